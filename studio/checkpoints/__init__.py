@@ -1,0 +1,1 @@
+"""Model files: cards, weights, and where they lie."""

@@ -1,0 +1,1 @@
+"""The mathematics of diffusion: schedules, forward process, samplers, guidance. torch only."""

@@ -1,0 +1,1 @@
+"""From request to events: the headless heart of the program."""

@@ -1,0 +1,1 @@
+"""Finished pictures: files, metadata, catalogue."""

@@ -1,0 +1,1 @@
+"""Learning to denoise: objective, data, loop."""
