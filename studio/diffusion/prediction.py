@@ -1,0 +1,87 @@
+"""The four things a model may say about x_t, and the way from each to each.
+
+With x_t = alpha x_0 + sigma eps and alpha^2 + sigma^2 = 1:
+
+    v     = alpha eps - sigma x_0
+    x_0   = (x_t - sigma eps) / alpha  = alpha x_t - sigma v
+    eps   = (x_t - alpha x_0) / sigma  = sigma x_t + alpha v
+    score = grad log p(x_t) = -eps / sigma
+
+Pure functions of tensors of one shape; ``alpha`` and ``sigma`` are floats or tensors that broadcast, (B, 1, 1, 1).
+The ways from v divide by nothing. ``x0_from_eps`` divides by alpha, which is 5e-5 at the cosine schedule's last time:
+that loss of precision belongs to predicting eps and cannot be removed.
+
+Source: v is that of Salimans & Ho 2022, "Progressive Distillation", appendix D, arXiv 2202.00512; the score that of
+Song et al. 2021, "Score-Based Generative Modeling through SDEs", arXiv 2011.13456.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+from torch import Tensor
+
+Scale: TypeAlias = float | Tensor
+"""A schedule's alpha or sigma: one number, or one for each picture, (B, 1, 1, 1)."""
+
+PredictionKind: TypeAlias = Literal["eps", "v", "x0"]
+"""What a backbone's output means."""
+
+PREDICTION_KINDS: tuple[PredictionKind, ...] = get_args(PredictionKind)
+
+
+def x0_from_eps(x_t: Tensor, eps: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
+    """Return x_0 from eps; divides by alpha."""
+    return (x_t - sigma * eps) / alpha
+
+
+def eps_from_x0(x_t: Tensor, x0: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
+    """Return eps from x_0; divides by sigma."""
+    return (x_t - alpha * x0) / sigma
+
+
+def x0_from_v(x_t: Tensor, v: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
+    """Return x_0 from v."""
+    return alpha * x_t - sigma * v
+
+
+def eps_from_v(x_t: Tensor, v: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
+    """Return eps from v."""
+    return sigma * x_t + alpha * v
+
+
+def v_from(x0: Tensor, eps: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
+    """Return v from x_0 and eps."""
+    return alpha * eps - sigma * x0
+
+
+def score_from_eps(eps: Tensor, sigma: Scale) -> Tensor:
+    """Return the score from eps; divides by sigma."""
+    return -eps / sigma
+
+
+def eps_from_score(score: Tensor, sigma: Scale) -> Tensor:
+    """Return eps from the score."""
+    return -sigma * score
+
+
+def target(kind: PredictionKind, x0: Tensor, eps: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
+    """Return what a backbone of this kind is trained to say, given the truth."""
+    match kind:
+        case "eps":
+            return eps
+        case "v":
+            return v_from(x0, eps, alpha, sigma)
+        case "x0":
+            return x0
+
+
+def x0_and_eps(kind: PredictionKind, output: Tensor, x_t: Tensor, alpha: Scale, sigma: Scale) -> tuple[Tensor, Tensor]:
+    """Return (x_0, eps) from what a backbone of this kind said about x_t."""
+    match kind:
+        case "eps":
+            return x0_from_eps(x_t, output, alpha, sigma), output
+        case "v":
+            return x0_from_v(x_t, output, alpha, sigma), eps_from_v(x_t, output, alpha, sigma)
+        case "x0":
+            return output, eps_from_x0(x_t, output, alpha, sigma)

@@ -1,0 +1,131 @@
+"""Noise schedules: how much signal and how much noise a state holds at time t.
+
+A state is x_t = alpha(t) x_0 + sigma(t) eps with alpha(t)^2 = alpha_bar(t) and sigma(t)^2 = 1 - alpha_bar(t) (variance
+preserving). Time is an integer, 0 to T-1, with noise at T-1; **t = -1 is clean data**: alpha 1, sigma 0.
+
+Which times a sampler visits is a *spacing* (spacings.py), not a schedule.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+MAX_BETA = 0.999
+"""Largest share of the variance one step may replace; keeps alpha_bar(T-1) above zero (Nichol & Dhariwal 2021)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """The table of alpha_bar, and everything that follows from it.
+
+    Attributes:
+        name: the schedule's name in ``SCHEDULES``.
+        alpha_bar: float64, (T,), within (0, 1) and strictly falling.
+
+    Raises:
+        ValueError: the table is not one of falling float64 numbers within (0, 1).
+    """
+
+    name: str
+    alpha_bar: Tensor
+    _values: tuple[float, ...] = field(init=False, repr=False)
+    _alphas: Tensor = field(init=False, repr=False)
+    _sigmas: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the table and lay out the tables that are looked up; clean data comes first, so row t + 1 is time t."""
+        table = self.alpha_bar
+        if table.dtype != torch.float64 or table.ndim != 1 or len(table) == 0:
+            raise ValueError("alpha_bar must be a float64 tensor of shape (T,)")
+        with_clean = torch.cat([torch.ones(1, dtype=torch.float64), table])
+        if not bool((table > 0).all()) or not bool((with_clean.diff() < 0).all()):
+            raise ValueError("alpha_bar must fall strictly and stay within (0, 1)")
+        object.__setattr__(self, "_values", tuple(with_clean.tolist()))
+        object.__setattr__(self, "_alphas", with_clean.sqrt().float())
+        object.__setattr__(self, "_sigmas", (1.0 - with_clean).sqrt().float())
+
+    @property
+    def T(self) -> int:  # noqa: N802  # the literature's name
+        """The number of times; the noisiest is T - 1."""
+        return len(self._values) - 1
+
+    def alpha_bar_at(self, t: int) -> float:
+        """Return alpha_bar(t), the share of the variance that is signal; 1 at t = -1.
+
+        Raises:
+            IndexError: t is not within -1 to T - 1.
+        """
+        if not -1 <= t < self.T:
+            raise IndexError(f"t must be -1 to {self.T - 1}, not {t}")
+        return self._values[t + 1]
+
+    def alpha(self, t: int) -> float:
+        """Return the scale of x_0 within x_t; 1 at t = -1."""
+        return math.sqrt(self.alpha_bar_at(t))
+
+    def sigma(self, t: int) -> float:
+        """Return the scale of the noise within x_t; 0 at t = -1."""
+        return math.sqrt(1.0 - self.alpha_bar_at(t))
+
+    def snr(self, t: int) -> float:
+        """Return the signal-to-noise ratio alpha^2 / sigma^2; infinite at t = -1."""
+        alpha_bar = self.alpha_bar_at(t)
+        return alpha_bar / (1.0 - alpha_bar) if alpha_bar < 1.0 else math.inf
+
+    def beta(self, t: int, s: int) -> float:
+        """Return the variance of q(x_t | x_s), s < t; with s = t - 1 the beta_t of Ho et al. 2020."""
+        return 1.0 - self.alpha_bar_at(t) / self.alpha_bar_at(s)
+
+    def alphas(self, t: Tensor) -> Tensor:
+        """Return alpha of each of ``t`` (int64, (B,), -1 to T-1) as float32 (B, 1, 1, 1) on t's device."""
+        return self._alphas.to(t.device)[t + 1].view(-1, 1, 1, 1)
+
+    def sigmas(self, t: Tensor) -> Tensor:
+        """Return sigma of each of ``t`` (int64, (B,), -1 to T-1) as float32 (B, 1, 1, 1) on t's device."""
+        return self._sigmas.to(t.device)[t + 1].view(-1, 1, 1, 1)
+
+
+def linear(T: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> Schedule:  # noqa: N803
+    """Build the schedule whose beta grows linearly.
+
+    Source: Ho et al. 2020, "Denoising Diffusion Probabilistic Models", section 4, arXiv 2006.11239.
+    """
+    return _from_betas("linear", torch.linspace(beta_start, beta_end, T, dtype=torch.float64))
+
+
+def cosine(T: int = 1000, s: float = 0.008) -> Schedule:  # noqa: N803
+    """Build the schedule whose alpha_bar follows a squared cosine, beta clamped at 0.999.
+
+    The clamp acts at t = T-1 only and leaves alpha_bar(T-1) near 2e-9: a state there is all but pure noise, so a model
+    that predicts eps says next to nothing about x_0 at that time (its error is divided by alpha); v and x0 are safe.
+
+    Source: Nichol & Dhariwal 2021, "Improved Denoising Diffusion Probabilistic Models", equation 17, arXiv 2102.09672.
+    """
+    u = torch.arange(T + 1, dtype=torch.float64) / T
+    f = torch.cos((u + s) / (1 + s) * (math.pi / 2)) ** 2
+    return _from_betas("cosine", (1.0 - f[1:] / f[:-1]).clamp(max=MAX_BETA))
+
+
+def scaled_linear(T: int = 1000, beta_start: float = 0.00085, beta_end: float = 0.012) -> Schedule:  # noqa: N803
+    """Build the schedule whose square root of beta grows linearly, that of Stable Diffusion.
+
+    Source: Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion Models", arXiv 2112.10752.
+    """
+    roots = torch.linspace(math.sqrt(beta_start), math.sqrt(beta_end), T, dtype=torch.float64)
+    return _from_betas("scaled_linear", roots**2)
+
+
+def _from_betas(name: str, betas: Tensor) -> Schedule:
+    """Build a schedule from the variance of each single step, float64 (T,)."""
+    return Schedule(name, torch.cumprod(1.0 - betas, dim=0))
+
+
+SCHEDULES: Mapping[str, Callable[..., Schedule]] = MappingProxyType(
+    {"linear": linear, "cosine": cosine, "scaled_linear": scaled_linear}
+)
