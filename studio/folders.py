@@ -1,7 +1,8 @@
 """Where things are kept on this machine, and how a storage fault is put into words.
 
-Nothing here creates a folder unless asked by `ensure`. ``STEPWISE_HOME=DIR`` puts every folder under DIR; otherwise
-they are where the system keeps such things (platformdirs), with pictures in the user's own pictures folder.
+Nothing here creates a folder unless asked by `ensure`. ``STEPWISE_HOME=DIR`` puts every folder under DIR;
+otherwise they are where the system keeps such things (platformdirs), with pictures in the user's own pictures
+folder.
 """
 
 from __future__ import annotations
@@ -41,6 +42,15 @@ _REASONS = {
     errno.ETIMEDOUT: "cannot be reached: the network drive does not answer",
 }
 
+# Windows tells these apart where errno says only "no permission" or nothing of use.
+_WINDOWS_REASONS = {
+    19: "cannot be written: the disk is write-protected",
+    21: "cannot be used: the drive is not ready (was it unplugged?)",
+    32: "cannot be used: another program holds it",
+    53: "cannot be reached: the network drive does not answer",
+    206: "cannot be used: the path is too long for this system",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Folders:
@@ -64,13 +74,13 @@ class Folders:
 
     @classmethod
     def find(cls) -> Self:
-        """Return the folders of this user: under ``STEPWISE_HOME`` if it is set, else the system's usual ones."""
+        """Return this user's folders: under ``STEPWISE_HOME`` if it is set, else the system's usual ones."""
         home = os.environ.get(HOME_VARIABLE, "").strip()
         return cls.under(Path(home)) if home else cls._of_the_system()
 
     @classmethod
     def under(cls, home: Path) -> Self:
-        """Return the folders that all lie under ``home`` (made absolute; a leading ``~`` is the user's home)."""
+        """Return folders that all lie under ``home`` (made absolute; a leading ``~`` is the user's home)."""
         try:
             root = home.expanduser().absolute()
         except RuntimeError:  # expanduser: nobody of that name, or no home at all
@@ -118,8 +128,9 @@ def storage_error(path: Path | str, error: OSError | ValueError) -> StorageError
     A ValueError is what Python raises for a path no system can hold (one with a NUL character in it).
     """
     if isinstance(error, ValueError):
-        return StorageError(str(path).replace("\0", "?"), "cannot be used: it is not a path this system can hold")
-    reason = _REASONS.get(error.errno or 0)
+        shown = str(path).replace("\0", "?")
+        return StorageError(shown, "cannot be used: it is not a path this system can hold")
+    reason = _WINDOWS_REASONS.get(getattr(error, "winerror", None) or 0) or _REASONS.get(error.errno or 0)
     if reason is None:
         said = error.strerror or type(error).__name__
         reason = f"cannot be used: {said[:1].lower()}{said[1:]}"
@@ -127,7 +138,7 @@ def storage_error(path: Path | str, error: OSError | ValueError) -> StorageError
 
 
 def resources_dir() -> Path:
-    """Return the folder of what ships with the program: inside the installed package, else beside it in a checkout."""
+    """Return the folder of what ships with the program: in the installed package, else in the checkout."""
     package = Path(__file__).resolve().parent
     installed = package / "_resources"
     return installed if installed.is_dir() else package.parent / "resources"
