@@ -1,20 +1,22 @@
 """The list of pictograms: code points, names, background colours, and the pairs held out of training.
 
-The file is data that anybody may edit or send, so it is read with suspicion: every entry is checked and each fault
-gets one sentence. Nothing but the standard library is imported.
+The file is data that anybody may edit or send, so it is read with suspicion: every entry is checked and each
+fault gets one sentence. Nothing but the standard library is imported.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio.errors import RecipeError, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 FORMAT = 1
 MAX_BYTES = 4 << 20
@@ -42,7 +44,8 @@ class Pictogram:
 class Pictograms:
     """The whole list. ``colors`` maps a name to red, green, blue (0 to 255) and holds "white".
 
-    ``held_out`` holds (code, colour) pairs that training skips, so that evaluation can ask for something never seen.
+    ``held_out`` holds (code, colour) pairs that training skips, so that evaluation can ask for what was
+    never seen.
     """
 
     entries: tuple[Pictogram, ...]
@@ -88,7 +91,9 @@ def _read(data: object) -> Pictograms:
     if not isinstance(data, dict) or set(data) != set(KEYS):
         raise _FaultError(f"must be an object with exactly the keys {', '.join(KEYS)}")
     if type(data["format"]) is not int or data["format"] != FORMAT:
-        raise _FaultError(f"has the format {shorten(repr(data['format']))}; this program reads format {FORMAT}")
+        raise _FaultError(
+            f"has the format {shorten(repr(data['format']))}; this program reads format {FORMAT}"
+        )
     if not isinstance(data["font"], str) or not data["font"]:
         raise _FaultError("must name its font")
     colors = _read_colors(data["colors"])
@@ -123,7 +128,9 @@ def _read_entries(data: object) -> tuple[Pictogram, ...]:
         for name in entry.names:
             owner = owners.get(name.casefold())
             if owner is not None:
-                raise _FaultError(f"gives the name {shorten(repr(name))} to {owner} and again to {entry.code}")
+                raise _FaultError(
+                    f"gives the name {shorten(repr(name))} to {owner} and again to {entry.code}"
+                )
             owners[name.casefold()] = entry.code
     return entries
 
@@ -133,9 +140,9 @@ def _read_entry(item: object, number: int) -> Pictogram:
         raise _FaultError(f'has a pictogram (number {number}) that is not an object with "code" and "names"')
     code, names = item["code"], item["names"]
     if not isinstance(code, str) or not CODE.fullmatch(code) or not _is_character(int(code, 16)):
-        raise _FaultError(f"has a pictogram (number {number}) whose code {shorten(repr(code))} is no code point")
+        raise _FaultError(f"has a pictogram (number {number}) with {shorten(repr(code))} for a code point")
     if not isinstance(names, list) or not 1 <= len(names) <= MAX_NAMES or not all(map(_is_name, names)):
-        raise _FaultError(f"must give the pictogram {code} 1 to {MAX_NAMES} names of 1 to {MAX_NAME_LENGTH} characters")
+        raise _FaultError(f"must give {code} 1 to {MAX_NAMES} names of 1 to {MAX_NAME_LENGTH} characters")
     return Pictogram(code=code, names=tuple(names))
 
 
@@ -149,15 +156,17 @@ def _read_held_out(data: object, codes: set[str], colors: set[str]) -> frozenset
         code, color = item
         if code not in codes or color not in colors or color == "white" or (code, color) in pairs:
             raise _FaultError(
-                f"holds out {shorten(repr(item))}, which is not a listed pictogram on a listed colour other than "
-                "white, named once"
+                f"holds out {shorten(repr(item))}, which is not a listed pictogram on a listed colour other "
+                "than white, named once"
             )
         pairs.add((code, color))
     return frozenset(pairs)
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and value == value.strip() and 1 <= len(value) <= MAX_NAME_LENGTH and value.isprintable()
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_NAME_LENGTH:
+        return False
+    return value == value.strip() and value.isprintable()
 
 
 def _is_character(point: int) -> bool:

@@ -1,22 +1,27 @@
 """The pictograms a starter model learns: their list, their drawings, and how a drawing meets a background.
 
-The list (code points, names, background colours, pairs held out of training) is a JSON file beside the recipe, so that
-it reads the same under every version of Python and of the Unicode tables. Drawings come from the font Noto Color Emoji
-(its bitmap build, 136 x 128 pixels a glyph). Needs numpy and Pillow; torch is not imported.
+The list (code points, names, background colours, pairs held out of training) is a JSON file beside the
+recipe, so that it reads the same under every version of Python and of the Unicode tables. Drawings come from the font
+Noto Color Emoji (its bitmap build, 136 x 128 pixels a glyph). Needs numpy and Pillow; torch is not imported.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from studio.errors import RecipeError
-from studio.training.pictogram_list import Pictogram
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from studio.training.pictogram_list import Pictogram
 
 FONT_FILE = "NotoColorEmoji.ttf"
 STRIKE = 109
@@ -47,16 +52,16 @@ def find_font(override: Path | None = None) -> Path:
     raise RecipeError(
         "pictograms.json",
         f"needs the font {FONT_FILE}, which is not on this machine; on Debian and Ubuntu install the package "
-        "fonts-noto-color-emoji, elsewhere take the file from the project googlefonts/noto-emoji (folder fonts) "
-        "and name it in the recipe or put it into your fonts folder",
+        "fonts-noto-color-emoji, elsewhere put the file from the folder fonts of the project "
+        "googlefonts/noto-emoji into your fonts folder",
     )
 
 
 def draw_pictograms(pictograms: Sequence[Pictogram], font: Path, size: int = 64) -> NDArray[np.uint8]:
     """Draw each pictogram once, centred, its longer side filling 52/64 of the picture.
 
-    The colours are **premultiplied** by alpha: where alpha is 0 they are 0. That is what resizing needs (the colour of
-    a transparent pixel must not bleed into an edge) and what composing needs.
+    The colours are **premultiplied** by alpha: where alpha is 0 they are 0. That is what resizing needs (the
+    colour of a transparent pixel must not bleed into an edge) and what composing needs.
 
     Args:
         pictograms: what to draw.
@@ -79,8 +84,8 @@ def draw_pictograms(pictograms: Sequence[Pictogram], font: Path, size: int = 64)
         glyph = _draw_glyph(pictogram.char, face)
         rows, columns = np.flatnonzero(glyph[..., 3].any(1)), np.flatnonzero(glyph[..., 3].any(0))
         if not rows.size:
-            reason = f"needs the pictogram {pictogram.names[0]!r} (U+{pictogram.code}), which {font} does not draw"
-            raise RecipeError("pictograms.json", reason)
+            wanted = f"{pictogram.names[0]!r} (U+{pictogram.code})"
+            raise RecipeError("pictograms.json", f"needs the pictogram {wanted}, which {font} does not draw")
         _fit(glyph[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], drawing)
     return drawings
 
@@ -93,7 +98,8 @@ def compose(
     Returns:
         Array (3, H, W) in [-1, 1].
     """
-    return compose_batch(drawing[None], np.asarray([color]), np.asarray([shift]))[0]
+    picture: NDArray[np.float32] = compose_batch(drawing[None], np.asarray([color]), np.asarray([shift]))[0]
+    return picture
 
 
 def compose_batch(
@@ -113,7 +119,8 @@ def compose_batch(
     """
     batch, height, width, _ = drawings.shape
     moved = np.zeros((batch, 4, height, width), dtype=np.float32)
-    for target, source, (right, down) in zip(moved, drawings.transpose(0, 3, 1, 2), shifts.tolist(), strict=True):
+    channels_first = drawings.transpose(0, 3, 1, 2)
+    for target, source, (right, down) in zip(moved, channels_first, shifts.tolist(), strict=True):
         (to_y, from_y), (to_x, from_x) = _overlap(down, height), _overlap(right, width)
         target[:, to_y, to_x] = source[:, from_y, from_x]
     picture, alpha = moved[:, :3], moved[:, 3:]
@@ -132,8 +139,8 @@ def _overlap(shift: int, length: int) -> tuple[slice, slice]:
 def _draw_glyph(char: str, face: ImageFont.FreeTypeFont) -> NDArray[np.float32]:
     """Draw one glyph; return (CANVAS, CANVAS, 4), premultiplied, 0 to 255.
 
-    It is drawn on black and on white: the black one is the premultiplied colour itself, and what the white one gained
-    is 255 minus alpha. This holds however Pillow blends into a transparent picture.
+    It is drawn on black and on white: the black one is the premultiplied colour itself, and what the white
+    one gained is 255 minus alpha. This holds however Pillow blends into a transparent picture.
     """
     on_black, on_white = (
         np.asarray(_draw_on(char, face, ground), dtype=np.float32) for ground in ((0, 0, 0), (255, 255, 255))
@@ -154,10 +161,8 @@ def _fit(glyph: NDArray[np.float32], drawing: NDArray[np.uint8]) -> None:
     scale = size * FILL / max(glyph.shape[:2])
     height, width = (max(1, round(side * scale)) for side in glyph.shape[:2])
     # Hamming is nearly as sharp as Lanczos but does not overshoot into bright and dark rings.
-    channels = [
-        np.asarray(Image.fromarray(np.ascontiguousarray(channel)).resize((width, height), Image.Resampling.HAMMING))
-        for channel in np.moveaxis(glyph, 2, 0)
-    ]
+    images = [Image.fromarray(np.ascontiguousarray(channel)) for channel in np.moveaxis(glyph, 2, 0)]
+    channels = [np.asarray(image.resize((width, height), Image.Resampling.HAMMING)) for image in images]
     resized = np.clip(np.rint(np.stack(channels, axis=2)), 0, 255).astype(np.uint8)
     resized[..., :3] = np.minimum(resized[..., :3], resized[..., 3:])
     top, left = (size - height) // 2, (size - width) // 2
