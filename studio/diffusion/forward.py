@@ -6,17 +6,19 @@
                 mean      alpha_s beta / sigma_t^2 x_0 + (alpha_t / alpha_s) sigma_s^2 / sigma_t^2 x_t
                 variance  beta sigma_s^2 / sigma_t^2
 
-Noise is always handed in. Source: Ho et al. 2020, equations 2, 4, 6 and 7, arXiv 2006.11239; its posterior is the case
-s = t - 1 of the one here.
+Noise is always handed in. Source: Ho et al. 2020, equations 2, 4, 6 and 7, arXiv 2006.11239; its posterior is
+the case s = t - 1 of the one here.
 """
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from studio.diffusion.schedules import Schedule
+    from studio.diffusion.schedules import Schedule
 
 
 def q_step(schedule: Schedule, x_prev: Tensor, t: int, eps: Tensor) -> Tensor:

@@ -7,21 +7,22 @@ With x_t = alpha x_0 + sigma eps and alpha^2 + sigma^2 = 1:
     eps   = (x_t - alpha x_0) / sigma  = sigma x_t + alpha v
     score = grad log p(x_t) = -eps / sigma
 
-Pure functions of tensors of one shape; ``alpha`` and ``sigma`` are floats or tensors that broadcast, (B, 1, 1, 1).
-The ways from v divide by nothing. ``x0_from_eps`` divides by alpha, which is 5e-5 at the cosine schedule's last time:
-that loss of precision belongs to predicting eps and cannot be removed.
+Pure functions of tensors of one shape; ``alpha`` and ``sigma`` are floats or tensors that broadcast, (B, 1,
+1, 1). The ways from v divide by nothing. ``x0_from_eps`` divides by alpha, which is 5e-5 at the cosine
+schedule's last time: that loss of precision belongs to predicting eps and cannot be removed.
 
-Source: v is that of Salimans & Ho 2022, "Progressive Distillation", appendix D, arXiv 2202.00512; the score that of
-Song et al. 2021, "Score-Based Generative Modeling through SDEs", arXiv 2011.13456.
+Source: v is that of Salimans & Ho 2022, "Progressive Distillation", appendix D, arXiv 2202.00512; the score
+that of Song et al. 2021, "Score-Based Generative Modeling through SDEs", arXiv 2011.13456.
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-Scale: TypeAlias = float | Tensor
+Scale: TypeAlias = "float | Tensor"
 """A schedule's alpha or sigma: one number, or one for each picture, (B, 1, 1, 1)."""
 
 PredictionKind: TypeAlias = Literal["eps", "v", "x0"]
@@ -76,7 +77,9 @@ def target(kind: PredictionKind, x0: Tensor, eps: Tensor, alpha: Scale, sigma: S
             return x0
 
 
-def x0_and_eps(kind: PredictionKind, output: Tensor, x_t: Tensor, alpha: Scale, sigma: Scale) -> tuple[Tensor, Tensor]:
+def x0_and_eps(
+    kind: PredictionKind, output: Tensor, x_t: Tensor, alpha: Scale, sigma: Scale
+) -> tuple[Tensor, Tensor]:
     """Return (x_0, eps) from what a backbone of this kind said about x_t."""
     match kind:
         case "eps":

@@ -1,7 +1,8 @@
 """Noise schedules: how much signal and how much noise a state holds at time t.
 
-A state is x_t = alpha(t) x_0 + sigma(t) eps with alpha(t)^2 = alpha_bar(t) and sigma(t)^2 = 1 - alpha_bar(t) (variance
-preserving). Time is an integer, 0 to T-1, with noise at T-1; **t = -1 is clean data**: alpha 1, sigma 0.
+A state is x_t = alpha(t) x_0 + sigma(t) eps with alpha(t)^2 = alpha_bar(t) and sigma(t)^2 = 1 - alpha_bar(t)
+(variance preserving). Time is an integer, 0 to T-1, with noise at T-1; **t = -1 is clean data**: alpha 1,
+sigma 0.
 
 Which times a sampler visits is a *spacing* (spacings.py), not a schedule.
 """
@@ -9,15 +10,18 @@ Which times a sampler visits is a *spacing* (spacings.py), not a schedule.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 MAX_BETA = 0.999
-"""Largest share of the variance one step may replace; keeps alpha_bar(T-1) above zero (Nichol & Dhariwal 2021)."""
+"""Largest share of the variance one step may replace; keeps alpha_bar(T-1) above zero (Nichol & Dhariwal)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +43,7 @@ class Schedule:
     _sigmas: Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Check the table and lay out the tables that are looked up; clean data comes first, so row t + 1 is time t."""
+        """Check the table; lay out those that are looked up, clean data first: row t + 1 is time t."""
         table = self.alpha_bar
         if table.dtype != torch.float64 or table.ndim != 1 or len(table) == 0:
             raise ValueError("alpha_bar must be a float64 tensor of shape (T,)")
@@ -51,7 +55,7 @@ class Schedule:
         object.__setattr__(self, "_sigmas", (1.0 - with_clean).sqrt().float())
 
     @property
-    def T(self) -> int:  # noqa: N802  # the literature's name
+    def T(self) -> int:
         """The number of times; the noisiest is T - 1."""
         return len(self._values) - 1
 
@@ -91,7 +95,7 @@ class Schedule:
         return self._sigmas.to(t.device)[t + 1].view(-1, 1, 1, 1)
 
 
-def linear(T: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> Schedule:  # noqa: N803
+def linear(T: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> Schedule:
     """Build the schedule whose beta grows linearly.
 
     Source: Ho et al. 2020, "Denoising Diffusion Probabilistic Models", section 4, arXiv 2006.11239.
@@ -99,23 +103,26 @@ def linear(T: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> S
     return _from_betas("linear", torch.linspace(beta_start, beta_end, T, dtype=torch.float64))
 
 
-def cosine(T: int = 1000, s: float = 0.008) -> Schedule:  # noqa: N803
+def cosine(T: int = 1000, s: float = 0.008) -> Schedule:
     """Build the schedule whose alpha_bar follows a squared cosine, beta clamped at 0.999.
 
-    The clamp acts at t = T-1 only and leaves alpha_bar(T-1) near 2e-9: a state there is all but pure noise, so a model
-    that predicts eps says next to nothing about x_0 at that time (its error is divided by alpha); v and x0 are safe.
+    The clamp acts at t = T-1 only and leaves alpha_bar(T-1) near 2e-9: a state there is all but pure noise,
+    so a model that predicts eps says next to nothing about x_0 at that time (its error is divided by alpha);
+    v and x0 are safe.
 
-    Source: Nichol & Dhariwal 2021, "Improved Denoising Diffusion Probabilistic Models", equation 17, arXiv 2102.09672.
+    Source: Nichol & Dhariwal 2021, "Improved Denoising Diffusion Probabilistic Models", equation 17, arXiv
+    2102.09672.
     """
     u = torch.arange(T + 1, dtype=torch.float64) / T
     f = torch.cos((u + s) / (1 + s) * (math.pi / 2)) ** 2
     return _from_betas("cosine", (1.0 - f[1:] / f[:-1]).clamp(max=MAX_BETA))
 
 
-def scaled_linear(T: int = 1000, beta_start: float = 0.00085, beta_end: float = 0.012) -> Schedule:  # noqa: N803
+def scaled_linear(T: int = 1000, beta_start: float = 0.00085, beta_end: float = 0.012) -> Schedule:
     """Build the schedule whose square root of beta grows linearly, that of Stable Diffusion.
 
-    Source: Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion Models", arXiv 2112.10752.
+    Source: Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion Models", arXiv
+    2112.10752.
     """
     roots = torch.linspace(math.sqrt(beta_start), math.sqrt(beta_end), T, dtype=torch.float64)
     return _from_betas("scaled_linear", roots**2)

@@ -1,0 +1,89 @@
+"""The denoiser: a backbone, the schedule it was trained on and the meaning of its output, together one thing.
+
+Whatever the backbone predicts, a denoiser speaks of x_0 and eps. Samplers and guidance see nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from torch import Tensor
+
+from studio.diffusion.prediction import PredictionKind, eps_from_x0, x0_and_eps
+
+if TYPE_CHECKING:
+    from studio.diffusion.schedules import Schedule
+
+Condition: TypeAlias = tuple[Tensor, ...]
+"""What a picture is conditioned on: tensors that share the batch axis, opaque here; () is none at all."""
+
+
+class Backbone(Protocol):
+    """A network that says something about x_t."""
+
+    def __call__(self, x: Tensor, t: Tensor, condition: Condition, /) -> Tensor:
+        """Return the prediction, of x's shape, for states x (B, C, H, W) at times t, int64 (B,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What is believed about x_t: it is alpha x0_hat + sigma eps.
+
+    Attributes:
+        x0_hat: the clean data, (B, C, H, W).
+        eps: the noise, of the same shape.
+        cond: where guidance ran, what was believed with the condition, before clipping.
+        uncond: where guidance ran, what was believed without it, before clipping.
+    """
+
+    x0_hat: Tensor
+    eps: Tensor
+    cond: Prediction | None = None
+    uncond: Prediction | None = None
+
+    def part(self, start: int, stop: int) -> Prediction:
+        """Return the prediction of the pictures ``start`` to ``stop`` of the batch."""
+        return Prediction(self.x0_hat[start:stop], self.eps[start:stop])
+
+
+class Denoiser:
+    """Backbone, schedule and kind of prediction."""
+
+    def __init__(
+        self, backbone: Backbone, schedule: Schedule, prediction: PredictionKind, *, clip: bool = False
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            backbone: the network.
+            schedule: the schedule it was trained on.
+            prediction: what its output means.
+            clip: keep x0_hat within [-1, 1]; for models of pixels, wrong for latents.
+        """
+        self.backbone, self.schedule, self.prediction, self.clip = backbone, schedule, prediction, clip
+
+    def evaluate(self, x: Tensor, t: Tensor, condition: Condition) -> Prediction:
+        """Ask the backbone, once.
+
+        The result is not clipped: guidance adds such results up, and only their sum is meant to be a picture.
+
+        Args:
+            x: states, float32 (B, C, H, W).
+            t: their times, int64 (B,), 0 to T-1.
+            condition: what they are conditioned on, for B pictures.
+        """
+        output = self.backbone(x, t, condition).to(x.dtype)
+        alpha, sigma = self.schedule.alphas(t), self.schedule.sigmas(t)
+        return Prediction(*x0_and_eps(self.prediction, output, x, alpha, sigma))
+
+    def clipped(self, prediction: Prediction, x: Tensor, t: int) -> Prediction:
+        """Return the prediction about x at time t as this model means it, clipped or as it is.
+
+        Where x0_hat was clipped, eps follows from it, so that alpha x0_hat + sigma eps is x again.
+        """
+        if not self.clip:
+            return prediction
+        x0_hat = prediction.x0_hat.clamp(-1.0, 1.0)
+        eps = eps_from_x0(x, x0_hat, self.schedule.alpha(t), self.schedule.sigma(t))
+        return Prediction(x0_hat, eps, prediction.cond, prediction.uncond)

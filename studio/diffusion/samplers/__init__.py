@@ -1,0 +1,15 @@
+"""Samplers by name. Importing this imports no torch."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from studio.diffusion.samplers.ddim import DDIM
+from studio.diffusion.samplers.ddpm import DDPM
+from studio.diffusion.samplers.langevin import AnnealedLangevin
+from studio.diffusion.samplers.predictor_corrector import PredictorCorrector
+from studio.diffusion.samplers.stepper import Sampler
+
+SAMPLERS: Mapping[str, type[Sampler[Any]]] = MappingProxyType(
+    {"ddpm": DDPM, "ddim": DDIM, "langevin": AnnealedLangevin, "pc": PredictorCorrector}
+)

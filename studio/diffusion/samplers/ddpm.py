@@ -1,0 +1,56 @@
+"""DDPM: ancestral sampling, a draw from the posterior q(x_s | x_t, x_0 = x0_hat) at each step.
+
+Works for any visited times: a step from t to s counts as one step of the forward process whose variance is
+beta = 1 - alpha_bar_t / alpha_bar_s. One model call. The last step, to s = -1, adds no noise and returns
+x0_hat.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from studio.diffusion.forward import posterior
+from studio.diffusion.samplers.options import Options, choice
+from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class DDPMOptions(Options):
+    """Which variance the reverse step has.
+
+    Attributes:
+        variance: "posterior", exact for data that is a single point, or "beta", exact for data that is unit
+            noise; the truth lies between, and the two meet as steps grow.
+    """
+
+    variance: str = choice(
+        "posterior",
+        label="Variance",
+        help="Noise of each step: the posterior's (cleaner with few steps) or beta (livelier).",
+        choices=("posterior", "beta"),
+    )
+
+
+class DDPM(Sampler[DDPMOptions]):
+    """Denoising diffusion probabilistic models.
+
+    Source: Ho et al. 2020, "Denoising Diffusion Probabilistic Models", algorithm 2 and section 3.2, arXiv
+    2006.11239.
+    """
+
+    name = "ddpm"
+    title = "DDPM"
+    summary = "Takes away a little noise and adds fresh noise at each step; best with many steps."
+    paper = "Ho, Jain & Abbeel 2020, arXiv 2006.11239"
+    Options = DDPMOptions
+
+    def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
+        """Take one step from t to s; see ``Sampler.step``."""
+        p = yield Query(state.x, t)
+        mean, variance = posterior(self.schedule, state.x, p.x0_hat, t, s)
+        if s < 0:
+            return state.moved(mean)
+        if self.options.variance == "beta":
+            variance = self.schedule.beta(t, s)
+        return state.moved(mean + math.sqrt(variance) * noise(0))
