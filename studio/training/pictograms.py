@@ -1,8 +1,7 @@
 """The pictograms a starter model learns: their list, their drawings, and how a drawing meets a background.
 
-The list (code points, names, background colours, pairs held out of training) is a JSON file beside the
-recipe, so that it reads the same under every version of Python and of the Unicode tables. Drawings come from the font
-Noto Color Emoji (its bitmap build, 136 x 128 pixels a glyph). Needs numpy and Pillow; torch is not imported.
+The list itself is read by ``studio.training.pictogram_list``. Drawings come from the font Noto Color Emoji in
+its bitmap build (136 x 128 pixels a glyph). Needs numpy and Pillow; torch is not imported.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from studio.training.pictogram_list import Pictogram
 
 FONT_FILE = "NotoColorEmoji.ttf"
+FAMILY = "Noto Color Emoji"
 STRIKE = 109
 """The one size at which the bitmap build of the font can be drawn."""
 CANVAS = 192
@@ -74,11 +74,7 @@ def draw_pictograms(pictograms: Sequence[Pictogram], font: Path, size: int = 64)
     Raises:
         RecipeError: the file is no font of this kind, or lacks one of the pictograms.
     """
-    try:
-        face = ImageFont.truetype(str(font), STRIKE)
-    except OSError as error:
-        reason = f"needs the bitmap build of {FONT_FILE}, and {font} is not it ({error})"
-        raise RecipeError("pictograms.json", reason) from error
+    face = _open_font(font)
     drawings = np.zeros((len(pictograms), size, size, 4), dtype=np.uint8)
     for drawing, pictogram in zip(drawings, pictograms, strict=True):
         glyph = _draw_glyph(pictogram.char, face)
@@ -134,6 +130,18 @@ def _overlap(shift: int, length: int) -> tuple[slice, slice]:
     """Return where pixels go to and come from on an axis of ``length`` pixels moved by ``shift``."""
     shift = max(-length, min(length, shift))
     return slice(max(0, shift), length + min(0, shift)), slice(max(0, -shift), length - max(0, shift))
+
+
+def _open_font(font: Path) -> ImageFont.FreeTypeFont:
+    try:
+        # The basic layout: the other one depends on how Pillow was built, and lone characters need none.
+        face = ImageFont.truetype(str(font), STRIKE, layout_engine=ImageFont.Layout.BASIC)
+    except OSError as error:
+        reason = f"needs the bitmap build of the font {FAMILY}, and {font} is not that ({error})"
+        raise RecipeError("pictograms.json", reason) from error
+    if face.getname()[0] != FAMILY:
+        raise RecipeError("pictograms.json", f"needs the font {FAMILY}, and {font} is {face.getname()[0]}")
+    return face
 
 
 def _draw_glyph(char: str, face: ImageFont.FreeTypeFont) -> NDArray[np.float32]:
