@@ -1,0 +1,27 @@
+"""What every test shares: user folders of its own, and no window on the screen. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+# A busy machine is no reason to fail, and a failure must be the same on every machine.
+settings.register_profile("suite", deadline=None, derandomize=True, database=None)
+settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def stepwise_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the program out of the user's own folders; the folder itself is made by who needs it."""
+    home = tmp_path / "stepwise-home"
+    monkeypatch.setenv("STEPWISE_HOME", str(home))
+    return home

@@ -1,0 +1,68 @@
+"""Style, types and layers hold over the whole tree, and the layers' contracts reject what they should."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    script = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(cache_dir=None))"
+    return run(sys.executable, "-c", script, folder=folder)
+
+
+def test_ruff_finds_nothing() -> None:
+    done = run(sys.executable, "-m", "ruff", "check", ".")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ruff_would_format_nothing() -> None:
+    done = run(sys.executable, "-m", "ruff", "format", "--check", ".")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(900)
+def test_mypy_finds_nothing() -> None:
+    done = run(sys.executable, "-m", "mypy")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_imports_point_down_only() -> None:
+    done = lint_imports(ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "contract"),
+    [
+        ("studio/diffusion/forward.py", "import studio.engine.requests", "Imports point down only"),
+        ("studio/backbones/layers.py", "import studio.diffusion.noise", "Imports point down only"),
+        ("studio/attic.py", "", "Imports point down only"),
+        ("studio/engine/events.py", "import PySide6.QtCore", "Only studio.ui knows Qt"),
+        ("studio/engine/requests.py", "import torch", "A window can be built before torch is there"),
+        (
+            "studio/diffusion/samplers/ddim.py",
+            "import studio.diffusion.noise",
+            "A window can be built before torch is there",
+        ),
+    ],
+    ids=["upwards", "sideways", "a room nobody planned", "Qt below", "torch above", "torch through a third"],
+)
+def test_a_wrong_import_breaks_its_contract(tmp_path: Path, file: str, line: str, contract: str) -> None:
+    shutil.copytree(ROOT / "studio", tmp_path / "studio", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / file).open("a", encoding="utf-8") as source:
+        source.write(f"\n{line}\n")
+    done = lint_imports(tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{contract} BROKEN" in done.stdout
