@@ -1,0 +1,105 @@
+"""The diffusion transformer: patches as tokens, modulated by time and text through adaLN-zero.
+
+Source:
+    Peebles and Xie 2023, arXiv:2212.09748; cross-attention to the text in each block Chen et al. 2023, section 2.2,
+    arXiv:2310.00426.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from studio.backbones.layers import Attention, FeedForward, TimeEmbedding, sinusoidal, zero
+
+
+@dataclass(frozen=True)
+class DiTConfig:
+    """Shape of a diffusion transformer."""
+
+    channels: int = 3  # of the picture or latents
+    patch: int = 2  # side of a patch; height and width must be divisible by it
+    features: int = 256  # of a token, divisible by 4 and by the heads
+    layers: int = 8
+    heads: int = 4
+    text: int = 0  # features of the text condition; 0: unconditional
+
+
+class Block(nn.Module):
+    """Attention, attention to text and a feed-forward layer; time sets scale, shift and gate, and gates start shut."""
+
+    def __init__(self, config: DiTConfig) -> None:
+        """Build a block of a configuration."""
+        super().__init__()
+        width = config.features
+        self.modulation = zero(nn.Linear(width, 6 * width))
+        self.norms = nn.ModuleList(nn.LayerNorm(width, elementwise_affine=False) for _ in range(3))
+        self.attention = _live(Attention(width, config.heads))
+        self.text = Attention(width, config.heads, config.text) if config.text else None
+        self.feed_forward = FeedForward(width)
+        nn.init.xavier_uniform_(self.feed_forward[2].weight)  # the gate is zero already
+
+    def forward(self, x: Tensor, embedding: Tensor, tokens: Tensor | None, mask: Tensor | None) -> Tensor:
+        """Map tokens (B, N, D) to (B, N, D)."""
+        shift, scale, gate, shift_out, scale_out, gate_out = self.modulation(embedding)[:, None].chunk(6, dim=-1)
+        x = x + gate * self.attention(self.norms[0](x) * (1 + scale) + shift)
+        if self.text is not None:
+            x = x + self.text(self.norms[1](x), tokens, mask)
+        out: Tensor = x + gate_out * self.feed_forward(self.norms[2](x) * (1 + scale_out) + shift_out)
+        return out
+
+
+class DiT(nn.Module):
+    """Predicts eps, v or x0 (it does not know which) from a noisy picture, its time and a condition."""
+
+    def __init__(self, config: DiTConfig) -> None:
+        """Build the network of a configuration."""
+        super().__init__()
+        self.config = config
+        self.embed = TimeEmbedding(config.features, config.text)
+        self.stem = nn.Linear(config.channels * config.patch**2, config.features)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.features, elementwise_affine=False)
+        self.modulation = zero(nn.Linear(config.features, 2 * config.features))
+        self.out = zero(nn.Linear(config.features, config.channels * config.patch**2))
+
+    def forward(self, x: Tensor, t: Tensor, condition: tuple[Tensor, ...] = ()) -> Tensor:
+        """Predict.
+
+        Args:
+            x: noisy picture or latents, (B, channels, H, W).
+            t: times, (B,), int64.
+            condition: tokens (B, L, text), mask (B, L), pooled (B, text); empty for an unconditional network.
+
+        Returns:
+            (B, channels, H, W).
+        """
+        patch, (height, width) = self.config.patch, x.shape[-2:]
+        tokens, mask, pooled = condition if self.config.text else (None, None, None)
+        embedding = self.embed(t, pooled)
+        h = self.stem(F.pixel_unshuffle(x, patch).flatten(2).transpose(1, 2))
+        h = h + positions(height // patch, width // patch, self.config.features, x.device)
+        for block in self.blocks:
+            h = block(h, embedding, tokens, mask)
+        shift, scale = self.modulation(embedding)[:, None].chunk(2, dim=-1)
+        h = self.out(self.norm(h) * (1 + scale) + shift)
+        return F.pixel_shuffle(h.transpose(1, 2).unflatten(2, (height // patch, width // patch)), patch)
+
+
+def positions(height: int, width: int, features: int, device: torch.device) -> Tensor:
+    """Return fixed sines and cosines of each patch's row and column, (height * width, features)."""
+    rows = sinusoidal(torch.arange(height, device=device), features // 2)
+    columns = sinusoidal(torch.arange(width, device=device), features // 2)
+    grid = torch.cat(
+        [rows[:, None].expand(-1, width, -1), columns[None].expand(height, -1, -1)], dim=-1
+    )
+    return grid.reshape(height * width, features)
+
+
+def _live(attention: Attention) -> Attention:
+    """Give an attention's output its usual random start: behind a shut gate, a zero would never learn."""
+    nn.init.xavier_uniform_(attention.out.weight)
+    return attention

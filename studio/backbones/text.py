@@ -1,0 +1,132 @@
+"""A text encoder that is trained together with its backbone.
+
+It reads any Unicode text. A word is the sum of an entry of its own and the mean of entries for its character n-grams, all
+found by hashing, so no vocabulary is needed and an unseen word lands near words that are spelled like it (Bojanowski et
+al. 2017, arXiv:1607.04606). A small transformer then lets the words see their order. The empty text is a condition of its
+own: what the backbone learns as "no prompt".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from studio.backbones.layers import Attention, FeedForward
+
+_WORD = re.compile(r"\w+|[^\w\s]", re.UNICODE)
+_NGRAM_SIZES = (2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """Shape of a text encoder."""
+
+    features: int = 256  # of tokens and of the pooled vector
+    words: int = 24  # read at most; what follows is not seen
+    ngrams: int = 24  # of a word, read at most
+    buckets: int = 8192  # of the hash tables
+    layers: int = 2
+    heads: int = 4
+
+
+@lru_cache(maxsize=65_536)
+def word_ids(word: str, config: TextConfig) -> tuple[int, tuple[int, ...]]:
+    """Hash a word and its character n-grams.
+
+    Returns:
+        The word's bucket, 0 to buckets - 1, and its n-grams' buckets, 1 to buckets - 1 (0 stands for "none").
+    """
+    framed = f"<{word}>"
+    grams = [framed[i : i + n] for n in _NGRAM_SIZES for i in range(len(framed) - n + 1)]
+    ids = tuple(1 + zlib.crc32(gram.encode("utf-8", "replace")) % (config.buckets - 1) for gram in grams)
+    return zlib.crc32(framed.encode("utf-8", "replace")) % config.buckets, ids[: config.ngrams]
+
+
+def split_words(text: str) -> list[str]:
+    """Split a text into lower-case words and single punctuation marks, in Unicode's compatibility form."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text[:4000]).casefold())
+
+
+class Layer(nn.Module):
+    """A transformer layer with normalisation before each half."""
+
+    def __init__(self, features: int, heads: int) -> None:
+        """Take the width of the tokens and the number of heads."""
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(features) for _ in range(2))
+        self.attention = Attention(features, heads)
+        self.feed_forward = FeedForward(features)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Map tokens (B, L, D) with their mask (B, L) to (B, L, D)."""
+        x = x + self.attention(self.norms[0](x), mask=mask)
+        out: Tensor = x + self.feed_forward(self.norms[1](x))
+        return out
+
+
+class TextEncoder(nn.Module):
+    """Texts to a condition: tokens, their mask, and one pooled vector."""
+
+    def __init__(self, config: TextConfig) -> None:
+        """Build the encoder of a configuration."""
+        super().__init__()
+        self.config = config
+        self.word = nn.Embedding(config.buckets, config.features)
+        self.ngram = nn.Embedding(config.buckets, config.features, padding_idx=0)
+        self.start = nn.Parameter(torch.randn(config.features))
+        self.position = nn.Parameter(0.1 * torch.randn(config.words + 1, config.features))
+        self.layers = nn.ModuleList(Layer(config.features, config.heads) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.features)
+        self.pool = nn.Sequential(nn.Linear(config.features, config.features), nn.SiLU())
+
+    def tokenise(self, prompts: Sequence[str], *, trim: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Turn texts into numbers.
+
+        Args:
+            prompts: B texts.
+            trim: cut to the longest text (faster; for training) instead of always to ``words``.
+
+        Returns:
+            word ids (B, L), n-gram ids (B, L, ngrams) padded with 0, mask (B, L + 1) true where the start mark or a word is.
+        """
+        config = self.config
+        split = [split_words(prompt)[: config.words] for prompt in prompts]
+        length = max((len(words) for words in split), default=0) if trim else config.words
+        ids = torch.zeros(len(split), length, dtype=torch.int64)
+        grams = torch.zeros(len(split), length, config.ngrams, dtype=torch.int64)
+        mask = torch.zeros(len(split), length + 1, dtype=torch.bool)
+        mask[:, 0] = True
+        for row, words in enumerate(split):
+            mask[row, 1 : len(words) + 1] = True
+            for column, word in enumerate(words):
+                ids[row, column], found = word_ids(word, config)
+                grams[row, column, : len(found)] = torch.tensor(found)
+        return ids, grams, mask
+
+    def forward(self, ids: Tensor, grams: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode what :meth:`tokenise` returned as tokens (B, L + 1, D), mask (B, L + 1), pooled (B, D)."""
+        batch, length, ngrams = grams.shape
+        features = self.config.features
+        bags = F.embedding_bag(grams.reshape(-1, ngrams), self.ngram.weight, mode="mean", padding_idx=0)
+        words = self.word(ids) + bags.view(batch, length, features)
+        x = torch.cat([self.start.expand(batch, 1, -1), words], dim=1) + self.position[: length + 1]
+        for layer in self.layers:
+            x = layer(x, mask)
+        x = self.norm(x)
+        weights = mask.to(x.dtype)[:, :, None]
+        return x, mask, self.pool((x * weights).sum(1) / weights.sum(1))
+
+    def encode(self, prompts: Sequence[str], *, trim: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode texts as a condition (tokens, mask, pooled); "" is the empty condition."""
+        device = self.start.device
+        ids, grams, mask = self.tokenise(prompts, trim=trim)
+        condition: tuple[Tensor, Tensor, Tensor] = self(ids.to(device), grams.to(device), mask.to(device))
+        return condition

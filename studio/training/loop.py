@@ -1,0 +1,108 @@
+"""The one training loop: a generator of steps.
+
+Whoever drives it saves, samples, shows or stops between two steps. What step k does depends on the weights and on
+(seed, k) alone: data, times and noise are drawn from generators keyed by them, never from a running stream. So a run that
+was stopped and resumed is the run that was never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import torch
+from torch import Tensor, nn
+
+from studio.training.ema import Ema
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopConfig:
+    """How long and how fast to train."""
+
+    pictures: int  # seen in all
+    batch: int = 64
+    learning_rate: float = 8e-4
+    warmup: int = 10_000  # pictures over which the rate rises
+    cooldown: float = 0.3  # last share of the run, over which the rate falls to nothing
+    weight_decay: float = 0.01
+    clip: float = 1.0  # largest norm of the gradient
+    ema: float = 0.999
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """The number of optimizer steps."""
+        return math.ceil(self.pictures / self.batch)
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0: up, level, and down as 1 - sqrt (Haegele et al. 2024, arXiv:2405.18392)."""
+        rise = min(1.0, (step + 1) * self.batch / max(self.warmup, 1))
+        start = self.steps * (1 - self.cooldown)
+        fall = 1.0 if step < start else 1 - math.sqrt((step - start) / max(self.steps - start, 1))
+        return self.learning_rate * rise * fall
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """What one step was: its number (from 0) out of how many, its loss, its rate and its length."""
+
+    step: int
+    steps: int
+    loss: float
+    rate: float
+    seconds: float
+
+
+def keyed_generator(seed: int, step: int) -> torch.Generator:
+    """Make the CPU generator of all that is random in a step."""
+    digest = blake2b(f"train:{seed}:{step}".encode(), digest_size=4).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
+
+
+def make_optimizer(module: nn.Module, config: LoopConfig) -> torch.optim.AdamW:
+    """AdamW with decay on matrices and kernels only."""
+    matrices = [parameter for parameter in module.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in module.parameters() if parameter.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+
+
+def train(
+    module: nn.Module,
+    loss_of: Callable[[torch.Generator], Tensor],
+    config: LoopConfig,
+    optimizer: torch.optim.Optimizer,
+    ema: Ema,
+    *,
+    start: int = 0,
+) -> Iterator[TrainStep]:
+    """Train from step ``start`` to the end, yielding after every step.
+
+    Args:
+        module: what is trained.
+        loss_of: draws a batch with the given generator and returns its loss, a scalar.
+        config: lengths and rates.
+        optimizer: of the module's parameters.
+        ema: the module's moving average.
+        start: steps already done.
+
+    Yields:
+        The steps done.
+    """
+    parameters = list(module.parameters())
+    for step in range(start, config.steps):
+        begun = time.perf_counter()
+        rate = config.rate(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = loss_of(keyed_generator(config.seed, step))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(parameters, config.clip)
+        optimizer.step()
+        ema.update(module, step)
+        yield TrainStep(step, config.steps, loss.item(), rate, time.perf_counter() - begun)

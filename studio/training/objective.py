@@ -1,0 +1,63 @@
+"""What a backbone is trained on: to tell the noise from the picture.
+
+    t ~ uniform{0, ..., T - 1},   eps ~ N(0, I),   x_t = alpha_t x_0 + sigma_t eps
+    loss = mean | network(x_t, t, condition) - target |^2
+
+with target eps (Ho et al. 2020, equation 14, arXiv:2006.11239), v = alpha_t eps - sigma_t x_0 (Salimans and Ho 2022,
+section 4, arXiv:2202.00512) or x_0. Dropping the condition now and then teaches the same network the unconditional
+score that classifier-free guidance needs (Ho and Salimans 2022, algorithm 1, arXiv:2207.12598).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from studio.diffusion.forward import q_sample
+from studio.diffusion.prediction import v_from
+from studio.diffusion.schedules import Schedule
+
+PREDICTIONS = ("eps", "v", "x0")
+
+
+def denoising_loss(
+    network: Callable[[Tensor, Tensor, tuple[Tensor, ...]], Tensor],
+    schedule: Schedule,
+    x0: Tensor,
+    condition: tuple[Tensor, ...],
+    *,
+    prediction: str = "eps",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Measure the mean squared error of a network's prediction at random times.
+
+    Args:
+        network: maps x_t (B, C, H, W), t (B,) and the condition to a prediction (B, C, H, W).
+        schedule: the noise level over t.
+        x0: clean pictures or latents, (B, C, H, W).
+        condition: tensors that share the batch axis, or empty.
+        prediction: what the network predicts: "eps", "v" or "x0".
+        generator: CPU generator of times and noise.
+
+    Returns:
+        A scalar.
+    """
+    t = torch.randint(schedule.T, (x0.shape[0],), generator=generator).to(x0.device)
+    eps = torch.randn(x0.shape, generator=generator).to(x0.device)
+    x_t = q_sample(schedule, x0, t, eps)
+    if prediction == "eps":
+        target = eps
+    elif prediction == "v":
+        target = v_from(x0, eps, schedule.alphas(t), schedule.sigmas(t))
+    else:
+        target = x0
+    return F.mse_loss(network(x_t, t, condition).float(), target)
+
+
+def drop_captions(captions: Sequence[str], probability: float, generator: torch.Generator | None = None) -> list[str]:
+    """Replace each caption by the empty one with a probability."""
+    keep = torch.rand(len(captions), generator=generator) >= probability
+    return [caption if kept else "" for caption, kept in zip(captions, keep.tolist(), strict=True)]

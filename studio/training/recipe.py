@@ -1,0 +1,152 @@
+"""A recipe: everything from which a model can be made again. A TOML file, read once, checked at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from studio.backbones.codec import CodecConfig
+from studio.backbones.registry import BACKBONES
+from studio.backbones.text import TextConfig
+from studio.diffusion.schedules import SCHEDULES
+from studio.errors import RecipeError
+from studio.training.loop import LoopConfig
+from studio.training.objective import PREDICTIONS
+
+_C = TypeVar("_C")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which pictures, at what size."""
+
+    kind: str  # "pictograms" or "folder"
+    path: str  # of the list or the folder, relative to the recipe
+    size: int = 64
+    white: float = 0.4  # pictograms: share on white
+    shift: int = 2  # pictograms: largest shift in pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionConfig:
+    """What is learned: the schedule, what the network predicts, and how often the caption is dropped."""
+
+    schedule: str = "cosine"
+    prediction: str = "eps"
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class AboutConfig:
+    """What the model's card says, and the settings that it suggests."""
+
+    name: str
+    title: str
+    licence: str = "unknown"
+    training_data: str = ""
+    sampler: str = "ddim"
+    steps: int = 30
+    guidance: float = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole recipe. ``codec`` is None for a model in pixels, and then so is ``codec_loop``."""
+
+    path: Path
+    about: AboutConfig
+    data: DataConfig
+    diffusion: DiffusionConfig
+    text: TextConfig
+    backbone_kind: str
+    backbone: Any  # the backbone's own frozen configuration
+    loop: LoopConfig
+    codec: CodecConfig | None = None
+    codec_loop: LoopConfig | None = None
+    codec_noise: float = 0.1  # standard deviation of the noise on latents while the codec learns
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        RecipeError: the file cannot be read, is no TOML, or holds an entry that is unknown or of the wrong kind.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(path, f"cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RecipeError(path, f"is not valid TOML: {error}") from error
+    sections = dict(raw)
+    codec, codec_loop = dict(sections.pop("codec", {})), sections.pop("codec_train", None)
+    backbone = dict(sections.pop("backbone", {}))
+    kind = backbone.pop("kind", "unet")
+    if kind not in BACKBONES:
+        raise RecipeError(path, f"names the backbone {kind!r}; there are {', '.join(BACKBONES)}")
+    noise = codec.pop("noise", 0.1)
+    recipe = Recipe(
+        path=path,
+        about=_section(path, "about", AboutConfig, sections.pop("about", {})),
+        data=_section(path, "data", DataConfig, sections.pop("data", {})),
+        diffusion=_section(path, "diffusion", DiffusionConfig, sections.pop("diffusion", {})),
+        text=_section(path, "text", TextConfig, sections.pop("text", {})),
+        backbone_kind=kind,
+        backbone=_section(path, "backbone", BACKBONES[kind][0], backbone),
+        loop=_section(path, "train", LoopConfig, sections.pop("train", {})),
+        codec=_section(path, "codec", CodecConfig, codec) if codec_loop else None,
+        codec_loop=_section(path, "codec_train", LoopConfig, codec_loop) if codec_loop else None,
+        codec_noise=noise,
+        raw=raw,
+    )
+    if sections:
+        raise RecipeError(path, f"has unknown sections: {', '.join(sorted(sections))}")
+    _check(recipe)
+    return recipe
+
+
+def _section(path: Path, name: str, config: type[_C], values: Mapping[str, Any]) -> _C:
+    """Build a configuration from a section's entries, each of which must be a known field of the right kind."""
+    fields = {field.name: field for field in dataclasses.fields(config)}  # type: ignore[arg-type]
+    unknown = set(values) - set(fields)
+    if unknown:
+        raise RecipeError(path, f"has unknown entries in [{name}]: {', '.join(sorted(unknown))}")
+    kinds = {"int": (int,), "float": (int, float), "str": (str,)}
+    built = {}
+    for key, value in values.items():
+        kind = str(fields[key].type)
+        if kind.startswith("tuple"):
+            right = isinstance(value, list)
+            built[key] = tuple(value) if right else value
+        else:
+            right = isinstance(value, kinds[kind]) and not isinstance(value, bool)
+            built[key] = value
+        if not right:
+            raise RecipeError(path, f"needs {key} in [{name}] to be of the kind {kind}, not {value!r}")
+    try:
+        return config(**built)
+    except TypeError as error:
+        raise RecipeError(path, f"lacks an entry in [{name}]: {error}") from error
+
+
+def _check(recipe: Recipe) -> None:
+    """Refuse what no run can be made of."""
+    data, diffusion = recipe.data, recipe.diffusion
+    if data.kind not in {"pictograms", "folder"}:
+        raise RecipeError(recipe.path, f"names the data {data.kind!r}; there are pictograms and folder")
+    if diffusion.schedule not in SCHEDULES:
+        raise RecipeError(recipe.path, f"names the schedule {diffusion.schedule!r}; there are {', '.join(SCHEDULES)}")
+    if diffusion.prediction not in PREDICTIONS:
+        raise RecipeError(
+            recipe.path, f"names the prediction {diffusion.prediction!r}; there are {', '.join(PREDICTIONS)}"
+        )
+    if not 8 <= data.size <= 1024 or data.size % 8:
+        raise RecipeError(recipe.path, f"needs a size of 8 to 1024 in steps of 8, not {data.size}")
+    for loop in (recipe.loop, recipe.codec_loop):
+        if loop is not None and not (loop.pictures >= 1 and 1 <= loop.batch <= 4096 and 0 < loop.learning_rate < 1):
+            raise RecipeError(recipe.path, "needs at least one picture, a batch of 1 to 4096 and a rate between 0 and 1")
