@@ -1,0 +1,134 @@
+"""What the engine says while it works: frozen values that cross threads.
+
+Arrays in events are uint8 HWC RGB, contiguous, fresh each time and not writeable; there is never a tensor. Every
+event carries the ``job_id`` of its job. A job is ``[ModelLoading] JobStarted (StepDone | PictureDone)* JobFinished``,
+or ends early in `JobCancelled` or `JobFailed`. Events that hold arrays compare by identity.
+
+Importable without torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from studio.engine.requests import GenerateRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelLoading:
+    """The model is being read; absent when it is loaded already."""
+
+    job_id: str
+    model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStarted:
+    """The pictures are about to be made.
+
+    Attributes:
+        request: the request with everything filled in.
+        model_title: the model's name for people.
+        device: where the model runs, such as "cpu".
+        dtype: the numbers the backbone runs in, such as "float32"; state and sampler are always float32.
+        steps: how many steps one picture takes.
+        notes: whole sentences the user should see, such as that the negative prompt is unused.
+    """
+
+    job_id: str
+    request: GenerateRequest
+    model_title: str
+    device: str
+    dtype: str
+    steps: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StepDone:
+    """One picture went one step further.
+
+    Attributes:
+        image: which picture of the request, from 0.
+        step: which step this was, 1 to ``steps``.
+        steps: how many steps the picture takes.
+        t: the time the step started from, T - 1 down to 0.
+        s: the time it arrived at; -1 is clean data.
+        sigma: the noise level at ``s``, 0 to 1.
+        snr: the signal-to-noise ratio alpha^2 / sigma^2 at ``s``; infinite at the end.
+        model_calls: backbone evaluations spent on this picture so far (guidance counts two).
+        seconds: time spent on this picture so far; pictures made in one batch share theirs.
+        preview: the model's idea of the finished picture (x0_hat), uint8 HWC, or None where none was asked for.
+    """
+
+    job_id: str
+    image: int
+    step: int
+    steps: int
+    t: int
+    s: int
+    sigma: float
+    snr: float
+    model_calls: int
+    seconds: float
+    preview: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PictureDone:
+    """One picture is finished.
+
+    Attributes:
+        image: which picture of the request, from 0.
+        seed: the seed it started from, the request's seed + ``image``.
+        pixels: uint8 HWC.
+        x_T_sha256: hash of the starting noise, float32 little-endian in C order.
+        final_sha256: hash of the last state (for a latent model before decoding), likewise.
+        model_calls: backbone evaluations spent on it (guidance counts two).
+        seconds: time spent on it.
+        metadata: JSON values: everything needed to make it again (request, model, device, dtype, versions).
+    """
+
+    job_id: str
+    image: int
+    seed: int
+    pixels: NDArray[np.uint8]
+    x_T_sha256: str  # the symbol of the field
+    final_sha256: str
+    model_calls: int
+    seconds: float
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFinished:
+    """All pictures of the job are made."""
+
+    job_id: str
+    pictures: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobCancelled:
+    """The job stopped because it was asked to, after ``pictures`` finished ones."""
+
+    job_id: str
+    pictures: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFailed:
+    """The job stopped because of an error: one sentence for people, details for a report."""
+
+    job_id: str
+    sentence: str
+    details: str = ""
+
+
+Event = ModelLoading | JobStarted | StepDone | PictureDone | JobFinished | JobCancelled | JobFailed
