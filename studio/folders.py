@@ -122,6 +122,14 @@ def ensure(path: Path) -> Path:
     return path
 
 
+def absolute(path: Path) -> Path:
+    """Return ``path`` made absolute. Raises StorageError where the folder the program was started in is gone."""
+    try:
+        return path.absolute()
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def storage_error(path: Path | str, error: OSError | ValueError) -> StorageError:
     """Return the sentence for what the operating system said about ``path``.
 

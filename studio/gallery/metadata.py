@@ -1,0 +1,193 @@
+"""What a picture remembers of its making, and the JSON it is kept as in the file.
+
+The text is complete (the whole request and where its answer came from), versioned and strict: a reader takes every
+field of its version with the right type, refuses what it does not know, and never meets NaN or half a character.
+It holds no file path and no user name: a model is its name and its hash.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, NoReturn, Self
+
+from studio.engine.checks import check_name, check_number, check_text, check_whole
+from studio.errors import RequestError
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+FORMAT_VERSION = 1
+MAX_TEXT_BYTES = 256_000
+MAX_SEED = 2**32 - 1
+_MAX_DEPTH = 8
+_MAX_WHOLE = 2**63
+_HEX = frozenset("0123456789abcdef")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureMetadata:
+    """Everything needed to make the picture again, and what making it took.
+
+    Attributes:
+        request: the resolved request as JSON values, kept as it is. Do not change it.
+        image: which picture of the request this is, from 0.
+        seed: the seed it started from.
+        model: the model's name; of a path only the last part is kept.
+        model_sha256: hash of its weights.
+        device: where the backbone ran, such as "cpu".
+        dtype: the numbers the backbone ran in, such as "float32".
+        versions: of this program and the libraries that matter, by name.
+        x_T_sha256: hash of the starting noise.
+        final_sha256: hash of the last state.
+        model_calls: backbone evaluations spent on it.
+        seconds: time spent on it.
+        created: when it was finished, in UTC.
+    """
+
+    request: Mapping[str, Json]
+    image: int = 0
+    seed: int
+    model: str
+    model_sha256: str
+    device: str
+    dtype: str
+    versions: Mapping[str, str]
+    x_T_sha256: str  # the symbol of the field
+    final_sha256: str
+    model_calls: int
+    seconds: float
+    created: datetime = field(default_factory=_now)
+
+    def __post_init__(self) -> None:
+        """Check every field, and keep copies of the mappings.
+
+        Raises:
+            RequestError: a field has the wrong type or is out of range, or all together are too large to keep.
+        """
+        check_name("model", self.model)
+        model = self.model.replace("\\", "/").rstrip("/").rpartition("/")[2]
+        check_name("model", model)
+        object.__setattr__(self, "model", model)
+        request = _plain("request", self.request)
+        if not isinstance(request, dict):
+            raise RequestError("request", "must be a JSON object")
+        if isinstance(request.get("model"), str):
+            request["model"] = model  # what was typed may be a path
+        object.__setattr__(self, "request", request)
+        check_whole("image", self.image, 0, MAX_SEED)
+        check_whole("seed", self.seed, 0, MAX_SEED)
+        check_name("device", self.device)
+        check_name("dtype", self.dtype)
+        for name in ("model_sha256", "x_T_sha256", "final_sha256"):
+            _check_hash(name, getattr(self, name))
+        if not isinstance(self.versions, Mapping):
+            raise RequestError("versions", "must be names with versions")
+        for name, version in self.versions.items():
+            check_name("versions", name)
+            check_name(f"version of {name}", version)
+        object.__setattr__(self, "versions", dict(self.versions))
+        check_whole("model_calls", self.model_calls, 0, 10**9)
+        check_number("seconds", self.seconds, 0, 1e9)
+        _check_time("created", self.created)
+        object.__setattr__(self, "created", self.created.astimezone(UTC))
+        if len(self.to_json()) > MAX_TEXT_BYTES:
+            raise RequestError("request", f"takes more than {MAX_TEXT_BYTES:,} bytes to keep in a picture")
+
+    def to_json(self) -> str:
+        """Return one line of strict JSON in ASCII."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["created"] = self.created.isoformat()
+        return json.dumps({"version": FORMAT_VERSION, **values}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return what `to_json` wrote.
+
+        Raises:
+            RequestError: it is not strict JSON, its version is not known here, or a field is missing, unknown or
+                wrong.
+        """
+        values = _parse(text)
+        version = values.pop("version", None)
+        if type(version) is not int or version < 1:
+            raise RequestError("version", "must be a whole number from 1")
+        if version > FORMAT_VERSION:
+            raise RequestError(
+                "version",
+                f"is {version} and this program reads up to {FORMAT_VERSION}: a newer Stepwise Studio wrote it",
+            )
+        known = {item.name for item in fields(cls)}
+        for name in sorted(known - values.keys()):
+            raise RequestError(name, "is missing")
+        for name in sorted(values.keys() - known):
+            check_name("field", name)
+            raise RequestError(name, "is not a field of this version")
+        check_text("created", values["created"], 40)
+        try:
+            values["created"] = datetime.fromisoformat(values["created"])
+        except ValueError as error:
+            raise RequestError("created", "must be a time such as 2026-01-31T12:00:00+00:00") from error
+        return cls(**values)
+
+
+def _parse(text: str) -> dict[str, Any]:
+    if len(text) > MAX_TEXT_BYTES:
+        raise RequestError("metadata", f"must be at most {MAX_TEXT_BYTES:,} bytes of JSON")
+    try:
+        values = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated)
+    except (ValueError, RecursionError) as error:
+        raise RequestError("metadata", "is not valid JSON") from error
+    if not isinstance(values, dict):
+        raise RequestError("metadata", "must be a JSON object")
+    return values
+
+
+def _plain(name: str, value: object, depth: int = 0) -> Any:  # noqa: ANN401 - JSON is whatever it is
+    """Return a copy of ``value`` made of dicts, lists and plain values. Raises RequestError for anything else."""
+    if depth > _MAX_DEPTH:
+        raise RequestError(name, f"is nested deeper than {_MAX_DEPTH} levels")
+    if value is None or type(value) is bool:
+        return value
+    if type(value) is str:
+        check_text(name, value, MAX_TEXT_BYTES)
+        return value
+    if type(value) is int and abs(value) < _MAX_WHOLE:
+        return value
+    if type(value) is float and math.isfinite(value):
+        return value
+    if isinstance(value, Mapping):
+        for key in value:
+            check_name(f"a name in {name}", key)
+        return {key: _plain(str(key), item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(name, item, depth + 1) for item in value]
+    raise RequestError(name, f"holds a {type(value).__name__} that JSON cannot keep exactly")
+
+
+def _check_time(name: str, value: object) -> None:
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise RequestError(name, "must be a time with its time zone")
+
+
+def _check_hash(name: str, value: object) -> None:
+    check_text(name, value, 64)
+    if not isinstance(value, str) or len(value) != 64 or not set(value) <= _HEX:
+        raise RequestError(name, "must be a SHA-256 of 64 hexadecimal digits")
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise RequestError("metadata", f"holds {text}, which is not a JSON number")
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise RequestError("metadata", "names a field twice")
+    return values
