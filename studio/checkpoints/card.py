@@ -22,7 +22,6 @@ from studio.errors import CheckpointError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CARD_NAME = "card.json"
 FORMAT_VERSION = 1
 MAX_CARD_BYTES = 1_000_000
 
@@ -36,6 +35,7 @@ MAX_PARAMETERS = 10**11
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_UNNAMED = Path("card.json")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -142,7 +142,7 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         """Check every field by the rules for reading, and keep copies that cannot change."""
-        checked = _check(Fields(_plain(self), Path(CARD_NAME)))
+        checked = _check(Fields(_plain(self), _UNNAMED))
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -159,7 +159,7 @@ class ModelCard:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
-    def from_dict(cls, value: object, path: Path = Path(CARD_NAME)) -> Self:
+    def from_dict(cls, value: object, path: Path = _UNNAMED) -> Self:
         """Return the card that JSON values describe.
 
         Args:
@@ -176,7 +176,7 @@ class ModelCard:
         return cls(**_check(fields))
 
     @classmethod
-    def from_json(cls, text: str | bytes, path: Path = Path(CARD_NAME)) -> Self:
+    def from_json(cls, text: str | bytes, path: Path = _UNNAMED) -> Self:
         """Return the card that the text of a ``card.json`` describes.
 
         Raises:

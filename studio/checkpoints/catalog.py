@@ -1,0 +1,131 @@
+"""Which models there are: those shipped with the program and those in the user's folder. Importable without torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.checkpoints.files import unreadable
+from studio.checkpoints.folder import CARD_NAME, describe
+from studio.checkpoints.header import check_file
+from studio.errors import CheckpointError, UnknownNameError
+from studio.folders import resources_dir
+
+if TYPE_CHECKING:
+    from studio.checkpoints.card import ModelCard
+    from studio.folders import Folders
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledModel:
+    """A model's folder and what is known of it without loading it.
+
+    Attributes:
+        name: the card's name; of a broken model, its folder's.
+        folder: where it is.
+        shipped: whether it came with the program.
+        card: None where the model is broken.
+        error: why it is broken, a whole sentence; None where it is whole.
+    """
+
+    name: str
+    folder: Path
+    shipped: bool
+    card: ModelCard | None = None
+    error: str | None = None
+
+
+def list_models(folders: Folders) -> tuple[InstalledModel, ...]:
+    """Return every model, those shipped first, each group by name; broken ones too, each with its sentence.
+
+    A user's model whose name is taken is listed as broken, so that a name always means the same model.
+    """
+    listed: dict[Path, InstalledModel] = {}
+    taken: dict[str, Path] = {}
+    for home, shipped in ((_shipped_home(), True), (folders.models, False)):
+        for model in sorted(
+            _inspect_all(home, shipped=shipped), key=lambda model: (model.name, model.folder)
+        ):
+            if model.card is not None and taken.setdefault(model.name, model.folder) != model.folder:
+                reason = f"is called {model.name!r}, as the one in {_shown(taken[model.name])} is; rename one"
+                model = _broken(model.folder, shipped, CheckpointError(model.folder, reason))
+            listed[model.folder] = model
+    return tuple(listed.values())
+
+
+def find_model(name: str, folders: Folders) -> InstalledModel:
+    """Return the model of a name, or the one in the folder of a path; its ``card`` is not None.
+
+    Args:
+        name: a model's name, or the path of a model's folder or of a file in it.
+        folders: the user's folders.
+
+    Raises:
+        UnknownNameError: no model is called so and nothing lies there; offers the nearest name.
+        CheckpointError: the model is broken, or the path leads to no model of this program.
+    """
+    models = list_models(folders)
+    for model in sorted(models, key=lambda model: model.card is None):
+        if model.name == name:
+            return model if model.card is not None else _model_at(model.folder)
+    if not _is_path(name):
+        raise UnknownNameError("model", name, [model.name for model in models if model.card is not None])
+    return _model_at(Path(name))
+
+
+def _shipped_home() -> Path:
+    return resources_dir() / "models"
+
+
+def _inspect_all(home: Path, *, shipped: bool) -> list[InstalledModel]:
+    """Look into every folder of ``home``; one that cannot be listed is itself the broken model."""
+    try:
+        folders = [path for path in home.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        return [_broken(home, shipped, unreadable(home, error))]
+    return [_inspect(folder, shipped=shipped) for folder in folders]
+
+
+def _inspect(folder: Path, *, shipped: bool) -> InstalledModel:
+    try:
+        card = describe(folder)
+    except CheckpointError as error:
+        return _broken(folder, shipped, error)
+    return InstalledModel(name=card.name, folder=folder, shipped=shipped, card=card)
+
+
+def _broken(folder: Path, shipped: bool, error: CheckpointError) -> InstalledModel:
+    return InstalledModel(name=_shown(folder.name), folder=folder, shipped=shipped, error=_shown(error))
+
+
+def _shown(value: object) -> str:
+    """Return a text that any terminal takes, though a file's name may hold bytes that are no text."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name that no model has was meant as a path."""
+    if os.sep in name or (os.altsep or os.sep) in name:
+        return True
+    return os.path.isfile(name) or os.path.lexists(os.path.join(name, CARD_NAME))
+
+
+def _model_at(path: Path) -> InstalledModel:
+    """Return the model at a path, or say what is there instead."""
+    try:
+        is_folder = path.is_dir()
+        beside = is_folder or (path.parent / CARD_NAME).is_file()
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+    if not beside:
+        check_file(path)  # says what it is: missing, truncated, a web page, a pickle
+        raise CheckpointError(path, f"has no {CARD_NAME} beside it, so it is not a model of this program")
+    if not is_folder and not path.exists():
+        raise CheckpointError(path, "is missing")
+    folder = path if is_folder else path.parent
+    card = describe(folder)
+    return InstalledModel(name=card.name, folder=folder, shipped=folder.parent == _shipped_home(), card=card)

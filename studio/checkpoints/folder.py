@@ -1,0 +1,54 @@
+"""A model's folder: ``card.json`` beside ``model.safetensors``. Importable without torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from studio.checkpoints.card import MAX_CARD_BYTES, ModelCard
+from studio.checkpoints.files import read_small, replacing
+from studio.checkpoints.header import check_file
+from studio.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CARD_NAME = "card.json"
+WEIGHTS_NAME = "model.safetensors"
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Return the card of the model in ``folder``.
+
+    Raises:
+        CheckpointError: there is none, or it is malformed.
+    """
+    path = folder / CARD_NAME
+    return ModelCard.from_json(read_small(path, MAX_CARD_BYTES), path)
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Replace the card of the model in ``folder`` (with new figures, say); the weights stay as they are.
+
+    Raises:
+        StorageError: it cannot be written; the card that was there still is.
+    """
+    with replacing(folder / CARD_NAME, card.to_json().encode()):
+        pass
+
+
+def describe(folder: Path) -> ModelCard:
+    """Return the card of the model in ``folder`` once its weights' header agrees with it.
+
+    Quick: the weights themselves are not read, nor is their hash.
+
+    Raises:
+        CheckpointError: the card or the weights file is missing or malformed, or they do not belong together.
+    """
+    card = read_card(folder)
+    path = folder / WEIGHTS_NAME
+    found = check_file(path).parameters
+    if not card.weights_sha256:
+        raise CheckpointError(folder / CARD_NAME, "lacks the hash of its weights")
+    if found != card.parameters:
+        raise CheckpointError(path, f"holds {found:,} numbers; its card says {card.parameters:,}")
+    return card

@@ -1,0 +1,126 @@
+"""This program's own model format: a folder with ``card.json`` and ``model.safetensors``.
+
+The weights' keys are those of the modules, after "backbone.", "codec." and "text.".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from studio.checkpoints.assembly import assemble, rehearse
+from studio.checkpoints.files import replacing
+from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, read_card
+from studio.checkpoints.model import LoadCancelled, Model
+from studio.checkpoints.weights import pack, read_weights
+from studio.errors import CheckpointError
+from studio.folders import ensure
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from studio.checkpoints.card import ModelCard
+
+Stored = Literal["float32", "float16", "bfloat16"]
+
+
+def recognises(folder: Path) -> bool:
+    """Whether a folder is meant as a model of this format; whether it is a good one, `load` says."""
+    return (folder / CARD_NAME).exists()
+
+
+def save(
+    folder: Path,
+    card: ModelCard,
+    modules: Mapping[str, nn.Module | Mapping[str, Tensor]],
+    *,
+    stored: Stored = "float32",
+) -> ModelCard:
+    """Write a model, replacing one that is there only once the new one is safe on disk.
+
+    Args:
+        folder: created if need be.
+        card: its ``parameters`` and ``weights_sha256`` are filled in here.
+        modules: "backbone", "codec" and, for a conditional model, "text": modules or their state dicts.
+        stored: what the file keeps floating-point weights in; loading gives float32 in any case.
+
+    Returns:
+        The card as written.
+
+    Raises:
+        CheckpointError: card and weights do not belong together, or a weight is not finite.
+        StorageError: it cannot be written.
+    """
+    card_path, weights_path = ensure(folder) / CARD_NAME, folder / WEIGHTS_NAME
+    tensors = {
+        f"{part}.{name}": tensor
+        for part, module in modules.items()
+        for name, tensor in (module.state_dict() if isinstance(module, nn.Module) else module).items()
+    }
+    assembly = assemble(card, card_path)
+    data = pack(tensors, assembly.state(), getattr(torch, stored), weights_path)
+    assembly.fill({name: _on_cpu(tensor) for name, tensor in tensors.items()})
+    rehearse(card, assembly, torch.device("cpu"), card_path)
+    written = dataclasses.replace(
+        card,
+        parameters=sum(tensor.numel() for tensor in tensors.values()),
+        weights_sha256=hashlib.sha256(data).hexdigest(),
+    )
+    with replacing(card_path, written.to_json().encode()), replacing(weights_path, data):
+        pass  # both are on disk: the weights take their place first, then the card that names their hash
+    return written
+
+
+def _on_cpu(tensor: Tensor) -> Tensor:
+    dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
+    return tensor.detach().to(device="cpu", dtype=dtype)
+
+
+def load(
+    folder: Path, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
+) -> Model:
+    """Read a model: float32, in evaluation mode, without gradients.
+
+    Args:
+        folder: a folder that `save` wrote.
+        device: where the weights go.
+        cancelled: drops the load when set, at the latest after the next 4 MiB.
+
+    Raises:
+        CheckpointError: something about the folder is wrong; the sentence names the file.
+        LoadCancelled: ``cancelled`` was set.
+    """
+    card = read_card(folder)
+    if not card.weights_sha256:
+        raise CheckpointError(folder / CARD_NAME, "lacks the hash of its weights")
+    assembly = assemble(card, folder / CARD_NAME)
+    if cancelled is not None and cancelled.is_set():
+        raise LoadCancelled
+    place = torch.device(device)
+    tensors = read_weights(
+        folder / WEIGHTS_NAME,
+        assembly.state(),
+        sha256=card.weights_sha256,
+        parameters=card.parameters,
+        device=place,
+        cancelled=cancelled,
+    )
+    assembly.fill(tensors)
+    if cancelled is not None and cancelled.is_set():
+        raise LoadCancelled
+    rehearse(card, assembly, place, folder / CARD_NAME)
+    modules = cast("dict[str, Any]", assembly.modules)
+    return Model(
+        card=card,
+        schedule=assembly.schedule,
+        backbone=modules["backbone"],
+        text_encoder=modules.get("text"),
+        codec=modules["codec"],
+        device=place,
+    )
