@@ -1,0 +1,1 @@
+"""What ``launch.py`` needs on a first start, standard library only."""
