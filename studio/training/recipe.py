@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from studio.training.loop import LoopConfig
 from studio.training.objective import PREDICTIONS
 
 _C = TypeVar("_C")
+SECTIONS = {"about", "data", "codec", "codec_train", "text", "backbone", "diffusion", "train"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,6 @@ class Recipe:
     codec: CodecConfig | None = None
     codec_loop: LoopConfig | None = None
     codec_noise: float = 0.1  # standard deviation of the noise on latents while the codec learns
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -83,31 +83,40 @@ def load_recipe(path: Path) -> Recipe:
         raise RecipeError(path, f"cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecipeError(path, f"is not valid TOML: {error}") from error
-    sections = dict(raw)
-    codec, codec_loop = dict(sections.pop("codec", {})), sections.pop("codec_train", None)
-    backbone = dict(sections.pop("backbone", {}))
-    kind = backbone.pop("kind", "unet")
+    unknown = set(raw) - SECTIONS
+    if unknown:
+        raise RecipeError(path, f"has unknown sections: {', '.join(sorted(unknown))}")
+    sections = {name: _table(path, name, raw) for name in SECTIONS}
+    kind = sections["backbone"].pop("kind", "unet")
     if kind not in BACKBONES:
         raise RecipeError(path, f"names the backbone {kind!r}; there are {', '.join(BACKBONES)}")
-    noise = codec.pop("noise", 0.1)
+    noise = sections["codec"].pop("noise", 0.1)
+    text = _section(path, "text", TextConfig, sections["text"])
+    codec = _section(path, "codec", CodecConfig, sections["codec"]) if "codec_train" in raw else None
+    # What follows from the other sections is not asked for twice.
+    follows = {"channels": codec.channels if codec else 3, "text": text.features}
     recipe = Recipe(
         path=path,
-        about=_section(path, "about", AboutConfig, sections.pop("about", {})),
-        data=_section(path, "data", DataConfig, sections.pop("data", {})),
-        diffusion=_section(path, "diffusion", DiffusionConfig, sections.pop("diffusion", {})),
-        text=_section(path, "text", TextConfig, sections.pop("text", {})),
+        about=_section(path, "about", AboutConfig, sections["about"]),
+        data=_section(path, "data", DataConfig, sections["data"]),
+        diffusion=_section(path, "diffusion", DiffusionConfig, sections["diffusion"]),
+        text=text,
         backbone_kind=kind,
-        backbone=_section(path, "backbone", BACKBONES[kind][0], backbone),
-        loop=_section(path, "train", LoopConfig, sections.pop("train", {})),
-        codec=_section(path, "codec", CodecConfig, codec) if codec_loop else None,
-        codec_loop=_section(path, "codec_train", LoopConfig, codec_loop) if codec_loop else None,
+        backbone=_section(path, "backbone", BACKBONES[kind][0], sections["backbone"] | follows),
+        loop=_section(path, "train", LoopConfig, sections["train"]),
+        codec=codec,
+        codec_loop=_section(path, "codec_train", LoopConfig, sections["codec_train"]) if codec else None,
         codec_noise=noise,
-        raw=raw,
     )
-    if sections:
-        raise RecipeError(path, f"has unknown sections: {', '.join(sorted(sections))}")
     _check(recipe)
     return recipe
+
+
+def _table(path: Path, name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    table = raw.get(name, {})
+    if not isinstance(table, dict):
+        raise RecipeError(path, f"needs [{name}] to be a section")
+    return dict(table)
 
 
 def _section(path: Path, name: str, config: type[_C], values: Mapping[str, Any]) -> _C:
@@ -145,6 +154,9 @@ def _check(recipe: Recipe) -> None:
         raise RecipeError(
             recipe.path, f"names the prediction {diffusion.prediction!r}; there are {', '.join(PREDICTIONS)}"
         )
+    noise = recipe.codec_noise
+    if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise <= 10:
+        raise RecipeError(recipe.path, f"needs noise in [codec] to be a number from 0 to 10, not {noise!r}")
     if not 8 <= data.size <= 1024 or data.size % 8:
         raise RecipeError(recipe.path, f"needs a size of 8 to 1024 in steps of 8, not {data.size}")
     for loop in (recipe.loop, recipe.codec_loop):

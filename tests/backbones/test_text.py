@@ -1,0 +1,66 @@
+"""The text encoder reads anything and depends on words and their order alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from studio.backbones.text import TextConfig, TextEncoder, split_words, word_ids
+
+CONFIG = TextConfig(features=32, words=8, buckets=1024, layers=1, heads=2)
+torch.manual_seed(0)
+ENCODER = TextEncoder(CONFIG).eval().requires_grad_(False)
+# An untrained output layer is zero and would see no neighbours: give it something to say.
+for _layer in ENCODER.layers:
+    torch.nn.init.normal_(_layer.attention.out.weight, std=0.5)
+
+
+def _pooled(text: str) -> torch.Tensor:
+    return ENCODER.encode([text])[2][0]
+
+
+@settings(max_examples=100)
+@given(st.text(max_size=200))
+def test_any_text_becomes_finite_numbers(text: str) -> None:
+    tokens, mask, pooled = ENCODER.encode([text])
+    assert tokens.shape == (1, CONFIG.words + 1, CONFIG.features)
+    assert mask.shape == (1, CONFIG.words + 1)
+    assert torch.isfinite(tokens).all()
+    assert torch.isfinite(pooled).all()
+
+
+@pytest.mark.parametrize("text", ["\ud800", "x" * 100_000, "שלום עולם", "강아지", "🐶🐶", "a\0b", "\u202eabc"])
+def test_hard_texts_are_read(text: str) -> None:
+    assert torch.isfinite(_pooled(text)).all()
+
+
+def test_case_and_spacing_do_not_matter_but_words_and_order_do() -> None:
+    assert torch.equal(_pooled("Red  Apple"), _pooled("red apple"))
+    assert not torch.allclose(_pooled("red apple"), _pooled("green apple"))
+    assert not torch.allclose(_pooled("dog on cat"), _pooled("cat on dog"))
+
+
+def test_the_empty_text_is_one_condition_whatever_its_spaces() -> None:
+    assert torch.equal(_pooled(""), _pooled("  \n"))
+    assert ENCODER.encode([""])[1].sum() == 1
+
+
+def test_trimming_changes_nothing_but_the_padding() -> None:
+    texts = ["a red apple", "dog"]
+    tokens, mask, pooled = ENCODER.encode(texts)
+    short, short_mask, short_pooled = ENCODER.encode(texts, trim=True)
+    assert short_mask.shape == (2, 4)
+    assert torch.allclose(tokens[:, :4][short_mask], short[short_mask], atol=1e-5)
+    assert torch.allclose(pooled, short_pooled, atol=1e-5)
+
+
+def test_an_unseen_word_shares_ngrams_with_one_spelled_like_it() -> None:
+    known, near, far = (set(word_ids(word, CONFIG)[1]) for word in ("elephant", "elephants", "xylotomy"))
+    assert len(known & near) > 3 * len(known & far)
+
+
+def test_words_are_split_in_any_script() -> None:
+    assert split_words("A dog, on ＢＬＵＥ!") == ["a", "dog", ",", "on", "blue", "!"]
+    assert split_words("노란 강아지") == ["노란", "강아지"]

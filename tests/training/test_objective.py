@@ -1,0 +1,66 @@
+"""The objective is least where the network says what the mathematics says."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from studio.diffusion.schedules import Schedule, cosine, linear
+from studio.training.objective import PREDICTIONS, denoising_loss, drop_captions
+
+CLEAN = torch.linspace(-1, 1, 2 * 3 * 4 * 4).view(2, 3, 4, 4).repeat(32, 1, 1, 1)
+
+
+def _oracle(schedule: Schedule, x0: Tensor, prediction: str, *, late: int = 0):  # noqa: ANN202
+    """A network that knows x_0; ``late`` reads the noise level of another time (the twin)."""
+
+    def network(x_t: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
+        alpha, sigma = schedule.alphas(t + late), schedule.sigmas(t + late)
+        eps = (x_t - alpha * x0) / sigma
+        return {"eps": eps, "v": alpha * eps - sigma * x0, "x0": x0}[prediction]
+
+    return network
+
+
+@pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda schedule: schedule.name)
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+def test_the_truth_has_no_loss(schedule: Schedule, prediction: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    network = _oracle(schedule, CLEAN, prediction)
+    assert denoising_loss(network, schedule, CLEAN, (), prediction=prediction, generator=generator).item() < 1e-6
+
+
+@pytest.mark.parametrize("prediction", ["eps", "v"])
+def test_a_truth_off_by_one_time_has_a_loss(prediction: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    network = _oracle(linear(), CLEAN, prediction, late=-1)
+    assert denoising_loss(network, linear(), CLEAN, (), prediction=prediction, generator=generator).item() > 1e-5
+
+
+def test_knowing_nothing_costs_the_noise_variance() -> None:
+    x0 = torch.zeros(4096, 1, 4, 4)
+    loss = denoising_loss(lambda x, t, c: torch.zeros_like(x), linear(), x0, (), generator=torch.Generator().manual_seed(1))
+    assert loss.item() == pytest.approx(1.0, abs=4 * (2 / x0.numel()) ** 0.5)
+
+
+def test_times_are_uniform_and_reach_both_ends() -> None:
+    seen: list[Tensor] = []
+
+    def network(x: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
+        seen.append(t)
+        return x
+
+    generator = torch.Generator().manual_seed(2)
+    x0 = torch.zeros(20_000, 1, 1, 1)
+    denoising_loss(network, linear(T=10), x0, (), generator=generator)
+    counts = torch.bincount(seen[0], minlength=10)
+    assert len(counts) == 10
+    assert ((counts - 2000).abs() < 4 * (20_000 * 0.1 * 0.9) ** 0.5).all()
+
+
+def test_captions_are_dropped_as_often_as_asked() -> None:
+    dropped = drop_captions(["x"] * 10_000, 0.1, torch.Generator().manual_seed(3)).count("")
+    assert abs(dropped - 1000) < 4 * (10_000 * 0.09) ** 0.5
+    assert drop_captions(["x"], 0.0) == ["x"]
+    assert drop_captions(["x"], 1.0) == [""]

@@ -1,0 +1,106 @@
+"""Pictures and captions belong together, and nothing held out is ever shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.errors import RecipeError
+from studio.folders import resources_dir
+from studio.training.judge import Judge, background, to_bytes
+from studio.training.pictogram_list import Pictograms, load_pictograms
+from studio.training.sources import FolderSource, PictogramSource
+
+LIST = load_pictograms(resources_dir() / "recipes" / "pictograms.json")
+FEW = Pictograms(entries=LIST.entries[::40], colors=LIST.colors, held_out=LIST.held_out)
+
+
+@pytest.fixture(scope="module")
+def source() -> PictogramSource:
+    return PictogramSource(FEW, 64, white=0.4, shift=2)
+
+
+def test_a_caption_names_what_the_picture_shows(source: PictogramSource) -> None:
+    pictures, captions = source.draw(200, np.random.default_rng(0))
+    judge = Judge(source.drawings)
+    named = colored = 0
+    for picture, caption in zip(to_bytes(pictures), captions, strict=True):
+        entry = FEW.entries[judge.rank(picture)[0]]
+        named += any(name in caption for name in entry.names)
+        shown = background(picture, FEW.colors)
+        colored += f"{shown} background" in caption if shown != "white" else "background" not in caption or shown in caption
+    assert named >= 196  # a drawing may be close in colour to its background
+    assert colored == 200
+
+
+def test_pairs_held_out_of_training_never_come() -> None:
+    code = FEW.entries[0].code
+    others = [color for color in FEW.colors if color not in {"white", "red"}]
+    strict = Pictograms(
+        entries=FEW.entries[:1], colors=FEW.colors, held_out=frozenset((code, color) for color in others)
+    )
+    _, captions = PictogramSource(strict, 64, white=0.5, shift=0).draw(300, np.random.default_rng(1))
+    assert not any(color in caption for color in others for caption in captions)
+    assert any("red" in caption for caption in captions)
+
+
+def test_a_batch_depends_on_the_generator_alone(source: PictogramSource) -> None:
+    once, again = (source.draw(8, np.random.default_rng(7)) for _ in range(2))
+    assert np.array_equal(once[0], again[0])
+    assert once[1] == again[1]
+    assert source.draw(8, np.random.default_rng(8))[1] != once[1]
+
+
+def test_a_folder_is_read_with_its_captions(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 20), "red").save(tmp_path / "red_square.png")
+    Image.new("RGBA", (20, 40), (0, 0, 0, 0)).save(tmp_path / "b.png")
+    (tmp_path / "b.txt").write_text("nothing at all\n")
+    Image.new("CMYK", (9, 9)).save(tmp_path / "c.jpg")
+    Image.new("I;16", (9, 9)).save(tmp_path / "d.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    source = FolderSource(tmp_path, 16)
+    assert source.refused == 1
+    pictures, captions = source.draw(50, np.random.default_rng(0))
+    assert pictures.shape == (50, 3, 16, 16)
+    assert set(captions) == {"red square", "nothing at all", "c", "d"}
+    red = pictures[captions.index("red square")]
+    assert np.array_equal(red.mean(axis=(1, 2)), [1, -1, -1])
+    assert (pictures[captions.index("nothing at all")] == 1).all()  # what is transparent lies on white
+
+
+@pytest.mark.parametrize("make", [False, True])
+def test_a_folder_without_pictures_is_refused(tmp_path: Path, make: bool) -> None:
+    folder = tmp_path / "empty"
+    if make:
+        folder.mkdir()
+    with pytest.raises(RecipeError, match="empty"):
+        FolderSource(folder, 16)
+
+
+def test_the_judge_knows_shifted_and_noisy_drawings(source: PictogramSource) -> None:
+    judge = Judge(source.drawings)
+    rng = np.random.default_rng(3)
+    right = 0
+    for index in range(len(source.drawings)):
+        solo = Pictograms(entries=FEW.entries[index : index + 1], colors=FEW.colors, held_out=frozenset())
+        pictures, _ = PictogramSource(solo, 64, white=1.0, shift=3).draw(1, rng)
+        noisy = pictures + rng.normal(0, 0.05, pictures.shape).astype(np.float32)
+        right += judge.rank(to_bytes(noisy)[0])[0] == index
+    assert right >= len(source.drawings) - 1
+
+
+def test_the_judge_rejects_a_mirrored_list(source: PictogramSource) -> None:
+    judge = Judge(source.drawings[::-1])
+    pictures, captions = source.draw(20, np.random.default_rng(4))
+    right = sum(
+        any(name in caption for name in FEW.entries[judge.rank(picture)[0]].names)
+        for picture, caption in zip(to_bytes(pictures), captions, strict=True)
+    )
+    assert right <= 3
+
+
+def test_an_empty_picture_is_judged_without_failing(source: PictogramSource) -> None:
+    assert len(Judge(source.drawings).rank(np.full((64, 64, 3), 255, np.uint8))) == len(source.drawings)
