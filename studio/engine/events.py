@@ -10,9 +10,11 @@ Importable without torch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -34,7 +36,7 @@ class JobStarted:
     Attributes:
         request: the request with everything filled in.
         model_title: the model's name for people.
-        device: where the model runs, such as "cpu".
+        device: where the model runs, such as "cuda:0 (NVIDIA H100)".
         dtype: the numbers the backbone runs in, such as "float32"; state and sampler are always float32.
         steps: how many steps one picture takes.
         notes: whole sentences the user should see, such as that the negative prompt is unused.
@@ -81,28 +83,36 @@ class StepDone:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PictureDone:
-    """One picture is finished.
+    """One picture is finished; with all that is needed to make it again.
 
     Attributes:
+        request: the request with everything filled in.
         image: which picture of the request, from 0.
         seed: the seed it started from, the request's seed + ``image``.
         pixels: uint8 HWC.
+        model_sha256: hash of the model's weights file.
+        device: where the model ran, as `JobStarted` has it.
+        dtype: the numbers the backbone ran in.
+        versions: of this program and what it stands on, by name.
         x_T_sha256: hash of the starting noise, float32 little-endian in C order.
         final_sha256: hash of the last state (for a latent model before decoding), likewise.
         model_calls: backbone evaluations spent on it (guidance counts two).
         seconds: time spent on it.
-        metadata: JSON values: everything needed to make it again (request, model, device, dtype, versions).
     """
 
     job_id: str
+    request: GenerateRequest
     image: int
     seed: int
     pixels: NDArray[np.uint8]
+    model_sha256: str
+    device: str
+    dtype: str
+    versions: Mapping[str, str]
     x_T_sha256: str  # the symbol of the field
     final_sha256: str
     model_calls: int
     seconds: float
-    metadata: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,12 +20,11 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.options import Options, parse
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.checks import check_name, check_number, check_text, check_whole
+from studio.engine.option_values import OptionValue, OptionValues
 from studio.errors import RequestError, UnknownNameError
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
-
-OptionValue = int | float | str
 
 MAX_STEPS = 1000
 MAX_GUIDANCE = 30.0
@@ -35,36 +34,6 @@ MAX_PROMPT = 2_000
 MAX_SIDE_PX = 8192
 MAX_JSON = 1_000_000
 FORMAT_VERSION = 1
-
-
-class OptionValues(Mapping[str, OptionValue]):
-    """A sampler's options by name: a mapping that cannot change and can be hashed."""
-
-    __slots__ = ("_items",)
-
-    def __init__(self, values: Mapping[str, OptionValue]) -> None:
-        """Copy ``values``; their order does not matter."""
-        self._items = dict(sorted(values.items()))
-
-    def __getitem__(self, name: str) -> OptionValue:
-        """Return the value of the option ``name``."""
-        return self._items[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the names in alphabetical order."""
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        """Return how many options are set."""
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        """Hash the names and values."""
-        return hash(tuple(self._items.items()))
-
-    def __repr__(self) -> str:
-        """Show it as a dict is shown."""
-        return repr(self._items)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +107,8 @@ class GenerateRequest:
     def resolve(self, card: ModelCard) -> Self:
         """Return the request with everything filled in that was left to the model.
 
+        Where the model takes no text, guidance is off: there is nothing to guide by.
+
         Args:
             card: the card of the model named by ``model``.
 
@@ -153,12 +124,13 @@ class GenerateRequest:
             raise RequestError(
                 "size", f"{wanted} is not one that the model {card.name!r} makes (allowed: {allowed})"
             )
+        guidance = float(defaults.guidance if self.guidance is None else self.guidance)
         filled = replace(
             self,
             sampler=defaults.sampler if self.sampler is None else self.sampler,
             steps=defaults.steps if self.steps is None else self.steps,
             spacing=defaults.spacing if self.spacing is None else self.spacing,
-            guidance=float(defaults.guidance if self.guidance is None else self.guidance),
+            guidance=1.0 if card.text is None else guidance,
             width=size[0],
             height=size[1],
         ).validate()

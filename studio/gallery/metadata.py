@@ -12,10 +12,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from studio.engine.checks import check_name, check_number, check_text, check_whole
 from studio.errors import RequestError
+
+if TYPE_CHECKING:
+    from studio.engine.events import PictureDone
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -99,6 +102,24 @@ class PictureMetadata:
         object.__setattr__(self, "created", self.created.astimezone(UTC))
         if len(self.to_json()) > MAX_TEXT_BYTES:
             raise RequestError("request", f"takes more than {MAX_TEXT_BYTES:,} bytes to keep in a picture")
+
+    @classmethod
+    def of(cls, done: PictureDone) -> Self:
+        """Return what a picture that was just made remembers."""
+        return cls(
+            request=done.request.to_dict(),
+            image=done.image,
+            seed=done.seed,
+            model=done.request.model,
+            model_sha256=done.model_sha256,
+            device=done.device,
+            dtype=done.dtype,
+            versions=done.versions,
+            x_T_sha256=done.x_T_sha256,
+            final_sha256=done.final_sha256,
+            model_calls=done.model_calls,
+            seconds=done.seconds,
+        )
 
     def to_json(self) -> str:
         """Return one line of strict JSON in ASCII."""

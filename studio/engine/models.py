@@ -1,0 +1,69 @@
+"""The one model in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from studio.checkpoints.formats import load_model
+from studio.engine.backbone import in_precision
+
+if TYPE_CHECKING:
+    import threading
+
+    from studio.checkpoints.catalog import InstalledModel
+    from studio.checkpoints.model import Model
+    from studio.diffusion.denoiser import Denoiser
+    from studio.engine.device import Device, Precision
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReadyModel:
+    """A model on its device, in its precision.
+
+    Attributes:
+        model: its parts.
+        denoiser: what answers samplers.
+        device: where it runs.
+        precision: how its backbone runs.
+    """
+
+    model: Model
+    denoiser: Denoiser
+    device: Device
+    precision: Precision
+
+
+class ModelSlot:
+    """Keeps the model that was used last, and no other: two may not fit a device."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._kept: ReadyModel | None = None
+
+    def holds(self, installed: InstalledModel, device: Device) -> bool:
+        """Whether exactly this model is in memory, on this device."""
+        return self._kept is not None and (self._kept.model.card, self._kept.device) == (
+            installed.card,
+            device,
+        )
+
+    def get(
+        self, installed: InstalledModel, device: Device, precision: Precision, cancelled: threading.Event
+    ) -> ReadyModel:
+        """Return the model, loaded unless it is held; the one that was held before is dropped first.
+
+        Raises:
+            CheckpointError: something about its files is wrong.
+            LoadCancelled: ``cancelled`` was set.
+        """
+        if self._kept is None or not self.holds(installed, device):
+            self.drop()
+            model = load_model(installed.folder, device=device.torch_name, cancelled=cancelled)
+            denoiser = model.denoiser(in_precision(model.backbone, precision))
+            self._kept = ReadyModel(model=model, denoiser=denoiser, device=device, precision=precision)
+        return self._kept
+
+    def drop(self) -> None:
+        """Forget the model, so that its memory can be used."""
+        self._kept = None
