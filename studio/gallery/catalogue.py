@@ -166,7 +166,7 @@ def _insert(connection: sqlite3.Connection, entry: Entry) -> int:
 def _entry(row: tuple[int, bytes, int, int, str, str, int, int]) -> Entry:
     """Return the entry of a row. Raises DamagedError where the row is not as it was written."""
     number, path, width, height, metadata, words, missing, checksum = row
-    if checksum != _checksum(path, width, height, metadata, words):
+    if checksum != _checksum(path, width, height, metadata, words) + missing:
         raise DamagedError(f"the checksum of entry {number} is wrong")
     try:
         kept = PictureMetadata.from_json(metadata)
@@ -192,7 +192,7 @@ def _mark_missing(connection: sqlite3.Connection, folder: Path) -> int:
                     gone.append((number,))
             except OSError:  # it cannot be told: leave the entry as it is
                 continue
-    connection.executemany("UPDATE pictures SET missing = 1 WHERE id = ?", gone)
+    connection.executemany("UPDATE pictures SET missing = 1, checksum = checksum + 1 WHERE id = ?", gone)
     return missing
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from studio.engine.checks import check_name, check_number, check_text, check_whole
-from studio.errors import RequestError
+from studio.errors import RequestError, shorten
 
 if TYPE_CHECKING:
     from studio.engine.events import PictureDone
@@ -94,7 +94,7 @@ class PictureMetadata:
             raise RequestError("versions", "must be names with versions")
         for name, version in self.versions.items():
             check_name("versions", name)
-            check_name(f"version of {name}", version)
+            check_name(shorten(f"versions.{name}"), version)
         object.__setattr__(self, "versions", dict(self.versions))
         check_whole("model_calls", self.model_calls, 0, 10**9)
         check_number("seconds", self.seconds, 0, 1e9)
@@ -186,7 +186,7 @@ def _plain(name: str, value: object, depth: int = 0) -> Any:  # noqa: ANN401 - J
     if isinstance(value, Mapping):
         for key in value:
             check_name(f"a name in {name}", key)
-        return {key: _plain(str(key), item, depth + 1) for key, item in value.items()}
+        return {key: _plain(shorten(f"{name}.{key}"), item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(name, item, depth + 1) for item in value]
     raise RequestError(name, f"holds a {type(value).__name__} that JSON cannot keep exactly")

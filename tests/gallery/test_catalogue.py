@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import sqlite3
+import sys
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from studio.errors import StorageError
+from studio.gallery.catalogue import FILE_NAME, Catalogue
+from studio.gallery.database import DamagedError, Database
+from studio.gallery.parameters import parameters_text
+from studio.gallery.png import encode
+from studio.gallery.store import PictureStore
+from tests.gallery.samples import PROMPTS, metadata, pixels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from studio.gallery.entry import Entry
+
+
+def filled(place: Path, *prompts: str) -> tuple[PictureStore, list[Entry]]:
+    store = PictureStore(place / "pictures", place / "catalogue")
+    return store, [store.add(pixels(i), metadata(prompt, seed=i)) for i, prompt in enumerate(prompts)]
+
+
+def lost_fields(before: list[Entry], after: tuple[Entry, ...]) -> list[str]:
+    """Return the fields of ``before`` (oldest first) that ``after`` (newest first) does not have."""
+    found = {entry.path: entry for entry in after}
+    lost = []
+    for entry in before:
+        now = found.get(entry.path)
+        lost += [
+            f"{item.name} of {entry.path.name}"
+            for whole, part in ((entry, now), (entry.metadata, now.metadata if now else None))
+            for item in fields(whole)
+            if item.name not in ("id", "metadata")
+            and getattr(part, item.name, None) != getattr(whole, item.name)
+        ]
+    return lost
+
+
+# --------------------------------------------------------------------------------------------------------- listing
+def test_pages_are_newest_first_and_new_pictures_do_not_shift_them(tmp_path: Path) -> None:
+    store, made = filled(tmp_path, *[""] * 7)
+    first = store.catalogue.entries(limit=3)
+    store.add(pixels(), metadata(seed=99))
+    second = store.catalogue.entries(limit=3, before=first[-1].id)
+    third = store.catalogue.entries(limit=3, before=second[-1].id)
+    assert [*first, *second, *third] == made[::-1]
+    assert store.catalogue.entries(before=third[-1].id) == ()
+    assert store.catalogue.count() == 8
+
+
+def test_search_finds_parts_of_words_in_any_case_and_any_script(tmp_path: Path) -> None:
+    store, made = filled(
+        tmp_path,
+        "A Red apple",
+        "red car, 100% new",
+        "STRASSE",
+        "파란 사과",
+        "crème brûlée",
+        "file_name",
+        "🍎",
+    )
+
+    def found(text: str) -> list[int]:
+        return [made.index(entry) for entry in store.catalogue.search(text)]
+
+    assert found("RED") == [1, 0]
+    assert found("app red") == [0]
+    assert found("straße") == [2]
+    assert found("사과") == [3]
+    assert found("cre\u0300me") == [4]
+    assert found("100%") == [1]
+    assert found("%") == [1]
+    assert found("_") == [5]
+    assert found("🍎") == [6]
+    assert found("starter apple") == [0]
+    assert found("blur") == []
+    assert found("' OR 1=1 --") == []
+    assert found("\ud83c") == []
+    assert found(" ") == [6, 5, 4, 3, 2, 1, 0]
+    assert [made.index(entry) for entry in store.catalogue.search("red", before=made[1].id)] == [0]
+
+
+def test_a_known_path_is_renewed_and_keeps_its_place(tmp_path: Path) -> None:
+    store, (first, second) = filled(tmp_path, "one", "two")
+    assert store.catalogue.add(replace(first, metadata=metadata("three"))) == first.id
+    assert [entry.metadata.request["prompt"] for entry in store.catalogue.entries()] == ["two", "three"]
+    assert store.catalogue.entries()[0] == second
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names elsewhere are always text")
+def test_folders_whose_names_are_no_text_are_listed(tmp_path: Path) -> None:
+    store = PictureStore(tmp_path / os.fsdecode(b"caf\xe9"), tmp_path / "catalogue")
+    entry = store.add(pixels(), metadata())
+    assert entry.notes == ()
+    assert store.catalogue.entries() == (entry,)
+
+
+# ------------------------------------------------------------------------------------------------------ rebuilding
+def test_from_the_pictures_alone_every_field_comes_back(tmp_path: Path) -> None:
+    store, made = filled(tmp_path, *PROMPTS.values())
+    shutil.rmtree(tmp_path / "catalogue")
+    found = store.catalogue.rebuild(tmp_path / "pictures")
+    assert (found.pictures, found.missing, found.others, found.unreadable) == (len(made), 0, 0, ())
+    assert lost_fields(made, store.catalogue.entries()) == []
+    assert [entry.path for entry in store.catalogue.entries()] == [entry.path for entry in made[::-1]]
+
+
+def test_the_comparison_rejects_pictures_with_only_the_shared_text(tmp_path: Path) -> None:
+    store, made = filled(tmp_path, "one", "two")
+    info = PngInfo()
+    info.add_text("parameters", parameters_text(made[0].metadata, 19, 16))
+    Image.fromarray(pixels()).save(made[0].path, "PNG", pnginfo=info)
+    shutil.rmtree(tmp_path / "catalogue")
+    assert store.catalogue.rebuild(tmp_path / "pictures").others == 1
+    assert len(lost_fields(made, store.catalogue.entries())) > 12
+
+
+def test_rebuilding_twice_changes_nothing(tmp_path: Path) -> None:
+    store, made = filled(tmp_path, "one", "two")
+    store.catalogue.rebuild(tmp_path / "pictures")
+    assert store.catalogue.entries() == tuple(made[::-1])
+
+
+def test_a_missing_file_marks_its_entry_and_a_found_one_unmarks_it(tmp_path: Path) -> None:
+    store, (first, second) = filled(tmp_path, "one", "two")
+    hidden = first.path.rename(tmp_path / "elsewhere.png")
+    for _ in range(2):
+        assert store.catalogue.rebuild(tmp_path / "pictures").missing == 1
+        assert store.catalogue.entries() == (second, replace(first, missing=True))
+    hidden.rename(first.path)
+    assert store.catalogue.rebuild(tmp_path / "pictures").missing == 0
+    assert store.catalogue.entries() == (second, first)
+
+
+def test_of_an_unplugged_drive_nothing_changes(tmp_path: Path) -> None:
+    store, made = filled(tmp_path, "one", "two")
+    (tmp_path / "pictures").rename(tmp_path / "unplugged")
+    with pytest.raises(StorageError, match="unplugged"):
+        store.catalogue.rebuild(tmp_path / "pictures")
+    assert store.catalogue.entries() == tuple(made[::-1])
+
+
+def test_entries_of_other_folders_are_left_alone(tmp_path: Path) -> None:
+    store, _ = filled(tmp_path, "one")
+    other = store.add(pixels(), metadata(), tmp_path / "other")
+    other.path.unlink()
+    assert store.catalogue.rebuild(tmp_path / "pictures").missing == 0
+    assert store.catalogue.entries()[0] == other
+
+
+def test_strangers_and_wrecks_in_the_folder_are_counted_and_stop_nothing(tmp_path: Path) -> None:
+    store, made = filled(tmp_path, "one", "two")
+    pictures = tmp_path / "pictures"
+    below = pictures / "sorted" / "by me"
+    below.mkdir(parents=True)
+    moved = made[1].path.rename(below / made[1].path.name)
+    Image.fromarray(pixels()).save(pictures / "holiday.png")
+    (pictures / "wreck.png").write_bytes(b"\x89PNG rubbish")
+    (pictures / "notes.txt").write_text("not a picture")
+    if os.name != "nt":  # where links need a permission of their own
+        (pictures / "link.png").symlink_to(made[0].path)
+    (pictures / "000009-9.png").write_bytes(encode(pixels(), metadata())[:300])
+    found = store.catalogue.rebuild(pictures)
+    assert (found.pictures, found.missing, found.others) == (2, 1, 1)
+    assert {error.path.name for error in found.unreadable} == {"wreck.png", "000009-9.png"}
+    paths = {entry.path: entry.missing for entry in store.catalogue.entries()}
+    assert paths == {made[0].path: False, made[1].path: True, moved: False}
+
+
+# ---------------------------------------------------------------------------------------------------------- damage
+def reads_without_checks(file: Path) -> list[tuple[object, ...]] | None:
+    """Return what a program that trusts its database would show; None where SQLite itself refuses."""
+    try:
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            return connection.execute("SELECT path, width, height, metadata, words FROM pictures").fetchall()
+    except (sqlite3.Error, UnicodeError):
+        return None
+
+
+def test_a_catalogue_damaged_anywhere_is_noticed_and_made_anew(tmp_path: Path) -> None:
+    _store, made = filled(tmp_path, *[f"picture {i}" for i in range(12)])
+    file = tmp_path / "catalogue" / FILE_NAME
+    good, shown = file.read_bytes(), reads_without_checks(file)
+    source = random.Random(1)
+    noticed = wrong_unchecked = 0
+    for _ in range(60):
+        data = bytearray(good)
+        at = source.randrange(len(data))
+        if source.random() < 0.2:
+            del data[at:]
+        else:
+            length = source.choice([1, 4, 64, 2048])
+            data[at : at + length] = source.randbytes(min(length, len(data) - at))
+        file.write_bytes(data)
+        wrong_unchecked += reads_without_checks(file) not in (shown, None)
+        file.write_bytes(data)
+        catalogue = Catalogue(tmp_path / "catalogue", pictures=tmp_path / "pictures")
+        assert lost_fields(made, catalogue.entries()) == []
+        if catalogue.set_aside is not None:
+            noticed += 1
+            catalogue.set_aside.unlink()
+    assert noticed >= 20
+    assert wrong_unchecked >= 5, "a catalogue without checks must show something wrong"
+
+
+def test_a_damaged_catalogue_is_kept_and_the_next_picture_says_so(tmp_path: Path) -> None:
+    filled(tmp_path, "one", "two")
+    file = tmp_path / "catalogue" / FILE_NAME
+    file.with_name(f"{FILE_NAME}.damaged-1").write_bytes(b"an older one")
+    rubbish = b"rubbish" * 1000
+    file.write_bytes(rubbish)
+    store, (entry,) = filled(tmp_path, "three")
+    assert "made anew" in entry.notes[0]
+    assert store.catalogue.set_aside == file.with_name(f"{FILE_NAME}.damaged-2")
+    assert store.catalogue.set_aside.read_bytes() == rubbish
+    assert file.with_name(f"{FILE_NAME}.damaged-1").read_bytes() == b"an older one"
+    assert store.catalogue.count() == 3
+    assert store.add(pixels(), metadata()).notes == ()
+
+
+def test_damage_while_the_program_runs_is_noticed_too(tmp_path: Path) -> None:
+    store, made = filled(tmp_path, "one", "two")
+    (tmp_path / "catalogue" / FILE_NAME).write_bytes(b"rubbish" * 1000)
+    assert lost_fields(made, store.catalogue.entries()) == []
+    assert store.catalogue.set_aside is not None
+
+
+def test_a_catalogue_damaged_again_and_again_ends_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = filled(tmp_path, "one")
+
+    def damaged(self: Database, *_: object) -> None:
+        raise DamagedError("as always")
+
+    monkeypatch.setattr(Database, "_prepare", damaged)
+    with pytest.raises(StorageError, match="damaged again"):
+        store.catalogue.entries()
+    assert "damaged again" in store.add(pixels(), metadata()).notes[0]
+
+
+def test_one_process_does_not_set_aside_what_another_made_anew(tmp_path: Path) -> None:
+    store, _ = filled(tmp_path, "one")
+    database = Database(tmp_path / "catalogue" / FILE_NAME)
+    damage = DamagedError("seen in the older file")
+    damage.file = os.stat(tmp_path)
+    assert database.set_aside(damage) is None
+    assert store.catalogue.count() == 1
+
+
+def test_a_database_of_another_program_is_set_aside_unharmed(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue" / FILE_NAME
+    file.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+        connection.commit()
+    theirs = file.read_bytes()
+    store, _ = filled(tmp_path, "one")
+    assert store.catalogue.set_aside is not None
+    assert store.catalogue.set_aside.read_bytes() == theirs
+    assert store.catalogue.count() == 1
+
+
+def test_a_catalogue_of_the_future_is_left_as_it_is(tmp_path: Path) -> None:
+    filled(tmp_path, "one")
+    file = tmp_path / "catalogue" / FILE_NAME
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    before = file.read_bytes()
+    store, (entry,) = filled(tmp_path, "two")
+    assert entry.path.exists()
+    assert "newer Stepwise Studio" in entry.notes[0]
+    with pytest.raises(StorageError, match="newer Stepwise Studio"):
+        store.catalogue.entries()
+    assert file.read_bytes() == before
+
+
+def test_a_catalogue_another_program_holds_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = filled(tmp_path, "one")
+    monkeypatch.setattr("studio.gallery.database.BUSY_TIMEOUT_S", 0.01)
+    with contextlib.closing(sqlite3.connect(tmp_path / "catalogue" / FILE_NAME)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        entry = store.add(pixels(), metadata())
+        assert "another program holds it" in entry.notes[0]
+        assert store.catalogue.count() == 1
+        connection.execute("ROLLBACK")
+    store.catalogue.rebuild(tmp_path / "pictures")
+    assert store.catalogue.count() == 2
+
+
+def test_rows_are_durable_before_they_are_acknowledged(tmp_path: Path) -> None:
+    filled(tmp_path, "one")
+    database = Database(tmp_path / "catalogue" / FILE_NAME)
+    with database.connection(write=True) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA busy_timeout").fetchone()[0] >= 1000

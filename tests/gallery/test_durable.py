@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from studio.errors import StorageError
+from studio.gallery import disk
+from studio.gallery.durable import sweep, write_new
+from studio.gallery.names import is_part, part_name, picture_name
+from tests.gallery.disk_faults import Disk
+from tests.gallery.twins import naive_save
+
+DATA = bytes(range(256)) * 8
+OLDER = b"an older picture"
+CODES = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS)
+
+Writer = Callable[[Disk, Path], Path | None]
+
+
+def ours(at: Disk, folder: Path) -> Path | None:
+    with pytest.MonkeyPatch.context() as patch:
+        at.install(patch)
+        return write_new(folder, DATA, lambda number: picture_name(number, 7)).path
+
+
+def naive(at: Disk, folder: Path) -> Path | None:
+    try:
+        naive_save(at, folder, DATA)
+    except OSError as error:
+        raise StorageError(folder, "cannot be written") from error
+    return folder / "000002-7.png"
+
+
+@dataclass
+class Found:
+    """What failing every call in turn brought to light."""
+
+    trials: int = 0
+    calls: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def fail_every_call(writer: Writer, folder: Path) -> Found:
+    """Fail the first, second, third ... call the writer makes to the disk, once and for ever, with every code."""
+    found = Found()
+    for code in CODES:
+        for for_ever in (False, True):
+            number = 0
+            while True:
+                number += 1
+                place = folder / f"{code}-{for_ever}-{number}"
+                place.mkdir()
+                (place / "000001-7.png").write_bytes(OLDER)
+                at = Disk(number, code, for_ever=for_ever)
+                what = f"call {number}, {errno.errorcode[code]}, {'for ever' if for_ever else 'once'}"
+                found.faults += [f"{what}: {fault}" for fault in one_trial(writer, at, place)]
+                found.trials += 1
+                if not at.failed:
+                    found.calls = len(at.calls)
+                    break
+    return found
+
+
+def one_trial(writer: Writer, at: Disk, place: Path) -> list[str]:
+    written = None
+    faults = []
+    try:
+        written = writer(at, place)
+    except StorageError as error:
+        if str(place) not in str(error):
+            faults.append("the sentence does not name the folder")
+    pictures = {path: path.read_bytes() for path in place.iterdir() if not is_part(path.name)}
+    if pictures.pop(place / "000001-7.png") != OLDER:
+        faults.append("an older picture changed")
+    faults += [f"{path.name} is not whole" for path, data in pictures.items() if data != DATA]
+    if written is not None and written not in pictures:
+        faults.append("acknowledged and not there")
+    again = write_new(place, DATA, lambda number: picture_name(number, 8)).path
+    if again.read_bytes() != DATA or again in pictures:
+        faults.append("it cannot be saved again")
+    sweep(place)
+    if any(is_part(path.name) for path in place.iterdir()):
+        faults.append("a part file stays for good")
+    return faults
+
+
+def test_whichever_call_fails_no_part_of_a_picture_lies_under_a_final_name(tmp_path: Path) -> None:
+    found = fail_every_call(ours, tmp_path)
+    assert found.faults == []
+    assert found.calls >= 10, "the faults must reach every call"
+    assert found.trials == 2 * len(CODES) * (found.calls + 1)
+
+
+def test_failing_every_call_rejects_the_naive_way(tmp_path: Path) -> None:
+    faults = fail_every_call(naive, tmp_path).faults
+    assert sum("is not whole" in fault for fault in faults) >= 2 * len(CODES)
+
+
+def test_a_picture_is_never_written_over_even_where_links_are_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    for place in (tmp_path / "links", tmp_path / "no links"):
+        taken = [place / f"taken-{number}" for number in range(1, 5)]
+        place.mkdir()
+        for path in taken[:3]:
+            path.write_bytes(OLDER)
+        if place.name == "no links":
+            monkeypatch.setattr(os, "link", no_links)
+        # The number does not show in these names, so the same one is wanted again and again.
+        names = iter([path.name for path in taken])
+        assert write_new(place, DATA, lambda _, names=names: next(names)).path == taken[3]
+        assert [path.read_bytes() for path in taken] == [OLDER, OLDER, OLDER, DATA]
+        assert set(place.iterdir()) == set(taken)
+
+
+def test_names_that_are_always_taken_end_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "same").write_bytes(OLDER)
+    with pytest.raises(StorageError, match="other programs"):
+        write_new(tmp_path, DATA, lambda _: "same")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"same": OLDER}
+
+
+def test_numbers_go_on_after_the_highest_there(tmp_path: Path) -> None:
+    def name_of(number: int) -> str:
+        return picture_name(number, 7)
+
+    assert write_new(tmp_path / "new" / "folder", DATA, name_of).path.name == "000001-7.png"
+    (tmp_path / "000041-9-cat.PNG").write_bytes(b"")
+    (tmp_path / "20260131-1200.png").write_bytes(b"")
+    assert write_new(tmp_path, DATA, name_of).path.name == "000042-7.png"
+    (tmp_path / part_name(43)).write_bytes(b"of another process")
+    assert write_new(tmp_path, DATA, name_of).path.name == "000044-7.png"
+
+
+def test_a_disk_that_writes_a_little_at_a_time_gets_it_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, bytes(data[:100])))
+    assert write_new(tmp_path, DATA, lambda _: "x.png").path.read_bytes() == DATA
+
+
+def test_a_folder_that_cannot_be_made_durable_is_told_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def fail(code: int) -> Callable[[int], None]:
+        def fsync(file: int) -> None:
+            if stat.S_ISDIR(os.fstat(file).st_mode):
+                raise OSError(code, "no")
+            sync(file)
+
+        return fsync
+
+    monkeypatch.setattr(os, "fsync", fail(errno.EIO))
+    written = write_new(tmp_path / "a", DATA, lambda _: "x.png")
+    assert (written.confirmed, written.path.read_bytes()) == (False, DATA)
+    monkeypatch.setattr(os, "fsync", fail(errno.EINVAL))  # as file systems do that know nothing of it
+    assert write_new(tmp_path / "b", DATA, lambda _: "x.png").confirmed
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file is safe there without a lock")
+def test_the_sweep_takes_what_died_and_leaves_what_is_written_now(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / part_name(number)).write_bytes(b"half")
+    (tmp_path / "000001-7.png").write_bytes(OLDER)
+    with open(tmp_path / part_name(2), "ab") as file:
+        assert disk.hold(file.fileno(), tmp_path / part_name(2))
+        assert sweep(tmp_path) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {part_name(2), "000001-7.png"}
+    assert sweep(tmp_path) == 1
+    assert sweep(tmp_path / "nothing here") == 0
+    assert sweep(Path("nul\0byte")) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file is safe there without a lock")
+def test_a_part_file_swept_away_at_birth_costs_only_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = disk.hold
+
+    def swept_first(descriptor: int, part: Path) -> bool:
+        if part.name == part_name(1):
+            sweep(tmp_path)
+        return hold(descriptor, part)
+
+    monkeypatch.setattr(disk, "hold", swept_first)
+    assert write_new(tmp_path, DATA, lambda number: picture_name(number, 7)).path.name == "000002-7.png"
+
+
+@pytest.mark.parametrize("name", ["nul\0byte", "x" * 300])
+def test_a_folder_no_system_can_hold_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StorageError):
+        write_new(tmp_path / name, DATA, lambda _: "x.png")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="this user may write anywhere")
+def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match="no permission") as caught:
+        write_new(tmp_path, DATA, lambda _: "x.png")
+    tmp_path.chmod(0o700)
+    assert str(tmp_path) in str(caught.value)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio.errors import RequestError
+from studio.gallery.metadata import MAX_TEXT_BYTES, PictureMetadata
+from tests.gallery.samples import PROMPTS, digest, metadata
+
+FIELDS = [item.name for item in fields(PictureMetadata)]
+
+
+def changed(**changes: object) -> str:
+    """Return the sample's JSON with some members replaced; `...` takes one out."""
+    values = {**json.loads(metadata().to_json()), **changes}
+    return json.dumps({name: value for name, value in values.items() if value is not ...})
+
+
+@pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
+def test_every_field_comes_back(prompt: str) -> None:
+    kept = metadata(prompt)
+    assert PictureMetadata.from_json(kept.to_json()) == kept
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=9),
+        st.recursive(
+            st.none()
+            | st.booleans()
+            | st.integers(-(2**63) + 1, 2**63 - 1)
+            | st.floats(allow_nan=False, allow_infinity=False)
+            | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
+            lambda inner: st.lists(inner, max_size=3),
+            max_leaves=5,
+        ),
+        max_size=5,
+    )
+)
+def test_any_request_of_json_values_comes_back(request: dict[str, Any]) -> None:
+    request.pop("model", None)  # of which only the name is kept
+    kept = metadata(request=request)
+    assert PictureMetadata.from_json(kept.to_json()).request == request
+
+
+def test_the_text_is_one_line_of_ascii_with_its_version() -> None:
+    text = metadata(PROMPTS["emoji"]).to_json()
+    assert text.isascii()
+    assert "\n" not in text
+    assert json.loads(text)["version"] == 1
+    assert set(json.loads(text)) == {"version", *FIELDS}
+
+
+def test_later_changes_to_the_request_do_not_reach_it() -> None:
+    request: dict[str, Any] = {"prompt": "x", "options": {"eta": 0.0}}
+    kept = metadata(request=request)
+    request["options"]["eta"] = 1.0
+    assert kept.request == {"prompt": "x", "options": {"eta": 0.0}}
+
+
+def test_of_a_model_given_as_a_path_only_the_name_is_kept() -> None:
+    for path in ("/home/me/models/starter", "C:\\Users\\me\\models\\starter", "./starter/"):
+        kept = metadata(model=path, request={"model": path, "prompt": "x"})
+        assert kept.model == "starter"
+        assert "me" not in kept.to_json().replace("metadata", "").split("prompt")[0]
+        assert kept.request["model"] == "starter"
+
+
+def test_times_are_kept_in_utc() -> None:
+    noon = datetime(2026, 1, 31, 21, 0, tzinfo=timezone(timedelta(hours=9)))
+    assert json.loads(metadata(created=noon).to_json())["created"] == "2026-01-31T12:00:00+00:00"
+    untold = {name: getattr(metadata(), name) for name in FIELDS if name != "created"}
+    made = PictureMetadata(**untold).created
+    assert abs(datetime.now(UTC) - made) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("name", ["version", *FIELDS])
+def test_a_field_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(RequestError, match=name):
+        PictureMetadata.from_json(changed(**{name: ...}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("version", 0),
+        ("version", True),
+        ("version", "1"),
+        ("version", 1.0),
+        ("request", []),
+        ("request", "x"),
+        ("request", {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": {"i": 1}}}}}}}}}),
+        ("request", {"prompt": "half \ud800"}),
+        ("request", {"prompt": "nul \0"}),
+        ("request", {"": 1}),
+        ("request", {"n": 2**63}),
+        ("image", -1),
+        ("seed", -1),
+        ("seed", 2**32),
+        ("seed", 1.0),
+        ("seed", "1"),
+        ("seed", True),
+        ("seed", None),
+        ("model", ""),
+        ("model", 5),
+        ("model", "x" * 1000),
+        ("model", "line\nbreak"),
+        ("model", "/"),
+        ("model_sha256", "a" * 63),
+        ("model_sha256", "A" * 64),
+        ("x_T_sha256", None),
+        ("final_sha256", "g" * 64),
+        ("device", ["cpu"]),
+        ("dtype", ""),
+        ("versions", []),
+        ("versions", {"torch": 2}),
+        ("versions", {"\n": "2"}),
+        ("model_calls", -1),
+        ("model_calls", 1.5),
+        ("seconds", -0.5),
+        ("seconds", "1"),
+        ("created", "yesterday"),
+        ("created", "2026-01-31T12:00:00"),
+        ("created", 0),
+        ("created", "2" * 1000),
+        ("extra", 1),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_sentence_that_names_the_field(name: str, value: object) -> None:
+    with pytest.raises(RequestError) as caught:
+        PictureMetadata.from_json(changed(**{name: value}))
+    assert name in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_version_of_the_future_is_refused_and_said_to_be_newer() -> None:
+    with pytest.raises(RequestError, match="newer Stepwise Studio"):
+        PictureMetadata.from_json(changed(version=2, whatever=1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        '"x"',
+        "[" * 100_000,
+        '{"a":' * 50_000,
+        "1" * 10_000,
+        metadata().to_json()[:-1],
+        metadata().to_json()[:-1] + ', "seed": 8}',
+        metadata().to_json().replace("1.25", "NaN"),
+        metadata().to_json().replace("1.25", "Infinity"),
+        metadata().to_json().replace("1.25", "1e999"),
+        metadata().to_json().replace("1.25", "9" * 5000),
+        metadata().to_json().replace("4.0", "1e999"),
+        " " * (MAX_TEXT_BYTES + 1),
+    ],
+    ids=range(16),
+)
+def test_what_is_not_strict_json_is_refused(text: str) -> None:
+    with pytest.raises(RequestError):
+        PictureMetadata.from_json(text)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), b"bytes", {1, 2}, object(), {1: 2}, 1j])
+def test_a_request_that_json_cannot_keep_is_refused(value: object) -> None:
+    with pytest.raises(RequestError, match=r"request\.options"):
+        metadata(request={"options": value})
+
+
+def test_more_than_a_reader_takes_is_never_written() -> None:
+    with pytest.raises(RequestError, match="bytes"):
+        metadata(request={"prompt": "x" * MAX_TEXT_BYTES})
+
+
+def test_a_wrong_hash_is_seen_by_comparing() -> None:
+    assert metadata() == metadata()
+    for name, other in {"x_T_sha256": digest("other"), "seconds": 1.5, "created": datetime.now(UTC)}.items():
+        assert replace(metadata(), **{name: other}) != metadata()
