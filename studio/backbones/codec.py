@@ -1,16 +1,14 @@
 """Between pictures and what the sampler sees.
 
-A *codec* maps pictures (B, 3, H, W) in [-1, 1] to latents (B, channels, H/downscale, W/downscale) of about unit variance,
-and back. Pixel models use the identity.
+A *codec* maps pictures (B, 3, H, W) in [-1, 1] to latents (B, channels, H/downscale, W/downscale) of about unit
+variance, and back. Pixel models use the identity.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from studio.backbones.layers import ResidualBlock
 
@@ -72,9 +70,16 @@ class Codec(nn.Module):
         down += [nn.GroupNorm(16, coarsest), nn.SiLU(), nn.Conv2d(coarsest, config.channels, 3, padding=1)]
         self.encoder = nn.Sequential(*down)
         self.norm = nn.BatchNorm2d(config.channels, affine=False, momentum=0.02)
-        up: list[nn.Module] = [nn.Conv2d(config.channels, coarsest, 3, padding=1), ResidualBlock(coarsest, coarsest, 0)]
+        up: list[nn.Module] = [
+            nn.Conv2d(config.channels, coarsest, 3, padding=1),
+            ResidualBlock(coarsest, coarsest, 0),
+        ]
         for before, after in zip(config.widths[::-1], config.widths[-2::-1], strict=False):
-            up += [ResidualBlock(before, before, 0), nn.Conv2d(before, 4 * after, 3, padding=1), nn.PixelShuffle(2)]
+            up += [
+                ResidualBlock(before, before, 0),
+                nn.Conv2d(before, 4 * after, 3, padding=1),
+                nn.PixelShuffle(2),
+            ]
         up += [ResidualBlock(finest, finest, 0), nn.GroupNorm(16, finest), nn.SiLU()]
         up += [nn.Conv2d(finest, 12, 3, padding=1), nn.PixelShuffle(2)]
         self.decoder = nn.Sequential(*up)
@@ -90,20 +95,18 @@ class Codec(nn.Module):
         return pictures
 
 
-def reconstruction_loss(codec: Codec, pictures: Tensor, noise: Tensor) -> Tensor:
-    """Measure how far pictures come back changed from noisy latents: L1 + MSE + L1 of the gradients.
+def picture_loss(decoded: Tensor, pictures: Tensor) -> Tensor:
+    """Measure how far decoded pictures are from the true ones: L1 + MSE + L1 of the gradients.
 
-    The gradient term is what keeps edges sharp: a blurred edge has little L1 error but a large error in its differences.
+    The gradient term is what keeps edges sharp: a blurred edge has little L1 error but a large one in its differences.
 
     Args:
-        codec: in training mode.
+        decoded: (B, 3, H, W).
         pictures: (B, 3, H, W) in [-1, 1].
-        noise: (B, channels, H/downscale, W/downscale), added to the latents.
 
     Returns:
         A scalar.
     """
-    error = codec.decode(codec.encode(pictures) + noise) - pictures
-    rows = error.diff(dim=2).abs().mean()
-    columns = error.diff(dim=3).abs().mean()
-    return error.abs().mean() + F.mse_loss(error, torch.zeros_like(error)) + rows + columns
+    error = decoded - pictures
+    rows, columns = error.diff(dim=2).abs().mean(), error.diff(dim=3).abs().mean()
+    return error.abs().mean() + error.square().mean() + rows + columns

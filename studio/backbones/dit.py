@@ -37,14 +37,15 @@ class Block(nn.Module):
         width = config.features
         self.modulation = zero(nn.Linear(width, 6 * width))
         self.norms = nn.ModuleList(nn.LayerNorm(width, elementwise_affine=False) for _ in range(3))
-        self.attention = _live(Attention(width, config.heads))
+        self.attention = Attention(width, config.heads, live=True)  # the gate is zero already
         self.text = Attention(width, config.heads, config.text) if config.text else None
-        self.feed_forward = FeedForward(width)
-        nn.init.xavier_uniform_(self.feed_forward[2].weight)  # the gate is zero already
+        self.feed_forward = FeedForward(width, live=True)
 
     def forward(self, x: Tensor, embedding: Tensor, tokens: Tensor | None, mask: Tensor | None) -> Tensor:
         """Map tokens (B, N, D) to (B, N, D)."""
-        shift, scale, gate, shift_out, scale_out, gate_out = self.modulation(embedding)[:, None].chunk(6, dim=-1)
+        shift, scale, gate, shift_out, scale_out, gate_out = self.modulation(embedding)[:, None].chunk(
+            6, dim=-1
+        )
         x = x + gate * self.attention(self.norms[0](x) * (1 + scale) + shift)
         if self.text is not None:
             x = x + self.text(self.norms[1](x), tokens, mask)
@@ -93,13 +94,5 @@ def positions(height: int, width: int, features: int, device: torch.device) -> T
     """Return fixed sines and cosines of each patch's row and column, (height * width, features)."""
     rows = sinusoidal(torch.arange(height, device=device), features // 2)
     columns = sinusoidal(torch.arange(width, device=device), features // 2)
-    grid = torch.cat(
-        [rows[:, None].expand(-1, width, -1), columns[None].expand(height, -1, -1)], dim=-1
-    )
+    grid = torch.cat([rows[:, None].expand(-1, width, -1), columns[None].expand(height, -1, -1)], dim=-1)
     return grid.reshape(height * width, features)
-
-
-def _live(attention: Attention) -> Attention:
-    """Give an attention's output its usual random start: behind a shut gate, a zero would never learn."""
-    nn.init.xavier_uniform_(attention.out.weight)
-    return attention

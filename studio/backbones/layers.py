@@ -30,7 +30,9 @@ def sinusoidal(values: Tensor, features: int, *, longest: float = 10_000.0) -> T
         Vaswani et al. 2017, section 3.5, arXiv:1706.03762; used for time in Ho et al. 2020, arXiv:2006.11239.
     """
     half = features // 2
-    rates = torch.exp(-math.log(longest) * torch.arange(half, device=values.device, dtype=torch.float32) / half)
+    rates = torch.exp(
+        -math.log(longest) * torch.arange(half, device=values.device, dtype=torch.float32) / half
+    )
     angles = values.to(torch.float32)[:, None] * rates
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
@@ -45,7 +47,9 @@ def grid_features(height: int, width: int, device: torch.device) -> Tensor:
     x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
     planes = []
     for axis in (y[:, None].expand(height, width), x[None, :].expand(height, width)):
-        planes += [torch.sin(math.pi * k * axis) for k in (1, 2)] + [torch.cos(math.pi * k * axis) for k in (1, 2)]
+        planes += [torch.sin(math.pi * k * axis) for k in (1, 2)] + [
+            torch.cos(math.pi * k * axis) for k in (1, 2)
+        ]
     return torch.stack(planes)
 
 
@@ -108,13 +112,22 @@ class Attention(nn.Module):
         Vaswani et al. 2017, section 3.2, arXiv:1706.03762.
     """
 
-    def __init__(self, features: int, heads: int, context: int | None = None) -> None:
-        """Take the width of the tokens, the number of heads and the width of the context (None: the tokens)."""
+    def __init__(self, features: int, heads: int, context: int | None = None, *, live: bool = False) -> None:
+        """Lay out the heads.
+
+        Args:
+            features: width of the tokens.
+            heads: their number; divides ``features``.
+            context: width of the context; None: the tokens attend to themselves.
+            live: start with a random last layer instead of zero; for a branch that a gate keeps shut at first, since
+                behind a shut gate a zero would never learn.
+        """
         super().__init__()
         self.heads = heads
         self.query = nn.Linear(features, features, bias=False)
         self.key_value = nn.Linear(context or features, 2 * features, bias=False)
-        self.out = zero(nn.Linear(features, features))
+        last = nn.Linear(features, features)
+        self.out = last if live else zero(last)
 
     def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Attend from x (B, L, D) to context (B, M, context); mask (B, M) is true where there is a token."""
@@ -134,10 +147,9 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Sequential):
-    """Two linear layers with a GELU between them; the last starts at zero."""
+    """Two linear layers with a GELU between them."""
 
-    def __init__(self, features: int, factor: int = 4) -> None:
-        """Take the width and the factor by which the hidden layer is wider."""
-        super().__init__(
-            nn.Linear(features, factor * features), nn.GELU(), zero(nn.Linear(factor * features, features))
-        )
+    def __init__(self, features: int, *, factor: int = 4, live: bool = False) -> None:
+        """Take the width, the factor by which the hidden layer is wider, and ``live`` as in :class:`Attention`."""
+        last = nn.Linear(factor * features, features)
+        super().__init__(nn.Linear(features, factor * features), nn.GELU(), last if live else zero(last))

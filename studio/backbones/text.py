@@ -1,9 +1,9 @@
 """A text encoder that is trained together with its backbone.
 
-It reads any Unicode text. A word is the sum of an entry of its own and the mean of entries for its character n-grams, all
-found by hashing, so no vocabulary is needed and an unseen word lands near words that are spelled like it (Bojanowski et
-al. 2017, arXiv:1607.04606). A small transformer then lets the words see their order. The empty text is a condition of its
-own: what the backbone learns as "no prompt".
+It reads any Unicode text. A word is the sum of an entry of its own and the mean of entries for its character n-grams,
+all found by hashing, so no vocabulary is needed and an unseen word lands near those that are spelled like it (Bojanowski et
+al. 2017, arXiv:1607.04606). A small transformer then lets the words see their order. The empty text is a condition
+of its own: what the backbone learns as "no prompt".
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from studio.backbones.layers import Attention, FeedForward
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _WORD = re.compile(r"\w+|[^\w\s]", re.UNICODE)
 _NGRAM_SIZES = (2, 3, 4, 5)
@@ -95,7 +98,8 @@ class TextEncoder(nn.Module):
             trim: cut to the longest text (faster; for training) instead of always to ``words``.
 
         Returns:
-            word ids (B, L), n-gram ids (B, L, ngrams) padded with 0, mask (B, L + 1) true where the start mark or a word is.
+            word ids (B, L), n-gram ids (B, L, ngrams) padded with 0, mask (B, L + 1), true where
+            the start mark or a word is.
         """
         config = self.config
         split = [split_words(prompt)[: config.words] for prompt in prompts]

@@ -57,7 +57,8 @@ class Transformer(nn.Module):
         if self.text is not None:
             cells = cells + self.text(self.norms[1](cells), tokens, mask)
         cells = cells + self.feed_forward(self.norms[2](cells))
-        return cells.view(batch, height, width, channels).permute(0, 3, 1, 2)
+        grid: Tensor = cells.view(batch, height, width, channels).permute(0, 3, 1, 2)
+        return grid
 
 
 class Level(nn.Module):
@@ -73,7 +74,9 @@ class Level(nn.Module):
     def forward(self, x: Tensor, embedding: Tensor, tokens: Tensor | None, mask: Tensor | None) -> Tensor:
         """Map (B, channels_in, H, W) to (B, channels_out, H, W)."""
         x = self.residual(x, embedding)
-        return x if self.transformer is None else self.transformer(x, tokens, mask)
+        if self.transformer is not None:
+            x = self.transformer(x, tokens, mask)
+        return x
 
 
 class UNet(nn.Module):
@@ -99,7 +102,9 @@ class UNet(nn.Module):
             [Level(width, width, config, attends=True), Level(width, width, config, attends=False)]
         )
         self.up, self.grow = nn.ModuleList(), nn.ModuleList()
-        for index, (level, attends) in reversed(list(enumerate(zip(config.widths, config.attention, strict=True)))):
+        for index, (level, attends) in reversed(
+            list(enumerate(zip(config.widths, config.attention, strict=True)))
+        ):
             for _ in range(config.blocks + 1):
                 self.up.append(Level(width + skips.pop(), level, config, attends=attends))
                 width = level

@@ -4,14 +4,12 @@
     background    "<name> on a <colour> background", for pairs held out of training; nearest of the named colours
     samplers      naming again on fifty concepts, for each sampler, with the same prompts and seeds
 
-Pictures go through the model in batches, so their last bits differ from those of single ones; no figure depends on that.
+Pictures go through the model in batches, so their last bits differ from those of single ones; no figure depends on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,14 +21,17 @@ from studio.diffusion.samplers.drive import drive
 from studio.diffusion.samplers.stepper import State
 from studio.diffusion.spacings import visit_times
 from studio.training.judge import Judge, background, to_bytes
-from studio.training.pictogram_list import Pictogram, Pictograms
 from studio.training.pictograms import draw_pictograms, find_font
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
     from studio.checkpoints.model import Model
+    from studio.training.pictogram_list import Pictogram, Pictograms
 
 CONCEPTS_OF_SAMPLERS = 50
 
@@ -97,7 +98,9 @@ def pictures_of(
     return to_bytes(pictures.float().cpu().numpy())
 
 
-def evaluate(model: Model, pictograms: Pictograms, plan: Plan, font: Path | None = None) -> Iterator[Progress | dict[str, Any]]:
+def evaluate(
+    model: Model, pictograms: Pictograms, plan: Plan, font: Path | None = None
+) -> Iterator[Progress | dict[str, Any]]:
     """Measure a model.
 
     Args:
@@ -115,7 +118,11 @@ def evaluate(model: Model, pictograms: Pictograms, plan: Plan, font: Path | None
     judge = Judge(draw_pictograms(pictograms.entries, find_font(font), model.card.sizes[0][0]))
     entries = pictograms.entries
     chosen = _evenly(range(len(entries)), plan.concepts or len(entries))
-    figures: dict[str, Any] = {"settings": _plain(plan.settings), "seeds": list(plan.seeds), "candidates": len(entries)}
+    figures: dict[str, Any] = {
+        "settings": _plain(plan.settings),
+        "seeds": list(plan.seeds),
+        "candidates": len(entries),
+    }
     named = yield from _naming(model, entries, judge, "naming", chosen, plan.seeds, plan.settings, plan.batch)
     figures |= {"concepts": len(chosen), **named}
     figures |= yield from _backgrounds(model, pictograms, plan)
@@ -145,7 +152,9 @@ def _naming(
     for start in range(0, len(wanted), batch):
         part = wanted[start : start + batch]
         prompts = [entries[index].names[0] for index, _ in part]
-        for (index, _), picture in zip(part, pictures_of(model, prompts, [s for _, s in part], settings), strict=True):
+        for (index, _), picture in zip(
+            part, pictures_of(model, prompts, [s for _, s in part], settings), strict=True
+        ):
             ranked = judge.rank(picture)
             first += int(ranked[0] == index)
             fifth += int(index in ranked[:5])
@@ -154,14 +163,18 @@ def _naming(
     return {"top1": round(first / made, 4), "top5": round(fifth / made, 4)}
 
 
-def _backgrounds(model: Model, pictograms: Pictograms, plan: Plan) -> Generator[Progress, None, dict[str, Any]]:
+def _backgrounds(
+    model: Model, pictograms: Pictograms, plan: Plan
+) -> Generator[Progress, None, dict[str, Any]]:
     """Return the share of held-out pairs whose background has the colour that was asked for."""
     names = {entry.code: entry.names[0] for entry in pictograms.entries}
     pairs = [(names[code], color) for code, color in sorted(pictograms.held_out)]
     right = made = 0
     for start in range(0, len(pairs), plan.batch):
         part = pairs[start : start + plan.batch]
-        prompts = [f"{name} on {'an' if color[0] in 'aeiou' else 'a'} {color} background" for name, color in part]
+        prompts = [
+            f"{name} on {'an' if color[0] in 'aeiou' else 'a'} {color} background" for name, color in part
+        ]
         for (_, color), picture in zip(
             part, pictures_of(model, prompts, [plan.seeds[0]] * len(part), plan.settings), strict=True
         ):

@@ -1,16 +1,15 @@
 """From a recipe to a model in a folder: every stage, resumable after any stop.
 
-A folder under training holds ``training/codec.safetensors`` and ``training/backbone.safetensors`` (the state of each
-stage) beside the model itself, which is written anew at every save, so that it can be tried while it learns.
+A folder under training holds ``training/<stage>.safetensors``, the state of each stage (codec, decoder, backbone),
+beside the model itself, which is written anew at every save, so that it can be tried while it learns.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -18,13 +17,19 @@ from torch import Tensor, nn
 from studio.backbones.codec import Codec, Identity
 from studio.checkpoints import native
 from studio.checkpoints.card import Component, Defaults, ModelCard
+from studio.checkpoints.folder import WEIGHTS_NAME
 from studio.errors import StudioError
 from studio.training.ema import Ema
 from studio.training.loop import LoopConfig, TrainStep, make_optimizer, train
-from studio.training.recipe import Recipe
-from studio.training.sources import Source
 from studio.training.state import load_state, save_state
-from studio.training.tasks import Loss, backbone_task, codec_task, open_source
+from studio.training.tasks import Loss, backbone_task, codec_task, decoder_task, open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+    from studio.training.recipe import Recipe
+    from studio.training.sources import Source
 
 STATES = "training"
 
@@ -42,7 +47,7 @@ class TrainingDivergedError(StudioError):
 
 @dataclass(frozen=True)
 class TrainProgress:
-    """A step of a stage ("codec" or "backbone"), and whether it was saved."""
+    """A step of a stage ("codec", "decoder" or "backbone"), and whether it was saved."""
 
     stage: str
     done: TrainStep
@@ -81,7 +86,7 @@ def train_recipe(
         if progress.saved:
             export(recipe, folder, codec, stage)
         yield progress
-    if not (folder / native.WEIGHTS_NAME).exists():
+    if not (folder / WEIGHTS_NAME).exists():
         export(recipe, folder, codec, stage)
 
 
@@ -114,12 +119,23 @@ class _Stage:
 
 
 def _codec_stage(
-    recipe: Recipe, config: LoopConfig, source: Source, folder: Path, device: torch.device, save_seconds: float
+    recipe: Recipe,
+    config: LoopConfig,
+    source: Source,
+    folder: Path,
+    device: torch.device,
+    save_seconds: float,
 ) -> Generator[TrainProgress, None, Codec]:
     codec, loss = codec_task(recipe, source, device)
     stage = _Stage("codec", codec, loss, config, folder, save_seconds)
     yield from stage.run()
     codec.load_state_dict(stage.averaged())
+    codec.eval()
+    if recipe.decoder_loop is not None:
+        decoder, loss = decoder_task(recipe, source, codec, device)
+        stage = _Stage("decoder", decoder, loss, recipe.decoder_loop, folder, save_seconds)
+        yield from stage.run()
+        decoder.load_state_dict(stage.averaged())
     return codec.eval().requires_grad_(False)
 
 

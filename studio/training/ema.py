@@ -1,8 +1,8 @@
 """An exponential moving average of weights: what is sampled from, and saved.
 
 Source:
-    Polyak and Juditsky 1992; in diffusion Ho et al. 2020, appendix B, arXiv:2006.11239; the warm-up follows TensorFlow's
-    ``ExponentialMovingAverage`` documentation.
+    Polyak and Juditsky 1992; in diffusion Ho et al. 2020, appendix B, arXiv:2006.11239; the warm-up follows that of
+    TensorFlow's ``ExponentialMovingAverage``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
-        """Move towards the module's weights; early steps (counted from 0) move further, so that the start is forgotten."""
+        """Move towards the module's weights; early steps (from 0) move further, so that the start is forgotten."""
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(self.shadow, list(module.parameters()), 1 - decay)
 

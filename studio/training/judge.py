@@ -1,13 +1,12 @@
 """Which pictogram does a picture show, and on what background? Measured without a network, by looking.
 
-A picture's background is the median colour of its border. To name the drawing, whatever is close to the background becomes
-white, what remains is cropped and resized to 20x20 RGB, and the pictograms are ranked by their L2 distance to it. numpy and
-Pillow only.
+A picture's background is the median colour of its border. To name the drawing, whatever is close to the background
+becomes white, what remains is cropped and resized to 20x20 RGB, and the pictograms are ranked by their L2 distance to
+it. numpy and Pillow only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,8 @@ from PIL import Image
 from studio.training.pictograms import compose_batch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 SIDE = 20
@@ -46,7 +47,8 @@ def to_bytes(pictures: NDArray[np.float32]) -> NDArray[np.uint8]:
 def border_color(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the median colour (3,) of the outermost pixels of a picture (H, W, 3)."""
     edges = [picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]]
-    return np.median(np.concatenate(edges), axis=0)
+    median: NDArray[np.float64] = np.median(np.concatenate(edges), axis=0)
+    return median
 
 
 def background(picture: NDArray[np.uint8], colors: Mapping[str, tuple[int, int, int]]) -> str:

@@ -1,22 +1,25 @@
 """The one training loop: a generator of steps.
 
 Whoever drives it saves, samples, shows or stops between two steps. What step k does depends on the weights and on
-(seed, k) alone: data, times and noise are drawn from generators keyed by them, never from a running stream. So a run that
-was stopped and resumed is the run that was never stopped.
+(seed, k) alone: data, times and noise are drawn from generators keyed by them, never from a running stream. So a run
+that was stopped and resumed is the run that was never stopped.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from studio.training.ema import Ema
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from studio.training.ema import Ema
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,10 @@ class LoopConfig:
         return math.ceil(self.pictures / self.batch)
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0: up, level, and down as 1 - sqrt (Haegele et al. 2024, arXiv:2405.18392)."""
+        """The learning rate of a step, counted from 0: up, level, and down as 1 - sqrt.
+
+        Source: Haegele et al. 2024, section 3, arXiv:2405.18392.
+        """
         rise = min(1.0, (step + 1) * self.batch / max(self.warmup, 1))
         start = self.steps * (1 - self.cooldown)
         fall = 1.0 if step < start else 1 - math.sqrt((step - start) / max(self.steps - start, 1))
@@ -67,7 +73,10 @@ def make_optimizer(module: nn.Module, config: LoopConfig) -> torch.optim.AdamW:
     """AdamW with decay on matrices and kernels only."""
     matrices = [parameter for parameter in module.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in module.parameters() if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
 
 

@@ -10,17 +10,20 @@ score that classifier-free guidance needs (Ho and Salimans 2022, algorithm 1, ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from studio.diffusion.forward import q_sample
-from studio.diffusion.prediction import v_from
-from studio.diffusion.schedules import Schedule
+from studio.diffusion.prediction import target
 
-PREDICTIONS = ("eps", "v", "x0")
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from studio.diffusion.prediction import PredictionKind
+    from studio.diffusion.schedules import Schedule
 
 
 def denoising_loss(
@@ -29,7 +32,7 @@ def denoising_loss(
     x0: Tensor,
     condition: tuple[Tensor, ...],
     *,
-    prediction: str = "eps",
+    prediction: PredictionKind = "eps",
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Measure the mean squared error of a network's prediction at random times.
@@ -48,16 +51,13 @@ def denoising_loss(
     t = torch.randint(schedule.T, (x0.shape[0],), generator=generator).to(x0.device)
     eps = torch.randn(x0.shape, generator=generator).to(x0.device)
     x_t = q_sample(schedule, x0, t, eps)
-    if prediction == "eps":
-        target = eps
-    elif prediction == "v":
-        target = v_from(x0, eps, schedule.alphas(t), schedule.sigmas(t))
-    else:
-        target = x0
-    return F.mse_loss(network(x_t, t, condition).float(), target)
+    wanted = target(prediction, x0, eps, schedule.alphas(t), schedule.sigmas(t))
+    return F.mse_loss(network(x_t, t, condition).float(), wanted)
 
 
-def drop_captions(captions: Sequence[str], probability: float, generator: torch.Generator | None = None) -> list[str]:
+def drop_captions(
+    captions: Sequence[str], probability: float, generator: torch.Generator | None = None
+) -> list[str]:
     """Replace each caption by the empty one with a probability."""
     keep = torch.rand(len(captions), generator=generator) >= probability
     return [caption if kept else "" for caption, kept in zip(captions, keep.tolist(), strict=True)]

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio.backbones.codec import CodecConfig
 from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextConfig
+from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
 from studio.diffusion.schedules import SCHEDULES
 from studio.errors import RecipeError
 from studio.training.loop import LoopConfig
-from studio.training.objective import PREDICTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 _C = TypeVar("_C")
-SECTIONS = {"about", "data", "codec", "codec_train", "text", "backbone", "diffusion", "train"}
+SECTIONS = {
+    "about",
+    "data",
+    "codec",
+    "codec_train",
+    "decoder_train",
+    "text",
+    "backbone",
+    "diffusion",
+    "train",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +49,7 @@ class DiffusionConfig:
     """What is learned: the schedule, what the network predicts, and how often the caption is dropped."""
 
     schedule: str = "cosine"
-    prediction: str = "eps"
+    prediction: PredictionKind = "eps"
     dropout: float = 0.1
 
 
@@ -56,7 +68,7 @@ class AboutConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A whole recipe. ``codec`` is None for a model in pixels, and then so is ``codec_loop``."""
+    """A whole recipe. A model in pixels has no codec, and then no loop for it or its decoder."""
 
     path: Path
     about: AboutConfig
@@ -68,6 +80,7 @@ class Recipe:
     loop: LoopConfig
     codec: CodecConfig | None = None
     codec_loop: LoopConfig | None = None
+    decoder_loop: LoopConfig | None = None  # more training for the decoder alone
     codec_noise: float = 0.1  # standard deviation of the noise on latents while the codec learns
 
 
@@ -91,8 +104,11 @@ def load_recipe(path: Path) -> Recipe:
     if kind not in BACKBONES:
         raise RecipeError(path, f"names the backbone {kind!r}; there are {', '.join(BACKBONES)}")
     noise = sections["codec"].pop("noise", 0.1)
+    if isinstance(noise, bool) or not isinstance(noise, int | float):
+        raise RecipeError(path, f"needs noise in [codec] to be a number, not {noise!r}")
     text = _section(path, "text", TextConfig, sections["text"])
     codec = _section(path, "codec", CodecConfig, sections["codec"]) if "codec_train" in raw else None
+    polished = codec is not None and "decoder_train" in raw
     # What follows from the other sections is not asked for twice.
     follows = {"channels": codec.channels if codec else 3, "text": text.features}
     recipe = Recipe(
@@ -106,6 +122,9 @@ def load_recipe(path: Path) -> Recipe:
         loop=_section(path, "train", LoopConfig, sections["train"]),
         codec=codec,
         codec_loop=_section(path, "codec_train", LoopConfig, sections["codec_train"]) if codec else None,
+        decoder_loop=_section(path, "decoder_train", LoopConfig, sections["decoder_train"])
+        if polished
+        else None,
         codec_noise=noise,
     )
     _check(recipe)
@@ -125,7 +144,7 @@ def _section(path: Path, name: str, config: type[_C], values: Mapping[str, Any])
     unknown = set(values) - set(fields)
     if unknown:
         raise RecipeError(path, f"has unknown entries in [{name}]: {', '.join(sorted(unknown))}")
-    kinds = {"int": (int,), "float": (int, float), "str": (str,)}
+    kinds = {"PredictionKind": (str,), "int": (int,), "float": (int, float), "str": (str,)}
     built = {}
     for key, value in values.items():
         kind = str(fields[key].type)
@@ -149,16 +168,23 @@ def _check(recipe: Recipe) -> None:
     if data.kind not in {"pictograms", "folder"}:
         raise RecipeError(recipe.path, f"names the data {data.kind!r}; there are pictograms and folder")
     if diffusion.schedule not in SCHEDULES:
-        raise RecipeError(recipe.path, f"names the schedule {diffusion.schedule!r}; there are {', '.join(SCHEDULES)}")
-    if diffusion.prediction not in PREDICTIONS:
         raise RecipeError(
-            recipe.path, f"names the prediction {diffusion.prediction!r}; there are {', '.join(PREDICTIONS)}"
+            recipe.path, f"names the schedule {diffusion.schedule!r}; there are {', '.join(SCHEDULES)}"
+        )
+    if diffusion.prediction not in PREDICTION_KINDS:
+        raise RecipeError(
+            recipe.path,
+            f"names the prediction {diffusion.prediction!r}; there are {', '.join(PREDICTION_KINDS)}",
         )
     noise = recipe.codec_noise
-    if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise <= 10:
-        raise RecipeError(recipe.path, f"needs noise in [codec] to be a number from 0 to 10, not {noise!r}")
+    if not 0 <= noise <= 10:
+        raise RecipeError(recipe.path, f"needs noise in [codec] to be 0 to 10, not {noise!r}")
     if not 8 <= data.size <= 1024 or data.size % 8:
         raise RecipeError(recipe.path, f"needs a size of 8 to 1024 in steps of 8, not {data.size}")
-    for loop in (recipe.loop, recipe.codec_loop):
-        if loop is not None and not (loop.pictures >= 1 and 1 <= loop.batch <= 4096 and 0 < loop.learning_rate < 1):
-            raise RecipeError(recipe.path, "needs at least one picture, a batch of 1 to 4096 and a rate between 0 and 1")
+    for loop in (recipe.loop, recipe.codec_loop, recipe.decoder_loop):
+        if loop is not None and not (
+            loop.pictures >= 1 and 1 <= loop.batch <= 4096 and 0 < loop.learning_rate < 1
+        ):
+            raise RecipeError(
+                recipe.path, "needs at least one picture, a batch of 1 to 4096 and a rate between 0 and 1"
+            )

@@ -6,7 +6,6 @@ resumed run sees what an unbroken one would have seen. numpy and Pillow only.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,6 +15,8 @@ from studio.errors import RecipeError
 from studio.training.pictograms import compose_batch, draw_pictograms, find_font
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from studio.training.pictogram_list import Pictogram, Pictograms

@@ -6,7 +6,7 @@ Written to a temporary name, fsynced and renamed, so that a run which is stopped
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,7 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from studio.errors import CheckpointError, StorageError
-from studio.training.ema import Ema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from studio.training.ema import Ema
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -29,7 +33,9 @@ def save_state(path: Path, step: int, module: nn.Module, ema: Ema, optimizer: to
     temporary = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({key: value.contiguous() for key, value in tensors.items()}, temporary, {"steps": str(step)})
+        save_file(
+            {key: value.contiguous() for key, value in tensors.items()}, temporary, {"steps": str(step)}
+        )
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -48,11 +54,22 @@ def load_state(path: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.O
         moments = {moment: _part(tensors, moment) for moment in _MOMENTS}
         for name, parameter in module.named_parameters():
             if name in moments["step"]:
-                optimizer.state[parameter] = {moment: moments[moment][name] for moment in _MOMENTS}
+                optimizer.state[parameter] = {
+                    moment: _laid_out_as(parameter, moments[moment][name]) for moment in _MOMENTS
+                }
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
-        raise CheckpointError(path, "does not hold a state of this training run; delete it to start anew") from error
+        raise CheckpointError(
+            path, "does not hold a state of this training run; delete it to start anew"
+        ) from error
     return steps
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key[len(prefix) + 1 :]: value for key, value in tensors.items() if key.startswith(f"{prefix}.")}
+
+
+def _laid_out_as(parameter: Tensor, moment: Tensor) -> Tensor:
+    """Return a moment in its parameter's memory format: the fused optimizer walks both side by side."""
+    if moment.shape != parameter.shape:
+        return moment  # the count of steps, a scalar
+    return torch.empty_like(parameter, requires_grad=False).copy_(moment)

@@ -1,22 +1,29 @@
-"""What a recipe trains, stage by stage: first the codec, then the backbone with its text encoder."""
+"""What a recipe trains, stage by stage.
+
+First the codec. Then, if the recipe asks for it, the decoder alone for longer: the latents stay what they are, so this
+may come before, beside or after the last stage, the backbone with its text encoder.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from studio.backbones.codec import Codec, Identity, reconstruction_loss
+from studio.backbones.codec import Codec, Identity, picture_loss
 from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextEncoder
 from studio.diffusion.schedules import SCHEDULES
 from studio.errors import RecipeError
 from studio.training.objective import denoising_loss, drop_captions
 from studio.training.pictogram_list import load_pictograms
-from studio.training.recipe import Recipe
 from studio.training.sources import FolderSource, PictogramSource, Source
+
+if TYPE_CHECKING:
+    from studio.training.recipe import Recipe
 
 Loss = Callable[[torch.Generator], Tensor]
 
@@ -49,9 +56,28 @@ def codec_task(recipe: Recipe, source: Source, device: torch.device) -> tuple[Co
         pictures, _ = draw(source, batch, generator)
         side = recipe.data.size // codec.downscale
         noise = recipe.codec_noise * torch.randn(batch, codec.channels, side, side, generator=generator)
-        return reconstruction_loss(codec, pictures.to(device), noise.to(device))
+        pictures = pictures.to(device)
+        return picture_loss(codec.decode(codec.encode(pictures) + noise.to(device)), pictures)
 
     return codec, loss
+
+
+def decoder_task(
+    recipe: Recipe, source: Source, codec: Codec, device: torch.device
+) -> tuple[nn.Module, Loss]:
+    """Return the codec's decoder and the loss that teaches it more, with the encoder as it stands."""
+    assert recipe.decoder_loop is not None
+    batch = recipe.decoder_loop.batch
+
+    def loss(generator: torch.Generator) -> Tensor:
+        pictures, _ = draw(source, batch, generator)
+        pictures = pictures.to(device)
+        with torch.no_grad():
+            latents = codec.encode(pictures)
+        noise = recipe.codec_noise * torch.randn(latents.shape, generator=generator)
+        return picture_loss(codec.decode(latents + noise.to(device)), pictures)
+
+    return codec.decoder, loss
 
 
 def backbone_task(
@@ -60,16 +86,22 @@ def backbone_task(
     """Return backbone and text encoder under those names, and the loss that teaches them to denoise."""
     torch.manual_seed(recipe.loop.seed)
     backbone = BACKBONES[recipe.backbone_kind][1](recipe.backbone)
-    modules = nn.ModuleDict({"backbone": backbone, "text": TextEncoder(recipe.text)}).to(device)
+    text = TextEncoder(recipe.text)
+    modules = nn.ModuleDict({"backbone": backbone, "text": text}).to(device)
     schedule, batch = SCHEDULES[recipe.diffusion.schedule](), recipe.loop.batch
 
     def loss(generator: torch.Generator) -> Tensor:
         pictures, captions = draw(source, batch, generator)
         with torch.no_grad():
             latents = codec.encode(pictures.to(device))
-        condition = modules["text"].encode(drop_captions(captions, recipe.diffusion.dropout, generator), trim=True)
+        condition = text.encode(drop_captions(captions, recipe.diffusion.dropout, generator), trim=True)
         return denoising_loss(
-            backbone, schedule, latents, condition, prediction=recipe.diffusion.prediction, generator=generator
+            backbone,
+            schedule,
+            latents,
+            condition,
+            prediction=recipe.diffusion.prediction,
+            generator=generator,
         )
 
     return modules, loss

@@ -21,7 +21,9 @@ from studio.training.ema import Ema
 from studio.training.loop import LoopConfig, make_optimizer, train
 from studio.training.objective import denoising_loss, drop_captions
 
-PROMPTS = [f"a {shape} on the {side}" for shape in ("bar", "dot", "cross", "frame") for side in ("left", "right")]
+PROMPTS = [
+    f"a {shape} on the {side}" for shape in ("bar", "dot", "cross", "frame") for side in ("left", "right")
+]
 TEXT = TextConfig(features=64, words=8, buckets=512, layers=1, heads=2)
 BACKBONES = {
     "unet": lambda: UNet(UNetConfig(widths=(32, 48), blocks=1, head_width=24, embedding=64, text=64)),
@@ -73,7 +75,11 @@ def _right_by_prompt(modules: nn.ModuleDict, schedule: Schedule) -> int:
     noise = Noise(range(8), (3, 8, 8))
     state = State(noise.initial(), 0, visit_times(schedule.T, 12, "trailing"))
     for result in drive(
-        DDIM(schedule, DDIMOptions()), guidance, Denoiser(modules["backbone"], schedule, "v", clip=True), state, noise
+        DDIM(schedule, DDIMOptions()),
+        guidance,
+        Denoiser(modules["backbone"], schedule, "v", clip=True),
+        state,
+        noise,
     ):
         state = result.state
     distances = torch.cdist(state.x.flatten(1), _pictures().flatten(1))

@@ -70,7 +70,11 @@ def test_a_picture_does_not_depend_on_its_neighbours(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["unet", "dit"])
 def test_an_untrained_network_predicts_nothing(kind: str) -> None:
-    fresh = UNet(UNetConfig(widths=(16, 32), blocks=1)) if kind == "unet" else DiT(DiTConfig(features=32, layers=1))
+    fresh = (
+        UNet(UNetConfig(widths=(16, 32), blocks=1))
+        if kind == "unet"
+        else DiT(DiTConfig(features=32, layers=1))
+    )
     assert torch.equal(fresh(X, T), torch.zeros_like(X))
 
 

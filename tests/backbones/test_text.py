@@ -31,7 +31,9 @@ def test_any_text_becomes_finite_numbers(text: str) -> None:
     assert torch.isfinite(pooled).all()
 
 
-@pytest.mark.parametrize("text", ["\ud800", "x" * 100_000, "שלום עולם", "강아지", "🐶🐶", "a\0b", "\u202eabc"])
+@pytest.mark.parametrize(
+    "text", ["\ud800", "x" * 100_000, "שלום עולם", "강아지", "🐶🐶", "a\0b", "\u202eabc"]
+)
 def test_hard_texts_are_read(text: str) -> None:
     assert torch.isfinite(_pooled(text)).all()
 
@@ -49,7 +51,7 @@ def test_the_empty_text_is_one_condition_whatever_its_spaces() -> None:
 
 def test_trimming_changes_nothing_but_the_padding() -> None:
     texts = ["a red apple", "dog"]
-    tokens, mask, pooled = ENCODER.encode(texts)
+    tokens, _mask, pooled = ENCODER.encode(texts)
     short, short_mask, short_pooled = ENCODER.encode(texts, trim=True)
     assert short_mask.shape == (2, 4)
     assert torch.allclose(tokens[:, :4][short_mask], short[short_mask], atol=1e-5)
@@ -62,5 +64,5 @@ def test_an_unseen_word_shares_ngrams_with_one_spelled_like_it() -> None:
 
 
 def test_words_are_split_in_any_script() -> None:
-    assert split_words("A dog, on ＢＬＵＥ!") == ["a", "dog", ",", "on", "blue", "!"]
+    assert split_words("A dog, on \uff22\uff2c\uff35\uff25!") == ["a", "dog", ",", "on", "blue", "!"]
     assert split_words("노란 강아지") == ["노란", "강아지"]

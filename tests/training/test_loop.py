@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -13,6 +14,9 @@ from studio.errors import CheckpointError
 from studio.training.ema import Ema
 from studio.training.loop import LoopConfig, keyed_generator, make_optimizer, train
 from studio.training.state import load_state, save_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONFIG = LoopConfig(pictures=8 * 30, batch=8, learning_rate=1e-2, warmup=40, ema=0.9)
 Loss = Callable[[torch.Generator], Tensor]
@@ -41,7 +45,7 @@ def _unbroken() -> Tensor:
 
 
 def _broken(path: Path, stops: tuple[int, ...], *, streaming: bool = False) -> Tensor:
-    """Train in several sittings, each with new objects; ``streaming`` draws from a running stream instead (the twin)."""
+    """Train in sittings, each with new objects; ``streaming`` draws from a running stream (the twin)."""
     for stop in (*stops, CONFIG.steps):
         module, keyed = _task()
         stream = torch.Generator().manual_seed(0)
@@ -76,12 +80,15 @@ def test_rate_rises_stays_and_falls_to_nothing() -> None:
     rates = [config.rate(step) for step in range(config.steps)]
     assert rates[0] == pytest.approx(0.01)
     assert rates[100:800] == [1.0] * 700
-    assert all(a > b for a, b in zip(rates[800:], rates[801:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(rates[800:]))
     assert 0 < rates[-1] < 0.01
 
 
 def test_generators_of_two_steps_or_two_seeds_differ() -> None:
-    draws = {torch.randint(2**62, (), generator=keyed_generator(*key)).item() for key in [(0, 0), (0, 1), (1, 0), (1, 1)]}
+    draws = {
+        torch.randint(2**62, (), generator=keyed_generator(*key)).item()
+        for key in [(0, 0), (0, 1), (1, 0), (1, 1)]
+    }
     assert len(draws) == 4
 
 
@@ -108,7 +115,9 @@ def test_a_state_of_another_run_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     save_state(path, 3, module, Ema(module, 0.9), make_optimizer(module, CONFIG))
     other = nn.Linear(2, 2)
-    with pytest.raises(CheckpointError, match=r"state\.safetensors does not hold a state of this training run"):
+    with pytest.raises(
+        CheckpointError, match=r"state\.safetensors does not hold a state of this training run"
+    ):
         load_state(path, other, Ema(other, 0.9), make_optimizer(other, CONFIG))
 
 

@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
 from studio.diffusion.schedules import Schedule, cosine, linear
-from studio.training.objective import PREDICTIONS, denoising_loss, drop_captions
+from studio.training.objective import denoising_loss, drop_captions
 
 CLEAN = torch.linspace(-1, 1, 2 * 3 * 4 * 4).view(2, 3, 4, 4).repeat(32, 1, 1, 1)
 
 
-def _oracle(schedule: Schedule, x0: Tensor, prediction: str, *, late: int = 0):  # noqa: ANN202
+def _oracle(schedule: Schedule, x0: Tensor, prediction: PredictionKind, *, late: int = 0):  # noqa: ANN202
     """A network that knows x_0; ``late`` reads the noise level of another time (the twin)."""
 
     def network(x_t: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
@@ -24,23 +25,29 @@ def _oracle(schedule: Schedule, x0: Tensor, prediction: str, *, late: int = 0): 
 
 
 @pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda schedule: schedule.name)
-@pytest.mark.parametrize("prediction", PREDICTIONS)
-def test_the_truth_has_no_loss(schedule: Schedule, prediction: str) -> None:
+@pytest.mark.parametrize("prediction", PREDICTION_KINDS)
+def test_the_truth_has_no_loss(schedule: Schedule, prediction: PredictionKind) -> None:
     generator = torch.Generator().manual_seed(0)
     network = _oracle(schedule, CLEAN, prediction)
-    assert denoising_loss(network, schedule, CLEAN, (), prediction=prediction, generator=generator).item() < 1e-6
+    assert (
+        denoising_loss(network, schedule, CLEAN, (), prediction=prediction, generator=generator).item() < 1e-6
+    )
 
 
 @pytest.mark.parametrize("prediction", ["eps", "v"])
-def test_a_truth_off_by_one_time_has_a_loss(prediction: str) -> None:
+def test_a_truth_off_by_one_time_has_a_loss(prediction: PredictionKind) -> None:
     generator = torch.Generator().manual_seed(0)
     network = _oracle(linear(), CLEAN, prediction, late=-1)
-    assert denoising_loss(network, linear(), CLEAN, (), prediction=prediction, generator=generator).item() > 1e-5
+    assert (
+        denoising_loss(network, linear(), CLEAN, (), prediction=prediction, generator=generator).item() > 1e-5
+    )
 
 
 def test_knowing_nothing_costs_the_noise_variance() -> None:
     x0 = torch.zeros(4096, 1, 4, 4)
-    loss = denoising_loss(lambda x, t, c: torch.zeros_like(x), linear(), x0, (), generator=torch.Generator().manual_seed(1))
+    loss = denoising_loss(
+        lambda x, t, c: torch.zeros_like(x), linear(), x0, (), generator=torch.Generator().manual_seed(1)
+    )
     assert loss.item() == pytest.approx(1.0, abs=4 * (2 / x0.numel()) ** 0.5)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from studio.errors import RecipeError
 from studio.folders import resources_dir
 from studio.training.recipe import load_recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GOOD = """
 [about]
@@ -33,7 +36,9 @@ def _write(tmp_path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", sorted((resources_dir() / "recipes").glob("*.toml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((resources_dir() / "recipes").glob("*.toml")), ids=lambda path: path.name
+)
 def test_the_recipes_that_ship_are_good(path: Path) -> None:
     recipe = load_recipe(path)
     assert recipe.backbone.text == recipe.text.features

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +13,9 @@ from studio.folders import resources_dir
 from studio.training.judge import Judge, background, to_bytes
 from studio.training.pictogram_list import Pictograms, load_pictograms
 from studio.training.sources import FolderSource, PictogramSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LIST = load_pictograms(resources_dir() / "recipes" / "pictograms.json")
 FEW = Pictograms(entries=LIST.entries[::40], colors=LIST.colors, held_out=LIST.held_out)
@@ -31,7 +34,11 @@ def test_a_caption_names_what_the_picture_shows(source: PictogramSource) -> None
         entry = FEW.entries[judge.rank(picture)[0]]
         named += any(name in caption for name in entry.names)
         shown = background(picture, FEW.colors)
-        colored += f"{shown} background" in caption if shown != "white" else "background" not in caption or shown in caption
+        colored += (
+            f"{shown} background" in caption
+            if shown != "white"
+            else "background" not in caption or shown in caption
+        )
     assert named >= 196  # a drawing may be close in colour to its background
     assert colored == 200
 
