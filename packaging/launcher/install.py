@@ -80,6 +80,7 @@ class Setup:
     machine: Machine = field(default_factory=inspect_machine)
     run: Run = run_shown
     read: Callable[[Sequence[str]], str] = read_output
+    loads: Callable[[str], bool] = libraries.can_load
     free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free
 
     @property
@@ -117,7 +118,7 @@ class Setup:
             try:
                 pip = read_pip_settings(self.read([self.python, "-m", "pip", "config", "list"]))
                 sources = choose_torch(self.machine, pip, self.wish)
-                steps = plan_steps(self.root, self.machine, sources, python=self.python, test=self.test)
+                steps = plan_steps(self.root, sources, python=self.python, test=self.test)
                 for number, step in enumerate(steps, start=2):
                     self._take(step, f"{number}/4")
                 self._finish(missing)
@@ -133,7 +134,7 @@ class Setup:
 
     def _bring_system_packages(self) -> tuple[str, ...]:
         """Install what the system lacks, or say how; return Qt's libraries that are still missing."""
-        lacking = libraries.missing_libraries(self.machine)
+        lacking = libraries.missing_libraries(self.machine, self.loads)
         packages = [libraries.QT_LIBRARIES[name] for name in lacking]
         if self.test and not libraries.has_emoji_font(self.machine):
             packages.append(libraries.EMOJI_FONT)
@@ -146,7 +147,7 @@ class Setup:
             if code != 0:
                 say(f"apt-get could not install them. {explain(output)}")
             importlib.invalidate_caches()
-            lacking = libraries.missing_libraries(self.machine)
+            lacking = libraries.missing_libraries(self.machine, self.loads)
         elif packages:
             say(
                 f"Some system packages are missing. {libraries.advise(tuple(packages), lacking, self.machine)}"

@@ -13,10 +13,11 @@ Where PyTorch comes from:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import PurePath
+
     from launcher.machine import Card, Machine, PipSettings
 
 OLDEST_TORCH, NEWEST_TORCH = (2, 10, 0), (2, 13, 0)
@@ -142,35 +143,32 @@ def wheel_fits(wheel: str, machine: Machine) -> bool:
     )
 
 
-def venv_python(venv: Path, system: str) -> str:
+def venv_python(venv: PurePath, system: str) -> str:
     """Return the path of the interpreter in ``venv``."""
-    return str(
-        PureWindowsPath(venv, "Scripts", "python.exe") if system == "Windows" else venv / "bin" / "python"
-    )
+    return str(venv / "Scripts" / "python.exe" if system == "Windows" else venv / "bin" / "python")
 
 
 def plan_steps(
-    root: Path, machine: Machine, sources: tuple[TorchSource, ...], *, python: str, test: bool
+    root: PurePath, sources: tuple[TorchSource, ...], *, python: str, test: bool
 ) -> tuple[Step, ...]:
     """Return the steps that fill the virtual environment whose interpreter is ``python``.
 
     Args:
         root: the folder that holds pyproject.toml.
-        machine: what it is for.
         sources: as ``choose_torch`` returns them; never empty.
         python: path of the environment's interpreter.
         test: whether the suite will be run.
     """
-    join = PureWindowsPath if machine.system == "Windows" else Path
-    packaging = join(root, "packaging")
+    packaging = root / "packaging"
     pip = (python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-user")
-    steps = [_torch_step(pip, str(packaging / "requirements-torch.txt"), sources)]
     files = ["requirements.txt", *(["requirements-test.txt"] if test else [])]
     wanted = tuple(word for name in files for word in ("-r", str(packaging / name)))
-    steps.append(Step(title="Installing the libraries", command=(*pip, *wanted)))
-    editable = ("--no-deps", "--no-build-isolation", "--editable", str(join(root)))
-    steps.append(Step(title="Installing Stepwise Studio itself", command=(*pip, *editable)))
-    return tuple(steps)
+    editable = ("--no-deps", "--no-build-isolation", "--editable", str(root))
+    return (
+        _torch_step(pip, str(packaging / "requirements-torch.txt"), sources),
+        Step(title="Installing the libraries", command=(*pip, *wanted)),
+        Step(title="Installing Stepwise Studio itself", command=(*pip, *editable)),
+    )
 
 
 def _torch_step(pip: tuple[str, ...], requirements: str, sources: tuple[TorchSource, ...]) -> Step:
