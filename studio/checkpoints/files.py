@@ -12,7 +12,7 @@ from studio.errors import CheckpointError
 from studio.folders import storage_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 WRITE_CHUNK = 1 << 24
@@ -80,36 +80,47 @@ def read_small(path: Path, limit: int) -> bytes:
     return data
 
 
-@contextlib.contextmanager
-def replacing(path: Path, data: bytes | memoryview) -> Iterator[None]:
-    """Write ``data`` beside ``path``, safe on disk; on leaving, put it in place of ``path`` in one move.
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write files of one folder so that at no moment one of them is half written.
 
-    Nested, several files are all safely written before the first takes its place. After an error nothing is
-    replaced and nothing is left behind.
+    All are safe on disk, beside their places, before the first is moved to its place; what was there before stays
+    until then. They are moved in the order given.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: one cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
     try:
-        try:
-            with temporary.open("wb") as file:
-                view = memoryview(data)
-                for start in range(0, len(view), WRITE_CHUNK):
-                    file.write(view[start : start + WRITE_CHUNK])
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise storage_error(path, error) from error
-        yield
-        try:
-            temporary.replace(path)
-            _sync_folder(path.parent)
-        except OSError as error:
-            raise storage_error(path, error) from error
+        for path, data in files.items():
+            with _worded(path):
+                _write_synced(parts[path], data)
+        for path, part in parts.items():
+            with _worded(path):
+                part.replace(path)
+        for folder in {path.parent for path in files}:
+            with _worded(folder):
+                _sync_folder(folder)
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for part in parts.values():
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _worded(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    view = memoryview(data)
+    with path.open("wb") as file:
+        for start in range(0, len(view), WRITE_CHUNK):
+            file.write(view[start : start + WRITE_CHUNK])
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.checkpoints.card import MAX_CARD_BYTES, ModelCard
-from studio.checkpoints.files import read_small, replacing
+from studio.checkpoints.files import read_small, write_together
 from studio.checkpoints.header import check_file
 from studio.errors import CheckpointError
 
@@ -32,8 +32,7 @@ def write_card(folder: Path, card: ModelCard) -> None:
     Raises:
         StorageError: it cannot be written; the card that was there still is.
     """
-    with replacing(folder / CARD_NAME, card.to_json().encode()):
-        pass
+    write_together({folder / CARD_NAME: card.to_json().encode()})
 
 
 def describe(folder: Path) -> ModelCard:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.checkpoints.assembly import assemble, rehearse
-from studio.checkpoints.files import replacing
+from studio.checkpoints.files import write_together
 from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, read_card
 from studio.checkpoints.model import LoadCancelled, Model
 from studio.checkpoints.weights import pack, read_weights
@@ -72,8 +72,7 @@ def save(
         parameters=sum(tensor.numel() for tensor in tensors.values()),
         weights_sha256=hashlib.sha256(data).hexdigest(),
     )
-    with replacing(card_path, written.to_json().encode()), replacing(weights_path, data):
-        pass  # both are on disk: the weights take their place first, then the card that names their hash
+    write_together({weights_path: data, card_path: written.to_json().encode()})
     return written
 
 

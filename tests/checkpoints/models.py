@@ -1,0 +1,72 @@
+"""A model small enough to make in every test: 16x16 pictures, a few thousand weights, all parts there are."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from studio.backbones.codec import Codec, CodecConfig
+from studio.backbones.text import TextConfig, TextEncoder
+from studio.backbones.unet import UNet, UNetConfig
+from studio.checkpoints import native
+from studio.checkpoints.card import Component, Defaults, ModelCard
+
+UNET = UNetConfig(
+    channels=4, widths=(16, 32), attention=(False, True), blocks=1, head_width=16, embedding=16, text=16
+)
+TEXT = TextConfig(features=16, words=6, ngrams=8, buckets=64, layers=1, heads=2)
+CODEC = CodecConfig(channels=4, widths=(16, 16))
+
+CARD = ModelCard(
+    name="tiny",
+    title="Tiny model ⭐",
+    backbone=Component(kind="unet", config=dataclasses.asdict(UNET)),
+    text=Component(kind="words", config=dataclasses.asdict(TEXT)),
+    codec=Component(kind="conv", config=dataclasses.asdict(CODEC)),
+    schedule=Component(kind="cosine", config={"T": 1000}),
+    prediction="v",
+    sizes=((16, 16), (32, 16)),
+    downscale=4,
+    latent_shape=(4, 4, 4),
+    clip=False,
+    defaults=Defaults(sampler="ddim", steps=30, guidance=3.0, spacing="trailing"),
+    licence="MIT",
+    training_data="nothing at all",
+    recipe="none.toml",
+    evaluation={"top1": 0.5, "by name": [1, 2.5, None, True, {"deep": "er"}]},
+)
+
+
+def make_modules(seed: int = 0) -> dict[str, nn.Module]:
+    """Make the parts of `CARD` with weights that are nowhere zero."""
+    torch.manual_seed(seed)
+    modules: dict[str, nn.Module] = {"backbone": UNet(UNET), "text": TextEncoder(TEXT), "codec": Codec(CODEC)}
+    for module in modules.values():
+        for parameter in module.parameters():
+            nn.init.normal_(parameter, std=0.1)
+        module.eval()
+    return modules
+
+
+@functools.cache
+def saved() -> dict[str, bytes]:
+    """Return the files of a whole model by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        native.save(Path(folder), CARD, make_modules())
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def write_model(folder: Path, *, weights: bytes | None = None, **changes: object) -> Path:
+    """Write a whole model to ``folder``, with other weights or other fields of the card where given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = saved()
+    card = json.loads(files["card.json"]) | changes
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(files["model.safetensors"] if weights is None else weights)
+    return folder
