@@ -59,10 +59,11 @@ class ClassifierFreeGuidance:
             (prediction,) = yield (wanted,)
             return prediction
         cond, uncond = yield wanted, Evaluation(query.x, query.t, self.negative)
-        # At a fixed x_t, x_0 is linear in eps, so each may be combined by itself, undivided by alpha.
+        # At a fixed x_t, x_0 is linear in eps, so each may be combined by itself, undivided by alpha. The linear
+        # interpolation from uncond to cond, carried on beyond cond, is the formula above.
         return Prediction(
-            uncond.x0_hat + self.scale * (cond.x0_hat - uncond.x0_hat),
-            uncond.eps + self.scale * (cond.eps - uncond.eps),
+            uncond.x0_hat.lerp(cond.x0_hat, self.scale),
+            uncond.eps.lerp(cond.eps, self.scale),
             cond,
             uncond,
         )

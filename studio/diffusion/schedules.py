@@ -51,8 +51,8 @@ class Schedule:
         if not bool((table > 0).all()) or not bool((with_clean.diff() < 0).all()):
             raise ValueError("alpha_bar must fall strictly and stay within (0, 1)")
         object.__setattr__(self, "_values", tuple(with_clean.tolist()))
-        object.__setattr__(self, "_alphas", with_clean.sqrt().float())
-        object.__setattr__(self, "_sigmas", (1.0 - with_clean).sqrt().float())
+        object.__setattr__(self, "_alphas", with_clean.sqrt().float().view(-1, 1, 1, 1))
+        object.__setattr__(self, "_sigmas", (1.0 - with_clean).sqrt().float().view(-1, 1, 1, 1))
 
     @property
     def T(self) -> int:
@@ -88,11 +88,11 @@ class Schedule:
 
     def alphas(self, t: Tensor) -> Tensor:
         """Return alpha of each of ``t`` (int64, (B,), -1 to T-1) as float32 (B, 1, 1, 1) on t's device."""
-        return self._alphas.to(t.device)[t + 1].view(-1, 1, 1, 1)
+        return self._alphas.to(t.device).index_select(0, t + 1)
 
     def sigmas(self, t: Tensor) -> Tensor:
         """Return sigma of each of ``t`` (int64, (B,), -1 to T-1) as float32 (B, 1, 1, 1) on t's device."""
-        return self._sigmas.to(t.device)[t + 1].view(-1, 1, 1, 1)
+        return self._sigmas.to(t.device).index_select(0, t + 1)
 
 
 def linear(T: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> Schedule:

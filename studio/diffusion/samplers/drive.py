@@ -148,7 +148,7 @@ def _answer(denoiser: Denoiser, asked: Sequence[Evaluation]) -> list[Prediction]
     for places in alike.values():
         questions = [asked[place] for place in places]
         x = _joined(question.x for question in questions)
-        times = [question.t for question in questions for _ in question.x]
+        times = [t for question in questions for t in len(question.x) * [question.t]]
         condition: Condition = tuple(
             _joined(parts) for parts in zip(*(question.condition for question in questions), strict=True)
         )
