@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from studio.checkpoints.files import replacing
+from studio.checkpoints.files import write_together
+from studio.checkpoints.model import LoadCancelled
 from studio.engine.checks import show
 from studio.engine.hardware import installed_gpus, processor_name
 from studio.errors import DeviceError, StorageError
@@ -30,7 +32,7 @@ CACHE_NAME = "precision.json"
 CLEARLY_FASTER = 1.25
 """How many times faster reduced precision must be: less is not worth its rounding, nor safe from chance."""
 
-_TRIALS = 7
+_TRIALS = 6
 _CHANNELS, _SIDE_CPU, _SIDE_GPU = 128, 16, 128
 
 
@@ -127,34 +129,51 @@ def unused_gpu(devices: tuple[Device, ...]) -> str | None:
 
 
 def choose_precision(
-    device: Device, cache: Path, *, measure: Callable[[Device], float] | None = None
+    device: Device,
+    cache: Path,
+    *,
+    cancelled: threading.Event | None = None,
+    measure: Callable[[Device, threading.Event], float] | None = None,
 ) -> Precision:
     """Return the precision this device is fastest in, measured the first time and remembered.
 
     Args:
         device: where the backbone will run.
         cache: the folder of what may be forgotten. If it cannot be written, the next start measures again.
+        cancelled: drops the measurement when set.
         measure: returns how many times faster `REDUCED` is than `EXACT`; None is `measure_speedup`.
+
+    Raises:
+        LoadCancelled: ``cancelled`` was set.
     """
     path, key = cache / CACHE_NAME, f"{device.kind} | {device.title} | torch {torch.__version__}"
     known = _read_cache(path)
     if key not in known:
-        known[key] = round((measure or measure_speedup)(device), 2)
+        known[key] = round((measure or measure_speedup)(device, cancelled or threading.Event()), 2)
         with contextlib.suppress(StorageError):
             ensure(cache)
-            with replacing(path, json.dumps(known, indent=1).encode()):
-                pass
+            write_together({path: json.dumps(known, indent=1).encode()})
     return REDUCED if known[key] >= CLEARLY_FASTER else EXACT
 
 
-def measure_speedup(device: Device) -> float:
-    """Return how many times faster a convolution is in `REDUCED` than in `EXACT`; 0 where it does not work."""
+def measure_speedup(device: Device, cancelled: threading.Event) -> float:
+    """Return how many times faster a convolution is in `REDUCED` than in `EXACT`; 0 where it does not work.
+
+    Raises:
+        LoadCancelled: ``cancelled`` was set.
+    """
+    seconds: dict[Precision, list[float]] = {EXACT: [], REDUCED: []}
     try:
-        exact, reduced = _convolution(device, EXACT), _convolution(device, REDUCED)
-        times = [(_seconds(device, exact), _seconds(device, reduced)) for _ in range(_TRIALS)]
+        work = {precision: _convolution(device, precision) for precision in seconds}
+        for _ in range(_TRIALS):
+            for precision, times in seconds.items():
+                if cancelled.is_set():
+                    raise LoadCancelled
+                times.append(_seconds(device, work[precision]))
     except RuntimeError:  # how torch says that a device lacks a kind of number
         return 0.0
-    return min(pair[0] for pair in times[1:]) / max(min(pair[1] for pair in times[1:]), 1e-9)
+    exact, reduced = (min(times[1:]) for times in seconds.values())  # the first of each only warms up
+    return exact / max(reduced, 1e-9)
 
 
 def _device(kind: str, torch_name: str, title: str, memory_bytes: int | None) -> Device:
@@ -184,9 +203,9 @@ def _convolution(device: Device, precision: Precision) -> Callable[[], object]:
 
 
 def _seconds(device: Device, work: Callable[[], object]) -> float:
-    """Return how long four rounds of ``work`` take on the device."""
+    """Return how long a few rounds of ``work`` take on the device."""
     start = time.perf_counter()
-    for _ in range(4):
+    for _ in range(3):
         work()
     if device.kind != "cpu":
         torch.accelerator.synchronize(device.torch_name)

@@ -113,7 +113,7 @@ class Engine:
             yield ModelLoading(job_id=job_id, model=installed.card.name)
             if cancelled.is_set():
                 raise LoadCancelled
-        precision = choose_precision(self.device, self.folders.cache)
+        precision = choose_precision(self.device, self.folders.cache, cancelled=cancelled)
         ready = self._slot.get(installed, self.device, precision, cancelled)
         resolved = dataclasses.replace(resolved, model=installed.card.name)
         yield JobStarted(
