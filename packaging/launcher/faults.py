@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+DISK_FULL = "The disk is full; free some space and start again: what was downloaded is kept."
+BROKE_OFF = "The download broke off; start again: what was downloaded is kept."
+NOT_WRITTEN = (
+    "A file could not be written: the folder belongs to someone else, or another program has the file open."
+)
+
 SENTENCES = (
     (
         ("no space left", "errno 28", "not enough space", "disk quota exceeded"),
-        "The disk is full; free some space and start again: what was downloaded is kept.",
+        DISK_FULL,
     ),
     (
         ("certificate_verify_failed", "certificate verify failed", "sslerror"),
@@ -31,7 +37,7 @@ SENTENCES = (
     ),
     (
         ("read timed out", "readtimeouterror", "connectionreseterror", "incompleteread", "connection broken"),
-        "The download broke off; start again: what was downloaded is kept.",
+        BROKE_OFF,
     ),
     (
         ("do not match the hashes", "hash mismatch"),
@@ -39,7 +45,7 @@ SENTENCES = (
     ),
     (
         ("permission denied", "errno 13", "access is denied"),
-        "A file could not be written: the folder belongs to someone else, or another program has the file open.",
+        NOT_WRITTEN,
     ),
     (
         ("no matching distribution", "could not find a version"),
@@ -64,9 +70,10 @@ class CommandError(LaunchError):
     """A command of the set-up failed."""
 
     def __init__(self, what: str, output: str) -> None:
-        """Keep the end of the command's ``output``; the sentence says what ``what`` it was and explains."""
-        self.what, self.output = what, output
-        super().__init__(f"{what} failed. {explain(output)}")
+        """Say that ``what`` failed and what its ``output`` means."""
+        reason = explain(output)
+        self.worth_another_place = reason not in (DISK_FULL, BROKE_OFF, NOT_WRITTEN)
+        super().__init__(f"{what} failed. {reason}")
 
 
 def explain(output: str) -> str:

@@ -194,7 +194,7 @@ class Setup:
         error = CommandError(
             f"{step.title.partition(',')[0]} with `{quote(step.command, self.machine.system)}`", output
         )
-        if step.instead is None or "disk is full" in str(error):
+        if step.instead is None or not error.worth_another_place:
             raise error
         self._take(step.instead, number)
 

@@ -174,9 +174,11 @@ def plan_steps(
 def _torch_step(pip: tuple[str, ...], requirements: str, sources: tuple[TorchSource, ...]) -> Step:
     source, *others = sources
     index = () if source.index is None else ("--index-url", source.index)
+    # Where there is another place, one that cannot be reached must not hold a person up for minutes.
+    patience = ("--retries", "2") if others else ()
     return Step(
         title=f"Installing PyTorch, {source.build} (up to {source.gigabytes} GB on disk in all)",
-        command=(*pip, *index, "-r", requirements),
+        command=(*pip, *index, *patience, "-r", requirements),
         gigabytes=source.gigabytes,
         note=source.note,
         instead=_torch_step(pip, requirements, tuple(others)) if others else None,

@@ -159,9 +159,15 @@ def test_the_next_place_is_tried_when_an_index_cannot_be_reached(
     assert is_whole(tmp_path)
 
 
-def test_no_other_place_is_tried_when_the_disk_is_full(tmp_path: Path) -> None:
-    run = Recorder(failing={"whl/cpu": "[Errno 28] No space left on device"})
-    with pytest.raises(LaunchError, match="disk is full"):
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [("[Errno 28] No space left on device", "disk is full"), ("Read timed out.", "broke off")],
+)
+def test_no_other_place_is_tried_when_the_place_is_not_at_fault(
+    tmp_path: Path, output: str, sentence: str
+) -> None:
+    run = Recorder(failing={"whl/cpu": output})
+    with pytest.raises(LaunchError, match=sentence):
         carry_out(tmp_path, run)
     assert len([command for command in run.commands if "requirements-torch" in command]) == 1
 

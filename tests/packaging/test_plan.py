@@ -147,7 +147,7 @@ def test_a_wheel_is_judged_by_its_name(wheel: str, fits: bool) -> None:
 def test_linux_without_a_card_runs_these_commands() -> None:
     pip = "/studio/.venv/bin/python -m pip install --disable-pip-version-check --no-input --no-user"
     assert commands(LINUX) == [
-        f"{pip} --index-url {WHL}cpu -r /studio/packaging/requirements-torch.txt",
+        f"{pip} --index-url {WHL}cpu --retries 2 -r /studio/packaging/requirements-torch.txt",
         f"{pip} -r /studio/packaging/requirements.txt",
         f"{pip} --no-deps --no-build-isolation --editable /studio",
     ]
@@ -166,7 +166,7 @@ def test_windows_with_a_card_runs_these_commands() -> None:
         r"C:\studio\.venv\Scripts\python.exe -m pip install --disable-pip-version-check --no-input --no-user"
     )
     assert commands(replace(WINDOWS, card=NEW_CARD)) == [
-        rf"{pip} --index-url {WHL}cu130 -r C:\studio\packaging\requirements-torch.txt",
+        rf"{pip} --index-url {WHL}cu130 --retries 2 -r C:\studio\packaging\requirements-torch.txt",
         rf"{pip} -r C:\studio\packaging\requirements.txt",
         rf"{pip} --no-deps --no-build-isolation --editable C:\studio",
     ]
