@@ -8,20 +8,20 @@ place in a batch nor a fork nor a resume can shift it, and every device sees the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from studio.errors import RequestError
 
-MAX_SEED = 2**32 - 1
-"""The largest seed: torch's CPU generator uses the low 32 bits only, so a larger one would repeat a smaller
-one."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-StepNoise: TypeAlias = Callable[[int], Tensor]
-"""Of a draw's number within the step, the draw: unit noise of the state's shape."""
+    from studio.diffusion.samplers.stepper import StepNoise
+
+MAX_SEED = 2**32 - 1
+"""The largest seed: torch's CPU generator uses the low 32 bits only, so a larger one would repeat a smaller."""
 
 
 def initial(seed: int, shape: Sequence[int]) -> Tensor:

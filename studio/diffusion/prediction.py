@@ -7,8 +7,8 @@ With x_t = alpha x_0 + sigma eps and alpha^2 + sigma^2 = 1:
     eps   = (x_t - alpha x_0) / sigma  = sigma x_t + alpha v
     score = grad log p(x_t) = -eps / sigma
 
-Pure functions of tensors of one shape; ``alpha`` and ``sigma`` are floats or tensors that broadcast, (B, 1,
-1, 1). The ways from v divide by nothing. ``x0_from_eps`` divides by alpha, which is 5e-5 at the cosine
+Pure functions of tensors of one shape; ``alpha`` and ``sigma`` are floats, or tensors (B, 1, 1, 1) that
+broadcast. The ways from v divide by nothing. ``x0_from_eps`` divides by alpha, which is 5e-5 at the cosine
 schedule's last time: that loss of precision belongs to predicting eps and cannot be removed.
 
 Source: v is that of Salimans & Ho 2022, "Progressive Distillation", appendix D, arXiv 2202.00512; the score

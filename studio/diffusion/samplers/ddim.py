@@ -1,7 +1,7 @@
 """DDIM, from the deterministic walk (eta 0) to ancestral sampling (eta 1).
 
-    x_s = alpha_s x0_hat + sqrt(sigma_s^2 - d^2) eps + d z,    d = eta sigma_s / sigma_t sqrt(1 - alpha_bar_t
-    / alpha_bar_s)
+    x_s = alpha_s x0_hat + sqrt(sigma_s^2 - d^2) eps + d z
+    d   = eta (sigma_s / sigma_t) sqrt(1 - alpha_bar_t / alpha_bar_s)
 
 One model call. At eta = 0 it is Euler's method, of order one, for the probability flow of the schedule; at
 eta = 1 it is DDPM's posterior step.

@@ -2,8 +2,7 @@
 
 At each level s, several passes of
 
-    x <- x + delta / 2 score(x, s) + sqrt(delta) z,    delta = coefficient sigma_s^2,    score = -eps /
-    sigma_s
+    x <- x + delta / 2 score(x, s) + sqrt(delta) z,    delta = coefficient sigma_s^2
 
 The step from t to s carries x over as it is and then makes its passes at level s, one model call each, so
 that the state it leaves is one of level s. x is not rescaled by alpha_s / alpha_t: the states of a
@@ -12,9 +11,9 @@ the noisy end of the cosine schedule. The first pass at each level takes in what
 start a little too wide. The last step, to clean data, where there is no score, is one model call and returns
 x0_hat, the mean of x_0 given x (Tweedie's formula).
 
-Its stationary law is not p exactly: where p is N(m, c), the passes settle at a variance of c / (1 - delta /
-(4 c)). As c is at least sigma_s^2, the excess is below a third at a coefficient of one, and vanishes as
-sigma_s does.
+Its stationary law is not p exactly: where p is N(m, c), the passes settle at the variance
+c / (1 - delta / (4 c)). As c is at least sigma_s^2, the excess is at most a third at a coefficient of one, and
+vanishes as sigma_s does.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class LangevinOptions(Options):
 
     Attributes:
         passes: Langevin updates at each level, each a model call.
-        coefficient: delta / sigma_s^2; above 2 a pass overshoots.
+        coefficient: delta / sigma_s^2; at 2 one pass forgets all of the old noise, and leaves twice the new.
     """
 
     passes: int = number(
@@ -72,9 +71,9 @@ class AnnealedLangevin(Sampler[LangevinOptions]):
             return state.moved(p.x0_hat)
         x, sigma = state.x, self.schedule.sigma(s)
         delta = self.options.coefficient * sigma**2
-        for number_ in range(self.options.passes):
+        for draw in range(self.options.passes):
             p = yield Query(x, s)
-            x = langevin_update(x, score_from_eps(p.eps, sigma), delta, noise(number_))
+            x = langevin_update(x, score_from_eps(p.eps, sigma), delta, noise(draw))
         return state.moved(x)
 
 

@@ -2,9 +2,10 @@
 
     x <- x + e score + sqrt(2 e) z,    e = 2 (snr |z| / |score|)^2
 
-which is the Langevin update with delta = 2 e. The norms are taken **for each picture**, never over the batch,
-so that a picture does not depend on its neighbours; the published code averages them. Costs 1 + K model calls
-a step; the last step goes to clean data, where there is no score to correct with, and costs one.
+which is the Langevin update with delta = 2 e; the paper's factor alpha_i, that of one step among T and so all
+but one, is left out. The norms are taken **for each picture**, never over the batch, so that a picture does not
+depend on its neighbours; the published code averages them. Costs 1 + K model calls a step; the last step goes to
+clean data, where there is no score to correct with, and costs one.
 """
 
 from __future__ import annotations
@@ -77,9 +78,9 @@ class PredictorCorrector(Sampler[PredictorCorrectorOptions]):
         if s < 0:
             return predicted
         x = predicted.x
-        for number_ in range(1, 1 + self.options.corrector_steps):  # the predictor's draw is number 0
+        for draw in range(1, 1 + self.options.corrector_steps):  # the predictor's draw is number 0
             p = yield Query(x, s)
-            score, z = score_from_eps(p.eps, self.schedule.sigma(s)), noise(number_)
+            score, z = score_from_eps(p.eps, self.schedule.sigma(s)), noise(draw)
             delta = 4.0 * (self.options.snr * _norm(z) / _norm(score)) ** 2
             x = langevin_update(x, score, delta, z)
         return state.moved(x)
