@@ -25,7 +25,7 @@ MAX_WHOLE_OF = {
     "ngrams": 128,
     "layers": 64,
     "depth": 64,
-    "blocks": 16,
+    "blocks": 8,
 }
 """Caps of fields, by name, that differ from `MAX_WHOLE`: tables are longer than layers are wide, stacks shorter."""
 MAX_NUMBER = 1e6

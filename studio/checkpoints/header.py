@@ -134,10 +134,10 @@ def _header_length(length_bytes: bytes, file: BinaryIO, size: int, path: Path) -
         if start.lstrip().startswith(magic):
             raise CheckpointError(path, reason)
     if length < 2:
-        raise CheckpointError(path, f"says that its header has {length} bytes, which is too few for one")
+        raise CheckpointError(path, f"is no safetensors file: it says that its header has {length} bytes")
     if length > MAX_HEADER_BYTES:
-        limit = f"at most {MAX_HEADER_BYTES:,} are taken"
-        raise CheckpointError(path, f"says that its header has {length:,} bytes; {limit}")
+        said = f"it says that its header has {length:,} bytes (at most {MAX_HEADER_BYTES:,} are taken)"
+        raise CheckpointError(path, f"is no safetensors file: {said}")
     raise CheckpointError(path, _TRUNCATED)
 
 

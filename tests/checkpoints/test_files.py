@@ -19,7 +19,7 @@ def refused(path: Path) -> str:
     begun = time.perf_counter()
     with pytest.raises(CheckpointError) as error:
         open_regular(path)
-    assert time.perf_counter() - begun < 1
+    assert time.perf_counter() - begun < 5  # nor does it wait
     return str(error.value)
 
 

@@ -8,7 +8,7 @@ from studio.checkpoints.formats import FORMATS, load_model
 from studio.checkpoints.model import LoadCancelled
 from studio.errors import CheckpointError
 from tests.checkpoints.models import write_model
-from tests.checkpoints.test_native import Countdown
+from tests.checkpoints.test_cancelling import Countdown
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -44,11 +44,11 @@ def test_a_hostile_file_is_refused_for_its_own_reason_quickly_and_in_little_memo
     path = tmp_path / "model.safetensors"
     path.write_bytes(data)
     tracemalloc.start()
-    begun = time.perf_counter()
+    begun = time.process_time()
     try:
         with pytest.raises(CheckpointError) as refused:
             check_file(path)
-        assert time.perf_counter() - begun < 2
+        assert time.process_time() - begun < 2
         assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
     finally:
         tracemalloc.stop()
@@ -81,9 +81,9 @@ def test_the_library_alone_would_take_what_is_refused_here(header: bytes) -> Non
 def test_as_many_tensors_as_are_allowed_are_read_quickly(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(library_save({f"layer.{place}": torch.zeros(1) for place in range(MAX_TENSORS)}))
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert len(check_file(path).entries) == MAX_TENSORS
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 def test_a_mutated_file_is_read_or_refused_and_never_anything_else(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_mutated_file_is_read_or_refused_and_never_anything_else(tmp_path: Pat
     ]
     path = tmp_path / "model.safetensors"
     refused = 0
-    for _ in range(4000):
+    for _ in range(2500):
         data = bytearray(whole)
         for _ in range(draw.choice([1, 1, 1, 2, 5])):
             place = draw.randrange(len(data) if draw.random() < 0.2 else 200)
@@ -126,7 +126,7 @@ def test_a_mutated_file_is_read_or_refused_and_never_anything_else(tmp_path: Pat
         except CheckpointError as error:
             refused += 1
             assert str(error).isprintable()  # noqa: PT017 - most of them raise, some do not
-    assert 3000 < refused < 4000  # both happen: a bit of a weight may change without the header's noticing
+    assert 2000 < refused < 2500  # both happen: a bit of a weight may change without the header's noticing
 
 
 def test_what_is_taken_here_the_library_takes_too(tmp_path: Path) -> None:
