@@ -85,7 +85,7 @@ def _walk(file: BinaryIO) -> PngText:
         if len(texts) == MAX_TEXT_CHUNKS:
             raise _Refused(f"holds more than {MAX_TEXT_CHUNKS} texts")
         keyword, packed, encoding = _split(kind, _body(file, kind, length))
-        data = _unpack(packed, left) if encoding.startswith("zip ") else packed
+        data = _unpack(packed) if encoding.startswith("zip ") else packed
         left -= len(data)
         if left < 0:
             raise _too_long()
@@ -131,15 +131,15 @@ def _split(kind: bytes, body: bytes) -> tuple[str, bytes, str]:
     return name, parts[2], "zip utf-8" if flags == b"\1\0" else "utf-8"
 
 
-def _unpack(data: bytes, limit: int) -> bytes:
+def _unpack(data: bytes) -> bytes:
     unpacker = zlib.decompressobj()
     try:
-        text = unpacker.decompress(data, min(limit, MAX_CHUNK_BYTES) + 1)
+        text = unpacker.decompress(data, MAX_CHUNK_BYTES + 1)
     except zlib.error as error:
         raise _Refused("is a damaged PNG: a packed text cannot be unpacked") from error
     if len(text) > MAX_CHUNK_BYTES:
         raise _too_long()
-    if not unpacker.eof and len(text) <= limit:
+    if not unpacker.eof:
         raise _Refused("is a damaged PNG: a packed text cannot be unpacked")
     return text
 

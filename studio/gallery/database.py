@@ -143,7 +143,7 @@ class Database:
             raise DamagedError("it is a database of another program")
         elif version > SCHEMA_VERSION:
             raise StorageError(self.file, "was made by a newer Stepwise Studio, and is left as it is")
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
             raise DamagedError(found)
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):

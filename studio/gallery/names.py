@@ -29,10 +29,9 @@ def slug(prompt: str, limit_bytes: int = SLUG_BYTES) -> str:
     Letters, digits and the marks that belong to them stay, in every script; all else (separators,
     punctuation, pictograms, control and bidirectional characters, halves of characters) becomes ``-``.
     """
-    text = unicodedata.normalize("NFC", prompt[: 8 * limit_bytes]).lower()
     kept: list[str] = []
     size = 0
-    for character in unicodedata.normalize("NFC", text):
+    for character in unicodedata.normalize("NFC", prompt[: 8 * limit_bytes].lower()):
         kind = unicodedata.category(character)[0]
         after_gap = not kept or kept[-1] == "-"
         if not (kind in "LN" or (kind == "M" and not after_gap)):

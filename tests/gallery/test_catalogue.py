@@ -70,6 +70,7 @@ def test_search_finds_parts_of_words_in_any_case_and_any_script(tmp_path: Path) 
         "crème brûlée",
         "file_name",
         "🍎",
+        "back\\slash",
     )
 
     def found(text: str) -> list[int]:
@@ -84,11 +85,12 @@ def test_search_finds_parts_of_words_in_any_case_and_any_script(tmp_path: Path) 
     assert found("%") == [1]
     assert found("_") == [5]
     assert found("🍎") == [6]
+    assert found("\\") == found("back\\sl") == [7]
     assert found("starter apple") == [0]
     assert found("blur") == []
     assert found("' OR 1=1 --") == []
     assert found("\ud83c") == []
-    assert found(" ") == [6, 5, 4, 3, 2, 1, 0]
+    assert found(" ") == [7, 6, 5, 4, 3, 2, 1, 0]
     assert [made.index(entry) for entry in store.catalogue.search("red", before=made[1].id)] == [0]
 
 
@@ -213,6 +215,23 @@ def test_a_catalogue_damaged_anywhere_is_noticed_and_made_anew(tmp_path: Path) -
             catalogue.set_aside.unlink()
     assert noticed >= 20
     assert wrong_unchecked >= 5, "a catalogue without checks must show something wrong"
+
+
+def test_rows_that_vanish_without_a_word_are_noticed(tmp_path: Path) -> None:
+    _, made = filled(tmp_path, *[f"picture {i}" for i in range(12)])
+    file = tmp_path / "catalogue" / FILE_NAME
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'pictures'").fetchone()
+        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    data = bytearray(file.read_bytes())
+    cells = (page - 1) * page_size + 3  # the number of children of the table's root, in two bytes
+    assert int.from_bytes(data[cells : cells + 2]) >= 2
+    data[cells + 1] -= 1
+    file.write_bytes(data)
+    rows = reads_without_checks(file)
+    assert rows is not None
+    assert len(rows) < len(made), "a catalogue without checks must show too little"
+    assert lost_fields(made, Catalogue(file.parent, pictures=tmp_path / "pictures").entries()) == []
 
 
 def test_a_damaged_catalogue_is_kept_and_the_next_picture_says_so(tmp_path: Path) -> None:

@@ -169,6 +169,16 @@ def test_a_folder_that_cannot_be_made_durable_is_told_and_loses_nothing(
     assert write_new(tmp_path / "b", DATA, lambda _: "x.png").confirmed
 
 
+@pytest.mark.skipif(os.name == "nt", reason="folders cannot be synced there")
+def test_of_new_folders_the_names_are_made_durable_too(tmp_path: Path) -> None:
+    at = Disk()
+    ours(at, tmp_path / "new" / "deep")
+    assert at.calls.count("fsync folder") == 3
+    at = Disk()
+    ours(at, tmp_path / "new" / "deep")
+    assert at.calls.count("fsync folder") == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="an open file is safe there without a lock")
 def test_the_sweep_takes_what_died_and_leaves_what_is_written_now(tmp_path: Path) -> None:
     for number in (1, 2):

@@ -146,6 +146,7 @@ def test_a_slug_is_its_own_slug(prompt: str) -> None:
         ("", ""),
         ("हिन्दी में", "हिन्दी-में"),
         ("w" * 500, "w" * 80),
+        ("\u0301\u0302 marks first 🍎\u0301x", "marks-first-x"),
     ],
 )
 def test_a_slug_reads_as_the_prompt_does(prompt: str, words: str) -> None:
