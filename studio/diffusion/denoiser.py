@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+import torch
 from torch import Tensor
 
 from studio.diffusion.prediction import PredictionKind, eps_from_x0, x0_and_eps
 
 if TYPE_CHECKING:
+    from studio.diffusion.prediction import Scale
     from studio.diffusion.schedules import Schedule
 
 Condition: TypeAlias = tuple[Tensor, ...]
@@ -63,19 +65,26 @@ class Denoiser:
         """
         self.backbone, self.schedule, self.prediction, self.clip = backbone, schedule, prediction, clip
 
-    def evaluate(self, x: Tensor, t: Tensor, condition: Condition) -> Prediction:
+    def evaluate(self, x: Tensor, t: Tensor | int, condition: Condition) -> Prediction:
         """Ask the backbone, once.
 
         The result is not clipped: guidance adds such results up, and only their sum is meant to be a picture.
 
         Args:
             x: states, float32 (B, C, H, W).
-            t: their times, int64 (B,), 0 to T-1.
+            t: their times, 0 to T-1: int64 (B,), or the one they have in common.
             condition: what they are conditioned on, for B pictures.
         """
-        output = self.backbone(x, t, condition).to(x.dtype)
-        alpha, sigma = self.schedule.alphas(t), self.schedule.sigmas(t)
-        return Prediction(*x0_and_eps(self.prediction, output, x, alpha, sigma))
+        scales: tuple[Scale, Scale]
+        if isinstance(t, int):  # numbers spare a look-up in a table and, on a GPU, waiting for one
+            scales = self.schedule.alpha(t), self.schedule.sigma(t)
+            t = torch.full((len(x),), t, device=x.device)
+        else:
+            scales = self.schedule.alphas(t), self.schedule.sigmas(t)
+        output = self.backbone(x, t, condition)
+        if output.dtype != x.dtype:
+            output = output.to(x.dtype)
+        return Prediction(*x0_and_eps(self.prediction, output, x, *scales))
 
     def clipped(self, prediction: Prediction, x: Tensor, t: int) -> Prediction:
         """Return the prediction about x at time t as this model means it, clipped or as it is.

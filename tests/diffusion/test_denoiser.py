@@ -29,6 +29,16 @@ def test_what_a_reduced_backbone_says_is_worked_with_in_float32() -> None:
     assert prediction.x0_hat.dtype == prediction.eps.dtype == torch.float32
 
 
+@pytest.mark.parametrize("kind", PREDICTION_KINDS)
+def test_a_common_time_gives_the_same_bits_as_the_time_of_each(kind: PredictionKind) -> None:
+    model, x = denoiser(DATA, cosine(), kind), torch.randn(3, 2, 5, 5)
+    for t in (1, 17, 500, 998, 999):
+        common, each = model.evaluate(x, t, ()), model.evaluate(x, torch.full((3,), t), ())
+        assert torch.equal(common.x0_hat, each.x0_hat)
+        assert torch.equal(common.eps, each.eps)
+        assert not torch.equal(model.evaluate(x, t - 1, ()).x0_hat, each.x0_hat)
+
+
 def test_clipping_keeps_x0_in_range_and_eps_follows() -> None:
     schedule, t = linear(), 300
     alpha, sigma = schedule.alpha(t), schedule.sigma(t)

@@ -7,6 +7,7 @@ fork and a resume are the same thing.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from studio.diffusion.samplers.stepper import Evaluation, Guidance, NoiseSource, Sampler, State, StepResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from studio.diffusion.denoiser import Condition, Denoiser, Prediction
 
@@ -93,8 +94,10 @@ def drive_together(
         i: _take_step(run, run.state, denoiser) for i, run in enumerate(runs) if not run.state.finished
     }
     pending = {i: next(course) for i, course in courses.items()}
+    conditions = _Conditions()
     while pending and not cancelled():
-        answers = iter(_answer(denoiser, [question for asked in pending.values() for question in asked]))
+        asked_now = [question for asked in pending.values() for question in asked]
+        answers = iter(_answer(denoiser, asked_now, conditions))
         for i, asked in list(pending.items()):
             try:
                 pending[i] = courses[i].send(tuple(next(answers) for _ in asked))
@@ -138,21 +141,21 @@ def _take_step(
             )
 
 
-def _answer(denoiser: Denoiser, asked: Sequence[Evaluation]) -> list[Prediction]:
+def _answer(denoiser: Denoiser, asked: Sequence[Evaluation], conditions: _Conditions) -> list[Prediction]:
     """Answer the evaluations in their order, with one model call for all that have the same shape."""
-    alike: dict[object, list[int]] = {}
+    alike: dict[tuple[torch.Size, ...], list[int]] = {}
     for place, question in enumerate(asked):
         shapes = (question.x.shape[1:], *(part.shape[1:] for part in question.condition))
         alike.setdefault(shapes, []).append(place)
     answers: dict[int, Prediction] = {}
-    for places in alike.values():
+    for shapes, places in alike.items():
         questions = [asked[place] for place in places]
-        x = _joined(question.x for question in questions)
-        times = [t for question in questions for t in len(question.x) * [question.t]]
-        condition: Condition = tuple(
-            _joined(parts) for parts in zip(*(question.condition for question in questions), strict=True)
-        )
-        prediction = denoiser.evaluate(x, torch.tensor(times, device=x.device), condition)
+        x = _joined([question.x for question in questions])
+        condition = conditions.joined(shapes, [question.condition for question in questions])
+        prediction = denoiser.evaluate(x, _times(questions, x.device), condition)
+        if len(questions) == 1:
+            answers[places[0]] = prediction
+            continue
         start = 0
         for place, question in zip(places, questions, strict=True):
             stop = start + len(question.x)
@@ -161,7 +164,31 @@ def _answer(denoiser: Denoiser, asked: Sequence[Evaluation]) -> list[Prediction]
     return [answers[place] for place in range(len(asked))]
 
 
-def _joined(parts: Iterable[Tensor]) -> Tensor:
+def _times(questions: Sequence[Evaluation], device: torch.device) -> Tensor | int:
+    """Return the time of each picture, or the one they have in common."""
+    if len({question.t for question in questions}) == 1:
+        return questions[0].t
+    times = [t for question in questions for t in len(question.x) * [question.t]]
+    return torch.tensor(times, device=device)
+
+
+class _Conditions:
+    """Joins conditions. They are mostly those of the round before, whose joint is then used again."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[torch.Size, ...], tuple[list[Condition], Condition]] = {}
+
+    def joined(self, shapes: tuple[torch.Size, ...], conditions: list[Condition]) -> Condition:
+        """Return conditions of the given shapes as one batch."""
+        if len(conditions) == 1:
+            return conditions[0]
+        before, joint = self._last.get(shapes, ([], ()))
+        if len(before) != len(conditions) or any(map(operator.is_not, before, conditions)):
+            joint = tuple(_joined(parts) for parts in zip(*conditions, strict=True))
+            self._last[shapes] = conditions, joint
+        return joint
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
     """Return the parts as one batch; a single part is not copied."""
-    first, *more = parts
-    return torch.cat([first, *more]) if more else first
+    return torch.cat(list(parts)) if len(parts) > 1 else parts[0]

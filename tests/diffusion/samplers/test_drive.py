@@ -1,23 +1,24 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
-from studio.diffusion.denoiser import Condition, Denoiser
+from studio.diffusion.denoiser import Condition, Denoiser, Prediction
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.ddim import DDIM, DDIMOptions
 from studio.diffusion.samplers.drive import Run, drive, drive_together
-from studio.diffusion.samplers.stepper import State, StepResult
+from studio.diffusion.samplers.stepper import Evaluation, Query, State, StepResult
 from studio.diffusion.schedules import cosine
 from studio.diffusion.spacings import visit_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 SCHEDULE = cosine()
 SHAPE = (3, 16, 16)
@@ -139,6 +140,29 @@ def test_runs_of_other_shapes_and_conditions_are_answered_apart() -> None:
     runs = [make_run(), make_run(state=State(small.initial(), 0, TIMES)), make_run()]
     list(drive_together(runs, Denoiser(network, SCHEDULE, "v")))
     assert sorted(map(len, network.batches)) == [2] * 6 + [4] * 6
+
+
+def test_a_guidance_may_change_its_conditions_from_step_to_step() -> None:
+    class Changing:
+        """Asks under a condition of its own at each step."""
+
+        def __init__(self) -> None:
+            self.values = iter((0.1, 0.2, 0.3, 0.4, 0.5, 0.6))
+
+        def ask(self, query: Query) -> Generator[tuple[Evaluation, ...], tuple[Prediction, ...], Prediction]:
+            asked = (torch.full((1, 4), next(self.values)),)
+            cond, _ = yield Evaluation(query.x, query.t, asked), Evaluation(query.x, query.t, UNCOND)
+            return cond
+
+    told: list[float] = []
+
+    def backbone(x: torch.Tensor, t: torch.Tensor, condition: Condition) -> torch.Tensor:
+        told.append(condition[0][0, 0].item())
+        assert torch.equal(condition[0][1:], UNCOND[0])
+        return x
+
+    list(drive_together([replace(make_run(), guidance=Changing())], Denoiser(backbone, SCHEDULE, "v")))
+    assert told == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
 
 
 def test_a_batch_of_pictures_is_one_run() -> None:
