@@ -1,0 +1,171 @@
+"""The command line: which commands there are, how their arguments are read, and how a failure ends.
+
+A command is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(arguments) -> exit code``; a new one is a
+file and a line in `COMMANDS`. Nothing heavy is imported before the arguments have been read, so that ``--help``
+answers at once.
+
+Exit codes: 0 done, 1 whoever read the output has gone, 2 an error (one sentence on stderr), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+import traceback
+from typing import IO, TYPE_CHECKING, NoReturn, Protocol, cast
+
+from studio import __version__
+from studio.errors import StudioError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+PROGRAM = "stepwise"
+COMMANDS = {
+    "generate": "studio.cli.generate",
+    "models": "studio.cli.models",
+    "doctor": "studio.cli.doctor",
+    "train": "studio.cli.train",
+    "evaluate": "studio.cli.evaluate",
+}
+
+DONE, READER_GONE, FAILED, INTERRUPTED = 0, 1, 2, 130
+WELCOME = f"""\
+Stepwise Studio {__version__} makes pictures with diffusion models, step by step.
+
+    {PROGRAM} generate "a red apple"     make a picture
+    {PROGRAM} models                     which models there are
+    {PROGRAM} --help                     everything else
+"""
+
+
+class Command(Protocol):
+    """What the module of a command offers."""
+
+    SUMMARY: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Describe the command's arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(FAILED, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; whatever happens is told in one sentence.
+
+    Args:
+        arguments: without the program's name.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal of another alphabet shows escapes, and is no error
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run_command(arguments)
+        sys.stdout.flush()
+    except SystemExit as stop:  # argparse: --help, --version or a wrong argument
+        code = stop.code if isinstance(stop.code, int) else DONE
+    except StudioError as error:
+        _tell(str(error))
+        code = FAILED
+    except KeyboardInterrupt:
+        _tell("Interrupted.")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        code = READER_GONE
+    except Exception as error:  # noqa: BLE001 - the one place; a person gets a sentence, the log gets the rest
+        _tell(_unexpected(error))
+        code = FAILED
+    return code
+
+
+def _run_command(arguments: Sequence[str]) -> int:
+    if not arguments:
+        sys.stdout.write(WELCOME)
+        return DONE
+    name = arguments[0]
+    if name.startswith("-"):
+        _overview().parse_args(arguments)
+        return DONE
+    if name not in COMMANDS:
+        raise UnknownNameError("command", name, COMMANDS)
+    command = _load(name)
+    parser = _Parser(prog=f"{PROGRAM} {name}", description=_sentence(command.SUMMARY), allow_abbrev=False)
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(arguments[1:]))
+
+
+def _overview() -> argparse.ArgumentParser:
+    """Return the parser of what comes before a command."""
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:<{width}}  {_load(name).SUMMARY}" for name in COMMANDS)
+    parser = _Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} COMMAND ...",
+        description=f"Make pictures with diffusion models and watch them form.\n\ncommands:\n{listed}",
+        epilog=f"{PROGRAM} COMMAND --help says more about one of them.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"Stepwise Studio {__version__}")
+    return parser
+
+
+def _load(name: str) -> Command:
+    return cast("Command", importlib.import_module(COMMANDS[name]))
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[:1].upper()}{summary[1:]}."
+
+
+def _tell(sentence: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{PROGRAM}: {sentence}\n")
+        sys.stderr.flush()
+
+
+def _unexpected(error: Exception) -> str:
+    """Return a sentence on an error nobody foresaw, and keep its details in a log file."""
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("studio"):
+        return (
+            f"The Python package {error.name!r} is missing; "
+            "start the program with `python3 packaging/launch.py`, which installs everything."
+        )
+    said = (str(error).splitlines() or [""])[0][:200].rstrip(".")
+    log = _write_log("".join(traceback.format_exception(error)))
+    kept = f"; details are in {log}" if log is not None else ""
+    return f"Something unexpected went wrong: {type(error).__name__}{f' ({said})' if said else ''}{kept}."
+
+
+def _write_log(text: str) -> Path | None:
+    """Append to the log file and return its path; None where that cannot be done."""
+    from studio.folders import Folders, ensure  # only needed when something went wrong
+
+    try:
+        path = ensure(Folders.find().logs) / "errors.log"
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"Stepwise Studio {__version__}\n{text}\n")
+    except (OSError, StudioError):
+        return None
+    return path
+
+
+def _forget_output() -> None:
+    """Let nothing be written to a closed pipe any more: Python would complain about it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere, cast("IO[str]", stream).fileno())

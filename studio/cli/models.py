@@ -1,0 +1,83 @@
+"""``stepwise models``: which models there are, with what their cards say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from studio.checkpoints.catalog import InstalledModel, list_models
+from studio.folders import Folders
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from studio.checkpoints.card import ModelCard
+
+SUMMARY = "list the models: size, schedule, licence, how well they do"
+
+_COLUMNS = ("name", "backbone", "size", "schedule", "parameters", "licence", "evaluation")
+_WIDEST = 40
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("--json", action="store_true", help="print everything their cards say as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table."""
+    folders = Folders.find()
+    models = list_models(folders)
+    if args.json:
+        print(json.dumps([_as_json(model) for model in models], indent=2))
+        return 0
+    rows = [_row(model.card) for model in models if model.card is not None]
+    if rows:
+        print("\n".join(table([_COLUMNS, *rows])))
+    else:
+        print("There are no models yet.")
+    print(f"Your own models go into {folders.models}")
+    for model in models:
+        if model.error is not None:
+            print(f"Cannot be used: {model.error}")
+    return 0
+
+
+def headline(evaluation: Mapping[str, Any]) -> str:
+    """Return the most telling figures of an evaluation, such as "top-1 86.0 %, background 97.1 %"; "" if none."""
+    names = {"top1": "top-1", "background": "background"}
+    shares = [(names[key], evaluation[key]) for key in names if isinstance(evaluation.get(key), float)]
+    return ", ".join(f"{name} {share:.1%}" for name, share in shares)
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines with aligned columns; long cells are cut."""
+    cut = [[cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…" for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in cut) for column in range(len(cut[0]))]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cut
+    ]
+
+
+def _row(card: ModelCard) -> tuple[str, ...]:
+    return (
+        card.name,
+        card.backbone.kind,
+        ", ".join(f"{width}x{height}" for width, height in card.sizes),
+        card.schedule.kind,
+        f"{card.parameters / 1e6:.1f} M",
+        card.licence.splitlines()[0],
+        headline(card.evaluation) or "not measured",
+    )
+
+
+def _as_json(model: InstalledModel) -> dict[str, Any]:
+    card = model.card.to_dict() if model.card is not None else None
+    return {
+        "name": model.name,
+        "folder": str(model.folder),
+        "shipped": model.shipped,
+        "error": model.error,
+        "card": card,
+    }

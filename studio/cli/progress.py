@@ -1,0 +1,54 @@
+"""How far a job is, on stderr: a bar that redraws itself on a terminal, a line for each picture elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from studio.engine.events import PictureDone, StepDone
+
+BAR = 24
+
+
+class Progress:
+    """Tells of steps and pictures."""
+
+    def __init__(self, count: int, stream: TextIO | None = None) -> None:
+        """Take the number of pictures, and where to write (None: stderr)."""
+        self._count, self._stream = count, stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._drawn = False
+
+    def step(self, done: StepDone) -> None:
+        """Redraw the bar, where there is one."""
+        if not self._live:
+            return
+        filled = BAR * done.step // done.steps
+        left = done.seconds / done.step * (done.steps - done.step)
+        which = f"picture {done.image + 1} of {self._count}, " if self._count > 1 else ""
+        line = f"[{'#' * filled}{'.' * (BAR - filled)}] {which}step {done.step} of {done.steps}, {left:.0f} s left"
+        self._write("\r" + line[: shutil.get_terminal_size().columns - 1] + "\x1b[K")
+        self._drawn = True
+
+    def picture(self, done: PictureDone) -> None:
+        """Say that a picture is done."""
+        self.clear()
+        which = f"picture {done.image + 1} of {self._count}: " if self._count > 1 else ""
+        self.say(f"{which}seed {done.seed}, {done.model_calls} model calls, {done.seconds:.1f} s")
+
+    def say(self, line: str) -> None:
+        """Write a line of its own."""
+        self.clear()
+        self._write(line + "\n")
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        if self._drawn:
+            self._write("\r\x1b[K")
+            self._drawn = False
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

@@ -1,0 +1,59 @@
+"""A bar on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from studio.cli.progress import Progress
+from studio.engine.events import StepDone
+
+if TYPE_CHECKING:
+    import pytest
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def step(number: int) -> StepDone:
+    return StepDone(
+        job_id="job",
+        image=1,
+        step=number,
+        steps=10,
+        t=9,
+        s=8,
+        sigma=0.5,
+        snr=1.0,
+        model_calls=number,
+        seconds=2.0 * number,
+    )
+
+
+def test_a_terminal_gets_a_bar_that_redraws_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    terminal = Terminal()
+    progress = Progress(3, terminal)
+    progress.step(step(5))
+    assert terminal.getvalue() == f"\r[{'#' * 12}{'.' * 12}] picture 2 of 3, step 5 of 10, 10 s left\x1b[K"
+    progress.say("Note: hello")
+    assert terminal.getvalue().endswith("\r\x1b[KNote: hello\n")
+
+
+def test_the_bar_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    terminal = Terminal()
+    Progress(3, terminal).step(step(5))
+    assert len(terminal.getvalue().removesuffix("\x1b[K").strip()) < 30
+
+
+def test_a_file_gets_no_bar() -> None:
+    stream = io.StringIO()
+    progress = Progress(3, stream)
+    progress.step(step(5))
+    progress.clear()
+    assert stream.getvalue() == ""
+    progress.say("line")
+    assert stream.getvalue() == "line\n"
