@@ -84,7 +84,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 
 
 def cost(reader: Callable[[Path], object], path: Path) -> tuple[int, float]:
-    """Return the most memory (bytes) and the processor time (s) that reading ``path`` takes, whether it fails or not."""
+    """Return the most memory (bytes) and the processor time (s) of reading ``path``, whether it fails or not."""
     tracemalloc.start()
     start = time.process_time()
     try:

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from studio.engine.events import PictureDone
+from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError
 from studio.folders import Folders
 from studio.gallery import disk, png
+from studio.gallery.metadata import PictureMetadata
+from studio.gallery.names import part_name
 from studio.gallery.store import PictureStore
 from tests.gallery.disk_faults import Disk, Row
-from tests.gallery.samples import PROMPTS, metadata, pixels
+from tests.gallery.samples import PROMPTS, digest, metadata, pixels
 from tests.gallery.twins import RowFirstStore
 
 if TYPE_CHECKING:
@@ -44,6 +49,52 @@ def test_a_picture_is_kept_with_its_name_its_pixels_and_its_entry(prompt: str, t
     assert png.read(entry.path).metadata == metadata(prompt)
     with Image.open(entry.path) as image:
         np.testing.assert_array_equal(np.asarray(image), pixels())
+
+
+def test_from_a_finished_pictures_file_the_request_comes_back_whole(tmp_path: Path) -> None:
+    request = GenerateRequest(
+        prompt=PROMPTS["right to left"],
+        negative="blur",
+        sampler="ddim",
+        options={"eta": 0.5},
+        steps=12,
+        guidance=2.5,
+        seed=40,
+        count=3,
+        width=64,
+        height=64,
+    ).validate()
+    done = PictureDone(
+        job_id="1",
+        request=request,
+        image=2,
+        seed=42,
+        pixels=pixels(),
+        model_sha256=digest("weights"),
+        device="NVIDIA GeForce (CUDA 12.8)",
+        dtype="bfloat16",
+        versions={"stepwise-studio": "0.1.0", "torch": "2.13.0+cu128"},
+        x_T_sha256=digest("noise"),
+        final_sha256=digest("final"),
+        model_calls=24,
+        seconds=0.5,
+    )
+    kept = PictureMetadata.of(done)
+    entry = store(tmp_path).add(done.pixels, kept)
+    read = png.read(entry.path).metadata
+    assert read == kept
+    assert GenerateRequest.from_dict(read.request) == request
+    same = [item.name for item in fields(kept) if item.name not in ("request", "model", "created")]
+    assert {name: getattr(kept, name) for name in same} == {name: getattr(done, name) for name in same}
+    assert kept.model == request.model
+
+
+def test_part_files_of_dead_processes_are_swept_when_a_folder_is_first_used(tmp_path: Path) -> None:
+    dead = tmp_path / "pictures" / part_name(1)
+    dead.parent.mkdir()
+    dead.write_bytes(b"half")
+    store(tmp_path).add(pixels(), metadata())
+    assert not dead.exists()
 
 
 def test_the_same_picture_twice_is_two_files(tmp_path: Path) -> None:
