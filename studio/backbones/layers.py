@@ -69,6 +69,8 @@ class TimeEmbedding(nn.Module):
         self.features = features
         self.time = nn.Sequential(nn.Linear(features, features), nn.SiLU(), nn.Linear(features, features))
         self.extra = nn.Linear(extra, features) if extra else None
+        if self.extra is not None:  # as loud as time from the start, or it is learned long after it
+            nn.init.normal_(self.extra.weight, std=extra**-0.5)
 
     def forward(self, t: Tensor, extra: Tensor | None) -> Tensor:
         """Embed times (B,) and the joined vector (B, extra) as (B, features)."""

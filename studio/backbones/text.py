@@ -1,9 +1,9 @@
 """A text encoder that is trained together with its backbone.
 
 It reads any Unicode text. A word is the sum of an entry of its own and the mean of entries for its character n-grams,
-all found by hashing, so no vocabulary is needed and an unseen word lands near those that are spelled like it (Bojanowski et
-al. 2017, arXiv:1607.04606). A small transformer then lets the words see their order. The empty text is a condition
-of its own: what the backbone learns as "no prompt".
+all found by hashing, so no vocabulary is needed and an unseen word lands near those that are spelled like it
+(Bojanowski et al. 2017, arXiv:1607.04606). A small transformer then lets the words see their order. The empty text is a
+condition of its own: what the backbone learns as "no prompt".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from studio.backbones.layers import Attention, FeedForward
+from studio.backbones.layers import Attention, FeedForward, zero
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,8 @@ class TextEncoder(nn.Module):
         self.position = nn.Parameter(0.1 * torch.randn(config.words + 1, config.features))
         self.layers = nn.ModuleList(Layer(config.features, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.features)
-        self.pool = nn.Sequential(nn.Linear(config.features, config.features), nn.SiLU())
+        self.weight = zero(nn.Linear(config.features, 1, bias=False))  # of a token within the pooled vector
+        self.pooled_norm = nn.LayerNorm(config.features)
 
     def tokenise(self, prompts: Sequence[str], *, trim: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Turn texts into numbers.
@@ -125,8 +126,8 @@ class TextEncoder(nn.Module):
         for layer in self.layers:
             x = layer(x, mask)
         x = self.norm(x)
-        weights = mask.to(x.dtype)[:, :, None]
-        return x, mask, self.pool((x * weights).sum(1) / weights.sum(1))
+        weights = self.weight(x).masked_fill(~mask[:, :, None], float("-inf")).softmax(dim=1)
+        return x, mask, self.pooled_norm((x * weights).sum(dim=1))
 
     def encode(self, prompts: Sequence[str], *, trim: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Encode texts as a condition (tokens, mask, pooled); "" is the empty condition."""

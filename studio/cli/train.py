@@ -1,0 +1,100 @@
+"""``stepwise train``: make a model from a recipe, or from a folder of pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.errors import RecipeError
+from studio.folders import Folders, resources_dir
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from studio.engine.train import TrainProgress
+    from studio.training.recipe import Recipe
+
+SUMMARY = "train a model from a recipe or a folder of pictures; resumes after any stop"
+REPORT_SECONDS = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("source", metavar="RECIPE|FOLDER", type=Path, help="a recipe (.toml) or a folder of pictures")
+    parser.add_argument("--out", metavar="FOLDER", type=Path, help="where the model goes (default: the models folder)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, mps, ... (default: the best there is)")
+    parser.add_argument(
+        "--save-minutes", type=float, default=3.0, metavar="M", help="minutes between saves (default: 3)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train until done; Ctrl+C stops, and the same command goes on from the last save."""
+    # Late, so that --help does not wait for torch.
+    import torch
+
+    from studio.engine.device import choose
+    from studio.engine.train import train_recipe
+
+    folders = Folders.find()
+    recipe = recipe_of(args.source)
+    out = args.out or folders.models / recipe.about.name
+    device = torch.device(choose(args.device).torch_name)
+    _say(f"Training {recipe.about.name} on {device}; the model goes to {out}. Ctrl+C stops, the same command resumes.")
+    _report(train_recipe(recipe, out, device, save_seconds=60 * args.save_minutes), recipe)
+    _say(f"Done: {out}")
+    return 0
+
+
+def recipe_of(source: Path) -> Recipe:
+    """Return the recipe at a path, or the one for a folder of pictures with that folder put in.
+
+    Raises:
+        RecipeError: it is neither, or the recipe is wrong.
+    """
+    from studio.training.recipe import load_recipe  # brings torch: not before the arguments are read
+
+    if not source.is_dir():
+        return load_recipe(source)
+    recipe = load_recipe(resources_dir() / "recipes" / "folder.toml")
+    name = re.sub(r"[^a-z0-9]+", "-", source.resolve().name.lower()).strip("-")[:40] or "folder"
+    return dataclasses.replace(
+        recipe,
+        about=dataclasses.replace(recipe.about, name=name, title=source.resolve().name),
+        data=dataclasses.replace(recipe.data, path=str(source.resolve())),
+    )
+
+
+def _report(steps: Iterator[TrainProgress], recipe: Recipe) -> None:
+    """Say every few seconds how far training is."""
+    loops = {"codec": recipe.codec_loop, "decoder": recipe.decoder_loop, "backbone": recipe.loop}
+    stage, losses, begun, first = "", [0.0], 0.0, 0
+    said = 0.0
+    for progress in steps:
+        done, now = progress.done, time.monotonic()
+        if progress.stage != stage:
+            stage, losses, begun, first = progress.stage, [], now - done.seconds, done.step
+        losses.append(done.loss)
+        if now - said < REPORT_SECONDS and done.step + 1 < done.steps:
+            continue
+        said = now
+        loop = loops[stage]
+        if loop is None:
+            raise RecipeError(recipe.path, f"has no {stage} to train")
+        rate = (done.step + 1 - first) / (now - begun)
+        minutes = (done.steps - done.step - 1) / rate / 60
+        _say(
+            f"{stage} {done.step + 1}/{done.steps}  loss {sum(losses) / len(losses):.4f}  "
+            f"{rate * loop.batch:.0f} pictures/s  {minutes:.0f} min left"
+        )
+        losses = []
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
