@@ -19,7 +19,7 @@ class Progress:
         """Take the number of pictures, and where to write (None: stderr)."""
         self._count, self._stream = count, stream or sys.stderr
         self._live = self._stream.isatty()
-        self._drawn = False
+        self._drawn = 0  # characters of the bar on the screen
 
     def step(self, done: StepDone) -> None:
         """Redraw the bar, where there is one."""
@@ -29,8 +29,10 @@ class Progress:
         left = done.seconds / done.step * (done.steps - done.step)
         which = f"picture {done.image + 1} of {self._count}, " if self._count > 1 else ""
         line = f"[{'#' * filled}{'.' * (BAR - filled)}] {which}step {done.step} of {done.steps}, {left:.0f} s left"
-        self._write("\r" + line[: shutil.get_terminal_size().columns - 1] + "\x1b[K")
-        self._drawn = True
+        # Blanks and not an escape sequence: not every terminal of Windows knows one.
+        shown = line[: shutil.get_terminal_size().columns - 1]
+        self._write("\r" + shown.ljust(self._drawn))
+        self._drawn = len(shown)
 
     def picture(self, done: PictureDone) -> None:
         """Say that a picture is done."""
@@ -46,8 +48,8 @@ class Progress:
     def clear(self) -> None:
         """Take the bar away."""
         if self._drawn:
-            self._write("\r\x1b[K")
-            self._drawn = False
+            self._write("\r" + " " * self._drawn + "\r")
+            self._drawn = 0
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

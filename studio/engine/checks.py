@@ -38,9 +38,9 @@ def check_text(field: str, value: object, limit: int) -> None:
             raise RequestError(field, f"holds half a character at place {place}; type it again")
 
 
-def check_name(field: str, value: object) -> None:
-    """Refuse what is no name: empty, too long, or not printable."""
-    check_text(field, value, MAX_NAME)
+def check_name(field: str, value: object, limit: int = MAX_NAME) -> None:
+    """Refuse what is no name: empty, longer than ``limit`` characters, or not printable."""
+    check_text(field, value, limit)
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise RequestError(field, f"must be a name, not {show(value)}")
 

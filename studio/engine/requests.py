@@ -33,6 +33,7 @@ MAX_SEED = 2**32 - 1
 MAX_PROMPT = 2_000
 MAX_SIDE_PX = 8192
 MAX_JSON = 1_000_000
+MAX_PATH = 4096
 FORMAT_VERSION = 1
 
 
@@ -43,7 +44,7 @@ class GenerateRequest:
     Attributes:
         prompt: what to make, any Unicode text of at most 2,000 characters; empty asks for any picture.
         negative: what to keep away from; takes the place of the empty prompt in guidance (unused at guidance 1).
-        model: a name in the catalogue of models.
+        model: a name in the catalogue of models, or the path of a model's folder.
         sampler: a name in `SAMPLERS`; None is the model's default.
         options: the sampler's own options by name; those not named have their defaults.
         steps: how many times t are visited, 1 to 1000; None is the model's default.
@@ -81,7 +82,7 @@ class GenerateRequest:
         """
         check_text("prompt", self.prompt, MAX_PROMPT)
         check_text("negative", self.negative, MAX_PROMPT)
-        check_name("model", self.model)
+        check_name("model", self.model, MAX_PATH)
         check_whole("steps", self.steps, 1, MAX_STEPS, optional=True)
         if self.spacing is not None:
             check_known("spacing", self.spacing, SPACINGS)

@@ -19,7 +19,9 @@ import torch
 
 from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.diffusion.samplers import SAMPLERS
+from studio.engine import engine as engine_module
 from studio.engine import generate as generate_module
+from studio.engine.device import REDUCED
 from studio.engine.engine import Engine, is_out_of_memory
 from studio.engine.events import (
     Event,
@@ -237,6 +239,20 @@ def test_previews_change_nothing_even_if_the_codec_writes_into_its_input(
     assert bits(spoilt) != bits(plain), "the proof above would not notice previews that change the picture"
 
 
+def test_a_reduced_backbone_says_so_and_makes_nearly_the_same_picture(
+    folders: Folders, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (exact,) = pictures(engine.run(asking("pc")))
+    monkeypatch.setattr(engine_module, "choose_precision", lambda *_, **__: REDUCED)
+    events = list(Engine(folders, "cpu").run(asking("pc")))
+    (reduced,) = pictures(iter(events))
+    assert next(event.dtype for event in events if isinstance(event, JobStarted)) == "bfloat16"
+    assert (exact.dtype, reduced.dtype) == ("float32", "bfloat16")
+    assert exact.x_T_sha256 == reduced.x_T_sha256
+    difference = np.abs(exact.pixels.astype(int) - reduced.pixels.astype(int))
+    assert 0 < difference.mean() < 8
+
+
 # --------------------------------------------------------------------------------------------------------- previews
 
 
@@ -379,7 +395,7 @@ def test_a_value_that_is_not_finite_is_told_with_its_step(
     def failing(self: Denoiser, x: torch.Tensor, t: torch.Tensor, condition: Condition) -> Prediction:
         made[0] += 1
         p = evaluate(self, x, t, condition)
-        return Prediction(p.x0_hat * float("nan"), p.eps) if made[0] == 3 else p
+        return replace(p, output=p.output * float("nan")) if made[0] == 3 else p
 
     with monkeypatch.context() as patch:
         patch.setattr(Denoiser, "evaluate", failing)

@@ -65,7 +65,7 @@ WRONG = [
     ("model", ""),
     ("model", "   "),
     ("model", "a\nb"),
-    ("model", "m" * 1000),
+    ("model", "m" * 5000),
     ("model", 3),
     ("spacing", "trialing"),
     ("spacing", 7),
