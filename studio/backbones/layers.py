@@ -125,6 +125,8 @@ class Attention(nn.Module):
                 behind a shut gate a zero would never learn.
         """
         super().__init__()
+        if features % heads:
+            raise ValueError(f"{heads} heads do not divide {features} features")
         self.heads = heads
         self.query = nn.Linear(features, features, bias=False)
         self.key_value = nn.Linear(context or features, 2 * features, bias=False)

@@ -22,12 +22,18 @@ SUMMARY = "measure a model: names recognised, backgrounds right, samplers compar
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("model", metavar="MODEL", help="a model's name or folder")
-    parser.add_argument("--concepts", type=int, metavar="N", help="name N concepts, evenly chosen (default: all)")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="pictures of each concept (default: 3)")
+    parser.add_argument(
+        "--concepts", type=int, metavar="N", help="name N concepts, evenly chosen (default: all)"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="pictures of each concept (default: 3)"
+    )
     parser.add_argument("--steps", type=int, metavar="N", help="steps of DDIM (default: 30)", default=30)
     parser.add_argument("--guidance", type=float, metavar="W", help="guidance (default: the model's own)")
     parser.add_argument("--no-samplers", action="store_true", help="do not compare samplers")
-    parser.add_argument("--batch", type=int, default=64, metavar="N", help="pictures in one model call (default: 64)")
+    parser.add_argument(
+        "--batch", type=int, default=64, metavar="N", help="pictures in one model call (default: 64)"
+    )
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps, ... (default: the best there is)")
     parser.add_argument("--write", action="store_true", help="keep the figures in the model's card")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")

@@ -25,8 +25,12 @@ REPORT_SECONDS = 5.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("source", metavar="RECIPE|FOLDER", type=Path, help="a recipe (.toml) or a folder of pictures")
-    parser.add_argument("--out", metavar="FOLDER", type=Path, help="where the model goes (default: the models folder)")
+    parser.add_argument(
+        "source", metavar="RECIPE|FOLDER", type=Path, help="a recipe (.toml) or a folder of pictures"
+    )
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=Path, help="where the model goes (default: the models folder)"
+    )
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps, ... (default: the best there is)")
     parser.add_argument(
         "--save-minutes", type=float, default=3.0, metavar="M", help="minutes between saves (default: 3)"
@@ -45,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipe_of(args.source)
     out = args.out or folders.models / recipe.about.name
     device = torch.device(choose(args.device).torch_name)
-    _say(f"Training {recipe.about.name} on {device}; the model goes to {out}. Ctrl+C stops, the same command resumes.")
+    _say(
+        f"Training {recipe.about.name} on {device}; the model goes to {out}. Ctrl+C stops, the same command resumes."
+    )
     _report(train_recipe(recipe, out, device, save_seconds=60 * args.save_minutes), recipe)
     _say(f"Done: {out}")
     return 0

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from studio.backbones.codec import Codec, Identity
 from studio.checkpoints import native
+from studio.checkpoints.assembly import assemble
 from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.checkpoints.folder import WEIGHTS_NAME
-from studio.errors import StudioError
+from studio.errors import CheckpointError, RecipeError, StudioError
 from studio.training.ema import Ema
 from studio.training.loop import LoopConfig, TrainStep, make_optimizer, train
 from studio.training.state import load_state, save_state
@@ -69,11 +70,12 @@ def train_recipe(
         Every step. Closing the generator between two of them loses what came after the last save.
 
     Raises:
-        RecipeError: the recipe's data cannot be used.
+        RecipeError: the recipe's data or its model cannot be used.
         CheckpointError: a state in the folder is of another recipe.
         StorageError: a state or the model cannot be written.
         TrainingDivergedError: the loss is no longer a number.
     """
+    card = card_of(recipe)
     source = open_source(recipe)
     codec: Codec | Identity = Identity()
     if recipe.codec_loop is not None:
@@ -84,10 +86,10 @@ def train_recipe(
     stage = _Stage("backbone", modules, loss, recipe.loop, folder, save_seconds)
     for progress in stage.run():
         if progress.saved:
-            export(recipe, folder, codec, stage)
+            _export(card, folder, codec, stage)
         yield progress
     if not (folder / WEIGHTS_NAME).exists():
-        export(recipe, folder, codec, stage)
+        _export(card, folder, codec, stage)
 
 
 class _Stage:
@@ -139,31 +141,45 @@ def _codec_stage(
     return codec.eval().requires_grad_(False)
 
 
-def export(recipe: Recipe, folder: Path, codec: Codec | Identity, stage: _Stage) -> ModelCard:
+def card_of(recipe: Recipe) -> ModelCard:
+    """Return the card of the model that a recipe makes, checked before anything is trained.
+
+    Raises:
+        RecipeError: the card would be wrong, or its parts cannot be built or do not fit each other.
+    """
+    about, data, codec = recipe.about, recipe.data, recipe.codec
+    downscale = 1 if codec is None else 2 ** len(codec.widths)
+    side = data.size // downscale
+    try:
+        card = ModelCard(
+            name=about.name,
+            title=about.title,
+            backbone=Component(kind=recipe.backbone_kind, config=dataclasses.asdict(recipe.backbone)),
+            text=Component(kind="words", config=dataclasses.asdict(recipe.text)),
+            codec=Component(kind="identity")
+            if codec is None
+            else Component(kind="conv", config=dataclasses.asdict(codec)),
+            schedule=Component(kind=recipe.diffusion.schedule),
+            prediction=recipe.diffusion.prediction,
+            sizes=((data.size, data.size),),
+            downscale=downscale,
+            latent_shape=(3 if codec is None else codec.channels, side, side),
+            clip=codec is None,
+            defaults=Defaults(sampler=about.sampler, steps=about.steps, guidance=about.guidance),
+            licence=about.licence,
+            training_data=about.training_data,
+            recipe=recipe.path.name,
+        )
+        assemble(card, recipe.path)
+    except CheckpointError as error:
+        raise RecipeError(recipe.path, f"cannot make a model: it {error.reason}") from error
+    return card
+
+
+def _export(card: ModelCard, folder: Path, codec: Codec | Identity, stage: _Stage) -> None:
     """Write the averaged weights as a model with its card."""
     weights: dict[str, dict[str, Tensor]] = {"backbone": {}, "text": {}}
     for name, value in stage.averaged().items():
         part, _, rest = name.partition(".")
         weights[part][rest] = value.detach().cpu().contiguous()
-    about, data = recipe.about, recipe.data
-    side = data.size // codec.downscale
-    card = ModelCard(
-        name=about.name,
-        title=about.title,
-        backbone=Component(kind=recipe.backbone_kind, config=dataclasses.asdict(recipe.backbone)),
-        text=Component(kind="words", config=dataclasses.asdict(recipe.text)),
-        codec=Component(kind="conv", config=dataclasses.asdict(codec.config))
-        if isinstance(codec, Codec)
-        else Component(kind="identity"),
-        schedule=Component(kind=recipe.diffusion.schedule),
-        prediction=recipe.diffusion.prediction,
-        sizes=((data.size, data.size),),
-        downscale=codec.downscale,
-        latent_shape=(codec.channels, side, side),
-        clip=recipe.codec is None,
-        defaults=Defaults(sampler=about.sampler, steps=about.steps, guidance=about.guidance),
-        licence=about.licence,
-        training_data=about.training_data,
-        recipe=recipe.path.name,
-    )
-    return native.save(folder, card, {**weights, "codec": codec}, stored="float16")
+    native.save(folder, card, {**weights, "codec": codec}, stored="float16")

@@ -118,6 +118,18 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(
         list(train_recipe(_recipe(tmp_path), tmp_path / "out", CPU))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [('name = "tiny"', 'name = "Ti/ny"'), ("widths = [16, 16]\nblocks", "widths = [16, 40]\nblocks")],
+)
+def test_a_recipe_that_can_make_no_model_is_refused_before_training(
+    tmp_path: Path, change: tuple[str, str]
+) -> None:
+    recipe = _recipe(tmp_path, RECIPE.replace(*change))
+    with pytest.raises(RecipeError, match="cannot make a model"):
+        next(train_recipe(recipe, tmp_path / "out", CPU))
+
+
 def test_a_recipe_without_pictures_is_refused(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path)
     for file in (tmp_path / "pictures").iterdir():
