@@ -6,12 +6,13 @@ Whatever the backbone predicts, a denoiser speaks of x_0 and eps. Samplers and g
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
-from studio.diffusion.prediction import PredictionKind, eps_from_x0, x0_and_eps
+from studio.diffusion.prediction import PredictionKind, eps_from, x0_from
 
 if TYPE_CHECKING:
     from studio.diffusion.prediction import Scale
@@ -32,21 +33,43 @@ class Backbone(Protocol):
 class Prediction:
     """What is believed about x_t: it is alpha x0_hat + sigma eps.
 
+    Both are worked out when they are first asked for: one sampler wants the one, one the other, and of the two
+    sides of a guidance mostly neither is wanted.
+
     Attributes:
-        x0_hat: the clean data, (B, C, H, W).
-        eps: the noise, of the same shape.
+        kind: what ``output`` means.
+        output: what the backbone said, or what was made of it, (B, C, H, W).
+        x: the states x_t it is about, of the same shape.
+        alpha: the scale of x_0 within them.
+        sigma: the scale of the noise within them.
         cond: where guidance ran, what was believed with the condition, before clipping.
         uncond: where guidance ran, what was believed without it, before clipping.
     """
 
-    x0_hat: Tensor
-    eps: Tensor
+    kind: PredictionKind
+    output: Tensor
+    x: Tensor
+    alpha: Scale
+    sigma: Scale
     cond: Prediction | None = None
     uncond: Prediction | None = None
 
+    @cached_property
+    def x0_hat(self) -> Tensor:
+        """The clean data, (B, C, H, W)."""
+        return x0_from(self.kind, self.output, self.x, self.alpha, self.sigma)
+
+    @cached_property
+    def eps(self) -> Tensor:
+        """The noise, (B, C, H, W)."""
+        return eps_from(self.kind, self.output, self.x, self.alpha, self.sigma)
+
     def part(self, start: int, stop: int) -> Prediction:
         """Return the prediction of the pictures ``start`` to ``stop`` of the batch."""
-        return Prediction(self.x0_hat[start:stop], self.eps[start:stop])
+        alpha, sigma = (
+            scale if isinstance(scale, float) else scale[start:stop] for scale in (self.alpha, self.sigma)
+        )
+        return Prediction(self.kind, self.output[start:stop], self.x[start:stop], alpha, sigma)
 
 
 class Denoiser:
@@ -75,16 +98,17 @@ class Denoiser:
             t: their times, 0 to T-1: int64 (B,), or the one they have in common.
             condition: what they are conditioned on, for B pictures.
         """
-        scales: tuple[Scale, Scale]
+        alpha: Scale
+        sigma: Scale
         if isinstance(t, int):  # numbers spare a look-up in a table and, on a GPU, waiting for one
-            scales = self.schedule.alpha(t), self.schedule.sigma(t)
+            alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
             t = torch.full((len(x),), t, device=x.device)
         else:
-            scales = self.schedule.alphas(t), self.schedule.sigmas(t)
+            alpha, sigma = self.schedule.alphas(t), self.schedule.sigmas(t)
         output = self.backbone(x, t, condition)
         if output.dtype != x.dtype:
             output = output.to(x.dtype)
-        return Prediction(*x0_and_eps(self.prediction, output, x, *scales))
+        return Prediction(self.prediction, output, x, alpha, sigma)
 
     def clipped(self, prediction: Prediction, x: Tensor, t: int) -> Prediction:
         """Return the prediction about x at time t as this model means it, clipped or as it is.
@@ -93,6 +117,6 @@ class Denoiser:
         """
         if not self.clip:
             return prediction
+        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
         x0_hat = prediction.x0_hat.clamp(-1.0, 1.0)
-        eps = eps_from_x0(x, x0_hat, self.schedule.alpha(t), self.schedule.sigma(t))
-        return Prediction(x0_hat, eps, prediction.cond, prediction.uncond)
+        return Prediction("x0", x0_hat, x, alpha, sigma, prediction.cond, prediction.uncond)

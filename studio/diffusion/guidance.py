@@ -59,11 +59,7 @@ class ClassifierFreeGuidance:
             (prediction,) = yield (wanted,)
             return prediction
         cond, uncond = yield wanted, Evaluation(query.x, query.t, self.negative)
-        # At a fixed x_t, x_0 is linear in eps, so each may be combined by itself, undivided by alpha. The linear
-        # interpolation from uncond to cond, carried on beyond cond, is the formula above.
-        return Prediction(
-            uncond.x0_hat.lerp(cond.x0_hat, self.scale),
-            uncond.eps.lerp(cond.eps, self.scale),
-            cond,
-            uncond,
-        )
+        # At a fixed x_t, x_0, eps and v are linear in each other, so whatever the model predicts is combined as it
+        # came. The linear interpolation from uncond to cond, carried on beyond cond, is the formula above.
+        output = uncond.output.lerp(cond.output, self.scale)
+        return Prediction(cond.kind, output, query.x, cond.alpha, cond.sigma, cond, uncond)

@@ -77,14 +77,23 @@ def target(kind: PredictionKind, x0: Tensor, eps: Tensor, alpha: Scale, sigma: S
             return x0
 
 
-def x0_and_eps(
-    kind: PredictionKind, output: Tensor, x_t: Tensor, alpha: Scale, sigma: Scale
-) -> tuple[Tensor, Tensor]:
-    """Return (x_0, eps) from what a backbone of this kind said about x_t."""
+def x0_from(kind: PredictionKind, output: Tensor, x_t: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
+    """Return x_0 from what a backbone of this kind said about x_t."""
     match kind:
         case "eps":
-            return x0_from_eps(x_t, output, alpha, sigma), output
+            return x0_from_eps(x_t, output, alpha, sigma)
         case "v":
-            return x0_from_v(x_t, output, alpha, sigma), eps_from_v(x_t, output, alpha, sigma)
+            return x0_from_v(x_t, output, alpha, sigma)
         case "x0":
-            return output, eps_from_x0(x_t, output, alpha, sigma)
+            return output
+
+
+def eps_from(kind: PredictionKind, output: Tensor, x_t: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
+    """Return eps from what a backbone of this kind said about x_t."""
+    match kind:
+        case "eps":
+            return output
+        case "v":
+            return eps_from_v(x_t, output, alpha, sigma)
+        case "x0":
+            return eps_from_x0(x_t, output, alpha, sigma)

@@ -53,8 +53,9 @@ def test_clipping_keeps_x0_in_range_and_eps_follows() -> None:
 
 
 def test_without_clipping_nothing_is_touched() -> None:
-    raw = Prediction(torch.full((1, 1, 2, 2), 5.0), torch.zeros(1, 1, 2, 2))
-    assert denoiser(DATA, linear()).clipped(raw, raw.eps, 10) is raw
+    x = torch.zeros(1, 1, 2, 2)
+    raw = Prediction("x0", torch.full((1, 1, 2, 2), 5.0), x, 0.6, 0.8)
+    assert denoiser(DATA, linear()).clipped(raw, x, 10) is raw
 
 
 def test_an_exact_backbone_of_x0_is_what_training_aims_at() -> None:

@@ -8,7 +8,7 @@ import torch
 from studio.diffusion.denoiser import Condition, Denoiser
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
-from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind, x0_and_eps
+from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind, eps_from, x0_from
 from studio.diffusion.samplers.ddim import DDIM, DDIMOptions
 from studio.diffusion.samplers.drive import drive
 from studio.diffusion.samplers.stepper import State, StepResult
@@ -69,10 +69,11 @@ def test_guidance_is_uncond_plus_scale_times_the_difference(kind: PredictionKind
     x, t = steps(4.0, kind=kind)[0].state.x, step.t
     cond, uncond = (0.5 * x + value for value in (0.4, 0.0))
     alpha, sigma = cosine().alpha(t), cosine().sigma(t)
-    x0_hat, eps = x0_and_eps(kind, uncond + 4.0 * (cond - uncond), x, alpha, sigma)
+    guided = uncond + 4.0 * (cond - uncond)
+    x0_hat, eps = x0_from(kind, guided, x, alpha, sigma), eps_from(kind, guided, x, alpha, sigma)
     torch.testing.assert_close(step.x0_hat, x0_hat, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(step.prediction.eps, eps, atol=1e-4, rtol=1e-4)
-    papers_form, _ = x0_and_eps(kind, (1 + 4.0) * cond - 4.0 * uncond, x, alpha, sigma)
+    papers_form = x0_from(kind, (1 + 4.0) * cond - 4.0 * uncond, x, alpha, sigma)
     assert not torch.allclose(step.x0_hat, papers_form, atol=1e-3)
 
 

@@ -6,13 +6,14 @@ import torch
 from studio.diffusion.prediction import (
     PREDICTION_KINDS,
     PredictionKind,
+    eps_from,
     eps_from_score,
     eps_from_v,
     eps_from_x0,
     score_from_eps,
     target,
     v_from,
-    x0_and_eps,
+    x0_from,
     x0_from_eps,
     x0_from_v,
 )
@@ -34,9 +35,9 @@ def truth(alpha: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor, torch
 def test_every_prediction_gives_back_x0_and_eps(kind: PredictionKind, t: int) -> None:
     alpha, sigma = linear().alpha(t), linear().sigma(t)
     x0, eps, x_t = truth(alpha, sigma)
-    got_x0, got_eps = x0_and_eps(kind, target(kind, x0, eps, alpha, sigma), x_t, alpha, sigma)
-    torch.testing.assert_close(got_x0, x0, atol=1e-10, rtol=0)
-    torch.testing.assert_close(got_eps, eps, atol=1e-10, rtol=0)
+    output = target(kind, x0, eps, alpha, sigma)
+    torch.testing.assert_close(x0_from(kind, output, x_t, alpha, sigma), x0, atol=1e-10, rtol=0)
+    torch.testing.assert_close(eps_from(kind, output, x_t, alpha, sigma), eps, atol=1e-10, rtol=0)
 
 
 def test_every_way_agrees_with_every_other() -> None:
