@@ -7,8 +7,11 @@ for a person, and never holds a traceback. Imports nothing but the standard libr
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class StudioError(Exception):
