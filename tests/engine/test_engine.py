@@ -353,14 +353,19 @@ def test_a_load_is_dropped_at_the_next_look_and_the_next_job_runs(engine: Engine
     assert len(pictures(engine.run(asking(model="pixels")))) == 1
 
 
+def clocks() -> tuple[float, float]:
+    """Time on the wall, and time this process really ran: other programs may keep it waiting."""
+    return time.perf_counter(), time.process_time()
+
+
 def test_a_cancel_is_acknowledged_within_100_ms(engine: Engine) -> None:
     list(engine.run(asking(steps=1)))
     delays = []
     for after in (0.0, 0.002, 0.01, 0.02, 0.05):
         cancelled, at = threading.Event(), []
 
-        def cancel(cancelled: threading.Event = cancelled, at: list[float] = at) -> None:
-            at.append(time.perf_counter())
+        def cancel(cancelled: threading.Event = cancelled, at: list[tuple[float, float]] = at) -> None:
+            at.append(clocks())
             cancelled.set()
 
         events = engine.run(asking(model="pixels", steps=1000, guidance=1), cancelled=cancelled)
@@ -368,11 +373,11 @@ def test_a_cancel_is_acknowledged_within_100_ms(engine: Engine) -> None:
         timer = threading.Timer(after, cancel)
         timer.start()
         last = list(events)[-1]
-        delays.append(time.perf_counter() - at[0])
+        delays.append(min(now - then for now, then in zip(clocks(), at[0], strict=True)))
         timer.join()
         assert isinstance(last, JobCancelled)
         engine._slot.drop()
-    assert sorted(delays)[len(delays) // 2] < 0.1
+    assert max(delays) < 0.1
 
 
 def test_closing_the_events_stops_the_job(engine: Engine, calls: list[int]) -> None:
