@@ -29,6 +29,7 @@ class LoopConfig:
     pictures: int  # seen in all
     batch: int = 64
     learning_rate: float = 8e-4
+    embedding_rate: float = 5.0  # how many times faster embeddings learn than the rest
     warmup: int = 10_000  # pictures over which the rate rises
     cooldown: float = 0.3  # last share of the run, over which the rate falls to nothing
     weight_decay: float = 0.01
@@ -70,12 +71,17 @@ def keyed_generator(seed: int, step: int) -> torch.Generator:
 
 
 def make_optimizer(module: nn.Module, config: LoopConfig) -> torch.optim.AdamW:
-    """AdamW with decay on matrices and kernels only."""
-    matrices = [parameter for parameter in module.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in module.parameters() if parameter.ndim <= 1]
+    """AdamW with decay on matrices and kernels only, and a higher rate for embeddings.
+
+    A row of an embedding is met by few pictures of a batch, and moves only then.
+    """
+    tables = [table.weight for table in module.modules() if isinstance(table, nn.Embedding)]
+    known = {id(table) for table in tables}
+    others = [parameter for parameter in module.parameters() if id(parameter) not in known]
     groups = [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": config.weight_decay, "faster": 1.0},
+        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0, "faster": 1.0},
+        {"params": tables, "weight_decay": 0.0, "faster": config.embedding_rate},
     ]
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
 
@@ -107,7 +113,7 @@ def train(
         begun = time.perf_counter()
         rate = config.rate(step)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("faster", 1.0)
         loss = loss_of(keyed_generator(config.seed, step))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
