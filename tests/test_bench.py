@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.__main__ import BENCHES, main
+from tests.bench.measure import MILLISECONDS, ratio, take_turns
+
+
+def test_the_bench_lists_what_it_can_measure(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    assert {"loop", "precision", "start_up"} <= BENCHES.keys()
+    assert ", ".join(BENCHES) in capsys.readouterr().out
+
+
+def test_a_bench_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["loop", "lop"])
+    assert stop.value.code == 2
+    assert "no bench 'lop'" in capsys.readouterr().err
+
+
+def test_work_takes_turns_in_turning_order_and_warm_ups_do_not_count() -> None:
+    order: list[str] = []
+    seconds = iter([900.0, 900.0, 1.0, 10.0, 20.0, 2.0, 3.0, 30.0])
+
+    def watch(work: object) -> float:
+        assert callable(work)
+        work()
+        return next(seconds)
+
+    medians = take_turns(
+        lambda: order.append("A"), lambda: order.append("B"), rounds=3, watch=watch, warm_ups=1
+    )
+    assert "".join(order) == "BAABBAAB"
+    assert medians == (2.0, 20.0)
+
+
+@pytest.mark.parametrize(("first", "holds"), [(0.002, True), (0.0021, False)])
+def test_a_bar_holds_up_to_itself(first: float, holds: bool) -> None:
+    figure = ratio((first, 0.002), of="ours", to="theirs", unit=MILLISECONDS, bar=1.0)
+    assert figure["holds"] is holds
+    assert figure["ours"] == first * 1000
+    assert figure["theirs"] == 2.0
+    assert "holds" not in ratio((first, 0.002), of="ours", to="theirs", unit=MILLISECONDS)
