@@ -64,12 +64,14 @@ class Prediction:
         """The noise, (B, C, H, W)."""
         return eps_from(self.kind, self.output, self.x, self.alpha, self.sigma)
 
-    def part(self, start: int, stop: int) -> Prediction:
-        """Return the prediction of the pictures ``start`` to ``stop`` of the batch."""
-        alpha, sigma = (
-            scale if isinstance(scale, float) else scale[start:stop] for scale in (self.alpha, self.sigma)
-        )
-        return Prediction(self.kind, self.output[start:stop], self.x[start:stop], alpha, sigma)
+    def part(self, start: int, stop: int, x: Tensor) -> Prediction:
+        """Return the prediction of the pictures ``start`` to ``stop`` of the batch, whose states are ``x``."""
+        alpha, sigma = self.alpha, self.sigma
+        if not isinstance(alpha, float):
+            alpha = alpha[start:stop]
+        if not isinstance(sigma, float):
+            sigma = sigma[start:stop]
+        return Prediction(self.kind, self.output[start:stop], x, alpha, sigma)
 
 
 class Denoiser:
@@ -102,7 +104,7 @@ class Denoiser:
         sigma: Scale
         if isinstance(t, int):  # numbers spare a look-up in a table and, on a GPU, waiting for one
             alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
-            t = torch.full((len(x),), t, device=x.device)
+            t = torch.full(x.shape[:1], t, device=x.device)
         else:
             alpha, sigma = self.schedule.alphas(t), self.schedule.sigmas(t)
         output = self.backbone(x, t, condition)

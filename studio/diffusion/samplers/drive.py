@@ -158,8 +158,8 @@ def _answer(denoiser: Denoiser, asked: Sequence[Evaluation], conditions: _Condit
             continue
         start = 0
         for place, question in zip(places, questions, strict=True):
-            stop = start + len(question.x)
-            answers[place] = prediction.part(start, stop)
+            stop = start + question.x.shape[0]
+            answers[place] = prediction.part(start, stop, question.x)
             start = stop
     return [answers[place] for place in range(len(asked))]
 
