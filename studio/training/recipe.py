@@ -51,6 +51,7 @@ class DiffusionConfig:
     schedule: str = "cosine"
     prediction: PredictionKind = "eps"
     dropout: float = 0.1
+    noisy: float = 0.0  # share of pictures trained at the noisiest quarter of times
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,6 +101,7 @@ def backbone_task(
             latents,
             condition,
             prediction=recipe.diffusion.prediction,
+            noisy=recipe.diffusion.noisy,
             generator=generator,
         )
 

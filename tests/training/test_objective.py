@@ -8,7 +8,7 @@ from torch import Tensor
 
 from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
 from studio.diffusion.schedules import Schedule, cosine, linear
-from studio.training.objective import denoising_loss, drop_captions
+from studio.training.objective import denoising_loss, draw_times, drop_captions
 
 CLEAN = torch.linspace(-1, 1, 2 * 3 * 4 * 4).view(2, 3, 4, 4).repeat(32, 1, 1, 1)
 
@@ -71,3 +71,15 @@ def test_captions_are_dropped_as_often_as_asked() -> None:
     assert abs(dropped - 1000) < 4 * (10_000 * 0.09) ** 0.5
     assert drop_captions(["x"], 0.0) == ["x"]
     assert drop_captions(["x"], 1.0) == [""]
+
+
+def test_the_noisy_share_is_as_large_as_asked_and_leaves_no_time_out() -> None:
+    times = draw_times(20, 20_000, 0.6, torch.Generator().manual_seed(4))
+    late = (times >= 15).float().mean().item()
+    assert late == pytest.approx(0.6 + 0.4 / 4, abs=4 * (0.7 * 0.3 / 20_000) ** 0.5)
+    assert torch.bincount(times, minlength=20).min() > 0
+
+
+def test_without_a_noisy_share_times_are_those_of_the_paper() -> None:
+    plain = torch.randint(10, (50,), generator=torch.Generator().manual_seed(5))
+    assert torch.equal(draw_times(10, 50, 0.0, torch.Generator().manual_seed(5)), plain)
