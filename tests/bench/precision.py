@@ -16,10 +16,11 @@ import torch
 from studio.backbones.text import TextConfig, TextEncoder
 from studio.backbones.unet import UNet, UNetConfig
 from studio.engine.backbone import in_precision
-from studio.engine.device import REDUCED, choose, choose_precision
+from studio.engine.device import REDUCED, choose, choose_precision, measure_speedup
 from tests.bench.measure import MILLISECONDS, ratio, say, take_turns
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping
 
     from torch import Tensor
@@ -64,14 +65,21 @@ def bench() -> Mapping[str, object]:
 def choice(device: Device) -> dict[str, object]:
     """Return what the engine measures and takes where it has never run before, and how long it takes to decide."""
     say("precision: the engine's own choice")
+    measured: list[float] = []
+
+    def measure(asked: Device, cancelled: threading.Event) -> float:
+        measured.append(measure_speedup(asked, cancelled))
+        return measured[0]
+
     with tempfile.TemporaryDirectory() as cache:
         start = time.perf_counter()
-        chosen = choose_precision(device, Path(cache))
+        chosen = choose_precision(device, Path(cache), measure=measure)
         seconds = time.perf_counter() - start
     return {
         "device": device.label,
         "dtype": chosen.dtype,
         "channels_last": chosen.channels_last,
+        "measured_speedup": round(measured[0], 2),
         "seconds_to_decide": round(seconds, 3),
     }
 
