@@ -32,7 +32,9 @@ CACHE_NAME = "precision.json"
 CLEARLY_FASTER = 1.25
 """How many times faster reduced precision must be: less is not worth its rounding, nor safe from chance."""
 
-_TRIALS = 6
+_TRIALS = (
+    40  # of single convolutions, of which the fastest counts: a busy machine spoils most of them, never all
+)
 _CHANNELS, _SIDE_CPU, _SIDE_GPU = 128, 16, 128
 
 
@@ -203,10 +205,9 @@ def _convolution(device: Device, precision: Precision) -> Callable[[], object]:
 
 
 def _seconds(device: Device, work: Callable[[], object]) -> float:
-    """Return how long a few rounds of ``work`` take on the device."""
+    """Return how long one round of ``work`` takes on the device."""
     start = time.perf_counter()
-    for _ in range(3):
-        work()
+    work()
     if device.kind != "cpu":
         torch.accelerator.synchronize(device.torch_name)
     return time.perf_counter() - start
