@@ -42,6 +42,7 @@ class DataConfig:
     size: int = 64
     white: float = 0.4  # pictograms: share on white
     shift: int = 2  # pictograms: largest shift in pixels
+    concepts: tuple[str, ...] = ()  # pictograms: first names of those to learn; none: all
 
 
 @dataclass(frozen=True, kw_only=True)

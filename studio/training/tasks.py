@@ -19,10 +19,13 @@ from studio.backbones.text import TextEncoder
 from studio.diffusion.schedules import SCHEDULES
 from studio.errors import RecipeError
 from studio.training.objective import denoising_loss, drop_captions
-from studio.training.pictogram_list import load_pictograms
+from studio.training.pictogram_list import Pictograms, load_pictograms
 from studio.training.sources import FolderSource, PictogramSource, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from studio.training.recipe import Recipe
 
 Loss = Callable[[torch.Generator], Tensor]
@@ -36,7 +39,25 @@ def open_source(recipe: Recipe) -> Source:
         return FolderSource(path, data.size)
     if not 0 <= data.white <= 1 or not 0 <= data.shift < data.size:
         raise RecipeError(recipe.path, "needs white between 0 and 1 and a shift smaller than the picture")
-    return PictogramSource(load_pictograms(path), data.size, white=data.white, shift=data.shift)
+    chosen = choose(load_pictograms(path), data.concepts, recipe.path)
+    return PictogramSource(chosen, data.size, white=data.white, shift=data.shift)
+
+
+def choose(pictograms: Pictograms, concepts: Sequence[str], recipe: Path) -> Pictograms:
+    """Return the list with the named pictograms alone, in the list's order; with all of them where none is named.
+
+    Raises:
+        RecipeError: a name is not the first name of a pictogram.
+    """
+    unknown = set(concepts) - {entry.names[0] for entry in pictograms.entries}
+    if unknown:
+        raise RecipeError(recipe, f"names concepts that are not in the list of pictograms: {', '.join(sorted(unknown))}")
+    if not concepts:
+        return pictograms
+    chosen = tuple(entry for entry in pictograms.entries if entry.names[0] in set(concepts))
+    codes = {entry.code for entry in chosen}
+    held_out = frozenset(pair for pair in pictograms.held_out if pair[0] in codes)
+    return Pictograms(entries=chosen, colors=pictograms.colors, held_out=held_out)
 
 
 def draw(source: Source, count: int, generator: torch.Generator) -> tuple[Tensor, list[str]]:
