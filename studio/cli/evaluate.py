@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.errors import CheckpointError, RequestError
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     model = native.load(installed.folder, device=choose(args.device).torch_name)
     if model.text_encoder is None:
         raise CheckpointError(installed.folder, "takes no prompt, so there is nothing to ask it for")
-    plan = plan_of(args, model.card)
+    plan = dataclasses.replace(plan_of(args, model.card), names=learned_names(model.card))
     pictograms = load_pictograms(resources_dir() / "recipes" / "pictograms.json")
     figures: dict[str, Any] = {}
     for step in evaluate(model, pictograms, plan):
@@ -97,6 +98,14 @@ def plan_of(args: argparse.Namespace, card: ModelCard) -> Plan:
         samplers={} if args.no_samplers else compared,
         batch=args.batch,
     )
+
+
+def learned_names(card: ModelCard) -> tuple[str, ...]:
+    """Return the concepts that a model's shipped recipe names; none where it names none, or is not shipped."""
+    from studio.training.recipe import load_recipe  # brings torch: not before the arguments are read
+
+    path = resources_dir() / "recipes" / Path(card.recipe).name  # a card is not trusted with folders
+    return load_recipe(path).data.concepts if card.recipe and path.is_file() else ()
 
 
 def sentences(figures: dict[str, Any]) -> list[str]:

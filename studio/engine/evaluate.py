@@ -54,13 +54,16 @@ class Plan:
     Attributes:
         settings: how pictures are made where no sampler is being compared.
         seeds: of each concept.
-        concepts: how many concepts are named, evenly chosen; None: all.
+        names: first names of the pictograms that were learned and are asked for; none: all. Whatever is asked for, all
+            pictograms of the list are candidates.
+        concepts: how many of these are asked for, evenly chosen; None: all.
         samplers: what is compared on fifty concepts, by the name the figure gets.
         batch: pictures per model call (guidance doubles it).
     """
 
     settings: Settings
     seeds: tuple[int, ...] = (0, 1, 2)
+    names: tuple[str, ...] = ()
     concepts: int | None = None
     samplers: Mapping[str, Settings] = field(default_factory=dict)
     batch: int = 64
@@ -117,7 +120,8 @@ def evaluate(
     """
     judge = Judge(draw_pictograms(pictograms.entries, find_font(font), model.card.sizes[0][0]))
     entries = pictograms.entries
-    chosen = _evenly(range(len(entries)), plan.concepts or len(entries))
+    learned = [index for index, entry in enumerate(entries) if not plan.names or entry.names[0] in plan.names]
+    chosen = _evenly(learned, plan.concepts or len(learned))
     figures: dict[str, Any] = {
         "settings": _plain(plan.settings),
         "seeds": list(plan.seeds),
@@ -126,7 +130,7 @@ def evaluate(
     named = yield from _naming(model, entries, judge, "naming", chosen, plan.seeds, plan.settings, plan.batch)
     figures |= {"concepts": len(chosen), **named}
     figures |= yield from _backgrounds(model, pictograms, plan)
-    fifty = _evenly(range(len(entries)), CONCEPTS_OF_SAMPLERS)
+    fifty = _evenly(learned, CONCEPTS_OF_SAMPLERS)
     compared: dict[str, Any] = {}
     for name, settings in plan.samplers.items():
         result = yield from _naming(model, entries, judge, name, fifty, plan.seeds[:1], settings, plan.batch)
@@ -168,7 +172,11 @@ def _backgrounds(
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Return the share of held-out pairs whose background has the colour that was asked for."""
     names = {entry.code: entry.names[0] for entry in pictograms.entries}
-    pairs = [(names[code], color) for code, color in sorted(pictograms.held_out)]
+    pairs = [
+        (names[code], color)
+        for code, color in sorted(pictograms.held_out)
+        if not plan.names or names[code] in plan.names
+    ]
     right = made = 0
     for start in range(0, len(pairs), plan.batch):
         part = pairs[start : start + plan.batch]

@@ -51,7 +51,7 @@ def choose(pictograms: Pictograms, concepts: Sequence[str], recipe: Path) -> Pic
     """
     unknown = set(concepts) - {entry.names[0] for entry in pictograms.entries}
     if unknown:
-        raise RecipeError(recipe, f"names concepts that are not in the list of pictograms: {', '.join(sorted(unknown))}")
+        raise RecipeError(recipe, f"names concepts that are not in the list: {', '.join(sorted(unknown))}")
     if not concepts:
         return pictograms
     chosen = tuple(entry for entry in pictograms.entries if entry.names[0] in set(concepts))

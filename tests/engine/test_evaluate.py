@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,18 @@ def test_the_truth_gets_full_marks(monkeypatch: pytest.MonkeyPatch) -> None:
         "ddim": 1,
         "pc": 1,
     }
+
+
+def test_only_what_was_learned_is_asked_for_but_all_are_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measured, "pictures_of", _painter())
+    names = tuple(entry.names[0] for entry in FEW.entries[:3])
+    *_, figures = evaluate(MODEL, FEW, replace(PLAN, names=names))
+    assert isinstance(figures, dict)
+    assert (figures["concepts"], figures["candidates"], figures["background_pairs"]) == (
+        3,
+        len(FEW.entries),
+        3,
+    )
 
 
 def test_a_model_that_draws_the_neighbour_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
