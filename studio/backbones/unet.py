@@ -65,23 +65,23 @@ class Transformer(nn.Module):
 class Canvas(nn.Module):
     """The pooled text laid out as a coarse picture: what goes roughly where.
 
-    Modulation says the same thing everywhere and attention has to find each place by its query; this says it outright,
-    and a network that draws many things learns their names several times sooner.
+    Modulation says the same thing everywhere, and attention has to find each place by its query; this says it outright.
+    The coarse level's blocks and the middle add it where their features have just been normalised: beside features that
+    have not, whose size grows with training, it would not be heard.
     """
 
     def __init__(self, channels: int, text: int) -> None:
-        """Take the channels of the grid that it is added to and the width of the pooled text."""
+        """Take the channels of the blocks that it is added in and the width of the pooled text."""
         super().__init__()
         self.channels = channels
         self.paint = zero(nn.Linear(text, channels * CANVAS_SIDE**2))
 
-    def forward(self, x: Tensor, pooled: Tensor) -> Tensor:
-        """Add the picture of pooled (B, text) to x (B, channels, H, W), stretched to its sides."""
-        canvas = self.paint(pooled).view(-1, self.channels, CANVAS_SIDE, CANVAS_SIDE)
-        if x.shape[-2:] != canvas.shape[-2:]:
-            canvas = F.interpolate(canvas, size=x.shape[-2:], mode="bilinear", align_corners=False)
-        painted: Tensor = x + canvas
-        return painted
+    def forward(self, pooled: Tensor, height: int, width: int) -> Tensor:
+        """Paint pooled (B, text) as (B, channels, height, width)."""
+        canvas: Tensor = self.paint(pooled).view(-1, self.channels, CANVAS_SIDE, CANVAS_SIDE)
+        if (height, width) != canvas.shape[-2:]:
+            canvas = F.interpolate(canvas, size=(height, width), mode="bilinear", align_corners=False)
+        return canvas
 
 
 class Level(nn.Module):
@@ -94,9 +94,16 @@ class Level(nn.Module):
         heads = max(1, channels_out // config.head_width)
         self.transformer = Transformer(channels_out, heads, config.text) if attends else None
 
-    def forward(self, x: Tensor, embedding: Tensor, tokens: Tensor | None, mask: Tensor | None) -> Tensor:
-        """Map (B, channels_in, H, W) to (B, channels_out, H, W)."""
-        x = self.residual(x, embedding)
+    def forward(
+        self,
+        x: Tensor,
+        embedding: Tensor,
+        tokens: Tensor | None,
+        mask: Tensor | None,
+        canvas: Tensor | None = None,
+    ) -> Tensor:
+        """Map (B, channels_in, H, W) and a canvas (B, channels_out, H, W) to (B, channels_out, H, W)."""
+        x = self.residual(x, embedding, canvas)
         if self.transformer is not None:
             x = self.transformer(x, tokens, mask)
         return x
@@ -160,14 +167,14 @@ class UNet(nn.Module):
                 skips.append(h := next(down)(h, embedding, tokens, mask))
             if index + 1 < len(self.config.widths):
                 skips.append(h := next(shrink)(h))
-        if self.canvas is not None:
-            h = self.canvas(h, pooled)
+        canvas = None if self.canvas is None else self.canvas(pooled, *h.shape[-2:])
         for block in self.middle:
-            h = block(h, embedding, tokens, mask)
+            h = block(h, embedding, tokens, mask, canvas)
         up, grow = iter(self.up), iter(self.grow)
         for index in reversed(range(len(self.config.widths))):
             for _ in range(self.config.blocks + 1):
-                h = next(up)(torch.cat([h, skips.pop()], dim=1), embedding, tokens, mask)
+                h = next(up)(torch.cat([h, skips.pop()], dim=1), embedding, tokens, mask, canvas)
+            canvas = None  # the finer levels see what the coarse one made of it
             if index:
                 h = next(grow)(F.interpolate(h, scale_factor=2.0, mode="nearest"))
         out: Tensor = self.out(F.silu(self.out_norm(h)))
