@@ -79,7 +79,7 @@ class DiT(nn.Module):
             (B, channels, H, W).
         """
         patch, (height, width) = self.config.patch, x.shape[-2:]
-        tokens, mask, pooled = condition if self.config.text else (None, None, None)
+        tokens, mask, pooled = condition[:3] if self.config.text else (None, None, None)
         embedding = self.embed(t, pooled)
         h = self.stem(F.pixel_unshuffle(x, patch).flatten(2).transpose(1, 2))
         h = h + positions(height // patch, width // patch, self.config.features, x.device)

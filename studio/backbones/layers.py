@@ -97,14 +97,9 @@ class ResidualBlock(nn.Module):
         self.conv_out = zero(nn.Conv2d(channels_out, channels_out, 3, padding=1))
         self.skip = nn.Conv2d(channels_in, channels_out, 1) if channels_in != channels_out else nn.Identity()
 
-    def forward(self, x: Tensor, embedding: Tensor | None = None, canvas: Tensor | None = None) -> Tensor:
-        """Map (B, channels_in, H, W) and (B, embedding) to (B, channels_out, H, W).
-
-        A canvas, (B, channels_out, H, W), is added to the features before they are scaled and shifted.
-        """
+    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """Map (B, channels_in, H, W) and (B, embedding) to (B, channels_out, H, W)."""
         h = self.norm_out(self.conv_in(F.silu(self.norm_in(x))))
-        if canvas is not None:
-            h = h + canvas
         if self.modulation is not None and embedding is not None:
             scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
             h = h * (1 + scale) + shift

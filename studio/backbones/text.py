@@ -4,10 +4,15 @@ It reads any Unicode text. A word is the sum of an entry of its own and the mean
 all found by hashing, so no vocabulary is needed and an unseen word lands near those that are spelled like it
 (Bojanowski et al. 2017, arXiv:1607.04606). A small transformer then lets the words see their order. The empty text is a
 condition of its own: what the backbone learns as "no prompt".
+
+The encoder may also make a *draft*: the mean of all pictures that a text could mean, E[x_0 | text], which is what any
+denoiser has to say at pure noise. Learned by itself, by plain regression, it costs a small part of what it costs
+through a denoiser; given to the backbone beside x_t, it leaves it to say what x_t adds.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 import zlib
@@ -38,6 +43,7 @@ class TextConfig:
     buckets: int = 8192  # of the hash tables
     layers: int = 2
     heads: int = 4
+    draft: tuple[int, ...] = ()  # shape (C, H, W) of the draft; (): none is made
 
 
 @lru_cache(maxsize=65_536)
@@ -90,6 +96,11 @@ class TextEncoder(nn.Module):
         self.norm = nn.LayerNorm(config.features)
         self.weight = zero(nn.Linear(config.features, 1, bias=False))  # of a token within the pooled vector
         self.pooled_norm = nn.LayerNorm(config.features)
+        self.draft: nn.Module | None = None
+        if config.draft:
+            wide = 4 * config.features
+            cells = math.prod(config.draft)
+            self.draft = nn.Sequential(nn.Linear(config.features, wide), nn.GELU(), nn.Linear(wide, cells))
 
     def tokenise(self, prompts: Sequence[str], *, trim: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Turn texts into numbers.
@@ -116,8 +127,12 @@ class TextEncoder(nn.Module):
                 grams[row, column, : len(found)] = torch.tensor(found)
         return ids, grams, mask
 
-    def forward(self, ids: Tensor, grams: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Encode what :meth:`tokenise` returned as tokens (B, L + 1, D), mask (B, L + 1), pooled (B, D)."""
+    def forward(self, ids: Tensor, grams: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        """Encode what :meth:`tokenise` returned.
+
+        Returns:
+            tokens (B, L + 1, D), mask (B, L + 1), pooled (B, D) and, where one is made, the draft (B, C, H, W).
+        """
         batch, length, ngrams = grams.shape
         features = self.config.features
         bags = F.embedding_bag(grams.reshape(-1, ngrams), self.ngram.weight, mode="mean", padding_idx=0)
@@ -127,11 +142,14 @@ class TextEncoder(nn.Module):
             x = layer(x, mask)
         x = self.norm(x)
         weights = self.weight(x).masked_fill(~mask[:, :, None], float("-inf")).softmax(dim=1)
-        return x, mask, self.pooled_norm((x * weights).sum(dim=1))
+        pooled = self.pooled_norm((x * weights).sum(dim=1))
+        if self.draft is None:
+            return x, mask, pooled
+        return x, mask, pooled, self.draft(pooled).view(batch, *self.config.draft)
 
-    def encode(self, prompts: Sequence[str], *, trim: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-        """Encode texts as a condition (tokens, mask, pooled); "" is the empty condition."""
+    def encode(self, prompts: Sequence[str], *, trim: bool = False) -> tuple[Tensor, ...]:
+        """Encode texts as a condition (tokens, mask, pooled and, if there is one, draft); "" is the empty condition."""
         device = self.start.device
         ids, grams, mask = self.tokenise(prompts, trim=trim)
-        condition: tuple[Tensor, Tensor, Tensor] = self(ids.to(device), grams.to(device), mask.to(device))
+        condition: tuple[Tensor, ...] = self(ids.to(device), grams.to(device), mask.to(device))
         return condition

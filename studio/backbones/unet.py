@@ -23,7 +23,6 @@ from studio.backbones.layers import (
 )
 
 GRID_FEATURES = 8
-CANVAS_SIDE = 4
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ class UNetConfig:
     head_width: int = 64  # features of an attention head
     embedding: int = 512  # of time and pooled text
     text: int = 0  # features of the text condition; 0: unconditional
+    draft: int = 0  # channels of the draft that comes with the text; 0: none
 
 
 class Transformer(nn.Module):
@@ -62,28 +62,6 @@ class Transformer(nn.Module):
         return grid
 
 
-class Canvas(nn.Module):
-    """The pooled text laid out as a coarse picture: what goes roughly where.
-
-    Modulation says the same thing everywhere, and attention has to find each place by its query; this says it outright.
-    The coarse level's blocks and the middle add it where their features have just been normalised: beside features that
-    have not, whose size grows with training, it would not be heard.
-    """
-
-    def __init__(self, channels: int, text: int) -> None:
-        """Take the channels of the blocks that it is added in and the width of the pooled text."""
-        super().__init__()
-        self.channels = channels
-        self.paint = zero(nn.Linear(text, channels * CANVAS_SIDE**2))
-
-    def forward(self, pooled: Tensor, height: int, width: int) -> Tensor:
-        """Paint pooled (B, text) as (B, channels, height, width)."""
-        canvas: Tensor = self.paint(pooled).view(-1, self.channels, CANVAS_SIDE, CANVAS_SIDE)
-        if (height, width) != canvas.shape[-2:]:
-            canvas = F.interpolate(canvas, size=(height, width), mode="bilinear", align_corners=False)
-        return canvas
-
-
 class Level(nn.Module):
     """A residual block and, where the level attends, a transformer."""
 
@@ -94,16 +72,9 @@ class Level(nn.Module):
         heads = max(1, channels_out // config.head_width)
         self.transformer = Transformer(channels_out, heads, config.text) if attends else None
 
-    def forward(
-        self,
-        x: Tensor,
-        embedding: Tensor,
-        tokens: Tensor | None,
-        mask: Tensor | None,
-        canvas: Tensor | None = None,
-    ) -> Tensor:
-        """Map (B, channels_in, H, W) and a canvas (B, channels_out, H, W) to (B, channels_out, H, W)."""
-        x = self.residual(x, embedding, canvas)
+    def forward(self, x: Tensor, embedding: Tensor, tokens: Tensor | None, mask: Tensor | None) -> Tensor:
+        """Map (B, channels_in, H, W) to (B, channels_out, H, W)."""
+        x = self.residual(x, embedding)
         if self.transformer is not None:
             x = self.transformer(x, tokens, mask)
         return x
@@ -117,7 +88,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         self.embed = TimeEmbedding(config.embedding, config.text)
-        self.stem = nn.Conv2d(config.channels + GRID_FEATURES, config.widths[0], 3, padding=1)
+        self.stem = nn.Conv2d(config.channels + GRID_FEATURES + config.draft, config.widths[0], 3, padding=1)
         self.down, self.shrink = nn.ModuleList(), nn.ModuleList()
         skips = [config.widths[0]]
         width = config.widths[0]
@@ -128,7 +99,6 @@ class UNet(nn.Module):
             if index + 1 < len(config.widths):
                 self.shrink.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
                 skips.append(width)
-        self.canvas = Canvas(width, config.text) if config.text else None
         self.middle = nn.ModuleList(
             [Level(width, width, config, attends=True), Level(width, width, config, attends=False)]
         )
@@ -150,16 +120,22 @@ class UNet(nn.Module):
         Args:
             x: noisy picture or latents, (B, channels, H, W); H and W divisible by 2 per level after the first.
             t: times, (B,), int64.
-            condition: tokens (B, L, text), mask (B, L), pooled (B, text); empty for an unconditional network.
+            condition: tokens (B, L, text), mask (B, L), pooled (B, text) and, for a network that takes one, a draft
+                (B, draft, any, any), which is seen beside x; empty for an unconditional network.
 
         Returns:
             (B, channels, H, W), in x's dtype.
         """
-        tokens, mask, pooled = condition if self.config.text else (None, None, None)
+        tokens, mask, pooled = condition[:3] if self.config.text else (None, None, None)
         embedding = self.embed(t, pooled)
         height, width = x.shape[-2:]
         grid = grid_features(height, width, x.device).to(x.dtype).expand(x.shape[0], -1, -1, -1)
-        h = self.stem(torch.cat([x, grid], dim=1))
+        seen = [x, grid]
+        if self.config.draft:
+            seen.append(
+                F.interpolate(condition[3], size=(height, width), mode="bilinear", align_corners=False)
+            )
+        h = self.stem(torch.cat(seen, dim=1))
         skips = [h]
         down, shrink = iter(self.down), iter(self.shrink)
         for index in range(len(self.config.widths)):
@@ -167,14 +143,12 @@ class UNet(nn.Module):
                 skips.append(h := next(down)(h, embedding, tokens, mask))
             if index + 1 < len(self.config.widths):
                 skips.append(h := next(shrink)(h))
-        canvas = None if self.canvas is None else self.canvas(pooled, *h.shape[-2:])
         for block in self.middle:
-            h = block(h, embedding, tokens, mask, canvas)
+            h = block(h, embedding, tokens, mask)
         up, grow = iter(self.up), iter(self.grow)
         for index in reversed(range(len(self.config.widths))):
             for _ in range(self.config.blocks + 1):
-                h = next(up)(torch.cat([h, skips.pop()], dim=1), embedding, tokens, mask, canvas)
-            canvas = None  # the finer levels see what the coarse one made of it
+                h = next(up)(torch.cat([h, skips.pop()], dim=1), embedding, tokens, mask)
             if index:
                 h = next(grow)(F.interpolate(h, scale_factor=2.0, mode="nearest"))
         out: Tensor = self.out(F.silu(self.out_norm(h)))

@@ -78,7 +78,12 @@ def recipe_of(source: Path) -> Recipe:
 
 def _report(steps: Iterator[TrainProgress], recipe: Recipe) -> None:
     """Say every few seconds how far training is."""
-    loops = {"codec": recipe.codec_loop, "decoder": recipe.decoder_loop, "backbone": recipe.loop}
+    loops = {
+        "codec": recipe.codec_loop,
+        "decoder": recipe.decoder_loop,
+        "text": recipe.text_loop,
+        "backbone": recipe.loop,
+    }
     stage, losses, begun, first = "", [0.0], 0.0, 0
     said = 0.0
     for progress in steps:

@@ -1,7 +1,7 @@
 """From a recipe to a model in a folder: every stage, resumable after any stop.
 
-A folder under training holds ``training/<stage>.safetensors``, the state of each stage (codec, decoder, backbone),
-beside the model itself, which is written anew at every save, so that it can be tried while it learns.
+A folder under training holds ``training/<stage>.safetensors``, the state of each stage (codec, decoder, text,
+backbone), beside the model itself, which is written anew at every save, so that it can be tried while it learns.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from studio.errors import CheckpointError, RecipeError, StudioError
 from studio.training.ema import Ema
 from studio.training.loop import LoopConfig, TrainStep, make_optimizer, train
 from studio.training.state import load_state, save_state
-from studio.training.tasks import Loss, backbone_task, codec_task, decoder_task, open_source
+from studio.training.tasks import Loss, backbone_task, codec_task, decoder_task, open_source, text_task
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from studio.backbones.text import TextEncoder
     from studio.training.recipe import Recipe
     from studio.training.sources import Source
 
@@ -48,7 +49,7 @@ class TrainingDivergedError(StudioError):
 
 @dataclass(frozen=True)
 class TrainProgress:
-    """A step of a stage ("codec", "decoder" or "backbone"), and whether it was saved."""
+    """A step of a stage ("codec", "decoder", "text" or "backbone"), and whether it was saved."""
 
     stage: str
     done: TrainStep
@@ -80,7 +81,13 @@ def train_recipe(
     codec: Codec | Identity = Identity()
     if recipe.codec_loop is not None:
         codec = yield from _codec_stage(recipe, recipe.codec_loop, source, folder, device, save_seconds)
-    modules, loss = backbone_task(recipe, source, codec, device)
+    text: TextEncoder | None = None
+    if recipe.text_loop is not None:
+        text, loss = text_task(recipe, source, codec, device)
+        stage = _Stage("text", text, loss, recipe.text_loop, folder, save_seconds)
+        yield from stage.run()
+        text.load_state_dict(stage.averaged())
+    modules, loss = backbone_task(recipe, source, codec, device, text)
     if device.type in {"cpu", "cuda"}:
         modules = modules.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     stage = _Stage("backbone", modules, loss, recipe.loop, folder, save_seconds)

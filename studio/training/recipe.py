@@ -26,6 +26,7 @@ SECTIONS = {
     "codec",
     "codec_train",
     "decoder_train",
+    "text_train",
     "text",
     "backbone",
     "diffusion",
@@ -83,6 +84,7 @@ class Recipe:
     codec: CodecConfig | None = None
     codec_loop: LoopConfig | None = None
     decoder_loop: LoopConfig | None = None  # more training for the decoder alone
+    text_loop: LoopConfig | None = None  # drafts, before the backbone
     codec_noise: float = 0.1  # standard deviation of the noise on latents while the codec learns
 
 
@@ -108,15 +110,22 @@ def load_recipe(path: Path) -> Recipe:
     noise = sections["codec"].pop("noise", 0.1)
     if isinstance(noise, bool) or not isinstance(noise, int | float):
         raise RecipeError(path, f"needs noise in [codec] to be a number, not {noise!r}")
-    text = _section(path, "text", TextConfig, sections["text"])
     codec = _section(path, "codec", CodecConfig, sections["codec"]) if "codec_train" in raw else None
     polished = codec is not None and "decoder_train" in raw
+    channels, downscale = (3, 1) if codec is None else (codec.channels, 2 ** len(codec.widths))
+    data = _section(path, "data", DataConfig, sections["data"])
+    drafts = "text_train" in raw
+    side = data.size // downscale
+    text = _section(path, "text", TextConfig, sections["text"])
+    text = dataclasses.replace(text, draft=(channels, side, side) if drafts else ())
     # What follows from the other sections is not asked for twice.
-    follows = {"channels": codec.channels if codec else 3, "text": text.features}
+    follows = {"channels": channels, "text": text.features}
+    if drafts:
+        follows["draft"] = channels
     recipe = Recipe(
         path=path,
         about=_section(path, "about", AboutConfig, sections["about"]),
-        data=_section(path, "data", DataConfig, sections["data"]),
+        data=data,
         diffusion=_section(path, "diffusion", DiffusionConfig, sections["diffusion"]),
         text=text,
         backbone_kind=kind,
@@ -127,6 +136,7 @@ def load_recipe(path: Path) -> Recipe:
         decoder_loop=_section(path, "decoder_train", LoopConfig, sections["decoder_train"])
         if polished
         else None,
+        text_loop=_section(path, "text_train", LoopConfig, sections["text_train"]) if drafts else None,
         codec_noise=noise,
     )
     _check(recipe)
@@ -183,7 +193,7 @@ def _check(recipe: Recipe) -> None:
         raise RecipeError(recipe.path, f"needs noise in [codec] to be 0 to 10, not {noise!r}")
     if not 8 <= data.size <= 1024 or data.size % 8:
         raise RecipeError(recipe.path, f"needs a size of 8 to 1024 in steps of 8, not {data.size}")
-    for loop in (recipe.loop, recipe.codec_loop, recipe.decoder_loop):
+    for loop in (recipe.loop, recipe.codec_loop, recipe.decoder_loop, recipe.text_loop):
         if loop is not None and not (
             loop.pictures >= 1 and 1 <= loop.batch <= 4096 and 0 < loop.learning_rate < 1
         ):

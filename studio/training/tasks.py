@@ -1,7 +1,8 @@
 """What a recipe trains, stage by stage.
 
 First the codec. Then, if the recipe asks for it, the decoder alone for longer: the latents stay what they are, so this
-may come before, beside or after the last stage, the backbone with its text encoder.
+may come before, beside or after the others. Then, again if asked for, the text encoder's drafts. Last the backbone,
+with the text encoder where that was not trained before.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from studio.backbones.codec import Codec, Identity, picture_loss
 from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextEncoder
 from studio.diffusion.schedules import SCHEDULES
 from studio.errors import RecipeError
+from studio.training.loop import keyed_generator
 from studio.training.objective import denoising_loss, drop_captions
 from studio.training.pictogram_list import Pictograms, load_pictograms
 from studio.training.sources import FolderSource, PictogramSource, Source
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
     from studio.training.recipe import Recipe
 
+POOL = -1  # the key of the drawing of the pictures that drafts are learned from
+DRAFTED = 24_576  # their number
 Loss = Callable[[torch.Generator], Tensor]
 
 
@@ -101,13 +106,54 @@ def decoder_task(
     return codec.decoder, loss
 
 
-def backbone_task(
+def text_task(
     recipe: Recipe, source: Source, codec: Codec | Identity, device: torch.device
+) -> tuple[TextEncoder, Loss]:
+    """Return the text encoder and the loss that teaches it to draft what a text means.
+
+    Captioned pictures are drawn and encoded once; the encoder then learns from these.
+    """
+    assert recipe.text_loop is not None
+    config = recipe.text_loop
+    torch.manual_seed(config.seed)
+    encoder = TextEncoder(recipe.text).to(device)
+    pool = keyed_generator(config.seed, POOL)
+    captions: list[str] = []
+    encoded: list[Tensor] = []
+    with torch.no_grad():
+        for _ in range(DRAFTED // config.batch):
+            pictures, told = draw(source, config.batch, pool)
+            captions += told
+            encoded.append(codec.encode(pictures.to(device)))
+    latents = torch.cat(encoded)
+
+    def loss(generator: torch.Generator) -> Tensor:
+        which = torch.randint(len(captions), (config.batch,), generator=generator)
+        told = drop_captions(
+            [captions[index] for index in which.tolist()], recipe.diffusion.dropout, generator
+        )
+        return F.mse_loss(encoder.encode(told, trim=True)[3], latents[which.to(device)])
+
+    return encoder, loss
+
+
+def backbone_task(
+    recipe: Recipe,
+    source: Source,
+    codec: Codec | Identity,
+    device: torch.device,
+    text: TextEncoder | None = None,
 ) -> tuple[nn.ModuleDict, Loss]:
-    """Return backbone and text encoder under those names, and the loss that teaches them to denoise."""
+    """Return backbone and text encoder under those names, and the loss that teaches them to denoise.
+
+    A text encoder that was trained before is kept as it is.
+    """
     torch.manual_seed(recipe.loop.seed)
     backbone = BACKBONES[recipe.backbone_kind][1](recipe.backbone)
-    text = TextEncoder(recipe.text)
+    if text is None:
+        text = TextEncoder(recipe.text)
+    else:
+        text.requires_grad_(False)
     modules = nn.ModuleDict({"backbone": backbone, "text": text}).to(device)
     schedule, batch = SCHEDULES[recipe.diffusion.schedule](), recipe.loop.batch
 

@@ -78,6 +78,15 @@ def test_an_untrained_network_predicts_nothing(kind: str) -> None:
     assert torch.equal(fresh(X, T), torch.zeros_like(X))
 
 
+def test_the_unet_sees_its_draft_whatever_its_size() -> None:
+    config = UNetConfig(widths=(16, 32), blocks=1, head_width=16, embedding=32, text=12, draft=5)
+    network, condition = _stirred(UNet(config)), _condition(2)
+    drafts = [torch.randn(2, 5, side, side) for side in (8, 16)]
+    predicted = [network(X, T, (*condition, draft)) for draft in drafts]
+    assert predicted[0].shape == X.shape
+    assert not torch.allclose(predicted[0], predicted[1])
+
+
 def test_every_parameter_of_the_unet_has_a_part_in_the_prediction() -> None:
     network = _network("unet", 12).requires_grad_(True)
     network(X, T, _condition(2)).square().sum().backward()

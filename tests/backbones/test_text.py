@@ -63,6 +63,13 @@ def test_an_unseen_word_shares_ngrams_with_one_spelled_like_it() -> None:
     assert len(known & near) > 3 * len(known & far)
 
 
+def test_a_draft_has_the_shape_asked_for_and_follows_the_text() -> None:
+    encoder = TextEncoder(TextConfig(features=32, words=8, buckets=1024, layers=1, heads=2, draft=(3, 4, 5)))
+    draft = encoder.encode(["red apple", "dog", ""])[3]
+    assert draft.shape == (3, 3, 4, 5)
+    assert not torch.allclose(draft[0], draft[1])
+
+
 def test_words_are_split_in_any_script() -> None:
     assert split_words("A dog, on \uff22\uff2c\uff35\uff25!") == ["a", "dog", ",", "on", "blue", "!"]
     assert split_words("노란 강아지") == ["노란", "강아지"]

@@ -36,6 +36,9 @@ batch = 4
 [decoder_train]
 pictures = 16
 batch = 4
+[text_train]
+pictures = 16
+batch = 4
 [text]
 features = 16
 buckets = 64
@@ -93,7 +96,7 @@ def test_a_recipe_becomes_a_model_that_loads_with_a_whole_card(tmp_path: Path) -
 
 def test_a_run_stopped_in_either_stage_gives_the_same_weights(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path)
-    assert _train(recipe, tmp_path / "whole") == _train(recipe, tmp_path / "broken", (2, 3, 2, 3, 6))
+    assert _train(recipe, tmp_path / "whole") == _train(recipe, tmp_path / "broken", (2, 3, 2, 3, 2, 6))
 
 
 def test_a_model_in_pixels_needs_no_codec(tmp_path: Path) -> None:
