@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from studio.backbones.layers import Attention, FeedForward, TimeEmbedding, sinusoidal, zero
+from studio.backbones.layers import Attention, FeedForward, TimeEmbedding, sinusoidal, stretched, zero
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class DiTConfig:
     layers: int = 8
     heads: int = 4
     text: int = 0  # features of the text condition; 0: unconditional
+    draft: int = 0  # channels of the draft that comes with the text; 0: none
 
 
 class Block(nn.Module):
@@ -61,7 +62,7 @@ class DiT(nn.Module):
         super().__init__()
         self.config = config
         self.embed = TimeEmbedding(config.features, config.text)
-        self.stem = nn.Linear(config.channels * config.patch**2, config.features)
+        self.stem = nn.Linear((config.channels + config.draft) * config.patch**2, config.features)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.features, elementwise_affine=False)
         self.modulation = zero(nn.Linear(config.features, 2 * config.features))
@@ -73,7 +74,8 @@ class DiT(nn.Module):
         Args:
             x: noisy picture or latents, (B, channels, H, W).
             t: times, (B,), int64.
-            condition: tokens (B, L, text), mask (B, L), pooled (B, text); empty for an unconditional network.
+            condition: tokens (B, L, text), mask (B, L), pooled (B, text) and, for a network that takes one, a draft
+                (B, draft, any, any), which is seen beside x; empty for an unconditional network.
 
         Returns:
             (B, channels, H, W).
@@ -81,6 +83,8 @@ class DiT(nn.Module):
         patch, (height, width) = self.config.patch, x.shape[-2:]
         tokens, mask, pooled = condition[:3] if self.config.text else (None, None, None)
         embedding = self.embed(t, pooled)
+        if self.config.draft:
+            x = torch.cat([x, stretched(condition[3], height, width)], dim=1)
         h = self.stem(F.pixel_unshuffle(x, patch).flatten(2).transpose(1, 2))
         h = h + positions(height // patch, width // patch, self.config.features, x.device)
         for block in self.blocks:

@@ -53,6 +53,13 @@ def grid_features(height: int, width: int, device: torch.device) -> Tensor:
     return torch.stack(planes)
 
 
+def stretched(grid: Tensor, height: int, width: int) -> Tensor:
+    """Stretch a grid (B, C, any, any) to (B, C, height, width), bilinearly; one of that size comes back as it is."""
+    if grid.shape[-2:] == (height, width):
+        return grid
+    return F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False)
+
+
 def zero(module: _M) -> _M:
     """Set a module's parameters to zero, so that the branch it ends starts as the identity, and return it."""
     for parameter in module.parameters():

@@ -132,9 +132,7 @@ class UNet(nn.Module):
         grid = grid_features(height, width, x.device).to(x.dtype).expand(x.shape[0], -1, -1, -1)
         seen = [x, grid]
         if self.config.draft:
-            seen.append(
-                F.interpolate(condition[3], size=(height, width), mode="bilinear", align_corners=False)
-            )
+            seen.append(stretched(condition[3], height, width))
         h = self.stem(torch.cat(seen, dim=1))
         skips = [h]
         down, shrink = iter(self.down), iter(self.shrink)

@@ -78,9 +78,11 @@ def test_an_untrained_network_predicts_nothing(kind: str) -> None:
     assert torch.equal(fresh(X, T), torch.zeros_like(X))
 
 
-def test_the_unet_sees_its_draft_whatever_its_size() -> None:
-    config = UNetConfig(widths=(16, 32), blocks=1, head_width=16, embedding=32, text=12, draft=5)
-    network, condition = _stirred(UNet(config)), _condition(2)
+@pytest.mark.parametrize("kind", ["unet", "dit"])
+def test_a_draft_is_seen_whatever_its_size(kind: str) -> None:
+    unet = UNetConfig(widths=(16, 32), blocks=1, head_width=16, embedding=32, text=12, draft=5)
+    dit = DiTConfig(features=32, layers=2, heads=2, text=12, draft=5)
+    network, condition = _stirred(UNet(unet) if kind == "unet" else DiT(dit)), _condition(2)
     drafts = [torch.randn(2, 5, side, side) for side in (8, 16)]
     predicted = [network(X, T, (*condition, draft)) for draft in drafts]
     assert predicted[0].shape == X.shape
