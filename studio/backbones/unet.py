@@ -19,6 +19,7 @@ from studio.backbones.layers import (
     ResidualBlock,
     TimeEmbedding,
     grid_features,
+    stretched,
     zero,
 )
 
