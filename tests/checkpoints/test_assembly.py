@@ -77,7 +77,10 @@ from studio.checkpoints import native
 from studio.errors import CheckpointError
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+    if sys.platform == "linux":  # there ru_maxrss would start from the size of the process that started this one
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 
 native.load(Path(sys.argv[1]))
 compiler = "torch._dynamo" in sys.modules

@@ -11,6 +11,7 @@ import pytest
 from studio.checkpoints.folder import read_card
 from studio.cli import main
 from studio.cli.evaluate import learned_names
+from studio.folders import resources_dir
 from tests.engine.tiny import save_tiny
 
 if TYPE_CHECKING:
@@ -62,7 +63,16 @@ def test_a_model_without_text_is_refused(models: Path, capsys: pytest.CaptureFix
     assert "takes no prompt" in capsys.readouterr().err
 
 
-def test_a_recipe_that_a_card_names_is_looked_for_among_the_shipped_alone(models: Path) -> None:
+def test_a_recipe_that_a_card_names_is_looked_for_among_the_shipped_alone(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     card = save_tiny(models / "tiny")
-    assert learned_names(dataclasses.replace(card, recipe="starter.toml"))
-    assert learned_names(dataclasses.replace(card, recipe="../../none.toml")) == ()
+    starter = (resources_dir() / "recipes" / "starter.toml").read_text(encoding="utf-8")
+    narrow = starter.replace("shift = 2\n", 'shift = 2\nconcepts = ["dog", "pizza"]\n')
+    (tmp_path / "resources" / "recipes").mkdir(parents=True)
+    (tmp_path / "resources" / "recipes" / "narrow.toml").write_text(narrow, encoding="utf-8")
+    (tmp_path / "stray.toml").write_text(narrow, encoding="utf-8")
+    monkeypatch.setattr("studio.cli.evaluate.resources_dir", lambda: tmp_path / "resources")
+    assert learned_names(dataclasses.replace(card, recipe="narrow.toml")) == ("dog", "pizza")
+    assert learned_names(dataclasses.replace(card, recipe="../../stray.toml")) == ()
+    assert learned_names(dataclasses.replace(card, recipe="")) == ()
