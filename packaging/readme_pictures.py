@@ -1,6 +1,6 @@
 """Draw the pictures that the README shows: a contact sheet, and one picture forming.
 
-    python packaging/readme_pictures.py [--model NAME]
+    .venv/bin/python packaging/readme_pictures.py [--model NAME]
 
 Everything comes from the shipped model through the engine, so anyone can draw them again.
 """
