@@ -8,6 +8,7 @@ with the text encoder where that was not trained before.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,17 +118,19 @@ def text_task(
     config = recipe.text_loop
     torch.manual_seed(config.seed)
     encoder = TextEncoder(recipe.text).to(device)
-    pool = keyed_generator(config.seed, POOL)
-    captions: list[str] = []
-    encoded: list[Tensor] = []
-    with torch.no_grad():
-        for _ in range(DRAFTED // config.batch):
-            pictures, told = draw(source, config.batch, pool)
-            captions += told
-            encoded.append(codec.encode(pictures.to(device)))
-    latents = torch.cat(encoded)
+
+    @cache  # made at the first step, so that a stage which is done does not wait for it
+    def pool() -> tuple[list[str], Tensor]:
+        generator, told, latents = keyed_generator(config.seed, POOL), list[str](), list[Tensor]()
+        with torch.no_grad():
+            for _ in range(max(1, DRAFTED // config.batch)):
+                pictures, captions = draw(source, config.batch, generator)
+                told += captions
+                latents.append(codec.encode(pictures.to(device)))
+        return told, torch.cat(latents)
 
     def loss(generator: torch.Generator) -> Tensor:
+        captions, latents = pool()
         which = torch.randint(len(captions), (config.batch,), generator=generator)
         told = drop_captions(
             [captions[index] for index in which.tolist()], recipe.diffusion.dropout, generator
