@@ -1,4 +1,4 @@
-"""A text encoder that is trained together with its backbone.
+"""A text encoder that is trained from nothing, before its backbone or together with it.
 
 It reads any Unicode text. A word is the sum of an entry of its own and the mean of entries for its character n-grams,
 all found by hashing, so no vocabulary is needed and an unseen word lands near those that are spelled like it

@@ -110,17 +110,19 @@ def load_recipe(path: Path) -> Recipe:
     noise = sections["codec"].pop("noise", 0.1)
     if isinstance(noise, bool) or not isinstance(noise, int | float):
         raise RecipeError(path, f"needs noise in [codec] to be a number, not {noise!r}")
-    codec = _section(path, "codec", CodecConfig, sections["codec"]) if "codec_train" in raw else None
-    polished = codec is not None and "decoder_train" in raw
+    loops = {
+        name: _section(path, name, LoopConfig, sections[name]) if name in raw else None
+        for name in ("codec_train", "decoder_train", "text_train")
+    }
+    codec = _section(path, "codec", CodecConfig, sections["codec"]) if loops["codec_train"] else None
     channels, downscale = (3, 1) if codec is None else (codec.channels, 2 ** len(codec.widths))
     data = _section(path, "data", DataConfig, sections["data"])
-    drafts = "text_train" in raw
     side = data.size // downscale
     text = _section(path, "text", TextConfig, sections["text"])
-    text = dataclasses.replace(text, draft=(channels, side, side) if drafts else ())
+    text = dataclasses.replace(text, draft=(channels, side, side) if loops["text_train"] else ())
     # What follows from the other sections is not asked for twice.
     follows = {"channels": channels, "text": text.features}
-    if drafts:
+    if loops["text_train"]:
         follows["draft"] = channels
     recipe = Recipe(
         path=path,
@@ -132,11 +134,9 @@ def load_recipe(path: Path) -> Recipe:
         backbone=_section(path, "backbone", BACKBONES[kind][0], sections["backbone"] | follows),
         loop=_section(path, "train", LoopConfig, sections["train"]),
         codec=codec,
-        codec_loop=_section(path, "codec_train", LoopConfig, sections["codec_train"]) if codec else None,
-        decoder_loop=_section(path, "decoder_train", LoopConfig, sections["decoder_train"])
-        if polished
-        else None,
-        text_loop=_section(path, "text_train", LoopConfig, sections["text_train"]) if drafts else None,
+        codec_loop=loops["codec_train"],
+        decoder_loop=loops["decoder_train"] if codec else None,
+        text_loop=loops["text_train"],
         codec_noise=noise,
     )
     _check(recipe)
