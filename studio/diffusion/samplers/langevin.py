@@ -64,6 +64,11 @@ class AnnealedLangevin(Sampler[LangevinOptions]):
     paper = "Song & Ermon 2019, arXiv 1907.05600"
     Options = LangevinOptions
 
+    @classmethod
+    def count_queries(cls, options: LangevinOptions, steps: int) -> int:
+        """Return a query for each pass at each level, and one for the step to clean data."""
+        return options.passes * (steps - 1) + 1
+
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
         """Take one step from t to s; see ``Sampler.step``."""
         if s < 0:

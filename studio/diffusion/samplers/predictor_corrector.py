@@ -72,6 +72,11 @@ class PredictorCorrector(Sampler[PredictorCorrectorOptions]):
             DDIM(schedule, DDIMOptions()) if options.predictor == "ddim" else DDPM(schedule, DDPMOptions())
         )
 
+    @classmethod
+    def count_queries(cls, options: PredictorCorrectorOptions, steps: int) -> int:
+        """Return a query for each step, and one for each corrector pass of all but the last."""
+        return steps + options.corrector_steps * (steps - 1)
+
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
         """Take one step from t to s; see ``Sampler.step``."""
         predicted = yield from self._predictor.step(state, t, s, noise)

@@ -142,6 +142,18 @@ class Sampler(ABC, Generic[OptionsT]):
         """Remember the model's schedule and the options."""
         self.schedule, self.options = schedule, options
 
+    @classmethod
+    def count_queries(cls, options: OptionsT, steps: int) -> int:
+        """Return how many queries a whole run makes; with guidance each may take two model calls.
+
+        One a step, unless a sampler says otherwise.
+
+        Args:
+            options: the sampler's options.
+            steps: of the run, at least one; the last arrives at clean data.
+        """
+        return steps
+
     @abstractmethod
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
         """Take one step from t to s.
