@@ -1,0 +1,69 @@
+"""The one style sheet, made from the palette. It dresses Qt's own widgets; ours paint themselves.
+
+A focused field wears a 2 px ring in the accent, drawn in its own border so that nothing can clip it.
+"""
+
+from __future__ import annotations
+
+from string import Template
+from typing import TYPE_CHECKING
+
+from studio.ui.theme.metrics import CONTROL, RADIUS, RING
+
+if TYPE_CHECKING:
+    from studio.ui.theme.tokens import Palette
+
+_SHEET = Template("""
+QToolTip { color: $text; background: $raised; border: 1px solid $line; padding: 4px 6px; }
+
+QLineEdit, QPlainTextEdit {
+    color: $text; background: $raised; border: ${ring}px solid $raised; border-radius: ${radius}px;
+    selection-color: $on_accent; selection-background-color: $accent; placeholder-text-color: $faint;
+}
+QLineEdit { padding: 0 6px; min-height: ${inner}px; max-height: ${inner}px; }
+QLineEdit:hover:!focus, QPlainTextEdit:hover:!focus { border-color: $hover; }
+QLineEdit:focus, QPlainTextEdit:focus { border-color: $accent; }
+QLineEdit:disabled, QPlainTextEdit:disabled { color: $faint; }
+
+QAbstractItemView { color: $text; background: transparent; border: none; outline: none; }
+QAbstractItemView::item:selected { color: $text; background: $raised; }
+QHeaderView::section { color: $dim; background: transparent; border: none; padding: 4px 8px; }
+QTableView, QTreeView { gridline-color: $line; }
+QTableCornerButton::section { background: transparent; border: none; }
+
+QMenu { color: $text; background: $raised; border: 1px solid $line; padding: 4px; }
+QMenu::item { padding: 6px 24px 6px 8px; border-radius: 4px; }
+QMenu::item:selected { background: $hover; }
+QMenu::item:disabled { color: $faint; }
+QMenu::icon { padding-left: 8px; }
+QMenu::separator { height: 1px; background: $line; margin: 4px 8px; }
+
+QScrollArea { background: transparent; border: none; }
+QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }
+QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
+QScrollBar::handle { background: $line; border-radius: 4px; margin: 2px; }
+QScrollBar::handle:vertical { min-height: 32px; }
+QScrollBar::handle:horizontal { min-width: 32px; }
+QScrollBar::handle:hover, QScrollBar::handle:pressed { background: $faint; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+
+QSplitter::handle { background: $line; }
+""")
+
+
+def style_sheet(palette: Palette) -> str:
+    """Return the style sheet of ``palette``."""
+    return _SHEET.substitute(
+        text=palette.text,
+        dim=palette.dim,
+        faint=palette.faint,
+        raised=palette.raised,
+        hover=palette.hover,
+        line=palette.line,
+        accent=palette.accent,
+        on_accent=palette.on_accent,
+        ring=RING,
+        radius=RADIUS,
+        inner=CONTROL - 2 * RING,
+    )

@@ -1,0 +1,87 @@
+"""The colours of the two themes, by what they are for. Chrome is neutral grey, so that pictures are judged rightly.
+
+Every pair of text and ground keeps the contrast of WCAG 2.2 AA (a test over both palettes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from studio.ui.theme.colour import ramp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Palette:
+    """One theme's colours, each "#rrggbb".
+
+    Attributes:
+        window: the ground behind everything, and behind the picture.
+        panel: the form, cards, the status line.
+        raised: fields and buttons.
+        hover: a field or button under the mouse.
+        line: hairlines, an empty track.
+        text: what is read.
+        dim: what explains it.
+        faint: hints only, never what must be read.
+        accent: the one primary action, live progress, the focus ring.
+        on_accent: text on the accent.
+        noise: the ramp from all noise to clean; it means the noise level and nothing else.
+        good: done, safe.
+        warn: look here.
+        bad: failed, cannot be undone.
+    """
+
+    window: str
+    panel: str
+    raised: str
+    hover: str
+    line: str
+    text: str
+    dim: str
+    faint: str
+    accent: str
+    on_accent: str
+    noise: tuple[str, str, str]
+    good: str
+    warn: str
+    bad: str
+
+
+DARK = Palette(
+    window="#161618",
+    panel="#1e1e21",
+    raised="#27272b",
+    hover="#303035",
+    line="#34343a",
+    text="#e8e8ea",
+    dim="#9a9aa3",
+    faint="#72727b",
+    accent="#f2a65a",
+    on_accent="#1a1208",
+    noise=("#554ac8", "#d14f8b", "#f2a65a"),
+    good="#7bc47f",
+    warn="#e5c15c",
+    bad="#ff6b5e",
+)
+
+LIGHT = Palette(
+    window="#f3f3f4",
+    panel="#ffffff",
+    raised="#ececef",
+    hover="#e2e2e6",
+    line="#dadade",
+    text="#1c1c1f",
+    dim="#5c5c66",
+    faint="#868690",
+    accent="#b85d0e",
+    on_accent="#ffffff",
+    noise=("#483faa", "#b24376", "#ce8d4d"),
+    good="#277a31",
+    warn="#8a6400",
+    bad="#c4352a",
+)
+
+
+def noise_colour(palette: Palette, level: float) -> str:
+    """Return the colour of a noise level: 1 is all noise (violet), 0 is clean (amber); clamped."""
+    return ramp(palette.noise[::-1], level)
