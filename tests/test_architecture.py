@@ -20,6 +20,8 @@ TORCH_FREE = [
     "studio",
     "studio.errors",
     "studio.folders",
+    "studio.logs",
+    "studio.runs.record",
     "studio.diffusion.spacings",
     "studio.diffusion.samplers",
     "studio.engine.requests",

@@ -14,7 +14,6 @@ import contextlib
 import importlib
 import os
 import sys
-import traceback
 from typing import IO, TYPE_CHECKING, NoReturn, Protocol, cast
 
 from studio import __version__
@@ -22,7 +21,6 @@ from studio.errors import StudioError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 PROGRAM = "stepwise"
 COMMANDS = {
@@ -86,7 +84,9 @@ def run(arguments: Sequence[str]) -> int:
         _forget_output()
         code = READER_GONE
     except Exception as error:  # noqa: BLE001 - the one place; a person gets a sentence, the log gets the rest
-        _tell(_unexpected(error))
+        from studio.logs import tell_unexpected  # only needed when something went wrong
+
+        _tell(tell_unexpected(error))
         code = FAILED
     return code
 
@@ -135,32 +135,6 @@ def _tell(sentence: str) -> None:
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{PROGRAM}: {sentence}\n")
         sys.stderr.flush()
-
-
-def _unexpected(error: Exception) -> str:
-    """Return a sentence on an error nobody foresaw, and keep its details in a log file."""
-    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("studio"):
-        return (
-            f"The Python package {error.name!r} is missing; "
-            "start the program with `python3 packaging/launch.py`, which installs everything."
-        )
-    said = (str(error).splitlines() or [""])[0][:200].rstrip(".")
-    log = _write_log("".join(traceback.format_exception(error)))
-    kept = f"; details are in {log}" if log is not None else ""
-    return f"Something unexpected went wrong: {type(error).__name__}{f' ({said})' if said else ''}{kept}."
-
-
-def _write_log(text: str) -> Path | None:
-    """Append to the log file and return its path; None where that cannot be done."""
-    from studio.folders import Folders, ensure  # only needed when something went wrong
-
-    try:
-        path = ensure(Folders.find().logs) / "errors.log"
-        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"Stepwise Studio {__version__}\n{text}\n")
-    except (OSError, StudioError):
-        return None
-    return path
 
 
 def _forget_output() -> None:

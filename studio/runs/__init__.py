@@ -1,0 +1,1 @@
+"""The recorded run: every step of a job, to be looked at again."""

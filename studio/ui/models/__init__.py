@@ -1,0 +1,1 @@
+"""Observable state: what the views show. No widgets, no torch."""
