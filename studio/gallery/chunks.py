@@ -7,6 +7,7 @@ most `MAX_CHUNKS` chunks. PNG specification, third edition: 5.3 (chunks), 11.2.1
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import struct
@@ -18,6 +19,7 @@ from studio.errors import StorageError
 from studio.folders import storage_error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MAX_TEXT_CHUNKS = 16
@@ -49,20 +51,32 @@ def read_chunks(path: Path) -> PngText:
     Raises:
         StorageError: it cannot be opened, is no PNG, is damaged, or holds more than the caps above.
     """
+    with opened(path) as file:
+        return walk(file)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Give the file at ``path`` to read; whatever goes wrong meanwhile becomes a sentence.
+
+    Raises:
+        StorageError: it cannot be opened, is a device or a pipe, or what was read of it was refused.
+    """
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for ever.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with open(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise _Refused("is not a file")
-            return _walk(file)
+            yield file
     except _Refused as error:
         raise StorageError(path, str(error)) from error
     except (OSError, ValueError) as error:
         raise storage_error(path, error) from error
 
 
-def _walk(file: BinaryIO) -> PngText:
+def walk(file: BinaryIO) -> PngText:
+    """Return the size and texts of an open PNG; use inside `opened`, which knows the path."""
     if file.read(len(SIGNATURE)) != SIGNATURE:
         raise _Refused("is not a PNG picture")
     kind, length = _head(file)

@@ -1,4 +1,4 @@
-"""Pictures as PNG: encoded in memory with what they remember of their making, and that read back.
+"""What a picture file says of its making, read without decoding its pixels.
 
 Two texts go before the pixels: ``stepwise``, our own JSON, from which everything can be rebuilt, and ``parameters``,
 which other programs read. Text beyond Latin-1 goes into an iTXt chunk (UTF-8), the rest into tEXt.
@@ -6,23 +6,15 @@ which other programs read. Text beyond Latin-1 goes into an iTXt chunk (UTF-8), 
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import RequestError, StorageError
 from studio.gallery.chunks import read_chunks
 from studio.gallery.metadata import PictureMetadata
-from studio.gallery.parameters import parameters_text
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 OWN_KEYWORD = "stepwise"
 SHARED_KEYWORD = "parameters"
@@ -43,29 +35,6 @@ class PngPicture:
     metadata: PictureMetadata | None
 
 
-def encode(pixels: NDArray[np.uint8], metadata: PictureMetadata) -> bytes:
-    """Return the PNG file of ``pixels``, uint8 (H, W, 3) RGB.
-
-    Raises:
-        ValueError: ``pixels`` have another shape or type.
-    """
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise ValueError(f"pixels must be uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
-    height, width, _ = pixels.shape
-    texts = PngInfo()
-    for keyword, text in (
-        (OWN_KEYWORD, metadata.to_json()),
-        (SHARED_KEYWORD, parameters_text(metadata, width, height)),
-    ):
-        if _is_latin_1(text):
-            texts.add_text(keyword, text)
-        else:
-            texts.add_itxt(keyword, text)
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", pnginfo=texts)
-    return file.getvalue()
-
-
 def read(path: Path) -> PngPicture:
     """Return what the PNG at ``path`` says of itself, without decoding its pixels.
 
@@ -84,11 +53,3 @@ def read(path: Path) -> PngPicture:
             path, f"holds a description of how it was made that cannot be used: {said}"
         ) from error
     return PngPicture(width=found.width, height=found.height, metadata=metadata)
-
-
-def _is_latin_1(text: str) -> bool:
-    try:
-        text.encode("latin-1")
-    except UnicodeEncodeError:
-        return False
-    return True

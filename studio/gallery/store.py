@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 
 from studio.errors import StorageError
 from studio.folders import absolute
-from studio.gallery import png
 from studio.gallery.catalogue import Catalogue
 from studio.gallery.durable import sweep, write_new
 from studio.gallery.entry import Entry
@@ -61,8 +60,11 @@ class PictureStore:
             StorageError: it could not be written; nothing lies under a final name, and the pixels are still the
                 caller's. A fault of the catalogue is not raised: it is a note of the entry.
         """
+        # Late: numpy and Pillow are needed when there is a picture, not when a window opens.
+        from studio.gallery.pixels import encode  # noqa: PLC0415
+
         folder = absolute(out if out is not None else self._outputs)
-        data = png.encode(pixels, metadata)
+        data = encode(pixels, metadata)
         if folder not in self._swept:
             sweep(folder)
             self._swept.add(folder)

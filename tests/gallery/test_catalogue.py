@@ -17,7 +17,7 @@ from studio.errors import StorageError
 from studio.gallery.catalogue import FILE_NAME, Catalogue
 from studio.gallery.database import DamagedError, Database
 from studio.gallery.parameters import parameters_text
-from studio.gallery.png import encode
+from studio.gallery.pixels import encode
 from studio.gallery.store import PictureStore
 from tests.gallery.samples import PROMPTS, metadata, pixels
 

@@ -12,7 +12,8 @@ import pytest
 
 from studio.errors import StorageError
 from studio.gallery.chunks import MAX_CHUNK_BYTES, SIGNATURE, read_chunks
-from studio.gallery.png import encode, read
+from studio.gallery.pixels import encode
+from studio.gallery.png import read
 from tests.gallery.samples import metadata, pixels
 
 if TYPE_CHECKING:

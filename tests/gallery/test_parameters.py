@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from studio.gallery.parameters import parameters_text
-from studio.gallery.png import encode
+from studio.gallery.pixels import encode
 from tests.gallery.samples import PROMPTS, digest, metadata, pixels
 
 

@@ -10,7 +10,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import StorageError
-from studio.gallery.png import encode, read
+from studio.gallery.pixels import encode
+from studio.gallery.png import read
 from tests.gallery.samples import PROMPTS, metadata, pixels
 
 

@@ -1,0 +1,131 @@
+"""The pixels of picture files: encoded with what they remember of their making, and read without trusting the file.
+
+Whatever a file says, reading it unpacks no more than `MAX_PIXELS` pixels and the caps of `studio.gallery.chunks`, and
+ends in pixels or in a sentence. Any thread may read. This brings numpy and Pillow, so import it where pixels are.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from studio.errors import StorageError
+from studio.gallery.chunks import opened, walk
+from studio.gallery.parameters import parameters_text
+from studio.gallery.png import OWN_KEYWORD, SHARED_KEYWORD
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from studio.gallery.metadata import PictureMetadata
+
+MAX_PIXELS = 8192 * 8192
+"""More than a request may ask for is nothing of ours; also below what Pillow itself warns of."""
+
+# Where alpha lets something through, it is paper.
+_GROUND = (255, 255, 255, 255)
+
+# What Pillow raises for damaged files, besides OSError and SyntaxError, which it means to raise.
+_DAMAGED = (
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def encode(pixels: NDArray[np.uint8], metadata: PictureMetadata) -> bytes:
+    """Return the PNG file of ``pixels``, uint8 (H, W, 3) RGB.
+
+    Raises:
+        ValueError: ``pixels`` have another shape or type.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
+        raise ValueError(f"pixels must be uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
+    height, width, _ = pixels.shape
+    texts = PngInfo()
+    for keyword, text in (
+        (OWN_KEYWORD, metadata.to_json()),
+        (SHARED_KEYWORD, parameters_text(metadata, width, height)),
+    ):
+        if _is_latin_1(text):
+            texts.add_text(keyword, text)
+        else:
+            texts.add_itxt(keyword, text)
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", pnginfo=texts)
+    return file.getvalue()
+
+
+def read_pixels(path: Path, max_side: int | None = None) -> NDArray[np.uint8]:
+    """Return the picture in a PNG file, uint8 (H, W, 3) RGB, read-only.
+
+    Args:
+        path: the file.
+        max_side: the most pixels a side may have; a larger picture is reduced and keeps its shape. None reads it as
+            it is.
+
+    Raises:
+        StorageError: the file cannot be read, is no PNG, is damaged, or is larger than `MAX_PIXELS`.
+    """
+    pixels = np.array(read_image(path, max_side))
+    pixels.flags.writeable = False
+    return pixels
+
+
+def read_image(path: Path, max_side: int | None = None) -> Image.Image:
+    """Return what `read_pixels` does as a loaded Pillow image of mode RGB. Raises StorageError likewise."""
+    with opened(path) as file:
+        try:
+            return _load(path, file, max_side)
+        except MemoryError as error:
+            raise StorageError(path, "cannot be shown: there is too little memory for it") from error
+        except (OSError, *_DAMAGED) as error:
+            if getattr(error, "errno", None) is not None:  # the disk's fault, and not the picture's
+                raise
+            raise StorageError(path, "is a damaged PNG: its pixels cannot be read") from error
+
+
+def _load(path: Path, file: BinaryIO, max_side: int | None) -> Image.Image:
+    size = walk(file)
+    if size.width * size.height > MAX_PIXELS:
+        raise StorageError(
+            path, f"claims to be {size.width} x {size.height} pixels, which is more than can be shown"
+        )
+    file.seek(0)
+    with Image.open(file, formats=("PNG",)) as image:
+        image.load()
+        rgb = _rgb(image)
+    if max_side is not None:
+        rgb.thumbnail((max_side, max_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return rgb
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits of grey, which convert() would cut off at 255
+        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        picture = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", picture.size, _GROUND), picture)
+    return image.convert("RGB") if image.mode != "RGB" else image.copy()
+
+
+def _is_latin_1(text: str) -> bool:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
