@@ -7,32 +7,25 @@ marks its entry missing and never removes it, so an unplugged drive costs nothin
 from __future__ import annotations
 
 import os
-import unicodedata
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from studio.errors import RequestError, StorageError
+from studio.errors import StorageError
 from studio.folders import absolute, storage_error
 from studio.gallery import png
 from studio.gallery.database import DamagedError, Database
 from studio.gallery.entry import Entry, Rebuilt
-from studio.gallery.metadata import PictureMetadata
 from studio.gallery.names import counter_of
+from studio.gallery.rows import COLUMNS, entry_of, insert, matching, places
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 FILE_NAME = "pictures.sqlite3"
 PAGE = 100
 _BATCH = 500
-
-_COLUMNS = "id, path, width, height, metadata, words, missing, checksum"
-_INSERT = """INSERT INTO pictures (path, width, height, metadata, words, checksum) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (path) DO UPDATE SET width = excluded.width, height = excluded.height, missing = 0,
-    metadata = excluded.metadata, words = excluded.words, checksum = excluded.checksum"""
 
 Answer = TypeVar("Answer")
 Work = Callable[["sqlite3.Connection"], Answer]
@@ -61,10 +54,12 @@ class Catalogue:
     def add(self, entry: Entry) -> int:
         """Enter a picture whose file is safe on the disk, and return its id. A known path is renewed.
 
+        An entry that has an id, because it was taken out, goes back to its place.
+
         Raises:
             StorageError: the catalogue cannot be written.
         """
-        return self._use(lambda connection: _insert(connection, entry), write=True)
+        return self._use(lambda connection: insert(connection, entry), write=True)
 
     def entries(self, *, limit: int = PAGE, before: int | None = None) -> tuple[Entry, ...]:
         """Return up to ``limit`` entries, newest first; the next page is ``before`` the last one's id.
@@ -82,12 +77,51 @@ class Catalogue:
         Raises:
             StorageError: the catalogue cannot be read.
         """
-        words = [f"%{_escaped(word)}%" for word in _folded(text).split()]
-        terms = ["id < ?"] * (before is not None) + [r"words LIKE ? ESCAPE '\'"] * len(words)
-        where = f"WHERE {' AND '.join(terms)}" if terms else ""
-        query = f"SELECT {_COLUMNS} FROM pictures {where} ORDER BY id DESC LIMIT ?"
+        terms, words = matching(text)
+        if before is not None:
+            terms = ["id < ?", *terms]
+        query = f"SELECT {COLUMNS} FROM pictures {_where(terms)} ORDER BY id DESC LIMIT ?"
         values = (*([before] if before is not None else []), *words, limit)
-        return self._use(lambda connection: tuple(_entry(row) for row in connection.execute(query, values)))
+        return self._use(lambda connection: tuple(entry_of(row) for row in connection.execute(query, values)))
+
+    def ids(self, text: str = "") -> tuple[int, ...]:
+        """Return the ids of all entries that `search` finds, newest first.
+
+        Raises:
+            StorageError: the catalogue cannot be read.
+        """
+        terms, words = matching(text)
+        query = f"SELECT id FROM pictures {_where(terms)} ORDER BY id DESC"
+        return self._use(lambda connection: tuple(number for (number,) in connection.execute(query, words)))
+
+    def entries_of(self, ids: Sequence[int]) -> tuple[Entry, ...]:
+        """Return the entries of these ids, in their order; those that are gone are left out.
+
+        Raises:
+            StorageError: the catalogue cannot be read.
+        """
+
+        def read(connection: sqlite3.Connection) -> tuple[Entry, ...]:
+            found: dict[int, Entry] = {}
+            for start in range(0, len(ids), _BATCH):
+                some = ids[start : start + _BATCH]
+                query = f"SELECT {COLUMNS} FROM pictures WHERE id IN ({places(len(some))})"
+                found |= {row[0]: entry_of(row) for row in connection.execute(query, some)}
+            return tuple(found[number] for number in ids if number in found)
+
+        return self._use(read)
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """Take entries out, whose files the user threw away; `add` puts one back in its place.
+
+        Raises:
+            StorageError: the catalogue cannot be written.
+        """
+
+        def delete(connection: sqlite3.Connection) -> None:
+            connection.executemany("DELETE FROM pictures WHERE id = ?", [(number,) for number in ids])
+
+        self._use(delete, write=True)
 
     def count(self) -> int:
         """Return how many entries there are, missing ones too. Raises StorageError."""
@@ -111,7 +145,7 @@ class Catalogue:
         batch: list[Entry] = []
 
         def enter() -> None:
-            use(lambda connection: [_insert(connection, entry) for entry in batch], write=True)
+            use(lambda connection: [insert(connection, entry) for entry in batch], write=True)
             batch.clear()
 
         for path in _png_files(folder, unreadable):
@@ -150,30 +184,8 @@ class Catalogue:
             return work(connection)
 
 
-def _insert(connection: sqlite3.Connection, entry: Entry) -> int:
-    path, metadata, words = (
-        os.fsencode(entry.path.absolute()),
-        entry.metadata.to_json(),
-        _words(entry.metadata),
-    )
-    checksum = _checksum(path, entry.width, entry.height, metadata, words)
-    row = (path, entry.width, entry.height, metadata, words, checksum)
-    connection.execute(_INSERT, row)
-    (number,) = connection.execute("SELECT id FROM pictures WHERE path = ?", (path,)).fetchone()
-    return int(number)
-
-
-def _entry(row: tuple[int, bytes, int, int, str, str, int, int]) -> Entry:
-    """Return the entry of a row. Raises DamagedError where the row is not as it was written."""
-    number, path, width, height, metadata, words, missing, checksum = row
-    if checksum != _checksum(path, width, height, metadata, words) + missing:
-        raise DamagedError(f"the checksum of entry {number} is wrong")
-    try:
-        kept = PictureMetadata.from_json(metadata)
-    except RequestError as error:
-        raise DamagedError(str(error)) from error
-    place = Path(os.fsdecode(path))
-    return Entry(id=number, path=place, width=width, height=height, metadata=kept, missing=bool(missing))
+def _where(terms: Sequence[str]) -> str:
+    return f"WHERE {' AND '.join(terms)}" if terms else ""
 
 
 def _mark_missing(connection: sqlite3.Connection, folder: Path) -> int:
@@ -209,22 +221,3 @@ def _png_files(folder: Path, unreadable: list[StorageError]) -> Iterator[Path]:
             path = Path(place, name)
             if not path.is_symlink():
                 yield path
-
-
-def _words(metadata: PictureMetadata) -> str:
-    return _folded(f"{metadata.request.get('prompt') or ''}\n{metadata.model}")
-
-
-def _folded(text: str) -> str:
-    kept = text.encode("utf-8", "replace").decode("utf-8")  # a search box may hold half a character
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", kept).casefold())
-
-
-def _escaped(word: str) -> str:
-    for mark in "\\%_":
-        word = word.replace(mark, f"\\{mark}")
-    return word
-
-
-def _checksum(path: bytes, width: int, height: int, metadata: str, words: str) -> int:
-    return zlib.crc32(repr((path, width, height, metadata, words)).encode("utf-8"))
