@@ -15,15 +15,14 @@ from studio.cli.arguments import add_device, add_sampler_options, number, sample
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests import GenerateRequest
-from studio.errors import StorageError
 from studio.folders import Folders, ensure, storage_error
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from studio.engine.events import Event, PictureDone
-    from studio.gallery.entry import Entry
+    from studio.engine.events import Event
+    from studio.gallery.keeping import PictureKept
     from studio.gallery.store import PictureStore
 
 SUMMARY = "make pictures of a prompt"
@@ -107,11 +106,12 @@ def _report(
 ) -> int:
     """Keep every picture, tell of everything, and return the exit code."""
     from studio.cli.progress import Progress
-    from studio.engine.events import JobCancelled, JobStarted, ModelLoading, PictureDone, StepDone
+    from studio.engine.events import JobCancelled, JobStarted, ModelLoading, StepDone
+    from studio.gallery.keeping import PictureKept, keep
 
     progress, code = Progress(count), _DONE
     try:
-        for event in events:
+        for event in keep(events, store, out):
             match event:
                 case ModelLoading():
                     progress.say(f"Loading the model {event.model} ...")
@@ -121,14 +121,13 @@ def _report(
                         progress.say(f"Note: {note}")
                 case StepDone():
                     progress.step(event)
-                case PictureDone():
-                    entry, fault = keep(store, event, out)
-                    progress.picture(event)
-                    for note in entry.notes:
+                case PictureKept():
+                    progress.picture(event.done)
+                    for note in event.entry.notes:
                         progress.say(f"Note: {note}")
-                    print(_as_json(event, entry) if as_json else entry.path, flush=True)
-                    if fault is not None:
-                        progress.say(f"stepwise: {fault} The picture was kept as {entry.path}.")
+                    print(_as_json(event) if as_json else event.entry.path, flush=True)
+                    if event.fault is not None:
+                        progress.say(f"stepwise: {event.fault} The picture was kept as {event.entry.path}.")
                         return _FAILED
                 case JobCancelled():
                     progress.say(f"Interrupted; {event.pictures} of {count} pictures are saved.")
@@ -136,21 +135,6 @@ def _report(
     finally:
         progress.clear()
     return code
-
-
-def keep(store: PictureStore, done: PictureDone, out: Path | None) -> tuple[Entry, StorageError | None]:
-    """Save a picture where it was wanted, or else where it can be, and say what was in the way.
-
-    Raises:
-        StorageError: it could not be written anywhere.
-    """
-    from studio.gallery.metadata import PictureMetadata
-
-    metadata = PictureMetadata.of(done)
-    try:
-        return store.add(done.pixels, metadata, out), None
-    except StorageError as fault:
-        return store.rescue(done.pixels, metadata), fault
 
 
 def check_writable(folder: Path) -> None:
@@ -189,10 +173,11 @@ def cancelled_by_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _as_json(done: PictureDone, entry: Entry) -> str:
+def _as_json(kept: PictureKept) -> str:
+    done = kept.done
     return json.dumps(
         {
-            "path": str(entry.path),
+            "path": str(kept.entry.path),
             "seed": done.seed,
             "sampler": done.request.sampler,
             "steps": done.request.steps,
