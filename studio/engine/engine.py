@@ -5,18 +5,22 @@ One thread runs it. From other threads only the ``cancelled`` event is touched.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import time
 import uuid
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from studio.checkpoints.catalog import find_model
+from studio.checkpoints.folder import WEIGHTS_NAME
 from studio.checkpoints.model import LoadCancelled
-from studio.engine.device import AUTO, Device, choose, choose_precision
+from studio.engine.device import AUTO, Device, choose, choose_precision, find_devices, unused_gpu
 from studio.engine.events import (
+    EngineReport,
     Event,
     JobCancelled,
     JobFinished,
@@ -26,12 +30,16 @@ from studio.engine.events import (
 )
 from studio.engine.generate import generate, notes_on
 from studio.engine.models import ModelSlot
+from studio.engine.preview import decode, to_pixels
 from studio.engine.previews import NO_PREVIEWS, Previews
-from studio.errors import MemoryShortError
+from studio.errors import CheckpointError, MemoryShortError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from numpy.typing import NDArray
+
+    from studio.checkpoints.catalog import InstalledModel
     from studio.engine.models import ReadyModel
     from studio.engine.requests import GenerateRequest
     from studio.folders import Folders
@@ -71,7 +79,7 @@ class Engine:
             request: what to make; what it leaves open is filled in from the model's card.
             cancelled: set it from any thread to stop: after at most one more model call, and within a load between
                 two tensors.
-            previews: which steps carry a preview; they never change the picture.
+            previews: what is shown of the pictures while they form; it never changes them.
             job_id: what every event carries; None makes a new one.
 
         Yields:
@@ -84,23 +92,51 @@ class Engine:
             MemoryShortError: the device ran out of memory.
         """
         job_id, cancelled = job_id or uuid.uuid4().hex, cancelled or threading.Event()
-        started, pictures = time.perf_counter(), 0
-        try:
+        started, pictures, looking = time.perf_counter(), 0, 0.0
+        with contextlib.suppress(LoadCancelled), self._wording_full_memory():
             resolved, ready = yield from self._prepare(request, job_id, cancelled)
             for event in generate(resolved, ready, job_id=job_id, cancelled=cancelled, previews=previews):
-                pictures += isinstance(event, PictureDone)
+                if isinstance(event, PictureDone):
+                    pictures, looking = pictures + 1, looking + event.preview_seconds
                 yield event
-        except LoadCancelled:
-            pass
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            self._slot.drop()
-            raise MemoryShortError(self.device.name) from error
         if pictures == request.count:
-            yield JobFinished(job_id=job_id, pictures=pictures, seconds=time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            yield JobFinished(job_id=job_id, pictures=pictures, seconds=seconds, preview_seconds=looking)
         else:
             yield JobCancelled(job_id=job_id, pictures=pictures)
+
+    def decode(self, model: str, weights_sha256: str, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return latents of a run, such as an x0_hat that was shown cheaply, as the codec's own decoder sees them.
+
+        For the thread that runs the engine, between two events or jobs. The model is loaded if it is not the one held.
+
+        Args:
+            model: as the request has it.
+            weights_sha256: of the model that the latents are of, as `JobStarted` has it.
+            latents: (C, h, w), as in `StepDone`.
+
+        Returns:
+            uint8 (H, W, 3), read-only.
+
+        Raises:
+            UnknownNameError: the model is gone.
+            CheckpointError: it is another model by now, or cannot be read.
+            RequestError: the latents are not such as the model has.
+            MemoryShortError: the device ran out of memory.
+        """
+        with self._wording_full_memory():
+            ready = self._ready_with(model, weights_sha256)
+            card = ready.model.card
+            if latents.shape not in {card.latent_shape_for(*size) for size in card.sizes}:
+                raise RequestError("latents", f"have a shape that the model {card.name!r} does not make")
+            states = torch.from_numpy(latents.astype(np.float32)).to(ready.model.device)
+            return to_pixels(decode(ready.model, states[None]))
+
+    def report(self) -> EngineReport:
+        """Return what this engine runs on, for people to read. Measures the precision where that is not known yet."""
+        precision = choose_precision(self.device, self.folders.cache)
+        unused = unused_gpu(find_devices())
+        return EngineReport(device=self.device.label, dtype=precision.dtype, unused_gpu=unused)
 
     def _prepare(
         self, request: GenerateRequest, job_id: str, cancelled: threading.Event
@@ -113,19 +149,46 @@ class Engine:
             yield ModelLoading(job_id=job_id, model=installed.card.name)
             if cancelled.is_set():
                 raise LoadCancelled
-        precision = choose_precision(self.device, self.folders.cache, cancelled=cancelled)
-        ready = self._slot.get(installed, self.device, precision, cancelled)
+        ready = self._load(installed, cancelled)
         resolved = dataclasses.replace(resolved, model=installed.card.name)
         yield JobStarted(
             job_id=job_id,
             request=resolved,
             model_title=installed.card.title,
             device=self.device.label,
-            dtype=precision.dtype,
+            dtype=ready.precision.dtype,
             steps=resolved.steps or 0,
+            weights_sha256=installed.card.weights_sha256,
             notes=notes_on(request, resolved, ready),
         )
         return resolved, ready
+
+    def _ready_with(self, name: str, weights_sha256: str) -> ReadyModel:
+        """Return the model of these weights: the one that is held, whatever it is called, or else the one of a name."""
+        held = self._slot.held
+        if held is not None and held.model.card.weights_sha256 == weights_sha256:
+            return held
+        installed = find_model(name, self.folders)
+        assert installed.card is not None, "find_model returns models with cards"
+        if installed.card.weights_sha256 != weights_sha256:
+            reason = "is not the one that these steps were made with (its hash is another)"
+            raise CheckpointError(installed.folder / WEIGHTS_NAME, reason)
+        return self._load(installed, threading.Event())
+
+    def _load(self, installed: InstalledModel, cancelled: threading.Event) -> ReadyModel:
+        precision = choose_precision(self.device, self.folders.cache, cancelled=cancelled)
+        return self._slot.get(installed, self.device, precision, cancelled)
+
+    @contextlib.contextmanager
+    def _wording_full_memory(self) -> Iterator[None]:
+        """Turn a device's complaint of a full memory into a sentence, and give its memory back."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._slot.drop()
+            raise MemoryShortError(self.device.name) from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,8 +1,9 @@
 """What the engine says while it works: frozen values that cross threads.
 
-Arrays in events are uint8 HWC RGB, contiguous, fresh each time and not writeable; there is never a tensor. Every
-event carries the ``job_id`` of its job. A job is ``[ModelLoading] JobStarted (StepDone | PictureDone)* JobFinished``,
-or ends early in `JobCancelled` or `JobFailed`. Events that hold arrays compare by identity.
+Arrays in events are numpy's, never a tensor: pictures are uint8 HWC RGB; latents, which are there where they were asked
+for, are float32 CHW. Each is contiguous, fresh, its memory its own, and not writeable. Every event carries the
+``job_id`` of its job. A job is ``[ModelLoading] JobStarted (StepDone | PictureDone)* JobFinished``, or ends early in
+`JobCancelled` or `JobFailed`. Events that hold arrays compare by identity.
 
 Importable without torch.
 """
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from studio.engine.previews import PreviewKind, Tier
     from studio.engine.requests import GenerateRequest
 
 
@@ -39,6 +41,7 @@ class JobStarted:
         device: where the model runs, such as "cuda:0 (NVIDIA H100)".
         dtype: the numbers the backbone runs in, such as "float32"; state and sampler are always float32.
         steps: how many steps one picture takes.
+        weights_sha256: hash of the model's weights file.
         notes: whole sentences the user should see, such as that the negative prompt is unused.
     """
 
@@ -48,6 +51,7 @@ class JobStarted:
     device: str
     dtype: str
     steps: int
+    weights_sha256: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -65,7 +69,13 @@ class StepDone:
         snr: the signal-to-noise ratio alpha^2 / sigma^2 at ``s``; infinite at the end.
         model_calls: backbone evaluations spent on this picture so far (guidance counts two).
         seconds: time spent on this picture so far; pictures made in one batch share theirs.
-        preview: the model's idea of the finished picture (x0_hat), uint8 HWC, or None where none was asked for.
+        preview: what there is to see, uint8 HWC, or None where none was wanted or the budget has no room for it.
+            At the last step it is the finished picture.
+        preview_of: what that shows: the model's idea of the finished picture ("x0"), or the state reached ("x_t").
+        tier: what made the preview, a name in `TIERS`; None where there is none.
+        x0_hat: the model's idea of the finished picture as the sampler sees it (for a latent model its latents),
+            float32 CHW, or None where arrays were not asked for.
+        state: x at ``s``, the state this step reached, likewise.
     """
 
     job_id: str
@@ -79,6 +89,10 @@ class StepDone:
     model_calls: int
     seconds: float
     preview: NDArray[np.uint8] | None = None
+    preview_of: PreviewKind = "x0"
+    tier: Tier | None = None
+    x0_hat: NDArray[np.float32] | None = None
+    state: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,6 +112,7 @@ class PictureDone:
         final_sha256: hash of the last state (for a latent model before decoding), likewise.
         model_calls: backbone evaluations spent on it (guidance counts two).
         seconds: time spent on it.
+        preview_seconds: how much of that went into previews.
     """
 
     job_id: str
@@ -113,15 +128,17 @@ class PictureDone:
     final_sha256: str
     model_calls: int
     seconds: float
+    preview_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobFinished:
-    """All pictures of the job are made."""
+    """All pictures of the job are made, in so many seconds, of which so many went into previews."""
 
     job_id: str
     pictures: int
     seconds: float
+    preview_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,3 +159,18 @@ class JobFailed:
 
 
 Event = ModelLoading | JobStarted | StepDone | PictureDone | JobFinished | JobCancelled | JobFailed
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineReport:
+    """What the engine runs on; no part of a job.
+
+    Attributes:
+        device: such as "cpu (AMD EPYC, 2 threads)".
+        dtype: the numbers a backbone runs in.
+        unused_gpu: a sentence with the way to mend it where the machine has a GPU that torch cannot use; else None.
+    """
+
+    device: str
+    dtype: str
+    unused_gpu: str | None

@@ -24,12 +24,15 @@ from studio.diffusion.spacings import visit_times
 from studio.engine.events import PictureDone, StepDone
 from studio.engine.preview import decode, to_pixels
 from studio.engine.requests import sampler_options
+from studio.engine.viewer import Viewer
 from studio.errors import NotFiniteError
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from studio.engine.models import ReadyModel
@@ -57,7 +60,7 @@ def generate(
         ready: the model.
         job_id: what every event carries.
         cancelled: looked at before each model call; once set, the iterator ends.
-        previews: which steps carry a preview.
+        previews: what is shown of the pictures while they form.
 
     Yields:
         Each step as it is taken, and each picture once its last step is.
@@ -65,21 +68,21 @@ def generate(
     Raises:
         NotFiniteError: a state or a picture is not made of finite numbers.
     """
-    runs = _Runs(request, ready)
+    runs, viewer = _Runs(request, ready), Viewer(ready.model, previews)
     together = 1 if ready.device.kind == "cpu" else AT_ONCE
     for first in range(0, request.count, together):
         images = range(first, min(first + together, request.count))
         seeds = [request.seed + image for image in images]
-        started, calls = time.perf_counter(), [0] * len(images)
+        started, calls, looking = time.perf_counter(), [0] * len(images), [0.0] * len(images)
         group = [runs.start(seed) for seed in seeds]
         for place, result in drive_together(group, ready.denoiser, cancelled=cancelled.is_set):
             step = result.state.index
             if not bool(result.state.x.isfinite().all()):
                 raise NotFiniteError(step)
             calls[place] += result.model_calls
-            preview = None
-            if previews.wanted(step, runs.steps) and not cancelled.is_set():
-                preview = to_pixels(decode(ready.model, result.x0_hat))
+            picture = _finished(ready, result.state) if result.state.finished else None
+            view = viewer.look(result, runs.steps, picture, hurried=cancelled.is_set())
+            looking[place] += view.seconds
             yield StepDone(
                 job_id=job_id,
                 image=images[place],
@@ -91,18 +94,19 @@ def generate(
                 snr=ready.model.schedule.snr(result.s),
                 model_calls=calls[place],
                 seconds=time.perf_counter() - started,
-                preview=preview,
+                preview=view.preview,
+                preview_of=view.preview_of,
+                tier=view.tier,
+                x0_hat=view.x0_hat,
+                state=view.state,
             )
-            if result.state.finished:
-                picture = decode(ready.model, result.state.x)
-                if not bool(picture.isfinite().all()):
-                    raise NotFiniteError(step)
+            if picture is not None:
                 yield PictureDone(
                     job_id=job_id,
                     request=request,
                     image=images[place],
                     seed=seeds[place],
-                    pixels=to_pixels(picture),
+                    pixels=picture,
                     model_sha256=ready.model.card.weights_sha256,
                     device=ready.device.label,
                     dtype=ready.precision.dtype,
@@ -111,6 +115,7 @@ def generate(
                     final_sha256=sha256_of(result.state.x),
                     model_calls=calls[place],
                     seconds=time.perf_counter() - started,
+                    preview_seconds=looking[place],
                 )
         if cancelled.is_set():
             return
@@ -138,6 +143,14 @@ class _Runs:
         noise = Noise([seed], self._shape, self._device)
         state = State(noise.initial(), 0, self._times)
         return Run(sampler=self._sampler, guidance=self._guidance, state=state, noise=noise)
+
+
+def _finished(ready: ReadyModel, state: State) -> NDArray[np.uint8]:
+    """Return the picture that a run arrived at."""
+    picture = decode(ready.model, state.x)
+    if not bool(picture.isfinite().all()):
+        raise NotFiniteError(state.index)
+    return to_pixels(picture)
 
 
 def notes_on(asked: GenerateRequest, resolved: GenerateRequest, ready: ReadyModel) -> tuple[str, ...]:

@@ -35,15 +35,19 @@ class ReadyModel:
 
 
 class ModelSlot:
-    """Keeps the model that was used last, and no other: two may not fit a device."""
+    """Keeps the model that was used last, and no other: two may not fit a device.
+
+    Attributes:
+        held: that model, or None.
+    """
 
     def __init__(self) -> None:
         """Start with none."""
-        self._kept: ReadyModel | None = None
+        self.held: ReadyModel | None = None
 
     def holds(self, installed: InstalledModel, device: Device) -> bool:
         """Whether exactly this model is in memory, on this device."""
-        return self._kept is not None and (self._kept.model.card, self._kept.device) == (
+        return self.held is not None and (self.held.model.card, self.held.device) == (
             installed.card,
             device,
         )
@@ -57,13 +61,13 @@ class ModelSlot:
             CheckpointError: something about its files is wrong.
             LoadCancelled: ``cancelled`` was set.
         """
-        if self._kept is None or not self.holds(installed, device):
+        if self.held is None or not self.holds(installed, device):
             self.drop()
             model = load_model(installed.folder, device=device.torch_name, cancelled=cancelled)
             denoiser = model.denoiser(in_precision(model.backbone, precision))
-            self._kept = ReadyModel(model=model, denoiser=denoiser, device=device, precision=precision)
-        return self._kept
+            self.held = ReadyModel(model=model, denoiser=denoiser, device=device, precision=precision)
+        return self.held
 
     def drop(self) -> None:
         """Forget the model, so that its memory can be used."""
-        self._kept = None
+        self.held = None

@@ -21,7 +21,7 @@ from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine import engine as engine_module
 from studio.engine import generate as generate_module
-from studio.engine.device import REDUCED
+from studio.engine.device import EXACT, REDUCED
 from studio.engine.engine import Engine, is_out_of_memory
 from studio.engine.events import (
     Event,
@@ -225,7 +225,7 @@ def test_previews_change_nothing_even_if_the_codec_writes_into_its_input(
 ) -> None:
     request = asking("pc", width=16, height=16)
     list(engine.run(asking(steps=1)))
-    codec = engine._slot._kept.model.codec  # type: ignore[union-attr]
+    codec = engine._slot.held.model.codec  # type: ignore[union-attr]
     monkeypatch.setattr(codec, "decode", decode_into_its_input)
     (plain,) = pictures(engine.run(request))
     (watched,) = pictures(engine.run(request, previews=EVERY_STEP))
@@ -242,6 +242,7 @@ def test_previews_change_nothing_even_if_the_codec_writes_into_its_input(
 def test_a_reduced_backbone_says_so_and_makes_nearly_the_same_picture(
     folders: Folders, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine_module, "choose_precision", lambda *_, **__: EXACT)
     (exact,) = pictures(engine.run(asking("pc")))
     monkeypatch.setattr(engine_module, "choose_precision", lambda *_, **__: REDUCED)
     events = list(Engine(folders, "cpu").run(asking("pc")))

@@ -27,7 +27,7 @@ GRAPHICS_CARD = Device(name="cuda:0", kind="cuda", title="a card that is the CPU
 @pytest.fixture
 def ready(engine: Engine) -> ReadyModel:
     list(engine.run(GenerateRequest(model="latent", steps=1)))
-    kept = engine._slot._kept
+    kept = engine._slot.held
     assert kept is not None
     return kept
 

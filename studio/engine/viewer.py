@@ -1,0 +1,97 @@
+"""What there is to see of a run: the previews of one job.
+
+Nothing here touches what the sampler goes on from: everything is decoded from, or is itself, a copy.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from studio.engine.preview import decode, to_pixels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from studio.checkpoints.model import Model
+    from studio.diffusion.samplers.stepper import StepResult
+    from studio.engine.previews import PreviewKind, Previews, Tier
+
+_Number = TypeVar("_Number", bound=np.generic)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """What one step shows; the fields are those of `StepDone`, but for the time it took to make."""
+
+    preview: NDArray[np.uint8] | None
+    preview_of: PreviewKind
+    tier: Tier | None
+    x0_hat: NDArray[np.float32] | None
+    state: NDArray[np.float32] | None
+    seconds: float
+
+
+class Viewer:
+    """Makes the previews of one job."""
+
+    def __init__(self, model: Model, previews: Previews) -> None:
+        """Take the model whose run is watched, and what was asked for."""
+        self._model, self._previews = model, previews
+
+    def look(
+        self,
+        result: StepResult,
+        steps: int,
+        picture: NDArray[np.uint8] | None = None,
+        *,
+        hurried: bool = False,
+    ) -> View:
+        """Return what a step shows.
+
+        Args:
+            result: the step; not changed.
+            steps: of the whole run.
+            picture: the finished picture, where this was the last step: it was decoded anyway.
+            hurried: make no preview: the job is about to stop.
+        """
+        started = time.perf_counter()
+        what: PreviewKind = "x_t" if self._previews.shown.what == "x_t" else "x0"
+        preview, tier = None, None
+        if not hurried and self._previews.wanted(result.state.index, steps):
+            preview, tier = self._make(result, what, picture)
+        x0_hat, state = None, None
+        if self._previews.arrays:
+            x0_hat, state = to_array(result.x0_hat), to_array(result.state.x)
+        return View(
+            preview=preview,
+            preview_of=what,
+            tier=tier,
+            x0_hat=x0_hat,
+            state=state,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _make(
+        self, result: StepResult, what: PreviewKind, picture: NDArray[np.uint8] | None
+    ) -> tuple[NDArray[np.uint8], Tier]:
+        if picture is not None:
+            return own(picture), "full"
+        seen = result.state.x if what == "x_t" else result.x0_hat
+        return to_pixels(decode(self._model, seen)), "full"
+
+
+def to_array(latents: Tensor) -> NDArray[np.float32]:
+    """Return latents (1, C, h, w) as a fresh read-only float32 array (C, h, w)."""
+    return own(latents[0].detach().float().cpu().numpy())
+
+
+def own(array: NDArray[_Number]) -> NDArray[_Number]:
+    """Return a copy that owns its memory, contiguous and read-only."""
+    copy = np.array(array, order="C", copy=True)
+    copy.setflags(write=False)
+    return copy
