@@ -1,0 +1,220 @@
+"""The form's state: its values, their undo, and the request that Generate makes."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from studio.engine.requests import MAX_SEED, sampler_options
+from studio.errors import RequestError
+from studio.ui.models.form_estimate import Estimate, estimate
+from studio.ui.models.form_rules import first_values, fitted, with_model, with_request
+from studio.ui.models.form_steps import FormSteps
+from studio.ui.models.form_values import SUGGESTION, FormValues, read_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from studio.checkpoints.card import ModelCard
+    from studio.engine.option_values import OptionValue
+    from studio.engine.requests import GenerateRequest
+    from studio.ui.models.catalog import Catalog
+    from studio.ui.models.preferences import Preferences
+    from studio.ui.models.timings import Timings
+
+
+class FormModel(QObject):
+    """What stands in the form. Every edit can be undone (see `FormSteps`); the values are kept in the preferences.
+
+    Attributes:
+        undo_stack: the edits.
+    """
+
+    changed = Signal()
+    """The values, or the models there are, changed."""
+    estimate_changed = Signal()
+    """A run was measured, so the estimate is better than before."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        preferences: Preferences,
+        timings: Timings | None = None,
+        *,
+        draw: Callable[[int], int] = secrets.randbelow,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take up the values of the last start.
+
+        Args:
+            catalog: the models there are.
+            preferences: keep the values.
+            timings: what model calls take; None gives estimates without a time.
+            draw: of n, a random number below n; draws seeds.
+            clock: seconds; tells pauses between edits.
+        """
+        super().__init__()
+        self._catalog, self._preferences, self._timings = catalog, preferences, timings
+        self._draw = draw
+        self._device: str | None = None
+        self._fault: str | None = None
+        self._values = self._first(preferences.form)
+        self.undo_stack = FormSteps(self._put_step, clock, self)
+        catalog.changed.connect(self._on_catalog_changed)
+
+    @property
+    def values(self) -> FormValues:
+        """What stands in the form."""
+        return self._values
+
+    @property
+    def card(self) -> ModelCard | None:
+        """The chosen model's card; None where that model is not here or broken."""
+        return self._catalog.card(self._values.model)
+
+    @property
+    def suggested(self) -> bool:
+        """Whether the prompt is the one suggested at the first start."""
+        return self._values.prompt == SUGGESTION
+
+    @property
+    def fault(self) -> str:
+        """Why Generate cannot work now, a sentence; "" when it can."""
+        if self._fault is None:
+            try:
+                self._resolved(self._values)
+                self._fault = ""
+            except RequestError as error:
+                sentence = str(error)
+                self._fault = sentence[:1].upper() + sentence[1:]
+        return self._fault
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the request costs."""
+        return estimate(self._values, self.card, self._timings, self._device)
+
+    def edit(self, **changes: Any) -> None:  # noqa: ANN401 - as FormValues has them
+        """Change fields of `FormValues` by name, as one step of undo.
+
+        Another model brings its defaults along (see `form_rules.with_model`), another seed is not used yet.
+        """
+        values = self._values
+        if changes.get("model", values.model) != values.model:
+            name = changes["model"]
+            values = with_model(values, self.card, self._catalog.card(name), name)
+        self._make(replace(values, **changes), tuple(changes))
+
+    def edit_option(self, name: str, value: OptionValue) -> None:
+        """Change an option of the chosen sampler, as one step of undo.
+
+        Raises:
+            RequestError: the sampler has no such option, or it cannot have this value.
+        """
+        sampler = self._values.sampler
+        sampler_options(sampler, {name: value})
+        options = {**self._values.options}
+        options[sampler] = {**options.get(sampler, {}), name: value}
+        self._make(replace(self._values, options=options), ("option", sampler, name))
+
+    @Slot()
+    def roll_seed(self) -> None:
+        """Draw another seed, as one step of undo."""
+        self._make(replace(self._values, seed=self._rolled()), ())
+
+    def load_request(self, request: GenerateRequest) -> str:
+        """Fill the form from a picture's request, as one step of undo. Its seed is the next that is used.
+
+        Returns:
+            A sentence on what of it the model cannot do; "" where all was taken.
+
+        Raises:
+            RequestError: no model could make it.
+        """
+        card = self._catalog.card(request.validate().model)
+        values, sentence = with_request(self._values, request, card)
+        self._make(values, ())
+        self._put({"seed_used": False})
+        return sentence
+
+    def take_request(self) -> GenerateRequest:
+        """Return what Generate is to make, everything filled in, and count its seed as used.
+
+        A seed that was used and is not locked is replaced by a new one first.
+
+        Raises:
+            RequestError: see `fault`.
+        """
+        values = self._values
+        if values.seed_used and not values.seed_locked:
+            values = replace(values, seed=self._rolled())
+        request = self._resolved(values)
+        self._put({"seed": values.seed, "seed_used": True})
+        return request
+
+    @Slot(str)
+    def set_device(self, device: str) -> None:
+        """Say which device the engine uses, as `Timings` calls it."""
+        if device != self._device:
+            self._device = device
+            self.estimate_changed.emit()
+
+    @Slot()
+    def refresh_estimate(self) -> None:
+        """Say that `Timings` noted another run."""
+        self.estimate_changed.emit()
+
+    def _first(self, saved: Mapping[str, Any]) -> FormValues:
+        """Return the values of the last start as far as they still hold."""
+        base = first_values(self._catalog.first(), self._draw(MAX_SEED + 1))
+        values = read_values(saved, base)
+        card = self._catalog.card(values.model)
+        if card is None:  # removed, or broken since
+            card = self._catalog.first()
+            values = with_model(values, None, card, "" if card is None else card.name)
+        return fitted(values, card)
+
+    def _resolved(self, values: FormValues) -> GenerateRequest:
+        card = self._catalog.card(values.model)
+        if card is not None:
+            return values.request().resolve(card)
+        if self._catalog.first() is None:
+            raise RequestError("model", "is missing: there is none yet, see the page Models")
+        why = "is not here" if self._catalog.find(values.model) is None else "is broken, see the page Models"
+        raise RequestError("model", f"{values.model} {why}; choose another")
+
+    def _rolled(self) -> int:
+        return self._draw(MAX_SEED + 2 - self._values.count)
+
+    def _make(self, values: FormValues, key: tuple[str, ...]) -> None:
+        """Go to ``values`` by a step; ``key`` names what is edited, () is never joined with another."""
+        old = self._values
+        names = [item.name for item in fields(old) if getattr(old, item.name) != getattr(values, item.name)]
+        names = [name for name in names if name != "seed_used"]
+        if names:
+            before, after = ({name: getattr(v, name) for name in names} for v in (old, values))
+            self.undo_stack.make(before, after, key)
+        elif "seed" in key:  # the same seed, typed again
+            self._put({"seed_used": False})
+
+    def _put_step(self, changes: Mapping[str, Any]) -> None:
+        """Set what a step, its undo or its redo sets; a seed that comes back is wanted again."""
+        self._put({**changes, "seed_used": False} if "seed" in changes else changes)
+
+    def _put(self, changes: Mapping[str, Any]) -> None:
+        values = replace(self._values, **changes)
+        if values == self._values:
+            return
+        self._values = values
+        self._fault = None
+        self._preferences.set("form", values.to_dict())
+        self.changed.emit()
+
+    @Slot()
+    def _on_catalog_changed(self) -> None:
+        self._fault = None
+        self.changed.emit()

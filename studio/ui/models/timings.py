@@ -1,0 +1,98 @@
+"""How long a model call takes on this machine, as measured in earlier runs. Knows no Qt.
+
+Kept in the cache: where the file is gone or broken, the next run measures again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from typing import TYPE_CHECKING, NamedTuple
+
+from studio.checkpoints.files import read_small, write_together
+from studio.checkpoints.strict import parse
+from studio.errors import CheckpointError, StorageError
+from studio.folders import ensure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TIMINGS_NAME = "timings.json"
+MAX_BYTES = 1_000_000
+MAX_KEYS = 200
+RUNS = 5
+"""The median of so many runs is given, so that one run beside a busy program does not spoil the estimate."""
+
+
+class _Key(NamedTuple):
+    model: str
+    device: str
+    width: int
+    height: int
+
+
+class Timings:
+    """Seconds a model call, by model, device and size of picture."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what earlier starts measured; a file that cannot be read counts as none."""
+        self._path = path
+        self._measured: dict[_Key, list[float]] = _read(path)
+
+    def note(
+        self, *, model_sha256: str, device: str, size: tuple[int, int], model_calls: int, seconds: float
+    ) -> None:
+        """Remember that a picture of ``size`` took ``model_calls`` and ``seconds``, previews left out."""
+        if model_calls < 1 or not math.isfinite(seconds) or seconds <= 0:
+            return
+        key = _Key(model_sha256, device, *size)
+        runs = self._measured.pop(key, [])  # the latest key is last
+        self._measured[key] = [*runs, seconds / model_calls][-RUNS:]
+        while len(self._measured) > MAX_KEYS:
+            del self._measured[next(iter(self._measured))]
+
+    def seconds_per_call(
+        self, *, model_sha256: str, size: tuple[int, int], device: str | None = None
+    ) -> float | None:
+        """Return what a model call takes, None where it was never measured.
+
+        Args:
+            model_sha256: the model's weights.
+            size: width and height in pixels.
+            device: as it was noted; None is the device used last, as long as this start's is not known.
+        """
+        for key in reversed(self._measured):
+            if (key.model, key.width, key.height) == (model_sha256, *size) and device in (None, key.device):
+                return statistics.median(self._measured[key])
+        return None
+
+    def save(self) -> StorageError | None:
+        """Write them to the cache. Never raises; returns why it could not be done."""
+        values = [[*key, runs] for key, runs in self._measured.items()]
+        try:
+            ensure(self._path.parent)
+            write_together({self._path: json.dumps({"timings": values}).encode()})
+        except StorageError as error:
+            return error
+        return None
+
+
+def _read(path: Path) -> dict[_Key, list[float]]:
+    try:
+        values = parse(read_small(path, MAX_BYTES), path)
+    except CheckpointError:
+        return {}
+    rows = values.get("timings") if isinstance(values, dict) else None
+    measured = {}
+    for row in rows if isinstance(rows, list) else []:
+        match row:
+            case [str(model), str(device), int(width), int(height), [*runs]] if runs and all(
+                map(_is_time, runs)
+            ):
+                measured[_Key(model, device, width, height)] = [float(seconds) for seconds in runs[-RUNS:]]
+    return dict(list(measured.items())[-MAX_KEYS:])
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
