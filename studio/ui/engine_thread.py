@@ -1,0 +1,232 @@
+"""The thread that owns the device.
+
+* From outside only `submit`, `decode`, `warm_up`, `cancel` and `stop` are called; they put something into a queue or
+  set an event, and return at once. The object itself lives in the thread of the window.
+* torch is imported here, when the first task asks for it, and nowhere else in the window.
+* State changes and finished pictures leave as queued signals, in order. Steps go into the job's record, which keeps
+  every one, and into a mailbox, where a later one takes the place of an earlier; `woken` says there is something in it.
+* No tensor leaves, and what leaves does not change any more.
+* Errors are caught in one place, `_run_job`, and become `JobFailed`; the thread goes on with the next task.
+* It ends by `stop` and `wait`, within a model call. It is never terminated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+import traceback
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+from studio.engine.events import JobFailed, JobStarted, StepDone
+from studio.errors import StudioError
+from studio.gallery.keeping import keep
+from studio.logs import tell_unexpected
+from studio.ui.mailbox import Mailbox
+from studio.ui.models.job import DecodeTask, FrameDecoded, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from studio.engine.events import EngineReport, Event
+    from studio.engine.previews import Previews
+    from studio.engine.requests import GenerateRequest
+    from studio.gallery.store import PictureStore
+
+COURTESY = 5
+"""How much lower than the window's this thread's priority is, where the system lets a thread have its own."""
+
+
+class Engine(Protocol):
+    """What runs jobs: `studio.engine.engine.Engine`, or a script in its place."""
+
+    def run(
+        self,
+        request: GenerateRequest,
+        *,
+        cancelled: threading.Event | None,
+        previews: Previews,
+        job_id: str | None,
+    ) -> Iterator[Event]:
+        """Run a request."""
+
+    def decode(self, model: str, weights_sha256: str, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return the picture of latents."""
+
+    def report(self) -> EngineReport:
+        """Say what the engine runs on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineReady:
+    """The engine is there."""
+
+    report: EngineReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineFailed:
+    """The engine could not be made; the next job tries again."""
+
+    sentence: str
+    details: str
+
+
+class _WarmUp:
+    """Make the engine before anybody waits for it."""
+
+
+class EngineThread(QThread):
+    """Runs jobs one after another.
+
+    Signals:
+        told: an event of the engine or of `studio.gallery.keeping`, `EngineReady`, `EngineFailed` or `FrameDecoded`.
+        woken: there are steps in `mailbox`.
+    """
+
+    told = Signal(object)
+    woken = Signal()
+
+    def __init__(
+        self, make_engine: Callable[[], Engine], store: PictureStore, parent: QObject | None = None
+    ) -> None:
+        """Take what makes the engine (called in this thread) and where pictures go. Start it with `start`."""
+        super().__init__(parent)
+        self.setObjectName("engine")
+        self.mailbox: Mailbox[StepDone] = Mailbox()
+        self._make_engine, self._store = make_engine, store
+        self._engine: Engine | None = None
+        self._tasks: queue.Queue[Job | DecodeTask | _WarmUp | None] = queue.Queue()
+        self._held: deque[Job | DecodeTask | _WarmUp | None] = deque()
+        self._stopping = threading.Event()
+        self._current: Job | None = None
+
+    def submit(self, job: Job) -> None:
+        """Have a job run after those submitted before."""
+        self._tasks.put(job)
+
+    def decode(self, task: DecodeTask) -> None:
+        """Have a frame decoded, between two steps of a running job or at once."""
+        self._tasks.put(task)
+
+    def warm_up(self) -> None:
+        """Have the engine made, so that the first job finds it there."""
+        self._tasks.put(_WarmUp())
+
+    def cancel(self, job: Job) -> None:
+        """Have a job stop, after at most one more model call."""
+        job.cancelled.set()
+
+    def stop(self) -> None:
+        """Have the thread end, after at most one more model call; wait for it with `wait`."""
+        self._stopping.set()
+        if (current := self._current) is not None:
+            current.cancelled.set()
+        self._tasks.put(None)
+
+    def run(self) -> None:
+        """Work until told to stop. Called by Qt, in the thread itself."""
+        _step_back()
+        while not self._stopping.is_set():
+            match self._held.popleft() if self._held else self._tasks.get():
+                case Job() as job:
+                    self._run_job(job)
+                case DecodeTask() as task:
+                    self._decode(task)
+                case _WarmUp():
+                    with contextlib.suppress(_NoEngineError):
+                        self._ready_engine()
+
+    def _ready_engine(self) -> Engine:
+        """Return the engine, made if need be. Raises _NoEngineError, after telling, where it cannot be made."""
+        if self._engine is None:
+            try:
+                engine = self._make_engine()
+                report = engine.report()
+            except BaseException as error:
+                failed = EngineFailed(sentence=_sentence(error), details=_details(error))
+                self.told.emit(failed)
+                raise _NoEngineError(failed) from error
+            self._engine = engine
+            self.told.emit(EngineReady(report=report))
+        return self._engine
+
+    def _run_job(self, job: Job) -> None:
+        self._current = job
+        if self._stopping.is_set():  # it may have come between the look at the queue and this
+            return
+        try:
+            engine = self._ready_engine()
+            events = engine.run(job.request, cancelled=job.cancelled, previews=job.previews, job_id=job.id)
+            sha256 = ""
+            for event in keep(events, self._store):
+                if isinstance(event, StepDone):
+                    job.record.add(event)
+                    if self.mailbox.put(event.image, event):
+                        self.woken.emit()
+                else:
+                    if isinstance(event, JobStarted):
+                        sha256 = event.weights_sha256
+                    self.told.emit(event)
+                self._decode_what_waits(sha256)
+        except _NoEngineError as error:
+            failed = error.failed
+            self.told.emit(JobFailed(job_id=job.id, sentence=failed.sentence, details=failed.details))
+        except BaseException as error:  # noqa: BLE001 - the one place; extensions raise what is no Exception
+            self.told.emit(JobFailed(job_id=job.id, sentence=_sentence(error), details=_details(error)))
+        finally:
+            self._current = None
+
+    def _decode_what_waits(self, weights_sha256: str) -> None:
+        """Decode what is waited for while a job runs; what needs another model waits until it is over."""
+        while True:
+            try:
+                task = self._tasks.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(task, DecodeTask) and task.weights_sha256 == weights_sha256:
+                self._decode(task)
+                return  # one at a time: the job goes on in between
+            self._held.append(task)
+
+    def _decode(self, task: DecodeTask) -> None:
+        pixels: NDArray[np.uint8] | None = None
+        try:
+            pixels = self._ready_engine().decode(task.model, task.weights_sha256, task.latents)
+        except (StudioError, _NoEngineError):
+            pass  # the frame stays as it was shown; that the model is gone is told when it is asked for
+        except BaseException as error:  # noqa: BLE001 - as above
+            tell_unexpected(error)
+        self.told.emit(FrameDecoded(task=task, pixels=pixels))
+
+
+class _NoEngineError(Exception):
+    def __init__(self, failed: EngineFailed) -> None:
+        super().__init__(failed.sentence)
+        self.failed = failed
+
+
+def _sentence(error: BaseException) -> str:
+    return str(error) if isinstance(error, StudioError) else tell_unexpected(error)
+
+
+def _details(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _step_back() -> None:
+    """Lower this thread's priority, so that the window is served first; those it starts inherit that.
+
+    Linux alone counts a thread as a process here; elsewhere this would slow the window down as well.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), COURTESY)

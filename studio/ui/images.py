@@ -1,0 +1,23 @@
+"""From arrays to Qt's images: the only place where the one becomes the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QImage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def to_image(pixels: NDArray[np.uint8]) -> QImage:
+    """Return an image of read-only, contiguous pixels, uint8 (H, W, 3) RGB, which it shares and keeps alive.
+
+    Whoever made the array must not change it any more: the image would change with it.
+    """
+    if pixels.dtype.name != "uint8" or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.flags.writeable:
+        raise ValueError(f"pixels must be read-only uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
+    height, width, _ = pixels.shape
+    # Without bytesPerLine Qt assumes rows padded to four bytes, and reads past the end.
+    return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)

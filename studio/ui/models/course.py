@@ -1,0 +1,115 @@
+"""How a job goes: what the window knows of it from its events. Plain values, no Qt."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Literal
+
+from studio.engine.events import (
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobStarted,
+    ModelLoading,
+    StepDone,
+)
+from studio.gallery.keeping import PictureKept, PictureUnsaved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from studio.engine.requests import GenerateRequest
+    from studio.ui.models.job import Job
+
+JobEvent = ModelLoading | JobStarted | PictureKept | PictureUnsaved | JobFinished | JobCancelled | JobFailed
+"""What a job tells besides its steps."""
+
+Phase = Literal["waiting", "loading", "running", "done", "cancelled", "failed"]
+
+
+class Course:
+    """One job from its start to its end.
+
+    Attributes:
+        job: the job.
+        phase: where it stands.
+        started: what the engine said when the pictures began.
+        pictures: the finished ones, by their place in the job.
+        failure: why it failed.
+        finished: what the engine said at the end of a job that went well.
+    """
+
+    def __init__(self, job: Job, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Begin waiting."""
+        self.job = job
+        self.phase: Phase = "waiting"
+        self.started: JobStarted | None = None
+        self.pictures: dict[int, PictureKept | PictureUnsaved] = {}
+        self.failure: JobFailed | None = None
+        self.finished: JobFinished | None = None
+        self._clock = clock
+        self._began = clock()
+        self._latest: dict[int, StepDone] = {}
+
+    @property
+    def request(self) -> GenerateRequest:
+        """The request, with everything filled in once the engine has done so."""
+        return self.started.request if self.started is not None else self.job.request
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.phase in ("done", "cancelled", "failed")
+
+    @property
+    def steps(self) -> int:
+        """How many steps one picture takes; 0 where that is not known yet."""
+        return self.started.steps if self.started is not None else (self.job.request.steps or 0)
+
+    @property
+    def current_image(self) -> int:
+        """The picture that forms now: the first that is not finished, or the last."""
+        count = self.job.request.count
+        return next((image for image in range(count) if image not in self.pictures), count - 1)
+
+    @property
+    def fraction(self) -> float:
+        """How much of the job is done, 0 to 1, by steps."""
+        total = self.steps * self.job.request.count
+        return min(self._steps_done() / total, 1.0) if total else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest takes at the pace so far; None where there is none yet."""
+        done, total = self._steps_done(), self.steps * self.job.request.count
+        if self.phase != "running" or done == 0:
+            return None
+        return (self._clock() - self._began) / done * (total - done)
+
+    def latest(self, image: int) -> StepDone | None:
+        """Return the newest step of a picture."""
+        return self._latest.get(image)
+
+    def take_step(self, done: StepDone) -> None:
+        """Go on by a step."""
+        self._latest[done.image] = done
+
+    def take(self, event: JobEvent) -> None:
+        """Go on by any other event of this job."""
+        match event:
+            case ModelLoading():
+                self.phase = "loading"
+            case JobStarted():
+                self.phase, self.started, self._began = "running", event, self._clock()
+            case PictureKept() | PictureUnsaved():
+                self.pictures[event.done.image] = event
+            case JobFinished():
+                self.phase, self.finished = "done", event
+            case JobCancelled():
+                self.phase = "cancelled"
+            case JobFailed():
+                self.phase, self.failure = "failed", event
+
+    def _steps_done(self) -> int:
+        finished = self.steps * len(self.pictures)
+        return finished + sum(done.step for image, done in self._latest.items() if image not in self.pictures)

@@ -1,0 +1,80 @@
+"""One job of the queue: what to make, and everything that goes with making it."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from studio.engine.previews import Previews, Shown
+from studio.runs.record import JobRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from studio.engine.requests import GenerateRequest
+    from studio.runs.record import What
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """A request on its way.
+
+    Attributes:
+        request: what to make, as the form had it.
+        id: what its events carry.
+        record: where its steps go.
+        shown: what its previews show; may be changed while it runs.
+        budget: the share of the run that previews may take, 0 to 1; None is no limit.
+        cancelled: set to stop it.
+    """
+
+    request: GenerateRequest
+    id: str = field(default_factory=_new_id)
+    record: JobRecord = field(default_factory=JobRecord)
+    shown: Shown = field(default_factory=Shown)
+    budget: float | None = 0.1
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def previews(self) -> Previews:
+        """Which steps carry what."""
+        every = 0 if self.budget == 0 else 1
+        return Previews(every, budget=self.budget, shown=self.shown, arrays=True)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DecodeTask:
+    """A frame that was shown cheaply, or not at all, is looked at again and to be decoded in full.
+
+    Attributes:
+        job_id: of which job.
+        image: which of its pictures, from 0.
+        step: which step, from 1.
+        what: which side of it.
+        model: the model's name.
+        weights_sha256: and the hash of its weights.
+        latents: what to decode, float32 (C, h, w).
+    """
+
+    job_id: str
+    image: int
+    step: int
+    what: What
+    model: str
+    weights_sha256: str
+    latents: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FrameDecoded:
+    """A `DecodeTask` is done; None where it could not be (its model is gone, say)."""
+
+    task: DecodeTask
+    pixels: NDArray[np.uint8] | None

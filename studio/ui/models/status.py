@@ -1,0 +1,28 @@
+"""What the line at the window's foot says."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+
+class StatusModel(QObject):
+    """The device, and what previews took of the last job."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        """Begin before anything is known."""
+        super().__init__(parent)
+        self.device = ""
+        self.unused_gpu = ""
+        self.preview_share: float | None = None
+
+    def set_device(self, device: str, unused_gpu: str | None) -> None:
+        """The engine runs on ``device``; a sentence where a better one is there but cannot be used."""
+        self.device, self.unused_gpu = device, unused_gpu or ""
+        self.changed.emit()
+
+    def set_preview_share(self, share: float) -> None:
+        """Previews took this share of the last job, 0 to 1."""
+        self.preview_share = share
+        self.changed.emit()

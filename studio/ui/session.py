@@ -1,0 +1,246 @@
+"""Takes what the views want, owns the queue and the engine's thread, and leads every event to its model.
+
+One job at a time is with the thread; all others wait in the queue's model, where they can still be moved and taken
+out.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted, ModelLoading
+from studio.gallery.keeping import PictureKept, PictureUnsaved, keep_one
+from studio.ui.engine_thread import EngineFailed, EngineReady
+from studio.ui.images import to_image
+from studio.ui.models.course import Course, JobEvent
+from studio.ui.models.gallery import LiveTile
+from studio.ui.models.job import DecodeTask, FrameDecoded, Job
+
+if TYPE_CHECKING:
+    from studio.engine.requests import GenerateRequest
+    from studio.gallery.store import PictureStore
+    from studio.ui.engine_thread import EngineThread
+    from studio.ui.models.gallery import GalleryModel
+    from studio.ui.models.notices import Notices
+    from studio.ui.models.preferences import Preferences
+    from studio.ui.models.queue import QueueModel
+    from studio.ui.models.run import RunModel
+    from studio.ui.models.status import StatusModel
+    from studio.ui.models.timings import Timings
+
+CLOSE_MS = 60_000
+"""How long closing waits for the model call that runs; pictures that are finished are safe long before."""
+
+
+class Session(QObject):
+    """Everything between the views and the engine.
+
+    Signals:
+        running_changed: whether a job runs or waits.
+        step_taken: the newest step of the running job was led to the models (for whoever measures).
+    """
+
+    running_changed = Signal(bool)
+    step_taken = Signal(object)
+
+    def __init__(
+        self,
+        thread: EngineThread,
+        store: PictureStore,
+        *,
+        queue: QueueModel,
+        run: RunModel,
+        gallery: GalleryModel,
+        status: StatusModel,
+        notices: Notices,
+        preferences: Preferences,
+        timings: Timings,
+        parent: QObject | None = None,
+    ) -> None:
+        """Connect the thread and the models; the thread is started with `start`."""
+        super().__init__(parent)
+        self._thread, self._store = thread, store
+        self._queue, self._run, self._gallery = queue, run, gallery
+        self._status, self._notices = status, notices
+        self._preferences, self._timings = preferences, timings
+        self._course: Course | None = None
+        # Slots of an object of this thread: a plain function would run in the engine's thread, or never.
+        thread.told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
+        thread.woken.connect(self._on_woken, Qt.ConnectionType.QueuedConnection)
+        run.decode_requested.connect(self._on_decode_requested)
+
+    # --------------------------------------------------------------------------------------------------- intents
+    def start(self) -> None:
+        """Start the thread; it imports nothing heavy until it is asked for something."""
+        self._thread.start()
+
+    @Slot()
+    def warm_up(self) -> None:
+        """Have the engine made, so that the first job finds it there."""
+        self._thread.warm_up()
+
+    def generate(self, request: GenerateRequest) -> Job:
+        """Have the pictures of a request made, after the jobs that wait."""
+        budget = self._preferences.preview_budget
+        job = Job(request=request, budget=None if budget >= 1 else budget)
+        self._queue.add(job)
+        self._start_next()
+        return job
+
+    @Slot()
+    def cancel(self) -> None:
+        """Stop the running job; those that wait go on."""
+        if (running := self._queue.running) is not None:
+            self.cancel_job(running)
+
+    def cancel_job(self, job: Job) -> None:
+        """Stop a job, or take it out of the queue."""
+        if not self._queue.remove(job):
+            self._thread.cancel(job)
+            self._run.changed.emit()
+
+    def close(self) -> bool:
+        """End the thread, within a model call; False where it did not end in a minute."""
+        self._queue.clear_waiting()
+        self._thread.stop()
+        return self._thread.wait(CLOSE_MS)
+
+    # ------------------------------------------------------------------------------------------- from the thread
+    @Slot(object)
+    def _on_told(self, event: object) -> None:
+        match event:
+            case EngineReady():
+                self._status.set_device(
+                    f"{event.report.device}, {event.report.dtype}", event.report.unused_gpu
+                )
+            case EngineFailed():
+                self._status.set_device("No device", None)
+                if self._course is None:  # else the job says so
+                    self._notices.post(event.sentence, kind="error", details=event.details)
+            case FrameDecoded():
+                self._run.take_decoded(event)
+            case (
+                ModelLoading()
+                | JobStarted()
+                | PictureKept()
+                | PictureUnsaved()
+                | JobFinished()
+                | JobCancelled()
+                | JobFailed()
+            ):
+                self._on_event(event)
+
+    @Slot()
+    def _on_woken(self) -> None:
+        """Lead the newest steps on; they are in the record already."""
+        course = self._course
+        steps = [done for done in self._thread.mailbox.take().values() if self._is_current(done.job_id)]
+        if course is None or not steps:
+            return
+        for done in steps:
+            course.take_step(done)
+        self._run.note_steps(course)
+        self._show_live(course)
+        self.step_taken.emit(steps[-1])
+
+    def _on_event(self, event: JobEvent) -> None:
+        course = self._course
+        if course is None or not self._is_current(event.job_id):
+            return
+        self._on_woken()  # what happened before must be seen before
+        course.take(event)
+        match event:
+            case JobStarted():
+                for note in event.notes:
+                    self._notices.post(note)
+            case PictureKept():
+                self._gallery.add(event.entry)
+                self._note_picture(event)
+            case PictureUnsaved():
+                self._offer_to_save(event)
+            case JobFinished() | JobCancelled() | JobFailed():
+                self._end(course)
+                return
+        self._run.note_phase(course)
+
+    def _is_current(self, job_id: str) -> bool:
+        return self._course is not None and self._course.job.id == job_id
+
+    def _start_next(self) -> None:
+        job = self._queue.start_next()
+        if job is None:
+            return
+        self._course = Course(job)
+        self._run.begin(self._course)
+        self._show_live(self._course)
+        self.running_changed.emit(True)
+        self._thread.submit(job)
+
+    def _end(self, course: Course) -> None:
+        finished = course.finished
+        if finished is not None and finished.seconds > 0:
+            self._status.set_preview_share(finished.preview_seconds / finished.seconds)
+        if course.failure is not None and course is not self._run.viewed:
+            failure = course.failure  # the canvas shows another job, and so cannot say it
+            self._notices.post(failure.sentence, kind="error", details=failure.details)
+        self._course = None
+        self._queue.finish()
+        self._gallery.set_live(None)
+        self._run.end(course)
+        self._start_next()
+        if self._course is None:
+            self.running_changed.emit(False)
+
+    # ------------------------------------------------------------------------------------------------- pictures
+    def _show_live(self, course: Course) -> None:
+        image = course.current_image
+        picture, done = course.job.record.picture(image), course.latest(image)
+        pixels = picture.latest_frame("x0") if picture is not None else None
+        self._gallery.set_live(
+            LiveTile(
+                job_id=course.job.id,
+                prompt=course.request.prompt,
+                image=to_image(pixels) if pixels is not None else None,
+                step=done.step if done is not None else 0,
+                steps=course.steps,
+                level=done.sigma if done is not None else 1.0,
+            )
+        )
+
+    def _note_picture(self, event: PictureKept) -> None:
+        done = event.done
+        if event.fault is not None:
+            self._notices.post(f"{event.fault} The picture was kept as {event.entry.path}.", kind="error")
+        for note in event.entry.notes:
+            self._notices.post(note, kind="warn")
+        size = (done.request.width or 0, done.request.height or 0)
+        self._timings.note(
+            model_sha256=done.model_sha256,
+            device=done.device,
+            size=size,
+            model_calls=done.model_calls,
+            seconds=done.seconds,
+        )
+
+    def _offer_to_save(self, event: PictureUnsaved) -> None:
+        self._notices.post(
+            f"The picture could not be saved: {event.error} It is kept in memory as long as the window is open.",
+            kind="error",
+            action="Try again",
+            act=partial(self._save_again, event),
+        )
+
+    def _save_again(self, event: PictureUnsaved) -> None:
+        kept = keep_one(event.done, self._store)
+        if isinstance(kept, PictureUnsaved):
+            self._offer_to_save(kept)
+        else:
+            self._gallery.add(kept.entry)
+            self._notices.post(f"The picture is saved as {kept.entry.path}.")
+
+    @Slot(object)
+    def _on_decode_requested(self, task: DecodeTask) -> None:
+        self._thread.decode(task)
