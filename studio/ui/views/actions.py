@@ -1,0 +1,54 @@
+"""Every key of the window in one table; the list under F1 is made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionInfo:
+    """What a key does.
+
+    Attributes:
+        name: what the window calls it.
+        text: what it does, for people.
+        keys: its shortcuts, the first is the one shown.
+        group: the heading it is listed under.
+        where: "window" where it works everywhere, else the part it belongs to, whose own key it is.
+    """
+
+    name: str
+    text: str
+    keys: tuple[str, ...]
+    group: str
+    where: str = "window"
+
+
+ACTIONS = (
+    ActionInfo(name="generate", text="Generate, or add to the queue", keys=("Ctrl+Return", "Ctrl+Enter"), group="Make"),
+    ActionInfo(name="cancel", text="Cancel the running job, or go back", keys=("Esc",), group="Make"),
+    ActionInfo(name="roll", text="Roll a new seed", keys=("Ctrl+R",), group="Make"),
+    ActionInfo(name="undo", text="Undo in the form", keys=("Ctrl+Z",), group="Make"),
+    ActionInfo(name="redo", text="Redo in the form", keys=("Ctrl+Shift+Z", "Ctrl+Y"), group="Make"),
+    ActionInfo(name="prompt", text="Go to the prompt", keys=("Ctrl+L",), group="Make"),
+    ActionInfo(name="side", text="Switch between x0 and x_t", keys=("Ctrl+T",), group="Watch"),
+    ActionInfo(name="live", text="Back to the newest step", keys=("Ctrl+Shift+L",), group="Watch"),
+    ActionInfo(name="steps", text="Go to the steps so far", keys=("Ctrl+E",), group="Watch"),
+    ActionInfo(name="queue", text="Show or hide the queue", keys=("Ctrl+J",), group="Watch"),
+    ActionInfo(name="create", text="Create", keys=("Ctrl+1",), group="Go to"),
+    ActionInfo(name="gallery", text="Gallery", keys=("Ctrl+2",), group="Go to"),
+    ActionInfo(name="models", text="Models", keys=("Ctrl+3",), group="Go to"),
+    ActionInfo(name="settings", text="Settings", keys=("Ctrl+,",), group="Go to"),
+    ActionInfo(name="search", text="Search pictures", keys=("Ctrl+F",), group="Go to"),
+    ActionInfo(name="form", text="Show or hide the form", keys=("Ctrl+[",), group="Window"),
+    ActionInfo(name="column", text="Show or hide the gallery column", keys=("Ctrl+]",), group="Window"),
+    ActionInfo(name="shortcuts", text="This list", keys=("F1",), group="Window"),
+    ActionInfo(name="quit", text="Quit", keys=("Ctrl+Q",), group="Window"),
+    ActionInfo(name="step", text="Step back or forward", keys=("Left", "Right"), group="Watch", where="steps"),
+    ActionInfo(name="open", text="Open large", keys=("Return",), group="Pictures", where="gallery"),
+    ActionInfo(name="neighbour", text="Previous, next picture", keys=("Left", "Right"), group="Pictures", where="large"),
+    ActionInfo(name="copy", text="Copy", keys=("Ctrl+C",), group="Pictures", where="gallery"),
+    ActionInfo(name="trash", text="Move to the trash", keys=("Del",), group="Pictures", where="gallery"),
+    ActionInfo(name="reorder", text="Move a waiting job", keys=("Alt+Up", "Alt+Down"), group="Queue", where="queue"),
+    ActionInfo(name="remove", text="Take a job out", keys=("Del",), group="Queue", where="queue"),
+)  # fmt: skip

@@ -1,0 +1,169 @@
+"""The picture as it forms: x0_hat of the newest step, or whichever step is looked at, with its figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+
+from studio.ui.theme.metrics import GAP, SECTION
+from studio.ui.views import canvas_words as words
+from studio.ui.views.filmstrip import FilmstripView
+from studio.ui.widgets.error_card import ErrorCard
+from studio.ui.widgets.ground import Ground
+from studio.ui.widgets.icon_button import IconButton
+from studio.ui.widgets.noise_bar import NoiseBar
+from studio.ui.widgets.picture_view import PictureView
+from studio.ui.widgets.pill import Pill
+from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.segmented_switch import SegmentedSwitch
+
+if TYPE_CHECKING:
+    from studio.ui.models.filmstrip import FilmstripModel
+    from studio.ui.models.preferences import Preferences
+    from studio.ui.models.run import RunModel
+    from studio.ui.theme.theme import Theme
+
+SIDES = (
+    ("x0", "x0", "What the model takes the finished picture to be at this step (x0_hat)."),
+    ("x_t", "x_t", "The state itself, with the noise that is still in it."),
+)
+
+
+class CanvasView(Ground):
+    """The middle of the window."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        run: RunModel,
+        strip: FilmstripModel,
+        preferences: Preferences,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show what ``run`` looks at."""
+        super().__init__(theme, "window", parent=parent)
+        self._run, self._preferences = run, preferences
+        self._title = PlainLabel(theme, kind="title", elide=True)
+        self._caption = PlainLabel(theme, role="dim", elide=True)
+        self._left = PlainLabel(theme, role="dim")
+        self._left.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._left.setMinimumWidth(96)
+        self._sides = SegmentedSwitch(theme, "What to look at", list(SIDES))
+        self._which = PlainLabel(theme, role="dim")
+        self._previous = IconButton(theme, "chevron-left", "Previous picture of this job", role="dim")
+        self._next = IconButton(theme, "chevron-right", "Next picture of this job", role="dim")
+        self.picture = PictureView(theme)
+        self.picture.setAccessibleName("The picture as it forms")
+        self._live = Pill(theme, "live", "bad")
+        self._live.setAccessibleName("Back to the newest step")
+        self._error = ErrorCard(theme)
+        self._bar = NoiseBar(theme)
+        self.filmstrip = FilmstripView(theme, run, strip)
+        self._stage = QStackedLayout()
+        self._lay_out(theme)
+        self._connect()
+        self._on_preference_changed("enlarge")
+        self._on_changed()
+
+    def _lay_out(self, theme: Theme) -> None:
+        empty = QWidget()
+        lines = QVBoxLayout(empty)
+        lines.addStretch()
+        for text, kind, role in ((words.EMPTY, "title", "text"), (words.EMPTY_HOW, "body", "dim")):
+            label = PlainLabel(theme, text, kind=kind, role=role, wrap=True)
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            lines.addWidget(label)
+        lines.addStretch()
+        failed = QWidget()
+        centred = QGridLayout(failed)
+        centred.addWidget(self._error, 1, 1)
+        for place in (0, 2):
+            centred.setRowStretch(place, 1)
+            centred.setColumnStretch(place, 1)
+        centred.setColumnStretch(1, 4)
+        for page in (empty, self.picture, failed):
+            self._stage.addWidget(page)
+        header = QHBoxLayout()
+        header.addWidget(self._title, 1)
+        header.addWidget(self._sides)
+        under = QHBoxLayout()
+        under.setSpacing(GAP)
+        under.addWidget(self._caption, 1)
+        for widget in (self._previous, self._which, self._next, self._left, self._live):
+            under.addWidget(widget)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SECTION, 16, SECTION, 12)
+        layout.setSpacing(GAP)
+        layout.addLayout(header)
+        layout.addLayout(under)
+        layout.addLayout(self._stage, 1)
+        layout.addWidget(self._bar)
+        layout.addWidget(self.filmstrip)
+
+    def _connect(self) -> None:
+        run = self._run
+        run.changed.connect(self._on_changed)
+        run.frame_changed.connect(self._on_frame_changed)
+        run.selection_changed.connect(self._on_changed)
+        self._preferences.changed.connect(self._on_preference_changed)
+        self._sides.edited.connect(run.set_what)
+        self._live.clicked.connect(run.go_live)
+        self._previous.clicked.connect(self._on_previous)
+        self._next.clicked.connect(self._on_next)
+
+    @Slot()
+    def _on_changed(self) -> None:
+        """Another job, picture or step is looked at, or the job is in another phase."""
+        run, course = self._run, self._run.viewed
+        there = course is not None
+        for widget in (self._sides, self._bar, self.filmstrip, self._caption, self._title):
+            widget.setVisible(there)
+        self._sides.set_value(run.what)
+        self._live.setVisible(there and (not run.live or run.running is not None))
+        self._live.setEnabled(not run.live)
+        count = course.request.count if course is not None else 1
+        for button in (self._previous, self._next):
+            button.setVisible(count > 1)
+        self._previous.setEnabled(run.image > 0)
+        self._next.setEnabled(run.image < count - 1)
+        self._which.setText(words.which_picture(course, run.image) if course is not None else "")
+        self._which.setVisible(count > 1)
+        if course is None:
+            self._stage.setCurrentIndex(0)
+            return
+        if course.failure is not None and run.step is None:
+            self._error.set_error(course.failure.sentence, course.failure.details)
+        self._title.setText(words.title(course))
+        self._on_frame_changed()
+
+    @Slot()
+    def _on_frame_changed(self) -> None:
+        """The picture or its figures are others."""
+        run, course = self._run, self._run.viewed
+        if course is None:
+            return
+        failed = course.failure is not None and run.step is None
+        self._stage.setCurrentIndex(2 if failed else 1)
+        done = run.shown_step
+        self._caption.setText(words.caption(course, done, run.image, run.step))
+        self._left.setText(words.time_left(course))
+        self._bar.set_progress(course.fraction, done.sigma if done is not None else 1.0)
+        if not failed:
+            live = course.phase == "running" and run.step is None and run.image not in course.pictures
+            self.picture.set_image(run.frame, live=live)
+
+    @Slot(str)
+    def _on_preference_changed(self, name: str) -> None:
+        if name == "enlarge":
+            self.picture.set_enlarge(self._preferences.enlarge)
+
+    @Slot()
+    def _on_previous(self) -> None:
+        self._run.select_image(max(self._run.image - 1, 0))
+
+    @Slot()
+    def _on_next(self) -> None:
+        if self._run.viewed is not None:
+            self._run.select_image(min(self._run.image + 1, self._run.viewed.request.count - 1))

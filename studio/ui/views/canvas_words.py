@@ -1,0 +1,97 @@
+"""What the canvas says of a job, in words. Plain functions, no Qt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from studio.diffusion.samplers import SAMPLERS
+from studio.engine.requests import sampler_options
+from studio.errors import RequestError
+
+if TYPE_CHECKING:
+    from studio.engine.events import StepDone
+    from studio.engine.requests import GenerateRequest
+    from studio.ui.models.course import Course
+
+EMPTY = "Your picture forms here."
+EMPTY_HOW = "Ctrl+Enter starts it. Every step stays, so that you can look back."
+GETTING_READY = "Getting the device ready"
+
+
+def title(course: Course) -> str:
+    """Return what the job makes."""
+    return course.request.prompt or "(no prompt)"
+
+
+def waiting(course: Course) -> str:
+    """Return what is being waited for before the first step."""
+    if course.phase == "loading":
+        return f"Loading the model {course.request.model}"
+    return GETTING_READY
+
+
+def caption(course: Course, done: StepDone | None, image: int, step: int | None) -> str:
+    """Return one line on where the picture stands.
+
+    Args:
+        course: the job.
+        done: the step that is shown.
+        image: which picture, from 0.
+        step: the step that was chosen, None for the newest.
+    """
+    request = course.request
+    sampler = SAMPLERS[request.sampler].title if request.sampler in SAMPLERS else ""
+    finished = course.pictures.get(image)
+    if finished is not None and step is None:
+        made = finished.done
+        parts = [
+            sampler,
+            f"{request.steps} steps",
+            f"guidance {request.guidance:g}",
+            f"seed {made.seed}",
+            f"{made.model_calls} model calls",
+            f"{made.seconds:.1f} s",
+        ]
+        return ", ".join(parts)
+    if done is None:
+        return "Cancelled before the first step" if course.phase == "cancelled" else waiting(course)
+    total = model_calls(request)
+    calls = f"{done.model_calls} of {total} model calls" if total else f"{done.model_calls} model calls"
+    stopped = "Cancelled, " if course.phase == "cancelled" and step is None else ""
+    level = f"noise level {done.sigma:.2f}"
+    return f"{stopped}{sampler}, step {done.step} of {done.steps}, {level}, {calls}"
+
+
+def time_left(course: Course) -> str:
+    """Return how long the job still takes, or "" where that is not known or over."""
+    seconds = course.seconds_left
+    if seconds is None:
+        return "Stopping" if course.job.cancelled.is_set() and not course.over else ""
+    if course.job.cancelled.is_set():
+        return "Stopping"
+    if seconds < 60:
+        return f"{seconds:.1f} s left"
+    minutes, rest = divmod(round(seconds), 60)
+    return (
+        f"{minutes} min {rest:02d} s left"
+        if minutes < 60
+        else f"{minutes // 60} h {minutes % 60:02d} min left"
+    )
+
+
+def which_picture(course: Course, image: int) -> str:
+    """Return which of several pictures is shown; "" where there is only one."""
+    count = course.request.count
+    return f"Picture {image + 1} of {count}" if count > 1 else ""
+
+
+def model_calls(request: GenerateRequest) -> int:
+    """Return how many model calls one picture of a resolved request takes; 0 where that is not known yet."""
+    if request.sampler not in SAMPLERS or request.steps is None or request.guidance is None:
+        return 0
+    try:
+        options = sampler_options(request.sampler, request.options)
+    except RequestError:
+        return 0
+    queries = SAMPLERS[request.sampler].count_queries(options, request.steps)
+    return queries * (1 if request.guidance == 1 else 2)

@@ -1,0 +1,182 @@
+"""The queue, above the line at the window's foot: what runs, what waits, and in which order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QKeySequence, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHBoxLayout,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QVBoxLayout,
+)
+
+from studio.ui.models.queue import JobRole, RunsRole
+from studio.ui.theme.metrics import CARD_RADIUS, GAP
+from studio.ui.widgets.icon_button import IconButton
+from studio.ui.widgets.plain_label import PlainLabel
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPaintEvent
+    from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
+
+    from studio.engine.requests import GenerateRequest
+    from studio.ui.models.job import Job
+    from studio.ui.models.queue import QueueModel
+    from studio.ui.theme.theme import Theme
+
+Index = QModelIndex | QPersistentModelIndex
+ROW, WIDTH, MOST_ROWS = 48, 400, 6
+
+
+def describe(request: GenerateRequest) -> str:
+    """Return a job's figures in a few words."""
+    pictures = "1 picture" if request.count == 1 else f"{request.count} pictures"
+    return f"{pictures}, {request.steps} steps of {(request.sampler or '').upper()}, seed {request.seed}"
+
+
+class _JobDelegate(QStyledItemDelegate):
+    """Paints one job: its prompt, and its figures beneath."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        del option, index
+        return QSize(WIDTH - 2 * GAP, ROW)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        job, runs, theme = index.data(JobRole), index.data(RunsRole), self._theme
+        area: QRect = option.rect  # type: ignore[attr-defined] - the stubs lack it
+        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined] - the stubs lack it
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if state & QStyle.StateFlag.State_Selected:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colour("raised"))
+            painter.drawRoundedRect(area, 6, 6)
+        if runs:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colour("accent"))
+            painter.drawEllipse(area.x() + 10, area.center().y() - 3, 7, 7)
+        words = area.adjusted(28, 6, -12, -6)
+        for text, kind, role, top in (
+            (job.request.prompt or "(no prompt)", "body", "text", True),
+            (describe(job.request), "label", "dim", False),
+        ):
+            painter.setFont(theme.font(kind))
+            painter.setPen(theme.colour(role))
+            fitted = painter.fontMetrics().elidedText(
+                " ".join(text.split()), Qt.TextElideMode.ElideRight, words.width()
+            )
+            place = Qt.AlignmentFlag.AlignTop if top else Qt.AlignmentFlag.AlignBottom
+            painter.drawText(words, place | Qt.AlignmentFlag.AlignLeft, fitted)
+        painter.restore()
+
+
+class QueuePanel(QFrame):
+    """Lies over the window while it is open.
+
+    Signals:
+        cancel_requested: a `Job` is to stop, or to be taken out.
+        closed: the panel was closed.
+    """
+
+    cancel_requested = Signal(object)
+    closed = Signal()
+
+    def __init__(self, theme: Theme, queue: QueueModel, parent: QWidget | None = None) -> None:
+        """Show ``queue``."""
+        super().__init__(parent)
+        self._theme, self._queue = theme, queue
+        self.setFixedWidth(WIDTH)
+        self._empty = PlainLabel(theme, "Nothing waits. Ctrl+Enter adds the form's picture.", role="dim")
+        self.list = QListView()
+        self.list.setAccessibleName("Jobs, the running one first")
+        self.list.setModel(queue)
+        self.list.setItemDelegate(_JobDelegate(theme, self.list))
+        self.list.setUniformItemSizes(True)
+        self.list.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.up = IconButton(theme, "arrow-up", "Move earlier", tip="Move earlier (Alt+Up)")
+        self.down = IconButton(theme, "arrow-down", "Move later", tip="Move later (Alt+Down)")
+        self.remove = IconButton(theme, "x", "Cancel this job", tip="Cancel this job (Delete)")
+        close = IconButton(theme, "chevron-down", "Close the queue", role="dim")
+        head = QHBoxLayout()
+        head.setSpacing(4)
+        head.addWidget(PlainLabel(theme, "Queue", kind="title"), 1)
+        for button in (self.up, self.down, self.remove, close):
+            head.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 8, GAP, 12)
+        layout.setSpacing(4)
+        layout.addLayout(head)
+        layout.addWidget(self._empty)
+        layout.addWidget(self.list)
+        self._add_keys()
+        self.up.clicked.connect(self._on_up)
+        self.down.clicked.connect(self._on_down)
+        self.remove.clicked.connect(self._on_remove)
+        close.clicked.connect(self.closed)
+        for signal in (queue.rowsInserted, queue.rowsRemoved, queue.rowsMoved, queue.dataChanged):
+            signal.connect(self._on_changed)
+        self.list.selectionModel().currentChanged.connect(self._on_changed)
+        theme.changed.connect(self.update)
+        self._on_changed()
+
+    def _add_keys(self) -> None:
+        for keys, slot in (("Alt+Up", self._on_up), ("Alt+Down", self._on_down), ("Del", self._on_remove)):
+            action = QAction(self.list)
+            action.setShortcut(QKeySequence(keys))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            action.triggered.connect(slot)
+            self.list.addAction(action)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the card."""
+        del event
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(self._theme.colour("line"))
+        painter.setBrush(self._theme.colour("panel"))
+        painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), CARD_RADIUS, CARD_RADIUS)
+
+    def _current(self) -> Job | None:
+        job: Job | None = self.list.currentIndex().data(JobRole)
+        return job
+
+    @Slot()
+    def _on_changed(self) -> None:
+        rows, job = self._queue.rowCount(), self._current()
+        self._empty.setVisible(rows == 0)
+        self.list.setVisible(rows > 0)
+        self.list.setFixedHeight(max(1, min(rows, MOST_ROWS)) * ROW + 4)
+        place = self._queue.waiting.index(job) if job in self._queue.waiting else None
+        self.up.setEnabled(place is not None and place > 0)
+        self.down.setEnabled(place is not None and place < len(self._queue.waiting) - 1)
+        self.remove.setEnabled(job is not None)
+        self.adjustSize()
+
+    @Slot()
+    def _on_up(self) -> None:
+        self._shift(-1)
+
+    @Slot()
+    def _on_down(self) -> None:
+        self._shift(1)
+
+    def _shift(self, by: int) -> None:
+        job = self._current()
+        if job is not None and job in self._queue.waiting:
+            self._queue.move(job, max(self._queue.waiting.index(job) + by, 0))
+
+    @Slot()
+    def _on_remove(self) -> None:
+        if (job := self._current()) is not None:
+            self.cancel_requested.emit(job)

@@ -1,0 +1,79 @@
+"""The line at the window's foot: device, queue, previews."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout
+
+from studio.ui.theme.metrics import GAP, SECTION
+from studio.ui.widgets.ground import Ground
+from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.tips import tip
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from studio.ui.models.preferences import Preferences
+    from studio.ui.models.queue import QueueModel
+    from studio.ui.models.status import StatusModel
+    from studio.ui.theme.theme import Theme
+
+HEIGHT = 36
+
+
+class StatusBar(Ground):
+    """What runs where.
+
+    Signals:
+        queue_requested: the queue is to be shown, or hidden again.
+    """
+
+    queue_requested = Signal()
+
+    def __init__(
+        self,
+        theme: Theme,
+        status: StatusModel,
+        queue: QueueModel,
+        preferences: Preferences,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show the models' state."""
+        super().__init__(theme, "panel", lines=Qt.Edge.TopEdge, parent=parent)
+        self._status, self._queue, self._preferences = status, queue, preferences
+        self.setFixedHeight(HEIGHT)
+        self._device = PlainLabel(theme, kind="label", role="dim", elide=True)
+        self.queue_button = TextButton(theme, "Queue", kind="quiet")
+        tip(self.queue_button, "Show what runs and what waits (Ctrl+J)")
+        self._previews = PlainLabel(theme, kind="label", role="dim")
+        local = PlainLabel(theme, "Nothing leaves this machine", kind="label", role="dim")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(16, 1, 16, 0)
+        layout.setSpacing(SECTION - GAP)
+        layout.addWidget(self._device, 1)
+        layout.addWidget(self.queue_button)
+        layout.addWidget(self._previews)
+        layout.addWidget(local)
+        self.queue_button.clicked.connect(self.queue_requested)
+        status.changed.connect(self._on_changed)
+        preferences.changed.connect(self._on_changed)
+        for signal in (queue.rowsInserted, queue.rowsRemoved, queue.dataChanged, queue.modelReset):
+            signal.connect(self._on_queue_changed)
+        self._on_changed()
+        self._on_queue_changed()
+
+    @Slot()
+    def _on_changed(self) -> None:
+        self._device.setText(self._status.device or "The device is looked at when it is needed")
+        budget, share = self._preferences.preview_budget, self._status.preview_share
+        allowed = "no previews" if budget == 0 else "no limit" if budget >= 1 else f"budget {budget:.0%}"
+        took = f"Previews took {share:.1%} of the last run, " if share is not None else "Previews: "
+        self._previews.setText(f"{took}{allowed}")
+
+    @Slot()
+    def _on_queue_changed(self) -> None:
+        running, waiting = int(self._queue.running is not None), len(self._queue.waiting)
+        self.queue_button.setText(f"Queue: {running} running, {waiting} waiting")
