@@ -1,0 +1,77 @@
+"""Cards of models that need no weights, and a catalogue of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.checkpoints.card import Component, Defaults, ModelCard
+from studio.checkpoints.catalog import InstalledModel
+from studio.folders import Folders
+from studio.ui.models import catalog as catalog_module
+from studio.ui.models.catalog import Catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+STARTER = ModelCard(
+    name="starter",
+    title="Starter",
+    backbone=Component(kind="unet"),
+    text=Component(kind="words"),
+    codec=Component(kind="conv"),
+    schedule=Component(kind="cosine"),
+    prediction="v",
+    sizes=((64, 64),),
+    downscale=8,
+    latent_shape=(16, 8, 8),
+    clip=False,
+    defaults=Defaults(sampler="ddim", steps=30, guidance=3.0, spacing="trailing"),
+    licence="MIT",
+    training_data="A thousand drawings of things, with captions in English",
+    recipe="starter.toml",
+    evaluation={"top1": 0.947, "top5": 0.985, "candidates": 1140, "samplers": {"by_name": {}}},
+    parameters=22_732_013,
+    weights_sha256="e" * 64,
+)
+LARGE = dataclasses.replace(
+    STARTER,
+    name="large",
+    title="Large",
+    schedule=Component(kind="linear", config={"T": 500}),
+    prediction="eps",
+    sizes=((128, 128), (128, 64), (64, 64)),
+    latent_shape=(16, 16, 16),
+    defaults=Defaults(sampler="ddpm", steps=100, guidance=5.0, spacing="leading"),
+    evaluation={},
+    weights_sha256="1" * 64,
+)
+WORDLESS = dataclasses.replace(STARTER, name="wordless", title="Wordless", text=None, weights_sha256="0" * 64)
+
+
+def installed(card: ModelCard, *, shipped: bool = False) -> InstalledModel:
+    return InstalledModel(name=card.name, folder=Path("/models") / card.name, shipped=shipped, card=card)
+
+
+def broken(name: str, error: str = "The model file card.json is not UTF-8 text.") -> InstalledModel:
+    return InstalledModel(name=name, folder=Path("/models") / name, shipped=False, error=error)
+
+
+def show_models(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel) -> None:
+    """Have every `Catalog` find these, from its next look on."""
+    monkeypatch.setattr(catalog_module, "list_models", lambda folders: models)
+
+
+def make_catalog(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel | ModelCard) -> Catalog:
+    found = [model if isinstance(model, InstalledModel) else installed(model) for model in models]
+    show_models(monkeypatch, *found)
+    return Catalog(Folders.find())
+
+
+def numbers(*values: int) -> Callable[[int], int]:
+    """Return a stand-in for chance that draws these numbers in turn."""
+    left = list(values)
+    return lambda below: left.pop(0) % below

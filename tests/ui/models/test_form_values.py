@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio.ui.models.form import FormModel
+from studio.ui.models.form_values import SUGGESTION, FormValues, read_values
+from studio.ui.models.preferences import Preferences
+from studio.ui.settings import SettingsFile
+from tests.ui.cards import LARGE, STARTER, broken, make_catalog, numbers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from studio.ui.models.catalog import Catalog
+
+OTHER = FormValues(
+    prompt="a fox <b>",
+    negative="snow",
+    model="large",
+    sampler="pc",
+    options={"ddim": {"eta": 0.25}, "pc": {"predictor": "ddpm", "corrector_steps": 2, "snr": 0.5}},
+    steps=77,
+    guidance=1.5,
+    spacing="linspace",
+    seed=2**32 - 1,
+    seed_locked=True,
+    seed_used=True,
+    width=128,
+    height=64,
+    count=1,
+)
+
+
+def started(catalog: Catalog, home: Path) -> FormModel:
+    return FormModel(catalog, Preferences(SettingsFile(home / "settings.json")), draw=numbers(7, 11, 13))
+
+
+def test_values_are_kept_between_starts(stepwise_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = make_catalog(monkeypatch, STARTER, LARGE)
+    form = started(catalog, stepwise_home)
+    form.edit(**{name: value for name, value in OTHER.to_dict().items() if name != "seed_used"})
+    form.take_request()
+    assert form.values == OTHER
+    form._preferences.save()
+    again = started(catalog, stepwise_home)
+    assert again.values == OTHER
+    assert not again.undo_stack.canUndo()
+
+
+def test_a_seed_used_before_the_start_is_not_used_again(
+    stepwise_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = make_catalog(monkeypatch, STARTER)
+    form = started(catalog, stepwise_home)
+    assert form.take_request().seed == 7
+    form._preferences.save()
+    assert started(catalog, stepwise_home).take_request().seed == 11
+
+
+def test_values_read_back_as_they_were_written() -> None:
+    text = json.dumps(OTHER.to_dict(), allow_nan=False)
+    assert read_values(json.loads(text), FormValues()) == OTHER
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("prompt", value) for value in (3, None, "x" * 2001, "a\0b", "\ud800")],
+        *[("negative", value) for value in (["x"], "x" * 2001)],
+        *[("model", value) for value in (3, "", " ", "a\nb")],
+        *[("sampler", value) for value in ("euler", 3, None, ["ddim"], {})],
+        *[("steps", value) for value in (0, 1001, 30.0, True, "30", None, 10**40)],
+        *[("guidance", value) for value in (-1, 31, float("nan"), "3", True)],
+        *[("spacing", value) for value in ("karras", 3, [])],
+        *[("seed", value) for value in (-1, 2**32, 1.5, True)],
+        *[("seed_locked", value) for value in (1, "true", None)],
+        *[("seed_used", value) for value in (0, [])],
+        *[("count", value) for value in (0, 1001, 1.0)],
+    ],
+)
+def test_a_value_that_cannot_be_used_falls_back_alone(name: str, value: object) -> None:
+    base = FormValues(model="starter", prompt="base", seed=5)
+    read = read_values(OTHER.to_dict() | {name: value}, base)
+    assert read == FormValues(**{**vars(OTHER), name: getattr(base, name)})
+
+
+@pytest.mark.parametrize("half", [{"width": 0}, {"height": "64"}, {"width": None, "height": 10**9}])
+def test_a_size_falls_back_as_a_whole(half: dict[str, object]) -> None:
+    assert read_values(OTHER.to_dict() | half, FormValues()).size == (64, 64)
+
+
+@pytest.mark.parametrize("options", [None, [], {"ddim": 3}, {"euler": {"eta": 1.0}}, {"ddim": {"eta": 7}}])
+def test_options_that_cannot_be_used_are_dropped(options: object) -> None:
+    assert read_values(OTHER.to_dict() | {"options": options}, FormValues()).options == {}
+
+
+def test_of_a_samplers_options_those_that_can_be_used_are_kept() -> None:
+    options = {"pc": {"predictor": "ddpm", "corrector_steps": -1, "new": 3, "snr": 1}, "ddim": {"eta": "x"}}
+    read = read_values({"options": options}, FormValues())
+    assert read.options == {"pc": {"predictor": "ddpm", "snr": 1.0}}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(list(vars(OTHER))), inner),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*vars(OTHER), "more"]), JSON))
+def test_whatever_was_saved_some_values_come_of_it(saved: dict[str, Any]) -> None:
+    values = read_values(saved, FormValues(model="starter", seed=5))
+    request = values.request().validate()
+    assert read_values(values.to_dict(), FormValues()) == values
+    assert request.model == values.model
+
+
+def test_a_model_that_was_removed_is_replaced_and_the_rest_stays(
+    stepwise_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = started(make_catalog(monkeypatch, STARTER, LARGE), stepwise_home)
+    form.edit(model="large", prompt="a fox", steps=400)
+    form._preferences.save()
+    again = started(make_catalog(monkeypatch, broken("large"), STARTER), stepwise_home)
+    assert (again.values.model, again.values.prompt) == ("starter", "a fox")
+    assert (again.values.steps, again.values.size) == (400, (64, 64))
+    assert again.fault == ""
+
+
+def test_a_size_that_a_changed_model_does_not_make_falls_back(
+    stepwise_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = SettingsFile(stepwise_home / "settings.json")
+    file.save({"form": {"model": "large", "width": 100, "height": 100, "steps": 900}})
+    form = started(make_catalog(monkeypatch, STARTER, LARGE), stepwise_home)
+    assert (form.values.size, form.values.steps, form.values.prompt) == ((128, 128), 500, SUGGESTION)
+
+
+def test_the_options_of_values_cannot_change() -> None:
+    given = {"ddim": {"eta": 0.5}}
+    values = FormValues(options=given)
+    given["ddim"]["eta"] = 1.0
+    assert values.options == {"ddim": {"eta": 0.5}}
+    with pytest.raises(TypeError):
+        values.options["ddim"] = {}  # type: ignore[index]
