@@ -40,10 +40,12 @@ class Session(QObject):
 
     Signals:
         running_changed: whether a job runs or waits.
+        picture_kept: a finished picture is on the disk, a `PictureKept`.
         step_taken: the newest step of the running job was led to the models (for whoever measures).
     """
 
     running_changed = Signal(bool)
+    picture_kept = Signal(object)
     step_taken = Signal(object)
 
     def __init__(
@@ -113,11 +115,10 @@ class Session(QObject):
     def _on_told(self, event: object) -> None:
         match event:
             case EngineReady():
-                self._status.set_device(
-                    f"{event.report.device}, {event.report.dtype}", event.report.unused_gpu
-                )
+                report = event.report
+                self._status.set_device(report.device, report.dtype, report.unused_gpu)
             case EngineFailed():
-                self._status.set_device("No device", None)
+                self._status.set_device("No device")
                 if self._course is None:  # else the job says so
                     self._notices.post(event.sentence, kind="error", details=event.details)
             case FrameDecoded():
@@ -224,6 +225,7 @@ class Session(QObject):
             model_calls=done.model_calls,
             seconds=done.seconds,
         )
+        self.picture_kept.emit(event)
 
     def _offer_to_save(self, event: PictureUnsaved) -> None:
         self._notices.post(

@@ -14,12 +14,13 @@ class StatusModel(QObject):
         """Begin before anything is known."""
         super().__init__(parent)
         self.device = ""
+        self.dtype = ""
         self.unused_gpu = ""
         self.preview_share: float | None = None
 
-    def set_device(self, device: str, unused_gpu: str | None) -> None:
-        """The engine runs on ``device``; a sentence where a better one is there but cannot be used."""
-        self.device, self.unused_gpu = device, unused_gpu or ""
+    def set_device(self, device: str, dtype: str = "", unused_gpu: str | None = None) -> None:
+        """The engine runs on ``device`` in ``dtype``; a sentence where a better device cannot be used."""
+        self.device, self.dtype, self.unused_gpu = device, dtype, unused_gpu or ""
         self.changed.emit()
 
     def set_preview_share(self, share: float) -> None:

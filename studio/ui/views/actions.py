@@ -46,7 +46,7 @@ ACTIONS = (
     ActionInfo(name="quit", text="Quit", keys=("Ctrl+Q",), group="Window"),
     ActionInfo(name="step", text="Step back or forward", keys=("Left", "Right"), group="Watch", where="steps"),
     ActionInfo(name="open", text="Open large", keys=("Return",), group="Pictures", where="gallery"),
-    ActionInfo(name="neighbour", text="Previous, next picture", keys=("Left", "Right"), group="Pictures", where="large"),
+    ActionInfo(name="next", text="Neighbouring pictures", keys=("Left", "Right"), group="Pictures", where="large"),
     ActionInfo(name="copy", text="Copy", keys=("Ctrl+C",), group="Pictures", where="gallery"),
     ActionInfo(name="trash", text="Move to the trash", keys=("Del",), group="Pictures", where="gallery"),
     ActionInfo(name="reorder", text="Move a waiting job", keys=("Alt+Up", "Alt+Down"), group="Queue", where="queue"),
