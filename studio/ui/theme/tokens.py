@@ -20,6 +20,7 @@ class Palette:
         raised: fields and buttons.
         hover: a field or button under the mouse.
         line: hairlines, an empty track.
+        handle: what the hand drags along a track.
         text: what is read.
         dim: what explains it.
         faint: hints only, never what must be read.
@@ -36,6 +37,7 @@ class Palette:
     raised: str
     hover: str
     line: str
+    handle: str
     text: str
     dim: str
     faint: str
@@ -53,6 +55,7 @@ DARK = Palette(
     raised="#27272b",
     hover="#303035",
     line="#34343a",
+    handle="#e8e8ea",
     text="#e8e8ea",
     dim="#9a9aa3",
     faint="#72727b",
@@ -70,6 +73,7 @@ LIGHT = Palette(
     raised="#ececef",
     hover="#e2e2e6",
     line="#dadade",
+    handle="#ffffff",
     text="#1c1c1f",
     dim="#5c5c66",
     faint="#868690",

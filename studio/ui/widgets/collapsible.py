@@ -1,0 +1,107 @@
+"""A title that opens and closes what lies beneath it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QEasingCurve, QPropertyAnimation, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
+
+from studio.ui.theme.metrics import CONTROL, GRID, PANEL_MS, RADIUS
+from studio.ui.widgets.painting import draw_ring, ring_after
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QFocusEvent, QPaintEvent
+
+    from studio.ui.theme.theme import Theme
+
+_UNLIMITED: Final = 16_777_215  # Qt's QWIDGETSIZE_MAX
+_CHEVRON: Final = 16
+
+
+class Collapsible(QWidget):
+    """Opens in 120 ms, or at once where motion is to be reduced; what is closed is out of the keyboard's round."""
+
+    toggled = Signal(bool)
+
+    def __init__(
+        self, theme: Theme, title: str, content: QWidget, *, open: bool = False, parent: QWidget | None = None
+    ) -> None:
+        """Hold ``content`` under ``title``."""
+        super().__init__(parent)
+        self._theme, self._content = theme, content
+        self.header = _Header(theme, title)
+        self.header.setChecked(open)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID)
+        column.addWidget(self.header)
+        column.addWidget(content)
+        content.setVisible(open)
+        self._motion = QPropertyAnimation(content, b"maximumHeight", self)
+        self._motion.setDuration(PANEL_MS)
+        self._motion.setEasingCurve(QEasingCurve.Type.OutCubic)
+        self._motion.finished.connect(self._settle)
+        self.header.toggled.connect(self._on_header_toggled)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the content is shown."""
+        return self.header.isChecked()
+
+    def set_open(self, open: bool) -> None:
+        """Open or close."""
+        self.header.setChecked(open)
+
+    @Slot(bool)
+    def _on_header_toggled(self, opened: bool) -> None:
+        self._motion.stop()
+        self.toggled.emit(opened)
+        if self._theme.reduce_motion or not self.isVisible():
+            self._settle()
+            return
+        full = self._content.sizeHint().height()
+        self._motion.setStartValue(0 if opened else self._content.height())
+        self._motion.setEndValue(full if opened else 0)
+        if opened:
+            self._content.setMaximumHeight(0)
+            self._content.show()
+        self._motion.start()
+
+    @Slot()
+    def _settle(self) -> None:
+        self._content.setVisible(self.is_open)
+        self._content.setMaximumHeight(_UNLIMITED)
+
+
+class _Header(QAbstractButton):
+    def __init__(self, theme: Theme, title: str) -> None:
+        super().__init__()
+        self._theme, self._title, self._ring = theme, title, False
+        self.setCheckable(True)
+        self.setText(title.replace("&", "&&"))
+        self.setFont(theme.font("body"))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        theme.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance(self._title) + _CHEVRON + 3 * GRID, CONTROL)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self._ring = ring_after(event.reason(), self._ring)
+        super().focusInEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        role = "text" if self.isEnabled() and self.underMouse() else "dim" if self.isEnabled() else "faint"
+        chevron = QRect(0, (self.height() - _CHEVRON) // 2, _CHEVRON, _CHEVRON)
+        self._theme.draw_icon(painter, chevron, "chevron-down" if self.isChecked() else "chevron-right", role)
+        painter.setPen(self._theme.colour(role))
+        room = self.rect().adjusted(_CHEVRON + GRID, 0, 0, 0)
+        shown = self.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideRight, room.width())
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+        if self.hasFocus() and self._ring:
+            draw_ring(painter, self.rect(), RADIUS, self._theme.colour("accent"))

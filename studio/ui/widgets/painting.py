@@ -1,0 +1,51 @@
+"""What the widgets that paint themselves have in common: rounded grounds and the focus ring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QRectF, Qt
+from PySide6.QtGui import QKeyEvent, QKeySequence, QPen
+
+from studio.ui.theme.metrics import RING
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QRect
+    from PySide6.QtGui import QColor, QPainter
+
+# A click already shows where it went; coming back to the window leaves the ring as it was.
+_WITHOUT_RING = (Qt.FocusReason.MouseFocusReason, Qt.FocusReason.PopupFocusReason)
+_EDITING = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
+
+
+def fill_rounded(painter: QPainter, rect: QRectF | QRect, radius: float, colour: QColor) -> None:
+    """Fill a rounded rectangle."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawRoundedRect(QRectF(rect), radius, radius)
+
+
+def draw_ring(
+    painter: QPainter, rect: QRectF | QRect, radius: float, colour: QColor, inset: float = 0.0
+) -> None:
+    """Draw the focus ring along the inner edge of ``rect``, ``inset`` pixels in; it cannot be clipped."""
+    by = inset + RING / 2
+    painter.setPen(QPen(colour, RING))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(QRectF(rect).adjusted(by, by, -by, -by), max(radius - by, 0), max(radius - by, 0))
+
+
+def ring_after(reason: Qt.FocusReason, before: bool) -> bool:
+    """Return whether focus that came for ``reason`` is to be ringed; ``before`` is whether it last was."""
+    if reason == Qt.FocusReason.ActiveWindowFocusReason:
+        return before
+    return reason not in _WITHOUT_RING
+
+
+def is_undo_of_the_window(event: QEvent) -> bool:
+    """Return whether Qt asks if a text field wants Undo or Redo for itself: the window has one undo for all."""
+    return (
+        event.type() == QEvent.Type.ShortcutOverride
+        and isinstance(event, QKeyEvent)
+        and any(event.matches(key) for key in _EDITING)
+    )

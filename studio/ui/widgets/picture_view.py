@@ -1,0 +1,108 @@
+"""A picture, as large as it fits: well filtered when it stands still, quickly when it moves, or in hard pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from PySide6.QtCore import QRectF, QSize, QTimer
+from PySide6.QtGui import QImage, QPainter
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPaintEvent, QResizeEvent
+
+    from studio.ui.theme.theme import Theme
+
+Enlarge = Literal["smooth", "pixels"]
+
+_SETTLED_MS: Final = 60  # after the last change of size
+
+
+class PictureView(QWidget):
+    """Keeps the picture's shape and centres it on the window's ground; sharp at any pixel density."""
+
+    def __init__(self, theme: Theme, name: str = "Picture", parent: QWidget | None = None) -> None:
+        """Start without a picture."""
+        super().__init__(parent)
+        self._theme = theme
+        self._image: QImage | None = None
+        self._still: QImage | None = None
+        self._live, self._enlarge = False, "smooth"
+        self._resizing = QTimer(self, singleShot=True, interval=_SETTLED_MS)
+        self._resizing.timeout.connect(self.update)
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        theme.changed.connect(self.update)
+
+    @property
+    def image(self) -> QImage | None:
+        """The picture shown."""
+        return self._image
+
+    def set_image(self, image: QImage | None, *, live: bool = False) -> None:
+        """Show another picture, or none; ``live`` pictures follow each other and are filtered quickly."""
+        self._image = None if image is None or image.isNull() else image
+        self._live, self._still = live, None
+        self.update()
+
+    def set_enlarge(self, enlarge: str) -> None:
+        """Enlarge "smooth", or show the "pixels"."""
+        if enlarge != self._enlarge:
+            self._enlarge = enlarge
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        """Large; the layout decides."""
+        return QSize(512, 512)
+
+    def minimumSizeHint(self) -> QSize:
+        """Small enough for a small window."""
+        return QSize(64, 64)
+
+    def picture_rect(self) -> QRectF:
+        """Return where the picture lies, in logical pixels; empty without one. Its edges are on device pixels."""
+        if self._image is None:
+            return QRectF()
+        ratio = self.devicePixelRatioF()
+        size = self._device_size(self._image, ratio)
+        left = (round(self.width() * ratio) - size.width()) // 2
+        top = (round(self.height() * ratio) - size.height()) // 2
+        return QRectF(left / ratio, top / ratio, size.width() / ratio, size.height() / ratio)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Filter quickly until the size has settled."""
+        super().resizeEvent(event)
+        if self._still is not None:
+            self._resizing.start()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the ground and the picture."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), self._theme.colour("window"))
+        if self._image is None:
+            return
+        ratio = self.devicePixelRatioF()
+        size = self._device_size(self._image, ratio)
+        quick = self._live or self._resizing.isActive()
+        if self._enlarge == "pixels" and size.width() >= self._image.width():
+            painter.drawImage(self.picture_rect(), self._image)
+        elif quick:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(self.picture_rect(), self._image)
+        else:
+            painter.drawImage(self.picture_rect(), self._filtered(self._image, size))
+
+    def _device_size(self, image: QImage, ratio: float) -> QSize:
+        room_x, room_y = max(round(self.width() * ratio), 1), max(round(self.height() * ratio), 1)
+        scale = min(room_x / image.width(), room_y / image.height())
+        if self._enlarge == "pixels" and scale >= 1:
+            scale = int(scale)
+        return QSize(max(round(image.width() * scale), 1), max(round(image.height() * scale), 1))
+
+    def _filtered(self, image: QImage, size: QSize) -> QImage:
+        if self._still is None or self._still.size() != size:
+            # Not before there is a picture: Pillow takes a while to load.
+            from studio.ui.widgets.resample import resample  # noqa: PLC0415
+
+            self._still = image if image.size() == size else resample(image, size.width(), size.height())
+        return self._still

@@ -1,0 +1,152 @@
+"""Where a prompt is written: plain text, at most 2,000 characters, with the window's own undo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QMimeData, QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtGui import QFontMetrics, QTextCursor, QTextOption
+from PySide6.QtWidgets import QPlainTextEdit, QWidget
+
+from studio.ui.theme.metrics import GAP, GRID
+from studio.ui.widgets.labelled import labelled, named
+from studio.ui.widgets.painting import is_undo_of_the_window
+from studio.ui.widgets.plain_label import PlainLabel
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QEvent
+    from PySide6.QtGui import QKeyEvent, QResizeEvent
+
+    from studio.ui.theme.theme import Theme
+
+MAX_CHARACTERS: Final = 2_000
+_ENTER: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+_COMMAND: Final = (
+    Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
+)
+
+
+class PromptField(QWidget):
+    """A label above an editor of a few lines, with an optional hint at the editor's foot."""
+
+    edited = Signal(str)
+
+    def __init__(
+        self,
+        theme: Theme,
+        label: str,
+        *,
+        placeholder: str = "",
+        hint: str = "",
+        lines: int = 3,
+        tip: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show ``placeholder`` while empty; the editor is ``lines`` high."""
+        super().__init__(parent)
+        self._text = ""
+        self.editor = PromptEditor(theme, hint=hint, lines=lines)
+        self.editor.setPlaceholderText(placeholder)
+        named(self.editor, label, tip)
+        labelled(theme, self, label, tip=tip).addWidget(self.editor)
+        self.setFocusProxy(self.editor)
+        self.editor.textChanged.connect(self._on_text_changed)
+
+    @property
+    def text(self) -> str:
+        """The prompt, as it was set or written."""
+        return self._text
+
+    def set_text(self, text: str) -> None:
+        """Show another prompt without a word; what is beyond 2,000 characters is cut."""
+        text = text[:MAX_CHARACTERS]
+        if text == self._text:
+            return
+        self._text = text
+        with QSignalBlocker(self.editor):
+            self.editor.setPlainText(text)
+            self.editor.moveCursor(QTextCursor.MoveOperation.End)
+
+    @Slot()
+    def _on_text_changed(self) -> None:
+        text = self.editor.toPlainText()
+        if len(text) > MAX_CHARACTERS:  # from an input method; typing and pasting stop before
+            self.editor.cut_to(MAX_CHARACTERS)
+            return
+        if text != self._text:
+            self._text = text
+            self.edited.emit(text)
+
+
+class PromptEditor(QPlainTextEdit):
+    """The editor itself. Tab leaves it, files dropped on it go to the window, and Ctrl+Enter is not its own."""
+
+    def __init__(self, theme: Theme, *, hint: str = "", lines: int = 3) -> None:
+        """Be ``lines`` high, with ``hint`` below them."""
+        super().__init__()
+        self.setFont(theme.font("body"))
+        self.setUndoRedoEnabled(False)
+        self.setTabChangesFocus(True)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.document().setDocumentMargin(GAP)
+        self._hint = PlainLabel(theme, hint, kind="label", role="faint", parent=self)
+        self._hint.setVisible(bool(hint))
+        self._hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        foot = self._hint.sizeHint().height() + GAP if hint else 0
+        self.setViewportMargins(0, 0, 0, foot)
+        text = QFontMetrics(self.font()).lineSpacing() * lines
+        self.setFixedHeight(_up_to_grid(text + 2 * GAP + foot + 2 * self.frameWidth()))
+
+    def event(self, event: QEvent) -> bool:
+        """Leave Undo to the window."""
+        if is_undo_of_the_window(event):
+            event.ignore()
+            return False
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Pass Ctrl+Enter on, and take no letter beyond the last."""
+        if event.key() in _ENTER and event.modifiers() & _COMMAND:
+            event.ignore()
+            return
+        types = event.text().isprintable() and event.text() and not event.modifiers() & _COMMAND
+        if (types or event.key() in _ENTER) and self._room() <= 0:
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Take text; files are the window's."""
+        return source.hasText() and not source.hasUrls()
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Insert as much of the text as there is room for."""
+        self.textCursor().insertText(source.text().replace("\0", "")[: max(self._room(), 0)])
+        self.ensureCursorVisible()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the hint at the foot."""
+        super().resizeEvent(event)
+        size = self._hint.sizeHint()
+        left = self.frameWidth() + GAP
+        self._hint.setGeometry(
+            left, self.height() - size.height() - GAP, self.width() - 2 * left, size.height()
+        )
+
+    def cut_to(self, characters: int) -> None:
+        """Take away what lies beyond ``characters``."""
+        text = self.toPlainText()[:characters]
+        place = self.textCursor().position()
+        self.setPlainText(text)
+        cursor = self.textCursor()
+        cursor.setPosition(min(place, self.document().characterCount() - 1))
+        self.setTextCursor(cursor)
+
+    def _room(self) -> int:
+        selected = self.textCursor().selection().toPlainText()
+        return MAX_CHARACTERS - len(self.toPlainText()) + len(selected)
+
+
+def _up_to_grid(height: int) -> int:
+    return -(-height // GRID) * GRID

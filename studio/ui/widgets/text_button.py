@@ -1,0 +1,120 @@
+"""A button with a text, and an icon if it helps. The text is shown as it is: an ampersand is an ampersand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QPushButton, QSizePolicy
+
+from studio.ui.theme.metrics import CONTROL, GAP, GRID, ICON, RADIUS, RING
+from studio.ui.widgets.painting import draw_ring, fill_rounded, ring_after
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QFocusEvent, QPaintEvent
+    from PySide6.QtWidgets import QWidget
+
+    from studio.ui.theme.theme import Theme
+
+ButtonKind = Literal["plain", "primary", "quiet", "danger"]
+
+_INK = {"plain": "text", "primary": "on_accent", "quiet": "dim", "danger": "bad"}
+_PRIMARY_HEIGHT = CONTROL + 2 * GRID
+
+
+class TextButton(QPushButton):
+    """``primary`` is the one action of a view, ``quiet`` has no ground, ``danger`` takes something away."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        text: str,
+        *,
+        kind: ButtonKind = "plain",
+        icon: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show ``text`` after the Lucide icon ``icon`` ("" for none)."""
+        super().__init__(parent)
+        self._theme, self._kind, self._icon, self._ring = theme, kind, icon, False
+        self._text = ""
+        self.setFont(theme.font("body", bold=kind == "primary"))
+        self.setText(text)
+        self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAutoDefault(False)
+        theme.changed.connect(self.update)
+
+    def text(self) -> str:
+        """Return the text shown."""
+        return self._text
+
+    def setText(self, text: str) -> None:
+        """Show another text."""
+        self._text = text
+        super().setText(text.replace("&", "&&"))
+
+    def set_icon(self, icon: str) -> None:
+        """Show another icon, "" for none."""
+        if icon != self._icon:
+            self._icon = icon
+            self.updateGeometry()
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        """The text with room on both sides; the primary button is taller."""
+        width = self.fontMetrics().horizontalAdvance(self._text) + 2 * self._padding()
+        if self._icon:
+            width += ICON + (GRID if self._text else 0)
+        return QSize(width, _PRIMARY_HEIGHT if self._kind == "primary" else CONTROL)
+
+    def minimumSizeHint(self) -> QSize:
+        """A button never cuts its text."""
+        return self.sizeHint()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Ring the button when the keyboard came to it."""
+        self._ring = ring_after(event.reason(), self._ring)
+        super().focusInEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw ground, icon, text and ring."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_ground(painter)
+        self._paint_content(painter)
+        if self.hasFocus() and self._ring:
+            # A ring in the accent would not be seen on the accent.
+            primary = self._kind == "primary" and self.isEnabled()
+            colour = self._theme.colour("on_accent" if primary else "accent")
+            draw_ring(painter, self.rect(), RADIUS, colour, inset=RING if primary else 0)
+
+    def _padding(self) -> int:
+        return GAP if self._kind == "quiet" else GAP + GRID
+
+    def _paint_ground(self, painter: QPainter) -> None:
+        over = self.isEnabled() and (self.underMouse() or self.isDown())
+        if self._kind == "primary" and self.isEnabled():
+            colour = self._theme.colour("accent")
+            if over:
+                colour = colour.darker(112) if self.isDown() else colour.lighter(106)
+        elif over:
+            colour = self._theme.colour("line" if self.isDown() else "hover")
+        elif self._kind == "quiet":
+            return
+        else:
+            colour = self._theme.colour("raised")
+        fill_rounded(painter, self.rect(), RADIUS, colour)
+
+    def _paint_content(self, painter: QPainter) -> None:
+        role = _INK[self._kind] if self.isEnabled() else "faint"
+        width = self.sizeHint().width() - 2 * self._padding()
+        left = self._padding() if self._kind == "quiet" else (self.width() - width) // 2
+        if self._icon:
+            icon = QRect(left, (self.height() - ICON) // 2, ICON, ICON)
+            self._theme.draw_icon(painter, icon, self._icon, role)
+            left += ICON + GRID
+        painter.setPen(self._theme.colour(role))
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(QRect(left, 0, self.width() - left, self.height()), flags, self._text)

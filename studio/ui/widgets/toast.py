@@ -1,0 +1,133 @@
+"""A sentence at the foot of the window about something that just happened; it never takes the focus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+
+from studio.ui.theme.metrics import GAP, GRID, SECTION
+from studio.ui.widgets.card import KIND_ICONS, KIND_ROLES, Card
+from studio.ui.widgets.details import Details
+from studio.ui.widgets.icon_button import IconButton
+from studio.ui.widgets.icon_view import IconView
+from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.text_button import TextButton
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PySide6.QtGui import QEnterEvent
+    from PySide6.QtWidgets import QWidget
+
+    from studio.ui.theme.theme import Theme
+
+_INFO_MS: Final = 6_000
+_ACTION_MS: Final = 12_000
+_WIDTH: Final = 480
+
+
+class Toast(Card):
+    """One notice at a time: the next replaces it. It waits while the mouse is on it; errors stay until closed."""
+
+    closed = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        """Lie at the bottom centre of ``parent``, hidden until there is something to tell."""
+        super().__init__(theme, ground="raised", parent=parent)
+        self._act: Callable[[], None] | None = None
+        self._waiting = False
+        self._icon = IconView(theme, "info")
+        self._sentence = PlainLabel(theme, wrap=True)
+        self.action = TextButton(theme, "", kind="quiet")
+        self.close_button = IconButton(theme, "x", "Close", kind="quiet", role="dim")
+        self.details = Details(theme)
+        self._lifetime = QTimer(self, singleShot=True)
+        row = QHBoxLayout()
+        row.setSpacing(GAP)
+        row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self._sentence, 1)
+        row.addWidget(self.action)
+        row.addWidget(self.close_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GAP + GRID, GAP, GAP, GAP)
+        column.setSpacing(GRID)
+        column.addLayout(row)
+        column.addWidget(self.details)
+        self.hide()
+        self._window = parent
+        parent.installEventFilter(self)
+        self._lifetime.timeout.connect(self._close)
+        self.close_button.clicked.connect(self._close)
+        self.action.clicked.connect(self._on_action_clicked)
+
+    def show_notice(
+        self,
+        sentence: str,
+        *,
+        kind: str = "info",
+        action: str = "",
+        act: Callable[[], None] | None = None,
+        details: str = "",
+    ) -> None:
+        """Tell ``sentence``; ``action`` is the text of a button that calls ``act``."""
+        self._act = act
+        self._icon.set_icon(KIND_ICONS.get(kind, "info"), KIND_ROLES.get(kind, "dim"))
+        self._sentence.setText(sentence)
+        self.setAccessibleName(sentence)
+        self.action.setText(action)
+        self.action.setVisible(bool(action))
+        self.details.set_details(sentence, details)
+        self._lifetime.stop()
+        if kind != "error":
+            self._lifetime.start(_ACTION_MS if action or kind == "warn" or details else _INFO_MS)
+        self.show()
+        self.raise_()
+        self._place()
+
+    def event(self, event: QEvent) -> bool:
+        """Grow when the details are opened."""
+        handled = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._place()
+        return handled
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay at the parent's foot."""
+        if event.type() == QEvent.Type.Resize and self.isVisible():
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Wait while someone reads."""
+        if self._lifetime.isActive():
+            self._lifetime.stop()
+            self._waiting = True
+        super().enterEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Go away in a while."""
+        if self._waiting:
+            self._waiting = False
+            self._lifetime.start(_INFO_MS)
+        super().leaveEvent(event)
+
+    def _place(self) -> None:
+        parent = self._window
+        width = min(_WIDTH, parent.width() - 2 * SECTION)
+        height = self.heightForWidth(width) if self.hasHeightForWidth() else self.sizeHint().height()
+        self.setGeometry((parent.width() - width) // 2, parent.height() - height - SECTION, width, height)
+
+    @Slot()
+    def _close(self) -> None:
+        self._lifetime.stop()
+        self.hide()
+        self.closed.emit()
+
+    @Slot()
+    def _on_action_clicked(self) -> None:
+        act = self._act
+        self._close()
+        if act is not None:
+            act()
