@@ -138,6 +138,8 @@ class Setup:
         packages = [libraries.QT_LIBRARIES[name] for name in lacking]
         if self.test and not libraries.has_emoji_font(self.machine):
             packages.append(libraries.EMOJI_FONT)
+        if self.test:
+            packages += [libraries.TEST_PROGRAMS[name] for name in libraries.missing_programs(self.machine)]
         if not libraries.has_venv():
             packages.insert(0, libraries.venv_package(self.machine))
         if packages and self.machine.debian and self.machine.root:

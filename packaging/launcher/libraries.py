@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,9 @@ QT_LIBRARIES = {
 }
 """Library -> the package that holds it."""
 
+TEST_PROGRAMS = {"Xvfb": "xvfb", "openbox": "openbox", "xdotool": "xdotool"}
+"""Program -> the package that holds it: a screen for real windows, which the suite drives with mouse and keys."""
+
 EMOJI_FONT = "fonts-noto-color-emoji"
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
 
@@ -49,6 +53,11 @@ def can_load(library: str) -> bool:
 def missing_libraries(machine: Machine, loads: Callable[[str], bool] = can_load) -> tuple[str, ...]:
     """Return those of Qt's libraries that are not there; none are looked for outside Linux."""
     return tuple(name for name in QT_LIBRARIES if not loads(name)) if machine.system == "Linux" else ()
+
+
+def missing_programs(machine: Machine, finds: Callable[[str], str | None] = shutil.which) -> tuple[str, ...]:
+    """Return those programs of the suite that are not there; none are looked for outside Linux."""
+    return tuple(name for name in TEST_PROGRAMS if finds(name) is None) if machine.system == "Linux" else ()
 
 
 def has_emoji_font(machine: Machine, folders: tuple[str, ...] = FONT_FOLDERS) -> bool:

@@ -15,6 +15,7 @@ from launcher.libraries import (
     has_emoji_font,
     has_venv,
     missing_libraries,
+    missing_programs,
     venv_package,
 )
 from launcher.machine import Machine
@@ -61,6 +62,12 @@ def test_other_distributions_are_told_the_libraries() -> None:
     said = advise(("libgl1",), ("libGL.so.1",), replace(DEBIAN, debian=False))
     assert "libGL.so.1" in said
     assert "apt-get" not in said
+
+
+def test_the_programs_that_drive_a_real_window_are_looked_for_on_linux_alone() -> None:
+    assert missing_programs(DEBIAN, lambda name: None if name == "Xvfb" else f"/usr/bin/{name}") == ("Xvfb",)
+    assert missing_programs(DEBIAN, lambda name: f"/usr/bin/{name}") == ()
+    assert missing_programs(replace(DEBIAN, system="Windows"), lambda _: None) == ()
 
 
 def test_the_font_is_found_where_it_lies(tmp_path: Path) -> None:
