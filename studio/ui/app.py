@@ -1,0 +1,134 @@
+"""Builds the program from its parts and runs it. The only place that knows them all."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+from studio.folders import Folders
+from studio.gallery.store import PictureStore
+from studio.ui.engine_thread import EngineThread
+from studio.ui.hooks import Hooks
+from studio.ui.models.catalog import Catalog
+from studio.ui.models.filmstrip import FilmstripModel
+from studio.ui.models.form import FormModel
+from studio.ui.models.gallery import GalleryModel
+from studio.ui.models.models import Models
+from studio.ui.models.notices import Notices
+from studio.ui.models.preferences import Preferences
+from studio.ui.models.queue import QueueModel
+from studio.ui.models.run import RunModel
+from studio.ui.models.status import StatusModel
+from studio.ui.models.thumbnails import Thumbnails
+from studio.ui.models.timings import Timings
+from studio.ui.session import Session
+from studio.ui.settings import SettingsFile
+from studio.ui.theme.theme import Theme
+from studio.ui.views.main_window import MainWindow
+from studio.ui.wiring import Wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from studio.ui.engine_thread import Engine
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Program:
+    """The running program."""
+
+    theme: Theme
+    models: Models
+    thumbnails: Thumbnails
+    session: Session
+    wiring: Wiring
+    window: MainWindow
+
+    def close(self) -> bool:
+        """End the thread and keep what is to be kept; False where the thread did not end in time."""
+        ended = self.session.close()
+        self.models.gallery.close()
+        self.thumbnails.close()
+        self.models.preferences.save()
+        return ended
+
+
+def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine] | None = None) -> Program:
+    """Put the program together; its thread runs, its window is not shown yet.
+
+    Args:
+        app: Qt's.
+        folders: the user's folders.
+        make_engine: makes the engine, in the engine's thread; None is the real one.
+    """
+    notices = Notices()
+    preferences = Preferences(SettingsFile(folders.settings / "window.json"))
+    timings = Timings(folders.cache / "timings.json")
+    catalog = Catalog(folders)
+    store = PictureStore.of(folders)
+    run, thumbnails = RunModel(), Thumbnails(folders.cache)
+    models = Models(
+        folders=folders,
+        preferences=preferences,
+        catalog=catalog,
+        form=FormModel(catalog, preferences, timings),
+        queue=QueueModel(),
+        run=run,
+        strip=FilmstripModel(run),
+        gallery=GalleryModel(store, thumbnails, notices),
+        status=StatusModel(),
+        notices=notices,
+    )
+    theme = Theme(app, preferences.theme)
+    session = Session(
+        EngineThread(make_engine or _engine_maker(folders), store),
+        store,
+        queue=models.queue,
+        run=run,
+        gallery=models.gallery,
+        status=models.status,
+        notices=notices,
+        preferences=preferences,
+        timings=timings,
+    )
+    window = MainWindow(theme, models, session)
+    wiring = Wiring(app, theme, models, session)
+    window.painted.connect(wiring.on_first_paint)
+    session.start()
+    return Program(
+        theme=theme, models=models, thumbnails=thumbnails, session=session, wiring=wiring, window=window
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Open the window and return the exit code once it is closed."""
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    app = QApplication([sys.argv[0], *arguments])
+    app.setApplicationName("Stepwise Studio")
+    app.setDesktopFileName("stepwise-studio")
+    program = build(app, Folders.find())
+    hooks = Hooks(program.models.notices, program.models.folders.logs)
+    hooks.install()
+    hooks.end_requested.connect(program.window.close)
+    program.window.closing.connect(app.quit)
+    program.window.show()
+    code = app.exec()
+    if not program.close():
+        os._exit(code)  # a model call that does not end; every finished picture is safe
+    return code
+
+
+def _engine_maker(folders: Folders) -> Callable[[], Engine]:
+    def make() -> Engine:
+        # By name, and in the thread that calls this: torch must not be imported before.
+        engine: Engine = importlib.import_module("studio.engine.engine").Engine(folders)
+        return engine
+
+    return make

@@ -1,0 +1,34 @@
+"""Everything the window shows, in one value that is handed to its views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from studio.folders import Folders
+    from studio.ui.models.catalog import Catalog
+    from studio.ui.models.filmstrip import FilmstripModel
+    from studio.ui.models.form import FormModel
+    from studio.ui.models.gallery import GalleryModel
+    from studio.ui.models.notices import Notices
+    from studio.ui.models.preferences import Preferences
+    from studio.ui.models.queue import QueueModel
+    from studio.ui.models.run import RunModel
+    from studio.ui.models.status import StatusModel
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Models:
+    """One of each."""
+
+    folders: Folders
+    preferences: Preferences
+    catalog: Catalog
+    form: FormModel
+    queue: QueueModel
+    run: RunModel
+    strip: FilmstripModel
+    gallery: GalleryModel
+    status: StatusModel
+    notices: Notices

@@ -1,0 +1,108 @@
+"""The page where pictures are made: the form, the canvas, and the column of pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.ui.theme.metrics import COLUMN, FORM
+from studio.ui.views.canvas import CanvasView
+from studio.ui.views.form import FormView
+from studio.ui.views.gallery import GalleryView
+from studio.ui.views.picture_stack import PictureStack
+from studio.ui.views.side_panel import SidePanel
+from studio.ui.widgets.ground import Ground
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
+    from studio.ui.models.models import Models
+    from studio.ui.theme.theme import Theme
+
+NARROW = 1280
+"""A window narrower than this starts without the column of pictures."""
+
+
+class CreatePage(QWidget):
+    """Form, canvas and column; both sides can be closed.
+
+    Signals:
+        settings_requested: a `GenerateRequest` is to fill the form.
+    """
+
+    settings_requested = Signal(object)
+
+    def __init__(self, theme: Theme, models: Models, parent: QWidget | None = None) -> None:
+        """Build the three."""
+        super().__init__(parent)
+        self._preferences = models.preferences
+        self._measured = False
+        self.form = FormView(theme, models.form, models.catalog)
+        self.canvas = CanvasView(theme, models.run, models.strip, models.preferences)
+        self.stack = PictureStack(theme, models, self.canvas)
+        self.column = GalleryView(theme, models.gallery)
+        self._form_panel = SidePanel(theme, _edged(theme, self.form, Qt.Edge.RightEdge), FORM)
+        right = _edged(theme, self.column, Qt.Edge.LeftEdge)
+        self._column_panel = SidePanel(theme, right, COLUMN, opens_from_right=True)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._form_panel)
+        layout.addWidget(self.stack, 1)
+        layout.addWidget(self._column_panel)
+        self._form_panel.set_open(self._preferences.form_shown, at_once=True)
+        self._column_panel.set_open(self._preferences.column_shown, at_once=True)
+        self.column.open_requested.connect(self.stack.open)
+        self.column.settings_requested.connect(self.settings_requested)
+        self.stack.live_requested.connect(self._on_live_requested)
+        self.stack.settings_requested.connect(self.settings_requested)
+        self._preferences.changed.connect(self._on_preference_changed)
+        self._run = models.run
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Begin without the column where there is little room for it."""
+        super().resizeEvent(event)
+        if not self._measured and self.isVisible():
+            self._measured = True
+            if self.window().width() < NARROW:
+                self._column_panel.set_open(False, at_once=True)
+
+    @Slot()
+    def toggle_form(self) -> None:
+        """Open or close the form."""
+        self._preferences.set("form_shown", not self._form_panel.is_open)
+        self._form_panel.set_open(self._preferences.form_shown)
+
+    @Slot()
+    def toggle_column(self) -> None:
+        """Open or close the column of pictures."""
+        shown = not self._column_panel.is_open
+        self._preferences.set("column_shown", shown)
+        self._column_panel.set_open(shown)
+
+    @Slot()
+    def show_canvas(self) -> None:
+        """Show what forms, not a picture that is open."""
+        self.stack.go_back()
+
+    @Slot()
+    def _on_live_requested(self) -> None:
+        self.stack.go_back()
+        self._run.go_live()
+
+    @Slot(str)
+    def _on_preference_changed(self, name: str) -> None:
+        if name == "form_shown":
+            self._form_panel.set_open(self._preferences.form_shown)
+
+
+def _edged(theme: Theme, content: QWidget, edge: Qt.Edge) -> Ground:
+    """Lay a part on a panel with a line towards the canvas."""
+    ground = Ground(theme, "panel", lines=edge)
+    layout = QVBoxLayout(ground)
+    left, right = int(edge == Qt.Edge.LeftEdge), int(edge == Qt.Edge.RightEdge)
+    layout.setContentsMargins(left, 0, right, 0)
+    layout.addWidget(content)
+    return ground

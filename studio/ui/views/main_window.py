@@ -1,0 +1,206 @@
+"""The window: puts its parts together and leads every key to what it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+
+from studio.errors import RequestError
+from studio.ui.views.actions import ACTIONS
+from studio.ui.views.dropping import dropped_file, read_request
+from studio.ui.views.overlays import Overlays
+from studio.ui.views.pages import RAIL_PAGES, Pages
+from studio.ui.views.rail import Rail
+from studio.ui.views.status import StatusBar
+from studio.ui.widgets.banner import Banner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
+
+    from studio.engine.requests import GenerateRequest
+    from studio.ui.models.models import Models
+    from studio.ui.session import Session
+    from studio.ui.theme.theme import Theme
+
+SMALLEST, USUAL = (1100, 700), (1440, 900)
+
+
+class MainWindow(QMainWindow):
+    """Stepwise Studio's window.
+
+    Signals:
+        painted: the window was painted for the first time.
+        closing: it is about to go away.
+    """
+
+    painted = Signal()
+    closing = Signal()
+
+    def __init__(self, theme: Theme, models: Models, session: Session) -> None:
+        """Build the window around the models; what it wants done goes to ``session``."""
+        super().__init__()
+        self._theme, self._models, self._session = theme, models, session
+        self._is_painted = False
+        self.setWindowTitle("Stepwise Studio")
+        self.setMinimumSize(*SMALLEST)
+        self.resize(*USUAL)
+        self.setAcceptDrops(True)
+        self.pages = Pages(theme, models)
+        self.rail = Rail(theme, RAIL_PAGES)
+        self.status = StatusBar(theme, models.status, models.queue, models.preferences)
+        self.banner: Banner | None = None
+        self._beside = QVBoxLayout()
+        self._lay_out()
+        self.overlays = Overlays(theme, models, self.centralWidget())
+        self.actions_by_name = self._make_actions()
+        self._connect()
+        self.pages.open("create")
+        self.pages.create.form.focus_prompt()
+        self.restoreGeometry(QByteArray.fromBase64(models.preferences.geometry.encode()))
+
+    def _lay_out(self) -> None:
+        self._beside.setSpacing(0)
+        self._beside.addWidget(self.pages, 1)
+        upper = QHBoxLayout()
+        upper.setSpacing(0)
+        upper.addWidget(self.rail)
+        upper.addLayout(self._beside, 1)
+        ground = QWidget()
+        layout = QVBoxLayout(ground)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(upper, 1)
+        layout.addWidget(self.status)
+        self.setCentralWidget(ground)
+
+    def _connect(self) -> None:
+        session, form = self._session, self.pages.create.form
+        self.rail.chosen.connect(self.pages.open)
+        self.pages.opened.connect(self.rail.set_current)
+        self.pages.settings_requested.connect(self.use_settings)
+        form.generate_requested.connect(self.generate)
+        form.cancel_requested.connect(session.cancel)
+        session.running_changed.connect(form.set_running)
+        self.status.queue_requested.connect(self.overlays.toggle_queue)
+        self.overlays.queue.cancel_requested.connect(session.cancel_job)
+        self._models.status.changed.connect(self._on_status_changed)
+
+    def _make_actions(self) -> dict[str, QAction]:
+        pages, create, models = self.pages, self.pages.create, self._models
+        slots: dict[str, Callable[[], object]] = {
+            "generate": self.generate,
+            "cancel": self.go_back,
+            "roll": models.form.roll_seed,
+            "undo": models.form.undo_stack.undo,
+            "redo": models.form.undo_stack.redo,
+            "prompt": self._on_prompt,
+            "side": self._on_other_side,
+            "live": pages.open_live,
+            "steps": create.canvas.filmstrip.setFocus,
+            "queue": self.overlays.toggle_queue,
+            "create": pages.open_create,
+            "gallery": pages.open_gallery,
+            "models": pages.open_models,
+            "settings": pages.open_settings,
+            "search": pages.search,
+            "form": create.toggle_form,
+            "column": create.toggle_column,
+            "shortcuts": self.overlays.toggle_shortcuts,
+            "quit": self.close,
+        }
+        made: dict[str, QAction] = {}
+        for info in ACTIONS:
+            if info.where == "window":
+                action = made[info.name] = QAction(info.text, self)
+                action.setShortcuts([QKeySequence(keys) for keys in info.keys])
+                action.triggered.connect(slots[info.name])
+                self.addAction(action)
+        return made
+
+    # -------------------------------------------------------------------------------------------------- intents
+    @Slot()
+    def generate(self) -> None:
+        """Make what the form says, and watch it form."""
+        try:
+            request = self._models.form.take_request()
+        except RequestError as error:
+            self._models.notices.post(str(error), kind="warn")
+            return
+        self.pages.open("create")
+        self.pages.create.show_canvas()
+        self._session.generate(request)
+
+    @Slot()
+    def go_back(self) -> None:
+        """Close what lies on top, or else stop the running job."""
+        if not self.overlays.close_one() and not self.pages.go_back():
+            self._session.cancel()
+
+    @Slot(object)
+    def use_settings(self, request: GenerateRequest) -> None:
+        """Fill the form from a picture; nothing starts."""
+        try:
+            sentence = self._models.form.load_request(request)
+        except RequestError as error:
+            self._models.notices.post(str(error), kind="warn")
+            return
+        self.pages.open("create")
+        self.pages.create.show_canvas()
+        self._models.notices.post(
+            sentence or "The form holds that picture's settings; Ctrl+Z takes them back."
+        )
+
+    @Slot()
+    def _on_prompt(self) -> None:
+        self.pages.open("create")
+        self._models.preferences.set("form_shown", True)
+        self.pages.create.form.focus_prompt()
+
+    @Slot()
+    def _on_other_side(self) -> None:
+        run = self._models.run
+        run.set_what("x_t" if run.what == "x0" else "x0")
+
+    @Slot()
+    def _on_status_changed(self) -> None:
+        sentence = self._models.status.unused_gpu
+        if sentence and self.banner is None:
+            self.banner = Banner(self._theme, sentence)
+            self.banner.closed.connect(self.banner.hide)
+            self._beside.insertWidget(0, self.banner)
+
+    # ------------------------------------------------------------------------------------------------ Qt's side
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files that come from outside."""
+        if event.source() is None and dropped_file(event.mimeData()) is not None:
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Fill the form from the picture that was dropped."""
+        path = dropped_file(event.mimeData())
+        if path is not None:
+            answer = read_request(path)
+            if isinstance(answer, str):
+                self._models.notices.post(answer, kind="warn")
+            else:
+                self.use_settings(answer)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Tell of the first time."""
+        super().paintEvent(event)
+        if not self._is_painted:
+            self._is_painted = True
+            self.painted.emit()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask nothing; everything that is finished is on the disk already."""
+        self._models.preferences.set("geometry", self.saveGeometry().toBase64().toStdString())
+        self.hide()
+        self.closing.emit()
+        event.accept()

@@ -1,0 +1,89 @@
+"""What lies over the window for a while: notices, the queue, the list of keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, Slot
+
+from studio.ui.theme.metrics import GAP, RAIL
+from studio.ui.views.queue import QueuePanel
+from studio.ui.views.shortcuts import ShortcutsView
+from studio.ui.views.status import HEIGHT
+from studio.ui.widgets.toast import Toast
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from studio.ui.models.models import Models
+    from studio.ui.models.notices import Notice
+    from studio.ui.theme.theme import Theme
+
+
+class Overlays(QObject):
+    """Keeps them where they belong over ``ground``."""
+
+    def __init__(self, theme: Theme, models: Models, ground: QWidget) -> None:
+        """Make them, hidden."""
+        super().__init__(ground)
+        self._theme, self._ground = theme, ground
+        self.toast = Toast(theme, ground)
+        self.queue = QueuePanel(theme, models.queue, ground)
+        self.queue.hide()
+        self.queue.closed.connect(self.queue.hide)
+        self.shortcuts: ShortcutsView | None = None
+        ground.installEventFilter(self)
+        self.queue.installEventFilter(self)
+        models.notices.posted.connect(self._on_posted)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the window's size, and the queue's own."""
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+    @Slot()
+    def toggle_queue(self) -> None:
+        """Show or hide the queue."""
+        self.queue.setVisible(not self.queue.isVisible())
+        if self.queue.isVisible():
+            self._place()
+            self.queue.raise_()
+            self.queue.list.setFocus()
+
+    @Slot()
+    def toggle_shortcuts(self) -> None:
+        """Show or hide the list of keys; it is made when it is first wanted."""
+        if self.shortcuts is None:
+            self.shortcuts = ShortcutsView(self._theme, self._ground)
+            self.shortcuts.closed.connect(self.shortcuts.hide)
+            self.shortcuts.hide()
+        self.shortcuts.setVisible(not self.shortcuts.isVisible())
+        self._place()
+        self.shortcuts.raise_()
+
+    def close_one(self) -> bool:
+        """Close what lies on top; False where nothing does."""
+        for widget in (self.shortcuts, self.queue):
+            if widget is not None and widget.isVisible():
+                widget.hide()
+                return True
+        return False
+
+    @Slot(object)
+    def _on_posted(self, notice: Notice) -> None:
+        self.toast.show_notice(
+            notice.sentence,
+            kind=notice.kind,
+            action=notice.action,
+            act=notice.act,
+            details=notice.details,
+        )
+        self.toast.raise_()
+
+    def _place(self) -> None:
+        size = self._ground.size()
+        self.queue.adjustSize()
+        self.queue.move(RAIL + GAP, size.height() - HEIGHT - GAP - self.queue.height())
+        if self.shortcuts is not None:
+            self.shortcuts.setGeometry(self._ground.rect())

@@ -1,0 +1,128 @@
+"""The pages of the window; all but the first are made when they are first opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from studio.ui.views.create import CreatePage
+from studio.ui.views.gallery import GalleryView
+from studio.ui.views.models import ModelsView
+from studio.ui.views.picture_stack import PictureStack
+from studio.ui.views.settings import SettingsView
+
+if TYPE_CHECKING:
+    from studio.ui.models.models import Models
+    from studio.ui.theme.theme import Theme
+
+RAIL_PAGES = (
+    ("create", "pencil", "Create", "Ctrl+1"),
+    ("gallery", "layout-grid", "Gallery", "Ctrl+2"),
+    ("models", "box", "Models", "Ctrl+3"),
+    ("", "", "", ""),
+    ("settings", "settings", "Settings", "Ctrl+,"),
+)
+
+
+class Pages(QStackedWidget):
+    """One page at a time.
+
+    Signals:
+        opened: the key of the page that is shown now.
+        settings_requested: a `GenerateRequest` is to fill the form.
+    """
+
+    opened = Signal(str)
+    settings_requested = Signal(object)
+
+    def __init__(self, theme: Theme, models: Models, parent: QWidget | None = None) -> None:
+        """Make the first page."""
+        super().__init__(parent)
+        self._theme, self._models = theme, models
+        self.create = CreatePage(theme, models)
+        self.create.settings_requested.connect(self.settings_requested)
+        self._made: dict[str, QWidget] = {"create": self.create}
+        self.addWidget(self.create)
+
+    @Slot(str)
+    def open(self, key: str) -> None:
+        """Show a page."""
+        page = self._made.get(key)
+        if page is None:
+            page = self._made[key] = self._make(key)
+            self.addWidget(page)
+        self.setCurrentWidget(page)
+        self.opened.emit(key)
+
+    @Slot()
+    def open_create(self) -> None:
+        """Show where pictures are made."""
+        self.open("create")
+
+    @Slot()
+    def open_gallery(self) -> None:
+        """Show all pictures."""
+        self.open("gallery")
+
+    @Slot()
+    def open_models(self) -> None:
+        """Show the models there are."""
+        self.open("models")
+
+    @Slot()
+    def open_settings(self) -> None:
+        """Show the settings."""
+        self.open("settings")
+
+    @Slot()
+    def open_live(self) -> None:
+        """Show the running job as it forms."""
+        self.open("create")
+        self.create.show_canvas()
+        self._models.run.go_live()
+
+    @Slot()
+    def search(self) -> None:
+        """Go to the field that searches pictures: the column's where it is open, else the gallery's."""
+        if self.currentWidget() is self.create and self.create.column.isVisible():
+            field = self.create.column.search_field
+        else:
+            self.open("gallery")
+            stack = self._made["gallery"]
+            assert isinstance(stack, PictureStack)
+            stack.go_back()
+            field = stack.findChild(GalleryView).search_field
+        field.setFocus()
+        field.selectAll()
+
+    def go_back(self) -> bool:
+        """Close the picture that is open large; False where none is."""
+        page = self.currentWidget()
+        stack = self.create.stack if page is self.create else page
+        if not isinstance(stack, PictureStack) or not stack.is_large:
+            return False
+        stack.go_back()
+        return True
+
+    def _make(self, key: str) -> QWidget:
+        theme, models = self._theme, self._models
+        if key == "gallery":
+            grid = GalleryView(theme, models.gallery)
+            stack = PictureStack(theme, models, grid)
+            grid.open_requested.connect(stack.open)
+            grid.settings_requested.connect(self.settings_requested)
+            stack.live_requested.connect(self.open_live)
+            stack.settings_requested.connect(self.settings_requested)
+            return stack
+        if key == "models":
+            page = ModelsView(theme, models.catalog)
+            page.use_requested.connect(self._on_use_requested)
+            return page
+        return SettingsView(theme, models.preferences, models.folders)
+
+    @Slot(str)
+    def _on_use_requested(self, name: str) -> None:
+        self._models.form.edit(model=name)
+        self.open("create")

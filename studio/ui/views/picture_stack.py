@@ -1,0 +1,59 @@
+"""A page, or one picture large in its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from studio.gallery.entry import Entry
+from studio.ui.views.large_view import LargeView
+
+if TYPE_CHECKING:
+    from studio.ui.models.models import Models
+    from studio.ui.theme.theme import Theme
+
+
+class PictureStack(QStackedWidget):
+    """Shows ``under``, and over it the picture that is opened, until that is closed.
+
+    Signals:
+        live_requested: the running job's tile was opened.
+        settings_requested: a `GenerateRequest` is to fill the form.
+    """
+
+    live_requested = Signal()
+    settings_requested = Signal(object)
+
+    def __init__(self, theme: Theme, models: Models, under: QWidget, parent: QWidget | None = None) -> None:
+        """Take the page beneath."""
+        super().__init__(parent)
+        self._under = under
+        self.large = LargeView(theme, models.gallery, models.notices)
+        self.addWidget(under)
+        self.addWidget(self.large)
+        self.large.closed.connect(self.go_back)
+        self.large.settings_requested.connect(self.settings_requested)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a picture is open."""
+        return self.currentWidget() is self.large
+
+    @Slot(object)
+    def open(self, tile: object) -> None:
+        """Open a picture large; the running job's tile goes to where it forms."""
+        if isinstance(tile, Entry):
+            self.large.show_entry(tile)
+            self.setCurrentWidget(self.large)
+            self.large.setFocus()
+        else:
+            self.live_requested.emit()
+
+    @Slot()
+    def go_back(self) -> None:
+        """Show the page again."""
+        if self.is_large:
+            self.setCurrentWidget(self._under)
+            self._under.setFocus()

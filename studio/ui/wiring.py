@@ -1,0 +1,66 @@
+"""What of the models moves what: the connections that belong to no view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, QTimer, Slot
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from studio.gallery.keeping import PictureKept
+    from studio.ui.models.models import Models
+    from studio.ui.session import Session
+    from studio.ui.theme.theme import Theme
+
+WARM_UP_MS = 700
+"""How long after the first paint the engine is made: importing torch holds up whoever types meanwhile."""
+
+
+class Wiring(QObject):
+    """Connects the models with each other."""
+
+    def __init__(self, app: QApplication, theme: Theme, models: Models, session: Session) -> None:
+        """Connect them."""
+        super().__init__()
+        self._theme, self._models, self._session = theme, models, session
+        models.preferences.changed.connect(self._on_preference_changed)
+        models.preferences.unsaved.connect(self._on_unsaved)
+        models.status.changed.connect(self._on_status_changed)
+        session.picture_kept.connect(self._on_picture_kept)
+        app.applicationStateChanged.connect(self._on_state_changed)
+
+    @Slot()
+    def on_first_paint(self) -> None:
+        """Do what the first paint need not wait for."""
+        self._models.gallery.reload()
+        if fault := self._models.preferences.fault:
+            self._models.notices.post(fault, kind="warn")
+        QTimer.singleShot(WARM_UP_MS, self._session.warm_up)
+
+    @Slot(str)
+    def _on_preference_changed(self, name: str) -> None:
+        if name == "theme":
+            self._theme.choose(self._models.preferences.theme)
+
+    @Slot(str)
+    def _on_unsaved(self, sentence: str) -> None:
+        self._models.notices.post(sentence, kind="warn")
+
+    @Slot()
+    def _on_status_changed(self) -> None:
+        if self._models.status.dtype:
+            self._models.form.set_device(self._models.status.device)
+
+    @Slot(object)
+    def _on_picture_kept(self, event: PictureKept) -> None:
+        del event
+        self._models.form.refresh_estimate()
+
+    @Slot(Qt.ApplicationState)
+    def _on_state_changed(self, state: Qt.ApplicationState) -> None:
+        """Look for pictures and models that came from elsewhere, when the window is turned to again."""
+        if state == Qt.ApplicationState.ApplicationActive and self._models.gallery.loaded:
+            self._models.gallery.reload()
+            self._models.catalog.reload()
