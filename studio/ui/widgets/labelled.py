@@ -21,7 +21,8 @@ def labelled(theme: Theme, owner: QWidget, label: str, *, tip: str = "") -> QHBo
     column = QVBoxLayout(owner)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(GRID)
-    column.addWidget(PlainLabel(theme, label, kind="label", role="dim", tip=tip))
+    if label:  # else what lies above says it already
+        column.addWidget(PlainLabel(theme, label, kind="label", role="dim", tip=tip))
     row = QHBoxLayout()
     row.setSpacing(GAP)
     column.addLayout(row)
