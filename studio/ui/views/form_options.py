@@ -1,0 +1,127 @@
+"""The controls of a sampler's own options, built from what the options say of themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from studio.diffusion.samplers import SAMPLERS
+from studio.ui.theme.metrics import GAP, GRID
+from studio.ui.widgets.choice_field import ChoiceField
+from studio.ui.widgets.number_slider import NumberSlider
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from studio.engine.option_values import OptionValue
+    from studio.ui.theme.theme import Theme
+
+_MOST_DECIMALS = 6
+
+
+class OptionControl(QObject):
+    """One option's control.
+
+    Attributes:
+        widget: what is shown.
+    """
+
+    edited = Signal(str, object)
+    """The option's name and its new value."""
+
+    def __init__(self, theme: Theme, field: dataclasses.Field[Any], parent: QWidget) -> None:
+        """Build the control of a field of an options dataclass (`studio.diffusion.samplers.options`)."""
+        super().__init__(parent)
+        self._name, self._whole = field.name, isinstance(field.default, int)
+        meta = field.metadata
+        self.widget: NumberSlider | ChoiceField
+        if "choices" in meta:
+            choices = ChoiceField(theme, meta["label"], tip=meta["help"], parent=parent)
+            choices.set_items([(choice, _title(choice), "", "") for choice in meta["choices"]])
+            choices.edited.connect(self._on_choice_edited)
+            self.widget = choices
+        else:
+            number = NumberSlider(
+                theme,
+                meta["label"],
+                minimum=meta["minimum"],
+                maximum=meta["maximum"],
+                step=meta["step"],
+                decimals=_decimals(meta["minimum"], meta["step"], float(str(field.default))),
+                tip=meta["help"],
+                parent=parent,
+            )
+            number.edited.connect(self._on_number_edited)
+            self.widget = number
+
+    def set_value(self, value: OptionValue) -> None:
+        """Show another value without a word."""
+        if isinstance(self.widget, ChoiceField):
+            self.widget.set_value(str(value))
+        else:
+            self.widget.set_value(float(value))
+
+    @Slot(str)
+    def _on_choice_edited(self, value: str) -> None:
+        self.edited.emit(self._name, value)
+
+    @Slot(float)
+    def _on_number_edited(self, value: float) -> None:
+        self.edited.emit(self._name, round(value) if self._whole else value)
+
+
+class OptionControls(QWidget):
+    """The options of one sampler, one below the other."""
+
+    edited = Signal(str, object)
+    """An option's name and its new value."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start with no sampler."""
+        super().__init__(parent)
+        self._theme = theme
+        self._sampler = ""
+        self._controls: dict[str, OptionControl] = {}
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(GAP + GRID)
+
+    @property
+    def controls(self) -> Mapping[str, OptionControl]:
+        """The controls by the options' names."""
+        return self._controls
+
+    def show_options(self, sampler: str, values: Mapping[str, OptionValue]) -> None:
+        """Show a sampler's options with these values; the controls are built anew only for another sampler."""
+        if sampler != self._sampler:
+            self._sampler = sampler
+            self._rebuild(dataclasses.fields(SAMPLERS[sampler].Options))
+        for name, control in self._controls.items():
+            control.set_value(values[name])
+
+    def _rebuild(self, fields: tuple[dataclasses.Field[Any], ...]) -> None:
+        for control in self._controls.values():
+            self._column.removeWidget(control.widget)
+            control.widget.hide()
+            control.widget.deleteLater()
+            control.deleteLater()
+        self._controls = {field.name: OptionControl(self._theme, field, self) for field in fields}
+        for control in self._controls.values():
+            control.edited.connect(self.edited)
+            self._column.addWidget(control.widget)
+        self.setVisible(bool(fields))
+
+
+def _title(choice: str) -> str:
+    """Return a choice's name for people; many a sampler lets another one take part."""
+    return SAMPLERS[choice].title if choice in SAMPLERS else choice.capitalize()
+
+
+def _decimals(*numbers: float) -> int:
+    """Return how many decimals it takes to write all of these."""
+    exponents = [Decimal(str(number)).normalize().as_tuple().exponent for number in numbers]
+    return min(max([0, *(-int(exponent) for exponent in exponents)]), _MOST_DECIMALS)
