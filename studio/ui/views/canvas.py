@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
-from studio.ui.theme.metrics import GAP, SECTION
+from studio.ui.theme.metrics import GAP, GRID, SECTION
 from studio.ui.views import canvas_words as words
 from studio.ui.views.filmstrip import FilmstripView
 from studio.ui.widgets.error_card import ErrorCard
 from studio.ui.widgets.ground import Ground
 from studio.ui.widgets.icon_button import IconButton
+from studio.ui.widgets.icon_view import IconView
 from studio.ui.widgets.noise_bar import NoiseBar
 from studio.ui.widgets.picture_view import PictureView
 from studio.ui.widgets.pill import Pill
@@ -52,12 +53,11 @@ class CanvasView(Ground):
         self._left.setMinimumWidth(96)
         self._sides = SegmentedSwitch(theme, "What to look at", list(SIDES))
         self._which = PlainLabel(theme, role="dim")
-        self._previous = IconButton(theme, "chevron-left", "Previous picture of this job", role="dim")
-        self._next = IconButton(theme, "chevron-right", "Next picture of this job", role="dim")
+        self._previous = IconButton(theme, "chevron-left", "Previous picture of this job", kind="quiet")
+        self._next = IconButton(theme, "chevron-right", "Next picture of this job", kind="quiet")
         self.picture = PictureView(theme)
         self.picture.setAccessibleName("The picture as it forms")
         self._live = Pill(theme, "live", "bad")
-        self._live.setAccessibleName("Back to the newest step")
         self._error = ErrorCard(theme)
         self._bar = NoiseBar(theme)
         self.filmstrip = FilmstripView(theme, run, strip)
@@ -67,10 +67,17 @@ class CanvasView(Ground):
         self._on_preference_changed("enlarge")
         self._on_changed()
 
+    @property
+    def time_left(self) -> str:
+        """What is said of how long it still takes."""
+        return self._left.text()
+
     def _lay_out(self, theme: Theme) -> None:
         empty = QWidget()
         lines = QVBoxLayout(empty)
+        lines.setSpacing(GAP)
         lines.addStretch()
+        lines.addWidget(IconView(theme, "image", role="faint", size=40), 0, Qt.AlignmentFlag.AlignHCenter)
         for text, kind, role in ((words.EMPTY, "title", "text"), (words.EMPTY_HOW, "body", "dim")):
             label = PlainLabel(theme, text, kind=kind, role=role, wrap=True)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -99,6 +106,7 @@ class CanvasView(Ground):
         layout.addLayout(header)
         layout.addLayout(under)
         layout.addLayout(self._stage, 1)
+        layout.addSpacing(GRID)
         layout.addWidget(self._bar)
         layout.addWidget(self.filmstrip)
 
@@ -123,6 +131,9 @@ class CanvasView(Ground):
         self._sides.set_value(run.what)
         self._live.setVisible(there and (not run.live or run.running is not None))
         self._live.setEnabled(not run.live)
+        forming = run.running is not None
+        self._live.set_text("live" if forming else "result", "bad" if forming else "dim")
+        self._live.setAccessibleName("Back to the newest step")
         count = course.request.count if course is not None else 1
         for button in (self._previous, self._next):
             button.setVisible(count > 1)
@@ -149,7 +160,7 @@ class CanvasView(Ground):
         done = run.shown_step
         self._caption.setText(words.caption(course, done, run.image, run.step))
         self._left.setText(words.time_left(course))
-        self._bar.set_progress(course.fraction, done.sigma if done is not None else 1.0)
+        self._bar.set_progress(*words.progress(course, done, run.step))
         if not failed:
             live = course.phase == "running" and run.step is None and run.image not in course.pictures
             self.picture.set_image(run.frame, live=live)

@@ -62,13 +62,22 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
     return f"{stopped}{sampler}, step {done.step} of {done.steps}, {level}, {calls}"
 
 
+def progress(course: Course, done: StepDone | None, step: int | None) -> tuple[float, float]:
+    """Return how far the bar goes, 0 to 1, and the noise level it has the colour of: the job's, or a chosen step's."""
+    if done is None:
+        return course.fraction, 1.0
+    return (course.fraction if step is None else done.step / done.steps), done.sigma
+
+
 def time_left(course: Course) -> str:
     """Return how long the job still takes, or "" where that is not known or over."""
-    seconds = course.seconds_left
-    if seconds is None:
-        return "Stopping" if course.job.cancelled.is_set() and not course.over else ""
+    if course.over:
+        return ""
     if course.job.cancelled.is_set():
         return "Stopping"
+    seconds = course.seconds_left
+    if seconds is None:
+        return ""
     if seconds < 60:
         return f"{seconds:.1f} s left"
     minutes, rest = divmod(round(seconds), 60)

@@ -43,9 +43,12 @@ class CreatePage(QWidget):
         self.canvas = CanvasView(theme, models.run, models.strip, models.preferences)
         self.stack = PictureStack(theme, models, self.canvas)
         self.column = GalleryView(theme, models.gallery)
-        self._form_panel = SidePanel(theme, _edged(theme, self.form, Qt.Edge.RightEdge), FORM)
-        right = _edged(theme, self.column, Qt.Edge.LeftEdge)
-        self._column_panel = SidePanel(theme, right, COLUMN, opens_from_right=True)
+        self._form_panel = SidePanel(theme, self.form, FORM)
+        side = Ground(theme, "panel", lines=Qt.Edge.LeftEdge)
+        beside = QVBoxLayout(side)
+        beside.setContentsMargins(1, 0, 0, 0)
+        beside.addWidget(self.column)
+        self._column_panel = SidePanel(theme, side, COLUMN, opens_from_right=True)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -96,13 +99,3 @@ class CreatePage(QWidget):
     def _on_preference_changed(self, name: str) -> None:
         if name == "form_shown":
             self._form_panel.set_open(self._preferences.form_shown)
-
-
-def _edged(theme: Theme, content: QWidget, edge: Qt.Edge) -> Ground:
-    """Lay a part on a panel with a line towards the canvas."""
-    ground = Ground(theme, "panel", lines=edge)
-    layout = QVBoxLayout(ground)
-    left, right = int(edge == Qt.Edge.LeftEdge), int(edge == Qt.Edge.RightEdge)
-    layout.setContentsMargins(left, 0, right, 0)
-    layout.addWidget(content)
-    return ground
