@@ -9,10 +9,12 @@ CONTROL: Final = 32  # height of a field, a button, a row that can be chosen
 GAP: Final = 8  # between things that belong together
 SECTION: Final = 24  # between things that do not
 PADDING: Final = 16  # between a panel's edge and what it holds
+INSET: Final = 12  # between a field's edge and its text
 RADIUS: Final = 6
 CARD_RADIUS: Final = 8
 RING: Final = 2  # the focus ring's width
 ICON: Final = 20
+SMALL_ICON: Final = 16  # beside a text, and for arrows
 
 FORM: Final = 320  # widths of the window's parts
 COLUMN: Final = 320

@@ -8,32 +8,36 @@ from __future__ import annotations
 from string import Template
 from typing import TYPE_CHECKING
 
-from studio.ui.theme.metrics import CONTROL, RADIUS, RING
+from studio.ui.theme.metrics import CONTROL, INSET, RADIUS, RING
 
 if TYPE_CHECKING:
     from studio.ui.theme.tokens import Palette
 
+_LINE_EDIT_MARGIN = 2  # what a line edit keeps free beside its text, whatever the style
+
 _SHEET = Template("""
-QToolTip { color: $text; background: $raised; border: 1px solid $line; padding: 4px 6px; }
+QToolTip { color: $text; background: $floating; border: 1px solid $line; padding: 4px 6px; }
 
 QLineEdit, QPlainTextEdit {
     color: $text; background: $raised; border: ${ring}px solid $raised; border-radius: ${radius}px;
     selection-color: $on_accent; selection-background-color: $accent; placeholder-text-color: $faint;
 }
-QLineEdit { padding: 0 6px; min-height: ${inner}px; max-height: ${inner}px; }
+QLineEdit { padding: 0 ${pad}px; min-height: ${inner}px; max-height: ${inner}px; }
 QLineEdit:hover:!focus, QPlainTextEdit:hover:!focus { border-color: $hover; }
 QLineEdit:focus, QPlainTextEdit:focus { border-color: $accent; }
 QLineEdit:disabled, QPlainTextEdit:disabled { color: $faint; }
 
 QAbstractItemView { color: $text; background: transparent; border: none; outline: none; }
 QAbstractItemView::item:selected { color: $text; background: $raised; }
+QComboBox { combobox-popup: 0; }
+QComboBox QAbstractItemView { background: $floating; border: 1px solid $line; padding: 4px; }
 QHeaderView::section { color: $dim; background: transparent; border: none; padding: 4px 8px; }
 QTableView, QTreeView { gridline-color: $line; }
 QTableCornerButton::section { background: transparent; border: none; }
 
-QMenu { color: $text; background: $raised; border: 1px solid $line; padding: 4px; }
+QMenu { color: $text; background: $floating; border: 1px solid $line; padding: 4px; }
 QMenu::item { padding: 6px 24px 6px 8px; border-radius: 4px; }
-QMenu::item:selected { background: $hover; }
+QMenu::item:selected { background: $line; }
 QMenu::item:disabled { color: $faint; }
 QMenu::icon { padding-left: 8px; }
 QMenu::separator { height: 1px; background: $line; margin: 4px 8px; }
@@ -60,10 +64,12 @@ def style_sheet(palette: Palette) -> str:
         faint=palette.faint,
         raised=palette.raised,
         hover=palette.hover,
+        floating=palette.floating,
         line=palette.line,
         accent=palette.accent,
         on_accent=palette.on_accent,
         ring=RING,
         radius=RADIUS,
         inner=CONTROL - 2 * RING,
+        pad=INSET - RING - _LINE_EDIT_MARGIN,
     )

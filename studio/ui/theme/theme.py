@@ -41,9 +41,9 @@ class Theme(QObject):
         self._colours: dict[str, QColor] = {}
         # Elsewhere the effect flag only says that the platform has none of its own.
         self.reduce_motion = sys.platform == "win32" and not app.isEffectEnabled(Qt.UIEffect.UI_General)
-        if app.style().name() != "fusion":
-            app.setStyle("Fusion")
+        app.setStyle("Fusion")
         app.setFont(self.font("body"))
+        self._system = app.styleHints().colorScheme()
         self._ask_for_scheme()
         self._palette = self._wanted()
         self._dress()
@@ -107,19 +107,22 @@ class Theme(QObject):
     def _wanted(self) -> Palette:
         if self._choice != "system":
             return DARK if self._choice == "dark" else LIGHT
-        return LIGHT if self._app.styleHints().colorScheme() == Qt.ColorScheme.Light else DARK
+        return LIGHT if self._system == Qt.ColorScheme.Light else DARK
 
     def _ask_for_scheme(self) -> None:
         # For what the system draws: title bars, native dialogs.
         hints = self._app.styleHints()
         if self._choice == "system":
             hints.unsetColorScheme()
+            self._system = hints.colorScheme()
         else:
             hints.setColorScheme(_SCHEMES[self._choice])
 
-    @Slot()
-    def _on_scheme_changed(self) -> None:
-        self._follow()
+    @Slot(Qt.ColorScheme)
+    def _on_scheme_changed(self, scheme: Qt.ColorScheme) -> None:
+        if self._choice == "system":
+            self._system = scheme
+            self._follow()
 
     def _follow(self) -> None:
         wanted = self._wanted()
@@ -149,7 +152,7 @@ def _qt_palette(palette: Palette) -> QPalette:
         role.WindowText: palette.text,
         role.Base: palette.raised,
         role.AlternateBase: palette.panel,
-        role.ToolTipBase: palette.raised,
+        role.ToolTipBase: palette.floating,
         role.ToolTipText: palette.text,
         role.PlaceholderText: palette.faint,
         role.Text: palette.text,

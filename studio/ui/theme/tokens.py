@@ -19,6 +19,7 @@ class Palette:
         panel: the form, cards, the status line.
         raised: fields and buttons.
         hover: a field or button under the mouse.
+        floating: what lies over the rest: menus, lists, tooltips, toasts.
         line: hairlines, an empty track.
         handle: what the hand drags along a track.
         text: what is read.
@@ -36,6 +37,7 @@ class Palette:
     panel: str
     raised: str
     hover: str
+    floating: str
     line: str
     handle: str
     text: str
@@ -54,6 +56,7 @@ DARK = Palette(
     panel="#1e1e21",
     raised="#27272b",
     hover="#303035",
+    floating="#2b2b30",
     line="#34343a",
     handle="#e8e8ea",
     text="#e8e8ea",
@@ -72,6 +75,7 @@ LIGHT = Palette(
     panel="#ffffff",
     raised="#ececef",
     hover="#e2e2e6",
+    floating="#ffffff",
     line="#dadade",
     handle="#ffffff",
     text="#1c1c1f",

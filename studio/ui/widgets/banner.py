@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout
 
-from studio.ui.theme.metrics import CONTROL, GAP, GRID
+from studio.ui.theme.metrics import CONTROL, GAP, INSET
 from studio.ui.widgets.card import KIND_ICONS, KIND_ROLES, Card
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.icon_view import IconView
@@ -43,7 +43,7 @@ class Banner(Card):
         self.close_button = IconButton(theme, "x", "Close", kind="quiet", role="dim")
         self.setAccessibleName(sentence)
         row = QHBoxLayout(self)
-        row.setContentsMargins(GAP + GRID, GRID, GRID, GRID)
+        row.setContentsMargins(INSET, GAP, GAP, GAP)
         row.setSpacing(GAP)
         row.addWidget(
             IconView(theme, KIND_ICONS[kind], role=KIND_ROLES[kind]), 0, Qt.AlignmentFlag.AlignVCenter
@@ -51,7 +51,7 @@ class Banner(Card):
         row.addWidget(self._sentence, 1)
         row.addWidget(self.action)
         row.addWidget(self.close_button)
-        self.setMinimumHeight(CONTROL + 2 * GRID)
+        self.setMinimumHeight(CONTROL + 2 * GAP)
         self.action.clicked.connect(self._on_action_clicked)
         self.close_button.clicked.connect(self._on_close_clicked)
 

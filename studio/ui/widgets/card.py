@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QFrame
 
 from studio.ui.theme.metrics import CARD_RADIUS
+from studio.ui.widgets.painting import draw_outline, fill_rounded
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
@@ -33,7 +33,5 @@ class Card(QFrame):
         """Draw the ground and its hairline."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(self.theme.colour("line"), 1))
-        painter.setBrush(self.theme.colour(self._ground))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), CARD_RADIUS, CARD_RADIUS)
-        painter.setPen(Qt.PenStyle.NoPen)
+        fill_rounded(painter, self.rect(), CARD_RADIUS, self.theme.colour(self._ground))
+        draw_outline(painter, self.rect(), CARD_RADIUS, self.theme.colour("line"))

@@ -8,7 +8,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from studio.ui.theme.metrics import CONTROL, GAP, GRID, RADIUS
+from studio.ui.theme.metrics import CONTROL, GAP, GRID, INSET, RADIUS, SMALL_ICON
 from studio.ui.widgets.painting import draw_ring, fill_rounded
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KEY_ROLE: Final = Qt.ItemDataRole.UserRole
 DETAIL_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 
-_ARROW: Final = 16
+_WIDEST_LIST: Final = 560
 _TEXT_SHARE: Final = 0.55  # of a row too narrow for both, what the text keeps
 
 
@@ -46,6 +46,11 @@ class ChoiceBox(QComboBox):
         else:
             event.ignore()
 
+    def showPopup(self) -> None:
+        """Open the list, wide enough for its longest row."""
+        self.view().setMinimumWidth(max(self.width(), self._longest_row() + 2 * (GAP + GRID) + 2))
+        super().showPopup()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw ground, text, detail, arrow and ring."""
         painter = QPainter(self)
@@ -53,15 +58,27 @@ class ChoiceBox(QComboBox):
         enabled = self.isEnabled()
         over = enabled and self.underMouse()
         fill_rounded(painter, self.rect(), RADIUS, self._theme.colour("hover" if over else "raised"))
-        arrow = QRect(self.width() - GAP - _ARROW, (self.height() - _ARROW) // 2, _ARROW, _ARROW)
+        arrow = QRect(
+            self.width() - GAP - SMALL_ICON, (self.height() - SMALL_ICON) // 2, SMALL_ICON, SMALL_ICON
+        )
         self._theme.draw_icon(painter, arrow, "chevron-down", "dim" if enabled else "faint")
         number = self.currentIndex()
         if number >= 0:
-            room = self.rect().adjusted(GAP, 0, -(self.width() - arrow.left() + GRID), 0)
+            room = self.rect().adjusted(INSET, 0, -(self.width() - arrow.left() + GRID), 0)
             detail = str(self.itemData(number, DETAIL_ROLE) or "")
             _draw_row(painter, self._theme, room, self.font(), self.itemText(number), detail, enabled)
         if self.hasFocus():
             draw_ring(painter, self.rect(), RADIUS, self._theme.colour("accent"))
+
+    def _longest_row(self) -> int:
+        text, detail = QFontMetrics(self.font()), QFontMetrics(self._theme.font("label"))
+        rows = (
+            text.horizontalAdvance(self.itemText(number))
+            + 2 * GAP
+            + detail.horizontalAdvance(str(self.itemData(number, DETAIL_ROLE) or ""))
+            for number in range(self.count())
+        )
+        return min(max(rows, default=0), _WIDEST_LIST)
 
 
 class _Row(QStyledItemDelegate):
@@ -80,7 +97,7 @@ class _Row(QStyledItemDelegate):
         rect = QRect(option.rect)
         state = QStyle.StateFlag(option.state)
         if state & QStyle.StateFlag.State_Selected:
-            fill_rounded(painter, rect, RADIUS - 2, self._theme.colour("hover"))
+            fill_rounded(painter, rect, GRID, self._theme.colour("line"))
         room = rect.adjusted(GAP, 0, -GAP, 0)
         text = str(index.data(Qt.ItemDataRole.DisplayRole) or "")
         detail = str(index.data(DETAIL_ROLE) or "")

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEasingCurve, QPropertyAnimation, QRect, QSize, Qt, S
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
 
-from studio.ui.theme.metrics import CONTROL, GRID, PANEL_MS, RADIUS
+from studio.ui.theme.metrics import CONTROL, GRID, PANEL_MS, RADIUS, SMALL_ICON
 from studio.ui.widgets.painting import draw_ring, ring_after
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 _UNLIMITED: Final = 16_777_215  # Qt's QWIDGETSIZE_MAX
-_CHEVRON: Final = 16
 
 
 class Collapsible(QWidget):
@@ -87,7 +86,7 @@ class _Header(QAbstractButton):
         theme.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().horizontalAdvance(self._title) + _CHEVRON + 3 * GRID, CONTROL)
+        return QSize(self.fontMetrics().horizontalAdvance(self._title) + SMALL_ICON + 3 * GRID, CONTROL)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         self._ring = ring_after(event.reason(), self._ring)
@@ -97,10 +96,10 @@ class _Header(QAbstractButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         role = "text" if self.isEnabled() and self.underMouse() else "dim" if self.isEnabled() else "faint"
-        chevron = QRect(0, (self.height() - _CHEVRON) // 2, _CHEVRON, _CHEVRON)
+        chevron = QRect(0, (self.height() - SMALL_ICON) // 2, SMALL_ICON, SMALL_ICON)
         self._theme.draw_icon(painter, chevron, "chevron-down" if self.isChecked() else "chevron-right", role)
         painter.setPen(self._theme.colour(role))
-        room = self.rect().adjusted(_CHEVRON + GRID, 0, 0, 0)
+        room = self.rect().adjusted(SMALL_ICON + GRID, 0, 0, 0)
         shown = self.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideRight, room.width())
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
         if self.hasFocus() and self._ring:

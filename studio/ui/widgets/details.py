@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 _LINES: Final = 8
+_SHOW: Final = "Show details"
+_HIDE: Final = "Hide details"
 
 
 class Details(QWidget):
-    """Two quiet buttons, Details and Copy, and the text that the first one opens."""
+    """Two buttons, Show details and Copy, and the text that the first one opens."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Start without a text, hidden."""
         super().__init__(parent)
         self._report = ""
-        self.disclosure = TextButton(theme, "Details", kind="quiet", icon="chevron-right")
-        self.copy = TextButton(theme, "Copy", kind="quiet", icon="copy")
+        self.disclosure = TextButton(theme, _SHOW, kind="outline")
+        self.copy = TextButton(theme, "Copy", kind="outline", icon="copy")
         self.view = QPlainTextEdit()
         self.view.setReadOnly(True)
         self.view.setFont(theme.font("mono"))
@@ -38,7 +40,7 @@ class Details(QWidget):
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         row = QHBoxLayout()
-        row.setSpacing(GRID)
+        row.setSpacing(GAP)
         row.addWidget(self.disclosure)
         row.addWidget(self.copy)
         row.addStretch(1)
@@ -60,7 +62,7 @@ class Details(QWidget):
 
     def _open(self, opened: bool) -> None:
         self.view.setVisible(opened)
-        self.disclosure.set_icon("chevron-down" if opened else "chevron-right")
+        self.disclosure.setText(_HIDE if opened else _SHOW)
 
     @Slot()
     def _on_disclosure_clicked(self) -> None:

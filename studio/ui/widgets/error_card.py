@@ -37,6 +37,7 @@ class ErrorCard(Card):
         texts.setSpacing(GRID)
         texts.addWidget(self._happened)
         texts.addWidget(self._remedy)
+        texts.addSpacing(GRID)
         texts.addWidget(self.details)
         row = QHBoxLayout(self)
         row.setContentsMargins(PADDING, PADDING, PADDING, PADDING)

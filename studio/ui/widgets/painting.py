@@ -25,6 +25,13 @@ def fill_rounded(painter: QPainter, rect: QRectF | QRect, radius: float, colour:
     painter.drawRoundedRect(QRectF(rect), radius, radius)
 
 
+def draw_outline(painter: QPainter, rect: QRectF | QRect, radius: float, colour: QColor) -> None:
+    """Draw a hairline along the inner edge of ``rect``."""
+    painter.setPen(QPen(colour, 1))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+
+
 def draw_ring(
     painter: QPainter, rect: QRectF | QRect, radius: float, colour: QColor, inset: float = 0.0
 ) -> None:

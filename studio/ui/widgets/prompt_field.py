@@ -8,7 +8,7 @@ from PySide6.QtCore import QMimeData, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QTextCursor, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
-from studio.ui.theme.metrics import GAP, GRID
+from studio.ui.theme.metrics import GAP, GRID, INSET, RING
 from studio.ui.widgets.labelled import labelled, named
 from studio.ui.widgets.painting import is_undo_of_the_window
 from studio.ui.widgets.plain_label import PlainLabel
@@ -89,14 +89,14 @@ class PromptEditor(QPlainTextEdit):
         self.setTabChangesFocus(True)
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.document().setDocumentMargin(GAP)
+        self.document().setDocumentMargin(INSET - RING)
         self._hint = PlainLabel(theme, hint, kind="label", role="faint", parent=self)
         self._hint.setVisible(bool(hint))
         self._hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         foot = self._hint.sizeHint().height() + GAP if hint else 0
         self.setViewportMargins(0, 0, 0, foot)
         text = QFontMetrics(self.font()).lineSpacing() * lines
-        self.setFixedHeight(_up_to_grid(text + 2 * GAP + foot + 2 * self.frameWidth()))
+        self.setFixedHeight(_up_to_grid(text + 2 * INSET + foot))
 
     def event(self, event: QEvent) -> bool:
         """Leave Undo to the window."""
@@ -129,7 +129,7 @@ class PromptEditor(QPlainTextEdit):
         """Keep the hint at the foot."""
         super().resizeEvent(event)
         size = self._hint.sizeHint()
-        left = self.frameWidth() + GAP
+        left = INSET
         self._hint.setGeometry(
             left, self.height() - size.height() - GAP, self.width() - 2 * left, size.height()
         )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_SEED: Final = 2**32 - 1
 _TIP: Final = "The noise that a picture starts from. The same seed and settings give the same picture."
-_SPACE: Final = "\u2009"  # thin
+_SPACE: Final = "\u00a0"  # no-break
 
 
 class SeedField(QWidget):
@@ -35,8 +35,8 @@ class SeedField(QWidget):
         """Start at seed 0, unlocked."""
         super().__init__(parent)
         self.field = _Digits(theme)
-        self.dice = IconButton(theme, "dices", "Roll a new seed")
-        self.lock = IconButton(theme, "lock-open", "Keep this seed", checkable=True)
+        self.dice = IconButton(theme, "dices", "Roll a new seed", role="dim")
+        self.lock = IconButton(theme, "lock-open", "Keep this seed", checkable=True, role="dim")
         named(self.field, label, _TIP)
         row = labelled(theme, self, label, tip=_TIP)
         row.addWidget(self.field, 1)
@@ -86,7 +86,7 @@ class _Digits(QLineEdit):
         self.value = 0
         self.setFont(theme.font("body"))
         self.setFixedHeight(CONTROL)
-        allowed = QRegularExpression(r"[\d\s,._']{0,40}")
+        allowed = QRegularExpression(r"[\d\s\x{a0}\x{2009}\x{202f},._']{0,40}")
         self.setValidator(QRegularExpressionValidator(allowed, self))
         self.textEdited.connect(self._on_text_edited)
         self.editingFinished.connect(self._on_editing_finished)

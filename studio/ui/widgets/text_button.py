@@ -8,8 +8,8 @@ from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QPushButton, QSizePolicy
 
-from studio.ui.theme.metrics import CONTROL, GAP, GRID, ICON, RADIUS, RING
-from studio.ui.widgets.painting import draw_ring, fill_rounded, ring_after
+from studio.ui.theme.metrics import CONTROL, GAP, GRID, INSET, RADIUS, RING, SMALL_ICON
+from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded, ring_after
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QFocusEvent, QPaintEvent
@@ -17,14 +17,19 @@ if TYPE_CHECKING:
 
     from studio.ui.theme.theme import Theme
 
-ButtonKind = Literal["plain", "primary", "quiet", "danger"]
+ButtonKind = Literal["plain", "primary", "quiet", "danger", "outline"]
 
-_INK = {"plain": "text", "primary": "on_accent", "quiet": "dim", "danger": "bad"}
+_INK = {"plain": "text", "primary": "on_accent", "quiet": "dim", "danger": "bad", "outline": "text"}
+_ICON_GAP = 6
 _PRIMARY_HEIGHT = CONTROL + 2 * GRID
 
 
 class TextButton(QPushButton):
-    """``primary`` is the one action of a view, ``quiet`` has no ground, ``danger`` takes something away."""
+    """A raised ground and a text ("plain"), or another kind.
+
+    "primary" is the one action of a view, "quiet" has no ground until the mouse is over it, "outline" has a line around
+    it, "danger" takes something away.
+    """
 
     def __init__(
         self,
@@ -66,7 +71,7 @@ class TextButton(QPushButton):
         """The text with room on both sides; the primary button is taller."""
         width = self.fontMetrics().horizontalAdvance(self._text) + 2 * self._padding()
         if self._icon:
-            width += ICON + (GRID if self._text else 0)
+            width += SMALL_ICON + (_ICON_GAP if self._text else 0)
         return QSize(width, _PRIMARY_HEIGHT if self._kind == "primary" else CONTROL)
 
     def minimumSizeHint(self) -> QSize:
@@ -91,7 +96,7 @@ class TextButton(QPushButton):
             draw_ring(painter, self.rect(), RADIUS, colour, inset=RING if primary else 0)
 
     def _padding(self) -> int:
-        return GAP if self._kind == "quiet" else GAP + GRID
+        return GAP if self._kind == "quiet" else INSET
 
     def _paint_ground(self, painter: QPainter) -> None:
         over = self.isEnabled() and (self.underMouse() or self.isDown())
@@ -101,6 +106,9 @@ class TextButton(QPushButton):
                 colour = colour.darker(112) if self.isDown() else colour.lighter(106)
         elif over:
             colour = self._theme.colour("line" if self.isDown() else "hover")
+        elif self._kind == "outline":
+            draw_outline(painter, self.rect(), RADIUS, self._theme.colour("line"))
+            return
         elif self._kind == "quiet":
             return
         else:
@@ -112,9 +120,9 @@ class TextButton(QPushButton):
         width = self.sizeHint().width() - 2 * self._padding()
         left = self._padding() if self._kind == "quiet" else (self.width() - width) // 2
         if self._icon:
-            icon = QRect(left, (self.height() - ICON) // 2, ICON, ICON)
+            icon = QRect(left, (self.height() - SMALL_ICON) // 2, SMALL_ICON, SMALL_ICON)
             self._theme.draw_icon(painter, icon, self._icon, role)
-            left += ICON + GRID
+            left += SMALL_ICON + _ICON_GAP
         painter.setPen(self._theme.colour(role))
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(QRect(left, 0, self.width() - left, self.height()), flags, self._text)

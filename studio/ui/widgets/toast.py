@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
-from studio.ui.theme.metrics import GAP, GRID, SECTION
+from studio.ui.theme.metrics import GAP, GRID, INSET, SECTION
 from studio.ui.widgets.card import KIND_ICONS, KIND_ROLES, Card
 from studio.ui.widgets.details import Details
 from studio.ui.widgets.icon_button import IconButton
@@ -35,12 +35,12 @@ class Toast(Card):
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         """Lie at the bottom centre of ``parent``, hidden until there is something to tell."""
-        super().__init__(theme, ground="raised", parent=parent)
+        super().__init__(theme, ground="floating", parent=parent)
         self._act: Callable[[], None] | None = None
         self._waiting = False
         self._icon = IconView(theme, "info")
         self._sentence = PlainLabel(theme, wrap=True)
-        self.action = TextButton(theme, "", kind="quiet")
+        self.action = TextButton(theme, "", kind="outline")
         self.close_button = IconButton(theme, "x", "Close", kind="quiet", role="dim")
         self.details = Details(theme)
         self._lifetime = QTimer(self, singleShot=True)
@@ -51,7 +51,7 @@ class Toast(Card):
         row.addWidget(self.action)
         row.addWidget(self.close_button)
         column = QVBoxLayout(self)
-        column.setContentsMargins(GAP + GRID, GAP, GAP, GAP)
+        column.setContentsMargins(INSET, GAP, GAP, GAP)
         column.setSpacing(GRID)
         column.addLayout(row)
         column.addWidget(self.details)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 _HANDLE: Final = 7.0  # radius
-_EDGE: Final = _HANDLE + 2 * RING  # what the handle and its ring need beyond the track's ends
+_EDGE: Final = _HANDLE + RING  # between the track's end and the middle of the handle there: room for its ring
 
 
 class Track(QSlider):
@@ -78,18 +78,16 @@ class Track(QSlider):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle, handle = self.height() / 2, self._handle_x()
-        left, right = _EDGE - _HANDLE, self.width() - (_EDGE - _HANDLE)
-        groove = QRectF(left, middle - GRID / 2, right - left, GRID)
+        groove = QRectF(0, middle - GRID / 2, self.width(), GRID)
         fill_rounded(painter, groove, GRID / 2, self._theme.colour("line"))
-        groove.setRight(handle)
         enabled = self.isEnabled()
-        fill_rounded(painter, groove, GRID / 2, self._theme.colour("accent" if enabled else "faint"))
+        if self.value() > self.minimum():
+            groove.setRight(handle)
+            fill_rounded(painter, groove, GRID / 2, self._theme.colour("accent" if enabled else "faint"))
         centre = QPointF(handle, middle)
         if self.hasFocus() and self._ring:
             painter.setBrush(self._theme.colour("accent"))
-            painter.drawEllipse(centre, _HANDLE + 2 * RING, _HANDLE + 2 * RING)
-            painter.setBrush(self._theme.colour("panel"))
-            painter.drawEllipse(centre, _HANDLE + RING, _HANDLE + RING)
+            painter.drawEllipse(centre, _EDGE, _EDGE)
         if not self._theme.dark:  # white on white
             painter.setPen(self._theme.colour("faint"))
         painter.setBrush(self._theme.colour("handle" if enabled else "faint"))
