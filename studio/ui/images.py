@@ -14,10 +14,16 @@ if TYPE_CHECKING:
 def to_image(pixels: NDArray[np.uint8]) -> QImage:
     """Return an image of read-only, contiguous pixels, uint8 (H, W, 3) RGB, which it shares and keeps alive.
 
-    Whoever made the array must not change it any more: the image would change with it.
+    Whoever made the array must not change it any more: the image would change with it. Nor may the image be painted
+    on: Qt would write into the array; paint on a copy.
+
+    Raises:
+        ValueError: the array is not such as it should be.
     """
-    if pixels.dtype.name != "uint8" or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.flags.writeable:
-        raise ValueError(f"pixels must be read-only uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
+    if pixels.dtype.name != "uint8" or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"pixels must be uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
+    if pixels.flags.writeable or not pixels.flags.c_contiguous:
+        raise ValueError("pixels must be read-only and contiguous")
     height, width, _ = pixels.shape
     # Without bytesPerLine Qt assumes rows padded to four bytes, and reads past the end.
     return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
