@@ -1,0 +1,189 @@
+"""One measurement of the real window, in a process of its own: ``python -m tests.bench.window_child WHAT``.
+
+Prints one line of JSON. ``STEPWISE_BENCH_STARTED`` holds the time (`time.time`) the process was started at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QElapsedTimer, QEvent, QObject, Qt, QTimer
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from studio.folders import Folders
+from studio.ui.app import Program, build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from studio.ui.models.course import Course
+
+HEARTBEAT_MS = 5
+STEPS = 30
+PICTURES = 20
+
+
+class Heartbeat(QObject):
+    """Notes how late a timer of the window's thread is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gaps: list[float] = []
+        self._clock = QElapsedTimer()
+        self._timer = QTimer(self, interval=HEARTBEAT_MS, timerType=Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._beat)
+
+    def start(self) -> None:
+        self.gaps = []
+        self._clock.start()
+        self._timer.start()
+
+    def stop(self) -> dict[str, float]:
+        self._timer.stop()
+        late = sorted(max(gap - HEARTBEAT_MS, 0.0) for gap in self.gaps)
+        return {
+            "beats": len(late),
+            "longest_gap_ms": round(max(self.gaps), 1),
+            "p99_lateness_ms": round(late[int(0.99 * (len(late) - 1))], 1),
+            "median_lateness_ms": round(statistics.median(late), 2),
+        }
+
+    def _beat(self) -> None:
+        self.gaps.append(self._clock.nsecsElapsed() / 1e6)
+        self._clock.start()
+
+
+class Painted(QObject):
+    """Notes which steps were painted."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__()
+        self._run, self.steps = program.models.run, set[tuple[str, int, int]]()
+        program.window.pages.create.canvas.picture.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint and (done := self._run.shown_step) is not None:
+            self.steps.add((done.job_id, done.image, done.step))
+        return super().eventFilter(watched, event)
+
+
+def until(true: Callable[[], bool], seconds: float = 120) -> None:
+    """Run the window until something holds."""
+    end = time.monotonic() + seconds
+    while not true():
+        QTest.qWait(2)
+        if time.monotonic() > end:
+            raise TimeoutError
+
+
+def opened() -> Program:
+    app = QApplication.instance() or QApplication([])
+    assert isinstance(app, QApplication)
+    program = build(app, Folders.find())
+    program.window.show()
+    QTest.qWaitForWindowExposed(program.window)
+    return program
+
+
+def start_up() -> dict[str, Any]:
+    """From the start of the process to a typed character in the prompt."""
+    program = opened()
+    editor = program.window.pages.create.form.texts.prompt.editor
+    until(lambda: program.window.isActiveWindow() or time.monotonic() > 0)
+    editor.selectAll()
+    QTest.keyClicks(editor, "x")
+    until(lambda: program.models.form.values.prompt == "x")
+    editor.repaint()
+    seconds = time.time() - float(os.environ["STEPWISE_BENCH_STARTED"])
+    answer = {"seconds": round(seconds, 3), "torch_imported": "torch" in sys.modules}
+    program.close()
+    return answer
+
+
+def sampling() -> dict[str, Any]:
+    """The heartbeat while a model loads and while pictures form; previews; cancelling; memory."""
+    program = opened()
+    heartbeat = Heartbeat()
+    until(lambda: program.models.gallery.loaded)
+    QTest.qWait(300)
+    painted = Painted(program)
+    heartbeat.start()
+    course = begun(program, prompt="a fox on a teal background", count=PICTURES, steps=STEPS, sampler="ddim")
+    until(lambda: course.phase == "running")
+    loading = heartbeat.stop()
+    heartbeat.start()
+    until(lambda: course.over)
+    beats = heartbeat.stop()
+    assert course.finished is not None, course.failure
+    finished = course.finished
+    answer = {
+        "while_loading": loading,
+        "while_sampling": beats,
+        "pictures_in_gallery": program.models.gallery.rowCount(),
+        "steps": STEPS * PICTURES,
+        "steps_painted": round(len(painted.steps) / (STEPS * PICTURES), 4),
+        "ms_per_step": round(1000 * finished.seconds / (STEPS * PICTURES), 2),
+        "previews_share": round(finished.preview_seconds / finished.seconds, 4),
+        "preview_budget": program.models.preferences.preview_budget,
+        "cancelling": cancelling(program),
+        "memory": memory(program),
+    }
+    program.close()
+    return answer
+
+
+def begun(program: Program, **values: object) -> Course:
+    """Have the form's picture made, with these values, and return the job's course."""
+    program.models.form.edit(**values)
+    program.window.generate()
+    course = program.models.run.running
+    assert course is not None
+    return course
+
+
+def cancelling(program: Program) -> dict[str, float]:
+    """From Esc to the word on the screen, and to the end of the job."""
+    canvas, times = program.window.pages.create.canvas, list[tuple[float, float]]()
+
+    def once(course: Course) -> None:
+        until(lambda: (done := course.latest(0)) is not None and done.step > 5)
+        start = time.perf_counter()
+        QTest.keyClick(program.window, Qt.Key.Key_Escape)
+        until(lambda: canvas.time_left == "Stopping" or course.over)
+        said = time.perf_counter() - start
+        until(lambda: course.over)
+        times.append((1000 * said, 1000 * (time.perf_counter() - start)))
+
+    for _ in range(5):
+        once(begun(program, count=1, steps=200))
+    return {
+        "acknowledged_ms": round(max(said for said, _ in times), 1),
+        "ended_ms": round(max(ended for _, ended in times), 1),
+    }
+
+
+def memory(program: Program) -> dict[str, float]:
+    """The growth of memory over 2,000 previews, after as many to warm up."""
+
+    def after(course: Course) -> float:
+        until(lambda: course.over, 300)
+        return resident_mb()
+
+    first, second = (after(begun(program, count=20, steps=100)) for _ in range(2))
+    return {"after_2000_mb": round(first, 1), "after_4000_mb": round(second, 1)}
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    print(json.dumps({"start_up": start_up, "sampling": sampling}[sys.argv[1]]()), flush=True)

@@ -1,0 +1,61 @@
+"""A picture that is dropped fills the form; anything else is a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QUrl
+
+from studio.engine.requests import GenerateRequest
+from studio.gallery.store import PictureStore
+from studio.ui.views.dropping import dropped_file, read_request
+from tests.gallery.samples import metadata
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_picture_of_ours_gives_its_request_for_itself_alone(tmp_path: Path) -> None:
+    request = GenerateRequest(prompt="a fox", seed=7, count=4, sampler="ddim", steps=30).to_dict()
+    kept = PictureStore(tmp_path / "out", tmp_path / "catalogue").add(
+        np.zeros((8, 8, 3), np.uint8), metadata(request=request, seed=9, image=2)
+    )
+    read = read_request(kept.path)
+    assert isinstance(read, GenerateRequest)
+    assert (read.prompt, read.seed, read.count, read.steps) == ("a fox", 9, 1, 30)
+
+
+def test_a_picture_of_another_program_is_a_sentence(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "theirs.png")
+    assert read_request(tmp_path / "theirs.png") == "theirs.png was not made here: it does not say how."
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
+def test_whatever_else_is_dropped_is_a_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.png").write_bytes(content)
+    said = read_request(tmp_path / "x.png")
+    assert isinstance(said, str)
+    assert said.endswith(".")
+
+
+def test_settings_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    kept = PictureStore(tmp_path / "out", tmp_path / "catalogue").add(
+        np.zeros((8, 8, 3), np.uint8), metadata(request={"prompt": "x", "steps": 10**6})
+    )
+    assert "steps must be" in str(read_request(kept.path))
+
+
+def test_one_local_file_is_taken_and_nothing_else(tmp_path: Path) -> None:
+    def dragging(*urls: QUrl) -> QMimeData:
+        data = QMimeData()
+        data.setUrls(list(urls))
+        return data
+
+    file = QUrl.fromLocalFile(str(tmp_path / "a.png"))
+    assert dropped_file(dragging(file)) == tmp_path / "a.png"
+    assert dropped_file(dragging(file, file)) is None
+    assert dropped_file(dragging(QUrl("https://example.org/a.png"))) is None
+    assert dropped_file(QMimeData()) is None
