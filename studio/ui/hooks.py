@@ -49,14 +49,31 @@ class Hooks(QObject):
 
     def install(self) -> None:
         """Take over from Python's and Qt's own."""
+        self._before = sys.excepthook, threading.excepthook, sys.unraisablehook
         sys.excepthook = self._on_exception
         threading.excepthook = self._on_thread_exception
         sys.unraisablehook = self._on_unraisable
-        qInstallMessageHandler(_write_message)
+        self._handler_before = qInstallMessageHandler(_write_message)
         with contextlib.suppress(OSError, StudioError):
             self._crashes = (ensure(self._logs) / CRASH_LOG).open("w", encoding="utf-8")
             faulthandler.enable(self._crashes)
         self._listen()
+
+    def uninstall(self) -> None:
+        """Give back what `install` took."""
+        sys.excepthook, threading.excepthook, sys.unraisablehook = self._before
+        qInstallMessageHandler(self._handler_before)
+        if self._sockets is not None:
+            self._notifier.setEnabled(False)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            for end in self._sockets:
+                end.close()
+            self._sockets = None
+        if self._crashes is not None:
+            faulthandler.disable()
+            self._crashes.close()
 
     def _listen(self) -> None:
         """Have signals of the system wake Qt's loop, which would not look at them by itself."""
@@ -67,8 +84,8 @@ class Hooks(QObject):
         signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _nothing)
-        notifier = QSocketNotifier(mine.fileno(), QSocketNotifier.Type.Read, self)
-        notifier.activated.connect(self._on_signal)
+        self._notifier = QSocketNotifier(mine.fileno(), QSocketNotifier.Type.Read, self)
+        self._notifier.activated.connect(self._on_signal)
 
     @Slot()
     def _on_signal(self) -> None:

@@ -78,8 +78,10 @@ class CanvasView(Ground):
         lines.setSpacing(GAP)
         lines.addStretch()
         lines.addWidget(IconView(theme, "image", role="faint", size=40), 0, Qt.AlignmentFlag.AlignHCenter)
-        for text, kind, role in ((words.EMPTY, "title", "text"), (words.EMPTY_HOW, "body", "dim")):
-            label = PlainLabel(theme, text, kind=kind, role=role, wrap=True)
+        for label in (
+            PlainLabel(theme, words.EMPTY, kind="title", wrap=True),
+            PlainLabel(theme, words.EMPTY_HOW, role="dim", wrap=True),
+        ):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             lines.addWidget(label)
         lines.addStretch()

@@ -53,8 +53,8 @@ class _JobDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         job, runs, theme = index.data(JobRole), index.data(RunsRole), self._theme
-        area: QRect = option.rect  # type: ignore[attr-defined] - the stubs lack it
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined] - the stubs lack it
+        area: QRect = option.rect  # type: ignore[attr-defined]  # the stubs lack it
+        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]  # the stubs lack it
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if state & QStyle.StateFlag.State_Selected:
@@ -66,18 +66,18 @@ class _JobDelegate(QStyledItemDelegate):
             painter.setBrush(theme.colour("accent"))
             painter.drawEllipse(area.x() + 10, area.center().y() - 3, 7, 7)
         words = area.adjusted(28, 6, -12, -6)
-        for text, kind, role, top in (
-            (job.request.prompt or "(no prompt)", "body", "text", True),
-            (describe(job.request), "label", "dim", False),
-        ):
-            painter.setFont(theme.font(kind))
-            painter.setPen(theme.colour(role))
-            fitted = painter.fontMetrics().elidedText(
-                " ".join(text.split()), Qt.TextElideMode.ElideRight, words.width()
-            )
-            place = Qt.AlignmentFlag.AlignTop if top else Qt.AlignmentFlag.AlignBottom
-            painter.drawText(words, place | Qt.AlignmentFlag.AlignLeft, fitted)
+        self._write(painter, words, job.request.prompt or "(no prompt)", is_prompt=True)
+        self._write(painter, words, describe(job.request), is_prompt=False)
         painter.restore()
+
+    def _write(self, painter: QPainter, area: QRect, text: str, *, is_prompt: bool) -> None:
+        """Write the prompt at the top of ``area``, or the figures at its foot."""
+        painter.setFont(self._theme.font("body" if is_prompt else "label"))
+        painter.setPen(self._theme.colour("text" if is_prompt else "dim"))
+        one_line = " ".join(text.split())
+        fitted = painter.fontMetrics().elidedText(one_line, Qt.TextElideMode.ElideRight, area.width())
+        place = Qt.AlignmentFlag.AlignTop if is_prompt else Qt.AlignmentFlag.AlignBottom
+        painter.drawText(area, place | Qt.AlignmentFlag.AlignLeft, fitted)
 
 
 class QueuePanel(QFrame):
