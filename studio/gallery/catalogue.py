@@ -17,7 +17,7 @@ from studio.gallery import png
 from studio.gallery.database import DamagedError, Database
 from studio.gallery.entry import Entry, Rebuilt
 from studio.gallery.names import counter_of
-from studio.gallery.rows import COLUMNS, entry_of, insert, matching, places
+from studio.gallery.rows import COLUMNS, entry_of, insert, matching, path_bytes, places
 
 if TYPE_CHECKING:
     import sqlite3
@@ -111,15 +111,17 @@ class Catalogue:
 
         return self._use(read)
 
-    def remove(self, ids: Sequence[int]) -> None:
-        """Take entries out, whose files the user threw away; `add` puts one back in its place.
+    def remove(self, entries: Sequence[Entry]) -> None:
+        """Take out entries whose files the user threw away; `add` puts one back in its place.
 
         Raises:
             StorageError: the catalogue cannot be written.
         """
+        # By their paths: a catalogue that was made anew meanwhile has other ids.
+        paths = [(path_bytes(entry.path),) for entry in entries]
 
         def delete(connection: sqlite3.Connection) -> None:
-            connection.executemany("DELETE FROM pictures WHERE id = ?", [(number,) for number in ids])
+            connection.executemany("DELETE FROM pictures WHERE path = ?", paths)
 
         self._use(delete, write=True)
 
@@ -136,6 +138,15 @@ class Catalogue:
             StorageError: the folder is not there (then nothing is changed), or the catalogue cannot be written.
         """
         return self._go_through(absolute(folder), self._use)
+
+    def recover(self) -> None:
+        """Go through the store's own folder of pictures, where it is there: the catalogue may have been lost.
+
+        Raises:
+            StorageError: the catalogue cannot be written.
+        """
+        if self._pictures is not None and self._pictures.is_dir():
+            self.rebuild(self._pictures)
 
     def _go_through(self, folder: Path, use: Use) -> Rebuilt:
         if not folder.is_dir():

@@ -26,11 +26,7 @@ _INSERT = """INSERT INTO pictures (id, path, width, height, metadata, words, che
 
 def insert(connection: sqlite3.Connection, entry: Entry) -> int:
     """Enter a picture, or renew it where its path is known; return its id."""
-    path, metadata, words = (
-        os.fsencode(entry.path.absolute()),
-        entry.metadata.to_json(),
-        _words(entry.metadata),
-    )
+    path, metadata, words = path_bytes(entry.path), entry.metadata.to_json(), _words(entry.metadata)
     checksum = _checksum(path, entry.width, entry.height, metadata, words)
     row = (entry.id, entry.id, path, entry.width, entry.height, metadata, words, checksum)
     connection.execute(_INSERT, row)
@@ -55,6 +51,17 @@ def matching(text: str) -> tuple[list[str], list[str]]:
     """Return conditions for a WHERE, and their values, that hold for the rows with every word of ``text``."""
     words = [f"%{_escaped(word)}%" for word in _folded(text).split()]
     return [r"words LIKE ? ESCAPE '\'"] * len(words), words
+
+
+def holds(metadata: PictureMetadata, text: str) -> bool:
+    """Return whether a search for ``text`` finds a picture with ``metadata``."""
+    words = _words(metadata)
+    return all(word in words for word in _folded(text).split())
+
+
+def path_bytes(path: Path) -> bytes:
+    """Return a path as a row has it: names that are no text are kept too."""
+    return os.fsencode(path.absolute())
 
 
 def places(count: int) -> str:

@@ -5,8 +5,10 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,9 +24,9 @@ from studio.gallery.store import PictureStore
 from tests.gallery.samples import PROMPTS, metadata, pixels
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from studio.gallery.entry import Entry
+
+ROOT = Path(__file__).parents[2]
 
 
 def filled(place: Path, *prompts: str) -> tuple[PictureStore, list[Entry]]:
@@ -107,6 +109,59 @@ def test_folders_whose_names_are_no_text_are_listed(tmp_path: Path) -> None:
     entry = store.add(pixels(), metadata())
     assert entry.notes == ()
     assert store.catalogue.entries() == (entry,)
+
+
+def test_ids_are_those_of_the_search_and_lead_to_the_entries(tmp_path: Path) -> None:
+    store, made = filled(tmp_path, "red apple", "green apple", "red car")
+    catalogue = store.catalogue
+    assert catalogue.ids() == tuple(entry.id for entry in made[::-1])
+    assert catalogue.ids("RED") == (made[2].id, made[0].id)
+    assert catalogue.ids("' OR 1=1 --") == ()
+    wanted = [made[0].id or 0, 999, made[2].id or 0]
+    assert catalogue.entries_of(wanted) == (made[0], made[2])
+    assert catalogue.entries_of([]) == ()
+    many = [*range(10_000, 20_000), made[1].id or 0]
+    assert catalogue.entries_of(many) == (made[1],)
+
+
+def test_an_entry_that_was_taken_out_goes_back_to_its_place(tmp_path: Path) -> None:
+    store, made = filled(tmp_path, "one", "two", "three")
+    store.catalogue.remove([made[1]])
+    assert store.catalogue.entries() == (made[2], made[0])
+    assert store.catalogue.add(made[1]) == made[1].id
+    assert store.catalogue.entries() == tuple(made[::-1])
+    store.catalogue.remove(made)
+    assert store.add(pixels(), metadata()).id == 4, "the place of what may come back stays free"
+
+
+def test_an_entry_whose_place_is_taken_gets_a_new_one(tmp_path: Path) -> None:
+    store, made = filled(tmp_path, "one", "two")
+    other = replace(made[0], path=tmp_path / "other.png")
+    assert store.catalogue.add(other) == 3
+    assert store.catalogue.entries()[1:] == tuple(made[::-1])
+
+
+def test_of_a_catalogue_made_anew_the_right_picture_is_taken_out(tmp_path: Path) -> None:
+    store, made = filled(tmp_path, "one", "two")
+    made[0].path.unlink()
+    shutil.rmtree(tmp_path / "catalogue")
+    store.catalogue.recover()
+    (two,) = store.catalogue.entries()
+    assert two.id == made[0].id
+    store.catalogue.remove([made[0]])
+    assert store.catalogue.entries() == (two,)
+
+
+def test_recovering_without_a_folder_of_pictures_does_nothing(tmp_path: Path) -> None:
+    Catalogue(tmp_path / "catalogue").recover()
+    Catalogue(tmp_path / "catalogue", pictures=tmp_path / "none").recover()
+    assert Catalogue(tmp_path / "catalogue").ids() == ()
+
+
+def test_the_catalogue_opens_without_numpy_and_pillow() -> None:
+    code = "import sys; sys.modules.update({'numpy': None, 'PIL': None}); import studio.gallery.store"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 # ------------------------------------------------------------------------------------------------------ rebuilding
