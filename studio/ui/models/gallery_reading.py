@@ -1,0 +1,75 @@
+"""What the gallery's thread does with the catalogue. Nothing here touches the window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from studio.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from studio.gallery.catalogue import Catalogue
+    from studio.gallery.entry import Entry
+
+FIRST_ENTRIES = 60
+"""So many are read with the list itself: they are what is looked at next."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Loaded:
+    """The list as the catalogue has it.
+
+    Attributes:
+        ids: of all pictures that match, newest first.
+        first: the entries of the newest ones.
+        entered: ids of entries that had no place in the catalogue and have one now.
+    """
+
+    ids: tuple[int, ...]
+    first: tuple[Entry, ...]
+    entered: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fetched:
+    """Entries that were asked for, and the ids that the catalogue no longer has."""
+
+    entries: tuple[Entry, ...]
+    gone: tuple[int, ...]
+
+
+def load(catalogue: Catalogue, text: str, loose: Mapping[int, Entry], *, recover: bool) -> Loaded:
+    """Read the list.
+
+    Args:
+        catalogue: where.
+        text: what to search for.
+        loose: entries that the catalogue did not take before; it is asked again.
+        recover: where the catalogue is empty, look through the folder of pictures, which are the truth.
+
+    Raises:
+        StorageError: the catalogue cannot be read.
+    """
+    entered = tuple(number for number, entry in loose.items() if _enter(catalogue, entry))
+    ids = catalogue.ids(text)
+    if recover and not text and not ids:
+        catalogue.recover()
+        ids = catalogue.ids(text)
+    return Loaded(ids=ids, first=catalogue.entries_of(ids[:FIRST_ENTRIES]), entered=entered)
+
+
+def fetch(catalogue: Catalogue, ids: Sequence[int]) -> Fetched:
+    """Read the entries of some ids. Raises StorageError."""
+    entries = catalogue.entries_of(ids)
+    found = {entry.id for entry in entries}
+    return Fetched(entries=entries, gone=tuple(number for number in ids if number not in found))
+
+
+def _enter(catalogue: Catalogue, entry: Entry) -> bool:
+    try:
+        catalogue.add(replace(entry, id=None, notes=()))
+    except StorageError:
+        return False
+    return True

@@ -1,0 +1,178 @@
+"""Small pictures for the gallery, made in the background: what is looked at first, what scrolled away not at all."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, QThreadPool, Signal, Slot
+from PySide6.QtGui import QImage
+
+from studio.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    Key = tuple[Path, int]
+
+THREADS = 2
+BUDGET_BYTES = 192 * 2**20
+MAX_FAULTS = 10_000
+CLOSE_MS = 10_000
+
+
+class Thumbnails(QObject):
+    """Square tiles with round corners by path and side, in device pixels. Use it in the window's thread.
+
+    Signals:
+        made: a tile is there now, or it is known why there is none; carries the path.
+    """
+
+    made = Signal(object)
+    _answered = Signal(object, object, object)
+
+    def __init__(
+        self, cache: Path | None = None, *, budget_bytes: int = BUDGET_BYTES, parent: QObject | None = None
+    ) -> None:
+        """Take the folder for reduced pictures (None: keep none), and how much memory tiles may take."""
+        super().__init__(parent)
+        self._cache, self._budget = cache, budget_bytes
+        self._images: OrderedDict[Key, QImage] = OrderedDict()
+        self._bytes = 0
+        self._newest: dict[Path, Key] = {}
+        self._faults: dict[Path, str] = {}
+        self._pool = QThreadPool()
+        self._pool.setMaxThreadCount(THREADS)
+        # Shared with the threads:
+        self._lock = threading.Lock()
+        self._wishes: dict[object, tuple[list[Key], float]] = {}
+        self._under_way: set[Key] = set()
+        self._threads = 0
+        self._trimmed = cache is None
+        self._closed = False
+        self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
+
+    def image(self, path: Path, side: int) -> QImage | None:
+        """Return the tile of this side, else one of another side, else None. What is missing is not made by this."""
+        found = self._images.get((path, side))
+        key = (path, side) if found is not None else self._newest.get(path)
+        if key is None:
+            return None
+        self._images.move_to_end(key)
+        return self._images[key]
+
+    def has(self, path: Path, side: int) -> bool:
+        """Return whether there is nothing to make: the tile of this side is there, or cannot be."""
+        return (path, side) in self._images or path in self._faults
+
+    def fault(self, path: Path) -> str:
+        """Return why there is no tile, as a sentence; "" where none is known."""
+        return self._faults.get(path, "")
+
+    def want(self, who: object, keys: Sequence[Key], radius: float) -> None:
+        """Have these tiles made, in this order; what the same view wanted before is forgotten.
+
+        Args:
+            who: the view.
+            keys: paths and sides.
+            radius: of the corners, in device pixels.
+        """
+        missing = [key for key in keys if not self.has(*key)]
+        with self._lock:
+            self._wishes.pop(who, None)
+            if not missing or self._closed:
+                return
+            self._wishes[who] = missing, radius  # at the end: the newest wishes are granted first
+            more = min(THREADS - self._threads, len(missing))
+            self._threads += more
+        for _ in range(more):
+            self._pool.start(self._make_all)
+
+    def retry(self) -> None:
+        """Forget what could not be read: the drive may be there again."""
+        self._faults.clear()
+
+    def close(self) -> None:
+        """Make no more, and return once no thread is at it."""
+        with self._lock:
+            self._closed = True
+            self._wishes.clear()
+        self._pool.waitForDone(CLOSE_MS)
+
+    # ------------------------------------------------------------------------------------------- in other threads
+    def _make_all(self) -> None:
+        try:
+            while (wish := self._next()) is not None:
+                (path, side), radius = wish
+                answer = _made(path, side, radius, self._cache)
+                if not self._closed:
+                    self._answered.emit(path, side, answer)
+        except BaseException:
+            with self._lock:
+                self._threads -= 1
+            raise
+        if self._cache is not None and not self._trimmed:
+            self._trimmed = True
+            _trim(self._cache)
+
+    def _next(self) -> tuple[Key, float] | None:
+        """Return the first wish of whoever wished last; None ends the thread."""
+        with self._lock:
+            for who in reversed(self._wishes):
+                keys, radius = self._wishes[who]
+                while keys:
+                    key = keys.pop(0)
+                    if key not in self._under_way:
+                        self._under_way.add(key)
+                        return key, radius
+            self._wishes.clear()
+            self._threads -= 1  # in the same breath, so that whoever wishes next starts another
+            return None
+
+    # ----------------------------------------------------------------------------------------- in the window's one
+    @Slot(object, object, object)
+    def _on_answered(self, path: Path, side: int, answer: QImage | str) -> None:
+        with self._lock:
+            self._under_way.discard((path, side))
+        if self._closed:
+            return
+        if isinstance(answer, str):
+            if len(self._faults) >= MAX_FAULTS:
+                self._faults.clear()
+            self._faults[path] = answer
+        else:
+            self._keep((path, side), answer)
+        self.made.emit(path)
+
+    def _keep(self, key: Key, image: QImage) -> None:
+        known = self._images.pop(key, None)
+        self._bytes -= known.sizeInBytes() if known is not None else 0
+        self._images[key] = image
+        self._newest[key[0]] = key
+        self._bytes += image.sizeInBytes()
+        while self._bytes > self._budget and len(self._images) > 1:
+            old, dropped = self._images.popitem(last=False)
+            self._bytes -= dropped.sizeInBytes()
+            if self._newest.get(old[0]) == old:
+                del self._newest[old[0]]
+
+
+# numpy and Pillow are imported late, and in the other thread: they would keep the window from opening.
+def _made(path: Path, side: int, radius: float, cache: Path | None) -> QImage | str:
+    """Return a tile, or a sentence why there is none."""
+    from studio.gallery.tiles import read_tile  # noqa: PLC0415
+
+    try:
+        pixels = read_tile(path, side, radius, cache)
+    except StorageError as error:
+        return str(error)
+    image = QImage(pixels.data, side, side, 4 * side, QImage.Format.Format_RGBA8888_Premultiplied)
+    return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)  # the fastest to paint
+
+
+def _trim(cache: Path) -> None:
+    from studio.gallery.tiles import trim  # noqa: PLC0415
+
+    trim(cache)

@@ -1,0 +1,128 @@
+"""Moving pictures to the system's trash, and back. Nothing here ever deletes a picture."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QFile, QStandardPaths
+
+from studio.errors import StorageError
+from studio.folders import ensure, storage_error
+from studio.gallery.disk import give_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from studio.gallery.catalogue import Catalogue
+    from studio.gallery.entry import Entry
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Thrown:
+    """One picture that is in the trash.
+
+    Attributes:
+        entry: as it was listed.
+        place: where its file is now; None where there was no file any more, or the system does not say.
+        returnable: it can be brought back.
+    """
+
+    entry: Entry
+    place: Path | None
+    returnable: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """What became of several pictures.
+
+    Attributes:
+        thrown: those moved to the trash; none where they were brought back.
+        back: those brought back, as the catalogue lists them now.
+        faults: one sentence for each of the others, which stay as they were.
+    """
+
+    thrown: tuple[Thrown, ...] = ()
+    back: tuple[Entry, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def throw_away(catalogue: Catalogue, entries: Sequence[Entry], ids: Sequence[int] = ()) -> Outcome:
+    """Move files to the trash, and then take their entries out of the catalogue. Files that stay keep theirs.
+
+    Args:
+        catalogue: lists the pictures.
+        entries: what to throw away.
+        ids: more of it, whose entries were not read yet.
+
+    Raises:
+        StorageError: the catalogue cannot be read; nothing was moved.
+    """
+    thrown: list[Thrown] = []
+    faults: list[str] = []
+    for entry in (*entries, *(catalogue.entries_of(ids) if ids else ())):
+        try:
+            thrown.append(_throw(entry))
+        except StorageError as error:
+            faults.append(str(error))
+    try:
+        catalogue.remove([item.entry for item in thrown])
+    except StorageError as error:
+        # The catalogue would go on listing them: put them back where it says they are.
+        undone = bring_back(None, thrown)
+        return Outcome(faults=(*faults, str(error), *undone.faults))
+    return Outcome(thrown=tuple(thrown), faults=tuple(faults))
+
+
+def bring_back(catalogue: Catalogue | None, thrown: Sequence[Thrown]) -> Outcome:
+    """Move files back from the trash to where they were, and enter them in the catalogue at their old places."""
+    back: list[Entry] = []
+    faults: list[str] = []
+    for item in thrown:
+        entry = item.entry
+        try:
+            if item.place is not None:
+                _return(item.place, entry.path)
+        except StorageError as error:
+            faults.append(str(error))
+            continue
+        try:
+            if catalogue is not None:
+                entry = replace(entry, id=catalogue.add(entry))
+        except StorageError as error:
+            faults.append(f"{entry.path} is back, but the catalogue does not list it yet: {error}")
+            entry = replace(entry, id=None)
+        back.append(entry)
+    return Outcome(back=tuple(back), faults=tuple(faults))
+
+
+def _throw(entry: Entry) -> Thrown:
+    if not os.path.lexists(entry.path):
+        return Thrown(entry=entry, place=None, returnable=True)
+    with contextlib.suppress(StorageError):
+        # Qt makes the trash inside, but not this folder itself, which a new user may not have yet.
+        ensure(Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)))
+    file = QFile(str(entry.path))
+    if not file.moveToTrash():
+        # What Qt says of the cause is an errno of its last attempt, and misleads.
+        reason = "could not be moved to the trash and stays where it is; its drive may have no trash"
+        raise StorageError(entry.path, reason)
+    place = Path(file.fileName())
+    known = bool(file.fileName()) and place != entry.path and os.path.lexists(place)
+    return Thrown(entry=entry, place=place if known else None, returnable=known)
+
+
+def _return(place: Path, path: Path) -> None:
+    ensure(path.parent)
+    try:
+        give_name(place, path)  # never in the place of another file
+    except OSError as error:
+        raise storage_error(path, error) from error
+    # On Linux a note beside the trash says where the file came from; without the file it would be a ghost there.
+    if place.parent.name == "files":
+        with contextlib.suppress(OSError):
+            os.unlink(place.parent.parent / "info" / f"{place.name}.trashinfo")

@@ -1,0 +1,69 @@
+"""A gallery of pictures for tests of the window: real files, a real catalogue, and models to be closed at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from studio.gallery.store import PictureStore
+from studio.ui.models.gallery import GalleryModel, LiveTile
+from studio.ui.models.notices import Notice, Notices
+from studio.ui.models.thumbnails import Thumbnails
+from tests.gallery.samples import metadata, pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.gallery.entry import Entry
+
+
+@dataclass
+class Gallery:
+    """Everything a view of the gallery needs.
+
+    Attributes:
+        told: the notices so far.
+    """
+
+    store: PictureStore
+    thumbnails: Thumbnails
+    notices: Notices
+    model: GalleryModel
+    told: list[Notice] = field(default_factory=list)
+
+    def add(self, prompt: str = "a red apple", seed: int = 7) -> Entry:
+        """Keep one more picture in the store; the model does not know yet."""
+        return self.store.add(pixels(seed), metadata(prompt, seed=seed))
+
+    def close(self) -> None:
+        self.model.close()
+        self.thumbnails.close()
+
+    def prompts(self) -> list[object]:
+        """What the model's rows say, top to bottom; None for what is still being read."""
+        return [self.model.index(row).data() for row in range(self.model.rowCount())]
+
+
+def make_gallery(place: Path, prompts: Sequence[str] = (), *, cache: Path | None = None) -> Gallery:
+    """Return a gallery of pictures of these prompts, the last one newest, that was not read yet."""
+    store = PictureStore(place / "pictures", place / "catalogue", rescued=place / "rescued")
+    thumbnails, notices = Thumbnails(cache), Notices()
+    gallery = Gallery(store, thumbnails, notices, GalleryModel(store, thumbnails, notices))
+    notices.posted.connect(gallery.told.append)
+    for seed, prompt in enumerate(prompts):
+        gallery.add(prompt, seed)
+    return gallery
+
+
+def read(gallery: Gallery, qtbot: QtBot) -> None:
+    """Have the model read its list, and all entries that are looked at."""
+    with qtbot.waitSignal(gallery.model.state_changed):
+        gallery.model.reload()
+    qtbot.waitUntil(lambda: None not in gallery.prompts())
+
+
+def live(step: int = 3, prompt: str = "a fox") -> LiveTile:
+    return LiveTile(job_id="job", prompt=prompt, image=None, step=step, steps=10, level=1 - step / 10)
