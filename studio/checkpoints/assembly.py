@@ -104,11 +104,11 @@ def assemble(card: ModelCard, path: Path) -> Assembly:
         raise CheckpointError(path, f"has more default steps than its schedule has times ({schedule.T})")
     _check_activations(card, path)
     modules = {
-        "backbone": _build(BACKBONES, card.backbone, "backbone", path),
-        "codec": _build(CODECS, card.codec, "codec", path),
+        "backbone": build_part(BACKBONES, card.backbone, "backbone", path),
+        "codec": build_part(CODECS, card.codec, "codec", path),
     }
     if card.text is not None:
-        modules["text"] = _build(TEXT_ENCODERS, card.text, "text", path)
+        modules["text"] = build_part(TEXT_ENCODERS, card.text, "text", path)
     return Assembly(schedule=schedule, modules=modules)
 
 
@@ -119,7 +119,18 @@ def _known(registry: Mapping[str, Any], component: Component, where: str, path: 
     return registry[component.kind]
 
 
-def _build(registry: Mapping[str, Any], component: Component, where: str, path: Path) -> nn.Module:
+def build_part(registry: Mapping[str, Any], component: Component, where: str, path: Path) -> nn.Module:
+    """Build one part without memory, in evaluation mode, without gradients.
+
+    Args:
+        registry: configuration and module by kind.
+        component: the kind and the configuration that are wanted.
+        where: the part's name in the file, for the sentence.
+        path: the file, likewise.
+
+    Raises:
+        CheckpointError: there is no such kind, or it cannot be built so.
+    """
     config_type, module_type = _known(registry, component, where, path)
     chosen = arguments(config_type, component.config, path, f"{where}.config")
     try:

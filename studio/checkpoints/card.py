@@ -36,7 +36,6 @@ MAX_PARAMETERS = 10**11
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _UNNAMED = Path("card.json")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,9 +199,6 @@ def _check(fields: Fields) -> dict[str, Any]:
     name = fields.text("name", 64)
     if not _NAME.fullmatch(name):
         raise fields.refuse("name", f"must be of a-z, 0-9, '.', '_' and '-', not {quoted(name)}")
-    sha256 = fields.text("weights_sha256", 64, empty=True)
-    if sha256 and not _SHA256.fullmatch(sha256):
-        raise fields.refuse("weights_sha256", "must be 64 lower-case hexadecimal digits")
     text = fields.take("text")
     checked: dict[str, Any] = {
         "name": name,
@@ -222,7 +218,7 @@ def _check(fields: Fields) -> dict[str, Any]:
         "recipe": fields.text("recipe", 200, empty=True),
         "evaluation": fields.mapping("evaluation"),
         "parameters": fields.whole("parameters", 0, MAX_PARAMETERS),
-        "weights_sha256": sha256,
+        "weights_sha256": fields.sha256("weights_sha256", empty=True),
     }
     fields.finish()
     _check_shapes(fields, checked["sizes"], checked["downscale"], checked["latent_shape"])

@@ -30,6 +30,9 @@ class _Refused(Exception):
     """Carries a reason out of the JSON reader's hooks."""
 
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
 def parse(data: bytes, path: Path, *, part: str = "") -> Any:  # noqa: ANN401 - JSON is whatever it is
     """Return the value that ``data`` spells in JSON.
 
@@ -163,6 +166,13 @@ class Fields:
         if not isinstance(value, str) or len(value) > limit or not (value.strip() or empty):
             raise self.refuse(name, f"must be text of {'at most' if empty else '1 to'} {limit:,} characters")
         _check_text(value, self.path, self._place(name))
+        return value
+
+    def sha256(self, name: str, *, empty: bool = False) -> str:
+        """Return a hash in lower-case hexadecimal (or nothing, where ``empty``)."""
+        value = self.text(name, 64, empty=empty)
+        if not (_SHA256.fullmatch(value) or (empty and not value)):
+            raise self.refuse(name, "must be 64 lower-case hexadecimal digits")
         return value
 
     def whole(self, name: str, minimum: int, maximum: int) -> int:

@@ -1,0 +1,169 @@
+"""A model's preview decoder: ``preview.json`` beside ``preview.safetensors``, in the model's folder.
+
+Both are optional and no part of the model: its card and its hash know nothing of them, and without them it makes the
+same pictures. They are read as strictly as the model is. The card says of which decoder this is the stand-in, so that
+one which was left behind by another model is not used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+
+from studio.backbones.registry import PREVIEW_DECODERS
+from studio.checkpoints.assembly import build_part
+from studio.checkpoints.card import MAX_PARAMETERS, Component
+from studio.checkpoints.files import read_small, write_together
+from studio.checkpoints.strict import Fields, parse, quoted, thawed
+from studio.checkpoints.weights import pack, read_weights
+from studio.errors import CheckpointError
+from studio.folders import ensure
+
+if TYPE_CHECKING:
+    import threading
+    from pathlib import Path
+
+    from torch import nn
+
+    from studio.backbones.codec import Codec
+    from studio.backbones.preview_decoder import PreviewDecoder
+
+PREVIEW_CARD = "preview.json"
+PREVIEW_WEIGHTS = "preview.safetensors"
+FORMAT_VERSION = 1
+MAX_CARD_BYTES = 100_000
+_PREFIX = "decoder."
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewCard:
+    """What a preview decoder is.
+
+    Attributes:
+        decoder: its kind and configuration.
+        stands_for: the fingerprint of the codec's decoder that it was distilled from.
+        parameters: numbers in its weights file.
+        weights_sha256: that file's hash.
+    """
+
+    decoder: Component
+    stands_for: str
+    parameters: int
+    weights_sha256: str
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Return the card in a folder.
+
+        Raises:
+            CheckpointError: there is none, or it is malformed.
+        """
+        path = folder / PREVIEW_CARD
+        fields = Fields(parse(read_small(path, MAX_CARD_BYTES), path), path)
+        version = fields.take("format_version")
+        if type(version) is not int or version != FORMAT_VERSION:
+            raise fields.refuse("format_version", f"must be {FORMAT_VERSION}, not {quoted(version)}")
+        card = cls(
+            decoder=Component.read(fields.take("decoder"), path, "decoder"),
+            stands_for=fields.sha256("stands_for"),
+            parameters=fields.whole("parameters", 1, MAX_PARAMETERS),
+            weights_sha256=fields.sha256("weights_sha256"),
+        )
+        fields.finish()
+        return card
+
+    def to_json(self) -> str:
+        """Return the card as the text of its file."""
+        values = {
+            "format_version": FORMAT_VERSION,
+            "decoder": {"kind": self.decoder.kind, "config": thawed(self.decoder.config)},
+            "stands_for": self.stands_for,
+            "parameters": self.parameters,
+            "weights_sha256": self.weights_sha256,
+        }
+        return json.dumps(values, indent=2, allow_nan=False) + "\n"
+
+
+def save_preview(folder: Path, decoder: PreviewDecoder, codec: Codec) -> PreviewCard:
+    """Write a preview decoder in float16, replacing one that is there only once the new one is safe on disk.
+
+    Args:
+        folder: the model's folder; created if need be.
+        decoder: the preview decoder.
+        codec: the codec whose decoder it was distilled from.
+
+    Returns:
+        The card as written.
+
+    Raises:
+        CheckpointError: a weight is not finite.
+        StorageError: it cannot be written.
+    """
+    path = ensure(folder) / PREVIEW_WEIGHTS
+    tensors = {f"{_PREFIX}{name}": tensor for name, tensor in decoder.state_dict().items()}
+    data = pack(tensors, tensors, torch.float16, path)
+    card = PreviewCard(
+        decoder=Component(kind="conv", config=dataclasses.asdict(decoder.config)),
+        stands_for=fingerprint(codec.decoder),
+        parameters=sum(tensor.numel() for tensor in tensors.values()),
+        weights_sha256=hashlib.sha256(data).hexdigest(),
+    )
+    write_together({path: data, folder / PREVIEW_CARD: card.to_json().encode()})
+    return card
+
+
+def load_preview(
+    folder: Path, codec: Codec, device: torch.device, cancelled: threading.Event | None = None
+) -> nn.Module | None:
+    """Return the preview decoder in a model's folder: float32, in evaluation mode, without gradients.
+
+    Args:
+        folder: the model's folder.
+        codec: the model's codec.
+        device: where the weights go.
+        cancelled: drops the load when set.
+
+    Returns:
+        The decoder, or None where the folder has none.
+
+    Raises:
+        CheckpointError: there is one, but it cannot be used with this codec; the sentence names the file.
+        LoadCancelled: ``cancelled`` was set.
+    """
+    card_path, path = folder / PREVIEW_CARD, folder / PREVIEW_WEIGHTS
+    if not card_path.exists():
+        return None
+    card = PreviewCard.read(folder)
+    if card.stands_for != fingerprint(codec.decoder):
+        raise CheckpointError(card_path, "belongs to another model: it was distilled from another decoder")
+    decoder: Any = build_part(PREVIEW_DECODERS, card.decoder, "decoder", card_path)
+    if (decoder.config.channels, decoder.config.downscale) != (codec.channels, codec.downscale):
+        raise CheckpointError(card_path, "describes a decoder of other latents than the model has")
+    wanted = {f"{_PREFIX}{name}": tensor for name, tensor in decoder.state_dict().items()}
+    tensors = read_weights(
+        path,
+        wanted,
+        sha256=card.weights_sha256,
+        parameters=card.parameters,
+        device=device,
+        cancelled=cancelled,
+    )
+    decoder.load_state_dict(
+        {name.removeprefix(_PREFIX): value for name, value in tensors.items()}, assign=True
+    )
+    return decoder.requires_grad_(False)  # type: ignore[no-any-return]
+
+
+def fingerprint(decoder: nn.Module) -> str:
+    """Return a hash of a decoder's weights, as they are once they were kept in float16 (models may be)."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(decoder.state_dict().items()):
+        kind = "<f2" if tensor.is_floating_point() else "<i8"
+        digest.update(f"{name} {kind} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.detach().cpu().numpy().astype(kind).tobytes())
+    return digest.hexdigest()
