@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import gc
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.errors import RequestError, StudioError
+from studio.ui.models.background import Background
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytestqt.qtbot import QtBot
+
+
+@pytest.fixture
+def background() -> Iterator[Background]:
+    made = Background()
+    yield made
+    made.close()
+
+
+def unexpected(error: StudioError) -> None:
+    raise AssertionError(error)
+
+
+def test_work_is_done_elsewhere_in_order_and_answered_here(background: Background, qtbot: QtBot) -> None:
+    done: list[int] = []
+    worked: list[threading.Thread] = []
+    answered: list[threading.Thread] = []
+
+    def then(number: int) -> None:
+        answered.append(threading.current_thread())
+        done.append(number)
+
+    def work(number: int) -> int:
+        worked.append(threading.current_thread())
+        return number
+
+    for number in range(20):
+        background.do(lambda number=number: work(number), then, unexpected)
+    qtbot.waitUntil(lambda: done == list(range(20)))
+    assert threading.main_thread() not in worked
+    assert set(answered) == {threading.main_thread()}
+
+
+def test_work_that_was_not_begun_is_replaced_by_newer_work_of_its_key(
+    background: Background, qtbot: QtBot
+) -> None:
+    begun, go_on, done = threading.Event(), threading.Event(), []
+
+    def wait() -> bool:
+        begun.set()
+        return go_on.wait(10)
+
+    background.do(wait, done.append, unexpected, key="load")
+    assert begun.wait(10)
+    for name in ("old", "new"):
+        background.do(lambda name=name: name, done.append, unexpected, key="load")
+    background.do(lambda: "other", done.append, unexpected)
+    go_on.set()
+    qtbot.waitUntil(lambda: len(done) >= 3)
+    assert done == [True, "new", "other"]
+
+
+def test_an_error_of_ours_is_answered_as_such(background: Background, qtbot: QtBot) -> None:
+    failed: list[StudioError] = []
+
+    def fail() -> None:
+        raise RequestError("seed", "must be a whole number")
+
+    background.do(fail, lambda _: None, failed.append)
+    qtbot.waitUntil(lambda: len(failed) == 1)
+    assert str(failed[0]) == "seed must be a whole number."
+
+
+def test_an_error_nobody_foresaw_is_not_swallowed_and_work_goes_on(
+    background: Background, qtbot: QtBot
+) -> None:
+    done: list[int] = []
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with qtbot.captureExceptions() as errors:
+        background.do(fail, lambda _: None, unexpected)
+        background.do(lambda: 1, done.append, unexpected)
+        qtbot.waitUntil(lambda: done == [1])
+    assert [kind for kind, *_ in errors] == [ZeroDivisionError]
+
+
+def test_closing_ends_what_was_begun_and_answers_no_more(background: Background, qtbot: QtBot) -> None:
+    begun, ended, answered = threading.Event(), [], []
+
+    def work() -> None:
+        begun.set()
+        ended.append(threading.Event().wait(0.05))
+
+    background.do(work, answered.append, unexpected)
+    background.do(lambda: ended.append(True), answered.append, unexpected)
+    assert begun.wait(10)
+    assert background.close()
+    background.do(lambda: ended.append(True), answered.append, unexpected)
+    qtbot.waitUntil(lambda: True)
+    assert ended == [False]
+    assert answered == []
+
+
+def test_dying_while_it_works_harms_nobody(qtbot: QtBot) -> None:
+    background, begun = Background(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        threading.Event().wait(0.02)
+
+    background.do(work, unexpected, unexpected)
+    assert begun.wait(10)
+    background.close()
+    del background
+    gc.collect()
