@@ -66,7 +66,7 @@ class Painted(QObject):
     def __init__(self, program: Program) -> None:
         super().__init__()
         self._run, self.steps = program.models.run, set[tuple[str, int, int]]()
-        program.window.pages.create.canvas.picture.installEventFilter(self)
+        program.window.pages.create_page.canvas.picture.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Paint and (done := self._run.shown_step) is not None:
@@ -95,7 +95,7 @@ def opened() -> Program:
 def start_up() -> dict[str, Any]:
     """From the start of the process to a typed character in the prompt."""
     program = opened()
-    editor = program.window.pages.create.form.texts.prompt.editor
+    editor = program.window.pages.create_page.form.texts.prompt.editor
     until(lambda: program.window.isActiveWindow() or time.monotonic() > 0)
     editor.selectAll()
     QTest.keyClicks(editor, "x")
@@ -150,7 +150,7 @@ def begun(program: Program, **values: object) -> Course:
 
 def cancelling(program: Program) -> dict[str, float]:
     """From Esc to the word on the screen, and to the end of the job."""
-    canvas, times = program.window.pages.create.canvas, list[tuple[float, float]]()
+    canvas, times = program.window.pages.create_page.canvas, list[tuple[float, float]]()
 
     def once(course: Course) -> None:
         until(lambda: (done := course.latest(0)) is not None and done.step > 5)

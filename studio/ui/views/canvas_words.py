@@ -40,7 +40,8 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
         step: the step that was chosen, None for the newest.
     """
     request = course.request
-    sampler = SAMPLERS[request.sampler].title if request.sampler in SAMPLERS else ""
+    name = request.sampler or ""
+    sampler = SAMPLERS[name].title if name in SAMPLERS else ""
     finished = course.pictures.get(image)
     if finished is not None and step is None:
         made = finished.done
@@ -96,11 +97,12 @@ def which_picture(course: Course, image: int) -> str:
 
 def model_calls(request: GenerateRequest) -> int:
     """Return how many model calls one picture of a resolved request takes; 0 where that is not known yet."""
-    if request.sampler not in SAMPLERS or request.steps is None or request.guidance is None:
+    name = request.sampler or ""
+    if name not in SAMPLERS or request.steps is None or request.guidance is None:
         return 0
     try:
-        options = sampler_options(request.sampler, request.options)
+        options = sampler_options(name, request.options)
     except RequestError:
         return 0
-    queries = SAMPLERS[request.sampler].count_queries(options, request.steps)
+    queries = SAMPLERS[name].count_queries(options, request.steps)
     return queries * (1 if request.guidance == 1 else 2)

@@ -36,8 +36,8 @@ class _FrameDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         done, image = index.data(StepRole), index.data(FrameRole)
-        area: QRect = option.rect  # type: ignore[attr-defined]  # the stubs lack it
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]  # the stubs lack it
+        area: QRect = option.rect
+        state: QStyle.StateFlag = option.state
         frame = QRect(area.x() + GAP // 2, area.y() + 3, FRAME, FRAME)
         painter.save()
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)

@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from studio.errors import RequestError
 from studio.ui.views.actions import ACTIONS
+from studio.ui.views.banners import BannerPlace
 from studio.ui.views.dropping import dropped_file, read_request
 from studio.ui.views.overlays import Overlays
 from studio.ui.views.pages import RAIL_PAGES, Pages
 from studio.ui.views.rail import Rail
 from studio.ui.views.status import StatusBar
-from studio.ui.widgets.banner import Banner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,23 +53,23 @@ class MainWindow(QMainWindow):
         self.pages = Pages(theme, models)
         self.rail = Rail(theme, RAIL_PAGES)
         self.status = StatusBar(theme, models.status, models.queue, models.preferences)
-        self.banner: Banner | None = None
-        self._beside = QVBoxLayout()
-        self._lay_out()
-        self.overlays = Overlays(theme, models, self.centralWidget())
+        self.banners = BannerPlace(theme, models.status)
+        self.overlays = Overlays(theme, models, self._lay_out())
         self.actions_by_name = self._make_actions()
         self._connect()
         self.pages.open("create")
-        self.pages.create.form.focus_prompt()
+        self.pages.create_page.form.focus_prompt()
         self.restoreGeometry(QByteArray.fromBase64(models.preferences.geometry.encode()))
 
-    def _lay_out(self) -> None:
-        self._beside.setSpacing(0)
-        self._beside.addWidget(self.pages, 1)
+    def _lay_out(self) -> QWidget:
+        beside = QVBoxLayout()
+        beside.setSpacing(0)
+        beside.addWidget(self.banners)
+        beside.addWidget(self.pages, 1)
         upper = QHBoxLayout()
         upper.setSpacing(0)
         upper.addWidget(self.rail)
-        upper.addLayout(self._beside, 1)
+        upper.addLayout(beside, 1)
         ground = QWidget()
         layout = QVBoxLayout(ground)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -77,9 +77,10 @@ class MainWindow(QMainWindow):
         layout.addLayout(upper, 1)
         layout.addWidget(self.status)
         self.setCentralWidget(ground)
+        return ground
 
     def _connect(self) -> None:
-        session, form = self._session, self.pages.create.form
+        session, form = self._session, self.pages.create_page.form
         self.rail.chosen.connect(self.pages.open)
         self.pages.opened.connect(self.rail.set_current)
         self.pages.settings_requested.connect(self.use_settings)
@@ -88,10 +89,9 @@ class MainWindow(QMainWindow):
         session.running_changed.connect(form.set_running)
         self.status.queue_requested.connect(self.overlays.toggle_queue)
         self.overlays.queue.cancel_requested.connect(session.cancel_job)
-        self._models.status.changed.connect(self._on_status_changed)
 
     def _make_actions(self) -> dict[str, QAction]:
-        pages, create, models = self.pages, self.pages.create, self._models
+        pages, create, models = self.pages, self.pages.create_page, self._models
         slots: dict[str, Callable[[], object]] = {
             "generate": self.generate,
             "cancel": self.go_back,
@@ -132,7 +132,7 @@ class MainWindow(QMainWindow):
             self._models.notices.post(str(error), kind="warn")
             return
         self.pages.open("create")
-        self.pages.create.show_canvas()
+        self.pages.create_page.show_canvas()
         self._session.generate(request)
 
     @Slot()
@@ -150,7 +150,7 @@ class MainWindow(QMainWindow):
             self._models.notices.post(str(error), kind="warn")
             return
         self.pages.open("create")
-        self.pages.create.show_canvas()
+        self.pages.create_page.show_canvas()
         self._models.notices.post(
             sentence or "The form holds that picture's settings; Ctrl+Z takes them back."
         )
@@ -159,20 +159,12 @@ class MainWindow(QMainWindow):
     def _on_prompt(self) -> None:
         self.pages.open("create")
         self._models.preferences.set("form_shown", True)
-        self.pages.create.form.focus_prompt()
+        self.pages.create_page.form.focus_prompt()
 
     @Slot()
     def _on_other_side(self) -> None:
         run = self._models.run
         run.set_what("x_t" if run.what == "x0" else "x0")
-
-    @Slot()
-    def _on_status_changed(self) -> None:
-        sentence = self._models.status.unused_gpu
-        if sentence and self.banner is None:
-            self.banner = Banner(self._theme, sentence)
-            self.banner.closed.connect(self.banner.hide)
-            self._beside.insertWidget(0, self.banner)
 
     # ------------------------------------------------------------------------------------------------ Qt's side
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -41,10 +41,10 @@ class Pages(QStackedWidget):
         """Make the first page."""
         super().__init__(parent)
         self._theme, self._models = theme, models
-        self.create = CreatePage(theme, models)
-        self.create.settings_requested.connect(self.settings_requested)
-        self._made: dict[str, QWidget] = {"create": self.create}
-        self.addWidget(self.create)
+        self.create_page = CreatePage(theme, models)
+        self.create_page.settings_requested.connect(self.settings_requested)
+        self._made: dict[str, QWidget] = {"create": self.create_page}
+        self.addWidget(self.create_page)
 
     @Slot(str)
     def open(self, key: str) -> None:
@@ -80,27 +80,28 @@ class Pages(QStackedWidget):
     def open_live(self) -> None:
         """Show the running job as it forms."""
         self.open("create")
-        self.create.show_canvas()
+        self.create_page.show_canvas()
         self._models.run.go_live()
 
     @Slot()
     def search(self) -> None:
         """Go to the field that searches pictures: the column's where it is open, else the gallery's."""
-        if self.currentWidget() is self.create and self.create.column.isVisible():
-            field = self.create.column.search_field
+        if self.currentWidget() is self.create_page and self.create_page.column.isVisible():
+            field = self.create_page.column.search_field
         else:
             self.open("gallery")
             stack = self._made["gallery"]
             assert isinstance(stack, PictureStack)
+            assert isinstance(stack.under, GalleryView)
             stack.go_back()
-            field = stack.findChild(GalleryView).search_field
+            field = stack.under.search_field
         field.setFocus()
         field.selectAll()
 
     def go_back(self) -> bool:
         """Close the picture that is open large; False where none is."""
         page = self.currentWidget()
-        stack = self.create.stack if page is self.create else page
+        stack = self.create_page.stack if page is self.create_page else page
         if not isinstance(stack, PictureStack) or not stack.is_large:
             return False
         stack.go_back()

@@ -29,7 +29,7 @@ class PictureStack(QStackedWidget):
     def __init__(self, theme: Theme, models: Models, under: QWidget, parent: QWidget | None = None) -> None:
         """Take the page beneath."""
         super().__init__(parent)
-        self._under = under
+        self.under = under
         self.large = LargeView(theme, models.gallery, models.notices)
         self.addWidget(under)
         self.addWidget(self.large)
@@ -55,5 +55,5 @@ class PictureStack(QStackedWidget):
     def go_back(self) -> None:
         """Show the page again."""
         if self.is_large:
-            self.setCurrentWidget(self._under)
-            self._under.setFocus()
+            self.setCurrentWidget(self.under)
+            self.under.setFocus()

@@ -53,8 +53,8 @@ class _JobDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         job, runs, theme = index.data(JobRole), index.data(RunsRole), self._theme
-        area: QRect = option.rect  # type: ignore[attr-defined]  # the stubs lack it
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]  # the stubs lack it
+        area: QRect = option.rect
+        state: QStyle.StateFlag = option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if state & QStyle.StateFlag.State_Selected:

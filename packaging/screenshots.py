@@ -1,0 +1,223 @@
+"""Take pictures of the real window in every state, and a film of a picture forming.
+
+    .venv/bin/python packaging/screenshots.py FOLDER [--scale 1] [--theme dark] [--size 1440x900] [--film]
+
+The program runs with the shipped model in user folders of its own, so anyone can take them again. Without a display
+Qt's offscreen platform draws the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from PIL.Image import Image
+    from PySide6.QtGui import QImage
+
+    from studio.ui.app import Program
+
+GALLERY = (
+    *("an elephant", "a red apple on a pink background", "a ghost on a black background", "a sunflower"),
+    *("a rocket on a purple background", "an octopus on a yellow background", "a hamburger", "a guitar"),
+    *("a bicycle on a teal background", "a snowman on a blue background", "a strawberry", "a panda"),
+    *("a lemon on a gray background", "a whale on a cyan background", "a cactus on an orange background"),
+    *("a dog", "a castle on a pink background", "a butterfly on a green background", "a pizza", "a crown"),
+)
+PROMPT = "a tiger face on a blue background"
+FILM_WIDTH = 960
+
+
+class Photographer:
+    """Drives one program and takes its pictures."""
+
+    def __init__(self, program: Program, folder: Path, suffix: str) -> None:
+        """Take the program, where pictures go and what their names end in."""
+        self.program, self.folder, self.suffix = program, folder, suffix
+        self.window = program.window
+
+    def take(self, name: str) -> None:
+        """Keep a picture of the window as it stands."""
+        self.settle()
+        self.window.grab().save(str(self.folder / f"{name}{self.suffix}.png"))
+
+    def settle(self, ms: int = 200) -> None:
+        """Let the window come to rest."""
+        from PySide6.QtTest import QTest
+
+        QTest.qWait(ms)
+
+    def until(self, true: Callable[[], bool], seconds: float = 120) -> None:
+        """Let the window run until something holds."""
+        end = time.monotonic() + seconds
+        while not true():
+            self.settle(2)
+            if time.monotonic() > end:
+                raise TimeoutError
+
+    def make(self, **values: object) -> None:
+        """Have the form's picture made, with these values."""
+        self.program.models.form.edit(**values)
+        self.window.generate()
+
+    def finish(self) -> None:
+        """Wait for every job."""
+        self.until(lambda: self.program.models.queue.rowCount() == 0)
+
+    def at_step(self, step: int) -> None:
+        """Wait until the running job's picture has come so far."""
+        run = self.program.models.run
+        self.until(lambda: (done := run.shown_step) is not None and done.step >= step)
+
+    def film(self, name: str) -> None:
+        """Keep a film of a picture forming."""
+        frames: list[Image] = []
+        run = self.program.models.run
+        self.make(prompt=PROMPT, steps=30, seed=3, count=1)
+        self.until(lambda: run.viewed is not None and run.viewed.phase == "running")
+        for step in range(1, 31):
+            self.until(lambda step=step: run.viewed.over or run.shown_step.step >= step)  # type: ignore[misc]
+            if not frames or not run.viewed.over:
+                frames.append(small(self.window.grab().toImage()))
+        self.finish()
+        self.settle()
+        frames.append(small(self.window.grab().toImage()))
+        colours = [frame.quantize(128, dither=0) for frame in frames]
+        pauses = [90] * (len(frames) - 1) + [2500]
+        colours[0].save(
+            self.folder / f"{name}.gif", save_all=True, append_images=colours[1:], duration=pauses, loop=0
+        )
+
+
+def small(image: QImage) -> Image:
+    """Return a picture of the window at the film's width."""
+    from PIL import Image as pillow
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QImage
+
+    mode = Qt.TransformationMode.SmoothTransformation
+    shrunk = image.scaledToWidth(FILM_WIDTH, mode).convertToFormat(QImage.Format.Format_RGB888)
+    return pillow.frombuffer(
+        "RGB",
+        (shrunk.width(), shrunk.height()),
+        bytes(shrunk.constBits()),
+        "raw",
+        "RGB",
+        shrunk.bytesPerLine(),
+    )
+
+
+def states(camera: Photographer) -> Iterator[None]:
+    """Bring the window into every state and take its picture; ends a state at each yield."""
+    program, window = camera.program, camera.window
+    form, run, pages = program.models.form, program.models.run, window.pages
+    camera.settle(500)
+    camera.take("1-first-start")
+    yield
+    for seed, prompt in enumerate(GALLERY):
+        camera.make(prompt=prompt, seed=seed, count=1)
+        camera.finish()
+    camera.make(prompt=PROMPT, seed=3, steps=120)
+    camera.at_step(52)
+    camera.take("2-forming")
+    yield
+    camera.finish()
+    camera.take("3-done")
+    yield
+    run.select(20)
+    run.set_what("x_t")
+    camera.take("4-step-as-x_t")
+    run.set_what("x0")
+    run.go_live()
+    yield
+    camera.make(prompt=PROMPT, seed=5, steps=400, count=2)
+    for prompt in ("a fox on a teal background", "a rose on a black background", "two cats"):
+        camera.make(prompt=prompt, steps=30, count=4)
+    window.overlays.toggle_queue()
+    camera.at_step(60)
+    camera.take("5-queue")
+    window.overlays.toggle_queue()
+    for job in program.models.queue.waiting:
+        program.session.cancel_job(job)
+    program.session.cancel()
+    camera.finish()
+    yield
+    pages.open_gallery()
+    camera.settle(600)
+    camera.take("6-gallery")
+    yield
+    entry = camera.program.models.gallery.entry_at(0)
+    pages.currentWidget().open(entry)
+    camera.settle(400)
+    camera.take("7-large")
+    yield
+    pages.open_models()
+    camera.settle(400)
+    camera.take("8-models")
+    pages.open_settings()
+    camera.settle(400)
+    camera.take("9-settings")
+    yield
+    pages.open_create()
+    pages.create_page.show_canvas()
+    window.overlays.toggle_shortcuts()
+    camera.take("10-keys")
+    window.overlays.toggle_shortcuts()
+    form.edit(prompt="a fox", steps=30, count=1)
+    yield
+
+
+def main() -> int:
+    """Take them all."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--scale", default="1")
+    parser.add_argument("--theme", default="dark", choices=("dark", "light"))
+    parser.add_argument("--size", default="1440x900")
+    parser.add_argument("--film", action="store_true", help="also the film of a picture forming")
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    os.environ["QT_SCALE_FACTOR"] = asked.scale
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["STEPWISE_HOME"] = home
+        return photograph(asked)
+
+
+def photograph(asked: argparse.Namespace) -> int:
+    """Open the window and take its pictures."""
+    from PySide6.QtWidgets import QApplication
+
+    from studio.folders import Folders
+    from studio.ui.app import build
+
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    program = build(app, Folders.find())
+    program.models.preferences.set("theme", asked.theme)
+    program.window.resize(*map(int, asked.size.split("x")))
+    program.window.show()
+    suffix = f"-{asked.theme}" + ("" if asked.scale == "1" else f"@{asked.scale}x")
+    camera = Photographer(program, asked.folder, suffix)
+    try:
+        for _ in states(camera):
+            pass
+        if asked.film:
+            camera.film("forming")
+    finally:
+        program.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
