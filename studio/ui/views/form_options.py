@@ -6,7 +6,7 @@ import dataclasses
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
@@ -57,6 +57,10 @@ class OptionControl(QObject):
             )
             number.edited.connect(self._on_number_edited)
             self.widget = number
+        self.widget.setAccessibleName(meta["label"])
+        self.widget.setFocusPolicy(
+            Qt.FocusPolicy.StrongFocus
+        )  # else Qt gives it no place in the order of Tab
 
     def set_value(self, value: OptionValue) -> None:
         """Show another value without a word."""
@@ -80,10 +84,10 @@ class OptionControls(QWidget):
     edited = Signal(str, object)
     """An option's name and its new value."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start with no sampler."""
+    def __init__(self, theme: Theme, follows: QWidget, parent: QWidget | None = None) -> None:
+        """Start with no sampler; Tab leads here from ``follows``."""
         super().__init__(parent)
-        self._theme = theme
+        self._theme, self._follows = theme, follows
         self._sampler = ""
         self._controls: dict[str, OptionControl] = {}
         self._column = QVBoxLayout(self)
@@ -110,9 +114,12 @@ class OptionControls(QWidget):
             control.widget.deleteLater()
             control.deleteLater()
         self._controls = {field.name: OptionControl(self._theme, field, self) for field in fields}
+        before = self._follows
         for control in self._controls.values():
             control.edited.connect(self.edited)
             self._column.addWidget(control.widget)
+            QWidget.setTabOrder(before, control.widget)
+            before = control.widget
         self.setVisible(bool(fields))
 
 

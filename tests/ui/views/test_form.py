@@ -1,0 +1,352 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
+
+from studio.engine.requests import GenerateRequest
+from studio.ui.models.form import FormModel
+from studio.ui.models.form_values import SUGGESTION
+from studio.ui.models.preferences import Preferences
+from studio.ui.models.timings import Timings
+from studio.ui.settings import SettingsFile
+from studio.ui.theme.theme import Theme
+from studio.ui.views import form_words as words
+from studio.ui.views.form import FormView
+from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, make_catalog, numbers, show_models
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.ui.models.catalog import Catalog
+
+
+@pytest.fixture
+def catalog(monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    return make_catalog(monkeypatch, STARTER, LARGE, WORDLESS, broken("torn"))
+
+
+@pytest.fixture
+def timings(tmp_path: Path) -> Timings:
+    return Timings(tmp_path / "timings.json")
+
+
+@pytest.fixture
+def form(stepwise_home: Path, catalog: Catalog, timings: Timings) -> Iterator[FormModel]:
+    preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
+    yield FormModel(catalog, preferences, timings, draw=numbers(3141592653, 11, 13, 17))
+    preferences.save()
+
+
+@pytest.fixture
+def view(qapp: QApplication, qtbot: QtBot, form: FormModel, catalog: Catalog) -> FormView:
+    theme = Theme(qapp, "dark")
+    theme.reduce_motion = True
+    view = FormView(theme, form, catalog)
+    qtbot.addWidget(view)
+    view.resize(320, 900)
+    view.show()
+    qtbot.waitExposed(view)
+    view.theme = theme  # kept as long as the view
+    return view
+
+
+def type_into(widget: QWidget, text: str) -> None:
+    widget.setFocus()
+    QTest.keyClick(widget, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClicks(widget, text)
+
+
+def texts(view: QWidget) -> list[str]:
+    return [label.text() for label in view.findChildren(QLabel) if label.isVisible()]
+
+
+# ---------------------------------------------------------------------------------------------- edits reach the model
+def test_what_is_typed_is_in_the_form(view: FormView, form: FormModel) -> None:
+    type_into(view.texts.prompt.editor, "a <b>dog</b>")
+    type_into(view.numbers.steps.field, "250")
+    type_into(view.numbers.guidance.field, "22.5")
+    type_into(view.numbers.options.controls["eta"].widget.field, "0.25")
+    type_into(view.numbers.seed.field, "4294967295")
+    type_into(view.numbers.count.field, "1")
+    view.texts.disclosure.set_open(True)
+    type_into(view.texts.negative.editor, "snow")
+    request = form.take_request()
+    assert request == GenerateRequest(
+        prompt="a <b>dog</b>",
+        negative="snow",
+        steps=250,
+        guidance=22.5,
+        options={"eta": 0.25},
+        seed=2**32 - 1,
+    ).resolve(STARTER)
+
+
+def test_the_slider_ends_before_the_field_does(view: FormView, form: FormModel) -> None:
+    for slider in (view.numbers.steps, view.numbers.guidance):
+        slider.track.setValue(slider.track.maximum())
+    assert (form.values.steps, form.values.guidance) == (100, 15.0)
+
+
+def test_choices_are_made_with_the_keyboard(view: FormView, form: FormModel) -> None:
+    view.choices.sampler.box.setFocus()
+    QTest.keyClick(view.choices.sampler.box, Qt.Key.Key_Down)
+    assert form.values.sampler == "langevin"
+    view.numbers.spacing.box.setFocus()
+    QTest.keyClick(view.numbers.spacing.box, Qt.Key.Key_Up)
+    assert form.values.spacing == "leading"
+    view.choices.model.box.setFocus()
+    QTest.keyClick(view.choices.model.box, Qt.Key.Key_Down)
+    assert form.values.model == "large"
+
+
+def test_dice_and_lock(view: FormView, form: FormModel, qtbot: QtBot) -> None:
+    qtbot.mouseClick(view.numbers.seed.dice, Qt.MouseButton.LeftButton)
+    assert (form.values.seed, view.numbers.seed.value) == (11, 11)
+    qtbot.mouseClick(view.numbers.seed.lock, Qt.MouseButton.LeftButton)
+    assert form.values.seed_locked
+    form.undo_stack.undo()
+    assert not view.numbers.seed.locked
+
+
+def test_only_sizes_the_model_makes_are_offered(view: FormView, form: FormModel) -> None:
+    assert not view.numbers.size_field.isVisible()
+    assert "64 × 64" in texts(view)
+    form.edit(model="large")
+    assert view.numbers.size_field.isVisible()
+    assert not view.numbers.fixed_size.isVisible()
+    view.numbers.size_field.box.setFocus()
+    QTest.keyClick(view.numbers.size_field.box, Qt.Key.Key_Down)
+    assert form.values.size == (128, 64)
+
+
+# ----------------------------------------------------------------------------------------------- the model is shown
+def test_the_form_is_shown_and_nothing_is_edited_by_that(view: FormView, form: FormModel) -> None:
+    request = GenerateRequest(
+        prompt="a tiger",
+        negative="blue",
+        model="large",
+        sampler="pc",
+        steps=77,
+        guidance=7.5,
+        seed=99,
+        count=3,
+    )
+    form.load_request(request)
+    assert form.undo_stack.count() == 1
+    assert view.texts.prompt.text == "a tiger"
+    assert view.texts.negative.text == "blue"
+    assert view.texts.negative.isVisible()
+    assert (view.choices.model.value, view.choices.sampler.value) == ("large", "pc")
+    assert (view.numbers.steps.value, view.numbers.guidance.value) == (77, 7.5)
+    assert (view.numbers.seed.value, view.numbers.count.value) == (99, 3)
+    assert set(view.numbers.options.controls) == {"predictor", "corrector_steps", "snr"}
+
+
+def test_undo_brings_back_what_was_typed_without_losing_the_focus(view: FormView, form: FormModel) -> None:
+    editor = view.texts.prompt.editor
+    type_into(editor, "a red fox")
+    form.undo_stack.undo()
+    assert editor.toPlainText() == "a red "
+    QTest.keyClicks(editor, "cat")
+    assert form.values.prompt == "a red cat"
+
+
+def test_the_suggested_prompt_is_selected_and_any_other_is_not(view: FormView, form: FormModel) -> None:
+    view.focus_prompt()
+    editor = view.texts.prompt.editor
+    assert editor.textCursor().selectedText() == SUGGESTION
+    QTest.keyClicks(editor, "a dog")
+    assert form.values.prompt == "a dog"
+    view.focus_prompt()
+    assert not editor.textCursor().hasSelection()
+
+
+def test_steps_end_at_the_schedules_times(view: FormView, form: FormModel) -> None:
+    form.edit(model="large")
+    type_into(view.numbers.steps.field, "900")
+    QTest.keyClick(view.numbers.steps.field, Qt.Key.Key_Return)
+    assert form.values.steps == 500
+    form.edit(model="starter")
+    type_into(view.numbers.steps.field, "900")
+    assert form.values.steps == 900
+
+
+def test_the_negative_prompt_opens_where_it_holds_text_and_says_when_it_has_no_effect(
+    view: FormView, form: FormModel
+) -> None:
+    assert not view.texts.negative.isVisible()
+    form.edit(negative="snow")
+    assert view.texts.negative.isVisible()
+    assert view.texts.negative.isEnabled()
+    form.edit(guidance=1.0)
+    assert not view.texts.negative.isEnabled()
+    assert words.NO_GUIDANCE in texts(view)
+    view.texts.disclosure.set_open(False)  # the user has the last word
+    form.edit(steps=10)
+    assert not view.texts.negative.isVisible()
+
+
+def test_a_model_without_text_disables_what_it_does_not_use(view: FormView, form: FormModel) -> None:
+    form.edit(model="wordless")
+    assert not view.texts.prompt.isEnabled()
+    assert not view.numbers.guidance.isEnabled()
+    assert not view.texts.disclosure.isVisible()
+    assert words.NO_TEXT in texts(view)
+    form.edit(model="starter")
+    assert view.texts.prompt.isEnabled()
+    assert words.NO_TEXT not in texts(view)
+
+
+def test_models_come_and_go(
+    view: FormView, form: FormModel, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offered() -> list[str]:
+        return [view.choices.model.box.itemText(row) for row in range(view.choices.model.box.count())]
+
+    assert offered() == ["Starter", "Large", "Wordless"]
+    show_models(monkeypatch, installed(LARGE))
+    catalog.reload()
+    assert offered() == ["starter", "Large"]
+    assert view.foot.fault.text() == "Model starter is not here; choose another."
+    form.edit(model="large")
+    assert offered() == ["Large"]
+
+
+def test_the_model_tells_about_itself_as_plain_text(view: FormView, form: FormModel, qtbot: QtBot) -> None:
+    view.choices.about.set_open(True)
+    shown = texts(view)
+    assert STARTER.training_data in shown
+    assert "top-1 94.7%, top-5 98.5%" in shown
+    assert all(label.textFormat() == Qt.TextFormat.PlainText for label in view.findChildren(QLabel))
+    form.edit(model="large")
+    qtbot.waitUntil(lambda: "not measured" in texts(view))
+
+
+# ---------------------------------------------------------------------------------------------------------- the foot
+def test_generate_is_asked_for_by_its_button_alone(view: FormView, qtbot: QtBot) -> None:
+    asked: list[str] = []
+    view.generate_requested.connect(lambda: asked.append("generate"))
+    view.cancel_requested.connect(lambda: asked.append("cancel"))
+    for field in (view.numbers.steps.field, view.numbers.seed.field, view.numbers.count.field):
+        field.setFocus()
+        QTest.keyClick(field, Qt.Key.Key_Return)
+    assert asked == []
+    qtbot.mouseClick(view.foot.generate, Qt.MouseButton.LeftButton)
+    assert not view.foot.cancel.isVisible()
+    view.set_running(True)
+    assert view.foot.generate.text() == "Add to queue"
+    qtbot.mouseClick(view.foot.generate, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.foot.cancel, Qt.MouseButton.LeftButton)
+    assert asked == ["generate", "generate", "cancel"]
+    view.set_running(False)
+    assert view.foot.generate.text() == "Generate"
+    assert not view.foot.cancel.isVisible()
+
+
+def test_what_is_wrong_stands_above_generate(view: FormView, form: FormModel) -> None:
+    assert not view.foot.fault.isVisible()
+    form.edit(count=4, seed=2**32 - 1)
+    assert view.foot.fault.text() == "Seed must be at most 4294967292 for a count of 4."
+    assert view.foot.fault.geometry().bottom() < view.foot.generate.geometry().top()
+    assert not view.foot.generate.isEnabled()
+    form.edit(count=1)
+    assert not view.foot.fault.isVisible()
+    assert view.foot.generate.isEnabled()
+
+
+def test_the_cost_stands_beneath(view: FormView, form: FormModel, timings: Timings) -> None:
+    assert view.foot.cost.text() == "60 model calls"
+    timings.note(
+        model_sha256=STARTER.weights_sha256, device="cpu", size=(64, 64), model_calls=60, seconds=2.1
+    )
+    form.refresh_estimate()
+    assert view.foot.cost.text() == "60 model calls, about 2 s on this machine"
+    form.edit(count=4, guidance=1.0)
+    assert view.foot.cost.text() == "4 × 30 model calls, about 4 s on this machine"
+
+
+@pytest.mark.parametrize("height", [360, 560, 1200])
+def test_generate_is_always_in_sight(height: int, view: FormView, form: FormModel) -> None:
+    form.edit(sampler="pc", negative="snow")
+    view.choices.about.set_open(True)
+    view.resize(320, height)
+    QApplication.processEvents()
+    bottom = view.foot.generate.mapTo(view, view.foot.generate.rect().bottomLeft()).y()
+    assert bottom < height
+    assert view.width() == 320
+    assert view.area.horizontalScrollBar().maximum() == 0
+
+
+# -------------------------------------------------------------------------------------------- keyboard, screen readers
+def name_of(widget: QWidget) -> str:
+    # Of a box Linux is told the label by a relation, and what is chosen as its name.
+    spoken = QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name)
+    return widget.accessibleName() or spoken
+
+
+def focus_order(view: FormView) -> list[QWidget]:
+    """Return what Tab reaches, starting at the prompt."""
+    QApplication.processEvents()  # what was added is shown
+    first = view.texts.prompt.editor
+    first.setFocus()
+    order: list[QWidget] = [first]
+    while len(order) < 100:
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        widget = QApplication.focusWidget()
+        if widget is first:
+            return order
+        order.append(widget)
+    raise AssertionError("Tab goes on for ever")
+
+
+def test_tab_goes_from_top_to_bottom_and_everything_has_a_name(view: FormView, form: FormModel) -> None:
+    form.edit(model="large", negative="snow", sampler="langevin")
+    view.set_running(True)
+    view.resize(320, 700)
+    order = focus_order(view)
+    assert [name_of(widget) for widget in order] == [
+        "Prompt",
+        "Negative prompt",  # opens it
+        "Negative prompt",
+        "Model",
+        "About this model",
+        "Sampler",
+        "Steps",
+        "Guidance",
+        "Passes",
+        "Step size",
+        "Spacing",
+        "Seed",
+        "Roll a new seed",
+        "Keep this seed",
+        "Size",
+        "Pictures",
+        "Add to queue",
+        "Cancel",
+    ]
+    form.edit(sampler="pc")  # its options stand where those of the other stood
+    names = [name_of(widget) for widget in focus_order(view)]
+    place = names.index("Predictor")
+    assert names[place - 1 : place + 4] == [
+        "Guidance",
+        "Predictor",
+        "Corrector passes",
+        "Signal to noise",
+        "Spacing",
+    ]
+
+
+def test_what_tab_reaches_comes_into_sight(view: FormView) -> None:
+    view.resize(320, 400)
+    for widget in focus_order(view)[:-1]:
+        widget.setFocus(Qt.FocusReason.TabFocusReason)
+        view.area.ensureWidgetVisible(widget)
+        assert not widget.visibleRegion().isEmpty()

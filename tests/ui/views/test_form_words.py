@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from studio.checkpoints.card import Component
+from studio.ui.models.form_estimate import Estimate
+from studio.ui.models.form_values import FormValues
+from studio.ui.views import form_words as words
+from studio.ui.views.models_facts import LONGEST, facts, figures, parameters
+from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.2, "under 1 s"),
+        (1.4, "about 1 s"),
+        (9.4, "about 9 s"),
+        (9.6, "about 10 s"),
+        (43, "about 45 s"),
+        (89, "about 90 s"),
+        (100, "about 2 min"),
+        (3600, "about 60 min"),
+        (10_000, "about 3 h"),
+    ],
+)
+def test_a_time_is_told_as_an_estimate(seconds: float, said: str) -> None:
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("pictures", "calls", "seconds", "said"),
+    [
+        (1, 1, None, "1 model call"),
+        (1, 60, 2.1, "60 model calls, about 2 s on this machine"),
+        (3, 6000, None, "3 × 2,000 model calls"),
+    ],
+)
+def test_the_cost_is_told_in_half_a_sentence(
+    pictures: int, calls: int, seconds: float | None, said: str
+) -> None:
+    estimate = Estimate(pictures=pictures, queries=1, calls_per_query=1, model_calls=calls, seconds=seconds)
+    assert words.cost(estimate) == said
+
+
+def test_models_are_offered_with_size_and_schedule() -> None:
+    items = words.model_items([installed(STARTER), broken("torn"), installed(LARGE)], "starter")
+    assert [item[:3] for item in items] == [
+        ("starter", "Starter", "64 px, cosine"),
+        ("large", "Large", "128 px, linear"),
+    ]
+    missing = words.model_items([installed(LARGE)], "torn")
+    assert [item[:3] for item in missing] == [
+        ("torn", "torn", "not here"),
+        ("large", "Large", "128 px, linear"),
+    ]
+    assert words.model_items([], "") == []
+
+
+def test_the_line_beneath_a_model_is_one_line() -> None:
+    card = dataclasses.replace(STARTER, training_data="Many\nlines\n" + "x" * 1000)
+    line = words.model_line(card)
+    assert "\n" not in line
+    assert line.startswith("v prediction. Many lines x")
+    assert len(line) < 350
+    assert words.model_line(None) == ""
+
+
+def test_every_row_has_a_key_of_its_own() -> None:
+    for items in (words.sampler_items(FormValues()), words.spacing_items(), words.size_items(LARGE)):
+        keys = [item[0] for item in items]
+        assert len(set(keys)) == len(keys) > 1
+    assert words.size_items(LARGE)[1][:2] == ("128x64", "128 × 64")
+
+
+def test_a_models_facts() -> None:
+    assert dict(facts(STARTER)) == {
+        "Pictures": "64 × 64 px, from text",
+        "Network": "unet, 22.7 M parameters",
+        "Noise schedule": "cosine",
+        "Prediction": "v",
+        "Usual settings": "DDIM, 30 steps, guidance 3",
+        "Measured": "top-1 94.7%, top-5 98.5%",
+        "Trained on": STARTER.training_data,
+        "Licence": "MIT",
+    }
+    assert dict(facts(LARGE))["Noise schedule"] == "linear, T 500"
+    assert dict(facts(WORDLESS))["Usual settings"] == "DDIM, 30 steps"
+
+
+def test_the_facts_of_a_strangers_card_stay_within_bounds() -> None:
+    card = dataclasses.replace(
+        STARTER,
+        training_data="x" * 20_000,
+        evaluation={f"<b>{number}</b>": number for number in range(1000)},
+        schedule=Component(kind="cosine", config={f"k{number}": number for number in range(100)}),
+    )
+    shown = dict(facts(card))
+    assert max(map(len, shown.values())) <= LONGEST
+    assert shown["Measured"].startswith("<b>0</b> 0, <b>1</b> 1")
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "said"),
+    [
+        ({}, "not measured"),
+        ({"top1": True, "deep": {"top1": 0.5}}, "not measured"),
+        ({"top1": 95}, "top1 95"),
+        ({"top1": 0.5, "background": 1}, "top-1 50.0%, background 100.0%"),
+        ({"fid": 12.25, "notes": "x"}, "fid 12.25"),
+    ],
+)
+def test_headline_figures(evaluation: dict[str, object], said: str) -> None:
+    assert figures(evaluation) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0"), (999, "999"), (1500, "1.5 k"), (22_732_013, "22.7 M"), (2 * 10**9, "2.0 G")]
+)
+def test_parameters_are_rounded(count: int, said: str) -> None:
+    assert parameters(count) == f"{said} parameters"
