@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QFont, QFontMetrics, QPainter
+from PySide6.QtGui import QFontMetrics, QPainter
 from PySide6.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.ui.theme.metrics import CONTROL, GAP, GRID, INSET, RADIUS, SMALL_ICON
@@ -66,7 +66,7 @@ class ChoiceBox(QComboBox):
         if number >= 0:
             room = self.rect().adjusted(INSET, 0, -(self.width() - arrow.left() + GRID), 0)
             detail = str(self.itemData(number, DETAIL_ROLE) or "")
-            _draw_row(painter, self._theme, room, self.font(), self.itemText(number), detail, enabled)
+            draw_row(painter, self._theme, room, self.itemText(number), detail, enabled=enabled)
         if self.hasFocus():
             draw_ring(painter, self.rect(), RADIUS, self._theme.colour("accent"))
 
@@ -102,15 +102,13 @@ class _Row(QStyledItemDelegate):
         text = str(index.data(Qt.ItemDataRole.DisplayRole) or "")
         detail = str(index.data(DETAIL_ROLE) or "")
         enabled = bool(state & QStyle.StateFlag.State_Enabled)
-        _draw_row(painter, self._theme, room, self._theme.font("body"), text, detail, enabled)
+        draw_row(painter, self._theme, room, text, detail, enabled=enabled)
         painter.restore()
 
 
-def _draw_row(
-    painter: QPainter, theme: Theme, room: QRect, font: QFont, text: str, detail: str, enabled: bool
-) -> None:
+def draw_row(painter: QPainter, theme: Theme, room: QRect, text: str, detail: str, *, enabled: bool) -> None:
     """Draw both texts into ``room``, each cut where the two would meet."""
-    small = theme.font("label")
+    font, small = theme.font("body"), theme.font("label")
     metrics, small_metrics = QFontMetrics(font), QFontMetrics(small)
     wanted, wanted_detail = metrics.horizontalAdvance(text), small_metrics.horizontalAdvance(detail)
     width, gap = room.width(), 2 * GAP if detail else 0
