@@ -1,8 +1,8 @@
 """What a job's steps left behind, in memory: one thread writes, others read.
 
 Every step is kept, with the arrays and the preview it carried, until together they take more than a fixed amount of
-memory. Then the oldest picture's steps go first, and of a single picture every other step, so that what stays is spread
-evenly from noise to picture.
+memory. Then frames that can be decoded again go first, after them the steps of the oldest finished picture, and of a
+single picture every other step, so that what stays is spread evenly from noise to picture.
 
 Importable without torch.
 """
@@ -29,23 +29,25 @@ FULL = "full"
 
 
 class PictureRecord:
-    """The steps of one picture, in their order. Made and filled by a `JobRecord`.
+    """The steps of one picture, in their order. Made and filled by a `JobRecord`, under its lock; read by any thread.
 
     Attributes:
         image: which picture of the job, from 0.
-        steps: the steps kept, oldest first.
-        thinned: counts up whenever steps were given up, so that a reader knows to start again.
+        steps: the steps kept, oldest first. The list grows at its end and changes in no other way: where a step is
+            given up, another list takes its place.
         stride: every so many steps one is kept (and the newest).
+        bytes: about how much memory the record takes.
     """
 
     def __init__(self, image: int) -> None:
         """Begin with no steps."""
         self.image = image
         self.steps: list[StepDone] = []
-        self.thinned = 0
         self.stride = 1
+        self.bytes = 0
         self._decoded: dict[tuple[int, What], Pixels] = {}
 
+    # ------------------------------------------------------------------------------------------------- for readers
     @property
     def last(self) -> StepDone | None:
         """The newest step."""
@@ -55,6 +57,10 @@ class PictureRecord:
         """Return the step of this number, from 1, if it is kept."""
         return next((done for done in reversed(self.steps) if done.step == step), None)
 
+    def nearest(self, step: int) -> StepDone | None:
+        """Return the step that is kept and nearest to this number; None where there are no steps."""
+        return min(self.steps, key=lambda done: abs(done.step - step), default=None)
+
     def frame(self, done: StepDone, what: What) -> Pixels | None:
         """Return the best picture there is of a step: decoded in full, or as the preview had it, or None."""
         decoded = self._decoded.get((done.step, what))
@@ -62,10 +68,13 @@ class PictureRecord:
             return decoded
         return done.preview if done.preview_of == what else None
 
-    def latest_frame(self, what: What) -> Pixels | None:
-        """Return the frame of the newest step that has one."""
-        found = (self.frame(done, what) for done in reversed(self.steps))
-        return next((pixels for pixels in found if pixels is not None), None)
+    def latest_frame(self, what: What | None = None) -> Pixels | None:
+        """Return the frame of the newest step that has one; None takes either side."""
+        for done in reversed(self.steps):
+            for side in (done.preview_of,) if what is None else (what,):
+                if (pixels := self.frame(done, side)) is not None:
+                    return pixels
+        return None
 
     def is_full(self, done: StepDone, what: What) -> bool:
         """Whether `frame` is as good as the model's own decoder makes it."""
@@ -76,22 +85,52 @@ class PictureRecord:
         """Return what a frame is decoded from, float32 (C, h, w), where the step kept it."""
         return done.x0_hat if what == "x0" else done.state
 
+    # ----------------------------------------------------------------------------------------------- for its keeper
+    @property
+    def finished(self) -> bool:
+        """Whether the last step was taken."""
+        return self.last is not None and self.last.step == self.last.steps
+
+    def add(self, done: StepDone) -> None:
+        """Keep a step."""
+        last = self.last
+        if last is not None and last.step % self.stride:  # it was kept only because it was the newest
+            self._keep([*self.steps[:-1], done])
+        else:
+            self.steps.append(done)
+            self.bytes += _bytes_of(done)
+
     def put_frame(self, step: int, what: What, pixels: Pixels) -> None:
-        """Remember a frame that was decoded in full."""
+        """Remember a frame that was decoded in full, of a step that is kept."""
+        self._drop((step, what))
         self._decoded[step, what] = pixels
+        self.bytes += pixels.nbytes
 
-    def bytes(self) -> int:
-        """Return about how much memory the record takes."""
-        return sum(map(_bytes_of, self.steps)) + sum(pixels.nbytes for pixels in self._decoded.values())
+    def drop_frame(self) -> bool:
+        """Give up the frame that was decoded first; False where there is none."""
+        if not self._decoded:
+            return False
+        self._drop(next(iter(self._decoded)))
+        return True
 
-    def thin(self) -> None:
-        """Give up every other step; the newest stays."""
+    def thin(self) -> bool:
+        """Give up every other step; the newest stays. False where none is left to give up."""
+        if len(self.steps) <= 2:
+            return False
         self.stride *= 2
-        kept = [done for done in self.steps[:-1] if done.step % self.stride == 0]
-        self.steps = [*kept, *self.steps[-1:]]
-        there = {done.step for done in self.steps}
-        self._decoded = {key: pixels for key, pixels in self._decoded.items() if key[0] in there}
-        self.thinned += 1
+        self._keep([done for done in self.steps[:-1] if done.step % self.stride == 0] + self.steps[-1:])
+        return True
+
+    def _keep(self, steps: list[StepDone]) -> None:
+        there = {done.step for done in steps}
+        for key in [key for key in self._decoded if key[0] not in there]:
+            self._drop(key)
+        self.bytes += sum(map(_bytes_of, steps)) - sum(map(_bytes_of, self.steps))
+        self.steps = steps
+
+    def _drop(self, key: tuple[int, What]) -> None:
+        if (pixels := self._decoded.pop(key, None)) is not None:
+            self.bytes -= pixels.nbytes
 
 
 class JobRecord:
@@ -101,22 +140,14 @@ class JobRecord:
         """Take how much memory may be used."""
         self._max_bytes = max_bytes
         self._pictures: dict[int, PictureRecord] = {}
-        self._bytes = 0
         self._lock = threading.Lock()
 
     def add(self, done: StepDone) -> None:
         """Keep a step."""
         with self._lock:
-            picture = self._pictures.setdefault(done.image, PictureRecord(done.image))
-            last = picture.last
-            if last is not None and last.step % picture.stride:
-                # It was only the newest; a list of its own, since readers may be going through the old one.
-                picture.steps = [*picture.steps[:-1], done]
-            else:
-                picture.steps.append(done)
-            self._bytes += _bytes_of(done)
-            if self._bytes > self._max_bytes:
-                self._make_room(done.image)
+            self._pictures.setdefault(done.image, PictureRecord(done.image)).add(done)
+            while self._is_over() and (self._drop_frame() or self._drop_steps(done.image)):
+                pass
 
     def picture(self, image: int) -> PictureRecord | None:
         """Return the steps of a picture, from 0; None where there are none (yet, or any more)."""
@@ -128,24 +159,31 @@ class JobRecord:
         with self._lock:
             return tuple(self._pictures)
 
-    def put_frame(self, image: int, step: int, what: What, pixels: Pixels) -> None:
-        """Remember a frame that was decoded in full."""
+    def put_frame(self, image: int, step: int, what: What, pixels: Pixels) -> bool:
+        """Remember a frame that was decoded in full, in place of older ones if need be; False: there is no room."""
         with self._lock:
             picture = self._pictures.get(image)
-            if picture is not None and picture.find(step) is not None:
-                picture.put_frame(step, what, pixels)
-                self._bytes += pixels.nbytes
+            if picture is None or (done := picture.find(step)) is None:
+                return False
+            picture.put_frame(step, what, pixels)
+            while self._is_over() and self._drop_frame():
+                pass
+            return picture.is_full(done, what)
 
-    def _make_room(self, current: int) -> None:
-        while (bytes_now := sum(picture.bytes() for picture in self._pictures.values())) > self._max_bytes:
-            oldest = next((image for image in self._pictures if image != current), None)
-            if oldest is not None:
-                del self._pictures[oldest]
-            elif len(self._pictures[current].steps) > 2:
-                self._pictures[current].thin()
-            else:
-                break
-        self._bytes = bytes_now
+    def _is_over(self) -> bool:
+        return sum(picture.bytes for picture in self._pictures.values()) > self._max_bytes
+
+    def _drop_frame(self) -> bool:
+        return any(picture.drop_frame() for picture in self._pictures.values())
+
+    def _drop_steps(self, current: int) -> bool:
+        for image, picture in self._pictures.items():
+            if image != current and picture.finished:
+                del self._pictures[image]
+                return True
+        # Pictures that form together are thinned together, each in its turn.
+        largest_first = sorted(self._pictures.values(), key=lambda picture: picture.bytes, reverse=True)
+        return any(picture.thin() for picture in largest_first)
 
 
 def _bytes_of(done: StepDone) -> int:

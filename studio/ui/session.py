@@ -199,7 +199,7 @@ class Session(QObject):
     def _show_live(self, course: Course) -> None:
         image = course.current_image
         picture, done = course.job.record.picture(image), course.latest(image)
-        pixels = picture.latest_frame("x0") if picture is not None else None
+        pixels = picture.latest_frame() if picture is not None else None
         self._gallery.set_live(
             LiveTile(
                 job_id=course.job.id,

@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from studio.ui.images import to_image
 
 if TYPE_CHECKING:
+    from studio.engine.events import StepDone
     from studio.runs.record import PictureRecord
     from studio.ui.models.run import RunModel
 
@@ -17,76 +18,89 @@ Index = QModelIndex | QPersistentModelIndex
 StepRole = Qt.ItemDataRole.UserRole + 1
 """The `StepDone`."""
 FrameRole = Qt.ItemDataRole.UserRole + 2
-"""Its frame as a QImage, or None where none is there yet; asking for it has it decoded."""
+"""Its frame as a QImage, or None where none is there yet; once the job is over, asking for it has it decoded."""
 
 
 class FilmstripModel(QAbstractListModel):
-    """A row for each step that is kept, oldest first."""
+    """A row for each step that is kept, oldest first.
+
+    The record grows and is thinned in another thread, so the rows are those that were there at the last
+    `RunModel.steps_changed`, and no others.
+    """
 
     def __init__(self, run: RunModel, parent: QObject | None = None) -> None:
         """Show the steps of ``run``'s picture."""
         super().__init__(parent)
         self._run = run
         self._picture: PictureRecord | None = None
-        self._thinned = 0
-        self._count = 0
+        self._steps: list[StepDone] = []
+        self._what = run.what
+        self._over = False
         run.steps_changed.connect(self._on_steps_changed)
         run.selection_changed.connect(self._on_selection_changed)
         run.frame_decoded.connect(self._on_frame_decoded)
-        self._what = run.what
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:
         """Return how many steps there are."""
-        return 0 if parent.isValid() else self._count
+        return 0 if parent.isValid() else len(self._steps)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401 - Qt's
         """Return what a role means for a step."""
-        if not index.isValid() or self._picture is None or index.row() >= self._count:
+        if not index.isValid() or self._picture is None or index.row() >= len(self._steps):
             return None
-        done = self._picture.steps[index.row()]
+        done = self._steps[index.row()]
         if role == StepRole:
             return done
         if role == FrameRole:
             pixels = self._picture.frame(done, self._what)
-            if pixels is None:
+            if pixels is None and self._over:  # while it runs, previews keep to their budget
                 self._run.request_frame(done)
-                return None
-            return to_image(pixels)
+            return to_image(pixels) if pixels is not None else None
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"Step {done.step} of {done.steps}, noise level {done.sigma:.2f}"
         return None
 
     def row_of(self, step: int | None) -> int:
         """Return the row of a step's number; the last row for None; -1 where there is none."""
-        if step is None or self._picture is None:
-            return self._count - 1
-        return next((row for row in range(self._count) if self._picture.steps[row].step == step), -1)
+        if step is None:
+            return len(self._steps) - 1
+        return next((row for row, done in enumerate(self._steps) if done.step == step), -1)
 
     @Slot()
     def _on_steps_changed(self) -> None:
+        was_over, self._over = self._over, self._run.viewed is not None and self._run.viewed.over
+        self._follow_steps()
+        if self._over and not was_over:  # now frames that are missing may be asked for
+            self._announce_all()
+
+    def _follow_steps(self) -> None:
         picture = self._run.picture
-        thinned = picture.thinned if picture is not None else 0
-        if picture is not self._picture or thinned != self._thinned:
+        old, new = self._steps, list(picture.steps) if picture is not None else []
+        settled = max(len(old) - 1, 0)  # the newest of a thinned record gives way to the next
+        if picture is not self._picture or len(new) < len(old) or new[:settled] != old[:settled]:
             self.beginResetModel()
-            self._picture, self._thinned = picture, thinned
-            self._count = len(picture.steps) if picture is not None else 0
+            self._picture, self._steps = picture, new
             self.endResetModel()
             return
-        there = len(picture.steps) if picture is not None else 0
-        if there > self._count:
-            self.beginInsertRows(QModelIndex(), self._count, there - 1)
-            self._count = there
+        replaced = bool(old) and new[settled] is not old[settled]
+        if len(new) > len(old):
+            self.beginInsertRows(QModelIndex(), len(old), len(new) - 1)
+            self._steps = new
             self.endInsertRows()
-        elif self._count and thinned:  # a thinned record's newest step gives way to the next
-            last = self.index(self._count - 1)
-            self.dataChanged.emit(last, last)
+        self._steps = new
+        if replaced:
+            row = self.index(settled)
+            self.dataChanged.emit(row, row)
 
     @Slot()
     def _on_selection_changed(self) -> None:
         if self._run.what != self._what:
             self._what = self._run.what
-            if self._count:
-                self.dataChanged.emit(self.index(0), self.index(self._count - 1))
+            self._announce_all()
+
+    def _announce_all(self) -> None:
+        if self._steps:
+            self.dataChanged.emit(self.index(0), self.index(len(self._steps) - 1))
 
     @Slot(int)
     def _on_frame_decoded(self, step: int) -> None:

@@ -90,6 +90,8 @@ class RunModel(QObject):
             return None
         if self.step is None:
             pixels = picture.latest_frame(self.what)
+            if pixels is None:  # only the other side was shown so far; this one is on its way
+                pixels = picture.latest_frame()
         else:
             done = picture.find(self.step)
             pixels = picture.frame(done, self.what) if done is not None else None
@@ -103,7 +105,8 @@ class RunModel(QObject):
         # Who looks at a step of one picture stays with that picture.
         self._image = self.image if step is not None else self._image
         self.step = step
-        self._decode_shown()
+        if step is not None:
+            self._decode_shown()
         self.selection_changed.emit()
         self.frame_changed.emit()
 
@@ -130,7 +133,8 @@ class RunModel(QObject):
         for course in {self.viewed, self.running} - {None}:
             if course is not None:
                 course.job.shown.what = what
-        self._decode_shown()
+        if self.step is not None or self._lacks_frame():
+            self._decode_shown()
         self.selection_changed.emit()
         self.frame_changed.emit()
 
@@ -171,12 +175,14 @@ class RunModel(QObject):
         """The job went on by an event."""
         if course is self.viewed:
             self.changed.emit()
+            self._stay_near()
             self.frame_changed.emit()
             self.steps_changed.emit()
 
     def note_steps(self, course: Course) -> None:
         """The job went on by a step or more."""
         if course is self.viewed:
+            self._stay_near()
             self.steps_changed.emit()
             if self.step is None:
                 self.frame_changed.emit()
@@ -192,15 +198,35 @@ class RunModel(QObject):
         task = event.task
         if self.viewed is None or task.job_id != self.viewed.job.id or event.pixels is None:
             return
-        self.viewed.job.record.put_frame(task.image, task.step, task.what, event.pixels)
+        record = self.viewed.job.record
+        if record.put_frame(task.image, task.step, task.what, event.pixels):
+            # It may be given up for others later; then it can be asked for again.
+            self._asked.discard((task.job_id, task.image, task.step, task.what))
         if task.image == self.image and task.what == self.what:
             self.frame_decoded.emit(task.step)
-            if task.step == self.step:
+            if self.step in (None, task.step):
                 self.frame_changed.emit()
 
     def _decode_shown(self) -> None:
-        if self.step is not None and (done := self.shown_step) is not None:
+        if (done := self.shown_step) is not None:
             self.request_frame(done)
+
+    def _lacks_frame(self) -> bool:
+        """Whether the newest step was shown from the other side only."""
+        picture, done = self.picture, self.shown_step
+        return picture is not None and done is not None and picture.frame(done, self.what) is None
+
+    def _stay_near(self) -> None:
+        """Where the record gave up the step that is looked at, look at the nearest it kept."""
+        if self.step is None:
+            return
+        near = self.picture.nearest(self.step) if self.picture is not None else None
+        step = near.step if near is not None else None
+        if step != self.step:
+            self.step = step
+            self._decode_shown()
+            self.selection_changed.emit()
+            self.frame_changed.emit()
 
     def _announce_all(self) -> None:
         self.changed.emit()
