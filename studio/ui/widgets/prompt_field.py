@@ -90,10 +90,10 @@ class PromptEditor(QPlainTextEdit):
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(INSET - RING)
-        self._hint = PlainLabel(theme, hint, kind="label", role="faint", parent=self)
-        self._hint.setVisible(bool(hint))
-        self._hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        foot = self._hint.sizeHint().height() + GAP if hint else 0
+        self.hint = PlainLabel(theme, hint, kind="label", role="faint", parent=self)
+        self.hint.setVisible(bool(hint))
+        self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        foot = self.hint.sizeHint().height() + GAP if hint else 0
         self.setViewportMargins(0, 0, 0, foot)
         text = QFontMetrics(self.font()).lineSpacing() * lines
         self.setFixedHeight(_up_to_grid(text + 2 * INSET + foot))
@@ -128,9 +128,9 @@ class PromptEditor(QPlainTextEdit):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the hint at the foot."""
         super().resizeEvent(event)
-        size = self._hint.sizeHint()
+        size = self.hint.sizeHint()
         left = INSET
-        self._hint.setGeometry(
+        self.hint.setGeometry(
             left, self.height() - size.height() - GAP, self.width() - 2 * left, size.height()
         )
 

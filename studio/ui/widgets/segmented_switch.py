@@ -36,17 +36,20 @@ class SegmentedSwitch(QWidget):
         super().__init__(parent)
         self._keys = [key for key, _, _ in choices]
         self._group = QButtonGroup(self)
+        self.segments: dict[str, QRadioButton] = {}
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
-        for number, (_, label, tip) in enumerate(choices):
+        for number, (key, label, tip) in enumerate(choices):
             segment = _Segment(theme, label, tip)
             self._group.addButton(segment, number)
+            self.segments[key] = segment
             row.addWidget(segment)
-        self._group.button(0).setChecked(True)
         self._value = self._keys[0]
+        self.segments[self._value].setChecked(True)
+        self._stop_tab_once()
         self._group.idClicked.connect(self._on_clicked)
 
     @property
@@ -58,18 +61,28 @@ class SegmentedSwitch(QWidget):
         """Put another choice in force without a word; an unknown one is ignored."""
         if key in self._keys and key != self._value:
             self._value = key
-            self._group.button(self._keys.index(key)).setChecked(True)
+            self.segments[key].setChecked(True)
+            self._stop_tab_once()
 
     def set_choice_enabled(self, key: str, enabled: bool) -> None:
         """Let a choice be made, or not."""
-        self._group.button(self._keys.index(key)).setEnabled(enabled)
+        self.segments[key].setEnabled(enabled)
+        self._stop_tab_once()
 
     @Slot(int)
     def _on_clicked(self, number: int) -> None:
         key = self._keys[number]
         if key != self._value:
             self._value = key
+            self._stop_tab_once()
             self.edited.emit(key)
+
+    def _stop_tab_once(self) -> None:
+        # Qt does this for a group that has the focus, but not for one that is set from outside.
+        alone = self.segments[self._value].isEnabled()
+        for key, segment in self.segments.items():
+            tab = key == self._value or not alone
+            segment.setFocusPolicy(Qt.FocusPolicy.StrongFocus if tab else Qt.FocusPolicy.ClickFocus)
 
 
 class _Segment(QRadioButton):

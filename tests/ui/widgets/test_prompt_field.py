@@ -1,0 +1,209 @@
+"""A prompt is plain text that the user writes; the keys that are the window's stay the window's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtGui import QGuiApplication, QInputMethodEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QApplication
+
+from studio.engine.requests import MAX_PROMPT
+from studio.ui.widgets.number_field import NumberField
+from studio.ui.widgets.prompt_field import MAX_CHARACTERS, PromptField
+from studio.ui.widgets.seed_field import SeedField
+from tests.ui.widgets.hands import show
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+    from pytestqt.qtbot import QtBot
+
+    from studio.ui.theme.theme import Theme
+
+
+@pytest.fixture
+def prompt(theme: Theme, qtbot: QtBot) -> PromptField:
+    field = PromptField(theme, "Prompt", placeholder="What to make", hint="Ctrl+Enter makes it", tip="Words.")
+    show(qtbot, field, NumberField(theme, "Next", minimum=0, maximum=9))
+    field.editor.setFocus()
+    return field
+
+
+def heard(field: PromptField) -> list[str]:
+    texts: list[str] = []
+    field.edited.connect(texts.append)
+    return texts
+
+
+def paste(field: PromptField, qtbot: QtBot) -> None:
+    qtbot.keySequence(field.editor, QKeySequence(QKeySequence.StandardKey.Paste))
+
+
+def test_it_takes_as_many_characters_as_the_engine() -> None:
+    assert MAX_CHARACTERS == MAX_PROMPT
+
+
+def test_setting_says_nothing_and_typing_does(prompt: PromptField, qtbot: QtBot) -> None:
+    texts = heard(prompt)
+    prompt.set_text("a fo")
+    assert (prompt.text, texts) == ("a fo", [])
+    qtbot.keyClicks(prompt.editor, "x")  # at the end, where setting leaves the cursor
+    assert (prompt.text, texts) == ("a fox", ["a fox"])
+
+
+def test_a_text_that_is_set_is_kept_to_the_letter(prompt: PromptField) -> None:
+    odd = "non\u00a0breaking, line\u2028separator, \u202ertl, <b>"
+    prompt.set_text(odd)
+    assert prompt.text == odd
+
+
+@pytest.mark.parametrize("enter", [Qt.Key.Key_Return, Qt.Key.Key_Enter])
+def test_ctrl_enter_is_the_windows(prompt: PromptField, qtbot: QtBot, enter: Qt.Key) -> None:
+    prompt.set_text("a fox")
+    shortcut = QShortcut(QKeySequence(Qt.Modifier.CTRL | enter), prompt.window())
+    with qtbot.waitSignal(shortcut.activated):
+        qtbot.keyClick(prompt.editor, enter, Qt.KeyboardModifier.ControlModifier)
+    assert prompt.text == "a fox"
+
+
+def test_without_a_shortcut_ctrl_enter_reaches_the_parent(
+    prompt: PromptField, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(
+        PromptField, "keyPressEvent", lambda _, event: seen.append(event.key()), raising=False
+    )
+    qtbot.keyClick(prompt.editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert seen[-1] == Qt.Key.Key_Return
+    assert prompt.text == ""
+
+
+def test_enter_alone_starts_a_line(prompt: PromptField, qtbot: QtBot) -> None:
+    qtbot.keyClicks(prompt.editor, "a")
+    qtbot.keyClick(prompt.editor, Qt.Key.Key_Return)
+    qtbot.keyClicks(prompt.editor, "b")
+    assert prompt.text == "a\nb"
+
+
+def test_tab_leaves_it(prompt: PromptField, qtbot: QtBot) -> None:
+    qtbot.keyClick(prompt.editor, Qt.Key.Key_Tab)
+    assert not prompt.editor.hasFocus()
+    assert prompt.text == ""
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
+    assert prompt.editor.hasFocus()
+
+
+@pytest.mark.parametrize("kind", ["prompt", "number", "seed"])
+@pytest.mark.parametrize("key", [QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo])
+def test_undo_and_redo_are_the_windows_in_every_field_that_is_typed_in(
+    theme: Theme, qtbot: QtBot, kind: str, key: QKeySequence.StandardKey
+) -> None:
+    fields = {
+        "prompt": PromptField(theme, "Prompt"),
+        "number": NumberField(theme, "Number", minimum=0, maximum=99),
+        "seed": SeedField(theme),
+    }
+    window = show(qtbot, *fields.values())
+    shortcut = QShortcut(QKeySequence(key), window)
+    typed: QWidget = fields[kind]
+    typed.setFocus()
+    field = QApplication.focusWidget()
+    qtbot.keyClicks(field, "7")
+    with qtbot.waitSignal(shortcut.activated):
+        qtbot.keySequence(field, QKeySequence(key))
+
+
+def test_what_is_pasted_is_plain(prompt: PromptField, qtbot: QtBot) -> None:
+    texts = heard(prompt)
+    data = QMimeData()
+    data.setHtml("<b>a fox</b>")
+    data.setText("<b>a fox</b>")
+    QGuiApplication.clipboard().setMimeData(data)
+    paste(prompt, qtbot)
+    assert texts == ["<b>a fox</b>"]
+    data = QMimeData()
+    data.setHtml("<b>only html</b>")
+    QGuiApplication.clipboard().setMimeData(data)
+    before = prompt.text
+    paste(prompt, qtbot)
+    assert prompt.text in (before, before + "only html")
+
+
+def test_a_nul_cannot_be_pasted(prompt: PromptField, qtbot: QtBot) -> None:
+    prompt.editor.insertFromMimeData(_text("a\0b"))
+    assert prompt.text == "ab"
+
+
+def test_files_are_left_to_the_window(prompt: PromptField) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile("/tmp/x.png")])
+    assert not prompt.editor.canInsertFromMimeData(data)
+    assert prompt.editor.canInsertFromMimeData(_text("words"))
+
+
+def test_it_is_cut_at_its_limit(prompt: PromptField, qtbot: QtBot) -> None:
+    prompt.set_text("a" * (MAX_CHARACTERS + 50))
+    assert len(prompt.text) == MAX_CHARACTERS
+    texts = heard(prompt)
+    qtbot.keyClicks(prompt.editor, "b")
+    qtbot.keyClick(prompt.editor, Qt.Key.Key_Return)
+    assert texts == []
+    qtbot.keyClick(prompt.editor, Qt.Key.Key_Backspace)
+    qtbot.keyClicks(prompt.editor, "bc")
+    assert prompt.text == "a" * (MAX_CHARACTERS - 1) + "b"
+
+
+def test_pasting_fills_the_room_that_is_left_and_cuts_nothing_else(prompt: PromptField) -> None:
+    prompt.set_text("start " + "a" * (MAX_CHARACTERS - 16) + " end")
+    prompt.editor.moveCursor(prompt.editor.textCursor().MoveOperation.Start)
+    prompt.editor.insertFromMimeData(_text("0123456789ABC"))
+    assert len(prompt.text) == MAX_CHARACTERS
+    assert prompt.text.startswith("012345start ")
+    assert prompt.text.endswith(" end")
+
+
+def test_over_a_selection_there_is_room(prompt: PromptField, qtbot: QtBot) -> None:
+    prompt.set_text("a" * MAX_CHARACTERS)
+    prompt.editor.selectAll()
+    qtbot.keyClicks(prompt.editor, "b")
+    assert prompt.text == "b"
+
+
+def test_an_input_method_cannot_pass_the_limit(prompt: PromptField) -> None:
+    prompt.set_text("a" * (MAX_CHARACTERS - 1))
+    texts = heard(prompt)
+    event = QInputMethodEvent()
+    event.setCommitString("狐狸狐狸")
+    QApplication.sendEvent(prompt.editor, event)
+    assert texts == ["a" * (MAX_CHARACTERS - 1) + "狐"]
+
+
+def test_emoji_count_as_python_counts_them(prompt: PromptField) -> None:
+    prompt.editor.insertFromMimeData(_text("🦊" * (MAX_CHARACTERS + 1)))
+    assert prompt.text == "🦊" * MAX_CHARACTERS
+
+
+def test_it_keeps_no_undo_of_its_own(prompt: PromptField, qtbot: QtBot) -> None:
+    qtbot.keyClicks(prompt.editor, "a fox")
+    assert not prompt.editor.document().isUndoAvailable()
+
+
+def test_it_is_named_and_shows_its_hint_below_its_lines(prompt: PromptField) -> None:
+    assert prompt.editor.accessibleName() == "Prompt"
+    assert prompt.editor.accessibleDescription() == "Words."
+    assert prompt.editor.viewport().geometry().bottom() < prompt.editor.hint.geometry().top()
+
+
+def test_every_line_is_in_sight(theme: Theme, qtbot: QtBot) -> None:
+    field = PromptField(theme, "Prompt", lines=3)
+    show(qtbot, field)
+    field.set_text("one\ntwo\nthree")
+    assert field.editor.verticalScrollBar().maximum() == 0
+    assert field.editor.height() % 4 == 0
+
+
+def _text(text: str) -> QMimeData:
+    data = QMimeData()
+    data.setText(text)
+    return data
