@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from studio.ui.theme.metrics import GAP, GRID, SECTION
+from studio.ui.theme.metrics import GAP, SECTION
 from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 class FactList(QWidget):
     """Each fact's label above what it says; as many columns as asked, filled row by row."""
 
-    def __init__(self, theme: Theme, *, columns: int = 1, parent: QWidget | None = None) -> None:
-        """Start with none."""
+    def __init__(
+        self, theme: Theme, *, columns: int = 1, spacing: int = GAP, parent: QWidget | None = None
+    ) -> None:
+        """Start with none; ``spacing`` is between the rows."""
         super().__init__(parent)
         self._theme, self._columns = theme, columns
         self._shown: list[tuple[str, str]] = []
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(SECTION)
-        self._grid.setVerticalSpacing(GAP + GRID if columns > 1 else GAP)
+        self._grid.setVerticalSpacing(spacing)
         for column in range(columns):
             self._grid.setColumnStretch(column, 1)
 

@@ -1,0 +1,79 @@
+"""One model on the page of models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.ui.theme.metrics import GAP, GRID, PADDING
+from studio.ui.views.models_fact_list import FactList
+from studio.ui.views.models_facts import facts
+from studio.ui.widgets.card import Card
+from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.text_button import TextButton
+
+if TYPE_CHECKING:
+    from studio.checkpoints.catalog import InstalledModel
+    from studio.ui.theme.theme import Theme
+
+COLUMNS = 3
+_SHORT = 6
+"""How many of a model's facts are short enough to stand side by side."""
+
+
+class ModelCardView(Card):
+    """What a model is, or why it cannot be used."""
+
+    use_requested = Signal(str)
+
+    def __init__(self, theme: Theme, model: InstalledModel, parent: QWidget | None = None) -> None:
+        """Show ``model``."""
+        super().__init__(theme, parent=parent)
+        self.model = model
+        card = model.card
+        title = model.name if card is None else card.title
+        self.use = TextButton(theme, "Use")
+        self.use.setAccessibleName(f"Use {title}")
+        self.use.setVisible(card is not None)
+        self.in_use = PlainLabel(theme, "In use", role="good")
+        self.in_use.hide()
+        head = QHBoxLayout()
+        head.setSpacing(GAP)
+        words = QVBoxLayout()
+        words.setSpacing(0)
+        words.addWidget(PlainLabel(theme, title, kind="title", elide=True))
+        words.addWidget(PlainLabel(theme, _origin(model), kind="label", role="dim", elide=True))
+        head.addLayout(words, 1)
+        for widget in (self.in_use, self.use):
+            head.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(PADDING, PADDING - GRID, PADDING, PADDING)
+        column.setSpacing(GAP + GRID)
+        column.addLayout(head)
+        if card is None:
+            column.addWidget(PlainLabel(theme, model.error or "", role="bad", wrap=True))
+        else:
+            told = facts(card)
+            for columns, part in ((COLUMNS, told[:_SHORT]), (1, told[_SHORT:])):
+                shown = FactList(theme, columns=columns, spacing=GAP + GRID)
+                shown.set_facts(part)
+                column.addWidget(shown)
+        self.use.clicked.connect(self._on_use_clicked)
+
+    def set_in_use(self, name: str) -> None:
+        """Say which model the form has chosen."""
+        used = self.model.card is not None and self.model.name == name
+        self.in_use.setVisible(used)
+        self.use.setVisible(self.model.card is not None and not used)
+
+    @Slot()
+    def _on_use_clicked(self) -> None:
+        self.use_requested.emit(self.model.name)
+
+
+def _origin(model: InstalledModel) -> str:
+    if model.card is None:
+        return f"Cannot be used, in {model.folder}"
+    return f"{model.name}, came with the program" if model.shipped else f"{model.name}, in {model.folder}"

@@ -1,0 +1,155 @@
+"""The page of settings: looks, previews, folders, versions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Slot, qVersion
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+import studio
+from studio.ui.theme.metrics import GAP, GRID, PADDING, SECTION
+from studio.ui.views.settings_folder import FolderRow
+from studio.ui.views.settings_page import Page
+from studio.ui.widgets.card import Card
+from studio.ui.widgets.labelled import labelled
+from studio.ui.widgets.number_slider import NumberSlider
+from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.segmented_switch import SegmentedSwitch
+
+if TYPE_CHECKING:
+    from studio.folders import Folders
+    from studio.ui.models.preferences import Preferences
+    from studio.ui.theme.theme import Theme
+
+WIDTH = 640
+
+THEMES = (
+    ("system", "System", "As the system has it, and changing with it."),
+    ("dark", "Dark", "Light text on dark ground."),
+    ("light", "Light", "Dark text on light ground."),
+)
+ENLARGE = (
+    ("smooth", "Smooth", "Small pictures are enlarged without edges between their pixels."),
+    ("pixels", "Pixels", "Each pixel of a small picture is shown as a square."),
+)
+BUDGET_TIP = "How much of a run's time may go into showing it."
+
+
+def budget_words(share: float) -> str:
+    """Return what a budget of previews does."""
+    same = "The finished picture is the same."
+    if share <= 0:
+        return f"No previews: the picture is shown when it is done. {same}"
+    if share >= 1:
+        return f"Previews at every step, at full quality, whatever they cost. {same}"
+    return f"Where previews would cost more than {share:.0%} of a run, they become coarser or fewer. {same}"
+
+
+class SettingsView(Page):
+    """Edits `Preferences`."""
+
+    def __init__(
+        self, theme: Theme, preferences: Preferences, folders: Folders, parent: QWidget | None = None
+    ) -> None:
+        """Show the preferences and where things are kept."""
+        super().__init__(theme, "Settings", WIDTH, parent)
+        self._theme, self._preferences = theme, preferences
+        self.theme_switch = SegmentedSwitch(theme, "Theme", list(THEMES))
+        self.enlarge_switch = SegmentedSwitch(theme, "Small pictures", list(ENLARGE))
+        self.budget = NumberSlider(
+            theme, "Share of a run in percent", minimum=0, maximum=100, step=5, tip=BUDGET_TIP
+        )
+        self.budget_words = PlainLabel(theme, kind="label", role="dim", wrap=True)
+        self.folder_fault = PlainLabel(theme, role="bad", wrap=True)
+        self.folder_fault.hide()
+        self.folders = [
+            FolderRow(theme, label, path)
+            for label, path in (
+                ("Pictures", folders.outputs),
+                ("Models", folders.models),
+                ("Logs", folders.logs),
+            )
+        ]
+        self.versions = PlainLabel(theme, versions(), role="dim", wrap=True)
+        self._lay_out()
+        self._connect()
+        for name in ("theme", "enlarge", "preview_budget"):
+            self._on_preference_changed(name)
+
+    def _lay_out(self) -> None:
+        looks = QWidget()
+        row = QHBoxLayout(looks)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(SECTION)
+        for label, switch in (("Theme", self.theme_switch), ("Small pictures", self.enlarge_switch)):
+            cell = QWidget()
+            labelled(self._theme, cell, label).addWidget(switch, 0, Qt.AlignmentFlag.AlignLeft)
+            row.addWidget(cell, 1)
+        self._add_section("Looks", looks)
+        self._add_section("Previews", self.budget, self.budget_words)
+        self._add_section("Folders", *self.folders, self.folder_fault)
+        self._add_section("Versions", self.versions)
+        self.column.addStretch()
+
+    def _add_section(self, title: str, *rows: QWidget) -> None:
+        card = Card(self._theme)
+        column = QVBoxLayout(card)
+        column.setContentsMargins(PADDING, PADDING - GRID, PADDING, PADDING)
+        column.setSpacing(GAP)
+        column.addWidget(PlainLabel(self._theme, title, bold=True))
+        for row in rows:
+            column.addWidget(row)
+        self.column.addWidget(card)
+
+    def _connect(self) -> None:
+        self._preferences.changed.connect(self._on_preference_changed)
+        self.theme_switch.edited.connect(self._on_theme_edited)
+        self.enlarge_switch.edited.connect(self._on_enlarge_edited)
+        self.budget.edited.connect(self._on_budget_edited)
+        for row in self.folders:
+            row.failed.connect(self._on_folder_failed)
+
+    @Slot(str)
+    def _on_preference_changed(self, name: str) -> None:
+        match name:
+            case "theme":
+                self.theme_switch.set_value(self._preferences.theme)
+            case "enlarge":
+                self.enlarge_switch.set_value(self._preferences.enlarge)
+            case "preview_budget":
+                share = self._preferences.preview_budget
+                self.budget.set_value(round(share * 100))
+                self.budget_words.setText(budget_words(share))
+
+    @Slot(str)
+    def _on_theme_edited(self, choice: str) -> None:
+        self._preferences.set("theme", choice)
+        self._theme.choose(choice)
+
+    @Slot(str)
+    def _on_enlarge_edited(self, choice: str) -> None:
+        self._preferences.set("enlarge", choice)
+
+    @Slot(float)
+    def _on_budget_edited(self, percent: float) -> None:
+        self._preferences.set("preview_budget", round(percent) / 100)
+
+    @Slot(str)
+    def _on_folder_failed(self, sentence: str) -> None:
+        self.folder_fault.setText(sentence)
+        self.folder_fault.setVisible(bool(sentence))
+
+
+def versions() -> str:
+    """Return the versions a report should name; nothing heavy is imported for it."""
+    named = [("Python", platform.python_version()), ("Qt", qVersion())]
+    for package, name in (("PySide6-Essentials", "PySide"), ("torch", "torch"), ("numpy", "numpy")):
+        try:
+            named.append((name, importlib.metadata.version(package)))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    listed = ", ".join(f"{name} {version}" for name, version in named)
+    return f"Stepwise Studio {studio.__version__}\n{listed}"

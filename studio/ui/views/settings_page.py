@@ -1,0 +1,74 @@
+"""A page of the window: a title with its actions, and below it a column that scrolls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from studio.ui.theme.metrics import CONTROL, GAP, PADDING, SECTION
+from studio.ui.widgets.ground import Ground
+from studio.ui.widgets.plain_label import PlainLabel
+
+if TYPE_CHECKING:
+    from studio.ui.theme.theme import Theme
+
+SCROLL_BAR: Final = 12
+
+
+class Page(Ground):
+    """Content of at most a certain width, in the middle of a wide window: longer lines are hard to read.
+
+    Attributes:
+        head: the row of the title, to be given actions.
+        column: what the page shows.
+    """
+
+    def __init__(self, theme: Theme, title: str, width: int, parent: QWidget | None = None) -> None:
+        """Show ``title``; the content is at most ``width`` wide."""
+        super().__init__(theme, "window", parent=parent)
+        self.head = QHBoxLayout()
+        self.head.setContentsMargins(0, 0, 0, 0)
+        self.head.setSpacing(GAP)
+        self.head.addStrut(CONTROL)  # as high on every page, with buttons or without
+        self.head.addWidget(PlainLabel(theme, title, kind="title"), 1)
+        self.column = QVBoxLayout()
+        self.column.setContentsMargins(0, 0, 0, SECTION)
+        self.column.setSpacing(PADDING)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.viewport().setAutoFillBackground(False)
+        content = QWidget()
+        content.setAutoFillBackground(False)
+        self._row = _centred(self.column, width)
+        content.setLayout(self._row)
+        self.area.setWidget(content)
+        self.area.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, PADDING, 0, 0)
+        page.setSpacing(PADDING)
+        page.addLayout(_centred(self.head, width))
+        page.addWidget(self.area, 1)
+
+    @Slot()
+    def _on_range_changed(self) -> None:
+        """Keep the content in its place when the scroll bar comes: it takes some of the right margin."""
+        taken = SCROLL_BAR if self.area.verticalScrollBar().maximum() > 0 else 0
+        self._row.setContentsMargins(SECTION, 0, SECTION - taken, 0)
+
+
+def _centred(inner: QHBoxLayout | QVBoxLayout, width: int) -> QHBoxLayout:
+    """Return a row that keeps ``inner`` in the middle, at most ``width`` wide."""
+    held = QWidget()
+    held.setLayout(inner)
+    held.setMaximumWidth(width)
+    row = QHBoxLayout()
+    row.setContentsMargins(SECTION, 0, SECTION, 0)
+    row.addStretch(1)
+    row.addWidget(held, 1000)
+    row.addStretch(1)
+    return row

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QApplication, QLabel
+
+from studio.ui.theme.theme import Theme
+from studio.ui.views.models import EMPTY, ModelsView
+from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, make_catalog, show_models
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from studio.ui.models.catalog import Catalog
+
+
+@pytest.fixture
+def catalog(monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    shipped = installed(STARTER, shipped=True)
+    return make_catalog(monkeypatch, shipped, installed(LARGE), broken("torn", "It is <b>torn</b>."))
+
+
+@pytest.fixture
+def view(qapp: QApplication, catalog: Catalog, qtbot: QtBot) -> ModelsView:
+    theme = Theme(qapp, "dark")
+    view = ModelsView(theme, catalog)
+    view.theme = theme
+    qtbot.addWidget(view)
+    view.resize(1044, 672)
+    view.show()
+    return view
+
+
+def texts(view: ModelsView) -> list[str]:
+    return [label.text() for label in view.findChildren(QLabel) if label.isVisible()]
+
+
+def test_every_model_is_told_of(view: ModelsView) -> None:
+    shown = texts(view)
+    for words in (
+        "Starter",
+        "starter, came with the program",
+        "64 × 64 px, from text",
+        "unet, 22.7 M parameters",
+        "linear, T 500",
+        "v",
+        "top-1 94.7%, top-5 98.5%",
+        STARTER.training_data,
+        "MIT",
+        "torn",
+        "It is <b>torn</b>.",
+    ):
+        assert words in shown
+    assert all(label.textFormat() == Qt.TextFormat.PlainText for label in view.findChildren(QLabel))
+
+
+def test_a_whole_model_can_be_used_and_a_broken_one_cannot(view: ModelsView, qtbot: QtBot) -> None:
+    starter, large, torn = view.cards
+    assert not torn.use.isVisible()
+    with qtbot.waitSignal(view.use_requested) as asked:
+        qtbot.mouseClick(large.use, Qt.MouseButton.LeftButton)
+    assert asked.args == ["large"]
+    view.set_in_use("large")
+    assert (starter.use.isVisible(), large.use.isVisible()) == (True, False)
+    assert "In use" in texts(view)
+    view.set_in_use("torn")
+    assert not torn.in_use.isVisible()
+    assert large.use.isVisible()
+    assert [card.use.accessibleName() for card in (starter, large)] == ["Use Starter", "Use Large"]
+
+
+def test_reload_looks_again(view: ModelsView, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
+    view.set_in_use("wordless")
+    show_models(monkeypatch, installed(STARTER, shipped=True), installed(WORDLESS))
+    qtbot.mouseClick(view.reload, Qt.MouseButton.LeftButton)
+    assert [card.model.name for card in view.cards] == ["starter", "wordless"]
+    qtbot.waitUntil(lambda: "In use" in texts(view) and "torn" not in texts(view))
+
+
+def test_without_a_model_of_ones_own_it_says_how_to_add_one(
+    view: ModelsView, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert EMPTY not in texts(view)
+    show_models(monkeypatch, installed(STARTER, shipped=True))
+    catalog.reload()
+    assert EMPTY in texts(view)
+    assert "stepwise train" in EMPTY
+
+
+def test_the_models_folder_is_opened_or_the_reason_told(
+    view: ModelsView, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    opened: list[str] = []
+
+    def open_url(url: QUrl) -> bool:
+        opened.append(url.toLocalFile())
+        return len(opened) > 1
+
+    monkeypatch.setattr(QDesktopServices, "openUrl", open_url)
+    qtbot.mouseClick(view.open, Qt.MouseButton.LeftButton)
+    assert view.fault.isVisible()
+    assert str(catalog.folders.models) in view.fault.text()
+    qtbot.mouseClick(view.open, Qt.MouseButton.LeftButton)
+    assert not view.fault.isVisible()
+    assert catalog.folders.models.is_dir()
+
+
+@pytest.mark.parametrize("width", [500, 1044, 2400])
+def test_nothing_is_cut_at_any_width(width: int, view: ModelsView) -> None:
+    view.resize(width, 672)
+    QApplication.processEvents()
+    assert view.area.horizontalScrollBar().maximum() == 0
+    for card in view.cards:
+        assert card.width() <= 880
+        left = card.mapTo(view, card.rect().topLeft()).x()
+        assert abs(left - (width - left - card.width())) <= 12  # in the middle

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel
+
+from studio.folders import Folders
+from studio.ui.models.preferences import Preferences
+from studio.ui.settings import SettingsFile
+from studio.ui.theme.theme import Theme
+from studio.ui.views.settings import SettingsView, budget_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytestqt.qtbot import QtBot
+
+
+@pytest.fixture
+def preferences(stepwise_home: Path) -> Iterator[Preferences]:
+    preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
+    yield preferences
+    preferences.save()
+
+
+@pytest.fixture
+def theme(qapp: QApplication) -> Theme:
+    return Theme(qapp, "system")
+
+
+@pytest.fixture
+def view(theme: Theme, preferences: Preferences, qtbot: QtBot) -> SettingsView:
+    view = SettingsView(theme, preferences, Folders.find())
+    qtbot.addWidget(view)
+    view.resize(1044, 672)
+    view.show()
+    return view
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    paths: list[str] = []
+
+    def open_url(url: QUrl) -> bool:
+        paths.append(url.toLocalFile())
+        return True
+
+    monkeypatch.setattr(QDesktopServices, "openUrl", open_url)
+    return paths
+
+
+def test_preferences_are_shown(view: SettingsView, preferences: Preferences) -> None:
+    assert (view.theme_switch.value, view.enlarge_switch.value, view.budget.value) == ("system", "smooth", 10)
+    preferences.set("theme", "dark")
+    preferences.set("enlarge", "pixels")
+    preferences.set("preview_budget", 0.25)
+    assert (view.theme_switch.value, view.enlarge_switch.value, view.budget.value) == ("dark", "pixels", 25)
+
+
+def test_edits_are_preferred_from_now_on(view: SettingsView, preferences: Preferences, theme: Theme) -> None:
+    for switch in (view.theme_switch, view.enlarge_switch):
+        first = switch._group.button(0)
+        first.setFocus()
+        QTest.keyClick(first, Qt.Key.Key_Right)
+    assert (preferences.theme, preferences.enlarge) == ("dark", "pixels")
+    assert theme.choice == "dark"
+    view.budget.track.setValue(view.budget.track.maximum())
+    assert preferences.preview_budget == 1.0
+    view.budget.track.setValue(0)
+    assert preferences.preview_budget == 0.0
+
+
+def test_one_sentence_says_what_the_budget_does(view: SettingsView, preferences: Preferences) -> None:
+    assert view.budget_words.text() == budget_words(0.1)
+    said = {budget_words(share) for share in (0.0, 0.1, 0.5, 1.0)}
+    assert len(said) == 4
+    assert all("finished picture is the same" in sentence for sentence in said)
+    preferences.set("preview_budget", 0.0)
+    assert view.budget_words.text().startswith("No previews")
+
+
+def test_a_folder_is_made_and_opened(view: SettingsView, opened: list[str], qtbot: QtBot) -> None:
+    folders = Folders.find()
+    for row in view.folders:
+        qtbot.mouseClick(row.open, Qt.MouseButton.LeftButton)
+    wanted = [folders.outputs, folders.models, folders.logs]
+    assert [Path(path) for path in opened] == wanted
+    assert all(path.is_dir() for path in wanted)
+    assert not view.folder_fault.isVisible()
+
+
+def test_a_folder_that_cannot_be_opened_is_told(
+    view: SettingsView, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, stepwise_home: Path
+) -> None:
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: False)
+    qtbot.mouseClick(view.folders[0].open, Qt.MouseButton.LeftButton)
+    assert str(Folders.find().outputs) in view.folder_fault.text()
+    assert view.folder_fault.isVisible()
+    (stepwise_home / "logs").write_text("a file in its place")
+    qtbot.mouseClick(view.folders[2].open, Qt.MouseButton.LeftButton)
+    assert "a file stands where a folder is needed" in view.folder_fault.text()
+
+
+def test_paths_are_plain_text_that_can_be_selected(view: SettingsView) -> None:
+    for row in view.folders:
+        assert row.place.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse
+    assert all(label.textFormat() == Qt.TextFormat.PlainText for label in view.findChildren(QLabel))
+    assert next(row.place.text() for row in view.folders) == str(Folders.find().outputs)
+
+
+def test_versions_are_named_without_importing_torch() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from studio.ui.views.settings import versions\n"
+        "assert 'torch 2' in versions() and 'Qt 6' in versions(), versions()"
+    )
+    root = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_content_stays_in_its_place_when_the_scroll_bar_comes(view: SettingsView) -> None:
+    QApplication.processEvents()
+    place = view.folders[0].place
+    before = place.mapTo(view, place.rect().topLeft()).x()
+    assert view.area.verticalScrollBar().maximum() == 0
+    view.resize(1044, 300)
+    QApplication.processEvents()
+    assert view.area.verticalScrollBar().maximum() > 0
+    assert place.mapTo(view, place.rect().topLeft()).x() == before
