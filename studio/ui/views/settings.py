@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import importlib
 import platform
 from typing import TYPE_CHECKING
 
@@ -145,11 +145,12 @@ class SettingsView(Page):
 
 def versions() -> str:
     """Return the versions a report should name; nothing heavy is imported for it."""
+    metadata = importlib.import_module("importlib.metadata")  # takes longer than is good at the start
     named = [("Python", platform.python_version()), ("Qt", qVersion())]
     for package, name in (("PySide6-Essentials", "PySide"), ("torch", "torch"), ("numpy", "numpy")):
         try:
-            named.append((name, importlib.metadata.version(package)))
-        except importlib.metadata.PackageNotFoundError:
+            named.append((name, metadata.version(package)))
+        except metadata.PackageNotFoundError:
             continue
     listed = ", ".join(f"{name} {version}" for name, version in named)
     return f"Stepwise Studio {studio.__version__}\n{listed}"
