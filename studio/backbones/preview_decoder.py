@@ -19,12 +19,12 @@ class PreviewConfig:
 
     channels: int = 16  # of the latents
     downscale: int = 8  # of the codec
-    width: int = 96
+    width: int = 128
     layers: int = 2  # between the first and the last
 
 
 class PreviewDecoder(nn.Module):
-    """3x3 convolutions over latents, and one that gives each latent's block of pixels."""
+    """A few 3x3 convolutions over latents, and a last one, 1x1, that gives each latent's block of pixels."""
 
     def __init__(self, config: PreviewConfig) -> None:
         """Build the decoder of a configuration."""
@@ -34,7 +34,7 @@ class PreviewDecoder(nn.Module):
         self.middle = nn.ModuleList(
             nn.Conv2d(config.width, config.width, 3, padding=1) for _ in range(config.layers)
         )
-        self.last = nn.Conv2d(config.width, 3 * config.downscale**2, 3, padding=1)
+        self.last = nn.Conv2d(config.width, 3 * config.downscale**2, 1)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map latents (B, channels, h, w) to pictures (B, 3, h * downscale, w * downscale), not clipped."""

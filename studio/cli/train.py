@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from studio.engine.train import TrainProgress
+    from studio.engine.stage import TrainProgress
     from studio.training.recipe import Recipe
 
 SUMMARY = "train a model from a recipe or a folder of pictures; resumes after any stop"
@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-minutes", type=float, default=3.0, metavar="M", help="minutes between saves (default: 3)"
     )
+    parser.add_argument(
+        "--preview",
+        action="store_true",
+        help="make only the preview decoder, for a model that is there already",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,16 +48,17 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from studio.engine.device import choose
-    from studio.engine.train import train_recipe
+    from studio.engine.train import train_preview, train_recipe
 
     folders = Folders.find()
     recipe = recipe_of(args.source)
     out = args.out or folders.models / recipe.about.name
     device = torch.device(choose(args.device).torch_name)
+    train, what = (train_preview, "preview decoder") if args.preview else (train_recipe, "model")
     _say(
-        f"Training {recipe.about.name} on {device}; the model goes to {out}. Ctrl+C stops, the same command resumes."
+        f"Training {recipe.about.name} on {device}; the {what} goes to {out}. Ctrl+C stops, the same command resumes."
     )
-    _report(train_recipe(recipe, out, device, save_seconds=60 * args.save_minutes), recipe)
+    _report(train(recipe, out, device, save_seconds=60 * args.save_minutes), recipe)
     _say(f"Done: {out}")
     return 0
 
@@ -81,6 +87,7 @@ def _report(steps: Iterator[TrainProgress], recipe: Recipe) -> None:
     loops = {
         "codec": recipe.codec_loop,
         "decoder": recipe.decoder_loop,
+        "preview": recipe.preview_loop,
         "text": recipe.text_loop,
         "backbone": recipe.loop,
     }

@@ -1,59 +1,36 @@
 """From a recipe to a model in a folder: every stage, resumable after any stop.
 
-A folder under training holds ``training/<stage>.safetensors``, the state of each stage (codec, decoder, text,
+A folder under training holds ``training/<stage>.safetensors``, the state of each stage (codec, decoder, preview, text,
 backbone), beside the model itself, which is written anew at every save, so that it can be tried while it learns.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from studio.backbones.codec import Codec, Identity
 from studio.checkpoints import native
 from studio.checkpoints.assembly import assemble
 from studio.checkpoints.card import Component, Defaults, ModelCard
-from studio.checkpoints.folder import WEIGHTS_NAME
-from studio.errors import CheckpointError, RecipeError, StudioError
-from studio.training.ema import Ema
-from studio.training.loop import LoopConfig, TrainStep, make_optimizer, train
-from studio.training.state import load_state, save_state
-from studio.training.tasks import Loss, backbone_task, codec_task, decoder_task, open_source, text_task
+from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME
+from studio.checkpoints.preview import PREVIEW_CARD, save_preview
+from studio.engine.stage import Stage, TrainProgress
+from studio.errors import CheckpointError, RecipeError
+from studio.training.distillation import preview_task
+from studio.training.tasks import backbone_task, codec_task, decoder_task, open_source, text_task
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from studio.backbones.text import TextEncoder
+    from studio.training.loop import LoopConfig
     from studio.training.recipe import Recipe
     from studio.training.sources import Source
-
-STATES = "training"
-
-
-class TrainingDivergedError(StudioError):
-    """The loss is no longer a number."""
-
-    def __init__(self, stage: str, step: int) -> None:
-        """Name the stage and the step."""
-        super().__init__(
-            f"Training the {stage} went astray at step {step}: the loss is not a number; lower the learning_rate and "
-            "start again, it goes on from the last save."
-        )
-
-
-@dataclass(frozen=True)
-class TrainProgress:
-    """A step of a stage ("codec", "decoder", "text" or "backbone"), and whether it was saved."""
-
-    stage: str
-    done: TrainStep
-    saved: bool
 
 
 def train_recipe(
@@ -81,50 +58,24 @@ def train_recipe(
     codec: Codec | Identity = Identity()
     if recipe.codec_loop is not None:
         codec = yield from _codec_stage(recipe, recipe.codec_loop, source, folder, device, save_seconds)
+    if recipe.preview_loop is not None and isinstance(codec, Codec):
+        yield from _preview_stage(recipe, recipe.preview_loop, source, codec, folder, device, save_seconds)
     text: TextEncoder | None = None
     if recipe.text_loop is not None:
         text, loss = text_task(recipe, source, codec, device)
-        stage = _Stage("text", text, loss, recipe.text_loop, folder, save_seconds)
+        stage = Stage("text", text, loss, recipe.text_loop, folder, save_seconds)
         yield from stage.run()
         text.load_state_dict(stage.averaged())
     modules, loss = backbone_task(recipe, source, codec, device, text)
     if device.type in {"cpu", "cuda"}:
         modules = modules.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    stage = _Stage("backbone", modules, loss, recipe.loop, folder, save_seconds)
+    stage = Stage("backbone", modules, loss, recipe.loop, folder, save_seconds)
     for progress in stage.run():
         if progress.saved:
             _export(card, folder, codec, stage)
         yield progress
     if not (folder / WEIGHTS_NAME).exists():
         _export(card, folder, codec, stage)
-
-
-class _Stage:
-    """One stage's module, optimizer and average, and the file in which they rest."""
-
-    def __init__(
-        self, name: str, module: nn.Module, loss: Loss, config: LoopConfig, folder: Path, save_seconds: float
-    ) -> None:
-        self.name, self.module, self.loss, self.config = name, module, loss, config
-        self.optimizer, self.ema = make_optimizer(module, config), Ema(module, config.ema)
-        self.path, self.save_seconds = folder / STATES / f"{name}.safetensors", save_seconds
-        self.start = load_state(self.path, module, self.ema, self.optimizer) if self.path.exists() else 0
-
-    def run(self) -> Iterator[TrainProgress]:
-        self.module.train()
-        saved_at = time.monotonic()
-        for done in train(self.module, self.loss, self.config, self.optimizer, self.ema, start=self.start):
-            if done.loss != done.loss:  # not a number
-                raise TrainingDivergedError(self.name, done.step + 1)
-            due = done.step + 1 == done.steps or time.monotonic() - saved_at >= self.save_seconds
-            if due:
-                save_state(self.path, done.step + 1, self.module, self.ema, self.optimizer)
-                saved_at = time.monotonic()
-            yield TrainProgress(self.name, done, due)
-
-    def averaged(self) -> dict[str, Tensor]:
-        """The module's state with its parameters averaged."""
-        return self.module.state_dict() | self.ema.state()
 
 
 def _codec_stage(
@@ -136,16 +87,64 @@ def _codec_stage(
     save_seconds: float,
 ) -> Generator[TrainProgress, None, Codec]:
     codec, loss = codec_task(recipe, source, device)
-    stage = _Stage("codec", codec, loss, config, folder, save_seconds)
+    stage = Stage("codec", codec, loss, config, folder, save_seconds)
     yield from stage.run()
     codec.load_state_dict(stage.averaged())
     codec.eval()
     if recipe.decoder_loop is not None:
         decoder, loss = decoder_task(recipe, source, codec, device)
-        stage = _Stage("decoder", decoder, loss, recipe.decoder_loop, folder, save_seconds)
+        stage = Stage("decoder", decoder, loss, recipe.decoder_loop, folder, save_seconds)
         yield from stage.run()
         decoder.load_state_dict(stage.averaged())
     return codec.eval().requires_grad_(False)
+
+
+def train_preview(
+    recipe: Recipe, folder: Path, device: torch.device, *, save_seconds: float = 180.0
+) -> Iterator[TrainProgress]:
+    """Distil, as a recipe says, a preview decoder for a model that is there already; nothing else of it is touched.
+
+    Args:
+        recipe: the recipe of the model.
+        folder: the model's folder; the state of this stage and the preview decoder go there too.
+        device: where to train.
+        save_seconds: time between saves.
+
+    Yields:
+        Every step.
+
+    Raises:
+        RecipeError: the recipe distils no preview decoder, or its data cannot be used.
+        CheckpointError: the folder holds no model, or one without a codec, or a state of another recipe.
+        StorageError: something cannot be written.
+        TrainingDivergedError: the loss is no longer a number.
+    """
+    if recipe.preview is None or recipe.preview_loop is None:
+        raise RecipeError(recipe.path, "has no section [preview_train], so there is nothing to distil")
+    codec = native.load(folder, device=device).codec
+    if not isinstance(codec, Codec):
+        raise CheckpointError(folder / CARD_NAME, "is of a model in pixels, whose previews need no decoder")
+    if (codec.channels, codec.downscale) != (recipe.preview.channels, recipe.preview.downscale):
+        raise RecipeError(recipe.path, "describes another codec than the model in the folder has")
+    source = open_source(recipe)
+    yield from _preview_stage(recipe, recipe.preview_loop, source, codec, folder, device, save_seconds)
+
+
+def _preview_stage(
+    recipe: Recipe,
+    config: LoopConfig,
+    source: Source,
+    codec: Codec,
+    folder: Path,
+    device: torch.device,
+    save_seconds: float,
+) -> Iterator[TrainProgress]:
+    decoder, loss = preview_task(recipe, source, codec, device)
+    stage = Stage("preview", decoder, loss, config, folder, save_seconds)
+    yield from stage.run()
+    if stage.start < config.steps or not (folder / PREVIEW_CARD).exists():
+        decoder.load_state_dict(stage.averaged())
+        save_preview(folder, decoder, codec)
 
 
 def card_of(recipe: Recipe) -> ModelCard:
@@ -183,7 +182,7 @@ def card_of(recipe: Recipe) -> ModelCard:
     return card
 
 
-def _export(card: ModelCard, folder: Path, codec: Codec | Identity, stage: _Stage) -> None:
+def _export(card: ModelCard, folder: Path, codec: Codec | Identity, stage: Stage) -> None:
     """Write the averaged weights as a model with its card."""
     weights: dict[str, dict[str, Tensor]] = {"backbone": {}, "text": {}}
     for name, value in stage.averaged().items():

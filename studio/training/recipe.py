@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio.backbones.codec import CodecConfig
+from studio.backbones.preview_decoder import PreviewConfig
 from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextConfig
 from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
@@ -26,6 +27,8 @@ SECTIONS = {
     "codec",
     "codec_train",
     "decoder_train",
+    "preview",
+    "preview_train",
     "text_train",
     "text",
     "backbone",
@@ -71,7 +74,7 @@ class AboutConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A whole recipe. A model in pixels has no codec, and then no loop for it or its decoder."""
+    """A whole recipe. A model in pixels has no codec, and then no loop for it or its decoders."""
 
     path: Path
     about: AboutConfig
@@ -85,6 +88,8 @@ class Recipe:
     codec_loop: LoopConfig | None = None
     decoder_loop: LoopConfig | None = None  # more training for the decoder alone
     text_loop: LoopConfig | None = None  # drafts, before the backbone
+    preview: PreviewConfig | None = None
+    preview_loop: LoopConfig | None = None  # a small decoder for previews
     codec_noise: float = 0.1  # standard deviation of the noise on latents while the codec learns
 
 
@@ -112,11 +117,12 @@ def load_recipe(path: Path) -> Recipe:
         raise RecipeError(path, f"needs noise in [codec] to be a number, not {noise!r}")
     loops = {
         name: _section(path, name, LoopConfig, sections[name]) if name in raw else None
-        for name in ("codec_train", "decoder_train", "text_train")
+        for name in ("codec_train", "decoder_train", "preview_train", "text_train")
     }
     codec = _section(path, "codec", CodecConfig, sections["codec"]) if loops["codec_train"] else None
     channels, downscale = (3, 1) if codec is None else (codec.channels, 2 ** len(codec.widths))
     data = _section(path, "data", DataConfig, sections["data"])
+    latents = {"channels": channels, "downscale": downscale}
     side = data.size // downscale
     text = _section(path, "text", TextConfig, sections["text"])
     text = dataclasses.replace(text, draft=(channels, side, side) if loops["text_train"] else ())
@@ -137,6 +143,8 @@ def load_recipe(path: Path) -> Recipe:
         codec_loop=loops["codec_train"],
         decoder_loop=loops["decoder_train"] if codec else None,
         text_loop=loops["text_train"],
+        preview=_section(path, "preview", PreviewConfig, sections["preview"] | latents) if codec else None,
+        preview_loop=loops["preview_train"] if codec else None,
         codec_noise=noise,
     )
     _check(recipe)
@@ -193,7 +201,7 @@ def _check(recipe: Recipe) -> None:
         raise RecipeError(recipe.path, f"needs noise in [codec] to be 0 to 10, not {noise!r}")
     if not 8 <= data.size <= 1024 or data.size % 8:
         raise RecipeError(recipe.path, f"needs a size of 8 to 1024 in steps of 8, not {data.size}")
-    for loop in (recipe.loop, recipe.codec_loop, recipe.decoder_loop, recipe.text_loop):
+    for loop in (recipe.loop, recipe.codec_loop, recipe.decoder_loop, recipe.preview_loop, recipe.text_loop):
         if loop is not None and not (
             loop.pictures >= 1 and 1 <= loop.batch <= 4096 and 0 < loop.learning_rate < 1
         ):

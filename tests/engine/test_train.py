@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,9 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from studio.backbones.codec import Codec
 from studio.checkpoints import native
-from studio.engine.train import TrainingDivergedError, train_recipe
-from studio.errors import RecipeError
+from studio.checkpoints.preview import PREVIEW_CARD, PREVIEW_WEIGHTS, load_preview
+from studio.engine.stage import TrainingDivergedError
+from studio.engine.train import train_preview, train_recipe
+from studio.errors import CheckpointError, RecipeError
 from studio.training.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
@@ -35,6 +41,12 @@ pictures = 24
 batch = 4
 [decoder_train]
 pictures = 16
+batch = 4
+[preview]
+width = 8
+layers = 1
+[preview_train]
+pictures = 12
 batch = 4
 [text_train]
 pictures = 16
@@ -94,9 +106,65 @@ def test_a_recipe_becomes_a_model_that_loads_with_a_whole_card(tmp_path: Path) -
     assert not model.card.clip
 
 
+def preview_files(folder: Path) -> list[bytes]:
+    return [(folder / name).read_bytes() for name in (PREVIEW_CARD, PREVIEW_WEIGHTS)]
+
+
+def test_a_preview_decoder_lies_beside_the_model_and_fits_it(tmp_path: Path) -> None:
+    _train(_recipe(tmp_path), tmp_path / "out")
+    codec = native.load(tmp_path / "out").codec
+    assert isinstance(codec, Codec)
+    decoder = load_preview(tmp_path / "out", codec, CPU)
+    assert decoder is not None
+    assert decoder(torch.zeros(1, 4, 4, 4)).shape == (1, 3, 16, 16)
+
+
+def test_the_model_does_not_know_of_its_preview_decoder(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path)
+    without = dataclasses.replace(recipe, preview_loop=None)
+    assert _train(recipe, tmp_path / "with") == _train(without, tmp_path / "without")
+    assert not (tmp_path / "without" / PREVIEW_CARD).exists()
+
+
+def test_a_preview_decoder_is_made_for_a_model_that_is_there_and_nothing_else_is_touched(
+    tmp_path: Path,
+) -> None:
+    recipe, folder = _recipe(tmp_path), tmp_path / "out"
+    weights = _train(recipe, folder)
+    card = (folder / "card.json").read_bytes()
+    shutil.rmtree(folder / "training")
+    for name in (PREVIEW_CARD, PREVIEW_WEIGHTS):
+        (folder / name).unlink()
+    for stop in (1, 1, None):  # stopped twice on the way
+        steps = train_preview(recipe, folder, CPU, save_seconds=0)
+        assert [progress.stage for progress in itertools.islice(steps, stop)]
+        steps.close()  # type: ignore[attr-defined]
+    assert (folder / "model.safetensors").read_bytes() == weights
+    assert (folder / "card.json").read_bytes() == card
+    assert load_preview(folder, native.load(folder).codec, CPU) is not None  # type: ignore[arg-type]
+    unbroken = tmp_path / "unbroken"
+    shutil.copytree(folder, unbroken, ignore=shutil.ignore_patterns("training", "preview*"))
+    list(train_preview(recipe, unbroken, CPU))
+    assert preview_files(unbroken) == preview_files(folder)
+
+
+def test_a_model_that_cannot_have_a_preview_decoder_is_told(tmp_path: Path) -> None:
+    recipe, folder = _recipe(tmp_path), tmp_path / "out"
+    _train(recipe, folder)
+    with pytest.raises(RecipeError, match=r"no section \[preview_train\]"):
+        next(train_preview(dataclasses.replace(recipe, preview_loop=None), folder, CPU))
+    wide = dataclasses.replace(recipe, preview=dataclasses.replace(recipe.preview, channels=5))  # type: ignore[type-var]
+    with pytest.raises(RecipeError, match="describes another codec"):
+        next(train_preview(wide, folder, CPU))
+    with pytest.raises(CheckpointError, match="is missing"):
+        next(train_preview(recipe, tmp_path / "nothing", CPU))
+
+
 def test_a_run_stopped_in_either_stage_gives_the_same_weights(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path)
-    assert _train(recipe, tmp_path / "whole") == _train(recipe, tmp_path / "broken", (2, 3, 2, 3, 2, 6))
+    whole = _train(recipe, tmp_path / "whole")
+    assert whole == _train(recipe, tmp_path / "broken", (2, 3, 2, 3, 2, 3, 2, 6))
+    assert preview_files(tmp_path / "whole") == preview_files(tmp_path / "broken")
 
 
 def test_a_model_in_pixels_needs_no_codec(tmp_path: Path) -> None:

@@ -1,0 +1,93 @@
+"""One stage of a training: a module, what it learns by, and the file in which its state rests."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from studio.errors import StudioError
+from studio.training.ema import Ema
+from studio.training.loop import LoopConfig, TrainStep, make_optimizer, train
+from studio.training.state import load_state, save_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from studio.training.tasks import Loss
+
+STATES = "training"
+
+
+class TrainingDivergedError(StudioError):
+    """The loss is no longer a number."""
+
+    def __init__(self, stage: str, step: int) -> None:
+        """Name the stage and the step."""
+        super().__init__(
+            f"Training the {stage} went astray at step {step}: the loss is not a number; lower the learning_rate and "
+            "start again, it goes on from the last save."
+        )
+
+
+@dataclass(frozen=True)
+class TrainProgress:
+    """A step of a stage ("codec", "decoder", "preview", "text" or "backbone"), and whether it was saved."""
+
+    stage: str
+    done: TrainStep
+    saved: bool
+
+
+class Stage:
+    """A module with its optimizer and average, and the file in which they rest.
+
+    Attributes:
+        start: steps that were done before.
+    """
+
+    def __init__(
+        self, name: str, module: nn.Module, loss: Loss, config: LoopConfig, folder: Path, save_seconds: float
+    ) -> None:
+        """Take up the state that the file holds, if there is one.
+
+        Args:
+            name: of the stage and its file.
+            module: what is trained.
+            loss: draws a batch and says how wrong the module is.
+            config: how long and how fast.
+            folder: the model's.
+            save_seconds: time between saves.
+
+        Raises:
+            CheckpointError: the file holds the state of another run.
+        """
+        self.name, self.module, self.loss, self.config = name, module, loss, config
+        self.optimizer, self.ema = make_optimizer(module, config), Ema(module, config.ema)
+        self.path, self.save_seconds = folder / STATES / f"{name}.safetensors", save_seconds
+        self.start = load_state(self.path, module, self.ema, self.optimizer) if self.path.exists() else 0
+
+    def run(self) -> Iterator[TrainProgress]:
+        """Train to the end, saving now and then, and yield every step.
+
+        Raises:
+            TrainingDivergedError: the loss is no longer a number.
+            StorageError: the state cannot be written.
+        """
+        self.module.train()
+        saved_at = time.monotonic()
+        for done in train(self.module, self.loss, self.config, self.optimizer, self.ema, start=self.start):
+            if done.loss != done.loss:  # not a number
+                raise TrainingDivergedError(self.name, done.step + 1)
+            due = done.step + 1 == done.steps or time.monotonic() - saved_at >= self.save_seconds
+            if due:
+                save_state(self.path, done.step + 1, self.module, self.ema, self.optimizer)
+                saved_at = time.monotonic()
+            yield TrainProgress(self.name, done, due)
+
+    def averaged(self) -> dict[str, Tensor]:
+        """Return the module's state with its parameters averaged."""
+        return self.module.state_dict() | self.ema.state()
