@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -136,7 +137,7 @@ def load_preview(
         LoadCancelled: ``cancelled`` was set.
     """
     card_path, path = folder / PREVIEW_CARD, folder / PREVIEW_WEIGHTS
-    if not card_path.exists():
+    if not os.path.lexists(card_path):
         return None
     card = PreviewCard.read(folder)
     if card.stands_for != fingerprint(codec.decoder):

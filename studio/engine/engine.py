@@ -94,7 +94,7 @@ class Engine:
         job_id, cancelled = job_id or uuid.uuid4().hex, cancelled or threading.Event()
         started, pictures, looking = time.perf_counter(), 0, 0.0
         with contextlib.suppress(LoadCancelled), self._wording_full_memory():
-            resolved, ready = yield from self._prepare(request, job_id, cancelled)
+            resolved, ready = yield from self._prepare(request, job_id, cancelled, previews)
             for event in generate(resolved, ready, job_id=job_id, cancelled=cancelled, previews=previews):
                 if isinstance(event, PictureDone):
                     pictures, looking = pictures + 1, looking + event.preview_seconds
@@ -139,7 +139,7 @@ class Engine:
         return EngineReport(device=self.device.label, dtype=precision.dtype, unused_gpu=unused)
 
     def _prepare(
-        self, request: GenerateRequest, job_id: str, cancelled: threading.Event
+        self, request: GenerateRequest, job_id: str, cancelled: threading.Event, previews: Previews
     ) -> Generator[Event, None, tuple[GenerateRequest, ReadyModel]]:
         """Check the request and load its model, telling of it; nothing wrong gets further than this."""
         installed = find_model(request.validate().model, self.folders)
@@ -150,6 +150,12 @@ class Engine:
             if cancelled.is_set():
                 raise LoadCancelled
         ready = self._load(installed, cancelled)
+        notes = list(notes_on(request, resolved, ready))
+        if previews.limited:
+            shape = installed.card.latent_shape_for(resolved.width or 0, resolved.height or 0)
+            ready.decoders.prepare(shape, cancelled)
+            if ready.decoders.fault is not None:
+                notes.append(f"Previews are coarser than they could be. {ready.decoders.fault}")
         resolved = dataclasses.replace(resolved, model=installed.card.name)
         yield JobStarted(
             job_id=job_id,
@@ -159,7 +165,7 @@ class Engine:
             dtype=ready.precision.dtype,
             steps=resolved.steps or 0,
             weights_sha256=installed.card.weights_sha256,
-            notes=notes_on(request, resolved, ready),
+            notes=tuple(notes),
         )
         return resolved, ready
 

@@ -68,7 +68,8 @@ def generate(
     Raises:
         NotFiniteError: a state or a picture is not made of finite numbers.
     """
-    runs, viewer = _Runs(request, ready), Viewer(ready.model, previews)
+    runs = _Runs(request, ready)
+    viewer = Viewer(ready.decoders, previews, runs.shape)
     together = 1 if ready.device.kind == "cpu" else AT_ONCE
     for first in range(0, request.count, together):
         images = range(first, min(first + together, request.count))
@@ -128,7 +129,7 @@ class _Runs:
         model, name = ready.model, request.sampler or ""
         self._sampler = SAMPLERS[name](model.schedule, sampler_options(name, request.options))
         self._times = visit_times(model.schedule.T, request.steps or 0, request.spacing or "")
-        self._shape = model.card.latent_shape_for(request.width or 0, request.height or 0)
+        self.shape = model.card.latent_shape_for(request.width or 0, request.height or 0)
         self._device = model.device
         # Each text by itself: a prompt's condition must not depend on what it is batched with.
         self._guidance = ClassifierFreeGuidance(
@@ -140,7 +141,7 @@ class _Runs:
 
     def start(self, seed: int) -> Run:
         """Return the run of one picture, at its beginning."""
-        noise = Noise([seed], self._shape, self._device)
+        noise = Noise([seed], self.shape, self._device)
         state = State(noise.initial(), 0, self._times)
         return Run(sampler=self._sampler, guidance=self._guidance, state=state, noise=noise)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio.checkpoints.formats import load_model
 from studio.engine.backbone import in_precision
+from studio.engine.decoders import Decoders
 
 if TYPE_CHECKING:
     import threading
@@ -26,12 +27,14 @@ class ReadyModel:
         denoiser: what answers samplers.
         device: where it runs.
         precision: how its backbone runs.
+        decoders: the ways to see its latents.
     """
 
     model: Model
     denoiser: Denoiser
     device: Device
     precision: Precision
+    decoders: Decoders
 
 
 class ModelSlot:
@@ -65,7 +68,13 @@ class ModelSlot:
             self.drop()
             model = load_model(installed.folder, device=device.torch_name, cancelled=cancelled)
             denoiser = model.denoiser(in_precision(model.backbone, precision))
-            self.held = ReadyModel(model=model, denoiser=denoiser, device=device, precision=precision)
+            self.held = ReadyModel(
+                model=model,
+                denoiser=denoiser,
+                device=device,
+                precision=precision,
+                decoders=Decoders(model, installed.folder),
+            )
         return self.held
 
     def drop(self) -> None:

@@ -58,6 +58,11 @@ class Previews:
         if self.every < 0:
             raise RequestError("every", f"must be 0 or more, not {self.every!r}")
 
+    @property
+    def limited(self) -> bool:
+        """Whether previews are wanted, but not at any cost."""
+        return self.every > 0 and self.budget is not None and 0 < self.budget < 1
+
     def wanted(self, step: int, steps: int) -> bool:
         """Whether step ``step`` (from 1) of ``steps`` may carry a preview."""
         return self.every > 0 and (step % self.every == 0 or step == steps)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from studio.engine.preview import decode, to_pixels
+from studio.engine.pace import Pace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from studio.checkpoints.model import Model
     from studio.diffusion.samplers.stepper import StepResult
+    from studio.engine.decoders import Decoders
     from studio.engine.previews import PreviewKind, Previews, Tier
 
 _Number = TypeVar("_Number", bound=np.generic)
@@ -26,7 +26,7 @@ _Number = TypeVar("_Number", bound=np.generic)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class View:
-    """What one step shows; the fields are those of `StepDone`, but for the time it took to make."""
+    """What one step shows: fields of `StepDone`, and the time that its preview took."""
 
     preview: NDArray[np.uint8] | None
     preview_of: PreviewKind
@@ -39,9 +39,17 @@ class View:
 class Viewer:
     """Makes the previews of one job."""
 
-    def __init__(self, model: Model, previews: Previews) -> None:
-        """Take the model whose run is watched, and what was asked for."""
-        self._model, self._previews = model, previews
+    def __init__(self, decoders: Decoders, previews: Previews, shape: tuple[int, ...]) -> None:
+        """Start the job's clock.
+
+        Args:
+            decoders: of the model, prepared where the budget is limited.
+            previews: what was asked for.
+            shape: of the latents, (C, h, w).
+        """
+        self._decoders, self._previews = decoders, previews
+        tiers = decoders.tiers if previews.limited else decoders.tiers[:1]
+        self._pace = Pace(tiers, decoders.costs(shape), previews.budget)
 
     def look(
         self,
@@ -61,28 +69,19 @@ class Viewer:
         """
         started = time.perf_counter()
         what: PreviewKind = "x_t" if self._previews.shown.what == "x_t" else "x0"
-        preview, tier = None, None
+        preview: NDArray[np.uint8] | None = None
+        tier: Tier | None = None
         if not hurried and self._previews.wanted(result.state.index, steps):
-            preview, tier = self._make(result, what, picture)
+            if picture is not None:
+                preview, tier = own(picture), "full"
+            elif (tier := self._pace.choose()) is not None:
+                preview = self._decoders.show(tier, result.state.x if what == "x_t" else result.x0_hat)
+                self._pace.note(tier, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
         x0_hat, state = None, None
         if self._previews.arrays:
             x0_hat, state = to_array(result.x0_hat), to_array(result.state.x)
-        return View(
-            preview=preview,
-            preview_of=what,
-            tier=tier,
-            x0_hat=x0_hat,
-            state=state,
-            seconds=time.perf_counter() - started,
-        )
-
-    def _make(
-        self, result: StepResult, what: PreviewKind, picture: NDArray[np.uint8] | None
-    ) -> tuple[NDArray[np.uint8], Tier]:
-        if picture is not None:
-            return own(picture), "full"
-        seen = result.state.x if what == "x_t" else result.x0_hat
-        return to_pixels(decode(self._model, seen)), "full"
+        return View(preview=preview, preview_of=what, tier=tier, x0_hat=x0_hat, state=state, seconds=seconds)
 
 
 def to_array(latents: Tensor) -> NDArray[np.float32]:

@@ -19,8 +19,8 @@ import torch
 
 from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.diffusion.samplers import SAMPLERS
+from studio.engine import decoders as decoders_module
 from studio.engine import engine as engine_module
-from studio.engine import generate as generate_module
 from studio.engine.device import EXACT, REDUCED
 from studio.engine.engine import Engine, is_out_of_memory
 from studio.engine.events import (
@@ -32,7 +32,7 @@ from studio.engine.events import (
     PictureDone,
     StepDone,
 )
-from studio.engine.previews import EVERY_STEP, Previews
+from studio.engine.previews import EVERY_STEP, Previews, Shown
 from studio.engine.requests import GenerateRequest
 from studio.errors import CheckpointError, MemoryShortError, NotFiniteError, RequestError, UnknownNameError
 
@@ -228,14 +228,16 @@ def test_previews_change_nothing_even_if_the_codec_writes_into_its_input(
     codec = engine._slot.held.model.codec  # type: ignore[union-attr]
     monkeypatch.setattr(codec, "decode", decode_into_its_input)
     (plain,) = pictures(engine.run(request))
-    (watched,) = pictures(engine.run(request, previews=EVERY_STEP))
-    assert bits(plain) == bits(watched)
+    state = Previews(shown=Shown("x_t"))
+    for previews in (EVERY_STEP, state):
+        (watched,) = pictures(engine.run(request, previews=previews))
+        assert bits(plain) == bits(watched)
 
     def careless(model: Model, latents: torch.Tensor) -> torch.Tensor:
         return model.codec.decode(latents)
 
-    monkeypatch.setattr(generate_module, "decode", careless)
-    (spoilt,) = pictures(engine.run(request, previews=EVERY_STEP))
+    monkeypatch.setattr(decoders_module, "decode", careless)
+    (spoilt,) = pictures(engine.run(request, previews=state))
     assert bits(spoilt) != bits(plain), "the proof above would not notice previews that change the picture"
 
 

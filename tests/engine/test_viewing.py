@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
+from studio.backbones.codec import Codec
+from studio.backbones.linear_decoder import fit_linear_decoder
+from studio.backbones.preview_decoder import PreviewConfig, PreviewDecoder
+from studio.checkpoints import native
+from studio.checkpoints.preview import save_preview
 from studio.diffusion.samplers import SAMPLERS
+from studio.engine import decoders as decoders_module
 from studio.engine import engine as engine_module
+from studio.engine import viewer as viewer_module
 from studio.engine.device import EXACT
 from studio.engine.engine import Engine
-from studio.engine.events import JobFinished, JobStarted, PictureDone, StepDone
+from studio.engine.events import JobCancelled, JobFinished, JobStarted, PictureDone, StepDone
+from studio.engine.pace import Pace
 from studio.engine.preview import to_pixels
 from studio.engine.previews import EVERY_STEP, NO_PREVIEWS, Previews, Shown
 from studio.engine.requests import GenerateRequest, sampler_options
 from studio.errors import CheckpointError, RequestError, UnknownNameError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from studio.engine.events import Event
+    from studio.engine.previews import Tier
     from studio.folders import Folders
 
 Shape = tuple[int, ...]
@@ -182,3 +195,131 @@ def test_the_engine_reports_what_it_runs_on(engine: Engine, monkeypatch: pytest.
     assert report.device == engine.device.label
     assert report.dtype == "float32"
     assert report.unused_gpu == "This machine has a GPU."
+
+
+# -------------------------------------------------------------------------------------------------- within a budget
+
+
+@pytest.fixture
+def with_preview(folders: Folders, tmp_path: Path) -> Path:
+    """The latent model with a preview decoder beside it."""
+    folder = tmp_path / "latent"
+    shutil.copytree(folders.models / "latent", folder)
+    codec = native.load(folder).codec
+    assert isinstance(codec, Codec)
+    torch.manual_seed(3)
+    config = PreviewConfig(channels=4, downscale=4, width=8, layers=1)
+    save_preview(folder, PreviewDecoder(config), codec)
+    return folder
+
+
+class Scripted(Pace):
+    """Takes each tier in turn, and now and then none."""
+
+    def choose(self) -> Tier | None:
+        self._steps += 1
+        return (*self._tiers, None)[self._steps % (len(self._tiers) + 1)]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_no_tier_changes_the_picture(
+    engine: Engine, with_preview: Path, sampler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = str(with_preview)
+    plain = bits(run(engine, NO_PREVIEWS, sampler=sampler, steps=8, model=model))
+    for budget in (None, 0.0, 0.01, 0.5):
+        for what in ("x0", "x_t"):
+            previews = Previews(budget=budget, shown=Shown(what), arrays=True)
+            assert bits(run(engine, previews, sampler=sampler, steps=8, model=model)) == plain
+    monkeypatch.setattr(viewer_module, "Pace", Scripted)
+    events = run(engine, Previews(budget=0.5), sampler=sampler, steps=8, model=model)
+    assert [event.tier for event in steps_of(events)[:-1]] == [*("small", "linear", None, "full") * 2][:7]
+    assert bits(events) == plain
+
+
+def test_a_model_that_came_alone_falls_back_to_the_linear_map(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewer_module, "Pace", Scripted)
+    events = run(engine, Previews(budget=0.5), steps=6)
+    assert {event.tier for event in steps_of(events)} == {"full", "linear", None}
+    started = next(event for event in events if isinstance(event, JobStarted))
+    assert started.notes == ()
+
+
+@pytest.mark.parametrize("broken", ["preview.safetensors", "preview.json"])
+def test_a_broken_preview_decoder_is_told_and_stops_nothing(
+    engine: Engine, with_preview: Path, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = bits(run(engine, NO_PREVIEWS, model=str(with_preview)))
+    (with_preview / broken).write_bytes(b"{}")
+    monkeypatch.setattr(viewer_module, "Pace", Scripted)
+    fresh = Engine(engine.folders, "cpu")
+    events = run(fresh, Previews(budget=0.5), model=str(with_preview))
+    assert bits(events) == plain
+    assert {event.tier for event in steps_of(events)} == {"full", "linear", None}
+    (note,) = next(event for event in events if isinstance(event, JobStarted)).notes
+    assert note.startswith("Previews are coarser than they could be. The model file ")
+    assert broken in note
+    unlimited = run(Engine(engine.folders, "cpu"), EVERY_STEP, model=str(with_preview))
+    assert next(event for event in unlimited if isinstance(event, JobStarted)).notes == ()
+
+
+@pytest.mark.parametrize("previews", [NO_PREVIEWS, EVERY_STEP, Previews(budget=0.0), Previews(0, budget=0.1)])
+def test_cheaper_decoders_are_made_only_where_a_budget_asks_for_them(
+    engine: Engine, previews: Previews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("nobody asked for it")
+
+    monkeypatch.setattr(decoders_module, "fit_linear_decoder", refuse)
+    monkeypatch.setattr(decoders_module, "load_preview", refuse)
+    assert done_of(run(engine, previews)).pixels.shape == (16, 16, 3)
+    with pytest.raises(AssertionError, match="nobody asked"):
+        run(engine, Previews(budget=0.1))
+
+
+def test_cheaper_decoders_are_made_once_for_a_model(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def count(codec: Codec) -> torch.nn.Module:
+        made.append(codec)
+        return fit_linear_decoder(codec)
+
+    monkeypatch.setattr(decoders_module, "fit_linear_decoder", count)
+    for size in (16, 32, 16):
+        run(engine, Previews(budget=0.1), width=size, height=16)
+    assert len(made) == 1
+
+
+def test_a_budget_of_nothing_shows_only_the_finished_picture(engine: Engine) -> None:
+    events = run(engine, Previews(budget=0.0), steps=6)
+    assert [event.step for event in steps_of(events) if event.preview is not None] == [6]
+    assert np.array_equal(steps_of(events)[-1].preview, done_of(events).pixels)
+
+
+@pytest.mark.parametrize("model", ["latent", "pixels"])
+@pytest.mark.parametrize("budget", [0.02, 0.1])
+def test_a_real_run_keeps_its_budget(engine: Engine, model: str, budget: float) -> None:
+    run(engine, Previews(budget=budget), model=model, steps=5)
+    events = run(engine, Previews(budget=budget), model=model, steps=300, guidance=3.0)
+    finished = next(event for event in events if isinstance(event, JobFinished))
+    shown = [event.step for event in steps_of(events) if event.preview is not None]
+    assert shown[0] == 1
+    # The first preview is shown at once, and another may be on its way when the time is up.
+    assert finished.preview_seconds <= budget * finished.seconds + 0.02
+
+
+def test_cancelling_while_the_decoders_are_made_drops_the_job(engine: Engine) -> None:
+    run(engine, NO_PREVIEWS)
+
+    class SetAtOnce(threading.Event):
+        asked = 0
+
+        def is_set(self) -> bool:
+            self.asked += 1
+            return self.asked >= 1
+
+    events = list(engine.run(asking(), previews=Previews(budget=0.1), cancelled=SetAtOnce()))
+    assert [type(event) for event in events] == [JobCancelled]
+    assert len(run(engine, Previews(budget=0.1))) == 7
