@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.requests import MAX_SEED, sampler_options
-from studio.errors import RequestError
+from studio.errors import RequestError, shorten
 from studio.ui.models.form_estimate import Estimate, estimate
 from studio.ui.models.form_rules import first_values, fitted, with_model, with_request
 from studio.ui.models.form_steps import FormSteps
@@ -185,7 +185,7 @@ class FormModel(QObject):
         if self._catalog.first() is None:
             raise RequestError("model", "is missing: there is none yet, see the page Models")
         why = "is not here" if self._catalog.find(values.model) is None else "is broken, see the page Models"
-        raise RequestError("model", f"{values.model} {why}; choose another")
+        raise RequestError("model", f"{shorten(values.model)!r} {why}; choose another")
 
     def _rolled(self) -> int:
         return self._draw(MAX_SEED + 2 - self._values.count)

@@ -43,7 +43,7 @@ class Timings:
     def note(
         self, *, model_sha256: str, device: str, size: tuple[int, int], model_calls: int, seconds: float
     ) -> None:
-        """Remember that a picture of ``size`` took ``model_calls`` and ``seconds``, previews left out."""
+        """Remember that a picture of ``size`` took ``model_calls`` and ``seconds``, its previews included."""
         if model_calls < 1 or not math.isfinite(seconds) or seconds <= 0:
             return
         key = _Key(model_sha256, device, *size)
