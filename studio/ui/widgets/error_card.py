@@ -28,15 +28,15 @@ class ErrorCard(Card):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Start empty."""
         super().__init__(theme, parent=parent)
-        self._happened = PlainLabel(theme, bold=True, wrap=True)
-        self._remedy = PlainLabel(theme, role="dim", wrap=True)
+        self.happened = PlainLabel(theme, bold=True, wrap=True)
+        self.remedy = PlainLabel(theme, role="dim", wrap=True)
         self.details = Details(theme)
-        for label in (self._happened, self._remedy):
+        for label in (self.happened, self.remedy):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         texts = QVBoxLayout()
         texts.setSpacing(GRID)
-        texts.addWidget(self._happened)
-        texts.addWidget(self._remedy)
+        texts.addWidget(self.happened)
+        texts.addWidget(self.remedy)
         texts.addSpacing(GRID)
         texts.addWidget(self.details)
         row = QHBoxLayout(self)
@@ -48,8 +48,8 @@ class ErrorCard(Card):
     def set_error(self, sentence: str, details: str = "") -> None:
         """Tell ``sentence`` (one or more of them); ``details`` is for a report."""
         happened, *remedy = _SENTENCE_END.split(sentence, maxsplit=1)
-        self._happened.setText(happened)
-        self._remedy.setText("".join(remedy))
-        self._remedy.setVisible(bool(remedy))
+        self.happened.setText(happened)
+        self.remedy.setText("".join(remedy))
+        self.remedy.setVisible(bool(remedy))
         self.details.set_details(sentence, details)
         self.setAccessibleName(sentence)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout
 
 from studio.ui.theme.metrics import GAP, GRID, INSET, SECTION
 from studio.ui.widgets.card import KIND_ICONS, KIND_ROLES, Card
@@ -18,7 +19,7 @@ from studio.ui.widgets.text_button import TextButton
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from PySide6.QtGui import QEnterEvent
+    from PySide6.QtGui import QKeyEvent
     from PySide6.QtWidgets import QWidget
 
     from studio.ui.theme.theme import Theme
@@ -29,7 +30,7 @@ _WIDTH: Final = 480
 
 
 class Toast(Card):
-    """One notice at a time: the next replaces it. It waits while the mouse is on it; errors stay until closed."""
+    """One notice at a time: the next replaces it. It waits for mouse and focus; errors stay until closed."""
 
     closed = Signal()
 
@@ -37,28 +38,28 @@ class Toast(Card):
         """Lie at the bottom centre of ``parent``, hidden until there is something to tell."""
         super().__init__(theme, ground="floating", parent=parent)
         self._act: Callable[[], None] | None = None
-        self._waiting = False
+        self._transient = True
         self._icon = IconView(theme, "info")
         self._sentence = PlainLabel(theme, wrap=True)
         self.action = TextButton(theme, "", kind="outline")
         self.close_button = IconButton(theme, "x", "Close", kind="quiet", role="dim")
         self.details = Details(theme)
-        self._lifetime = QTimer(self, singleShot=True)
+        self.lifetime = QTimer(self, singleShot=True)
         row = QHBoxLayout()
         row.setSpacing(GAP)
         row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._sentence, 1)
         row.addWidget(self.action)
         row.addWidget(self.close_button)
-        column = QVBoxLayout(self)
+        self._column = column = QVBoxLayout(self)
         column.setContentsMargins(INSET, GAP, GAP, GAP)
         column.setSpacing(GRID)
         column.addLayout(row)
         column.addWidget(self.details)
         self.hide()
-        self._window = parent
+        self._over = parent
         parent.installEventFilter(self)
-        self._lifetime.timeout.connect(self._close)
+        self.lifetime.timeout.connect(self._on_lifetime_over)
         self.close_button.clicked.connect(self._close)
         self.action.clicked.connect(self._on_action_clicked)
 
@@ -79,12 +80,15 @@ class Toast(Card):
         self.action.setText(action)
         self.action.setVisible(bool(action))
         self.details.set_details(sentence, details)
-        self._lifetime.stop()
-        if kind != "error":
-            self._lifetime.start(_ACTION_MS if action or kind == "warn" or details else _INFO_MS)
+        self.lifetime.stop()
+        self._transient = kind != "error"
+        if self._transient:
+            self.lifetime.start(_ACTION_MS if action or kind == "warn" or details else _INFO_MS)
         self.show()
         self.raise_()
+        self._column.activate()  # or it would answer for the text before
         self._place()
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
 
     def event(self, event: QEvent) -> bool:
         """Grow when the details are opened."""
@@ -99,29 +103,36 @@ class Toast(Card):
             self._place()
         return super().eventFilter(watched, event)
 
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Wait while someone reads."""
-        if self._lifetime.isActive():
-            self._lifetime.stop()
-            self._waiting = True
-        super().enterEvent(event)
-
     def leaveEvent(self, event: QEvent) -> None:
-        """Go away in a while."""
-        if self._waiting:
-            self._waiting = False
-            self._lifetime.start(_INFO_MS)
+        """Stay a little longer after the mouse was here."""
         super().leaveEvent(event)
+        if self._transient and self.isVisible():
+            self.lifetime.start(_INFO_MS)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Close with Escape."""
+        if event.key() == Qt.Key.Key_Escape:
+            self._close()
+        else:
+            super().keyPressEvent(event)
 
     def _place(self) -> None:
-        parent = self._window
+        parent = self._over
         width = min(_WIDTH, parent.width() - 2 * SECTION)
         height = self.heightForWidth(width) if self.hasHeightForWidth() else self.sizeHint().height()
         self.setGeometry((parent.width() - width) // 2, parent.height() - height - SECTION, width, height)
 
     @Slot()
+    def _on_lifetime_over(self) -> None:
+        focused = QApplication.focusWidget()
+        if self.underMouse() or (focused is not None and self.isAncestorOf(focused)):
+            self.lifetime.start(_INFO_MS)
+        else:
+            self._close()
+
+    @Slot()
     def _close(self) -> None:
-        self._lifetime.stop()
+        self.lifetime.stop()
         self.hide()
         self.closed.emit()
 
