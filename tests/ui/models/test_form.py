@@ -128,7 +128,7 @@ def test_a_drawn_seed_leaves_room_for_all_pictures(
         ({"width": 65, "height": 64}, "Size 65x64 is not one"),
         ({"prompt": "x" * 2001}, "Prompt must be at most"),
         ({"prompt": "a\0b"}, "Prompt holds a NUL"),
-        ({"model": "none"}, \"Model 'none' is not here; choose another."),
+        ({"model": "none"}, "Model 'none' is not here; choose another."),
     ],
 )
 def test_what_cannot_be_made_is_said_in_a_sentence(
@@ -146,7 +146,7 @@ def test_what_cannot_be_made_is_said_in_a_sentence(
 def test_a_model_that_broke_is_said_in_a_sentence(form: FormModel, monkeypatch: pytest.MonkeyPatch) -> None:
     show_models(monkeypatch, broken("starter"), installed(LARGE))
     form._catalog.reload()
-    assert form.fault == \"Model 'starter' is broken, see the page Models; choose another."
+    assert form.fault == "Model 'starter' is broken, see the page Models; choose another."
     form.edit(model="large")
     assert form.fault == ""
 
@@ -269,7 +269,7 @@ def test_a_picture_of_a_model_that_is_not_here_is_shown_but_not_made(form: FormM
     form.load_request(dataclasses.replace(PICTURE, model="/etc/elsewhere"))
     assert form.values.prompt == "a tiger"
     assert form.values.model == "/etc/elsewhere"
-    assert form.fault == \"Model '/etc/elsewhere' is not here; choose another."
+    assert form.fault == "Model '/etc/elsewhere' is not here; choose another."
     form.edit(model="large")
     assert form.take_request() == PICTURE
 

@@ -215,7 +215,7 @@ def test_models_come_and_go(
     show_models(monkeypatch, installed(LARGE))
     catalog.reload()
     assert offered() == ["starter", "Large"]
-    assert view.foot.fault.text() == \"Model 'starter' is not here; choose another."
+    assert view.foot.fault.text() == "Model 'starter' is not here; choose another."
     form.edit(model="large")
     assert offered() == ["Large"]
 
