@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from studio.diffusion.samplers import SAMPLERS
+from studio.errors import shorten
 
 if TYPE_CHECKING:
     from studio.gallery.entry import Entry
@@ -42,6 +43,12 @@ def summary(metadata: PictureMetadata) -> str:
         f"seed {metadata.seed}",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def tile_tip(entry: Entry, fault: str = "") -> str:
+    """Return what a tooltip says of a picture, and why there is none where that is so."""
+    prompt = shorten(prompt_of(entry.metadata).strip(), 400) or NO_PROMPT
+    return "\n".join(line for line in (prompt, summary(entry.metadata), fault) if line)
 
 
 def accessible_text(entry: Entry) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Key = tuple[Path, int]
 
+FOLDER = "thumbnails"
 THREADS = 2
 BUDGET_BYTES = 192 * 2**20
 MAX_FAULTS = 10_000
@@ -36,9 +37,10 @@ class Thumbnails(QObject):
     def __init__(
         self, cache: Path | None = None, *, budget_bytes: int = BUDGET_BYTES, parent: QObject | None = None
     ) -> None:
-        """Take the folder for reduced pictures (None: keep none), and how much memory tiles may take."""
+        """Take the cache's folder (None: keep no reduced pictures there), and how much memory tiles may take."""
         super().__init__(parent)
-        self._cache, self._budget = cache, budget_bytes
+        self._cache = cache / FOLDER if cache is not None else None
+        self._budget = budget_bytes
         self._images: OrderedDict[Key, QImage] = OrderedDict()
         self._bytes = 0
         self._newest: dict[Path, Key] = {}

@@ -176,7 +176,7 @@ def test_real_pictures_become_tiles(thumbnails: Thumbnails, tmp_path: Path, qtbo
     assert "cannot be found" in thumbnails.fault(tmp_path / "gone.png")
 
 
-@pytest.mark.parametrize("thumbnails", [{"cache": Path("thumbnails")}], indirect=True)
+@pytest.mark.parametrize("thumbnails", [{"cache": Path("cache")}], indirect=True)
 def test_the_cache_is_trimmed_once(
     thumbnails: Thumbnails, reader: Reader, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +185,7 @@ def test_the_cache_is_trimmed_once(
     for number in range(3):
         thumbnails.want("view", keys(number), 2)
         qtbot.waitUntil(lambda number=number: has_all(thumbnails, number))
-    qtbot.waitUntil(lambda: trimmed == [Path("thumbnails")])
+    qtbot.waitUntil(lambda: trimmed == [Path("cache/thumbnails")])
 
 
 def test_closing_waits_for_what_is_being_made_and_makes_no_more(
