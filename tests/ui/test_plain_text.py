@@ -19,7 +19,6 @@ WINDOW = Path(studio.ui.__file__).parent
 FORBIDDEN = {
     "QLabel": "plain_label.py",
     "setToolTip": "tips.py",
-    "QToolTip": "",
     "QWhatsThis": "",
     "setWhatsThis": "",
     "QMessageBox": "",
@@ -67,6 +66,15 @@ def formats_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, ", ".join(ast.unparse(argument) for argument in node.args)
 
 
+def raw_tips_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield each call that shows a tooltip of a text that nobody escaped, with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("QToolTip.showText"):
+            text = node.args[1] if len(node.args) > 1 else None
+            if not (isinstance(text, ast.Call) and ast.unparse(text.func) == TIP_MAKER):
+                yield node.lineno, "QToolTip.showText"
+
+
 def faults(source: str, file: str) -> list[str]:
     """Return what in ``source`` could let Qt read a text as HTML."""
     tree = ast.parse(source)
@@ -75,6 +83,7 @@ def faults(source: str, file: str) -> list[str]:
     found += [
         f"{file}:{line} setTextFormat({given})" for line, given in formats_in(tree) if given != ONLY_FORMAT
     ]
+    found += [f"{file}:{line} {name}" for line, name in raw_tips_in(tree)]
     names = {name for _, name in used}
     if TIP_ROLE in names and TIP_MAKER not in names:
         found.append(f"{file} {TIP_ROLE} without {TIP_MAKER}")
@@ -97,7 +106,9 @@ def test_no_file_of_the_window_lets_qt_guess_at_html(path: Path) -> None:
         ("button.setToolTip(prompt)", "x.py:1 setToolTip"),
         ("action.setToolTip('fixed')", "x.py:1 setToolTip"),
         ("getattr(button, 'setToolTip')(prompt)", "x.py:1 setToolTip"),
-        ("QToolTip.showText(place, prompt)", "x.py:1 QToolTip"),
+        ("QToolTip.showText(place, prompt)", "x.py:1 QToolTip.showText"),
+        ("QToolTip.showText(place, plain_tip(a) + prompt, view)", "x.py:1 QToolTip.showText"),
+        ("QtWidgets.QToolTip.showText(pos=place, text=prompt)", "x.py:1 QToolTip.showText"),
         ("QMessageBox.warning(self, 'Oh', str(error))", "x.py:1 QMessageBox"),
         ("QMessageBox(self)", "x.py:1 QMessageBox"),
         ("QInputDialog.getText(self, 'a', path)", "x.py:1 QInputDialog"),
@@ -121,6 +132,7 @@ def test_a_way_to_html_is_found(source: str, fault: str) -> None:
         ("class PlainLabel(QLabel): pass", "plain_label.py"),
         ("widget.setToolTip(plain_tip(text))", "tips.py"),
         ("label.setTextFormat(Qt.TextFormat.PlainText)", "x.py"),
+        ("QToolTip.showText(place, plain_tip(prompt), self.viewport())", "x.py"),
         ("editor = QPlainTextEdit(); editor.setPlainText(text)", "x.py"),
         ("if role == Qt.ItemDataRole.ToolTipRole: return plain_tip(prompt)", "x.py"),
         ("'a word on QLabel in a text'", "x.py"),

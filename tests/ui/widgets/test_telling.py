@@ -231,6 +231,8 @@ def test_none_of_them_is_a_stop_for_the_keyboard_but_their_buttons(theme: Theme,
         show(qtbot, widget)
         assert widget.focusPolicy() == Qt.FocusPolicy.NoFocus
         stops = [
-            child for child in widget.findChildren(QWidget) if child.focusPolicy() & Qt.FocusPolicy.TabFocus
+            child
+            for child in widget.findChildren(QWidget)
+            if child.isVisible() and child.focusPolicy() & Qt.FocusPolicy.TabFocus
         ]
         assert all(QAccessible.queryAccessibleInterface(stop).text(QAccessible.Text.Name) for stop in stops)
