@@ -50,9 +50,11 @@ class Photographer:
 
     def settle(self, ms: int = 200) -> None:
         """Let the window come to rest."""
-        from PySide6.QtTest import QTest
+        from PySide6.QtCore import QEventLoop, QTimer
 
-        QTest.qWait(ms)
+        loop = QEventLoop()
+        QTimer.singleShot(ms, loop.quit)
+        loop.exec()
 
     def until(self, true: Callable[[], bool], seconds: float = 120) -> None:
         """Let the window run until something holds."""

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QElapsedTimer, QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QElapsedTimer, QEvent, QEventLoop, QObject, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -74,11 +74,18 @@ class Painted(QObject):
         return super().eventFilter(watched, event)
 
 
+def wait(ms: int) -> None:
+    """Run the window for a while; unlike `QTest.qWait` this lets other threads have the interpreter."""
+    loop = QEventLoop()
+    QTimer.singleShot(ms, loop.quit)
+    loop.exec()
+
+
 def until(true: Callable[[], bool], seconds: float = 120) -> None:
     """Run the window until something holds."""
     end = time.monotonic() + seconds
     while not true():
-        QTest.qWait(2)
+        wait(2)
         if time.monotonic() > end:
             raise TimeoutError
 
@@ -112,7 +119,7 @@ def sampling() -> dict[str, Any]:
     program = opened()
     heartbeat = Heartbeat()
     until(lambda: program.models.gallery.loaded)
-    QTest.qWait(300)
+    wait(300)
     painted = Painted(program)
     heartbeat.start()
     course = begun(program, prompt="a fox on a teal background", count=PICTURES, steps=STEPS, sampler="ddim")

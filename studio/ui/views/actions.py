@@ -25,7 +25,7 @@ class ActionInfo:
 
 
 ACTIONS = (
-    ActionInfo(name="generate", text="Generate, or add to the queue", keys=("Ctrl+Return", "Ctrl+Enter"), group="Make"),
+    ActionInfo(name="generate", text="Generate, or add to the queue", keys=("Ctrl+Enter", "Ctrl+Return"), group="Make"),
     ActionInfo(name="cancel", text="Cancel the running job, or go back", keys=("Esc",), group="Make"),
     ActionInfo(name="roll", text="Roll a new seed", keys=("Ctrl+R",), group="Make"),
     ActionInfo(name="undo", text="Undo in the form", keys=("Ctrl+Z",), group="Make"),

@@ -54,7 +54,7 @@ class MainWindow(QMainWindow):
         self.rail = Rail(theme, RAIL_PAGES)
         self.status = StatusBar(theme, models.status, models.queue, models.preferences)
         self.banners = BannerPlace(theme, models.status)
-        self.overlays = Overlays(theme, models, self._lay_out())
+        self.overlays = Overlays(theme, models, self._lay_out(), self.status.queue_button)
         self.actions_by_name = self._make_actions()
         self._connect()
         self.pages.open("create")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Slot
 
-from studio.ui.theme.metrics import GAP, RAIL
+from studio.ui.theme.metrics import GAP
 from studio.ui.views.queue import QueuePanel
 from studio.ui.views.shortcuts import ShortcutsView
 from studio.ui.views.status import HEIGHT
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class Overlays(QObject):
     """Keeps them where they belong over ``ground``."""
 
-    def __init__(self, theme: Theme, models: Models, ground: QWidget) -> None:
-        """Make them, hidden."""
+    def __init__(self, theme: Theme, models: Models, ground: QWidget, queue_button: QWidget) -> None:
+        """Make them, hidden; the queue belongs above its button."""
         super().__init__(ground)
-        self._theme, self._ground = theme, ground
+        self._theme, self._ground, self._queue_button = theme, ground, queue_button
         self.toast = Toast(theme, ground)
         self.queue = QueuePanel(theme, models.queue, ground)
         self.queue.hide()
@@ -84,6 +84,9 @@ class Overlays(QObject):
     def _place(self) -> None:
         size = self._ground.size()
         self.queue.adjustSize()
-        self.queue.move(RAIL + GAP, size.height() - HEIGHT - GAP - self.queue.height())
+        button = self._queue_button
+        middle = button.mapTo(self._ground, button.rect().center()).x()
+        left = max(GAP, min(middle - self.queue.width() // 2, size.width() - GAP - self.queue.width()))
+        self.queue.move(left, size.height() - HEIGHT - GAP - self.queue.height())
         if self.shortcuts is not None:
             self.shortcuts.setGeometry(self._ground.rect())

@@ -49,7 +49,7 @@ class _JobDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         del option, index
-        return QSize(WIDTH - 2 * GAP, ROW)
+        return QSize(WIDTH - 64, ROW)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         job, runs, theme = index.data(JobRole), index.data(RunsRole), self._theme
@@ -102,12 +102,15 @@ class QueuePanel(QFrame):
         self.list.setModel(queue)
         self.list.setItemDelegate(_JobDelegate(theme, self.list))
         self.list.setUniformItemSizes(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.up = IconButton(theme, "arrow-up", "Move earlier", tip="Move earlier (Alt+Up)")
-        self.down = IconButton(theme, "arrow-down", "Move later", tip="Move later (Alt+Down)")
-        self.remove = IconButton(theme, "x", "Cancel this job", tip="Cancel this job (Delete)")
-        close = IconButton(theme, "chevron-down", "Close the queue", role="dim")
+        self.up = IconButton(theme, "arrow-up", "Move earlier", kind="quiet", tip="Move earlier (Alt+Up)")
+        self.down = IconButton(theme, "arrow-down", "Move later", kind="quiet", tip="Move later (Alt+Down)")
+        self.remove = IconButton(
+            theme, "trash-2", "Cancel this job", kind="quiet", tip="Cancel this job (Delete)"
+        )
+        close = IconButton(theme, "x", "Close the queue", kind="quiet")
         head = QHBoxLayout()
         head.setSpacing(4)
         head.addWidget(PlainLabel(theme, "Queue", kind="title"), 1)
@@ -156,7 +159,7 @@ class QueuePanel(QFrame):
         rows, job = self._queue.rowCount(), self._current()
         self._empty.setVisible(rows == 0)
         self.list.setVisible(rows > 0)
-        self.list.setFixedHeight(max(1, min(rows, MOST_ROWS)) * ROW + 4)
+        self.list.setFixedHeight(max(1, min(rows, MOST_ROWS)) * ROW + 2 * self.list.frameWidth())
         place = self._queue.waiting.index(job) if job in self._queue.waiting else None
         self.up.setEnabled(place is not None and place > 0)
         self.down.setEnabled(place is not None and place < len(self._queue.waiting) - 1)

@@ -43,7 +43,7 @@ class ShortcutsView(QWidget):
         self._theme = theme
         self.setAccessibleName("Keys")
         self._card = QWidget(self)
-        close = IconButton(theme, "x", "Close the list of keys", role="dim")
+        close = IconButton(theme, "x", "Close the list of keys", kind="quiet")
         close.clicked.connect(self.closed)
         head = QHBoxLayout()
         head.addWidget(PlainLabel(theme, "Keys", kind="title"), 1)

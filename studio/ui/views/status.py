@@ -47,6 +47,7 @@ class StatusBar(Ground):
         self.setFixedHeight(HEIGHT)
         self._device = PlainLabel(theme, kind="label", role="dim", elide=True)
         self.queue_button = TextButton(theme, "Queue", kind="quiet")
+        self.queue_button.setFont(theme.font("label"))
         tip(self.queue_button, "Show what runs and what waits (Ctrl+J)")
         self._previews = PlainLabel(theme, kind="label", role="dim")
         local = PlainLabel(theme, "Nothing leaves this machine", kind="label", role="dim")
