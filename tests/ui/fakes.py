@@ -1,0 +1,319 @@
+"""A scripted engine, a store that fails on demand, and ears for what a thread tells. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, QThread, Slot
+
+from studio.engine.events import (
+    EngineReport,
+    JobCancelled,
+    JobFinished,
+    JobStarted,
+    ModelLoading,
+    PictureDone,
+)
+from studio.engine.requests import GenerateRequest
+from studio.errors import StorageError
+from studio.gallery.store import PictureStore
+from tests.runs.steps import frame, step_done
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from studio.engine.events import Event, StepDone
+    from studio.engine.previews import Previews
+    from studio.gallery.entry import Entry
+    from studio.gallery.metadata import PictureMetadata
+    from studio.ui.engine_thread import EngineThread
+
+    Script = Callable[["Take"], Iterator[Event]]
+    Point = str | tuple[int, int]
+    Action = BaseException | Callable[[], object]
+
+WAIT_S = 10
+WEIGHTS, OTHER_WEIGHTS = "ab" * 32, "cd" * 32
+REPORT = EngineReport(device="cpu (a fake)", dtype="float32", unused_gpu=None)
+
+
+def asking(prompt: str = "a fox", **fields: Any) -> GenerateRequest:  # noqa: ANN401
+    """Return a resolved request of a model that does not exist."""
+    usual = {
+        "model": "fake",
+        "sampler": "ddim",
+        "options": {"eta": 0.0},
+        "steps": 4,
+        "spacing": "trailing",
+        "guidance": 3.0,
+        "seed": 7,
+        "width": 8,
+        "height": 8,
+    }
+    return GenerateRequest(prompt=prompt, **{**usual, **fields})
+
+
+class Gate:
+    """A place in a script where it waits until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self.reached, self._open = threading.Event(), threading.Event()
+
+    def open(self) -> None:
+        self._open.set()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        if not self._open.wait(WAIT_S):
+            raise AssertionError("nobody opened the gate")
+
+
+@dataclass(kw_only=True)
+class Take:
+    """One call of `FakeEngine.run`, with what belongs to it.
+
+    Attributes:
+        model_calls: how many were made.
+        thread: which thread it ran in.
+    """
+
+    request: GenerateRequest
+    job_id: str
+    previews: Previews
+    cancelled: threading.Event
+    thread: int = field(default_factory=threading.get_ident)
+    model_calls: int = 0
+    calls_after_cancel: int = 0
+    over: bool = False
+
+    @property
+    def steps(self) -> int:
+        return self.request.steps or 0
+
+    def loading(self) -> ModelLoading:
+        return ModelLoading(job_id=self.job_id, model=self.request.model)
+
+    def started(self, **fields: Any) -> JobStarted:  # noqa: ANN401
+        usual = {
+            "model_title": "Fake",
+            "device": REPORT.device,
+            "dtype": "float32",
+            "weights_sha256": WEIGHTS,
+        }
+        named = {**usual, **fields}
+        return JobStarted(job_id=self.job_id, request=self.request, steps=self.steps, **named)
+
+    def step(self, image: int, step: int, **fields: Any) -> StepDone:  # noqa: ANN401
+        """Make a model call, and return the step it took."""
+        self.model_calls += 1
+        self.calls_after_cancel += self.cancelled.is_set()
+        what = self.previews.shown.what
+        shown = (
+            {"preview_of": what}
+            if self.previews.wanted(step, self.steps)
+            else {"preview": None, "tier": None}
+        )
+        known = {"steps": self.steps, "image": image, "job_id": self.job_id}
+        return step_done(step, **{**known, **shown, **fields})
+
+    def picture(self, image: int) -> PictureDone:
+        digest = hashlib.sha256(f"{self.request.prompt} {self.request.seed + image}".encode()).hexdigest()
+        return PictureDone(
+            job_id=self.job_id,
+            request=self.request,
+            image=image,
+            seed=self.request.seed + image,
+            pixels=frame(100 + image, self.request.width or 8),
+            model_sha256=WEIGHTS,
+            device=REPORT.device,
+            dtype=REPORT.dtype,
+            versions={"stepwise-studio": "0"},
+            x_T_sha256=digest,
+            final_sha256=digest,
+            model_calls=2 * self.steps,
+            seconds=2.0,
+            preview_seconds=0.5,
+        )
+
+    def finished(self) -> JobFinished:
+        pictures = self.request.count
+        return JobFinished(
+            job_id=self.job_id, pictures=pictures, seconds=2.0 * pictures, preview_seconds=0.5 * pictures
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forming:
+    """The usual script, with something happening at points of it.
+
+    Attributes:
+        loads: whether the model is loaded first.
+        at: what happens before a step (image from 0, step from 1) or at "call" (before the first event), "load",
+            "start" or "end": a gate is waited at, an error raised, anything else called.
+        notes: of the start.
+    """
+
+    loads: bool = False
+    at: Mapping[Point, Action] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __call__(self, take: Take) -> Iterator[Event]:
+        self._do("call")
+        if self.loads:
+            yield take.loading()
+            self._do("load")
+            if take.cancelled.is_set():
+                yield JobCancelled(job_id=take.job_id, pictures=0)
+                return
+        self._do("start")
+        yield take.started(notes=self.notes)
+        for image in range(take.request.count):
+            for step in range(1, take.steps + 1):
+                if take.cancelled.is_set():
+                    yield JobCancelled(job_id=take.job_id, pictures=image)
+                    return
+                self._do((image, step))
+                yield take.step(image, step)
+            yield take.picture(image)
+        self._do("end")
+        yield take.finished()
+
+    def _do(self, point: Point) -> None:
+        action = self.at.get(point)
+        if isinstance(action, BaseException):
+            raise action
+        if action is not None:
+            action()
+
+
+class FakeEngine:
+    """Runs scripts instead of models: the first for the first job, and so on; the last one for all that follow.
+
+    Attributes:
+        takes: the calls of `run`.
+        decoded: the calls of `decode`: the model, the hash of its weights, and the latents' value.
+        threads: in which threads it was called.
+        decode_error: what `decode` raises from now on.
+    """
+
+    def __init__(self, *scripts: Script, report: EngineReport = REPORT) -> None:
+        self.takes: list[Take] = []
+        self.decoded: list[tuple[str, str, float]] = []
+        self.threads: set[int] = set()
+        self.decode_error: BaseException | None = None
+        self._scripts, self._report = scripts or (Forming(),), report
+
+    def run(
+        self,
+        request: GenerateRequest,
+        *,
+        cancelled: threading.Event | None,
+        previews: Previews,
+        job_id: str | None,
+    ) -> Iterator[Event]:
+        assert cancelled is not None
+        assert job_id is not None
+        self.threads.add(threading.get_ident())
+        take = Take(request=request, job_id=job_id, previews=previews, cancelled=cancelled)
+        script = self._scripts[min(len(self.takes), len(self._scripts) - 1)]
+        self.takes.append(take)
+        try:
+            yield from script(take)
+        finally:
+            take.over = True
+
+    def decode(self, model: str, weights_sha256: str, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return pixels of the latents' value, 200 more where it is below zero."""
+        self.threads.add(threading.get_ident())
+        value = float(latents.flat[0])
+        self.decoded.append((model, weights_sha256, value))
+        if self.decode_error is not None:
+            raise self.decode_error
+        return frame(int(value) if value >= 0 else 200 - int(value), side=16)
+
+    def report(self) -> EngineReport:
+        self.threads.add(threading.get_ident())
+        return self._report
+
+
+class Maker:
+    """Makes an engine, or raises an error.
+
+    Attributes:
+        threads: in which thread it was asked, each time.
+    """
+
+    def __init__(self, engine: FakeEngine, *errors: BaseException) -> None:
+        """Raise each of ``errors`` once before the engine is made."""
+        self.threads: list[int] = []
+        self._engine, self._errors = engine, list(errors)
+
+    def __call__(self) -> FakeEngine:
+        self.threads.append(threading.get_ident())
+        if self._errors:
+            raise self._errors.pop(0)
+        return self._engine
+
+
+class FailingStore(PictureStore):
+    """A real store whose disk can be filled.
+
+    Attributes:
+        full: whether the usual folder takes nothing.
+        rescue_full: whether the second choice takes nothing either.
+    """
+
+    full = rescue_full = False
+
+    def add(self, pixels: NDArray[np.uint8], metadata: PictureMetadata, out: Path | None = None) -> Entry:
+        if self.full if out is None else self.rescue_full:
+            raise StorageError(out or self._outputs, "cannot be written: the disk is full")
+        return super().add(pixels, metadata, out)
+
+
+def make_store(home: Path) -> FailingStore:
+    return FailingStore(home / "outputs", home / "catalogue", rescued=home / "rescued")
+
+
+class Ears(QObject):
+    """Hears what a thread tells, in the thread of the window, and draws its mailbox as the session does.
+
+    Attributes:
+        heard: the events in their order; steps are those that the mailbox held.
+        woken: how often there was a call to look into the mailbox.
+        threads: the Qt threads in which it heard.
+    """
+
+    def __init__(self, thread: EngineThread) -> None:
+        super().__init__()
+        self.heard: list[Any] = []
+        self.woken = 0
+        self.threads: set[QThread] = set()
+        self._thread = thread
+        thread.told.connect(self.on_told, Qt.ConnectionType.QueuedConnection)
+        thread.woken.connect(self.on_woken, Qt.ConnectionType.QueuedConnection)
+
+    @Slot(object)
+    def on_told(self, event: object) -> None:
+        self.threads.add(QThread.currentThread())
+        self.heard.append(event)
+
+    @Slot()
+    def on_woken(self) -> None:
+        self.threads.add(QThread.currentThread())
+        self.woken += 1
+        self.heard.extend(self._thread.mailbox.take().values())
+
+    def of(self, *kinds: type) -> list[Any]:
+        return [event for event in self.heard if isinstance(event, kinds)]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [type(event).__name__ for event in self.heard]

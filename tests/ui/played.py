@@ -1,0 +1,97 @@
+"""A job that a test plays by hand, event by event, as the session leads them to the models."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.engine.previews import Previews
+from studio.gallery.entry import Entry
+from studio.gallery.keeping import PictureKept
+from studio.gallery.metadata import PictureMetadata
+from studio.runs.record import MAX_BYTES, JobRecord
+from studio.ui.models.course import Course
+from studio.ui.models.job import DecodeTask, FrameDecoded, Job
+from tests.runs.steps import frame
+from tests.ui.fakes import Take, asking
+
+if TYPE_CHECKING:
+    from studio.engine.events import StepDone
+    from studio.ui.models.course import JobEvent
+    from studio.ui.models.run import RunModel
+
+
+class Played:
+    """One job.
+
+    Attributes:
+        course: how it goes.
+        take: what makes its events.
+    """
+
+    def __init__(self, run: RunModel, *, max_bytes: int = MAX_BYTES, **fields: Any) -> None:  # noqa: ANN401
+        self._run = run
+        self.job = Job(request=asking(**fields), record=JobRecord(max_bytes))
+        self.course = Course(self.job)
+        previews = Previews(shown=self.job.shown)
+        self.take = Take(
+            request=self.job.request, job_id=self.job.id, previews=previews, cancelled=threading.Event()
+        )
+
+    def begin(self) -> Played:
+        """Begin, and start to make pictures."""
+        self._run.begin(self.course)
+        return self.tell(self.take.started())
+
+    def tell(self, event: JobEvent) -> Played:
+        self.course.take(event)
+        self._run.note_phase(self.course)
+        return self
+
+    def steps(self, *numbers: int, image: int = 0, **fields: Any) -> list[StepDone]:  # noqa: ANN401
+        """Take steps, each announced by itself."""
+        taken = [self.take.step(image, number, **fields) for number in numbers]
+        for done in taken:
+            self.job.record.add(done)
+            self.course.take_step(done)
+            self._run.note_steps(self.course)
+        return taken
+
+    def keep(self, image: int = 0) -> PictureKept:
+        """Finish a picture."""
+        done = self.take.picture(image)
+        entry = Entry(path=Path("x.png"), width=8, height=8, metadata=PictureMetadata.of(done))
+        kept = PictureKept(job_id=self.job.id, done=done, entry=entry)
+        self.tell(kept)
+        return kept
+
+    def end(self, event: JobEvent | None = None) -> Played:
+        """End, well or as the event says."""
+        self.course.take(event or self.take.finished())
+        self._run.end(self.course)
+        return self
+
+    def play(self, count: int = 1) -> Played:
+        """Go from the beginning to the end."""
+        self.begin()
+        for image in range(count):
+            self.steps(*range(1, self.take.steps + 1), image=image)
+            self.keep(image)
+        return self.end()
+
+
+def decoded(task: DecodeTask, value: int = 250) -> FrameDecoded:
+    return FrameDecoded(task=task, pixels=frame(value, side=16))
+
+
+class Errands:
+    """The decode errands that a model asked for."""
+
+    def __init__(self, run: RunModel) -> None:
+        self.tasks: list[DecodeTask] = []
+        run.decode_requested.connect(self.tasks.append)
+
+    @property
+    def steps(self) -> list[tuple[int, str]]:
+        return [(task.step, task.what) for task in self.tasks]

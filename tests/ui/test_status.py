@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from studio.ui.models.notices import Notice, Notices
+from studio.ui.models.status import StatusModel
+
+
+@pytest.fixture
+def status(qapp: object) -> StatusModel:
+    return StatusModel()
+
+
+def test_nothing_is_known_at_first(status: StatusModel) -> None:
+    assert (status.device, status.dtype, status.unused_gpu, status.preview_share) == ("", "", "", None)
+
+
+def test_the_device_is_named_once_it_is_known(status: StatusModel) -> None:
+    seen: list[tuple[str, str, str]] = []
+    status.changed.connect(lambda: seen.append((status.device, status.dtype, status.unused_gpu)))
+    status.set_device("cpu (a fake)", "float32", "Install the right torch.")
+    status.set_device("No device")
+    assert seen == [("cpu (a fake)", "float32", "Install the right torch."), ("No device", "", "")]
+
+
+def test_what_previews_took_is_told(status: StatusModel) -> None:
+    seen: list[float | None] = []
+    status.changed.connect(lambda: seen.append(status.preview_share))
+    status.set_preview_share(0.08)
+    assert seen == [0.08]
+
+
+def test_a_notice_is_posted_whole() -> None:
+    notices, seen, done = Notices(), [], []
+    notices.posted.connect(seen.append)
+    notices.post(
+        "The disk is full.", kind="error", details="ENOSPC", action="Try again", act=lambda: done.append(1)
+    )
+    notices.post("It is saved.")
+    first, second = seen
+    assert (first.sentence, first.kind, first.details, first.action) == (
+        "The disk is full.",
+        "error",
+        "ENOSPC",
+        "Try again",
+    )
+    first.act()
+    assert done == [1]
+    assert second == Notice(sentence="It is saved.", kind="info", details="", action="", act=None)
