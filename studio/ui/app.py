@@ -46,6 +46,7 @@ class Program:
 
     theme: Theme
     models: Models
+    timings: Timings
     thumbnails: Thumbnails
     session: Session
     wiring: Wiring
@@ -57,6 +58,7 @@ class Program:
         self.models.gallery.close()
         self.thumbnails.close()
         self.models.preferences.save()
+        self.timings.save()
         return ended
 
 
@@ -103,7 +105,13 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
     window.painted.connect(wiring.on_first_paint)
     session.start()
     return Program(
-        theme=theme, models=models, thumbnails=thumbnails, session=session, wiring=wiring, window=window
+        theme=theme,
+        models=models,
+        timings=timings,
+        thumbnails=thumbnails,
+        session=session,
+        wiring=wiring,
+        window=window,
     )
 
 

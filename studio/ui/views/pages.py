@@ -120,8 +120,16 @@ class Pages(QStackedWidget):
         if key == "models":
             page = ModelsView(theme, models.catalog)
             page.use_requested.connect(self._on_use_requested)
+            models.form.changed.connect(self._on_form_changed)
+            page.set_in_use(models.form.values.model)
             return page
         return SettingsView(theme, models.preferences, models.folders)
+
+    @Slot()
+    def _on_form_changed(self) -> None:
+        page = self._made["models"]
+        assert isinstance(page, ModelsView)
+        page.set_in_use(self._models.form.values.model)
 
     @Slot(str)
     def _on_use_requested(self, name: str) -> None:
