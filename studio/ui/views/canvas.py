@@ -51,13 +51,15 @@ class CanvasView(Ground):
         self._left = PlainLabel(theme, role="dim")
         self._left.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._left.setMinimumWidth(96)
-        self._sides = SegmentedSwitch(theme, "What to look at", list(SIDES))
+        self.sides = SegmentedSwitch(theme, "What to look at", list(SIDES))
         self._which = PlainLabel(theme, role="dim")
-        self._previous = IconButton(theme, "chevron-left", "Previous picture of this job", kind="quiet")
-        self._next = IconButton(theme, "chevron-right", "Next picture of this job", kind="quiet")
+        self.previous_picture = IconButton(
+            theme, "chevron-left", "Previous picture of this job", kind="quiet"
+        )
+        self.next_picture = IconButton(theme, "chevron-right", "Next picture of this job", kind="quiet")
         self.picture = PictureView(theme)
         self.picture.setAccessibleName("The picture as it forms")
-        self._live = Pill(theme, "live", "bad")
+        self.pill = Pill(theme, "live", "bad")
         self._error = ErrorCard(theme)
         self._bar = NoiseBar(theme)
         self.filmstrip = FilmstripView(theme, run, strip)
@@ -96,11 +98,11 @@ class CanvasView(Ground):
             self._stage.addWidget(page)
         header = QHBoxLayout()
         header.addWidget(self._title, 1)
-        header.addWidget(self._sides)
+        header.addWidget(self.sides)
         under = QHBoxLayout()
         under.setSpacing(GAP)
         under.addWidget(self._caption, 1)
-        for widget in (self._previous, self._which, self._next, self._left, self._live):
+        for widget in (self.previous_picture, self._which, self.next_picture, self._left, self.pill):
             under.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SECTION, 16, SECTION, 12)
@@ -118,29 +120,29 @@ class CanvasView(Ground):
         run.frame_changed.connect(self._on_frame_changed)
         run.selection_changed.connect(self._on_changed)
         self._preferences.changed.connect(self._on_preference_changed)
-        self._sides.edited.connect(run.set_what)
-        self._live.clicked.connect(run.go_live)
-        self._previous.clicked.connect(self._on_previous)
-        self._next.clicked.connect(self._on_next)
+        self.sides.edited.connect(run.set_what)
+        self.pill.clicked.connect(run.go_live)
+        self.previous_picture.clicked.connect(self._on_previous)
+        self.next_picture.clicked.connect(self._on_next)
 
     @Slot()
     def _on_changed(self) -> None:
         """Another job, picture or step is looked at, or the job is in another phase."""
         run, course = self._run, self._run.viewed
         there = course is not None
-        for widget in (self._sides, self._bar, self.filmstrip, self._caption, self._title):
+        for widget in (self.sides, self._bar, self.filmstrip, self._caption, self._title):
             widget.setVisible(there)
-        self._sides.set_value(run.what)
-        self._live.setVisible(there and (not run.live or run.running is not None))
-        self._live.setEnabled(not run.live)
+        self.sides.set_value(run.what)
+        self.pill.setVisible(there and (not run.live or run.running is not None))
+        self.pill.setEnabled(not run.live)
         forming = run.running is not None
-        self._live.set_text("live" if forming else "result", "bad" if forming else "dim")
-        self._live.setAccessibleName("Back to the newest step")
+        self.pill.set_text("live" if forming else "result", "bad" if forming else "dim")
+        self.pill.setAccessibleName("Back to the newest step")
         count = course.request.count if course is not None else 1
-        for button in (self._previous, self._next):
+        for button in (self.previous_picture, self.next_picture):
             button.setVisible(count > 1)
-        self._previous.setEnabled(run.image > 0)
-        self._next.setEnabled(run.image < count - 1)
+        self.previous_picture.setEnabled(run.image > 0)
+        self.next_picture.setEnabled(run.image < count - 1)
         self._which.setText(words.which_picture(course, run.image) if course is not None else "")
         self._which.setVisible(count > 1)
         if course is None:

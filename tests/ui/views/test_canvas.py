@@ -1,0 +1,219 @@
+"""The canvas: what is seen in every phase of a job, and what its controls ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication
+
+from studio.engine.events import JobCancelled, JobFailed, JobFinished
+from studio.gallery.entry import Entry
+from studio.gallery.keeping import PictureKept
+from studio.gallery.metadata import PictureMetadata
+from studio.ui.models.course import Course
+from studio.ui.models.filmstrip import FilmstripModel
+from studio.ui.models.job import Job
+from studio.ui.models.preferences import Preferences
+from studio.ui.models.run import RunModel
+from studio.ui.settings import SettingsFile
+from studio.ui.theme.theme import Theme
+from studio.ui.views.canvas import CanvasView
+from studio.ui.views.canvas_words import EMPTY
+from studio.ui.widgets.plain_label import PlainLabel
+from tests.ui.fakes import Take, asking
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+
+class Scene:
+    """A canvas, and a job that is led to it by hand."""
+
+    def __init__(self, qtbot: QtBot, home: Path, **fields: object) -> None:
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        self.run = RunModel()
+        self.preferences = Preferences(SettingsFile(home / "window.json"))
+        self.strip = FilmstripModel(self.run)
+        self.theme = Theme(app, "dark")
+        self.canvas = CanvasView(self.theme, self.run, self.strip, self.preferences)
+        qtbot.addWidget(self.canvas)
+        self.canvas.resize(800, 700)
+        self.canvas.show()
+        self.job = Job(request=asking(**fields), budget=None)
+        self.course = Course(self.job)
+        self.take = Take(
+            request=self.job.request,
+            job_id=self.job.id,
+            previews=self.job.previews,
+            cancelled=self.job.cancelled,
+        )
+
+    def begin(self) -> None:
+        self.run.begin(self.course)
+        self.course.take(self.take.started())
+        self.run.note_phase(self.course)
+
+    def step(self, image: int, number: int) -> None:
+        done = self.take.step(image, number)
+        self.job.record.add(done)
+        self.course.take_step(done)
+        self.run.note_steps(self.course)
+
+    def keep(self, image: int, home: Path) -> None:
+        done = self.take.picture(image)
+        entry = Entry(path=home / "x.png", width=8, height=8, metadata=PictureMetadata.of(done))
+        self.course.take(PictureKept(job_id=self.job.id, done=done, entry=entry))
+        self.run.note_phase(self.course)
+
+    def said(self) -> str:
+        labels = self.canvas.findChildren(PlainLabel)
+        return "\n".join(label.text() for label in labels if label.isVisible())
+
+
+def test_at_first_it_says_what_will_appear_and_which_key_makes_it(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path)
+    assert EMPTY in scene.said()
+    assert "Ctrl+Enter" in scene.said()
+    assert not scene.canvas.filmstrip.isVisible()
+
+
+def test_every_step_is_shown_as_it_comes(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    for number in (1, 2, 3):
+        scene.step(0, number)
+        shown = scene.canvas.picture.image
+        assert shown is not None
+        assert shown.pixelColor(0, 0) == scene.run.frame.pixelColor(0, 0)
+        assert f"step {number} of 4" in scene.said()
+    assert scene.strip.rowCount() == 3
+    assert scene.canvas.filmstrip.currentIndex().row() == 2
+
+
+def test_a_step_that_is_clicked_is_looked_at_until_the_pill_leads_back(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    for number in (1, 2, 3):
+        scene.step(0, number)
+    strip = scene.canvas.filmstrip
+    place = strip.visualRect(scene.strip.index(0)).center()
+    QTest.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert scene.run.step == 1
+    scene.step(0, 4)
+    assert "step 1 of 4" in scene.said(), "the job goes on, the look stays"
+    QTest.mouseClick(scene.canvas.pill, Qt.MouseButton.LeftButton)
+    assert scene.run.step is None
+    assert "step 4 of 4" in scene.said()
+
+
+def test_arrow_keys_go_through_the_steps(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    for number in (1, 2, 3):
+        scene.step(0, number)
+    QTest.keyClick(scene.canvas.filmstrip, Qt.Key.Key_Left)
+    assert scene.run.step == 2
+    QTest.keyClick(scene.canvas.filmstrip, Qt.Key.Key_Home)
+    assert scene.run.step == 1
+
+
+def test_the_switch_shows_the_state_itself_and_asks_the_running_job_for_it(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    scene.step(0, 1)
+    state = next(
+        button for button in scene.canvas.sides.findChildren(QAbstractButton) if button.text() == "x_t"
+    )
+    QTest.mouseClick(state, Qt.MouseButton.LeftButton)
+    assert scene.run.what == scene.job.shown.what == "x_t"
+
+
+def test_the_pictures_of_a_job_are_gone_through(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path, count=2)
+    scene.begin()
+    for number in (1, 2, 3, 4):
+        scene.step(0, number)
+    scene.keep(0, tmp_path)
+    scene.step(1, 1)
+    assert "Picture 2 of 2" in scene.said()
+    scene.canvas.previous_picture.click()
+    assert "Picture 1 of 2" in scene.said()
+    assert "seed 7" in scene.said()
+    assert scene.strip.rowCount() == 4
+    scene.canvas.next_picture.click()
+    assert "Picture 2 of 2" in scene.said()
+
+
+def test_one_picture_needs_no_buttons_to_go_through_it(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    assert not scene.canvas.previous_picture.isVisible()
+
+
+def test_a_failure_is_one_sentence_with_details_and_the_next_job_takes_its_place(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    scene.step(0, 1)
+    scene.course.take(JobFailed(job_id=scene.job.id, sentence="It broke; do this.", details="Traceback"))
+    scene.run.end(scene.course)
+    assert "It broke; do this." in scene.said()
+    assert not scene.canvas.picture.isVisible()
+    again = Scene(qtbot, tmp_path)
+    scene.run.begin(again.course)
+    assert "It broke" not in scene.said()
+
+
+def test_a_cancelled_job_keeps_its_last_step_in_sight(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    scene.step(0, 2)
+    scene.job.cancelled.set()
+    scene.run.changed.emit()
+    assert scene.canvas.time_left == "Stopping"
+    scene.course.take(JobCancelled(job_id=scene.job.id, pictures=0))
+    scene.run.end(scene.course)
+    assert "Cancelled, DDIM, step 2 of 4" in scene.said()
+    assert scene.canvas.picture.image is not None
+
+
+def test_the_finished_picture_is_the_one_that_was_kept(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    for number in (1, 2, 3, 4):
+        scene.step(0, number)
+    scene.keep(0, tmp_path)
+    scene.course.take(JobFinished(job_id=scene.job.id, pictures=1, seconds=2.0))
+    scene.run.end(scene.course)
+    image = scene.canvas.picture.image
+    assert image is not None
+    assert image.pixelColor(0, 0).red() == int(scene.take.picture(0).pixels[0, 0, 0])
+    assert "8 model calls" in scene.said()
+    assert not scene.canvas.pill.isVisible()
+
+
+@pytest.mark.parametrize("prompt", ['<img src="/dev/zero">', "<b>bold</b>", "a & b < c", ""])
+def test_a_prompt_is_shown_as_it_is(qtbot: QtBot, tmp_path: Path, prompt: str) -> None:
+    scene = Scene(qtbot, tmp_path, prompt=prompt)
+    scene.begin()
+    assert (prompt or "(no prompt)") in scene.said()
+
+
+def test_pictures_are_enlarged_as_it_was_chosen(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    scene.step(0, 1)
+    smooth = scene.canvas.picture.picture_rect()
+    scene.preferences.set("enlarge", "pixels")
+    hard = scene.canvas.picture.picture_rect()
+    assert hard.width() % 8 == 0
+    assert hard.width() <= smooth.width()
