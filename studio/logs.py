@@ -22,7 +22,7 @@ def tell_unexpected(error: BaseException) -> str:
             f"The Python package {error.name!r} is missing; "
             "start the program with `python3 packaging/launch.py`, which installs everything."
         )
-    said = (str(error).splitlines() or [""])[0][:200].rstrip(".")
+    said = (_words_of(error).splitlines() or [""])[0][:200].rstrip(".")
     log = write_log("".join(traceback.format_exception(error)))
     kept = f"; details are in {log}" if log is not None else ""
     return f"Something unexpected went wrong: {type(error).__name__}{f' ({said})' if said else ''}{kept}."
@@ -37,3 +37,10 @@ def write_log(text: str) -> Path | None:
     except (OSError, StudioError):
         return None
     return path
+
+
+def _words_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - whoever tells of an error must not fall over it
+        return ""
