@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from studio.ui.widgets.choice_box import DETAIL_ROLE, KEY_ROLE, ChoiceBox
-from studio.ui.widgets.labelled import labelled, named
+from studio.ui.widgets.labelled import labelled, named, stand_for
 from studio.ui.widgets.tips import plain_tip
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ChoiceField(QWidget):
         self.box = ChoiceBox(theme)
         named(self.box, label, tip)
         labelled(theme, self, label, tip=tip).addWidget(self.box)
-        self.setFocusProxy(self.box)
+        stand_for(self, self.box)
         self.box.activated.connect(self._on_activated)
 
     @property

@@ -96,10 +96,10 @@ class _Header(QAbstractButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         role = "text" if self.isEnabled() and self.underMouse() else "dim" if self.isEnabled() else "faint"
-        chevron = QRect(0, (self.height() - SMALL_ICON) // 2, SMALL_ICON, SMALL_ICON)
+        chevron = QRect(GRID, (self.height() - SMALL_ICON) // 2, SMALL_ICON, SMALL_ICON)
         self._theme.draw_icon(painter, chevron, "chevron-down" if self.isChecked() else "chevron-right", role)
         painter.setPen(self._theme.colour(role))
-        room = self.rect().adjusted(SMALL_ICON + GRID, 0, 0, 0)
+        room = self.rect().adjusted(SMALL_ICON + 2 * GRID, 0, -GRID, 0)
         shown = self.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideRight, room.width())
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
         if self.hasFocus() and self._ring:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from studio.ui.theme.metrics import GAP, GRID
@@ -34,3 +35,13 @@ def named(control: QWidget, name: str, tip: str = "") -> None:
     control.setAccessibleName(name)
     if tip:
         set_tip(control, tip)
+
+
+def stand_for(owner: QWidget, control: QWidget) -> None:
+    """Let whoever gives ``owner`` the focus, or a place in the order of Tab, give it to ``control``.
+
+    It must be the first stop in ``owner``: Tab goes to it at once, and on from there.
+    """
+    owner.setAccessibleName(control.accessibleName())
+    owner.setFocusProxy(control)
+    owner.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # without one, QWidget.setTabOrder passes over it

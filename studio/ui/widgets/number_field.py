@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from studio.ui.widgets.labelled import labelled, named
+from studio.ui.widgets.labelled import labelled, named, stand_for
 from studio.ui.widgets.number_edit import NumberEdit
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class NumberField(QWidget):
         self.field = NumberEdit(theme, minimum=minimum, maximum=maximum, step=step, decimals=decimals)
         named(self.field, label, tip)
         labelled(theme, self, label, tip=tip).addWidget(self.field)
-        self.setFocusProxy(self.field)
+        stand_for(self, self.field)
         self.field.edited.connect(self.edited)
 
     @property

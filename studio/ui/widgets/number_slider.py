@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from studio.ui.theme.metrics import FIELD
-from studio.ui.widgets.labelled import labelled, named
+from studio.ui.widgets.labelled import labelled, named, stand_for
 from studio.ui.widgets.number_edit import NumberEdit
 from studio.ui.widgets.track import Track
 
@@ -46,7 +46,7 @@ class NumberSlider(QWidget):
         row = labelled(theme, self, label, tip=tip)
         row.addWidget(self.track, 1)
         row.addWidget(self.field)
-        self.setFocusProxy(self.field)
+        stand_for(self, self.track)
         self._set_track_limits(minimum, maximum)
         self._show_on_track()
         self.track.valueChanged.connect(self._on_track_moved)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QFontMetrics, QTextCursor, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from studio.ui.theme.metrics import GAP, GRID, INSET, RING
-from studio.ui.widgets.labelled import labelled, named
+from studio.ui.widgets.labelled import labelled, named, stand_for
 from studio.ui.widgets.painting import is_undo_of_the_window
 from studio.ui.widgets.plain_label import PlainLabel
 
@@ -49,7 +49,7 @@ class PromptField(QWidget):
         self.editor.setPlaceholderText(placeholder)
         named(self.editor, label, tip)
         labelled(theme, self, label, tip=tip).addWidget(self.editor)
-        self.setFocusProxy(self.editor)
+        stand_for(self, self.editor)
         self.editor.textChanged.connect(self._on_text_changed)
 
     @property

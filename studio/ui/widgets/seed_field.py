@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from studio.ui.theme.metrics import CONTROL
 from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.labelled import labelled, named
+from studio.ui.widgets.labelled import labelled, named, stand_for
 from studio.ui.widgets.painting import is_undo_of_the_window
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class SeedField(QWidget):
         row.addWidget(self.field, 1)
         row.addWidget(self.dice)
         row.addWidget(self.lock)
-        self.setFocusProxy(self.field)
+        stand_for(self, self.field)
         self.field.edited.connect(self.edited)
         self.dice.clicked.connect(self._on_dice_clicked)
         self.lock.clicked.connect(self._on_lock_clicked)

@@ -38,6 +38,7 @@ class SegmentedSwitch(QWidget):
         self._group = QButtonGroup(self)
         self.segments: dict[str, QRadioButton] = {}
         self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # without one, QWidget.setTabOrder passes over it
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -83,6 +84,7 @@ class SegmentedSwitch(QWidget):
         for key, segment in self.segments.items():
             tab = key == self._value or not alone
             segment.setFocusPolicy(Qt.FocusPolicy.StrongFocus if tab else Qt.FocusPolicy.ClickFocus)
+        self.setFocusProxy(self.segments[self._value])
 
 
 class _Segment(QRadioButton):
