@@ -37,12 +37,13 @@ class Decoders:
     """The decoders of one loaded model.
 
     Attributes:
+        device: where they are.
         fault: why the small decoder in the model's folder cannot be used, if so; known after `prepare`.
     """
 
     def __init__(self, model: Model, folder: Path) -> None:
         """Take a model and the folder it came from; nothing is read or fitted yet."""
-        self._model, self._folder = model, folder
+        self._model, self._folder, self.device = model, folder, model.device
         self._cheaper: dict[Tier, nn.Module] | None = None
         self._costs: dict[tuple[int, ...], Costs] = {}
         self.fault: CheckpointError | None = None
@@ -71,7 +72,7 @@ class Decoders:
             self._cheaper = self._make_cheaper(cancelled)
         if shape in self._costs:
             return
-        costs, latents = Costs(), torch.zeros(1, *shape, device=self._model.device)
+        costs, latents = Costs(), torch.zeros(1, *shape, device=self.device)
         for tier in self.tiers:
             seconds: list[float] = []  # the first only warms up, unless it is long
             while len(seconds) < _TRIALS and sum(seconds) < _TRIAL_SECONDS:
@@ -95,7 +96,7 @@ class Decoders:
             return {}
         made: dict[Tier, nn.Module] = {}
         try:
-            small = load_preview(self._folder, codec, self._model.device, cancelled)
+            small = load_preview(self._folder, codec, self.device, cancelled)
         except CheckpointError as error:
             self.fault, small = error, None
         if small is not None:
