@@ -156,7 +156,8 @@ def test_pictures_lie_in_the_folder_that_is_made_for_them(stepwise: Stepwise, tm
     assert "picture 2 of 2: seed 1, 4 model calls" in ran.err
     metadata = png.read(paths[1]).metadata
     assert metadata is not None
-    assert (metadata.seed, metadata.model, metadata.dtype) == (1, "tiny", "float32")
+    assert (metadata.seed, metadata.model) == (1, "tiny")
+    assert metadata.dtype in ("float32", "bfloat16")  # whichever this processor is faster in
     assert metadata.device.startswith("cpu (")
     assert {"stepwise-studio", "torch", "python"} <= metadata.versions.keys()
 

@@ -26,7 +26,7 @@ class DDIMOptions(Options):
 
     eta: float = number(
         0.0,
-        label="eta",
+        label="Noise added back (eta)",
         help="Fresh noise at each step: 0 adds none, 1 adds as much as DDPM.",
         minimum=0.0,
         maximum=1.0,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from studio.ui.theme.metrics import FORM, PADDING
+from studio.ui.theme.metrics import FORM, GRID, PADDING
 from studio.ui.views.form_choices import ChoiceRows
 from studio.ui.views.form_foot import FormFoot
 from studio.ui.views.form_numbers import NumberRows
@@ -63,8 +63,8 @@ class FormView(Ground):
         # The scroll bar takes the right margin's place, so that nothing moves when it comes.
         rows.setFixedWidth(FORM - PADDING)
         column = QVBoxLayout(rows)
-        column.setContentsMargins(PADDING, PADDING, 0, PADDING)
-        column.setSpacing(PADDING)
+        column.setContentsMargins(PADDING, PADDING, 0, PADDING - GRID)
+        column.setSpacing(PADDING - GRID)
         for group in (self.texts, self.choices, self.numbers):
             column.addWidget(group)
         column.addStretch()

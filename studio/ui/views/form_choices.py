@@ -39,9 +39,7 @@ class ChoiceRows(QWidget):
         self.facts = FactList(theme)
         self.about = Collapsible(theme, "About this model", self.facts)
         self.sampler = ChoiceField(theme, "Sampler", tip=words.SAMPLER_TIP)
-        self.summary = PlainLabel(theme, kind="label", role="dim", wrap=True)
-        # Room for two lines, so that nothing below moves with the sampler.
-        self.summary.setMinimumHeight(2 * self.summary.fontMetrics().lineSpacing())
+        self.summary = PlainLabel(theme, kind="label", role="dim", elide=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
@@ -72,7 +70,7 @@ class ChoiceRows(QWidget):
         self.sampler.set_value(values.sampler)
         sampler = SAMPLERS[values.sampler]
         self.summary.setText(sampler.summary)
-        tip(self.summary, sampler.paper)
+        tip(self.summary, f"{sampler.summary} {sampler.paper}")
 
     @Slot(str)
     def _on_model_edited(self, name: str) -> None:
