@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from studio.ui.theme.theme import Theme
 
+_ARROW: Final = SMALL_ICON + 2 * GRID
 _UNLIMITED: Final = 16_777_215  # Qt's QWIDGETSIZE_MAX
 
 
@@ -75,6 +76,7 @@ class Collapsible(QWidget):
 
 
 class _Header(QAbstractButton):
+    # The title begins where the labels above it do; there is no room for a ring before it, so the arrow wears it.
     def __init__(self, theme: Theme, title: str) -> None:
         super().__init__()
         self._theme, self._title, self._ring = theme, title, False
@@ -86,7 +88,7 @@ class _Header(QAbstractButton):
         theme.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().horizontalAdvance(self._title) + SMALL_ICON + 3 * GRID, CONTROL)
+        return QSize(self.fontMetrics().horizontalAdvance(self._title) + GRID + _ARROW, CONTROL)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         self._ring = ring_after(event.reason(), self._ring)
@@ -96,11 +98,15 @@ class _Header(QAbstractButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         role = "text" if self.isEnabled() and self.underMouse() else "dim" if self.isEnabled() else "faint"
-        chevron = QRect(GRID, (self.height() - SMALL_ICON) // 2, SMALL_ICON, SMALL_ICON)
-        self._theme.draw_icon(painter, chevron, "chevron-down" if self.isChecked() else "chevron-right", role)
         painter.setPen(self._theme.colour(role))
-        room = self.rect().adjusted(SMALL_ICON + 2 * GRID, 0, -GRID, 0)
-        shown = self.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideRight, room.width())
+        metrics = self.fontMetrics()
+        room = self.rect().adjusted(0, 0, -_ARROW - GRID, 0)
+        shown = metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, room.width())
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+        left = metrics.horizontalAdvance(shown) + GRID
+        ring = QRect(left, (self.height() - _ARROW) // 2, _ARROW, _ARROW)
+        inset = (_ARROW - SMALL_ICON) // 2
+        chevron = "chevron-up" if self.isChecked() else "chevron-down"
+        self._theme.draw_icon(painter, ring.adjusted(inset, inset, -inset, -inset), chevron, role)
         if self.hasFocus() and self._ring:
-            draw_ring(painter, self.rect(), RADIUS, self._theme.colour("accent"))
+            draw_ring(painter, ring, RADIUS, self._theme.colour("accent"))

@@ -66,7 +66,7 @@ def test_the_keyboards_focus_is_seen_and_the_mouses_is_not(theme: Theme, qtbot: 
         ring = theme.colour("on_accent" if getattr(button, "_kind", "") == "primary" else "accent")
         before = count(button.grab().toImage(), ring)
         button.setFocus(Qt.FocusReason.TabFocusReason)
-        assert count(button.grab().toImage(), ring) > before + button.width(), button
+        assert count(button.grab().toImage(), ring) > before + 4 * 16, button
         window.setFocus()
         button.setFocus(Qt.FocusReason.MouseFocusReason)
         assert count(button.grab().toImage(), ring) == before, button
