@@ -18,7 +18,7 @@ from studio.ui.models.gallery_reading import Fetched, Loaded, fetch, load
 from studio.ui.models.trash import Outcome, Thrown, bring_back, throw_away
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from studio.errors import StudioError
     from studio.gallery.entry import Entry
@@ -35,6 +35,10 @@ _PAGE = 120
 class GalleryModel(GalleryList):
     """The pictures that match the search, newest first; row 0 is the live tile while there is one.
 
+    Attributes:
+        notices: where it tells what happened.
+        errands: does what a view must not wait for, such as reading a whole picture.
+
     Signals:
         state_changed: `loaded` or `text` is another.
     """
@@ -50,9 +54,10 @@ class GalleryModel(GalleryList):
     ) -> None:
         """Read nothing yet; `reload` does."""
         super().__init__(thumbnails, parent)
-        self._catalogue, self._notices = store.catalogue, notices
+        self._catalogue, self.notices = store.catalogue, notices
         self._set_aside = store.catalogue.set_aside
         self._background = Background(self)
+        self.errands = Background(self)
         self._text = self._listed_text = ""
         self._loaded = False
         self._fault = ""
@@ -79,6 +84,7 @@ class GalleryModel(GalleryList):
         """Stop reading; what was begun is ended first."""
         self._fetch_soon.stop()
         self._background.close()
+        self.errands.close()
 
     # ---------------------------------------------------------------------------------------------------- reading
     def search(self, text: str) -> None:
@@ -103,6 +109,22 @@ class GalleryModel(GalleryList):
         if not self._is_renewed() and holds(entry.metadata, self._listed_text):
             self._rows.know([entry])
             self.insert(number)
+
+    def read_entries(self, rows: Sequence[int], then: Callable[[Sequence[Entry]], None]) -> None:
+        """Call ``then`` with the entries of some rows, read or not: at once, or when they were. No live tile."""
+        numbers = [number for row in rows if (number := self.id_at(row)) is not None]
+        known = {number: entry for number in numbers if (entry := self._rows.entry(number)) is not None}
+        missing = [number for number in numbers if number not in known]
+        if not missing:
+            then([known[number] for number in numbers])
+            return
+
+        def on_fetched(fetched: Fetched) -> None:
+            self.know(fetched.entries)
+            found = known | {entry.id: entry for entry in fetched.entries if entry.id is not None}
+            then([found[number] for number in numbers if number in found])
+
+        self._background.do(partial(fetch, self._catalogue, missing), on_fetched, self._on_failed)
 
     def _load(self) -> None:
         loose = dict(self._rows.loose)
@@ -161,7 +183,7 @@ class GalleryModel(GalleryList):
         self._fetching = False
         if str(error) != self._fault:  # not again at every look
             self._fault = str(error)
-            self._notices.post(self._fault, kind="error")
+            self.notices.post(self._fault, kind="error")
 
     def _is_renewed(self) -> bool:
         """Whether the catalogue was made anew meanwhile: then all ids are others, and all is read again."""
@@ -170,7 +192,7 @@ class GalleryModel(GalleryList):
         self._set_aside = self._catalogue.set_aside
         self._rows.forget()
         self._loaded = False
-        self._notices.post(
+        self.notices.post(
             f"The catalogue of pictures was damaged. It is kept as {self._set_aside} and was made anew.",
             kind="warn",
         )
@@ -185,13 +207,8 @@ class GalleryModel(GalleryList):
             self._background.do(work, self._on_thrown, self._on_failed)
 
     def trash_rows(self, rows: Sequence[int]) -> None:
-        """Move the pictures of some rows to the trash, read or not; the live tile is left out."""
-        numbers = [number for row in rows if (number := self.id_at(row)) is not None]
-        known = {number: entry for number in numbers if (entry := self._rows.entry(number)) is not None}
-        ids = [number for number in numbers if number not in known]
-        if numbers:
-            work = partial(throw_away, self._catalogue, tuple(known.values()), ids)
-            self._background.do(work, self._on_thrown, self._on_failed)
+        """Move the pictures of some rows to the trash; the live tile is left out."""
+        self.read_entries(rows, self.trash)
 
     def _on_thrown(self, outcome: Outcome) -> None:
         self._version += 1
@@ -204,9 +221,9 @@ class GalleryModel(GalleryList):
             count = len(outcome.thrown)
             said = "Moved to the trash." if count == 1 else f"{count} pictures moved to the trash."
             if returnable:
-                self._notices.post(said, action="Undo", act=partial(self._bring_back, returnable))
+                self.notices.post(said, action="Undo", act=partial(self._bring_back, returnable))
             else:
-                self._notices.post(said)
+                self.notices.post(said)
 
     def _bring_back(self, thrown: Sequence[Thrown]) -> None:
         self._background.do(partial(bring_back, self._catalogue, thrown), self._on_back, self._on_failed)
@@ -220,7 +237,7 @@ class GalleryModel(GalleryList):
         if outcome.faults:
             others = len(outcome.faults) - 1
             more = f" {others} more could not be moved either." if others else ""
-            self._notices.post(
+            self.notices.post(
                 f"{outcome.faults[0]}{more}",
                 kind="error",
                 details="\n".join(outcome.faults) if others else "",

@@ -1,17 +1,23 @@
-"""What the gallery's thread does with the catalogue. Nothing here touches the window."""
+"""What the gallery's thread does with the catalogue and with pictures. Nothing here touches the window."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError
+from studio.ui.images import to_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from PySide6.QtGui import QImage
 
     from studio.gallery.catalogue import Catalogue
     from studio.gallery.entry import Entry
+    from studio.gallery.metadata import PictureMetadata
 
 FIRST_ENTRIES = 60
 """So many are read with the list itself: they are what is looked at next."""
@@ -65,6 +71,24 @@ def fetch(catalogue: Catalogue, ids: Sequence[int]) -> Fetched:
     entries = catalogue.entries_of(ids)
     found = {entry.id for entry in entries}
     return Fetched(entries=entries, gone=tuple(number for number in ids if number not in found))
+
+
+def read_picture(path: Path) -> QImage:
+    """Return a whole picture. Raises StorageError."""
+    # Late, and in another thread: numpy and Pillow would keep the window from opening.
+    from studio.gallery.pixels import read_pixels  # noqa: PLC0415
+
+    return to_image(read_pixels(path))
+
+
+def request_of(metadata: PictureMetadata) -> GenerateRequest:
+    """Return the request that makes this one picture again.
+
+    Raises:
+        RequestError: the settings are none that this program can use.
+    """
+    request = GenerateRequest.from_dict(metadata.request)
+    return replace(request, seed=metadata.seed, count=1).validate()
 
 
 def _enter(catalogue: Catalogue, entry: Entry) -> bool:

@@ -126,7 +126,7 @@ class Thumbnails(QObject):
                 keys, radius = self._wishes[who]
                 while keys:
                     key = keys.pop(0)
-                    if key not in self._under_way:
+                    if key not in self._under_way and not self.has(*key):
                         self._under_way.add(key)
                         return key, radius
             self._wishes.clear()
@@ -136,17 +136,16 @@ class Thumbnails(QObject):
     # ----------------------------------------------------------------------------------------- in the window's one
     @Slot(object, object, object)
     def _on_answered(self, path: Path, side: int, answer: QImage | str) -> None:
-        with self._lock:
-            self._under_way.discard((path, side))
-        if self._closed:
-            return
         if isinstance(answer, str):
             if len(self._faults) >= MAX_FAULTS:
                 self._faults.clear()
             self._faults[path] = answer
         else:
             self._keep((path, side), answer)
-        self.made.emit(path)
+        with self._lock:
+            self._under_way.discard((path, side))
+        if not self._closed:
+            self.made.emit(path)
 
     def _keep(self, key: Key, image: QImage) -> None:
         known = self._images.pop(key, None)

@@ -51,20 +51,11 @@ class Outcome:
     faults: tuple[str, ...] = ()
 
 
-def throw_away(catalogue: Catalogue, entries: Sequence[Entry], ids: Sequence[int] = ()) -> Outcome:
-    """Move files to the trash, and then take their entries out of the catalogue. Files that stay keep theirs.
-
-    Args:
-        catalogue: lists the pictures.
-        entries: what to throw away.
-        ids: more of it, whose entries were not read yet.
-
-    Raises:
-        StorageError: the catalogue cannot be read; nothing was moved.
-    """
+def throw_away(catalogue: Catalogue, entries: Sequence[Entry]) -> Outcome:
+    """Move files to the trash, and then take their entries out of the catalogue. Files that stay keep theirs."""
     thrown: list[Thrown] = []
     faults: list[str] = []
-    for entry in (*entries, *(catalogue.entries_of(ids) if ids else ())):
+    for entry in entries:
         try:
             thrown.append(_throw(entry))
         except StorageError as error:

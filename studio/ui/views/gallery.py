@@ -1,0 +1,193 @@
+"""The gallery: a field to search in, and every picture as a tile. As a column beside the canvas, and as a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint, Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+
+from studio.ui.models.gallery import EntryRole, ImageRole
+from studio.ui.models.gallery_rows import KNOWN_ENTRIES
+from studio.ui.theme.metrics import GAP, SECTION
+from studio.ui.views.gallery_grid import GalleryGrid
+from studio.ui.views.gallery_layout import MARGIN, RING_PX
+from studio.ui.views.gallery_search import SearchField
+from studio.ui.views.picture_actions import PictureActions
+from studio.ui.views.picture_menu import PictureMenu
+from studio.ui.widgets.icon_view import IconView
+from studio.ui.widgets.plain_label import PlainLabel
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
+    from studio.gallery.entry import Entry
+    from studio.ui.models.gallery import GalleryModel
+    from studio.ui.theme.theme import Theme
+
+EMPTY = "Pictures you make appear here."
+EMPTY_HINT = "Ctrl+Enter makes the first."
+NOT_FOUND = "No picture matches."
+_SEARCH_PX = 360
+_ROOM_PX = 480
+"""From this width on there is room for the number of pictures beside the search field."""
+
+
+class GalleryView(QWidget):
+    """All pictures, newest first, the running job before them.
+
+    Signals:
+        open_requested: an `Entry` is to be shown large, or the `LiveTile` to be watched.
+        settings_requested: a `GenerateRequest` is to fill the form.
+    """
+
+    open_requested = Signal(object)
+    settings_requested = Signal(object)
+
+    def __init__(
+        self,
+        theme: Theme,
+        model: GalleryModel,
+        *,
+        opens_on_click: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show ``model``; ``opens_on_click`` opens a picture with one click, beside a place to show it in."""
+        super().__init__(parent)
+        self._model = model
+        self.search_field = SearchField(theme)
+        self.grid = GalleryGrid(theme, model, opens_on_click=opens_on_click)
+        self._count = PlainLabel(theme, role="dim")
+        self._empty = PlainLabel(theme, role="dim", wrap=True)
+        self._hint = PlainLabel(theme, EMPTY_HINT, kind="label", role="faint")
+        self._menu = PictureMenu(theme, opens=True, parent=self)
+        self._actions = PictureActions(model, self)
+        self._stack = QStackedLayout()
+        self._lay_out(theme)
+        self._connect()
+        self._on_state_changed()
+
+    def select(self, entry: Entry) -> None:
+        """Go to the tile of a picture, such as the one that was looked at large."""
+        row = self._model.row_of(entry)
+        if row is not None:
+            self.grid.setCurrentIndex(self._model.index(row))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Say how many there are where there is room."""
+        super().resizeEvent(event)
+        self._count.setVisible(self.width() >= _ROOM_PX)
+
+    def _lay_out(self, theme: Theme) -> None:
+        self.setFocusProxy(self.grid)
+        self.search_field.setMaximumWidth(_SEARCH_PX)
+        head = QHBoxLayout()
+        head.setContentsMargins(MARGIN, MARGIN, MARGIN, GAP - RING_PX)
+        head.setSpacing(GAP)
+        head.addWidget(self.search_field, 1)
+        head.addStretch()
+        head.addWidget(self._count)
+        nothing = QWidget()
+        lines = QVBoxLayout(nothing)
+        lines.setContentsMargins(SECTION, SECTION, SECTION, SECTION)
+        lines.setSpacing(GAP)
+        lines.addStretch(2)
+        centre = Qt.AlignmentFlag.AlignHCenter
+        lines.addWidget(IconView(theme, "images", role="faint", size=32), 0, centre)
+        for label in (self._empty, self._hint):
+            label.setAlignment(centre)
+            lines.addWidget(label)
+        lines.addStretch(3)
+        self._stack.addWidget(self.grid)
+        self._stack.addWidget(nothing)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(head)
+        layout.addLayout(self._stack, 1)
+
+    def _connect(self) -> None:
+        self.search_field.search_requested.connect(self._model.search)
+        self.search_field.left.connect(self.grid.enter)
+        self._model.state_changed.connect(self._on_state_changed)
+        self._model.count_changed.connect(self._on_state_changed)
+        self.grid.open_requested.connect(self._on_open)
+        self.grid.copy_requested.connect(self._on_copy)
+        self.grid.trash_requested.connect(self._on_trash)
+        self.grid.menu_requested.connect(self._on_menu)
+        self.grid.drag_requested.connect(self._on_drag)
+        self.grid.selectionModel().selectionChanged.connect(self._on_selection_changed)
+        self._menu.open_requested.connect(self._on_open_current)
+        self._menu.settings_requested.connect(self._on_use)
+        self._menu.copy_requested.connect(self._on_copy)
+        self._menu.folder_requested.connect(self._on_folder)
+        self._menu.trash_requested.connect(self._on_trash)
+        self._actions.settings_requested.connect(self.settings_requested)
+
+    # -------------------------------------------------------------------------------------------------------- state
+    @Slot()
+    def _on_state_changed(self) -> None:
+        if not self.search_field.hasFocus():  # the other view of the same pictures may search too
+            self.search_field.set_text(self._model.text)
+        pictures = self._model.pictures
+        self._count.setText("1 picture" if pictures == 1 else f"{pictures:,} pictures")
+        nothing = self._model.loaded and self._model.rowCount() == 0
+        self._empty.setText(NOT_FOUND if self._model.text else EMPTY)
+        self._hint.setVisible(not self._model.text)
+        self._stack.setCurrentIndex(1 if nothing else 0)
+
+    # ------------------------------------------------------------------------------------------------------ intents
+    @Slot(int)
+    def _on_open(self, row: int) -> None:
+        tile = self._model.live if row == 0 and self._model.live is not None else self._model.entry_at(row)
+        if tile is not None:
+            self.open_requested.emit(tile)
+
+    @Slot()
+    def _on_open_current(self) -> None:
+        self._on_open(self.grid.currentIndex().row())
+
+    @Slot()
+    def _on_use(self) -> None:
+        entry = self.grid.currentIndex().data(EntryRole)
+        if entry is not None:
+            self._actions.use_settings(entry)
+
+    @Slot()
+    def _on_copy(self) -> None:
+        self._model.read_entries(self.grid.selected_rows(), self._actions.copy)
+
+    @Slot()
+    def _on_folder(self) -> None:
+        entry = self.grid.currentIndex().data(EntryRole)
+        if entry is not None:
+            self._actions.show_in_folder(entry)
+
+    @Slot()
+    def _on_trash(self) -> None:
+        self._model.trash_rows(self.grid.selected_rows())
+
+    @Slot(QPoint)
+    def _on_menu(self, where: QPoint) -> None:
+        count = len([row for row in self.grid.selected_rows() if self._model.id_at(row) is not None])
+        if count:
+            self._menu.show_for(count, where)
+
+    @Slot()
+    def _on_selection_changed(self) -> None:
+        """Have what is selected read, so that it can be dragged."""
+        rows = self.grid.selected_rows()
+        if 1 < len(rows) <= KNOWN_ENTRIES // 2:
+            self._model.read_entries(rows, _forget)
+
+    @Slot()
+    def _on_drag(self) -> None:
+        found = (self._model.entry_at(row) for row in self.grid.selected_rows())
+        entries = [
+            entry for entry in found if entry is not None
+        ]  # what was not read yet cannot be waited for
+        self._actions.drag(self.grid, entries, self.grid.currentIndex().data(ImageRole))
+
+
+def _forget(_: object) -> None:
+    """Do nothing: the model knows the entries now."""

@@ -1,0 +1,93 @@
+"""The field that searches pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QLineEdit
+
+from studio.ui.widgets.painting import is_undo_of_the_window
+from studio.ui.widgets.tips import tip
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from studio.ui.theme.theme import Theme
+
+PAUSE_MS = 150
+"""After the last letter: a search for every one would be a search too many."""
+MAX_LENGTH = 200
+
+
+class SearchField(QLineEdit):
+    """Words that a picture's prompt or model must hold.
+
+    Signals:
+        search_requested: after a pause in typing, or Enter; carries the text.
+        left: the keyboard is to go on to what was found.
+    """
+
+    search_requested = Signal(str)
+    left = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start empty."""
+        super().__init__(parent)
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(PAUSE_MS)
+        self._pause.timeout.connect(self._ask)
+        self.setFont(theme.font("body"))
+        self.setMaxLength(MAX_LENGTH)
+        self.setPlaceholderText("Search prompts")
+        self.setAccessibleName("Search pictures")
+        tip(self, "Every word must be in the prompt or in the model's name; parts of words count.")
+        self.addAction(theme.icon("search", "faint"), QLineEdit.ActionPosition.LeadingPosition)
+        self._clear = self.addAction(theme.icon("x", "dim"), QLineEdit.ActionPosition.TrailingPosition)
+        self._clear.setText("Clear the search")
+        self._clear.setVisible(False)
+        self._clear.triggered.connect(self._on_clear)
+        self.textChanged.connect(self._on_text_changed)
+        self.textEdited.connect(self._pause.start)
+
+    def set_text(self, text: str) -> None:
+        """Show what is searched for already."""
+        if text != self.text():
+            self.setText(text)
+
+    def event(self, event: QEvent) -> bool:
+        """Clear with Esc where there is something to clear; leave undo to the window."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            if is_undo_of_the_window(event):
+                event.ignore()
+                return False
+            if event.key() == Qt.Key.Key_Escape and self.text():
+                event.accept()
+                return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Search at once with Enter, and go to what was found with Enter or Down."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Down):
+            self._ask()
+            self.left.emit()
+        elif event.key() == Qt.Key.Key_Escape and self.text():
+            self._on_clear()
+        else:
+            super().keyPressEvent(event)
+
+    @Slot()
+    def _ask(self) -> None:
+        self._pause.stop()
+        self.search_requested.emit(self.text())
+
+    @Slot()
+    def _on_clear(self) -> None:
+        self.clear()
+        self._ask()
+
+    @Slot(str)
+    def _on_text_changed(self, text: str) -> None:
+        self._clear.setVisible(bool(text))

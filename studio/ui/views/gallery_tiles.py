@@ -1,0 +1,138 @@
+"""How one tile of the gallery looks. Everything is in device pixels, so that it is sharp at any density."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QTransform
+
+from studio.ui.theme.metrics import CARD_RADIUS
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QImage
+
+    from studio.ui.models.gallery import LiveTile
+    from studio.ui.theme.theme import Theme
+
+_BAR_PX = 4
+_RING_PX = 2
+_AWAY_PX = 1
+"""Between a tile and its ring."""
+_ICON_PX = 24
+_SHADE = QColor(0, 0, 0, 110)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileState:
+    """What a tile shows.
+
+    Attributes:
+        image: its picture, ready to be painted; None while there is none.
+        live: the picture that forms, on the live tile.
+        broken: there will be no picture.
+        selected: it is chosen.
+        current: the keyboard is on it.
+        hovered: the mouse is over it.
+    """
+
+    image: QImage | None = None
+    live: LiveTile | None = None
+    broken: bool = False
+    selected: bool = False
+    current: bool = False
+    hovered: bool = False
+
+
+class TilePainter:
+    """Paints tiles in the colours of a theme."""
+
+    def __init__(self, theme: Theme) -> None:
+        """Take the theme."""
+        self._theme = theme
+
+    def paint(self, painter: QPainter, rect: QRect, ratio: float, state: TileState) -> None:
+        """Paint one tile.
+
+        Args:
+            painter: works in device pixels.
+            rect: the tile.
+            ratio: device pixels for each logical one.
+            state: what it shows.
+        """
+        if state.live is not None:
+            self._paint_live(painter, rect, ratio, state.live)
+        elif state.image is None:
+            self._paint_ground(painter, rect, ratio)
+            if state.broken:
+                side = round(_ICON_PX * ratio)
+                icon = QRect(0, 0, side, side)
+                icon.moveCenter(rect.center())
+                self._paint_icon(painter, icon, "triangle-alert")
+        elif state.image.width() == rect.width():
+            painter.drawImage(rect.topLeft(), state.image)
+        else:  # of another size, until the right one is made
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(rect, state.image)
+        self._paint_rings(painter, rect, ratio, state)
+
+    def _paint_ground(self, painter: QPainter, rect: QRect, ratio: float) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.colour("raised"))
+        painter.drawRoundedRect(rect, CARD_RADIUS * ratio, CARD_RADIUS * ratio)
+
+    def _paint_icon(self, painter: QPainter, rect: QRect, name: str) -> None:
+        icon = self._theme.icon(name, "faint")
+        icon.paint(painter, rect)
+
+    def _paint_live(self, painter: QPainter, rect: QRect, ratio: float, live: LiveTile) -> None:
+        radius = CARD_RADIUS * ratio
+        if live.image is None:
+            self._paint_ground(painter, rect, ratio)
+        else:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.setBrush(_covering(live.image, rect))
+            painter.drawRoundedRect(rect, radius, radius)
+        shape = QPainterPath()
+        shape.addRoundedRect(QRectF(rect), radius, radius)
+        bar = QRectF(rect)
+        bar.setTop(bar.bottom() - round(_BAR_PX * ratio))
+        painter.fillPath(_part(shape, bar), _SHADE)
+        bar.setWidth(bar.width() * min(live.step / max(live.steps, 1), 1.0))
+        painter.fillPath(_part(shape, bar), self._theme.noise(live.level))
+
+    def _paint_rings(self, painter: QPainter, rect: QRect, ratio: float, state: TileState) -> None:
+        if state.selected or state.live is not None:
+            self._ring(painter, rect, ratio, "accent", _RING_PX)
+        elif state.hovered:
+            self._ring(painter, rect, ratio, "faint", 1)
+        if state.current:  # within, for the tile may be selected too
+            self._ring(painter, rect, ratio, "window", 1, -2)
+            self._ring(painter, rect, ratio, "text", _RING_PX, -1 - _RING_PX + 1)
+
+    def _ring(
+        self, painter: QPainter, rect: QRect, ratio: float, role: str, width: int, away: float = _AWAY_PX
+    ) -> None:
+        by = (away + width / 2) * ratio
+        painter.setPen(QPen(self._theme.colour(role), width * ratio))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        radius = CARD_RADIUS * ratio + by
+        painter.drawRoundedRect(QRectF(rect).adjusted(-by, -by, by, by), radius, radius)
+
+
+def _covering(image: QImage, rect: QRect) -> QBrush:
+    """Return a brush that fills ``rect`` with the middle of ``image``."""
+    scale = rect.width() / min(image.width(), image.height())
+    left = rect.left() - (image.width() * scale - rect.width()) / 2
+    top = rect.top() - (image.height() * scale - rect.height()) / 2
+    brush = QBrush(image)
+    brush.setTransform(QTransform.fromTranslate(left, top).scale(scale, scale))
+    return brush
+
+
+def _part(shape: QPainterPath, rect: QRectF) -> QPainterPath:
+    bar = QPainterPath()
+    bar.addRect(rect)
+    return shape.intersected(bar)

@@ -1,0 +1,251 @@
+"""One picture, as large as it fits, beside how it was made."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+
+from studio.ui.models.gallery_reading import read_picture
+from studio.ui.models.gallery_words import NO_PROMPT, one_line, prompt_of
+from studio.ui.theme.metrics import GAP, GRID, PADDING, SECTION
+from studio.ui.views.large_panel import LargePanel
+from studio.ui.views.large_picture import LargePicture
+from studio.ui.views.picture_actions import PictureActions
+from studio.ui.views.picture_menu import PictureMenu
+from studio.ui.widgets.ground import Ground
+from studio.ui.widgets.icon_button import IconButton
+from studio.ui.widgets.icon_view import IconView
+from studio.ui.widgets.plain_label import PlainLabel
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QImage, QKeyEvent
+
+    from studio.errors import StudioError
+    from studio.gallery.entry import Entry
+    from studio.ui.models.gallery import GalleryModel
+    from studio.ui.models.notices import Notices
+    from studio.ui.theme.theme import Theme
+
+
+class LargeView(Ground):
+    """Shows one picture; Left and Right go to its neighbours.
+
+    Signals:
+        shown: another picture is shown, an `Entry`.
+        closed: the view is to be left.
+        settings_requested: a `GenerateRequest` is to fill the form.
+    """
+
+    shown = Signal(object)
+    closed = Signal()
+    settings_requested = Signal(object)
+
+    def __init__(
+        self, theme: Theme, model: GalleryModel, notices: Notices, parent: QWidget | None = None
+    ) -> None:
+        """Show pictures of ``model``; ``notices`` are the model's own."""
+        super().__init__(theme, "window", parent=parent)
+        del notices
+        self._model = model
+        self._entry: Entry | None = None
+        self._row = -1
+        self._waits_for = -1
+        self._title = PlainLabel(theme, kind="title", elide=True)
+        self._place = PlainLabel(theme, role="dim")
+        self._back = IconButton(theme, "x", "Close", tip="Close (Esc)", kind="quiet")
+        self._newer = IconButton(
+            theme, "chevron-left", "Newer picture", tip="Newer picture (Left)", kind="quiet"
+        )
+        self._older = IconButton(
+            theme, "chevron-right", "Older picture", tip="Older picture (Right)", kind="quiet"
+        )
+        self.picture = LargePicture(theme)
+        self._fault = PlainLabel(theme, role="dim", wrap=True)
+        self._panel = LargePanel(theme)
+        self._menu = PictureMenu(theme, opens=False, parent=self)
+        self._actions = PictureActions(model, self)
+        self._stage = QStackedLayout()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._lay_out(theme)
+        self._connect()
+
+    @property
+    def entry(self) -> Entry | None:
+        """The picture that is shown."""
+        return self._entry
+
+    def show_entry(self, entry: Entry) -> None:
+        """Show another picture."""
+        self._entry, self._waits_for = entry, -1
+        self.setAccessibleName(f"Picture: {one_line(prompt_of(entry.metadata)) or NO_PROMPT}")
+        self._title.setText(one_line(prompt_of(entry.metadata)) or NO_PROMPT)
+        self._panel.show_entry(entry)
+        self._model.errands.do(
+            partial(read_picture, entry.path),
+            partial(self._on_read, entry),
+            partial(self._on_failed, entry),
+            key="large",
+        )
+        self._find_place()
+        self.shown.emit(entry)
+
+    def _lay_out(self, theme: Theme) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(GRID)
+        head.addWidget(self._back)
+        head.addSpacing(GRID)
+        head.addWidget(self._title, 1)
+        head.addSpacing(PADDING)
+        head.addWidget(self._newer)
+        head.addWidget(self._place)
+        head.addWidget(self._older)
+        failed = QWidget()
+        lines = QVBoxLayout(failed)
+        lines.setContentsMargins(SECTION, SECTION, SECTION, SECTION)
+        lines.setSpacing(GAP)
+        lines.addStretch(2)
+        lines.addWidget(
+            IconView(theme, "triangle-alert", role="faint", size=32), 0, Qt.AlignmentFlag.AlignHCenter
+        )
+        self._fault.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        lines.addWidget(self._fault)
+        lines.addStretch(3)
+        self._stage.addWidget(self.picture)
+        self._stage.addWidget(failed)
+        left = QVBoxLayout()
+        left.setContentsMargins(SECTION, PADDING, SECTION, SECTION)
+        left.setSpacing(PADDING)
+        left.addLayout(head)
+        left.addLayout(self._stage, 1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(left, 1)
+        layout.addWidget(self._panel)
+
+    def _connect(self) -> None:
+        self._back.clicked.connect(self.closed)
+        self._newer.clicked.connect(self.go_newer)
+        self._older.clicked.connect(self.go_older)
+        self.picture.drag_requested.connect(self._on_drag)
+        self.picture.double_clicked.connect(self.closed)
+        self.picture.menu_requested.connect(self._on_menu)
+        for source in (self._panel, self._menu):
+            source.settings_requested.connect(self._on_use)
+            source.copy_requested.connect(self._on_copy)
+            source.folder_requested.connect(self._on_folder)
+            source.trash_requested.connect(self._on_trash)
+        self._actions.settings_requested.connect(self.settings_requested)
+        self._model.count_changed.connect(self._on_count_changed)
+        self._model.dataChanged.connect(self._on_data_changed)
+
+    # --------------------------------------------------------------------------------------------------- neighbours
+    @Slot()
+    def go_newer(self) -> None:
+        """Show the picture before this one."""
+        self._go(self._row - 1)
+
+    @Slot()
+    def go_older(self) -> None:
+        """Show the picture after this one."""
+        self._go(self._row + 1)
+
+    def _go(self, row: int) -> None:
+        if self._model.id_at(row) is None:
+            return
+        entry = self._model.entry_at(row)
+        if entry is None:
+            self._waits_for = row  # it is being read
+        else:
+            self.show_entry(entry)
+
+    @Slot(QModelIndex, QModelIndex)
+    def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
+        if first.row() <= self._waits_for <= last.row():
+            self._go(self._waits_for)
+
+    @Slot()
+    def _on_count_changed(self) -> None:
+        """Stay with the picture; where it was thrown away, go to what is in its place now."""
+        if self._entry is None:
+            return
+        if self._model.row_of(self._entry) is not None:
+            self._find_place()
+            return
+        for row in (self._row, self._row - 1):
+            if self._model.id_at(row) is not None:
+                self._go(row)
+                return
+        self._entry = None
+        self.closed.emit()
+
+    def _find_place(self) -> None:
+        """Tell which picture this is of how many."""
+        row = self._model.row_of(self._entry) if self._entry is not None else None
+        self._row = -1 if row is None else row
+        first = self._model.rowCount() - self._model.pictures
+        self._place.setText("" if row is None else f"{row - first + 1:,} of {self._model.pictures:,}")
+        self._newer.setEnabled(row is not None and self._model.id_at(row - 1) is not None)
+        self._older.setEnabled(row is not None and self._model.id_at(row + 1) is not None)
+
+    # ------------------------------------------------------------------------------------------------------ reading
+    def _on_read(self, entry: Entry, image: QImage) -> None:
+        if entry is self._entry:
+            self.picture.set_image(image)
+            self._stage.setCurrentIndex(0)
+
+    def _on_failed(self, entry: Entry, error: StudioError) -> None:
+        if entry is self._entry:
+            self.picture.set_image(None)
+            self._fault.setText(str(error))
+            self._stage.setCurrentIndex(1)
+
+    # ------------------------------------------------------------------------------------------------------ intents
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Go to a neighbour, close, copy or throw away."""
+        if event.key() == Qt.Key.Key_Left:
+            self.go_newer()
+        elif event.key() == Qt.Key.Key_Right:
+            self.go_older()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.closed.emit()
+        elif event.matches(QKeySequence.StandardKey.Copy):
+            self._on_copy()
+        elif event.matches(QKeySequence.StandardKey.Delete):
+            self._on_trash()
+        else:
+            super().keyPressEvent(event)
+
+    @Slot(QPoint)
+    def _on_menu(self, where: QPoint) -> None:
+        if self._entry is not None:
+            self._menu.show_for(1, where)
+
+    @Slot()
+    def _on_use(self) -> None:
+        if self._entry is not None:
+            self._actions.use_settings(self._entry)
+
+    @Slot()
+    def _on_copy(self) -> None:
+        if self._entry is not None:
+            self._actions.copy([self._entry])
+
+    @Slot()
+    def _on_folder(self) -> None:
+        if self._entry is not None:
+            self._actions.show_in_folder(self._entry)
+
+    @Slot()
+    def _on_trash(self) -> None:
+        if self._entry is not None:
+            self._model.trash([self._entry])
+
+    @Slot()
+    def _on_drag(self) -> None:
+        if self._entry is not None:
+            self._actions.drag(self.picture, [self._entry], self.picture.image)

@@ -1,0 +1,114 @@
+"""What can be done with finished pictures, whichever view shows them."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QPoint, QSize, Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QDrag, QGuiApplication, QPixmap
+
+from studio.errors import RequestError
+from studio.ui.models.gallery_reading import read_picture, request_of
+from studio.ui.views.picture_files import PictureFiles, copied, show_among_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtGui import QImage
+    from PySide6.QtWidgets import QWidget
+
+    from studio.errors import StudioError
+    from studio.gallery.entry import Entry
+    from studio.ui.models.gallery import GalleryModel
+
+_DRAGGED_PX = 96
+
+
+class PictureActions(QObject):
+    """Copies, shows, drags and throws away; nothing here makes the window wait.
+
+    Signals:
+        settings_requested: a `GenerateRequest` that makes one picture again is to fill the form.
+    """
+
+    settings_requested = Signal(object)
+
+    def __init__(self, model: GalleryModel, parent: QObject | None = None) -> None:
+        """Act on the pictures of ``model``."""
+        super().__init__(parent)
+        self._model, self._notices = model, model.notices
+
+    def use_settings(self, entry: Entry) -> None:
+        """Give the settings of a picture, with its own seed, to the form."""
+        try:
+            request = request_of(entry.metadata)
+        except RequestError as error:
+            self._notices.post(f"The settings of this picture cannot be used: {error}", kind="error")
+        else:
+            self.settings_requested.emit(request)
+
+    def copy(self, entries: Sequence[Entry]) -> None:
+        """Put pictures on the clipboard: as files, and a single one as an image too."""
+        if len(entries) == 1:
+            then, failed = partial(self._copied, entries[0]), partial(self._copied_file, entries[0])
+            self._model.errands.do(partial(read_picture, entries[0].path), then, failed, key="copy")
+        elif entries:
+            QGuiApplication.clipboard().setMimeData(copied([entry.path for entry in entries]))
+            self._notices.post(f"{len(entries)} pictures copied.")
+
+    def show_in_folder(self, entry: Entry) -> None:
+        """Open the system's file manager where a picture lies."""
+        if not os.path.lexists(entry.path):
+            self._notices.post(
+                f"{entry.path} cannot be found (was it moved, or the drive unplugged?).", kind="error"
+            )
+            return
+        self._model.errands.do(
+            partial(show_among_files, entry.path), partial(self._shown, entry), self._failed, key="show"
+        )
+
+    def trash(self, entries: Sequence[Entry]) -> None:
+        """Move pictures to the trash."""
+        self._model.trash(entries)
+
+    def drag(self, source: QWidget, entries: Sequence[Entry], image: QImage | None) -> Qt.DropAction:
+        """Drag pictures out of the window as files, until they are dropped.
+
+        Args:
+            source: where they come from.
+            entries: the pictures.
+            image: how the first one looks.
+        """
+        if not entries:
+            return Qt.DropAction.IgnoreAction
+        drag = QDrag(source)
+        drag.setMimeData(PictureFiles([entry.path for entry in entries]))
+        if image is not None:
+            ratio = source.devicePixelRatioF()
+            side = round(_DRAGGED_PX * ratio)
+            pixmap = QPixmap.fromImage(image).scaled(
+                QSize(side, side),
+                Qt.AspectRatioMode.KeepAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            )
+            pixmap.setDevicePixelRatio(ratio)
+            drag.setPixmap(pixmap)
+            drag.setHotSpot(QPoint(_DRAGGED_PX // 2, _DRAGGED_PX // 2))
+        return drag.exec(Qt.DropAction.CopyAction, Qt.DropAction.CopyAction)  # never moved away
+
+    def _copied(self, entry: Entry, image: QImage) -> None:
+        QGuiApplication.clipboard().setMimeData(copied([entry.path], image))
+        self._notices.post("Copied.")
+
+    def _copied_file(self, entry: Entry, error: StudioError) -> None:
+        del entry
+        self._notices.post(f"The picture cannot be copied: {error}", kind="error")
+
+    def _shown(self, entry: Entry, shown: bool) -> None:
+        if not shown and not QDesktopServices.openUrl(QUrl.fromLocalFile(str(entry.path.parent))):
+            self._notices.post(f"No program opens the folder {entry.path.parent}.", kind="error")
+
+    def _failed(self, error: StudioError) -> None:
+        self._notices.post(str(error), kind="error")
