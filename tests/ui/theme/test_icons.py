@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QPushButton
 
+import studio.ui
 from studio.folders import resources_dir
 from studio.ui.theme.icons import icon_pixmap
 
@@ -105,3 +108,34 @@ def test_an_icon_outlives_its_copies_and_changes(theme: Theme, qtbot: QtBot) -> 
     gc.collect()
     assert not button.grab().isNull()
     assert inked(icon.pixmap(QSize(80, 80), 1.0).toImage()) == {QColor(theme.palette.text).name()}
+
+
+def icons_named_in(source: str) -> set[str]:
+    """Return the icons that a file asks for by a name written in it."""
+    places = {"icon": 0, "set_icon": 0, "IconButton": 1, "IconView": 1, "draw_icon": 2}  # of which argument
+    named: list[ast.expr] = []
+    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        place = places.get(name)
+        if place is not None and len(call.args) > place:
+            named.append(call.args[place])
+        named += [keyword.value for keyword in call.keywords if keyword.arg == "icon"]
+    constants = (
+        node for expression in named for node in ast.walk(expression) if isinstance(node, ast.Constant)
+    )
+    return {constant.value for constant in constants if isinstance(constant.value, str) and constant.value}
+
+
+def test_every_icon_that_the_window_names_ships() -> None:
+    named = {
+        (path.name, icon)
+        for path in Path(studio.ui.__file__).parent.rglob("*.py")
+        for icon in icons_named_in(path.read_text(encoding="utf-8"))
+    }
+    assert {"dices", "x", "copy", "chevron-down"} <= {icon for _, icon in named}
+    assert sorted(use for use in named if use[1] not in NAMES) == []
+
+
+def test_an_icon_is_found_however_it_is_asked_for() -> None:
+    source = 'IconButton(t, "a", "x"); t.icon("b", "text"); TextButton(t, icon="c" if y else "d"); t.draw_icon(p, r, "e")'
+    assert icons_named_in(source) == {"a", "b", "c", "d", "e"}
