@@ -137,5 +137,6 @@ def test_every_icon_that_the_window_names_ships() -> None:
 
 
 def test_an_icon_is_found_however_it_is_asked_for() -> None:
-    source = 'IconButton(t, "a", "x"); t.icon("b", "text"); TextButton(t, icon="c" if y else "d"); t.draw_icon(p, r, "e")'
+    source = 'IconButton(t, "a", "x"); t.icon("b", "text"); TextButton(t, icon="c" if y else "d")'
+    source += '; t.draw_icon(p, r, "e")'
     assert icons_named_in(source) == {"a", "b", "c", "d", "e"}
