@@ -15,7 +15,7 @@ from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarte
 from studio.gallery.keeping import PictureKept, PictureUnsaved, keep_one
 from studio.ui.engine_thread import EngineFailed, EngineReady
 from studio.ui.images import to_image
-from studio.ui.models.course import Course, JobEvent
+from studio.ui.models.course import Course, JobEvent, note_pace
 from studio.ui.models.gallery import LiveTile
 from studio.ui.models.job import DecodeTask, FrameDecoded, Job
 
@@ -69,6 +69,7 @@ class Session(QObject):
         self._status, self._notices = status, notices
         self._preferences, self._timings = preferences, timings
         self._course: Course | None = None
+        self._busy = False
         # Slots of an object of this thread: a plain function would run in the engine's thread, or never.
         thread.told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
         thread.woken.connect(self._on_woken, Qt.ConnectionType.QueuedConnection)
@@ -166,6 +167,7 @@ class Session(QObject):
                 self._end(course)
                 return
         self._run.note_phase(course)
+        self._show_live(course)  # perhaps of the next picture
 
     def _is_current(self, job_id: str) -> bool:
         return self._course is not None and self._course.job.id == job_id
@@ -177,13 +179,14 @@ class Session(QObject):
         self._course = Course(job)
         self._run.begin(self._course)
         self._show_live(self._course)
-        self.running_changed.emit(True)
+        self._set_busy(True)
         self._thread.submit(job)
 
     def _end(self, course: Course) -> None:
         finished = course.finished
         if finished is not None and finished.seconds > 0:
             self._status.set_preview_share(finished.preview_seconds / finished.seconds)
+            note_pace(course, self._timings)
         if course.failure is not None and course is not self._run.viewed:
             failure = course.failure  # the canvas shows another job, and so cannot say it
             self._notices.post(failure.sentence, kind="error", details=failure.details)
@@ -193,7 +196,12 @@ class Session(QObject):
         self._run.end(course)
         self._start_next()
         if self._course is None:
-            self.running_changed.emit(False)
+            self._set_busy(False)
+
+    def _set_busy(self, busy: bool) -> None:
+        if busy != self._busy:
+            self._busy = busy
+            self.running_changed.emit(busy)
 
     # ------------------------------------------------------------------------------------------------- pictures
     def _show_live(self, course: Course) -> None:
@@ -212,20 +220,10 @@ class Session(QObject):
         )
 
     def _note_picture(self, event: PictureKept) -> None:
-        done = event.done
         if event.fault is not None:
             self._notices.post(f"{event.fault} The picture was kept as {event.entry.path}.", kind="error")
         for note in event.entry.notes:
             self._notices.post(note, kind="warn")
-        size = (done.request.width or 0, done.request.height or 0)
-        self._timings.note(
-            model_sha256=done.model_sha256,
-            device=done.device,
-            size=size,
-            model_calls=done.model_calls,
-            seconds=done.seconds,
-        )
-        self.picture_kept.emit(event)
 
     def _offer_to_save(self, event: PictureUnsaved) -> None:
         self._notices.post(

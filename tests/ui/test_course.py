@@ -11,10 +11,11 @@ from studio.errors import StorageError
 from studio.gallery.entry import Entry
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.gallery.metadata import PictureMetadata
-from studio.ui.models.course import Course
+from studio.ui.models.course import Course, note_pace
 from studio.ui.models.job import Job
+from studio.ui.models.timings import Timings
 from tests.runs.steps import step_done
-from tests.ui.fakes import Take, asking
+from tests.ui.fakes import REPORT, WEIGHTS, Take, asking
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,3 +141,37 @@ def test_the_time_left_goes_by_the_pace_since_the_start_of_the_pictures(clock: C
     clock.now += 3
     course.take_step(step_done(4))
     assert course.seconds_left == pytest.approx(6)
+
+
+def test_the_pictures_time_ends_with_the_job_and_loading_is_no_part_of_it(clock: Clock) -> None:
+    course, take = course_of(clock)
+    clock.now += 5
+    course.take(take.loading())
+    clock.now += 5
+    assert course.seconds == 0
+    course.take(take.started())
+    clock.now += 3
+    assert course.seconds == 3
+    course.take(take.finished())
+    clock.now += 3
+    assert course.seconds == 3
+
+
+def test_what_a_model_call_took_is_reckoned_over_all_pictures_without_loading_and_previews(
+    clock: Clock, tmp_path: Path
+) -> None:
+    course, take = course_of(clock, count=2)
+    timings = Timings(tmp_path / "timings.json")
+    course.take(take.loading())
+    clock.now += 50
+    course.take(take.started())
+    clock.now += 9
+    for image in (0, 1):
+        course.take(kept(take, image, tmp_path))
+    note_pace(course, timings)  # not over yet
+    assert timings.seconds_per_call(model_sha256=WEIGHTS, size=(8, 8)) is None
+    course.take(take.finished())
+    clock.now += 50
+    note_pace(course, timings)
+    measured = timings.seconds_per_call(model_sha256=WEIGHTS, size=(8, 8), device=REPORT.device)
+    assert measured == pytest.approx((9 - 1) / 16)  # the fake says that previews took a second of it

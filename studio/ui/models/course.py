@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from studio.engine.requests import GenerateRequest
     from studio.ui.models.job import Job
+    from studio.ui.models.timings import Timings
 
 JobEvent = ModelLoading | JobStarted | PictureKept | PictureUnsaved | JobFinished | JobCancelled | JobFailed
 """What a job tells besides its steps."""
@@ -49,6 +50,7 @@ class Course:
         self.finished: JobFinished | None = None
         self._clock = clock
         self._began = clock()
+        self._ended: float | None = None
         self._latest: dict[int, StepDone] = {}
 
     @property
@@ -79,12 +81,19 @@ class Course:
         return min(self._steps_done() / total, 1.0) if total else 0.0
 
     @property
+    def seconds(self) -> float:
+        """How long the pictures have taken so far, or took; loading the model is no part of it."""
+        if self.started is None:
+            return 0.0
+        return (self._clock() if self._ended is None else self._ended) - self._began
+
+    @property
     def seconds_left(self) -> float | None:
         """How long the rest takes at the pace so far; None where there is none yet."""
         done, total = self._steps_done(), self.steps * self.job.request.count
         if self.phase != "running" or done == 0:
             return None
-        return (self._clock() - self._began) / done * (total - done)
+        return self.seconds / done * (total - done)
 
     def latest(self, image: int) -> StepDone | None:
         """Return the newest step of a picture."""
@@ -109,7 +118,23 @@ class Course:
                 self.phase = "cancelled"
             case JobFailed():
                 self.phase, self.failure = "failed", event
+        if self.over:
+            self._ended = self._clock()
 
     def _steps_done(self) -> int:
         finished = self.steps * len(self.pictures)
         return finished + sum(done.step for image, done in self._latest.items() if image not in self.pictures)
+
+
+def note_pace(course: Course, timings: Timings) -> None:
+    """Remember what a model call of a job took: of all together, since pictures that form together share their time."""
+    made = [event.done for event in course.pictures.values()]
+    if course.finished is None or not made:
+        return
+    timings.note(
+        model_sha256=made[0].model_sha256,
+        device=made[0].device,
+        size=(made[0].request.width or 0, made[0].request.height or 0),
+        model_calls=sum(done.model_calls for done in made),
+        seconds=course.seconds - course.finished.preview_seconds,
+    )

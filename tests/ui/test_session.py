@@ -1,0 +1,551 @@
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from studio.engine.events import EngineReport, JobFinished
+from studio.errors import DeviceError, NotFiniteError
+from studio.gallery.pixels import read_pixels
+from tests.runs.steps import frame
+from tests.ui.fakes import REPORT, WEIGHTS, FakeEngine, Forming, Gate
+from tests.ui.rooms import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from tests.ui.fakes import Script
+
+    Open = Callable[..., Studio]
+
+
+@pytest.fixture
+def open_studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Open]:
+    """Open a studio whose engine plays these scripts; it is closed after the test."""
+    opened: list[Studio] = []
+
+    def open_one(*scripts: Script, errors: tuple[BaseException, ...] = ()) -> Studio:
+        studio = Studio(qtbot, tmp_path, *scripts, errors=errors)
+        studio.session.start()
+        opened.append(studio)
+        return studio
+
+    yield open_one
+    for studio in opened:
+        assert studio.session.close()
+
+
+def gated(point: str | tuple[int, int] = (0, 2), **fields: bool) -> tuple[Gate, Forming]:
+    gate = Gate()
+    return gate, Forming(at={point: gate}, **fields)
+
+
+# ---------------------------------------------------------------------------------------------------------- the queue
+def test_jobs_run_in_the_order_in_which_they_were_asked_for(open_studio: Open) -> None:
+    studio = open_studio()
+    jobs = [studio.generate(prompt) for prompt in "abcd"]
+    assert studio.queue.running is jobs[0]
+    assert studio.queue.waiting == tuple(jobs[1:])
+    studio.wait_idle()
+    assert studio.prompts == list("abcd")
+    assert studio.queue.rowCount() == 0
+
+
+def test_whether_something_runs_is_told_when_it_changes_and_not_before(open_studio: Open) -> None:
+    studio = open_studio()
+    for prompt in "abc":
+        studio.generate(prompt)
+    studio.wait_idle()
+    assert studio.busy == [True, False]
+    studio.generate("d")
+    studio.wait_idle()
+    assert studio.busy == [True, False, True, False]
+
+
+def test_the_thread_has_one_job_at_a_time(open_studio: Open) -> None:
+    gate, forming = gated()
+    studio = open_studio(forming, Forming())
+    for prompt in "abc":
+        studio.generate(prompt)
+    studio.wait_for(gate)
+    assert studio.thread._tasks.empty()
+    gate.open()
+    studio.wait_idle()
+    assert studio.prompts == list("abc")
+
+
+def test_the_queue_can_be_reordered_while_a_job_runs(open_studio: Open) -> None:
+    gate, forming = gated()
+    studio = open_studio(forming, Forming())
+    jobs = [studio.generate(prompt) for prompt in "abcd"]
+    studio.wait_for(gate)
+    studio.queue.move(jobs[3], 0)
+    gate.open()
+    studio.wait_idle()
+    assert studio.prompts == list("adbc")
+
+
+def test_a_job_can_be_added_while_another_runs(open_studio: Open) -> None:
+    gate, forming = gated()
+    studio = open_studio(forming, Forming())
+    studio.generate("a")
+    studio.wait_for(gate)
+    studio.generate("b")
+    gate.open()
+    studio.wait_idle()
+    assert studio.prompts == ["a", "b"]
+    assert len(studio.wall.entries) == 2
+
+
+# ---------------------------------------------------------------------------------------------------------- cancelling
+def test_cancelling_stops_the_running_job_and_those_that_wait_go_on(open_studio: Open) -> None:
+    gate, forming = gated()
+    studio = open_studio(forming, Forming())
+    studio.generate("a", steps=500)
+    studio.generate("b")
+    studio.wait_for(gate)
+    studio.session.cancel()
+    gate.open()
+    studio.wait_idle()
+    assert studio.prompts == ["a", "b"]
+    assert studio.engine.takes[0].model_calls == 2
+    assert [entry.metadata.request["prompt"] for entry in studio.wall.entries] == ["b"]
+    assert studio.told == []
+
+
+def test_cancelling_is_acknowledged_at_once_while_a_model_call_still_runs(open_studio: Open) -> None:
+    gate, forming = gated()
+    studio = open_studio(forming)
+    job = studio.generate()
+    studio.wait_for(gate)
+    seen: list[bool] = []
+    studio.run.changed.connect(lambda: seen.append(job.cancelled.is_set()))
+    began = time.perf_counter()
+    studio.session.cancel()
+    assert time.perf_counter() - began < 0.1
+    assert seen == [True]
+    gate.open()
+    studio.wait_idle()
+    assert studio.run.viewed is not None
+    assert studio.run.viewed.phase == "cancelled"
+
+
+def test_a_job_is_cancelled_while_its_model_loads(open_studio: Open) -> None:
+    gate, forming = gated("load", loads=True)
+    studio = open_studio(forming)
+    studio.generate()
+    studio.wait_for(gate)
+    studio.wait(lambda: studio.run.viewed is not None and studio.run.viewed.phase == "loading")
+    studio.session.cancel()
+    gate.open()
+    studio.wait_idle()
+    assert studio.engine.takes[0].model_calls == 0
+    assert studio.wall.entries == []
+
+
+def test_a_job_that_waits_is_taken_out_and_never_runs(open_studio: Open) -> None:
+    gate, forming = gated()
+    studio = open_studio(forming, Forming())
+    _, second, _ = (studio.generate(prompt) for prompt in "abc")
+    studio.wait_for(gate)
+    studio.session.cancel_job(second)
+    assert [job.request.prompt for job in studio.queue.waiting] == ["c"]
+    gate.open()
+    studio.wait_idle()
+    assert studio.prompts == ["a", "c"]
+
+
+def test_cancelling_without_a_job_does_nothing(open_studio: Open) -> None:
+    studio = open_studio()
+    studio.session.cancel()
+    job = studio.generate()
+    studio.wait_idle()
+    studio.session.cancel_job(job)
+    studio.generate("an owl")
+    studio.wait_idle()
+    assert len(studio.wall.entries) == 2
+
+
+# -------------------------------------------------------------------------------------------------------------- events
+def test_every_event_reaches_its_model_in_order(open_studio: Open) -> None:
+    studio = open_studio(Forming(loads=True))
+    phases: list[str] = []
+    studio.run.changed.connect(
+        lambda: phases.append(studio.run.viewed.phase if studio.run.viewed else "none")
+    )
+    studio.generate(count=2)
+    studio.wait_idle()
+    assert [phase for phase, before in zip(phases, ["", *phases], strict=False) if phase != before] == [
+        "waiting",
+        "loading",
+        "running",
+        "done",
+    ]
+
+
+def test_what_happened_before_a_change_of_state_is_seen_before_it(open_studio: Open) -> None:
+    studio = open_studio()
+    behind: list[int] = []
+
+    def look() -> None:
+        course = studio.run.viewed
+        if course is not None:
+            latest = [course.latest(image) for image in course.pictures]
+            behind.extend(done.steps - done.step if done is not None else 99 for done in latest)
+
+    studio.run.changed.connect(look)
+    for prompt in "abcde":
+        studio.generate(prompt, count=3, steps=9)
+    studio.wait_idle()
+    assert len(behind) >= 5 * 3
+    assert set(behind) == {0}
+
+
+def test_the_newest_step_is_told_after_the_models_know_it(open_studio: Open) -> None:
+    studio = open_studio()
+    known: list[bool] = []
+    studio.session.step_taken.connect(
+        lambda done: known.append(
+            studio.run.shown_step is not None and studio.run.shown_step.step >= done.step
+        )
+    )
+    studio.generate(steps=40)
+    studio.wait_idle()
+    numbers = [done.step for done in studio.steps]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == 40
+    assert all(known)
+
+
+def test_every_step_is_in_the_record(open_studio: Open) -> None:
+    studio = open_studio()
+    job = studio.generate(steps=200)
+    studio.wait_idle()
+    picture = job.record.picture(0)
+    assert picture is not None
+    assert [done.step for done in picture.steps] == list(range(1, 201))
+
+
+def test_what_the_engine_notes_at_the_start_is_told(open_studio: Open) -> None:
+    studio = open_studio(Forming(notes=("The negative prompt is unused.",)))
+    studio.generate()
+    studio.wait_idle()
+    assert [(notice.sentence, notice.kind) for notice in studio.told] == [
+        ("The negative prompt is unused.", "info")
+    ]
+
+
+def test_the_device_is_shown_once_the_engine_is_there(open_studio: Open) -> None:
+    studio = open_studio()
+    studio.engine._report = EngineReport(device="cpu", dtype="float32", unused_gpu="Install the right torch.")
+    assert studio.status.device == ""
+    studio.session.warm_up()
+    studio.wait(lambda: studio.status.device)
+    assert (studio.status.device, studio.status.dtype) == ("cpu", "float32")
+    assert studio.status.unused_gpu == "Install the right torch."
+    assert studio.engine.takes == []
+
+
+def test_what_previews_took_is_shown(open_studio: Open) -> None:
+    studio = open_studio()
+    studio.generate(count=2)
+    studio.wait_idle()
+    assert studio.status.preview_share == pytest.approx(0.25)
+
+
+def test_what_a_model_call_took_is_remembered(open_studio: Open) -> None:
+    studio = open_studio(
+        lambda take: (
+            replace(e, preview_seconds=0) if isinstance(e, JobFinished) else e for e in Forming()(take)
+        )
+    )
+    studio.generate(count=2)
+    studio.wait_idle()
+    measured = studio.timings.seconds_per_call(model_sha256=WEIGHTS, size=(8, 8), device=REPORT.device)
+    assert measured is not None
+    assert measured > 0
+
+
+def test_a_job_that_was_cancelled_says_nothing_of_how_long_things_take(open_studio: Open) -> None:
+    gate, forming = gated((1, 2))
+    studio = open_studio(forming)
+    studio.generate(count=2)
+    studio.wait_for(gate)
+    studio.session.cancel()
+    gate.open()
+    studio.wait_idle()
+    assert studio.status.preview_share is None
+    assert studio.timings.seconds_per_call(model_sha256=WEIGHTS, size=(8, 8)) is None
+
+
+# ------------------------------------------------------------------------------------------------------------ previews
+@pytest.mark.parametrize(
+    ("budget", "every", "limit"), [(0, 0, 0), (0.1, 1, 0.1), (0.5, 1, 0.5), (1.0, 1, None)]
+)
+def test_previews_keep_to_the_budget_that_is_preferred(
+    open_studio: Open, budget: float, every: int, limit: float | None
+) -> None:
+    studio = open_studio()
+    studio.preferences.set("preview_budget", budget)
+    studio.generate()
+    studio.wait_idle()
+    previews = studio.engine.takes[0].previews
+    assert (previews.every, previews.budget, previews.arrays) == (every, limit, True)
+
+
+def test_the_side_that_is_looked_at_is_what_previews_show_from_the_next_step(open_studio: Open) -> None:
+    gate, forming = gated((0, 3))
+    studio = open_studio(forming)
+    job = studio.generate()
+    studio.wait_for(gate)
+    studio.run.set_what("x_t")
+    gate.open()
+    studio.wait_idle()
+    picture = job.record.picture(0)
+    assert picture is not None
+    assert [done.preview_of for done in picture.steps] == ["x0", "x0", "x_t", "x_t"]
+
+
+def test_a_step_without_a_preview_is_decoded_when_it_is_looked_at(open_studio: Open) -> None:
+    studio = open_studio()
+    studio.preferences.set("preview_budget", 0)
+    job = studio.generate()
+    studio.wait_idle()
+    assert studio.engine.decoded == []
+    studio.run.select(3)
+    assert studio.run.frame is None
+    studio.wait(lambda: studio.run.frame is not None)
+    assert studio.engine.decoded == [("fake", WEIGHTS, 3.0)]
+    picture = job.record.picture(0)
+    assert picture is not None
+    assert picture.is_full(picture.steps[2], "x0")
+
+
+def test_it_is_decoded_while_the_job_still_runs(open_studio: Open) -> None:
+    gate, forming = gated((0, 4))
+    studio = open_studio(forming)
+    studio.preferences.set("preview_budget", 0)
+    studio.generate(steps=6)
+    studio.wait_for(gate)
+    studio.wait(lambda: studio.steps and studio.steps[-1].step == 3)
+    studio.run.select(2)
+    gate.open()
+    studio.wait(lambda: studio.run.frame is not None)
+    studio.wait_idle()
+    assert studio.engine.decoded == [("fake", WEIGHTS, 2.0)]
+
+
+# ------------------------------------------------------------------------------------------------------- the live tile
+def test_the_first_tile_of_the_gallery_follows_the_running_job(open_studio: Open) -> None:
+    gate, forming = gated((0, 3))
+    studio = open_studio(forming)
+    job = studio.generate()
+    first = studio.wall.tiles[0]
+    assert first is not None
+    assert (first.image, first.step, first.steps, first.level, first.prompt) == (None, 0, 4, 1.0, "a fox")
+    studio.wait_for(gate)
+    studio.wait(lambda: studio.wall.tiles[-1] is not None and studio.wall.tiles[-1].step == 2)
+    tile = studio.wall.tiles[-1]
+    assert tile is not None
+    assert tile.image is not None
+    assert (tile.job_id, tile.step, tile.steps, tile.level) == (job.id, 2, 4, 0.5)
+    assert tile.image.pixelColor(0, 0).red() == 2
+    gate.open()
+    studio.wait_idle()
+    assert studio.wall.tiles[-1] is None
+
+
+def test_the_tile_goes_on_with_the_next_picture_and_the_next_job(open_studio: Open) -> None:
+    gate, forming = gated((1, 2))
+    late, last = gated((0, 1))
+    studio = open_studio(forming, last)
+    studio.generate("a", count=2)
+    studio.generate("b")
+    studio.wait_for(gate)
+    studio.wait(lambda: len(studio.wall.entries) == 1)
+    studio.wait(lambda: studio.wall.tiles[-1] is not None and studio.wall.tiles[-1].step == 1)
+    gate.open()
+    studio.wait_for(late)
+    studio.wait(lambda: studio.wall.tiles[-1] is not None and studio.wall.tiles[-1].prompt == "b")
+    late.open()
+    studio.wait_idle()
+    assert studio.wall.tiles[-1] is None
+
+
+def test_the_tile_shows_what_there_is_also_where_the_noise_itself_is_looked_at(open_studio: Open) -> None:
+    studio = open_studio()
+    studio.run.set_what("x_t")
+    studio.generate()
+    studio.wait_idle()
+    assert any(tile is not None and tile.image is not None for tile in studio.wall.tiles)
+
+
+# ------------------------------------------------------------------------------------------------------------ pictures
+def test_finished_pictures_hang_in_the_gallery_at_once(open_studio: Open) -> None:
+    gate, forming = gated((1, 1))
+    studio = open_studio(forming)
+    studio.generate(count=2)
+    studio.wait_for(gate)
+    studio.wait(lambda: studio.wall.entries)
+    (entry,) = studio.wall.entries
+    assert np.array_equal(read_pixels(entry.path), frame(100))
+    gate.open()
+    studio.wait_idle()
+    assert [kept.metadata.image for kept in studio.wall.entries] == [0, 1]
+    assert studio.told == []
+
+
+def test_a_rescued_picture_is_told_with_the_reason_and_its_place(open_studio: Open) -> None:
+    studio = open_studio()
+    studio.store.full = True
+    studio.generate()
+    studio.wait_idle()
+    (entry,) = studio.wall.entries
+    (notice,) = studio.told
+    assert notice.kind == "error"
+    assert "the disk is full" in notice.sentence
+    assert str(entry.path) in notice.sentence
+    assert entry.path.is_file()
+
+
+def test_a_picture_that_could_not_be_saved_can_be_saved_once_there_is_room(open_studio: Open) -> None:
+    studio = open_studio()
+    studio.store.full = studio.store.rescue_full = True
+    studio.generate()
+    studio.wait_idle()
+    assert studio.wall.entries == []
+    notice = studio.told[0]
+    assert (notice.kind, notice.action) == ("error", "Try again")
+    assert "could not be saved" in notice.sentence
+    assert notice.act is not None
+
+    notice.act()  # still full
+    again = studio.told[-1]
+    assert again is not notice
+    assert again.action == "Try again"
+    assert again.act is not None
+
+    studio.store.full = False
+    again.act()
+    (entry,) = studio.wall.entries
+    assert np.array_equal(read_pixels(entry.path), frame(100))
+    assert str(entry.path) in studio.told[-1].sentence
+    assert studio.told[-1].action == ""
+
+
+def test_a_picture_that_the_catalogue_does_not_list_yet_is_told(open_studio: Open, tmp_path: Path) -> None:
+    (tmp_path / "catalogue").write_text("a file where the folder should be")
+    studio = open_studio()
+    studio.generate()
+    studio.wait_idle()
+    (entry,) = studio.wall.entries
+    assert entry.path.is_file()
+    assert [(notice.kind, notice.sentence) for notice in studio.told] == [("warn", entry.notes[0])]
+
+
+# -------------------------------------------------------------------------------------------------------------- faults
+def test_after_a_failure_the_queue_goes_on(open_studio: Open) -> None:
+    studio = open_studio(Forming(at={(0, 2): NotFiniteError(2)}), Forming())
+    for prompt in "ab":
+        studio.generate(prompt)
+    studio.wait_idle()
+    assert studio.prompts == ["a", "b"]
+    assert len(studio.wall.entries) == 1
+    assert studio.busy == [True, False]
+
+
+def test_a_failure_is_said_once_by_the_canvas_that_shows_the_job(open_studio: Open) -> None:
+    studio = open_studio(Forming(at={(0, 2): RuntimeError("odd")}))
+    studio.generate()
+    studio.wait_idle()
+    course = studio.run.viewed
+    assert course is not None
+    assert course.failure is not None
+    assert "RuntimeError (odd)" in course.failure.sentence
+    assert "Traceback" in course.failure.details
+    assert studio.told == []
+
+
+def test_a_failure_of_a_job_that_nobody_looks_at_is_told_in_passing(open_studio: Open) -> None:
+    gate, forming = gated("call")
+    studio = open_studio(Forming(), Forming(at={"call": gate, (0, 2): NotFiniteError(2)}))
+    del forming
+    studio.generate("a")
+    studio.wait_idle()
+    studio.run.select(1)
+    studio.generate("b")
+    studio.wait_for(gate)
+    gate.open()
+    studio.wait_idle()
+    (notice,) = studio.told
+    assert notice.kind == "error"
+    assert "not a number at step 2" in notice.sentence
+    assert "Traceback" in notice.details
+
+
+def test_an_engine_that_cannot_be_made_is_told_once(open_studio: Open) -> None:
+    studio = open_studio(errors=(DeviceError("cuda", "is not there"), DeviceError("cuda", "is not there")))
+    studio.session.warm_up()
+    studio.wait(lambda: studio.told)
+    assert studio.sentences == ["The device 'cuda' is not there."]
+    assert studio.status.device == "No device"
+    studio.generate()
+    studio.wait_idle()
+    assert len(studio.told) == 1  # the canvas says it of the job
+    assert studio.run.viewed is not None
+    assert studio.run.viewed.failure is not None
+    studio.generate()
+    studio.wait_idle()
+    assert studio.status.device == REPORT.device
+    assert len(studio.wall.entries) == 1
+
+
+# ------------------------------------------------------------------------------------------------------------- closing
+def test_closing_in_the_middle_stops_within_a_model_call_and_loses_no_finished_picture(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    gate, forming = gated((2, 3))
+    studio = Studio(qtbot, tmp_path, forming)
+    studio.session.start()
+    studio.generate("a", count=9, steps=5)
+    studio.generate("b")
+    studio.wait_for(gate)
+    gate.open()
+    assert studio.session.close()
+    assert studio.thread.isFinished()
+    assert studio.engine.takes[0].calls_after_cancel <= 1
+    assert studio.prompts == ["a"]
+    assert len(list((tmp_path / "outputs").glob("*.png"))) == len(studio.store.catalogue.ids()) >= 2
+    qtbot.wait(1)  # what it told last is heard, and starts nothing
+    assert studio.queue.rowCount() == 0
+    assert studio.prompts == ["a"]
+
+
+def test_closing_twice_or_before_the_start_is_harmless(qtbot: QtBot, tmp_path: Path) -> None:
+    studio = Studio(qtbot, tmp_path)
+    assert studio.session.close()
+    studio.session.start()
+    assert studio.session.close()
+    assert studio.session.close()
+    assert studio.maker.threads == []
+
+
+def test_a_hundred_jobs_leave_nothing_behind(open_studio: Open) -> None:
+    studio = open_studio(Forming())
+    for number in range(100):
+        studio.generate(str(number), steps=1)
+        if number % 3:
+            studio.session.cancel_job(
+                studio.queue.waiting[-1] if studio.queue.waiting else studio.queue.running
+            )
+    studio.wait_idle()
+    assert studio.queue.rowCount() == 0
+    assert all(take.over for take in studio.engine.takes)
+    assert studio.thread.mailbox.take() == {}
+    assert isinstance(studio.engine, FakeEngine)
