@@ -132,6 +132,7 @@ class GalleryView(QWidget):
         pictures = self._model.pictures
         self._count.setText("1 picture" if pictures == 1 else f"{pictures:,} pictures")
         nothing = self._model.loaded and self._model.rowCount() == 0
+        self.grid.set_note(NOT_FOUND if self._model.text and self._model.loaded and pictures == 0 else "")
         self._empty.setText(NOT_FOUND if self._model.text else EMPTY)
         self._hint.setVisible(not self._model.text)
         self._stack.setCurrentIndex(1 if nothing else 0)

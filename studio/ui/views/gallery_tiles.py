@@ -21,6 +21,7 @@ _RING_PX = 2
 _AWAY_PX = 1
 """Between a tile and its ring."""
 _ICON_PX = 24
+_EDGE_ALPHA = 0.1
 _SHADE = QColor(0, 0, 0, 110)
 
 
@@ -33,7 +34,8 @@ class TileState:
         live: the picture that forms, on the live tile.
         broken: there will be no picture.
         selected: it is chosen.
-        current: the keyboard is on it.
+        current: the next key starts from it.
+        focused: the keyboard is with the tiles.
         hovered: the mouse is over it.
     """
 
@@ -42,6 +44,7 @@ class TileState:
     broken: bool = False
     selected: bool = False
     current: bool = False
+    focused: bool = False
     hovered: bool = False
 
 
@@ -104,19 +107,25 @@ class TilePainter:
         painter.fillPath(_part(shape, bar), self._theme.noise(live.level))
 
     def _paint_rings(self, painter: QPainter, rect: QRect, ratio: float, state: TileState) -> None:
-        if state.selected or state.live is not None:
-            self._ring(painter, rect, ratio, "accent", _RING_PX)
+        edge = self._theme.colour("text")
+        edge.setAlphaF(_EDGE_ALPHA)  # else a white picture has no edge on white
+        self._ring(painter, rect, ratio, edge, 1, -1)
+        if state.selected:
+            self._ring(
+                painter, rect, ratio, self._theme.colour("accent" if state.focused else "dim"), _RING_PX
+            )
+        elif state.current and state.focused:
+            self._ring(painter, rect, ratio, self._theme.colour("text"), _RING_PX)
+        elif state.live is not None:
+            self._ring(painter, rect, ratio, self._theme.colour("accent"), 1)
         elif state.hovered:
-            self._ring(painter, rect, ratio, "faint", 1)
-        if state.current:  # within, for the tile may be selected too
-            self._ring(painter, rect, ratio, "window", 1, -2)
-            self._ring(painter, rect, ratio, "text", _RING_PX, -1 - _RING_PX + 1)
+            self._ring(painter, rect, ratio, self._theme.colour("faint"), 1)
 
     def _ring(
-        self, painter: QPainter, rect: QRect, ratio: float, role: str, width: int, away: float = _AWAY_PX
+        self, painter: QPainter, rect: QRect, ratio: float, colour: QColor, width: int, away: int = _AWAY_PX
     ) -> None:
         by = (away + width / 2) * ratio
-        painter.setPen(QPen(self._theme.colour(role), width * ratio))
+        painter.setPen(QPen(colour, width * ratio))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         radius = CARD_RADIUS * ratio + by
         painter.drawRoundedRect(QRectF(rect).adjusted(-by, -by, by, by), radius, radius)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from studio.gallery.entry import Entry
 
+FILE = "File"
+
 Fact = tuple[str, str]
 
 
@@ -44,7 +46,7 @@ def short_facts(entry: Entry) -> list[Fact]:
         ("Time", f"{metadata.seconds:.1f} s"),
         ("Device", f"{metadata.device}, {metadata.dtype}"),
         ("Made", metadata.created.astimezone().strftime("%Y-%m-%d %H:%M")),
-        ("File", entry.path.name),
+        (FILE, entry.path.name),
     ]
     return [(label, value) for label, value in facts if value]
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP, GRID, PADDING
-from studio.ui.views.large_facts import long_facts, short_facts
+from studio.ui.views.large_facts import FILE, long_facts, short_facts
 from studio.ui.widgets.ground import Ground
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.plain_label import PlainLabel
 from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
     from studio.gallery.entry import Entry
     from studio.ui.theme.theme import Theme
 
-WIDTH = 288
-_LABEL_PX = 92
-_SELECTABLE = Qt.TextInteractionFlag.TextSelectableByMouse
+WIDTH = 304
+_LABEL_PX = 104
+_LONG = 200
+"""Texts longer than this are in a tooltip too."""
 
 
 class LargePanel(Ground):
@@ -43,7 +45,6 @@ class LargePanel(Ground):
         super().__init__(theme, "panel", lines=Qt.Edge.LeftEdge, parent=parent)
         self._theme_of_rows = theme
         self.setFixedWidth(WIDTH)
-        self._rows: QWidget | None = None
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QFrame.Shape.NoFrame)
@@ -51,19 +52,25 @@ class LargePanel(Ground):
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.viewport().setAutoFillBackground(False)
         use = TextButton(theme, "Use these settings", kind="primary")
-        copy = IconButton(theme, "copy", "Copy the picture", tip="Copy (Ctrl+C)")
-        folder = IconButton(theme, "folder-open", "Show in folder")
+        copy = TextButton(theme, "Copy", icon="copy")
+        folder = TextButton(theme, "Show in folder", icon="folder-open")
         trash = IconButton(theme, "trash-2", "Move to the trash", tip="Move to the trash (Del)")
+        tip(use, "Fill the form with what made this picture, its seed too.")
+        tip(copy, "Copy the picture and its file (Ctrl+C)")
         use.clicked.connect(self.settings_requested)
         copy.clicked.connect(self.copy_requested)
         folder.clicked.connect(self.folder_requested)
         trash.clicked.connect(self.trash_requested)
-        foot = QHBoxLayout()
+        others = QHBoxLayout()
+        others.setSpacing(GAP)
+        others.addWidget(copy, 1)
+        others.addWidget(folder, 1)
+        others.addWidget(trash)
+        foot = QVBoxLayout()
         foot.setContentsMargins(PADDING, GAP, PADDING, PADDING)
         foot.setSpacing(GAP)
-        foot.addWidget(use, 1)
-        for button in (copy, folder, trash):
-            foot.addWidget(button)
+        foot.addWidget(use)
+        foot.addLayout(others)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 0, 0, 0)
         column.setSpacing(0)
@@ -79,29 +86,37 @@ class LargePanel(Ground):
         grid.setVerticalSpacing(GAP)
         grid.setColumnMinimumWidth(0, _LABEL_PX)
         grid.setColumnStretch(1, 1)
+        place = 0
         for label, text in long_facts(entry):
-            place = grid.rowCount()
-            grid.addWidget(self._label(label), place, 0, 1, 2)
-            grid.addWidget(self._value(label, text), place + 1, 0, 1, 2)
-            grid.setRowMinimumHeight(place + 2, GRID)
+            block = QVBoxLayout()
+            block.setSpacing(GRID)
+            block.setContentsMargins(0, 0, 0, GAP)
+            block.addWidget(self._label(label))
+            block.addWidget(self._value(label, text))
+            grid.addLayout(block, place, 0, 1, 2)
+            place += 1
         for label, text in short_facts(entry):
-            place = grid.rowCount()
             grid.addWidget(self._label(label), place, 0, Qt.AlignmentFlag.AlignTop)
-            value = self._value(label, text, elide=label in ("File", "Device"))
-            if label == "File":
-                value.setToolTip("")
-            grid.addWidget(value, place, 1)
-        grid.setRowStretch(grid.rowCount(), 1)
-        old, self._rows = self._rows, rows
+            value = self._value(label, text)
+            if label == FILE:
+                tip(value, str(entry.path))
+            grid.addWidget(value, place, 1, Qt.AlignmentFlag.AlignTop)
+            place += 1
+        grid.setRowStretch(place, 1)
         self._area.setWidget(rows)
-        del old
+        rows.setAutoFillBackground(False)
 
     def _label(self, text: str) -> PlainLabel:
-        return PlainLabel(self._theme_of_rows, text, role="dim")
+        label = PlainLabel(self._theme_of_rows, text, role="dim", wrap=True)
+        label.setMaximumWidth(_LABEL_PX)
+        return label
 
-    def _value(self, label: str, text: str, *, elide: bool = False) -> PlainLabel:
-        value = PlainLabel(self._theme_of_rows, text, wrap=not elide, elide=elide)
+    def _value(self, label: str, text: str) -> PlainLabel:
+        value = PlainLabel(self._theme_of_rows, text, wrap=True, tip=text if len(text) > _LONG else "")
         value.setAccessibleName(f"{label}: {text}")
-        if not elide:
-            value.setTextInteractionFlags(_SELECTABLE)
+        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        # A word that is wider than the panel is cut, and must not widen it.
+        policy = value.sizePolicy()
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+        value.setSizePolicy(policy)
         return value

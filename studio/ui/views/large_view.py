@@ -11,13 +11,13 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from studio.ui.models.gallery_reading import read_picture
 from studio.ui.models.gallery_words import NO_PROMPT, one_line, prompt_of
-from studio.ui.theme.metrics import GAP, GRID, PADDING, SECTION
+from studio.ui.theme.metrics import GAP, PADDING, SECTION
+from studio.ui.views.large_head import LargeHead
 from studio.ui.views.large_panel import LargePanel
 from studio.ui.views.large_picture import LargePicture
 from studio.ui.views.picture_actions import PictureActions
 from studio.ui.views.picture_menu import PictureMenu
 from studio.ui.widgets.ground import Ground
-from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.icon_view import IconView
 from studio.ui.widgets.plain_label import PlainLabel
 
@@ -54,15 +54,7 @@ class LargeView(Ground):
         self._entry: Entry | None = None
         self._row = -1
         self._waits_for = -1
-        self._title = PlainLabel(theme, kind="title", elide=True)
-        self._place = PlainLabel(theme, role="dim")
-        self._back = IconButton(theme, "x", "Close", tip="Close (Esc)", kind="quiet")
-        self._newer = IconButton(
-            theme, "chevron-left", "Newer picture", tip="Newer picture (Left)", kind="quiet"
-        )
-        self._older = IconButton(
-            theme, "chevron-right", "Older picture", tip="Older picture (Right)", kind="quiet"
-        )
+        self._head = LargeHead(theme)
         self.picture = LargePicture(theme)
         self._fault = PlainLabel(theme, role="dim", wrap=True)
         self._panel = LargePanel(theme)
@@ -81,8 +73,9 @@ class LargeView(Ground):
     def show_entry(self, entry: Entry) -> None:
         """Show another picture."""
         self._entry, self._waits_for = entry, -1
-        self.setAccessibleName(f"Picture: {one_line(prompt_of(entry.metadata)) or NO_PROMPT}")
-        self._title.setText(one_line(prompt_of(entry.metadata)) or NO_PROMPT)
+        title = one_line(prompt_of(entry.metadata)) or NO_PROMPT
+        self.setAccessibleName(f"Picture: {title}")
+        self._head.set_title(title)
         self._panel.show_entry(entry)
         self._model.errands.do(
             partial(read_picture, entry.path),
@@ -94,15 +87,6 @@ class LargeView(Ground):
         self.shown.emit(entry)
 
     def _lay_out(self, theme: Theme) -> None:
-        head = QHBoxLayout()
-        head.setSpacing(GRID)
-        head.addWidget(self._back)
-        head.addSpacing(GRID)
-        head.addWidget(self._title, 1)
-        head.addSpacing(PADDING)
-        head.addWidget(self._newer)
-        head.addWidget(self._place)
-        head.addWidget(self._older)
         failed = QWidget()
         lines = QVBoxLayout(failed)
         lines.setContentsMargins(SECTION, SECTION, SECTION, SECTION)
@@ -119,7 +103,7 @@ class LargeView(Ground):
         left = QVBoxLayout()
         left.setContentsMargins(SECTION, PADDING, SECTION, SECTION)
         left.setSpacing(PADDING)
-        left.addLayout(head)
+        left.addWidget(self._head)
         left.addLayout(self._stage, 1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -128,9 +112,9 @@ class LargeView(Ground):
         layout.addWidget(self._panel)
 
     def _connect(self) -> None:
-        self._back.clicked.connect(self.closed)
-        self._newer.clicked.connect(self.go_newer)
-        self._older.clicked.connect(self.go_older)
+        self._head.closed.connect(self.closed)
+        self._head.newer.connect(self.go_newer)
+        self._head.older.connect(self.go_older)
         self.picture.drag_requested.connect(self._on_drag)
         self.picture.double_clicked.connect(self.closed)
         self.picture.menu_requested.connect(self._on_menu)
@@ -188,9 +172,7 @@ class LargeView(Ground):
         row = self._model.row_of(self._entry) if self._entry is not None else None
         self._row = -1 if row is None else row
         first = self._model.rowCount() - self._model.pictures
-        self._place.setText("" if row is None else f"{row - first + 1:,} of {self._model.pictures:,}")
-        self._newer.setEnabled(row is not None and self._model.id_at(row - 1) is not None)
-        self._older.setEnabled(row is not None and self._model.id_at(row + 1) is not None)
+        self._head.set_place(None if row is None else row - first, self._model.pictures)
 
     # ------------------------------------------------------------------------------------------------------ reading
     def _on_read(self, entry: Entry, image: QImage) -> None:
