@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QTransform
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPen, QTransform
 
 from studio.ui.theme.metrics import CARD_RADIUS
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QImage
-
     from studio.ui.models.gallery import LiveTile
     from studio.ui.theme.theme import Theme
 
@@ -124,11 +124,26 @@ class TilePainter:
     def _ring(
         self, painter: QPainter, rect: QRect, ratio: float, colour: QColor, width: int, away: int = _AWAY_PX
     ) -> None:
-        by = (away + width / 2) * ratio
-        painter.setPen(QPen(colour, width * ratio))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        radius = CARD_RADIUS * ratio + by
-        painter.drawRoundedRect(QRectF(rect).adjusted(-by, -by, by, by), radius, radius)
+        """Paint a ring around a tile, or inside it where ``away`` is negative."""
+        ring = _ring_image(rect.width(), ratio, colour.rgba(), width, away)
+        by = (ring.width() - rect.width()) // 2
+        painter.drawImage(rect.left() - by, rect.top() - by, ring)
+
+
+@functools.lru_cache(maxsize=64)
+def _ring_image(side: int, ratio: float, rgba: int, width: int, away: int) -> QImage:
+    """Return a ring, drawn once: smooth curves take ten times as long as a picture does."""
+    reach = math.ceil(max(away + width, 0) * ratio)
+    image = QImage(side + 2 * reach, side + 2 * reach, QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(Qt.GlobalColor.transparent)
+    by = reach - (away + width / 2) * ratio
+    radius = (CARD_RADIUS + away + width / 2) * ratio
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor.fromRgba(rgba), width * ratio))
+    painter.drawRoundedRect(QRectF(image.rect()).adjusted(by, by, -by, -by), radius, radius)
+    painter.end()
+    return image
 
 
 def _covering(image: QImage, rect: QRect) -> QBrush:

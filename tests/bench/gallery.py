@@ -1,0 +1,240 @@
+"""How quickly the gallery opens, scrolls and takes in a new picture, beside a twin that loads everything first.
+
+The twin is what a list of pictures usually is: Qt's own layout, and every entry and thumbnail read before anything is
+shown. It gets fewer pictures: with as many as the gallery it would still be loading.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QAbstractListModel, QCoreApplication, QEvent, QModelIndex, QObject, QSize, Qt
+from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtWidgets import QApplication, QListView
+
+from studio.gallery.database import Database
+from studio.gallery.entry import Entry
+from studio.gallery.pixels import encode
+from studio.gallery.rows import insert
+from studio.gallery.store import PictureStore
+from studio.ui.models.gallery import GalleryModel
+from studio.ui.models.notices import Notices
+from studio.ui.models.thumbnails import Thumbnails
+from studio.ui.theme.theme import Theme
+from studio.ui.views.gallery import GalleryView
+from tests.bench.measure import say
+from tests.gallery.samples import metadata, pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from PySide6.QtWidgets import QAbstractScrollArea
+
+COUNTS = (10_000, 100_000)
+FILES = 500
+TWIN = 2_000
+PAGE = (1044, 676)
+ROUNDS = 40
+OPEN_BAR_MS, SCROLL_BAR_MS = 100.0, 16.0
+WAIT_S = 60.0
+
+
+def bench() -> Mapping[str, object]:
+    """Open, scroll and grow galleries."""
+    app = QApplication.instance() or QApplication([])
+    assert isinstance(app, QApplication)
+    theme = Theme(app, "dark")
+    figures: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        data = encode(pixels(side=61), metadata())
+        (place / "pictures").mkdir()
+        for number in range(FILES):
+            (place / "pictures" / f"{number:06d}-7.png").write_bytes(data)
+        for count in COUNTS:
+            say(f"gallery: {count:,} pictures")
+            figures[f"{count} pictures"] = gallery(fill(place, count), theme)
+        say(f"gallery: {TWIN:,} pictures, all loaded first")
+        figures[f"{TWIN} pictures, all loaded first"] = twin(fill(place, TWIN))
+    return figures
+
+
+def gallery(store: PictureStore, theme: Theme) -> dict[str, object]:
+    """Measure the real view."""
+    start = time.perf_counter()
+    thumbnails, notices = Thumbnails(), Notices()
+    model = GalleryModel(store, thumbnails, notices)
+    view = GalleryView(theme, model)
+    painted = Painted(view.grid)
+    view.resize(*PAGE)
+    view.show()
+    model.reload()
+    until(lambda: painted.count > 0)
+    first_ms = since(start)
+    until(lambda: model.loaded)
+    painted.count = 0
+    until(lambda: painted.count > 0)
+    listed_ms = since(start)
+    grid, bar = view.grid, view.grid.verticalScrollBar()
+    until(lambda: all(is_made(model, row, grid.tiles.side) for row in grid.rows_in(0, PAGE[1])))
+    tiles_ms = since(start)
+    step = grid.viewport().repaint
+    scrolled = times(lambda _: (bar.setValue(bar.value() + bar.pageStep()), step()))
+    jumped = times(lambda turn: (bar.setValue(bar.maximum() * (turn * 7 % ROUNDS) // ROUNDS), step()))
+    bar.setValue(0)
+    newest = store.catalogue.entries(limit=1)[0]
+    number = newest.id or 0
+    added = times(
+        lambda turn: (
+            model.add(
+                Entry(id=number + 1 + turn, path=newest.path, width=64, height=61, metadata=newest.metadata)
+            ),
+            step(),
+        )
+    )
+    resized = times(lambda turn: (view.resize(PAGE[0] + 5 * turn, PAGE[1]), step()))
+    view.close()
+    model.close()
+    thumbnails.close()
+    view.deleteLater()
+    return {
+        "unit": "milliseconds",
+        "open to first paint": round(first_ms, 1),
+        "open to the list painted": round(listed_ms, 1),
+        "bar of both": OPEN_BAR_MS,
+        "open to all thumbnails in sight": round(tiles_ms, 1),
+        "scroll a page": spread(scrolled),
+        "bar of scrolling": SCROLL_BAR_MS,
+        "jump anywhere": spread(jumped),
+        "insert a picture": spread(added),
+        "resize": spread(resized),
+        "holds": max(first_ms, listed_ms) <= OPEN_BAR_MS and max(scrolled) <= SCROLL_BAR_MS,
+    }
+
+
+def twin(store: PictureStore) -> dict[str, object]:
+    """Measure a list that reads all entries and thumbnails first, and has Qt lay them out."""
+    start = time.perf_counter()
+    model = Eager(store.catalogue.entries(limit=store.catalogue.count()))
+    view = QListView()
+    view.setViewMode(QListView.ViewMode.IconMode)
+    view.setResizeMode(QListView.ResizeMode.Adjust)
+    view.setUniformItemSizes(True)
+    view.setGridSize(QSize(188, 188))
+    view.setIconSize(QSize(180, 180))
+    view.setModel(model)
+    painted = Painted(view)
+    view.resize(*PAGE)
+    view.show()
+    until(lambda: painted.count > 0)
+    first_ms = since(start)
+    bar = view.verticalScrollBar()
+    step = view.viewport().repaint
+    scrolled = times(lambda _: (bar.setValue(bar.value() + bar.pageStep()), step()))
+    added = times(lambda _: (model.insert(), view.doItemsLayout(), step()))
+    view.close()
+    view.deleteLater()
+    return {
+        "unit": "milliseconds",
+        "open to first paint": round(first_ms, 1),
+        "scroll a page": spread(scrolled),
+        "insert a picture": spread(added),
+    }
+
+
+class Eager(QAbstractListModel):
+    """Every picture in memory, read before the first is shown."""
+
+    def __init__(self, entries: tuple[Entry, ...]) -> None:
+        super().__init__()
+        self.icons = [QIcon(QPixmap(str(entry.path)).scaled(180, 180)) for entry in entries]
+
+    def insert(self) -> None:
+        self.beginInsertRows(QModelIndex(), 0, 0)
+        self.icons.insert(0, self.icons[0])
+        self.endInsertRows()
+
+    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:
+        return 0 if parent.isValid() else len(self.icons)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        return self.icons[index.row()] if role == Qt.ItemDataRole.DecorationRole else None
+
+
+class Painted(QObject):
+    """Counts how often the items of a view are painted."""
+
+    def __init__(self, view: QAbstractScrollArea) -> None:
+        super().__init__(view)
+        self.count = 0
+        view.viewport().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Type.Paint
+        return False
+
+
+def fill(place: Path, count: int) -> PictureStore:
+    """Return a store whose catalogue lists ``count`` pictures: a few files, each by many paths."""
+    folder = place / f"catalogue-{count}"
+    kept = [metadata(f"a {thing} on a blue background") for thing in ("fox", "tiger", "apple", "rocket")]
+    for number in range(-(-count // FILES)):
+        (place / "pictures" / str(number)).mkdir(exist_ok=True)
+    with Database(folder / "pictures.sqlite3").connection(write=True) as connection:
+        for number in range(count):
+            path = place / "pictures" / str(number // FILES) / ".." / f"{number % FILES:06d}-7.png"
+            insert(connection, Entry(path=path, width=64, height=61, metadata=kept[number % len(kept)]))
+    return PictureStore(place / "pictures", folder)
+
+
+def is_made(model: GalleryModel, row: int, side: int) -> bool:
+    """Return whether the thumbnail of a row is there."""
+    entry = model.entry_at(row)
+    return entry is not None and model.thumbnails.has(entry.path, side)
+
+
+def times(turn: Callable[[int], object]) -> list[float]:
+    """Return the milliseconds of each turn; between them the background goes on."""
+    taken = []
+    for number in range(ROUNDS):
+        begin = time.perf_counter()
+        turn(number)
+        taken.append(since(begin))
+        rest(0.02)
+    return taken
+
+
+def rest(seconds: float) -> None:
+    """Let Qt work for a while."""
+    end = time.perf_counter() + seconds
+    until(lambda: time.perf_counter() > end)
+
+
+def spread(taken: list[float]) -> dict[str, float]:
+    """Return the median and the longest."""
+    return {"median": round(statistics.median(taken), 2), "longest": round(max(taken), 2)}
+
+
+def since(start: float) -> float:
+    """Return the milliseconds since a moment."""
+    return (time.perf_counter() - start) * 1e3
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Let Qt work until something holds.
+
+    Raises:
+        RuntimeError: it does not hold in time.
+    """
+    end = time.perf_counter() + WAIT_S
+    while not holds():
+        QCoreApplication.processEvents()
+        if time.perf_counter() > end:
+            raise RuntimeError("the gallery does not come to rest")
