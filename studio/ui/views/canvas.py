@@ -97,12 +97,16 @@ class CanvasView(Ground):
         for page in (empty, self.picture, failed):
             self._stage.addWidget(page)
         header = QHBoxLayout()
+        header.setSpacing(GAP)
         header.addWidget(self._title, 1)
+        for widget in (self.previous_picture, self._which, self.next_picture):
+            header.addWidget(widget)
+        header.addSpacing(GAP)
         header.addWidget(self.sides)
         under = QHBoxLayout()
         under.setSpacing(GAP)
         under.addWidget(self._caption, 1)
-        for widget in (self.previous_picture, self._which, self.next_picture, self._left, self.pill):
+        for widget in (self._left, self.pill):
             under.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SECTION, 16, SECTION, 12)
@@ -134,7 +138,6 @@ class CanvasView(Ground):
             widget.setVisible(there)
         self.sides.set_value(run.what)
         self.pill.setVisible(there and (not run.live or run.running is not None))
-        self.pill.setEnabled(not run.live)
         forming = run.running is not None
         self.pill.set_text("live" if forming else "result", "bad" if forming else "dim")
         self.pill.setAccessibleName("Back to the newest step")

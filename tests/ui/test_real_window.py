@@ -1,0 +1,171 @@
+"""The program as it is started, on a screen of its own, with real mouse and keys and the shipped model."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.folders import HOME_VARIABLE, Folders
+from studio.gallery import png
+from studio.gallery.catalogue import Catalogue
+from tests.screen import missing, screen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 90
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or bool(missing()), reason="needs Xvfb, openbox and xdotool"
+)
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[Mapping[str, str]]:
+    with screen(1440, 900) as environment:
+        yield environment
+
+
+class Window:
+    """The running program, and hands for its window."""
+
+    def __init__(self, process: subprocess.Popen[str], environment: Mapping[str, str]) -> None:
+        self.process, self._environment = process, environment
+        self.id = ""
+        until(self._is_found, "the window")
+        self.hands("windowactivate", "--sync", self.id)
+
+    def _is_found(self) -> bool:
+        """Look for the window; a look fails where some other window goes away meanwhile."""
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.id = self.hands("search", "--onlyvisible", "--name", "^Stepwise Studio$").partition("\n")[0]
+        return bool(self.id)
+
+    def hands(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["xdotool", *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_S,
+        )
+        return done.stdout
+
+    def type(self, text: str) -> None:
+        self.hands("type", "--window", self.id, "--delay", "15", text)
+
+    def press(self, keys: str) -> None:
+        self.hands("key", keys)
+
+    def click(self, x: int, y: int) -> None:
+        self.hands("mousemove", "--window", self.id, str(x), str(y), "click", "1")
+
+    def ended(self) -> int:
+        return self.process.wait(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def program(display: Mapping[str, str], home: Path) -> Iterator[Window]:
+    environment = {**display, HOME_VARIABLE: str(home), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "studio"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield Window(process, environment)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        said, _ = process.communicate()
+        assert not said, said
+
+
+def until(true: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.05)
+
+
+def pictures(folders: Folders) -> list[Path]:
+    return sorted(folders.outputs.glob("*.png")) if folders.outputs.is_dir() else []
+
+
+def nothing_is_left_of(process: subprocess.Popen[str]) -> bool:
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.timeout(300)
+def test_a_prompt_that_is_typed_becomes_a_picture(display: Mapping[str, str], tmp_path: Path) -> None:
+    folders = Folders.under(tmp_path)
+    with program(display, tmp_path) as window:
+        window.type("a red apple")  # the suggested prompt is selected, so that typing replaces it
+        window.press("ctrl+Return")
+        until(lambda: pictures(folders), "the picture")
+        window.press("ctrl+q")
+        assert window.ended() == 0
+        assert nothing_is_left_of(window.process)
+    metadata = png.read(pictures(folders)[0]).metadata
+    assert metadata is not None
+    assert metadata.request["prompt"] == "a red apple"
+    assert len(Catalogue(folders.catalogue).entries()) == 1
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("how", ["key", "signal"])
+def test_closing_in_the_middle_of_a_job_loses_no_finished_picture(
+    display: Mapping[str, str], tmp_path: Path, how: str
+) -> None:
+    folders = Folders.under(tmp_path)
+    with program(display, tmp_path) as window:
+        for _ in range(2):
+            window.press("ctrl+Return")
+        until(lambda: pictures(folders), "the first picture")
+        for _ in range(6):
+            window.press("ctrl+Return")
+        if how == "key":
+            window.press("ctrl+q")
+        else:
+            window.process.send_signal(signal.SIGTERM)
+        assert window.ended() == 0
+        assert nothing_is_left_of(window.process)
+    kept = pictures(folders)
+    assert len(kept) < 8
+    assert all(png.read(path).metadata is not None for path in kept)
+    assert {entry.path for entry in Catalogue(folders.catalogue).entries()} == set(kept)
+    assert not list(folders.outputs.glob(".*.part"))
+
+
+@pytest.mark.timeout(300)
+def test_what_stands_in_the_form_is_there_at_the_next_start(
+    display: Mapping[str, str], tmp_path: Path
+) -> None:
+    for text in ("a blue whale", " swimming"):
+        with program(display, tmp_path) as window:
+            window.press("ctrl+l")
+            window.press("ctrl+End")
+            window.type(text)
+            time.sleep(0.3)
+            window.press("ctrl+q")
+            assert window.ended() == 0
+    saved = (Folders.under(tmp_path).settings / "window.json").read_text(encoding="utf-8")
+    assert "a blue whale swimming" in saved
