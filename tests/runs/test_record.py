@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,9 @@ from hypothesis import strategies as st
 
 from studio.runs.record import JobRecord, PictureRecord
 from tests.runs.steps import frame, step_done
+
+if TYPE_CHECKING:
+    from studio.engine.events import StepDone
 
 EACH = 3 * 8 * 8 + 2 * 4 * 4 * 2 * 2
 """Bytes of a step of `step_done`: a preview of 8 by 8, and two arrays of latents."""
@@ -292,10 +296,23 @@ def test_readers_in_other_threads_never_see_half_of_it() -> None:
     assert total(record) <= 40 * EACH
 
 
-def test_a_list_that_somebody_goes_through_stays_as_it_is() -> None:
-    record, picture = filled(8, of=100, room=8)
-    before = picture.steps
-    for step in range(9, 30):
+def test_a_list_that_somebody_goes_through_only_grows() -> None:
+    record, _ = filled(1, of=100, room=8)
+    lists: list[tuple[list[StepDone], list[StepDone]]] = []
+    for step in range(2, 60):
+        picture = record.picture(0)
+        assert picture is not None
+        lists.append((picture.steps, list(picture.steps)))
         record.add(step_done(step, steps=100))
-    assert [done.step for done in before[:8]] == list(range(1, 9))
-    assert picture.steps is not before
+    for now, then in lists:
+        assert all(a is b for a, b in zip(now, then, strict=False))
+        assert len(now) >= len(then)
+
+
+def test_what_a_step_that_is_given_up_took_is_free_again() -> None:
+    record, picture = filled(11, of=40, room=10)
+    assert numbers(picture) == [2, 4, 6, 8, 10, 11]
+    assert record.put_frame(0, 11, "x0", frame(1))
+    record.add(step_done(12, steps=40))
+    assert numbers(picture) == [2, 4, 6, 8, 10, 12]
+    assert picture.bytes == total(record) == 6 * EACH

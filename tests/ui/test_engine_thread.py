@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import queue
 import subprocess
 import sys
 import threading
@@ -626,6 +627,29 @@ def test_pictures_that_were_finished_are_on_the_disk_when_it_has_stopped(room: R
     room.thread.wait()  # nothing that it told was heard yet
     assert len(list(room.store._outputs.glob("*.png"))) == 2
     assert len(room.store.catalogue.ids()) == 2
+
+
+class StoppingQueue(queue.Queue[object]):
+    """Has the thread stopped just after it took a job, and before it can have looked at it."""
+
+    def __init__(self, thread: EngineThread) -> None:
+        super().__init__()
+        self._thread = thread
+
+    def get(self, block: bool = True, timeout: float | None = None) -> object:
+        task = super().get(block, timeout)
+        if isinstance(task, Job):
+            self._thread.stop()
+        return task
+
+
+def test_it_stops_where_that_comes_between_taking_a_job_and_beginning_it(room: Room) -> None:
+    room.furnish()
+    room.thread._tasks = StoppingQueue(room.thread)  # type: ignore[assignment]
+    room.submit(steps=1000)
+    room.thread.start()
+    assert room.thread.wait(8000)
+    assert room.engine.takes == []
 
 
 def test_it_stops_at_any_moment(room: Room) -> None:

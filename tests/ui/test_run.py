@@ -114,6 +114,14 @@ def test_who_looks_at_an_old_step_stays_there_while_the_next_job_starts(run: Run
     assert not run.live
 
 
+def test_who_looks_at_a_finished_picture_of_an_old_job_follows_the_next(run: RunModel) -> None:
+    Played(run, count=2).play(count=2)
+    run.select_image(0)
+    second = Played(run, prompt="an owl").begin()
+    assert run.viewed is second.course
+    assert run.live
+
+
 def test_going_live_looks_at_the_newest_of_the_running_job(run: RunModel) -> None:
     Played(run).play()
     run.select(2)
