@@ -56,7 +56,7 @@ class NumberRows(QWidget):
             slider_maximum=SLIDER_GUIDANCE,
             tip=words.GUIDANCE_TIP,
         )
-        self.options = OptionControls(theme, self.guidance.field)
+        self.options = OptionControls(theme)
         self.spacing = ChoiceField(theme, "Spacing", tip=words.SPACING_TIP)
         self.spacing.set_items(words.spacing_items())
         self.seed = SeedField(theme)

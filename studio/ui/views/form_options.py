@@ -79,48 +79,51 @@ class OptionControl(QObject):
 
 
 class OptionControls(QWidget):
-    """The options of one sampler, one below the other."""
+    """The options of one sampler, one below the other.
+
+    The controls of every sampler are made at once and in their place, and those of one are shown: what is made later
+    comes last in the order of Tab, and Qt's way of moving it tears that order apart in a large window.
+    """
 
     edited = Signal(str, object)
     """An option's name and its new value."""
 
-    def __init__(self, theme: Theme, follows: QWidget, parent: QWidget | None = None) -> None:
-        """Start with no sampler; Tab leads here from ``follows``."""
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Make every sampler's controls; none is shown yet."""
         super().__init__(parent)
-        self._theme, self._follows = theme, follows
         self._sampler = ""
-        self._controls: dict[str, OptionControl] = {}
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(GAP + GRID)
+        self._groups: dict[str, QWidget] = {}
+        self._controls: dict[str, dict[str, OptionControl]] = {}
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for name, sampler in SAMPLERS.items():
+            group = self._groups[name] = QWidget(self)
+            rows = QVBoxLayout(group)
+            rows.setContentsMargins(0, 0, 0, 0)
+            rows.setSpacing(GAP + GRID)
+            controls = self._controls[name] = {
+                field.name: OptionControl(theme, field, group) for field in dataclasses.fields(sampler.Options)
+            }
+            for control in controls.values():
+                control.edited.connect(self.edited)
+                rows.addWidget(control.widget)
+            group.hide()
+            column.addWidget(group)
 
     @property
     def controls(self) -> Mapping[str, OptionControl]:
-        """The controls by the options' names."""
-        return self._controls
+        """The controls that are shown, by the options' names."""
+        return self._controls.get(self._sampler, {})
 
     def show_options(self, sampler: str, values: Mapping[str, OptionValue]) -> None:
-        """Show a sampler's options with these values; the controls are built anew only for another sampler."""
+        """Show a sampler's options with these values."""
         if sampler != self._sampler:
             self._sampler = sampler
-            self._rebuild(dataclasses.fields(SAMPLERS[sampler].Options))
-        for name, control in self._controls.items():
+            for name, group in self._groups.items():
+                group.setVisible(name == sampler)
+            self.setVisible(bool(self.controls))
+        for name, control in self.controls.items():
             control.set_value(values[name])
-
-    def _rebuild(self, fields: tuple[dataclasses.Field[Any], ...]) -> None:
-        for control in self._controls.values():
-            self._column.removeWidget(control.widget)
-            control.widget.hide()
-            control.widget.deleteLater()
-            control.deleteLater()
-        self._controls = {field.name: OptionControl(self._theme, field, self) for field in fields}
-        before = self._follows
-        for control in self._controls.values():
-            control.edited.connect(self.edited)
-            self._column.addWidget(control.widget)
-            QWidget.setTabOrder(before, control.widget)
-            before = control.widget
-        self.setVisible(bool(fields))
 
 
 def _title(choice: str) -> str:

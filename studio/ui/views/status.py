@@ -66,6 +66,11 @@ class StatusBar(Ground):
         self._on_changed()
         self._on_queue_changed()
 
+    @property
+    def device_text(self) -> str:
+        """What is said of the device."""
+        return self._device.text()
+
     @Slot()
     def _on_changed(self) -> None:
         known = f"{self._status.device}, {self._status.dtype}" if self._status.dtype else self._status.device

@@ -1,0 +1,405 @@
+"""The whole window around a scripted engine: what an artist does with mouse and keys, and what comes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QAccessible, QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+
+from studio.engine.events import EngineReport
+from studio.errors import CheckpointError
+from studio.folders import Folders
+from studio.gallery.store import PictureStore
+from studio.ui.app import Program, build
+from studio.ui.models.notices import Notice
+from tests.gallery.samples import metadata
+from tests.ui.fakes import FakeEngine, Forming, Gate, Maker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    Opened = Callable[..., "Hand"]
+
+
+class Hand:
+    """An open program, its engine, and what it told."""
+
+    def __init__(self, qtbot: QtBot, app: QApplication, home: Path, engine: FakeEngine) -> None:
+        self.engine, self.notices = engine, list[Notice]()
+        self.program: Program = build(app, Folders.under(home), Maker(engine))
+        self.program.models.notices.posted.connect(self.notices.append)
+        self.window, self.models = self.program.window, self.program.models
+        qtbot.addWidget(self.window)
+        with qtbot.waitExposed(self.window):
+            self.window.show()
+        self.window.activateWindow()
+        qtbot.waitUntil(self.window.isActiveWindow)
+        self._qtbot = qtbot
+
+    @property
+    def prompts(self) -> list[str]:
+        return [take.request.prompt for take in self.engine.takes]
+
+    def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        QTest.keyClick(QApplication.focusWidget() or self.window, key, modifier)
+
+    def generate(self) -> None:
+        self.press(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+
+    def finish(self) -> None:
+        self._qtbot.waitUntil(lambda: self.models.queue.rowCount() == 0)
+
+
+@pytest.fixture
+def opened(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Opened]:
+    hands: list[Hand] = []
+
+    def open_(*scripts: Forming, report: EngineReport | None = None, home: Path = tmp_path) -> Hand:
+        engine = FakeEngine(*scripts) if report is None else FakeEngine(*scripts, report=report)
+        hands.append(Hand(qtbot, qapp, home, engine))
+        return hands[-1]
+
+    yield open_
+    for hand in hands:
+        hand.program.close()
+
+
+# ------------------------------------------------------------------------------------------------------ first start
+def test_at_the_first_start_generate_works_at_once(opened: Opened) -> None:
+    hand = opened()
+    assert QApplication.focusWidget() is hand.window.pages.create_page.form.texts.prompt.editor
+    hand.generate()
+    hand.finish()
+    assert hand.prompts == ["a fox on a teal background"]
+    assert hand.models.run.viewed is not None
+    assert hand.models.run.viewed.phase == "done"
+
+
+def test_typing_takes_the_place_of_the_suggested_prompt(opened: Opened) -> None:
+    hand = opened()
+    QTest.keyClicks(QApplication.focusWidget(), "two cats")
+    hand.generate()
+    hand.finish()
+    assert hand.prompts == ["two cats"]
+
+
+# ------------------------------------------------------------------------------------------------------------- jobs
+def test_a_picture_is_in_the_gallery_when_it_is_done(opened: Opened, qtbot: QtBot) -> None:
+    hand = opened()
+    hand.generate()
+    hand.finish()
+    qtbot.waitUntil(lambda: hand.models.gallery.rowCount() == 1)
+    assert PictureStore.of(hand.models.folders).catalogue.count() == 1
+
+
+def test_jobs_run_in_the_order_in_which_they_were_added(opened: Opened, qtbot: QtBot) -> None:
+    gate = Gate()
+    hand = opened(Forming(at={(0, 1): gate}), Forming())
+    for text in ("one", "two", "three"):
+        hand.models.form.edit(prompt=text)
+        hand.generate()
+    qtbot.waitUntil(gate.reached.is_set)
+    assert [job.request.prompt for job in hand.models.queue.waiting] == ["two", "three"]
+    hand.models.queue.move(hand.models.queue.waiting[1], 0)
+    gate.open()
+    hand.finish()
+    assert hand.prompts == ["one", "three", "two"]
+
+
+def test_escape_stops_the_running_job_and_the_next_one_runs(opened: Opened, qtbot: QtBot) -> None:
+    gate = Gate()
+    hand = opened(Forming(at={(0, 2): gate}), Forming())
+    hand.generate()
+    hand.generate()
+    qtbot.waitUntil(gate.reached.is_set)
+    hand.press(Qt.Key.Key_Escape)
+    assert hand.window.pages.create_page.canvas.time_left == "Stopping"
+    gate.open()
+    hand.finish()
+    assert hand.engine.takes[0].calls_after_cancel <= 1
+    assert len(hand.prompts) == 2
+
+
+def test_a_failing_job_is_told_where_its_picture_would_be_and_the_next_one_runs(
+    opened: Opened, qtbot: QtBot
+) -> None:
+    error = CheckpointError("/models/broken", "is truncated; get it again")
+    hand = opened(Forming(at={"load": error}, loads=True), Forming())
+    hand.generate()
+    hand.finish()
+    said = "\n".join(label.text() for label in hand.window.findChildren(QLabel) if label.isVisible())
+    assert "The model file /models/broken is truncated; get it again." in said
+    hand.generate()
+    hand.finish()
+    assert hand.models.run.viewed is not None
+    assert hand.models.run.viewed.phase == "done"
+
+
+def test_the_queue_is_seen_emptied_and_closed_with_keys(opened: Opened, qtbot: QtBot) -> None:
+    gate = Gate()
+    hand = opened(Forming(at={(0, 1): gate}), Forming())
+    for _ in range(3):
+        hand.generate()
+    qtbot.waitUntil(gate.reached.is_set)
+    hand.press(Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
+    panel = hand.window.overlays.queue
+    assert panel.isVisible()
+    panel.list.setCurrentIndex(hand.models.queue.index(2))
+    QTest.keyClick(panel.list, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    assert panel.list.currentIndex().row() == 1
+    QTest.keyClick(panel.list, Qt.Key.Key_Delete)
+    assert len(hand.models.queue.waiting) == 1
+    hand.press(Qt.Key.Key_Escape)
+    assert not panel.isVisible()
+    assert hand.models.queue.running is not None, "Escape closed the panel and nothing else"
+    gate.open()
+    hand.finish()
+
+
+# --------------------------------------------------------------------------------------------------------- settings
+def test_undo_and_redo_work_in_the_form(opened: Opened) -> None:
+    hand = opened()
+    hand.models.form.edit(steps=12)
+    hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert hand.models.form.values.steps == 30
+    hand.press(Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier)
+    assert hand.models.form.values.steps == 12
+
+
+def drop(window: QWidget, *paths: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    action, button, modifier = (
+        Qt.DropAction.CopyAction,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(window, QDragEnterEvent(QPoint(200, 200), action, data, button, modifier))
+    QApplication.sendEvent(window, QDropEvent(QPointF(200, 200), action, data, button, modifier))
+
+
+def test_a_dropped_picture_fills_the_form_and_starts_nothing(opened: Opened, tmp_path: Path) -> None:
+    kept = PictureStore(tmp_path / "elsewhere", tmp_path / "other").add(
+        np.zeros((64, 64, 3), np.uint8), metadata("a blue whale", seed=77)
+    )
+    hand = opened()
+    drop(hand.window, kept.path)
+    values = hand.models.form.values
+    assert (values.prompt, values.seed, values.guidance) == ("a blue whale", 77, 4.0)
+    assert hand.engine.takes == []
+    hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert hand.models.form.values.prompt == "a fox on a teal background"
+
+
+def test_a_dropped_file_of_another_kind_is_a_sentence(opened: Opened, tmp_path: Path) -> None:
+    (tmp_path / "notes.png").write_text("no picture")
+    hand = opened()
+    drop(hand.window, tmp_path / "notes.png")
+    assert len(hand.notices) == 1
+    assert hand.notices[0].sentence.endswith(".")
+
+
+def test_the_settings_of_a_picture_in_the_gallery_are_given_back(opened: Opened, qtbot: QtBot) -> None:
+    hand = opened()
+    hand.models.form.edit(prompt="a castle", steps=7, seed=5)
+    hand.generate()
+    hand.finish()
+    hand.models.form.edit(prompt="something else", steps=30)
+    qtbot.waitUntil(lambda: hand.models.gallery.rowCount() == 1)
+    entry = hand.models.gallery.entry_at(0)
+    assert entry is not None
+    stack = hand.window.pages.create_page.stack
+    stack.open(entry)
+    assert stack.is_large
+    use = next(b for b in stack.large.findChildren(QAbstractButton) if b.text() == "Use these settings")
+    QTest.mouseClick(use, Qt.MouseButton.LeftButton)
+    values = hand.models.form.values
+    assert (values.prompt, values.steps, values.seed) == ("a castle", 7, 5)
+    assert not stack.is_large
+
+
+def test_an_open_picture_closes_with_escape_and_the_job_goes_on(opened: Opened, qtbot: QtBot) -> None:
+    gate = Gate()
+    hand = opened(Forming(), Forming(at={(0, 1): gate}))
+    hand.generate()
+    hand.finish()
+    qtbot.waitUntil(lambda: hand.models.gallery.rowCount() == 1)
+    entry = hand.models.gallery.entry_at(0)
+    hand.generate()
+    qtbot.waitUntil(gate.reached.is_set)
+    stack = hand.window.pages.create_page.stack
+    stack.open(entry)
+    hand.press(Qt.Key.Key_Escape)
+    assert not stack.is_large
+    assert not hand.models.queue.running.cancelled.is_set()
+    gate.open()
+    hand.finish()
+
+
+# ----------------------------------------------------------------------------------------------- between starts
+def test_the_forms_values_are_there_at_the_next_start(opened: Opened) -> None:
+    first = opened()
+    first.models.form.edit(prompt="a violin", steps=17, sampler="langevin")
+    first.program.close()
+    first.window.close()
+    second = opened()
+    values = second.models.form.values
+    assert (values.prompt, values.steps, values.sampler) == ("a violin", 17, "langevin")
+
+
+def test_a_broken_settings_file_is_told_and_stops_nothing(
+    opened: Opened, tmp_path: Path, qtbot: QtBot
+) -> None:
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings" / "window.json").write_text("{ broken")
+    hand = opened()
+    qtbot.waitUntil(lambda: bool(hand.notices))
+    assert hand.notices[0].kind == "warn"
+
+
+# ------------------------------------------------------------------------------------------------ device and faults
+def test_a_graphics_card_that_cannot_be_used_gets_a_banner_with_the_way_to_mend_it(
+    opened: Opened, qtbot: QtBot
+) -> None:
+    sentence = "This machine has an NVIDIA GPU, but torch cannot use it; install the build that fits it."
+    hand = opened(report=EngineReport(device="cpu (x)", dtype="float32", unused_gpu=sentence))
+    hand.program.session.warm_up()
+    qtbot.waitUntil(lambda: hand.window.banners.banner is not None)
+    assert "cpu (x), float32" in hand.window.status.device_text
+    banner = hand.window.banners.banner
+    assert banner.isVisible()
+    assert any(label.text() == sentence for label in banner.findChildren(QLabel))
+
+
+# ---------------------------------------------------------------------------------------- keyboard and screen readers
+def focusable(window: QWidget) -> list[QWidget]:
+    return [
+        widget
+        for widget in window.findChildren(QWidget)
+        if widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+    ]
+
+
+def reached_by_tab(window: QWidget) -> set[int]:
+    reached: set[int] = set()
+    for _ in range(200):
+        QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Tab)
+        reached.add(id(QApplication.focusWidget()))
+    return reached
+
+
+@pytest.mark.parametrize("page", ["create", "gallery", "models", "settings"])
+def test_everything_that_takes_the_keyboard_has_a_name(opened: Opened, page: str) -> None:
+    hand = opened()
+    hand.window.pages.open(page)
+    QApplication.processEvents()
+    nameless = [
+        type(widget).__name__
+        for widget in focusable(hand.window)
+        if not (
+            widget.accessibleName()
+            or QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name)
+        )
+    ]
+    assert nameless == []
+
+
+@pytest.mark.parametrize("page", ["create", "gallery", "models", "settings"])
+def test_tab_reaches_every_control(opened: Opened, page: str) -> None:
+    hand = opened()
+    hand.window.pages.open(page)
+    hand.window.activateWindow()
+    QApplication.processEvents()
+    reached = reached_by_tab(hand.window)
+    missed = [
+        f"{type(widget).__name__} {widget.accessibleName()!r}"
+        for widget in focusable(hand.window)
+        if id(widget) not in reached and not is_group(widget)
+    ]
+    assert missed == []
+
+
+def is_group(widget: QWidget) -> bool:
+    """A row that hands the keyboard on to a control within it."""
+    return widget.focusProxy() is not None or any(
+        child.focusPolicy() & Qt.FocusPolicy.TabFocus for child in widget.findChildren(QWidget)
+    )
+
+
+def test_f1_lists_the_keys_and_escape_puts_them_away(opened: Opened) -> None:
+    hand = opened()
+    hand.press(Qt.Key.Key_F1)
+    shown = hand.window.overlays.shortcuts
+    assert shown is not None
+    assert shown.isVisible()
+    assert any("Ctrl+J" in label.text() for label in shown.findChildren(QLabel))
+    hand.press(Qt.Key.Key_Escape)
+    assert not shown.isVisible()
+
+
+def test_every_page_opens_with_its_key(opened: Opened) -> None:
+    hand = opened()
+    seen: list[str] = []
+    hand.window.pages.opened.connect(seen.append)
+    for key in (Qt.Key.Key_2, Qt.Key.Key_3, Qt.Key.Key_Comma, Qt.Key.Key_1):
+        hand.press(key, Qt.KeyboardModifier.ControlModifier)
+    assert seen == ["gallery", "models", "settings", "create"]
+
+
+# ----------------------------------------------------------------------------------------------------------- layout
+@pytest.mark.parametrize("size", [(1100, 700), (1280, 800), (1920, 1080), (3840, 2160)])
+def test_the_picture_has_room_and_nothing_lies_outside_the_window(
+    opened: Opened, size: tuple[int, int], qtbot: QtBot
+) -> None:
+    hand = opened()
+    hand.window.resize(*size)
+    QApplication.processEvents()
+    canvas = hand.window.pages.create_page.canvas
+    assert canvas.width() >= 440
+    assert canvas.height() >= 500
+    everything = hand.window.rect()
+    for widget in (canvas, hand.window.rail, hand.window.status, hand.window.pages.create_page.form):
+        corner = widget.mapTo(hand.window, QPoint(0, 0))
+        assert everything.contains(corner)
+        assert everything.contains(corner + QPoint(widget.width() - 1, widget.height() - 1))
+
+
+def test_a_narrow_window_begins_without_the_column_of_pictures(
+    opened: Opened, qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    hand = opened()
+    column = hand.window.pages.create_page.column
+    assert column.isVisible()
+    hand.press(Qt.Key.Key_BracketRight, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: not column.isVisible())
+    hand.press(Qt.Key.Key_BracketRight, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(column.isVisible)
+
+
+def test_the_theme_follows_what_is_chosen(opened: Opened) -> None:
+    hand = opened()
+    hand.models.preferences.set("theme", "light")
+    assert not hand.program.theme.dark
+    hand.models.preferences.set("theme", "dark")
+    assert hand.program.theme.dark
+
+
+def test_closing_asks_nothing_and_keeps_what_is_finished(opened: Opened, qtbot: QtBot) -> None:
+    gate = Gate()
+    hand = opened(Forming(at={(1, 2): gate}))
+    hand.models.form.edit(count=3)
+    hand.generate()
+    qtbot.waitUntil(gate.reached.is_set)
+    hand.window.close()
+    assert not hand.window.isVisible()
+    gate.open()
+    assert hand.program.close()
+    assert PictureStore.of(hand.models.folders).catalogue.count() == 1
