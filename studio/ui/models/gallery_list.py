@@ -102,6 +102,15 @@ class GalleryList(QAbstractListModel):
             return accessible_text(entry)
         return None
 
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Let pictures be dragged, but not the live tile, which is no file yet."""
+        flags = super().flags(index)
+        return flags | Qt.ItemFlag.ItemIsDragEnabled if index.row() >= self._offset else flags
+
+    def supportedDragActions(self) -> Qt.DropAction:
+        """Pictures are copied out, never moved away."""
+        return Qt.DropAction.CopyAction
+
     def entry_at(self, row: int) -> Entry | None:
         """Return the entry of a row; None for the live tile, and while it is being read (then it is asked for)."""
         number = self.id_at(row)

@@ -59,7 +59,7 @@ class ArrangedView(QListView):
     def __init__(self, model: QAbstractItemModel, parent: QWidget | None = None) -> None:
         """Arrange the items of ``model``."""
         super().__init__(parent)
-        self._anchor = QPersistentModelIndex()
+        self._anchor = self._before = QPersistentModelIndex()
         self._layout = TileLayout(width=0, count=0)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -196,11 +196,18 @@ class ArrangedView(QListView):
             there = last if short else row
         return self.model().index(min(max(there, 0), last), 0)
 
+    def currentChanged(self, current: Index, previous: Index) -> None:
+        """Remember where a selection with Shift may begin."""
+        self._before = QPersistentModelIndex(previous)
+        super().currentChanged(current, previous)
+
     def setSelection(self, rect: QRect, command: _Flag) -> None:
         """Select what was clicked or gone to; with Shift all from where the selection began."""
         if self.state() == QAbstractItemView.State.DragSelectingState:
             return
         current = self.currentIndex()
+        if not (self._anchor.isValid() and self.selectionModel().isSelected(self._anchor)):
+            self._anchor = self._before  # what was selected was not by mouse or key
         if command & _Flag.Current and self._anchor.isValid() and current.isValid():
             rows = sorted((self._anchor.row(), current.row()))
         else:

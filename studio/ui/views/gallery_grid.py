@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QHelpEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QToolTip
 
@@ -13,7 +13,7 @@ from studio.ui.views.gallery_surface import TileSurface
 from studio.ui.widgets.tips import plain_tip
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QKeyEvent, QMouseEvent
+    from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
     from PySide6.QtWidgets import QWidget
 
     from studio.ui.models.gallery import GalleryModel
@@ -53,6 +53,17 @@ class GalleryGrid(TileSurface):
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.clicked.connect(self._on_clicked)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Select a tile when the keyboard comes, so that it can be seen where it is."""
+        super().focusInEvent(event)
+        current = self.currentIndex()
+        by_key = event.reason() not in (
+            Qt.FocusReason.MouseFocusReason,
+            Qt.FocusReason.ActiveWindowFocusReason,
+        )
+        if by_key and current.isValid() and not self.selectionModel().hasSelection():
+            self.selectionModel().select(current, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Open, copy or throw away what is selected; all else moves or selects."""
