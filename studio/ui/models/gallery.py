@@ -41,9 +41,11 @@ class GalleryModel(GalleryList):
 
     Signals:
         state_changed: `loaded` or `text` is another.
+        thrown: pictures are in the trash; carries their entries.
     """
 
     state_changed = Signal()
+    thrown = Signal(object)
 
     def __init__(
         self,
@@ -215,6 +217,7 @@ class GalleryModel(GalleryList):
         numbers = [self._rows.id_of(item.entry) for item in outcome.thrown]
         self.remove([number for number in numbers if number is not None])
         self._rows.forget([number for number in numbers if number is not None])
+        self.thrown.emit(tuple(item.entry for item in outcome.thrown))
         self._tell_faults(outcome)
         returnable = tuple(item for item in outcome.thrown if item.returnable)
         if outcome.thrown:

@@ -22,6 +22,8 @@ from studio.ui.widgets.icon_view import IconView
 from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from PySide6.QtGui import QImage, QKeyEvent
 
     from studio.errors import StudioError
@@ -52,8 +54,8 @@ class LargeView(Ground):
         del notices
         self._model = model
         self._entry: Entry | None = None
-        self._row = -1
-        self._waits_for = -1
+        self._row = self._waits_for = -1
+        self._text = ""  # what was searched for when the picture was opened
         self._head = LargeHead(theme)
         self.picture = LargePicture(theme)
         self._fault = PlainLabel(theme, role="dim", wrap=True)
@@ -73,6 +75,7 @@ class LargeView(Ground):
     def show_entry(self, entry: Entry) -> None:
         """Show another picture."""
         self._entry, self._waits_for = entry, -1
+        self._text = self._model.text
         title = one_line(prompt_of(entry.metadata)) or NO_PROMPT
         self.setAccessibleName(f"Picture: {title}")
         self._head.set_title(title)
@@ -124,6 +127,7 @@ class LargeView(Ground):
             source.folder_requested.connect(self._on_folder)
             source.trash_requested.connect(self._on_trash)
         self._actions.settings_requested.connect(self.settings_requested)
+        self._model.thrown.connect(self._on_thrown)
         self._model.count_changed.connect(self._on_count_changed)
         self._model.dataChanged.connect(self._on_data_changed)
 
@@ -154,17 +158,25 @@ class LargeView(Ground):
 
     @Slot()
     def _on_count_changed(self) -> None:
-        """Stay with the picture; where it was thrown away, go to what is in its place now."""
-        if self._entry is None:
-            return
-        if self._model.row_of(self._entry) is not None:
+        """Stay with the picture, also where a search leaves it out; one that is gone gives way to the next."""
+        listed = self._entry is not None and self._model.row_of(self._entry) is not None
+        if listed or self._model.text != self._text:
             self._find_place()
-            return
+        elif self._entry is not None:
+            self._go_on()
+
+    @Slot(object)
+    def _on_thrown(self, entries: Sequence[Entry]) -> None:
+        if self._entry is not None and self._entry.path in {entry.path for entry in entries}:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Show what is in the place of the picture now, or leave."""
+        self._entry = None
         for row in (self._row, self._row - 1):
             if self._model.id_at(row) is not None:
                 self._go(row)
                 return
-        self._entry = None
         self.closed.emit()
 
     def _find_place(self) -> None:

@@ -1,0 +1,377 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QAccessible, QDrag, QGuiApplication, QMouseEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+
+from studio.gallery import pixels
+from studio.gallery.entry import Entry
+from studio.ui.theme.theme import Theme
+from studio.ui.views.large_facts import long_facts, short_facts
+from studio.ui.views.large_view import LargeView
+from tests.gallery.samples import metadata
+from tests.ui.pictures import Gallery, live, make_gallery, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytestqt.qtbot import QtBot
+
+Key = Qt.Key
+NASTY = '<img src="/dev/zero"><h1>huge</h1> & more'
+
+
+@pytest.fixture
+def gallery(
+    tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Gallery]:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    made = make_gallery(tmp_path, getattr(request, "param", ["one", "two", "three"]))
+    read(made, qtbot)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def view(gallery: Gallery, qapp: QApplication, qtbot: QtBot) -> LargeView:
+    theme = Theme(qapp, "dark")
+    view = LargeView(theme, gallery.model, gallery.notices)
+    qtbot.addWidget(view)
+    view.theme = theme  # kept as long as the view
+    view.resize(900, 700)
+    view.show()
+    qtbot.waitExposed(view)
+    return view
+
+
+def shown(view: LargeView) -> list[str]:
+    """Every text beside the picture."""
+    return [
+        label.text() for label in view._panel.findChildren(QLabel) if not isinstance(label, QAbstractButton)
+    ]
+
+
+def button(view: LargeView, name: str) -> QAbstractButton:
+    (found,) = (
+        child
+        for child in view.findChildren(QAbstractButton)
+        if QAccessible.queryAccessibleInterface(child).text(QAccessible.Text.Name) == name
+    )
+    return found
+
+
+def open_row(view: LargeView, gallery: Gallery, qtbot: QtBot, row: int) -> None:
+    view.show_entry(gallery.model.entry_at(row))
+    qtbot.waitUntil(lambda: view.picture.image is not None)
+
+
+def prompt(view: LargeView) -> object:
+    return view.entry.metadata.request["prompt"] if view.entry is not None else None
+
+
+# ---------------------------------------------------------------------------------------------------------- showing
+def test_a_picture_is_shown_whole_beside_how_it_was_made(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    open_row(view, gallery, qtbot, 1)
+    assert view.picture.image is not None
+    assert (view.picture.image.width(), view.picture.image.height()) == (19, 16)
+    assert view._head.place == "2 of 3"
+    texts = shown(view)
+    told = [
+        *(
+            "two",
+            "blur, noise",
+            "starter",
+            "DDIM",
+            "0.25",
+            "30",
+            "trailing",
+            "4",
+            "1",
+            "19 × 16",
+            "60",
+            "1.2 s",
+        ),
+        *("cpu, float32", "000002-1-two.png"),
+    ]
+    assert [text for text in told if text not in texts] == []
+    assert view.accessibleName() == "Picture: two"
+
+
+def test_whatever_a_file_says_of_its_making_is_told_or_left_out() -> None:
+    strange = {
+        "prompt": 7,
+        "negative": None,
+        "sampler": "of tomorrow",
+        "steps": "many",
+        "options": {"flux": True, "k": 2},
+    }
+    entry = Entry(path=Path("/x.png"), width=8, height=8, metadata=metadata(request=strange))
+    assert long_facts(entry) == [("Prompt", "No prompt")]
+    facts = dict(short_facts(entry))
+    assert facts["Sampler"] == "of tomorrow"
+    assert facts["k"] == "2"
+    assert not {"Steps", "Guidance", "Spacing"} & facts.keys()
+
+
+@pytest.mark.parametrize("gallery", [[NASTY]], indirect=True)
+def test_a_nasty_prompt_is_only_text(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+    open_row(view, gallery, qtbot, 0)
+    assert NASTY in shown(view)
+    for label in view.findChildren(QLabel):
+        assert label.textFormat() == Qt.TextFormat.PlainText
+    for child in view.findChildren(QWidget):
+        assert "<img" not in child.toolTip()
+
+
+@pytest.mark.parametrize("gallery", [["x" * 2000]], indirect=True)
+def test_a_word_without_end_does_not_widen_the_panel(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+    open_row(view, gallery, qtbot, 0)
+    assert view._panel.width() == 304
+    assert view._panel._area.horizontalScrollBar().maximum() == 0
+    assert view._panel._area.widget().width() <= 304
+
+
+def test_a_picture_whose_file_is_gone_is_a_sentence(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+    open_row(view, gallery, qtbot, 0)
+    gallery.model.entry_at(1).path.unlink()
+    view.show_entry(gallery.model.entry_at(1))
+    qtbot.waitUntil(lambda: view._stage.currentIndex() == 1)
+    assert "cannot be found" in view._fault.text()
+    assert view.picture.image is None
+    open_row(view, gallery, qtbot, 0)
+    assert view._stage.currentIndex() == 0
+
+
+def test_a_picture_that_was_read_too_late_is_not_shown(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    gallery.store.add(np.zeros((8, 40, 3), np.uint8), metadata("wide"))
+    read(gallery, qtbot)
+    view.show_entry(gallery.model.entry_at(0))
+    view.show_entry(gallery.model.entry_at(1))
+    qtbot.waitUntil(lambda: view.picture.image is not None)
+    done: list[int] = []
+    gallery.model.errands.do(lambda: 1, done.append, done.append)
+    qtbot.waitUntil(lambda: done == [1])
+    assert view.picture.image is not None
+    assert view.picture.image.width() == 19
+
+
+# -------------------------------------------------------------------------------------------------------- neighbours
+def test_left_and_right_go_to_the_neighbours_and_stop_at_the_ends(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    gallery.model.set_live(live())
+    open_row(view, gallery, qtbot, 1)
+    assert prompt(view) == "three"
+    seen = []
+    for key in (Key.Key_Left, Key.Key_Right, Key.Key_Right, Key.Key_Right, Key.Key_Left):
+        QTest.keyClick(view, key)
+        seen.append((prompt(view), view._head.place))
+    assert seen == [
+        ("three", "1 of 3"),
+        ("two", "2 of 3"),
+        ("one", "3 of 3"),
+        ("one", "3 of 3"),
+        ("two", "2 of 3"),
+    ]
+    assert button(view, "Newer picture").isEnabled()
+    QTest.mouseClick(button(view, "Newer picture"), Qt.MouseButton.LeftButton)
+    assert prompt(view) == "three"
+    assert not button(view, "Newer picture").isEnabled()
+
+
+def test_a_neighbour_that_was_not_read_yet_is_waited_for(
+    view: LargeView, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_row(view, gallery, qtbot, 0)
+    gallery.model._rows.forget()
+    QTest.keyClick(view, Key.Key_Right)
+    assert prompt(view) == "three"
+    qtbot.waitUntil(lambda: prompt(view) == "two")
+
+
+def test_new_pictures_do_not_change_the_one_that_is_shown(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    open_row(view, gallery, qtbot, 0)
+    gallery.model.set_live(live())
+    gallery.model.add(gallery.add("four"))
+    assert prompt(view) == "three"
+    assert view._head.place == "2 of 4"
+
+
+def test_the_views_around_are_told_what_is_shown(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+    open_row(view, gallery, qtbot, 0)
+    with qtbot.waitSignal(view.shown) as told:
+        QTest.keyClick(view, Key.Key_Right)
+    assert told.args == [gallery.model.entry_at(1)]
+
+
+# ------------------------------------------------------------------------------------------------------------ trash
+def test_after_a_picture_is_thrown_away_the_next_is_shown_and_after_the_last_none(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    open_row(view, gallery, qtbot, 1)
+    QTest.keyClick(view, Key.Key_Delete)
+    qtbot.waitUntil(lambda: prompt(view) == "one")
+    assert view._head.place == "2 of 2"
+    QTest.mouseClick(button(view, "Move to the trash"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: prompt(view) == "three")
+    with qtbot.waitSignal(view.closed):
+        QTest.keyClick(view, Key.Key_Delete)
+    assert view.entry is None
+    QTest.keyClick(view, Key.Key_Delete)
+    QTest.keyClick(view, Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert len(gallery.told) == 3
+
+
+def test_a_picture_that_a_search_leaves_out_stays_until_it_is_left(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    open_row(view, gallery, qtbot, 0)
+    with qtbot.waitSignal(gallery.model.modelReset):
+        gallery.model.search("one")
+    assert prompt(view) == "three"
+    assert view._head.place == ""
+    with qtbot.waitSignal(gallery.model.modelReset):
+        gallery.model.search("")
+    assert view._head.place == "1 of 3"
+    with qtbot.waitSignal(gallery.model.modelReset):
+        gallery.model.search("one")
+    with qtbot.waitSignal(view.closed):
+        QTest.keyClick(view, Key.Key_Delete)
+    assert [entry.metadata.request["prompt"] for entry in gallery.store.catalogue.entries()] == ["two", "one"]
+
+
+def test_a_picture_that_another_program_took_away_gives_way(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    open_row(view, gallery, qtbot, 0)
+    gallery.store.catalogue.remove([gallery.model.entry_at(0)])
+    gallery.model.reload()
+    qtbot.waitUntil(lambda: prompt(view) == "two")
+
+
+# ---------------------------------------------------------------------------------------------------------- actions
+def test_one_button_gives_the_settings_back(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+    open_row(view, gallery, qtbot, 1)
+    with qtbot.waitSignal(view.settings_requested) as asked:
+        QTest.mouseClick(button(view, "Use these settings"), Qt.MouseButton.LeftButton)
+    assert asked.args is not None
+    request = asked.args[0]
+    assert (request.prompt, request.seed, request.count, request.sampler) == ("two", 1, 1, "ddim")
+    assert (request.width, request.height, dict(request.options)) == (64, 64, {"eta": 0.25})
+
+
+def test_of_a_picture_in_the_middle_of_a_job_its_own_seed_is_given_back(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    kept = metadata("of many", seed=40)
+    request = {**kept.request, "count": 4}
+    gallery.store.add(np.zeros((8, 8, 3), np.uint8), metadata(request=request, seed=42, image=2))
+    read(gallery, qtbot)
+    open_row(view, gallery, qtbot, 0)
+    with qtbot.waitSignal(view.settings_requested) as asked:
+        button(view, "Use these settings").click()
+    assert asked.args is not None
+    assert (asked.args[0].seed, asked.args[0].count) == (42, 1)
+
+
+def test_it_is_copied_by_key_and_by_button(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+    open_row(view, gallery, qtbot, 0)
+    for copy in (
+        lambda: QTest.keyClick(view, Key.Key_C, Qt.KeyboardModifier.ControlModifier),
+        lambda: button(view, "Copy").click(),
+    ):
+        QGuiApplication.clipboard().clear()
+        with qtbot.waitSignal(gallery.notices.posted):
+            copy()
+        assert QGuiApplication.clipboard().mimeData().urls() == [
+            QUrl.fromLocalFile(str(gallery.model.entry_at(0).path))
+        ]
+
+
+def test_the_picture_is_dragged_out_as_a_file(
+    view: LargeView, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drags: list[QDrag] = []
+    monkeypatch.setattr(QDrag, "exec", lambda drag, *_: drags.append(drag) or Qt.DropAction.IgnoreAction)
+    open_row(view, gallery, qtbot, 0)
+    start = view.picture.picture_rect().center().toPoint()
+    QTest.mousePress(view.picture, Qt.MouseButton.LeftButton, pos=start)
+    move(view, start + QPoint(2, 2))
+    assert drags == []
+    move(view, start + QPoint(40, 0))
+    assert drags[0].mimeData().urls() == [QUrl.fromLocalFile(str(gallery.model.entry_at(0).path))]
+    QTest.mousePress(view.picture, Qt.MouseButton.LeftButton, pos=QPoint(1, 1))
+    move(view, QPoint(60, 1))
+    assert len(drags) == 1, "beside the picture there is nothing to drag"
+
+
+def move(view: LargeView, to: QPoint) -> None:
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    where = QPointF(to)
+    moved = QMouseEvent(
+        QEvent.Type.MouseMove, where, view.picture.mapToGlobal(where), Qt.MouseButton.NoButton, left, none
+    )
+    QApplication.sendEvent(view.picture, moved)
+
+
+def test_esc_a_double_click_and_the_button_leave_it(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+    open_row(view, gallery, qtbot, 0)
+    for leave in (
+        lambda: QTest.keyClick(view, Key.Key_Escape),
+        lambda: QTest.mouseDClick(view.picture, Qt.MouseButton.LeftButton),
+        lambda: button(view, "Close").click(),
+    ):
+        with qtbot.waitSignal(view.closed):
+            leave()
+
+
+def test_its_menu_does_not_offer_to_open_it(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+    opened: list[QPoint] = []
+    view._menu.popup = opened.append  # type: ignore[method-assign]
+    view.picture.menu_requested.emit(QPoint(5, 5))
+    assert opened == []
+    open_row(view, gallery, qtbot, 0)
+    view.picture.menu_requested.emit(QPoint(5, 5))
+    assert opened == [QPoint(5, 5)]
+    assert [action.text().partition("\t")[0] for action in view._menu.actions() if action.text()] == [
+        "Use these settings",
+        "Copy",
+        "Show in folder",
+        "Move to the trash",
+    ]
+
+
+def test_everything_that_takes_the_keyboard_has_a_name(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    open_row(view, gallery, qtbot, 1)
+    for child in view.findChildren(QWidget):
+        if child.focusPolicy() & Qt.FocusPolicy.TabFocus and child.isVisible():
+            name = QAccessible.queryAccessibleInterface(child).text(QAccessible.Text.Name)
+            assert name, child
+
+
+def test_it_is_never_read_in_the_windows_thread(
+    view: LargeView, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    real = pixels.read_pixels
+    monkeypatch.setattr(
+        pixels, "read_pixels", lambda path: (threads.append(threading.current_thread()), real(path))[1]
+    )
+    open_row(view, gallery, qtbot, 0)
+    assert threads
+    assert threading.main_thread() not in threads
