@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtCore import QEvent, QSize, Qt, Slot
 from PySide6.QtGui import QPainter, QPalette
 from PySide6.QtWidgets import QLabel, QSizePolicy
 
@@ -65,6 +65,12 @@ class PlainLabel(QLabel):
         hint = super().minimumSizeHint()
         return QSize(0, hint.height()) if self._elide else hint
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Keep the colour when the style puts back the palette of before its sheet."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._recolour()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Offer the whole text where it no longer fits."""
         super().resizeEvent(event)
@@ -89,9 +95,10 @@ class PlainLabel(QLabel):
 
     @Slot()
     def _recolour(self) -> None:
-        palette = self.palette()
-        palette.setColor(QPalette.ColorRole.WindowText, self._theme.colour(self._role))
-        palette.setColor(
-            QPalette.ColorGroup.Disabled, QPalette.ColorRole.WindowText, self._theme.colour("faint")
-        )
+        palette, role = self.palette(), QPalette.ColorRole.WindowText
+        wanted = self._theme.colour(self._role)
+        if palette.color(QPalette.ColorGroup.Active, role) == wanted:
+            return
+        palette.setColor(role, wanted)
+        palette.setColor(QPalette.ColorGroup.Disabled, role, self._theme.colour("faint"))
         self.setPalette(palette)
