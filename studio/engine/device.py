@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -117,6 +118,15 @@ def choose(name: str = AUTO) -> Device:
     if fault := _fault(wanted[0]):
         raise DeviceError(wanted[0].name, f"does not work: {fault}")
     return wanted[0]
+
+
+def spare_cores(count: int) -> None:
+    """Leave so many of the processor's cores to others, such as the thread of a window; at least one is used.
+
+    For the thread that runs the engine. The thread count stands in the device's label, as bits may depend on it.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), cores - count)))
 
 
 def unused_gpu(devices: tuple[Device, ...]) -> str | None:

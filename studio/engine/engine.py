@@ -18,7 +18,7 @@ import torch
 from studio.checkpoints.catalog import find_model
 from studio.checkpoints.folder import WEIGHTS_NAME
 from studio.checkpoints.model import LoadCancelled
-from studio.engine.device import AUTO, Device, choose, choose_precision, find_devices, unused_gpu
+from studio.engine.device import AUTO, Device, choose, choose_precision, find_devices, spare_cores, unused_gpu
 from studio.engine.events import (
     EngineReport,
     Event,
@@ -48,16 +48,19 @@ if TYPE_CHECKING:
 class Engine:
     """Runs requests on one device, one at a time; keeps the model that was used last."""
 
-    def __init__(self, folders: Folders, device: str = AUTO) -> None:
+    def __init__(self, folders: Folders, device: str = AUTO, *, spared_cores: int = 0) -> None:
         """Choose the device.
 
         Args:
             folders: the user's folders: where models are, and where the chosen precision is remembered.
             device: a device's name, or "auto" for the best one that works.
+            spared_cores: how many of the processor's cores are left to others, such as the window around this engine.
 
         Raises:
             DeviceError: there is no such device, or it does not work.
         """
+        if spared_cores:
+            spare_cores(spared_cores)
         self.folders = folders
         self.device: Device = choose(device)
         self._slot = ModelSlot()
