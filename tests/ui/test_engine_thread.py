@@ -653,7 +653,6 @@ def test_it_stops_where_that_comes_between_taking_a_job_and_beginning_it(room: R
 
 
 def test_it_stops_at_any_moment(room: Room) -> None:
-    """A stop that comes between two looks at the queue is not overlooked."""
     for delay_us in range(0, 1500, 75):
         room.furnish(Forming())
         room.thread.start()
