@@ -183,10 +183,9 @@ class Session(QObject):
         self._thread.submit(job)
 
     def _end(self, course: Course) -> None:
-        finished = course.finished
-        if finished is not None and finished.seconds > 0:
-            self._status.set_preview_share(finished.preview_seconds / finished.seconds)
-            note_pace(course, self._timings)
+        if course.preview_share is not None:
+            self._status.set_preview_share(course.preview_share)
+        note_pace(course, self._timings)
         if course.failure is not None and course is not self._run.viewed:
             failure = course.failure  # the canvas shows another job, and so cannot say it
             self._notices.post(failure.sentence, kind="error", details=failure.details)

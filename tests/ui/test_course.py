@@ -11,7 +11,7 @@ from studio.errors import StorageError
 from studio.gallery.entry import Entry
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.gallery.metadata import PictureMetadata
-from studio.ui.models.course import Course, note_pace
+from studio.ui.models.course import WITH_PIXELS, Course, note_pace
 from studio.ui.models.job import Job
 from studio.ui.models.timings import Timings
 from tests.runs.steps import step_done
@@ -175,3 +175,29 @@ def test_what_a_model_call_took_is_reckoned_over_all_pictures_without_loading_an
     note_pace(course, timings)
     measured = timings.seconds_per_call(model_sha256=WEIGHTS, size=(8, 8), device=REPORT.device)
     assert measured == pytest.approx((9 - 1) / 16)  # the fake says that previews took a second of it
+
+
+def test_older_pictures_are_left_to_their_files_and_unsaved_ones_are_not(
+    clock: Clock, tmp_path: Path
+) -> None:
+    course, take = course_of(clock, count=100)
+    course.take(take.started())
+    unsaved = PictureUnsaved(
+        job_id=take.job_id, done=take.picture(0), error=StorageError(tmp_path, "is full")
+    )
+    course.take(unsaved)
+    for image in range(1, 100):
+        course.take(kept(take, image, tmp_path))
+    holding = [image for image, event in course.pictures.items() if event.done.pixels.size]
+    assert holding == [0, *range(100 - WITH_PIXELS, 100)]
+    assert len(course.pictures) == 100
+
+
+def test_loading_the_model_is_no_part_of_what_previews_are_measured_by(clock: Clock, tmp_path: Path) -> None:
+    course, take = course_of(clock)
+    course.take(take.loading())
+    clock.now += 1.0
+    course.take(take.started())
+    assert course.preview_share is None
+    course.take(take.finished())  # two seconds in all, half a second of previews
+    assert course.preview_share == pytest.approx(0.5)

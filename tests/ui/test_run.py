@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from studio.engine.events import JobCancelled, JobFailed
+from studio.gallery.keeping import keep_one
+from studio.gallery.store import PictureStore
 from studio.ui.models.job import FrameDecoded
 from studio.ui.models.run import RunModel
 from tests.ui.fakes import WEIGHTS
@@ -13,6 +15,7 @@ from tests.ui.played import Errands, Played, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from PySide6.QtGui import QImage
 
@@ -347,3 +350,16 @@ def test_a_frame_of_another_step_or_job_changes_nothing_in_view(run: RunModel) -
     picture = first.job.record.picture(0)
     assert picture is not None
     assert np.all(picture.frame(picture.steps[0], "x0") == 250)
+
+
+def test_a_picture_that_was_let_go_of_is_read_from_its_file(run: RunModel, tmp_path: Path) -> None:
+    store = PictureStore(tmp_path / "out", tmp_path / "catalogue")
+    played = Played(run, count=40)
+    played.begin()
+    for image in range(40):
+        played.course.take(keep_one(played.take.picture(image), store))
+    run.select_image(2)
+    assert not played.course.pictures[2].done.pixels.size
+    assert value(run.frame) == int(played.take.picture(2).pixels[0, 0, 0])
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    assert run.frame is None

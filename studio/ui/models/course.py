@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from studio.engine.events import (
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 JobEvent = ModelLoading | JobStarted | PictureKept | PictureUnsaved | JobFinished | JobCancelled | JobFailed
 """What a job tells besides its steps."""
 
+WITH_PIXELS = 32
+"""How many finished pictures of a job keep their pixels in memory."""
+
 Phase = Literal["waiting", "loading", "running", "done", "cancelled", "failed"]
 
 
@@ -35,7 +39,7 @@ class Course:
         job: the job.
         phase: where it stands.
         started: what the engine said when the pictures began.
-        pictures: the finished ones, by their place in the job.
+        pictures: the finished ones, by their place in the job; the older ones without their pixels.
         failure: why it failed.
         finished: what the engine said at the end of a job that went well.
     """
@@ -51,6 +55,7 @@ class Course:
         self._clock = clock
         self._began = clock()
         self._ended: float | None = None
+        self._loading_since: float | None = None
         self._latest: dict[int, StepDone] = {}
 
     @property
@@ -88,6 +93,15 @@ class Course:
         return (self._clock() if self._ended is None else self._ended) - self._began
 
     @property
+    def preview_share(self) -> float | None:
+        """The share of a finished job, without loading the model, that previews took; None where it is not known."""
+        if self.finished is None:
+            return None
+        loading = 0.0 if self._loading_since is None else self._began - self._loading_since
+        seconds = self.finished.seconds - loading
+        return self.finished.preview_seconds / seconds if seconds > 0 else None
+
+    @property
     def seconds_left(self) -> float | None:
         """How long the rest takes at the pace so far; None where there is none yet."""
         done, total = self._steps_done(), self.steps * self.job.request.count
@@ -107,11 +121,12 @@ class Course:
         """Go on by any other event of this job."""
         match event:
             case ModelLoading():
-                self.phase = "loading"
+                self.phase, self._loading_since = "loading", self._clock()
             case JobStarted():
                 self.phase, self.started, self._began = "running", event, self._clock()
             case PictureKept() | PictureUnsaved():
                 self.pictures[event.done.image] = event
+                self._let_go_of_old_pixels()
             case JobFinished():
                 self.phase, self.finished = "done", event
             case JobCancelled():
@@ -120,6 +135,14 @@ class Course:
                 self.phase, self.failure = "failed", event
         if self.over:
             self._ended = self._clock()
+
+    def _let_go_of_old_pixels(self) -> None:
+        """Keep the pixels of the newest pictures only; the others are in their files. What is unsaved stays."""
+        for image in list(self.pictures)[-1 - WITH_PIXELS : -WITH_PIXELS]:
+            event = self.pictures[image]
+            if isinstance(event, PictureKept):
+                gone = event.done.pixels[:0, :0].copy()
+                self.pictures[image] = replace(event, done=replace(event.done, pixels=gone))
 
     def _steps_done(self) -> int:
         finished = self.steps * len(self.pictures)

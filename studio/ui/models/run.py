@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from studio.errors import StorageError
+from studio.gallery.keeping import PictureKept
 from studio.ui.images import to_image
 from studio.ui.models.job import DecodeTask
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.events import StepDone
+    from studio.gallery.keeping import PictureUnsaved
     from studio.runs.record import PictureRecord, What
     from studio.ui.models.course import Course
     from studio.ui.models.job import FrameDecoded
@@ -84,7 +87,7 @@ class RunModel(QObject):
             return None
         finished = self.viewed.pictures.get(self.image)
         if finished is not None and self.step is None:
-            return to_image(finished.done.pixels)
+            return self._finished_frame(finished)
         picture = self.picture
         if picture is None:
             return None
@@ -206,6 +209,18 @@ class RunModel(QObject):
             self.frame_decoded.emit(task.step)
             if self.step in (None, task.step):
                 self.frame_changed.emit()
+
+    def _finished_frame(self, finished: PictureKept | PictureUnsaved) -> QImage | None:
+        if finished.done.pixels.size:
+            return to_image(finished.done.pixels)
+        assert isinstance(finished, PictureKept), "what is unsaved keeps its pixels"
+        # Not before it is needed: it brings numpy and Pillow.
+        from studio.gallery.pixels import read_pixels  # noqa: PLC0415
+
+        try:
+            return to_image(read_pixels(finished.entry.path))
+        except StorageError:  # moved meanwhile, say; the last step's frame is nearly as good
+            return None
 
     def _decode_shown(self) -> None:
         if (done := self.shown_step) is not None:

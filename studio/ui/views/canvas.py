@@ -106,8 +106,8 @@ class CanvasView(Ground):
         under = QHBoxLayout()
         under.setSpacing(GAP)
         under.addWidget(self._caption, 1)
-        for widget in (self._left, self.pill):
-            under.addWidget(widget)
+        under.addWidget(self._left)
+        under.addWidget(self.pill)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SECTION, 16, SECTION, 12)
         layout.setSpacing(GAP)

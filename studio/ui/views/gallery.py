@@ -73,13 +73,17 @@ class GalleryView(QWidget):
         if row is not None:
             self.grid.setCurrentIndex(self._model.index(row))
 
+    def take_keyboard(self) -> None:
+        """Give the keyboard to the pictures, or to the search where none is shown."""
+        # No focus proxy: where the pictures are hidden, Tab would end at it.
+        (self.grid if self.grid.isVisible() else self.search_field).setFocus(Qt.FocusReason.OtherFocusReason)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Say how many there are where there is room."""
         super().resizeEvent(event)
         self._count.setVisible(self.width() >= _ROOM_PX)
 
     def _lay_out(self, theme: Theme) -> None:
-        self.setFocusProxy(self.grid)
         self.search_field.setMaximumWidth(_SEARCH_PX)
         head = QHBoxLayout()
         head.setContentsMargins(MARGIN, MARGIN, MARGIN, GAP - RING_PX)

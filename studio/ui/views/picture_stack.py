@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.gallery.entry import Entry
+from studio.ui.views.gallery import GalleryView
 from studio.ui.views.large_view import LargeView
 
 if TYPE_CHECKING:
@@ -56,4 +57,5 @@ class PictureStack(QStackedWidget):
         """Show the page again."""
         if self.is_large:
             self.setCurrentWidget(self.under)
-            self.under.setFocus()
+            if isinstance(self.under, GalleryView):
+                self.under.take_keyboard()
