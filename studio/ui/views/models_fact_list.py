@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from studio.ui.theme.metrics import GAP, SECTION
 from studio.ui.widgets.plain_label import PlainLabel
@@ -29,7 +29,8 @@ class FactList(QWidget):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(SECTION)
-        self._grid.setVerticalSpacing(spacing)
+        self._grid.setVerticalSpacing(0)
+        self._spacing = spacing
         for column in range(columns):
             self._grid.setColumnStretch(column, 1)
 
@@ -44,22 +45,20 @@ class FactList(QWidget):
                 cell.hide()
                 cell.deleteLater()
         for place, (label, value) in enumerate(facts):
-            self._grid.addWidget(self._cell(label, value), *divmod(place, self._columns))
+            row, column = divmod(place, self._columns)
+            # Straight into the grid: around cells of their own, lines that wrap would ask for room they do not need.
+            self._grid.addWidget(PlainLabel(self._theme, label, kind="label", role="dim"), 3 * row, column)
+            self._grid.addWidget(self._value(label, value), 3 * row + 1, column)
+            if row:
+                self._grid.setRowMinimumHeight(3 * row - 1, self._spacing)
 
     @property
     def texts(self) -> Iterable[tuple[str, str]]:
         """The facts shown."""
         return tuple(self._shown)
 
-    def _cell(self, label: str, value: str) -> QWidget:
-        cell = QWidget()
-        column = QVBoxLayout(cell)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
+    def _value(self, label: str, value: str) -> PlainLabel:
         text = PlainLabel(self._theme, value, wrap=True)
         text.setAccessibleName(f"{label}: {value}")
-        column.addWidget(PlainLabel(self._theme, label, kind="label", role="dim"))
-        column.addWidget(text)
-        column.addStretch()
         text.setAlignment(Qt.AlignmentFlag.AlignTop)
-        return cell
+        return text

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LONGEST = 2_000
 """Characters shown of a card's own text; the rest is in the file."""
 _MOST_FIGURES = 6
+_NETWORKS = {"unet": "U-Net", "dit": "DiT"}
 _FIGURES = {"top1": "top-1", "top5": "top-5", "background": "background"}
 
 
@@ -23,7 +24,7 @@ def facts(card: ModelCard) -> list[tuple[str, str]]:
     """Return what is to be known of a model, each fact with its label."""
     return [
         ("Pictures", sizes(card)),
-        ("Network", f"{card.backbone.kind}, {parameters(card.parameters)}"),
+        ("Network", f"{_NETWORKS.get(card.backbone.kind, card.backbone.kind)}, {parameters(card.parameters)}"),
         ("Noise schedule", schedule(card)),
         ("Prediction", card.prediction),
         ("Usual settings", usual(card)),

@@ -44,7 +44,7 @@ def test_every_model_is_told_of(view: ModelsView) -> None:
         "Starter",
         "starter, came with the program",
         "64 × 64 px, from text",
-        "unet, 22.7 M parameters",
+        "U-Net, 22.7 M parameters",
         "linear, T 500",
         "v",
         "top-1 94.7%, top-5 98.5%",
