@@ -14,7 +14,7 @@ from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.engine.device import Device
 from studio.engine.events import JobStarted, PictureDone, StepDone
 from studio.engine.generate import AT_ONCE, generate, sha256_of
-from studio.engine.previews import NO_PREVIEWS
+from studio.engine.previews import NO_PREVIEWS, Previews
 from studio.engine.requests import GenerateRequest
 
 if TYPE_CHECKING:
@@ -63,6 +63,20 @@ def test_a_graphics_card_makes_several_pictures_with_each_model_call(
         assert one.model_calls == other.model_calls
         difference = np.abs(one.pixels.astype(int) - other.pixels.astype(int))
         assert difference.max() <= 1
+
+
+def test_pictures_made_together_are_shown_each_by_itself(ready: ReadyModel) -> None:
+    request = GenerateRequest(model="latent", steps=3, count=3).resolve(ready.model.card)
+    card = dataclasses.replace(ready, device=GRAPHICS_CARD)
+    previews = Previews(arrays=True)
+    events = list(generate(request, card, job_id="job", cancelled=threading.Event(), previews=previews))
+    steps = [event for event in events if isinstance(event, StepDone)]
+    assert [(event.image, event.step) for event in steps] == [(i, n) for n in (1, 2, 3) for i in (0, 1, 2)]
+    for event in steps:
+        assert event.x0_hat is not None
+        shown = ready.decoders.show("full", torch.from_numpy(event.x0_hat.copy())[None])
+        assert np.array_equal(event.preview, shown)
+    assert len({event.preview.tobytes() for event in steps if event.preview is not None}) == 9
 
 
 def test_a_cancel_stops_the_whole_batch(ready: ReadyModel) -> None:

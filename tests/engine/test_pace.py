@@ -46,8 +46,12 @@ def play(
     steps: int,
     step_seconds: float = 27 * MS,
     slower: Callable[[int], float] = lambda step: 1.0,
+    together: int = 1,
 ) -> Run:
-    """Take steps; a preview made at a step takes its tier's cost times ``slower(step)``."""
+    """Take steps; a preview made at a step takes its tier's cost times ``slower(step)``.
+
+    So many pictures are made ``together`` that many steps end at once, after a time that is long for one.
+    """
     now, spent, dearest, known = 100.0, 0.0, 0.0, Costs()
     for tier in costs:
         known.note(tier, costs[tier])
@@ -57,7 +61,7 @@ def play(
 
     pace, tiers = make(tuple(costs), known, budget, clock), list[Tier | None]()
     for step in range(1, steps + 1):
-        now += step_seconds
+        now += step_seconds * together if step % together == 1 % together else 0.0
         tier = pace.choose()
         tiers.append(tier)
         if tier is not None:
@@ -218,6 +222,13 @@ def test_a_pace_that_breaks_a_promise_is_seen(twin: type[Pace]) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ the corners
+
+
+def test_pictures_that_are_made_together_share_a_budget_and_show_alike() -> None:
+    run = play(Pace, STARTER, budget=0.1, steps=800, together=8)
+    assert run.spent <= 0.1 * run.elapsed + STARTER["linear"]
+    assert set(run.tiers[16:]) == {"small"}
+    assert {tier is not None for tier in run.tiers} == {True}
 
 
 @pytest.mark.parametrize("budget", [None, 1.0])
