@@ -78,7 +78,7 @@ def test_every_row_has_a_key_of_its_own() -> None:
 def test_a_models_facts() -> None:
     assert dict(facts(STARTER)) == {
         "Pictures": "64 × 64 px, from text",
-        "Network": "unet, 22.7 M parameters",
+        "Network": "U-Net, 22.7 M parameters",
         "Noise schedule": "cosine",
         "Prediction": "v",
         "Usual settings": "DDIM, 30 steps, guidance 3",
