@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
+from studio.engine.courtesy import prepare_for_torch
 from studio.folders import Folders
 from studio.gallery.store import PictureStore
 from studio.ui.engine_thread import EngineThread
@@ -135,8 +136,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _engine_maker(folders: Folders) -> Callable[[], Engine]:
     def make() -> Engine:
+        prepare_for_torch()
         # By name, and in the thread that calls this: torch must not be imported before.
-        engine: Engine = importlib.import_module("studio.engine.engine").Engine(folders)
+        module = importlib.import_module("studio.engine.engine")
+        engine: Engine = module.Engine(folders, spared_cores=1)
         return engine
 
     return make

@@ -13,7 +13,7 @@ import diffusers
 import torch
 
 from studio.engine.hardware import processor_name
-from tests.bench import loop, precision, start_up
+from tests.bench import gallery, loop, precision, previews, start_up, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +22,9 @@ BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
     "loop": loop.bench,
     "precision": precision.bench,
     "start_up": start_up.bench,
+    "previews": previews.bench,
+    "gallery": gallery.bench,
+    "window": window.bench,
 }
 
 
