@@ -6,12 +6,13 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPoint, QSize, Qt, QUrl, Signal
+from PySide6.QtCore import QObject, QPoint, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtDBus import QDBusPendingCallWatcher
 from PySide6.QtGui import QDesktopServices, QDrag, QGuiApplication, QPixmap
 
 from studio.errors import RequestError
 from studio.ui.models.gallery_reading import read_picture, request_of
-from studio.ui.views.picture_files import PictureFiles, copied, show_among_files
+from studio.ui.views.picture_files import PictureFiles, ask_file_manager, copied, show_among_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,7 @@ class PictureActions(QObject):
         """Act on the pictures of ``model``."""
         super().__init__(parent)
         self._model, self._notices = model, model.notices
+        self._asked: dict[QDBusPendingCallWatcher, Entry] = {}
 
     def use_settings(self, entry: Entry) -> None:
         """Give the settings of a picture, with its own seed, to the form."""
@@ -65,9 +67,19 @@ class PictureActions(QObject):
                 f"{entry.path} cannot be found (was it moved, or the drive unplugged?).", kind="error"
             )
             return
-        self._model.errands.do(
-            partial(show_among_files, entry.path), partial(self._shown, entry), self._failed, key="show"
-        )
+        watcher = ask_file_manager(entry.path, self)
+        if watcher is not None:
+            self._asked[watcher] = entry
+            watcher.finished.connect(self._on_asked)
+        else:
+            self._model.errands.do(
+                partial(show_among_files, entry.path), partial(self._shown, entry), self._failed, key="show"
+            )
+
+    @Slot(QDBusPendingCallWatcher)
+    def _on_asked(self, watcher: QDBusPendingCallWatcher) -> None:
+        self._shown(self._asked.pop(watcher), not watcher.isError())
+        watcher.deleteLater()
 
     def trash(self, entries: Sequence[Entry]) -> None:
         """Move pictures to the trash."""

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QMimeData, QUrl
-from PySide6.QtDBus import QDBus, QDBusConnection, QDBusMessage
+from PySide6.QtDBus import QDBusConnection, QDBusMessage, QDBusPendingCallWatcher
 
 from studio.errors import StorageError
 from studio.ui.models.gallery_reading import read_picture
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from PySide6.QtCore import QMetaType
+    from PySide6.QtCore import QMetaType, QObject
     from PySide6.QtGui import QImage
 
 _IMAGE = "application/x-qt-image"  # what Qt turns into image/png and the like
@@ -70,22 +70,25 @@ def copied(paths: Sequence[Path], image: QImage | None = None) -> QMimeData:
 
 
 def show_among_files(path: Path) -> bool:
-    """Open the system's file manager with a file chosen in it; return whether it did. Waits for its answer."""
+    """Open the file manager of Windows or macOS with a file chosen in it; return False where there is neither."""
     if sys.platform == "win32":
         # As one string: explorer takes its command line apart by rules of its own.
         subprocess.Popen(f'explorer /select,"{path}"')
         return True
     if sys.platform == "darwin":
         return subprocess.run(["open", "-R", str(path)], check=False).returncode == 0
-    return _ask_file_manager(path)
+    return False
 
 
-def _ask_file_manager(path: Path) -> bool:
+def ask_file_manager(path: Path, parent: QObject) -> QDBusPendingCallWatcher | None:
+    """Ask a Linux desktop's file manager to show a file among its neighbours; None where nobody can be asked.
+
+    Whether it did is known when the watcher has finished. Waiting for the answer would hold Python up.
+    """
     bus = QDBusConnection.sessionBus()
     if not bus.isConnected():
-        return False
+        return None
     message = QDBusMessage.createMethodCall(_SERVICE, "/org/freedesktop/FileManager1", _SERVICE, "ShowItems")
     url = QUrl.fromLocalFile(str(path)).toEncoded().data()
     message.setArguments([[bytes(url).decode("ascii")], ""])
-    answer = bus.call(message, QDBus.CallMode.Block, _ASK_MS)
-    return answer.type() == QDBusMessage.MessageType.ReplyMessage
+    return QDBusPendingCallWatcher(bus.asyncCall(message, _ASK_MS), parent)

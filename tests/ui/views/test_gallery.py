@@ -529,6 +529,7 @@ def test_a_file_is_shown_in_its_folder_or_at_least_the_folder_is(
         asked.append(path)
         return answer
 
+    monkeypatch.setattr(picture_actions, "ask_file_manager", lambda *_: None)
     monkeypatch.setattr(picture_actions, "show_among_files", ask)
     monkeypatch.setattr(picture_actions.QDesktopServices, "openUrl", lambda url: bool(opened.append(url)))
     press(view, Key.Key_Home)
