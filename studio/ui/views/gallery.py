@@ -67,6 +67,7 @@ class GalleryView(QWidget):
         self._connect()
         self._on_state_changed()
 
+    @Slot(object)
     def select(self, entry: Entry) -> None:
         """Go to the tile of a picture, such as the one that was looked at large."""
         row = self._model.row_of(entry)

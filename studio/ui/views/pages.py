@@ -113,6 +113,7 @@ class Pages(QStackedWidget):
             grid = GalleryView(theme, models.gallery)
             stack = PictureStack(theme, models, grid)
             grid.open_requested.connect(stack.open)
+            stack.large.shown.connect(grid.select)
             grid.settings_requested.connect(self.settings_requested)
             stack.live_requested.connect(self.open_live)
             stack.settings_requested.connect(self.settings_requested)
