@@ -279,6 +279,23 @@ def test_a_graphics_card_that_cannot_be_used_gets_a_banner_with_the_way_to_mend_
     assert any(label.text() == sentence for label in banner.findChildren(QLabel))
 
 
+def test_an_error_stays_until_it_is_closed_and_what_comes_meanwhile_waits(opened: Opened) -> None:
+    hand = opened()
+    notices, toast = hand.models.notices, hand.window.overlays.toast
+    notices.post("Noticed in passing.")
+    notices.post("The disk is full.", kind="error", action="Try again")
+    for sentence in ("One more.", "One more.", "Another error.", "The disk is full."):
+        notices.post(sentence, kind="error" if "error" in sentence else "info")
+    assert toast.accessibleName() == "The disk is full."
+    seen = []
+    while toast.isVisible():
+        toast.close_button.click()
+        seen.append(toast.accessibleName() if toast.isVisible() else "")
+    assert seen == ["One more.", "Another error.", ""]
+    foot = toast.mapTo(hand.window, QPoint(0, toast.height())).y()
+    assert foot <= hand.window.status.mapTo(hand.window, QPoint(0, 0)).y()
+
+
 # ---------------------------------------------------------------------------------------- keyboard and screen readers
 def focusable(window: QWidget) -> list[QWidget]:
     return [

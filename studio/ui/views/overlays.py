@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Slot
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from studio.ui.models.notices import Notice
     from studio.ui.theme.theme import Theme
 
+MOST_WAITING = 50
+"""Notices that wait for an error to be closed; the oldest give way."""
+
 
 class Overlays(QObject):
     """Keeps them where they belong over ``ground``."""
@@ -27,7 +31,10 @@ class Overlays(QObject):
         """Make them, hidden; the queue belongs above its button."""
         super().__init__(ground)
         self._theme, self._ground, self._queue_button = theme, ground, queue_button
-        self.toast = Toast(theme, ground)
+        self.toast = Toast(theme, ground, foot=HEIGHT)
+        self.toast.closed.connect(self._on_toast_closed)
+        self._shown: Notice | None = None
+        self._waiting: deque[Notice] = deque(maxlen=MOST_WAITING)
         self.queue = QueuePanel(theme, models.queue, ground)
         self.queue.hide()
         self.queue.closed.connect(self.queue.hide)
@@ -72,6 +79,20 @@ class Overlays(QObject):
 
     @Slot(object)
     def _on_posted(self, notice: Notice) -> None:
+        """Show a notice at once, unless an error stands there that nobody has closed yet."""
+        stands = self._shown if self.toast.isVisible() else None
+        if stands is None or stands.kind != "error":
+            self._show(notice)
+        elif notice.sentence not in (stands.sentence, *(other.sentence for other in self._waiting)):
+            self._waiting.append(notice)
+
+    @Slot()
+    def _on_toast_closed(self) -> None:
+        if self._waiting:
+            self._show(self._waiting.popleft())
+
+    def _show(self, notice: Notice) -> None:
+        self._shown = notice
         self.toast.show_notice(
             notice.sentence,
             kind=notice.kind,

@@ -34,9 +34,10 @@ class Toast(Card):
 
     closed = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        """Lie at the bottom centre of ``parent``, hidden until there is something to tell."""
+    def __init__(self, theme: Theme, parent: QWidget, *, foot: int = 0) -> None:
+        """Lie at the bottom centre of ``parent``, above its ``foot``; hidden until there is something to tell."""
         super().__init__(theme, ground="floating", parent=parent)
+        self._foot = foot
         self._act: Callable[[], None] | None = None
         self._transient = True
         self._icon = IconView(theme, "info")
@@ -120,7 +121,9 @@ class Toast(Card):
         parent = self._over
         width = min(_WIDTH, parent.width() - 2 * SECTION)
         height = self.heightForWidth(width) if self.hasHeightForWidth() else self.sizeHint().height()
-        self.setGeometry((parent.width() - width) // 2, parent.height() - height - SECTION, width, height)
+        self.setGeometry(
+            (parent.width() - width) // 2, parent.height() - self._foot - height - SECTION, width, height
+        )
 
     @Slot()
     def _on_lifetime_over(self) -> None:
