@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from studio.engine.courtesy import prepare_for_torch
-from studio.folders import Folders
+from studio.folders import Folders, resources_dir
 from studio.gallery.store import PictureStore
 from studio.ui.engine_thread import EngineThread
 from studio.ui.hooks import Hooks
@@ -122,6 +122,7 @@ def main(arguments: Sequence[str]) -> int:
     app = QApplication([sys.argv[0], *arguments])
     app.setApplicationName("Stepwise Studio")
     app.setDesktopFileName("stepwise-studio")
+    app.setWindowIcon(QIcon(str(resources_dir() / "icons" / "app.svg")))
     program = build(app, Folders.find())
     hooks = Hooks(program.models.notices, program.models.folders.logs)
     hooks.install()
