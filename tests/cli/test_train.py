@@ -84,3 +84,24 @@ def test_a_folder_gets_a_recipe_of_its_own(tmp_path: Path) -> None:
     assert recipe.about.name == "my-drawings"
     assert recipe.data.path == str(folder)
     assert card_of(recipe).title == "My Drawings!"
+
+
+def test_a_preview_decoder_can_be_made_alone(
+    recipe: Path, stepwise_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", str(recipe), "--device", "cpu"]
+    assert main.run(command) == 0
+    assert main.run([*command, "--preview"]) == 2
+    assert "has no section [preview_train]" in capsys.readouterr().err
+    loops = "".join(f"[{name}_train]\npictures = 4\nbatch = 4\n" for name in ("codec", "preview"))
+    recipe.write_text(RECIPE + "[codec]\nchannels = 4\nwidths = [16]\n[preview]\nwidth = 8\n" + loops)
+    assert main.run([*command, "--out", str(stepwise_home / "other")]) == 0
+    folder = stepwise_home / "other"
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.*")}
+    (folder / "training" / "preview.safetensors").unlink()
+    assert main.run([*command, "--out", str(folder), "--preview"]) == 0
+    said = capsys.readouterr().err
+    assert "the preview decoder goes to" in said
+    assert "preview 1/1" in said
+    changed = {path.name for path in folder.glob("*.*") if path.stat().st_mtime_ns != before[path.name]}
+    assert changed == {"preview.json", "preview.safetensors"}
