@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.engine.requests import GenerateRequest
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -79,20 +81,20 @@ class Photographer:
         self.until(lambda: (done := run.shown_step) is not None and done.step >= step)
 
     def film(self, name: str) -> None:
-        """Keep a film of a picture forming."""
+        """Keep a film of a picture forming: a frame for each step that the window showed."""
         frames: list[Image] = []
-        run = self.program.models.run
+
+        def shoot(_: object = None) -> None:
+            frames.append(small(self.window.grab().toImage()))
+
+        self.program.session.step_taken.connect(shoot)
         self.make(prompt=PROMPT, steps=30, seed=3, count=1)
-        self.until(lambda: run.viewed is not None and run.viewed.phase == "running")
-        for step in range(1, 31):
-            self.until(lambda step=step: run.viewed.over or run.shown_step.step >= step)  # type: ignore[misc]
-            if not frames or not run.viewed.over:
-                frames.append(small(self.window.grab().toImage()))
         self.finish()
+        self.program.session.step_taken.disconnect(shoot)
         self.settle()
-        frames.append(small(self.window.grab().toImage()))
-        colours = [frame.quantize(128, dither=0) for frame in frames]
-        pauses = [90] * (len(frames) - 1) + [2500]
+        shoot()
+        colours = [frame.quantize(160, dither=0) for frame in frames]
+        pauses = [100] * (len(frames) - 1) + [2500]
         colours[0].save(
             self.folder / f"{name}.gif", save_all=True, append_images=colours[1:], duration=pauses, loop=0
         )
@@ -172,7 +174,15 @@ def states(camera: Photographer) -> Iterator[None]:
     window.overlays.toggle_shortcuts()
     camera.take("10-keys")
     window.overlays.toggle_shortcuts()
+    yield
     form.edit(prompt="a fox", steps=30, count=1)
+    program.session.generate(GenerateRequest(prompt="a fox", model="a-model-that-is-gone"))
+    camera.finish()
+    camera.take("11-error")
+    yield
+    program.models.gallery.trash([entry])
+    camera.settle(600)
+    camera.take("12-notice")
     yield
 
 

@@ -215,7 +215,10 @@ class _NoEngineError(Exception):
 
 
 def _sentence(error: BaseException) -> str:
-    return str(error) if isinstance(error, StudioError) else tell_unexpected(error)
+    if not isinstance(error, StudioError):
+        return tell_unexpected(error)
+    sentence = str(error)  # that of a request begins with a field's name
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _details(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.events import JobCancelled, JobStarted, ModelLoading, StepDone
+from studio.engine.events import JobCancelled, JobFailed, JobStarted, ModelLoading, StepDone
 from studio.engine.requests import GenerateRequest
 from studio.ui.models.course import Course
 from studio.ui.models.job import Job
@@ -75,6 +75,14 @@ def test_a_cancelled_picture_says_so_at_its_newest_step_only() -> None:
     assert words.caption(job, step(job, 12), 0, None).startswith("Cancelled, DDIM, step 12")
     assert words.caption(job, step(job, 5), 0, 5).startswith("DDIM, step 5")
     assert words.caption(job, None, 0, None) == "Cancelled before the first step"
+
+
+def test_a_failed_job_waits_for_nothing() -> None:
+    job = course()
+    job.take(JobFailed(job_id=job.job.id, sentence="It broke."))
+    assert words.caption(job, None, 0, None) == ""
+    assert words.caption(job, step(job, 12), 0, None) == "Stopped at step 12 of 30"
+    assert words.caption(job, step(job, 5), 0, 5).startswith("DDIM, step 5")
 
 
 def test_the_time_left_is_that_of_all_pictures_at_the_pace_so_far() -> None:

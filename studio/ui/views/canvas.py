@@ -105,6 +105,8 @@ class CanvasView(Ground):
         header.addWidget(self.sides)
         under = QHBoxLayout()
         under.setSpacing(GAP)
+        # The pill comes and goes; what lies below must not move with it.
+        under.addStrut(self.pill.sizeHint().height())
         under.addWidget(self._caption, 1)
         under.addWidget(self._left)
         under.addWidget(self.pill)

@@ -54,6 +54,8 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
             f"{made.seconds:.1f} s",
         ]
         return ", ".join(parts)
+    if course.phase == "failed" and step is None:
+        return f"Stopped at step {done.step} of {done.steps}" if done is not None else ""
     if done is None:
         return "Cancelled before the first step" if course.phase == "cancelled" else waiting(course)
     total = model_calls(request)
