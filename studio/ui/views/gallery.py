@@ -135,7 +135,8 @@ class GalleryView(QWidget):
         if not self.search_field.hasFocus():  # the other view of the same pictures may search too
             self.search_field.set_text(self._model.text)
         pictures = self._model.pictures
-        self._count.setText("1 picture" if pictures == 1 else f"{pictures:,} pictures")
+        count = "1 picture" if pictures == 1 else f"{pictures:,} pictures"
+        self._count.setText(count if pictures else "")
         nothing = self._model.loaded and self._model.rowCount() == 0
         self.grid.set_note(NOT_FOUND if self._model.text and self._model.loaded and pictures == 0 else "")
         self._empty.setText(NOT_FOUND if self._model.text else EMPTY)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSlider,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views.large_facts import FILE, long_facts, short_facts
@@ -21,8 +30,16 @@ if TYPE_CHECKING:
 
 WIDTH = 304
 _LABEL_PX = 104
+_UNLIMITED = 16_777_215  # Qt's QWIDGETSIZE_MAX
 _LONG = 200
 """Texts longer than this are in a tooltip too."""
+
+_SCROLLS = {
+    int(Qt.Key.Key_Up): QAbstractSlider.SliderAction.SliderSingleStepSub,
+    int(Qt.Key.Key_Down): QAbstractSlider.SliderAction.SliderSingleStepAdd,
+    int(Qt.Key.Key_PageUp): QAbstractSlider.SliderAction.SliderPageStepSub,
+    int(Qt.Key.Key_PageDown): QAbstractSlider.SliderAction.SliderPageStepAdd,
+}
 
 
 class LargePanel(Ground):
@@ -76,6 +93,20 @@ class LargePanel(Ground):
         column.setSpacing(0)
         column.addWidget(self._area, 1)
         column.addLayout(foot)
+
+    def set_below(self, below: bool) -> None:
+        """Lie beneath the picture, as wide as that, or beside it."""
+        self._lines = Qt.Edge.TopEdge if below else Qt.Edge.LeftEdge
+        self.setMinimumWidth(0 if below else WIDTH)
+        self.setMaximumWidth(_UNLIMITED if below else WIDTH)
+        self.update()
+
+    def scroll_by(self, key: int) -> bool:
+        """Scroll the list with a key; return False for a key that does not scroll."""
+        action = _SCROLLS.get(key)
+        if action is not None:
+            self._area.verticalScrollBar().triggerAction(action)
+        return action is not None
 
     def show_entry(self, entry: Entry) -> None:
         """Tell of another picture."""

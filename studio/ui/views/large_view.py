@@ -5,32 +5,32 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QLayout, QWidget
 
 from studio.ui.models.gallery_reading import read_picture
 from studio.ui.models.gallery_words import NO_PROMPT, one_line, prompt_of
-from studio.ui.theme.metrics import GAP, PADDING, SECTION
-from studio.ui.views.large_head import LargeHead
-from studio.ui.views.large_panel import LargePanel
-from studio.ui.views.large_picture import LargePicture
+from studio.ui.views.large_panel import WIDTH, LargePanel
+from studio.ui.views.large_stage import LargeStage
 from studio.ui.views.picture_actions import PictureActions
 from studio.ui.views.picture_menu import PictureMenu
 from studio.ui.widgets.ground import Ground
-from studio.ui.widgets.icon_view import IconView
-from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from PySide6.QtGui import QImage, QKeyEvent
+    from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QResizeEvent
 
     from studio.errors import StudioError
     from studio.gallery.entry import Entry
     from studio.ui.models.gallery import GalleryModel
     from studio.ui.models.notices import Notices
     from studio.ui.theme.theme import Theme
+
+_ROOM_PX = 600
+"""Narrower than this, there is no room beside the picture."""
+_BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
 
 class LargeView(Ground):
@@ -56,15 +56,18 @@ class LargeView(Ground):
         self._entry: Entry | None = None
         self._row = self._waits_for = -1
         self._text = ""  # what was searched for when the picture was opened
-        self._head = LargeHead(theme)
-        self.picture = LargePicture(theme)
-        self._fault = PlainLabel(theme, role="dim", wrap=True)
+        self._stage = LargeStage(theme)
+        self._head, self.picture = self._stage.head, self._stage.picture
         self._panel = LargePanel(theme)
         self._menu = PictureMenu(theme, opens=False, parent=self)
         self._actions = PictureActions(model, self)
-        self._stage = QStackedLayout()
+        self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+        self._layout.addWidget(self._stage, 3)
+        self._layout.addWidget(self._panel, 2)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._lay_out(theme)
         self._connect()
 
     @property
@@ -89,30 +92,18 @@ class LargeView(Ground):
         self._find_place()
         self.shown.emit(entry)
 
-    def _lay_out(self, theme: Theme) -> None:
-        failed = QWidget()
-        lines = QVBoxLayout(failed)
-        lines.setContentsMargins(SECTION, SECTION, SECTION, SECTION)
-        lines.setSpacing(GAP)
-        lines.addStretch(2)
-        lines.addWidget(
-            IconView(theme, "triangle-alert", role="faint", size=32), 0, Qt.AlignmentFlag.AlignHCenter
-        )
-        self._fault.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        lines.addWidget(self._fault)
-        lines.addStretch(3)
-        self._stage.addWidget(self.picture)
-        self._stage.addWidget(failed)
-        left = QVBoxLayout()
-        left.setContentsMargins(SECTION, PADDING, SECTION, SECTION)
-        left.setSpacing(PADDING)
-        left.addWidget(self._head)
-        left.addLayout(self._stage, 1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(left, 1)
-        layout.addWidget(self._panel)
+    def minimumSizeHint(self) -> QSize:
+        """Small enough for a small window, with the settings beneath."""
+        return QSize(WIDTH, WIDTH)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Tell of the picture beneath it where there is no room beside it."""
+        super().resizeEvent(event)
+        below = self.width() < _ROOM_PX
+        way = QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight
+        if self._layout.direction() != way:
+            self._layout.setDirection(way)
+            self._panel.set_below(below)
 
     def _connect(self) -> None:
         self._head.closed.connect(self.closed)
@@ -189,18 +180,25 @@ class LargeView(Ground):
     # ------------------------------------------------------------------------------------------------------ reading
     def _on_read(self, entry: Entry, image: QImage) -> None:
         if entry is self._entry:
-            self.picture.set_image(image)
-            self._stage.setCurrentIndex(0)
+            self._stage.show_image(image)
 
     def _on_failed(self, entry: Entry, error: StudioError) -> None:
         if entry is self._entry:
-            self.picture.set_image(None)
-            self._fault.setText(str(error))
-            self._stage.setCurrentIndex(1)
+            self._stage.show_fault(str(error))
 
     # ------------------------------------------------------------------------------------------------------ intents
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Ring the picture when Tab came to it; that it was opened can be seen without."""
+        super().focusInEvent(event)
+        self._stage.set_ring(event.reason() in _BY_TAB)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the ring away."""
+        super().focusOutEvent(event)
+        self._stage.set_ring(False)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Go to a neighbour, close, copy or throw away."""
+        """Go to a neighbour, scroll the settings, close, copy or throw away."""
         if event.key() == Qt.Key.Key_Left:
             self.go_newer()
         elif event.key() == Qt.Key.Key_Right:
@@ -211,7 +209,7 @@ class LargeView(Ground):
             self._on_copy()
         elif event.matches(QKeySequence.StandardKey.Delete):
             self._on_trash()
-        else:
+        elif not self._panel.scroll_by(event.key()):
             super().keyPressEvent(event)
 
     @Slot(QPoint)

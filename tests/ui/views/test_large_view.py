@@ -144,11 +144,11 @@ def test_a_picture_whose_file_is_gone_is_a_sentence(view: LargeView, gallery: Ga
     open_row(view, gallery, qtbot, 0)
     gallery.model.entry_at(1).path.unlink()
     view.show_entry(gallery.model.entry_at(1))
-    qtbot.waitUntil(lambda: view._stage.currentIndex() == 1)
-    assert "cannot be found" in view._fault.text()
+    qtbot.waitUntil(lambda: view._stage.fault != "")
+    assert "cannot be found" in view._stage.fault
     assert view.picture.image is None
     open_row(view, gallery, qtbot, 0)
-    assert view._stage.currentIndex() == 0
+    assert view._stage.fault == ""
 
 
 def test_a_picture_that_was_read_too_late_is_not_shown(
@@ -362,6 +362,46 @@ def test_everything_that_takes_the_keyboard_has_a_name(
         if child.focusPolicy() & Qt.FocusPolicy.TabFocus and child.isVisible():
             name = QAccessible.queryAccessibleInterface(child).text(QAccessible.Text.Name)
             assert name, child
+
+
+def test_in_a_narrow_place_the_settings_are_beneath_the_picture(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    open_row(view, gallery, qtbot, 1)
+    assert view._panel.geometry().left() == 900 - 304
+    view.resize(404, 640)
+    qtbot.waitUntil(lambda: view._panel.geometry().left() == 0)
+    assert view._panel.width() == 404
+    assert view._panel.geometry().top() >= view._stage.geometry().bottom()
+    assert view.minimumSizeHint().width() <= 404
+    view.resize(900, 700)
+    qtbot.waitUntil(lambda: view._panel.geometry().left() == 900 - 304)
+
+
+def test_keys_scroll_the_settings(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+    view.resize(404, 500)
+    open_row(view, gallery, qtbot, 1)
+    bar = view._panel._area.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
+    QTest.keyClick(view, Key.Key_PageDown)
+    assert bar.value() > 0
+    QTest.keyClick(view, Key.Key_PageUp)
+    assert bar.value() == 0
+    QTest.keyClick(view, Key.Key_Down)
+    assert bar.value() > 0
+
+
+def test_tab_rings_the_picture_and_opening_it_does_not(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    open_row(view, gallery, qtbot, 1)
+    view.setFocus()
+    assert not view._stage._ringed
+    button(view, "Close").setFocus()
+    view.setFocus(Qt.FocusReason.BacktabFocusReason)
+    assert view._stage._ringed
+    button(view, "Close").setFocus()
+    assert not view._stage._ringed
 
 
 def test_it_is_never_read_in_the_windows_thread(
