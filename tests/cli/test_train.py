@@ -94,7 +94,7 @@ def test_a_preview_decoder_can_be_made_alone(
     assert main.run([*command, "--preview"]) == 2
     assert "has no section [preview_train]" in capsys.readouterr().err
     loops = "".join(f"[{name}_train]\npictures = 4\nbatch = 4\n" for name in ("codec", "preview"))
-    recipe.write_text(RECIPE + "[codec]\nchannels = 4\nwidths = [16]\n[preview]\nwidth = 8\n" + loops)
+    recipe.write_text(RECIPE + "[codec]\nchannels = 4\nwidths = [16, 16]\n[preview]\nwidth = 8\n" + loops)
     assert main.run([*command, "--out", str(stepwise_home / "other")]) == 0
     folder = stepwise_home / "other"
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.*")}
