@@ -153,13 +153,13 @@ class Engine:
             if cancelled.is_set():
                 raise LoadCancelled
         ready = self._load(installed, cancelled)
+        resolved = dataclasses.replace(resolved, model=installed.card.name)
         notes = list(notes_on(request, resolved, ready))
         if previews.limited:
             shape = installed.card.latent_shape_for(resolved.width or 0, resolved.height or 0)
             ready.decoders.prepare(shape, cancelled)
             if ready.decoders.fault is not None:
                 notes.append(f"Previews are coarser than they could be. {ready.decoders.fault}")
-        resolved = dataclasses.replace(resolved, model=installed.card.name)
         yield JobStarted(
             job_id=job_id,
             request=resolved,

@@ -113,6 +113,13 @@ def test_what_has_no_effect_is_said(engine: Engine, fields: dict[str, Any], said
     assert list(started.notes) == said
 
 
+def test_a_note_calls_a_model_by_its_name_and_not_by_its_place(engine: Engine) -> None:
+    request = GenerateRequest(prompt="dog", model=str(engine.folders.models / "textless"), steps=1)
+    started = next(event for event in engine.run(request) if isinstance(event, JobStarted))
+    assert started.notes[0].startswith("The model 'textless' takes no text")
+    assert started.request.model == "textless"
+
+
 def test_what_is_said_to_be_unused_is(engine: Engine) -> None:
     def final(**fields: object) -> str:
         request = GenerateRequest(**{"model": "latent", "steps": 2, "prompt": "dog", **fields})
