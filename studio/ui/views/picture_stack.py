@@ -34,6 +34,9 @@ class PictureStack(QStackedWidget):
         self.large = LargeView(theme, models.gallery, models.notices)
         self.addWidget(under)
         self.addWidget(self.large)
+        self._preferences = models.preferences
+        self._on_preference_changed("enlarge")
+        self._preferences.changed.connect(self._on_preference_changed)
         self.large.closed.connect(self.go_back)
         self.large.settings_requested.connect(self.settings_requested)
 
@@ -59,3 +62,8 @@ class PictureStack(QStackedWidget):
             self.setCurrentWidget(self.under)
             if isinstance(self.under, GalleryView):
                 self.under.take_keyboard()
+
+    @Slot(str)
+    def _on_preference_changed(self, name: str) -> None:
+        if name == "enlarge":
+            self.large.picture.set_enlarge(self._preferences.enlarge)
