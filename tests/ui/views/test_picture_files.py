@@ -21,13 +21,13 @@ from studio.ui.views.picture_files import ask_file_manager
 app = QCoreApplication([])
 
 @ClassInfo(**{"D-Bus Interface": "org.freedesktop.FileManager1"})
-class Manager(QDBusAbstractAdaptor):
+class Desktop(QDBusAbstractAdaptor):
     @Slot("QStringList", "QString")
     def ShowItems(self, uris, startup):
         print(uris, repr(startup), flush=True)
 
 parent = QObject()
-manager = Manager(parent)
+desktop = Desktop(parent)
 bus = QDBusConnection.sessionBus()
 if "absent" not in sys.argv:
     assert bus.registerObject("/org/freedesktop/FileManager1", parent)
