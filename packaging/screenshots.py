@@ -34,7 +34,7 @@ GALLERY = (
     *("a dog", "a castle on a pink background", "a butterfly on a green background", "a pizza", "a crown"),
 )
 PROMPT = "a tiger face on a blue background"
-FILM_WIDTH = 960
+FILM_WIDTH = 840
 
 
 class Photographer:
@@ -82,6 +82,8 @@ class Photographer:
 
     def film(self, name: str) -> None:
         """Keep a film of a picture forming: a frame for each step that the window showed."""
+        from PIL import Image as pillow
+
         frames: list[Image] = []
 
         def shoot(_: object = None) -> None:
@@ -93,8 +95,13 @@ class Photographer:
         self.program.session.step_taken.disconnect(shoot)
         self.settle()
         shoot()
-        colours = [frame.quantize(160, dither=0) for frame in frames]
-        pauses = [100] * (len(frames) - 1) + [2500]
+        shown = [*frames[:-1:2], frames[-1]]
+        # Against a palette of its own each frame is dithered; quantised by itself its smooth parts would have steps.
+        colours = [
+            frame.quantize(palette=frame.quantize(255), dither=pillow.Dither.FLOYDSTEINBERG)
+            for frame in shown
+        ]
+        pauses = [180] * (len(shown) - 1) + [2500]
         colours[0].save(
             self.folder / f"{name}.gif", save_all=True, append_images=colours[1:], duration=pauses, loop=0
         )
@@ -183,6 +190,7 @@ def states(camera: Photographer) -> Iterator[None]:
     program.models.gallery.trash([entry])
     camera.settle(600)
     camera.take("12-notice")
+    window.overlays.toast.close_button.click()
     yield
 
 
