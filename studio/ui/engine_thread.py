@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import threading
 import traceback
@@ -40,9 +39,6 @@ if TYPE_CHECKING:
     from studio.engine.previews import Previews
     from studio.engine.requests import GenerateRequest
     from studio.gallery.store import PictureStore
-
-COURTESY = 5
-"""How much lower than the window's this thread's priority is, where the system lets a thread have its own."""
 
 
 class Engine(Protocol):
@@ -134,7 +130,6 @@ class EngineThread(QThread):
 
     def run(self) -> None:
         """Work until told to stop. Called by Qt, in the thread itself."""
-        _step_back()
         while not self._stopping.is_set():
             match self._held.popleft() if self._held else self._tasks.get():
                 case Job() as job:
@@ -224,12 +219,3 @@ def _sentence(error: BaseException) -> str:
 def _details(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
-
-def _step_back() -> None:
-    """Lower this thread's priority, so that the window is served first; those it starts inherit that.
-
-    Linux alone counts a thread as a process here; elsewhere this would slow the window down as well.
-    """
-    if hasattr(os, "sched_getaffinity"):
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), COURTESY)
