@@ -10,6 +10,7 @@ import os
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ COUNTS = {10_000: 100.0, 100_000: 1000.0}
 FILES = 500
 TWIN = 2_000
 PAGE = (1044, 676)
-ROUNDS = 40
+ROUNDS, OPENINGS = 40, 5
 SCROLL_BAR_MS = 16.0
 WAIT_S = 60.0
 
@@ -63,61 +64,87 @@ def bench() -> Mapping[str, object]:
             say(f"gallery: {count:,} pictures")
             figures[f"{count} pictures"] = gallery(fill(place, count), theme, open_bar_ms)
         say(f"gallery: {TWIN:,} pictures, all loaded first")
-        figures[f"{TWIN} pictures, all loaded first"] = twin(fill(place, TWIN))
+        figures[f"{TWIN} pictures, all loaded first"] = twin(PictureStore(*fill(place, TWIN)))
     return figures
 
 
-def gallery(store: PictureStore, theme: Theme, open_bar_ms: float) -> dict[str, object]:
-    """Measure the real view."""
-    start = time.perf_counter()
-    thumbnails, notices = Thumbnails(), Notices()
-    model = GalleryModel(store, thumbnails, notices)
-    view = GalleryView(theme, model)
-    painted = Painted(view.grid)
-    view.resize(*PAGE)
-    view.show()
-    model.reload()
-    until(lambda: painted.count > 0)
-    first_ms = since(start)
-    until(lambda: model.loaded)
-    painted.count = 0
-    until(lambda: painted.count > 0)
-    listed_ms = since(start)
+def gallery(folders: tuple[Path, Path], theme: Theme, open_bar_ms: float) -> dict[str, object]:
+    """Measure the real view: opened several times, each with everything new but the files; the last one is used."""
+    openings = []
+    for turn in range(OPENINGS):
+        opened = Opening(PictureStore(*folders), theme)
+        openings.append(opened)
+        if turn < OPENINGS - 1:
+            opened.close()
+    view, model = opened.view, opened.model
     grid, bar = view.grid, view.grid.verticalScrollBar()
-    until(lambda: all(is_made(model, row, grid.tiles.side) for row in grid.rows_in(0, PAGE[1])))
-    tiles_ms = since(start)
     step = grid.viewport().repaint
     scrolled = times(lambda _: (bar.setValue(bar.value() + bar.pageStep()), step()))
     jumped = times(lambda turn: (bar.setValue(bar.maximum() * (turn * 7 % ROUNDS) // ROUNDS), step()))
     bar.setValue(0)
-    newest = store.catalogue.entries(limit=1)[0]
-    number = newest.id or 0
-    added = times(
-        lambda turn: (
-            model.add(
-                Entry(id=number + 1 + turn, path=newest.path, width=64, height=61, metadata=newest.metadata)
-            ),
-            step(),
-        )
-    )
+    newest = opened.newest
+    added = times(lambda turn: (model.add(replace(newest, id=(newest.id or 0) + 1 + turn)), step()))
     resized = times(lambda turn: (view.resize(PAGE[0] + 5 * turn, PAGE[1]), step()))
-    view.close()
-    model.close()
-    thumbnails.close()
-    view.deleteLater()
+    opened.close()
+    painted = [opening.painted_ms for opening in openings]
+    listed = [opening.listed_ms for opening in openings]
     return {
         "unit": "milliseconds",
-        "open to first paint": round(first_ms, 1),
-        "open to the list painted": round(listed_ms, 1),
+        "open to first paint": spread(painted),
+        "open to the list painted": spread(listed),
         "bar of both": open_bar_ms,
-        "open to all thumbnails in sight": round(tiles_ms, 1),
+        "open to all thumbnails in sight": spread([opening.tiles_ms for opening in openings]),
         "scroll a page": spread(scrolled),
         "bar of scrolling": SCROLL_BAR_MS,
         "jump anywhere": spread(jumped),
         "insert a picture": spread(added),
         "resize": spread(resized),
-        "holds": max(first_ms, listed_ms) <= open_bar_ms and statistics.median(scrolled) <= SCROLL_BAR_MS,
+        "holds": statistics.median(listed) <= open_bar_ms and statistics.median(scrolled) <= SCROLL_BAR_MS,
     }
+
+
+class Opening:
+    """A gallery that was opened, and how long that took.
+
+    Attributes:
+        painted_ms: to the first paint.
+        listed_ms: to the first paint with the list read and laid out.
+        tiles_ms: to the thumbnails of all tiles in sight.
+        newest: the newest picture.
+    """
+
+    def __init__(self, store: PictureStore, theme: Theme) -> None:
+        start = time.perf_counter()
+        self.thumbnails = Thumbnails()
+        self.model = GalleryModel(store, self.thumbnails, Notices())
+        self.view = GalleryView(theme, self.model)
+        painted = Painted(self.view.grid)
+        self.view.resize(*PAGE)
+        self.view.show()
+        self.model.reload()
+        until(lambda: painted.count > 0)
+        self.painted_ms = since(start)
+        until(lambda: self.model.loaded)
+        painted.count = 0
+        until(lambda: painted.count > 0)
+        self.listed_ms = since(start)
+        until(self.is_made)
+        self.tiles_ms = since(start)
+        newest = self.model.entry_at(0)
+        assert newest is not None
+        self.newest = newest
+
+    def is_made(self) -> bool:
+        """Return whether the thumbnails of all tiles in sight are there."""
+        grid = self.view.grid
+        entries = [self.model.entry_at(row) for row in grid.rows_in(0, PAGE[1])]
+        return all(entry and self.thumbnails.has(entry.path, grid.tiles.side) for entry in entries)
+
+    def close(self) -> None:
+        self.view.close()
+        self.model.close()
+        self.thumbnails.close()
+        self.view.deleteLater()
 
 
 def twin(store: PictureStore) -> dict[str, object]:
@@ -182,8 +209,8 @@ class Painted(QObject):
         return False
 
 
-def fill(place: Path, count: int) -> PictureStore:
-    """Return a store whose catalogue lists ``count`` pictures: a few files, each by many paths."""
+def fill(place: Path, count: int) -> tuple[Path, Path]:
+    """Make a catalogue of ``count`` pictures (a few files, each by many paths); return the folders of a store."""
     folder = place / f"catalogue-{count}"
     kept = [metadata(f"a {thing} on a blue background") for thing in ("fox", "tiger", "apple", "rocket")]
     for number in range(-(-count // FILES)):
@@ -192,13 +219,7 @@ def fill(place: Path, count: int) -> PictureStore:
         for number in range(count):
             path = place / "pictures" / str(number // FILES) / ".." / f"{number % FILES:06d}-7.png"
             insert(connection, Entry(path=path, width=64, height=61, metadata=kept[number % len(kept)]))
-    return PictureStore(place / "pictures", folder)
-
-
-def is_made(model: GalleryModel, row: int, side: int) -> bool:
-    """Return whether the thumbnail of a row is there."""
-    entry = model.entry_at(row)
-    return entry is not None and model.thumbnails.has(entry.path, side)
+    return place / "pictures", folder
 
 
 def times(turn: Callable[[int], object]) -> list[float]:
