@@ -2,8 +2,9 @@
 
 Arrays in events are numpy's, never a tensor: pictures are uint8 HWC RGB; latents, which are there where they were asked
 for, are float32 CHW. Each is contiguous, fresh, its memory its own, and not writeable. Every event carries the
-``job_id`` of its job. A job is ``[ModelLoading] JobStarted (StepDone | PictureDone)* JobFinished``, or ends early in
-`JobCancelled` or `JobFailed`. Events that hold arrays compare by identity.
+``job_id`` of its job. A job is ``ModelLoading* JobStarted (PictureStarted | StepDone | PictureDone)* JobFinished``, or
+ends early in `JobCancelled` or `JobFailed`. In a comparison ``image`` is the place of the pane, from 0, and request,
+steps and the like are that pane's own. Events that hold arrays compare by identity.
 
 Importable without torch.
 """
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from studio.engine.fork import StartState
     from studio.engine.previews import PreviewKind, Tier
     from studio.engine.requests import GenerateRequest
 
@@ -43,6 +45,8 @@ class JobStarted:
         steps: how many steps one picture takes.
         weights_sha256: hash of the model's weights file.
         notes: whole sentences the user should see, such as that the negative prompt is unused.
+        requests: of a comparison that of each pane, of which ``request`` is the first; else just that one.
+        weights: the hash of each one's model.
     """
 
     job_id: str
@@ -53,6 +57,30 @@ class JobStarted:
     steps: int
     weights_sha256: str = ""
     notes: tuple[str, ...] = ()
+    requests: tuple[GenerateRequest, ...] = ()
+    weights: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PictureStarted:
+    """One picture is about to take its first step; told where arrays were asked for.
+
+    Attributes:
+        image: which picture of the request, from 0.
+        seed: the seed of its noise.
+        request: with everything filled in.
+        start: where it stands: at x_T, or where it was forked.
+        steps: the index of its last step.
+        x_T_sha256: hash of ``start.x``, float32 little-endian in C order.
+    """
+
+    job_id: str
+    image: int
+    seed: int
+    request: GenerateRequest
+    start: StartState
+    steps: int
+    x_T_sha256: str  # the symbol of the field
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,6 +104,11 @@ class StepDone:
         x0_hat: the model's idea of the finished picture as the sampler sees it (for a latent model its latents),
             float32 CHW, or None where arrays were not asked for.
         state: x at ``s``, the state this step reached, likewise.
+        history: what a multistep sampler keeps for the next step, likewise; empty for the others.
+        change: how far x0_hat moved since the step before, the root of the mean square over all its numbers; None at
+            the first step, and where arrays were not asked for.
+        guidance: how far apart the two sides of guidance are in x0_hat, likewise measured at the step's last
+            evaluation; None without guidance, and where arrays were not asked for.
     """
 
     job_id: str
@@ -93,6 +126,9 @@ class StepDone:
     tier: Tier | None = None
     x0_hat: NDArray[np.float32] | None = None
     state: NDArray[np.float32] | None = None
+    history: tuple[NDArray[np.float32], ...] = ()
+    change: float | None = None
+    guidance: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,7 +144,7 @@ class PictureDone:
         device: where the model ran, as `JobStarted` has it.
         dtype: the numbers the backbone ran in.
         versions: of this program and what it stands on, by name.
-        x_T_sha256: hash of the starting noise, float32 little-endian in C order.
+        x_T_sha256: hash of the starting noise (of a fork, the state it went on from), float32 little-endian in C order.
         final_sha256: hash of the last state (for a latent model before decoding), likewise.
         model_calls: backbone evaluations spent on it (guidance counts two).
         seconds: time spent on it.
@@ -158,7 +194,16 @@ class JobFailed:
     details: str = ""
 
 
-Event = ModelLoading | JobStarted | StepDone | PictureDone | JobFinished | JobCancelled | JobFailed
+Event = (
+    ModelLoading
+    | JobStarted
+    | PictureStarted
+    | StepDone
+    | PictureDone
+    | JobFinished
+    | JobCancelled
+    | JobFailed
+)
 
 
 @dataclass(frozen=True, kw_only=True)
