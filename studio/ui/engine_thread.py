@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from studio.engine.events import EngineReport, Event
     from studio.engine.previews import Previews
-    from studio.engine.requests import GenerateRequest
     from studio.gallery.store import PictureStore
+    from studio.ui.models.job import JobRequest
 
 
 class Engine(Protocol):
@@ -46,7 +46,7 @@ class Engine(Protocol):
 
     def run(
         self,
-        request: GenerateRequest,
+        request: JobRequest,
         *,
         cancelled: threading.Event | None,
         previews: Previews,
@@ -161,7 +161,7 @@ class EngineThread(QThread):
         try:
             engine = self._ready_engine()
             events = engine.run(job.request, cancelled=job.cancelled, previews=job.previews, job_id=job.id)
-            sha256 = ""
+            weights: tuple[str, ...] = ()
             for event in keep(events, self._store):
                 if isinstance(event, StepDone):
                     job.record.add(event)
@@ -169,9 +169,9 @@ class EngineThread(QThread):
                         self.woken.emit()
                 else:
                     if isinstance(event, JobStarted):
-                        sha256 = event.weights_sha256
+                        weights = (event.weights_sha256, *event.weights)
                     self.told.emit(event)
-                self._decode_what_waits(sha256)
+                self._decode_what_waits(weights)
         except _NoEngineError as error:
             failed = error.failed
             self.told.emit(JobFailed(job_id=job.id, sentence=failed.sentence, details=failed.details))
@@ -180,14 +180,14 @@ class EngineThread(QThread):
         finally:
             self._current = None
 
-    def _decode_what_waits(self, weights_sha256: str) -> None:
+    def _decode_what_waits(self, weights: tuple[str, ...]) -> None:
         """Decode what is waited for while a job runs; what needs another model waits until it is over."""
         while True:
             try:
                 task = self._tasks.get_nowait()
             except queue.Empty:
                 return
-            if isinstance(task, DecodeTask) and task.weights_sha256 == weights_sha256:
+            if isinstance(task, DecodeTask) and task.weights_sha256 in weights:
                 self._decode(task)
                 return  # one at a time: the job goes on in between
             self._held.append(task)
@@ -218,4 +218,3 @@ def _sentence(error: BaseException) -> str:
 
 def _details(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
-

@@ -6,24 +6,27 @@ out.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted, ModelLoading
-from studio.gallery.keeping import PictureKept, PictureUnsaved, keep_one
+from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.ui.engine_thread import EngineFailed, EngineReady
 from studio.ui.images import to_image
 from studio.ui.models.course import Course, JobEvent, note_pace
 from studio.ui.models.gallery import LiveTile
 from studio.ui.models.job import DecodeTask, FrameDecoded, Job
+from studio.ui.models.keeping import KeptPictures
 
 if TYPE_CHECKING:
+    from studio.engine.compare import CompareRequest
+    from studio.engine.fork import ForkRequest
     from studio.engine.requests import GenerateRequest
     from studio.gallery.store import PictureStore
     from studio.ui.engine_thread import EngineThread
     from studio.ui.models.gallery import GalleryModel
+    from studio.ui.models.job import JobRequest
     from studio.ui.models.notices import Notices
     from studio.ui.models.preferences import Preferences
     from studio.ui.models.queue import QueueModel
@@ -42,11 +45,13 @@ class Session(QObject):
         running_changed: whether a job runs or waits.
         picture_kept: a finished picture is on the disk, a `PictureKept`.
         step_taken: the newest step of the running job was led to the models (for whoever measures).
+        went_on: the running job's `Course` began, or went on by a step or another event, its last one too.
     """
 
     running_changed = Signal(bool)
     picture_kept = Signal(object)
     step_taken = Signal(object)
+    went_on = Signal(object)
 
     def __init__(
         self,
@@ -64,7 +69,8 @@ class Session(QObject):
     ) -> None:
         """Connect the thread and the models; the thread is started with `start`."""
         super().__init__(parent)
-        self._thread, self._store = thread, store
+        self._thread = thread
+        self._kept = KeptPictures(store, gallery, notices)
         self._queue, self._run, self._gallery = queue, run, gallery
         self._status, self._notices = status, notices
         self._preferences, self._timings = preferences, timings
@@ -87,6 +93,17 @@ class Session(QObject):
 
     def generate(self, request: GenerateRequest) -> Job:
         """Have the pictures of a request made, after the jobs that wait."""
+        return self._add(request)
+
+    def fork(self, request: ForkRequest) -> Job:
+        """Have a run go on from a step of another, after the jobs that wait."""
+        return self._add(request)
+
+    def compare(self, request: CompareRequest) -> Job:
+        """Have several runs made in lockstep, after the jobs that wait; a run's place is its picture's."""
+        return self._add(request)
+
+    def _add(self, request: JobRequest) -> Job:
         budget = self._preferences.preview_budget
         job = Job(request=request, budget=None if budget >= 1 else budget)
         self._queue.add(job)
@@ -146,6 +163,7 @@ class Session(QObject):
             course.take_step(done)
         self._run.note_steps(course)
         self._show_live(course)
+        self.went_on.emit(course)
         self.step_taken.emit(steps[-1])
 
     def _on_event(self, event: JobEvent) -> None:
@@ -158,16 +176,14 @@ class Session(QObject):
             case JobStarted():
                 for note in event.notes:
                     self._notices.post(note)
-            case PictureKept():
-                self._gallery.add(event.entry)
-                self._note_picture(event)
-            case PictureUnsaved():
-                self._offer_to_save(event)
+            case PictureKept() | PictureUnsaved():
+                self._kept.take(event)
             case JobFinished() | JobCancelled() | JobFailed():
                 self._end(course)
                 return
         self._run.note_phase(course)
         self._show_live(course)  # perhaps of the next picture
+        self.went_on.emit(course)
 
     def _is_current(self, job_id: str) -> bool:
         return self._course is not None and self._course.job.id == job_id
@@ -180,6 +196,7 @@ class Session(QObject):
         self._run.begin(self._course)
         self._show_live(self._course)
         self._set_busy(True)
+        self.went_on.emit(self._course)
         self._thread.submit(job)
 
     def _end(self, course: Course) -> None:
@@ -193,6 +210,7 @@ class Session(QObject):
         self._queue.finish()
         self._gallery.set_live(None)
         self._run.end(course)
+        self.went_on.emit(course)
         self._start_next()
         if self._course is None:
             self._set_busy(False)
@@ -210,35 +228,13 @@ class Session(QObject):
         self._gallery.set_live(
             LiveTile(
                 job_id=course.job.id,
-                prompt=course.request.prompt,
+                prompt=course.request_of(image).prompt,
                 image=to_image(pixels) if pixels is not None else None,
                 step=done.step if done is not None else 0,
-                steps=course.steps,
+                steps=course.steps_of(image),
                 level=done.sigma if done is not None else 1.0,
             )
         )
-
-    def _note_picture(self, event: PictureKept) -> None:
-        if event.fault is not None:
-            self._notices.post(f"{event.fault} The picture was kept as {event.entry.path}.", kind="error")
-        for note in event.entry.notes:
-            self._notices.post(note, kind="warn")
-
-    def _offer_to_save(self, event: PictureUnsaved) -> None:
-        self._notices.post(
-            f"The picture could not be saved: {event.error} It is kept in memory as long as the window is open.",
-            kind="error",
-            action="Try again",
-            act=partial(self._save_again, event),
-        )
-
-    def _save_again(self, event: PictureUnsaved) -> None:
-        kept = keep_one(event.done, self._store)
-        if isinstance(kept, PictureUnsaved):
-            self._offer_to_save(kept)
-        else:
-            self._gallery.add(kept.entry)
-            self._notices.post(f"The picture is saved as {kept.entry.path}.")
 
     @Slot(object)
     def _on_decode_requested(self, task: DecodeTask) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, QThread, Slot
 
+from studio.engine.compare import CompareRequest
 from studio.engine.events import (
     EngineReport,
     JobCancelled,
@@ -17,6 +18,7 @@ from studio.engine.events import (
     ModelLoading,
     PictureDone,
 )
+from studio.engine.fork import ForkRequest
 from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError
 from studio.gallery.store import PictureStore
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from studio.gallery.entry import Entry
     from studio.gallery.metadata import PictureMetadata
     from studio.ui.engine_thread import EngineThread
+    from studio.ui.models.job import JobRequest
 
     Script = Callable[["Take"], Iterator[Event]]
     Point = str | tuple[int, int]
@@ -80,6 +83,8 @@ class Take:
     """One call of `FakeEngine.run`, with what belongs to it.
 
     Attributes:
+        request: what was asked for; of a comparison the first run's, of a fork how it goes on.
+        asked: the same as it was handed in.
         model_calls: how many were made.
         thread: which thread it ran in.
     """
@@ -88,6 +93,7 @@ class Take:
     job_id: str
     previews: Previews
     cancelled: threading.Event
+    asked: JobRequest | None = None
     thread: int = field(default_factory=threading.get_ident)
     model_calls: int = 0
     calls_after_cancel: int = 0
@@ -96,6 +102,11 @@ class Take:
     @property
     def steps(self) -> int:
         return self.request.steps or 0
+
+    @property
+    def runs(self) -> tuple[GenerateRequest, ...]:
+        """Those of a comparison, else the one there is."""
+        return self.asked.requests if isinstance(self.asked, CompareRequest) else (self.request,)
 
     def loading(self) -> ModelLoading:
         return ModelLoading(job_id=self.job_id, model=self.request.model)
@@ -106,6 +117,8 @@ class Take:
             "device": REPORT.device,
             "dtype": "float32",
             "weights_sha256": WEIGHTS,
+            "requests": self.runs,
+            "weights": (WEIGHTS,) * len(self.runs),
         }
         named = {**usual, **fields}
         return JobStarted(job_id=self.job_id, request=self.request, steps=self.steps, **named)
@@ -115,35 +128,37 @@ class Take:
         self.model_calls += 1
         self.calls_after_cancel += self.cancelled.is_set()
         what = self.previews.shown.what
-        shown = (
-            {"preview_of": what}
-            if self.previews.wanted(step, self.steps)
-            else {"preview": None, "tier": None}
-        )
-        known = {"steps": self.steps, "image": image, "job_id": self.job_id}
+        steps = self.request_of(image).steps or 0
+        shown = {"preview_of": what} if self.previews.wanted(step, steps) else {"preview": None, "tier": None}
+        known = {"steps": steps, "image": image, "job_id": self.job_id}
         return step_done(step, **{**known, **shown, **fields})
 
+    def request_of(self, image: int) -> GenerateRequest:
+        return self.runs[image] if len(self.runs) > 1 else self.request
+
     def picture(self, image: int) -> PictureDone:
-        digest = hashlib.sha256(f"{self.request.prompt} {self.request.seed + image}".encode()).hexdigest()
+        request = self.request_of(image)
+        seed = request.seed if len(self.runs) > 1 else request.seed + image
+        digest = hashlib.sha256(f"{request.prompt} {seed}".encode()).hexdigest()
         return PictureDone(
             job_id=self.job_id,
-            request=self.request,
+            request=request,
             image=image,
-            seed=self.request.seed + image,
-            pixels=frame(100 + image, self.request.width or 8),
+            seed=seed,
+            pixels=frame(100 + image, request.width or 8),
             model_sha256=WEIGHTS,
             device=REPORT.device,
             dtype=REPORT.dtype,
             versions={"stepwise-studio": "0"},
             x_T_sha256=digest,
             final_sha256=digest,
-            model_calls=2 * self.steps,
+            model_calls=2 * (request.steps or 0),
             seconds=2.0,
             preview_seconds=0.5,
         )
 
     def finished(self) -> JobFinished:
-        pictures = self.request.count
+        pictures = max(self.request.count, len(self.runs))
         return JobFinished(
             job_id=self.job_id, pictures=pictures, seconds=2.0 * pictures, preview_seconds=0.5 * pictures
         )
@@ -165,32 +180,58 @@ class Forming:
     notes: tuple[str, ...] = ()
 
     def __call__(self, take: Take) -> Iterator[Event]:
-        self._do("call")
+        self.do("call")
         if self.loads:
             yield take.loading()
-            self._do("load")
+            self.do("load")
             if take.cancelled.is_set():
                 yield JobCancelled(job_id=take.job_id, pictures=0)
                 return
-        self._do("start")
+        self.do("start")
         yield take.started(notes=self.notes)
         for image in range(take.request.count):
             for step in range(1, take.steps + 1):
                 if take.cancelled.is_set():
                     yield JobCancelled(job_id=take.job_id, pictures=image)
                     return
-                self._do((image, step))
+                self.do((image, step))
                 yield take.step(image, step)
             yield take.picture(image)
-        self._do("end")
+        self.do("end")
         yield take.finished()
 
-    def _do(self, point: Point) -> None:
+    def do(self, point: Point) -> None:
         action = self.at.get(point)
         if isinstance(action, BaseException):
             raise action
         if action is not None:
             action()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lockstep:
+    """The script of a comparison: each run takes its next step before any takes the one after.
+
+    Attributes:
+        at: what happens before a run's step, as in `Forming`.
+    """
+
+    at: Mapping[Point, Action] = field(default_factory=dict)
+
+    def __call__(self, take: Take) -> Iterator[Event]:
+        yield take.started()
+        forming = Forming(at=self.at)
+        for step in range(1, max(request.steps or 0 for request in take.runs) + 1):
+            for image, request in enumerate(take.runs):
+                if take.cancelled.is_set():
+                    yield JobCancelled(job_id=take.job_id, pictures=0)
+                    return
+                if step <= (request.steps or 0):
+                    forming.do((image, step))
+                    yield take.step(image, step)
+                if step == request.steps:
+                    yield take.picture(image)
+        yield take.finished()
 
 
 class FakeEngine:
@@ -212,7 +253,7 @@ class FakeEngine:
 
     def run(
         self,
-        request: GenerateRequest,
+        request: JobRequest,
         *,
         cancelled: threading.Event | None,
         previews: Previews,
@@ -221,7 +262,14 @@ class FakeEngine:
         assert cancelled is not None
         assert job_id is not None
         self.threads.add(threading.get_ident())
-        take = Take(request=request, job_id=job_id, previews=previews, cancelled=cancelled)
+        match request:
+            case CompareRequest():
+                lead = request.requests[0]
+            case ForkRequest():
+                lead = request.request
+            case _:
+                lead = request
+        take = Take(request=lead, asked=request, job_id=job_id, previews=previews, cancelled=cancelled)
         script = self._scripts[min(len(self.takes), len(self._scripts) - 1)]
         self.takes.append(take)
         try:

@@ -60,8 +60,20 @@ class Course:
 
     @property
     def request(self) -> GenerateRequest:
-        """The request, with everything filled in once the engine has done so."""
-        return self.started.request if self.started is not None else self.job.request
+        """The request (the first, of several), with everything filled in once the engine has done so."""
+        return self.requests[0]
+
+    @property
+    def requests(self) -> tuple[GenerateRequest, ...]:
+        """What the pictures are asked for with: one for each run of a comparison, else one for all."""
+        if self.started is None:
+            return self.job.requests
+        return self.started.requests or (self.started.request,)
+
+    @property
+    def count(self) -> int:
+        """How many pictures the job makes."""
+        return self.job.count
 
     @property
     def over(self) -> bool:
@@ -70,19 +82,19 @@ class Course:
 
     @property
     def steps(self) -> int:
-        """How many steps one picture takes; 0 where that is not known yet."""
-        return self.started.steps if self.started is not None else (self.job.request.steps or 0)
+        """How many steps the first picture takes; 0 where that is not known yet."""
+        return self.steps_of(0)
 
     @property
     def current_image(self) -> int:
         """The picture that forms now: the first that is not finished, or the last."""
-        count = self.job.request.count
+        count = self.count
         return next((image for image in range(count) if image not in self.pictures), count - 1)
 
     @property
     def fraction(self) -> float:
         """How much of the job is done, 0 to 1, by steps."""
-        total = self.steps * self.job.request.count
+        total = self._steps_to_take()
         return min(self._steps_done() / total, 1.0) if total else 0.0
 
     @property
@@ -104,10 +116,28 @@ class Course:
     @property
     def seconds_left(self) -> float | None:
         """How long the rest takes at the pace so far; None where there is none yet."""
-        done, total = self._steps_done(), self.steps * self.job.request.count
+        done, total = self._steps_done(), self._steps_to_take()
         if self.phase != "running" or done == 0:
             return None
         return self.seconds / done * (total - done)
+
+    def request_of(self, image: int) -> GenerateRequest:
+        """Return what a picture is asked for with."""
+        requests = self.requests
+        return requests[image] if len(requests) > 1 else requests[0]
+
+    def steps_of(self, image: int) -> int:
+        """Return how many steps a picture takes; 0 where that is not known yet."""
+        if len(self.requests) == 1 and self.started is not None:
+            return self.started.steps
+        return self.request_of(image).steps or 0
+
+    def weights_of(self, image: int) -> str:
+        """Return the hash of the weights that make a picture; "" where that is not known yet."""
+        if self.started is None:
+            return ""
+        several = self.started.weights
+        return several[image] if len(several) > 1 else self.started.weights_sha256
 
     def latest(self, image: int) -> StepDone | None:
         """Return the newest step of a picture."""
@@ -145,14 +175,22 @@ class Course:
                 self.pictures[image] = replace(event, done=replace(event.done, pixels=gone))
 
     def _steps_done(self) -> int:
-        finished = self.steps * len(self.pictures)
-        return finished + sum(done.step for image, done in self._latest.items() if image not in self.pictures)
+        forming = (done.step for image, done in self._latest.items() if image not in self.pictures)
+        started = len(set(self._latest) | set(self.pictures))
+        finished = sum(self.steps_of(image) for image in self.pictures)
+        return finished + sum(forming) - self.job.first_step * started
+
+    def _steps_to_take(self) -> int:
+        return sum(max(self.steps_of(image) - self.job.first_step, 0) for image in range(self.count))
 
 
 def note_pace(course: Course, timings: Timings) -> None:
-    """Remember what a model call of a job took: of all together, since pictures that form together share their time."""
+    """Remember what a model call of a job took: of all together, since pictures that form together share their time.
+
+    Not of a comparison: its runs share their calls.
+    """
     made = [event.done for event in course.pictures.values()]
-    if course.finished is None or not made:
+    if course.finished is None or not made or len(course.requests) > 1:
         return
     timings.note(
         model_sha256=made[0].model_sha256,

@@ -5,17 +5,22 @@ from __future__ import annotations
 import threading
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from studio.engine.compare import CompareRequest
+from studio.engine.fork import ForkRequest
 from studio.engine.previews import Previews, Shown
+from studio.engine.requests import GenerateRequest
 from studio.runs.record import JobRecord
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.engine.requests import GenerateRequest
     from studio.runs.record import What
+
+JobRequest: TypeAlias = GenerateRequest | ForkRequest | CompareRequest
+"""Whatever the engine runs."""
 
 
 def _new_id() -> str:
@@ -27,7 +32,7 @@ class Job:
     """A request on its way.
 
     Attributes:
-        request: what to make, as the form had it.
+        request: what to make: pictures, one that goes on from a step of another run, or several runs in lockstep.
         id: what its events carry.
         record: where its steps go.
         shown: what its previews show; may be changed while it runs.
@@ -35,12 +40,37 @@ class Job:
         cancelled: set to stop it.
     """
 
-    request: GenerateRequest
+    request: JobRequest
     id: str = field(default_factory=_new_id)
     record: JobRecord = field(default_factory=JobRecord)
     shown: Shown = field(default_factory=Shown)
     budget: float | None = 0.1
     cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def requests(self) -> tuple[GenerateRequest, ...]:
+        """What its pictures are asked for with: one for each run of a comparison, else one for all."""
+        match self.request:
+            case CompareRequest():
+                return self.request.requests
+            case ForkRequest():
+                return (self.request.request,)
+        return (self.request,)
+
+    @property
+    def lead(self) -> GenerateRequest:
+        """The first of `requests`: what the job is called after."""
+        return self.requests[0]
+
+    @property
+    def count(self) -> int:
+        """How many pictures it makes."""
+        return len(self.requests) if isinstance(self.request, CompareRequest) else self.lead.count
+
+    @property
+    def first_step(self) -> int:
+        """The step its pictures begin after: 0, or the one that it goes on from."""
+        return self.request.start.index if isinstance(self.request, ForkRequest) else 0
 
     @property
     def previews(self) -> Previews:

@@ -110,7 +110,7 @@ class QueueModel(QAbstractListModel):
         if role == RunsRole:
             return job is self._running
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return job.request.prompt or "(no prompt)"
+            return job.lead.prompt or "(no prompt)"
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:

@@ -157,8 +157,8 @@ class RunModel(QObject):
                 image=done.image,
                 step=done.step,
                 what=self.what,
-                model=course.started.request.model,
-                weights_sha256=course.started.weights_sha256,
+                model=course.request_of(done.image).model,
+                weights_sha256=course.weights_of(done.image),
                 latents=latents,
             )
         )

@@ -143,7 +143,7 @@ class CanvasView(Ground):
         forming = run.running is not None
         self.pill.set_text("live" if forming else "result", "bad" if forming else "dim")
         self.pill.setAccessibleName("Back to the newest step")
-        count = course.request.count if course is not None else 1
+        count = course.count if course is not None else 1
         for button in (self.previous_picture, self.next_picture):
             button.setVisible(count > 1)
         self.previous_picture.setEnabled(run.image > 0)
@@ -186,4 +186,4 @@ class CanvasView(Ground):
     @Slot()
     def _on_next(self) -> None:
         if self._run.viewed is not None:
-            self._run.select_image(min(self._run.image + 1, self._run.viewed.request.count - 1))
+            self._run.select_image(min(self._run.image + 1, self._run.viewed.count - 1))

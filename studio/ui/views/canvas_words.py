@@ -39,7 +39,7 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
         image: which picture, from 0.
         step: the step that was chosen, None for the newest.
     """
-    request = course.request
+    request = course.request_of(image)
     name = request.sampler or ""
     sampler = SAMPLERS[name].title if name in SAMPLERS else ""
     finished = course.pictures.get(image)
@@ -58,7 +58,7 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
         return f"Stopped at step {done.step} of {done.steps}" if done is not None else ""
     if done is None:
         return "Cancelled before the first step" if course.phase == "cancelled" else waiting(course)
-    total = model_calls(request)
+    total = 0 if course.job.first_step else model_calls(request)  # a fork makes only the rest of them
     calls = f"{done.model_calls} of {total} model calls" if total else f"{done.model_calls} model calls"
     stopped = "Cancelled, " if course.phase == "cancelled" and step is None else ""
     level = f"noise level {done.sigma:.2f}"
@@ -93,7 +93,7 @@ def time_left(course: Course) -> str:
 
 def which_picture(course: Course, image: int) -> str:
     """Return which of several pictures is shown; "" where there is only one."""
-    count = course.request.count
+    count = course.count
     return f"Picture {image + 1} of {count}" if count > 1 else ""
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
     from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 
-    from studio.engine.requests import GenerateRequest
     from studio.ui.models.job import Job
     from studio.ui.models.queue import QueueModel
     from studio.ui.theme.theme import Theme
@@ -34,8 +33,14 @@ Index = QModelIndex | QPersistentModelIndex
 ROW, WIDTH, MOST_ROWS = 48, 400, 6
 
 
-def describe(request: GenerateRequest) -> str:
+def describe(job: Job) -> str:
     """Return a job's figures in a few words."""
+    request = job.lead
+    if len(job.requests) > 1:
+        return f"{len(job.requests)} runs in lockstep, seed {request.seed}"
+    if job.first_step:
+        steps = (request.steps or 0) - job.first_step
+        return f"From step {job.first_step}: {steps} steps of {(request.sampler or '').upper()}, seed {request.seed}"
     pictures = "1 picture" if request.count == 1 else f"{request.count} pictures"
     return f"{pictures}, {request.steps} steps of {(request.sampler or '').upper()}, seed {request.seed}"
 
@@ -66,8 +71,8 @@ class _JobDelegate(QStyledItemDelegate):
             painter.setBrush(theme.colour("accent"))
             painter.drawEllipse(area.x() + 10, area.center().y() - 3, 7, 7)
         words = area.adjusted(28, 6, -12, -6)
-        self._write(painter, words, job.request.prompt or "(no prompt)", is_prompt=True)
-        self._write(painter, words, describe(job.request), is_prompt=False)
+        self._write(painter, words, job.lead.prompt or "(no prompt)", is_prompt=True)
+        self._write(painter, words, describe(job), is_prompt=False)
         painter.restore()
 
     def _write(self, painter: QPainter, area: QRect, text: str, *, is_prompt: bool) -> None:
