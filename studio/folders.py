@@ -60,6 +60,7 @@ class Folders:
         models: models the user added, one folder each.
         outputs: finished pictures; the truth from which the catalogue can be rebuilt.
         catalogue: holds the SQLite index of the pictures.
+        runs: recorded runs, one folder each.
         cache: may be deleted at any time, except its ``rescued`` pictures.
         logs: log files.
         settings: the user's settings.
@@ -68,6 +69,7 @@ class Folders:
     models: Path
     outputs: Path
     catalogue: Path
+    runs: Path
     cache: Path
     logs: Path
     settings: Path
@@ -89,6 +91,7 @@ class Folders:
             models=root / "models",
             outputs=root / "outputs",
             catalogue=root / "catalogue",
+            runs=root / "runs",
             cache=root / "cache",
             logs=root / "logs",
             settings=root / "settings",
@@ -101,6 +104,7 @@ class Folders:
             models=known.user_data_path / "models",
             outputs=known.user_pictures_path / "Stepwise",
             catalogue=known.user_data_path / "catalogue",
+            runs=known.user_data_path / "runs",
             cache=known.user_cache_path,
             logs=known.user_log_path,
             settings=known.user_config_path / "settings",

@@ -20,7 +20,7 @@ def all_of(found: Folders) -> dict[str, Path]:
 
 def test_one_variable_puts_every_folder_under_it(stepwise_home: Path) -> None:
     found = all_of(Folders.find())
-    assert set(found) == {"models", "outputs", "catalogue", "cache", "logs", "settings"}
+    assert set(found) == {"models", "outputs", "catalogue", "runs", "cache", "logs", "settings"}
     assert all(path.parent == stepwise_home for path in found.values())
     assert len(set(found.values())) == len(found)
 
