@@ -7,7 +7,7 @@ is safe on the disk. The window and the command line keep pictures by this alone
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from studio.engine.events import PictureDone
 from studio.errors import StorageError
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from studio.engine.events import Event
     from studio.gallery.entry import Entry
+    from studio.gallery.origin import Origin
     from studio.gallery.store import PictureStore
+
+
+Told = TypeVar("Told")
+"""What the events are: the engine's, and those of whatever else stands around it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,14 +57,18 @@ class PictureUnsaved:
 
 
 def keep(
-    events: Iterator[Event], store: PictureStore, out: Path | None = None
-) -> Iterator[Event | PictureKept | PictureUnsaved]:
+    events: Iterator[Told],
+    store: PictureStore,
+    out: Path | None = None,
+    origin: Origin | None = None,
+) -> Iterator[Told | PictureKept | PictureUnsaved]:
     """Pass ``events`` on, and keep every finished picture before the next one is begun.
 
     Args:
         events: of one job; closed when this is.
         store: where pictures go.
         out: the folder they are wanted in; None is the store's usual one.
+        origin: of the pictures of a fork, the step that they go on from.
 
     Raises:
         StorageError: a picture could be written nowhere, neither where it was wanted nor among the rescued ones. It
@@ -69,7 +77,7 @@ def keep(
     try:
         for event in events:
             if isinstance(event, PictureDone):
-                answer = keep_one(event, store, out)
+                answer = keep_one(event, store, out, origin)
                 yield answer
                 if isinstance(answer, PictureUnsaved):
                     raise answer.error
@@ -81,9 +89,11 @@ def keep(
             close()
 
 
-def keep_one(done: PictureDone, store: PictureStore, out: Path | None = None) -> PictureKept | PictureUnsaved:
+def keep_one(
+    done: PictureDone, store: PictureStore, out: Path | None = None, origin: Origin | None = None
+) -> PictureKept | PictureUnsaved:
     """Keep a picture where it is wanted, or else among the rescued ones, and say what was in the way."""
-    metadata = PictureMetadata.of(done)
+    metadata = PictureMetadata.of(done, origin)
     fault = None
     try:
         entry = store.add(done.pixels, metadata, out)

@@ -10,19 +10,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from studio.engine.checks import check_name, check_number, check_text, check_whole
 from studio.errors import RequestError, shorten
+from studio.gallery.origin import Origin, check_fields, origin_of
 
 if TYPE_CHECKING:
     from studio.engine.events import PictureDone
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of pictures with an origin; those without are written as version 1, which older programs read too."""
 MAX_TEXT_BYTES = 256_000
 MAX_SEED = 2**32 - 1
 _MAX_DEPTH = 8
@@ -52,6 +54,7 @@ class PictureMetadata:
         model_calls: backbone evaluations spent on it.
         seconds: time spent on it.
         created: when it was finished, in UTC.
+        origin: the step of a recorded run that it was kept from or forked at; None where it has none.
     """
 
     request: Mapping[str, Json]
@@ -67,6 +70,7 @@ class PictureMetadata:
     model_calls: int
     seconds: float
     created: datetime = field(default_factory=_now)
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         """Check every field, and keep copies of the mappings.
@@ -100,11 +104,13 @@ class PictureMetadata:
         check_number("seconds", self.seconds, 0, 1e9)
         _check_time("created", self.created)
         object.__setattr__(self, "created", self.created.astimezone(UTC))
+        if self.origin is not None and not isinstance(self.origin, Origin):
+            raise RequestError("origin", "must be a step of a run")
         if len(self.to_json()) > MAX_TEXT_BYTES:
             raise RequestError("request", f"takes more than {MAX_TEXT_BYTES:,} bytes to keep in a picture")
 
     @classmethod
-    def of(cls, done: PictureDone) -> Self:
+    def of(cls, done: PictureDone, origin: Origin | None = None) -> Self:
         """Return what a picture that was just made remembers."""
         return cls(
             request=done.request.to_dict(),
@@ -119,13 +125,20 @@ class PictureMetadata:
             final_sha256=done.final_sha256,
             model_calls=done.model_calls,
             seconds=done.seconds,
+            origin=origin,
         )
 
     def to_json(self) -> str:
         """Return one line of strict JSON in ASCII."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         values["created"] = self.created.isoformat()
-        return json.dumps({"version": FORMAT_VERSION, **values}, allow_nan=False)
+        version = FORMAT_VERSION
+        if self.origin is None:
+            version = 1
+            del values["origin"]
+        else:
+            values["origin"] = asdict(self.origin)
+        return json.dumps({"version": version, **values}, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -144,12 +157,10 @@ class PictureMetadata:
                 "version",
                 f"is {version} and this program reads up to {FORMAT_VERSION}: a newer Stepwise Studio wrote it",
             )
-        known = {item.name for item in fields(cls)}
-        for name in sorted(known - values.keys()):
-            raise RequestError(name, "is missing")
-        for name in sorted(values.keys() - known):
-            check_name("field", name)
-            raise RequestError(name, "is not a field of this version")
+        known = {item.name for item in fields(cls)} - ({"origin"} if version == 1 else set())
+        check_fields(values, known)
+        if version > 1:
+            values["origin"] = origin_of(values["origin"])
         check_text("created", values["created"], 40)
         try:
             values["created"] = datetime.fromisoformat(values["created"])

@@ -44,6 +44,7 @@ def _pairs(metadata: PictureMetadata, width: int, height: int) -> Iterator[tuple
     yield "Model hash", metadata.model_sha256[:SHORT_HASH]
     yield "Model", metadata.model
     yield "Eta", _number(options.get("eta")) if isinstance(options, dict) else ""
+    yield "Origin", str(metadata.origin or "")
     yield "Version", f"Stepwise Studio {metadata.versions.get('stepwise-studio', '')}".strip()
 
 

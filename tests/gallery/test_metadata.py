@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from studio.errors import RequestError
 from studio.gallery.metadata import MAX_TEXT_BYTES, PictureMetadata
+from studio.gallery.origin import Origin, OriginKind
 from tests.gallery.samples import PROMPTS, digest, metadata
 
-FIELDS = [item.name for item in fields(PictureMetadata)]
+FIELDS = [item.name for item in fields(PictureMetadata) if item.name != "origin"]
+ORIGIN = Origin(run="000042-0f3a9c1b", step=12, of=30, kind="step")
 
 
 def changed(**changes: object) -> str:
@@ -141,7 +143,50 @@ def test_a_wrong_value_is_refused_in_one_sentence_that_names_the_field(name: str
 
 def test_a_version_of_the_future_is_refused_and_said_to_be_newer() -> None:
     with pytest.raises(RequestError, match="newer Stepwise Studio"):
-        PictureMetadata.from_json(changed(version=2, whatever=1))
+        PictureMetadata.from_json(changed(version=3, whatever=1))
+
+
+@pytest.mark.parametrize("kind", ["step", "fork"])
+def test_a_picture_remembers_the_step_of_another_run_it_comes_from(kind: OriginKind) -> None:
+    kept = metadata(origin=replace(ORIGIN, kind=kind))
+    assert PictureMetadata.from_json(kept.to_json()) == kept
+    assert json.loads(kept.to_json())["version"] == 2
+    assert str(kept.origin) == ("step 12 of 30" if kind == "step" else "forked from step 12 of 30")
+
+
+def test_a_picture_without_an_origin_is_written_as_programs_of_before_read_it() -> None:
+    assert "origin" not in json.loads(metadata().to_json())
+    with pytest.raises(RequestError, match="origin is not a field"):
+        PictureMetadata.from_json(changed(origin=None))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"run": None},
+        {"run": "a\nb"},
+        {"run": "x" * 300},
+        {"step": -1},
+        {"step": 31},
+        {"step": True},
+        {"of": 0},
+        {"of": 10**9},
+        {"kind": "copy"},
+        {"kind": []},
+        {"more": 1},
+        {"run": ...},
+    ],
+)
+def test_a_wrong_origin_is_refused_in_one_sentence(changes: dict[str, Any]) -> None:
+    origin = {"run": "000042-0f3a9c1b", "step": 12, "of": 30, "kind": "step", **changes}
+    wrong = {name: value for name, value in origin.items() if value is not ...}
+    with pytest.raises(RequestError, match="origin"):
+        PictureMetadata.from_json(changed(version=2, origin=wrong))
+    for other in (None, [], "x"):
+        with pytest.raises(RequestError, match="origin must be a JSON object"):
+            PictureMetadata.from_json(changed(version=2, origin=other))
+    with pytest.raises(RequestError, match="origin must be a step"):
+        metadata(origin="step 12")
 
 
 @pytest.mark.parametrize(
