@@ -1,0 +1,246 @@
+"""A row of ticks and a handle: choose one of many places along an axis, with the mouse, the wheel or the keyboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QPointF, QRectF, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPixmap
+from PySide6.QtWidgets import QSlider
+
+from studio.ui.theme.metrics import GRID, RING
+from studio.ui.widgets.painting import fill_rounded, ring_after
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtGui import QFocusEvent, QMouseEvent, QPaintEvent, QWheelEvent
+    from PySide6.QtWidgets import QWidget
+
+    from studio.ui.theme.theme import Theme
+
+EDGE: Final = 9.0
+"""Between the widget's end and the first place: room for the handle and its ring. Whatever shares its axis needs it."""
+HEIGHT: Final = 44
+_HEAD: Final = 6.0  # the handle's radius
+_TICK_WIDTH: Final = 3.0
+_TICK_HEIGHT, _LOW_TICK_HEIGHT = 14.0, 7.0
+_MANY: Final = 5  # places that Shift and an arrow go
+_TENTHS: Final = 10
+_KEYS: Final = {Qt.Key.Key_Left: -1, Qt.Key.Key_Down: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: 1}
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A place.
+
+    Attributes:
+        position: where it is on the axis, 0 to 1.
+        level: the noise level whose colour it has, 1 all noise to 0 clean; None where that is not known.
+    """
+
+    position: float
+    level: float | None
+
+
+class Scrubber(QSlider):
+    """Ticks in the colours of their noise levels. Those not reached yet are low, and cannot be chosen.
+
+    Arrows go to the next place, with Shift five on, Home and End to the ends, a digit to that tenth of the axis.
+
+    Signals:
+        edited: the user went to the place of this number, from 0.
+        play_requested: Space was pressed.
+    """
+
+    edited = Signal(int)
+    play_requested = Signal()
+
+    def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
+        """Start without a place; ``name`` is read to those who do not see it."""
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self._theme, self._ring, self._held = theme, False, False
+        self._ticks: tuple[Tick, ...] = ()
+        self._reached = 0
+        self._painted: tuple[QSize, float, QPixmap] | None = None
+        self.setFixedHeight(HEIGHT)
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        theme.changed.connect(self._repaint_all)
+
+    @property
+    def ticks(self) -> tuple[Tick, ...]:
+        """The places."""
+        return self._ticks
+
+    @property
+    def current(self) -> int:
+        """The number of the place that is chosen."""
+        return self.value()
+
+    @property
+    def reached(self) -> int:
+        """How many places can be chosen: the first so many."""
+        return self._reached
+
+    def set_ticks(self, ticks: Sequence[Tick], reached: int | None = None) -> None:
+        """Show other places, in the order of their positions; the first ``reached`` (None: all) can be chosen."""
+        ticks = tuple(ticks)
+        reached = len(ticks) if reached is None else min(reached, len(ticks))
+        if (ticks, reached) == (self._ticks, self._reached):
+            return
+        self._ticks, self._reached = ticks, reached
+        with QSignalBlocker(self):
+            self.setRange(0, max(reached - 1, 0))
+        self._repaint_all()
+
+    def set_current(self, place: int, words: str = "") -> None:
+        """Choose a place without a word; ``words`` say of it what a reader is told, such as "step 12 of 30"."""
+        with QSignalBlocker(self):
+            self.setValue(place)
+        if words != self.accessibleDescription():
+            self.setAccessibleDescription(words)
+        self.update()
+
+    def x_of(self, place: int) -> float:
+        """Return where a place is, in pixels from the widget's left."""
+        if not 0 <= place < len(self._ticks):
+            return EDGE
+        return EDGE + self._ticks[place].position * (self.width() - 2 * EDGE)
+
+    def sizeHint(self) -> QSize:
+        """As wide as there is room."""
+        return QSize(320, HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        """Narrower, no place can be hit."""
+        return QSize(120, HEIGHT)
+
+    # --------------------------------------------------------------------------------------------------- the hand's
+    def go_to(self, place: int) -> None:
+        """Go to a place, or the nearest that is reached, as the user would."""
+        place = min(max(place, 0), self._reached - 1)
+        if self._reached and place != self.value():
+            self.set_current(place)
+            self.edited.emit(place)
+
+    def handle_key(self, event: QKeyEvent) -> bool:
+        """Go where a key leads, also one that another part was given; False where it leads nowhere."""
+        key, with_shift = event.key(), event.modifiers() == Qt.KeyboardModifier.ShiftModifier
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        if not plain and not with_shift:
+            return False
+        if key in _KEYS:
+            self.go_to(self.value() + _KEYS[Qt.Key(key)] * (_MANY if with_shift else 1))
+        elif with_shift:
+            return False
+        elif key == Qt.Key.Key_Home:
+            self.go_to(0)
+        elif key == Qt.Key.Key_End:
+            self.go_to(self._reached - 1)
+        elif key == Qt.Key.Key_Space:
+            self.play_requested.emit()
+        elif Qt.Key.Key_0 <= key <= Qt.Key.Key_9:
+            self.go_to(self._nearest((key - Qt.Key.Key_0) / _TENTHS))
+        else:
+            return False
+        return True
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Go where the key leads."""
+        if self.handle_key(event):
+            event.accept()
+        else:
+            event.ignore()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Go to where the mouse is, and hold the handle."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._held = True
+            self._go_to_x(event.position().x())
+            event.accept()
+        else:
+            event.ignore()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag the handle."""
+        if self._held:
+            self._go_to_x(event.position().x())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let the handle go."""
+        self._held = False
+        self.update()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Step, towards clean with the wheel turned up."""
+        notches = event.angleDelta().y() or event.angleDelta().x()
+        if notches:
+            self.go_to(self.value() + (1 if notches > 0 else -1))
+        event.accept()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Ring the handle when the keyboard came to it."""
+        self._ring = ring_after(event.reason(), self._ring)
+        super().focusInEvent(event)
+
+    def _go_to_x(self, x: float) -> None:
+        self.go_to(self._nearest((x - EDGE) / max(self.width() - 2 * EDGE, 1.0)))
+
+    def _nearest(self, position: float) -> int:
+        reached = range(self._reached)
+        return min(reached, key=lambda place: abs(self._ticks[place].position - position), default=0)
+
+    # ----------------------------------------------------------------------------------------------------- painting
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw ticks and handle."""
+        painter = QPainter(self)
+        ratio = self.devicePixelRatioF()
+        if self._painted is None or self._painted[:2] != (self.size(), ratio):
+            self._painted = (self.size(), ratio, self._paint_ticks(ratio))
+        painter.drawPixmap(0, 0, self._painted[2])
+        if not self._reached:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        x = self.x_of(self.value())
+        colour = self._theme.colour("text" if self.isEnabled() else "faint")
+        top = 2 + RING + _HEAD
+        fill_rounded(painter, QRectF(x - 1, top, 2, self.height() - top - GRID), 1, colour)
+        if self.hasFocus() and self._ring:
+            painter.setBrush(self._theme.colour("accent"))
+            painter.drawEllipse(QPointF(x, top), _HEAD + RING, _HEAD + RING)
+        painter.setBrush(colour)
+        painter.drawEllipse(QPointF(x, top), _HEAD, _HEAD)
+
+    def _paint_ticks(self, ratio: float) -> QPixmap:
+        """Draw them once; there may be a thousand."""
+        pixmap = QPixmap(self.size() * ratio)
+        pixmap.setDevicePixelRatio(ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        room = (self.width() - 2 * EDGE) / max(len(self._ticks) - 1, 1)
+        width = max(min(_TICK_WIDTH, room * 0.6), 1.0)
+        middle = (self.height() + 2 + RING + _HEAD) / 2
+        ahead = self._theme.colour("line")
+        for place, tick in enumerate(self._ticks):
+            reached = place < self._reached
+            height = _TICK_HEIGHT if reached else _LOW_TICK_HEIGHT
+            colour = ahead if tick.level is None else self._theme.noise(tick.level)
+            if not reached:
+                colour = _faded(colour)
+            area = QRectF(self.x_of(place) - width / 2, middle - height / 2, width, height)
+            fill_rounded(painter, area, width / 2, colour)
+        painter.end()
+        return pixmap
+
+    def _repaint_all(self) -> None:
+        self._painted = None
+        self.update()
+
+
+def _faded(colour: QColor) -> QColor:
+    faded = QColor(colour)
+    faded.setAlphaF(0.45)
+    return faded
