@@ -45,6 +45,7 @@ class Session(QObject):
         running_changed: whether a job runs or waits.
         picture_kept: a finished picture is on the disk, a `PictureKept`.
         step_taken: the newest step of the running job was led to the models (for whoever measures).
+        frame_decoded: what `decode` was asked for is there, a `FrameDecoded`.
         went_on: the running job's `Course` began, or went on by a step or another event, its last one too.
     """
 
@@ -52,6 +53,7 @@ class Session(QObject):
     picture_kept = Signal(object)
     step_taken = Signal(object)
     went_on = Signal(object)
+    frame_decoded = Signal(object)
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class Session(QObject):
         # Slots of an object of this thread: a plain function would run in the engine's thread, or never.
         thread.told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
         thread.woken.connect(self._on_woken, Qt.ConnectionType.QueuedConnection)
-        run.decode_requested.connect(self._on_decode_requested)
+        run.decode_requested.connect(self.decode)
 
     # --------------------------------------------------------------------------------------------------- intents
     def start(self) -> None:
@@ -122,6 +124,11 @@ class Session(QObject):
             self._thread.cancel(job)
             self._run.changed.emit()
 
+    @Slot(object)
+    def decode(self, task: DecodeTask) -> None:
+        """Have a frame decoded, between two steps of the running job or at once."""
+        self._thread.decode(task)
+
     def close(self) -> bool:
         """End the thread, within a model call; False where it did not end in a minute."""
         self._queue.clear_waiting()
@@ -141,6 +148,7 @@ class Session(QObject):
                     self._notices.post(event.sentence, kind="error", details=event.details)
             case FrameDecoded():
                 self._run.take_decoded(event)
+                self.frame_decoded.emit(event)
             case (
                 ModelLoading()
                 | JobStarted()
@@ -235,7 +243,3 @@ class Session(QObject):
                 level=done.sigma if done is not None else 1.0,
             )
         )
-
-    @Slot(object)
-    def _on_decode_requested(self, task: DecodeTask) -> None:
-        self._thread.decode(task)
