@@ -72,6 +72,7 @@ class PictureStarted:
         start: where it stands: at x_T, or where it was forked.
         steps: the index of its last step.
         x_T_sha256: hash of ``start.x``, float32 little-endian in C order.
+        sigma: the noise level of ``start.x``, 0 to 1.
     """
 
     job_id: str
@@ -81,6 +82,7 @@ class PictureStarted:
     start: StartState
     steps: int
     x_T_sha256: str  # the symbol of the field
+    sigma: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
