@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from studio.ui.models.compare_colours import GAINS, coloured, table
 from studio.ui.models.compare_measures import difference, gaussian, mse, psnr, rms, ssim
 from studio.ui.theme.colour import contrast
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def flat(value: int, size: tuple[int, int] = (16, 16)) -> NDArray[np.uint8]:

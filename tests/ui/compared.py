@@ -1,0 +1,80 @@
+"""A comparison that a test plays by hand, event by event, as the session leads them to the model."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.engine.compare import CompareRequest
+from studio.engine.previews import Previews
+from studio.gallery.entry import Entry
+from studio.gallery.keeping import PictureKept
+from studio.gallery.metadata import PictureMetadata
+from studio.runs.record import MAX_BYTES, JobRecord
+from studio.ui.models.course import Course
+from studio.ui.models.job import Job
+from tests.ui.fakes import Take, asking
+
+if TYPE_CHECKING:
+    from studio.ui.models.compare import CompareModel
+    from studio.ui.models.course import JobEvent
+
+
+class Compared:
+    """One comparison.
+
+    Attributes:
+        course: how it goes.
+        take: what makes its events.
+    """
+
+    def __init__(self, model: CompareModel, *runs: dict[str, Any], max_bytes: int = MAX_BYTES) -> None:
+        """Take what each run is asked for with, besides the usual."""
+        self._model = model
+        requests = tuple(asking(**run) for run in runs)
+        self.job = Job(request=CompareRequest(requests=requests), record=JobRecord(max_bytes))
+        self.course = Course(self.job)
+        self.take = Take(
+            request=requests[0],
+            asked=self.job.request,
+            job_id=self.job.id,
+            previews=Previews(shown=self.job.shown),
+            cancelled=threading.Event(),
+        )
+
+    def begin(self) -> Compared:
+        self._model.follow(self.course)
+        return self.tell(self.take.started())
+
+    def tell(self, event: JobEvent) -> Compared:
+        self.course.take(event)
+        self._model.follow(self.course)
+        return self
+
+    def rounds(self, *steps: int, **fields: Any) -> Compared:  # noqa: ANN401
+        """Take these steps in every run that has them, and tell once after each round."""
+        for step in steps:
+            for image, request in enumerate(self.take.runs):
+                if step <= (request.steps or 0):
+                    done = self.take.step(image, step, **fields)
+                    self.job.record.add(done)
+                    self.course.take_step(done)
+            self._model.follow(self.course)
+        return self
+
+    def keep(self) -> Compared:
+        """Finish every picture."""
+        for image in range(len(self.take.runs)):
+            done = self.take.picture(image)
+            entry = Entry(path=Path("x.png"), width=8, height=8, metadata=PictureMetadata.of(done))
+            self.tell(PictureKept(job_id=self.job.id, done=done, entry=entry))
+        return self
+
+    def end(self) -> Compared:
+        return self.tell(self.take.finished())
+
+    def play(self) -> Compared:
+        """Go from the beginning to the end."""
+        longest = max(request.steps or 0 for request in self.take.runs)
+        return self.begin().rounds(*range(1, longest + 1)).keep().end()
