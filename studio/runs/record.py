@@ -12,11 +12,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Literal
 
+from studio.engine.events import PictureStarted, StepDone
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from studio.engine.events import StepDone
 
     Pixels = NDArray[np.uint8]
 
@@ -35,6 +35,8 @@ class PictureRecord:
         image: which picture of the job, from 0.
         steps: the steps kept, oldest first. The list grows at its end and changes in no other way: where a step is
             given up, another list takes its place.
+        start: where it began, as a step that no model call was made for: step 0 with x_T for its state, or where it
+            goes on from another run. None where that is not known.
         stride: every so many steps one is kept (and the newest).
         bytes: about how much memory the record takes.
     """
@@ -43,6 +45,7 @@ class PictureRecord:
         """Begin with no steps."""
         self.image = image
         self.steps: list[StepDone] = []
+        self.start: StepDone | None = None
         self.stride = 1
         self.bytes = 0
         self._decoded: dict[tuple[int, What], Pixels] = {}
@@ -54,15 +57,23 @@ class PictureRecord:
         return self.steps[-1] if self.steps else None
 
     def find(self, step: int) -> StepDone | None:
-        """Return the step of this number, from 1, if it is kept."""
+        """Return the step of this number, from 1, if it is kept; or the start, by its number."""
+        if self.start is not None and self.start.step == step:
+            return self.start
         return next((done for done in reversed(self.steps) if done.step == step), None)
 
     def nearest(self, step: int) -> StepDone | None:
-        """Return the step that is kept and nearest to this number; None where there are no steps."""
-        return min(self.steps, key=lambda done: abs(done.step - step), default=None)
+        """Return the step that is kept and nearest to this number, or the start; None where there are none."""
+        every = self.steps if self.start is None else [*self.steps, self.start]
+        return min(every, key=lambda done: abs(done.step - step), default=None)
+
+    def side_of(self, done: StepDone, what: What) -> What:
+        """Return which side of a step there is to look at: of the start only the state."""
+        return "x_t" if done is self.start else what
 
     def frame(self, done: StepDone, what: What) -> Pixels | None:
         """Return the best picture there is of a step: decoded in full, or as the preview had it, or None."""
+        what = self.side_of(done, what)
         decoded = self._decoded.get((done.step, what))
         if decoded is not None:
             return decoded
@@ -78,18 +89,24 @@ class PictureRecord:
 
     def is_full(self, done: StepDone, what: What) -> bool:
         """Whether `frame` is as good as the model's own decoder makes it."""
+        what = self.side_of(done, what)
         shown_in_full = done.preview is not None and done.preview_of == what and done.tier == FULL
         return (done.step, what) in self._decoded or shown_in_full
 
     def latents(self, done: StepDone, what: What) -> NDArray[np.float32] | None:
         """Return what a frame is decoded from, float32 (C, h, w), where the step kept it."""
-        return done.x0_hat if what == "x0" else done.state
+        return done.x0_hat if self.side_of(done, what) == "x0" else done.state
 
     # ----------------------------------------------------------------------------------------------- for its keeper
     @property
     def finished(self) -> bool:
         """Whether the last step was taken."""
         return self.last is not None and self.last.step == self.last.steps
+
+    def begin(self, start: StepDone) -> None:
+        """Remember where it begins."""
+        self.start = start
+        self.bytes += _bytes_of(start)
 
     def add(self, done: StepDone) -> None:
         """Keep a step."""
@@ -122,7 +139,7 @@ class PictureRecord:
         return True
 
     def _keep(self, steps: list[StepDone]) -> None:
-        there = {done.step for done in steps}
+        there = {done.step for done in steps} | ({self.start.step} if self.start is not None else set())
         for key in [key for key in self._decoded if key[0] not in there]:
             self._drop(key)
         self.bytes += sum(map(_bytes_of, steps)) - sum(map(_bytes_of, self.steps))
@@ -141,6 +158,11 @@ class JobRecord:
         self._max_bytes = max_bytes
         self._pictures: dict[int, PictureRecord] = {}
         self._lock = threading.Lock()
+
+    def begin(self, event: PictureStarted) -> None:
+        """Remember where a picture begins."""
+        with self._lock:
+            self._pictures.setdefault(event.image, PictureRecord(event.image)).begin(start_of(event))
 
     def add(self, done: StepDone) -> None:
         """Keep a step."""
@@ -186,6 +208,26 @@ class JobRecord:
         return any(picture.thin() for picture in largest_first)
 
 
+def start_of(event: PictureStarted) -> StepDone:
+    """Return where a picture begins as a step: nothing was predicted yet, and no model call made."""
+    start = event.start
+    return StepDone(
+        job_id=event.job_id,
+        image=event.image,
+        step=start.index,
+        steps=event.steps,
+        t=start.times[0],
+        s=start.times[0],
+        sigma=event.sigma,
+        snr=(1 - event.sigma**2) / event.sigma**2 if event.sigma else float("inf"),
+        model_calls=0,
+        seconds=0.0,
+        preview_of="x_t",
+        state=start.x,
+        history=start.history,
+    )
+
+
 def _bytes_of(done: StepDone) -> int:
-    arrays = (done.preview, done.x0_hat, done.state)
+    arrays = (done.preview, done.x0_hat, done.state, *done.history)
     return sum(array.nbytes for array in arrays if array is not None)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from studio.engine.events import JobFailed, JobStarted, StepDone
+from studio.engine.events import JobFailed, JobStarted, PictureStarted, StepDone
 from studio.errors import StudioError
 from studio.gallery.keeping import keep
 from studio.logs import tell_unexpected
@@ -170,6 +170,8 @@ class EngineThread(QThread):
                 else:
                     if isinstance(event, JobStarted):
                         weights = (event.weights_sha256, *event.weights)
+                    elif isinstance(event, PictureStarted):
+                        job.record.begin(event)
                     self.told.emit(event)
                 self._decode_what_waits(weights)
         except _NoEngineError as error:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted, ModelLoading
+from studio.engine.events import (
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobStarted,
+    ModelLoading,
+    PictureStarted,
+)
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.ui.engine_thread import EngineFailed, EngineReady
 from studio.ui.images import to_image
@@ -152,6 +159,7 @@ class Session(QObject):
             case (
                 ModelLoading()
                 | JobStarted()
+                | PictureStarted()
                 | PictureKept()
                 | PictureUnsaved()
                 | JobFinished()
@@ -186,6 +194,8 @@ class Session(QObject):
                     self._notices.post(note)
             case PictureKept() | PictureUnsaved():
                 self._kept.take(event)
+                if isinstance(event, PictureKept):
+                    self.picture_kept.emit(event)
             case JobFinished() | JobCancelled() | JobFailed():
                 self._end(course)
                 return

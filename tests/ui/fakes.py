@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PySide6.QtCore import QObject, Qt, QThread, Slot
 
 from studio.engine.compare import CompareRequest
@@ -17,8 +18,9 @@ from studio.engine.events import (
     JobStarted,
     ModelLoading,
     PictureDone,
+    PictureStarted,
 )
-from studio.engine.fork import ForkRequest
+from studio.engine.fork import ForkRequest, StartState
 from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError
 from studio.gallery.store import PictureStore
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from studio.engine.events import Event, StepDone
@@ -132,6 +133,24 @@ class Take:
         shown = {"preview_of": what} if self.previews.wanted(step, steps) else {"preview": None, "tier": None}
         known = {"steps": steps, "image": image, "job_id": self.job_id}
         return step_done(step, **{**known, **shown, **fields})
+
+    def began(self, image: int, index: int = 0) -> PictureStarted:
+        """Return where a picture starts: a state that is a picture already, of value 0.25."""
+        request = self.request_of(image)
+        x = np.full((3, request.height or 8, request.width or 8), 0.25, dtype=np.float32)
+        x.setflags(write=False)
+        steps = request.steps or 0
+        times = (*(999 - step * 1000 // steps for step in range(index, steps)), -1)
+        return PictureStarted(
+            job_id=self.job_id,
+            image=image,
+            seed=request.seed + image,
+            request=request,
+            start=StartState(x=x, index=index, times=times),
+            steps=steps,
+            x_T_sha256="ef" * 32,
+            sigma=1 - index / max(steps, 1),
+        )
 
     def request_of(self, image: int) -> GenerateRequest:
         return self.runs[image] if len(self.runs) > 1 else self.request

@@ -122,15 +122,6 @@ def test_several_pictures_are_counted_and_one_is_not() -> None:
     assert words.which_picture(course(count=4), 2) == "Picture 3 of 4"
 
 
-def test_the_bar_is_the_jobs_or_that_of_the_step_looked_at() -> None:
-    job = course(count=2)
-    job.take(started(job))
-    job.take_step(step(job, 15))
-    assert words.progress(job, step(job, 15), None) == (0.25, 0.81)
-    assert words.progress(job, step(job, 15), 15) == (0.5, 0.81)
-    assert words.progress(job, None, None) == (0.25, 1.0)
-
-
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_model_calls_double_under_guidance(sampler: str) -> None:
     guided = GenerateRequest(sampler=sampler, steps=10, guidance=3.0)

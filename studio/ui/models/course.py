@@ -12,6 +12,7 @@ from studio.engine.events import (
     JobFinished,
     JobStarted,
     ModelLoading,
+    PictureStarted,
     StepDone,
 )
 from studio.gallery.keeping import PictureKept, PictureUnsaved
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
     from studio.ui.models.job import Job
     from studio.ui.models.timings import Timings
 
-JobEvent = ModelLoading | JobStarted | PictureKept | PictureUnsaved | JobFinished | JobCancelled | JobFailed
+JobEvent = (
+    ModelLoading
+    | JobStarted
+    | PictureStarted
+    | PictureKept
+    | PictureUnsaved
+    | JobFinished
+    | JobCancelled
+    | JobFailed
+)
 """What a job tells besides its steps."""
 
 WITH_PIXELS = 32

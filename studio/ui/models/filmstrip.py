@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Slot
@@ -9,6 +11,8 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from studio.ui.images import to_image
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QImage
+
     from studio.engine.events import StepDone
     from studio.runs.record import PictureRecord
     from studio.ui.models.run import RunModel
@@ -53,8 +57,9 @@ class FilmstripModel(QAbstractListModel):
             return done
         if role == FrameRole:
             pixels = self._picture.frame(done, self._what)
-            if pixels is None and self._over:  # while it runs, previews keep to their budget
-                self._run.request_frame(done)
+            if pixels is None:  # while it runs, previews keep to their budget
+                self._run.request_frame(done, at_once=not self._over)
+                pixels = self._picture.frame(done, self._what)
             return to_image(pixels) if pixels is not None else None
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"Step {done.step} of {done.steps}, noise level {done.sigma:.2f}"
@@ -65,6 +70,14 @@ class FilmstripModel(QAbstractListModel):
         if step is None:
             return len(self._steps) - 1
         return next((row for row, done in enumerate(self._steps) if done.step == step), -1)
+
+    def frame_near(self, step: int) -> QImage | None:
+        """Return the frame of a step, or where that is not kept of the nearest; None where it is not there yet."""
+        after = bisect_left(self._steps, step, key=attrgetter("step"))
+        rows = range(max(after - 1, 0), min(after + 1, len(self._steps)))
+        row = min(rows, key=lambda row: abs(self._steps[row].step - step), default=None)
+        frame: QImage | None = self.index(row).data(FrameRole) if row is not None else None
+        return frame
 
     @Slot()
     def _on_steps_changed(self) -> None:

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.errors import StorageError
-from studio.gallery.keeping import PictureKept
 from studio.ui.images import to_image
-from studio.ui.models.job import DecodeTask
+from studio.ui.models.frames import decode_task, direct_pixels, finished_image
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.events import StepDone
-    from studio.gallery.keeping import PictureUnsaved
     from studio.runs.record import PictureRecord, What
     from studio.ui.models.course import Course
     from studio.ui.models.job import FrameDecoded
@@ -74,11 +71,11 @@ class RunModel(QObject):
 
     @property
     def shown_step(self) -> StepDone | None:
-        """The step that is looked at: the chosen one, or the newest."""
+        """The step that is looked at: the chosen one, or the newest; before the first one where it starts from."""
         picture = self.picture
         if picture is None:
             return None
-        return picture.find(self.step) if self.step is not None else picture.last
+        return picture.find(self.step) if self.step is not None else (picture.last or picture.start)
 
     @property
     def frame(self) -> QImage | None:
@@ -87,7 +84,7 @@ class RunModel(QObject):
             return None
         finished = self.viewed.pictures.get(self.image)
         if finished is not None and self.step is None:
-            return self._finished_frame(finished)
+            return finished_image(finished)
         picture = self.picture
         if picture is None:
             return None
@@ -95,6 +92,8 @@ class RunModel(QObject):
             pixels = picture.latest_frame(self.what)
             if pixels is None:  # only the other side was shown so far; this one is on its way
                 pixels = picture.latest_frame()
+            if pixels is None and picture.start is not None:
+                pixels = picture.frame(picture.start, self.what)
         else:
             done = picture.find(self.step)
             pixels = picture.frame(done, self.what) if done is not None else None
@@ -102,7 +101,7 @@ class RunModel(QObject):
 
     # ------------------------------------------------------------------------------------------------- intents
     def select(self, step: int | None) -> None:
-        """Look at a step, from 1; None looks at the newest."""
+        """Look at a step, the start by its own number; None looks at the newest."""
         if self.viewed is None or step == self.step:
             return
         # Who looks at a step of one picture stays with that picture.
@@ -141,27 +140,21 @@ class RunModel(QObject):
         self.selection_changed.emit()
         self.frame_changed.emit()
 
-    def request_frame(self, done: StepDone) -> None:
-        """Have a frame decoded in full, unless it was asked for before."""
+    def request_frame(self, done: StepDone, *, at_once: bool = False) -> None:
+        """Have a frame decoded in full, unless it was asked for before; ``at_once`` only where it takes no time."""
         course, picture = self.viewed, self.picture
         if course is None or picture is None or course.started is None or picture.is_full(done, self.what):
             return
-        latents = picture.latents(done, self.what)
-        key = (course.job.id, done.image, done.step, self.what)
+        what, latents = picture.side_of(done, self.what), picture.latents(done, self.what)
+        key = (course.job.id, done.image, done.step, what)
         if latents is None or key in self._asked:
             return
-        self._asked.add(key)
-        self.decode_requested.emit(
-            DecodeTask(
-                job_id=course.job.id,
-                image=done.image,
-                step=done.step,
-                what=self.what,
-                model=course.request_of(done.image).model,
-                weights_sha256=course.weights_of(done.image),
-                latents=latents,
-            )
-        )
+        pixels = direct_pixels(latents, course.request_of(done.image))
+        if pixels is not None:
+            course.job.record.put_frame(done.image, done.step, what, pixels)
+        elif not at_once:
+            self._asked.add(key)
+            self.decode_requested.emit(decode_task(course, done, what, latents))
 
     # --------------------------------------------------------------------------------------- facts, from the session
     def begin(self, course: Course) -> None:
@@ -177,6 +170,8 @@ class RunModel(QObject):
     def note_phase(self, course: Course) -> None:
         """The job went on by an event."""
         if course is self.viewed:
+            if (done := self.shown_step) is not None and done.model_calls == 0:
+                self.request_frame(done, at_once=True)  # x_T, until the first step
             self.changed.emit()
             self._stay_near()
             self.frame_changed.emit()
@@ -205,22 +200,12 @@ class RunModel(QObject):
         if record.put_frame(task.image, task.step, task.what, event.pixels):
             # It may be given up for others later; then it can be asked for again.
             self._asked.discard((task.job_id, task.image, task.step, task.what))
-        if task.image == self.image and task.what == self.what:
+        picture = self.picture
+        start = picture.start.step if picture is not None and picture.start is not None else None
+        if task.image == self.image and (task.what == self.what or task.step == start):
             self.frame_decoded.emit(task.step)
             if self.step in (None, task.step):
                 self.frame_changed.emit()
-
-    def _finished_frame(self, finished: PictureKept | PictureUnsaved) -> QImage | None:
-        if finished.done.pixels.size:
-            return to_image(finished.done.pixels)
-        assert isinstance(finished, PictureKept), "what is unsaved keeps its pixels"
-        # Not before it is needed: it brings numpy and Pillow.
-        from studio.gallery.pixels import read_pixels  # noqa: PLC0415
-
-        try:
-            return to_image(read_pixels(finished.entry.path))
-        except StorageError:  # moved meanwhile, say; the last step's frame is nearly as good
-            return None
 
     def _decode_shown(self) -> None:
         if (done := self.shown_step) is not None:

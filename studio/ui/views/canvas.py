@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
+from studio.ui.models.scrubbing import ScrubbingModel
 from studio.ui.theme.metrics import GAP, GRID, SECTION
 from studio.ui.views import canvas_words as words
-from studio.ui.views.filmstrip import FilmstripView
+from studio.ui.views.canvas_actions import CanvasActions
+from studio.ui.views.timeline import Timeline
 from studio.ui.widgets.error_card import ErrorCard
 from studio.ui.widgets.ground import Ground
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.icon_view import IconView
-from studio.ui.widgets.noise_bar import NoiseBar
 from studio.ui.widgets.picture_view import PictureView
 from studio.ui.widgets.pill import Pill
 from studio.ui.widgets.plain_label import PlainLabel
 from studio.ui.widgets.segmented_switch import SegmentedSwitch
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QKeyEvent
+
     from studio.ui.models.filmstrip import FilmstripModel
     from studio.ui.models.preferences import Preferences
     from studio.ui.models.run import RunModel
@@ -61,8 +64,10 @@ class CanvasView(Ground):
         self.picture.setAccessibleName("The picture as it forms")
         self.pill = Pill(theme, "live", "bad")
         self._error = ErrorCard(theme)
-        self._bar = NoiseBar(theme)
-        self.filmstrip = FilmstripView(theme, run, strip)
+        self.scrubbing = ScrubbingModel(run, self)
+        self.timeline = Timeline(theme, self.scrubbing, strip)
+        self.action_row = CanvasActions(theme, self.scrubbing)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # for its keys
         self._stage = QStackedLayout()
         self._lay_out(theme)
         self._connect()
@@ -73,6 +78,13 @@ class CanvasView(Ground):
     def time_left(self) -> str:
         """What is said of how long it still takes."""
         return self._left.text()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Scrub, also where another part of the canvas has the keyboard."""
+        if event.key() == Qt.Key.Key_L and event.modifiers() == Qt.KeyboardModifier.NoModifier:
+            self._run.go_live()
+        elif not self.timeline.scrubber.handle_key(event):
+            super().keyPressEvent(event)
 
     def _lay_out(self, theme: Theme) -> None:
         empty = QWidget()
@@ -117,8 +129,8 @@ class CanvasView(Ground):
         layout.addLayout(under)
         layout.addLayout(self._stage, 1)
         layout.addSpacing(GRID)
-        layout.addWidget(self._bar)
-        layout.addWidget(self.filmstrip)
+        layout.addWidget(self.timeline)
+        layout.addWidget(self.action_row)
 
     def _connect(self) -> None:
         run = self._run
@@ -136,7 +148,7 @@ class CanvasView(Ground):
         """Another job, picture or step is looked at, or the job is in another phase."""
         run, course = self._run, self._run.viewed
         there = course is not None
-        for widget in (self.sides, self._bar, self.filmstrip, self._caption, self._title):
+        for widget in (self.sides, self.timeline, self.action_row, self._caption, self._title):
             widget.setVisible(there)
         self.sides.set_value(run.what)
         self.pill.setVisible(there and (not run.live or run.running is not None))
@@ -169,7 +181,6 @@ class CanvasView(Ground):
         done = run.shown_step
         self._caption.setText(words.caption(course, done, run.image, run.step))
         self._left.setText(words.time_left(course))
-        self._bar.set_progress(*words.progress(course, done, run.step))
         if not failed:
             live = course.phase == "running" and run.step is None and run.image not in course.pictures
             self.picture.set_image(run.frame, live=live)

@@ -58,18 +58,17 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
         return f"Stopped at step {done.step} of {done.steps}" if done is not None else ""
     if done is None:
         return "Cancelled before the first step" if course.phase == "cancelled" else waiting(course)
+    if done.model_calls == 0:  # where it starts
+        return (
+            f"{sampler}, x_T: all noise"
+            if done.step == 0
+            else f"{sampler}, goes on from step {done.step} of {done.steps}"
+        )
     total = 0 if course.job.first_step else model_calls(request)  # a fork makes only the rest of them
     calls = f"{done.model_calls} of {total} model calls" if total else f"{done.model_calls} model calls"
     stopped = "Cancelled, " if course.phase == "cancelled" and step is None else ""
     level = f"noise level {done.sigma:.2f}"
     return f"{stopped}{sampler}, step {done.step} of {done.steps}, {level}, {calls}"
-
-
-def progress(course: Course, done: StepDone | None, step: int | None) -> tuple[float, float]:
-    """Return how far the bar goes, 0 to 1, and the noise level it has the colour of: the job's, or a chosen step's."""
-    if done is None:
-        return course.fraction, 1.0
-    return (course.fraction if step is None else done.step / done.steps), done.sigma
 
 
 def time_left(course: Course) -> str:

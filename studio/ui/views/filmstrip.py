@@ -1,118 +1,122 @@
-"""The steps so far, side by side: a frame for each, and beneath it a tick in the colour of its noise level."""
+"""The steps so far, side by side along the scrubber's axis: as many frames as there is room for, evenly chosen."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Slot
-from PySide6.QtGui import QPainter, QPainterPath, QPen
-from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Slot
+from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from studio.ui.models.filmstrip import FrameRole, StepRole
+from studio.ui.widgets.painting import fill_rounded
+from studio.ui.widgets.scrubber import EDGE
+from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
+    from PySide6.QtGui import QMouseEvent, QPaintEvent
 
     from studio.ui.models.filmstrip import FilmstripModel
-    from studio.ui.models.run import RunModel
+    from studio.ui.models.scrubbing import ScrubbingModel
     from studio.ui.theme.theme import Theme
 
-FRAME, TICK, GAP = 60, 12, 8
-HEIGHT = FRAME + TICK + 12
-
-Index = QModelIndex | QPersistentModelIndex
-
-
-class _FrameDelegate(QStyledItemDelegate):
-    """Paints one step."""
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        del option, index
-        return QSize(FRAME + GAP, HEIGHT)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        done, image = index.data(StepRole), index.data(FrameRole)
-        area: QRect = option.rect
-        state: QStyle.StateFlag = option.state
-        frame = QRect(area.x() + GAP // 2, area.y() + 3, FRAME, FRAME)
-        painter.save()
-        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        shape = QPainterPath()
-        shape.addRoundedRect(QRectF(frame), 4, 4)
-        painter.fillPath(shape, self._theme.colour("raised"))
-        if image is not None:
-            painter.setClipPath(shape)
-            side = min(image.width(), image.height())
-            source = QRect((image.width() - side) // 2, (image.height() - side) // 2, side, side)
-            painter.drawImage(frame, image, source)
-            painter.setClipping(False)
-        chosen = bool(state & QStyle.StateFlag.State_Selected)
-        if chosen:
-            painter.setPen(QPen(self._theme.colour("text"), 2))
-            painter.drawRoundedRect(QRectF(frame).adjusted(-1, -1, 1, 1), 5, 5)
-        if done is not None:
-            height = TICK if chosen else TICK - 4
-            tick = QRectF(frame.center().x() - 1, frame.bottom() + 6, 3, height)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._theme.noise(done.sigma))
-            painter.drawRoundedRect(tick, 1.5, 1.5)
-        painter.restore()
+FRAME: Final = 64
+_GAP: Final = 8
+_RADIUS: Final = 4
+_RING: Final = 2  # around the frame that is looked at, and the room for it
 
 
-class FilmstripView(QListView):
-    """A row of steps; choosing one looks at it."""
+class FilmstripView(QWidget):
+    """Frames of steps; a click or a drag looks at them. The keyboard has the scrubber for that."""
 
     def __init__(
-        self, theme: Theme, run: RunModel, model: FilmstripModel, parent: QWidget | None = None
+        self, theme: Theme, scrubbing: ScrubbingModel, model: FilmstripModel, parent: QWidget | None = None
     ) -> None:
-        """Show ``model``, and tell ``run`` which step is chosen."""
+        """Show frames of ``model`` at the places of ``scrubbing``."""
         super().__init__(parent)
-        self._theme, self._run, self._strip = theme, run, model
-        self._following = False
+        self._theme, self._scrubbing, self._strip = theme, scrubbing, model
+        self._held = False
         self.setAccessibleName("Steps so far")
-        self.setFlow(QListView.Flow.LeftToRight)
-        self.setWrapping(False)
-        self.setUniformItemSizes(True)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
-        self.setFixedHeight(HEIGHT + 12)
-        self.setItemDelegate(_FrameDelegate(theme, self))
-        self.setModel(model)
-        self.selectionModel().currentChanged.connect(self._on_current_changed)
-        model.rowsInserted.connect(self._on_rows_changed)
-        model.modelReset.connect(self._on_rows_changed)
-        run.selection_changed.connect(self._on_rows_changed)
-        theme.changed.connect(self._on_theme_changed)
+        tip(self, "Click a step to look at it.")
+        self.setFixedHeight(FRAME + 2 * _RING)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        scrubbing.changed.connect(self.update)
+        model.dataChanged.connect(self._on_frames_changed)
+        model.modelReset.connect(self.update)
+        theme.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        """As wide as there is room."""
+        return QSize(8 * (FRAME + _GAP), FRAME + 2 * _RING)
+
+    @property
+    def slots(self) -> list[tuple[QRect, int]]:
+        """Where each frame lies, and the step it is of."""
+        model = self._scrubbing
+        count = min(max((self.width() - 2 * _RING + _GAP) // (FRAME + _GAP), 1), model.count)
+        if count < 1:
+            return []
+        room = self.width() - 2 * _RING - FRAME
+        lefts = [_RING + round(room * number / max(count - 1, 1)) for number in range(count)]
+        # A frame is of the step above whose tick it lies; the outermost are the first step and the last.
+        axis = max(self.width() - 2 * EDGE, 1)
+        steps = [model.nearest((left + FRAME / 2 - EDGE) / axis) for left in lefts]
+        if count > 1:
+            steps[0] = min(model.first + (model.first == 0), model.last)  # of x_T there is no prediction yet
+            steps[-1] = model.last
+        return [(QRect(left, _RING, FRAME, FRAME), step) for left, step in zip(lefts, steps, strict=True)]
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the frames, empty places for those to come, and a ring around the one that is looked at."""
+        painter = QPainter(self)
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        model, slots = self._scrubbing, self.slots
+        current, newest = model.step_at(model.place), model.step_at(model.reached - 1)
+        nearest = min(slots, key=lambda slot: abs(slot[1] - current), default=None)
+        for area, step in slots:
+            image = self._strip.frame_near(step) if step <= newest else None
+            self._paint_frame(painter, area, image)
+            if model.reached and nearest is not None and area == nearest[0]:
+                painter.setPen(QPen(self._theme.colour("text"), _RING))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRoundedRect(QRectF(area).adjusted(-1, -1, 1, 1), _RADIUS + 1, _RADIUS + 1)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Look at the step under the mouse."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._held = True
+            self._go_to(event.position().x())
+            event.accept()
+        else:
+            event.ignore()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag along the steps."""
+        if self._held:
+            self._go_to(event.position().x())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let go."""
+        self._held = False
+
+    def _go_to(self, x: float) -> None:
+        model = self._scrubbing
+        slots = [slot for slot in self.slots if slot[1] < model.first + model.reached]
+        nearest = min(slots, key=lambda slot: abs(slot[0].center().x() - x), default=None)
+        if nearest is not None:
+            model.go_to(nearest[1] - model.first)
+
+    def _paint_frame(self, painter: QPainter, area: QRect, image: QImage | None) -> None:
+        if image is None:
+            fill_rounded(painter, area, _RADIUS, self._theme.colour("panel"))
+            return
+        shape = QPainterPath()
+        shape.addRoundedRect(QRectF(area), _RADIUS, _RADIUS)
+        painter.setClipPath(shape)
+        side = min(image.width(), image.height())
+        source = QRect((image.width() - side) // 2, (image.height() - side) // 2, side, side)
+        painter.drawImage(area, image, source)
+        painter.setClipping(False)
 
     @Slot()
-    def _on_rows_changed(self) -> None:
-        """Follow the newest step, or stay with the chosen one."""
-        row = self._strip.row_of(self._run.step)
-        self._following = True
-        try:
-            if row < 0:
-                self.selectionModel().clear()
-                return
-            index = self._strip.index(row)
-            self.setCurrentIndex(index)
-            self.scrollTo(index)
-        finally:
-            self._following = False
-
-    @Slot(QModelIndex, QModelIndex)
-    def _on_current_changed(self, index: QModelIndex, before: QModelIndex) -> None:
-        del before
-        done = index.data(StepRole) if index.isValid() else None
-        if done is not None and not self._following:
-            self._run.select(done.step)
-
-    @Slot()
-    def _on_theme_changed(self) -> None:
-        self.viewport().update()
+    def _on_frames_changed(self) -> None:
+        self.update()

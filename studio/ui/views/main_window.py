@@ -101,7 +101,7 @@ class MainWindow(QMainWindow):
             "prompt": self._on_prompt,
             "side": self._on_other_side,
             "live": pages.open_live,
-            "steps": create.canvas.filmstrip.setFocus,
+            "steps": create.canvas.timeline.scrubber.setFocus,
             "queue": self.overlays.toggle_queue,
             "create": pages.open_create,
             "gallery": pages.open_gallery,

@@ -59,6 +59,12 @@ class Scene:
         self.course.take(self.take.started())
         self.run.note_phase(self.course)
 
+    def start(self) -> None:
+        began = self.take.began(0)
+        self.job.record.begin(began)
+        self.course.take(began)
+        self.run.note_phase(self.course)
+
     def step(self, image: int, number: int) -> None:
         done = self.take.step(image, number)
         self.job.record.add(done)
@@ -80,7 +86,7 @@ def test_at_first_it_says_what_will_appear_and_which_key_makes_it(qtbot: QtBot, 
     scene = Scene(qtbot, tmp_path)
     assert EMPTY in scene.said()
     assert "Ctrl+Enter" in scene.said()
-    assert not scene.canvas.filmstrip.isVisible()
+    assert not scene.canvas.timeline.isVisible()
 
 
 def test_every_step_is_shown_as_it_comes(qtbot: QtBot, tmp_path: Path) -> None:
@@ -93,7 +99,7 @@ def test_every_step_is_shown_as_it_comes(qtbot: QtBot, tmp_path: Path) -> None:
         assert shown.pixelColor(0, 0) == scene.run.frame.pixelColor(0, 0)
         assert f"step {number} of 4" in scene.said()
     assert scene.strip.rowCount() == 3
-    assert scene.canvas.filmstrip.currentIndex().row() == 2
+    assert scene.canvas.timeline.scrubber.current == 2
 
 
 def test_a_step_that_is_clicked_is_looked_at_until_the_pill_leads_back(qtbot: QtBot, tmp_path: Path) -> None:
@@ -101,9 +107,9 @@ def test_a_step_that_is_clicked_is_looked_at_until_the_pill_leads_back(qtbot: Qt
     scene.begin()
     for number in (1, 2, 3):
         scene.step(0, number)
-    strip = scene.canvas.filmstrip
-    place = strip.visualRect(scene.strip.index(0)).center()
-    QTest.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    strip = scene.canvas.timeline.filmstrip
+    place = strip.slots[0][0].center()
+    QTest.mouseClick(strip, Qt.MouseButton.LeftButton, pos=place)
     assert scene.run.step == 1
     scene.step(0, 4)
     assert "step 1 of 4" in scene.said(), "the job goes on, the look stays"
@@ -117,10 +123,60 @@ def test_arrow_keys_go_through_the_steps(qtbot: QtBot, tmp_path: Path) -> None:
     scene.begin()
     for number in (1, 2, 3):
         scene.step(0, number)
-    QTest.keyClick(scene.canvas.filmstrip, Qt.Key.Key_Left)
+    QTest.keyClick(scene.canvas.timeline.scrubber, Qt.Key.Key_Left)
     assert scene.run.step == 2
-    QTest.keyClick(scene.canvas.filmstrip, Qt.Key.Key_Home)
+    QTest.keyClick(scene.canvas, Qt.Key.Key_Home)
     assert scene.run.step == 1
+    QTest.keyClick(scene.canvas, Qt.Key.Key_L)
+    assert scene.run.live
+
+
+def test_the_start_is_a_step_too(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    scene.start()
+    assert "x_T" in scene.said()
+    assert scene.canvas.timeline.scrubber.reached == 1
+    for number in (1, 2, 3):
+        scene.step(0, number)
+    assert (scene.canvas.timeline.scrubber.current, scene.canvas.timeline.scrubber.reached) == (3, 4)
+    QTest.keyClick(scene.canvas, Qt.Key.Key_Home)
+    assert scene.run.step == 0
+    assert "x_T" in scene.said()
+    assert scene.canvas.timeline.scrubber.accessibleDescription() == "step 0 of 4, noise level 1.00"
+    assert scene.canvas.picture.image is not None
+
+
+def test_it_plays_to_the_end_and_stops(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    scene.start()
+    for number in (1, 2, 3, 4):
+        scene.step(0, number)
+    scene.keep(0, tmp_path)
+    scene.course.take(scene.take.finished())
+    scene.run.end(scene.course)
+    seen: list[int | None] = []
+    scene.run.selection_changed.connect(lambda: seen.append(scene.run.step))
+    QTest.keyClick(scene.canvas, Qt.Key.Key_Space)
+    assert scene.canvas.scrubbing.playing
+    qtbot.waitUntil(lambda: not scene.canvas.scrubbing.playing)
+    assert seen == [0, 1, 2, 3, 4]
+    scene.canvas.action_row.play.click()
+    assert scene.run.step == 0
+    scene.canvas.action_row.play.click()
+    assert not scene.canvas.scrubbing.playing
+
+
+def test_going_live_ends_a_play(qtbot: QtBot, tmp_path: Path) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    for number in (1, 2, 3):
+        scene.step(0, number)
+    QTest.keyClick(scene.canvas, Qt.Key.Key_Space)
+    QTest.keyClick(scene.canvas, Qt.Key.Key_L)
+    assert not scene.canvas.scrubbing.playing
+    assert scene.run.live
 
 
 def test_the_switch_shows_the_state_itself_and_asks_the_running_job_for_it(

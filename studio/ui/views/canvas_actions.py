@@ -1,0 +1,48 @@
+"""The row under the scrubber: what can be done with the step that is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from studio.ui.theme.metrics import GAP
+from studio.ui.widgets.icon_button import IconButton
+from studio.ui.widgets.plain_label import PlainLabel
+
+if TYPE_CHECKING:
+    from studio.ui.models.scrubbing import ScrubbingModel
+    from studio.ui.theme.theme import Theme
+
+HINT = "Arrows step, Space plays, L live"
+
+
+class CanvasActions(QWidget):
+    """One row of buttons, and the keys in a few words."""
+
+    def __init__(self, theme: Theme, scrubbing: ScrubbingModel, parent: QWidget | None = None) -> None:
+        """Act on what ``scrubbing`` looks at."""
+        super().__init__(parent)
+        self._scrubbing = scrubbing
+        self.play = IconButton(theme, "play", "Play the steps", tip="Play the steps (Space)")
+        self._hint = PlainLabel(theme, HINT, kind="label", role="faint", elide=True)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP)
+        row.addWidget(self.play)
+        row.addStretch(1)
+        row.addWidget(self._hint)
+        self.play.clicked.connect(scrubbing.toggle_play)
+        scrubbing.playing_changed.connect(self._on_playing_changed)
+        scrubbing.changed.connect(self._on_changed)
+        self._on_changed()
+
+    @Slot(bool)
+    def _on_playing_changed(self, playing: bool) -> None:
+        self.play.set_icon("pause" if playing else "play")
+        self.play.setAccessibleName("Pause" if playing else "Play the steps")
+
+    @Slot()
+    def _on_changed(self) -> None:
+        self.play.setEnabled(self._scrubbing.reached > 1)

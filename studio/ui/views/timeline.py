@@ -1,0 +1,51 @@
+"""Under the picture: the frames of its steps and the scrubber, on one axis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from studio.ui.views.filmstrip import FilmstripView
+from studio.ui.widgets.scrubber import Scrubber, Tick
+from studio.ui.widgets.tips import tip
+
+if TYPE_CHECKING:
+    from studio.ui.models.filmstrip import FilmstripModel
+    from studio.ui.models.scrubbing import ScrubbingModel
+    from studio.ui.theme.theme import Theme
+
+TIP = (
+    "A tick for each step, coloured by the noise that is left. Arrows step, with Shift by five; "
+    "Home and End, digits for tenths; Space plays."
+)
+
+
+class Timeline(QWidget):
+    """Frames and ticks of the steps so far."""
+
+    def __init__(
+        self, theme: Theme, scrubbing: ScrubbingModel, strip: FilmstripModel, parent: QWidget | None = None
+    ) -> None:
+        """Show and move ``scrubbing``."""
+        super().__init__(parent)
+        self._scrubbing = scrubbing
+        self.filmstrip = FilmstripView(theme, scrubbing, strip)
+        self.scrubber = Scrubber(theme, "Steps")
+        tip(self.scrubber, TIP)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.filmstrip)
+        layout.addWidget(self.scrubber)
+        scrubbing.changed.connect(self._on_changed)
+        self.scrubber.edited.connect(scrubbing.go_to)
+        self.scrubber.play_requested.connect(scrubbing.toggle_play)
+        self._on_changed()
+
+    @Slot()
+    def _on_changed(self) -> None:
+        model = self._scrubbing
+        self.scrubber.set_ticks([Tick(*tick) for tick in model.ticks()], model.reached)
+        self.scrubber.set_current(model.place, model.words)
