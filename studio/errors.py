@@ -78,22 +78,22 @@ class DeviceError(StudioError):
 class MemoryShortError(StudioError):
     """The device ran out of memory."""
 
-    def __init__(self, device: str) -> None:
-        """Name the device."""
-        self.device = device
-        super().__init__(
-            f"The device {device!r} ran out of memory; try a smaller size or a count of 1, or close other programs."
-        )
+    def __init__(self, device: str, panes: int = 1) -> None:
+        """Name the device, and say how many pictures were to be compared."""
+        self.device, self.panes = device, panes
+        advice = "try a smaller size or a count of 1" if panes == 1 else "compare fewer pictures at once"
+        super().__init__(f"The device {device!r} ran out of memory; {advice}, or close other programs.")
 
 
 class NotFiniteError(StudioError):
     """The model produced NaN or infinity."""
 
-    def __init__(self, step: int) -> None:
-        """Name the step (counted from 1) at which it was seen."""
-        self.step = step
+    def __init__(self, step: int, pane: int | None = None) -> None:
+        """Name the step (counted from 1) at which it was seen, and in a comparison the pane (likewise)."""
+        self.step, self.pane = step, pane
+        where = f"step {step}" if pane is None else f"step {step} of pane {pane}"
         super().__init__(
-            f"The model gave a value that is not a number at step {step}; try another seed or a lower guidance."
+            f"The model gave a value that is not a number at {where}; try another seed or a lower guidance."
         )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from studio.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from studio.engine.requests import GenerateRequest
 
 MIN_PANES, MAX_PANES = 2, 6
@@ -15,7 +18,7 @@ MIN_PANES, MAX_PANES = 2, 6
 
 @dataclass(frozen=True, kw_only=True)
 class CompareRequest:
-    """Make several pictures in lockstep: each goes its next step before any goes the one after.
+    """Make several pictures in lockstep: in each round, every one that is not finished has one query answered.
 
     Attributes:
         requests: one a pane, two to six, each with a count of 1; they may differ in everything, also the model.
@@ -38,10 +41,17 @@ class CompareRequest:
                 "comparison", f"must have {MIN_PANES} to {MAX_PANES} panes, not {len(self.requests)}"
             )
         for place, request in enumerate(self.requests, start=1):
-            try:
+            with naming_pane(place):
                 request.validate()
-            except RequestError as error:
-                raise RequestError(f"{error.field} of pane {place}", error.reason) from error
-            if request.count != 1:
-                raise RequestError(f"count of pane {place}", f"must be 1, not {request.count}")
+                if request.count != 1:
+                    raise RequestError("count", f"must be 1, not {request.count}")
         return self
+
+
+@contextlib.contextmanager
+def naming_pane(place: int) -> Iterator[None]:
+    """Have a refused field be called that of the pane at ``place``, counted from 1."""
+    try:
+        yield
+    except RequestError as error:
+        raise RequestError(f"{error.field} of pane {place}", error.reason) from error

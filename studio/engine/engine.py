@@ -6,7 +6,6 @@ One thread runs it. From other threads only the ``cancelled`` event is touched.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import threading
 import time
 import uuid
@@ -18,6 +17,7 @@ import torch
 from studio.checkpoints.catalog import find_model
 from studio.checkpoints.folder import WEIGHTS_NAME
 from studio.checkpoints.model import LoadCancelled
+from studio.engine.compare import CompareRequest
 from studio.engine.device import AUTO, Device, choose, choose_precision, find_devices, spare_cores, unused_gpu
 from studio.engine.events import (
     EngineReport,
@@ -28,25 +28,27 @@ from studio.engine.events import (
     ModelLoading,
     PictureDone,
 )
-from studio.engine.generate import generate, notes_on
+from studio.engine.generate import make
 from studio.engine.models import ModelSlot
+from studio.engine.notes import notes_on, said_once
+from studio.engine.plan import plan
 from studio.engine.preview import decode, to_pixels
 from studio.engine.previews import NO_PREVIEWS, Previews
 from studio.errors import CheckpointError, MemoryShortError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from studio.checkpoints.catalog import InstalledModel
     from studio.engine.models import ReadyModel
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.plan import Part, Request
     from studio.folders import Folders
 
 
 class Engine:
-    """Runs requests on one device, one at a time; keeps the model that was used last."""
+    """Runs requests on one device, one at a time; keeps the models that were used last."""
 
     def __init__(self, folders: Folders, device: str = AUTO, *, spared_cores: int = 0) -> None:
         """Choose the device.
@@ -67,7 +69,7 @@ class Engine:
 
     def run(
         self,
-        request: GenerateRequest,
+        request: Request,
         *,
         cancelled: threading.Event | None = None,
         previews: Previews = NO_PREVIEWS,
@@ -79,7 +81,8 @@ class Engine:
         request runs as if nothing had been.
 
         Args:
-            request: what to make; what it leaves open is filled in from the model's card.
+            request: what to make; what it leaves open is filled in from the model's card. A fork goes on from a state
+                of another run; a comparison makes several pictures in lockstep, with several models if need be.
             cancelled: set it from any thread to stop: after at most one more model call, and within a load between
                 two tensors.
             previews: what is shown of the pictures while they form; it never changes them.
@@ -96,13 +99,17 @@ class Engine:
         """
         job_id, cancelled = job_id or uuid.uuid4().hex, cancelled or threading.Event()
         started, pictures, looking = time.perf_counter(), 0, 0.0
-        with contextlib.suppress(LoadCancelled), self._wording_full_memory():
-            resolved, ready = yield from self._prepare(request, job_id, cancelled, previews)
-            for event in generate(resolved, ready, job_id=job_id, cancelled=cancelled, previews=previews):
+        parts = plan(request, self.folders)
+        with contextlib.suppress(LoadCancelled), self._wording_full_memory(len(parts)):
+            ready = yield from self._prepare(parts, job_id, cancelled, previews)
+            batched = request.batched if isinstance(request, CompareRequest) else None
+            for event in make(
+                parts, ready, batched=batched, job_id=job_id, cancelled=cancelled, previews=previews
+            ):
                 if isinstance(event, PictureDone):
                     pictures, looking = pictures + 1, looking + event.preview_seconds
                 yield event
-        if pictures == request.count:
+        if pictures == sum(part.request.count for part in parts):
             seconds = time.perf_counter() - started
             yield JobFinished(job_id=job_id, pictures=pictures, seconds=seconds, preview_seconds=looking)
         else:
@@ -142,46 +149,50 @@ class Engine:
         return EngineReport(device=self.device.label, dtype=precision.dtype, unused_gpu=unused)
 
     def _prepare(
-        self, request: GenerateRequest, job_id: str, cancelled: threading.Event, previews: Previews
-    ) -> Generator[Event, None, tuple[GenerateRequest, ReadyModel]]:
-        """Check the request and load its model, telling of it; nothing wrong gets further than this."""
-        installed = find_model(request.validate().model, self.folders)
-        assert installed.card is not None, "find_model returns models with cards"
-        resolved = request.resolve(installed.card)
-        if not self._slot.holds(installed, self.device):
-            yield ModelLoading(job_id=job_id, model=installed.card.name)
-            if cancelled.is_set():
-                raise LoadCancelled
-        ready = self._load(installed, cancelled)
-        resolved = dataclasses.replace(resolved, model=installed.card.name)
-        notes = list(notes_on(request, resolved, ready))
+        self, parts: Sequence[Part], job_id: str, cancelled: threading.Event, previews: Previews
+    ) -> Generator[Event, None, list[ReadyModel]]:
+        """Load the models of all parts, telling of it; return them."""
+        self._slot.keep_only([part.installed for part in parts], self.device)
+        ready = []
+        for part in parts:
+            if not self._slot.holds(part.installed, self.device):
+                yield ModelLoading(job_id=job_id, model=part.card.name)
+                if cancelled.is_set():
+                    raise LoadCancelled
+            ready.append(self._load(part.installed, cancelled))
+        notes = [
+            list(notes_on(part.asked, part.request, one)) for part, one in zip(parts, ready, strict=True)
+        ]
         if previews.limited:
-            shape = installed.card.latent_shape_for(resolved.width or 0, resolved.height or 0)
-            ready.decoders.prepare(shape, cancelled)
-            if ready.decoders.fault is not None:
-                notes.append(f"Previews are coarser than they could be. {ready.decoders.fault}")
+            for part, one, said in zip(parts, ready, notes, strict=True):
+                one.decoders.prepare(part.shape, cancelled)
+                if one.decoders.fault is not None:
+                    said.append(f"Previews are coarser than they could be. {one.decoders.fault}")
         yield JobStarted(
             job_id=job_id,
-            request=resolved,
-            model_title=installed.card.title,
+            request=parts[0].request,
+            model_title=", ".join(dict.fromkeys(part.card.title for part in parts)),
             device=self.device.label,
-            dtype=ready.precision.dtype,
-            steps=resolved.steps or 0,
-            weights_sha256=installed.card.weights_sha256,
-            notes=tuple(notes),
+            dtype=ready[0].precision.dtype,
+            steps=parts[0].request.steps or 0,
+            weights_sha256=parts[0].card.weights_sha256,
+            notes=said_once(notes),
+            requests=tuple(part.request for part in parts),
+            weights=tuple(part.card.weights_sha256 for part in parts),
         )
-        return resolved, ready
+        return ready
 
     def _ready_with(self, name: str, weights_sha256: str) -> ReadyModel:
-        """Return the model of these weights: the one that is held, whatever it is called, or else the one of a name."""
-        held = self._slot.held
-        if held is not None and held.model.card.weights_sha256 == weights_sha256:
+        """Return the model of these weights: one that is held, whatever it is called, or else the one of a name."""
+        held = self._slot.with_weights(weights_sha256)
+        if held is not None:
             return held
         installed = find_model(name, self.folders)
         assert installed.card is not None, "find_model returns models with cards"
         if installed.card.weights_sha256 != weights_sha256:
             reason = "is not the one that these steps were made with (its hash is another)"
             raise CheckpointError(installed.folder / WEIGHTS_NAME, reason)
+        self._slot.keep_only([installed], self.device)
         return self._load(installed, threading.Event())
 
     def _load(self, installed: InstalledModel, cancelled: threading.Event) -> ReadyModel:
@@ -189,7 +200,7 @@ class Engine:
         return self._slot.get(installed, self.device, precision, cancelled)
 
     @contextlib.contextmanager
-    def _wording_full_memory(self) -> Iterator[None]:
+    def _wording_full_memory(self, panes: int = 1) -> Iterator[None]:
         """Turn a device's complaint of a full memory into a sentence, and give its memory back."""
         try:
             yield
@@ -197,7 +208,7 @@ class Engine:
             if not is_out_of_memory(error):
                 raise
             self._slot.drop()
-            raise MemoryShortError(self.device.name) from error
+            raise MemoryShortError(self.device.name, panes) from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,46 +1,67 @@
-"""From a resolved request and a loaded model to pictures: a generator of events.
+"""From resolved requests and loaded models to pictures: a generator of events.
 
-On the CPU pictures are made one at a time, so that each is the same bit for bit alone or as one of many. Elsewhere
-several share each model call, which is what makes a graphics card worth its heat.
+On the CPU the pictures of a request are made one at a time, so that each is the same bit for bit alone or as one of
+many. Elsewhere several share each model call, which is what makes a graphics card worth its heat.
 """
 
 from __future__ import annotations
 
-import hashlib
-import platform
-import time
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
-from studio import __version__
-from studio.backbones.text import split_words
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
 from studio.diffusion.samplers import SAMPLERS
-from studio.diffusion.samplers.drive import Run, drive_together
+from studio.diffusion.samplers.drive import Run
 from studio.diffusion.samplers.stepper import State
 from studio.diffusion.spacings import visit_times
-from studio.engine.events import PictureDone, StepDone
-from studio.engine.preview import decode, to_pixels
+from studio.engine.pictures import Picture, make_together
 from studio.engine.requests import sampler_options
 from studio.engine.viewer import Viewer
-from studio.errors import NotFiniteError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-    from torch import Tensor
-
+    from studio.checkpoints.model import Model
+    from studio.engine.events import PictureDone, PictureStarted, StepDone
+    from studio.engine.fork import StartState
     from studio.engine.models import ReadyModel
+    from studio.engine.plan import Part
     from studio.engine.previews import Previews
     from studio.engine.requests import GenerateRequest
 
 AT_ONCE = 8
-"""How many pictures share a model call where they do."""
+"""How many pictures of a request share a model call where they do."""
+
+
+def make(
+    parts: Sequence[Part],
+    ready: Sequence[ReadyModel],
+    *,
+    batched: bool | None,
+    job_id: str,
+    cancelled: threading.Event,
+    previews: Previews,
+) -> Iterator[PictureStarted | StepDone | PictureDone]:
+    """Make all pictures of a job; see `generate` and `compare`.
+
+    Args:
+        parts: what is to be made.
+        ready: the model of each part.
+        batched: whether panes share model calls; None: this is no comparison, and has one part.
+        job_id: what every event carries.
+        cancelled: looked at before each model call; once set, the iterator ends.
+        previews: what is shown of the pictures while they form.
+    """
+    if batched is None:
+        request, start = parts[0].request, parts[0].start
+        return generate(request, ready[0], job_id=job_id, cancelled=cancelled, previews=previews, start=start)
+    panes = [(part.request, one) for part, one in zip(parts, ready, strict=True)]
+    return compare(panes, batched=batched, job_id=job_id, cancelled=cancelled, previews=previews)
 
 
 # By decorator: a `with` around a yield would leak the mode into whoever consumes the events.
@@ -52,7 +73,8 @@ def generate(
     job_id: str,
     cancelled: threading.Event,
     previews: Previews,
-) -> Iterator[StepDone | PictureDone]:
+    start: StartState | None = None,
+) -> Iterator[PictureStarted | StepDone | PictureDone]:
     """Make the pictures of a request.
 
     Args:
@@ -61,6 +83,7 @@ def generate(
         job_id: what every event carries.
         cancelled: looked at before each model call; once set, the iterator ends.
         previews: what is shown of the pictures while they form.
+        start: where each goes on from; None begins with noise.
 
     Yields:
         Each step as it is taken, and each picture once its last step is.
@@ -68,125 +91,98 @@ def generate(
     Raises:
         NotFiniteError: a state or a picture is not made of finite numbers.
     """
-    runs = _Runs(request, ready)
+    runs = _Runs(request, ready, start)
     viewer = Viewer(ready.decoders, previews, runs.shape)
     together = 1 if ready.device.kind == "cpu" else AT_ONCE
     for first in range(0, request.count, together):
         images = range(first, min(first + together, request.count))
-        seeds = [request.seed + image for image in images]
-        started, calls, looking = time.perf_counter(), [0] * len(images), [0.0] * len(images)
-        group = [runs.start(seed) for seed in seeds]
-        for place, result in drive_together(group, ready.denoiser, cancelled=cancelled.is_set):
-            step = result.state.index
-            if not bool(result.state.x.isfinite().all()):
-                raise NotFiniteError(step)
-            calls[place] += result.model_calls
-            picture = _finished(ready, result.state) if result.state.finished else None
-            view = viewer.look(result, runs.steps, picture, hurried=cancelled.is_set())
-            looking[place] += view.seconds
-            yield StepDone(
-                job_id=job_id,
-                image=images[place],
-                step=step,
-                steps=runs.steps,
-                t=result.t,
-                s=result.s,
-                sigma=ready.model.schedule.sigma(result.s),
-                snr=ready.model.schedule.snr(result.s),
-                model_calls=calls[place],
-                seconds=time.perf_counter() - started,
-                preview=view.preview,
-                preview_of=view.preview_of,
-                tier=view.tier,
-                x0_hat=view.x0_hat,
-                state=view.state,
-            )
-            if picture is not None:
-                yield PictureDone(
-                    job_id=job_id,
-                    request=request,
-                    image=images[place],
-                    seed=seeds[place],
-                    pixels=picture,
-                    model_sha256=ready.model.card.weights_sha256,
-                    device=ready.device.label,
-                    dtype=ready.precision.dtype,
-                    versions=versions(),
-                    x_T_sha256=sha256_of(group[place].state.x),
-                    final_sha256=sha256_of(result.state.x),
-                    model_calls=calls[place],
-                    seconds=time.perf_counter() - started,
-                    preview_seconds=looking[place],
-                )
+        group = [runs.picture(image, request.seed + image, viewer) for image in images]
+        yield from make_together(group, job_id=job_id, cancelled=cancelled, arrays=previews.arrays)
         if cancelled.is_set():
             return
+
+
+@torch.no_grad()
+def compare(
+    panes: Sequence[tuple[GenerateRequest, ReadyModel]],
+    *,
+    batched: bool,
+    job_id: str,
+    cancelled: threading.Event,
+    previews: Previews,
+) -> Iterator[PictureStarted | StepDone | PictureDone]:
+    """Make the pictures of several requests in lockstep.
+
+    Args:
+        panes: each a resolved request of one picture, and its model.
+        batched: whether panes of one model share model calls.
+        job_id: what every event carries.
+        cancelled: looked at before each model call; once set, the iterator ends.
+        previews: what is shown of the pictures while they form.
+
+    Yields:
+        As `generate`; the ``image`` of an event is the place of its pane.
+
+    Raises:
+        NotFiniteError: a state or a picture is not made of finite numbers; names the pane.
+    """
+    runs = [_Runs(request, ready) for request, ready in panes]
+    seen_by = [(ready, of_pane.shape) for of_pane, (_, ready) in zip(runs, panes, strict=True)]
+    viewers = {
+        (ready, shape): Viewer(ready.decoders, _share(previews, count / len(panes)), shape)
+        for (ready, shape), count in Counter(seen_by).items()
+    }
+    pictures = [
+        of_pane.picture(image, request.seed, viewers[key])
+        for image, (of_pane, (request, _), key) in enumerate(zip(runs, panes, seen_by, strict=True))
+    ]
+    yield from make_together(
+        pictures, job_id=job_id, cancelled=cancelled, arrays=previews.arrays, batched=batched, panes=True
+    )
+
+
+def guidance_of(request: GenerateRequest, model: Model) -> ClassifierFreeGuidance:
+    """Return the guidance that a resolved request asks for."""
+    # Each text by itself: a prompt's condition must not depend on what it is batched with.
+    return ClassifierFreeGuidance(
+        request.guidance if request.guidance is not None else 1.0,
+        model.encode_prompts([request.prompt]),
+        model.encode_prompts([request.negative]),
+    )
 
 
 class _Runs:
     """Starts the runs of one request: what they share is made once."""
 
-    def __init__(self, request: GenerateRequest, ready: ReadyModel) -> None:
+    def __init__(self, request: GenerateRequest, ready: ReadyModel, start: StartState | None = None) -> None:
         model, name = ready.model, request.sampler or ""
+        self._request, self._ready, self._start = request, ready, start
         self._sampler = SAMPLERS[name](model.schedule, sampler_options(name, request.options))
-        self._times = visit_times(model.schedule.T, request.steps or 0, request.spacing or "")
+        self._guidance = guidance_of(request, model)
         self.shape = model.card.latent_shape_for(request.width or 0, request.height or 0)
-        self._device = model.device
-        # Each text by itself: a prompt's condition must not depend on what it is batched with.
-        self._guidance = ClassifierFreeGuidance(
-            request.guidance if request.guidance is not None else 1.0,
-            model.encode_prompts([request.prompt]),
-            model.encode_prompts([request.negative]),
+
+    def picture(self, image: int, seed: int, viewer: Viewer) -> Picture:
+        """Return one picture, at its beginning."""
+        noise = Noise([seed], self.shape, self._ready.model.device)
+        run = Run(sampler=self._sampler, guidance=self._guidance, state=self._state(noise), noise=noise)
+        return Picture(
+            image=image, request=self._request, seed=seed, ready=self._ready, run=run, viewer=viewer
         )
-        self.steps = len(self._times) - 1
 
-    def start(self, seed: int) -> Run:
-        """Return the run of one picture, at its beginning."""
-        noise = Noise([seed], self.shape, self._device)
-        state = State(noise.initial(), 0, self._times)
-        return Run(sampler=self._sampler, guidance=self._guidance, state=state, noise=noise)
-
-
-def _finished(ready: ReadyModel, state: State) -> NDArray[np.uint8]:
-    """Return the picture that a run arrived at."""
-    picture = decode(ready.model, state.x)
-    if not bool(picture.isfinite().all()):
-        raise NotFiniteError(state.index)
-    return to_pixels(picture)
+    def _state(self, noise: Noise) -> State:
+        request, model, start = self._request, self._ready.model, self._start
+        if start is None:
+            times = visit_times(model.schedule.T, request.steps or 0, request.spacing or "")
+            return State(noise.initial(), 0, times)
+        # Copies: the arrays are whoever's, and may be read-only or in a file.
+        x, *history = (
+            torch.tensor(array, dtype=torch.float32, device=model.device)[None]
+            for array in (start.x, *start.history)
+        )
+        return State(x, start.index, start.times, tuple(history))
 
 
-def notes_on(asked: GenerateRequest, resolved: GenerateRequest, ready: ReadyModel) -> tuple[str, ...]:
-    """Return whole sentences on what of a request has no effect.
-
-    Args:
-        asked: the request as it came.
-        resolved: the same, filled in.
-        ready: the model.
-    """
-    encoder = ready.model.text_encoder
-    if encoder is None:
-        unused = asked.prompt or asked.negative or (asked.guidance is not None and asked.guidance != 1)
-        said = f"The model {resolved.model!r} takes no text: prompt, negative prompt and guidance are unused."
-        return (said,) if unused else ()
-    notes = []
-    if resolved.negative and resolved.guidance == 1:
-        notes.append("At guidance 1 the negative prompt is unused.")
-    for field, text in (("prompt", resolved.prompt), ("negative prompt", resolved.negative)):
-        if len(split_words(text)) > encoder.config.words:
-            notes.append(
-                f"The model reads the first {encoder.config.words} words of the {field}, and no more."
-            )
-    return tuple(notes)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what the last bits of a picture depend on."""
-    return {
-        "stepwise-studio": __version__,
-        "torch": str(torch.__version__),
-        "python": platform.python_version(),
-    }
-
-
-def sha256_of(tensor: Tensor) -> str:
-    """Return the hash of a tensor's numbers, float32 little-endian in C order."""
-    return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().astype("<f4").tobytes()).hexdigest()
+def _share(previews: Previews, share: float) -> Previews:
+    """Return the previews with that share of their budget, where they have one."""
+    budget = previews.budget
+    return replace(previews, budget=budget * share) if previews.limited and budget is not None else previews

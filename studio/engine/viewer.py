@@ -33,6 +33,9 @@ class View:
     tier: Tier | None
     x0_hat: NDArray[np.float32] | None
     state: NDArray[np.float32] | None
+    history: tuple[NDArray[np.float32], ...]
+    change: float | None
+    guidance: float | None
     seconds: float
 
 
@@ -57,6 +60,7 @@ class Viewer:
         steps: int,
         picture: NDArray[np.uint8] | None = None,
         *,
+        before: NDArray[np.float32] | None = None,
         hurried: bool = False,
     ) -> View:
         """Return what a step shows.
@@ -65,6 +69,7 @@ class Viewer:
             result: the step; not changed.
             steps: of the whole run.
             picture: the finished picture, where this was the last step: it was decoded anyway.
+            before: the x0_hat that the step before showed, if it did.
             hurried: make no preview: the job is about to stop.
         """
         started = time.perf_counter()
@@ -78,10 +83,31 @@ class Viewer:
                 preview = self._decoders.show(tier, result.state.x if what == "x_t" else result.x0_hat)
                 self._pace.note(tier, time.perf_counter() - started)
         seconds = time.perf_counter() - started
-        x0_hat, state = None, None
+        x0_hat, state, change, guidance = None, None, None, None
+        history: tuple[NDArray[np.float32], ...] = ()
         if self._previews.arrays:
             x0_hat, state = to_array(result.x0_hat), to_array(result.state.x)
-        return View(preview=preview, preview_of=what, tier=tier, x0_hat=x0_hat, state=state, seconds=seconds)
+            history = tuple(map(to_array, result.state.history))
+            change = None if before is None else root_mean_square(x0_hat - before)
+            cond, uncond = result.prediction.cond, result.prediction.uncond
+            if cond is not None and uncond is not None:
+                guidance = root_mean_square(to_array(cond.x0_hat - uncond.x0_hat))
+        return View(
+            preview=preview,
+            preview_of=what,
+            tier=tier,
+            x0_hat=x0_hat,
+            state=state,
+            history=history,
+            change=change,
+            guidance=guidance,
+            seconds=seconds,
+        )
+
+
+def root_mean_square(array: NDArray[np.float32]) -> float:
+    """Return the root of the mean square of an array's numbers."""
+    return float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
 
 
 def to_array(latents: Tensor) -> NDArray[np.float32]:

@@ -13,7 +13,8 @@ import torch
 from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.engine.device import Device
 from studio.engine.events import JobStarted, PictureDone, StepDone
-from studio.engine.generate import AT_ONCE, generate, sha256_of
+from studio.engine.generate import AT_ONCE, generate
+from studio.engine.pictures import sha256_of
 from studio.engine.previews import NO_PREVIEWS, Previews
 from studio.engine.requests import GenerateRequest
 
