@@ -122,7 +122,7 @@ def main(arguments: Sequence[str]) -> int:
     app = QApplication([sys.argv[0], *arguments])
     app.setApplicationName("Stepwise Studio")
     app.setDesktopFileName("stepwise-studio")
-    app.setWindowIcon(QIcon(str(resources_dir() / "icons" / "app.svg")))
+    app.setWindowIcon(QIcon(str(resources_dir() / "app.svg")))
     program = build(app, Folders.find())
     hooks = Hooks(program.models.notices, program.models.folders.logs)
     hooks.install()

@@ -102,7 +102,8 @@ class OptionControls(QWidget):
             rows.setContentsMargins(0, 0, 0, 0)
             rows.setSpacing(GAP + GRID)
             controls = self._controls[name] = {
-                field.name: OptionControl(theme, field, group) for field in dataclasses.fields(sampler.Options)
+                field.name: OptionControl(theme, field, group)
+                for field in dataclasses.fields(sampler.Options)
             }
             for control in controls.values():
                 control.edited.connect(self.edited)

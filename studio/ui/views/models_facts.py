@@ -22,9 +22,10 @@ _FIGURES = {"top1": "top-1", "top5": "top-5", "background": "background"}
 
 def facts(card: ModelCard) -> list[tuple[str, str]]:
     """Return what is to be known of a model, each fact with its label."""
+    network = _NETWORKS.get(card.backbone.kind, card.backbone.kind)
     return [
         ("Pictures", sizes(card)),
-        ("Network", f"{_NETWORKS.get(card.backbone.kind, card.backbone.kind)}, {parameters(card.parameters)}"),
+        ("Network", f"{network}, {parameters(card.parameters)}"),
         ("Noise schedule", schedule(card)),
         ("Prediction", card.prediction),
         ("Usual settings", usual(card)),
