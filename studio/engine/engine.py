@@ -28,6 +28,7 @@ from studio.engine.events import (
     ModelLoading,
     PictureDone,
 )
+from studio.engine.explain import explain
 from studio.engine.generate import make
 from studio.engine.models import ModelSlot
 from studio.engine.notes import notes_on, said_once
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.checkpoints.catalog import InstalledModel
+    from studio.engine.explained import Explained
     from studio.engine.models import ReadyModel
     from studio.engine.plan import Part, Request
+    from studio.engine.requests import GenerateRequest
     from studio.folders import Folders
 
 
@@ -141,6 +144,29 @@ class Engine:
                 raise RequestError("latents", f"have a shape that the model {card.name!r} does not make")
             states = torch.from_numpy(latents.astype(np.float32)).to(ready.model.device)
             return to_pixels(decode(ready.model, states[None]))
+
+    def explain(
+        self, request: GenerateRequest, weights_sha256: str, x: NDArray[np.float32], t: int
+    ) -> Explained:
+        """Return what the model believes of a state of a run, and both sides of guidance; one guided call.
+
+        For the thread that runs the engine, as `decode` is.
+
+        Args:
+            request: of the run, as `PictureStarted` has it: resolved.
+            weights_sha256: of its model, as `JobStarted` has it.
+            x: the state, (C, h, w), as in `StepDone`.
+            t: its time, 0 to T-1; clean data has no score.
+
+        Raises:
+            UnknownNameError: the model is gone.
+            CheckpointError: it is another model by now, or cannot be read.
+            RequestError: the state is not one of such a run.
+            MemoryShortError: the device ran out of memory.
+        """
+        with self._wording_full_memory():
+            ready = self._ready_with(request.model, weights_sha256)
+            return explain(request.resolve(ready.model.card), ready, x, t)
 
     def report(self) -> EngineReport:
         """Return what this engine runs on, for people to read. Measures the precision where that is not known yet."""

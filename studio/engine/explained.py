@@ -18,9 +18,9 @@ class Explained:
 
     Attributes:
         x0_hat: what the sampler is told the picture becomes, float32 (C, h, w).
-        cond: the same by the prompt alone; None where guidance is off.
-        uncond: the same by the negative (or no) prompt; None where guidance is off.
-        difference: ``x0_hat - uncond``, what guidance does; None where guidance is off.
+        cond: the same by the prompt alone, before clipping; None where guidance is off.
+        uncond: the same by the negative (or no) prompt, likewise.
+        difference: guided - uncond, what guidance does, before clipping; None where guidance is off.
         score_norm: the length of the score, grad log p, at each place: float32 (h, w).
         pictures: "x0_hat" and, where there are such, "cond" and "uncond" as pixels, uint8 (H, W, 3).
         model_calls: backbone evaluations that it took (guidance counts two).

@@ -129,9 +129,11 @@ def respaced(start: StartState, remaining: int, T: int, spacing: str) -> StartSt
     if here >= T:
         raise RequestError("start", f"stands at time {here}, but the model has only {T} times")
     check_whole("remaining steps", remaining, 1, here + 1)
-    # The spacing of a schedule that ends where x stands; "leading" would begin a little below it.
-    times = visit_times(here + 1, remaining, spacing)
-    return replace(start, times=(here, *times[1:]))
+    times = visit_times(here + 1, remaining, spacing)  # as if the schedule began where x stands
+    if times[0] != here:  # "leading" leaves the noisiest time out
+        times = visit_times(here, remaining - 1, spacing) if remaining > 1 else (-1,)
+        times = (here, *times)
+    return replace(start, times=times)
 
 
 def _check_start(start: StartState) -> None:
