@@ -21,7 +21,7 @@ TORCH_FREE = [
     "studio.errors",
     "studio.folders",
     "studio.logs",
-    "studio.runs.record",
+    *(f"studio.runs.{found.name}" for found in pkgutil.iter_modules([str(ROOT / "studio" / "runs")])),
     "studio.diffusion.spacings",
     "studio.diffusion.samplers",
     "studio.engine.requests",
