@@ -27,6 +27,7 @@ MAX_NUMBERS = 2**25
 """Numbers in one state, at most."""
 MAX_HISTORY = 16
 _NUMBER_BYTES = 4
+_LINE_BYTES, _FILES_BYTES = 300, 4 * 4096
 _ALIGNMENT = 8
 
 
@@ -45,6 +46,12 @@ def kept_steps(first: int, last: int) -> tuple[int, ...]:
 def shape_fits(shape: Sequence[int]) -> bool:
     """Whether states of a shape can be recorded: (C, h, w), none of them zero, and not too large."""
     return len(shape) == 3 and min(shape) >= 1 and math.prod(shape) <= MAX_NUMBERS
+
+
+def bytes_needed(first: int, last: int, shape: tuple[int, ...]) -> int:
+    """Return about how much room a run takes: arrays, journal and what small files take of a disk."""
+    arrays = Table.of_states(kept_steps(first, last), shape).bytes_in_all()
+    return arrays + _LINE_BYTES * (last - first) + _FILES_BYTES
 
 
 @dataclass(frozen=True)

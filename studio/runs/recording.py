@@ -18,7 +18,7 @@ from studio import __version__
 from studio.engine.events import JobCancelled, JobStarted, PictureDone, PictureStarted, StepDone
 from studio.errors import StorageError
 from studio.runs.header import RunHeader, is_run_id
-from studio.runs.layout import Table, kept_steps, shape_fits
+from studio.runs.layout import bytes_needed, shape_fits
 from studio.runs.writer import RunWriter
 
 if TYPE_CHECKING:
@@ -129,9 +129,9 @@ class _Recorder:
 
     def _begin(self, event: PictureStarted) -> None:
         self._ids[event.image] = None
-        shape, start = tuple(event.start.x.shape), event.start
-        kept = kept_steps(start.index, start.index + start.remaining)
-        size = Table.of_states(kept, shape).bytes_in_all() if shape_fits(shape) else None
+        start = event.start
+        shape = tuple(start.x.shape)
+        size = bytes_needed(start.index, start.index + start.remaining, shape) if shape_fits(shape) else None
         if size is None or size > self._store.budget_bytes:
             raise StorageError(self._store.folder, "has too little room to record a run of this size")
         self._store.make_room(size)
