@@ -148,7 +148,7 @@ def test_times_spaced_anew_start_where_x_stands_and_end_at_clean_data(spacing: s
     assert all(later < earlier for earlier, later in pairwise(again.times))
     assert (again.x is start.x, again.index, again.history) == (True, 3, start.history)
     widest = max(earlier - later for earlier, later in pairwise(again.times[:-1])) if remaining > 1 else 0
-    assert widest <= 250 / (remaining - 0.5) * 1.2 + 1, "as even as the spacing is over all times"
+    assert widest <= 1.2 * 250 / max(remaining - 1, 1), "as even as the spacing is over all times"
 
 
 @pytest.mark.parametrize(
