@@ -7,11 +7,15 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from studio.checkpoints.files import read_small
+from studio.errors import CheckpointError
 from studio.runs.layout import RUN_FILE, STATES_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+BUDGET_FILE = "budget"
+_MAX_DIGITS = 20
 _BLOCK = 512  # of st_blocks, whatever the disk's own are
 
 
@@ -48,3 +52,18 @@ def delete_states(path: Path) -> int:
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
     return size - size_of(path)
+
+
+def read_budget(folder: Path, otherwise: int) -> int:
+    """Return the budget that was remembered in a folder of runs."""
+    with contextlib.suppress(OSError, ValueError, CheckpointError):
+        text = read_small(folder / BUDGET_FILE, _MAX_DIGITS)
+        if text.isdigit():
+            return int(text)
+    return otherwise
+
+
+def remember_budget(folder: Path, budget_bytes: int) -> None:
+    """Let every program that keeps runs in a folder keep to one budget."""
+    with contextlib.suppress(OSError):
+        (folder / BUDGET_FILE).write_text(str(budget_bytes), encoding="ascii")

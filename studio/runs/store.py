@@ -20,7 +20,7 @@ from studio.folders import ensure, storage_error
 from studio.runs.header import is_run_id
 from studio.runs.layout import PIN_FILE
 from studio.runs.reader import StoredRun, read_picture_facts, read_run_header, told
-from studio.runs.room import delete, delete_states, size_of
+from studio.runs.room import delete, delete_states, read_budget, remember_budget, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,20 +57,20 @@ class RunStore:
         budget_bytes: how much room they may take; it may be set.
     """
 
-    def __init__(self, folder: Path, budget_bytes: int = BUDGET_BYTES) -> None:
-        """Name the folder, which is made when the first run is."""
-        self.folder, self.budget_bytes = folder, budget_bytes
+    def __init__(self, folder: Path, budget_bytes: int | None = None) -> None:
+        """Name the folder, which is made when the first run is, and the budget; None is the one last used there."""
+        self._remembered = read_budget(folder, BUDGET_BYTES)
+        self.folder, self.budget_bytes = folder, self._remembered if budget_bytes is None else budget_bytes
         self._lock = threading.RLock()
         self._known: dict[str, Known] = {}
         self._being_made: set[str] = set()
         self._used: int | None = None
 
     @classmethod
-    def of(cls, folders: Folders, budget_bytes: int = BUDGET_BYTES) -> Self:
+    def of(cls, folders: Folders, budget_bytes: int | None = None) -> Self:
         """Return the store of one user's folders."""
         return cls(folders.runs, budget_bytes)
 
-    # --------------------------------------------------------------------------------------------------- to look at
     def runs(self) -> tuple[str, ...]:
         """Return the ids of all runs, newest first; none where their folder is not there."""
         with contextlib.suppress(OSError, ValueError), os.scandir(self.folder) as found:
@@ -134,7 +134,6 @@ class RunStore:
             found.append((run, known))
         return found
 
-    # --------------------------------------------------------------------------------------------------------- pins
     def is_pinned(self, run: str) -> bool:
         """Whether a run never gives up its states."""
         return os.path.lexists(self.path(run) / PIN_FILE)
@@ -149,7 +148,6 @@ class RunStore:
         with _worded(self.path(run)):
             (self.path(run) / PIN_FILE).unlink(missing_ok=True)
 
-    # --------------------------------------------------------------------------------------------------------- room
     def used_bytes(self) -> int:
         """Return how much room all runs take, removed ones too."""
         with contextlib.suppress(OSError, ValueError), os.scandir(self.folder) as found:
@@ -198,7 +196,6 @@ class RunStore:
         with _worded(self.path(run)):
             (self.folder / f"{_REMOVED}{run}").rename(self.path(run))
 
-    # ---------------------------------------------------------------------------------------------------- recording
     def create(self) -> str:
         """Make the folder of a new run and return its id; until `release` it is not trimmed.
 
@@ -206,6 +203,9 @@ class RunStore:
             StorageError: it cannot be made.
         """
         ensure(self.folder)
+        if self._remembered != self.budget_bytes:
+            remember_budget(self.folder, self.budget_bytes)
+            self._remembered = self.budget_bytes
         for _ in range(_ATTEMPTS):
             runs = self.runs()
             number = _order(runs[0])[0] + 1 if runs else 1

@@ -120,6 +120,17 @@ def test_over_the_budget_the_oldest_give_up_their_states_and_nothing_else(store:
     assert store.used_bytes() <= store.budget_bytes
 
 
+def test_a_budget_holds_for_the_next_program_too(store: RunStore) -> None:
+    assert RunStore(store.folder).budget_bytes == BUDGET_BYTES
+    store.budget_bytes = 123_456
+    run_of(store)
+    assert RunStore(store.folder).budget_bytes == 123_456
+    assert RunStore(store.folder, 10**6).budget_bytes == 10**6
+    for wrong in ("", "-5", "1e9", "9" * 50, "²"):
+        (store.folder / "budget").write_text(wrong, encoding="utf-8")
+        assert RunStore(store.folder).budget_bytes == BUDGET_BYTES
+
+
 def test_a_pinned_run_never_gives_up_its_states(store: RunStore) -> None:
     made = [run_of(store, LARGE) for _ in range(3)]
     store.pin(made[0])
