@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from studio.engine.courtesy import prepare_for_torch
 from studio.folders import Folders, resources_dir
 from studio.gallery.store import PictureStore
+from studio.runs.store import RunStore
 from studio.ui.engine_thread import EngineThread
 from studio.ui.hooks import Hooks
 from studio.ui.models.catalog import Catalog
@@ -26,6 +27,7 @@ from studio.ui.models.notices import Notices
 from studio.ui.models.preferences import Preferences
 from studio.ui.models.queue import QueueModel
 from studio.ui.models.run import RunModel
+from studio.ui.models.runs import RunsModel
 from studio.ui.models.status import StatusModel
 from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.models.timings import Timings
@@ -57,6 +59,7 @@ class Program:
         """End the thread and keep what is to be kept; False where the thread did not end in time."""
         ended = self.session.close()
         self.models.gallery.close()
+        self.models.runs.close()
         self.thumbnails.close()
         self.models.preferences.save()
         self.timings.save()
@@ -77,6 +80,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
     catalog = Catalog(folders)
     store = PictureStore.of(folders)
     run, thumbnails = RunModel(), Thumbnails(folders.cache)
+    runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)))
     models = Models(
         folders=folders,
         preferences=preferences,
@@ -86,12 +90,13 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         run=run,
         strip=FilmstripModel(run),
         gallery=GalleryModel(store, thumbnails, notices),
+        runs=runs,
         status=StatusModel(),
         notices=notices,
     )
     theme = Theme(app, preferences.theme)
     session = Session(
-        EngineThread(make_engine or _engine_maker(folders), store),
+        EngineThread(make_engine or _engine_maker(folders), store, runs.store),
         store,
         queue=models.queue,
         run=run,

@@ -26,6 +26,7 @@ from studio.engine.events import JobFailed, JobStarted, PictureStarted, StepDone
 from studio.errors import StudioError
 from studio.gallery.keeping import keep
 from studio.logs import tell_unexpected
+from studio.runs.recording import RunRecorded, record
 from studio.ui.mailbox import Mailbox
 from studio.ui.models.job import DecodeTask, FrameDecoded, Job
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from studio.engine.events import EngineReport, Event
     from studio.engine.previews import Previews
     from studio.gallery.store import PictureStore
+    from studio.runs.store import RunStore
     from studio.ui.models.job import JobRequest
 
 
@@ -92,13 +94,17 @@ class EngineThread(QThread):
     woken = Signal()
 
     def __init__(
-        self, make_engine: Callable[[], Engine], store: PictureStore, parent: QObject | None = None
+        self,
+        make_engine: Callable[[], Engine],
+        store: PictureStore,
+        runs: RunStore | None = None,
+        parent: QObject | None = None,
     ) -> None:
-        """Take what makes the engine (called in this thread) and where pictures go. Start it with `start`."""
+        """Take what makes the engine (called in this thread) and where pictures and runs go. Start it with `start`."""
         super().__init__(parent)
         self.setObjectName("engine")
         self.mailbox: Mailbox[StepDone] = Mailbox()
-        self._make_engine, self._store = make_engine, store
+        self._make_engine, self._store, self._runs = make_engine, store, runs
         self._engine: Engine | None = None
         self._tasks: queue.Queue[Job | DecodeTask | _WarmUp | None] = queue.Queue()
         self._held: deque[Job | DecodeTask | _WarmUp | None] = deque()
@@ -160,9 +166,12 @@ class EngineThread(QThread):
             return
         try:
             engine = self._ready_engine()
-            events = engine.run(job.request, cancelled=job.cancelled, previews=job.previews, job_id=job.id)
+            events = self._recorded(
+                job,
+                engine.run(job.request, cancelled=job.cancelled, previews=job.previews, job_id=job.id),
+            )
             weights: tuple[str, ...] = ()
-            for event in keep(events, self._store):
+            for event in keep(events, self._store, origin=job.origin):
                 if isinstance(event, StepDone):
                     job.record.add(event)
                     if self.mailbox.put(event.image, event):
@@ -181,6 +190,14 @@ class EngineThread(QThread):
             self.told.emit(JobFailed(job_id=job.id, sentence=_sentence(error), details=_details(error)))
         finally:
             self._current = None
+
+    def _recorded(self, job: Job, events: Iterator[Event]) -> Iterator[Event | RunRecorded]:
+        if self._runs is None or not job.recorded:
+            return events
+        origin = job.origin
+        if origin is None:
+            return record(events, self._runs)
+        return record(events, self._runs, parent=origin.run or None, parent_step=origin.step)
 
     def _decode_what_waits(self, weights: tuple[str, ...]) -> None:
         """Decode what is waited for while a job runs; what needs another model waits until it is over."""

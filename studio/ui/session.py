@@ -19,12 +19,12 @@ from studio.engine.events import (
     PictureStarted,
 )
 from studio.gallery.keeping import PictureKept, PictureUnsaved
+from studio.runs.recording import RunRecorded
 from studio.ui.engine_thread import EngineFailed, EngineReady
-from studio.ui.images import to_image
 from studio.ui.models.course import Course, JobEvent, note_pace
-from studio.ui.models.gallery import LiveTile
 from studio.ui.models.job import DecodeTask, FrameDecoded, Job
 from studio.ui.models.keeping import KeptPictures
+from studio.ui.models.live import live_tile
 
 if TYPE_CHECKING:
     from studio.engine.compare import CompareRequest
@@ -114,7 +114,8 @@ class Session(QObject):
 
     def _add(self, request: JobRequest) -> Job:
         budget = self._preferences.preview_budget
-        job = Job(request=request, budget=None if budget >= 1 else budget)
+        recorded = self._preferences.record_runs
+        job = Job(request=request, budget=None if budget >= 1 else budget, recorded=recorded)
         self._queue.add(job)
         self._start_next()
         return job
@@ -160,6 +161,7 @@ class Session(QObject):
                 ModelLoading()
                 | JobStarted()
                 | PictureStarted()
+                | RunRecorded()
                 | PictureKept()
                 | PictureUnsaved()
                 | JobFinished()
@@ -178,7 +180,7 @@ class Session(QObject):
         for done in steps:
             course.take_step(done)
         self._run.note_steps(course)
-        self._show_live(course)
+        self._gallery.set_live(live_tile(course))
         self.went_on.emit(course)
         self.step_taken.emit(steps[-1])
 
@@ -192,6 +194,8 @@ class Session(QObject):
             case JobStarted():
                 for note in event.notes:
                     self._notices.post(note)
+            case RunRecorded() if event.fault is not None:
+                self._notices.post(f"{event.fault} The run is not recorded whole.", kind="warn")
             case PictureKept() | PictureUnsaved():
                 self._kept.take(event)
                 if isinstance(event, PictureKept):
@@ -200,7 +204,7 @@ class Session(QObject):
                 self._end(course)
                 return
         self._run.note_phase(course)
-        self._show_live(course)  # perhaps of the next picture
+        self._gallery.set_live(live_tile(course))  # perhaps of the next picture
         self.went_on.emit(course)
 
     def _is_current(self, job_id: str) -> bool:
@@ -212,7 +216,7 @@ class Session(QObject):
             return
         self._course = Course(job)
         self._run.begin(self._course)
-        self._show_live(self._course)
+        self._gallery.set_live(live_tile(self._course))
         self._set_busy(True)
         self.went_on.emit(self._course)
         self._thread.submit(job)
@@ -237,19 +241,3 @@ class Session(QObject):
         if busy != self._busy:
             self._busy = busy
             self.running_changed.emit(busy)
-
-    # ------------------------------------------------------------------------------------------------- pictures
-    def _show_live(self, course: Course) -> None:
-        image = course.current_image
-        picture, done = course.job.record.picture(image), course.latest(image)
-        pixels = picture.latest_frame() if picture is not None else None
-        self._gallery.set_live(
-            LiveTile(
-                job_id=course.job.id,
-                prompt=course.request_of(image).prompt,
-                image=to_image(pixels) if pixels is not None else None,
-                step=done.step if done is not None else 0,
-                steps=course.steps_of(image),
-                level=done.sigma if done is not None else 1.0,
-            )
-        )

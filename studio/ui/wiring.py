@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from studio.gallery.keeping import PictureKept
+    from studio.ui.models.course import Course
     from studio.ui.models.models import Models
     from studio.ui.session import Session
     from studio.ui.theme.theme import Theme
@@ -29,6 +30,8 @@ class Wiring(QObject):
         models.preferences.unsaved.connect(self._on_unsaved)
         models.status.changed.connect(self._on_status_changed)
         session.picture_kept.connect(self._on_picture_kept)
+        models.runs.opened.connect(self._on_run_opened)
+        models.runs.failed.connect(self._on_unopened)
         app.applicationStateChanged.connect(self._on_state_changed)
 
     @Slot()
@@ -43,6 +46,19 @@ class Wiring(QObject):
     def _on_preference_changed(self, name: str) -> None:
         if name == "theme":
             self._theme.choose(self._models.preferences.theme)
+        elif name == "runs_gib":
+            self._models.runs.store.budget_bytes = round(self._models.preferences.runs_gib * 2**30)
+
+    @Slot(object)
+    def _on_run_opened(self, course: Course) -> None:
+        """Look at a recorded run."""
+        self._models.run.watch(course)
+        if course.note:
+            self._models.notices.post(course.note, kind="warn")
+
+    @Slot(str)
+    def _on_unopened(self, sentence: str) -> None:
+        self._models.notices.post(sentence, kind="warn")
 
     @Slot(str)
     def _on_unsaved(self, sentence: str) -> None:

@@ -137,8 +137,7 @@ class Take:
     def began(self, image: int, index: int = 0) -> PictureStarted:
         """Return where a picture starts: a state that is a picture already, of value 0.25."""
         request = self.request_of(image)
-        x = np.full((3, request.height or 8, request.width or 8), 0.25, dtype=np.float32)
-        x.setflags(write=False)
+        x = self.pixel_state(image, 0.25)
         steps = request.steps or 0
         times = (*(999 - step * 1000 // steps for step in range(index, steps)), -1)
         return PictureStarted(
@@ -151,6 +150,13 @@ class Take:
             x_T_sha256="ef" * 32,
             sigma=1 - index / max(steps, 1),
         )
+
+    def pixel_state(self, image: int, value: float) -> NDArray[np.float32]:
+        """Return a state that is a picture already."""
+        request = self.request_of(image)
+        x = np.full((3, request.height or 8, request.width or 8), value, dtype=np.float32)
+        x.setflags(write=False)
+        return x
 
     def request_of(self, image: int) -> GenerateRequest:
         return self.runs[image] if len(self.runs) > 1 else self.request
@@ -192,9 +198,11 @@ class Forming:
         at: what happens before a step (image from 0, step from 1) or at "call" (before the first event), "load",
             "start" or "end": a gate is waited at, an error raised, anything else called.
         notes: of the start.
+        pixels: whether its states are pictures, and it tells where each starts, as an engine does.
     """
 
     loads: bool = False
+    pixels: bool = False
     at: Mapping[Point, Action] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -208,13 +216,21 @@ class Forming:
                 return
         self.do("start")
         yield take.started(notes=self.notes)
+        first = take.asked.start.index if isinstance(take.asked, ForkRequest) else 0
         for image in range(take.request.count):
-            for step in range(1, take.steps + 1):
+            if self.pixels:
+                yield take.began(image, first)
+            for step in range(first + 1, take.steps + 1):
                 if take.cancelled.is_set():
                     yield JobCancelled(job_id=take.job_id, pictures=image)
                     return
                 self.do((image, step))
-                yield take.step(image, step)
+                arrays = {
+                    name: take.pixel_state(image, sign * step / 100)
+                    for name, sign in (("x0_hat", 1), ("state", -1))
+                }
+                times = {"t": 999 - (step - 1) * 1000 // take.steps, "s": 999 - step * 1000 // take.steps}
+                yield take.step(image, step, **({**arrays, **times} if self.pixels else {}))
             yield take.picture(image)
         self.do("end")
         yield take.finished()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 
+from studio.runs.store import RunStore
 from studio.ui.engine_thread import EngineThread
 from studio.ui.models.notices import Notices
 from studio.ui.models.preferences import Preferences
@@ -67,6 +68,7 @@ class Studio:
         self.maker = Maker(self.engine, *errors)
         self.store = make_store(home)
         self.queue, self.run, self.status, self.notices = QueueModel(), RunModel(), StatusModel(), Notices()
+        self.runs = RunStore(home / "runs")
         self.wall = Wall()
         self.preferences = Preferences(SettingsFile(home / "settings.json"))
         self.timings = Timings(home / "timings.json")
@@ -76,7 +78,7 @@ class Studio:
 
     def use(self, make_engine: Callable[[], Any], gallery: Wall | GalleryModel) -> None:
         """Have the session work with these from now on; to be called before it is started."""
-        self.thread = EngineThread(make_engine, self.store)
+        self.thread = EngineThread(make_engine, self.store, self.runs)
         self.session = Session(
             self.thread,
             self.store,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from studio.engine.events import (
@@ -16,6 +16,7 @@ from studio.engine.events import (
     StepDone,
 )
 from studio.gallery.keeping import PictureKept, PictureUnsaved
+from studio.runs.recording import RunRecorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ JobEvent = (
     ModelLoading
     | JobStarted
     | PictureStarted
+    | RunRecorded
     | PictureKept
     | PictureUnsaved
     | JobFinished
@@ -42,6 +44,14 @@ WITH_PIXELS = 32
 Phase = Literal["waiting", "loading", "running", "done", "cancelled", "failed"]
 
 
+@dataclass(frozen=True)
+class Lineage:
+    """The recorded run that another goes on from, and the step of it."""
+
+    run: str
+    step: int
+
+
 class Course:
     """One job from its start to its end.
 
@@ -52,6 +62,9 @@ class Course:
         pictures: the finished ones, by their place in the job; the older ones without their pixels.
         failure: why it failed.
         finished: what the engine said at the end of a job that went well.
+        run_ids: the recorded runs, by the place of their pictures.
+        lineage: where it was forked; None where it was not, or that run was not recorded.
+        note: what should be said about it.
     """
 
     def __init__(self, job: Job, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -62,6 +75,9 @@ class Course:
         self.pictures: dict[int, PictureKept | PictureUnsaved] = {}
         self.failure: JobFailed | None = None
         self.finished: JobFinished | None = None
+        self.run_ids: dict[int, str] = {}
+        self.lineage: Lineage | None = None
+        self.note = ""
         self._clock = clock
         self._began = clock()
         self._ended: float | None = None
@@ -164,6 +180,9 @@ class Course:
                 self.phase, self._loading_since = "loading", self._clock()
             case JobStarted():
                 self.phase, self.started, self._began = "running", event, self._clock()
+            case RunRecorded():
+                if event.run_id is not None:
+                    self.run_ids[event.image] = event.run_id
             case PictureKept() | PictureUnsaved():
                 self.pictures[event.done.image] = event
                 self._let_go_of_old_pixels()

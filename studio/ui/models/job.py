@@ -11,6 +11,7 @@ from studio.engine.compare import CompareRequest
 from studio.engine.fork import ForkRequest
 from studio.engine.previews import Previews, Shown
 from studio.engine.requests import GenerateRequest
+from studio.gallery.origin import Origin
 from studio.runs.record import JobRecord
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Job:
         id: what its events carry.
         record: where its steps go.
         shown: what its previews show; may be changed while it runs.
+        recorded: whether its runs are recorded.
         budget: the share of the run that previews may take, 0 to 1; None is no limit.
         cancelled: set to stop it.
     """
@@ -45,6 +47,7 @@ class Job:
     record: JobRecord = field(default_factory=JobRecord)
     shown: Shown = field(default_factory=Shown)
     budget: float | None = 0.1
+    recorded: bool = True
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -71,6 +74,16 @@ class Job:
     def first_step(self) -> int:
         """The step its pictures begin after: 0, or the one that it goes on from."""
         return self.request.start.index if isinstance(self.request, ForkRequest) else 0
+
+    @property
+    def origin(self) -> Origin | None:
+        """The step of another run that it goes on from."""
+        if not isinstance(self.request, ForkRequest):
+            return None
+        start = self.request.start
+        return Origin(
+            run=self.request.parent, step=start.index, of=start.index + start.remaining, kind="fork"
+        )
 
     @property
     def previews(self) -> Previews:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from studio.ui.models.preferences import Preferences
     from studio.ui.models.queue import QueueModel
     from studio.ui.models.run import RunModel
+    from studio.ui.models.runs import RunsModel
     from studio.ui.models.status import StatusModel
 
 
@@ -30,5 +31,6 @@ class Models:
     run: RunModel
     strip: FilmstripModel
     gallery: GalleryModel
+    runs: RunsModel
     status: StatusModel
     notices: Notices

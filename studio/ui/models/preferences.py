@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from studio.ui.settings import SettingsFile
 
 SAVE_AFTER_MS = 500
+MAX_RUNS_GIB = 1000.0
 MAX_GEOMETRY = 10_000
 MAX_FORM = 1_000_000
 
@@ -40,6 +41,10 @@ def _is_share(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0
 
 
+def _is_room(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.1 <= value <= MAX_RUNS_GIB
+
+
 def _is_geometry(value: object) -> bool:
     return isinstance(value, str) and len(value) <= MAX_GEOMETRY and value.isascii()
 
@@ -57,6 +62,8 @@ _KNOWN: dict[str, _Preference] = {
     "theme": _one_of("system", "dark", "light"),
     "enlarge": _one_of("smooth", "pixels"),
     "preview_budget": _Preference(0.10, _is_share),
+    "record_runs": _flag(True),
+    "runs_gib": _Preference(2.0, _is_room),
     "form_shown": _flag(True),
     "column_shown": _flag(True),
     "geometry": _Preference("", _is_geometry),
@@ -112,6 +119,16 @@ class Preferences(QObject):
     def preview_budget(self) -> float:
         """The share of a run that previews may cost; 0 is none, 1 is without limit."""
         return float(self._values["preview_budget"])
+
+    @property
+    def record_runs(self) -> bool:
+        """Whether every run is recorded."""
+        return bool(self._values["record_runs"])
+
+    @property
+    def runs_gib(self) -> float:
+        """How much room recorded runs may take, in GiB."""
+        return float(self._values["runs_gib"])
 
     @property
     def form_shown(self) -> bool:

@@ -127,6 +127,12 @@ class RunModel(QObject):
         self._image = self.step = None
         self._announce_all()
 
+    def watch(self, course: Course) -> None:
+        """Look at another job, such as a recorded run."""
+        self.viewed, self._image, self.step = course, None, None
+        self._asked.clear()
+        self._announce_all()
+
     def set_what(self, what: What) -> None:
         """Look at the idea of the finished picture, or at the state itself."""
         if what == self.what:
@@ -163,9 +169,7 @@ class RunModel(QObject):
         self.running = course
         course.job.shown.what = self.what
         if follows:
-            self.viewed, self._image, self.step = course, None, None
-            self._asked.clear()
-            self._announce_all()
+            self.watch(course)
 
     def note_phase(self, course: Course) -> None:
         """The job went on by an event."""

@@ -52,6 +52,7 @@ ACTIONS = (
     ActionInfo(name="newest", text="Back to the newest step", keys=("L",), group="Watch", where="steps"),
     ActionInfo(name="open", text="Open large", keys=("Return",), group="Pictures", where="gallery"),
     ActionInfo(name="next", text="Neighbouring pictures", keys=("Left", "Right"), group="Pictures", where="large"),
+    ActionInfo(name="watch", text="Watch it form", keys=("W",), group="Pictures", where="large"),
     ActionInfo(name="copy", text="Copy", keys=("Ctrl+C",), group="Pictures", where="gallery"),
     ActionInfo(name="trash", text="Move to the trash", keys=("Del",), group="Pictures", where="gallery"),
     ActionInfo(name="reorder", text="Move a waiting job", keys=("Alt+Up", "Alt+Down"), group="Queue", where="queue"),

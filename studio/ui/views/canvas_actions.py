@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP
@@ -31,8 +31,8 @@ class CanvasActions(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
         row.addWidget(self.play)
-        row.addStretch(1)
-        row.addWidget(self._hint)
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self._hint, 1)
         self.play.clicked.connect(scrubbing.toggle_play)
         scrubbing.playing_changed.connect(self._on_playing_changed)
         scrubbing.changed.connect(self._on_changed)

@@ -47,12 +47,14 @@ class LargePanel(Ground):
 
     Signals:
         settings_requested: the settings are to fill the form.
+        watch_requested: it is to be watched forming.
         copy_requested: the picture is to be copied.
         folder_requested: its folder is to be shown.
         trash_requested: it is to be thrown away.
     """
 
     settings_requested = Signal()
+    watch_requested = Signal()
     copy_requested = Signal()
     folder_requested = Signal()
     trash_requested = Signal()
@@ -69,12 +71,15 @@ class LargePanel(Ground):
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.viewport().setAutoFillBackground(False)
         use = TextButton(theme, "Use these settings", kind="primary")
+        watch = TextButton(theme, "Watch it form", icon="play")
         copy = TextButton(theme, "Copy", icon="copy")
         folder = TextButton(theme, "Show in folder", icon="folder-open")
         trash = IconButton(theme, "trash-2", "Move to the trash", tip="Move to the trash (Del)")
         tip(use, "Fill the form with what made this picture, its seed too.")
+        tip(watch, "Go through the recorded steps of this picture (W)")
         tip(copy, "Copy the picture and its file (Ctrl+C)")
         use.clicked.connect(self.settings_requested)
+        watch.clicked.connect(self.watch_requested)
         copy.clicked.connect(self.copy_requested)
         folder.clicked.connect(self.folder_requested)
         trash.clicked.connect(self.trash_requested)
@@ -87,6 +92,7 @@ class LargePanel(Ground):
         foot.setContentsMargins(PADDING, GAP, PADDING, PADDING)
         foot.setSpacing(GAP)
         foot.addWidget(use)
+        foot.addWidget(watch)
         foot.addLayout(others)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 0, 0, 0)

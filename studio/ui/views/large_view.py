@@ -40,11 +40,13 @@ class LargeView(Ground):
         shown: another picture is shown, an `Entry`.
         closed: the view is to be left.
         settings_requested: a `GenerateRequest` is to fill the form.
+        watch_requested: the recorded run of an `Entry` is to be opened.
     """
 
     shown = Signal(object)
     closed = Signal()
     settings_requested = Signal(object)
+    watch_requested = Signal(object)
 
     def __init__(
         self, theme: Theme, model: GalleryModel, notices: Notices, parent: QWidget | None = None
@@ -117,6 +119,7 @@ class LargeView(Ground):
             source.copy_requested.connect(self._on_copy)
             source.folder_requested.connect(self._on_folder)
             source.trash_requested.connect(self._on_trash)
+        self._panel.watch_requested.connect(self._on_watch)
         self._actions.settings_requested.connect(self.settings_requested)
         self._model.thrown.connect(self._on_thrown)
         self._model.count_changed.connect(self._on_count_changed)
@@ -199,10 +202,10 @@ class LargeView(Ground):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Go to a neighbour, scroll the settings, close, copy or throw away."""
-        if event.key() == Qt.Key.Key_Left:
-            self.go_newer()
-        elif event.key() == Qt.Key.Key_Right:
-            self.go_older()
+        key = Qt.Key
+        ways = {key.Key_Left: self.go_newer, key.Key_Right: self.go_older, key.Key_W: self._on_watch}
+        if event.key() in ways:
+            ways[key(event.key())]()
         elif event.key() == Qt.Key.Key_Escape:
             self.closed.emit()
         elif event.matches(QKeySequence.StandardKey.Copy):
@@ -226,6 +229,10 @@ class LargeView(Ground):
     def _on_copy(self) -> None:
         if self._entry is not None:
             self._actions.copy([self._entry])
+
+    @Slot()
+    def _on_watch(self) -> None:
+        self.watch_requested.emit(self._entry)
 
     @Slot()
     def _on_folder(self) -> None:

@@ -87,6 +87,7 @@ class MainWindow(QMainWindow):
         form.generate_requested.connect(self.generate)
         form.cancel_requested.connect(session.cancel)
         session.running_changed.connect(form.set_running)
+        self._models.runs.opened.connect(self._show_canvas)
         self.status.queue_requested.connect(self.overlays.toggle_queue)
         self.overlays.queue.cancel_requested.connect(session.cancel_job)
 
@@ -131,8 +132,7 @@ class MainWindow(QMainWindow):
         except RequestError as error:
             self._models.notices.post(str(error), kind="warn")
             return
-        self.pages.open("create")
-        self.pages.create_page.show_canvas()
+        self._show_canvas()
         self._session.generate(request)
 
     @Slot()
@@ -149,11 +149,15 @@ class MainWindow(QMainWindow):
         except RequestError as error:
             self._models.notices.post(str(error), kind="warn")
             return
-        self.pages.open("create")
-        self.pages.create_page.show_canvas()
+        self._show_canvas()
         self._models.notices.post(
             sentence or "The form holds that picture's settings; Ctrl+Z takes them back."
         )
+
+    @Slot()
+    def _show_canvas(self) -> None:
+        self.pages.open("create")
+        self.pages.create_page.show_canvas()
 
     @Slot()
     def _on_prompt(self) -> None:

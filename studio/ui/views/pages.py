@@ -124,7 +124,7 @@ class Pages(QStackedWidget):
             models.form.changed.connect(self._on_form_changed)
             page.set_in_use(models.form.values.model)
             return page
-        return SettingsView(theme, models.preferences, models.folders)
+        return SettingsView(theme, models.preferences, models.folders, models.runs)
 
     @Slot()
     def _on_form_changed(self) -> None:

@@ -39,6 +39,7 @@ class PictureStack(QStackedWidget):
         self._preferences.changed.connect(self._on_preference_changed)
         self.large.closed.connect(self.go_back)
         self.large.settings_requested.connect(self.settings_requested)
+        self.large.watch_requested.connect(models.runs.open_picture)
 
     @property
     def is_large(self) -> bool:

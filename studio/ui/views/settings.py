@@ -13,6 +13,7 @@ import studio
 from studio.ui.theme.metrics import GAP, GRID, PADDING, SECTION
 from studio.ui.views.settings_folder import FolderRow
 from studio.ui.views.settings_page import Page
+from studio.ui.views.settings_runs import RunsSettings
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.labelled import labelled
 from studio.ui.widgets.number_slider import NumberSlider
@@ -22,6 +23,7 @@ from studio.ui.widgets.segmented_switch import SegmentedSwitch
 if TYPE_CHECKING:
     from studio.folders import Folders
     from studio.ui.models.preferences import Preferences
+    from studio.ui.models.runs import RunsModel
     from studio.ui.theme.theme import Theme
 
 WIDTH = 640
@@ -52,7 +54,12 @@ class SettingsView(Page):
     """Edits `Preferences`."""
 
     def __init__(
-        self, theme: Theme, preferences: Preferences, folders: Folders, parent: QWidget | None = None
+        self,
+        theme: Theme,
+        preferences: Preferences,
+        folders: Folders,
+        runs: RunsModel,
+        parent: QWidget | None = None,
     ) -> None:
         """Show the preferences and where things are kept."""
         super().__init__(theme, "Settings", WIDTH, parent)
@@ -63,6 +70,7 @@ class SettingsView(Page):
             theme, "Share of a run in percent", minimum=0, maximum=100, step=5, tip=BUDGET_TIP
         )
         self.budget_words = PlainLabel(theme, kind="label", role="dim", wrap=True)
+        self.runs = RunsSettings(theme, preferences, runs)
         self.folder_fault = PlainLabel(theme, role="bad", wrap=True)
         self.folder_fault.hide()
         self.folders = [
@@ -70,6 +78,7 @@ class SettingsView(Page):
             for label, path in (
                 ("Pictures", folders.outputs),
                 ("Models", folders.models),
+                ("Recorded runs", folders.runs),
                 ("Logs", folders.logs),
             )
         ]
@@ -90,6 +99,7 @@ class SettingsView(Page):
             row.addWidget(cell, 1)
         self._add_section("Looks", looks)
         self._add_section("Previews", self.budget, self.budget_words)
+        self._add_section("Recorded runs", self.runs)
         self._add_section("Folders", *self.folders, self.folder_fault)
         self._add_section("Versions", self.versions)
         self.column.addStretch()

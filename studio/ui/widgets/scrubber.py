@@ -228,7 +228,7 @@ class Scrubber(QSlider):
             reached = place < self._reached
             height = _TICK_HEIGHT if reached else _LOW_TICK_HEIGHT
             colour = ahead if tick.level is None else self._theme.noise(tick.level)
-            if not reached:
+            if not reached and tick.level is not None:
                 colour = _faded(colour)
             area = QRectF(self.x_of(place) - width / 2, middle - height / 2, width, height)
             fill_rounded(painter, area, width / 2, colour)

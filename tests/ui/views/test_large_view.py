@@ -415,3 +415,14 @@ def test_it_is_never_read_in_the_windows_thread(
     open_row(view, gallery, qtbot, 0)
     assert threads
     assert threading.main_thread() not in threads
+
+
+def test_a_button_and_a_key_ask_for_the_run_it_came_from(
+    view: LargeView, gallery: Gallery, qtbot: QtBot
+) -> None:
+    open_row(view, gallery, qtbot, 0)
+    with qtbot.waitSignal(view.watch_requested) as asked:
+        button(view, "Watch it form").click()
+    assert asked.args[0] is view.entry
+    with qtbot.waitSignal(view.watch_requested):
+        QTest.keyClick(view, Key.Key_W)

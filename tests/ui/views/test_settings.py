@@ -12,7 +12,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
 from studio.folders import Folders
+from studio.runs.store import RunStore
 from studio.ui.models.preferences import Preferences
+from studio.ui.models.runs import RunsModel
 from studio.ui.settings import SettingsFile
 from studio.ui.theme.theme import Theme
 from studio.ui.views.settings import SettingsView, budget_words
@@ -36,8 +38,15 @@ def theme(qapp: QApplication) -> Theme:
 
 
 @pytest.fixture
-def view(theme: Theme, preferences: Preferences, qtbot: QtBot) -> SettingsView:
-    view = SettingsView(theme, preferences, Folders.find())
+def runs() -> Iterator[RunsModel]:
+    runs = RunsModel(RunStore.of(Folders.find()))
+    yield runs
+    runs.close()
+
+
+@pytest.fixture
+def view(theme: Theme, preferences: Preferences, runs: RunsModel, qtbot: QtBot) -> SettingsView:
+    view = SettingsView(theme, preferences, Folders.find(), runs)
     qtbot.addWidget(view)
     view.resize(1044, 672)
     view.show()
@@ -77,6 +86,20 @@ def test_edits_are_preferred_from_now_on(view: SettingsView, preferences: Prefer
     assert preferences.preview_budget == 0.0
 
 
+def test_recording_and_its_room_are_preferred(
+    view: SettingsView, preferences: Preferences, runs: RunsModel, qtbot: QtBot
+) -> None:
+    last = view.runs.record_switch.segments["no"]
+    qtbot.mouseClick(last, Qt.MouseButton.LeftButton)
+    assert not preferences.record_runs
+    view.runs.room.edited.emit(5.0)
+    assert preferences.runs_gib == 5.0
+    runs.used.emit(3 * 2**29)
+    assert view.runs.words.text().startswith("Recorded runs take 1.5 GiB of 5 GiB")
+    runs.used.emit(2**20)
+    assert "take 1 MiB of" in view.runs.words.text()
+
+
 def test_one_sentence_says_what_the_budget_does(view: SettingsView, preferences: Preferences) -> None:
     assert view.budget_words.text() == budget_words(0.1)
     said = {budget_words(share) for share in (0.0, 0.1, 0.5, 1.0)}
@@ -90,7 +113,7 @@ def test_a_folder_is_made_and_opened(view: SettingsView, opened: list[str], qtbo
     folders = Folders.find()
     for row in view.folders:
         qtbot.mouseClick(row.open, Qt.MouseButton.LeftButton)
-    wanted = [folders.outputs, folders.models, folders.logs]
+    wanted = [folders.outputs, folders.models, folders.runs, folders.logs]
     assert [Path(path) for path in opened] == wanted
     assert all(path.is_dir() for path in wanted)
     assert not view.folder_fault.isVisible()
@@ -104,7 +127,7 @@ def test_a_folder_that_cannot_be_opened_is_told(
     assert str(Folders.find().outputs) in view.folder_fault.text()
     assert view.folder_fault.isVisible()
     (stepwise_home / "logs").write_text("a file in its place")
-    qtbot.mouseClick(view.folders[2].open, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.folders[3].open, Qt.MouseButton.LeftButton)
     assert "a file stands where a folder is needed" in view.folder_fault.text()
 
 
@@ -130,6 +153,8 @@ def test_the_content_stays_in_its_place_when_the_scroll_bar_comes(view: Settings
     QApplication.processEvents()
     place = view.folders[0].place
     before = place.mapTo(view, place.rect().topLeft()).x()
+    view.resize(1044, 1000)
+    QApplication.processEvents()
     assert view.area.verticalScrollBar().maximum() == 0
     view.resize(1044, 300)
     QApplication.processEvents()

@@ -1,0 +1,85 @@
+"""The recorded runs, for the window to open: everything that reads the disk happens in another thread."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.errors import StorageError
+from studio.ui.models.background import Background
+from studio.ui.models.stored import course_of
+
+if TYPE_CHECKING:
+    from studio.errors import StudioError
+    from studio.gallery.entry import Entry
+    from studio.runs.store import RunStore
+    from studio.ui.models.course import Course
+
+NOT_RECORDED = (
+    "This picture has no recorded run: it was made without recording, or its run has made room for others."
+)
+
+
+class RunsModel(QObject):
+    """Opens runs.
+
+    Signals:
+        opened: a run is there, a `Course`.
+        failed: it cannot be opened: a sentence.
+        used: how many bytes all runs take.
+    """
+
+    opened = Signal(object)
+    failed = Signal(str)
+    used = Signal(object)  # an int of Qt's would end at two GiB
+
+    def __init__(self, store: RunStore, parent: QObject | None = None) -> None:
+        """Read from ``store``."""
+        super().__init__(parent)
+        self.store = store
+        self._background = Background(self)
+
+    def open_picture(self, entry: Entry) -> None:
+        """Open the run that a picture of the gallery came from."""
+        self._background.do(
+            partial(_of_picture, self.store, entry), self._on_opened, self._on_failed, key="open"
+        )
+
+    def open_run(self, run: str) -> None:
+        """Open a run by its id."""
+        self._background.do(partial(_of_id, self.store, run), self._on_opened, self._on_failed, key="open")
+
+    def measure(self) -> None:
+        """Find out how much room the runs take."""
+        self._background.do(self.store.used_bytes, self.used.emit, self._on_failed, key="measure")
+
+    def close(self) -> None:
+        """Drop what was not begun."""
+        self._background.close()
+
+    def _on_opened(self, course: Course) -> None:
+        self.opened.emit(course)
+
+    def _on_failed(self, error: StudioError) -> None:
+        self.failed.emit(str(error))
+
+
+class NotRecordedError(StorageError):
+    """A picture has no recorded run."""
+
+    def __str__(self) -> str:
+        """Return one sentence."""
+        return NOT_RECORDED
+
+
+def _of_picture(store: RunStore, entry: Entry) -> Course:
+    run = store.of_picture(entry.metadata.final_sha256)
+    if run is None:
+        raise NotRecordedError(entry.path, NOT_RECORDED)
+    return course_of(store.open(run), entry)
+
+
+def _of_id(store: RunStore, run: str) -> Course:
+    return course_of(store.open(run), None)

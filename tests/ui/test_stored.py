@@ -1,0 +1,139 @@
+"""Recorded runs in the window: every job is recorded, and a run that is opened is looked at like a new one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.ui.models.runs import NOT_RECORDED, RunsModel
+from studio.ui.models.scrubbing import ScrubbingModel
+from tests.ui.fakes import Forming
+from tests.ui.rooms import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.ui.models.course import Course
+
+
+@pytest.fixture
+def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
+    made = Studio(qtbot, tmp_path, Forming(pixels=True))
+    made.session.start()
+    yield made
+    assert made.session.close()
+
+
+@pytest.fixture
+def runs(studio: Studio) -> Iterator[RunsModel]:
+    made = RunsModel(studio.runs)
+    yield made
+    made.close()
+
+
+def opened(qtbot: QtBot, runs: RunsModel, studio: Studio) -> Course:
+    with qtbot.waitSignal(runs.opened) as heard:
+        runs.open_picture(studio.wall.entries[-1])
+    course: Course = heard.args[0]
+    return course
+
+
+def test_every_run_is_recorded_and_its_course_knows_where(studio: Studio) -> None:
+    studio.generate(count=2)
+    studio.wait_idle()
+    course = studio.run.viewed
+    assert course is not None
+    assert sorted(course.run_ids) == [0, 1]
+    assert set(course.run_ids.values()) == set(studio.runs.runs())
+    assert studio.sentences == []
+
+
+def test_nothing_is_recorded_where_that_is_switched_off(studio: Studio) -> None:
+    studio.preferences.set("record_runs", False)
+    studio.generate()
+    studio.wait_idle()
+    assert studio.runs.runs() == ()
+    assert len(studio.wall.entries) == 1
+
+
+def test_a_fault_of_the_disk_is_told_once_and_the_pictures_are_kept(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio.runs, "budget_bytes", 10)
+    studio.generate(count=3)
+    studio.wait_idle()
+    assert len(studio.wall.entries) == 3
+    assert len(studio.sentences) == 1
+    assert "not recorded whole" in studio.sentences[0]
+
+
+def test_an_opened_run_is_looked_at_as_if_it_had_just_been_made(
+    qtbot: QtBot, studio: Studio, runs: RunsModel
+) -> None:
+    studio.generate()
+    studio.wait_idle()
+    course = opened(qtbot, runs, studio)
+    assert (course.phase, course.note, course.run_ids) == ("done", "", {0: studio.runs.runs()[0]})
+    studio.run.watch(course)
+    scrubbing = ScrubbingModel(studio.run)
+    assert (scrubbing.first, scrubbing.last, scrubbing.count, scrubbing.reached) == (0, 4, 5, 5)
+    frame = studio.run.frame
+    assert frame is not None
+    assert frame.pixelColor(0, 0).red() == 100, "its picture, from its file"
+    studio.run.select(2)
+    frame = studio.run.frame
+    assert frame is not None
+    assert frame.pixelColor(0, 0).red() == round(1.02 * 127.5), "what it was believed to become, at once"
+    studio.run.select(0)
+    frame = studio.run.frame
+    assert frame is not None
+    assert frame.pixelColor(0, 0).red() == round(1.25 * 127.5)
+    assert [done.change for done in course.job.record.picture(0).steps] == [None] * 4  # type: ignore[union-attr]
+
+
+def test_a_run_that_was_cut_off_is_shown_as_far_as_it_went(
+    qtbot: QtBot, studio: Studio, runs: RunsModel
+) -> None:
+    studio.generate()
+    studio.wait_idle()
+    (studio.runs.path(studio.runs.runs()[0]) / "picture.json").unlink()
+    with qtbot.waitSignal(runs.opened) as heard:
+        runs.open_run(studio.runs.runs()[0])
+    assert "cut off" in heard.args[0].note
+    studio.run.watch(heard.args[0])
+    assert studio.run.frame is None or studio.run.picture is not None
+
+
+def test_a_damaged_step_ends_what_is_shown(qtbot: QtBot, studio: Studio, runs: RunsModel) -> None:
+    studio.generate()
+    studio.wait_idle()
+    states = studio.runs.path(studio.runs.runs()[0]) / "states.safetensors"
+    data = bytearray(states.read_bytes())
+    data[-10] ^= 1
+    states.write_bytes(bytes(data))
+    course = opened(qtbot, runs, studio)
+    assert "damaged" in course.note
+    assert len(course.job.record.picture(0).steps) == 3  # type: ignore[union-attr]
+
+
+def test_a_picture_without_a_run_is_told_in_one_sentence(
+    qtbot: QtBot, studio: Studio, runs: RunsModel
+) -> None:
+    studio.preferences.set("record_runs", False)
+    studio.generate()
+    studio.wait_idle()
+    with qtbot.waitSignal(runs.failed) as heard:
+        runs.open_picture(studio.wall.entries[-1])
+    assert heard.args == [NOT_RECORDED]
+
+
+def test_the_room_that_runs_take_is_measured(qtbot: QtBot, studio: Studio, runs: RunsModel) -> None:
+    studio.generate()
+    studio.wait_idle()
+    with qtbot.waitSignal(runs.used) as heard:
+        runs.measure()
+    assert heard.args[0] > 1000
