@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
@@ -52,6 +53,18 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="NAME",
         help="cpu, cuda:0, mps, ... (default: the best that works)",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add where pictures go, how they are told of, and whether their runs are recorded."""
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--out", metavar="FOLDER", type=Path, help="where to (default: Stepwise in your pictures)"
+    )
+    output.add_argument("--json", action="store_true", help="print one JSON object for each picture")
+    output.add_argument(
+        "--no-record", action="store_true", help="do not record the run's steps (see stepwise runs)"
     )
 
 

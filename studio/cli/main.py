@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PROGRAM = "stepwise"
 COMMANDS = {
     "generate": "studio.cli.generate",
+    "runs": "studio.cli.runs",
+    "fork": "studio.cli.fork",
     "models": "studio.cli.models",
     "doctor": "studio.cli.doctor",
     "train": "studio.cli.train",

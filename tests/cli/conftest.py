@@ -45,9 +45,10 @@ def stepwise(home: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran
 
     def stepwise(*arguments: object) -> Ran:
         words = [str(argument) for argument in arguments]
-        if words[:1] == ["generate"] and "--model" not in words:
+        command = words[0] if words and "--help" not in words else ""
+        if command in ("generate", "compare") and "--model" not in words:
             words += ["--model", "tiny"]
-        if words[:1] == ["generate"] and "--device" not in words:
+        if command in ("generate", "compare", "fork", "verify") and "--device" not in words:
             words += ["--device", "cpu"]
         capfd.readouterr()
         code = run(words)

@@ -176,7 +176,17 @@ def test_json_prints_one_object_for_each_picture_and_nothing_else(stepwise: Step
     assert [picture["seed"] for picture in pictures] == [5, 6]
     for picture in pictures:
         assert picture.keys() == {
-            *("path", "seed", "sampler", "steps", "model_calls", "seconds", "x_T_sha256", "final_sha256")
+            *(
+                "path",
+                "run",
+                "seed",
+                "sampler",
+                "steps",
+                "model_calls",
+                "seconds",
+                "x_T_sha256",
+                "final_sha256",
+            )
         }
         assert Path(picture["path"]).is_file()
         assert (picture["sampler"], picture["steps"], picture["model_calls"]) == ("ddim", 2, 4)

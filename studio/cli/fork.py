@@ -1,0 +1,138 @@
+"""``stepwise fork``: go on from any step of a recorded run, with other settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from studio.cli.arguments import add_device, add_output, add_sampler_options, number, sampler_options
+from studio.cli.making import RECORDED, cancelled_by_interrupt, check_writable, report
+from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.spacings import SPACINGS
+from studio.engine.checks import check_whole
+from studio.engine.fork import ForkRequest, StartState, respaced
+from studio.engine.previews import NO_PREVIEWS
+from studio.engine.requests import MAX_STEPS, GenerateRequest
+from studio.errors import RequestError
+from studio.folders import Folders
+from studio.runs.replay import model_of, state_at
+from studio.runs.store import RunStore
+
+if TYPE_CHECKING:
+    import argparse
+
+    from studio.runs.header import RunHeader
+    from studio.runs.reader import StoredRun
+
+SUMMARY = "go on from any step of a recorded run, with other settings"
+_CHANGEABLE = ("prompt", "negative", "sampler", "spacing", "guidance", "seed")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("run", metavar="RUN", help="a run's number or id, or last (see stepwise runs)")
+    parser.add_argument(
+        "--at", metavar="K", type=number, required=True, help="the step to go on from; 0 is the noise"
+    )
+    parser.add_argument("--prompt", metavar="TEXT", help="what to make from there (default: the run's)")
+    parser.add_argument("--negative", metavar="TEXT", help="what to keep away from (default: the run's)")
+    parser.add_argument("--sampler", metavar="NAME", help=f"{', '.join(SAMPLERS)} (default: the run's)")
+    parser.add_argument("--guidance", metavar="W", type=number, help="0 to 30, 1 is off (default: the run's)")
+    parser.add_argument(
+        "--seed", metavar="N", type=number, help="of the noise still to come (default: the run's)"
+    )
+    parser.add_argument(
+        "--remaining", metavar="N", type=number, help="steps to go, spaced anew (default: those that remain)"
+    )
+    parser.add_argument(
+        "--spacing", metavar="NAME", help=f"with --remaining: {', '.join(SPACINGS)} (default: the run's)"
+    )
+    add_sampler_options(parser)
+    add_output(parser)
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the picture."""
+    folders = Folders.find()
+    runs = RunStore.of(folders)
+    parent = runs.open(runs.find(args.run))
+    check_step(parent.header, args.at)
+    if args.spacing is not None and args.remaining is None:
+        raise RequestError("spacing", "has no effect without --remaining: the times that remain are kept")
+    request = request_of(parent.header, args).validate()
+    T = int(model_of(parent, folders).schedule.config.get("T", MAX_STEPS))
+    if args.at in parent.header.kept:
+        parent.state(args.at)  # what cannot be read is said before torch is there
+    if args.out is not None:
+        check_writable(args.out)
+    # Late: they bring torch and numpy, and --help needs neither.
+    from studio.engine.engine import Engine
+    from studio.gallery.origin import Origin
+    from studio.gallery.store import PictureStore
+    from studio.runs.recording import record
+
+    engine = Engine(folders, args.device)
+    with cancelled_by_interrupt() as cancelled:
+        start = state_at(parent, args.at, engine, cancelled)
+        if start is None:
+            raise KeyboardInterrupt
+        fork = fork_of(parent, start, request, args.remaining, T)
+        previews = NO_PREVIEWS if args.no_record else RECORDED
+        events = engine.run(fork, cancelled=cancelled, previews=previews)
+        told = events if args.no_record else record(events, runs, parent=parent.id, parent_step=args.at)
+        origin = Origin(run=parent.id, step=args.at, of=parent.header.last_index, kind="fork")
+        return report(told, 1, PictureStore.of(folders), args.out, as_json=args.json, origin=origin)
+
+
+def check_step(header: RunHeader, step: object) -> None:
+    """Refuse a step that nothing can go on from.
+
+    Raises:
+        RequestError: the run has no such step, or it is its last.
+    """
+    first, last = header.first_index, header.last_index
+    if step == last:
+        raise RequestError(
+            "at", f"must be below {last}, the last step of run {header.id}: nothing remains there"
+        )
+    check_whole("at", step, first, last - 1)
+
+
+def request_of(header: RunHeader, args: argparse.Namespace) -> GenerateRequest:
+    """Return how to go on: as the run did, but for what was given.
+
+    Raises:
+        RequestError: an option is not one of the sampler's.
+    """
+    whole = header.generate_request
+    changes: dict[str, Any] = {
+        name: getattr(args, name) for name in _CHANGEABLE if getattr(args, name) is not None
+    }
+    same = changes.get("sampler", whole.sampler) == whole.sampler
+    options = {**(whole.options if same else {}), **sampler_options(args)}
+    return replace(whole, **changes, options=options, steps=None)
+
+
+def fork_of(
+    parent: StoredRun, start: StartState, request: GenerateRequest, remaining: object, T: int
+) -> ForkRequest:
+    """Return the whole request for a fork.
+
+    Args:
+        parent: the run.
+        start: where it stood.
+        request: how to go on.
+        remaining: how many steps there shall be to go; None keeps the times that remain.
+        T: the schedule's number of times.
+
+    Raises:
+        RequestError: there are not as many times.
+    """
+    if request.sampler != parent.header.request["sampler"]:
+        start = replace(start, history=())  # it means something to its own sampler alone
+    if remaining is not None and remaining != start.remaining:
+        check_whole("remaining", remaining, 1, MAX_STEPS - start.index)
+        start = respaced(start, int(str(remaining)), T, request.spacing or "")
+    steps = start.index + start.remaining
+    return ForkRequest(request=replace(request, steps=steps), start=start, parent=parent.id).validate()

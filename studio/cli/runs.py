@@ -1,0 +1,184 @@
+"""``stepwise runs``: the recorded runs: list them, look at one, keep or give up what they take."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from studio.cli.models import table
+from studio.errors import RequestError, StorageError, shorten
+from studio.folders import Folders
+from studio.runs.store import RunStore
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from studio.runs.facts import StepFacts
+    from studio.runs.reader import StoredRun
+
+SUMMARY = "list the recorded runs; show, pin, unpin or trim them"
+
+_COLUMNS = ("run", "begun", "model", "sampler", "steps", "prompt", "notes")
+_STEP_COLUMNS = ("step", "t", "s", "sigma", "change", "guidance", "ms", "model calls")
+_ACTIONS = ("list", "show", "pin", "unpin", "trim")
+_MIB = 2**20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument(
+        "action",
+        metavar="ACTION",
+        nargs="?",
+        default="list",
+        choices=_ACTIONS,
+        help="list (if none is given); show RUN: its settings and every step; pin RUN: it never gives up its steps; "
+        "unpin RUN; trim: give up now what is more than the room for runs",
+    )
+    parser.add_argument("run", metavar="RUN", nargs="*", help="a run's number or id, or last")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    store = RunStore.of(Folders.find())
+    alone = args.action in ("list", "trim")
+    if alone and args.run:
+        raise RequestError("runs", f"{args.action} takes no run, but was given {shorten(args.run[0])!r}")
+    if not alone and not args.run:
+        raise RequestError("runs", f"{args.action} needs a run: its number, its id, or last")
+    runs = [store.find(text) for text in args.run]
+    match args.action:
+        case "list":
+            _list(store, as_json=args.json)
+        case "show":
+            _show(store, runs, as_json=args.json)
+        case "trim":
+            freed = store.trim()
+            told = {"freed_bytes": freed, "used_bytes": store.used_bytes()}
+            print(json.dumps(told) if args.json else f"{freed / _MIB:.1f} MiB were given up. {_room(store)}")
+        case action:
+            for name in runs:
+                (store.pin if action == "pin" else store.unpin)(name)
+                print(json.dumps({"run": name, "pinned": action == "pin"}) if args.json else name)
+    return 0
+
+
+def _list(store: RunStore, *, as_json: bool) -> None:
+    found: list[StoredRun] = []
+    faults: list[str] = []
+    for name in store.runs():
+        try:
+            found.append(store.open(name))
+        except StorageError as error:
+            faults.append(str(error))
+    if as_json:
+        print(json.dumps([_facts(store, one) for one in found], indent=2))
+        return
+    if found:
+        print("\n".join(table([_COLUMNS, *(_row(store, one) for one in found)])))
+    else:
+        print("There are no recorded runs yet.")
+    print(_room(store))
+    for fault in faults:
+        print(f"Cannot be read: {fault}")
+
+
+def _show(store: RunStore, names: Sequence[str], *, as_json: bool) -> None:
+    found = [store.open(name) for name in names]
+    if as_json:
+        steps = [{**_facts(store, one), "journal": [_step(step) for step in one.steps]} for one in found]
+        print(json.dumps(steps, indent=2))
+        return
+    for one in found:
+        facts = _facts(store, one)
+        request = facts.pop("request")
+        rows = [[name, _shown(value)] for name, value in {**facts, **request}.items()]
+        print("\n".join(f"{name:<12}  {value}" for name, value in rows))
+        print()
+        cells = [[_shown(value) for value in _step(step).values()] for step in one.steps]
+        print("\n".join(table([_STEP_COLUMNS, *cells])))
+
+
+def _row(store: RunStore, one: StoredRun) -> tuple[str, ...]:
+    header, request = one.header, one.header.request
+    prompt = "".join(letter if letter.isprintable() else " " for letter in request["prompt"])
+    return (
+        one.id,
+        f"{header.created.astimezone():%Y-%m-%d %H:%M}",
+        header.model,
+        str(request["sampler"]),
+        f"{len(one.steps)} of {header.last_index - header.first_index}",
+        prompt,
+        ", ".join(_notes(store, one)),
+    )
+
+
+def _notes(store: RunStore, one: StoredRun) -> list[str]:
+    header = one.header
+    notes = [f"fork of {header.parent} at step {header.parent_step}"] if header.parent is not None else []
+    if store.is_pinned(one.id):
+        notes.append("pinned")
+    if one.given_up:
+        notes.append("steps given up")
+    elif not one.complete:
+        notes.append("incomplete")
+    return notes
+
+
+def _facts(store: RunStore, one: StoredRun) -> dict[str, Any]:
+    header = one.header
+    return {
+        "run": one.id,
+        "folder": str(store.path(one.id)),
+        "created": header.created.isoformat(),
+        "model": header.model,
+        "model_sha256": header.model_sha256,
+        "device": header.device,
+        "dtype": header.dtype,
+        "versions": dict(header.versions),
+        "seed": header.seed,
+        "image": header.image,
+        "steps": {"first": header.first_index, "last": header.last_index, "recorded": len(one.steps)},
+        "kept": list(one.kept),
+        "complete": one.complete,
+        "pinned": store.is_pinned(one.id),
+        "parent": header.parent,
+        "parent_step": header.parent_step,
+        "forks": list(store.forks_of(one.id)),
+        "x_T_sha256": header.x_T_sha256,
+        "final_sha256": one.picture.final_sha256 if one.picture is not None else None,
+        "request": dict(header.request),
+    }
+
+
+def _step(step: StepFacts) -> dict[str, Any]:
+    return {
+        "step": step.step,
+        "t": step.t,
+        "s": step.s,
+        "sigma": round(step.sigma, 6),
+        "change": step.change,
+        "guidance": step.guidance,
+        "ms": step.ms,
+        "model_calls": step.model_calls,
+    }
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return (
+        "-"
+        if value is None
+        else value
+        if isinstance(value, str) and value.isprintable()
+        else json.dumps(value)
+    )
+
+
+def _room(store: RunStore) -> str:
+    return (
+        f"Runs take {store.used_bytes() / _MIB:.1f} of {store.budget_bytes / _MIB:,.0f} MiB in {store.folder}"
+    )
