@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Literal
 
 from studio.engine.events import PictureStarted, StepDone
+from studio.engine.fork import StartState
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +38,7 @@ class PictureRecord:
             given up, another list takes its place.
         start: where it began, as a step that no model call was made for: step 0 with x_T for its state, or where it
             goes on from another run. None where that is not known.
+        began: what the engine said there.
         stride: every so many steps one is kept (and the newest).
         bytes: about how much memory the record takes.
     """
@@ -46,6 +48,7 @@ class PictureRecord:
         self.image = image
         self.steps: list[StepDone] = []
         self.start: StepDone | None = None
+        self.began: PictureStarted | None = None
         self.stride = 1
         self.bytes = 0
         self._decoded: dict[tuple[int, What], Pixels] = {}
@@ -97,16 +100,24 @@ class PictureRecord:
         """Return what a frame is decoded from, float32 (C, h, w), where the step kept it."""
         return done.x0_hat if self.side_of(done, what) == "x0" else done.state
 
+    def standing_at(self, step: int) -> StartState | None:
+        """Return where the run stood after a step; None where that is not kept, or where it began is not known."""
+        done = self.find(step)
+        if self.began is None or done is None or done.state is None:
+            return None
+        times = self.began.start.times[step - self.began.start.index :]
+        return StartState(x=done.state, index=step, times=times, history=done.history)
+
     # ----------------------------------------------------------------------------------------------- for its keeper
     @property
     def finished(self) -> bool:
         """Whether the last step was taken."""
         return self.last is not None and self.last.step == self.last.steps
 
-    def begin(self, start: StepDone) -> None:
+    def begin(self, event: PictureStarted) -> None:
         """Remember where it begins."""
-        self.start = start
-        self.bytes += _bytes_of(start)
+        self.began, self.start = event, start_of(event)
+        self.bytes += _bytes_of(self.start)
 
     def add(self, done: StepDone) -> None:
         """Keep a step."""
@@ -162,7 +173,7 @@ class JobRecord:
     def begin(self, event: PictureStarted) -> None:
         """Remember where a picture begins."""
         with self._lock:
-            self._pictures.setdefault(event.image, PictureRecord(event.image)).begin(start_of(event))
+            self._pictures.setdefault(event.image, PictureRecord(event.image)).begin(event)
 
     def add(self, done: StepDone) -> None:
         """Keep a step."""

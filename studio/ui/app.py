@@ -29,6 +29,7 @@ from studio.ui.models.queue import QueueModel
 from studio.ui.models.run import RunModel
 from studio.ui.models.runs import RunsModel
 from studio.ui.models.status import StatusModel
+from studio.ui.models.step_keeping import StepKeeper
 from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.models.timings import Timings
 from studio.ui.session import Session
@@ -60,6 +61,7 @@ class Program:
         ended = self.session.close()
         self.models.gallery.close()
         self.models.runs.close()
+        self.models.keeper.close()
         self.thumbnails.close()
         self.models.preferences.save()
         self.timings.save()
@@ -81,6 +83,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
     store = PictureStore.of(folders)
     run, thumbnails = RunModel(), Thumbnails(folders.cache)
     runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)))
+    gallery = GalleryModel(store, thumbnails, notices)
     models = Models(
         folders=folders,
         preferences=preferences,
@@ -89,8 +92,9 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         queue=QueueModel(),
         run=run,
         strip=FilmstripModel(run),
-        gallery=GalleryModel(store, thumbnails, notices),
+        gallery=gallery,
         runs=runs,
+        keeper=StepKeeper(run, store, gallery, notices),
         status=StatusModel(),
         notices=notices,
     )

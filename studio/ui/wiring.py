@@ -30,6 +30,7 @@ class Wiring(QObject):
         models.preferences.unsaved.connect(self._on_unsaved)
         models.status.changed.connect(self._on_status_changed)
         session.picture_kept.connect(self._on_picture_kept)
+        session.frame_decoded.connect(models.keeper.on_decoded)
         models.runs.opened.connect(self._on_run_opened)
         models.runs.failed.connect(self._on_unopened)
         app.applicationStateChanged.connect(self._on_state_changed)
@@ -53,6 +54,7 @@ class Wiring(QObject):
     def _on_run_opened(self, course: Course) -> None:
         """Look at a recorded run."""
         self._models.run.watch(course)
+        self._models.run.select(course.opens_at)
         if course.note:
             self._models.notices.post(course.note, kind="warn")
 

@@ -65,6 +65,7 @@ class Course:
         run_ids: the recorded runs, by the place of their pictures.
         lineage: where it was forked; None where it was not, or that run was not recorded.
         note: what should be said about it.
+        opens_at: the step that is looked at first; None is the newest.
     """
 
     def __init__(self, job: Job, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -78,6 +79,7 @@ class Course:
         self.run_ids: dict[int, str] = {}
         self.lineage: Lineage | None = None
         self.note = ""
+        self.opens_at: int | None = None
         self._clock = clock
         self._began = clock()
         self._ended: float | None = None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from studio.ui.models.run import RunModel
     from studio.ui.models.runs import RunsModel
     from studio.ui.models.status import StatusModel
+    from studio.ui.models.step_keeping import StepKeeper
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,5 +33,6 @@ class Models:
     strip: FilmstripModel
     gallery: GalleryModel
     runs: RunsModel
+    keeper: StepKeeper
     status: StatusModel
     notices: Notices

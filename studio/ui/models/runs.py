@@ -75,6 +75,11 @@ class NotRecordedError(StorageError):
 
 
 def _of_picture(store: RunStore, entry: Entry) -> Course:
+    origin = entry.metadata.origin
+    if origin is not None and origin.kind == "step" and origin.run:
+        course = course_of(store.open(origin.run), None)
+        course.opens_at = origin.step
+        return course
     run = store.of_picture(entry.metadata.final_sha256)
     if run is None:
         raise NotRecordedError(entry.path, NOT_RECORDED)

@@ -81,8 +81,11 @@ class CanvasView(Ground):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Scrub, also where another part of the canvas has the keyboard."""
-        if event.key() == Qt.Key.Key_L and event.modifiers() == Qt.KeyboardModifier.NoModifier:
+        plain = event.modifiers() == Qt.KeyboardModifier.NoModifier and self._run.viewed is not None
+        if plain and event.key() == Qt.Key.Key_L:
             self._run.go_live()
+        elif plain and event.key() == Qt.Key.Key_K:
+            self.action_row.keep.click()
         elif not self.timeline.scrubber.handle_key(event):
             super().keyPressEvent(event)
 

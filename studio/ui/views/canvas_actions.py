@@ -4,35 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
     from studio.ui.models.scrubbing import ScrubbingModel
     from studio.ui.theme.theme import Theme
 
-HINT = "Arrows step, Space plays, L live"
+HINT = "Arrows step, Space plays, L live, K keeps"
 
 
 class CanvasActions(QWidget):
-    """One row of buttons, and the keys in a few words."""
+    """One row of buttons, and the keys in a few words.
+
+    Signals:
+        keep_requested: the step that is looked at is to be kept as a picture.
+    """
+
+    keep_requested = Signal()
 
     def __init__(self, theme: Theme, scrubbing: ScrubbingModel, parent: QWidget | None = None) -> None:
         """Act on what ``scrubbing`` looks at."""
         super().__init__(parent)
         self._scrubbing = scrubbing
         self.play = IconButton(theme, "play", "Play the steps", tip="Play the steps (Space)")
+        self.keep = TextButton(theme, "Keep this step", icon="save")
+        tip(self.keep, "Save the picture at this step, as it is shown, to the gallery (K)")
         self._hint = PlainLabel(theme, HINT, kind="label", role="faint", elide=True)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
         row.addWidget(self.play)
+        row.addWidget(self.keep)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._hint, 1)
+        self.keep.clicked.connect(self.keep_requested)
         self.play.clicked.connect(scrubbing.toggle_play)
         scrubbing.playing_changed.connect(self._on_playing_changed)
         scrubbing.changed.connect(self._on_changed)
@@ -46,3 +58,4 @@ class CanvasActions(QWidget):
     @Slot()
     def _on_changed(self) -> None:
         self.play.setEnabled(self._scrubbing.reached > 1)
+        self.keep.setEnabled(self._scrubbing.reached > 0)

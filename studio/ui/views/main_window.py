@@ -87,6 +87,7 @@ class MainWindow(QMainWindow):
         form.generate_requested.connect(self.generate)
         form.cancel_requested.connect(session.cancel)
         session.running_changed.connect(form.set_running)
+        self.pages.create_page.canvas.action_row.keep_requested.connect(self._models.keeper.keep)
         self._models.runs.opened.connect(self._show_canvas)
         self.status.queue_requested.connect(self.overlays.toggle_queue)
         self.overlays.queue.cancel_requested.connect(session.cancel_job)
