@@ -4,7 +4,8 @@ A command is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(argu
 file and a line in `COMMANDS`. Nothing heavy is imported before the arguments have been read, so that ``--help``
 answers at once.
 
-Exit codes: 0 done, 1 whoever read the output has gone, 2 an error (one sentence on stderr), 130 interrupted.
+Exit codes: 0 done, 1 whoever read the output has gone, 2 an error (one sentence on stderr), 3 ``verify`` made another
+picture than the one it was given, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ COMMANDS = {
     "generate": "studio.cli.generate",
     "runs": "studio.cli.runs",
     "fork": "studio.cli.fork",
+    "verify": "studio.cli.verify",
     "models": "studio.cli.models",
     "doctor": "studio.cli.doctor",
     "train": "studio.cli.train",

@@ -1,0 +1,211 @@
+"""``stepwise verify``: make a picture again from what its file remembers, and say whether it is the same."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.checkpoints.catalog import find_model
+from studio.cli.arguments import add_device
+from studio.cli.making import DONE, INTERRUPTED, cancelled_by_interrupt
+from studio.engine.events import JobStarted, PictureDone, StepDone
+from studio.engine.fork import ForkRequest, respaced
+from studio.engine.previews import NO_PREVIEWS, Previews
+from studio.engine.requests import MAX_STEPS, GenerateRequest
+from studio.errors import RequestError, StorageError
+from studio.folders import Folders
+from studio.gallery import png
+from studio.runs.replay import state_at
+from studio.runs.store import RunStore
+
+if TYPE_CHECKING:
+    import argparse
+    import threading
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from studio.engine.engine import Engine
+    from studio.gallery.metadata import PictureMetadata
+
+SUMMARY = "make a picture again from what its file remembers, and compare"
+DIFFERENT = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What making a picture again brought to light.
+
+    Attributes:
+        identical: every pixel is the same.
+        largest: the largest difference of two numbers, 0 to 255; None where the pictures differ in size.
+        share: of the numbers that differ, 0 to 1.
+        same_state: the last state is the same to the last bit; None where the picture shows a step on the way.
+        differs: what is another than it was, by name: as it was and as it is.
+    """
+
+    identical: bool
+    largest: int | None
+    share: float
+    same_state: bool | None
+    differs: dict[str, tuple[str, str]]
+
+    def __str__(self) -> str:
+        """Return it in a sentence or two."""
+        if self.identical and self.same_state is not False:
+            return "Identical."
+        if self.identical:
+            said = "Every pixel is identical; the numbers behind them differ in their last bits."
+        elif self.largest is None:
+            said = "Different: the pictures are not of one size."
+        else:
+            said = f"Different: by up to {self.largest} of 255, in {self.share:.2%} of the numbers."
+        changes = ", ".join(f"{name} (was {was}, is {now})" for name, (was, now) in self.differs.items())
+        known = f"What differs: {changes}." if changes else "Nothing that the file remembers has changed."
+        return f"{said} {known}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("picture", metavar="PNG", type=Path, help="a picture that this program made")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make it again; the exit code is 0 where it is identical and 3 where it is not."""
+    metadata = metadata_of(args.picture)
+    folders = Folders.find()
+    find_model(metadata.model, folders)  # one that is gone is said before torch is there
+    from studio.engine.engine import Engine  # late: it brings torch, and --help needs none
+
+    with cancelled_by_interrupt() as cancelled:
+        verdict = verify(
+            args.picture, metadata, Engine(folders, args.device), RunStore.of(folders), cancelled
+        )
+    if verdict is None:
+        return INTERRUPTED
+    print(json.dumps(vars(verdict)) if args.json else verdict)
+    return DONE if verdict.identical else DIFFERENT
+
+
+def metadata_of(path: Path) -> PictureMetadata:
+    """Return what a picture remembers. Raises StorageError where that is nothing, or it cannot be read."""
+    metadata = png.read(path).metadata
+    if metadata is None:
+        raise StorageError(path, "does not say how it was made, so it cannot be made again")
+    return metadata
+
+
+def verify(
+    path: Path,
+    metadata: PictureMetadata,
+    engine: Engine,
+    runs: RunStore,
+    cancelled: threading.Event | None = None,
+) -> Verdict | None:
+    """Make a picture again and compare; None once ``cancelled``.
+
+    Args:
+        path: the picture.
+        metadata: what it remembers.
+        engine: what makes it.
+        runs: where the run is that a fork goes on from.
+        cancelled: stops it.
+
+    Raises:
+        StudioError: it cannot be made again.
+    """
+    from studio.gallery.pixels import read_pixels  # late: it brings numpy
+
+    kept = read_pixels(path)
+    request = _request(metadata, engine, runs, cancelled)
+    if request is None:
+        return None
+    origin, is_step = metadata.origin, metadata.origin is not None and metadata.origin.kind == "step"
+    # A preview without a budget is what the model's own decoder makes.
+    previews = Previews(every=1) if is_step else NO_PREVIEWS
+    started: JobStarted | None = None
+    for event in engine.run(request, cancelled=cancelled, previews=previews):
+        if isinstance(event, JobStarted):
+            started = event
+        elif is_step and isinstance(event, StepDone) and origin is not None and event.step == origin.step:
+            assert started is not None
+            assert event.preview is not None, "every step is shown"
+            return _verdict(kept, event.preview, None, _differences(metadata, started, metadata.versions))
+        elif isinstance(event, PictureDone):
+            assert started is not None
+            same = event.final_sha256 == metadata.final_sha256
+            return _verdict(kept, event.pixels, same, _differences(metadata, started, event.versions))
+    return None
+
+
+def _request(
+    metadata: PictureMetadata, engine: Engine, runs: RunStore, cancelled: threading.Event | None
+) -> GenerateRequest | ForkRequest | None:
+    """Return what to run for a picture; None once ``cancelled``."""
+    whole = GenerateRequest.from_dict(metadata.request)
+    alone = replace(whole, seed=metadata.seed, count=1, model=metadata.model)
+    origin = metadata.origin
+    if origin is None:
+        return alone
+    if origin.kind == "step" and origin.run not in runs.runs():
+        if origin.step == 0:
+            raise RequestError("origin", "is the noise that a run started from, and that run is gone")
+        return alone
+    parent = runs.open(origin.run)
+    header = parent.header
+    if origin.kind == "step":
+        start = parent.state(header.first_index)
+        if origin.step <= header.first_index:
+            raise RequestError("origin", "is the state that a run started from: no step was made for it")
+        return ForkRequest(request=header.generate_request, start=start, parent=parent.id)
+    state = state_at(parent, origin.step, engine, cancelled)
+    if state is None:
+        return None
+    if alone.sampler != header.request["sampler"]:
+        state = replace(state, history=())
+    remaining = (alone.steps or 0) - state.index
+    if remaining != state.remaining:
+        card = find_model(metadata.model, engine.folders).card
+        T = int(card.schedule.config.get("T", MAX_STEPS)) if card is not None else MAX_STEPS
+        state = respaced(state, remaining, T, alone.spacing or "")
+    return ForkRequest(request=alone, start=state, parent=parent.id)
+
+
+def _verdict(
+    kept: NDArray[np.uint8],
+    made: NDArray[np.uint8],
+    same_state: bool | None,
+    differs: dict[str, tuple[str, str]],
+) -> Verdict:
+    largest, share = None, 1.0
+    if kept.shape == made.shape:
+        apart = abs(kept.astype(int) - made.astype(int))
+        largest, share = int(apart.max()), float((apart > 0).mean())
+    return Verdict(
+        identical=largest == 0, largest=largest, share=share, same_state=same_state, differs=differs
+    )
+
+
+def _differences(
+    metadata: PictureMetadata, started: JobStarted, versions: Mapping[str, str]
+) -> dict[str, tuple[str, str]]:
+    """Return what is another than when the picture was made."""
+    was = {
+        **metadata.versions,
+        "device": metadata.device,
+        "dtype": metadata.dtype,
+        "model hash": metadata.model_sha256,
+    }
+    now = {
+        **versions,
+        "device": started.device,
+        "dtype": started.dtype,
+        "model hash": started.weights_sha256,
+    }
+    names = [name for name in was if was[name] != now.get(name, "unknown")]
+    return {name: (was[name], now.get(name, "unknown")) for name in names}

@@ -1,0 +1,151 @@
+"""``stepwise verify``: is a picture what its file says it is?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.diffusion.samplers import SAMPLERS
+from studio.engine.engine import Engine
+from studio.engine.events import PictureDone, StepDone
+from studio.engine.previews import EVERY_STEP
+from studio.engine.requests import GenerateRequest
+from studio.folders import Folders
+from studio.gallery import png
+from studio.gallery.metadata import PictureMetadata
+from studio.gallery.origin import Origin
+from studio.gallery.pixels import encode, read_pixels
+from tests.engine.tiny import save_tiny
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cli.conftest import Ran
+
+    Stepwise = Callable[..., Ran]
+
+
+def made(stepwise: Stepwise, *words: object) -> Path:
+    ran = stepwise(*words)
+    assert ran.code == 0, ran.err
+    return Path(ran.out.splitlines()[-1])
+
+
+def remembered(path: Path) -> PictureMetadata:
+    metadata = png.read(path).metadata
+    assert metadata is not None
+    return metadata
+
+
+def changed(path: Path, to: Path, *, pixels: Any = None, **changes: object) -> Path:  # noqa: ANN401
+    """Write a picture again with other pixels or another memory."""
+    to.write_bytes(
+        encode(read_pixels(path) if pixels is None else pixels, replace(remembered(path), **changes))
+    )
+    return to
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_picture_that_comes_out_the_same_is_identical(stepwise: Stepwise, sampler: str) -> None:
+    words = ["--sampler", sampler, "--steps", "3", "--count", "2", "--seed", "4", "--no-record"]
+    ran = stepwise("verify", made(stepwise, "generate", "dog", *words))
+    assert (ran.code, ran.out) == (0, "Identical.\n")
+
+
+def test_a_picture_that_was_painted_over_differs_and_nothing_explains_it(
+    stepwise: Stepwise, tmp_path: Path
+) -> None:
+    path = made(stepwise, "generate", "dog", "--steps", "2")
+    pixels = read_pixels(path).copy()
+    pixels[0, 0, 0] ^= 9
+    ran = stepwise("verify", changed(path, tmp_path / "x.png", pixels=pixels))
+    assert ran.code == 3
+    assert ran.out.startswith("Different: by up to ")
+    assert ran.out.endswith("Nothing that the file remembers has changed.\n")
+    told = json.loads(stepwise("verify", tmp_path / "x.png", "--json").out)
+    assert told["identical"] is False
+    assert 0 < told["largest"] <= 9
+    assert told["share"] == pytest.approx(1 / pixels.size)
+    assert (told["same_state"], told["differs"]) == (True, {})
+    larger = np.zeros((64, 64, 3), np.uint8)
+    assert "not of one size" in stepwise("verify", changed(path, tmp_path / "y.png", pixels=larger)).out
+
+
+def test_what_has_changed_since_is_named(stepwise: Stepwise, home: Path, tmp_path: Path) -> None:
+    path = made(stepwise, "generate", "dog", "--steps", "2")
+    versions = {**remembered(path).versions, "torch": "1.0"}
+    elsewhere = changed(path, tmp_path / "x.png", versions=versions, device="cuda:0", final_sha256="0" * 64)
+    ran = stepwise("verify", elsewhere)
+    assert ran.code == 0
+    assert ran.out.startswith("Every pixel is identical; the numbers behind them differ in their last bits. ")
+    assert "torch (was 1.0, is " in ran.out
+    assert "device (was cuda:0, is cpu (" in ran.out
+    shutil.rmtree(home / "models" / "tiny")
+    save_tiny(home / "models" / "tiny", latent=True, seed=5)
+    ran = stepwise("verify", path)
+    assert ran.code == 3
+    assert "What differs: model hash (was " in ran.out
+    shutil.rmtree(home / "models" / "tiny")
+    assert stepwise("verify", path).err.startswith("stepwise: model 'tiny' is not known")
+
+
+@pytest.mark.parametrize("words", [[], ["--sampler", "ddpm", "--seed", "9"], ["--remaining", "5"]], ids=str)
+def test_a_fork_is_made_again_from_the_run_it_goes_on_from(
+    stepwise: Stepwise, home: Path, words: list[str]
+) -> None:
+    made(stepwise, "generate", "dog", "--steps", "4", "--seed", "2")
+    fork = made(stepwise, "fork", "1", "--at", "2", *words)
+    assert stepwise("verify", fork).out == "Identical.\n"
+    shutil.rmtree(home / "runs")
+    ran = stepwise("verify", fork)
+    assert ran.code == 2
+    assert "run.json is missing" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("recorded", "forked"), [(True, False), (True, True), (False, False)])
+def test_a_step_that_was_kept_as_a_picture_is_made_again(
+    stepwise: Stepwise, home: Path, tmp_path: Path, recorded: bool, forked: bool
+) -> None:
+    ran = stepwise("generate", "dog", "--steps", "4", "--json")
+    run, number = json.loads(ran.out)["run"], 3
+    request = GenerateRequest(prompt="dog", model="tiny", steps=4)
+    if forked:
+        run = json.loads(stepwise("fork", "1", "--at", "1", "--prompt", "cat", "--json").out)["run"]
+        picture = next(path for path in sorted((home / "outputs").iterdir()) if "cat" in path.name)
+        metadata = remembered(picture)
+        shown = read_pixels(picture)
+        number = 4
+    else:
+        events = list(Engine(Folders.under(home), "cpu").run(request, previews=EVERY_STEP))
+        (done,) = (event for event in events if isinstance(event, PictureDone))
+        metadata = PictureMetadata.of(done)
+        shown = next(event.preview for event in events if isinstance(event, StepDone) and event.step == 3)
+    if not recorded:
+        shutil.rmtree(home / "runs")
+    origin = Origin(run=run, step=number, of=4, kind="step")
+    path = tmp_path / "step.png"
+    path.write_bytes(encode(shown, replace(metadata, origin=origin)))
+    told = json.loads(stepwise("verify", path, "--json").out)
+    assert told["identical"] is True
+    assert told["same_state"] is None
+
+
+def test_what_cannot_be_verified_gets_one_sentence(stepwise: Stepwise, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.png"
+    Image.new("RGB", (4, 4)).save(plain)
+    (tmp_path / "no.png").write_bytes(b"no")
+    for path, sentence in (
+        (plain, "does not say how it was made, so it cannot be made again."),
+        (tmp_path / "no.png", "is not a PNG picture."),
+        (tmp_path / "nothing.png", "cannot be found (was it moved, or the drive unplugged?)."),
+    ):
+        ran = stepwise("verify", path)
+        assert (ran.code, ran.err) == (2, f"stepwise: {path} {sentence}\n")
