@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,20 +11,20 @@ from typing import TYPE_CHECKING
 from studio.checkpoints.catalog import find_model
 from studio.cli.arguments import add_device
 from studio.cli.making import DONE, INTERRUPTED, cancelled_by_interrupt
-from studio.engine.events import JobStarted, PictureDone, StepDone
+from studio.engine.events import JobStarted, PictureDone, PictureStarted, StepDone
 from studio.engine.fork import ForkRequest, respaced
 from studio.engine.previews import NO_PREVIEWS, Previews
 from studio.engine.requests import MAX_STEPS, GenerateRequest
-from studio.errors import RequestError, StorageError
+from studio.errors import StorageError
 from studio.folders import Folders
 from studio.gallery import png
+from studio.runs.recording import versions
 from studio.runs.replay import state_at
 from studio.runs.store import RunStore
 
 if TYPE_CHECKING:
     import argparse
     import threading
-    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -43,19 +44,19 @@ class Verdict:
         identical: every pixel is the same.
         largest: the largest difference of two numbers, 0 to 255; None where the pictures differ in size.
         share: of the numbers that differ, 0 to 1.
-        same_state: the last state is the same to the last bit; None where the picture shows a step on the way.
+        same_state: the state behind it is the same to the last bit.
         differs: what is another than it was, by name: as it was and as it is.
     """
 
     identical: bool
     largest: int | None
     share: float
-    same_state: bool | None
+    same_state: bool
     differs: dict[str, tuple[str, str]]
 
     def __str__(self) -> str:
         """Return it in a sentence or two."""
-        if self.identical and self.same_state is not False:
+        if self.identical and self.same_state:
             return "Identical."
         if self.identical:
             said = "Every pixel is identical; the numbers behind them differ in their last bits."
@@ -125,22 +126,42 @@ def verify(
     request = _request(metadata, engine, runs, cancelled)
     if request is None:
         return None
-    origin, is_step = metadata.origin, metadata.origin is not None and metadata.origin.kind == "step"
+    origin = metadata.origin
+    wanted = origin.step if origin is not None and origin.kind == "step" else None
     # A preview without a budget is what the model's own decoder makes.
-    previews = Previews(every=1) if is_step else NO_PREVIEWS
+    previews = NO_PREVIEWS if wanted is None else Previews(every=1, arrays=True)
     started: JobStarted | None = None
     for event in engine.run(request, cancelled=cancelled, previews=previews):
         if isinstance(event, JobStarted):
             started = event
-        elif is_step and isinstance(event, StepDone) and origin is not None and event.step == origin.step:
-            assert started is not None
-            assert event.preview is not None, "every step is shown"
-            return _verdict(kept, event.preview, None, _differences(metadata, started, metadata.versions))
-        elif isinstance(event, PictureDone):
-            assert started is not None
+        if isinstance(event, PictureDone) and wanted is None:
+            made: list[NDArray[np.uint8]] = [event.pixels]
             same = event.final_sha256 == metadata.final_sha256
-            return _verdict(kept, event.pixels, same, _differences(metadata, started, event.versions))
+        elif isinstance(event, PictureStarted | StepDone) and wanted == _step_of(event):
+            made, state = _views(event)
+            assert started is not None, "a job starts before its pictures do"
+            made.append(engine.decode(metadata.model, started.weights_sha256, state))
+            same = hashlib.sha256(state.astype("<f4").tobytes()).hexdigest() == metadata.final_sha256
+        else:
+            continue
+        assert started is not None, "a job starts before its pictures do"
+        differs = _differences(metadata, started)
+        verdicts = [_verdict(kept, pixels, same, differs) for pixels in made]
+        return min(verdicts, key=lambda verdict: 256 if verdict.largest is None else verdict.largest)
     return None
+
+
+def _step_of(event: PictureStarted | StepDone) -> int:
+    return event.start.index if isinstance(event, PictureStarted) else event.step
+
+
+def _views(event: PictureStarted | StepDone) -> tuple[list[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Return what there is to see of a step besides its state, and the state."""
+    if isinstance(event, PictureStarted):
+        return [], event.start.x
+    assert event.preview is not None, "every step is shown"
+    assert event.state is not None, "arrays were asked for"
+    return [event.preview], event.state
 
 
 def _request(
@@ -152,16 +173,14 @@ def _request(
     origin = metadata.origin
     if origin is None:
         return alone
-    if origin.kind == "step" and origin.run not in runs.runs():
-        if origin.step == 0:
-            raise RequestError("origin", "is the noise that a run started from, and that run is gone")
-        return alone
+    if origin.run not in runs.runs():
+        if origin.kind == "step":
+            return alone
+        raise StorageError(runs.folder, f"has no run {origin.run!r} any more, from which the picture goes on")
     parent = runs.open(origin.run)
     header = parent.header
     if origin.kind == "step":
         start = parent.state(header.first_index)
-        if origin.step <= header.first_index:
-            raise RequestError("origin", "is the state that a run started from: no step was made for it")
         return ForkRequest(request=header.generate_request, start=start, parent=parent.id)
     state = state_at(parent, origin.step, engine, cancelled)
     if state is None:
@@ -179,7 +198,7 @@ def _request(
 def _verdict(
     kept: NDArray[np.uint8],
     made: NDArray[np.uint8],
-    same_state: bool | None,
+    same_state: bool,
     differs: dict[str, tuple[str, str]],
 ) -> Verdict:
     largest, share = None, 1.0
@@ -191,9 +210,7 @@ def _verdict(
     )
 
 
-def _differences(
-    metadata: PictureMetadata, started: JobStarted, versions: Mapping[str, str]
-) -> dict[str, tuple[str, str]]:
+def _differences(metadata: PictureMetadata, started: JobStarted) -> dict[str, tuple[str, str]]:
     """Return what is another than when the picture was made."""
     was = {
         **metadata.versions,
@@ -202,7 +219,7 @@ def _differences(
         "model hash": metadata.model_sha256,
     }
     now = {
-        **versions,
+        **versions(),
         "device": started.device,
         "dtype": started.dtype,
         "model hash": started.weights_sha256,

@@ -158,7 +158,7 @@ class _Recorder:
             model_sha256=job.weights[event.image] if len(job.weights) > event.image else job.weights_sha256,
             device=job.device,
             dtype=job.dtype,
-            versions=_versions(),
+            versions=versions(),
             times=start.times,
             first_index=start.index,
             shape=tuple(start.x.shape),
@@ -180,7 +180,7 @@ class _Recorder:
 
 
 @functools.cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Return the versions of what the last bits of a picture depend on, without importing torch."""
     found = {"stepwise-studio": __version__, "python": platform.python_version()}
     with contextlib.suppress(metadata.PackageNotFoundError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -14,14 +15,16 @@ from PIL import Image
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.engine import Engine
-from studio.engine.events import PictureDone, StepDone
-from studio.engine.previews import EVERY_STEP
+from studio.engine.events import PictureDone, PictureStarted, StepDone
+from studio.engine.fork import ForkRequest
+from studio.engine.previews import Previews
 from studio.engine.requests import GenerateRequest
 from studio.folders import Folders
 from studio.gallery import png
 from studio.gallery.metadata import PictureMetadata
 from studio.gallery.origin import Origin
 from studio.gallery.pixels import encode, read_pixels
+from studio.runs.store import RunStore
 from tests.engine.tiny import save_tiny
 
 if TYPE_CHECKING:
@@ -106,36 +109,50 @@ def test_a_fork_is_made_again_from_the_run_it_goes_on_from(
     shutil.rmtree(home / "runs")
     ran = stepwise("verify", fork)
     assert ran.code == 2
-    assert "run.json is missing" in ran.err
+    assert "from which the picture goes on." in ran.err
     assert ran.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(("recorded", "forked"), [(True, False), (True, True), (False, False)])
+def kept_step(home: Path, request: GenerateRequest | ForkRequest, step: int, what: str) -> bytes:
+    """Return a step as a file, kept as the window keeps it: its state's hash stands for the last one's."""
+    engine = Engine(Folders.under(home), "cpu")
+    events = list(engine.run(request, previews=Previews(arrays=True)))
+    (done,) = (event for event in events if isinstance(event, PictureDone))
+    (began,) = (event for event in events if isinstance(event, PictureStarted))
+    steps = {event.step: event for event in events if isinstance(event, StepDone)}
+    state = steps[step].state if step in steps else began.start.x
+    assert state is not None
+    shown = steps[step].preview if what == "x0" else engine.decode("tiny", done.model_sha256, state)
+    assert shown is not None
+    digest = hashlib.sha256(state.astype("<f4").tobytes()).hexdigest()
+    run = RunStore.of(Folders.under(home)).runs()
+    origin = Origin(run=run[0] if run else "", step=step, of=began.steps, kind="step")
+    return encode(shown, PictureMetadata.of(replace(done, pixels=shown, final_sha256=digest), origin))
+
+
+@pytest.mark.parametrize("what", ["x0", "x_t"])
+@pytest.mark.parametrize("recorded", [True, False])
 def test_a_step_that_was_kept_as_a_picture_is_made_again(
-    stepwise: Stepwise, home: Path, tmp_path: Path, recorded: bool, forked: bool
+    stepwise: Stepwise, home: Path, tmp_path: Path, recorded: bool, what: str
 ) -> None:
-    ran = stepwise("generate", "dog", "--steps", "4", "--json")
-    run, number = json.loads(ran.out)["run"], 3
+    made(stepwise, "generate", "dog", "--steps", "4", *([] if recorded else ["--no-record"]))
     request = GenerateRequest(prompt="dog", model="tiny", steps=4)
-    if forked:
-        run = json.loads(stepwise("fork", "1", "--at", "1", "--prompt", "cat", "--json").out)["run"]
-        picture = next(path for path in sorted((home / "outputs").iterdir()) if "cat" in path.name)
-        metadata = remembered(picture)
-        shown = read_pixels(picture)
-        number = 4
-    else:
-        events = list(Engine(Folders.under(home), "cpu").run(request, previews=EVERY_STEP))
-        (done,) = (event for event in events if isinstance(event, PictureDone))
-        metadata = PictureMetadata.of(done)
-        shown = next(event.preview for event in events if isinstance(event, StepDone) and event.step == 3)
-    if not recorded:
-        shutil.rmtree(home / "runs")
-    origin = Origin(run=run, step=number, of=4, kind="step")
     path = tmp_path / "step.png"
-    path.write_bytes(encode(shown, replace(metadata, origin=origin)))
-    told = json.loads(stepwise("verify", path, "--json").out)
-    assert told["identical"] is True
-    assert told["same_state"] is None
+    for step in (3, 0) if what == "x_t" else (3,):
+        path.write_bytes(kept_step(home, request, step, what))
+        assert stepwise("verify", path).out == "Identical.\n"
+
+
+def test_a_step_of_a_fork_is_made_again_from_where_the_fork_starts(
+    stepwise: Stepwise, home: Path, tmp_path: Path
+) -> None:
+    made(stepwise, "generate", "dog", "--steps", "4")
+    made(stepwise, "fork", "1", "--at", "1", "--prompt", "cat")
+    fork = RunStore.of(Folders.under(home)).open(RunStore.of(Folders.under(home)).runs()[0])
+    request = ForkRequest(request=fork.header.generate_request, start=fork.state(1))
+    path = tmp_path / "step.png"
+    path.write_bytes(kept_step(home, request, 3, "x0"))
+    assert stepwise("verify", path).out == "Identical.\n"
 
 
 def test_what_cannot_be_verified_gets_one_sentence(stepwise: Stepwise, tmp_path: Path) -> None:
