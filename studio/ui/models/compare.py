@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.compare import CompareRequest
 from studio.ui.models.compare_alignment import ALIGNMENTS, match, nearest_position, positions
-from studio.ui.models.compare_pane import marks_of, pane_of
-from studio.ui.models.job import DecodeTask
+from studio.ui.models.compare_pane import marks_of, noise_hashes, pane_of
+from studio.ui.models.frames import decode_task, direct_pixels
 
 if TYPE_CHECKING:
     from studio.runs.record import PictureRecord, What
@@ -53,6 +53,7 @@ class CompareModel(QObject):
         self._marks: tuple[tuple[Mark, ...], ...] = ()
         self._positions: tuple[float, ...] = ()
         self._asked: set[tuple[int, int, What]] = set()
+        self._hashes: tuple[str, ...] = ()
         self._phase = ""
 
     # -------------------------------------------------------------------------------------------- what is looked at
@@ -85,12 +86,13 @@ class CompareModel(QObject):
     @property
     def planned(self) -> int:
         """About how many positions there will be: from the pace so far, exact where all take the same steps."""
-        course = self.course
+        course, there = self.course, len(self._positions)
         if course is None or course.over or not course.fraction:
-            return len(self._positions)
+            return there
+        starts = int(any(run and run[0].step == 0 for run in self._marks))
         if self.alignment == "step":
-            return max(course.steps_of(place) for place in range(course.count))
-        return max(round(len(self._positions) / course.fraction), len(self._positions))
+            return starts + max(course.steps_of(place) for place in range(course.count))
+        return max(starts + round((there - starts) / course.fraction), there)
 
     def panes(self) -> tuple[Pane, ...]:
         """Return the runs as they are shown."""
@@ -107,6 +109,13 @@ class CompareModel(QObject):
     def record(self, place: int) -> PictureRecord | None:
         """Return the steps of a run."""
         return self.course.job.record.picture(place) if self.course is not None else None
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """The hash of the noise each run starts from; of those only that it is known of."""
+        if self.course is not None and len(self._hashes) < self.count:
+            self._hashes = noise_hashes(self.course)
+        return self._hashes
 
     # ----------------------------------------------------------------------------------------------------- intents
     def select(self, place: int | None) -> None:
@@ -185,7 +194,7 @@ class CompareModel(QObject):
     def _begin(self, course: Course) -> None:
         self.course, self.position, self._phase = course, None, ""
         course.job.shown.what = self.what
-        self._marks, self._positions = (), ()
+        self._marks, self._positions, self._hashes = (), (), ()
         self._asked.clear()
         if max(self.base, self.candidate) >= course.count:
             self.base, self.candidate = 0, 1
@@ -209,20 +218,14 @@ class CompareModel(QObject):
 
     def _ask(self, course: Course, pane: Pane) -> None:
         record, done = self.record(pane.place), pane.shown
-        if record is None or done is None or record.is_full(done, self.what):
+        if record is None or done is None or course.started is None or record.is_full(done, self.what):
             return
-        latents, key = record.latents(done, self.what), (pane.place, done.step, self.what)
-        if latents is None or key in self._asked or not course.weights_of(pane.place):
+        what, latents = record.side_of(done, self.what), record.latents(done, self.what)
+        if latents is None or (pane.place, done.step, what) in self._asked:
             return
-        self._asked.add(key)
-        self.decode_requested.emit(
-            DecodeTask(
-                job_id=course.job.id,
-                image=pane.place,
-                step=done.step,
-                what=self.what,
-                model=pane.request.model,
-                weights_sha256=course.weights_of(pane.place),
-                latents=latents,
-            )
-        )
+        pixels = direct_pixels(latents, pane.request)
+        if pixels is not None:
+            course.job.record.put_frame(pane.place, done.step, what, pixels)
+        else:
+            self._asked.add((pane.place, done.step, what))
+            self.decode_requested.emit(decode_task(course, done, what, latents))

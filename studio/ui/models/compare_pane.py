@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,16 +71,32 @@ def pane_of(course: Course, place: int, found: Match | None, what: What) -> Pane
 
 
 def marks_of(record: PictureRecord | None) -> tuple[Mark, ...]:
-    """Return where the steps of a run stand that are kept."""
+    """Return where the steps of a run stand that are kept, and where it starts."""
     if record is None:
         return ()
+    start = [record.start] if record.start is not None else []
     return tuple(
-        Mark(step=done.step, level=done.sigma, calls=done.model_calls) for done in list(record.steps)
+        Mark(step=done.step, level=done.sigma, calls=done.model_calls) for done in start + record.steps
     )
+
+
+def noise_hashes(course: Course) -> tuple[str, ...]:
+    """Return the hash of the noise each run starts from, as pictures have it; of those only that it is known of."""
+    found = []
+    for place in range(course.count):
+        event, record = course.pictures.get(place), course.job.record.picture(place)
+        start = record.start if record is not None else None
+        if event is not None:
+            found.append(event.done.x_T_sha256)
+        elif start is not None and start.state is not None:
+            found.append(hashlib.sha256(start.state.astype("<f4").tobytes()).hexdigest())
+    return tuple(found)
 
 
 def _pixels(record: PictureRecord, done: StepDone, what: What) -> NDArray[np.uint8] | None:
     """Return the picture of a step; until it is decoded, that before it: what is a step old shows more than a gap."""
+    if done is record.start:
+        return record.frame(done, what)
     earlier = [kept for kept in list(record.steps) if kept.step <= done.step]
     for kept in reversed(earlier):
         if (pixels := record.frame(kept, what)) is not None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from studio.ui.models.compare import CompareModel
+from studio.ui.models.compare_pane import noise_hashes
 from studio.ui.models.course import Course
 from studio.ui.models.job import Job
 from tests.runs.steps import frame
@@ -125,6 +127,13 @@ def test_how_many_positions_there_will_be_is_known_where_runs_are_alike(model: C
     assert model.planned == len(model.positions) == 4
 
 
+def test_the_start_counts_as_a_position(model: CompareModel) -> None:
+    Compared(model, FOUR, FOUR).begin().start().rounds(1)
+    assert (len(model.positions), model.planned) == (2, 5)
+    model.set_alignment("step")
+    assert model.planned == 5
+
+
 def test_it_tells_of_positions_only_where_there_are_others(model: CompareModel) -> None:
     played, told = Compared(model, FOUR, FOUR).begin(), Told(model)
     played.rounds(1)
@@ -218,3 +227,30 @@ def test_a_record_that_gave_up_steps_still_shows_the_nearest(model: CompareModel
     for place in range(len(model.positions)):
         model.select(place)
         assert 0 in gaps(model)
+
+
+def test_the_noise_they_start_from_is_a_step_too(model: CompareModel) -> None:
+    played = Compared(model, FOUR, EIGHT).begin().start()
+    assert model.positions == (1.0,)
+    assert noise_hashes(played.course) == (noise_hashes(played.course)[0],) * 2
+    played.rounds(1, 2)
+    model.select(0)
+    assert steps(model) == [0, 0]
+    assert all(pane.pixels is not None for pane in model.panes())
+    model.set_alignment("calls")
+    assert model.positions[0] == 0
+    assert steps(model) == [0, 0]
+
+
+def test_what_a_picture_says_of_its_noise_is_what_its_start_says(model: CompareModel) -> None:
+    played = Compared(model, FOUR, EIGHT).begin()
+    assert noise_hashes(played.course) == ()
+    played.start()
+    start = played.job.record.picture(0)
+    assert start is not None
+    assert start.start is not None
+    assert start.start.state is not None
+    wanted = hashlib.sha256(start.start.state.tobytes()).hexdigest()
+    assert noise_hashes(played.course) == (wanted, wanted)
+    played.rounds(*range(1, 9)).keep()
+    assert noise_hashes(played.course) == (played.take.picture(0).x_T_sha256,) * 2

@@ -1,0 +1,102 @@
+"""How far each run is from the finished picture of one of them, at every step, and how near it came. numpy only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from studio.ui.models.compare_measures import psnr, ssim
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from studio.engine.events import PictureDone, StepDone
+    from studio.runs.record import PictureRecord
+
+MOST_POINTS = 200
+"""Of one curve; a run of more steps has them evenly chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One step on a curve.
+
+    Attributes:
+        calls: the model calls spent so far.
+        distance: the root of the mean squared difference to the reference, in the model's own units.
+        level: the noise level reached.
+    """
+
+    calls: int
+    distance: float
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What a finished run is worth beside the reference.
+
+    Attributes:
+        psnr: decibels, infinite where the pictures are identical; None where their sizes differ, or there are none.
+        ssim: at most 1, likewise.
+        calls: model calls spent.
+        seconds: time spent; runs that share their model calls share it.
+    """
+
+    psnr: float | None
+    ssim: float | None
+    calls: int
+    seconds: float
+
+
+def finish_of(record: PictureRecord | None) -> NDArray[np.float32] | None:
+    """Return what a finished run arrived at, before it was decoded; None where it is not finished."""
+    last = record.last if record is not None else None
+    return last.x0_hat if last is not None and last.step == last.steps else None
+
+
+class Curves:
+    """Distances to one reference; each step's is reckoned once."""
+
+    def __init__(self) -> None:
+        """Begin without a reference."""
+        self._reference: NDArray[np.float32] | None = None
+        self._known: dict[StepDone, float] = {}
+
+    def of(self, steps: Sequence[StepDone], reference: NDArray[np.float32]) -> tuple[Point, ...]:
+        """Return how far x0_hat is from the reference at each step; one of another shape has no place on a curve."""
+        if reference is not self._reference:
+            self._reference = reference
+            self._known.clear()
+        stride = max(math.ceil(len(steps) / MOST_POINTS), 1)
+        chosen = [done for place, done in enumerate(steps) if place % stride == 0 or done is steps[-1]]
+        return tuple(
+            Point(calls=done.model_calls, distance=self._distance(done, done.x0_hat), level=done.sigma)
+            for done in chosen
+            if done.x0_hat is not None and done.x0_hat.shape == reference.shape
+        )
+
+    def _distance(self, done: StepDone, x0_hat: NDArray[np.float32]) -> float:
+        if done not in self._known:
+            assert self._reference is not None, "set by the only caller"
+            apart = x0_hat.astype(np.float64) - self._reference
+            self._known[done] = math.sqrt(float(np.mean(apart * apart)))
+        return self._known[done]
+
+
+def score(done: PictureDone, reference: PictureDone | None) -> Score:
+    """Return what a finished picture is worth beside the reference's."""
+    comparable = (
+        reference is not None and done.pixels.size > 0 and done.pixels.shape == reference.pixels.shape
+    )
+    return Score(
+        psnr=psnr(done.pixels, reference.pixels) if comparable and reference is not None else None,
+        ssim=ssim(done.pixels, reference.pixels) if comparable and reference is not None else None,
+        calls=done.model_calls,
+        seconds=done.seconds,
+    )

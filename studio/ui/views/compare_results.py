@@ -1,0 +1,87 @@
+"""How far the runs come: curves of their distance to one finished picture, and a table of what they are worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from studio.ui.models.compare_curves import Curves, finish_of, score
+from studio.ui.theme.metrics import INSET
+from studio.ui.views import compare_words as words
+from studio.ui.views.compare_plot import Curve, PlotView
+from studio.ui.views.compare_table import TableView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from studio.engine.events import PictureDone
+    from studio.ui.models.compare import CompareModel
+    from studio.ui.models.compare_curves import Score
+    from studio.ui.models.compare_pane import Pane
+    from studio.ui.theme.theme import Theme
+
+
+class ResultsView(QWidget):
+    """The foot of the page of comparisons."""
+
+    def __init__(self, theme: Theme, model: CompareModel, parent: QWidget | None = None) -> None:
+        """Start empty."""
+        super().__init__(parent)
+        self._model, self._curves = model, Curves()
+        self._scores: dict[tuple[PictureDone, PictureDone | None], Score] = {}
+        self.plot, self.table = PlotView(theme), TableView(theme)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(INSET)
+        row.addWidget(self.plot, 8)
+        row.addWidget(self.table, 5)
+
+    def show_runs(self, names: Sequence[str], panes: Sequence[Pane]) -> None:
+        """Show what is known of the runs.
+
+        Args:
+            names: of each.
+            panes: each as it is shown.
+        """
+        base = self._model.base
+        self._show_curves(names, panes, names[base])
+        reference = panes[base].finished
+        self.table.set_rows(
+            [
+                (
+                    self._label(names, pane),
+                    words.figures(self._score(pane, reference), reference=pane.place == base),
+                )
+                for pane in panes
+            ]
+        )
+        self.table.set_note(words.unfinished(panes))
+
+    def _show_curves(self, names: Sequence[str], panes: Sequence[Pane], base: str) -> None:
+        title = words.DISTANCE.format(name=base)
+        reference = finish_of(self._model.record(self._model.base))
+        if reference is None:
+            self.plot.set_curves(title, (), words.NO_CURVES.format(name=base))
+            return
+        curves = []
+        for pane in panes:
+            record = self._model.record(pane.place)
+            points = self._curves.of(record.steps, reference) if record is not None else ()
+            at = pane.shown.model_calls if pane.shown is not None else None
+            curves.append(Curve(name=names[pane.place], points=points, at=at))
+        self.plot.set_curves(title, curves)
+
+    def _label(self, names: Sequence[str], pane: Pane) -> str:
+        name = names[pane.place]
+        return f"{name} (reference)" if pane.place == self._model.base else name
+
+    def _score(self, pane: Pane, reference: PictureDone | None) -> Score | None:
+        if pane.finished is None:
+            return None
+        key = (pane.finished, reference)
+        if key not in self._scores:
+            if len(self._scores) > 64:  # of comparisons long gone
+                self._scores.clear()
+            self._scores[key] = score(pane.finished, reference)
+        return self._scores[key]

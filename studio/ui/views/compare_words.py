@@ -1,0 +1,189 @@
+"""What the page of comparisons says. Plain functions, no Qt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from studio.diffusion.samplers import SAMPLERS
+from studio.ui.views.canvas_words import model_calls, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from studio.engine.requests import GenerateRequest
+    from studio.ui.models.compare_alignment import Alignment
+    from studio.ui.models.compare_curves import Score
+    from studio.ui.models.compare_pane import Pane
+    from studio.ui.models.course import Course
+
+MODES = (
+    (
+        "side",
+        "Side by side",
+        "All pictures, each with its figures. Click one to make it B, with Shift A. Key S",
+    ),
+    ("wipe", "Wipe", "A beside B with a line between them to drag; X turns it. Key W"),
+    ("blink", "Blink", "B, and A in its place as long as B or the mouse is held down. Key B"),
+    (
+        "difference",
+        "Difference",
+        "How far each pixel of A is from B's: the largest of its three channels. Key D",
+    ),
+    ("tile", "Tile", "All pictures as large as they fit. Key T"),
+)
+ALIGNMENTS = (
+    ("level", "Noise level", "Steps of one noise level stand side by side; where none meets, the nearest."),
+    ("step", "Step", "Steps of one number stand side by side, whatever noise is left at them."),
+    ("calls", "Model calls", "What the same number of model calls has bought in each run."),
+)
+SIDES = (
+    ("x0", "x0", "What the model takes the finished picture to be at this step (x0_hat)."),
+    ("x_t", "x_t", "The state itself, with the noise that is still in it."),
+)
+GAIN_TIP = "How many times a difference is enlarged before it is coloured."
+EMPTY = "Several runs, step by step, side by side."
+EMPTY_HOW = "Compare starts them from the same noise; each goes its next step before any goes the one after."
+SEED_TIP = (
+    "All start from the same noise, unless one has a seed of its own. The first column's leads the others."
+)
+DISTANCE = "Distance of x0_hat to the finished picture of {name}"
+NO_CURVES = "The curves come when {name} is finished."
+PSNR_TIP = "Peak signal-to-noise ratio to A's finished picture, in decibels; identical pictures have no end."
+SSIM_TIP = (
+    "Structural similarity of the brightness to A's finished picture; 1 is identical. Wang et al. 2004, "
+    "doi 10.1109/TIP.2003.819861"
+)
+CALLS_TIP = "How often the model was asked; guidance counts two."
+SECONDS_TIP = "Time spent; runs that share their model calls share it."
+
+
+def names(requests: Sequence[GenerateRequest]) -> tuple[str, ...]:
+    """Return what each run is called: its sampler and steps, and whatever else is not the same for all."""
+    parts = [_parts(request) for request in requests]
+    keys = list(dict.fromkeys(key for one in parts for key in one))
+    differ = [key for key in keys if len({one.get(key) for one in parts if key in one}) > 1]
+    found: list[str] = []
+    for one in parts:
+        name = ", ".join(
+            one[key] for key in keys if key in one and (key in ("sampler", "steps") or key in differ)
+        )
+        alike = sum(known == name or known.startswith(f"{name} (") for known in found)
+        found.append(f"{name} ({alike + 1})" if alike else name)
+    return tuple(found)
+
+
+def _parts(request: GenerateRequest) -> dict[str, str]:
+    name = request.sampler or ""
+    sampler = SAMPLERS.get(name)
+    steps = request.steps or 0
+    parts = {
+        "sampler": sampler.title if sampler is not None else name,
+        "steps": "1 step" if steps == 1 else f"{steps} steps",
+        "guidance": f"guidance {request.guidance or 0:g}",
+        "spacing": request.spacing or "",
+        "seed": f"seed {request.seed}",
+        "model": request.model,
+    }
+    # Options of two samplers are two things, though they may be called alike.
+    options = {f"{name} {key}": f"{key} {value}" for key, value in request.options.items()}
+    return {**parts, **options}
+
+
+def cost(pane: Pane) -> str:
+    """Return what a run costs: its model calls at the step that is shown, of all."""
+    total = pane.finished.model_calls if pane.finished is not None else model_calls(pane.request)
+    if pane.shown is None or pane.shown.model_calls == total:
+        return _calls(total)
+    return f"{pane.shown.model_calls} of {_calls(total)}"
+
+
+def where(pane: Pane, course: Course) -> str:
+    """Return which step of a run is shown."""
+    if pane.shown is None:
+        if course.over:
+            return "Stopped before the first step"
+        return waiting(course) if course.started is None else "Waits for its first step"
+    if pane.shown.step == 0:
+        return "x_T, the noise it starts from"
+    return f"step {pane.shown.step} of {pane.steps}, noise level {pane.shown.sigma:.2f}"
+
+
+def gap(pane: Pane, alignment: Alignment) -> str:
+    """Return how far the step that is shown is from what was asked for; "" where it is not."""
+    if alignment == "level":
+        if abs(pane.gap) < 0.005:
+            return ""
+        return f"{abs(pane.gap):.2f} {'noisier' if pane.gap > 0 else 'cleaner'}"
+    if pane.gap == 0:
+        return ""
+    if alignment == "step":
+        return "at its end" if pane.gap < 0 else "at its first step"
+    return f"{_calls(round(abs(pane.gap)))} {'more' if pane.gap > 0 else 'fewer'}"
+
+
+def facts(course: Course) -> str:
+    """Return what the runs have in common."""
+    requests = course.requests
+    parts = []
+    if len(seeds := {request.seed for request in requests}) == 1:
+        parts.append(f"seed {seeds.pop()}")
+    if len(weights := {request.guidance for request in requests}) == 1:
+        parts.append(f"guidance {weights.pop() or 0:g}")
+    if len(models := {request.model for request in requests}) == 1:
+        parts.append(models.pop())
+    return ", ".join(parts)
+
+
+def noise(hashes: Sequence[str], count: int) -> tuple[str, bool]:
+    """Return a word on the noise the runs start from, and whether it is the same; "" as long as it is not known.
+
+    Args:
+        hashes: of each run that it is known of.
+        count: how many runs there are.
+    """
+    if len(hashes) < count:
+        return "", False
+    if len(set(hashes)) == 1:
+        return f"identical x_T {hashes[0][:4]}…{hashes[0][-4:]}", True
+    return "different x_T", False
+
+
+def position(places: int, place: int, level: float | None) -> str:
+    """Return where the scrubber stands, for those who do not see it."""
+    at = f"position {place + 1} of {places}"
+    return at if level is None else f"{at}, noise level {level:.2f}"
+
+
+def unfinished(panes: Sequence[Pane]) -> str:
+    """Return why a step of a longer run is no run of so many steps; "" where every run shows its last step."""
+    for pane in sorted(panes, key=lambda pane: -pane.steps):
+        if pane.shown is not None and 0 < pane.shown.step < pane.steps:
+            step, left = pane.shown.step, pane.steps - pane.shown.step
+            rest = "the last step was" if left == 1 else f"the remaining {left} steps were"
+            return (
+                f"Step {step} of {pane.steps} is not a {step}-step run: it still carries the noise that "
+                f"{rest} meant to remove."
+            )
+    return ""
+
+
+def figures(score: Score | None, *, reference: bool) -> tuple[str, str, str, str]:
+    """Return a row of the table: PSNR, SSIM, calls and seconds."""
+    if score is None:
+        return "", "", "", ""
+    rest = f"{score.calls:,}", f"{score.seconds:.1f}"
+    if reference:
+        return "", "", *rest
+    if score.psnr is None or score.ssim is None:
+        return "–", "–", *rest
+    return "identical" if score.psnr == float("inf") else f"{score.psnr:.1f}", f"{score.ssim:.3f}", *rest
+
+
+def plan(requests: Sequence[GenerateRequest]) -> str:
+    """Return what a comparison costs."""
+    calls = sum(model_calls(request) for request in requests)
+    return f"{len(requests)} runs, {calls:,} model calls"
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"

@@ -1,0 +1,299 @@
+"""The page of comparisons: what is seen while it is set up, while it runs and after, and what its keys do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+
+from studio.diffusion.samplers import SAMPLERS
+from studio.engine.events import JobFailed
+from studio.ui.models.compare import CompareModel
+from studio.ui.models.compare_columns import CompareColumns
+from studio.ui.models.form import FormModel
+from studio.ui.models.preferences import Preferences
+from studio.ui.settings import SettingsFile
+from studio.ui.theme.theme import Theme
+from studio.ui.views.compare import CompareView
+from tests.ui.cards import LARGE, STARTER, make_catalog, numbers
+from tests.ui.compared import Compared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.engine.compare import CompareRequest
+
+FOUR: dict[str, Any] = {"steps": 4}
+EIGHT: dict[str, Any] = {"steps": 8, "sampler": "ddpm", "options": {"variance": "posterior"}}
+
+
+class Page:
+    """The page and everything behind it."""
+
+    def __init__(self, qtbot: QtBot, qapp: QApplication, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        catalog = make_catalog(monkeypatch, STARTER, LARGE)
+        self.preferences = Preferences(SettingsFile(home / "settings.json"))
+        self.form = FormModel(catalog, self.preferences, draw=numbers(7))
+        self.columns, self.model = CompareColumns(self.form, catalog), CompareModel()
+        self.view = CompareView(Theme(qapp, "dark"), self.model, self.columns, catalog, self.preferences)
+        self.asked: list[CompareRequest] = []
+        self.view.compare_requested.connect(self.asked.append)
+        qtbot.addWidget(self.view)
+        self.view.resize(1300, 860)
+        with qtbot.waitExposed(self.view):
+            self.view.show()
+        self.view.activateWindow()
+        self.runs = self.view.runs
+
+    def press(self, key: Qt.Key, widget: QWidget | None = None) -> None:
+        QTest.keyClick(widget or self.runs.panes, key)
+
+    @property
+    def shown(self) -> list[str]:
+        return [face.where for face in self.runs.panes.faces]
+
+    @property
+    def mode(self) -> str:
+        assert self.view.head.modes.value == self.runs.panes.mode
+        return self.runs.panes.mode
+
+
+@pytest.fixture
+def page(
+    qtbot: QtBot, qapp: QApplication, stepwise_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Page]:
+    page = Page(qtbot, qapp, stepwise_home, monkeypatch)
+    yield page
+    page.preferences.save()
+
+
+# --------------------------------------------------------------------------------------------------------- setting up
+def test_at_first_one_click_compares_all_samplers(page: Page) -> None:
+    assert page.view.setup.isVisible()
+    QTest.mouseClick(page.view.setup.start, Qt.MouseButton.LeftButton)
+    assert [request.sampler for request in page.asked[0].requests] == list(SAMPLERS)
+    assert not page.view.setup.isVisible()
+
+
+def test_compare_samplers_begins_anew_from_the_form_and_starts(page: Page) -> None:
+    page.columns.edit(0, steps=3)
+    page.columns.add()
+    page.form.edit(prompt="an owl")
+    QTest.mouseClick(page.view.setup.all_samplers, Qt.MouseButton.LeftButton)
+    assert [(request.prompt, request.steps) for request in page.asked[0].requests] == [("an owl", 30)] * 4
+
+
+def test_each_column_is_edited_by_its_controls(page: Page) -> None:
+    first, second = page.view.setup.views[:2]
+    second.steps.edited.emit(12.0)
+    second.guidance.edited.emit(1.0)
+    second.options.edited.emit("eta", 0.5)
+    first.seed.edited.emit(99)
+    first.sampler.edited.emit("ddim")
+    second.model.edited.emit("large")
+    request = page.columns.columns[1]
+    assert (request.model, request.guidance, request.seed) == ("large", 1.0, 99)
+    assert request.options["ddim"]["eta"] == 0.5
+    assert page.columns.columns[0].sampler == "ddim"
+    assert second.steps.value == 12
+
+
+def test_rolling_the_first_seed_rolls_all(page: Page) -> None:
+    QTest.mouseClick(page.view.setup.views[0].seed.dice, Qt.MouseButton.LeftButton)
+    seeds = {column.seed for column in page.columns.columns}
+    assert len(seeds) == 1
+    assert seeds != {7}
+
+
+def test_columns_come_and_go(page: Page) -> None:
+    setup = page.view.setup
+    QTest.mouseClick(setup.add, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(setup.add, Qt.MouseButton.LeftButton)
+    assert sum(view.isVisible() for view in setup.views) == 6
+    assert not setup.add.isEnabled()
+    for _ in range(4):
+        QTest.mouseClick(setup.views[0].remove, Qt.MouseButton.LeftButton)
+    assert sum(view.isVisible() for view in setup.views) == 2
+    assert not setup.views[0].remove.isEnabled()
+
+
+def test_what_cannot_be_compared_is_said_and_cannot_be_started(page: Page) -> None:
+    page.columns.edit(1, model="gone")
+    assert not page.view.setup.start.isEnabled()
+    page.view.start()
+    assert page.asked == []
+
+
+def test_the_settings_can_be_shown_again_and_take_the_results_room(page: Page) -> None:
+    page.view.start()
+    Compared(page.model, FOUR, EIGHT).play()
+    assert page.runs.results.isVisible()
+    QTest.mouseClick(page.view.head.setup, Qt.MouseButton.LeftButton)
+    assert page.view.setup.isVisible()
+    assert not page.runs.results.isVisible()
+
+
+# ------------------------------------------------------------------------------------------------------ what is seen
+def test_while_it_runs_every_run_is_seen_at_its_newest_step(page: Page) -> None:
+    page.view.start()
+    played = Compared(page.model, FOUR, EIGHT).begin().start().rounds(1, 2)
+    assert page.shown == ["step 2 of 4, noise level 0.50", "step 2 of 8, noise level 0.75"]
+    assert page.view.head.cancel.isVisible()
+    assert page.view.head.title.text() == "a fox"
+    assert page.view.head.noise.text().startswith("identical x_T")
+    assert page.runs.scrubber.reached == len(page.model.positions)
+    assert len(page.runs.scrubber.ticks) > page.runs.scrubber.reached
+    played.rounds(*range(3, 9)).keep().end()
+    assert len(page.runs.scrubber.ticks) == page.runs.scrubber.reached == 9
+    assert not page.view.head.cancel.isVisible()
+
+
+def test_cancel_is_asked_for(page: Page) -> None:
+    told: list[bool] = []
+    page.view.cancel_requested.connect(lambda: told.append(True))
+    Compared(page.model, FOUR, EIGHT).begin()
+    QTest.mouseClick(page.view.head.cancel, Qt.MouseButton.LeftButton)
+    assert told == [True]
+
+
+def test_the_scrubber_moves_all_runs_and_says_where(page: Page) -> None:
+    Compared(page.model, FOUR, EIGHT).play()
+    page.press(Qt.Key.Key_Home)
+    assert page.shown == ["step 1 of 4, noise level 0.75", "step 1 of 8, noise level 0.88"]
+    assert page.runs.panes.faces[0].gap == "0.12 cleaner"
+    assert page.runs.scrubber.accessibleDescription() == "position 1 of 8, noise level 0.88"
+    page.press(Qt.Key.Key_Right)
+    assert page.shown == ["step 1 of 4, noise level 0.75", "step 2 of 8, noise level 0.75"]
+    assert page.runs.panes.faces[0].gap == ""
+    page.runs.bar.alignment.edited.emit("step")
+    assert page.shown[0] == "step 1 of 4, noise level 0.75"
+    QTest.mouseClick(page.runs.bar.pill, Qt.MouseButton.LeftButton)
+    assert page.model.position is None
+
+
+def test_space_plays_from_noise_to_picture_and_stops_there(qtbot: QtBot, page: Page) -> None:
+    Compared(page.model, FOUR, FOUR).play()
+    places: list[int] = []
+    page.model.shown_changed.connect(lambda: places.append(page.model.place))
+    page.press(Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: bool(places) and places[-1] == 3, timeout=3000)
+    assert places == [0, 1, 2, 3]
+    page.press(Qt.Key.Key_Space)
+    page.press(Qt.Key.Key_Space)
+    assert page.model.place == 0
+
+
+def test_curves_and_figures_come_with_the_reference(page: Page) -> None:
+    page.view.start()
+    played = Compared(page.model, FOUR, EIGHT).begin().start().rounds(1, 2, 3)
+    assert page.runs.results.plot.curves == ()
+    assert page.runs.results.plot.accessibleDescription().endswith("when DDIM, 4 steps is finished.")
+    assert page.runs.results.table.texts[0][1] == ""
+    played.rounds(*range(4, 9)).keep().end()
+    plot, table = page.runs.results.plot, page.runs.results.table
+    assert [curve.points[-1].distance for curve in plot.curves] == [0.0, 4.0]  # x0_hat is the step's number
+    assert [row[0] for row in table.texts] == ["DDIM, 4 steps (reference)", "DDPM, 8 steps"]
+    assert table.texts[1][1] == "48.1"
+    page.model.set_pair(1, 0)
+    assert [row[0] for row in table.texts] == ["DDIM, 4 steps", "DDPM, 8 steps (reference)"]
+    page.press(Qt.Key.Key_Home)
+    page.press(Qt.Key.Key_Right)
+    assert "is not a 1-step run" in table.note
+
+
+def test_hidden_it_rests_and_catches_up_when_shown(page: Page) -> None:
+    page.view.hide()
+    Compared(page.model, FOUR, EIGHT).play()
+    assert page.shown == []
+    page.view.show()
+    assert len(page.shown) == 2
+    assert page.runs.scrubber.reached == 8
+
+
+def test_a_failure_is_shown_with_what_to_do(page: Page) -> None:
+    played = Compared(page.model, FOUR, EIGHT).begin().rounds(1)
+    assert not page.view.error.isVisible()
+    played.tell(JobFailed(job_id=played.job.id, sentence="The device ran out of memory.", details="why"))
+    assert page.view.error.isVisible()
+    Compared(page.model, FOUR, EIGHT).begin()
+    assert not page.view.error.isVisible()
+
+
+# ------------------------------------------------------------------------------------------------------------- keys
+@pytest.mark.parametrize(
+    ("key", "mode"),
+    [
+        (Qt.Key.Key_W, "wipe"),
+        (Qt.Key.Key_B, "blink"),
+        (Qt.Key.Key_D, "difference"),
+        (Qt.Key.Key_T, "tile"),
+        (Qt.Key.Key_S, "side"),
+    ],
+)
+def test_a_key_changes_the_layout_wherever_the_focus_is(page: Page, key: Qt.Key, mode: str) -> None:
+    page.press(key)
+    assert page.mode == "side"  # before there is a comparison
+    Compared(page.model, FOUR, EIGHT).play()
+    page.press(Qt.Key.Key_T)
+    page.press(key, page.runs.scrubber)
+    assert page.mode == mode
+    assert page.runs.bar.turn.isVisible() == (mode == "wipe")
+    assert page.runs.bar.gain.isVisible() == (mode == "difference")
+    assert page.runs.bar.base.isVisible() == (mode in ("wipe", "blink", "difference"))
+    assert page.runs.results.isVisible() == (mode != "tile" and not page.view.setup.isVisible())
+
+
+def test_holding_b_shows_a(page: Page) -> None:
+    Compared(page.model, FOUR, EIGHT).play()
+    QTest.keyPress(page.runs.panes, Qt.Key.Key_B)
+    assert page.runs.panes.peeking
+    QTest.keyRelease(page.runs.panes, Qt.Key.Key_B)
+    assert not page.runs.panes.peeking
+    assert page.mode == "blink"
+
+
+def test_x_turns_and_z_scales_and_arrows_move_the_candidate(page: Page) -> None:
+    Compared(page.model, FOUR, EIGHT, FOUR).play()
+    page.press(Qt.Key.Key_X)
+    assert page.runs.panes.turned
+    page.press(Qt.Key.Key_Z)
+    assert not page.runs.panes.viewport.is_fit
+    page.press(Qt.Key.Key_Down)
+    assert (page.model.base, page.model.candidate) == (0, 2)
+    page.press(Qt.Key.Key_Up)
+    assert page.runs.panes.candidate == 1
+
+
+def test_a_clicked_pane_becomes_b_and_with_shift_a(page: Page) -> None:
+    Compared(page.model, FOUR, EIGHT, FOUR).play()
+    page.runs.panes.chosen.emit(2, False)
+    assert (page.model.base, page.model.candidate) == (0, 2)
+    page.runs.panes.chosen.emit(2, True)
+    assert (page.model.base, page.model.candidate) == (2, 0)
+    page.runs.panes.chosen.emit(2, False)
+    assert (page.model.base, page.model.candidate) == (0, 2)
+
+
+def test_the_pair_is_chosen_by_name(page: Page) -> None:
+    Compared(page.model, FOUR, EIGHT, FOUR).play()
+    bar = page.runs.bar
+    bar.candidate.edited.emit("2")
+    bar.base.edited.emit("1")
+    assert (page.model.base, page.model.candidate) == (1, 2)
+    assert (bar.base.value, bar.candidate.value) == ("1", "2")
+    bar.gain.edited.emit("5")
+    assert page.runs.panes.gain == 5
+
+
+def test_everything_that_takes_the_focus_has_a_name(page: Page) -> None:
+    Compared(page.model, FOUR, EIGHT).play()
+    for widget in page.view.findChildren(QWidget):
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isVisible() and not widget.focusProxy():
+            named = widget.accessibleName() or (isinstance(widget, QAbstractButton) and widget.text())
+            assert named, type(widget).__name__
