@@ -20,6 +20,7 @@ from studio.ui.engine_thread import EngineThread
 from studio.ui.hooks import Hooks
 from studio.ui.models.catalog import Catalog
 from studio.ui.models.filmstrip import FilmstripModel
+from studio.ui.models.forking import ForkModel
 from studio.ui.models.form import FormModel
 from studio.ui.models.gallery import GalleryModel
 from studio.ui.models.models import Models
@@ -95,6 +96,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         gallery=gallery,
         runs=runs,
         keeper=StepKeeper(run, store, gallery, notices),
+        forks=ForkModel(run, catalog),
         status=StatusModel(),
         notices=notices,
     )

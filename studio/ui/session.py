@@ -104,18 +104,19 @@ class Session(QObject):
         """Have the pictures of a request made, after the jobs that wait."""
         return self._add(request)
 
-    def fork(self, request: ForkRequest) -> Job:
-        """Have a run go on from a step of another, after the jobs that wait."""
-        return self._add(request)
+    def fork(self, request: ForkRequest, parent: tuple[Course, int] | None = None) -> Job:
+        """Have a run go on from a step of another (of a picture of ``parent``), after the jobs that wait."""
+        return self._add(request, parent)
 
     def compare(self, request: CompareRequest) -> Job:
         """Have several runs made in lockstep, after the jobs that wait; a run's place is its picture's."""
         return self._add(request)
 
-    def _add(self, request: JobRequest) -> Job:
+    def _add(self, request: JobRequest, parent: tuple[Course, int] | None = None) -> Job:
         budget = self._preferences.preview_budget
         recorded = self._preferences.record_runs
-        job = Job(request=request, budget=None if budget >= 1 else budget, recorded=recorded)
+        limit = None if budget >= 1 else budget
+        job = Job(request=request, budget=limit, recorded=recorded, parent=parent)
         self._queue.add(job)
         self._start_next()
         return job
@@ -214,6 +215,7 @@ class Session(QObject):
         job = self._queue.start_next()
         if job is None:
             return
+        job = job.with_parent_named()
         self._course = Course(job)
         self._run.begin(self._course)
         self._gallery.set_live(live_tile(self._course))

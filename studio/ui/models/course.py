@@ -77,7 +77,9 @@ class Course:
         self.failure: JobFailed | None = None
         self.finished: JobFinished | None = None
         self.run_ids: dict[int, str] = {}
-        self.lineage: Lineage | None = None
+        origin = job.origin
+        named = origin is not None and origin.run
+        self.lineage = Lineage(origin.run, origin.step) if origin is not None and named else None
         self.note = ""
         self.opens_at: int | None = None
         self._clock = clock

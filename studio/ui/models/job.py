@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from studio.engine.compare import CompareRequest
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.runs.record import What
+    from studio.ui.models.course import Course
 
 JobRequest: TypeAlias = GenerateRequest | ForkRequest | CompareRequest
 """Whatever the engine runs."""
@@ -38,6 +39,7 @@ class Job:
         record: where its steps go.
         shown: what its previews show; may be changed while it runs.
         recorded: whether its runs are recorded.
+        parent: of a fork the job that it goes on from, and which of its pictures.
         budget: the share of the run that previews may take, 0 to 1; None is no limit.
         cancelled: set to stop it.
     """
@@ -48,6 +50,7 @@ class Job:
     shown: Shown = field(default_factory=Shown)
     budget: float | None = 0.1
     recorded: bool = True
+    parent: tuple[Course, int] | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -84,6 +87,13 @@ class Job:
         return Origin(
             run=self.request.parent, step=start.index, of=start.index + start.remaining, kind="fork"
         )
+
+    def with_parent_named(self) -> Job:
+        """Return the job with the recorded run it goes on from, which is known once that has ended."""
+        if not isinstance(self.request, ForkRequest) or self.request.parent or self.parent is None:
+            return self
+        course, image = self.parent
+        return replace(self, request=replace(self.request, parent=course.run_ids.get(image, "")))
 
     @property
     def previews(self) -> Previews:

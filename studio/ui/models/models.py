@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from studio.folders import Folders
     from studio.ui.models.catalog import Catalog
     from studio.ui.models.filmstrip import FilmstripModel
+    from studio.ui.models.forking import ForkModel
     from studio.ui.models.form import FormModel
     from studio.ui.models.gallery import GalleryModel
     from studio.ui.models.notices import Notices
@@ -34,5 +35,6 @@ class Models:
     gallery: GalleryModel
     runs: RunsModel
     keeper: StepKeeper
+    forks: ForkModel
     status: StatusModel
     notices: Notices

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from studio.errors import StudioError
     from studio.gallery.entry import Entry
     from studio.runs.store import RunStore
-    from studio.ui.models.course import Course
+    from studio.ui.models.course import Course, Lineage
 
 NOT_RECORDED = (
     "This picture has no recorded run: it was made without recording, or its run has made room for others."
@@ -51,6 +51,12 @@ class RunsModel(QObject):
         """Open a run by its id."""
         self._background.do(partial(_of_id, self.store, run), self._on_opened, self._on_failed, key="open")
 
+    def open_parent(self, lineage: Lineage) -> None:
+        """Open the run that another goes on from, at the step it left it at."""
+        self._background.do(
+            partial(_of_lineage, self.store, lineage), self._on_opened, self._on_failed, key="open"
+        )
+
     def measure(self) -> None:
         """Find out how much room the runs take."""
         self._background.do(self.store.used_bytes, self.used.emit, self._on_failed, key="measure")
@@ -84,6 +90,12 @@ def _of_picture(store: RunStore, entry: Entry) -> Course:
     if run is None:
         raise NotRecordedError(entry.path, NOT_RECORDED)
     return course_of(store.open(run), entry)
+
+
+def _of_lineage(store: RunStore, lineage: Lineage) -> Course:
+    course = course_of(store.open(lineage.run), None)
+    course.opens_at = lineage.step
+    return course
 
 
 def _of_id(store: RunStore, run: str) -> Course:

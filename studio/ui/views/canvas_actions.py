@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from studio.ui.models.scrubbing import ScrubbingModel
     from studio.ui.theme.theme import Theme
 
-HINT = "Arrows step, Space plays, L live, K keeps"
+HINT = "Arrows step, Space plays, L live, K keeps, F forks"
 
 
 class CanvasActions(QWidget):
@@ -25,9 +25,11 @@ class CanvasActions(QWidget):
 
     Signals:
         keep_requested: the step that is looked at is to be kept as a picture.
+        fork_toggled: another run is to go on from it; how is to be asked, or no more.
     """
 
     keep_requested = Signal()
+    fork_toggled = Signal()
 
     def __init__(self, theme: Theme, scrubbing: ScrubbingModel, parent: QWidget | None = None) -> None:
         """Act on what ``scrubbing`` looks at."""
@@ -36,15 +38,19 @@ class CanvasActions(QWidget):
         self.play = IconButton(theme, "play", "Play the steps", tip="Play the steps (Space)")
         self.keep = TextButton(theme, "Keep this step", icon="save")
         tip(self.keep, "Save the picture at this step, as it is shown, to the gallery (K)")
+        self.fork = TextButton(theme, "Fork from here", icon="git-fork")
+        tip(self.fork, "Go on from this step in another way: prompt, sampler, guidance, seed, steps (F)")
         self._hint = PlainLabel(theme, HINT, kind="label", role="faint", elide=True)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
         row.addWidget(self.play)
         row.addWidget(self.keep)
+        row.addWidget(self.fork)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._hint, 1)
         self.keep.clicked.connect(self.keep_requested)
+        self.fork.clicked.connect(self.fork_toggled)
         self.play.clicked.connect(scrubbing.toggle_play)
         scrubbing.playing_changed.connect(self._on_playing_changed)
         scrubbing.changed.connect(self._on_changed)
@@ -58,4 +64,5 @@ class CanvasActions(QWidget):
     @Slot()
     def _on_changed(self) -> None:
         self.play.setEnabled(self._scrubbing.reached > 1)
-        self.keep.setEnabled(self._scrubbing.reached > 0)
+        for button in (self.keep, self.fork):
+            button.setEnabled(self._scrubbing.reached > 0)

@@ -87,7 +87,10 @@ class MainWindow(QMainWindow):
         form.generate_requested.connect(self.generate)
         form.cancel_requested.connect(session.cancel)
         session.running_changed.connect(form.set_running)
-        self.pages.create_page.canvas.action_row.keep_requested.connect(self._models.keeper.keep)
+        canvas = self.pages.create_page.canvas
+        canvas.fork_requested.connect(self.fork)
+        canvas.head.parent_requested.connect(self._models.runs.open_parent)
+        canvas.action_row.keep_requested.connect(self._models.keeper.keep)
         self._models.runs.opened.connect(self._show_canvas)
         self.status.queue_requested.connect(self.overlays.toggle_queue)
         self.overlays.queue.cancel_requested.connect(session.cancel_job)
@@ -135,6 +138,19 @@ class MainWindow(QMainWindow):
             return
         self._show_canvas()
         self._session.generate(request)
+
+    @Slot()
+    def fork(self) -> None:
+        """Go on from the step that is looked at, as the panel says, and watch that."""
+        forks = self._models.forks
+        try:
+            request = forks.request()
+        except RequestError as error:
+            self._models.notices.post(str(error), kind="warn")
+            return
+        self.pages.create_page.canvas.close_fork()
+        self._session.fork(request, forks.parent_run)
+        self._models.run.go_live()
 
     @Slot()
     def go_back(self) -> None:

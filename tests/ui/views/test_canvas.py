@@ -10,11 +10,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from studio.engine.events import JobCancelled, JobFailed, JobFinished
+from studio.folders import Folders
 from studio.gallery.entry import Entry
 from studio.gallery.keeping import PictureKept
 from studio.gallery.metadata import PictureMetadata
+from studio.ui.models.catalog import Catalog
 from studio.ui.models.course import Course
 from studio.ui.models.filmstrip import FilmstripModel
+from studio.ui.models.forking import ForkModel
 from studio.ui.models.job import Job
 from studio.ui.models.preferences import Preferences
 from studio.ui.models.run import RunModel
@@ -41,7 +44,8 @@ class Scene:
         self.preferences = Preferences(SettingsFile(home / "window.json"))
         self.strip = FilmstripModel(self.run)
         self.theme = Theme(app, "dark")
-        self.canvas = CanvasView(self.theme, self.run, self.strip, self.preferences)
+        self.forks = ForkModel(self.run, Catalog(Folders.under(home)))
+        self.canvas = CanvasView(self.theme, self.run, self.strip, self.preferences, self.forks)
         qtbot.addWidget(self.canvas)
         self.canvas.resize(800, 700)
         self.canvas.show()
@@ -113,7 +117,7 @@ def test_a_step_that_is_clicked_is_looked_at_until_the_pill_leads_back(qtbot: Qt
     assert scene.run.step == 1
     scene.step(0, 4)
     assert "step 1 of 4" in scene.said(), "the job goes on, the look stays"
-    QTest.mouseClick(scene.canvas.pill, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(scene.canvas.head.pill, Qt.MouseButton.LeftButton)
     assert scene.run.step is None
     assert "step 4 of 4" in scene.said()
 
@@ -186,7 +190,7 @@ def test_the_switch_shows_the_state_itself_and_asks_the_running_job_for_it(
     scene.begin()
     scene.step(0, 1)
     state = next(
-        button for button in scene.canvas.sides.findChildren(QAbstractButton) if button.text() == "x_t"
+        button for button in scene.canvas.head.sides.findChildren(QAbstractButton) if button.text() == "x_t"
     )
     QTest.mouseClick(state, Qt.MouseButton.LeftButton)
     assert scene.run.what == scene.job.shown.what == "x_t"
@@ -200,18 +204,18 @@ def test_the_pictures_of_a_job_are_gone_through(qtbot: QtBot, tmp_path: Path) ->
     scene.keep(0, tmp_path)
     scene.step(1, 1)
     assert "Picture 2 of 2" in scene.said()
-    scene.canvas.previous_picture.click()
+    scene.canvas.head.previous_picture.click()
     assert "Picture 1 of 2" in scene.said()
     assert "seed 7" in scene.said()
     assert scene.strip.rowCount() == 4
-    scene.canvas.next_picture.click()
+    scene.canvas.head.next_picture.click()
     assert "Picture 2 of 2" in scene.said()
 
 
 def test_one_picture_needs_no_buttons_to_go_through_it(qtbot: QtBot, tmp_path: Path) -> None:
     scene = Scene(qtbot, tmp_path)
     scene.begin()
-    assert not scene.canvas.previous_picture.isVisible()
+    assert not scene.canvas.head.previous_picture.isVisible()
 
 
 def test_a_failure_is_one_sentence_with_details_and_the_next_job_takes_its_place(
@@ -254,7 +258,7 @@ def test_the_finished_picture_is_the_one_that_was_kept(qtbot: QtBot, tmp_path: P
     assert image is not None
     assert image.pixelColor(0, 0).red() == int(scene.take.picture(0).pixels[0, 0, 0])
     assert "8 model calls" in scene.said()
-    assert not scene.canvas.pill.isVisible()
+    assert not scene.canvas.head.pill.isVisible()
 
 
 @pytest.mark.parametrize("prompt", ['<img src="/dev/zero">', "<b>bold</b>", "a & b < c", ""])

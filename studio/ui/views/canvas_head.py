@@ -1,0 +1,136 @@
+"""Above the picture: what it is of, where it stands, and what of it is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.ui.theme.metrics import GAP
+from studio.ui.views import canvas_words as words
+from studio.ui.widgets.icon_button import IconButton
+from studio.ui.widgets.pill import Pill
+from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.segmented_switch import SegmentedSwitch
+from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.tips import tip
+
+if TYPE_CHECKING:
+    from studio.ui.models.run import RunModel
+    from studio.ui.theme.theme import Theme
+
+SIDES = (
+    ("x0", "x0", "What the model takes the finished picture to be at this step (x0_hat)."),
+    ("x_t", "x_t", "The state itself, with the noise that is still in it."),
+)
+
+
+class CanvasHead(QWidget):
+    """Two lines.
+
+    Signals:
+        parent_requested: the run that this one goes on from is wanted, a `Lineage`.
+    """
+
+    parent_requested = Signal(object)
+
+    def __init__(self, theme: Theme, run: RunModel, parent: QWidget | None = None) -> None:
+        """Tell of what ``run`` looks at."""
+        super().__init__(parent)
+        self._run = run
+        self._title = PlainLabel(theme, kind="title", elide=True)
+        self._caption = PlainLabel(theme, role="dim", elide=True)
+        self.time_left = PlainLabel(theme, role="dim")
+        self.time_left.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.time_left.setMinimumWidth(96)
+        self.sides = SegmentedSwitch(theme, "What to look at", list(SIDES))
+        self._which = PlainLabel(theme, role="dim")
+        self.previous_picture = IconButton(
+            theme, "chevron-left", "Previous picture of this job", kind="quiet"
+        )
+        self.next_picture = IconButton(theme, "chevron-right", "Next picture of this job", kind="quiet")
+        self.lineage = TextButton(theme, "", kind="quiet", icon="git-fork")
+        tip(self.lineage, "Look at the run that this one goes on from")
+        self.pill = Pill(theme, "live", "bad")
+        self._lay_out()
+        run.changed.connect(self._on_changed)
+        run.selection_changed.connect(self._on_changed)
+        run.frame_changed.connect(self._on_frame_changed)
+        self.sides.edited.connect(run.set_what)
+        self.pill.clicked.connect(run.go_live)
+        self.lineage.clicked.connect(self._on_lineage)
+        self.previous_picture.clicked.connect(self._on_previous)
+        self.next_picture.clicked.connect(self._on_next)
+        self._on_changed()
+
+    def _lay_out(self) -> None:
+        upper = QHBoxLayout()
+        upper.setSpacing(GAP)
+        upper.addWidget(self._title, 1)
+        for widget in (self.previous_picture, self._which, self.next_picture):
+            upper.addWidget(widget)
+        upper.addSpacing(GAP)
+        upper.addWidget(self.sides)
+        under = QHBoxLayout()
+        under.setSpacing(GAP)
+        # The pill and the lineage come and go; what lies below must not move with them.
+        under.addStrut(self.lineage.sizeHint().height())
+        under.addWidget(self._caption, 1)
+        under.addWidget(self.lineage)
+        under.addWidget(self.time_left)
+        under.addWidget(self.pill)
+        lines = QVBoxLayout(self)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(0)
+        lines.addLayout(upper)
+        lines.addLayout(under)
+
+    @Slot()
+    def _on_changed(self) -> None:
+        """Another job, picture or step is looked at, or the job is in another phase."""
+        run, course = self._run, self._run.viewed
+        there = course is not None
+        for widget in (self.sides, self._caption, self._title):
+            widget.setVisible(there)
+        self.sides.set_value(run.what)
+        self.pill.setVisible(there and (not run.live or run.running is not None))
+        forming = run.running is not None
+        self.pill.set_text("live" if forming else "result", "bad" if forming else "dim")
+        self.pill.setAccessibleName("Back to the newest step")
+        count = course.count if course is not None else 1
+        for button in (self.previous_picture, self.next_picture):
+            button.setVisible(count > 1)
+        self.previous_picture.setEnabled(run.image > 0)
+        self.next_picture.setEnabled(run.image < count - 1)
+        self._which.setText(words.which_picture(course, run.image) if course is not None else "")
+        self._which.setVisible(count > 1)
+        lineage = course.lineage if course is not None else None
+        self.lineage.setVisible(lineage is not None)
+        if lineage is not None:
+            self.lineage.setText(f"Forked from step {lineage.step}")
+        if course is not None:
+            self._title.setText(words.title(course))
+            self._on_frame_changed()
+
+    @Slot()
+    def _on_frame_changed(self) -> None:
+        """The picture's figures are others."""
+        run, course = self._run, self._run.viewed
+        if course is not None:
+            self._caption.setText(words.caption(course, run.shown_step, run.image, run.step))
+            self.time_left.setText(words.time_left(course))
+
+    @Slot()
+    def _on_lineage(self) -> None:
+        if self._run.viewed is not None and self._run.viewed.lineage is not None:
+            self.parent_requested.emit(self._run.viewed.lineage)
+
+    @Slot()
+    def _on_previous(self) -> None:
+        self._run.select_image(max(self._run.image - 1, 0))
+
+    @Slot()
+    def _on_next(self) -> None:
+        if self._run.viewed is not None:
+            self._run.select_image(min(self._run.image + 1, self._run.viewed.count - 1))
