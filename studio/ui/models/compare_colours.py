@@ -33,17 +33,17 @@ def table() -> NDArray[np.uint8]:
     return made
 
 
-def coloured(amount: NDArray[np.float32], gain: float) -> NDArray[np.uint8]:
+def coloured(amount: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
     """Return a difference as a picture.
 
     Args:
-        amount: per pixel, 0 to 1.
-        gain: what it is multiplied by; what then is above 1 has the last colour.
+        amount: per pixel, uint8 (H, W).
+        gain: what it is multiplied by; what then is above 255 has the last colour.
 
     Returns:
         uint8 (H, W, 3), contiguous and read-only.
     """
-    places = np.rint(np.clip(amount * np.float32(gain), 0.0, 1.0) * (SIZE - 1)).astype(np.uint8)
-    picture = np.ascontiguousarray(table()[places])
+    enlarged = np.rint(np.minimum(np.arange(SIZE) * gain, SIZE - 1)).astype(np.intp)
+    picture = np.take(table()[enlarged], amount, axis=0)
     picture.setflags(write=False)
     return picture

@@ -18,8 +18,8 @@ _K1, _K2 = 0.01, 0.03
 _LUMA = np.array([0.299, 0.587, 0.114])
 
 
-def difference(first: Pixels, second: Pixels) -> NDArray[np.float32]:
-    """Return how far each pixel of one picture is from the other's: the largest of its three channels, 0 to 1.
+def difference(first: Pixels, second: Pixels) -> Pixels:
+    """Return how far each pixel of one picture is from the other's, uint8 (H, W): the largest of its three channels.
 
     Raises:
         ValueError: the pictures differ in size.
@@ -27,7 +27,7 @@ def difference(first: Pixels, second: Pixels) -> NDArray[np.float32]:
     _check(first, second)
     # The one subtraction that cannot wrap around: where bytes are unsigned, the smaller is taken from the larger.
     apart = np.maximum(first, second) - np.minimum(first, second)
-    return np.asarray(apart.max(axis=2) / np.float32(PEAK), dtype=np.float32)
+    return np.asarray(np.maximum(np.maximum(apart[:, :, 0], apart[:, :, 1]), apart[:, :, 2]))
 
 
 def mse(first: Pixels, second: Pixels) -> float:

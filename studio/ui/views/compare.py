@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP
 from studio.ui.views import compare_words as words
@@ -62,7 +62,7 @@ class CompareView(Ground):
         self.setup = SetupView(theme, columns, catalog)
         self.runs = RunsView(theme, model, preferences)
         self.error = ErrorCard(theme)
-        self._stage = QStackedLayout()
+        self._empty = _empty(theme)
         self._lay_out(theme)
         model.changed.connect(self._on_changed)
         model.shown_changed.connect(self._on_shown_changed)
@@ -75,15 +75,14 @@ class CompareView(Ground):
         self._on_changed()
 
     def _lay_out(self, theme: Theme) -> None:
-        for page in (_empty(theme), self.runs):
-            self._stage.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.head)
         layout.addWidget(self.setup)
         layout.addWidget(self.error)
-        layout.addLayout(self._stage, 1)
+        layout.addWidget(self._empty, 1)
+        layout.addWidget(self.runs, 1)
 
     # ----------------------------------------------------------------------------------------------------- intents
     @Slot()
@@ -111,7 +110,8 @@ class CompareView(Ground):
     def _on_changed(self) -> None:
         course, head = self._model.course, self.head
         there = course is not None
-        self._stage.setCurrentIndex(int(there))
+        self._empty.setVisible(not there)
+        self.runs.setVisible(there)
         head.modes.setVisible(there)
         head.cancel.setVisible(course is not None and not course.over)
         prompt = course.request.prompt if course is not None else self._columns.prompt

@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage
 
 from studio.ui.images import to_image
 from studio.ui.models.compare_colours import coloured
-from studio.ui.models.compare_measures import difference
+from studio.ui.models.compare_measures import PEAK, difference
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,8 +72,8 @@ class ImageCache:
         amount = difference(first, second)
         made = Difference(
             image=to_image(coloured(amount, gain)).convertToFormat(QImage.Format.Format_RGB32),
-            largest=float(amount.max()),
-            mean=float(amount.mean()),
+            largest=float(amount.max()) / PEAK,
+            mean=float(amount.mean()) / PEAK,
         )
         self._pair = (first, second, gain, made)
         return made

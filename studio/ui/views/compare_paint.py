@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QRectF, Qt
@@ -99,11 +100,7 @@ def draw_chip(painter: QPainter, theme: Theme, within: QRectF, text: str, *, rig
 
 def draw_scale(painter: QPainter, theme: Theme, bar: QRectF, gain: float) -> None:
     """Draw the colours of a difference from none (below) to as much as has the last colour, with their amounts."""
-    colours = table()
-    strip = QImage(1, len(colours), QImage.Format.Format_RGB32)
-    for place, (red, green, blue) in enumerate(colours.tolist()):
-        strip.setPixelColor(0, len(colours) - 1 - place, QColor(red, green, blue))
-    painter.drawImage(bar, strip)
+    painter.drawImage(bar, _strip())
     for share in (0.0, 0.5, 1.0):
         y = bar.bottom() - share * bar.height()
         line = QRectF(bar.right() + GRID, min(max(y - 8, bar.top()), bar.bottom() - 16), 48, 16)
@@ -125,6 +122,16 @@ def draw_hint(painter: QPainter, theme: Theme, room: QRectF, text: str) -> None:
     painter.setPen(theme.colour("dim"))
     flags = Qt.AlignmentFlag.AlignCenter.value | Qt.TextFlag.TextWordWrap.value
     painter.drawText(room, flags, text)
+
+
+@lru_cache(maxsize=1)
+def _strip() -> QImage:
+    """Return the colours of a difference from top to bottom."""
+    colours = table()
+    strip = QImage(1, len(colours), QImage.Format.Format_RGB32)
+    for place, (red, green, blue) in enumerate(colours.tolist()):
+        strip.setPixelColor(0, len(colours) - 1 - place, QColor(red, green, blue))
+    return strip
 
 
 def _lines(room: QRectF) -> tuple[QRectF, QRectF, QRectF]:

@@ -34,7 +34,7 @@ class ResultsView(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(INSET)
-        row.addWidget(self.plot, 8)
+        row.addWidget(self.plot, 7)
         row.addWidget(self.table, 5)
 
     def show_runs(self, names: Sequence[str], panes: Sequence[Pane]) -> None:
@@ -50,7 +50,7 @@ class ResultsView(QWidget):
         self.table.set_rows(
             [
                 (
-                    self._label(names, pane),
+                    names[pane.place],
                     words.figures(self._score(pane, reference), reference=pane.place == base),
                 )
                 for pane in panes
@@ -71,10 +71,6 @@ class ResultsView(QWidget):
             at = pane.shown.model_calls if pane.shown is not None else None
             curves.append(Curve(name=names[pane.place], points=points, at=at))
         self.plot.set_curves(title, curves)
-
-    def _label(self, names: Sequence[str], pane: Pane) -> str:
-        name = names[pane.place]
-        return f"{name} (reference)" if pane.place == self._model.base else name
 
     def _score(self, pane: Pane, reference: PictureDone | None) -> Score | None:
         if pane.finished is None:

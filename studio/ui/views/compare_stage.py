@@ -156,7 +156,7 @@ class Stage(QWidget):
 
     def sizeHint(self) -> QSize:
         """Large; the layout decides."""
-        return QSize(1000, 400)
+        return QSize(640, 240)
 
     def minimumSizeHint(self) -> QSize:
         """Small enough for a small window."""

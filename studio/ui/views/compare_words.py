@@ -173,7 +173,7 @@ def figures(score: Score | None, *, reference: bool) -> tuple[str, str, str, str
         return "", "", "", ""
     rest = f"{score.calls:,}", f"{score.seconds:.1f}"
     if reference:
-        return "", "", *rest
+        return "reference", "", *rest
     if score.psnr is None or score.ssim is None:
         return "–", "–", *rest
     return "identical" if score.psnr == float("inf") else f"{score.psnr:.1f}", f"{score.ssim:.3f}", *rest
