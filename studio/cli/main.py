@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PROGRAM = "stepwise"
 COMMANDS = {
     "generate": "studio.cli.generate",
+    "compare": "studio.cli.compare",
     "runs": "studio.cli.runs",
     "fork": "studio.cli.fork",
     "verify": "studio.cli.verify",

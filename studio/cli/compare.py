@@ -1,0 +1,246 @@
+"""``stepwise compare``: several pictures from one noise, made in lockstep and laid side by side."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.checkpoints.catalog import find_model
+from studio.cli.arguments import add_device, add_sampler_options, number, sampler_options, size
+from studio.cli.making import DONE, INTERRUPTED, cancelled_by_interrupt, check_writable
+from studio.cli.models import table
+from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.spacings import SPACINGS
+from studio.engine.compare import CompareRequest, naming_pane
+from studio.engine.requests import GenerateRequest
+from studio.errors import RequestError, StorageError
+from studio.folders import Folders, storage_error
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from studio.engine.events import Event, PictureDone
+
+SUMMARY = "make several pictures in lockstep, from one noise, side by side"
+
+AXES = ("model", "sampler", "steps", "spacing", "guidance", "seed")
+_NUMBERS = ("steps", "guidance", "seed")
+_COLUMNS = ("pane", "model calls", "seconds", "PSNR to the first")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to compare.
+
+    Attributes:
+        request: for the engine.
+        labels: what sets each pane apart.
+        columns: how many panes lie side by side on a sheet.
+    """
+
+    request: CompareRequest
+    labels: tuple[str, ...]
+    columns: int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("prompt", metavar="PROMPT", help="what to make")
+    parser.add_argument("--negative", metavar="TEXT", default="", help="what to keep away from")
+    lists = parser.add_argument_group("what to compare: a list with commas makes a pane for each")
+    lists.add_argument(
+        "--model", metavar="NAMES", default="starter", help="models' names or folders (default: starter)"
+    )
+    lists.add_argument("--sampler", metavar="NAMES", help=f"{', '.join(SAMPLERS)} (default: the model's)")
+    lists.add_argument("--steps", metavar="NUMBERS", help="1 to 1000 (default: the model's)")
+    lists.add_argument("--spacing", metavar="NAMES", help=f"{', '.join(SPACINGS)} (default: the model's)")
+    lists.add_argument("--guidance", metavar="NUMBERS", help="0 to 30, 1 is off (default: the model's)")
+    lists.add_argument("--seed", metavar="NUMBERS", default="0", help="of the noise (default: 0)")
+    parser.add_argument("--size", metavar="WxH", help="pixels, one the models make (default: their first)")
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="let no pane share a model call: each is then, to the last bit, what it is alone",
+    )
+    add_sampler_options(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument("--out", metavar="PNG", type=Path, help="the sheet to write, a new file")
+    output.add_argument("--json", action="store_true", help="print the figures as JSON")
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the pictures, the sheet and the table."""
+    plan, folders = plan_of(args), Folders.find()
+    for place, pane in enumerate(plan.request.requests, start=1):
+        with naming_pane(place):
+            if (card := find_model(pane.model, folders).card) is not None:
+                pane.resolve(card)
+    if args.out is not None:
+        if os.path.lexists(args.out):
+            raise StorageError(args.out, "is there already, and no picture is ever written over")
+        check_writable(args.out.absolute().parent)
+    # Late: it brings torch, and --help needs none.
+    from studio.engine.engine import Engine
+
+    with cancelled_by_interrupt() as cancelled:
+        done = _made(Engine(folders, args.device).run(plan.request, cancelled=cancelled), len(plan.labels))
+    if done is None:
+        return INTERRUPTED
+    if args.out is not None:
+        _write(args.out, _sheet(plan, done, args.prompt))
+    panes = [{"pane": label, **_facts(one, done[0])} for label, one in zip(plan.labels, done, strict=True)]
+    if args.json:
+        out = str(args.out) if args.out is not None else None
+        print(json.dumps({"exact": args.exact, "out": out, "panes": panes}))
+        return DONE
+    rows = [
+        [
+            pane["pane"],
+            str(pane["model_calls"]),
+            f"{pane['seconds']:.2f}",
+            _likeness(pane),
+        ]
+        for pane in panes
+    ]
+    print("\n".join(table([_COLUMNS, *rows])))
+    if args.out is not None:
+        print(args.out)
+    return DONE
+
+
+def plan_of(args: argparse.Namespace) -> Plan:
+    """Return what the arguments describe.
+
+    Raises:
+        RequestError: one of them cannot be used, or they make fewer than two panes or more than six.
+    """
+    width, height = size(args.size) if args.size is not None else (None, None)
+    axes = {name: _values(getattr(args, name), name) for name in AXES}
+    options, unused = sampler_options(args), set(sampler_options(args))
+    panes, labels = [], []
+    varied = [name for name in AXES if len(axes[name]) > 1]
+    for values in itertools.islice(itertools.product(*axes.values()), 1000):
+        chosen: dict[str, Any] = dict(zip(AXES, values, strict=True))
+        known = _options_of(chosen["sampler"])
+        own = {name: value for name, value in options.items() if known is None or name in known}
+        unused -= own.keys()
+        panes.append(
+            GenerateRequest(
+                prompt=args.prompt, negative=args.negative, **chosen, options=own, width=width, height=height
+            )
+        )
+        labels.append(", ".join(_label(name, chosen[name]) for name in varied))
+    if unused:
+        raise RequestError("options", f"{sorted(unused)[0]!r} is an option of no sampler that is compared")
+    request = CompareRequest(requests=tuple(panes), batched=not args.exact).validate()
+    columns = len(axes[varied[-1]])
+    return Plan(request=request, labels=tuple(labels), columns=columns)
+
+
+def _values(text: str | None, name: str) -> list[Any]:
+    """Return the values of a list with commas."""
+    if text is None:
+        return [None]
+    words = [word.strip() for word in text.split(",")]
+    values = [number(word) for word in words] if name in _NUMBERS else words
+    if len(set(values)) != len(values):
+        raise RequestError(name, "names a value twice; the panes would be alike")
+    return values
+
+
+def _options_of(sampler: object) -> set[str] | None:
+    """Return the names of a sampler's options; None where the sampler is left open, or unknown."""
+    known = SAMPLERS.get(sampler) if isinstance(sampler, str) else None
+    return None if known is None else {field.name for field in fields(known.Options)}
+
+
+def _label(name: str, value: object) -> str:
+    return (
+        f"{value} steps"
+        if name == "steps"
+        else str(value)
+        if name in ("sampler", "model")
+        else f"{name} {value}"
+    )
+
+
+def _made(events: Iterator[Event], count: int) -> list[PictureDone] | None:
+    """Tell of a job, and return its pictures by their panes; None where it was interrupted."""
+    from studio.cli.progress import Progress
+    from studio.engine.events import JobCancelled, JobStarted, ModelLoading, PictureDone, StepDone
+
+    progress, found = Progress(count), {}
+    try:
+        for event in events:
+            match event:
+                case ModelLoading():
+                    progress.say(f"Loading the model {event.model} ...")
+                case JobStarted():
+                    progress.say(f"{event.model_title} on {event.device}, {event.dtype}")
+                    for note in event.notes:
+                        progress.say(f"Note: {note}")
+                case StepDone():
+                    progress.step(event)
+                case PictureDone():
+                    progress.picture(event)
+                    found[event.image] = event
+                case JobCancelled():
+                    progress.say("Interrupted; nothing was written.")
+                    return None
+    finally:
+        progress.clear()
+    return [found[place] for place in range(count)]
+
+
+def _facts(done: PictureDone, first: PictureDone) -> dict[str, Any]:
+    return {
+        **{name: getattr(done.request, name) for name in AXES},
+        "options": dict(done.request.options),
+        "model_calls": done.model_calls,
+        "seconds": round(done.seconds, 3),
+        "identical": done.pixels.tobytes() == first.pixels.tobytes(),
+        "psnr_db": _psnr(done, first),
+        "x_T_sha256": done.x_T_sha256,
+        "final_sha256": done.final_sha256,
+    }
+
+
+def _likeness(pane: dict[str, Any]) -> str:
+    if pane["identical"]:
+        return "identical"
+    return "of another size" if pane["psnr_db"] is None else f"{pane['psnr_db']:.1f} dB"
+
+
+def _psnr(done: PictureDone, first: PictureDone) -> float | None:
+    """Return the peak signal-to-noise ratio of the bytes; None where all are the same, or the sizes differ."""
+    if done.pixels.shape != first.pixels.shape:
+        return None
+    error = float(((done.pixels.astype(float) - first.pixels.astype(float)) ** 2).mean())
+    return round(20 * math.log10(255) - 10 * math.log10(error), 2) if error else None
+
+
+def _sheet(plan: Plan, done: Sequence[PictureDone], prompt: str) -> bytes:
+    from studio.gallery.sheet import Cell, draw_sheet
+
+    cells = [
+        Cell(pixels=one.pixels, lines=(label, f"{one.model_calls} model calls, {one.seconds:.2f} s"))
+        for label, one in zip(plan.labels, done, strict=True)
+    ]
+    noises = {one.x_T_sha256 for one in done}
+    noise = f"    x_T {done[0].x_T_sha256[:12]}" if len(noises) == 1 else ""
+    return draw_sheet(cells, plan.columns, f"{prompt}{noise}")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        with open(path, "xb") as file:
+            file.write(data)
+    except OSError as error:
+        raise storage_error(path, error) from error

@@ -1,0 +1,80 @@
+"""Several pictures on one labelled sheet."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+GROUND, TEXT, DIM = (22, 23, 28), (233, 233, 238), (150, 152, 164)
+GAP = 16
+LEAST_SIDE = 256
+TITLE_PX, LABEL_PX, LINE = 17, 14, 20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cell:
+    """One picture of a sheet.
+
+    Attributes:
+        pixels: uint8 (H, W, 3) RGB.
+        lines: what is written beneath it; the first is brighter.
+    """
+
+    pixels: NDArray[np.uint8]
+    lines: tuple[str, ...]
+
+
+def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
+    """Return a PNG of all cells, in rows of ``columns``, under a title.
+
+    Small pictures are enlarged by a whole number, so that every pixel stays one; all cells are of the largest's size.
+    """
+    shown = [_enlarged(cell.pixels) for cell in cells]
+    width, height = max(one.width for one in shown), max(one.height for one in shown)
+    lines = max(len(cell.lines) for cell in cells)
+    rows = math.ceil(len(cells) / columns)
+    across, down = width + GAP, height + lines * LINE + GAP
+    head = GAP + 2 * LINE
+    size = (columns * across + GAP, head + rows * (down + GAP))
+    sheet = Image.new("RGB", size, GROUND)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((GAP, GAP), _fitted(title, size[0] - 2 * GAP, TITLE_PX), TEXT, _font(TITLE_PX))
+    for place, (cell, picture) in enumerate(zip(cells, shown, strict=True)):
+        left, top = GAP + place % columns * across, head + place // columns * (down + GAP)
+        sheet.paste(picture, (left, top))
+        for number, line in enumerate(cell.lines):
+            at = (left, top + height + 6 + number * LINE)
+            draw.text(at, _fitted(line, width, LABEL_PX), DIM if number else TEXT, _font(LABEL_PX))
+    packed = io.BytesIO()
+    sheet.save(packed, "PNG")
+    return packed.getvalue()
+
+
+def _enlarged(pixels: NDArray[np.uint8]) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    factor = max(1, math.ceil(LEAST_SIDE / max(picture.size)))
+    return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _fitted(text: str, width: int, size: int) -> str:
+    """Return a text on one line, cut where it would be wider than ``width``."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    if _font(size).getlength(line) <= width:
+        return line
+    while line and _font(size).getlength(f"{line}…") > width:
+        line = line[:-1]
+    return f"{line}…"
