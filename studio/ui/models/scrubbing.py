@@ -47,6 +47,13 @@ class ScrubbingModel(QObject):
         return course.job.first_step + 1 if course is not None else 1  # where it started was not told
 
     @property
+    def first_predicted(self) -> int:
+        """The first step that there is an idea of the finished picture at: the one after the start."""
+        picture = self._run.picture
+        started = picture is not None and picture.start is not None
+        return min(self.first + started, self.last)
+
+    @property
     def last(self) -> int:
         """The last step."""
         course = self._run.viewed

@@ -58,7 +58,7 @@ class CanvasView(Ground):
         self.fork_panel = ForkPanel(theme, forks)
         self.fork_panel.hide()
         self.scrubbing = ScrubbingModel(run, self)
-        self.timeline = Timeline(theme, self.scrubbing, strip)
+        self.timeline = Timeline(theme, run, self.scrubbing, strip)
         self.action_row = CanvasActions(theme, self.scrubbing)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # for its keys
         self._stage = QStackedLayout()

@@ -52,16 +52,18 @@ class FilmstripView(QWidget):
     def slots(self) -> list[tuple[QRect, int]]:
         """Where each frame lies, and the step it is of."""
         model = self._scrubbing
-        count = min(max((self.width() - 2 * _RING + _GAP) // (FRAME + _GAP), 1), model.count)
+        axis = max(self.width() - 2 * EDGE, 1)
+        # Frames of a fork begin where it does.
+        first = max(_RING, round(EDGE + model.position_of(model.first) * axis - FRAME / 2))
+        room = self.width() - _RING - FRAME - first
+        count = min(max(room // (FRAME + _GAP) + 1, 1), model.count)
         if count < 1:
             return []
-        room = self.width() - 2 * _RING - FRAME
-        lefts = [_RING + round(room * number / max(count - 1, 1)) for number in range(count)]
+        lefts = [first + round(room * number / max(count - 1, 1)) for number in range(count)]
         # A frame is of the step above whose tick it lies; the outermost are the first step and the last.
-        axis = max(self.width() - 2 * EDGE, 1)
         steps = [model.nearest((left + FRAME / 2 - EDGE) / axis) for left in lefts]
         if count > 1:
-            steps[0] = min(model.first + (model.first == 0), model.last)  # of x_T there is no prediction yet
+            steps[0] = model.first_predicted
             steps[-1] = model.last
         return [(QRect(left, _RING, FRAME, FRAME), step) for left, step in zip(lefts, steps, strict=True)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests import MAX_GUIDANCE, MAX_SEED, MAX_STEPS
@@ -76,6 +76,8 @@ class ForkPanel(Card):
         rows = QVBoxLayout(fields)
         rows.setContentsMargins(PADDING, GRID, PADDING, GAP)
         rows.setSpacing(GAP + GRID)
+        for prompt in (self.prompt, self.negative):
+            prompt.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         pair = QHBoxLayout()
         pair.setSpacing(GAP)
         pair.addWidget(self.steps, 2)

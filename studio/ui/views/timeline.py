@@ -1,4 +1,4 @@
-"""Under the picture: the frames of its steps and the scrubber, on one axis."""
+"""Under the picture: the curves and frames of its steps and the scrubber, on one axis."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from studio.ui.theme.metrics import GAP
+from studio.ui.views.curves import CurvesView
 from studio.ui.views.filmstrip import FilmstripView
 from studio.ui.widgets.scrubber import Scrubber, Tick
 from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
     from studio.ui.models.filmstrip import FilmstripModel
+    from studio.ui.models.run import RunModel
     from studio.ui.models.scrubbing import ScrubbingModel
     from studio.ui.theme.theme import Theme
 
@@ -26,17 +29,25 @@ class Timeline(QWidget):
     """Frames and ticks of the steps so far."""
 
     def __init__(
-        self, theme: Theme, scrubbing: ScrubbingModel, strip: FilmstripModel, parent: QWidget | None = None
+        self,
+        theme: Theme,
+        run: RunModel,
+        scrubbing: ScrubbingModel,
+        strip: FilmstripModel,
+        parent: QWidget | None = None,
     ) -> None:
-        """Show and move ``scrubbing``."""
+        """Show and move ``scrubbing``, which looks at ``run``."""
         super().__init__(parent)
         self._scrubbing = scrubbing
+        self.curves = CurvesView(theme, run, scrubbing)
         self.filmstrip = FilmstripView(theme, scrubbing, strip)
         self.scrubber = Scrubber(theme, "Steps")
         tip(self.scrubber, TIP)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        layout.addWidget(self.curves)
+        layout.addSpacing(GAP)
         layout.addWidget(self.filmstrip)
         layout.addWidget(self.scrubber)
         scrubbing.changed.connect(self._on_changed)
