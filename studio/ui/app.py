@@ -25,6 +25,7 @@ from studio.ui.models.form import FormModel
 from studio.ui.models.gallery import GalleryModel
 from studio.ui.models.models import Models
 from studio.ui.models.notices import Notices
+from studio.ui.models.panes import PanesModel
 from studio.ui.models.preferences import Preferences
 from studio.ui.models.queue import QueueModel
 from studio.ui.models.run import RunModel
@@ -42,7 +43,7 @@ from studio.ui.wiring import Wiring
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from studio.ui.engine_thread import Engine
+    from studio.ui.models.engine import Engine
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,6 +98,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         runs=runs,
         keeper=StepKeeper(run, store, gallery, notices),
         forks=ForkModel(run, catalog),
+        panes=PanesModel(run),
         status=StatusModel(),
         notices=notices,
     )

@@ -18,7 +18,7 @@ import threading
 import traceback
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QThread, Signal
 
@@ -28,39 +28,15 @@ from studio.gallery.keeping import keep
 from studio.logs import tell_unexpected
 from studio.runs.recording import RunRecorded, record
 from studio.ui.mailbox import Mailbox
-from studio.ui.models.job import DecodeTask, FrameDecoded, Job
+from studio.ui.models.job import DecodeTask, ExplainTask, FrameDecoded, Job, StepExplained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from studio.engine.events import EngineReport, Event
-    from studio.engine.previews import Previews
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
-    from studio.ui.models.job import JobRequest
-
-
-class Engine(Protocol):
-    """What runs jobs: `studio.engine.engine.Engine`, or a script in its place."""
-
-    def run(
-        self,
-        request: JobRequest,
-        *,
-        cancelled: threading.Event | None,
-        previews: Previews,
-        job_id: str | None,
-    ) -> Iterator[Event]:
-        """Run a request."""
-
-    def decode(self, model: str, weights_sha256: str, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the picture of latents."""
-
-    def report(self) -> EngineReport:
-        """Say what the engine runs on."""
+    from studio.ui.models.engine import Engine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +56,9 @@ class EngineFailed:
 
 class _WarmUp:
     """Make the engine before anybody waits for it."""
+
+
+_Task = Job | DecodeTask | ExplainTask | _WarmUp | None
 
 
 class EngineThread(QThread):
@@ -106,8 +85,8 @@ class EngineThread(QThread):
         self.mailbox: Mailbox[StepDone] = Mailbox()
         self._make_engine, self._store, self._runs = make_engine, store, runs
         self._engine: Engine | None = None
-        self._tasks: queue.Queue[Job | DecodeTask | _WarmUp | None] = queue.Queue()
-        self._held: deque[Job | DecodeTask | _WarmUp | None] = deque()
+        self._tasks: queue.Queue[_Task] = queue.Queue()
+        self._held: deque[_Task] = deque()
         self._stopping = threading.Event()
         self._current: Job | None = None
 
@@ -115,8 +94,8 @@ class EngineThread(QThread):
         """Have a job run after those submitted before."""
         self._tasks.put(job)
 
-    def decode(self, task: DecodeTask) -> None:
-        """Have a frame decoded, between two steps of a running job or at once."""
+    def decode(self, task: DecodeTask | ExplainTask) -> None:
+        """Have a frame decoded or a step explained, between two steps of a running job or at once."""
         self._tasks.put(task)
 
     def warm_up(self) -> None:
@@ -140,8 +119,8 @@ class EngineThread(QThread):
             match self._held.popleft() if self._held else self._tasks.get():
                 case Job() as job:
                     self._run_job(job)
-                case DecodeTask() as task:
-                    self._decode(task)
+                case DecodeTask() | ExplainTask() as task:
+                    self._answer(task)
                 case _WarmUp():
                     with contextlib.suppress(_NoEngineError):
                         self._ready_engine()
@@ -206,20 +185,27 @@ class EngineThread(QThread):
                 task = self._tasks.get_nowait()
             except queue.Empty:
                 return
-            if isinstance(task, DecodeTask) and task.weights_sha256 in weights:
-                self._decode(task)
+            if isinstance(task, DecodeTask | ExplainTask) and task.weights_sha256 in weights:
+                self._answer(task)
                 return  # one at a time: the job goes on in between
             self._held.append(task)
 
-    def _decode(self, task: DecodeTask) -> None:
-        pixels: NDArray[np.uint8] | None = None
+    def _answer(self, task: DecodeTask | ExplainTask) -> None:
+        answer: Any = None
         try:
-            pixels = self._ready_engine().decode(task.model, task.weights_sha256, task.latents)
+            engine = self._ready_engine()
+            if isinstance(task, DecodeTask):
+                answer = engine.decode(task.model, task.weights_sha256, task.latents)
+            else:
+                answer = engine.explain(task.request, task.weights_sha256, task.x, task.t)
         except (StudioError, _NoEngineError):
             pass  # the frame stays as it was shown; that the model is gone is told when it is asked for
         except BaseException as error:  # noqa: BLE001 - as above
             tell_unexpected(error)
-        self.told.emit(FrameDecoded(task=task, pixels=pixels))
+        if isinstance(task, DecodeTask):
+            self.told.emit(FrameDecoded(task=task, pixels=answer))
+        else:
+            self.told.emit(StepExplained(task=task, explained=answer))
 
 
 class _NoEngineError(Exception):

@@ -22,7 +22,7 @@ from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.runs.recording import RunRecorded
 from studio.ui.engine_thread import EngineFailed, EngineReady
 from studio.ui.models.course import Course, JobEvent, note_pace
-from studio.ui.models.job import DecodeTask, FrameDecoded, Job
+from studio.ui.models.job import DecodeTask, FrameDecoded, Job, StepExplained
 from studio.ui.models.keeping import KeptPictures
 from studio.ui.models.live import live_tile
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from studio.gallery.store import PictureStore
     from studio.ui.engine_thread import EngineThread
     from studio.ui.models.gallery import GalleryModel
-    from studio.ui.models.job import JobRequest
+    from studio.ui.models.job import ExplainTask, JobRequest
     from studio.ui.models.notices import Notices
     from studio.ui.models.preferences import Preferences
     from studio.ui.models.queue import QueueModel
@@ -53,6 +53,7 @@ class Session(QObject):
         picture_kept: a finished picture is on the disk, a `PictureKept`.
         step_taken: the newest step of the running job was led to the models (for whoever measures).
         frame_decoded: what `decode` was asked for is there, a `FrameDecoded`.
+        step_explained: likewise, a `StepExplained`.
         went_on: the running job's `Course` began, or went on by a step or another event, its last one too.
     """
 
@@ -61,6 +62,7 @@ class Session(QObject):
     step_taken = Signal(object)
     went_on = Signal(object)
     frame_decoded = Signal(object)
+    step_explained = Signal(object)
 
     def __init__(
         self,
@@ -134,8 +136,8 @@ class Session(QObject):
             self._run.changed.emit()
 
     @Slot(object)
-    def decode(self, task: DecodeTask) -> None:
-        """Have a frame decoded, between two steps of the running job or at once."""
+    def decode(self, task: DecodeTask | ExplainTask) -> None:
+        """Have a frame decoded or a step explained, between two steps of the running job or at once."""
         self._thread.decode(task)
 
     def close(self) -> bool:
@@ -158,6 +160,8 @@ class Session(QObject):
             case FrameDecoded():
                 self._run.take_decoded(event)
                 self.frame_decoded.emit(event)
+            case StepExplained():
+                self.step_explained.emit(event)
             case (
                 ModelLoading()
                 | JobStarted()

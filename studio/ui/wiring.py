@@ -31,6 +31,8 @@ class Wiring(QObject):
         models.status.changed.connect(self._on_status_changed)
         session.picture_kept.connect(self._on_picture_kept)
         session.frame_decoded.connect(models.keeper.on_decoded)
+        session.step_explained.connect(models.panes.take)
+        models.panes.explain_requested.connect(session.decode)
         models.runs.opened.connect(self._on_run_opened)
         models.runs.failed.connect(self._on_unopened)
         app.applicationStateChanged.connect(self._on_state_changed)

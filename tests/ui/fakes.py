@@ -20,6 +20,7 @@ from studio.engine.events import (
     PictureDone,
     PictureStarted,
 )
+from studio.engine.explained import Explained
 from studio.engine.fork import ForkRequest, StartState
 from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError
@@ -275,6 +276,7 @@ class FakeEngine:
     Attributes:
         takes: the calls of `run`.
         decoded: the calls of `decode`: the model, the hash of its weights, and the latents' value.
+        explained: the calls of `explain`: the hash, the state's value and its time.
         threads: in which threads it was called.
         decode_error: what `decode` raises from now on.
     """
@@ -282,6 +284,7 @@ class FakeEngine:
     def __init__(self, *scripts: Script, report: EngineReport = REPORT) -> None:
         self.takes: list[Take] = []
         self.decoded: list[tuple[str, str, float]] = []
+        self.explained: list[tuple[str, float, int]] = []
         self.threads: set[int] = set()
         self.decode_error: BaseException | None = None
         self._scripts, self._report = scripts or (Forming(),), report
@@ -320,6 +323,27 @@ class FakeEngine:
         if self.decode_error is not None:
             raise self.decode_error
         return frame(int(value) if value >= 0 else 200 - int(value), side=16)
+
+    def explain(
+        self, request: GenerateRequest, weights_sha256: str, x: NDArray[np.float32], t: int
+    ) -> Explained:
+        """Return what is easily told apart: the two sides are pixels of value 10 and 20."""
+        self.threads.add(threading.get_ident())
+        self.explained.append((weights_sha256, float(x.flat[0]), t))
+        if self.decode_error is not None:
+            raise self.decode_error
+        guided = request.guidance != 1
+        field = np.linspace(-0.8, 0.8, 12, dtype=np.float32).reshape(2, 2, 3).transpose(2, 0, 1).copy()
+        pictures = {"x0_hat": frame(30)} | ({"cond": frame(10), "uncond": frame(20)} if guided else {})
+        return Explained(
+            x0_hat=field,
+            cond=field if guided else None,
+            uncond=field if guided else None,
+            difference=field if guided else None,
+            score_norm=abs(field[0]),
+            pictures=pictures,
+            model_calls=2 if guided else 1,
+        )
 
     def report(self) -> EngineReport:
         self.threads.add(threading.get_ident())

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from studio.engine.explained import Explained
     from studio.runs.record import What
     from studio.ui.models.course import Course
 
@@ -131,3 +132,34 @@ class FrameDecoded:
 
     task: DecodeTask
     pixels: NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ExplainTask:
+    """What the model believed at a step is to be found out again, with both sides of guidance.
+
+    Attributes:
+        job_id: of which job.
+        image: which of its pictures, from 0.
+        step: which step.
+        request: what the picture was asked for with, resolved.
+        weights_sha256: the hash of its model's weights.
+        x: the state that the step was taken from, float32 (C, h, w).
+        t: its time.
+    """
+
+    job_id: str
+    image: int
+    step: int
+    request: GenerateRequest
+    weights_sha256: str
+    x: NDArray[np.float32]
+    t: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StepExplained:
+    """An `ExplainTask` is done; None where it could not be (its model is gone, say)."""
+
+    task: ExplainTask
+    explained: Explained | None

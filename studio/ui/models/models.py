@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from studio.ui.models.form import FormModel
     from studio.ui.models.gallery import GalleryModel
     from studio.ui.models.notices import Notices
+    from studio.ui.models.panes import PanesModel
     from studio.ui.models.preferences import Preferences
     from studio.ui.models.queue import QueueModel
     from studio.ui.models.run import RunModel
@@ -36,5 +37,6 @@ class Models:
     runs: RunsModel
     keeper: StepKeeper
     forks: ForkModel
+    panes: PanesModel
     status: StatusModel
     notices: Notices

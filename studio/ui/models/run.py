@@ -148,10 +148,14 @@ class RunModel(QObject):
 
     def request_frame(self, done: StepDone, *, at_once: bool = False) -> None:
         """Have a frame decoded in full, unless it was asked for before; ``at_once`` only where it takes no time."""
+        self.request_side(done, self.what, at_once=at_once)
+
+    def request_side(self, done: StepDone, side: What, *, at_once: bool = False) -> None:
+        """Have either side of a step decoded, likewise."""
         course, picture = self.viewed, self.picture
-        if course is None or picture is None or course.started is None or picture.is_full(done, self.what):
+        if course is None or picture is None or course.started is None or picture.is_full(done, side):
             return
-        what, latents = picture.side_of(done, self.what), picture.latents(done, self.what)
+        what, latents = picture.side_of(done, side), picture.latents(done, side)
         key = (course.job.id, done.image, done.step, what)
         if latents is None or key in self._asked:
             return
@@ -204,12 +208,13 @@ class RunModel(QObject):
         if record.put_frame(task.image, task.step, task.what, event.pixels):
             # It may be given up for others later; then it can be asked for again.
             self._asked.discard((task.job_id, task.image, task.step, task.what))
-        picture = self.picture
-        start = picture.start.step if picture is not None and picture.start is not None else None
-        if task.image == self.image and (task.what == self.what or task.step == start):
-            self.frame_decoded.emit(task.step)
-            if self.step in (None, task.step):
-                self.frame_changed.emit()
+        if task.image != self.image:
+            return
+        self.frame_decoded.emit(task.step)
+        start = self.picture.start if self.picture is not None else None
+        in_view = task.what == self.what or (start is not None and task.step == start.step)
+        if in_view and self.step in (None, task.step):
+            self.frame_changed.emit()
 
     def _decode_shown(self) -> None:
         if (done := self.shown_step) is not None:

@@ -52,6 +52,7 @@ ACTIONS = (
     ActionInfo(name="newest", text="Back to the newest step", keys=("L",), group="Watch", where="steps"),
     ActionInfo(name="keep", text="Keep this step as a picture", keys=("K",), group="Watch", where="steps"),
     ActionInfo(name="fork", text="Fork from this step", keys=("F",), group="Watch", where="steps"),
+    ActionInfo(name="panes", text="What the model believed, side by side", keys=("P",), group="Watch", where="steps"),
     ActionInfo(name="open", text="Open large", keys=("Return",), group="Pictures", where="gallery"),
     ActionInfo(name="next", text="Neighbouring pictures", keys=("Left", "Right"), group="Pictures", where="large"),
     ActionInfo(name="watch", text="Watch it form", keys=("W",), group="Pictures", where="large"),

@@ -13,6 +13,7 @@ from studio.ui.views import canvas_words as words
 from studio.ui.views.canvas_actions import CanvasActions
 from studio.ui.views.canvas_head import CanvasHead
 from studio.ui.views.fork_panel import ForkPanel
+from studio.ui.views.panes import PanesView
 from studio.ui.views.timeline import Timeline
 from studio.ui.widgets.error_card import ErrorCard
 from studio.ui.widgets.ground import Ground
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from studio.ui.models.filmstrip import FilmstripModel
     from studio.ui.models.forking import ForkModel
+    from studio.ui.models.panes import PanesModel
     from studio.ui.models.preferences import Preferences
     from studio.ui.models.run import RunModel
     from studio.ui.theme.theme import Theme
@@ -46,14 +48,16 @@ class CanvasView(Ground):
         strip: FilmstripModel,
         preferences: Preferences,
         forks: ForkModel,
+        panes: PanesModel,
         parent: QWidget | None = None,
     ) -> None:
-        """Show what ``run`` looks at; ``forks`` is how to go on from there."""
+        """Show what ``run`` looks at; ``forks`` is how to go on from there, ``panes`` what the model believed."""
         super().__init__(theme, "window", parent=parent)
         self._run, self._preferences, self._forks = run, preferences, forks
         self.head = CanvasHead(theme, run)
         self.picture = PictureView(theme)
         self.picture.setAccessibleName("The picture as it forms")
+        self.panes = PanesView(theme, panes)
         self._error = ErrorCard(theme)
         self.fork_panel = ForkPanel(theme, forks)
         self.fork_panel.hide()
@@ -79,6 +83,8 @@ class CanvasView(Ground):
             self._run.go_live()
         elif plain and event.key() == Qt.Key.Key_F:
             self.action_row.fork.click()
+        elif plain and event.key() == Qt.Key.Key_P:
+            self.head.toggle_panes()
         elif plain and event.key() == Qt.Key.Key_K:
             self.action_row.keep.click()
         elif not self.timeline.scrubber.handle_key(event):
@@ -104,7 +110,7 @@ class CanvasView(Ground):
             centred.setRowStretch(place, 1)
             centred.setColumnStretch(place, 1)
         centred.setColumnStretch(1, 4)
-        for page in (empty, self.picture, failed):
+        for page in (empty, self.picture, failed, self.panes):
             self._stage.addWidget(page)
         beside = QHBoxLayout()
         beside.setSpacing(PADDING)
@@ -124,6 +130,7 @@ class CanvasView(Ground):
         run.changed.connect(self._on_changed)
         run.frame_changed.connect(self._on_frame_changed)
         run.selection_changed.connect(self._on_changed)
+        self.head.panes_toggled.connect(self._on_frame_changed)
         self._preferences.changed.connect(self._on_preference_changed)
         self.action_row.fork_toggled.connect(self.toggle_fork)
         self.fork_panel.closed.connect(self.close_fork)
@@ -167,7 +174,7 @@ class CanvasView(Ground):
         if course is None:
             return
         failed = course.failure is not None and run.step is None
-        self._stage.setCurrentIndex(2 if failed else 1)
+        self._stage.setCurrentIndex(2 if failed else 3 if self.head.shows_panes else 1)
         if not failed:
             live = course.phase == "running" and run.step is None and run.image not in course.pictures
             self.picture.set_image(run.frame, live=live or self.scrubbing.playing)
@@ -175,4 +182,5 @@ class CanvasView(Ground):
     @Slot(str)
     def _on_preference_changed(self, name: str) -> None:
         if name == "enlarge":
-            self.picture.set_enlarge(self._preferences.enlarge)
+            for view in (self.picture, self.panes):
+                view.set_enlarge(self._preferences.enlarge)

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 SIDES = (
     ("x0", "x0", "What the model takes the finished picture to be at this step (x0_hat)."),
     ("x_t", "x_t", "The state itself, with the noise that is still in it."),
+    (
+        "panes",
+        "Panes",
+        "Both and what the model believed with the prompt and without it, what guidance does, and the score (P).",
+    ),
 )
 
 
@@ -31,9 +36,11 @@ class CanvasHead(QWidget):
 
     Signals:
         parent_requested: the run that this one goes on from is wanted, a `Lineage`.
+        panes_toggled: the panes are to be seen, or no more.
     """
 
     parent_requested = Signal(object)
+    panes_toggled = Signal()
 
     def __init__(self, theme: Theme, run: RunModel, parent: QWidget | None = None) -> None:
         """Tell of what ``run`` looks at."""
@@ -57,12 +64,23 @@ class CanvasHead(QWidget):
         run.changed.connect(self._on_changed)
         run.selection_changed.connect(self._on_changed)
         run.frame_changed.connect(self._on_frame_changed)
-        self.sides.edited.connect(run.set_what)
+        self.sides.edited.connect(self._on_side)
         self.pill.clicked.connect(run.go_live)
         self.lineage.clicked.connect(self._on_lineage)
         self.previous_picture.clicked.connect(self._on_previous)
         self.next_picture.clicked.connect(self._on_next)
         self._on_changed()
+
+    @property
+    def shows_panes(self) -> bool:
+        """Whether all sides are to be seen."""
+        return self.sides.value == "panes"
+
+    @Slot()
+    def toggle_panes(self) -> None:
+        """Look at all sides, or at one again."""
+        self.sides.set_value(self._run.what if self.shows_panes else "panes")
+        self.panes_toggled.emit()
 
     def _lay_out(self) -> None:
         upper = QHBoxLayout()
@@ -93,7 +111,8 @@ class CanvasHead(QWidget):
         there = course is not None
         for widget in (self.sides, self._caption, self._title):
             widget.setVisible(there)
-        self.sides.set_value(run.what)
+        if not self.shows_panes:
+            self.sides.set_value(run.what)
         self.pill.setVisible(there and (not run.live or run.running is not None))
         forming = run.running is not None
         self.pill.set_text("live" if forming else "result", "bad" if forming else "dim")
@@ -120,6 +139,12 @@ class CanvasHead(QWidget):
         if course is not None:
             self._caption.setText(words.caption(course, run.shown_step, run.image, run.step))
             self.time_left.setText(words.time_left(course))
+
+    @Slot(str)
+    def _on_side(self, side: str) -> None:
+        if side in ("x0", "x_t"):
+            self._run.set_what("x0" if side == "x0" else "x_t")
+        self.panes_toggled.emit()
 
     @Slot()
     def _on_lineage(self) -> None:

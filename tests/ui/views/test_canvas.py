@@ -19,6 +19,7 @@ from studio.ui.models.course import Course
 from studio.ui.models.filmstrip import FilmstripModel
 from studio.ui.models.forking import ForkModel
 from studio.ui.models.job import Job
+from studio.ui.models.panes import PanesModel
 from studio.ui.models.preferences import Preferences
 from studio.ui.models.run import RunModel
 from studio.ui.settings import SettingsFile
@@ -45,7 +46,8 @@ class Scene:
         self.strip = FilmstripModel(self.run)
         self.theme = Theme(app, "dark")
         self.forks = ForkModel(self.run, Catalog(Folders.under(home)))
-        self.canvas = CanvasView(self.theme, self.run, self.strip, self.preferences, self.forks)
+        self.panes = PanesModel(self.run)
+        self.canvas = CanvasView(self.theme, self.run, self.strip, self.preferences, self.forks, self.panes)
         qtbot.addWidget(self.canvas)
         self.canvas.resize(800, 700)
         self.canvas.show()

@@ -1,0 +1,86 @@
+"""Six sides of the step that is looked at, side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Slot
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from studio.ui.models.panes import PANES
+from studio.ui.theme.metrics import GAP, GRID
+from studio.ui.widgets.picture_view import PictureView
+from studio.ui.widgets.plain_label import PlainLabel
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QHideEvent, QShowEvent
+
+    from studio.ui.models.panes import Pane, PanesModel
+    from studio.ui.theme.theme import Theme
+
+COLUMNS = 3
+
+
+class _PaneView(QWidget):
+    """One side: its name, its picture, and its scale."""
+
+    def __init__(self, theme: Theme, title: str, help_text: str) -> None:
+        super().__init__()
+        name = PlainLabel(theme, title, kind="label", role="text", elide=True, tip=help_text)
+        self.words = PlainLabel(theme, kind="label", role="dim", elide=True)
+        self.picture = PictureView(theme, title)
+        head = QHBoxLayout()
+        head.setSpacing(GAP)
+        head.addWidget(name, 1)
+        head.addWidget(self.words, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID)
+        column.addLayout(head)
+        column.addWidget(self.picture, 1)
+
+    def show_pane(self, pane: Pane) -> None:
+        self.picture.set_image(pane.image, live=True)
+        self.words.setText(pane.words)
+
+
+class PanesView(QWidget):
+    """A grid of panes; the model is asked only while they are seen."""
+
+    def __init__(self, theme: Theme, model: PanesModel, parent: QWidget | None = None) -> None:
+        """Show ``model``."""
+        super().__init__(parent)
+        self._model = model
+        self.setAccessibleName("Six sides of this step")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.panes = {key: _PaneView(theme, title, tip) for key, title, tip in PANES}
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(GAP + GRID)
+        for place, pane in enumerate(self.panes.values()):
+            grid.addWidget(pane, place // COLUMNS, place % COLUMNS)
+        model.changed.connect(self._on_changed)
+
+    def minimumSizeHint(self) -> QSize:
+        """Small enough for a small window."""
+        return QSize(64, 64)
+
+    def set_enlarge(self, enlarge: str) -> None:
+        """Enlarge "smooth", or show the "pixels"."""
+        for pane in self.panes.values():
+            pane.picture.set_enlarge(enlarge)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begin to ask."""
+        super().showEvent(event)
+        self._model.set_active(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Ask no more."""
+        super().hideEvent(event)
+        self._model.set_active(False)
+
+    @Slot()
+    def _on_changed(self) -> None:
+        for key, pane in self._model.panes.items():
+            self.panes[key].show_pane(pane)
