@@ -13,7 +13,7 @@ import diffusers
 import torch
 
 from studio.engine.hardware import processor_name
-from tests.bench import compare, gallery, loop, precision, previews, start_up, window
+from tests.bench import compare, gallery, lockstep, loop, precision, previews, recording, start_up, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,8 @@ BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
     "gallery": gallery.bench,
     "window": window.bench,
     "compare": compare.bench,
+    "lockstep": lockstep.bench,
+    "recording": recording.bench,
 }
 
 
