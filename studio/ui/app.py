@@ -19,6 +19,7 @@ from studio.runs.store import RunStore
 from studio.ui.engine_thread import EngineThread
 from studio.ui.hooks import Hooks
 from studio.ui.models.catalog import Catalog
+from studio.ui.models.compare import CompareModel
 from studio.ui.models.filmstrip import FilmstripModel
 from studio.ui.models.forking import ForkModel
 from studio.ui.models.form import FormModel
@@ -99,6 +100,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         keeper=StepKeeper(run, store, gallery, notices),
         forks=ForkModel(run, catalog),
         panes=PanesModel(run),
+        compare=CompareModel(),
         status=StatusModel(),
         notices=notices,
     )

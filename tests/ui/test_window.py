@@ -366,9 +366,9 @@ def test_every_page_opens_with_its_key(opened: Opened) -> None:
     hand = opened()
     seen: list[str] = []
     hand.window.pages.opened.connect(seen.append)
-    for key in (Qt.Key.Key_2, Qt.Key.Key_3, Qt.Key.Key_Comma, Qt.Key.Key_1):
+    for key in (Qt.Key.Key_2, Qt.Key.Key_3, Qt.Key.Key_4, Qt.Key.Key_Comma, Qt.Key.Key_1):
         hand.press(key, Qt.KeyboardModifier.ControlModifier)
-    assert seen == ["gallery", "models", "settings", "create"]
+    assert seen == ["compare", "gallery", "models", "settings", "create"]
 
 
 # ----------------------------------------------------------------------------------------------------------- layout

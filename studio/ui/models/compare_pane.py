@@ -20,6 +20,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Frame:
+    """A picture, and what it is of.
+
+    Attributes:
+        pixels: uint8 (H, W, 3).
+        step: the step's number.
+        side: which side of it.
+    """
+
+    pixels: NDArray[np.uint8]
+    step: int
+    side: What
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Pane:
     """One run as it is shown.
 
@@ -30,7 +45,7 @@ class Pane:
         latest: its newest step; None before the first.
         shown: the step that is looked at, likewise.
         gap: how far that is from what was asked for, in the unit of the alignment; 0 while the newest is looked at.
-        pixels: the best picture there is of it, uint8 (H, W, 3), or None.
+        frame: the best picture there is of it, or None.
         finished: the finished picture's facts, once it is.
     """
 
@@ -40,7 +55,7 @@ class Pane:
     latest: StepDone | None
     shown: StepDone | None
     gap: float
-    pixels: NDArray[np.uint8] | None
+    frame: Frame | None
     finished: PictureDone | None
 
 
@@ -65,7 +80,7 @@ def pane_of(course: Course, place: int, found: Match | None, what: What) -> Pane
         latest=latest,
         shown=shown,
         gap=found.gap if found is not None else 0.0,
-        pixels=None if record is None or shown is None else _pixels(record, shown, what),
+        frame=None if record is None or shown is None else _frame(record, shown, what),
         finished=event.done if event is not None else None,
     )
 
@@ -93,12 +108,17 @@ def noise_hashes(course: Course) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _pixels(record: PictureRecord, done: StepDone, what: What) -> NDArray[np.uint8] | None:
+def _frame(record: PictureRecord, done: StepDone, what: What) -> Frame | None:
     """Return the picture of a step; until it is decoded, that before it: what is a step old shows more than a gap."""
     if done is record.start:
-        return record.frame(done, what)
+        pixels = record.frame(done, what)
+        return (
+            None if pixels is None else Frame(pixels=pixels, step=done.step, side=record.side_of(done, what))
+        )
     earlier = [kept for kept in list(record.steps) if kept.step <= done.step]
-    for kept in reversed(earlier):
-        if (pixels := record.frame(kept, what)) is not None:
-            return pixels
-    return record.frame(done, "x_t" if what == "x0" else "x0")
+    other: What = "x_t" if what == "x0" else "x0"
+    for side, steps in ((what, earlier[::-1]), (other, [done])):
+        for kept in steps:
+            if (pixels := record.frame(kept, side)) is not None:
+                return Frame(pixels=pixels, step=kept.step, side=side)
+    return None

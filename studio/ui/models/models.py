@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from studio.folders import Folders
     from studio.ui.models.catalog import Catalog
+    from studio.ui.models.compare import CompareModel
     from studio.ui.models.filmstrip import FilmstripModel
     from studio.ui.models.forking import ForkModel
     from studio.ui.models.form import FormModel
@@ -38,5 +39,6 @@ class Models:
     keeper: StepKeeper
     forks: ForkModel
     panes: PanesModel
+    compare: CompareModel
     status: StatusModel
     notices: Notices

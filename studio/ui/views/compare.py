@@ -90,7 +90,9 @@ class CompareView(Ground):
         """Compare what is set up."""
         if not self._columns.fault:
             self.show_setup(False)
-            self.runs.panes.setFocus()
+            self.runs.panes.setFocus(
+                Qt.FocusReason.MouseFocusReason
+            )  # without a ring: nobody went there by Tab
             self.compare_requested.emit(self._columns.take_request())
 
     @Slot(bool)
@@ -137,7 +139,8 @@ class CompareView(Ground):
     def showEvent(self, event: QShowEvent) -> None:
         """Be ready for keys."""
         super().showEvent(event)
-        (self.runs.panes if self._model.course is not None else self.setup.start).setFocus()
+        ready = self.runs.panes if self._model.course is not None else self.setup.start
+        ready.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Change the layout, the candidate or the scale, or lead the scrubber."""

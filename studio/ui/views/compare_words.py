@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.engine.requests import GenerateRequest
+    from studio.runs.record import What
     from studio.ui.models.compare_alignment import Alignment
     from studio.ui.models.compare_curves import Score
     from studio.ui.models.compare_pane import Pane
@@ -121,6 +122,18 @@ def gap(pane: Pane, alignment: Alignment) -> str:
     return f"{_calls(round(abs(pane.gap)))} {'more' if pane.gap > 0 else 'fewer'}"
 
 
+def for_now(pane: Pane, what: What) -> str:
+    """Return what is seen until the picture that is looked at is decoded; "" where it is that."""
+    frame, shown = pane.frame, pane.shown
+    if shown is None or shown.step == 0:
+        return ""
+    if frame is None:
+        return "being decoded"
+    if frame.side != what:
+        return f"{frame.side} for now"
+    return "" if frame.step == shown.step else f"step {frame.step} for now"
+
+
 def facts(course: Course) -> str:
     """Return what the runs have in common."""
     requests = course.requests
@@ -160,8 +173,9 @@ def unfinished(panes: Sequence[Pane]) -> str:
         if pane.shown is not None and 0 < pane.shown.step < pane.steps:
             step, left = pane.shown.step, pane.steps - pane.shown.step
             rest = "the last step was" if left == 1 else f"the remaining {left} steps were"
+            article = "an" if str(step).startswith("8") or step in (11, 18) else "a"
             return (
-                f"Step {step} of {pane.steps} is not a {step}-step run: it still carries the noise that "
+                f"Step {step} of {pane.steps} is not {article} {step}-step run: it still carries the noise that "
                 f"{rest} meant to remove."
             )
     return ""

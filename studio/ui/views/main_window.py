@@ -84,6 +84,8 @@ class MainWindow(QMainWindow):
         self.rail.chosen.connect(self.pages.open)
         self.pages.opened.connect(self.rail.set_current)
         self.pages.settings_requested.connect(self.use_settings)
+        self.pages.compare_requested.connect(session.compare)
+        self.pages.cancel_requested.connect(session.cancel)
         form.generate_requested.connect(self.generate)
         form.cancel_requested.connect(session.cancel)
         session.running_changed.connect(form.set_running)
@@ -109,6 +111,7 @@ class MainWindow(QMainWindow):
             "steps": create.canvas.timeline.scrubber.setFocus,
             "queue": self.overlays.toggle_queue,
             "create": pages.open_create,
+            "compare": pages.open_compare,
             "gallery": pages.open_gallery,
             "models": pages.open_models,
             "settings": pages.open_settings,
@@ -130,7 +133,9 @@ class MainWindow(QMainWindow):
     # -------------------------------------------------------------------------------------------------- intents
     @Slot()
     def generate(self) -> None:
-        """Make what the form says, and watch it form."""
+        """Make what the form says, and watch it form; on the page of comparisons, compare what is set up there."""
+        if self.pages.start_comparison():
+            return
         try:
             request = self._models.form.take_request()
         except RequestError as error:
@@ -184,8 +189,8 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_other_side(self) -> None:
-        run = self._models.run
-        run.set_what("x_t" if run.what == "x0" else "x0")
+        model = self._models.compare if self.pages.is_comparing else self._models.run
+        model.set_what("x_t" if model.what == "x0" else "x0")
 
     # ------------------------------------------------------------------------------------------------ Qt's side
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -16,11 +16,13 @@ from studio.ui.views.settings import SettingsView
 if TYPE_CHECKING:
     from studio.ui.models.models import Models
     from studio.ui.theme.theme import Theme
+    from studio.ui.views.compare import CompareView
 
 RAIL_PAGES = (
     ("create", "pencil", "Create", "Ctrl+1"),
-    ("gallery", "layout-grid", "Gallery", "Ctrl+2"),
-    ("models", "box", "Models", "Ctrl+3"),
+    ("compare", "columns-2", "Compare", "Ctrl+2"),
+    ("gallery", "layout-grid", "Gallery", "Ctrl+3"),
+    ("models", "box", "Models", "Ctrl+4"),
     ("", "", "", ""),
     ("settings", "settings", "Settings", "Ctrl+,"),
 )
@@ -32,10 +34,14 @@ class Pages(QStackedWidget):
     Signals:
         opened: the key of the page that is shown now.
         settings_requested: a `GenerateRequest` is to fill the form.
+        compare_requested: a `CompareRequest` is to be run.
+        cancel_requested: the running job is to stop.
     """
 
     opened = Signal(str)
     settings_requested = Signal(object)
+    compare_requested = Signal(object)
+    cancel_requested = Signal()
 
     def __init__(self, theme: Theme, models: Models, parent: QWidget | None = None) -> None:
         """Make the first page."""
@@ -44,6 +50,7 @@ class Pages(QStackedWidget):
         self.create_page = CreatePage(theme, models)
         self.create_page.settings_requested.connect(self.settings_requested)
         self._made: dict[str, QWidget] = {"create": self.create_page}
+        self._compare_page: CompareView | None = None
         self.addWidget(self.create_page)
 
     @Slot(str)
@@ -60,6 +67,11 @@ class Pages(QStackedWidget):
     def open_create(self) -> None:
         """Show where pictures are made."""
         self.open("create")
+
+    @Slot()
+    def open_compare(self) -> None:
+        """Show runs side by side."""
+        self.open("compare")
 
     @Slot()
     def open_gallery(self) -> None:
@@ -82,6 +94,18 @@ class Pages(QStackedWidget):
         self.open("create")
         self.create_page.show_canvas()
         self._models.run.go_live()
+
+    @property
+    def is_comparing(self) -> bool:
+        """Whether the page of comparisons is open."""
+        return self._compare_page is not None and self.currentWidget() is self._compare_page
+
+    def start_comparison(self) -> bool:
+        """Compare what is set up, where that is the page that is open; False where it is not."""
+        if self._compare_page is None or not self.is_comparing:
+            return False
+        self._compare_page.start()
+        return True
 
     @Slot()
     def search(self) -> None:
@@ -118,6 +142,9 @@ class Pages(QStackedWidget):
             stack.live_requested.connect(self.open_live)
             stack.settings_requested.connect(self.settings_requested)
             return stack
+        if key == "compare":
+            self._compare_page = self._make_compare()
+            return self._compare_page
         if key == "models":
             page = ModelsView(theme, models.catalog)
             page.use_requested.connect(self._on_use_requested)
@@ -125,6 +152,18 @@ class Pages(QStackedWidget):
             page.set_in_use(models.form.values.model)
             return page
         return SettingsView(theme, models.preferences, models.folders, models.runs)
+
+    def _make_compare(self) -> CompareView:
+        # Not before it is opened: it brings numpy and Pillow.
+        from studio.ui.models.compare_columns import CompareColumns  # noqa: PLC0415
+        from studio.ui.views.compare import CompareView  # noqa: PLC0415
+
+        models = self._models
+        columns = CompareColumns(models.form, models.catalog, self)
+        page = CompareView(self._theme, models.compare, columns, models.catalog, models.preferences)
+        page.compare_requested.connect(self.compare_requested)
+        page.cancel_requested.connect(self.cancel_requested)
+        return page
 
     @Slot()
     def _on_form_changed(self) -> None:

@@ -34,7 +34,7 @@ def gaps(model: CompareModel) -> list[float]:
 
 
 def values(model: CompareModel) -> list[int | None]:
-    return [None if pane.pixels is None else int(pane.pixels[0, 0, 0]) for pane in model.panes()]
+    return [None if pane.frame is None else int(pane.frame.pixels[0, 0, 0]) for pane in model.panes()]
 
 
 class Told:
@@ -236,7 +236,7 @@ def test_the_noise_they_start_from_is_a_step_too(model: CompareModel) -> None:
     played.rounds(1, 2)
     model.select(0)
     assert steps(model) == [0, 0]
-    assert all(pane.pixels is not None for pane in model.panes())
+    assert all(pane.frame is not None for pane in model.panes())
     model.set_alignment("calls")
     assert model.positions[0] == 0
     assert steps(model) == [0, 0]

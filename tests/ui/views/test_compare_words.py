@@ -73,6 +73,30 @@ def test_a_gap_is_told_in_the_unit_of_the_alignment(qapp: object) -> None:
     assert [words.gap(pane, "calls") for pane in model.panes()] == ["8 calls fewer", ""]
 
 
+def test_what_is_seen_until_a_picture_is_decoded_is_said(qapp: object) -> None:
+    model = CompareModel()
+    played = Compared(model, {}, {}).begin().start().rounds(1)
+    played.rounds(2, preview=None, tier=None)
+    model.select(2)
+    assert words.for_now(model.pane(0), "x0") == "step 1 for now"
+    model.select(1)
+    assert words.for_now(model.pane(0), "x0") == ""
+    model.set_what("x_t")
+    assert words.for_now(model.pane(0), "x_t") == "x0 for now"
+    model.select(2)
+    assert words.for_now(model.pane(0), "x_t") == "being decoded"
+    model.select(0)
+    assert words.for_now(model.pane(0), "x_t") == ""
+
+
+@pytest.mark.parametrize(("step", "wanted"), [(8, "an 8-step"), (11, "an 11-step"), (12, "a 12-step")])
+def test_a_number_has_its_article(qapp: object, step: int, wanted: str) -> None:
+    model = CompareModel()
+    Compared(model, {"steps": 20}, {"steps": 20}).play()
+    model.select(step - 1)
+    assert wanted in words.unfinished(model.panes())
+
+
 def test_what_all_runs_share_is_said_once(qapp: object) -> None:
     model = CompareModel()
     assert words.facts(Compared(model, {}, {}).course) == "seed 7, guidance 3, fake"

@@ -1,0 +1,121 @@
+"""A comparison in the whole window around a scripted engine: from one click to the last picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from studio.diffusion.samplers import SAMPLERS
+from studio.folders import Folders
+from studio.ui.app import Program, build
+from studio.ui.views.compare import CompareView
+from tests.ui.fakes import FakeEngine, Gate, Lockstep, Maker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from PySide6.QtWidgets import QApplication
+    from pytestqt.qtbot import QtBot
+
+    Opened = Callable[[FakeEngine], Program]
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def opened(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Opened]:
+    programs: list[Program] = []
+
+    def open_(engine: FakeEngine) -> Program:
+        program = build(qapp, Folders.under(tmp_path), Maker(engine))
+        programs.append(program)
+        qtbot.addWidget(program.window)
+        with qtbot.waitExposed(program.window):
+            program.window.show()
+        program.window.activateWindow()
+        qtbot.waitUntil(program.window.isActiveWindow)
+        QTest.keyClick(program.window, Qt.Key.Key_2, CONTROL)
+        return program
+
+    yield open_
+    for program in programs:
+        program.close()
+
+
+def page_of(program: Program) -> CompareView:
+    page = program.window.pages.currentWidget()
+    assert isinstance(page, CompareView)
+    return page
+
+
+def test_one_click_compares_all_samplers_live_and_keeps_the_pictures(qtbot: QtBot, opened: Opened) -> None:
+    gate = Gate()
+    program = opened(FakeEngine(Lockstep(at={(0, 3): gate})))
+    page = page_of(program)
+    QTest.mouseClick(page.setup.all_samplers, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(gate.reached.is_set)
+    faces = page.runs.panes
+    qtbot.waitUntil(lambda: [face.where[:9] for face in faces.faces] == ["step 2 of"] * len(SAMPLERS))
+    QTest.keyClick(faces, Qt.Key.Key_Home)
+    assert all(face.where.startswith("step 1 of") for face in faces.faces)
+    gate.open()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    assert page.runs.results.table.texts[0][1] == "reference"
+    assert len(list(program.models.folders.outputs.rglob("*.png"))) == len(SAMPLERS)
+
+
+def test_control_enter_compares_on_the_page_and_generates_elsewhere(qtbot: QtBot, opened: Opened) -> None:
+    engine = FakeEngine(Lockstep())
+    program = opened(engine)
+    QTest.keyClick(page_of(program), Qt.Key.Key_Return, CONTROL)
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    assert len(engine.takes[0].runs) == len(SAMPLERS)
+    assert page_of(program).isVisible()
+    QTest.keyClick(program.window, Qt.Key.Key_1, CONTROL)
+    QTest.keyClick(program.window, Qt.Key.Key_Return, CONTROL)
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    assert len(engine.takes[1].runs) == 1
+
+
+def test_escape_and_cancel_stop_the_runs(qtbot: QtBot, opened: Opened) -> None:
+    gates = Gate(), Gate()
+    program = opened(FakeEngine(*(Lockstep(at={(0, 2): gate}) for gate in gates)))
+    page = page_of(program)
+    page.start()
+    qtbot.waitUntil(gates[0].reached.is_set)
+    QTest.keyClick(page.runs.panes, Qt.Key.Key_Escape)
+    gates[0].open()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    assert program.models.compare.course is not None
+    assert program.models.compare.course.phase == "cancelled"
+    page.start()
+    qtbot.waitUntil(gates[1].reached.is_set)
+    QTest.mouseClick(page.head.cancel, Qt.MouseButton.LeftButton)
+    gates[1].open()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    assert program.models.compare.course.phase == "cancelled"
+
+
+def test_control_t_looks_at_the_other_side_of_what_is_open(opened: Opened) -> None:
+    program = opened(FakeEngine())
+    QTest.keyClick(page_of(program), Qt.Key.Key_T, CONTROL)
+    assert (program.models.compare.what, program.models.run.what) == ("x_t", "x0")
+    QTest.keyClick(program.window, Qt.Key.Key_1, CONTROL)
+    QTest.keyClick(program.window, Qt.Key.Key_T, CONTROL)
+    assert (program.models.compare.what, program.models.run.what) == ("x_t", "x_t")
+
+
+def test_a_comparison_that_ran_unseen_is_there_when_the_page_is_opened_again(
+    qtbot: QtBot, opened: Opened
+) -> None:
+    program = opened(FakeEngine(Lockstep()))
+    page = page_of(program)
+    page.start()
+    QTest.keyClick(program.window, Qt.Key.Key_3, CONTROL)
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    QTest.keyClick(program.window, Qt.Key.Key_2, CONTROL)
+    assert len(page.runs.panes.faces) == len(SAMPLERS)
