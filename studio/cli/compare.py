@@ -105,9 +105,9 @@ def run(args: argparse.Namespace) -> int:
             pane["pane"],
             str(pane["model_calls"]),
             f"{pane['seconds']:.2f}",
-            _likeness(pane),
+            _likeness(pane) if place else "-",
         ]
-        for pane in panes
+        for place, pane in enumerate(panes)
     ]
     print("\n".join(table([_COLUMNS, *rows])))
     if args.out is not None:

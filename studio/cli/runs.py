@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from studio.cli.arguments import number
 from studio.cli.models import table
+from studio.engine.checks import check_whole
 from studio.errors import RequestError, StorageError, shorten
 from studio.folders import Folders
-from studio.runs.store import RunStore
+from studio.runs.store import MAX_RUNS, RunStore
 
 if TYPE_CHECKING:
     import argparse
@@ -37,12 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "unpin RUN; trim: give up now what is more than the room for runs",
     )
     parser.add_argument("run", metavar="RUN", nargs="*", help="a run's number or id, or last")
+    parser.add_argument(
+        "--limit", metavar="N", type=number, default=50, help="list the newest N, 0 is all (default: 50)"
+    )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
     store = RunStore.of(Folders.find())
+    check_whole("limit", args.limit, 0, MAX_RUNS)
     alone = args.action in ("list", "trim")
     if alone and args.run:
         raise RequestError("runs", f"{args.action} takes no run, but was given {shorten(args.run[0])!r}")
@@ -51,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     runs = [store.find(text) for text in args.run]
     match args.action:
         case "list":
-            _list(store, as_json=args.json)
+            _list(store, args.limit or MAX_RUNS, as_json=args.json)
         case "show":
             _show(store, runs, as_json=args.json)
         case "trim":
@@ -65,10 +71,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _list(store: RunStore, *, as_json: bool) -> None:
+def _list(store: RunStore, limit: int, *, as_json: bool) -> None:
     found: list[StoredRun] = []
     faults: list[str] = []
-    for name in store.runs():
+    names = store.runs()
+    for name in names[:limit]:
         try:
             found.append(store.open(name))
         except StorageError as error:
@@ -80,6 +87,8 @@ def _list(store: RunStore, *, as_json: bool) -> None:
         print("\n".join(table([_COLUMNS, *(_row(store, one) for one in found)])))
     else:
         print("There are no recorded runs yet.")
+    if len(names) > limit:
+        print(f"... and {len(names) - limit:,} older ones (--limit 0 lists all)")
     print(_room(store))
     for fault in faults:
         print(f"Cannot be read: {fault}")

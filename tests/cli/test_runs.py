@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,11 +18,12 @@ from tests.gallery.disk_faults import Disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Ran
 
     Stepwise = Callable[..., Ran]
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -74,6 +79,34 @@ def test_a_disk_that_fills_while_recording_costs_no_picture_and_is_said_once(
     assert notes[0].endswith("cannot be written: the disk is full.")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process in another way")
+def test_a_process_that_is_killed_leaves_runs_that_can_be_read(home: Path, store: RunStore) -> None:
+    words = ["generate", "dog", "--model", "tiny", "--device", "cpu", "--sampler", "ddpm", "--guidance", "1"]
+    for steps in (5, 40, 100):
+        before = store.runs()
+        with subprocess.Popen(
+            [sys.executable, "-m", "studio", *words, "--steps", "1000", "--count", "100"],
+            cwd=ROOT,
+            env={**os.environ, "STEPWISE_HOME": str(home)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            while not _has_lines(store, before, steps):
+                assert process.poll() is None
+            process.kill()
+        (run,) = set(store.runs()) - set(before)
+        found = store.open(run)
+        assert not found.complete
+        assert len(found.steps) >= steps
+        for step in found.kept:
+            assert found.state(step).index == step
+
+
+def _has_lines(store: RunStore, before: tuple[str, ...], count: int) -> bool:
+    new = [store.path(run) / "journal.jsonl" for run in store.runs() if run not in before]
+    return any(journal.is_file() and journal.read_bytes().count(b"\n") > count for journal in new)
+
+
 # --------------------------------------------------------------------------------------------------------- the command
 
 
@@ -98,6 +131,15 @@ def test_runs_are_listed_newest_first(stepwise: Stepwise, store: RunStore) -> No
     assert [run["run"] for run in told] == list(store.runs())
     assert told[0]["request"]["prompt"] == "two\nlines \u202e<b>"
     assert told[0]["steps"] == {"first": 0, "last": 2, "recorded": 2}
+
+
+def test_only_so_many_are_listed_as_are_asked_for(stepwise: Stepwise, store: RunStore) -> None:
+    made(stepwise, "--count", "3")
+    lines = stepwise("runs", "--limit", "2").out.splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == list(store.runs()[:2])
+    assert lines[3] == "... and 1 older ones (--limit 0 lists all)"
+    assert len(json.loads(stepwise("runs", "--limit", "0", "--json").out)) == 3
+    assert stepwise("runs", "--limit", "-1").err.startswith("stepwise: limit must be a whole number from 0")
 
 
 def test_one_is_shown_with_every_step(stepwise: Stepwise, store: RunStore) -> None:
