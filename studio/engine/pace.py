@@ -7,9 +7,10 @@ The rules, in their order:
 - where not even the cheapest could, steps without a preview lie between those with one, as evenly as steps are;
 - the first step shows something in any case.
 
-What a tier costs is told from its best time and from how much slower than their best times the last few previews were,
-of whatever tier. So a busy minute makes every tier dearer and a quiet one makes them cheaper again, also those that
-were not tried meanwhile; and as the middle of the last few counts, a single hiccup changes nothing.
+What a tier costs is the middle of its own last few times while it is in use. What another would cost is what it last
+cost, times how much cheaper or dearer the one in use has become since then. So a busy minute makes every tier dearer
+and a quiet one makes them cheaper again, whether everything takes longer by a factor or waits a while each time (for
+the thread of a window, say); and as the middle counts, a single hiccup changes nothing.
 """
 
 from __future__ import annotations
@@ -36,19 +37,34 @@ class Costs:
 
     def __init__(self) -> None:
         """Start knowing nothing."""
-        self._best: dict[Tier, float] = {}
-        self._slowness: deque[float] = deque(maxlen=REMEMBERED)
+        self._own: dict[Tier, deque[float]] = {}
+        self._left_at: dict[Tier, float] = {}  # what those not in use cost when that one was taken up
+        self._current: Tier | None = None
+        self._first: list[float] = []  # of the one in use, since it was taken up
+        self._last: deque[float] = deque(maxlen=REMEMBERED)
 
     def note(self, tier: Tier, seconds: float) -> None:
         """Take in what one preview took."""
         seconds = max(seconds, 1e-9)
-        self._best[tier] = min(seconds, self._best.get(tier, seconds))
-        self._slowness.append(seconds / self._best[tier])
+        if tier != self._current:
+            self._left_at = {known: self.of(known) for known in self._own}
+            # Its old times are of another day; what was expected of it weighs as much as a few new ones.
+            expected = [self._left_at[tier]] * (REMEMBERED // 2) if tier in self._own else []
+            self._own[tier] = deque(expected, maxlen=REMEMBERED)
+            self._current, self._first = tier, []
+            self._last.clear()
+        self._own[tier].append(seconds)
+        self._last.append(seconds)
+        if len(self._first) < REMEMBERED:
+            self._first.append(seconds)
 
     def of(self, tier: Tier) -> float:
         """Return what a preview of this tier would take now; 0 where none was ever made."""
-        slowness = statistics.median(self._slowness) if self._slowness else 1.0
-        return self._best.get(tier, 0.0) * slowness
+        if tier not in self._own:
+            return 0.0
+        if tier == self._current:
+            return statistics.median(self._own[tier])
+        return self._left_at[tier] * statistics.median(self._last) / statistics.median(self._first)
 
 
 class Pace:

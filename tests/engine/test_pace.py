@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -46,9 +47,10 @@ def play(
     steps: int,
     step_seconds: float = 27 * MS,
     slower: Callable[[int], float] = lambda step: 1.0,
+    waits: Callable[[int], float] = lambda step: 0.0,
     together: int = 1,
 ) -> Run:
-    """Take steps; a preview made at a step takes its tier's cost times ``slower(step)``.
+    """Take steps; a preview made at a step takes its tier's cost times ``slower(step)``, and waits besides.
 
     So many pictures are made ``together`` that many steps end at once, after a time that is long for one.
     """
@@ -65,7 +67,7 @@ def play(
         tier = pace.choose()
         tiers.append(tier)
         if tier is not None:
-            cost = costs[tier] * slower(step)
+            cost = costs[tier] * slower(step) + waits(step)
             now, spent, dearest = now + cost, spent + cost, max(dearest, cost)
             pace.note(tier, cost)
     return Run(tiers=tiers, spent=spent, elapsed=now - 100.0, dearest=dearest)
@@ -119,6 +121,14 @@ def stays_down(make: Make) -> bool:
     return "full" in run.tiers[130:155] or run.tiers[-1] != "full"
 
 
+def is_put_off_by_waiting(make: Make) -> bool:
+    """A window that keeps every preview waiting, long for a while and then a little: as long for a cheap one."""
+    run = play(
+        make, STARTER, budget=0.1, steps=600, waits=lambda step: 4 * MS if 50 <= step < 150 else 0.8 * MS
+    )
+    return "small" in run.tiers[80:145] or set(run.tiers[400:]) != {"small"}
+
+
 def alternates(make: Make) -> bool:
     """A tier that costs just what a step may spend, give or take."""
     chance = random.Random(0)
@@ -134,6 +144,7 @@ BREAKERS = (
     is_uneven,
     takes_a_hiccup_to_heart,
     stays_down,
+    is_put_off_by_waiting,
     alternates,
 )
 
@@ -177,33 +188,74 @@ class Spendthrift(Pace):
 
 
 class WorstCosts(Costs):
-    def of(self, tier: Tier) -> float:
-        return self._best[tier] * max(self._worst, 1.0)
+    def __init__(self) -> None:
+        super().__init__()
+        self._worst: dict[Tier, float] = {}
 
     def note(self, tier: Tier, seconds: float) -> None:
-        super().note(tier, seconds)
-        self._worst = max(getattr(self, "_worst", 1.0), self._slowness[-1])
+        self._worst[tier] = max(seconds, self._worst.get(tier, 0.0))
+
+    def of(self, tier: Tier) -> float:
+        return self._worst.get(tier, 0.0)
+
+
+class BestCosts(Costs):
+    """A tier's best time, and that all are as much slower than theirs as the last previews were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._best: dict[Tier, float] = {}
+        self._slowness = [1.0]
+
+    def note(self, tier: Tier, seconds: float) -> None:
+        self._best[tier] = min(seconds, self._best.get(tier, seconds))
+        self._slowness = [*self._slowness[-6:], seconds / self._best[tier]]
+
+    def of(self, tier: Tier) -> float:
+        return self._best.get(tier, 0.0) * statistics.median(self._slowness)
 
 
 class Resentful(Pace):
     """Never forgets the longest preview."""
 
+    kind: type[Costs] = WorstCosts
+
     def __init__(
         self, tiers: Sequence[Tier], costs: Costs, budget: float, clock: Callable[[], float]
     ) -> None:
-        worst = WorstCosts()
+        known = self.kind()
         for tier in tiers:
-            worst.note(tier, costs.of(tier))
-        super().__init__(tiers, worst, budget, clock)
+            known.note(tier, costs.of(tier))
+        super().__init__(tiers, known, budget, clock)
 
 
-class Nervous(Pace):
+class Rigid(Resentful):
+    """Takes waiting for slowness."""
+
+    kind: type[Costs] = BestCosts
+
+
+class LastCosts(Costs):
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[Tier, float] = {}
+        self._slowness = 1.0
+
+    def note(self, tier: Tier, seconds: float) -> None:
+        self._slowness = seconds / self._seen.setdefault(tier, seconds)
+
+    def of(self, tier: Tier) -> float:
+        return self._seen.get(tier, 0.0) * self._slowness
+
+
+class Nervous(Resentful):
     """Believes the last preview alone, and goes back at once."""
 
+    kind: type[Costs] = LastCosts
+
     def _settle(self, share: float) -> None:
-        costs = [best * self._costs._slowness[-1] for best in self._costs._best.values()]
-        affordable = [place for place, cost in enumerate(costs) if cost <= share]
-        self._current = affordable[0] if affordable else len(costs) - 1
+        affordable = [place for place, tier in enumerate(self._tiers) if self._costs.of(tier) <= share]
+        self._current = affordable[0] if affordable else len(self._tiers) - 1
 
 
 TWINS = {
@@ -212,6 +264,7 @@ TWINS = {
     Thrifty: {starves},
     Spendthrift: {starves, is_uneven},
     Resentful: {takes_a_hiccup_to_heart, stays_down},
+    Rigid: {is_put_off_by_waiting},
     Nervous: {alternates},
 }
 
@@ -250,14 +303,22 @@ def test_a_model_with_one_tier_slows_its_cadence() -> None:
     assert run.shown[0] == 1
 
 
-def test_a_tiers_cost_is_its_best_times_the_usual_slowness() -> None:
+def test_a_tier_costs_what_it_took_and_the_others_move_with_it() -> None:
     costs = Costs()
     assert costs.of("full") == 0.0
     costs.note("full", 0.004)
-    costs.note("small", 0.001)
+    for _ in range(7):
+        costs.note("small", 0.001)
+    assert costs.of("full") == pytest.approx(0.004)
     for _ in range(7):
         costs.note("small", 0.002)
     assert costs.of("small") == pytest.approx(0.002)
     assert costs.of("full") == pytest.approx(0.008)
     costs.note("small", 0.1)
     assert costs.of("full") == pytest.approx(0.008), "one hiccup"
+    costs.note("full", 0.004)
+    costs.note("full", 0.004)
+    assert costs.of("full") == pytest.approx(0.008), "what was expected of it weighs too"
+    for _ in range(3):
+        costs.note("full", 0.004)
+    assert costs.of("full") == pytest.approx(0.004)
