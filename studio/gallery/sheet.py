@@ -39,7 +39,7 @@ def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
 
     Small pictures are enlarged by a whole number, so that every pixel stays one; all cells are of the largest's size.
     """
-    shown = [_enlarged(cell.pixels) for cell in cells]
+    shown = [enlarged(cell.pixels) for cell in cells]
     width, height = max(one.width for one in shown), max(one.height for one in shown)
     lines = max(len(cell.lines) for cell in cells)
     rows = math.ceil(len(cells) / columns)
@@ -48,33 +48,35 @@ def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
     size = (columns * across + GAP, head + rows * (down + GAP))
     sheet = Image.new("RGB", size, GROUND)
     draw = ImageDraw.Draw(sheet)
-    draw.text((GAP, GAP), _fitted(title, size[0] - 2 * GAP, TITLE_PX), TEXT, _font(TITLE_PX))
+    draw.text((GAP, GAP), fitted(title, size[0] - 2 * GAP, TITLE_PX), TEXT, font(TITLE_PX))
     for place, (cell, picture) in enumerate(zip(cells, shown, strict=True)):
         left, top = GAP + place % columns * across, head + place // columns * (down + GAP)
         sheet.paste(picture, (left, top))
         for number, line in enumerate(cell.lines):
             at = (left, top + height + 6 + number * LINE)
-            draw.text(at, _fitted(line, width, LABEL_PX), DIM if number else TEXT, _font(LABEL_PX))
+            draw.text(at, fitted(line, width, LABEL_PX), DIM if number else TEXT, font(LABEL_PX))
     packed = io.BytesIO()
     sheet.save(packed, "PNG")
     return packed.getvalue()
 
 
-def _enlarged(pixels: NDArray[np.uint8]) -> Image.Image:
+def enlarged(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Return a picture, a small one enlarged by a whole number."""
     picture = Image.fromarray(pixels)
     factor = max(1, math.ceil(LEAST_SIDE / max(picture.size)))
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the font of a size."""
     return ImageFont.load_default(size)
 
 
-def _fitted(text: str, width: int, size: int) -> str:
+def fitted(text: str, width: int, size: int) -> str:
     """Return a text on one line, cut where it would be wider than ``width``."""
     line = "".join(letter if letter.isprintable() else " " for letter in text)
-    if _font(size).getlength(line) <= width:
+    if font(size).getlength(line) <= width:
         return line
-    while line and _font(size).getlength(f"{line}…") > width:
+    while line and font(size).getlength(f"{line}…") > width:
         line = line[:-1]
     return f"{line}…"

@@ -20,6 +20,7 @@ from studio.ui.engine_thread import EngineThread
 from studio.ui.hooks import Hooks
 from studio.ui.models.catalog import Catalog
 from studio.ui.models.compare import CompareModel
+from studio.ui.models.exporting import ExportModel
 from studio.ui.models.filmstrip import FilmstripModel
 from studio.ui.models.forking import ForkModel
 from studio.ui.models.form import FormModel
@@ -65,6 +66,7 @@ class Program:
         self.models.gallery.close()
         self.models.runs.close()
         self.models.keeper.close()
+        self.models.exports.close()
         self.thumbnails.close()
         self.models.preferences.save()
         self.timings.save()
@@ -100,6 +102,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         keeper=StepKeeper(run, store, gallery, notices),
         forks=ForkModel(run, catalog),
         panes=PanesModel(run),
+        exports=ExportModel(run, notices),
         compare=CompareModel(),
         status=StatusModel(),
         notices=notices,

@@ -31,6 +31,8 @@ class Wiring(QObject):
         models.status.changed.connect(self._on_status_changed)
         session.picture_kept.connect(self._on_picture_kept)
         session.frame_decoded.connect(models.keeper.on_decoded)
+        session.frame_decoded.connect(models.exports.on_decoded)
+        models.exports.decode_requested.connect(session.decode)
         session.step_explained.connect(models.panes.take)
         models.panes.explain_requested.connect(session.decode)
         session.went_on.connect(models.compare.follow)

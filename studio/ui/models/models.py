@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from studio.folders import Folders
     from studio.ui.models.catalog import Catalog
     from studio.ui.models.compare import CompareModel
+    from studio.ui.models.exporting import ExportModel
     from studio.ui.models.filmstrip import FilmstripModel
     from studio.ui.models.forking import ForkModel
     from studio.ui.models.form import FormModel
@@ -39,6 +40,7 @@ class Models:
     keeper: StepKeeper
     forks: ForkModel
     panes: PanesModel
+    exports: ExportModel
     compare: CompareModel
     status: StatusModel
     notices: Notices

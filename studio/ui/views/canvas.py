@@ -24,6 +24,7 @@ from studio.ui.widgets.plain_label import PlainLabel
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent
 
+    from studio.ui.models.exporting import ExportModel
     from studio.ui.models.filmstrip import FilmstripModel
     from studio.ui.models.forking import ForkModel
     from studio.ui.models.panes import PanesModel
@@ -49,9 +50,10 @@ class CanvasView(Ground):
         preferences: Preferences,
         forks: ForkModel,
         panes: PanesModel,
+        exports: ExportModel,
         parent: QWidget | None = None,
     ) -> None:
-        """Show what ``run`` looks at; ``forks`` is how to go on from there, ``panes`` what the model believed."""
+        """Show what ``run`` looks at: how to go on from there, what the model believed, what is made of it."""
         super().__init__(theme, "window", parent=parent)
         self._run, self._preferences, self._forks = run, preferences, forks
         self.head = CanvasHead(theme, run)
@@ -63,7 +65,7 @@ class CanvasView(Ground):
         self.fork_panel.hide()
         self.scrubbing = ScrubbingModel(run, self)
         self.timeline = Timeline(theme, run, self.scrubbing, strip)
-        self.action_row = CanvasActions(theme, self.scrubbing)
+        self.action_row = CanvasActions(theme, self.scrubbing, exports)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # for its keys
         self._stage = QStackedLayout()
         self._lay_out(theme)

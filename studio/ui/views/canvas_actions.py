@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP
+from studio.ui.views.export_menu import ExportMenu
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.plain_label import PlainLabel
 from studio.ui.widgets.text_button import TextButton
 from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
+    from studio.ui.models.exporting import ExportModel
     from studio.ui.models.scrubbing import ScrubbingModel
     from studio.ui.theme.theme import Theme
 
-HINT = "Arrows step, Space plays, L live, K keeps, F forks"
+HINT = "Arrows step, Space plays, L live, K keeps, F forks, P panes"
 
 
 class CanvasActions(QWidget):
@@ -31,7 +33,13 @@ class CanvasActions(QWidget):
     keep_requested = Signal()
     fork_toggled = Signal()
 
-    def __init__(self, theme: Theme, scrubbing: ScrubbingModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        scrubbing: ScrubbingModel,
+        exports: ExportModel,
+        parent: QWidget | None = None,
+    ) -> None:
         """Act on what ``scrubbing`` looks at."""
         super().__init__(parent)
         self._scrubbing = scrubbing
@@ -40,6 +48,9 @@ class CanvasActions(QWidget):
         tip(self.keep, "Save the picture at this step, as it is shown, to the gallery (K)")
         self.fork = TextButton(theme, "Fork from here", icon="git-fork")
         tip(self.fork, "Go on from this step in another way: prompt, sampler, guidance, seed, steps (F)")
+        self.export = TextButton(theme, "Export run", icon="download")
+        tip(self.export, "Make an animation or a contact sheet of all steps so far")
+        self.menu = ExportMenu(theme, exports, self)
         self._hint = PlainLabel(theme, HINT, kind="label", role="faint", elide=True)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -47,14 +58,20 @@ class CanvasActions(QWidget):
         row.addWidget(self.play)
         row.addWidget(self.keep)
         row.addWidget(self.fork)
+        row.addWidget(self.export)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._hint, 1)
         self.keep.clicked.connect(self.keep_requested)
+        self.export.clicked.connect(self._on_export)
         self.fork.clicked.connect(self.fork_toggled)
         self.play.clicked.connect(scrubbing.toggle_play)
         scrubbing.playing_changed.connect(self._on_playing_changed)
         scrubbing.changed.connect(self._on_changed)
         self._on_changed()
+
+    @Slot()
+    def _on_export(self) -> None:
+        self.menu.popup(self.export.mapToGlobal(QPoint(0, -self.menu.sizeHint().height())))
 
     @Slot(bool)
     def _on_playing_changed(self, playing: bool) -> None:
@@ -64,5 +81,5 @@ class CanvasActions(QWidget):
     @Slot()
     def _on_changed(self) -> None:
         self.play.setEnabled(self._scrubbing.reached > 1)
-        for button in (self.keep, self.fork):
+        for button in (self.keep, self.fork, self.export):
             button.setEnabled(self._scrubbing.reached > 0)

@@ -40,7 +40,15 @@ class CreatePage(QWidget):
         self._preferences = models.preferences
         self._measured = False
         self.form = FormView(theme, models.form, models.catalog)
-        self.canvas = CanvasView(theme, models.run, models.strip, models.preferences, models.forks, models.panes)
+        self.canvas = CanvasView(
+            theme,
+            models.run,
+            models.strip,
+            models.preferences,
+            models.forks,
+            models.panes,
+            models.exports,
+        )
         self.stack = PictureStack(theme, models, self.canvas)
         self.column = GalleryView(theme, models.gallery, opens_on_click=True)
         self._form_panel = SidePanel(theme, self.form, FORM)

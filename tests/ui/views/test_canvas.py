@@ -16,9 +16,11 @@ from studio.gallery.keeping import PictureKept
 from studio.gallery.metadata import PictureMetadata
 from studio.ui.models.catalog import Catalog
 from studio.ui.models.course import Course
+from studio.ui.models.exporting import ExportModel
 from studio.ui.models.filmstrip import FilmstripModel
 from studio.ui.models.forking import ForkModel
 from studio.ui.models.job import Job
+from studio.ui.models.notices import Notices
 from studio.ui.models.panes import PanesModel
 from studio.ui.models.preferences import Preferences
 from studio.ui.models.run import RunModel
@@ -47,7 +49,10 @@ class Scene:
         self.theme = Theme(app, "dark")
         self.forks = ForkModel(self.run, Catalog(Folders.under(home)))
         self.panes = PanesModel(self.run)
-        self.canvas = CanvasView(self.theme, self.run, self.strip, self.preferences, self.forks, self.panes)
+        self.exports = ExportModel(self.run, Notices())
+        self.canvas = CanvasView(
+            self.theme, self.run, self.strip, self.preferences, self.forks, self.panes, self.exports
+        )
         qtbot.addWidget(self.canvas)
         self.canvas.resize(800, 700)
         self.canvas.show()

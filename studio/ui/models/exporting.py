@@ -1,0 +1,158 @@
+"""Making a file of the run that is looked at: its frames are decoded in full first, then drawn in another thread."""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from studio.ui.models.background import Background
+from studio.ui.models.frames import decode_task, direct_pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from studio.engine.events import StepDone
+    from studio.errors import StudioError
+    from studio.gallery.film import ExportKind
+    from studio.runs.record import PictureRecord, What
+    from studio.ui.models.course import Course
+    from studio.ui.models.job import FrameDecoded
+    from studio.ui.models.notices import Notices
+    from studio.ui.models.run import RunModel
+
+
+class _Export:
+    """One file on its way.
+
+    Attributes:
+        frames: the pictures, by step, as far as they are there.
+        waits: the steps whose frames are being decoded.
+    """
+
+    def __init__(self, course: Course, image: int, steps: list[StepDone], what: What) -> None:
+        self.course, self.image, self.steps, self.what = course, image, steps, what
+        self.frames: dict[int, NDArray[np.uint8]] = {}
+        self.waits: set[int] = set()
+
+
+class ExportModel(QObject):
+    """Exports runs, one after another.
+
+    Signals:
+        decode_requested: a `DecodeTask` is to be done.
+    """
+
+    decode_requested = Signal(object)
+
+    def __init__(self, run: RunModel, notices: Notices, parent: QObject | None = None) -> None:
+        """Export runs of ``run``."""
+        super().__init__(parent)
+        self._run, self._notices = run, notices
+        self._background = Background(self)
+        self._export: _Export | None = None
+        self._into: Callable[[list[Any]], Path] | None = None
+
+    @property
+    def name(self) -> str:
+        """What a file of the run that is looked at may be called, without its ending."""
+        course = self._run.viewed
+        words = course.request_of(self._run.image).prompt if course is not None else ""
+        plain = "".join(letter if letter.isalnum() else "-" for letter in words.lower())
+        return "-".join(filter(None, plain.split("-")))[:60].rstrip("-") or "run"
+
+    def export(self, kind: ExportKind, path: Path, *, captions: bool) -> None:
+        """Make a file of all steps so far, from the side that is looked at."""
+        course, picture = self._run.viewed, self._run.picture
+        if course is None or picture is None or not picture.steps:
+            self._notices.post("There are no steps to export yet.", kind="warn")
+            return
+        if self._export is not None:
+            self._notices.post("The last export is not done yet.", kind="warn")
+            return
+        film = _film()
+        what: What = self._run.what
+        steps = list(picture.steps)
+        if what == "x_t" and picture.start is not None:
+            steps.insert(0, picture.start)
+        some = [steps[place] for place in film.chosen(len(steps), film.MOST_FRAMES[kind])]
+        export = self._export = _Export(course, self._run.image, some, what)
+        title = course.request_of(export.image).prompt
+        self._into = partial(_write, kind, path, title, captions)
+        self._gather(export, picture)
+        self._draw_if_whole()
+
+    def _gather(self, export: _Export, picture: PictureRecord) -> None:
+        """Take the frames that are there in full, and have the others decoded."""
+        for done in export.steps:
+            side = picture.side_of(done, export.what)
+            pixels, latents = picture.frame(done, side), picture.latents(done, side)
+            whole = pixels is not None and picture.is_full(done, side)
+            if not whole and latents is not None:
+                pixels = direct_pixels(latents, export.course.request_of(export.image))
+                if pixels is None:
+                    export.waits.add(done.step)
+                    self.decode_requested.emit(decode_task(export.course, done, side, latents))
+            if pixels is not None:
+                export.frames[done.step] = pixels
+
+    @Slot(object)
+    def on_decoded(self, event: FrameDecoded) -> None:
+        """Go on where a frame was waited for; one that cannot be decoded is left out."""
+        export, task = self._export, event.task
+        if export is None or (task.job_id, task.image) != (export.course.job.id, export.image):
+            return
+        if task.step in export.waits and (task.what == export.what or task.step == export.steps[0].step):
+            export.waits.discard(task.step)
+            if event.pixels is not None:
+                export.frames[task.step] = event.pixels
+            self._draw_if_whole()
+
+    def close(self) -> None:
+        """Return once what was begun is written."""
+        self._background.close()
+
+    def _draw_if_whole(self) -> None:
+        export, into = self._export, self._into
+        if export is None or into is None or export.waits:
+            return
+        shots = [
+            _film().Shot(
+                pixels=export.frames[done.step],
+                caption=f"step {done.step} of {done.steps}, noise level {done.sigma:.2f}",
+            )
+            for done in export.steps
+            if done.step in export.frames
+        ]
+        if shots:
+            self._background.do(partial(into, shots), self._on_written, self._on_failed)
+        else:
+            self._export = None
+            self._notices.post(
+                "This run cannot be exported: its model is gone, or is another by now.", kind="error"
+            )
+
+    def _on_written(self, path: Path) -> None:
+        self._export = None
+        self._notices.post(f"Exported as {path}.")
+
+    def _on_failed(self, error: StudioError) -> None:
+        self._export = None
+        self._notices.post(f"The run could not be exported: {error}", kind="error")
+
+
+def _write(kind: ExportKind, path: Path, title: str, captions: bool, shots: list[Any]) -> Path:
+    film = _film()
+    film.write(path, film.draw(shots, kind, title, captions=captions))
+    return path
+
+
+def _film() -> Any:  # noqa: ANN401 - a module
+    """Return what draws; not before it is needed, since it brings Pillow."""
+    return importlib.import_module("studio.gallery.film")
