@@ -42,7 +42,7 @@ class JobStarted:
         model_title: the model's name for people.
         device: where the model runs, such as "cuda:0 (NVIDIA H100)".
         dtype: the numbers the backbone runs in, such as "float32"; state and sampler are always float32.
-        steps: how many steps one picture takes.
+        steps: the index of a picture's last step; of a comparison that of the first pane.
         weights_sha256: hash of the model's weights file.
         notes: whole sentences the user should see, such as that the negative prompt is unused.
         requests: of a comparison that of each pane, of which ``request`` is the first; else just that one.
@@ -98,7 +98,7 @@ class StepDone:
         sigma: the noise level at ``s``, 0 to 1.
         snr: the signal-to-noise ratio alpha^2 / sigma^2 at ``s``; infinite at the end.
         model_calls: backbone evaluations spent on this picture so far (guidance counts two).
-        seconds: time spent on this picture so far; pictures made in one batch share theirs.
+        seconds: time spent on this picture so far; pictures made together share theirs.
         preview: what there is to see, uint8 HWC, or None where none was wanted or the budget has no room for it.
             At the last step it is the finished picture.
         preview_of: what that shows: the model's idea of the finished picture ("x0"), or the state reached ("x_t").

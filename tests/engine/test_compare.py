@@ -13,6 +13,7 @@ import torch
 
 from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.diffusion.samplers import SAMPLERS
+from studio.engine import generate as generate_module
 from studio.engine.compare import CompareRequest
 from studio.engine.events import (
     JobCancelled,
@@ -29,9 +30,11 @@ from tests.engine.asking import asking, bits, pictures, steps_of, those
 
 if TYPE_CHECKING:
     from studio.diffusion.denoiser import Condition
+    from studio.engine.decoders import Decoders
     from studio.engine.engine import Engine
     from studio.engine.events import Event
     from studio.engine.requests import GenerateRequest
+    from studio.engine.viewer import Viewer
     from studio.folders import Folders
 
 ARRAYS = Previews(every=0, arrays=True)
@@ -241,6 +244,24 @@ def test_what_has_no_effect_on_a_pane_says_on_which(engine: Engine) -> None:
     assert started.notes == ("Panes 1, 2: At guidance 1 the negative prompt is unused.",)
     (started,) = those(JobStarted, engine.run(side_by_side(panes[0], panes[0])))
     assert started.notes == ("At guidance 1 the negative prompt is unused.",)
+
+
+def test_panes_share_the_budget_of_their_previews(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float | None] = []
+    viewer = generate_module.Viewer
+
+    def watched(decoders: Decoders, previews: Previews, shape: tuple[int, ...]) -> Viewer:
+        given.append(previews.budget)
+        return viewer(decoders, previews, shape)
+
+    monkeypatch.setattr(generate_module, "Viewer", watched)
+    panes = side_by_side(asking(steps=1), asking(steps=1, seed=2), asking(steps=1, model="pixels"))
+    list(engine.run(panes, previews=Previews(budget=0.3)))
+    assert given == pytest.approx([0.2, 0.1])
+    for unlimited in (EVERY_STEP, Previews(budget=1.0)):
+        given.clear()
+        list(engine.run(panes, previews=unlimited))
+        assert given == [unlimited.budget] * 2
 
 
 # ------------------------------------------------------------------------------------------------------------ models
