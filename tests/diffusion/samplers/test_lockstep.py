@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,7 +137,18 @@ def test_runs_of_different_lengths_end_each_in_its_own_round() -> None:
     runs = [make_run(), make_run("langevin"), make_run("ddpm", scale=1.0)]
     told = list(drive_lockstep(runs, [denoiser(network)] * 3))
     assert [sum(place == i for place, _ in told) for i in range(3)] == [5, 5, 5]
+    assert [place for place, _ in told][:11] == [0, 2] * 4 + [0, 1, 2], "within a round they keep their order"
     assert network.batches == [2 + 2 + 1] * 5 + [2] * (4 * 5 + 1 - 5)
+
+
+def test_conditions_of_other_shapes_are_asked_apart() -> None:
+    network, longer = Network(), (torch.full((1, 7), 0.2),)
+    other = replace(make_run(), guidance=ClassifierFreeGuidance(3.0, longer, UNCOND))
+    runs = [make_run(), other, make_run(seed=6)]
+    told = list(drive_lockstep(runs, [denoiser(network)] * 3))
+    assert network.batches == [5, 1] * 5
+    for one, alone_ in zip(ends(told), alone(runs, [denoiser(Network())] * 3), strict=True):
+        torch.testing.assert_close(one, alone_, atol=1e-3, rtol=0)
 
 
 def test_a_question_by_itself_is_asked_as_a_run_asks_it() -> None:
