@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from studio.engine.events import (
-    JobCancelled,
-    JobFailed,
-    JobFinished,
-    JobStarted,
-    ModelLoading,
-    PictureStarted,
-)
+from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.runs.recording import RunRecorded
 from studio.ui.engine_thread import EngineFailed, EngineReady
-from studio.ui.models.course import Course, JobEvent, note_pace
+from studio.ui.models.course import Course, JobEvent, is_job_event, note_pace
 from studio.ui.models.job import DecodeTask, FrameDecoded, Job, StepExplained
 from studio.ui.models.keeping import KeptPictures
 from studio.ui.models.live import live_tile
@@ -162,17 +155,7 @@ class Session(QObject):
                 self.frame_decoded.emit(event)
             case StepExplained():
                 self.step_explained.emit(event)
-            case (
-                ModelLoading()
-                | JobStarted()
-                | PictureStarted()
-                | RunRecorded()
-                | PictureKept()
-                | PictureUnsaved()
-                | JobFinished()
-                | JobCancelled()
-                | JobFailed()
-            ):
+            case _ if is_job_event(event):
                 self._on_event(event)
 
     @Slot()

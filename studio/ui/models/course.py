@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeGuard, get_args
 
 from studio.engine.events import (
     JobCancelled,
@@ -215,6 +215,11 @@ class Course:
 
     def _steps_to_take(self) -> int:
         return sum(max(self.steps_of(image) - self.job.first_step, 0) for image in range(self.count))
+
+
+def is_job_event(event: object) -> TypeGuard[JobEvent]:
+    """Whether something that was told is an event of a job."""
+    return isinstance(event, get_args(JobEvent))
 
 
 def note_pace(course: Course, timings: Timings) -> None:
