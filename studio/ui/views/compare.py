@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from studio.ui.models.compare_sheet import Labelled, SheetWriter
 from studio.ui.theme.metrics import GAP
 from studio.ui.views import compare_words as words
 from studio.ui.views.compare_head import CompareHead
 from studio.ui.views.compare_runs import RunsView
+from studio.ui.views.compare_saving import ask_for_sheet
 from studio.ui.views.compare_setup import SetupView
 from studio.ui.widgets.error_card import ErrorCard
 from studio.ui.widgets.ground import Ground
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from studio.ui.models.catalog import Catalog
     from studio.ui.models.compare import CompareModel
     from studio.ui.models.compare_columns import CompareColumns
+    from studio.ui.models.notices import Notices
     from studio.ui.models.preferences import Preferences
     from studio.ui.theme.theme import Theme
     from studio.ui.views.compare_stage import Mode
@@ -53,11 +56,13 @@ class CompareView(Ground):
         columns: CompareColumns,
         catalog: Catalog,
         preferences: Preferences,
+        notices: Notices,
         parent: QWidget | None = None,
     ) -> None:
         """Build the page."""
         super().__init__(theme, "window", parent=parent)
         self._model, self._columns = model, columns
+        self.sheets = SheetWriter(notices, self)
         self.head = CompareHead(theme)
         self.setup = SetupView(theme, columns, catalog)
         self.runs = RunsView(theme, model, preferences)
@@ -70,6 +75,7 @@ class CompareView(Ground):
         self.head.modes.edited.connect(self._on_mode_edited)
         self.head.setup.clicked.connect(self.show_setup)
         self.head.cancel_requested.connect(self.cancel_requested)
+        self.head.save_requested.connect(self._on_save_requested)
         self.setup.start_requested.connect(self.start)
         self.show_setup(model.course is None)
         self._on_changed()
@@ -115,6 +121,7 @@ class CompareView(Ground):
         self._empty.setVisible(not there)
         self.runs.setVisible(there)
         head.modes.setVisible(there)
+        head.save.setVisible(there)
         head.cancel.setVisible(course is not None and not course.over)
         prompt = course.request.prompt if course is not None else self._columns.prompt
         head.title.setText(prompt or "(no prompt)")
@@ -134,6 +141,28 @@ class CompareView(Ground):
     @Slot(str)
     def _on_mode_edited(self, mode: str) -> None:
         self.set_mode(cast("Mode", mode))
+
+    @Slot()
+    def _on_save_requested(self) -> None:
+        """Save the pictures that are seen, in rows as they lie, with their words."""
+        course, panes = self._model.course, self.runs.panes
+        pictures = [
+            Labelled(
+                pixels=face.pixels,
+                lines=(face.name, ", ".join(filter(None, (face.where, face.gap, face.cost)))),
+            )
+            for face in panes.faces
+            if face.pixels is not None
+        ]
+        if course is None or not pictures:
+            return
+        path = ask_for_sheet(self, course.request.prompt)
+        if path is not None:
+            columns = min(len(pictures), 3 if len(pictures) > 4 else 4)
+            title = ", ".join(
+                filter(None, (course.request.prompt, words.facts(course), self.head.noise.text()))
+            )
+            self.sheets.write(path, pictures, columns, title)
 
     # ------------------------------------------------------------------------------------------------------ the hand
     def showEvent(self, event: QShowEvent) -> None:

@@ -26,9 +26,11 @@ class CompareHead(Ground):
 
     Signals:
         cancel_requested: the runs are to stop.
+        save_requested: what is seen is to be saved as one picture.
     """
 
     cancel_requested = Signal()
+    save_requested = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Start without a comparison."""
@@ -41,6 +43,7 @@ class CompareHead(Ground):
         self.setup = IconButton(
             theme, "sliders-horizontal", "Show or hide the settings of the runs", checkable=True
         )
+        self.save = IconButton(theme, "download", "Save what is seen as one labelled picture")
         self.modes = SegmentedSwitch(theme, "Layout", list(words.MODES))
         row = QHBoxLayout(self)
         row.setContentsMargins(PADDING, 0, PADDING, 1)
@@ -52,10 +55,11 @@ class CompareHead(Ground):
         lines.addWidget(self.facts)
         lines.addStretch()
         row.addLayout(lines, 1)
-        for widget in (self.noise, self.cancel, self.setup, self.modes):
+        for widget in (self.noise, self.cancel, self.save, self.setup, self.modes):
             row.addWidget(widget)
         self.cancel.hide()
         self.cancel.clicked.connect(self.cancel_requested)
+        self.save.clicked.connect(self.save_requested)
 
     def show_noise(self, sentence: str, *, same: bool) -> None:
         """Say whether the runs start from the same noise."""

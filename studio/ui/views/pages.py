@@ -160,7 +160,9 @@ class Pages(QStackedWidget):
 
         models = self._models
         columns = CompareColumns(models.form, models.catalog, self)
-        page = CompareView(self._theme, models.compare, columns, models.catalog, models.preferences)
+        page = CompareView(
+            self._theme, models.compare, columns, models.catalog, models.preferences, models.notices
+        )
         page.compare_requested.connect(self.compare_requested)
         page.cancel_requested.connect(self.cancel_requested)
         return page

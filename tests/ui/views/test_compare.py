@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
@@ -14,6 +15,7 @@ from studio.engine.events import JobFailed
 from studio.ui.models.compare import CompareModel
 from studio.ui.models.compare_columns import CompareColumns
 from studio.ui.models.form import FormModel
+from studio.ui.models.notices import Notices
 from studio.ui.models.preferences import Preferences
 from studio.ui.settings import SettingsFile
 from studio.ui.theme.theme import Theme
@@ -41,7 +43,12 @@ class Page:
         self.preferences = Preferences(SettingsFile(home / "settings.json"))
         self.form = FormModel(catalog, self.preferences, draw=numbers(7))
         self.columns, self.model = CompareColumns(self.form, catalog), CompareModel()
-        self.view = CompareView(Theme(qapp, "dark"), self.model, self.columns, catalog, self.preferences)
+        self.told: list[str] = []
+        notices = Notices()
+        notices.posted.connect(lambda notice: self.told.append(notice.sentence))
+        self.view = CompareView(
+            Theme(qapp, "dark"), self.model, self.columns, catalog, self.preferences, notices
+        )
         self.asked: list[CompareRequest] = []
         self.view.compare_requested.connect(self.asked.append)
         qtbot.addWidget(self.view)
@@ -222,6 +229,45 @@ def test_a_failure_is_shown_with_what_to_do(page: Page) -> None:
     assert page.view.error.isVisible()
     Compared(page.model, FOUR, EIGHT).begin()
     assert not page.view.error.isVisible()
+
+
+# ------------------------------------------------------------------------------------------------------------ saving
+def test_what_is_seen_is_saved_as_one_labelled_picture(
+    qtbot: QtBot, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Compared(page.model, FOUR, EIGHT).play()
+    asked: list[str] = []
+
+    def answer(parent: object, title: str, suggested: str, kinds: str) -> tuple[str, str]:
+        asked.append(suggested)
+        return str(tmp_path / "sheet"), kinds
+
+    monkeypatch.setattr("studio.ui.views.compare_saving.QFileDialog.getSaveFileName", answer)
+    QTest.mouseClick(page.view.head.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(page.told))
+    assert asked[0].endswith("a-fox.png")
+    assert page.told == [f"Saved as {tmp_path / 'sheet.png'}."]
+    image = QImage(str(tmp_path / "sheet.png"))
+    assert image.width() > 2 * 256
+    assert image.height() > 256
+    page.view.sheets.close()
+
+
+def test_a_sheet_that_cannot_be_saved_or_is_not_wanted(
+    qtbot: QtBot, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Compared(page.model, FOUR, EIGHT).play()
+    (tmp_path / "file").write_text("in the way")
+    answers = iter(["", str(tmp_path / "file" / "sheet.png")])
+    monkeypatch.setattr(
+        "studio.ui.views.compare_saving.QFileDialog.getSaveFileName", lambda *_: (next(answers), "")
+    )
+    QTest.mouseClick(page.view.head.save, Qt.MouseButton.LeftButton)
+    assert page.told == []
+    QTest.mouseClick(page.view.head.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(page.told))
+    assert page.told[0].startswith("The pictures could not be saved: ")
+    page.view.sheets.close()
 
 
 # ------------------------------------------------------------------------------------------------------------- keys

@@ -1,0 +1,67 @@
+"""Writing several pictures as one labelled file, without holding up the window."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from studio.ui.models.background import Background
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from studio.errors import StudioError
+    from studio.ui.models.notices import Notices
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labelled:
+    """One picture of a sheet.
+
+    Attributes:
+        pixels: uint8 (H, W, 3).
+        lines: what is written beneath it.
+    """
+
+    pixels: NDArray[np.uint8]
+    lines: tuple[str, ...]
+
+
+class SheetWriter(QObject):
+    """Writes sheets one after another, and tells how it went."""
+
+    def __init__(self, notices: Notices, parent: QObject | None = None) -> None:
+        """Tell by ``notices``."""
+        super().__init__(parent)
+        self._notices, self._background = notices, Background(self)
+
+    def write(self, path: Path, pictures: Sequence[Labelled], columns: int, title: str) -> None:
+        """Write pictures in rows of ``columns`` under a title; a file of that name is replaced."""
+        work = partial(_write, path, tuple(pictures), columns, title)
+        self._background.do(work, self._on_written, self._on_failed)
+
+    def close(self) -> None:
+        """Return once what was begun is written."""
+        self._background.close()
+
+    def _on_written(self, path: Path) -> None:
+        self._notices.post(f"Saved as {path}.")
+
+    def _on_failed(self, error: StudioError) -> None:
+        self._notices.post(f"The pictures could not be saved: {error}", kind="error")
+
+
+def _write(path: Path, pictures: tuple[Labelled, ...], columns: int, title: str) -> Path:
+    # By name: they bring Pillow, which the window opens without.
+    sheet, film = (importlib.import_module(f"studio.gallery.{name}") for name in ("sheet", "film"))
+    cells = [sheet.Cell(pixels=one.pixels, lines=one.lines) for one in pictures]
+    film.write(path, sheet.draw_sheet(cells, columns, title))
+    return path
