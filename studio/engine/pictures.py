@@ -141,6 +141,7 @@ def _started(picture: Picture, job_id: str, x_T_sha256: str) -> PictureStarted: 
         start=start,
         steps=picture.steps,
         x_T_sha256=x_T_sha256,
+        sigma=picture.ready.model.schedule.sigma(state.times[0]),
     )
 
 

@@ -223,3 +223,12 @@ def test_a_parent_is_a_name_and_no_more() -> None:
     assert request.parent == "run-1"
     with pytest.raises(RequestError, match="parent must be at most"):
         dataclasses.replace(request, parent="x" * 1000).validate()
+
+
+def test_the_start_has_the_noise_level_that_the_step_before_it_reached(engine: Engine) -> None:
+    parent = list(engine.run(asking(steps=5), previews=ARRAYS))
+    levels = [those(PictureStarted, parent)[0].sigma, *(step.sigma for step in steps_of(parent))]
+    assert levels[0] == pytest.approx(1.0, abs=1e-3)
+    start = states_of(parent)[3]
+    fork = engine.run(ForkRequest(request=request_of(parent), start=start), previews=ARRAYS)
+    assert those(PictureStarted, fork)[0].sigma == levels[3]
