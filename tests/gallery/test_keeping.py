@@ -14,6 +14,7 @@ from studio.errors import StorageError
 from studio.folders import storage_error
 from studio.gallery import png, store
 from studio.gallery.keeping import PictureKept, PictureUnsaved, keep
+from studio.gallery.origin import Origin
 from studio.gallery.store import PictureStore
 from tests.gallery.samples import digest, pixels
 
@@ -98,6 +99,17 @@ def test_pictures_go_where_they_are_wanted(tmp_path: Path) -> None:
     assert {event.entry.path.parent for event in events if isinstance(event, PictureKept)} == {
         tmp_path / "my own"
     }
+
+
+def test_pictures_of_a_fork_remember_where_it_began(tmp_path: Path) -> None:
+    origin = Origin(run="000042-0f3a9c1b", step=12, of=30, kind="fork")
+    told = keep(Job().run(), PictureStore(tmp_path / "out", tmp_path / "catalogue"), origin=origin)
+    kept = [event.entry for event in told if isinstance(event, PictureKept)]
+    assert len(kept) == 2
+    for entry in kept:
+        read = png.read(entry.path).metadata
+        assert read is not None
+        assert read.origin == entry.metadata.origin == origin
 
 
 def test_what_a_full_disk_does_not_take_is_rescued_and_the_job_goes_on(
