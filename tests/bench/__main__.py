@@ -13,7 +13,18 @@ import diffusers
 import torch
 
 from studio.engine.hardware import processor_name
-from tests.bench import compare, gallery, lockstep, loop, precision, previews, recording, start_up, window
+from tests.bench import (
+    compare,
+    gallery,
+    lockstep,
+    loop,
+    precision,
+    previews,
+    recording,
+    scrubbing,
+    start_up,
+    window,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +39,7 @@ BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
     "compare": compare.bench,
     "lockstep": lockstep.bench,
     "recording": recording.bench,
+    "scrubbing": scrubbing.bench,
 }
 
 
