@@ -6,6 +6,7 @@ import re
 import pytest
 from PIL import Image
 
+from studio.gallery.origin import Origin
 from studio.gallery.parameters import parameters_text
 from studio.gallery.pixels import encode
 from tests.gallery.samples import PROMPTS, digest, metadata, pixels
@@ -41,6 +42,11 @@ def test_another_program_reads_how_a_picture_was_made() -> None:
         "Eta": "0.25",
         "Version": "Stepwise Studio 0.1.0",
     }
+
+
+def test_a_step_that_was_kept_says_so_to_other_programs_too() -> None:
+    origin = Origin(run="000042-0f3a9c1b", step=12, of=30, kind="step")
+    assert parse(parameters_text(metadata(origin=origin), 64, 96))["Origin"] == "step 12 of 30"
 
 
 @pytest.mark.parametrize("name", [name for name in PROMPTS if name not in ("lines", "looks like parameters")])

@@ -130,6 +130,25 @@ def test_no_changed_byte_of_the_states_is_taken_for_what_was_written(
         check_reads(folder)
 
 
+@given(st.sampled_from(["run.json", "journal.jsonl", "picture.json"]), st.data())
+def test_whatever_byte_of_the_rest_changes_nothing_but_a_sentence_is_raised(
+    tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
+) -> None:
+    store = RunStore(tmp_path_factory.mktemp("runs"))
+    folder = store.path(run_of(store, Job(steps=2)))
+    whole = bytearray((folder / name).read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    (folder / name).write_bytes(whole)
+    said = str(folder)
+    try:
+        check_reads(folder)
+    except StorageError as error:
+        said = str(error)
+    assert str(folder) in said
+    assert "\n" not in said
+
+
 # -------------------------------------------------------------------------------------------------------------- edited
 
 
