@@ -18,6 +18,7 @@ from studio.ui.models.course import Course, JobEvent, is_job_event, note_pace
 from studio.ui.models.job import DecodeTask, FrameDecoded, Job, StepExplained
 from studio.ui.models.keeping import KeptPictures
 from studio.ui.models.live import live_tile
+from studio.ui.models.queue_undo import take_out
 
 if TYPE_CHECKING:
     from studio.engine.compare import CompareRequest
@@ -124,7 +125,7 @@ class Session(QObject):
 
     def cancel_job(self, job: Job) -> None:
         """Stop a job, or take it out of the queue."""
-        if not self._queue.remove(job):
+        if not take_out(job, self._queue, self._notices, self._start_next):
             self._thread.cancel(job)
             self._run.changed.emit()
 

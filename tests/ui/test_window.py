@@ -174,6 +174,66 @@ def test_undo_and_redo_work_in_the_form(opened: Opened) -> None:
     assert hand.models.form.values.steps == 12
 
 
+def test_undo_brings_back_what_was_thrown_away_where_that_was_done(opened: Opened, qtbot: QtBot) -> None:
+    hand = opened()
+    for prompt in ("one", "two"):
+        hand.models.form.edit(prompt=prompt)
+        hand.generate()
+        hand.finish()
+    gallery = hand.models.gallery
+    qtbot.waitUntil(lambda: gallery.rowCount() == 2 and gallery.entry_at(1) is not None)
+    hand.window.pages.open("gallery")
+    for left in (1, 0):
+        with qtbot.waitSignal(gallery.notices.posted):
+            gallery.trash([gallery.entry_at(0)])
+        qtbot.waitUntil(lambda left=left: gallery.rowCount() == left)
+    undo = hand.window.actions_by_name["undo"]  # with no tile left, offscreen no widget has the keyboard
+    for there in (1, 2):
+        undo.trigger()
+        qtbot.waitUntil(lambda there=there: gallery.rowCount() == there)
+    assert hand.models.form.values.prompt == "two", "the form was not at hand"
+    undo.trigger()
+    assert gallery.rowCount() == 2
+
+
+def test_a_job_taken_out_of_the_queue_comes_back_to_its_place(opened: Opened, qtbot: QtBot) -> None:
+    gate = Gate()
+    hand = opened(Forming(at={(0, 1): gate}), Forming())
+    for prompt in ("one", "two", "three"):
+        hand.models.form.edit(prompt=prompt)
+        hand.generate()
+    qtbot.waitUntil(gate.reached.is_set)
+    hand.program.session.cancel_job(hand.models.queue.waiting[0])
+    assert [job.request.prompt for job in hand.models.queue.waiting] == ["three"]
+    assert hand.window.overlays.board.undo()
+    assert [job.request.prompt for job in hand.models.queue.waiting] == ["two", "three"]
+    assert not hand.window.overlays.board.undo()
+    gate.open()
+    hand.finish()
+
+
+def test_generate_goes_live_when_nothing_runs_whatever_was_looked_at(opened: Opened) -> None:
+    hand = opened()
+    hand.generate()
+    hand.finish()
+    hand.models.run.select(1)
+    first = hand.models.run.viewed
+    hand.generate()
+    hand.finish()
+    assert hand.models.run.live
+    assert hand.models.run.viewed is not first
+
+
+def test_what_can_be_undone_is_told_before_an_error_that_stands(opened: Opened) -> None:
+    hand = opened()
+    toast = hand.window.overlays.toast
+    hand.models.notices.post("No file manager is there.", kind="error")
+    hand.models.notices.post("Moved to the trash.", action="Undo")
+    assert toast.accessibleName() == "Moved to the trash."
+    toast.close_button.click()
+    assert toast.accessibleName() == "No file manager is there."
+
+
 def drop(window: QWidget, *paths: Path) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])

@@ -28,7 +28,7 @@ ACTIONS = (
     ActionInfo(name="generate", text="Generate, or add to the queue", keys=("Ctrl+Enter", "Ctrl+Return"), group="Make"),
     ActionInfo(name="cancel", text="Cancel the running job, or go back", keys=("Esc",), group="Make"),
     ActionInfo(name="roll", text="Roll a new seed", keys=("Ctrl+R",), group="Make"),
-    ActionInfo(name="undo", text="Undo in the form", keys=("Ctrl+Z",), group="Make"),
+    ActionInfo(name="undo", text="Undo", keys=("Ctrl+Z",), group="Make"),
     ActionInfo(name="redo", text="Redo in the form", keys=("Ctrl+Shift+Z", "Ctrl+Y"), group="Make"),
     ActionInfo(name="prompt", text="Go to the prompt", keys=("Ctrl+L",), group="Make"),
     ActionInfo(name="side", text="Switch between x0 and x_t", keys=("Ctrl+T",), group="Watch"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, Qt, Signal, Slot
+from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from studio.errors import RequestError
 from studio.ui.views.actions import ACTIONS
@@ -47,8 +47,9 @@ class MainWindow(QMainWindow):
         self._theme, self._models, self._session = theme, models, session
         self._is_painted = False
         self.setWindowTitle("Stepwise Studio")
-        self.setMinimumSize(*SMALLEST)
-        self.resize(*USUAL)
+        room = self.screen().availableSize()
+        self.setMinimumSize(QSize(*SMALLEST).boundedTo(room))
+        self.resize(QSize(*USUAL).boundedTo(room))
         self.setAcceptDrops(True)
         self.pages = Pages(theme, models)
         self.rail = Rail(theme, RAIL_PAGES)
@@ -103,7 +104,7 @@ class MainWindow(QMainWindow):
             "generate": self.generate,
             "cancel": self.go_back,
             "roll": models.form.roll_seed,
-            "undo": models.form.undo_stack.undo,
+            "undo": self.undo,
             "redo": models.form.undo_stack.redo,
             "prompt": self._on_prompt,
             "side": self._on_other_side,
@@ -136,12 +137,17 @@ class MainWindow(QMainWindow):
         """Make what the form says, and watch it form; on the page of comparisons, compare what is set up there."""
         if self.pages.start_comparison():
             return
+        if self.pages.create_page.canvas.fork_panel.has_keyboard:
+            self.fork()
+            return
         try:
             request = self._models.form.take_request()
         except RequestError as error:
             self._models.notices.post(str(error), kind="warn")
             return
         self._show_canvas()
+        if self._models.queue.running is None:
+            self._models.run.go_live()  # who asks for a picture wants to see it, whatever was looked at
         self._session.generate(request)
 
     @Slot()
@@ -156,6 +162,19 @@ class MainWindow(QMainWindow):
         self.pages.create_page.canvas.close_fork()
         self._session.fork(request, forks.parent_run)
         self._models.run.go_live()
+
+    @Slot()
+    def undo(self) -> None:
+        """Undo in the form where that is at hand, else what was thrown away last."""
+        focus, page = QApplication.focusWidget(), self.pages.create_page
+        elsewhere = (page.column, page.stack.large, self.overlays.queue, self.overlays.toast)
+        in_form = self.pages.currentWidget() is page and not any(
+            part.isVisible() and focus is not None and part.isAncestorOf(focus) for part in elsewhere
+        )
+        if in_form:
+            self._models.form.undo_stack.undo()
+        else:
+            self.overlays.board.undo()
 
     @Slot()
     def go_back(self) -> None:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, Slot
+from PySide6.QtWidgets import QApplication
+from shiboken6 import isValid
 
 from studio.ui.theme.metrics import GAP
+from studio.ui.views.notice_board import NoticeBoard
 from studio.ui.views.queue import QueuePanel
 from studio.ui.views.shortcuts import ShortcutsView
 from studio.ui.views.status import HEIGHT
-from studio.ui.widgets.toast import Toast
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from studio.ui.models.models import Models
-    from studio.ui.models.notices import Notice
     from studio.ui.theme.theme import Theme
-
-MOST_WAITING = 50
-"""Notices that wait for an error to be closed; the oldest give way."""
 
 
 class Overlays(QObject):
@@ -31,17 +28,15 @@ class Overlays(QObject):
         """Make them, hidden; the queue belongs above its button."""
         super().__init__(ground)
         self._theme, self._ground, self._queue_button = theme, ground, queue_button
-        self.toast = Toast(theme, ground, foot=HEIGHT)
-        self.toast.closed.connect(self._on_toast_closed)
-        self._shown: Notice | None = None
-        self._waiting: deque[Notice] = deque(maxlen=MOST_WAITING)
+        self.board = NoticeBoard(theme, models.notices, ground, foot=HEIGHT)
+        self.toast = self.board.toast
+        self._before: QWidget | None = None
         self.queue = QueuePanel(theme, models.queue, ground)
         self.queue.hide()
-        self.queue.closed.connect(self.queue.hide)
+        self.queue.closed.connect(self._hide_queue)
         self.shortcuts: ShortcutsView | None = None
         ground.installEventFilter(self)
         self.queue.installEventFilter(self)
-        models.notices.posted.connect(self._on_posted)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the window's size, and the queue's own."""
@@ -51,12 +46,22 @@ class Overlays(QObject):
 
     @Slot()
     def toggle_queue(self) -> None:
-        """Show or hide the queue."""
-        self.queue.setVisible(not self.queue.isVisible())
+        """Show or hide the queue; the keyboard goes back to where it was."""
         if self.queue.isVisible():
-            self._place()
-            self.queue.raise_()
-            self.queue.list.setFocus()
+            self._hide_queue()
+            return
+        self._before = QApplication.focusWidget()
+        self.queue.show()
+        self._place()
+        self.queue.raise_()
+        self.queue.list.setFocus()
+
+    @Slot()
+    def _hide_queue(self) -> None:
+        within = self.queue.isAncestorOf(QApplication.focusWidget() or self._ground)
+        if within and self._before is not None and isValid(self._before) and self._before.isVisible():
+            self._before.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.queue.hide()
 
     @Slot()
     def toggle_shortcuts(self) -> None:
@@ -71,36 +76,13 @@ class Overlays(QObject):
 
     def close_one(self) -> bool:
         """Close what lies on top; False where nothing does."""
-        for widget in (self.shortcuts, self.queue):
-            if widget is not None and widget.isVisible():
-                widget.hide()
-                return True
+        if self.shortcuts is not None and self.shortcuts.isVisible():
+            self.shortcuts.hide()
+            return True
+        if self.queue.isVisible():
+            self._hide_queue()
+            return True
         return False
-
-    @Slot(object)
-    def _on_posted(self, notice: Notice) -> None:
-        """Show a notice at once, unless an error stands there that nobody has closed yet."""
-        stands = self._shown if self.toast.isVisible() else None
-        if stands is None or stands.kind != "error":
-            self._show(notice)
-        elif notice.sentence not in (stands.sentence, *(other.sentence for other in self._waiting)):
-            self._waiting.append(notice)
-
-    @Slot()
-    def _on_toast_closed(self) -> None:
-        if self._waiting:
-            self._show(self._waiting.popleft())
-
-    def _show(self, notice: Notice) -> None:
-        self._shown = notice
-        self.toast.show_notice(
-            notice.sentence,
-            kind=notice.kind,
-            action=notice.action,
-            act=notice.act,
-            details=notice.details,
-        )
-        self.toast.raise_()
 
     def _place(self) -> None:
         size = self._ground.size()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
 from studio.ui.views.create import CreatePage
 from studio.ui.views.gallery import GalleryView
@@ -60,7 +60,11 @@ class Pages(QStackedWidget):
         if page is None:
             page = self._made[key] = self._make(key)
             self.addWidget(page)
+        leaves = page is not self.currentWidget()
+        on_page = self.isAncestorOf(QApplication.focusWidget() or self)
         self.setCurrentWidget(page)
+        if leaves and on_page:  # it was on what is hidden now
+            _give_keyboard(page)
         self.opened.emit(key)
 
     @Slot()
@@ -177,3 +181,18 @@ class Pages(QStackedWidget):
     def _on_use_requested(self, name: str) -> None:
         self._models.form.edit(model=name)
         self.open("create")
+
+
+def _give_keyboard(page: QWidget) -> None:
+    """Put the keyboard where a page is worked with first."""
+    if isinstance(page, CreatePage):
+        page.form.focus_prompt()
+    elif isinstance(page, PictureStack) and isinstance(page.under, GalleryView):
+        page.under.take_keyboard()
+    else:
+        stops = (
+            child for child in page.findChildren(QWidget) if child.focusPolicy() & Qt.FocusPolicy.TabFocus
+        )
+        first = next((child for child in stops if child.isVisible() and child.isEnabled()), None)
+        if first is not None:
+            first.setFocus(Qt.FocusReason.OtherFocusReason)

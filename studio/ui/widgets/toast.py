@@ -33,6 +33,8 @@ class Toast(Card):
     """One notice at a time: the next replaces it. It waits for mouse and focus; errors stay until closed."""
 
     closed = Signal()
+    acted = Signal()
+    """The button was pressed; what it does is done right after."""
 
     def __init__(self, theme: Theme, parent: QWidget, *, foot: int = 0) -> None:
         """Lie at the bottom centre of ``parent``, above its ``foot``; hidden until there is something to tell."""
@@ -142,6 +144,7 @@ class Toast(Card):
     @Slot()
     def _on_action_clicked(self) -> None:
         act = self._act
+        self.acted.emit()
         self._close()
         if act is not None:
             act()

@@ -1,0 +1,86 @@
+"""What is told in passing: one notice at a time, errors until they are closed, and what of it can be undone."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Slot
+
+from studio.ui.widgets.toast import Toast
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from studio.ui.models.notices import Notice, Notices
+    from studio.ui.theme.theme import Theme
+
+UNDO = "Undo"
+MOST = 50
+"""Notices that wait for an error to be closed, and acts that can be undone; the oldest give way."""
+
+
+class NoticeBoard(QObject):
+    """Shows notices over the window."""
+
+    def __init__(self, theme: Theme, notices: Notices, ground: QWidget, *, foot: int) -> None:
+        """Show what is posted at the bottom of ``ground``, above its ``foot``."""
+        super().__init__(ground)
+        self.toast = Toast(theme, ground, foot=foot)
+        self._shown: Notice | None = None
+        self._waiting: deque[Notice] = deque(maxlen=MOST)
+        self._undoable: deque[Notice] = deque(maxlen=MOST)
+        self.toast.closed.connect(self._on_closed)
+        self.toast.acted.connect(self._on_acted)
+        notices.posted.connect(self._on_posted)
+
+    def undo(self) -> bool:
+        """Undo what was told last of all that can be; False where there is nothing."""
+        if not self._undoable:
+            return False
+        notice = self._undoable[-1]
+        self._forget(notice)
+        if notice is self._shown and self.toast.isVisible():
+            self.toast.close_button.click()
+        if notice.act is not None:
+            notice.act()
+        return True
+
+    @Slot(object)
+    def _on_posted(self, notice: Notice) -> None:
+        """Show a notice at once; an error that nobody has closed yet gives way only to what can be undone."""
+        if notice.action == UNDO:
+            self._undoable.append(notice)
+        stands = self._shown if self.toast.isVisible() else None
+        if stands is None or stands.kind != "error":
+            self._show(notice)
+        elif notice.action == UNDO:
+            self._waiting.appendleft(stands)
+            self._show(notice)
+        elif notice.sentence not in (stands.sentence, *(other.sentence for other in self._waiting)):
+            self._waiting.append(notice)
+
+    @Slot()
+    def _on_closed(self) -> None:
+        if self._waiting:
+            self._show(self._waiting.popleft())
+
+    @Slot()
+    def _on_acted(self) -> None:
+        if self._shown is not None:
+            self._forget(self._shown)
+
+    def _forget(self, notice: Notice) -> None:
+        if notice in self._undoable:
+            self._undoable.remove(notice)
+
+    def _show(self, notice: Notice) -> None:
+        self._shown = notice
+        self.toast.show_notice(
+            notice.sentence,
+            kind=notice.kind,
+            action=notice.action,
+            act=notice.act,
+            details=notice.details,
+        )
+        self.toast.raise_()
