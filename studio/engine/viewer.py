@@ -107,7 +107,8 @@ class Viewer:
 
 def root_mean_square(array: NDArray[np.float32]) -> float:
     """Return the root of the mean square of an array's numbers."""
-    return float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
+    numbers = array.ravel()
+    return float(np.sqrt(np.dot(numbers, numbers) / numbers.size))
 
 
 def to_array(latents: Tensor) -> NDArray[np.float32]:
