@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests import MAX_GUIDANCE, MAX_SEED, MAX_STEPS
@@ -19,6 +27,7 @@ from studio.ui.widgets.number_slider import NumberSlider
 from studio.ui.widgets.plain_label import PlainLabel
 from studio.ui.widgets.prompt_field import PromptField
 from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent
@@ -63,9 +72,16 @@ class ForkPanel(Card):
         self.seed = NumberField(theme, "Seed", minimum=0, maximum=MAX_SEED, tip=SEED_TIP)
         self.words = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.go = TextButton(theme, "Fork", kind="primary", icon="git-fork")
+        tip(self.go, "Go on from this step with these settings (Ctrl+Enter)")
         self._lay_out()
         self._connect()
         self._on_changed()
+
+    @property
+    def has_keyboard(self) -> bool:
+        """Whether what is typed goes to the panel."""
+        focus = QApplication.focusWidget()
+        return focus is not None and self.isAncestorOf(focus)
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
