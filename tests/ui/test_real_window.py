@@ -130,6 +130,40 @@ def test_a_prompt_that_is_typed_becomes_a_picture(display: Mapping[str, str], tm
     assert len(Catalogue(folders.catalogue).entries()) == 1
 
 
+def origins(folders: Folders) -> set[tuple[str, int, int]]:
+    """Of the pictures that come from a step of a run: how, which one, of how many."""
+    read = [png.read(path).metadata for path in pictures(folders)]
+    found = [metadata.origin for metadata in read if metadata is not None]
+    return {(origin.kind, origin.step, origin.of) for origin in found if origin is not None}
+
+
+@pytest.mark.timeout(300)
+def test_a_run_is_scrubbed_with_keys_and_mouse_and_its_steps_are_kept_and_forked(
+    display: Mapping[str, str], tmp_path: Path
+) -> None:
+    folders = Folders.under(tmp_path)
+    with program(display, tmp_path) as window:
+        window.press("ctrl+Return")
+        until(lambda: pictures(folders), "the picture")
+        window.press("ctrl+e")
+        for key in ("Home", "Right", "shift+Right", "k"):
+            window.press(key)
+        until(lambda: ("step", 6, 30) in origins(folders), "step 6")
+        window.click(748, 776)  # the middle of the scrubber
+        window.press("k")
+        until(lambda: ("step", 15, 30) in origins(folders), "step 15")
+        window.press("f")
+        window.press("ctrl+a")
+        window.type("a snowman on a blue background")
+        window.press("ctrl+Return")
+        until(lambda: ("fork", 15, 30) in origins(folders), "the fork")
+        window.press("ctrl+q")
+        assert window.ended() == 0
+    runs = sorted(folders.runs.glob("0*"))
+    assert len(runs) == 2
+    assert '"parent_step": 15' in (runs[1] / "run.json").read_text(encoding="ascii")
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", ["key", "signal"])
 def test_closing_in_the_middle_of_a_job_loses_no_finished_picture(
