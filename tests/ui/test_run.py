@@ -117,10 +117,12 @@ def test_who_looks_at_an_old_step_stays_there_while_the_next_job_starts(run: Run
     assert not run.live
 
 
-def test_who_looks_at_a_finished_picture_of_an_old_job_follows_the_next(run: RunModel) -> None:
-    Played(run, count=2).play(count=2)
+def test_who_chose_a_picture_of_an_old_job_stays_with_it_when_the_next_begins(run: RunModel) -> None:
+    first = Played(run, count=2).play(count=2)
     run.select_image(0)
     second = Played(run, prompt="an owl").begin()
+    assert (run.viewed, run.image) == (first.course, 0)
+    run.go_live()
     assert run.viewed is second.course
     assert run.live
 

@@ -169,7 +169,8 @@ class RunModel(QObject):
     # --------------------------------------------------------------------------------------- facts, from the session
     def begin(self, course: Course) -> None:
         """A job begins; it is looked at, unless an old one is looked at more closely."""
-        follows = self.live or self.viewed is None or (self.step is None and self.viewed.over)
+        chosen = self.step is not None or self._image is not None
+        follows = self.live or self.viewed is None or (not chosen and self.viewed.over)
         self.running = course
         course.job.shown.what = self.what
         if follows:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TIMINGS_NAME = "timings.json"
 MAX_BYTES = 1_000_000
 MAX_KEYS = 200
-RUNS = 5
+RUNS = 3
 """The median of so many runs is given, so that one run beside a busy program does not spoil the estimate."""
 
 

@@ -179,7 +179,10 @@ class CanvasView(Ground):
         self._stage.setCurrentIndex(2 if failed else 3 if self.head.shows_panes else 1)
         if not failed:
             live = course.phase == "running" and run.step is None and run.image not in course.pictures
-            self.picture.set_image(run.frame, live=live or self.scrubbing.playing)
+            frame = run.frame
+            if frame is None and live and run.live:
+                return  # until the next picture of the job has a frame, the one before is better than none
+            self.picture.set_image(frame, live=live or self.scrubbing.playing)
 
     @Slot(str)
     def _on_preference_changed(self, name: str) -> None:

@@ -114,8 +114,10 @@ class CanvasHead(QWidget):
         if not self.shows_panes:
             self.sides.set_value(run.what)
         self.pill.setVisible(there and (not run.live or run.running is not None))
-        forming = run.running is not None
-        self.pill.set_text("live" if forming else "result", "bad" if forming else "dim")
+        if run.live:
+            self.pill.set_text("live", "bad")
+        else:
+            self.pill.set_text("back to live" if run.running is not None else "result", "dim")
         self.pill.setAccessibleName("Back to the newest step")
         count = course.count if course is not None else 1
         for button in (self.previous_picture, self.next_picture):

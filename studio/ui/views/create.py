@@ -68,6 +68,7 @@ class CreatePage(QWidget):
         self.column.open_requested.connect(self.stack.open)
         self.stack.large.shown.connect(self.column.select)
         self.column.settings_requested.connect(self.settings_requested)
+        self.stack.currentChanged.connect(self._on_stack_changed)
         self.stack.live_requested.connect(self._on_live_requested)
         self.stack.settings_requested.connect(self.settings_requested)
         self._preferences.changed.connect(self._on_preference_changed)
@@ -103,6 +104,11 @@ class CreatePage(QWidget):
     def _on_live_requested(self) -> None:
         self.stack.go_back()
         self._run.go_live()
+
+    @Slot()
+    def _on_stack_changed(self) -> None:
+        """Give an open picture the form's room as well."""
+        self._form_panel.set_open(self._preferences.form_shown and not self.stack.is_large)
 
     @Slot(str)
     def _on_preference_changed(self, name: str) -> None:

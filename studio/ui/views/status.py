@@ -74,9 +74,12 @@ class StatusBar(Ground):
     @Slot()
     def _on_changed(self) -> None:
         known = f"{self._status.device}, {self._status.dtype}" if self._status.dtype else self._status.device
-        self._device.setText(known or "The device is looked at when it is needed")
+        self._device.setText(known)
         budget, share = self._preferences.preview_budget, self._status.preview_share
-        allowed = "no previews" if budget == 0 else "no limit" if budget >= 1 else f"budget {budget:.0%}"
+        if budget == 0:
+            self._previews.setText("No previews")
+            return
+        allowed = "no limit" if budget >= 1 else f"budget {budget:.0%}"
         took = f"Previews took {share:.1%} of the last run, " if share is not None else "Previews: "
         self._previews.setText(f"{took}{allowed}")
 

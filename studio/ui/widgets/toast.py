@@ -37,7 +37,7 @@ class Toast(Card):
     """The button was pressed; what it does is done right after."""
 
     def __init__(self, theme: Theme, parent: QWidget, *, foot: int = 0) -> None:
-        """Lie at the bottom centre of ``parent``, above its ``foot``; hidden until there is something to tell."""
+        """Lie in the lower right corner of ``parent``, above its ``foot``; hidden until there is something to tell."""
         super().__init__(theme, ground="floating", parent=parent)
         self._foot = foot
         self._act: Callable[[], None] | None = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.errors import StorageError
-from studio.ui.models.timings import MAX_KEYS, Timings
+from studio.ui.models.timings import MAX_KEYS, RUNS, Timings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,7 +110,7 @@ def test_the_file_does_not_grow_without_end(path: Path) -> None:
     rows = json.loads(path.read_text())["timings"]
     assert len(rows) == MAX_KEYS
     assert rows[-1][0] == str(MAX_KEYS + 19)
-    assert max(len(row[-1]) for row in rows) == 5
+    assert max(len(row[-1]) for row in rows) == RUNS
 
 
 def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
