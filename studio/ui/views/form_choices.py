@@ -35,19 +35,17 @@ class ChoiceRows(QWidget):
         self._model_items: list[words.Item] = []
         self._sampler_items: list[words.Item] = []
         self.model = ChoiceField(theme, "Model", tip=words.MODEL_TIP)
-        self.line = PlainLabel(theme, kind="label", role="dim", elide=True)
+        self.line = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.facts = FactList(theme)
         self.about = Collapsible(theme, "About this model", self.facts)
         self.sampler = ChoiceField(theme, "Sampler", tip=words.SAMPLER_TIP)
-        self.summary = PlainLabel(theme, kind="label", role="dim", elide=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
         for widget in (self.model, self.line, self.about):
             column.addWidget(widget)
         column.addSpacing(GAP)
-        for widget in (self.sampler, self.summary):
-            column.addWidget(widget)
+        column.addWidget(self.sampler)
         self.model.edited.connect(self._on_model_edited)
         self.sampler.edited.connect(self._on_sampler_edited)
 
@@ -69,8 +67,7 @@ class ChoiceRows(QWidget):
             self.sampler.set_items(items)
         self.sampler.set_value(values.sampler)
         sampler = SAMPLERS[values.sampler]
-        self.summary.setText(sampler.summary)
-        tip(self.summary, f"{sampler.summary} {sampler.paper}")
+        tip(self.sampler.box, f"{sampler.summary} {sampler.paper}")
 
     @Slot(str)
     def _on_model_edited(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
@@ -69,12 +70,15 @@ def model_detail(card: ModelCard) -> str:
     return f"{side(card.sizes[0])}, {card.schedule.kind}"
 
 
+_BRACKETS = re.compile(r"\([^()]*\)")
+
+
 def model_line(card: ModelCard | None) -> str:
-    """Return a model's prediction and what it was trained on, in one line."""
+    """Return what a model was trained on and what it predicts, for two lines."""
     if card is None:
         return ""
-    data = " ".join(card.training_data.split())
-    return f"{card.prediction} prediction. {shorten(data, 300)}"
+    data = " ".join(_BRACKETS.sub("", card.training_data).split())  # licences stand among the facts
+    return f"Trained on {shorten(data, 70)}; {card.prediction} prediction"
 
 
 def side(size: tuple[int, int]) -> str:

@@ -59,12 +59,13 @@ def test_models_are_offered_with_size_and_schedule() -> None:
     assert words.model_items([], "") == []
 
 
-def test_the_line_beneath_a_model_is_one_line() -> None:
-    card = dataclasses.replace(STARTER, training_data="Many\nlines\n" + "x" * 1000)
+def test_what_stands_beneath_a_model_is_short_and_leaves_licences_out() -> None:
+    card = dataclasses.replace(STARTER, training_data="Many\nlines (a licence)\n" + "x" * 1000)
     line = words.model_line(card)
     assert "\n" not in line
-    assert line.startswith("v prediction. Many lines x")
-    assert len(line) < 350
+    assert line.startswith("Trained on Many lines x")
+    assert line.endswith("; v prediction")
+    assert len(line) < 110
     assert words.model_line(None) == ""
 
 
