@@ -60,7 +60,7 @@ def test_the_model_is_asked_about_the_state_that_the_step_was_taken_from(
         if pane.image is not None and key in ("x0", "x_t", "cond", "uncond")
     }
     assert reds == {"x0": 3, "x_t": round(0.97 * 127.5), "cond": 10, "uncond": 20}
-    assert shown["difference"].words == "blue -0.65 to red +0.65"
+    assert shown["difference"].words == "-0.65 to +0.65"
 
 
 def test_of_the_start_the_model_is_asked_about_that_itself(studio: Studio, panes: PanesModel) -> None:

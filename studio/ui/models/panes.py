@@ -23,8 +23,8 @@ PaneKey = Literal["x0", "x_t", "cond", "uncond", "difference", "score"]
 
 PANES: tuple[tuple[PaneKey, str, str], ...] = (
     ("x0", "x0_hat", "What the sampler is told the finished picture becomes."),
-    ("cond", "x0_hat, with the prompt", "The same by the prompt alone."),
-    ("uncond", "x0_hat, without it", "The same by the negative prompt, or by none."),
+    ("cond", "with the prompt", "The same by the prompt alone."),
+    ("uncond", "without it", "The same by the negative prompt, or by none."),
     ("x_t", "x_t", "The state itself, with the noise that is still in it."),
     ("difference", "guided - uncond", "What guidance does: its mean over the channels, with its sign."),
     ("score", "|score|", "How strongly the score, the gradient of log p, pulls at each place."),
@@ -32,7 +32,7 @@ PANES: tuple[tuple[PaneKey, str, str], ...] = (
 SETTLE_MS = 60
 """How long a step must be looked at before the model is asked: who scrubs on does not wait for answers."""
 MOST_KEPT = 64
-_NEGATIVE, _NEUTRAL, _POSITIVE = "#3aa6d0", "#1b1b1e", "#f06a5a"
+_SIGNED = ("#3aa6d0", "#1b1b1e", "#f06a5a")
 _HEAT = ("#08090c", "#143a66", "#12707e", "#2fa873", "#a3d65c", "#fbf6b8")
 
 
@@ -43,10 +43,12 @@ class Pane:
     Attributes:
         image: what there is to see; None where it is not there (yet).
         words: its scale, or why there is nothing.
+        stops: the colours of the scale, from its least value to its most.
     """
 
     image: QImage | None
     words: str = ""
+    stops: tuple[str, ...] = ()
 
 
 class PanesModel(QObject):
@@ -169,8 +171,8 @@ def _panes_of(explained: Explained) -> dict[PaneKey, Pane]:
     if explained.difference is not None:
         mean = explained.difference.mean(axis=0)
         most = float(abs(mean).max())
-        signed = _coloured(mean, -most, most, (_NEGATIVE, _NEUTRAL, _POSITIVE))
-        panes["difference"] = Pane(to_image(signed), f"blue -{most:.2f} to red +{most:.2f}")
+        signed = to_image(_coloured(mean, -most, most, _SIGNED))
+        panes["difference"] = Pane(signed, f"-{most:.2f} to +{most:.2f}", _SIGNED)
     norm = explained.score_norm
     least, most = float(norm.min()), float(norm.max())
     panes["score"] = Pane(

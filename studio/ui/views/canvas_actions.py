@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from studio.ui.models.scrubbing import ScrubbingModel
     from studio.ui.theme.theme import Theme
 
-HINT = "Arrows step, Space plays, L live, K keeps, F forks, P panes"
+HINT = "Space plays, L live, K keeps, F forks, P panes"
 
 
 class CanvasActions(QWidget):

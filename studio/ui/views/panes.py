@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Slot
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.ui.models.panes import PANES
@@ -13,12 +14,38 @@ from studio.ui.widgets.picture_view import PictureView
 from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QHideEvent, QShowEvent
+    from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
 
     from studio.ui.models.panes import Pane, PanesModel
     from studio.ui.theme.theme import Theme
 
 COLUMNS = 3
+
+
+class _Scale(QWidget):
+    """The colours of a scale, from its least value to its most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stops: tuple[str, ...] = ()
+        self.setFixedSize(5 * GAP, GAP)
+        self.hide()
+
+    def set_stops(self, stops: tuple[str, ...]) -> None:
+        if stops != self._stops:
+            self._stops = stops
+            self.setVisible(bool(stops))
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        gradient = QLinearGradient(0, 0, self.width(), 0)
+        for place, stop in enumerate(self._stops):
+            gradient.setColorAt(place / max(len(self._stops) - 1, 1), QColor(stop))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QBrush(gradient))
+        painter.drawRoundedRect(self.rect(), GRID / 2, GRID / 2)
 
 
 class _PaneView(QWidget):
@@ -27,12 +54,14 @@ class _PaneView(QWidget):
     def __init__(self, theme: Theme, title: str, help_text: str) -> None:
         super().__init__()
         name = PlainLabel(theme, title, kind="label", role="text", elide=True, tip=help_text)
-        self.words = PlainLabel(theme, kind="label", role="dim", elide=True)
+        self.words = PlainLabel(theme, kind="label", role="dim")
+        self._scale = _Scale()
         self.picture = PictureView(theme, title)
         head = QHBoxLayout()
         head.setSpacing(GAP)
         head.addWidget(name, 1)
-        head.addWidget(self.words, 1)
+        head.addWidget(self._scale)
+        head.addWidget(self.words)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
@@ -42,6 +71,7 @@ class _PaneView(QWidget):
     def show_pane(self, pane: Pane) -> None:
         self.picture.set_image(pane.image, live=True)
         self.words.setText(pane.words)
+        self._scale.set_stops(pane.stops)
 
 
 class PanesView(QWidget):
