@@ -34,6 +34,7 @@ from studio.ui.models.run import RunModel
 from studio.ui.models.runs import RunsModel
 from studio.ui.models.status import StatusModel
 from studio.ui.models.step_keeping import StepKeeper
+from studio.ui.models.sweep import SweepModel
 from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.models.timings import Timings
 from studio.ui.session import Session
@@ -89,11 +90,12 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
     run, thumbnails = RunModel(), Thumbnails(folders.cache)
     runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)))
     gallery = GalleryModel(store, thumbnails, notices)
+    form = FormModel(catalog, preferences, timings)
     models = Models(
         folders=folders,
         preferences=preferences,
         catalog=catalog,
-        form=FormModel(catalog, preferences, timings),
+        form=form,
         queue=QueueModel(),
         run=run,
         strip=FilmstripModel(run),
@@ -104,6 +106,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         panes=PanesModel(run),
         exports=ExportModel(run, notices),
         compare=CompareModel(),
+        sweep=SweepModel(form, catalog),
         status=StatusModel(),
         notices=notices,
     )

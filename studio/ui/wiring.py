@@ -35,9 +35,11 @@ class Wiring(QObject):
         models.exports.decode_requested.connect(session.decode)
         session.step_explained.connect(models.panes.take)
         models.panes.explain_requested.connect(session.decode)
-        session.went_on.connect(models.compare.follow)
+        session.went_on.connect(self._on_went_on)
         session.frame_decoded.connect(models.compare.take_decoded)
         models.compare.decode_requested.connect(session.decode)
+        # Queued: the next is asked for while the session still ends the one before.
+        models.sweep.compare_requested.connect(session.compare, Qt.ConnectionType.QueuedConnection)
         models.runs.opened.connect(self._on_run_opened)
         models.runs.failed.connect(self._on_unopened)
         app.applicationStateChanged.connect(self._on_state_changed)
@@ -56,6 +58,12 @@ class Wiring(QObject):
             self._theme.choose(self._models.preferences.theme)
         elif name == "runs_gib":
             self._models.runs.store.budget_bytes = round(self._models.preferences.runs_gib * 2**30)
+
+    @Slot(object)
+    def _on_went_on(self, course: Course) -> None:
+        """Lead a job to who asked for it."""
+        if not self._models.sweep.follow(course):
+            self._models.compare.follow(course)
 
     @Slot(object)
     def _on_run_opened(self, course: Course) -> None:

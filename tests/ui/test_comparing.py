@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from studio.diffusion.samplers import SAMPLERS
 from studio.folders import Folders
 from studio.ui.app import Program, build
-from studio.ui.views.compare import CompareView
+from studio.ui.views.compare_page import ComparePage
 from tests.ui.fakes import FakeEngine, Gate, Lockstep, Maker
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from PySide6.QtWidgets import QApplication
     from pytestqt.qtbot import QtBot
+
+    from studio.ui.views.compare import CompareView
 
     Opened = Callable[[FakeEngine], Program]
 
@@ -48,8 +50,8 @@ def opened(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Opened]
 
 def page_of(program: Program) -> CompareView:
     page = program.window.pages.currentWidget()
-    assert isinstance(page, CompareView)
-    return page
+    assert isinstance(page, ComparePage)
+    return page.view
 
 
 def test_one_click_compares_all_samplers_live_and_keeps_the_pictures(qtbot: QtBot, opened: Opened) -> None:

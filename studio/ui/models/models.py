@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from studio.ui.models.runs import RunsModel
     from studio.ui.models.status import StatusModel
     from studio.ui.models.step_keeping import StepKeeper
+    from studio.ui.models.sweep import SweepModel
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,5 +43,6 @@ class Models:
     panes: PanesModel
     exports: ExportModel
     compare: CompareModel
+    sweep: SweepModel
     status: StatusModel
     notices: Notices

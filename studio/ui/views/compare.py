@@ -44,10 +44,12 @@ class CompareView(Ground):
     Signals:
         compare_requested: a `CompareRequest` is to be run.
         cancel_requested: the running job is to stop.
+        sweep_requested: two settings are to be swept.
     """
 
     compare_requested = Signal(object)
     cancel_requested = Signal()
+    sweep_requested = Signal()
 
     def __init__(
         self,
@@ -77,6 +79,7 @@ class CompareView(Ground):
         self.head.cancel_requested.connect(self.cancel_requested)
         self.head.save_requested.connect(self._on_save_requested)
         self.setup.start_requested.connect(self.start)
+        self.setup.sweep.clicked.connect(self.sweep_requested)
         self.show_setup(model.course is None)
         self._on_changed()
 
@@ -149,7 +152,7 @@ class CompareView(Ground):
         pictures = [
             Labelled(
                 pixels=face.pixels,
-                lines=(face.name, ", ".join(filter(None, (face.where, face.gap, face.cost)))),
+                lines=(face.name, face.where, ", ".join(filter(None, (face.cost, face.gap)))),
             )
             for face in panes.faces
             if face.pixels is not None

@@ -16,7 +16,7 @@ from studio.ui.views.settings import SettingsView
 if TYPE_CHECKING:
     from studio.ui.models.models import Models
     from studio.ui.theme.theme import Theme
-    from studio.ui.views.compare import CompareView
+    from studio.ui.views.compare_page import ComparePage
 
 RAIL_PAGES = (
     ("create", "pencil", "Create", "Ctrl+1"),
@@ -50,7 +50,7 @@ class Pages(QStackedWidget):
         self.create_page = CreatePage(theme, models)
         self.create_page.settings_requested.connect(self.settings_requested)
         self._made: dict[str, QWidget] = {"create": self.create_page}
-        self._compare_page: CompareView | None = None
+        self._compare_page: ComparePage | None = None
         self.addWidget(self.create_page)
 
     @Slot(str)
@@ -157,16 +157,11 @@ class Pages(QStackedWidget):
             return page
         return SettingsView(theme, models.preferences, models.folders, models.runs)
 
-    def _make_compare(self) -> CompareView:
+    def _make_compare(self) -> ComparePage:
         # Not before it is opened: it brings numpy and Pillow.
-        from studio.ui.models.compare_columns import CompareColumns  # noqa: PLC0415
-        from studio.ui.views.compare import CompareView  # noqa: PLC0415
+        from studio.ui.views.compare_page import ComparePage  # noqa: PLC0415
 
-        models = self._models
-        columns = CompareColumns(models.form, models.catalog, self)
-        page = CompareView(
-            self._theme, models.compare, columns, models.catalog, models.preferences, models.notices
-        )
+        page = ComparePage(self._theme, self._models)
         page.compare_requested.connect(self.compare_requested)
         page.cancel_requested.connect(self.cancel_requested)
         return page

@@ -1,0 +1,57 @@
+"""The page of comparisons and what belongs to it: runs side by side, and sweeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from studio.ui.models.compare_columns import CompareColumns
+from studio.ui.views.compare import CompareView
+from studio.ui.views.sweep import SweepView
+
+if TYPE_CHECKING:
+    from studio.ui.models.models import Models
+    from studio.ui.theme.theme import Theme
+
+
+class ComparePage(QStackedWidget):
+    """One of the two at a time.
+
+    Signals:
+        compare_requested: a `CompareRequest` is to be run.
+        cancel_requested: the running job is to stop.
+    """
+
+    compare_requested = Signal(object)
+    cancel_requested = Signal()
+
+    def __init__(self, theme: Theme, models: Models, parent: QWidget | None = None) -> None:
+        """Build both."""
+        super().__init__(parent)
+        catalog, notices = models.catalog, models.notices
+        columns = CompareColumns(models.form, catalog, self)
+        self.view = CompareView(theme, models.compare, columns, catalog, models.preferences, notices)
+        self.sweep = SweepView(theme, models.sweep, models.form, notices)
+        self.addWidget(self.view)
+        self.addWidget(self.sweep)
+        self.view.compare_requested.connect(self.compare_requested)
+        self.view.sweep_requested.connect(self.open_sweep)
+        self.sweep.back_requested.connect(self.open_runs)
+        for part in (self.view, self.sweep):
+            part.cancel_requested.connect(self.cancel_requested)
+
+    @Slot()
+    def open_sweep(self) -> None:
+        """Show the sweep."""
+        self.setCurrentWidget(self.sweep)
+
+    @Slot()
+    def open_runs(self) -> None:
+        """Show the runs."""
+        self.setCurrentWidget(self.view)
+
+    def start(self) -> None:
+        """Start what is set up on the part that is open."""
+        (self.view if self.currentWidget() is self.view else self.sweep).start()

@@ -1,0 +1,68 @@
+"""One axis of a sweep: which setting, and its values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
+
+from studio.ui.models.sweep_plan import FIELDS, Axis, read_axis
+from studio.ui.theme.metrics import CONTROL, GAP
+from studio.ui.widgets.choice_field import ChoiceField
+from studio.ui.widgets.labelled import labelled, named
+
+if TYPE_CHECKING:
+    from studio.ui.theme.theme import Theme
+
+USUAL = {"steps": "5, 10, 20, 40", "guidance": "1, 2, 4, 8", "seed": "1, 2, 3, 4", "sampler": "ddpm, ddim"}
+VALUES_TIP = "The values, with commas between them."
+
+
+class AxisField(QWidget):
+    """A choice of setting and a list of values.
+
+    Signals:
+        edited: either is another.
+    """
+
+    edited = Signal()
+
+    def __init__(self, theme: Theme, label: str, field: str, parent: QWidget | None = None) -> None:
+        """Begin with a setting's usual values."""
+        super().__init__(parent)
+        self.setting = ChoiceField(theme, label)
+        self.setting.set_items([(key, title, "", "") for key, (title, _) in FIELDS.items()])
+        self.setting.set_value(field)
+        self.values = QLineEdit(USUAL[field])
+        self.values.setFont(theme.font("body"))
+        self.values.setFixedHeight(CONTROL)
+        self.values.setMaxLength(200)
+        named(self.values, f"{label}: values", VALUES_TIP)
+        holder = QWidget()
+        labelled(theme, holder, "Values", tip=VALUES_TIP).addWidget(self.values)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP)
+        row.addWidget(self.setting, 2)
+        row.addWidget(holder, 3)
+        self.setting.edited.connect(self._on_setting_edited)
+        self.values.textEdited.connect(self._on_values_edited)
+
+    def axis(self) -> Axis:
+        """Return what stands here.
+
+        Raises:
+            RequestError: a value cannot be read.
+        """
+        return read_axis(self.setting.value, self.values.text())
+
+    @Slot(str)
+    def _on_setting_edited(self, field: str) -> None:
+        self.values.setText(USUAL[field])
+        self.edited.emit()
+
+    @Slot(str)
+    def _on_values_edited(self, text: str) -> None:
+        del text
+        self.edited.emit()

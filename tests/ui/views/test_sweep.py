@@ -1,0 +1,150 @@
+"""The sweep in the whole window around a scripted engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
+
+from studio.folders import Folders
+from studio.ui.app import Program, build
+from studio.ui.views.compare_page import ComparePage
+from tests.ui.fakes import FakeEngine, Gate, Lockstep, Maker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from PySide6.QtWidgets import QApplication
+    from pytestqt.qtbot import QtBot
+
+
+class Sweeping:
+    """A program whose page of comparisons shows the sweep."""
+
+    def __init__(self, qtbot: QtBot, qapp: QApplication, home: Path) -> None:
+        self.gate = Gate()
+        self.engine = FakeEngine(Lockstep(at={(0, 2): self.gate}))
+        self.program: Program = build(qapp, Folders.under(home), Maker(self.engine))
+        qtbot.addWidget(self.program.window)
+        with qtbot.waitExposed(self.program.window):
+            self.program.window.show()
+        self.program.window.pages.open("compare")
+        page = self.program.window.pages.currentWidget()
+        assert isinstance(page, ComparePage)
+        self.page, self.view, self.model = page, page.sweep, self.program.models.sweep
+        QTest.mouseClick(page.view.setup.sweep, Qt.MouseButton.LeftButton)
+        self._qtbot = qtbot
+
+    def set_axes(self, across: str, down: str) -> None:
+        for axis, text in ((self.view.across, across), (self.view.down, down)):
+            axis.values.selectAll()
+            QTest.keyClicks(axis.values, text)
+
+    def finish(self) -> None:
+        self.gate.open()
+        self._qtbot.waitUntil(lambda: not self.model.running, timeout=8000)
+        self._qtbot.waitUntil(lambda: self.program.models.queue.rowCount() == 0)
+
+
+@pytest.fixture
+def sweeping(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Sweeping]:
+    sweeping = Sweeping(qtbot, qapp, tmp_path)
+    yield sweeping
+    sweeping.gate.open()
+    sweeping.program.close()
+
+
+def test_every_cell_is_made_and_none_disturbs_the_runs(qtbot: QtBot, sweeping: Sweeping) -> None:
+    sweeping.set_axes("4, 5, 6, 7", "1, 2")
+    assert sweeping.view.note.text().startswith("8 runs, ")
+    QTest.mouseClick(sweeping.view.start_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(sweeping.gate.reached.is_set)
+    assert sweeping.view.cancel.isVisible()
+    assert not sweeping.view.start_button.isEnabled()
+    sweeping.finish()
+    assert sweeping.model.finished == 8
+    assert [len(take.runs) for take in sweeping.engine.takes] == [4, 4]
+    assert sweeping.program.models.compare.course is None
+    assert len(list(sweeping.program.models.folders.outputs.rglob("*.png"))) == 8
+    assert not sweeping.view.cancel.isVisible()
+
+
+def test_the_grid_shows_each_cell_in_its_place(sweeping: Sweeping) -> None:
+    sweeping.set_axes("4, 5", "1, 2, 3")
+    sweeping.program.window.pages.start_comparison()
+    sweeping.finish()
+    grid = sweeping.view.grid
+    rooms = grid.rooms()
+    assert len(rooms) == 6
+    assert len({room.left() for room in rooms}) == 2
+    image = grid.grab().toImage()
+    assert [image.pixelColor(room.center().toPoint()).red() for room in rooms] == [
+        100,
+        101,
+        102,
+        103,
+        104,
+        105,
+    ]
+
+
+def test_cancel_ends_the_whole_sweep(qtbot: QtBot, sweeping: Sweeping) -> None:
+    sweeping.set_axes("4, 5, 6, 7", "1, 2")
+    sweeping.view.start()
+    qtbot.waitUntil(sweeping.gate.reached.is_set)
+    QTest.mouseClick(sweeping.view.cancel, Qt.MouseButton.LeftButton)
+    sweeping.finish()
+    assert len(sweeping.engine.takes) == 1
+
+
+@pytest.mark.parametrize(
+    ("across", "part"), [("", "has no values"), ("4, x", "cannot be 'x'"), ("0, 4", "must be")]
+)
+def test_what_cannot_be_swept_is_said_and_cannot_be_started(
+    sweeping: Sweeping, across: str, part: str
+) -> None:
+    sweeping.set_axes(across, "1, 2")
+    if not across:
+        QTest.keyClick(sweeping.view.across.values, Qt.Key.Key_Backspace)
+        sweeping.view.across.values.clear()
+        sweeping.view.across.edited.emit()
+    assert part in sweeping.view.note.text()
+    assert not sweeping.view.start_button.isEnabled()
+    sweeping.view.start()
+    assert not sweeping.model.running
+
+
+def test_a_setting_brings_its_usual_values_and_cannot_be_on_both_axes(sweeping: Sweeping) -> None:
+    axis = sweeping.view.down
+    axis.setting.set_value("steps")
+    axis.setting.edited.emit("steps")
+    assert axis.values.text() == "5, 10, 20, 40"
+    assert "both axes" in sweeping.view.note.text()
+
+
+def test_the_sweep_is_saved_as_one_labelled_picture(
+    qtbot: QtBot, sweeping: Sweeping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not sweeping.view.save.isVisible()
+    sweeping.set_axes("4, 5", "1, 2")
+    sweeping.view.start()
+    sweeping.finish()
+    told: list[str] = []
+    sweeping.program.models.notices.posted.connect(lambda notice: told.append(notice.sentence))
+    path = tmp_path / "sweep.png"
+    monkeypatch.setattr(
+        "studio.ui.views.compare_saving.QFileDialog.getSaveFileName", lambda *_: (str(path), "")
+    )
+    QTest.mouseClick(sweeping.view.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(told))
+    assert told == [f"Saved as {path}."]
+    assert QImage(str(path)).width() > 2 * 256
+
+
+def test_back_leads_to_the_runs(sweeping: Sweeping) -> None:
+    QTest.mouseClick(sweeping.view.back, Qt.MouseButton.LeftButton)
+    assert sweeping.page.currentWidget() is sweeping.page.view
