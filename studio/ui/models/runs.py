@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from studio.errors import StorageError
 from studio.ui.models.background import Background
+from studio.ui.models.lineage import family_of
 from studio.ui.models.stored import course_of
 
 if TYPE_CHECKING:
@@ -28,11 +29,13 @@ class RunsModel(QObject):
     Signals:
         opened: a run is there, a `Course`.
         failed: it cannot be opened: a sentence.
+        family: a run and its relatives were found, a tuple of `Relative`.
         used: how many bytes all runs take.
     """
 
     opened = Signal(object)
     failed = Signal(str)
+    family = Signal(object)
     used = Signal(object)  # an int of Qt's would end at two GiB
 
     def __init__(self, store: RunStore, parent: QObject | None = None) -> None:
@@ -55,6 +58,12 @@ class RunsModel(QObject):
         """Open the run that another goes on from, at the step it left it at."""
         self._background.do(
             partial(_of_lineage, self.store, lineage), self._on_opened, self._on_failed, key="open"
+        )
+
+    def find_family(self, run: str) -> None:
+        """Find the runs that one was forked from, and those forked from it."""
+        self._background.do(
+            partial(family_of, self.store, run), self.family.emit, self._on_failed, key="family"
         )
 
     def measure(self) -> None:

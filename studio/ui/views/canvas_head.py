@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP
 from studio.ui.views import canvas_words as words
+from studio.ui.views.lineage_menu import LineageMenu
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.pill import Pill
 from studio.ui.widgets.plain_label import PlainLabel
@@ -17,6 +18,7 @@ from studio.ui.widgets.text_button import TextButton
 from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
+    from studio.ui.models.lineage import Relative
     from studio.ui.models.run import RunModel
     from studio.ui.theme.theme import Theme
 
@@ -36,10 +38,12 @@ class CanvasHead(QWidget):
 
     Signals:
         parent_requested: the run that this one goes on from is wanted, a `Lineage`.
+        family_requested: the relatives of a recorded run are wanted, by its id.
         panes_toggled: the panes are to be seen, or no more.
     """
 
     parent_requested = Signal(object)
+    family_requested = Signal(str)
     panes_toggled = Signal()
 
     def __init__(self, theme: Theme, run: RunModel, parent: QWidget | None = None) -> None:
@@ -57,8 +61,10 @@ class CanvasHead(QWidget):
             theme, "chevron-left", "Previous picture of this job", kind="quiet"
         )
         self.next_picture = IconButton(theme, "chevron-right", "Next picture of this job", kind="quiet")
-        self.lineage = TextButton(theme, "", kind="quiet", icon="git-fork")
+        self.lineage = TextButton(theme, "", kind="quiet")
         tip(self.lineage, "Look at the run that this one goes on from")
+        self.family = IconButton(theme, "git-fork", "Forks of this run", kind="quiet", role="dim")
+        self.menu = LineageMenu(theme, self)
         self.pill = Pill(theme, "live", "bad")
         self._lay_out()
         run.changed.connect(self._on_changed)
@@ -67,6 +73,7 @@ class CanvasHead(QWidget):
         self.sides.edited.connect(self._on_side)
         self.pill.clicked.connect(run.go_live)
         self.lineage.clicked.connect(self._on_lineage)
+        self.family.clicked.connect(self._on_family)
         self.previous_picture.clicked.connect(self._on_previous)
         self.next_picture.clicked.connect(self._on_next)
         self._on_changed()
@@ -95,6 +102,7 @@ class CanvasHead(QWidget):
         # The pill and the lineage come and go; what lies below must not move with them.
         under.addStrut(self.lineage.sizeHint().height())
         under.addWidget(self._caption, 1)
+        under.addWidget(self.family)
         under.addWidget(self.lineage)
         under.addWidget(self.time_left)
         under.addWidget(self.pill)
@@ -126,6 +134,7 @@ class CanvasHead(QWidget):
         self.next_picture.setEnabled(run.image < count - 1)
         self._which.setText(words.which_picture(course, run.image) if course is not None else "")
         self._which.setVisible(count > 1)
+        self.family.setVisible(bool(self._recorded))
         lineage = course.lineage if course is not None else None
         self.lineage.setVisible(lineage is not None)
         if lineage is not None:
@@ -147,6 +156,24 @@ class CanvasHead(QWidget):
         if side in ("x0", "x_t"):
             self._run.set_what("x0" if side == "x0" else "x_t")
         self.panes_toggled.emit()
+
+    @property
+    def _recorded(self) -> str:
+        """The recorded run that is looked at, or while it is still made the one it goes on from; "" for neither."""
+        course = self._run.viewed
+        if course is None:
+            return ""
+        parent = course.lineage.run if course.lineage is not None else ""
+        return course.run_ids.get(self._run.image, parent)
+
+    @Slot(object)
+    def show_family(self, family: tuple[Relative, ...]) -> None:
+        """Show the relatives of a run as a tree."""
+        self.menu.show_family(family, self.family.mapToGlobal(QPoint(0, self.family.height())))
+
+    @Slot()
+    def _on_family(self) -> None:
+        self.family_requested.emit(self._recorded)
 
     @Slot()
     def _on_lineage(self) -> None:

@@ -93,6 +93,9 @@ class MainWindow(QMainWindow):
         canvas = self.pages.create_page.canvas
         canvas.fork_requested.connect(self.fork)
         canvas.head.parent_requested.connect(self._models.runs.open_parent)
+        canvas.head.family_requested.connect(self._models.runs.find_family)
+        canvas.head.menu.run_requested.connect(self._models.runs.open_run)
+        self._models.runs.family.connect(canvas.head.show_family)
         canvas.action_row.keep_requested.connect(self._models.keeper.keep)
         self._models.runs.opened.connect(self._show_canvas)
         self.status.queue_requested.connect(self.overlays.toggle_queue)
