@@ -87,9 +87,13 @@ def test_the_window_asks_in_another_thread(qtbot: QtBot, studio: Studio) -> None
     runs.close()
 
 
-def test_the_tree_is_plain_text_and_a_relative_is_chosen(qtbot: QtBot, qapp: QApplication) -> None:
+def test_the_tree_is_plain_text_and_a_relative_is_chosen(
+    qtbot: QtBot, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
     menu = LineageMenu(Theme(qapp, "dark"))
     qtbot.addWidget(menu)
+    opened: list[QPoint] = []
+    monkeypatch.setattr(menu, "popup", opened.append)
     family = (
         Relative("one", 0, None, "<b>fox</b> & \t friend", "ddim", is_this=True),
         Relative("two", 1, 12, "x" * 200, "ddpm", is_this=False),
@@ -106,4 +110,4 @@ def test_the_tree_is_plain_text_and_a_relative_is_chosen(qtbot: QtBot, qapp: QAp
     assert asked.args == ["two"]
     menu.show_family(family[:1], QPoint(0, 0))
     assert "No forks yet" in menu.actions()[-1].text()
-    menu.close()
+    assert opened == [QPoint(0, 0)] * 2
