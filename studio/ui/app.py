@@ -67,6 +67,7 @@ class Program:
         self.models.gallery.close()
         self.models.runs.close()
         self.models.keeper.close()
+        self.models.compare.close()
         self.models.exports.close()
         self.thumbnails.close()
         self.models.preferences.save()

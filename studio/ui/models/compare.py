@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.compare import CompareRequest
+from studio.ui.models.background import Background
 from studio.ui.models.compare_alignment import ALIGNMENTS, match, nearest_position, positions
 from studio.ui.models.compare_pane import marks_of, noise_hashes, pane_of
 from studio.ui.models.frames import decode_task, direct_pixels
@@ -29,6 +30,7 @@ class CompareModel(QObject):
         what: which side of a step is shown.
         base: the place of the run the others are held against, A.
         candidate: the place of the one that is held against it, B.
+        background: does what takes long: the pictures' figures, and files.
 
     Signals:
         changed: another comparison, another phase of it, or another pair.
@@ -50,6 +52,7 @@ class CompareModel(QObject):
         self.position: float | None = None
         self.what: What = "x0"
         self.base, self.candidate = 0, 1
+        self.background = Background(self)
         self._marks: tuple[tuple[Mark, ...], ...] = ()
         self._positions: tuple[float, ...] = ()
         self._asked: set[tuple[int, int, What]] = set()
@@ -116,6 +119,10 @@ class CompareModel(QObject):
         if self.course is not None and len(self._hashes) < self.count:
             self._hashes = noise_hashes(self.course)
         return self._hashes
+
+    def close(self) -> None:
+        """Return once what was begun in the background is done."""
+        self.background.close()
 
     # ----------------------------------------------------------------------------------------------------- intents
     def select(self, place: int | None) -> None:
@@ -200,7 +207,8 @@ class CompareModel(QObject):
             self.base, self.candidate = 0, 1
 
     def _read_marks(self) -> None:
-        self._marks = tuple(marks_of(self.record(place)) for place in range(self.count))
+        known = self._marks or ((),) * self.count
+        self._marks = tuple(marks_of(self.record(place), known[place]) for place in range(self.count))
         found = positions(self._marks, self.alignment)
         if found != self._positions:
             self._positions = found

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from studio.engine.events import PictureDone, StepDone
+    from studio.engine.events import StepDone
     from studio.runs.record import PictureRecord
 
 MOST_POINTS = 200
@@ -39,19 +39,15 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """What a finished run is worth beside the reference.
+    """How near a finished picture comes to the reference.
 
     Attributes:
-        psnr: decibels, infinite where the pictures are identical; None where their sizes differ, or there are none.
+        psnr: decibels, infinite where the pictures are identical; None where their sizes differ.
         ssim: at most 1, likewise.
-        calls: model calls spent.
-        seconds: time spent; runs that share their model calls share it.
     """
 
     psnr: float | None
     ssim: float | None
-    calls: int
-    seconds: float
 
 
 def finish_of(record: PictureRecord | None) -> NDArray[np.float32] | None:
@@ -89,14 +85,8 @@ class Curves:
         return self._known[done]
 
 
-def score(done: PictureDone, reference: PictureDone | None) -> Score:
-    """Return what a finished picture is worth beside the reference's."""
-    comparable = (
-        reference is not None and done.pixels.size > 0 and done.pixels.shape == reference.pixels.shape
-    )
-    return Score(
-        psnr=psnr(done.pixels, reference.pixels) if comparable and reference is not None else None,
-        ssim=ssim(done.pixels, reference.pixels) if comparable and reference is not None else None,
-        calls=done.model_calls,
-        seconds=done.seconds,
-    )
+def score(pixels: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Score:
+    """Return how near a finished picture comes to the reference. Large ones take a while."""
+    if pixels.size == 0 or pixels.shape != reference.shape:
+        return Score(psnr=None, ssim=None)
+    return Score(psnr=psnr(pixels, reference), ssim=ssim(pixels, reference))

@@ -85,14 +85,27 @@ def pane_of(course: Course, place: int, found: Match | None, what: What) -> Pane
     )
 
 
-def marks_of(record: PictureRecord | None) -> tuple[Mark, ...]:
-    """Return where the steps of a run stand that are kept, and where it starts."""
+def marks_of(record: PictureRecord | None, known: tuple[Mark, ...] = ()) -> tuple[Mark, ...]:
+    """Return where the steps of a run stand that are kept, and where it starts.
+
+    Args:
+        record: of the run.
+        known: what was returned before; where the run only went on since, only what is new is read.
+    """
     if record is None:
         return ()
-    start = [record.start] if record.start is not None else []
-    return tuple(
-        Mark(step=done.step, level=done.sigma, calls=done.model_calls) for done in start + record.steps
-    )
+    steps = record.steps
+    every = [record.start, *steps] if record.start is not None else steps
+    count = len(known)
+    # The record gives up steps evenly: where first and last stand at their places still, so does what lies between.
+    if (
+        not known
+        or count > len(every)
+        or (every[0].step, every[count - 1].step) != (known[0].step, known[-1].step)
+    ):
+        known, count = (), 0
+    new = (Mark(step=done.step, level=done.sigma, calls=done.model_calls) for done in every[count:])
+    return (*known, *new)
 
 
 def noise_hashes(course: Course) -> tuple[str, ...]:

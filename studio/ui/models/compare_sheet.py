@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from studio.ui.models.background import Background
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.errors import StudioError
+    from studio.ui.models.background import Background
     from studio.ui.models.notices import Notices
 
 
@@ -38,19 +37,15 @@ class Labelled:
 class SheetWriter(QObject):
     """Writes sheets one after another, and tells how it went."""
 
-    def __init__(self, notices: Notices, parent: QObject | None = None) -> None:
-        """Tell by ``notices``."""
+    def __init__(self, notices: Notices, background: Background, parent: QObject | None = None) -> None:
+        """Write in the ``background``, and tell by ``notices``."""
         super().__init__(parent)
-        self._notices, self._background = notices, Background(self)
+        self._notices, self._background = notices, background
 
     def write(self, path: Path, pictures: Sequence[Labelled], columns: int, title: str) -> None:
         """Write pictures in rows of ``columns`` under a title; a file of that name is replaced."""
         work = partial(_write, path, tuple(pictures), columns, title)
         self._background.do(work, self._on_written, self._on_failed)
-
-    def close(self) -> None:
-        """Return once what was begun is written."""
-        self._background.close()
 
     def _on_written(self, path: Path) -> None:
         self._notices.post(f"Saved as {path}.")

@@ -55,6 +55,7 @@ ACTIONS = (
     ActionInfo(name="fork", text="Fork from this step", keys=("F",), group="Watch", where="steps"),
     ActionInfo(name="layout", text="Layouts, from side to tile", keys=(*"SWBDT",), group="Compare", where="compare"),
     ActionInfo(name="turn", text="Turn the line of a wipe", keys=("X",), group="Compare", where="compare"),
+    ActionInfo(name="line", text="Move the line of a wipe", keys=(",", "."), group="Compare", where="compare"),
     ActionInfo(name="scale", text="The whole, or pixel for pixel", keys=("Z",), group="Compare", where="compare"),
     ActionInfo(name="candidate", text="Another run for B", keys=("Up", "Down"), group="Compare", where="compare"),
     ActionInfo(name="panes", text="What the model believed, side by side", keys=("P",), group="Watch", where="steps"),

@@ -38,6 +38,10 @@ _MODES: dict[int, Mode] = {
 }
 
 
+_NUDGE = 0.05
+"""How far a key moves the line of the wipe."""
+
+
 class CompareView(Ground):
     """Shows a `CompareModel`, and sets up the next with `CompareColumns`.
 
@@ -64,7 +68,7 @@ class CompareView(Ground):
         """Build the page."""
         super().__init__(theme, "window", parent=parent)
         self._model, self._columns = model, columns
-        self.sheets = SheetWriter(notices, self)
+        self.sheets = SheetWriter(notices, model.background, self)
         self.head = CompareHead(theme)
         self.setup = SetupView(theme, columns, catalog)
         self.runs = RunsView(theme, model, preferences)
@@ -201,6 +205,8 @@ class CompareView(Ground):
             panes.turn()
         elif key == Qt.Key.Key_Z:
             panes.toggle_scale()
+        elif key in (Qt.Key.Key_Comma, Qt.Key.Key_Period):
+            panes.set_wipe(panes.wipe + (_NUDGE if key == Qt.Key.Key_Period else -_NUDGE))
         elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self._model.step_candidate(1 if key == Qt.Key.Key_Down else -1)
         else:

@@ -33,7 +33,7 @@ class ComparePage(QStackedWidget):
         catalog, notices = models.catalog, models.notices
         columns = CompareColumns(models.form, catalog, self)
         self.view = CompareView(theme, models.compare, columns, catalog, models.preferences, notices)
-        self.sweep = SweepView(theme, models.sweep, models.form, notices)
+        self.sweep = SweepView(theme, models.sweep, models.form, self.view.sheets)
         self.addWidget(self.view)
         self.addWidget(self.sweep)
         self.view.compare_requested.connect(self.compare_requested)

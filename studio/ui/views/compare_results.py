@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.engine.events import PictureDone
+    from studio.errors import StudioError
     from studio.ui.models.compare import CompareModel
     from studio.ui.models.compare_curves import Score
     from studio.ui.models.compare_pane import Pane
     from studio.ui.theme.theme import Theme
+
+
+_MOST_SCORES: Final = 64
 
 
 class ResultsView(QWidget):
@@ -29,7 +34,8 @@ class ResultsView(QWidget):
         """Start empty."""
         super().__init__(parent)
         self._model, self._curves = model, Curves()
-        self._scores: dict[tuple[PictureDone, PictureDone | None], Score] = {}
+        self._scores: dict[tuple[PictureDone, PictureDone], Score | None] = {}
+        self._shown: tuple[tuple[str, ...], tuple[Pane, ...]] = (), ()
         self.plot, self.table = PlotView(theme), TableView(theme)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -44,19 +50,22 @@ class ResultsView(QWidget):
             names: of each.
             panes: each as it is shown.
         """
-        base = self._model.base
-        self._show_curves(names, panes, names[base])
-        reference = panes[base].finished
-        self.table.set_rows(
-            [
-                (
-                    names[pane.place],
-                    words.figures(self._score(pane, reference), reference=pane.place == base),
-                )
-                for pane in panes
-            ]
-        )
+        self._shown = tuple(names), tuple(panes)
+        self._show_curves(names, panes, names[self._model.base])
+        self._show_figures()
         self.table.set_note(words.unfinished(panes))
+
+    def _show_figures(self) -> None:
+        names, panes = self._shown
+        base = self._model.base
+        if base >= len(panes):  # an answer that came after another comparison had begun
+            return
+        reference = panes[base].finished
+        rows = []
+        for pane in panes:
+            score = self._score(pane.finished, reference) if pane.place != base else None
+            rows.append((names[pane.place], words.figures(pane, score, reference=pane.place == base)))
+        self.table.set_rows(rows)
 
     def _show_curves(self, names: Sequence[str], panes: Sequence[Pane], base: str) -> None:
         title = words.DISTANCE.format(name=base)
@@ -72,12 +81,24 @@ class ResultsView(QWidget):
             curves.append(Curve(name=names[pane.place], points=points, at=at))
         self.plot.set_curves(title, curves)
 
-    def _score(self, pane: Pane, reference: PictureDone | None) -> Score | None:
-        if pane.finished is None:
+    def _score(self, done: PictureDone | None, reference: PictureDone | None) -> Score | None:
+        """Return how near a picture comes; None as long as that is being reckoned, or there is nothing to reckon."""
+        if done is None or reference is None:
             return None
-        key = (pane.finished, reference)
+        key = (done, reference)
         if key not in self._scores:
-            if len(self._scores) > 64:  # of comparisons long gone
+            if len(self._scores) > _MOST_SCORES:  # of comparisons long gone
                 self._scores.clear()
-            self._scores[key] = score(pane.finished, reference)
+            self._scores[key] = None
+            work = partial(score, done.pixels, reference.pixels)
+            self._model.background.do(work, partial(self._on_scored, key), _nothing)
         return self._scores[key]
+
+    def _on_scored(self, key: tuple[PictureDone, PictureDone], found: Score) -> None:
+        self._scores[key] = found
+        self._show_figures()
+
+
+def _nothing(error: StudioError) -> None:
+    """Take no notice: reckoning raises nothing that is meant for people."""
+    del error

@@ -181,13 +181,21 @@ def unfinished(panes: Sequence[Pane]) -> str:
     return ""
 
 
-def figures(score: Score | None, *, reference: bool) -> tuple[str, str, str, str]:
-    """Return a row of the table: PSNR, SSIM, calls and seconds."""
-    if score is None:
+def figures(pane: Pane, score: Score | None, *, reference: bool) -> tuple[str, str, str, str]:
+    """Return a row of the table: PSNR, SSIM, calls and seconds; empty before the picture is finished.
+
+    Args:
+        pane: the run.
+        score: how near it came; None as long as it is not known.
+        reference: whether it is what the others are held against.
+    """
+    if pane.finished is None:
         return "", "", "", ""
-    rest = f"{score.calls:,}", f"{score.seconds:.1f}"
+    rest = f"{pane.finished.model_calls:,}", f"{pane.finished.seconds:.1f}"
     if reference:
         return "reference", "", *rest
+    if score is None:
+        return "", "", *rest
     if score.psnr is None or score.ssim is None:
         return "–", "–", *rest
     return "identical" if score.psnr == float("inf") else f"{score.psnr:.1f}", f"{score.ssim:.3f}", *rest

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.errors import RequestError
-from studio.ui.models.compare_sheet import Labelled, SheetWriter
+from studio.ui.models.compare_sheet import Labelled
 from studio.ui.models.sweep_plan import FIELDS
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views import compare_words as words
@@ -24,8 +24,8 @@ from studio.ui.widgets.text_button import TextButton
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
+    from studio.ui.models.compare_sheet import SheetWriter
     from studio.ui.models.form import FormModel
-    from studio.ui.models.notices import Notices
     from studio.ui.models.sweep import SweepModel
     from studio.ui.theme.theme import Theme
 
@@ -46,13 +46,12 @@ class SweepView(Ground):
         theme: Theme,
         model: SweepModel,
         form: FormModel,
-        notices: Notices,
+        sheets: SheetWriter,
         parent: QWidget | None = None,
     ) -> None:
         """Build the page."""
         super().__init__(theme, "window", parent=parent)
-        self._model = model
-        self.sheets = SheetWriter(notices, self)
+        self._model, self._sheets = model, sheets
         self.title = PlainLabel(theme, kind="title", elide=True)
         self.back = TextButton(theme, "Back to the runs", kind="quiet", icon="chevron-left")
         self.cancel = TextButton(theme, "Cancel")
@@ -159,4 +158,4 @@ class SweepView(Ground):
         path = ask_for_sheet(self, model.cells[0].prompt)
         if path is not None:
             title = f"{model.cells[0].prompt}, {names[0]} across, {names[1]} down"
-            self.sheets.write(path, pictures, len(across.values), title)
+            self._sheets.write(path, pictures, len(across.values), title)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from studio.ui.models.compare import CompareModel
-from studio.ui.models.compare_pane import noise_hashes
+from studio.ui.models.compare_pane import marks_of, noise_hashes
 from studio.ui.models.course import Course
 from studio.ui.models.job import Job
 from tests.runs.steps import frame
@@ -254,3 +254,11 @@ def test_what_a_picture_says_of_its_noise_is_what_its_start_says(model: CompareM
     assert noise_hashes(played.course) == (wanted, wanted)
     played.rounds(*range(1, 9)).keep()
     assert noise_hashes(played.course) == (played.take.picture(0).x_T_sha256,) * 2
+
+
+def test_marks_that_are_known_are_not_read_again(model: CompareModel) -> None:
+    played = Compared(model, {"steps": 32}, {"steps": 32}, max_bytes=40 * frame(0).nbytes).begin().start()
+    for step in range(1, 33):
+        played.rounds(step)
+        record = played.job.record.picture(0)
+        assert model._marks[0] == marks_of(record)

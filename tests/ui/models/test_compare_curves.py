@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from studio.runs.record import PictureRecord
-from studio.ui.models.compare import CompareModel
-from studio.ui.models.compare_curves import MOST_POINTS, Curves, finish_of, score
+from studio.ui.models.compare_curves import MOST_POINTS, Curves, Score, finish_of, score
 from tests.runs.steps import frame, latents, step_done
-from tests.ui.compared import Compared
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def test_the_distance_is_the_root_of_the_mean_square() -> None:
@@ -50,18 +51,13 @@ def test_a_run_has_a_finish_once_its_last_step_is_taken() -> None:
     assert finish_of(record) is record.steps[-1].x0_hat
 
 
-def test_finished_pictures_are_scored_against_the_reference(qapp: object) -> None:
-    played = Compared(CompareModel(), {}, {})
-    first, second = played.take.picture(0), played.take.picture(1)  # flat, one level apart
-    assert score(first, first).psnr == math.inf
-    found = score(second, first)
+def test_finished_pictures_are_scored_against_the_reference() -> None:
+    assert score(frame(100), frame(100)) == Score(psnr=math.inf, ssim=pytest.approx(1))
+    found = score(frame(101), frame(100))
     assert found.psnr == pytest.approx(20 * math.log10(255))
     assert found.ssim == pytest.approx(1, abs=1e-3)
-    assert (found.calls, found.seconds) == (second.model_calls, second.seconds)
 
 
-def test_what_cannot_be_compared_has_no_score_but_its_cost(qapp: object) -> None:
-    first = Compared(CompareModel(), {}, {}).take.picture(0)
-    for reference in (None, replace(first, pixels=frame(1, side=16))):
-        found = score(first, reference)
-        assert (found.psnr, found.ssim, found.calls) == (None, None, first.model_calls)
+@pytest.mark.parametrize("pixels", [frame(1, side=16), frame(1)[:0, :0]])
+def test_what_cannot_be_compared_has_no_score(pixels: NDArray[np.uint8]) -> None:
+    assert score(pixels, frame(1)) == Score(psnr=None, ssim=None)

@@ -77,6 +77,7 @@ def page(
 ) -> Iterator[Page]:
     page = Page(qtbot, qapp, stepwise_home, monkeypatch)
     yield page
+    page.model.close()
     page.preferences.save()
 
 
@@ -196,7 +197,7 @@ def test_space_plays_from_noise_to_picture_and_stops_there(qtbot: QtBot, page: P
     assert page.model.place == 0
 
 
-def test_curves_and_figures_come_with_the_reference(page: Page) -> None:
+def test_curves_and_figures_come_with_the_reference(qtbot: QtBot, page: Page) -> None:
     page.view.start()
     played = Compared(page.model, FOUR, EIGHT).begin().start().rounds(1, 2, 3)
     assert page.runs.results.plot.curves == ()
@@ -205,8 +206,10 @@ def test_curves_and_figures_come_with_the_reference(page: Page) -> None:
     played.rounds(*range(4, 9)).keep().end()
     plot, table = page.runs.results.plot, page.runs.results.table
     assert [curve.points[-1].distance for curve in plot.curves] == [0.0, 4.0]  # x0_hat is the step's number
+    qtbot.waitUntil(lambda: table.texts[1][1] != "")
     assert [row[:2] for row in table.texts] == [["DDIM, 4 steps", "reference"], ["DDPM, 8 steps", "48.1"]]
     page.model.set_pair(1, 0)
+    qtbot.waitUntil(lambda: table.texts[0][1] != "")
     assert [row[:2] for row in table.texts] == [["DDIM, 4 steps", "48.1"], ["DDPM, 8 steps", "reference"]]
     page.press(Qt.Key.Key_Home)
     page.press(Qt.Key.Key_Right)
@@ -250,7 +253,6 @@ def test_what_is_seen_is_saved_as_one_labelled_picture(
     image = QImage(str(tmp_path / "sheet.png"))
     assert image.width() > 2 * 256
     assert image.height() > 256
-    page.view.sheets.close()
 
 
 def test_a_sheet_that_cannot_be_saved_or_is_not_wanted(
@@ -267,7 +269,6 @@ def test_a_sheet_that_cannot_be_saved_or_is_not_wanted(
     QTest.mouseClick(page.view.head.save, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(page.told))
     assert page.told[0].startswith("The pictures could not be saved: ")
-    page.view.sheets.close()
 
 
 # ------------------------------------------------------------------------------------------------------------- keys
@@ -301,6 +302,15 @@ def test_holding_b_shows_a(page: Page) -> None:
     QTest.keyRelease(page.runs.panes, Qt.Key.Key_B)
     assert not page.runs.panes.peeking
     assert page.mode == "blink"
+
+
+def test_comma_and_period_move_the_line(page: Page) -> None:
+    Compared(page.model, FOUR, EIGHT).play()
+    page.press(Qt.Key.Key_Period)
+    assert page.runs.panes.wipe == pytest.approx(0.55)
+    for _ in range(12):
+        page.press(Qt.Key.Key_Comma)
+    assert page.runs.panes.wipe == 0.0
 
 
 def test_x_turns_and_z_scales_and_arrows_move_the_candidate(page: Page) -> None:
