@@ -115,6 +115,9 @@ class SweepView(Ground):
     def start(self) -> None:
         """Make every cell, if nothing speaks against it."""
         if self.start_button.isEnabled():
+            self.grid.setFocus(
+                Qt.FocusReason.MouseFocusReason
+            )  # the button cannot keep it while the sweep runs
             self._model.start(self.across.axis(), self.down.axis())
 
     @Slot()

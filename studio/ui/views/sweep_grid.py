@@ -9,14 +9,15 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.ui.models.sweep_plan import FIELDS
-from studio.ui.theme.metrics import GAP, GRID, RADIUS
+from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, RADIUS
 from studio.ui.views.compare_images import ImageCache
-from studio.ui.widgets.painting import fill_rounded
+from studio.ui.widgets.painting import draw_ring, fill_rounded, ring_after
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QPaintEvent
+    from PySide6.QtGui import QFocusEvent, QPaintEvent
 
     from studio.ui.models.sweep import SweepModel
+    from studio.ui.models.sweep_plan import Axis
     from studio.ui.theme.theme import Theme
 
 _TOP: Final = 44.0
@@ -30,7 +31,9 @@ class SweepGrid(QWidget):
         """Show the cells as they form."""
         super().__init__(parent)
         self._theme, self._model, self._images = theme, model, ImageCache()
+        self._ring = False
         self.setAccessibleName("Pictures of the sweep")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         model.changed.connect(self.update)
         model.cells_changed.connect(self.update)
@@ -63,13 +66,22 @@ class SweepGrid(QWidget):
             for column in range(columns)
         ]
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Ring the grid when the keyboard came to it."""
+        self._ring = ring_after(event.reason(), self._ring)
+        super().focusInEvent(event)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw labels and cells."""
-        across, down, rooms = self._model.across, self._model.down, self.rooms()
-        if across is None or down is None:
-            return
-        theme, painter = self._theme, QPainter(self)
+        painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._model.across is not None and self._model.down is not None:
+            self._paint_cells(painter, self._model.across, self._model.down)
+        if self.hasFocus() and self._ring:
+            draw_ring(painter, self.rect(), CARD_RADIUS, self._theme.colour("accent"))
+
+    def _paint_cells(self, painter: QPainter, across: Axis, down: Axis) -> None:
+        theme, rooms = self._theme, self.rooms()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         for place, room in enumerate(rooms):
             pixels = self._model.pixels(place)

@@ -64,6 +64,7 @@ def test_every_cell_is_made_and_none_disturbs_the_runs(qtbot: QtBot, sweeping: S
     QTest.mouseClick(sweeping.view.start_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(sweeping.gate.reached.is_set)
     assert sweeping.view.cancel.isVisible()
+    assert sweeping.program.window.focusWidget() is sweeping.view.grid
     assert not sweeping.view.start_button.isEnabled()
     sweeping.finish()
     assert sweeping.model.finished == 8
