@@ -91,8 +91,8 @@ def test_what_was_shown_cheaply_is_decoded_in_full_before(
 def test_a_model_that_is_gone_is_told(studio: Studio, exports: ExportModel, tmp_path: Path) -> None:
     studio.generate()
     studio.wait_idle()
-    studio.run.set_what("x_t")
     studio.engine.decode_error = UnknownNameError("model", "fake", [])
+    studio.run.set_what("x_t")
     exports.export("gif", tmp_path / "a.gif", captions=False)
     studio.wait(lambda: studio.sentences)
     assert "cannot be exported" in studio.sentences[0]
