@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.folders import Folders
 from studio.ui.app import Program, build
+from studio.ui.theme.metrics import RAIL
 from studio.ui.views.compare_page import ComparePage
+from studio.ui.views.compare_words import MODES
+from studio.ui.views.main_window import SMALLEST
 from tests.ui.fakes import FakeEngine, Gate, Lockstep, Maker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from PySide6.QtWidgets import QApplication
     from pytestqt.qtbot import QtBot
 
     from studio.ui.views.compare import CompareView
+    from studio.ui.views.compare_stage import Mode
 
     Opened = Callable[[FakeEngine], Program]
 
@@ -121,3 +125,18 @@ def test_a_comparison_that_ran_unseen_is_there_when_the_page_is_opened_again(
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
     QTest.keyClick(program.window, Qt.Key.Key_2, CONTROL)
     assert len(page.runs.panes.faces) == len(SAMPLERS)
+
+
+@pytest.mark.parametrize("mode", [key for key, *_ in MODES])
+def test_every_layout_fits_the_smallest_window(qtbot: QtBot, opened: Opened, mode: Mode) -> None:
+    program = opened(FakeEngine(Lockstep()))
+    page = page_of(program)
+    page.start()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    page.set_mode(mode)
+    for shown in (True, False):
+        page.show_setup(shown)
+        QApplication.processEvents()
+        smallest = page.minimumSizeHint()
+        assert smallest.width() <= SMALLEST[0] - RAIL
+        assert smallest.height() <= SMALLEST[1] - program.window.status.height()

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 
+_NARROWEST, _WIDEST = 96, 190  # of the choice of a run, so that all fits the smallest window
+
+
 class CompareBar(QWidget):
     """Edits a `CompareModel`; what belongs to the panes alone is asked for.
 
@@ -58,11 +61,12 @@ class CompareBar(QWidget):
         row.addWidget(PlainLabel(theme, "Aligned by", role="dim"))
         row.addWidget(self.alignment)
         row.addWidget(self.pill)
-        row.addStretch()
+        row.addStretch(1)
         for letter, field in zip(self._letters, (self.base, self.candidate), strict=True):
             row.addWidget(letter)
-            row.addWidget(field)
-            field.setFixedWidth(190)
+            row.addWidget(field, 1)
+            field.setMinimumWidth(_NARROWEST)
+            field.setMaximumWidth(_WIDEST)
         for widget in (self.turn, self.gain, self.sides):
             row.addWidget(widget)
         self.alignment.edited.connect(model.set_alignment)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from studio.engine.requests import MAX_GUIDANCE, MAX_SEED
 from studio.ui.models.form_rules import most_steps, takes_text
-from studio.ui.theme.metrics import GAP, GRID, INSET
+from studio.ui.theme.metrics import GAP, GRID
 from studio.ui.views import compare_words as words
 from studio.ui.views import form_words
 from studio.ui.views.form_options import OptionControls
@@ -78,7 +78,7 @@ class ColumnView(Card):
         numbers.addWidget(self.steps)
         numbers.addWidget(self.guidance)
         column = QVBoxLayout(self)
-        column.setContentsMargins(INSET, GRID, INSET, INSET)
+        column.setContentsMargins(GAP, GRID, GAP, GAP)
         column.setSpacing(GAP)
         column.addLayout(head)
         column.addWidget(self.sampler)
