@@ -61,6 +61,8 @@ class Pages(QStackedWidget):
             page = self._made[key] = self._make(key)
             self.addWidget(page)
         leaves = page is not self.currentWidget()
+        if leaves and key == "create":
+            self._models.gallery.search("")  # or what is made now would be missing from the column
         on_page = self.isAncestorOf(QApplication.focusWidget() or self)
         self.setCurrentWidget(page)
         if leaves and on_page:  # it was on what is hidden now

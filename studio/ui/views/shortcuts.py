@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from studio.ui.theme.theme import Theme
 
-COLUMNS = 2
+COLUMNS = 3
 
 
 def shown_keys(action: ActionInfo) -> str:
