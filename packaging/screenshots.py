@@ -80,6 +80,20 @@ class Photographer:
         run = self.program.models.run
         self.until(lambda: (done := run.shown_step) is not None and done.step >= step)
 
+    def press(self, text: str) -> None:
+        """Press the button that says this."""
+        from PySide6.QtWidgets import QAbstractButton
+
+        buttons = self.window.findChildren(QAbstractButton)
+        next(button for button in buttons if button.isVisible() and button.text() == text).click()
+
+    def key(self, key: str) -> None:
+        """Press a key."""
+        from PySide6.QtTest import QTest
+        from PySide6.QtWidgets import QApplication
+
+        QTest.keyClicks(QApplication.focusWidget() or self.window, key)
+
     def film(self, name: str) -> None:
         """Keep a film of a picture forming: a frame for each step that the window showed."""
         from PIL import Image as pillow
@@ -181,6 +195,19 @@ def states(camera: Photographer) -> Iterator[None]:
     window.overlays.toggle_shortcuts()
     camera.take("10-keys")
     window.overlays.toggle_shortcuts()
+    yield
+    form.edit(prompt=PROMPT, steps=30, count=1)
+    pages.open_compare()
+    camera.press("Compare samplers")
+    window.generate()
+    camera.finish()
+    program.models.compare.select(20)
+    camera.take("13-compare")
+    window.pages.currentWidget().setFocus()
+    camera.key("W")
+    camera.take("14-wipe")
+    camera.key("S")
+    pages.open_create()
     yield
     form.edit(prompt="a fox", steps=30, count=1)
     program.session.generate(GenerateRequest(prompt="a fox", model="a-model-that-is-gone"))
