@@ -87,13 +87,6 @@ class Photographer:
         buttons = self.window.findChildren(QAbstractButton)
         next(button for button in buttons if button.isVisible() and button.text() == text).click()
 
-    def key(self, key: str) -> None:
-        """Press a key."""
-        from PySide6.QtTest import QTest
-        from PySide6.QtWidgets import QApplication
-
-        QTest.keyClicks(QApplication.focusWidget() or self.window, key)
-
     def film(self, name: str) -> None:
         """Keep a film of a picture forming: a frame for each step that the window showed."""
         from PIL import Image as pillow
@@ -203,10 +196,9 @@ def states(camera: Photographer) -> Iterator[None]:
     camera.finish()
     program.models.compare.select(20)
     camera.take("13-compare")
-    window.pages.currentWidget().setFocus()
-    camera.key("W")
+    camera.press("Wipe")
     camera.take("14-wipe")
-    camera.key("S")
+    camera.press("Side by side")
     pages.open_create()
     yield
     form.edit(prompt="a fox", steps=30, count=1)
