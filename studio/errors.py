@@ -97,6 +97,11 @@ class NotFiniteError(StudioError):
         )
 
 
+def capitalised(sentence: str) -> str:
+    """Return a sentence with its first letter large: those of requests begin with the name of a field."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def shorten(text: str, limit: int = 60) -> str:
     """Return ``text`` cut to ``limit`` characters, with an ellipsis where it was cut."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QThread, Signal
 
 from studio.engine.events import JobFailed, JobStarted, PictureStarted, StepDone
-from studio.errors import StudioError
+from studio.errors import StudioError, capitalised
 from studio.gallery.keeping import keep
 from studio.logs import tell_unexpected
 from studio.runs.recording import RunRecorded, record
@@ -218,7 +218,7 @@ def _sentence(error: BaseException) -> str:
     if not isinstance(error, StudioError):
         return tell_unexpected(error)
     sentence = str(error)  # that of a request begins with a field's name
-    return sentence[:1].upper() + sentence[1:]
+    return capitalised(sentence)
 
 
 def _details(error: BaseException) -> str:

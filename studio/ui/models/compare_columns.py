@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.engine.requests import sampler_options
-from studio.errors import RequestError, shorten
+from studio.errors import RequestError, capitalised, shorten
 from studio.ui.models.form_rules import fitted, with_model
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class CompareColumns(QObject):
             self.take_request()
         except RequestError as error:
             sentence = str(error)
-            return sentence[:1].upper() + sentence[1:]
+            return capitalised(sentence)
         return ""
 
     def card(self, place: int) -> ModelCard | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.requests import MAX_SEED, sampler_options
-from studio.errors import RequestError, shorten
+from studio.errors import RequestError, capitalised, shorten
 from studio.ui.models.form_estimate import Estimate, estimate
 from studio.ui.models.form_rules import first_values, fitted, with_model, with_request
 from studio.ui.models.form_steps import FormSteps
@@ -90,7 +90,7 @@ class FormModel(QObject):
                 self._fault = ""
             except RequestError as error:
                 sentence = str(error)
-                self._fault = sentence[:1].upper() + sentence[1:]
+                self._fault = capitalised(sentence)
         return self._fault
 
     @property

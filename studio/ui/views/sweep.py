@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.errors import RequestError
+from studio.errors import RequestError, capitalised
 from studio.ui.models.compare_sheet import Labelled
 from studio.ui.models.sweep_plan import FIELDS
 from studio.ui.theme.metrics import GAP, GRID, PADDING
@@ -133,7 +133,7 @@ class SweepView(Ground):
             plan = model.plan(self.across.axis(), self.down.axis())
         except RequestError as error:
             sentence = str(error)
-            self._say(sentence[:1].upper() + sentence[1:], possible=False)
+            self._say(capitalised(sentence), possible=False)
         else:
             progress = (
                 f"{model.finished} of {len(model.cells)} pictures" if model.running else words.plan(plan)
