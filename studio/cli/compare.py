@@ -180,14 +180,8 @@ def _made(events: Iterator[Event], count: int) -> list[PictureDone] | None:
     try:
         for event in events:
             match event:
-                case ModelLoading():
-                    progress.say(f"Loading the model {event.model} ...")
-                case JobStarted():
-                    progress.say(f"{event.model_title} on {event.device}, {event.dtype}")
-                    for note in event.notes:
-                        progress.say(f"Note: {note}")
-                case StepDone():
-                    progress.step(event)
+                case ModelLoading() | JobStarted() | StepDone():
+                    progress.tell(event)
                 case PictureDone():
                     progress.picture(event)
                     found[event.image] = event

@@ -48,14 +48,8 @@ def report(
     try:
         for event in keep(events, store, out, origin):
             match event:
-                case ModelLoading():
-                    progress.say(f"Loading the model {event.model} ...")
-                case JobStarted():
-                    progress.say(f"{event.model_title} on {event.device}, {event.dtype}")
-                    for note in event.notes:
-                        progress.say(f"Note: {note}")
-                case StepDone():
-                    progress.step(event)
+                case ModelLoading() | JobStarted() | StepDone():
+                    progress.tell(event)
                 case PictureKept():
                     progress.picture(event.done)
                     for note in event.entry.notes:

@@ -6,8 +6,10 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from studio.engine.events import JobStarted, ModelLoading, StepDone
+
 if TYPE_CHECKING:
-    from studio.engine.events import PictureDone, StepDone
+    from studio.engine.events import PictureDone
 
 BAR = 24
 
@@ -20,6 +22,18 @@ class Progress:
         self._count, self._stream = count, stream or sys.stderr
         self._live = self._stream.isatty()
         self._drawn = 0  # characters of the bar on the screen
+
+    def tell(self, event: ModelLoading | JobStarted | StepDone) -> None:
+        """Say that a model is read or a job begins, with its notes, or redraw the bar."""
+        match event:
+            case ModelLoading():
+                self.say(f"Loading the model {event.model} ...")
+            case JobStarted():
+                self.say(f"{event.model_title} on {event.device}, {event.dtype}")
+                for note in event.notes:
+                    self.say(f"Note: {note}")
+            case StepDone():
+                self.step(event)
 
     def step(self, done: StepDone) -> None:
         """Redraw the bar, where there is one."""
