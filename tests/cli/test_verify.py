@@ -59,7 +59,7 @@ def changed(path: Path, to: Path, *, pixels: Any = None, **changes: object) -> P
 def test_a_picture_that_comes_out_the_same_is_identical(stepwise: Stepwise, sampler: str) -> None:
     words = ["--sampler", sampler, "--steps", "3", "--count", "2", "--seed", "4", "--no-record"]
     ran = stepwise("verify", made(stepwise, "generate", "dog", *words))
-    assert (ran.code, ran.out) == (0, "Identical.\n")
+    assert (ran.code, ran.out) == (0, "Identical, bit for bit.\n")
 
 
 def test_a_picture_that_was_painted_over_differs_and_nothing_explains_it(
@@ -105,7 +105,7 @@ def test_a_fork_is_made_again_from_the_run_it_goes_on_from(
 ) -> None:
     made(stepwise, "generate", "dog", "--steps", "4", "--seed", "2")
     fork = made(stepwise, "fork", "1", "--at", "2", *words)
-    assert stepwise("verify", fork).out == "Identical.\n"
+    assert stepwise("verify", fork).out == "Identical, bit for bit.\n"
     shutil.rmtree(home / "runs")
     ran = stepwise("verify", fork)
     assert ran.code == 2
@@ -140,7 +140,7 @@ def test_a_step_that_was_kept_as_a_picture_is_made_again(
     path = tmp_path / "step.png"
     for step in (3, 0) if what == "x_t" else (3,):
         path.write_bytes(kept_step(home, request, step, what))
-        assert stepwise("verify", path).out == "Identical.\n"
+        assert stepwise("verify", path).out == "Identical, bit for bit.\n"
 
 
 def test_a_step_of_a_fork_is_made_again_from_where_the_fork_starts(
@@ -152,7 +152,7 @@ def test_a_step_of_a_fork_is_made_again_from_where_the_fork_starts(
     request = ForkRequest(request=fork.header.generate_request, start=fork.state(1))
     path = tmp_path / "step.png"
     path.write_bytes(kept_step(home, request, 3, "x0"))
-    assert stepwise("verify", path).out == "Identical.\n"
+    assert stepwise("verify", path).out == "Identical, bit for bit.\n"
 
 
 def test_what_cannot_be_verified_gets_one_sentence(stepwise: Stepwise, tmp_path: Path) -> None:
