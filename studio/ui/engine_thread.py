@@ -1,7 +1,7 @@
 """The thread that owns the device.
 
-* From outside only `submit`, `decode`, `warm_up`, `cancel` and `stop` are called; they put something into a queue or
-  set an event, and return at once. The object itself lives in the thread of the window.
+* From outside only `submit`, `decode`, `errand`, `warm_up`, `cancel` and `stop` are called; they put something into a
+  queue or set an event, and return at once. The object itself lives in the thread of the window.
 * torch is imported here, when the first task asks for it, and nowhere else in the window.
 * State changes and finished pictures leave as queued signals, in order. Steps go into the job's record, which keeps
   every one, and into a mailbox, where a later one takes the place of an earlier; `woken` says there is something in it.
@@ -28,7 +28,7 @@ from studio.gallery.keeping import keep
 from studio.logs import tell_unexpected
 from studio.runs.recording import RunRecorded, record
 from studio.ui.mailbox import Mailbox
-from studio.ui.models.job import DecodeTask, ExplainTask, FrameDecoded, Job, StepExplained
+from studio.ui.models.job import DecodeTask, Errand, ErrandDone, ExplainTask, FrameDecoded, Job, StepExplained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,14 +58,15 @@ class _WarmUp:
     """Make the engine before anybody waits for it."""
 
 
-_Task = Job | DecodeTask | ExplainTask | _WarmUp | None
+_Task = Job | DecodeTask | ExplainTask | Errand | _WarmUp | None
 
 
 class EngineThread(QThread):
     """Runs jobs one after another.
 
     Signals:
-        told: an event of the engine or of `studio.gallery.keeping`, `EngineReady`, `EngineFailed` or `FrameDecoded`.
+        told: an event of the engine or of `studio.gallery.keeping`, `EngineReady`, `EngineFailed`,
+            `FrameDecoded`, `StepExplained` or `ErrandDone`.
         woken: there are steps in `mailbox`.
     """
 
@@ -88,7 +89,7 @@ class EngineThread(QThread):
         self._tasks: queue.Queue[_Task] = queue.Queue()
         self._held: deque[_Task] = deque()
         self._stopping = threading.Event()
-        self._current: Job | None = None
+        self._current: Job | Errand | None = None
 
     def submit(self, job: Job) -> None:
         """Have a job run after those submitted before."""
@@ -97,6 +98,10 @@ class EngineThread(QThread):
     def decode(self, task: DecodeTask | ExplainTask) -> None:
         """Have a frame decoded or a step explained, between two steps of a running job or at once."""
         self._tasks.put(task)
+
+    def errand(self, errand: Errand) -> None:
+        """Have something else done, after the jobs and errands submitted before."""
+        self._tasks.put(errand)
 
     def warm_up(self) -> None:
         """Have the engine made, so that the first job finds it there."""
@@ -121,6 +126,8 @@ class EngineThread(QThread):
                     self._run_job(job)
                 case DecodeTask() | ExplainTask() as task:
                     self._answer(task)
+                case Errand() as errand:
+                    self._do(errand)
                 case _WarmUp():
                     with contextlib.suppress(_NoEngineError):
                         self._ready_engine()
@@ -206,6 +213,21 @@ class EngineThread(QThread):
             self.told.emit(FrameDecoded(task=task, pixels=answer))
         else:
             self.told.emit(StepExplained(task=task, explained=answer))
+
+    def _do(self, errand: Errand) -> None:
+        self._current = errand
+        if self._stopping.is_set():  # as with a job
+            return
+        done = ErrandDone(errand=errand)
+        try:
+            if not errand.cancelled.is_set():
+                done = ErrandDone(errand=errand, answer=errand.work(self._ready_engine()))
+        except _NoEngineError as error:
+            done = ErrandDone(errand=errand, fault=error.failed.sentence)
+        except BaseException as error:  # noqa: BLE001 - as above
+            done = ErrandDone(errand=errand, fault=_sentence(error))
+        self._current = None
+        self.told.emit(done)
 
 
 class _NoEngineError(Exception):

@@ -15,7 +15,7 @@ from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.runs.recording import RunRecorded
 from studio.ui.engine_thread import EngineFailed, EngineReady
 from studio.ui.models.course import Course, JobEvent, is_job_event, note_pace
-from studio.ui.models.job import DecodeTask, FrameDecoded, Job, StepExplained
+from studio.ui.models.job import DecodeTask, ErrandDone, FrameDecoded, Job, StepExplained
 from studio.ui.models.keeping import KeptPictures
 from studio.ui.models.live import live_tile
 from studio.ui.models.queue_undo import take_out
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from studio.gallery.store import PictureStore
     from studio.ui.engine_thread import EngineThread
     from studio.ui.models.gallery import GalleryModel
-    from studio.ui.models.job import ExplainTask, JobRequest
+    from studio.ui.models.job import Errand, ExplainTask, JobRequest
     from studio.ui.models.notices import Notices
     from studio.ui.models.preferences import Preferences
     from studio.ui.models.queue import QueueModel
@@ -48,6 +48,7 @@ class Session(QObject):
         step_taken: the newest step of the running job was led to the models (for whoever measures).
         frame_decoded: what `decode` was asked for is there, a `FrameDecoded`.
         step_explained: likewise, a `StepExplained`.
+        errand_done: what `errand` was asked for is done, an `ErrandDone`.
         went_on: the running job's `Course` began, or went on by a step or another event, its last one too.
     """
 
@@ -57,6 +58,7 @@ class Session(QObject):
     went_on = Signal(object)
     frame_decoded = Signal(object)
     step_explained = Signal(object)
+    errand_done = Signal(object)
 
     def __init__(
         self,
@@ -134,6 +136,11 @@ class Session(QObject):
         """Have a frame decoded or a step explained, between two steps of the running job or at once."""
         self._thread.decode(task)
 
+    @Slot(object)
+    def errand(self, errand: Errand) -> None:
+        """Have something else done with the engine, when the running job is over."""
+        self._thread.errand(errand)
+
     def close(self) -> bool:
         """End the thread, within a model call; False where it did not end in a minute."""
         self._queue.clear_waiting()
@@ -156,6 +163,8 @@ class Session(QObject):
                 self.frame_decoded.emit(event)
             case StepExplained():
                 self.step_explained.emit(event)
+            case ErrandDone():
+                self.errand_done.emit(event)
             case _ if is_job_event(event):
                 self._on_event(event)
 

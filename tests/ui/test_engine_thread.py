@@ -18,11 +18,11 @@ from PySide6.QtCore import QThread
 
 import studio.ui.engine_thread as engine_thread_module
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted, StepDone
-from studio.errors import DeviceError, NotFiniteError
+from studio.errors import DeviceError, NotFiniteError, StorageError
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.gallery.pixels import read_pixels
 from studio.ui.engine_thread import EngineFailed, EngineReady, EngineThread
-from studio.ui.models.job import DecodeTask, FrameDecoded, Job
+from studio.ui.models.job import DecodeTask, Errand, ErrandDone, FrameDecoded, Job
 from tests.runs.steps import frame, latents
 from tests.ui.fakes import (
     OTHER_WEIGHTS,
@@ -680,3 +680,49 @@ def test_it_is_never_terminated_and_no_dialog_comes_from_it() -> None:
 def test_it_lives_in_the_thread_of_the_window(room: Room) -> None:
     room.start()
     assert room.thread.thread() is QThread.currentThread()
+
+
+# ------------------------------------------------------------------------------------------------------------ errands
+def test_an_errand_has_the_engine_after_the_running_job_and_its_answer_comes_back(room: Room) -> None:
+    gate = Gate()
+    room.start(Forming(at={(0, 2): gate}))
+    room.submit()
+    pass_gate(room, gate)
+    errand = Errand(work=lambda engine: (engine is room.engine, threading.get_ident()))
+    room.thread.errand(errand)
+    assert room.ears.of(ErrandDone) == []
+    gate.open()
+    room.wait(lambda: room.ears.of(ErrandDone))
+    (done,) = room.ears.of(ErrandDone)
+    assert done.errand is errand
+    assert done.answer == (True, room.maker.threads[0])
+    assert isinstance(room.ears.heard[-2], JobFinished)
+
+
+def test_an_errand_that_fails_is_a_sentence_and_one_that_was_stopped_is_not_begun(room: Room) -> None:
+    def fail(_: object) -> None:
+        raise StorageError("/runs", "are gone")
+
+    began: list[object] = []
+    stopped = Errand(work=began.append)
+    stopped.cancelled.set()
+    room.start()
+    room.thread.errand(Errand(work=fail))
+    room.thread.errand(stopped)
+    room.wait(lambda: len(room.ears.of(ErrandDone)) == 2)
+    failed, dropped = room.ears.of(ErrandDone)
+    assert failed.fault == "/runs are gone."
+    assert (dropped.answer, dropped.fault, began) == (None, "", [])
+
+
+def test_stopping_the_thread_stops_an_errand(room: Room) -> None:
+    began = threading.Event()
+
+    def work(_: object) -> None:
+        began.set()
+        assert errand.cancelled.wait(8)
+
+    errand = Errand(work=work)
+    room.start()
+    room.thread.errand(errand)
+    room.wait(began.is_set)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from studio.engine.compare import CompareRequest
 from studio.engine.fork import ForkRequest
@@ -15,12 +15,15 @@ from studio.gallery.origin import Origin
 from studio.runs.record import JobRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from studio.engine.explained import Explained
     from studio.runs.record import What
     from studio.ui.models.course import Course
+    from studio.ui.models.engine import Engine
 
 JobRequest: TypeAlias = GenerateRequest | ForkRequest | CompareRequest
 """Whatever the engine runs."""
@@ -163,3 +166,31 @@ class StepExplained:
 
     task: ExplainTask
     explained: Explained | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Errand:
+    """Something else to be done with the engine, which takes a while and can be stopped.
+
+    Attributes:
+        work: what to do; called with the engine, in its thread.
+        cancelled: set to stop it; ``work`` looks at it.
+    """
+
+    work: Callable[[Engine], Any]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ErrandDone:
+    """An `Errand` is done.
+
+    Attributes:
+        errand: the errand.
+        answer: what its work returned; None where it failed.
+        fault: why it failed, a sentence; "" where it did not.
+    """
+
+    errand: Errand
+    answer: Any = None
+    fault: str = ""
