@@ -221,7 +221,7 @@ class EngineThread(QThread):
         done = ErrandDone(errand=errand)
         try:
             if not errand.cancelled.is_set():
-                done = ErrandDone(errand=errand, answer=errand.work(self._ready_engine()))
+                done = ErrandDone(errand=errand, answer=errand.work(errand, self._ready_engine()))
         except _NoEngineError as error:
             done = ErrandDone(errand=errand, fault=error.failed.sentence)
         except BaseException as error:  # noqa: BLE001 - as above

@@ -688,7 +688,7 @@ def test_an_errand_has_the_engine_after_the_running_job_and_its_answer_comes_bac
     room.start(Forming(at={(0, 2): gate}))
     room.submit()
     pass_gate(room, gate)
-    errand = Errand(work=lambda engine: (engine is room.engine, threading.get_ident()))
+    errand = Errand(work=lambda _, engine: (engine is room.engine, threading.get_ident()))
     room.thread.errand(errand)
     assert room.ears.of(ErrandDone) == []
     gate.open()
@@ -700,11 +700,11 @@ def test_an_errand_has_the_engine_after_the_running_job_and_its_answer_comes_bac
 
 
 def test_an_errand_that_fails_is_a_sentence_and_one_that_was_stopped_is_not_begun(room: Room) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise StorageError("/runs", "are gone")
 
     began: list[object] = []
-    stopped = Errand(work=began.append)
+    stopped = Errand(work=lambda *told: began.append(told))
     stopped.cancelled.set()
     room.start()
     room.thread.errand(Errand(work=fail))
@@ -718,7 +718,7 @@ def test_an_errand_that_fails_is_a_sentence_and_one_that_was_stopped_is_not_begu
 def test_stopping_the_thread_stops_an_errand(room: Room) -> None:
     began = threading.Event()
 
-    def work(_: object) -> None:
+    def work(errand: Errand, _: object) -> None:
         began.set()
         assert errand.cancelled.wait(8)
 

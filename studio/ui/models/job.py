@@ -173,11 +173,11 @@ class Errand:
     """Something else to be done with the engine, which takes a while and can be stopped.
 
     Attributes:
-        work: what to do; called with the engine, in its thread.
+        work: what to do; called with the errand and the engine, in the thread of that.
         cancelled: set to stop it; ``work`` looks at it.
     """
 
-    work: Callable[[Engine], Any]
+    work: Callable[[Errand, Engine], Any]
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
