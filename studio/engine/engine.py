@@ -30,6 +30,7 @@ from studio.engine.events import (
 )
 from studio.engine.explain import explain
 from studio.engine.generate import make
+from studio.engine.memory import is_out_of_memory
 from studio.engine.models import ModelSlot
 from studio.engine.notes import notes_on, said_once
 from studio.engine.plan import plan
@@ -235,11 +236,3 @@ class Engine:
                 raise
             self._slot.drop()
             raise MemoryShortError(self.device.name, panes) from error
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is some device's way of saying that its memory is full."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    said = str(error).lower()
-    return "out of memory" in said or "can't allocate memory" in said or "not enough memory" in said

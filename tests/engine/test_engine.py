@@ -22,7 +22,7 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.engine import decoders as decoders_module
 from studio.engine import engine as engine_module
 from studio.engine.device import EXACT, REDUCED
-from studio.engine.engine import Engine, is_out_of_memory
+from studio.engine.engine import Engine
 from studio.engine.events import (
     Event,
     JobCancelled,
@@ -32,6 +32,7 @@ from studio.engine.events import (
     PictureDone,
     StepDone,
 )
+from studio.engine.memory import is_out_of_memory
 from studio.engine.previews import EVERY_STEP, Previews, Shown
 from studio.engine.requests import GenerateRequest
 from studio.errors import CheckpointError, MemoryShortError, NotFiniteError, RequestError, UnknownNameError
