@@ -6,7 +6,9 @@
 * State changes and finished pictures leave as queued signals, in order. Steps go into the job's record, which keeps
   every one, and into a mailbox, where a later one takes the place of an earlier; `woken` says there is something in it.
 * No tensor leaves, and what leaves does not change any more.
-* Errors are caught in one place, `_run_job`, and become `JobFailed`; the thread goes on with the next task.
+* A training is such a job too, and between two of its steps others are done: a picture that is asked for meanwhile
+  need not wait for its end.
+* Errors are caught where a job runs, and become `JobFailed` or `TrainingFailed`; the thread goes on with the next task.
 * It ends by `stop` and `wait`, within a model call. It is never terminated.
 """
 
@@ -15,63 +17,53 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-import traceback
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QThread, Signal
 
 from studio.engine.events import JobFailed, JobStarted, PictureStarted, StepDone
-from studio.errors import StudioError, capitalised
+from studio.engine.train_events import TrainingStepped
 from studio.gallery.keeping import keep
-from studio.logs import tell_unexpected
 from studio.runs.recording import RunRecorded, record
+from studio.ui.held_engine import HeldEngine, NoEngineError, details, sentence
 from studio.ui.mailbox import Mailbox
-from studio.ui.models.job import DecodeTask, Errand, ErrandDone, ExplainTask, FrameDecoded, Job, StepExplained
+from studio.ui.models.job import DecodeTask, Errand, ExplainTask, Job
+from studio.ui.models.training import RehearseTask, Training, TrainingFailed, TrainingHeld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from studio.engine.events import EngineReport, Event
+    from studio.engine.events import Event
+    from studio.engine.train_events import TrainEvent
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
     from studio.ui.models.engine import Engine
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineReady:
-    """The engine is there."""
-
-    report: EngineReport
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineFailed:
-    """The engine could not be made; the next job tries again."""
-
-    sentence: str
-    details: str
 
 
 class _WarmUp:
     """Make the engine before anybody waits for it."""
 
 
-_Task = Job | DecodeTask | ExplainTask | Errand | _WarmUp | None
+class _Nudge:
+    """Look whether a paused training is to go on, or to stop."""
+
+
+_Task = Job | Training | DecodeTask | ExplainTask | RehearseTask | Errand | _WarmUp | _Nudge | None
 
 
 class EngineThread(QThread):
     """Runs jobs one after another.
 
     Signals:
-        told: an event of the engine or of `studio.gallery.keeping`, `EngineReady`, `EngineFailed`,
-            `FrameDecoded`, `StepExplained` or `ErrandDone`.
+        told: an event of the engine or of `studio.gallery.keeping`, or one of `studio.ui.models` that answers a task.
         woken: there are steps in `mailbox`.
+        trained: there are steps in `trained_mailbox`.
     """
 
     told = Signal(object)
     woken = Signal()
+    trained = Signal()
 
     def __init__(
         self,
@@ -84,19 +76,24 @@ class EngineThread(QThread):
         super().__init__(parent)
         self.setObjectName("engine")
         self.mailbox: Mailbox[StepDone] = Mailbox()
-        self._make_engine, self._store, self._runs = make_engine, store, runs
-        self._engine: Engine | None = None
+        self._store, self._runs = store, runs
+        self._engine = HeldEngine(make_engine, self.told.emit)
         self._tasks: queue.Queue[_Task] = queue.Queue()
         self._held: deque[_Task] = deque()
         self._stopping = threading.Event()
-        self._current: Job | Errand | None = None
+        self.trained_mailbox: Mailbox[TrainingStepped] = Mailbox()
+        self._active: list[Job | Training | Errand] = []  # the last one runs, those before it rest meanwhile
 
-    def submit(self, job: Job) -> None:
-        """Have a job run after those submitted before."""
+    def submit(self, job: Job | Training) -> None:
+        """Have a job run after those submitted before; a picture is made between two steps of a training."""
         self._tasks.put(job)
 
     def decode(self, task: DecodeTask | ExplainTask) -> None:
         """Have a frame decoded or a step explained, between two steps of a running job or at once."""
+        self._tasks.put(task)
+
+    def rehearse(self, task: RehearseTask) -> None:
+        """Have it found out what a training takes, when nothing else is to do."""
         self._tasks.put(task)
 
     def errand(self, errand: Errand) -> None:
@@ -107,15 +104,21 @@ class EngineThread(QThread):
         """Have the engine made, so that the first job finds it there."""
         self._tasks.put(_WarmUp())
 
-    def cancel(self, job: Job) -> None:
-        """Have a job stop, after at most one more model call."""
+    def cancel(self, job: Job | Training) -> None:
+        """Have a job stop, after at most one more model call; a training after at most one more step."""
         job.cancelled.set()
+        self._tasks.put(_Nudge())
+
+    def pause(self, training: Training, paused: bool) -> None:
+        """Have a training rest after at most one more step, or go on."""
+        training.paused.set() if paused else training.paused.clear()
+        self._tasks.put(_Nudge())
 
     def stop(self) -> None:
         """Have the thread end, after at most one more model call; wait for it with `wait`."""
         self._stopping.set()
-        if (current := self._current) is not None:
-            current.cancelled.set()
+        for job in tuple(self._active):
+            job.cancelled.set()
         self._tasks.put(None)
 
     def run(self) -> None:
@@ -124,34 +127,24 @@ class EngineThread(QThread):
             match self._held.popleft() if self._held else self._tasks.get():
                 case Job() as job:
                     self._run_job(job)
+                case Training() as training:
+                    self._train(training)
+                case RehearseTask() as rehearsal:
+                    self._engine.rehearse(rehearsal)
                 case DecodeTask() | ExplainTask() as task:
-                    self._answer(task)
+                    self._engine.answer(task)
                 case Errand() as errand:
                     self._do(errand)
                 case _WarmUp():
-                    with contextlib.suppress(_NoEngineError):
-                        self._ready_engine()
-
-    def _ready_engine(self) -> Engine:
-        """Return the engine, made if need be. Raises _NoEngineError, after telling, where it cannot be made."""
-        if self._engine is None:
-            try:
-                engine = self._make_engine()
-                report = engine.report()
-            except BaseException as error:
-                failed = EngineFailed(sentence=_sentence(error), details=_details(error))
-                self.told.emit(failed)
-                raise _NoEngineError(failed) from error
-            self._engine = engine
-            self.told.emit(EngineReady(report=report))
-        return self._engine
+                    with contextlib.suppress(NoEngineError):
+                        self._engine.ready()
 
     def _run_job(self, job: Job) -> None:
-        self._current = job
-        if self._stopping.is_set():  # it may have come between the look at the queue and this
-            return
+        self._active.append(job)
         try:
-            engine = self._ready_engine()
+            if self._stopping.is_set():  # it may have come between the look at the queue and this
+                return
+            engine = self._engine.ready()
             events = self._recorded(
                 job,
                 engine.run(job.request, cancelled=job.cancelled, previews=job.previews, job_id=job.id),
@@ -169,14 +162,65 @@ class EngineThread(QThread):
                         job.record.begin(event)
                     self.told.emit(event)
                 self._decode_what_waits(weights)
-        except _NoEngineError as error:
-            failed = error.failed
-            self.told.emit(JobFailed(job_id=job.id, sentence=failed.sentence, details=failed.details))
         except BaseException as error:  # noqa: BLE001 - the one place; extensions raise what is no Exception
-            self.told.emit(JobFailed(job_id=job.id, sentence=_sentence(error), details=_details(error)))
+            self.told.emit(JobFailed(job_id=job.id, sentence=sentence(error), details=details(error)))
         finally:
-            self._current = None
+            self._active.remove(job)
 
+    # ------------------------------------------------------------------------------------------------- training
+    def _train(self, training: Training) -> None:
+        self._active.append(training)
+        try:
+            if self._stopping.is_set():
+                return
+            engine = self._engine.ready()
+            events = engine.train(training.request, cancelled=training.cancelled, job_id=training.id)
+            with contextlib.closing(events):
+                for event in events:
+                    self._tell_training(training, event)
+                    self._do_what_waits(training)
+        except BaseException as error:  # noqa: BLE001 - as in `_run_job`
+            failure = TrainingFailed(job_id=training.id, sentence=sentence(error), details=details(error))
+            self.told.emit(failure)
+        finally:
+            self._active.remove(training)
+
+    def _tell_training(self, training: Training, event: TrainEvent) -> None:
+        if not isinstance(event, TrainingStepped):
+            self.told.emit(event)
+            return
+        training.losses.add(event)
+        if self.trained_mailbox.put(0, event):
+            self.trained.emit()
+
+    def _do_what_waits(self, training: Training) -> None:
+        """Between two steps: make the picture that is asked for, and rest as long as the training is paused."""
+        while not training.cancelled.is_set():
+            task = self._held_back()
+            if task is None:
+                try:
+                    task = self._tasks.get(block=training.paused.is_set())
+                except queue.Empty:
+                    return
+            match task:
+                case Job() | Errand() as meanwhile:
+                    self.told.emit(TrainingHeld(job_id=training.id, held=True))
+                    self._run_job(meanwhile) if isinstance(meanwhile, Job) else self._do(meanwhile)
+                    self.told.emit(TrainingHeld(job_id=training.id, held=False))
+                case DecodeTask() | ExplainTask() as asked:
+                    self._engine.answer(asked)
+                case Training() | RehearseTask() as later:
+                    self._held.append(later)
+
+    def _held_back(self) -> _Task:
+        """Return what a picture's job left to be done after it, if it can be done beside a training."""
+        for task in self._held:
+            if isinstance(task, Job | DecodeTask | ExplainTask | Errand):
+                self._held.remove(task)
+                return task
+        return None
+
+    # ------------------------------------------------------------------------------------------------- pictures
     def _recorded(self, job: Job, events: Iterator[Event]) -> Iterator[Event | RunRecorded]:
         if self._runs is None or not job.recorded:
             return events
@@ -193,55 +237,14 @@ class EngineThread(QThread):
             except queue.Empty:
                 return
             if isinstance(task, DecodeTask | ExplainTask) and task.weights_sha256 in weights:
-                self._answer(task)
+                self._engine.answer(task)
                 return  # one at a time: the job goes on in between
             self._held.append(task)
 
-    def _answer(self, task: DecodeTask | ExplainTask) -> None:
-        answer: Any = None
-        try:
-            engine = self._ready_engine()
-            if isinstance(task, DecodeTask):
-                answer = engine.decode(task.model, task.weights_sha256, task.latents)
-            else:
-                answer = engine.explain(task.request, task.weights_sha256, task.x, task.t)
-        except (StudioError, _NoEngineError):
-            pass  # the frame stays as it was shown; that the model is gone is told when it is asked for
-        except BaseException as error:  # noqa: BLE001 - as above
-            tell_unexpected(error)
-        if isinstance(task, DecodeTask):
-            self.told.emit(FrameDecoded(task=task, pixels=answer))
-        else:
-            self.told.emit(StepExplained(task=task, explained=answer))
-
     def _do(self, errand: Errand) -> None:
-        self._current = errand
-        if self._stopping.is_set():  # as with a job
-            return
-        done = ErrandDone(errand=errand)
+        self._active.append(errand)
         try:
-            if not errand.cancelled.is_set():
-                done = ErrandDone(errand=errand, answer=errand.work(errand, self._ready_engine()))
-        except _NoEngineError as error:
-            done = ErrandDone(errand=errand, fault=error.failed.sentence)
-        except BaseException as error:  # noqa: BLE001 - as above
-            done = ErrandDone(errand=errand, fault=_sentence(error))
-        self._current = None
-        self.told.emit(done)
-
-
-class _NoEngineError(Exception):
-    def __init__(self, failed: EngineFailed) -> None:
-        super().__init__(failed.sentence)
-        self.failed = failed
-
-
-def _sentence(error: BaseException) -> str:
-    if not isinstance(error, StudioError):
-        return tell_unexpected(error)
-    sentence = str(error)  # that of a request begins with a field's name
-    return capitalised(sentence)
-
-
-def _details(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
+            if not self._stopping.is_set():  # as with a job
+                self._engine.do(errand)
+        finally:
+            self._active.remove(errand)

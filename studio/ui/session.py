@@ -13,8 +13,8 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.runs.recording import RunRecorded
-from studio.ui.engine_thread import EngineFailed, EngineReady
 from studio.ui.models.course import Course, JobEvent, is_job_event, note_pace
+from studio.ui.models.engine import EngineFailed, EngineReady
 from studio.ui.models.job import DecodeTask, ErrandDone, FrameDecoded, Job, StepExplained
 from studio.ui.models.keeping import KeptPictures
 from studio.ui.models.live import live_tile

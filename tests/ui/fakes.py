@@ -26,6 +26,7 @@ from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError
 from studio.gallery.store import PictureStore
 from tests.runs.steps import frame, step_done
+from tests.ui.teaching import ESTIMATE, Lesson, Teaching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     from studio.engine.events import Event, StepDone
     from studio.engine.previews import Previews
+    from studio.engine.train_events import TrainEvent
+    from studio.engine.train_request import TrainEstimate, TrainRequest
     from studio.gallery.entry import Entry
     from studio.gallery.metadata import PictureMetadata
     from studio.ui.engine_thread import EngineThread
@@ -279,6 +282,9 @@ class FakeEngine:
         explained: the calls of `explain`: the hash, the state's value and its time.
         threads: in which threads it was called.
         decode_error: what `decode` raises from now on.
+        lessons: the calls of `train`.
+        teaching: the scripts of trainings: the first for the first, and so on; the last for all that follow.
+        rehearsed: the calls of `rehearse_training`.
     """
 
     def __init__(self, *scripts: Script, report: EngineReport = REPORT) -> None:
@@ -287,6 +293,9 @@ class FakeEngine:
         self.explained: list[tuple[str, float, int]] = []
         self.threads: set[int] = set()
         self.decode_error: BaseException | None = None
+        self.lessons: list[Lesson] = []
+        self.teaching: tuple[Teaching, ...] = (Teaching(),)
+        self.rehearsed: list[TrainRequest] = []
         self._scripts, self._report = scripts or (Forming(),), report
 
     def run(
@@ -344,6 +353,25 @@ class FakeEngine:
             pictures=pictures,
             model_calls=2 if guided else 1,
         )
+
+    def train(
+        self, request: TrainRequest, *, cancelled: threading.Event | None, job_id: str | None
+    ) -> Iterator[TrainEvent]:
+        assert cancelled is not None
+        assert job_id is not None
+        self.threads.add(threading.get_ident())
+        lesson = Lesson(request=request, job_id=job_id, cancelled=cancelled)
+        script = self.teaching[min(len(self.lessons), len(self.teaching) - 1)]
+        self.lessons.append(lesson)
+        try:
+            yield from script(lesson)
+        finally:
+            lesson.over = True
+
+    def rehearse_training(self, request: TrainRequest) -> TrainEstimate:
+        self.threads.add(threading.get_ident())
+        self.rehearsed.append(request)
+        return ESTIMATE
 
     def report(self) -> EngineReport:
         self.threads.add(threading.get_ident())

@@ -21,7 +21,8 @@ from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarte
 from studio.errors import DeviceError, NotFiniteError, StorageError
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.gallery.pixels import read_pixels
-from studio.ui.engine_thread import EngineFailed, EngineReady, EngineThread
+from studio.ui.engine_thread import EngineThread
+from studio.ui.models.engine import EngineFailed, EngineReady
 from studio.ui.models.job import DecodeTask, Errand, ErrandDone, FrameDecoded, Job
 from tests.runs.steps import frame, latents
 from tests.ui.fakes import (

@@ -1,12 +1,13 @@
-"""What the window asks of an engine."""
+"""What the window asks of an engine, and what it hears of one being made."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -15,7 +16,24 @@ if TYPE_CHECKING:
     from studio.engine.explained import Explained
     from studio.engine.previews import Previews
     from studio.engine.requests import GenerateRequest
+    from studio.engine.train_events import TrainEvent
+    from studio.engine.train_request import TrainEstimate, TrainRequest
     from studio.ui.models.job import JobRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineReady:
+    """The engine is there."""
+
+    report: EngineReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineFailed:
+    """The engine could not be made; the next job tries again."""
+
+    sentence: str
+    details: str
 
 
 class Engine(Protocol):
@@ -38,6 +56,14 @@ class Engine(Protocol):
         self, request: GenerateRequest, weights_sha256: str, x: NDArray[np.float32], t: int
     ) -> Explained:
         """Return what the model believes of a state."""
+
+    def train(
+        self, request: TrainRequest, *, cancelled: threading.Event | None, job_id: str | None
+    ) -> Generator[TrainEvent, None, None]:
+        """Train a model, or go on training it."""
+
+    def rehearse_training(self, request: TrainRequest) -> TrainEstimate:
+        """Find out what a training takes, by a few of its steps."""
 
     def report(self) -> EngineReport:
         """Say what the engine runs on."""

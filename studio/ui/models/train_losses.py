@@ -1,0 +1,145 @@
+"""How the loss of a training went, over as many steps as it takes, in little memory. No Qt."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from studio.engine.train_events import TrainingStepped
+
+MOST_POINTS = 512
+"""A series of more is thinned: two neighbours become one."""
+_WINDOW = 0.04
+"""How much of a curve is averaged to smooth it."""
+
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(kw_only=True)
+class _Bucket:
+    """The sums over some steps that follow one another."""
+
+    step: int
+    sums: list[float]
+    counts: list[int]
+
+    def add(self, step: int, values: Sequence[float | None]) -> None:
+        self.step = step
+        for place, value in enumerate(values):
+            if value is not None and math.isfinite(value) and value > 0:
+                self.sums[place] += value
+                self.counts[place] += 1
+
+    def merged(self, other: _Bucket) -> _Bucket:
+        return _Bucket(
+            step=other.step,
+            sums=[a + b for a, b in zip(self.sums, other.sums, strict=True)],
+            counts=[a + b for a, b in zip(self.counts, other.counts, strict=True)],
+        )
+
+    @property
+    def steps(self) -> int:
+        return self.counts[0]
+
+
+@dataclass(kw_only=True)
+class _Stage:
+    """The curves of one stage: the loss, and after it the loss of each band."""
+
+    width: int = 1
+    steps: int = 0
+    buckets: list[_Bucket] = field(default_factory=list)
+
+    def add(self, event: TrainingStepped) -> None:
+        values = (event.loss, *event.bands)
+        self.steps = event.steps
+        if not self.buckets or self.buckets[-1].steps >= self.width:
+            self.buckets.append(_Bucket(step=event.step, sums=[0.0] * len(values), counts=[0] * len(values)))
+        self.buckets[-1].add(event.step, values)
+        if len(self.buckets) >= 2 * MOST_POINTS:
+            self.width *= 2
+            self.buckets = [
+                first.merged(second)
+                for first, second in zip(self.buckets[::2], self.buckets[1::2], strict=True)
+            ]
+
+
+class LossRecord:
+    """The losses of every stage. One thread adds, another reads."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._lock = threading.Lock()
+        self._stages: dict[str, _Stage] = {}
+
+    def add(self, event: TrainingStepped) -> None:
+        """Take in a step."""
+        with self._lock:
+            self._stages.setdefault(event.stage, _Stage()).add(event)
+
+    def rewind(self, stage: str, step: int) -> None:
+        """Forget what came after a step: training went back there."""
+        with self._lock:
+            known = self._stages.get(stage)
+            if known is not None:
+                known.buckets = [bucket for bucket in known.buckets if bucket.step <= step]
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that have begun, in their order."""
+        with self._lock:
+            return tuple(self._stages)
+
+    def ends(self, stage: str) -> tuple[int, int]:
+        """Return the first step there is a loss of, and how many steps the stage has."""
+        with self._lock:
+            known = self._stages.get(stage)
+            if known is None or not known.buckets:
+                return 0, 0
+            return known.buckets[0].step, known.steps
+
+    def curves(self, stage: str) -> tuple[Points, ...]:
+        """Return the loss over the steps, and after it that of each band of the noise level, clean to noisy."""
+        with self._lock:
+            known = self._stages.get(stage)
+            buckets = list(known.buckets) if known is not None else []
+        if not buckets:
+            return ()
+        return tuple(_points(buckets, place) for place in range(len(buckets[0].sums)))
+
+
+def _points(buckets: Iterable[_Bucket], place: int) -> Points:
+    return tuple(
+        (float(bucket.step), bucket.sums[place] / bucket.counts[place])
+        for bucket in buckets
+        if bucket.counts[place]
+    )
+
+
+def smoothed(points: Points) -> Points:
+    """Return a curve without its jitter: a mean of the logarithms around each point, the nearer the heavier."""
+    if len(points) < 3:
+        return points
+    keep = math.exp(-1 / max(len(points) * _WINDOW, 1.0))
+    logs = [math.log(value) for _, value in points]
+    before, after = _decayed(logs, keep), _decayed(logs[::-1], keep)[::-1]
+    found = []
+    for (step, _), here, left, right in zip(points, logs, before, after, strict=True):
+        total, weight = left[0] + right[0] - here, left[1] + right[1] - 1  # the point itself is in both
+        found.append((step, math.exp(total / weight)))
+    return tuple(found)
+
+
+def _decayed(values: Sequence[float], keep: float) -> list[tuple[float, float]]:
+    """Return for each value the sum of it and those before it, the farther the lighter, and the sum of the weights."""
+    total = weight = 0.0
+    found = []
+    for value in values:
+        total, weight = keep * total + value, keep * weight + 1
+        found.append((total, weight))
+    return found

@@ -1,0 +1,245 @@
+"""A training in the engine's thread, and what is done between two of its steps."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.engine.events import JobFinished, PictureDone
+from studio.engine.train_events import (
+    CheckpointSaved,
+    TrainingFinished,
+    TrainingStarted,
+    TrainingStopped,
+)
+from studio.errors import DeviceError, StorageError
+from studio.gallery.keeping import PictureKept
+from studio.ui.engine_thread import EngineThread
+from studio.ui.models.job import DecodeTask, Errand, ErrandDone, FrameDecoded, Job
+from studio.ui.models.training import (
+    RehearseTask,
+    Training,
+    TrainingFailed,
+    TrainingHeld,
+    TrainingRehearsed,
+)
+from tests.ui.fakes import OTHER_WEIGHTS, Ears, FakeEngine, Forming, Gate, Maker, asking, make_store
+from tests.ui.teaching import ESTIMATE, Teaching, squares, to_train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+
+class School:
+    """A thread with an engine that teaches by script."""
+
+    def __init__(self, qtbot: QtBot, home: Path) -> None:
+        self._qtbot = qtbot
+        self.engine = FakeEngine(Forming())
+        self.maker = Maker(self.engine)
+        self.thread = EngineThread(self.maker, make_store(home))
+        self.ears = Ears(self.thread)
+
+    def start(self, *teaching: Teaching) -> None:
+        self.engine.teaching = teaching or (Teaching(),)
+        self.thread.start()
+
+    def train(self, **fields: object) -> Training:
+        training = Training(request=to_train(**fields))
+        self.thread.submit(training)
+        return training
+
+    def draw(self) -> Job:
+        job = Job(request=asking(), budget=None)
+        self.thread.submit(job)
+        return job
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        self._qtbot.waitUntil(lambda: bool(condition()), timeout=8000)
+
+    def wait_for(self, kind: type, count: int = 1) -> None:
+        self.wait(lambda: len(self.ears.of(kind)) >= count)
+
+
+@pytest.fixture
+def school(qtbot: QtBot, tmp_path: Path) -> Iterator[School]:
+    school = School(qtbot, tmp_path)
+    yield school
+    school.thread.stop()
+    assert school.thread.wait(8000)
+
+
+def test_a_training_tells_what_happens_in_order_and_keeps_every_loss(school: School) -> None:
+    school.start()
+    training = school.train()
+    school.wait_for(TrainingFinished)
+    told = [kind for kind in school.ears.kinds if kind.startswith(("Training", "Checkpoint"))]
+    assert told == [
+        "TrainingPreparing",
+        "TrainingStarted",
+        "TrainingSampled",
+        *["TrainingSampled", "CheckpointSaved"] * 3,
+        "TrainingFinished",
+    ]
+    assert [step for step, _ in training.losses.curves("backbone")[0]] == [1, 2, 3, 4, 5, 6]
+    assert school.thread.trained_mailbox.take()[0].step == 6
+    assert school.engine.lessons[0].thread == school.maker.threads[0] != threading.get_ident()
+
+
+def test_a_picture_is_made_between_two_steps_and_the_training_goes_on(school: School) -> None:
+    gate = Gate()
+    school.start(Teaching(at={3: gate}))
+    school.train()
+    school.wait(gate.reached.is_set)
+    school.draw()
+    gate.open()
+    school.wait_for(TrainingFinished)
+    kinds = [
+        kind for kind in school.ears.kinds if kind in ("TrainingHeld", "PictureKept", "TrainingFinished")
+    ]
+    assert kinds == ["TrainingHeld", "PictureKept", "TrainingHeld", "TrainingFinished"]
+    assert [event.held for event in school.ears.of(TrainingHeld)] == [True, False]
+    assert school.engine.lessons[0].steps == 8
+    assert not school.ears.of(PictureDone)  # it was kept, in the same breath
+    assert len(school.ears.of(PictureKept)) == len(school.ears.of(JobFinished)) == 1
+
+
+def test_an_errand_too_is_done_between_two_steps(school: School) -> None:
+    gate = Gate()
+    school.start(Teaching(at={3: gate}))
+    school.train()
+    school.wait(gate.reached.is_set)
+    school.thread.errand(Errand(work=lambda *_: "done"))
+    gate.open()
+    school.wait_for(TrainingFinished)
+    kinds = school.ears.kinds
+    assert kinds.index("ErrandDone") < kinds.index("TrainingFinished")
+    assert school.ears.of(ErrandDone)[0].answer == "done"
+
+
+def test_a_frame_of_another_model_left_by_a_picture_is_decoded_before_the_training_ends(
+    school: School,
+) -> None:
+    training_gate, picture_gate = Gate(), Gate()
+    school.start(Teaching(at={3: training_gate}))
+    school.engine._scripts = (Forming(at={(0, 2): picture_gate}),)
+    school.train()
+    school.wait(training_gate.reached.is_set)
+    school.draw()
+    training_gate.open()
+    school.wait(picture_gate.reached.is_set)
+    task = DecodeTask(
+        job_id="x", image=0, step=1, what="x0", model="m", weights_sha256=OTHER_WEIGHTS, latents=squares(1, 1)
+    )
+    school.thread.decode(task)
+    picture_gate.open()
+    school.wait_for(TrainingFinished)
+    kinds = school.ears.kinds
+    assert kinds.index("FrameDecoded") < kinds.index("TrainingFinished")
+    assert school.ears.of(FrameDecoded)[0].pixels is not None
+
+
+def test_a_second_training_waits_for_the_first(school: School) -> None:
+    gate = Gate()
+    school.start(Teaching(at={3: gate}))
+    first, second = school.train(), school.train(name="hens")
+    school.wait(gate.reached.is_set)
+    gate.open()
+    school.wait_for(TrainingFinished, 2)
+    ends = [event.job_id for event in school.ears.of(TrainingStarted, TrainingFinished)]
+    assert ends == [first.id, first.id, second.id, second.id]
+
+
+def test_stopping_saves_the_state_and_ends_it(school: School) -> None:
+    gate = Gate()
+    school.start(Teaching(at={3: gate}))
+    training = school.train()
+    school.wait(gate.reached.is_set)
+    school.thread.cancel(training)
+    gate.open()
+    school.wait_for(TrainingStopped)
+    assert school.ears.of(TrainingStopped)[0].step == 3
+    assert school.ears.of(CheckpointSaved)[-1].step == 3
+
+
+def test_a_paused_training_rests_until_it_is_to_go_on_and_makes_pictures_meanwhile(school: School) -> None:
+    gate = Gate()
+    school.start(Teaching(at={3: gate}))
+    training = school.train()
+    school.wait(gate.reached.is_set)
+    school.thread.pause(training, True)
+    gate.open()
+    school.draw()
+    school.wait_for(JobFinished)
+    assert school.engine.lessons[0].steps == 2 + 3
+    school.thread.pause(training, False)
+    school.wait_for(TrainingFinished)
+
+
+def test_a_paused_training_can_be_stopped(school: School) -> None:
+    gate = Gate()
+    school.start(Teaching(at={2: gate}))
+    training = school.train()
+    school.wait(gate.reached.is_set)
+    school.thread.pause(training, True)
+    gate.open()
+    school.thread.cancel(training)
+    school.wait_for(TrainingStopped)
+
+
+def test_closing_stops_a_training_that_is_paused_or_held_for_a_picture(school: School) -> None:
+    gate, picture = Gate(), Gate()
+    school.start(Teaching(at={2: gate}))
+    school.engine._scripts = (Forming(at={(0, 2): picture}),)
+    training = school.train()
+    school.wait(gate.reached.is_set)
+    school.draw()
+    school.thread.pause(training, True)
+    gate.open()
+    school.wait(picture.reached.is_set)
+    school.thread.stop()
+    picture.open()
+    assert school.thread.wait(8000)
+    school.wait_for(TrainingStopped)
+    assert school.engine.takes[0].over
+    assert school.engine.lessons[0].over
+
+
+@pytest.mark.parametrize("error", [StorageError("/pictures", "cannot be found"), ZeroDivisionError("oh")])
+def test_an_error_becomes_a_sentence_and_the_thread_goes_on(school: School, error: BaseException) -> None:
+    school.start(Teaching(at={"start": error}), Teaching())
+    school.train()
+    school.train()
+    school.wait_for(TrainingFinished)
+    (failed,) = school.ears.of(TrainingFailed)
+    assert failed.sentence[-1] == "."
+    assert type(error).__name__ in failed.details
+
+
+def test_where_no_engine_can_be_made_the_training_says_so(qtbot: QtBot, tmp_path: Path) -> None:
+    school = School(qtbot, tmp_path)
+    school.maker._errors.append(DeviceError("cuda", "is not there"))
+    school.start()
+    school.train()
+    school.wait_for(TrainingFailed)
+    assert school.ears.of(TrainingFailed)[0].sentence == "The device 'cuda' is not there."
+    school.thread.stop()
+    assert school.thread.wait(8000)
+
+
+def test_a_rehearsal_waits_for_the_training_that_runs(school: School) -> None:
+    gate = Gate()
+    school.start(Teaching(at={2: gate}))
+    school.train()
+    school.wait(gate.reached.is_set)
+    school.thread.rehearse(RehearseTask(request=to_train(name="hens")))
+    gate.open()
+    school.wait_for(TrainingRehearsed)
+    kinds = school.ears.kinds
+    assert kinds.index("TrainingFinished") < kinds.index("TrainingRehearsed")
+    assert school.ears.of(TrainingRehearsed)[0].estimate == ESTIMATE
