@@ -17,7 +17,7 @@ from studio.gallery import png
 from studio.gallery.database import DamagedError, Database
 from studio.gallery.entry import Entry, Rebuilt
 from studio.gallery.names import counter_of
-from studio.gallery.rows import COLUMNS, entry_of, insert, matching, path_bytes, places
+from studio.gallery.rows import COLUMNS, entry_of, final_of, insert, matching, path_bytes, places
 
 if TYPE_CHECKING:
     import sqlite3
@@ -108,6 +108,19 @@ class Catalogue:
                 query = f"SELECT {COLUMNS} FROM pictures WHERE id IN ({places(len(some))})"
                 found |= {row[0]: entry_of(row) for row in connection.execute(query, some)}
             return tuple(found[number] for number in ids if number in found)
+
+        return self._use(read)
+
+    def finals(self) -> dict[str, int]:
+        """Return the newest entry's id by the hash of the last state in its metadata.
+
+        Raises:
+            StorageError: the catalogue cannot be read.
+        """
+
+        def read(connection: sqlite3.Connection) -> dict[str, int]:
+            rows = connection.execute("SELECT id, metadata FROM pictures ORDER BY id")
+            return {final: number for number, text in rows if (final := final_of(text))}
 
         return self._use(read)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 import zlib
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 COLUMNS = "id, path, width, height, metadata, words, missing, checksum"
+# Nowhere else: in a text of the metadata every quotation mark has a backslash before it.
+_FINAL = re.compile(r'"final_sha256": ?"([0-9a-f]{64})"')
 # An entry that was taken out goes back to its old place, if nothing is there now.
 _INSERT = """INSERT INTO pictures (id, path, width, height, metadata, words, checksum)
     VALUES ((SELECT ? WHERE NOT EXISTS (SELECT 1 FROM pictures WHERE id = ?)), ?, ?, ?, ?, ?, ?)
@@ -45,6 +48,12 @@ def entry_of(row: tuple[int, bytes, int, int, str, str, int, int]) -> Entry:
         raise DamagedError(str(error)) from error
     place = Path(os.fsdecode(path))
     return Entry(id=number, path=place, width=width, height=height, metadata=kept, missing=bool(missing))
+
+
+def final_of(metadata: object) -> str:
+    """Return the hash of the last state that a row's metadata names; "" where it names none."""
+    found = _FINAL.search(str(metadata))
+    return found[1] if found is not None else ""
 
 
 def matching(text: str) -> tuple[list[str], list[str]]:

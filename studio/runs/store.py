@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 from studio.errors import StorageError, UnknownNameError
 from studio.folders import ensure, storage_error
 from studio.runs.header import is_run_id
-from studio.runs.layout import PIN_FILE
+from studio.runs.layout import PIN_FILE, STATES_FILE
 from studio.runs.reader import StoredRun, read_picture_facts, read_run_header, told
 from studio.runs.room import delete, delete_states, read_budget, remember_budget, size_of
 
@@ -111,13 +111,13 @@ class RunStore:
 
     def of_picture(self, final_sha256: str) -> str | None:
         """Return the newest run that ended in a picture, by the hash in its metadata; None where there is none."""
-        return next((run for run, known in self._all_known() if known.final_sha256 == final_sha256), None)
+        return next((run for run, known in self.known() if known.final_sha256 == final_sha256), None)
 
     def forks_of(self, run: str) -> tuple[str, ...]:
         """Return the runs that go on from one, oldest first."""
-        return tuple(fork for fork, known in reversed(self._all_known()) if known.header.parent == run)
+        return tuple(fork for fork, known in reversed(self.known()) if known.header.parent == run)
 
-    def _all_known(self) -> list[tuple[str, Known]]:
+    def known(self) -> list[tuple[str, Known]]:
         """Return what is known of each run, newest first; what cannot be read is left out."""
         found = []
         for run in self.runs():
@@ -133,6 +133,10 @@ class RunStore:
                     self._known[run] = known
             found.append((run, known))
         return found
+
+    def has_states(self, run: str) -> bool:
+        """Whether a run has not given up its states."""
+        return (self.path(run) / STATES_FILE).exists()
 
     def is_pinned(self, run: str) -> bool:
         """Whether a run never gives up its states."""

@@ -20,6 +20,7 @@ from studio.ui.engine_thread import EngineThread
 from studio.ui.hooks import Hooks
 from studio.ui.models.catalog import Catalog
 from studio.ui.models.compare import CompareModel
+from studio.ui.models.compare_library import CompareLibrary
 from studio.ui.models.exporting import ExportModel
 from studio.ui.models.filmstrip import FilmstripModel
 from studio.ui.models.forking import ForkModel
@@ -68,6 +69,7 @@ class Program:
         self.models.runs.close()
         self.models.keeper.close()
         self.models.compare.close()
+        self.models.library.close()
         self.models.exports.close()
         self.thumbnails.close()
         self.models.preferences.save()
@@ -107,6 +109,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         panes=PanesModel(run),
         exports=ExportModel(run, notices),
         compare=CompareModel(),
+        library=CompareLibrary(runs.store, store.catalogue, folders),
         sweep=SweepModel(form, catalog),
         status=StatusModel(),
         notices=notices,

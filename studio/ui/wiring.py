@@ -38,6 +38,8 @@ class Wiring(QObject):
         session.went_on.connect(self._on_went_on)
         session.frame_decoded.connect(models.compare.take_decoded)
         models.compare.decode_requested.connect(session.decode)
+        models.library.opened.connect(self._on_comparison_opened)
+        models.library.failed.connect(self._on_unopened)
         # Queued: the next is asked for while the session still ends the one before.
         models.sweep.compare_requested.connect(session.compare, Qt.ConnectionType.QueuedConnection)
         models.runs.opened.connect(self._on_run_opened)
@@ -70,6 +72,13 @@ class Wiring(QObject):
         """Look at a recorded run."""
         self._models.run.watch(course)
         self._models.run.select(course.opens_at)
+        if course.note:
+            self._models.notices.post(course.note, kind="warn")
+
+    @Slot(object)
+    def _on_comparison_opened(self, course: Course) -> None:
+        """Look at recorded runs side by side."""
+        self._models.compare.show(course)
         if course.note:
             self._models.notices.post(course.note, kind="warn")
 

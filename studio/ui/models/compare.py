@@ -9,8 +9,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.engine.compare import CompareRequest
 from studio.ui.models.background import Background
 from studio.ui.models.compare_alignment import ALIGNMENTS, match, nearest_position, positions
+from studio.ui.models.compare_frames import CompareFrames
 from studio.ui.models.compare_pane import marks_of, noise_hashes, pane_of
-from studio.ui.models.frames import decode_task, direct_pixels
 
 if TYPE_CHECKING:
     from studio.runs.record import PictureRecord, What
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class CompareModel(QObject):
-    """The comparison that is looked at: the newest, as soon as it begins.
+    """The comparison that is looked at: the newest, as soon as it begins, or recorded runs once they are opened.
 
     Attributes:
         course: how its job goes; None before the first.
+        newest: how that goes that was made last; None before the first.
         alignment: what of the runs stands side by side.
         position: where, a noise level, a step or a number of model calls; None is each run's newest step.
         what: which side of a step is shown.
@@ -48,6 +49,7 @@ class CompareModel(QObject):
         """Begin with no comparison."""
         super().__init__(parent)
         self.course: Course | None = None
+        self.newest: Course | None = None
         self.alignment: Alignment = "level"
         self.position: float | None = None
         self.what: What = "x0"
@@ -55,7 +57,7 @@ class CompareModel(QObject):
         self.background = Background(self)
         self._marks: tuple[tuple[Mark, ...], ...] = ()
         self._positions: tuple[float, ...] = ()
-        self._asked: set[tuple[int, int, What]] = set()
+        self._frames: CompareFrames | None = None
         self._hashes: tuple[str, ...] = ()
         self._phase = ""
 
@@ -112,6 +114,10 @@ class CompareModel(QObject):
     def record(self, place: int) -> PictureRecord | None:
         """Return the steps of a run."""
         return self.course.job.record.picture(place) if self.course is not None else None
+
+    def is_lost(self, pane: Pane) -> bool:
+        """Whether what a run is to show cannot be decoded: its model is gone, or is another by now."""
+        return self._frames is not None and self._frames.is_lost(pane, self.what)
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -175,36 +181,45 @@ class CompareModel(QObject):
     # --------------------------------------------------------------------------------------- facts, from the session
     @Slot(object)
     def follow(self, course: Course) -> None:
-        """A job began or went on; only comparisons are followed."""
+        """A job began or went on; only comparisons are followed, and looked at when they begin."""
         if not isinstance(course.job.request, CompareRequest):
             return
-        if course is not self.course:
-            if self.course is not None and course.over:
+        if course is not self.newest:
+            if self.newest is not None and course.over:
                 return
+            self.newest = course
             self._begin(course)
-        self._read_marks()
-        if course.phase != self._phase:
-            self._phase = course.phase
-            self.changed.emit()
-        self._look()
+        if course is self.course:
+            self._go_on(course)
+
+    @Slot(object)
+    def show(self, course: Course) -> None:
+        """Look at another comparison, such as recorded runs, or again at the newest."""
+        self._begin(course)
+        self._go_on(course)
 
     @Slot(object)
     def take_decoded(self, event: FrameDecoded) -> None:
         """A frame is decoded."""
-        task = event.task
-        if self.course is None or task.job_id != self.course.job.id or event.pixels is None:
-            return
-        if self.course.job.record.put_frame(task.image, task.step, task.what, event.pixels):
-            self._asked.discard((task.image, task.step, task.what))
-        self.shown_changed.emit()
+        course = self.course
+        if course is not None and self._frames is not None and event.task.job_id == course.job.id:
+            self._frames.take(event)
+            self.shown_changed.emit()
 
     def _begin(self, course: Course) -> None:
         self.course, self.position, self._phase = course, None, ""
         course.job.shown.what = self.what
         self._marks, self._positions, self._hashes = (), (), ()
-        self._asked.clear()
+        self._frames = CompareFrames(course)
         if max(self.base, self.candidate) >= course.count:
             self.base, self.candidate = 0, 1
+
+    def _go_on(self, course: Course) -> None:
+        self._read_marks()
+        if course.phase != self._phase:
+            self._phase = course.phase
+            self.changed.emit()
+        self._look()
 
     def _read_marks(self) -> None:
         known = self._marks or ((),) * self.count
@@ -216,24 +231,10 @@ class CompareModel(QObject):
 
     def _look(self) -> None:
         """Say that something else is shown, and have decoded what of it is only there as a preview."""
-        course = self.course
-        if course is None:
+        if self.course is None or self._frames is None:
             return
-        if self.position is not None or course.over:
+        if self.position is not None or self.course.over:
             for pane in self.panes():
-                self._ask(course, pane)
+                if (task := self._frames.want(pane, self.what)) is not None:
+                    self.decode_requested.emit(task)
         self.shown_changed.emit()
-
-    def _ask(self, course: Course, pane: Pane) -> None:
-        record, done = self.record(pane.place), pane.shown
-        if record is None or done is None or course.started is None or record.is_full(done, self.what):
-            return
-        what, latents = record.side_of(done, self.what), record.latents(done, self.what)
-        if latents is None or (pane.place, done.step, what) in self._asked:
-            return
-        pixels = direct_pixels(latents, pane.request)
-        if pixels is not None:
-            course.job.record.put_frame(pane.place, done.step, what, pixels)
-        else:
-            self._asked.add((pane.place, done.step, what))
-            self.decode_requested.emit(decode_task(course, done, what, latents))

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from studio.folders import Folders
     from studio.ui.models.catalog import Catalog
     from studio.ui.models.compare import CompareModel
+    from studio.ui.models.compare_library import CompareLibrary
     from studio.ui.models.exporting import ExportModel
     from studio.ui.models.filmstrip import FilmstripModel
     from studio.ui.models.forking import ForkModel
@@ -43,6 +44,7 @@ class Models:
     panes: PanesModel
     exports: ExportModel
     compare: CompareModel
+    library: CompareLibrary
     sweep: SweepModel
     status: StatusModel
     notices: Notices

@@ -11,6 +11,9 @@ from studio.ui.models.course import Course, Lineage
 from studio.ui.models.job import Job
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from studio.engine.requests import GenerateRequest
     from studio.gallery.entry import Entry
     from studio.runs.facts import StepFacts
@@ -35,9 +38,9 @@ def course_of(run: StoredRun, entry: Entry | None) -> Course:
     if header.parent is not None and header.parent_step is not None:
         course.lineage = Lineage(run=header.parent, step=header.parent_step)
     course.take(_started(course, header, request))
-    _fill(course, run, request)
-    if run.picture is not None and entry is not None:
-        course.take(_kept(course, run, request, entry))
+    course.note = fill(course, run)
+    if entry is not None and (done := finished(course, run)) is not None:
+        course.take(PictureKept(job_id=course.job.id, done=done, entry=entry))
     course.take(JobFinished(job_id=course.job.id, pictures=1, seconds=_seconds(run)))
     return course
 
@@ -56,15 +59,25 @@ def _started(course: Course, header: RunHeader, request: GenerateRequest) -> Job
     )
 
 
-def _fill(course: Course, run: StoredRun, request: GenerateRequest) -> None:
-    """Read every step into the course's record, up to the first one that is damaged."""
+def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1) -> str:
+    """Read a run's steps into a course's record, up to the first one that is damaged; return what should be said.
+
+    Args:
+        course: of the run, or of several.
+        run: the run.
+        image: its place in the course.
+        every: how many steps one is read of; the last is read in any case.
+
+    Raises:
+        StorageError: it has no steps that can be read.
+    """
     header, record = run.header, course.job.record
     start = run.state(header.first_index)
     began = PictureStarted(
         job_id=course.job.id,
-        image=0,
+        image=image,
         seed=header.seed,
-        request=request,
+        request=course.request_of(image),
         start=start,
         steps=header.last_index,
         x_T_sha256=header.x_T_sha256,
@@ -73,27 +86,25 @@ def _fill(course: Course, run: StoredRun, request: GenerateRequest) -> None:
     record.begin(began)
     course.take(began)
     seconds = 0.0
-    readable = set(run.kept)
+    readable = {*run.kept[::every], *run.kept[-1:]}
     for facts in run.steps:
         seconds += facts.ms / 1000
         if facts.step not in readable:
             continue
         try:
-            done = _step(course, run, facts, seconds)
+            done = _step(course, run, facts, image, seconds)
         except StorageError as fault:
-            course.note = str(fault)
-            return
+            return str(fault)
         record.add(done)
         course.take_step(done)
-    if run.picture is None:
-        course.note = "This run was cut off; it is shown as far as it went."
+    return "This run was cut off; it is shown as far as it went." if run.picture is None else ""
 
 
-def _step(course: Course, run: StoredRun, facts: StepFacts, seconds: float) -> StepDone:
+def _step(course: Course, run: StoredRun, facts: StepFacts, image: int, seconds: float) -> StepDone:
     state = run.state(facts.step)
     return StepDone(
         job_id=course.job.id,
-        image=0,
+        image=image,
         step=facts.step,
         steps=run.header.last_index,
         t=facts.t,
@@ -110,19 +121,31 @@ def _step(course: Course, run: StoredRun, facts: StepFacts, seconds: float) -> S
     )
 
 
-def _kept(course: Course, run: StoredRun, request: GenerateRequest, entry: Entry) -> PictureKept:
+def finished(
+    course: Course, run: StoredRun, image: int = 0, pixels: NDArray[np.uint8] | None = None
+) -> PictureDone | None:
+    """Return how a run ended; None where it was cut off.
+
+    Args:
+        course: of the run, or of several.
+        run: the run.
+        image: its place in the course.
+        pixels: of its picture; None where they are to be read from its file.
+    """
     import numpy as np  # noqa: PLC0415 - the window opens before numpy is there
 
     header, picture = run.header, run.picture
-    assert picture is not None
-    nothing = np.empty((0, 0, 3), np.uint8)  # it is read from its file
-    nothing.setflags(write=False)
-    done = PictureDone(
+    if picture is None:
+        return None
+    if pixels is None:
+        pixels = np.empty((0, 0, 3), np.uint8)
+        pixels.setflags(write=False)
+    return PictureDone(
         job_id=course.job.id,
-        request=request,
-        image=0,
+        request=course.request_of(image),
+        image=image,
         seed=header.seed,
-        pixels=nothing,
+        pixels=pixels,
         model_sha256=header.model_sha256,
         device=header.device,
         dtype=header.dtype,
@@ -132,7 +155,6 @@ def _kept(course: Course, run: StoredRun, request: GenerateRequest, entry: Entry
         model_calls=picture.model_calls,
         seconds=picture.seconds,
     )
-    return PictureKept(job_id=course.job.id, done=done, entry=entry)
 
 
 def _seconds(run: StoredRun) -> float:

@@ -15,11 +15,10 @@ from studio.ui.views.canvas_head import CanvasHead
 from studio.ui.views.fork_panel import ForkPanel
 from studio.ui.views.panes import PanesView
 from studio.ui.views.timeline import Timeline
+from studio.ui.widgets.empty_page import EmptyPage
 from studio.ui.widgets.error_card import ErrorCard
 from studio.ui.widgets.ground import Ground
-from studio.ui.widgets.icon_view import IconView
 from studio.ui.widgets.picture_view import PictureView
-from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent
@@ -93,18 +92,7 @@ class CanvasView(Ground):
             super().keyPressEvent(event)
 
     def _lay_out(self, theme: Theme) -> None:
-        empty = QWidget()
-        lines = QVBoxLayout(empty)
-        lines.setSpacing(GAP)
-        lines.addStretch()
-        lines.addWidget(IconView(theme, "image", role="faint", size=40), 0, Qt.AlignmentFlag.AlignHCenter)
-        for label in (
-            PlainLabel(theme, words.EMPTY, kind="title", wrap=True),
-            PlainLabel(theme, words.EMPTY_HOW, role="dim", wrap=True),
-        ):
-            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            lines.addWidget(label)
-        lines.addStretch()
+        empty = EmptyPage(theme, "image", words.EMPTY, words.EMPTY_HOW)
         failed = QWidget()
         centred = QGridLayout(failed)
         centred.addWidget(self._error, 1, 1)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP
 from studio.ui.views.export_menu import ExportMenu
+from studio.ui.views.picture_menu import COMPARE_WITH
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.plain_label import PlainLabel
 from studio.ui.widgets.text_button import TextButton
@@ -27,10 +28,12 @@ class CanvasActions(QWidget):
 
     Signals:
         keep_requested: the step that is looked at is to be kept as a picture.
+        compare_requested: its run is to lie beside others.
         fork_toggled: another run is to go on from it; how is to be asked, or no more.
     """
 
     keep_requested = Signal()
+    compare_requested = Signal()
     fork_toggled = Signal()
 
     def __init__(
@@ -48,6 +51,8 @@ class CanvasActions(QWidget):
         tip(self.keep, "Save the picture at this step, as it is shown, to the gallery (K)")
         self.fork = TextButton(theme, "Fork from here", icon="git-fork")
         tip(self.fork, "Go on from this step in another way: prompt, sampler, guidance, seed, steps (F)")
+        self.compare = TextButton(theme, COMPARE_WITH, icon="columns-2")
+        tip(self.compare, "Lay this run, as it was recorded, beside others")
         self.export = TextButton(theme, "Export run", icon="download")
         tip(self.export, "Make an animation or a contact sheet of all steps so far")
         self.menu = ExportMenu(theme, exports, self)
@@ -58,10 +63,12 @@ class CanvasActions(QWidget):
         row.addWidget(self.play)
         row.addWidget(self.keep)
         row.addWidget(self.fork)
+        row.addWidget(self.compare)
         row.addWidget(self.export)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._hint, 1)
         self.keep.clicked.connect(self.keep_requested)
+        self.compare.clicked.connect(self.compare_requested)
         self.export.clicked.connect(self._on_export)
         self.fork.clicked.connect(self.fork_toggled)
         self.play.clicked.connect(scrubbing.toggle_play)
@@ -81,5 +88,5 @@ class CanvasActions(QWidget):
     @Slot()
     def _on_changed(self) -> None:
         self.play.setEnabled(self._scrubbing.reached > 1)
-        for button in (self.keep, self.fork, self.export):
+        for button in (self.keep, self.fork, self.compare, self.export):
             button.setEnabled(self._scrubbing.reached > 0)

@@ -27,10 +27,12 @@ class CompareHead(Ground):
     Signals:
         cancel_requested: the runs are to stop.
         save_requested: what is seen is to be saved as one picture.
+        newest_requested: the comparison that runs is to be seen again.
     """
 
     cancel_requested = Signal()
     save_requested = Signal()
+    newest_requested = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Start without a comparison."""
@@ -43,6 +45,10 @@ class CompareHead(Ground):
         self.setup = IconButton(
             theme, "sliders-horizontal", "Show or hide the settings of the runs", checkable=True
         )
+        self.library = IconButton(
+            theme, "images", "Compare recorded runs: show or hide their list", checkable=True
+        )
+        self.newest = TextButton(theme, "Back to the running one", kind="quiet", icon="chevron-left")
         self.save = IconButton(theme, "download", "Save what is seen as one labelled picture")
         self.modes = SegmentedSwitch(theme, "Layout", list(words.MODES))
         row = QHBoxLayout(self)
@@ -55,9 +61,11 @@ class CompareHead(Ground):
         lines.addWidget(self.facts)
         lines.addStretch()
         row.addLayout(lines, 1)
-        for widget in (self.noise, self.cancel, self.save, self.setup, self.modes):
+        for widget in (self.noise, self.newest, self.cancel, self.save, self.library, self.setup, self.modes):
             row.addWidget(widget)
         self.cancel.hide()
+        self.newest.hide()
+        self.newest.clicked.connect(self.newest_requested)
         self.cancel.clicked.connect(self.cancel_requested)
         self.save.clicked.connect(self.save_requested)
 

@@ -32,7 +32,16 @@ class ComparePage(QStackedWidget):
         super().__init__(parent)
         catalog, notices = models.catalog, models.notices
         columns = CompareColumns(models.form, catalog, self)
-        self.view = CompareView(theme, models.compare, columns, catalog, models.preferences, notices)
+        self.view = CompareView(
+            theme,
+            models.compare,
+            columns,
+            models.library,
+            catalog,
+            models.gallery.thumbnails,
+            models.preferences,
+            notices,
+        )
         self.sweep = SweepView(theme, models.sweep, models.form, self.view.sheets)
         self.addWidget(self.view)
         self.addWidget(self.sweep)
@@ -51,6 +60,16 @@ class ComparePage(QStackedWidget):
     def open_runs(self) -> None:
         """Show the runs."""
         self.setCurrentWidget(self.view)
+
+    def show_runs(self) -> None:
+        """Show the runs, and nothing before them."""
+        self.open_runs()
+        self.view.show_runs()
+
+    def offer_runs(self) -> None:
+        """Show the recorded runs to choose from; what is chosen there stays so."""
+        self.open_runs()
+        self.view.offer_library()
 
     def start(self) -> None:
         """Start what is set up on the part that is open."""

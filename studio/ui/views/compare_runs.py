@@ -153,7 +153,8 @@ class RunsView(QWidget):
             name=self._names[pane.place],
             cost=words.cost(pane),
             where=words.where(pane, course),
-            gap=words.for_now(pane, self._model.what) or words.gap(pane, self._model.alignment),
+            gap=words.for_now(pane, self._model.what, lost=self._model.is_lost(pane))
+            or words.gap(pane, self._model.alignment),
             fraction=shown.step / shown.steps if shown is not None else 0.0,
             level=shown.sigma if shown is not None else 1.0,
             pixels=pane.frame.pixels if pane.frame is not None else None,

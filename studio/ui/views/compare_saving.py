@@ -1,4 +1,4 @@
-"""The system's own question where a sheet of pictures is to go."""
+"""Saving what is seen as one sheet: what is on it, and the system's own question where it is to go."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QStandardPaths
 from PySide6.QtWidgets import QFileDialog
 
+from studio.ui.models.compare_sheet import Labelled
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from PySide6.QtWidgets import QWidget
+
+    from studio.ui.views.compare_paint import Face
 
 SUFFIX = ".png"
 _LONGEST = 60
@@ -31,3 +37,15 @@ def ask_for_sheet(parent: QWidget, words: str) -> Path | None:
         return None
     path = Path(chosen)
     return path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
+
+
+def labelled(faces: Iterable[Face]) -> list[Labelled]:
+    """Return the pictures that are seen, with their words."""
+    return [
+        Labelled(
+            pixels=face.pixels,
+            lines=(face.name, face.where, ", ".join(filter(None, (face.cost, face.gap)))),
+        )
+        for face in faces
+        if face.pixels is not None
+    ]

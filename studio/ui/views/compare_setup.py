@@ -54,6 +54,8 @@ class SetupView(Ground):
         self.all_samplers = TextButton(theme, "Compare samplers", icon="columns-2")
         tip(self.all_samplers, "One column for each sampler with the form's settings, and start them.")
         self.add = TextButton(theme, "Add a run", icon="plus")
+        self.recorded = TextButton(theme, "Add a recorded run", icon="images")
+        tip(self.recorded, "Lay runs that were made before side by side, or beside these.")
         self.sweep = TextButton(theme, "Sweep two settings", icon="grid-3x3")
         tip(self.sweep, "A grid: every value of one setting with every value of another.")
         self.start = TextButton(theme, "Compare", kind="primary")
@@ -85,7 +87,7 @@ class SetupView(Ground):
         area.viewport().setAutoFillBackground(False)
         foot = QHBoxLayout()
         foot.setSpacing(GAP)
-        for widget in (self.all_samplers, self.add, self.sweep):
+        for widget in (self.all_samplers, self.add, self.recorded, self.sweep):
             foot.addWidget(widget)
         foot.addWidget(self._note, 1)
         foot.addWidget(self.start)

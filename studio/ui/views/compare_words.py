@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
+from studio.errors import shorten
 from studio.ui.views.canvas_words import model_calls, waiting
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ SIDES = (
 GAIN_TIP = "How many times a difference is enlarged before it is coloured."
 EMPTY = "Several runs, step by step, side by side."
 EMPTY_HOW = "Compare starts them from the same noise; each goes its next step before any goes the one after."
+LOST = "cannot be decoded: its model is gone"
 SEED_TIP = (
     "All start from the same noise, unless one has a seed of its own. The first column's leads the others."
 )
@@ -60,20 +62,21 @@ SECONDS_TIP = "Time spent; runs that share their model calls share it."
 
 def names(requests: Sequence[GenerateRequest]) -> tuple[str, ...]:
     """Return what each run is called: its sampler and steps, and whatever else is not the same for all."""
-    parts = [_parts(request) for request in requests]
+    parts = [parts_of(request) for request in requests]
     keys = list(dict.fromkeys(key for one in parts for key in one))
     differ = [key for key in keys if len({one.get(key) for one in parts if key in one}) > 1]
     found: list[str] = []
     for one in parts:
         name = ", ".join(
-            one[key] for key in keys if key in one and (key in ("sampler", "steps") or key in differ)
+            one[key] for key in keys if one.get(key) and (key in ("sampler", "steps") or key in differ)
         )
         alike = sum(known == name or known.startswith(f"{name} (") for known in found)
         found.append(f"{name} ({alike + 1})" if alike else name)
     return tuple(found)
 
 
-def _parts(request: GenerateRequest) -> dict[str, str]:
+def parts_of(request: GenerateRequest) -> dict[str, str]:
+    """Return everything that can set a run apart, each in a few words."""
     name = request.sampler or ""
     sampler = SAMPLERS.get(name)
     steps = request.steps or 0
@@ -84,6 +87,8 @@ def _parts(request: GenerateRequest) -> dict[str, str]:
         "spacing": request.spacing or "",
         "seed": f"seed {request.seed}",
         "model": request.model,
+        "prompt": f"“{shorten(request.prompt, 40)}”",
+        "negative": f"without “{shorten(request.negative, 40)}”" if request.negative else "",
     }
     # Options of two samplers are two things, though they may be called alike.
     options = {f"{name} {key}": f"{key} {value}" for key, value in request.options.items()}
@@ -122,9 +127,11 @@ def gap(pane: Pane, alignment: Alignment) -> str:
     return f"{_calls(round(abs(pane.gap)))} {'more' if pane.gap > 0 else 'fewer'}"
 
 
-def for_now(pane: Pane, what: What) -> str:
-    """Return what is seen until the picture that is looked at is decoded; "" where it is that."""
+def for_now(pane: Pane, what: What, *, lost: bool = False) -> str:
+    """Return what is seen until the picture that is looked at is decoded, or if it cannot be; "" where it is that."""
     frame, shown = pane.frame, pane.shown
+    if lost:
+        return LOST
     if shown is None or shown.step == 0:
         return ""
     if frame is None:
@@ -205,6 +212,14 @@ def plan(requests: Sequence[GenerateRequest]) -> str:
     """Return what a comparison costs."""
     calls = sum(model_calls(request) for request in requests)
     return f"{len(requests)} runs, {calls:,} model calls"
+
+
+def title(course: Course) -> str:
+    """Return what the runs make: their prompt, or how many there are."""
+    prompts = dict.fromkeys(request.prompt for request in course.requests)
+    if len(prompts) > 1:
+        return f"{len(prompts)} prompts: {', '.join(prompt or '(no prompt)' for prompt in prompts)}"
+    return course.request.prompt or "(no prompt)"
 
 
 def _calls(count: int) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.ui.models.runs import NOT_RECORDED
 from studio.ui.theme.metrics import COLUMN, FORM
 from studio.ui.views.canvas import CanvasView
 from studio.ui.views.form import FormView
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from studio.ui.models.models import Models
     from studio.ui.theme.theme import Theme
 
+NOT_YET = "This run can be compared with others once it is over."
 NARROW = 1280
 """A window narrower than this starts without the column of pictures."""
 
@@ -37,7 +39,7 @@ class CreatePage(QWidget):
     def __init__(self, theme: Theme, models: Models, parent: QWidget | None = None) -> None:
         """Build the three."""
         super().__init__(parent)
-        self._preferences = models.preferences
+        self._preferences, self._models = models.preferences, models
         self._measured = False
         self.form = FormView(theme, models.form, models.catalog)
         self.canvas = CanvasView(
@@ -66,13 +68,14 @@ class CreatePage(QWidget):
         self._form_panel.set_open(self._preferences.form_shown, at_once=True)
         self._column_panel.set_open(self._preferences.column_shown, at_once=True)
         self.column.open_requested.connect(self.stack.open)
+        self.canvas.action_row.compare_requested.connect(self._on_compare_requested)
         self.stack.large.shown.connect(self.column.select)
         self.column.settings_requested.connect(self.settings_requested)
+        self.column.compare_requested.connect(models.library.open_pictures)
         self.stack.currentChanged.connect(self._on_stack_changed)
         self.stack.live_requested.connect(self._on_live_requested)
         self.stack.settings_requested.connect(self.settings_requested)
         self._preferences.changed.connect(self._on_preference_changed)
-        self._run = models.run
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Begin without the column where there is little room for it."""
@@ -103,7 +106,7 @@ class CreatePage(QWidget):
     @Slot()
     def _on_live_requested(self) -> None:
         self.stack.go_back()
-        self._run.go_live()
+        self._models.run.go_live()
 
     @Slot()
     def _on_stack_changed(self) -> None:
@@ -114,3 +117,13 @@ class CreatePage(QWidget):
     def _on_preference_changed(self, name: str) -> None:
         if name == "form_shown":
             self._form_panel.set_open(self._preferences.form_shown)
+
+    @Slot()
+    def _on_compare_requested(self) -> None:
+        run = self._models.run
+        recorded = run.viewed.run_ids.get(run.image) if run.viewed is not None else None
+        if recorded is not None:
+            self._models.library.open_runs([recorded])
+        else:
+            over = run.viewed is not None and run.viewed.over
+            self._models.notices.post(NOT_RECORDED if over else NOT_YET, kind="warn")

@@ -39,10 +39,12 @@ class GalleryView(QWidget):
     Signals:
         open_requested: an `Entry` is to be shown large, or the `LiveTile` to be watched.
         settings_requested: a `GenerateRequest` is to fill the form.
+        compare_requested: the recorded runs of these `Entry` are to lie side by side.
     """
 
     open_requested = Signal(object)
     settings_requested = Signal(object)
+    compare_requested = Signal(object)
 
     def __init__(
         self,
@@ -124,6 +126,7 @@ class GalleryView(QWidget):
         self.grid.selectionModel().selectionChanged.connect(self._on_selection_changed)
         self._menu.open_requested.connect(self._on_open_current)
         self._menu.settings_requested.connect(self._on_use)
+        self._menu.compare_requested.connect(self._on_compare)
         self._menu.copy_requested.connect(self._on_copy)
         self._menu.folder_requested.connect(self._on_folder)
         self._menu.trash_requested.connect(self._on_trash)
@@ -159,6 +162,10 @@ class GalleryView(QWidget):
         entry = self.grid.currentIndex().data(EntryRole)
         if entry is not None:
             self._actions.use_settings(entry)
+
+    @Slot()
+    def _on_compare(self) -> None:
+        self._model.read_entries(self.grid.selected_rows(), self.compare_requested.emit)
 
     @Slot()
     def _on_copy(self) -> None:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views.large_facts import FILE, long_facts, short_facts
+from studio.ui.views.picture_menu import COMPARE_WITH
 from studio.ui.widgets.ground import Ground
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.plain_label import PlainLabel
@@ -48,6 +49,7 @@ class LargePanel(Ground):
     Signals:
         settings_requested: the settings are to fill the form.
         watch_requested: it is to be watched forming.
+        compare_requested: its run is to lie beside others.
         copy_requested: the picture is to be copied.
         folder_requested: its folder is to be shown.
         trash_requested: it is to be thrown away.
@@ -55,6 +57,7 @@ class LargePanel(Ground):
 
     settings_requested = Signal()
     watch_requested = Signal()
+    compare_requested = Signal()
     copy_requested = Signal()
     folder_requested = Signal()
     trash_requested = Signal()
@@ -72,14 +75,17 @@ class LargePanel(Ground):
         self._area.viewport().setAutoFillBackground(False)
         use = TextButton(theme, "Use these settings", kind="primary")
         watch = TextButton(theme, "Watch it form", icon="play")
+        compare = TextButton(theme, COMPARE_WITH, icon="columns-2")
         copy = TextButton(theme, "Copy", icon="copy")
         folder = TextButton(theme, "Show in folder", icon="folder-open")
         trash = IconButton(theme, "trash-2", "Move to the trash", tip="Move to the trash (Del)")
         tip(use, "Fill the form with what made this picture, its seed too.")
         tip(watch, "Go through the recorded steps of this picture (W)")
+        tip(compare, "Lay the recorded run of this picture beside others")
         tip(copy, "Copy the picture and its file (Ctrl+C)")
         use.clicked.connect(self.settings_requested)
         watch.clicked.connect(self.watch_requested)
+        compare.clicked.connect(self.compare_requested)
         copy.clicked.connect(self.copy_requested)
         folder.clicked.connect(self.folder_requested)
         trash.clicked.connect(self.trash_requested)
@@ -92,7 +98,11 @@ class LargePanel(Ground):
         foot.setContentsMargins(PADDING, GAP, PADDING, PADDING)
         foot.setSpacing(GAP)
         foot.addWidget(use)
-        foot.addWidget(watch)
+        run = QHBoxLayout()
+        run.setSpacing(GAP)
+        run.addWidget(watch, 1)
+        run.addWidget(compare, 1)
+        foot.addLayout(run)
         foot.addLayout(others)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 0, 0, 0)

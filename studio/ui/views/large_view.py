@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from studio.errors import StudioError
     from studio.gallery.entry import Entry
     from studio.ui.models.gallery import GalleryModel
-    from studio.ui.models.notices import Notices
     from studio.ui.theme.theme import Theme
 
 _ROOM_PX = 600
 """Narrower than this, there is no room beside the picture."""
+_BELOW = QBoxLayout.Direction.TopToBottom
 _BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
 
@@ -41,19 +41,18 @@ class LargeView(Ground):
         closed: the view is to be left.
         settings_requested: a `GenerateRequest` is to fill the form.
         watch_requested: the recorded run of an `Entry` is to be opened.
+        compare_requested: the recorded runs of these `Entry` are to lie side by side.
     """
 
     shown = Signal(object)
     closed = Signal()
     settings_requested = Signal(object)
     watch_requested = Signal(object)
+    compare_requested = Signal(object)
 
-    def __init__(
-        self, theme: Theme, model: GalleryModel, notices: Notices, parent: QWidget | None = None
-    ) -> None:
-        """Show pictures of ``model``; ``notices`` are the model's own."""
+    def __init__(self, theme: Theme, model: GalleryModel, parent: QWidget | None = None) -> None:
+        """Show pictures of ``model``."""
         super().__init__(theme, "window", parent=parent)
-        del notices
         self._model = model
         self._entry: Entry | None = None
         self._row = self._waits_for = -1
@@ -81,9 +80,8 @@ class LargeView(Ground):
         """Show another picture."""
         self._entry, self._waits_for = entry, -1
         self._text = self._model.text
-        title = one_line(prompt_of(entry.metadata)) or NO_PROMPT
+        self._head.set_title(title := one_line(prompt_of(entry.metadata)) or NO_PROMPT)
         self.setAccessibleName(f"Picture: {title}")
-        self._head.set_title(title)
         self._panel.show_entry(entry)
         self._model.errands.do(
             partial(read_picture, entry.path),
@@ -101,8 +99,7 @@ class LargeView(Ground):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Tell of the picture beneath it where there is no room beside it."""
         super().resizeEvent(event)
-        below = self.width() < _ROOM_PX
-        way = QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight
+        way = _BELOW if (below := self.width() < _ROOM_PX) else QBoxLayout.Direction.LeftToRight
         if self._layout.direction() != way:
             self._layout.setDirection(way)
             self._panel.set_below(below)
@@ -116,6 +113,7 @@ class LargeView(Ground):
         self.picture.menu_requested.connect(self._on_menu)
         for source in (self._panel, self._menu):
             source.settings_requested.connect(self._on_use)
+            source.compare_requested.connect(self._on_compare)
             source.copy_requested.connect(self._on_copy)
             source.folder_requested.connect(self._on_folder)
             source.trash_requested.connect(self._on_trash)
@@ -139,8 +137,7 @@ class LargeView(Ground):
     def _go(self, row: int) -> None:
         if self._model.id_at(row) is None:
             return
-        entry = self._model.entry_at(row)
-        if entry is None:
+        if (entry := self._model.entry_at(row)) is None:
             self._waits_for = row  # it is being read
         else:
             self.show_entry(entry)
@@ -175,10 +172,9 @@ class LargeView(Ground):
 
     def _find_place(self) -> None:
         """Tell which picture this is of how many."""
-        row = self._model.row_of(self._entry) if self._entry is not None else None
+        row, pictures = None if self._entry is None else self._model.row_of(self._entry), self._model.pictures
         self._row = -1 if row is None else row
-        first = self._model.rowCount() - self._model.pictures
-        self._head.set_place(None if row is None else row - first, self._model.pictures)
+        self._head.set_place(None if row is None else row + pictures - self._model.rowCount(), pictures)
 
     # ------------------------------------------------------------------------------------------------------ reading
     def _on_read(self, entry: Entry, image: QImage) -> None:
@@ -224,6 +220,10 @@ class LargeView(Ground):
     def _on_use(self) -> None:
         if self._entry is not None:
             self._actions.use_settings(self._entry)
+
+    @Slot()
+    def _on_compare(self) -> None:
+        self.compare_requested.emit([self._entry])
 
     @Slot()
     def _on_copy(self) -> None:

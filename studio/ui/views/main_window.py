@@ -98,6 +98,8 @@ class MainWindow(QMainWindow):
         self._models.runs.family.connect(canvas.head.show_family)
         canvas.action_row.keep_requested.connect(self._models.keeper.keep)
         self._models.runs.opened.connect(self._show_canvas)
+        self._models.library.opened.connect(self.pages.show_comparison)
+        self._models.library.offered.connect(self.pages.offer_runs)
         self.status.queue_requested.connect(self.overlays.toggle_queue)
         self.overlays.queue.cancel_requested.connect(session.cancel_job)
 

@@ -106,6 +106,20 @@ class Pages(QStackedWidget):
         """Whether the page of comparisons is open."""
         return self._compare_page is not None and self.currentWidget() is self._compare_page
 
+    @Slot()
+    def show_comparison(self) -> None:
+        """Show runs side by side, and nothing before them."""
+        self.open("compare")
+        if self._compare_page is not None:
+            self._compare_page.show_runs()
+
+    @Slot()
+    def offer_runs(self) -> None:
+        """Show the recorded runs to choose from."""
+        self.open("compare")
+        if self._compare_page is not None:
+            self._compare_page.offer_runs()
+
     def start_comparison(self) -> bool:
         """Compare what is set up, where that is the page that is open; False where it is not."""
         if self._compare_page is None or not self.is_comparing:
@@ -145,6 +159,7 @@ class Pages(QStackedWidget):
             grid.open_requested.connect(stack.open)
             stack.large.shown.connect(grid.select)
             grid.settings_requested.connect(self.settings_requested)
+            grid.compare_requested.connect(self._models.library.open_pictures)
             stack.live_requested.connect(self.open_live)
             stack.settings_requested.connect(self.settings_requested)
             return stack

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Signal, Slot
 from PySide6.QtWidgets import QMenu
 
+from studio.engine.compare import MAX_PANES
+
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QWidget
@@ -14,12 +16,16 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 
+COMPARE_WITH = "Compare with…"
+
+
 class PictureMenu(QMenu):
-    """Open, use the settings, copy, show in folder, throw away.
+    """Open, use the settings, compare, copy, show in folder, throw away.
 
     Signals:
         open_requested: the picture is to be shown large.
         settings_requested: its settings are to fill the form.
+        compare_requested: their recorded runs are to lie side by side.
         copy_requested: the pictures are to be copied.
         folder_requested: the picture's folder is to be shown.
         trash_requested: the pictures are to be thrown away.
@@ -27,6 +33,7 @@ class PictureMenu(QMenu):
 
     open_requested = Signal()
     settings_requested = Signal()
+    compare_requested = Signal()
     copy_requested = Signal()
     folder_requested = Signal()
     trash_requested = Signal()
@@ -36,6 +43,7 @@ class PictureMenu(QMenu):
         super().__init__(parent)
         self._open = self._add(theme, "maximize-2", "Open large\tEnter", self._on_open) if opens else None
         self._use = self._add(theme, "sliders-horizontal", "Use these settings", self._on_use)
+        self._compare = self._add(theme, "columns-2", COMPARE_WITH, self._on_compare)
         self.addSeparator()
         self._add(theme, "copy", "Copy\tCtrl+C", self._on_copy)
         self._folder = self._add(theme, "folder-open", "Show in folder", self._on_folder)
@@ -47,6 +55,8 @@ class PictureMenu(QMenu):
         for action in (self._open, self._use, self._folder):
             if action is not None:
                 action.setEnabled(count == 1)
+        self._compare.setText(COMPARE_WITH if count == 1 else f"Compare {count} pictures")
+        self._compare.setEnabled(count <= MAX_PANES)
         what = "Move to the trash" if count == 1 else f"Move {count} pictures to the trash"
         self._trash.setText(f"{what}\tDel")
         self.popup(where)
@@ -63,6 +73,10 @@ class PictureMenu(QMenu):
     @Slot()
     def _on_use(self) -> None:
         self.settings_requested.emit()
+
+    @Slot()
+    def _on_compare(self) -> None:
+        self.compare_requested.emit()
 
     @Slot()
     def _on_copy(self) -> None:

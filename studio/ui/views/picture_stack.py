@@ -31,7 +31,7 @@ class PictureStack(QStackedWidget):
         """Take the page beneath."""
         super().__init__(parent)
         self.under = under
-        self.large = LargeView(theme, models.gallery, models.notices)
+        self.large = LargeView(theme, models.gallery)
         self.addWidget(under)
         self.addWidget(self.large)
         self._preferences = models.preferences
@@ -40,6 +40,7 @@ class PictureStack(QStackedWidget):
         self.large.closed.connect(self.go_back)
         self.large.settings_requested.connect(self.settings_requested)
         self.large.watch_requested.connect(models.runs.open_picture)
+        self.large.compare_requested.connect(models.library.open_pictures)
 
     @property
     def is_large(self) -> bool:

@@ -12,11 +12,16 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.events import JobFailed
+from studio.folders import Folders
+from studio.gallery.store import PictureStore
+from studio.runs.store import RunStore
 from studio.ui.models.compare import CompareModel
 from studio.ui.models.compare_columns import CompareColumns
+from studio.ui.models.compare_library import CompareLibrary
 from studio.ui.models.form import FormModel
 from studio.ui.models.notices import Notices
 from studio.ui.models.preferences import Preferences
+from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.settings import SettingsFile
 from studio.ui.theme.theme import Theme
 from studio.ui.views.compare import CompareView
@@ -46,8 +51,18 @@ class Page:
         self.told: list[str] = []
         notices = Notices()
         notices.posted.connect(lambda notice: self.told.append(notice.sentence))
+        folders = Folders.under(home)
+        store, self.thumbnails = PictureStore.of(folders), Thumbnails()
+        self.library = CompareLibrary(RunStore.of(folders), store.catalogue, folders)
         self.view = CompareView(
-            Theme(qapp, "dark"), self.model, self.columns, catalog, self.preferences, notices
+            Theme(qapp, "dark"),
+            self.model,
+            self.columns,
+            self.library,
+            catalog,
+            self.thumbnails,
+            self.preferences,
+            notices,
         )
         self.asked: list[CompareRequest] = []
         self.view.compare_requested.connect(self.asked.append)
@@ -78,6 +93,8 @@ def page(
     page = Page(qtbot, qapp, stepwise_home, monkeypatch)
     yield page
     page.model.close()
+    page.library.close()
+    page.thumbnails.close()
     page.preferences.save()
 
 

@@ -375,6 +375,7 @@ def test_the_menu_opens_at_the_mouse_and_at_the_current_tile(
     assert texts == [
         "Open large\tEnter",
         "Use these settings",
+        "Compare with…",
         "Copy\tCtrl+C",
         "Show in folder",
         "Move to the trash\tDel",
@@ -392,7 +393,7 @@ def test_for_several_pictures_the_menu_offers_what_can_be_done_with_several(
         for action in view._menu.actions()
         if action.text() and action.isEnabled()
     ]
-    assert usable == ["Copy", "Move 3 pictures to the trash"]
+    assert usable == ["Compare 3 pictures", "Copy", "Move 3 pictures to the trash"]
 
 
 def test_the_menus_actions_are_about_the_current_picture(

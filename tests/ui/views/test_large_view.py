@@ -42,7 +42,7 @@ def gallery(
 @pytest.fixture
 def view(gallery: Gallery, qapp: QApplication, qtbot: QtBot) -> LargeView:
     theme = Theme(qapp, "dark")
-    view = LargeView(theme, gallery.model, gallery.notices)
+    view = LargeView(theme, gallery.model)
     qtbot.addWidget(view)
     view.theme = theme  # kept as long as the view
     view.resize(900, 700)
@@ -348,6 +348,7 @@ def test_its_menu_does_not_offer_to_open_it(view: LargeView, gallery: Gallery, q
     assert opened == [QPoint(5, 5)]
     assert [action.text().partition("\t")[0] for action in view._menu.actions() if action.text()] == [
         "Use these settings",
+        "Compare with…",
         "Copy",
         "Show in folder",
         "Move to the trash",

@@ -1,0 +1,187 @@
+"""The cards of the recorded runs; only those that are seen are painted, and only their pictures are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QHelpEvent, QPainter, QPen
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QToolTip
+
+from studio.ui.models.compare_library import PlaceRole, RecordedRole
+from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, RADIUS
+from studio.ui.views import compare_library_words as words
+from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded
+from studio.ui.widgets.tips import plain_tip
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QKeyEvent, QPaintEvent
+    from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
+
+    from studio.ui.models.compare_library import CompareLibrary
+    from studio.ui.models.thumbnails import Thumbnails
+    from studio.ui.theme.theme import Theme
+
+Index = QModelIndex | QPersistentModelIndex
+WIDTH: Final = 244
+ROW: Final = 64
+_SIDE: Final = 48
+_BADGE: Final = 20
+
+
+class LibraryList(QListView):
+    """A card for each run; a click or Space chooses it.
+
+    Signals:
+        toggle_requested: the run of a row is to be chosen, or let go of.
+        open_requested: those that are chosen are to lie side by side.
+    """
+
+    toggle_requested = Signal(int)
+    open_requested = Signal()
+
+    def __init__(
+        self, theme: Theme, library: CompareLibrary, thumbnails: Thumbnails, parent: QWidget | None = None
+    ) -> None:
+        """Show the rows of ``library``."""
+        super().__init__(parent)
+        self._thumbnails = thumbnails
+        self.setAccessibleName("Recorded runs")
+        self.setModel(library)
+        self.setItemDelegate(_RunDelegate(theme, thumbnails, self))
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setWrapping(True)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setUniformItemSizes(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setFrameShape(QListView.Shape.NoFrame)
+        self.setMouseTracking(True)
+        self.viewport().setAutoFillBackground(False)
+        self._wanting = QTimer(self, singleShot=True, interval=0)
+        self._wanting.timeout.connect(self._want)
+        thumbnails.made.connect(self._on_made)
+        theme.changed.connect(self.viewport().update)
+
+    @Slot()
+    def enter(self) -> None:
+        """Take the keyboard, from the search."""
+        if self.model().rowCount():
+            if not self.currentIndex().isValid():
+                self.setCurrentIndex(self.model().index(0, 0))
+            self.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Choose with Space, compare with Enter; all else moves."""
+        if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
+            self.toggle_requested.emit(self.currentIndex().row())
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.open_requested.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the cards, and have the pictures made that are missing."""
+        super().paintEvent(event)
+        self._wanting.start()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Tell of the run under the mouse, in full."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            index = self.indexAt(event.pos())
+            found = index.data(RecordedRole)
+            text = words.recorded_tip(found.request, found.number, found.fault) if found is not None else ""
+            QToolTip.showText(event.globalPos(), plain_tip(text), self.viewport(), self.visualRect(index))
+            return True
+        return super().viewportEvent(event)
+
+    @Slot(object)
+    def _on_made(self, path: object) -> None:
+        del path
+        self.viewport().update()
+
+    @Slot()
+    def _want(self) -> None:
+        """Ask for the pictures of the cards that are seen."""
+        side, seen = self._side(), self.viewport().rect()
+        keys = []
+        for row in range(self.model().rowCount()):
+            index = self.model().index(row, 0)
+            place = self.visualRect(index)
+            if place.top() > seen.bottom():
+                break
+            entry = index.data(RecordedRole).entry
+            if entry is not None and place.intersects(seen):
+                keys.append((entry.path, side))
+        self._thumbnails.want(self, keys, RADIUS * self.devicePixelRatioF())
+
+    def _side(self) -> int:
+        return round(_SIDE * self.devicePixelRatioF())
+
+
+class _RunDelegate(QStyledItemDelegate):
+    """Paints one run: its picture, its prompt, and how it was made beneath."""
+
+    def __init__(self, theme: Theme, thumbnails: Thumbnails, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme, self._thumbnails = theme, thumbnails
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        del option, index
+        return QSize(WIDTH, ROW)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        theme, found, place = self._theme, index.data(RecordedRole), index.data(PlaceRole)
+        area: QRect = option.rect
+        state: QStyle.StateFlag = option.state
+        card = area.adjusted(0, 0, -GAP, -GAP)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
+        fill_rounded(painter, card, CARD_RADIUS, theme.colour("raised" if hovered else "panel"))
+        picture = QRect(card.left() + GRID, card.top() + GRID, _SIDE, _SIDE)
+        self._paint_picture(painter, picture, found.entry, option.widget.devicePixelRatioF())
+        text = QRect(
+            picture.right() + GAP, card.top() + 6, card.right() - picture.right() - 2 * GAP, _SIDE - 4
+        )
+        if place is not None:
+            draw_outline(painter, card, CARD_RADIUS, theme.colour("accent"))
+            self._paint_badge(painter, card, place)
+            text.setRight(text.right() - _BADGE - GRID)
+        role = "faint" if found.fault else "text"
+        self._write(
+            painter, text, found.request.prompt or "(no prompt)", "body", role, Qt.AlignmentFlag.AlignTop
+        )
+        under = words.recorded(found.request, found.number, found.fault)
+        self._write(painter, text, under, "label", "dim", Qt.AlignmentFlag.AlignBottom)
+        if state & QStyle.StateFlag.State_HasFocus:
+            draw_ring(painter, card, CARD_RADIUS, theme.colour("accent"))
+        painter.restore()
+
+    def _paint_picture(self, painter: QPainter, room: QRect, entry: object, ratio: float) -> None:
+        path = getattr(entry, "path", None)
+        image = self._thumbnails.image(path, round(_SIDE * ratio)) if path is not None else None
+        if image is None:
+            fill_rounded(painter, room, RADIUS, self._theme.colour("line"))
+        else:
+            painter.drawImage(room, image)
+
+    def _paint_badge(self, painter: QPainter, card: QRect, place: int) -> None:
+        box = QRect(card.right() - _BADGE - GRID, card.top() + GRID + 2, _BADGE, _BADGE)
+        fill_rounded(painter, box, _BADGE / 2, self._theme.colour("accent"))
+        painter.setFont(self._theme.font("label", bold=True))
+        painter.setPen(QPen(self._theme.colour("on_accent")))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(place + 1))
+
+    def _write(
+        self, painter: QPainter, area: QRect, text: str, kind: str, role: str, side: Qt.AlignmentFlag
+    ) -> None:
+        painter.setFont(self._theme.font("body" if kind == "body" else "label"))
+        painter.setPen(self._theme.colour(role))
+        shown = painter.fontMetrics().elidedText(
+            " ".join(text.split()), Qt.TextElideMode.ElideRight, area.width()
+        )
+        painter.drawText(area, side | Qt.AlignmentFlag.AlignLeft, shown)
