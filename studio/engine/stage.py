@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from studio.errors import StudioError
 from studio.training.ema import Ema
 from studio.training.loop import LoopConfig, TrainStep, make_optimizer, train
-from studio.training.state import load_state, save_state
+from studio.training.state import Reached, load_state, save_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ class Stage:
 
     Attributes:
         start: steps that were done before.
+        slower: the factor of all rates that recoveries left.
     """
 
     def __init__(
@@ -68,7 +70,26 @@ class Stage:
         self.name, self.module, self.loss, self.config = name, module, loss, config
         self.optimizer, self.ema = make_optimizer(module, config), Ema(module, config.ema)
         self.path, self.save_seconds = folder / STATES / f"{name}.safetensors", save_seconds
-        self.start = load_state(self.path, module, self.ema, self.optimizer) if self.path.exists() else 0
+        self.start, self.slower = 0, 1.0
+        if self.path.exists():
+            self.reload()
+
+    def reload(self) -> None:
+        """Go back to the state that the file holds; raises CheckpointError where it holds none of this run."""
+        reached = load_state(self.path, self.module, self.ema, self.optimizer)
+        self.start, self.slower = reached.steps, reached.slower
+
+    def steps(self) -> Iterator[TrainStep]:
+        """Train from ``start`` to the end; nothing is saved unless :meth:`save` is called between two steps."""
+        self.module.train()
+        config, ema = self.config, self.ema
+        return train(
+            self.module, self.loss, config, self.optimizer, ema, start=self.start, slower=self.slower
+        )
+
+    def save(self, steps: int) -> None:
+        """Write the state after so many steps; raises StorageError, and then the one there was is still there."""
+        save_state(self.path, Reached(steps, self.slower), self.module, self.ema, self.optimizer)
 
     def run(self) -> Iterator[TrainProgress]:
         """Train to the end, saving now and then, and yield every step.
@@ -77,14 +98,13 @@ class Stage:
             TrainingDivergedError: the loss is no longer a number.
             StorageError: the state cannot be written.
         """
-        self.module.train()
         saved_at = time.monotonic()
-        for done in train(self.module, self.loss, self.config, self.optimizer, self.ema, start=self.start):
-            if done.loss != done.loss:  # not a number
+        for done in self.steps():
+            if not math.isfinite(done.loss):
                 raise TrainingDivergedError(self.name, done.step + 1)
             due = done.step + 1 == done.steps or time.monotonic() - saved_at >= self.save_seconds
             if due:
-                save_state(self.path, done.step + 1, self.module, self.ema, self.optimizer)
+                self.save(done.step + 1)
                 saved_at = time.monotonic()
             yield TrainProgress(self.name, done, due)
 

@@ -94,8 +94,11 @@ def train(
     ema: Ema,
     *,
     start: int = 0,
+    slower: float = 1.0,
 ) -> Iterator[TrainStep]:
     """Train from step ``start`` to the end, yielding after every step.
+
+    A step whose loss or gradient is not a number changes nothing, and its loss is told as NaN.
 
     Args:
         module: what is trained.
@@ -104,6 +107,7 @@ def train(
         optimizer: of the module's parameters.
         ema: the module's moving average.
         start: steps already done.
+        slower: a factor of all learning rates.
 
     Yields:
         The steps done.
@@ -111,13 +115,15 @@ def train(
     parameters = list(module.parameters())
     for step in range(start, config.steps):
         begun = time.perf_counter()
-        rate = config.rate(step)
+        rate = config.rate(step) * slower
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("faster", 1.0)
         loss = loss_of(keyed_generator(config.seed, step))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(parameters, config.clip)
-        optimizer.step()
-        ema.update(module, step)
-        yield TrainStep(step, config.steps, loss.item(), rate, time.perf_counter() - begun)
+        norm = nn.utils.clip_grad_norm_(parameters, config.clip)
+        value = loss.item() if math.isfinite(norm.item()) else math.nan
+        if math.isfinite(value):
+            optimizer.step()
+            ema.update(module, step)
+        yield TrainStep(step, config.steps, value, rate, time.perf_counter() - begun)

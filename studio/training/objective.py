@@ -6,10 +6,17 @@
 with target eps (Ho et al. 2020, equation 14, arXiv:2006.11239), v = alpha_t eps - sigma_t x_0 (Salimans and Ho 2022,
 section 4, arXiv:2202.00512) or x_0. Dropping the condition now and then teaches the same network the unconditional
 score that classifier-free guidance needs (Ho and Salimans 2022, algorithm 1, arXiv:2207.12598).
+
+Min-SNR weighting (Hang et al. 2023, section 3.4, arXiv:2303.09556) multiplies each picture's error. It is the weight
+min(SNR, gamma) on the error of x_0, whatever is predicted: with |eps - eps'|^2 = SNR |x_0 - x_0'|^2 and
+|v - v'|^2 = (SNR + 1) |x_0 - x_0'|^2 that is
+
+    eps: min(SNR, gamma) / SNR      v: min(SNR, gamma) / (SNR + 1)      x_0: min(SNR, gamma)
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,6 +33,57 @@ if TYPE_CHECKING:
     from studio.diffusion.schedules import Schedule
 
 
+@dataclass(frozen=True, eq=False)
+class Denoised:
+    """How wrong a network was about a batch.
+
+    Attributes:
+        loss: what is to be made small, a scalar with its graph.
+        errors: each picture's mean squared error before any weighting, (B,), without a graph.
+        times: when each picture was looked at, (B,), on the CPU.
+    """
+
+    loss: Tensor
+    errors: Tensor
+    times: Tensor
+
+
+def denoise_at_random(
+    network: Callable[[Tensor, Tensor, tuple[Tensor, ...]], Tensor],
+    schedule: Schedule,
+    x0: Tensor,
+    condition: tuple[Tensor, ...],
+    *,
+    prediction: PredictionKind = "eps",
+    noisy: float = 0.0,
+    min_snr: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> Denoised:
+    """Measure the mean squared error of a network's prediction at random times.
+
+    Args:
+        network: maps x_t (B, C, H, W), t (B,) and the condition to a prediction (B, C, H, W).
+        schedule: the noise level over t.
+        x0: clean pictures or latents, (B, C, H, W).
+        condition: tensors that share the batch axis, or empty.
+        prediction: what the network predicts: "eps", "v" or "x0".
+        noisy: see :func:`draw_times`.
+        min_snr: gamma of min-SNR weighting; 0 weighs all alike.
+        generator: CPU generator of times and noise.
+    """
+    times = draw_times(schedule.T, x0.shape[0], noisy, generator)
+    t = times.to(x0.device)
+    eps = torch.randn(x0.shape, generator=generator).to(x0.device)
+    x_t = q_sample(schedule, x0, t, eps)
+    wanted = target(prediction, x0, eps, schedule.alphas(t), schedule.sigmas(t))
+    predicted = network(x_t, t, condition).float()
+    errors = F.mse_loss(predicted, wanted, reduction="none").mean(dim=(1, 2, 3))
+    weighed = (
+        errors if not min_snr else errors * min_snr_weights(schedule, times, prediction, min_snr).to(t.device)
+    )
+    return Denoised(weighed.mean(), errors.detach(), times)
+
+
 def denoising_loss(
     network: Callable[[Tensor, Tensor, tuple[Tensor, ...]], Tensor],
     schedule: Schedule,
@@ -36,25 +94,39 @@ def denoising_loss(
     noisy: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Measure the mean squared error of a network's prediction at random times.
+    """Return the loss of :func:`denoise_at_random` alone, a scalar."""
+    return denoise_at_random(
+        network, schedule, x0, condition, prediction=prediction, noisy=noisy, generator=generator
+    ).loss
+
+
+def min_snr_weights(schedule: Schedule, t: Tensor, prediction: PredictionKind, gamma: float) -> Tensor:
+    """Return the weights of min-SNR weighting.
 
     Args:
-        network: maps x_t (B, C, H, W), t (B,) and the condition to a prediction (B, C, H, W).
         schedule: the noise level over t.
-        x0: clean pictures or latents, (B, C, H, W).
-        condition: tensors that share the batch axis, or empty.
-        prediction: what the network predicts: "eps", "v" or "x0".
-        noisy: see :func:`draw_times`.
-        generator: CPU generator of times and noise.
+        t: times, int64 (B,), on the CPU.
+        prediction: what the network predicts.
+        gamma: where the weight on x_0 stops growing.
 
     Returns:
-        A scalar.
+        float32 (B,).
     """
-    t = draw_times(schedule.T, x0.shape[0], noisy, generator).to(x0.device)
-    eps = torch.randn(x0.shape, generator=generator).to(x0.device)
-    x_t = q_sample(schedule, x0, t, eps)
-    wanted = target(prediction, x0, eps, schedule.alphas(t), schedule.sigmas(t))
-    return F.mse_loss(network(x_t, t, condition).float(), wanted)
+    alpha_bar = schedule.alpha_bar[t]
+    snr = alpha_bar / (1 - alpha_bar)
+    per = {"eps": snr, "v": snr + 1, "x0": torch.ones_like(snr)}[prediction]
+    return (snr.clamp(max=gamma) / per).float()
+
+
+BANDS = 4
+
+
+def band_means(schedule: Schedule, errors: Tensor, times: Tensor) -> tuple[float | None, ...]:
+    """Return the mean error of the pictures in each quarter of the noise level sigma, clean to noisy; None for none."""
+    sigmas = (1 - schedule.alpha_bar[times]).sqrt()
+    places = (sigmas * BANDS).long().clamp(max=BANDS - 1)
+    found = [errors[(places == band).to(errors.device)] for band in range(BANDS)]
+    return tuple(float(band.mean()) if len(band) else None for band in found)
 
 
 def draw_times(T: int, count: int, noisy: float = 0.0, generator: torch.Generator | None = None) -> Tensor:

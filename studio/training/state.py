@@ -1,19 +1,23 @@
 """A training run's state on disk: weights, their average, the optimizer's moments, and how far it has come.
 
-Written to a temporary name, fsynced and renamed, so that a run which is stopped at any moment finds a whole state.
+Written to a temporary name, made safe on disk and moved to its place, so that a run which is stopped at any moment
+finds a whole state.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from studio.errors import CheckpointError, StorageError
+from studio.errors import CheckpointError
+from studio.folders import ensure, storage_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,37 +25,70 @@ if TYPE_CHECKING:
     from studio.training.ema import Ema
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+_CHUNK = 1 << 24
 
 
-def save_state(path: Path, step: int, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> None:
-    """Write the state after ``step`` steps; raises StorageError where the file cannot be written."""
+@dataclass(frozen=True)
+class Reached:
+    """How far a run has come: the steps done, and the factor of its rates that recoveries left."""
+
+    steps: int
+    slower: float = 1.0
+
+
+def save_state(
+    path: Path, reached: Reached, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer
+) -> None:
+    """Write the state; raises StorageError where the file cannot be written, and then leaves the one that is there."""
     tensors: dict[str, Tensor] = {f"weights.{name}": value for name, value in module.state_dict().items()}
     tensors |= {f"ema.{name}": value for name, value in ema.state().items()}
     for name, parameter in module.named_parameters():
         moments = optimizer.state.get(parameter, {})
         tensors |= {f"{moment}.{name}": moments[moment] for moment in _MOMENTS if moment in moments}
+    data = save(
+        {key: value.contiguous() for key, value in tensors.items()},
+        {"steps": str(reached.steps), "slower": repr(reached.slower)},
+    )
     temporary = path.with_suffix(".part")
+    ensure(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {key: value.contiguous() for key, value in tensors.items()}, temporary, {"steps": str(step)}
-        )
-        with temporary.open("rb+") as file:
+        with temporary.open("wb") as file:
+            for start in range(0, len(data), _CHUNK):
+                file.write(memoryview(data)[start : start + _CHUNK])
+            file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise StorageError(path, f"cannot be written: {error}") from error
+        _sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # what half of it takes up may be what the disk lacks
+            temporary.unlink(missing_ok=True)
+        raise storage_error(path, error) from error
 
 
-def load_state(path: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> int:
-    """Take up the state of a file and return the steps that it has done; raises CheckpointError if it does not fit."""
+def _sync_folder(folder: Path) -> None:
+    """Make the move last; Windows does so by itself and cannot open folders."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def load_state(path: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> Reached:
+    """Take up the state of a file and return how far it has come; raises CheckpointError if it does not fit."""
     try:
         with safe_open(path, framework="pt") as file:
-            steps = int(file.metadata()["steps"])
+            told = file.metadata()
+            reached = Reached(int(told["steps"]), float(told.get("slower", "1.0")))
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+        if reached.steps < 0 or not 0 < reached.slower <= 1:
+            raise ValueError("no run is there")
         module.load_state_dict(_part(tensors, "weights"))
         ema.load(_part(tensors, "ema"))
         moments = {moment: _part(tensors, moment) for moment in _MOMENTS}
+        optimizer.state.clear()  # what it did since is undone
         for name, parameter in module.named_parameters():
             if name in moments["step"]:
                 optimizer.state[parameter] = {
@@ -61,7 +98,7 @@ def load_state(path: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.O
         raise CheckpointError(
             path, "does not hold a state of this training run; delete it to start anew"
         ) from error
-    return steps
+    return reached
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.errors import CheckpointError
+from studio.errors import CheckpointError, StorageError
 from studio.training.ema import Ema
 from studio.training.loop import LoopConfig, keyed_generator, make_optimizer, train
-from studio.training.state import load_state, save_state
+from studio.training.state import Reached, load_state, save_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,11 +52,11 @@ def _broken(path: Path, stops: tuple[int, ...], *, streaming: bool = False) -> T
         stream = torch.Generator().manual_seed(0)
         loss: Loss = (lambda _, keyed=keyed, stream=stream: keyed(stream)) if streaming else keyed  # type: ignore[misc]
         optimizer, ema = make_optimizer(module, CONFIG), Ema(module, CONFIG.ema)
-        start = load_state(path, module, ema, optimizer) if path.exists() else 0
+        start = load_state(path, module, ema, optimizer).steps if path.exists() else 0
         for done in train(module, loss, CONFIG, optimizer, ema, start=start):
             if done.step + 1 == stop:
                 break
-        save_state(path, stop, module, ema, optimizer)
+        save_state(path, Reached(stop), module, ema, optimizer)
     return _weights(module, ema)
 
 
@@ -113,7 +114,7 @@ def test_average_follows_the_closed_form() -> None:
 def test_a_state_of_another_run_is_refused_by_name(tmp_path: Path) -> None:
     module, _ = _task()
     path = tmp_path / "state.safetensors"
-    save_state(path, 3, module, Ema(module, 0.9), make_optimizer(module, CONFIG))
+    save_state(path, Reached(3), module, Ema(module, 0.9), make_optimizer(module, CONFIG))
     other = nn.Linear(2, 2)
     with pytest.raises(
         CheckpointError, match=r"state\.safetensors does not hold a state of this training run"
@@ -126,7 +127,51 @@ def test_a_truncated_state_is_refused(tmp_path: Path, cut: int) -> None:
     module, _ = _task()
     path = tmp_path / "state.safetensors"
     ema, optimizer = Ema(module, 0.9), make_optimizer(module, CONFIG)
-    save_state(path, 3, module, ema, optimizer)
+    save_state(path, Reached(3), module, ema, optimizer)
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(CheckpointError):
         load_state(path, module, ema, optimizer)
+
+
+def test_a_recovered_run_keeps_its_slower_rate(tmp_path: Path) -> None:
+    module, loss = _task()
+    path, optimizer, ema = tmp_path / "state.safetensors", make_optimizer(module, CONFIG), Ema(module, 0.9)
+    save_state(path, Reached(3, 0.25), module, ema, optimizer)
+    reached = load_state(path, module, ema, optimizer)
+    assert reached == Reached(3, 0.25)
+    step = next(train(module, loss, CONFIG, optimizer, ema, start=3, slower=reached.slower))
+    assert step.rate == 0.25 * CONFIG.rate(3)
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_a_step_that_is_no_number_changes_nothing_and_says_so(where: str) -> None:
+    module, loss = _task()
+
+    def poisoned(generator: torch.Generator) -> Tensor:
+        value = loss(generator)
+        if where == "loss":
+            return value * torch.nan
+        weight = next(module.parameters())
+        return value + (weight - weight.detach()).abs().sqrt().sum()  # 0, with an infinite slope
+
+    ema = Ema(module, 0.9)
+    before = _weights(module, ema)
+    step = next(train(module, poisoned, CONFIG, make_optimizer(module, CONFIG), ema))
+    assert step.loss != step.loss
+    assert torch.equal(_weights(module, ema), before)
+
+
+def test_a_full_disk_leaves_the_state_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, _ = _task()
+    path, optimizer, ema = tmp_path / "state.safetensors", make_optimizer(module, CONFIG), Ema(module, 0.9)
+    save_state(path, Reached(3), module, ema, optimizer)
+    good = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("studio.training.state.os.fsync", full)
+    with pytest.raises(StorageError, match="the disk is full"):
+        save_state(path, Reached(4), module, ema, optimizer)
+    assert path.read_bytes() == good
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]

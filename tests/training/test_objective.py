@@ -8,7 +8,14 @@ from torch import Tensor
 
 from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
 from studio.diffusion.schedules import Schedule, cosine, linear
-from studio.training.objective import denoising_loss, draw_times, drop_captions
+from studio.training.objective import (
+    band_means,
+    denoise_at_random,
+    denoising_loss,
+    draw_times,
+    drop_captions,
+    min_snr_weights,
+)
 
 CLEAN = torch.linspace(-1, 1, 2 * 3 * 4 * 4).view(2, 3, 4, 4).repeat(32, 1, 1, 1)
 
@@ -83,3 +90,38 @@ def test_the_noisy_share_is_as_large_as_asked_and_leaves_no_time_out() -> None:
 def test_without_a_noisy_share_times_are_those_of_the_paper() -> None:
     plain = torch.randint(10, (50,), generator=torch.Generator().manual_seed(5))
     assert torch.equal(draw_times(10, 50, 0.0, torch.Generator().manual_seed(5)), plain)
+
+
+@pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda schedule: schedule.name)
+def test_min_snr_weights_are_those_of_the_paper(schedule: Schedule) -> None:
+    t = torch.arange(schedule.T)
+    snr = torch.tensor([schedule.snr(int(time)) for time in t], dtype=torch.float64)
+    closed = {"eps": (5 / snr).clamp(max=1), "v": snr.clamp(max=5) / (snr + 1), "x0": snr.clamp(max=5)}
+    for prediction in PREDICTION_KINDS:
+        weights = min_snr_weights(schedule, t, prediction, 5.0)
+        assert torch.allclose(weights.double(), closed[prediction], rtol=1e-5)
+    flat = min_snr_weights(schedule, t, "eps", 5.0)
+    assert not torch.allclose(flat, torch.ones_like(flat))  # the twin that does not weigh
+
+
+@pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda schedule: schedule.name)
+def test_with_min_snr_weights_the_loss_is_the_same_whatever_is_predicted(schedule: Schedule) -> None:
+    guess = 0.9 * CLEAN  # of x_0; eps and v follow from it, and so all three are wrong alike
+
+    def loss(prediction: PredictionKind, min_snr: float) -> float:
+        generator = torch.Generator().manual_seed(6)
+        network = _oracle(schedule, guess, prediction)
+        asked = {"prediction": prediction, "min_snr": min_snr, "generator": generator}
+        return denoise_at_random(network, schedule, CLEAN, (), **asked).loss.item()
+
+    assert loss("eps", 5.0) == pytest.approx(loss("x0", 5.0), rel=1e-3)
+    assert loss("v", 5.0) == pytest.approx(loss("x0", 5.0), rel=1e-3)
+    assert loss("v", 0.0) != pytest.approx(loss("x0", 0.0), rel=1e-2)
+
+
+def test_errors_are_sorted_into_quarters_of_the_noise_level() -> None:
+    schedule = cosine()
+    sigmas = torch.tensor([schedule.sigma(t) for t in range(schedule.T)])
+    times = torch.tensor([int((sigmas - level).abs().argmin()) for level in (0.1, 0.2, 0.6, 0.95)])
+    bands = band_means(schedule, torch.tensor([1.0, 3.0, 5.0, 7.0]), times)
+    assert bands == (2.0, None, 5.0, 7.0)
