@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from studio.folders import resources_dir
 from studio.training.judge import SIDE, Judge, features, to_bytes
 from studio.training.judge_distances import detail, diversity, nearness
 from studio.training.pictogram_list import load_pictograms
 from studio.training.pictograms import compose_batch, draw_pictograms, find_font
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 WHITE = 255
 
