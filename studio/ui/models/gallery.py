@@ -15,7 +15,7 @@ from studio.gallery.rows import holds
 from studio.ui.models.background import Background
 from studio.ui.models.gallery_list import EntryRole, GalleryList, ImageRole, LiveRole, LiveTile
 from studio.ui.models.gallery_reading import Fetched, Loaded, fetch, load
-from studio.ui.models.trash import Outcome, Thrown, bring_back, throw_away
+from studio.ui.models.gallery_trash import GalleryTrash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from studio.errors import StudioError
     from studio.gallery.entry import Entry
     from studio.gallery.store import PictureStore
+    from studio.runs.store import RunStore
     from studio.ui.models.notices import Notices
     from studio.ui.models.thumbnails import Thumbnails
 
@@ -52,14 +53,18 @@ class GalleryModel(GalleryList):
         store: PictureStore,
         thumbnails: Thumbnails,
         notices: Notices,
+        runs: RunStore | None = None,
         parent: QObject | None = None,
     ) -> None:
-        """Read nothing yet; `reload` does."""
+        """Read nothing yet; `reload` does. A picture's run of ``runs`` goes to the trash with it."""
         super().__init__(thumbnails, parent)
         self._catalogue, self.notices = store.catalogue, notices
         self._set_aside = store.catalogue.set_aside
         self._background = Background(self)
         self.errands = Background(self)
+        self._trash = GalleryTrash(store.catalogue, runs, notices, self._background, self)
+        self._trash.thrown.connect(self._on_thrown)
+        self._trash.back.connect(self.add)
         self._text = self._listed_text = ""
         self._loaded = False
         self._fault = ""
@@ -204,44 +209,16 @@ class GalleryModel(GalleryList):
     # ------------------------------------------------------------------------------------------------------ trash
     def trash(self, entries: Sequence[Entry]) -> None:
         """Move pictures to the system's trash; a notice offers to undo it."""
-        if entries:
-            work = partial(throw_away, self._catalogue, tuple(entries))
-            self._background.do(work, self._on_thrown, self._on_failed)
+        self._trash.throw(entries)
 
     def trash_rows(self, rows: Sequence[int]) -> None:
         """Move the pictures of some rows to the trash; the live tile is left out."""
         self.read_entries(rows, self.trash)
 
-    def _on_thrown(self, outcome: Outcome) -> None:
+    @Slot(object)
+    def _on_thrown(self, entries: Sequence[Entry]) -> None:
         self._version += 1
-        numbers = [self._rows.id_of(item.entry) for item in outcome.thrown]
-        self.remove([number for number in numbers if number is not None])
-        self._rows.forget([number for number in numbers if number is not None])
-        self.thrown.emit(tuple(item.entry for item in outcome.thrown))
-        self._tell_faults(outcome)
-        returnable = tuple(item for item in outcome.thrown if item.returnable)
-        if outcome.thrown:
-            count = len(outcome.thrown)
-            said = "Moved to the trash." if count == 1 else f"{count} pictures moved to the trash."
-            if returnable:
-                self.notices.post(said, action="Undo", act=partial(self._bring_back, returnable))
-            else:
-                self.notices.post(said)
-
-    def _bring_back(self, thrown: Sequence[Thrown]) -> None:
-        self._background.do(partial(bring_back, self._catalogue, thrown), self._on_back, self._on_failed)
-
-    def _on_back(self, outcome: Outcome) -> None:
-        for entry in outcome.back:
-            self.add(entry)
-        self._tell_faults(outcome)
-
-    def _tell_faults(self, outcome: Outcome) -> None:
-        if outcome.faults:
-            others = len(outcome.faults) - 1
-            more = f" {others} more could not be moved either." if others else ""
-            self.notices.post(
-                f"{outcome.faults[0]}{more}",
-                kind="error",
-                details="\n".join(outcome.faults) if others else "",
-            )
+        numbers = [number for entry in entries if (number := self._rows.id_of(entry)) is not None]
+        self.remove(numbers)
+        self._rows.forget(numbers)
+        self.thrown.emit(entries)

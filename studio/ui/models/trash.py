@@ -1,4 +1,7 @@
-"""Moving pictures to the system's trash, and back. Nothing here ever deletes a picture."""
+"""Moving pictures to the system's trash, and back. Nothing here ever deletes a picture.
+
+The recorded run of a picture stays in its own folder, put aside, until it is brought back or its room is needed.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,11 @@ from studio.folders import ensure, storage_error
 from studio.gallery.disk import give_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from studio.gallery.catalogue import Catalogue
     from studio.gallery.entry import Entry
+    from studio.runs.store import RunStore
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,11 +33,13 @@ class Thrown:
         entry: as it was listed.
         place: where its file is now; None where there was no file any more, or the system does not say.
         returnable: it can be brought back.
+        run: its recorded run, which was put aside; None where it has none, or another picture has it too.
     """
 
     entry: Entry
     place: Path | None
     returnable: bool
+    run: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,8 +57,14 @@ class Outcome:
     faults: tuple[str, ...] = ()
 
 
-def throw_away(catalogue: Catalogue, entries: Sequence[Entry]) -> Outcome:
-    """Move files to the trash, and then take their entries out of the catalogue. Files that stay keep theirs."""
+def throw_away(catalogue: Catalogue, entries: Sequence[Entry], runs: RunStore | None = None) -> Outcome:
+    """Move files to the trash, and then take their entries out of the catalogue. Files that stay keep theirs.
+
+    Args:
+        catalogue: where they are listed.
+        entries: the pictures.
+        runs: where their recorded runs are, which go with them.
+    """
     thrown: list[Thrown] = []
     faults: list[str] = []
     for entry in entries:
@@ -66,11 +78,21 @@ def throw_away(catalogue: Catalogue, entries: Sequence[Entry]) -> Outcome:
         # The catalogue would go on listing them: put them back where it says they are.
         undone = bring_back(None, thrown)
         return Outcome(faults=(*faults, str(error), *undone.faults))
+    if runs is not None:
+        thrown = _without_runs(catalogue, thrown, runs, faults)
     return Outcome(thrown=tuple(thrown), faults=tuple(faults))
 
 
-def bring_back(catalogue: Catalogue | None, thrown: Sequence[Thrown]) -> Outcome:
-    """Move files back from the trash to where they were, and enter them in the catalogue at their old places."""
+def bring_back(
+    catalogue: Catalogue | None, thrown: Sequence[Thrown], runs: RunStore | None = None
+) -> Outcome:
+    """Move files back from the trash to where they were, and enter them in the catalogue at their old places.
+
+    Args:
+        catalogue: where they were listed; None where they still are.
+        thrown: the pictures.
+        runs: where their recorded runs are, which come back with them.
+    """
     back: list[Entry] = []
     faults: list[str] = []
     for item in thrown:
@@ -88,7 +110,38 @@ def bring_back(catalogue: Catalogue | None, thrown: Sequence[Thrown]) -> Outcome
             faults.append(f"{entry.path} is back, but the catalogue does not list it yet: {error}")
             entry = replace(entry, id=None)
         back.append(entry)
+        if runs is not None and item.run is not None:
+            try:
+                runs.restore(item.run)
+            except StorageError:
+                faults.append(
+                    f"{entry.path.name} is back; its recorded run has made room for others meanwhile."
+                )
     return Outcome(back=tuple(back), faults=tuple(faults))
+
+
+def _without_runs(
+    catalogue: Catalogue, thrown: Sequence[Thrown], runs: RunStore, faults: list[str]
+) -> list[Thrown]:
+    """Put the runs of pictures aside, but for those that another picture that is still listed came from."""
+    parted: list[Thrown] = []
+    listed: Mapping[str, int] | None = None
+    for item in thrown:
+        metadata, run = item.entry.metadata, None
+        try:
+            if metadata.origin is None or metadata.origin.kind != "step":  # else the run is another picture's
+                run = runs.of_picture(metadata.final_sha256)
+            if run is not None:
+                listed = catalogue.finals() if listed is None else listed
+                if metadata.final_sha256 in listed:
+                    run = None
+                else:
+                    runs.remove(run)
+        except StorageError as error:
+            faults.append(f"{item.entry.path.name} is in the trash, but its recorded run stays: {error}")
+            run = None
+        parted.append(replace(item, run=run))
+    return parted
 
 
 def _throw(entry: Entry) -> Thrown:
