@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from studio.checkpoints.catalog import InstalledModel, list_models
+from studio.checkpoints.figures import telling
+from studio.errors import shorten
 from studio.folders import Folders
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 SUMMARY = "list the models: size, schedule, licence, how well they do"
 
 _COLUMNS = ("name", "backbone", "size", "schedule", "parameters", "licence", "evaluation")
-_WIDEST = 40
+_WIDEST, _WIDEST_FIGURES = 40, 140
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     rows = [_row(model.card) for model in models if model.card is not None]
     if rows:
-        print("\n".join(table([_COLUMNS, *rows])))
+        print("\n".join(table([_COLUMNS, *rows], widest=_WIDEST_FIGURES)))
     else:
         print("There are no models yet.")
     print(f"Your own models go into {folders.models}")
@@ -45,15 +47,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def headline(evaluation: Mapping[str, Any]) -> str:
-    """Return the most telling figures of an evaluation, such as "top-1 86.0 %, background 97.1 %"; "" if none."""
-    names = {"top1": "top-1", "background": "background"}
-    shares = [(names[key], evaluation[key]) for key in names if isinstance(evaluation.get(key), float)]
-    return ", ".join(f"{name} {share:.1%}" for name, share in shares)
+    """Return the most telling figures of an evaluation, such as "top-1 86.0%, background 97.1%"; "" if none."""
+    return ", ".join(f"{name} {share:.1%}" for name, share in telling(evaluation))
 
 
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
+def table(rows: Sequence[Sequence[str]], widest: int = _WIDEST) -> list[str]:
     """Return rows of cells as lines with aligned columns; long cells are cut."""
-    cut = [[cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…" for cell in row] for row in rows]
+    cut = [[shorten(cell, widest) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in cut) for column in range(len(cut[0]))]
     return [
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cut
@@ -64,10 +64,10 @@ def _row(card: ModelCard) -> tuple[str, ...]:
     return (
         card.name,
         card.backbone.kind,
-        ", ".join(f"{width}x{height}" for width, height in card.sizes),
+        shorten(", ".join(f"{width}x{height}" for width, height in card.sizes), _WIDEST),
         card.schedule.kind,
         f"{card.parameters / 1e6:.1f} M",
-        card.licence.splitlines()[0],
+        shorten(card.licence.splitlines()[0], _WIDEST),
         headline(card.evaluation) or "not measured",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from studio.checkpoints.figures import telling
 from studio.diffusion.samplers import SAMPLERS
 from studio.errors import shorten
 
@@ -17,7 +18,6 @@ LONGEST = 2_000
 """Characters shown of a card's own text; the rest is in the file."""
 _MOST_FIGURES = 6
 _NETWORKS = {"unet": "U-Net", "dit": "DiT"}
-_FIGURES = {"top1": "top-1", "top5": "top-5", "background": "background"}
 
 
 def facts(card: ModelCard) -> list[tuple[str, str]]:
@@ -64,18 +64,12 @@ def usual(card: ModelCard) -> str:
 
 def figures(evaluation: Mapping[str, Any]) -> str:
     """Return the headline figures of an evaluation: shares that are known by name, else its first numbers."""
-    known = [
-        f"{name} {evaluation[key]:.1%}" for key, name in _FIGURES.items() if _is_share(evaluation.get(key))
-    ]
+    known = telling(evaluation)
     if known:
-        return ", ".join(known)
+        return ", ".join(f"{name} {share:.1%}" for name, share in known)
     numbers = [f"{shorten(key, 30)} {value:g}" for key, value in evaluation.items() if _is_number(value)]
     return ", ".join(numbers[:_MOST_FIGURES]) or "not measured"
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
