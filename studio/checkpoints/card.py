@@ -113,6 +113,7 @@ class ModelCard:
         training_data: what it was trained on, and under what licence that is.
         recipe: the name of the recipe that makes it again.
         evaluation: what was measured, JSON values.
+        training: how it was made in the program: its recipe, the hash of the data, the step; JSON values.
         parameters: numbers in the weights file; set when saved.
         weights_sha256: the hash of the weights file, lower-case hexadecimal; set when saved, empty before.
 
@@ -136,6 +137,7 @@ class ModelCard:
     training_data: str
     recipe: str = ""
     evaluation: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    training: Mapping[str, Any] = field(default_factory=dict, hash=False)
     parameters: int = 0
     weights_sha256: str = ""
 
@@ -217,6 +219,7 @@ def _check(fields: Fields) -> dict[str, Any]:
         "training_data": fields.text("training_data", 20_000),
         "recipe": fields.text("recipe", 200, empty=True),
         "evaluation": fields.mapping("evaluation"),
+        "training": fields.mapping("training", optional=True),
         "parameters": fields.whole("parameters", 0, MAX_PARAMETERS),
         "weights_sha256": fields.sha256("weights_sha256", empty=True),
     }

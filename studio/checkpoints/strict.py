@@ -204,9 +204,9 @@ class Fields:
             raise self.refuse(name, f"must be one of {', '.join(known)}, not {quoted(value)}")
         return value
 
-    def mapping(self, name: str) -> Mapping[str, Any]:
-        """Return a JSON object that cannot change."""
-        value = self.take(name)
+    def mapping(self, name: str, *, optional: bool = False) -> Mapping[str, Any]:
+        """Return a JSON object that cannot change; where it is ``optional`` and lacking, an empty one."""
+        value = {} if optional and name not in self._left else self.take(name)
         if not isinstance(value, Mapping):
             raise self.refuse(name, "must be a JSON object")
         return frozen(value, self.path, self._place(name))  # type: ignore[no-any-return]
