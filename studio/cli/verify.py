@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from studio.checkpoints.catalog import find_model
 from studio.cli.arguments import add_device
 from studio.cli.making import DONE, INTERRUPTED, cancelled_by_interrupt
-from studio.errors import StorageError
 from studio.folders import Folders
 from studio.gallery import png
 from studio.runs.store import RunStore
@@ -17,8 +16,6 @@ from studio.runs.verifying import verify
 
 if TYPE_CHECKING:
     import argparse
-
-    from studio.gallery.metadata import PictureMetadata
 
 SUMMARY = "make a picture again from what its file remembers, and compare"
 DIFFERENT = 3
@@ -33,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make it again; the exit code is 0 where it is identical and 3 where it is not."""
-    metadata = metadata_of(args.picture)
+    metadata = png.memory_of(args.picture)
     folders = Folders.find()
     find_model(metadata.model, folders)  # one that is gone is said before torch is there
     from studio.engine.engine import Engine  # late: it brings torch, and --help needs none
@@ -47,11 +44,3 @@ def run(args: argparse.Namespace) -> int:
         return INTERRUPTED
     print(json.dumps(vars(verdict)) if args.json else verdict)
     return DONE if verdict.identical else DIFFERENT
-
-
-def metadata_of(path: Path) -> PictureMetadata:
-    """Return what a picture remembers. Raises StorageError where that is nothing, or it cannot be read."""
-    metadata = png.read(path).metadata
-    if metadata is None:
-        raise StorageError(path, "does not say how it was made, so it cannot be made again")
-    return metadata

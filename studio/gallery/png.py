@@ -53,3 +53,15 @@ def read(path: Path) -> PngPicture:
             path, f"holds a description of how it was made that cannot be used: {said}"
         ) from error
     return PngPicture(width=found.width, height=found.height, metadata=metadata)
+
+
+def memory_of(path: Path) -> PictureMetadata:
+    """Return what a picture of this program remembers.
+
+    Raises:
+        StorageError: the file cannot be read, or remembers nothing.
+    """
+    metadata = read(path).metadata
+    if metadata is None:
+        raise StorageError(path, "does not say how it was made, so it cannot be made again")
+    return metadata

@@ -83,7 +83,7 @@ def steps_again(
         StudioError: as `Engine.run`.
     """
     fork = ForkRequest(request=request, start=start, parent="")
-    events = engine.run(fork, cancelled=cancelled, previews=Previews(every=0, arrays=True), job_id=None)
+    events = engine.run(fork, cancelled=cancelled, previews=Previews(every=0, arrays=True), job_id="")
     for event in events:
         if isinstance(event, JobStarted) and event.weights_sha256 != weights_sha256:
             reason = "is not the one that these steps were made with (its hash is another)"

@@ -95,7 +95,7 @@ def verify(
     # A preview without a budget is what the model's own decoder makes.
     previews = NO_PREVIEWS if wanted is None else Previews(every=1, arrays=True)
     started: JobStarted | None = None
-    for event in engine.run(request, cancelled=cancelled, previews=previews, job_id=None):
+    for event in engine.run(request, cancelled=cancelled, previews=previews, job_id=""):
         if isinstance(event, JobStarted):
             started = event
         if isinstance(event, StepDone) and told is not None:

@@ -38,6 +38,7 @@ from studio.ui.models.step_keeping import StepKeeper
 from studio.ui.models.sweep import SweepModel
 from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.models.timings import Timings
+from studio.ui.models.verifying import VerifyModel
 from studio.ui.session import Session
 from studio.ui.settings import SettingsFile
 from studio.ui.theme.theme import Theme
@@ -92,7 +93,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
     store = PictureStore.of(folders)
     run, thumbnails = RunModel(), Thumbnails(folders.cache)
     runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)))
-    gallery = GalleryModel(store, thumbnails, notices)
+    gallery = GalleryModel(store, thumbnails, notices, runs.store)
     form = FormModel(catalog, preferences, timings)
     models = Models(
         folders=folders,
@@ -104,6 +105,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         strip=FilmstripModel(run),
         gallery=gallery,
         runs=runs,
+        verifier=VerifyModel(runs.store, folders),
         keeper=StepKeeper(run, store, gallery, notices),
         forks=ForkModel(run, catalog),
         panes=PanesModel(run),

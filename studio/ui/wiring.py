@@ -35,6 +35,8 @@ class Wiring(QObject):
         models.exports.decode_requested.connect(session.decode)
         session.step_explained.connect(models.panes.take)
         models.panes.explain_requested.connect(session.decode)
+        session.errand_done.connect(models.verifier.take)
+        models.verifier.errand_requested.connect(session.errand)
         session.went_on.connect(self._on_went_on)
         session.frame_decoded.connect(models.compare.take_decoded)
         models.compare.decode_requested.connect(session.decode)
@@ -42,6 +44,8 @@ class Wiring(QObject):
         models.library.failed.connect(self._on_unopened)
         # Queued: the next is asked for while the session still ends the one before.
         models.sweep.compare_requested.connect(session.compare, Qt.ConnectionType.QueuedConnection)
+        models.runs.used.connect(models.status.set_runs_bytes)
+        models.gallery.thrown.connect(models.runs.measure)
         models.runs.opened.connect(self._on_run_opened)
         models.runs.failed.connect(self._on_unopened)
         app.applicationStateChanged.connect(self._on_state_changed)
@@ -50,6 +54,7 @@ class Wiring(QObject):
     def on_first_paint(self) -> None:
         """Do what the first paint need not wait for."""
         self._models.gallery.reload()
+        self._models.runs.measure()
         if fault := self._models.preferences.fault:
             self._models.notices.post(fault, kind="warn")
         QTimer.singleShot(WARM_UP_MS, self._session.warm_up)
@@ -63,7 +68,9 @@ class Wiring(QObject):
 
     @Slot(object)
     def _on_went_on(self, course: Course) -> None:
-        """Lead a job to who asked for it."""
+        """Lead a job to who asked for it, and see what it left on the disk."""
+        if course.over:
+            self._models.runs.measure()
         if not self._models.sweep.follow(course):
             self._models.compare.follow(course)
 

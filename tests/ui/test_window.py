@@ -480,3 +480,51 @@ def test_closing_asks_nothing_and_keeps_what_is_finished(opened: Opened, qtbot: 
     gate.open()
     assert hand.program.close()
     assert PictureStore.of(hand.models.folders).catalogue.count() == 1
+
+
+# ---------------------------------------------------------------------------------------------- the run of a picture
+def test_a_picture_is_verified_from_its_page(opened: Opened, qtbot: QtBot) -> None:
+    hand = opened(Forming(pixels=True))
+    hand.generate()
+    hand.finish()
+    qtbot.waitUntil(lambda: hand.models.gallery.entry_at(0) is not None)
+    stack = hand.window.pages.create_page.stack
+    stack.open(hand.models.gallery.entry_at(0))
+    check = stack.large._panel.check
+    assert not check.words.isVisible()
+    hand.press(Qt.Key.Key_V)
+    assert check.button.text() == "Stop verifying"
+    qtbot.waitUntil(lambda: check.words.text() == "Identical, bit for bit.")
+    assert check.button.text() == "Verify"
+    assert not check.bar.isVisible()
+
+
+def test_a_run_is_pinned_by_key_where_it_is_looked_at_and_that_is_seen_beside_its_picture(
+    opened: Opened, qtbot: QtBot
+) -> None:
+    hand = opened(Forming(pixels=True))
+    hand.generate()
+    hand.finish()
+    head = hand.window.pages.create_page.canvas.head
+    qtbot.waitUntil(lambda: head.pin.isVisible() and len(hand.models.runs.store.runs()) == 1)
+    (run,) = hand.models.runs.store.runs()
+    hand.window.pages.create_page.canvas.setFocus()
+    hand.press(Qt.Key.Key_P, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: hand.models.runs.is_pinned(run))
+    stack = hand.window.pages.create_page.stack
+    stack.open(hand.models.gallery.entry_at(0))
+    pin = stack.large._panel.check.pin
+    qtbot.waitUntil(lambda: pin.isVisible() and pin.isChecked())
+    hand.press(Qt.Key.Key_P, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: not hand.models.runs.is_pinned(run))
+    qtbot.waitUntil(lambda: not head.pin.isChecked())
+
+
+def test_the_room_that_runs_take_is_told_at_the_foot(opened: Opened, qtbot: QtBot) -> None:
+    hand = opened(Forming(pixels=True))
+    qtbot.waitUntil(lambda: hand.window.status.runs_text == "Runs: 0 MiB of 2 GiB")
+    hand.generate()
+    hand.finish()
+    qtbot.waitUntil(lambda: (hand.models.status.runs_bytes or 0) > 0)
+    hand.models.preferences.set("runs_gib", 0.5)
+    assert hand.window.status.runs_text.endswith(" of 0.5 GiB")

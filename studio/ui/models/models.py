@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from studio.ui.models.status import StatusModel
     from studio.ui.models.step_keeping import StepKeeper
     from studio.ui.models.sweep import SweepModel
+    from studio.ui.models.verifying import VerifyModel
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +40,7 @@ class Models:
     strip: FilmstripModel
     gallery: GalleryModel
     runs: RunsModel
+    verifier: VerifyModel
     keeper: StepKeeper
     forks: ForkModel
     panes: PanesModel

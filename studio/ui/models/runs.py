@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.errors import StorageError
 from studio.ui.models.background import Background
@@ -31,12 +31,16 @@ class RunsModel(QObject):
         failed: it cannot be opened: a sentence.
         family: a run and its relatives were found, a tuple of `Relative`.
         used: how many bytes all runs take.
+        found: the run that a picture came from is known, an `Entry` and the run's id, or "" where it has none.
+        pinned: a run is pinned now, or no more; carries its id.
     """
 
     opened = Signal(object)
     failed = Signal(str)
     family = Signal(object)
     used = Signal(object)  # an int of Qt's would end at two GiB
+    found = Signal(object, str)
+    pinned = Signal(str)
 
     def __init__(self, store: RunStore, parent: QObject | None = None) -> None:
         """Read from ``store``."""
@@ -66,6 +70,21 @@ class RunsModel(QObject):
             partial(family_of, self.store, run), self.family.emit, self._on_failed, key="family"
         )
 
+    def find_run(self, entry: Entry) -> None:
+        """Find out which run a picture of the gallery came from."""
+        work = partial(_run_of, self.store, entry)
+        self._background.do(work, partial(self.found.emit, entry), self._on_failed, key="find")
+
+    def is_pinned(self, run: str) -> bool:
+        """Whether a run never gives up its steps."""
+        return self.store.is_pinned(run)
+
+    def set_pinned(self, run: str, pinned: bool) -> None:
+        """Let a run never give up its steps, or let it again."""
+        work = partial(self.store.pin if pinned else self.store.unpin, run)
+        self._background.do(work, partial(self._on_pinned, run), self._on_failed)
+
+    @Slot()
     def measure(self) -> None:
         """Find out how much room the runs take."""
         self._background.do(self.store.used_bytes, self.used.emit, self._on_failed, key="measure")
@@ -76,6 +95,9 @@ class RunsModel(QObject):
 
     def _on_opened(self, course: Course) -> None:
         self.opened.emit(course)
+
+    def _on_pinned(self, run: str, _: None) -> None:
+        self.pinned.emit(run)
 
     def _on_failed(self, error: StudioError) -> None:
         self.failed.emit(str(error))
@@ -90,15 +112,22 @@ class NotRecordedError(StorageError):
 
 
 def _of_picture(store: RunStore, entry: Entry) -> Course:
+    run, origin = _run_of(store, entry), entry.metadata.origin
+    if not run:
+        raise NotRecordedError(entry.path, NOT_RECORDED)
+    if origin is None or origin.kind != "step":
+        return course_of(store.open(run), entry)
+    course = course_of(store.open(run), None)
+    course.opens_at = origin.step
+    return course
+
+
+def _run_of(store: RunStore, entry: Entry) -> str:
+    """Return the run that a picture came from, or is a step of; "" where that is not there."""
     origin = entry.metadata.origin
     if origin is not None and origin.kind == "step" and origin.run:
-        course = course_of(store.open(origin.run), None)
-        course.opens_at = origin.step
-        return course
-    run = store.of_picture(entry.metadata.final_sha256)
-    if run is None:
-        raise NotRecordedError(entry.path, NOT_RECORDED)
-    return course_of(store.open(run), entry)
+        return origin.run
+    return store.of_picture(entry.metadata.final_sha256) or ""
 
 
 def _of_lineage(store: RunStore, lineage: Lineage) -> Course:

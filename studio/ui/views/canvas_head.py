@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.ui.theme.metrics import GAP
 from studio.ui.views import canvas_words as words
 from studio.ui.views.lineage_menu import LineageMenu
+from studio.ui.views.pin_button import PinButton
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.pill import Pill
 from studio.ui.widgets.plain_label import PlainLabel
@@ -20,6 +21,7 @@ from studio.ui.widgets.tips import tip
 if TYPE_CHECKING:
     from studio.ui.models.lineage import Relative
     from studio.ui.models.run import RunModel
+    from studio.ui.models.runs import RunsModel
     from studio.ui.theme.theme import Theme
 
 SIDES = (
@@ -46,8 +48,8 @@ class CanvasHead(QWidget):
     family_requested = Signal(str)
     panes_toggled = Signal()
 
-    def __init__(self, theme: Theme, run: RunModel, parent: QWidget | None = None) -> None:
-        """Tell of what ``run`` looks at."""
+    def __init__(self, theme: Theme, run: RunModel, runs: RunsModel, parent: QWidget | None = None) -> None:
+        """Tell of what ``run`` looks at, and pin it among the recorded ``runs``."""
         super().__init__(parent)
         self._run = run
         self._title = PlainLabel(theme, kind="title", elide=True)
@@ -64,6 +66,7 @@ class CanvasHead(QWidget):
         self.lineage = TextButton(theme, "", kind="quiet")
         tip(self.lineage, "Look at the run that this one goes on from")
         self.family = IconButton(theme, "git-fork", "Forks of this run", kind="quiet", role="dim")
+        self.pin = PinButton(theme, runs, quiet=True)
         self.menu = LineageMenu(theme, self)
         self.pill = Pill(theme, "live", "bad")
         self._lay_out()
@@ -102,10 +105,9 @@ class CanvasHead(QWidget):
         # The pill and the lineage come and go; what lies below must not move with them.
         under.addStrut(self.lineage.sizeHint().height())
         under.addWidget(self._caption, 1)
-        under.addWidget(self.family)
-        under.addWidget(self.lineage)
-        under.addWidget(self.time_left)
-        under.addWidget(self.pill)
+        last: tuple[QWidget, ...] = (self.lineage, self.time_left, self.pill, self.pin, self.family)
+        for part in last:
+            under.addWidget(part)
         lines = QVBoxLayout(self)
         lines.setContentsMargins(0, 0, 0, 0)
         lines.setSpacing(0)
@@ -134,6 +136,7 @@ class CanvasHead(QWidget):
         self.next_picture.setEnabled(run.image < count - 1)
         self._which.setText(words.which_picture(course, run.image) if course is not None else "")
         self._which.setVisible(count > 1)
+        self.pin.set_run(course.run_ids.get(run.image, "") if course is not None else "")
         self.family.setVisible(bool(self._recorded))
         lineage = course.lineage if course is not None else None
         self.lineage.setVisible(lineage is not None)

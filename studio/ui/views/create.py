@@ -50,6 +50,7 @@ class CreatePage(QWidget):
             models.forks,
             models.panes,
             models.exports,
+            models.runs,
         )
         self.stack = PictureStack(theme, models, self.canvas)
         self.column = GalleryView(theme, models.gallery, opens_on_click=True)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.ui.theme.metrics import GAP, GRID, PADDING
+from studio.ui.views.large_check import LargeCheck
 from studio.ui.views.large_facts import FILE, long_facts, short_facts
 from studio.ui.views.picture_menu import COMPARE_WITH
 from studio.ui.widgets.ground import Ground
@@ -27,6 +28,8 @@ from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
     from studio.gallery.entry import Entry
+    from studio.ui.models.runs import RunsModel
+    from studio.ui.models.verifying import VerifyModel
     from studio.ui.theme.theme import Theme
 
 WIDTH = 304
@@ -46,6 +49,9 @@ _SCROLLS = {
 class LargePanel(Ground):
     """The settings of one picture, as a list, above what can be done with it.
 
+    Attributes:
+        check: whether it comes out the same again.
+
     Signals:
         settings_requested: the settings are to fill the form.
         watch_requested: it is to be watched forming.
@@ -62,8 +68,10 @@ class LargePanel(Ground):
     folder_requested = Signal()
     trash_requested = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start without a picture."""
+    def __init__(
+        self, theme: Theme, verifier: VerifyModel, runs: RunsModel, parent: QWidget | None = None
+    ) -> None:
+        """Start without a picture; ``verifier`` makes one again, and its run is among ``runs``."""
         super().__init__(theme, "panel", lines=Qt.Edge.LeftEdge, parent=parent)
         self._theme_of_rows = theme
         self.setFixedWidth(WIDTH)
@@ -103,6 +111,8 @@ class LargePanel(Ground):
         run.addWidget(watch, 1)
         run.addWidget(compare, 1)
         foot.addLayout(run)
+        self.check = LargeCheck(theme, verifier, runs)
+        foot.addWidget(self.check)
         foot.addLayout(others)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 0, 0, 0)
@@ -126,6 +136,7 @@ class LargePanel(Ground):
 
     def show_entry(self, entry: Entry) -> None:
         """Tell of another picture."""
+        self.check.show_entry(entry)
         rows = QWidget()
         grid = QGridLayout(rows)
         grid.setContentsMargins(PADDING, PADDING, PADDING, PADDING)

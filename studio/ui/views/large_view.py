@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QBoxLayout, QLayout, QWidget
 
+from studio.ui.models.gallery_place import GalleryPlace
 from studio.ui.models.gallery_reading import read_picture
 from studio.ui.models.gallery_words import NO_PROMPT, one_line, prompt_of
 from studio.ui.views.large_panel import WIDTH, LargePanel
@@ -18,13 +19,13 @@ from studio.ui.views.picture_menu import PictureMenu
 from studio.ui.widgets.ground import Ground
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QResizeEvent
 
     from studio.errors import StudioError
     from studio.gallery.entry import Entry
     from studio.ui.models.gallery import GalleryModel
+    from studio.ui.models.runs import RunsModel
+    from studio.ui.models.verifying import VerifyModel
     from studio.ui.theme.theme import Theme
 
 _ROOM_PX = 600
@@ -50,16 +51,21 @@ class LargeView(Ground):
     watch_requested = Signal(object)
     compare_requested = Signal(object)
 
-    def __init__(self, theme: Theme, model: GalleryModel, parent: QWidget | None = None) -> None:
-        """Show pictures of ``model``."""
+    def __init__(
+        self,
+        theme: Theme,
+        model: GalleryModel,
+        verifier: VerifyModel,
+        runs: RunsModel,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show pictures of ``model``; ``verifier`` makes one again, and its run is among ``runs``."""
         super().__init__(theme, "window", parent=parent)
         self._model = model
-        self._entry: Entry | None = None
-        self._row = self._waits_for = -1
-        self._text = ""  # what was searched for when the picture was opened
+        self._place = GalleryPlace(model, self)
         self._stage = LargeStage(theme)
         self._head, self.picture = self._stage.head, self._stage.picture
-        self._panel = LargePanel(theme)
+        self._panel = LargePanel(theme, verifier, runs)
         self._menu = PictureMenu(theme, opens=False, parent=self)
         self._actions = PictureActions(model, self)
         self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
@@ -74,23 +80,11 @@ class LargeView(Ground):
     @property
     def entry(self) -> Entry | None:
         """The picture that is shown."""
-        return self._entry
+        return self._place.entry
 
     def show_entry(self, entry: Entry) -> None:
         """Show another picture."""
-        self._entry, self._waits_for = entry, -1
-        self._text = self._model.text
-        self._head.set_title(title := one_line(prompt_of(entry.metadata)) or NO_PROMPT)
-        self.setAccessibleName(f"Picture: {title}")
-        self._panel.show_entry(entry)
-        self._model.errands.do(
-            partial(read_picture, entry.path),
-            partial(self._on_read, entry),
-            partial(self._on_failed, entry),
-            key="large",
-        )
-        self._find_place()
-        self.shown.emit(entry)
+        self._place.go_to(entry)
 
     def minimumSizeHint(self) -> QSize:
         """Small enough for a small window, with the settings beneath."""
@@ -106,8 +100,11 @@ class LargeView(Ground):
 
     def _connect(self) -> None:
         self._head.closed.connect(self.closed)
-        self._head.newer.connect(self.go_newer)
-        self._head.older.connect(self.go_older)
+        self._head.newer.connect(self._place.go_newer)
+        self._head.older.connect(self._place.go_older)
+        self._place.moved.connect(self._on_moved)
+        self._place.changed.connect(self._on_place_changed)
+        self._place.left.connect(self.closed)
         self.picture.drag_requested.connect(self._on_drag)
         self.picture.double_clicked.connect(self.closed)
         self.picture.menu_requested.connect(self._on_menu)
@@ -119,70 +116,31 @@ class LargeView(Ground):
             source.trash_requested.connect(self._on_trash)
         self._panel.watch_requested.connect(self._on_watch)
         self._actions.settings_requested.connect(self.settings_requested)
-        self._model.thrown.connect(self._on_thrown)
-        self._model.count_changed.connect(self._on_count_changed)
-        self._model.dataChanged.connect(self._on_data_changed)
-
-    # --------------------------------------------------------------------------------------------------- neighbours
-    @Slot()
-    def go_newer(self) -> None:
-        """Show the picture before this one."""
-        self._go(self._row - 1)
-
-    @Slot()
-    def go_older(self) -> None:
-        """Show the picture after this one."""
-        self._go(self._row + 1)
-
-    def _go(self, row: int) -> None:
-        if self._model.id_at(row) is None:
-            return
-        if (entry := self._model.entry_at(row)) is None:
-            self._waits_for = row  # it is being read
-        else:
-            self.show_entry(entry)
-
-    @Slot(QModelIndex, QModelIndex)
-    def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
-        if first.row() <= self._waits_for <= last.row():
-            self._go(self._waits_for)
-
-    @Slot()
-    def _on_count_changed(self) -> None:
-        """Stay with the picture, also where a search leaves it out; one that is gone gives way to the next."""
-        listed = self._entry is not None and self._model.row_of(self._entry) is not None
-        if listed or self._model.text != self._text:
-            self._find_place()
-        elif self._entry is not None:
-            self._go_on()
-
-    @Slot(object)
-    def _on_thrown(self, entries: Sequence[Entry]) -> None:
-        if self._entry is not None and self._entry.path in {entry.path for entry in entries}:
-            self._go_on()
-
-    def _go_on(self) -> None:
-        """Show what is in the place of the picture now, or leave."""
-        self._entry = None
-        for row in (self._row, self._row - 1):
-            if self._model.id_at(row) is not None:
-                self._go(row)
-                return
-        self.closed.emit()
-
-    def _find_place(self) -> None:
-        """Tell which picture this is of how many."""
-        row, pictures = None if self._entry is None else self._model.row_of(self._entry), self._model.pictures
-        self._row = -1 if row is None else row
-        self._head.set_place(None if row is None else row + pictures - self._model.rowCount(), pictures)
 
     # ------------------------------------------------------------------------------------------------------ reading
+    @Slot(object)
+    def _on_moved(self, entry: Entry) -> None:
+        self._head.set_title(title := one_line(prompt_of(entry.metadata)) or NO_PROMPT)
+        self.setAccessibleName(f"Picture: {title}")
+        self._panel.show_entry(entry)
+        self._model.errands.do(
+            partial(read_picture, entry.path),
+            partial(self._on_read, entry),
+            partial(self._on_failed, entry),
+            key="large",
+        )
+        self.shown.emit(entry)
+
+    @Slot()
+    def _on_place_changed(self) -> None:
+        self._head.set_place(self._place.place, self._place.count)
+
     def _on_read(self, entry: Entry, image: QImage) -> None:
-        if entry is self._entry:
+        if entry is self.entry:
             self._stage.show_image(image)
 
     def _on_failed(self, entry: Entry, error: StudioError) -> None:
-        if entry is self._entry:
+        if entry is self.entry:
             self._stage.show_fault(str(error))
 
     # ------------------------------------------------------------------------------------------------------ intents
@@ -197,54 +155,62 @@ class LargeView(Ground):
         self._stage.set_ring(False)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Go to a neighbour, scroll the settings, close, copy or throw away."""
-        key = Qt.Key
-        ways = {key.Key_Left: self.go_newer, key.Key_Right: self.go_older, key.Key_W: self._on_watch}
-        if event.key() in ways:
-            ways[key(event.key())]()
-        elif event.key() == Qt.Key.Key_Escape:
-            self.closed.emit()
-        elif event.matches(QKeySequence.StandardKey.Copy):
+        """Go to a neighbour, scroll the settings, close, or do what a button does."""
+        key, check = Qt.Key, self._panel.check
+        ways = {
+            key.Key_Left: self._place.go_newer,
+            key.Key_Right: self._place.go_older,
+            key.Key_W: self._on_watch,
+            key.Key_V: check.toggle,
+            key.Key_Escape: self.closed.emit,
+        }
+        if event.matches(QKeySequence.StandardKey.Copy):
             self._on_copy()
         elif event.matches(QKeySequence.StandardKey.Delete):
             self._on_trash()
+        elif event.key() == key.Key_P and event.modifiers() == Qt.KeyboardModifier.ShiftModifier:
+            check.pin.click()
+        elif event.key() in ways and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            ways[key(event.key())]()
         elif not self._panel.scroll_by(event.key()):
             super().keyPressEvent(event)
 
     @Slot(QPoint)
     def _on_menu(self, where: QPoint) -> None:
-        if self._entry is not None:
+        if self.entry is not None:
             self._menu.show_for(1, where)
 
     @Slot()
     def _on_use(self) -> None:
-        if self._entry is not None:
-            self._actions.use_settings(self._entry)
+        if self.entry is not None:
+            self._actions.use_settings(self.entry)
 
     @Slot()
     def _on_compare(self) -> None:
-        self.compare_requested.emit([self._entry])
+        if self.entry is not None:
+            self.compare_requested.emit([self.entry])
 
     @Slot()
     def _on_copy(self) -> None:
-        if self._entry is not None:
-            self._actions.copy([self._entry])
+        if self.entry is not None:
+            self._actions.copy([self.entry])
 
     @Slot()
     def _on_watch(self) -> None:
-        self.watch_requested.emit(self._entry)
+        if self.entry is not None:
+            self.watch_requested.emit(self.entry)
 
     @Slot()
     def _on_folder(self) -> None:
-        if self._entry is not None:
-            self._actions.show_in_folder(self._entry)
+        if self.entry is not None:
+            self._actions.show_in_folder(self.entry)
 
     @Slot()
     def _on_trash(self) -> None:
-        if self._entry is not None:
-            self._model.trash([self._entry])
+        if self.entry is not None:
+            self._model.trash([self.entry])
 
     @Slot()
     def _on_drag(self) -> None:
-        if self._entry is not None:
-            self._actions.drag(self.picture, [self._entry], self.picture.image)
+        if self.entry is not None:
+            self._actions.drag(self.picture, [self.entry], self.picture.image)

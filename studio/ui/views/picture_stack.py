@@ -31,7 +31,7 @@ class PictureStack(QStackedWidget):
         """Take the page beneath."""
         super().__init__(parent)
         self.under = under
-        self.large = LargeView(theme, models.gallery)
+        self.large = LargeView(theme, models.gallery, models.verifier, models.runs)
         self.addWidget(under)
         self.addWidget(self.large)
         self._preferences = models.preferences

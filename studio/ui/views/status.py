@@ -1,4 +1,4 @@
-"""The line at the window's foot: device, queue, previews."""
+"""The line at the window's foot: device, queue, previews, the room that recorded runs take."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout
 
 from studio.ui.theme.metrics import GAP, SECTION
+from studio.ui.views.settings_runs import size_words
 from studio.ui.widgets.ground import Ground
 from studio.ui.widgets.plain_label import PlainLabel
 from studio.ui.widgets.text_button import TextButton
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 HEIGHT = 36
+RUNS_TIP = (
+    "The room that recorded runs take. Where they need more, the oldest that are not pinned give up their steps; "
+    "never their pictures."
+)
 
 
 class StatusBar(Ground):
@@ -50,6 +55,8 @@ class StatusBar(Ground):
         self.queue_button.setFont(theme.font("label"))
         tip(self.queue_button, "Show what runs and what waits (Ctrl+J)")
         self._previews = PlainLabel(theme, kind="label", role="dim")
+        self._runs = PlainLabel(theme, kind="label", role="dim")
+        tip(self._runs, RUNS_TIP)
         local = PlainLabel(theme, "Nothing leaves this machine", kind="label", role="dim")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 1, 16, 0)
@@ -57,6 +64,7 @@ class StatusBar(Ground):
         layout.addWidget(self._device, 1)
         layout.addWidget(self.queue_button)
         layout.addWidget(self._previews)
+        layout.addWidget(self._runs)
         layout.addWidget(local)
         self.queue_button.clicked.connect(self.queue_requested)
         status.changed.connect(self._on_changed)
@@ -71,8 +79,16 @@ class StatusBar(Ground):
         """What is said of the device."""
         return self._device.text()
 
+    @property
+    def runs_text(self) -> str:
+        """What is said of the room that runs take."""
+        return self._runs.text()
+
     @Slot()
     def _on_changed(self) -> None:
+        used = self._status.runs_bytes
+        self._runs.setVisible(used is not None)
+        self._runs.setText(f"Runs: {size_words(used or 0)} of {self._preferences.runs_gib:g} GiB")
         known = f"{self._status.device}, {self._status.dtype}" if self._status.dtype else self._status.device
         self._device.setText(known)
         budget, share = self._preferences.preview_budget, self._status.preview_share

@@ -14,6 +14,7 @@ from studio.folders import Folders
 from studio.gallery.entry import Entry
 from studio.gallery.keeping import PictureKept
 from studio.gallery.metadata import PictureMetadata
+from studio.runs.store import RunStore
 from studio.ui.models.catalog import Catalog
 from studio.ui.models.course import Course
 from studio.ui.models.exporting import ExportModel
@@ -24,6 +25,7 @@ from studio.ui.models.notices import Notices
 from studio.ui.models.panes import PanesModel
 from studio.ui.models.preferences import Preferences
 from studio.ui.models.run import RunModel
+from studio.ui.models.runs import RunsModel
 from studio.ui.settings import SettingsFile
 from studio.ui.theme.theme import Theme
 from studio.ui.views.canvas import CanvasView
@@ -51,7 +53,14 @@ class Scene:
         self.panes = PanesModel(self.run)
         self.exports = ExportModel(self.run, Notices())
         self.canvas = CanvasView(
-            self.theme, self.run, self.strip, self.preferences, self.forks, self.panes, self.exports
+            self.theme,
+            self.run,
+            self.strip,
+            self.preferences,
+            self.forks,
+            self.panes,
+            self.exports,
+            RunsModel(RunStore(home / "runs")),
         )
         qtbot.addWidget(self.canvas)
         self.canvas.resize(800, 700)

@@ -11,8 +11,12 @@ from PySide6.QtGui import QAccessible, QDrag, QGuiApplication, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
+from studio.folders import Folders
 from studio.gallery import pixels
 from studio.gallery.entry import Entry
+from studio.runs.store import RunStore
+from studio.ui.models.runs import RunsModel
+from studio.ui.models.verifying import VerifyModel
 from studio.ui.theme.theme import Theme
 from studio.ui.views.large_facts import long_facts, short_facts
 from studio.ui.views.large_view import LargeView
@@ -40,15 +44,18 @@ def gallery(
 
 
 @pytest.fixture
-def view(gallery: Gallery, qapp: QApplication, qtbot: QtBot) -> LargeView:
+def view(gallery: Gallery, qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[LargeView]:
     theme = Theme(qapp, "dark")
-    view = LargeView(theme, gallery.model)
+    store = RunStore(tmp_path / "runs")
+    runs = RunsModel(store)
+    view = LargeView(theme, gallery.model, VerifyModel(store, Folders.under(tmp_path)), runs)
     qtbot.addWidget(view)
     view.theme = theme  # kept as long as the view
     view.resize(900, 700)
     view.show()
     qtbot.waitExposed(view)
-    return view
+    yield view
+    runs.close()
 
 
 def shown(view: LargeView) -> list[str]:

@@ -1,0 +1,70 @@
+"""Pins a recorded run, so that it never gives up its steps; accent while it is pinned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Slot
+
+from studio.ui.widgets.icon_button import IconButton
+from studio.ui.widgets.tips import tip
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from studio.ui.models.runs import RunsModel
+    from studio.ui.theme.theme import Theme
+
+PIN = "Pin this run: it keeps its steps, whatever room others need (Shift+P)"
+UNPIN = "Pinned: this run keeps its steps. Click to let it make room for others again (Shift+P)"
+
+
+class PinButton(IconButton):
+    """The button for one run; hidden where there is none."""
+
+    def __init__(
+        self, theme: Theme, runs: RunsModel, *, quiet: bool = False, parent: QWidget | None = None
+    ) -> None:
+        """Pin runs of ``runs``."""
+        super().__init__(
+            theme,
+            "pin",
+            "Pin this run",
+            checkable=True,
+            role="dim",
+            kind="quiet" if quiet else "plain",
+            parent=parent,
+        )
+        self._runs, self._run = runs, ""
+        self.hide()
+        self.clicked.connect(self._on_clicked)
+        runs.pinned.connect(self._on_pinned)
+        runs.failed.connect(self._show)
+
+    @property
+    def run(self) -> str:
+        """The run; "" where there is none."""
+        return self._run
+
+    def set_run(self, run: str) -> None:
+        """Be about another run; "" for none."""
+        if run != self._run:
+            self._run = run
+            self.setVisible(bool(run))
+            self._show()
+
+    @Slot(bool)
+    def _on_clicked(self, checked: bool) -> None:
+        if self._run:
+            self._runs.set_pinned(self._run, checked)
+
+    @Slot(str)
+    def _on_pinned(self, run: str) -> None:
+        if run == self._run:
+            self._show()
+
+    @Slot()
+    def _show(self) -> None:
+        pinned = bool(self._run) and self._runs.is_pinned(self._run)
+        self.setChecked(pinned)
+        tip(self, UNPIN if pinned else PIN)

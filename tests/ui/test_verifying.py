@@ -1,0 +1,115 @@
+"""A picture of the gallery made again: asked of the engine, stopped, and told in one sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.folders import Folders
+from studio.gallery import png
+from studio.gallery.pixels import encode, read_pixels
+from studio.ui.models.verifying import WAITING, VerifyModel
+from tests.ui.fakes import Forming, Gate
+from tests.ui.rooms import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.gallery.entry import Entry
+    from studio.ui.models.verifying import Check
+
+
+class Bench:
+    """A session, and what checks its pictures."""
+
+    def __init__(self, qtbot: QtBot, home: Path, *scripts: Forming) -> None:
+        self.studio = Studio(qtbot, home, *scripts)
+        self.model = VerifyModel(self.studio.runs, Folders.under(home))
+        self.model.errand_requested.connect(self.studio.session.errand)
+        self.studio.session.errand_done.connect(self.model.take)
+        self.studio.session.start()
+
+    def picture(self) -> Entry:
+        self.studio.generate()
+        self.studio.wait_idle()
+        return self.studio.wall.entries[-1]
+
+    def outcome(self, entry: Entry) -> str:
+        check = self.model.of(entry)
+        return check.outcome if check is not None else ""
+
+    def checked(self, entry: Entry) -> Check:
+        self.model.begin(entry)
+        self.studio.wait(lambda: self.outcome(entry) not in ("", "running"))
+        check = self.model.of(entry)
+        assert check is not None
+        return check
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    made = Bench(qtbot, tmp_path, *getattr(request, "param", (Forming(),)))
+    yield made
+    assert made.studio.session.close()
+
+
+def test_a_picture_that_comes_out_the_same_is_identical(bench: Bench) -> None:
+    entry = bench.picture()
+    assert bench.model.of(entry) is None
+    check = bench.checked(entry)
+    assert (check.outcome, check.words) == ("same", "Identical, bit for bit.")
+
+
+def test_one_that_was_painted_over_differs_and_it_is_said_by_how_much(bench: Bench) -> None:
+    entry = bench.picture()
+    pixels = read_pixels(entry.path).copy()
+    pixels[0, 0, 0] ^= 4
+    entry.path.write_bytes(encode(pixels, entry.metadata))
+    check = bench.checked(entry)
+    assert check.outcome == "different"
+    assert check.words.startswith("Different: by up to 4 of 255, in ")
+    assert "stepwise-studio (was 0, is " in check.words
+
+
+def test_a_file_that_is_gone_or_is_no_picture_of_ours_is_a_sentence(bench: Bench) -> None:
+    entry = bench.picture()
+    entry.path.write_bytes(
+        encode(read_pixels(entry.path), entry.metadata).replace(b"stepwise\0", b"stepwide\0")
+    )
+    for said in ("cannot be made again", "cannot be found"):
+        check = bench.checked(entry)
+        assert check.outcome == "failed"
+        assert said in check.words
+        assert str(entry.path) in check.words
+        entry.path.unlink(missing_ok=True)
+
+
+GATE = Gate()
+
+
+@pytest.mark.parametrize("bench", [(Forming(), Forming(at={(0, 3): GATE}))], indirect=True)
+def test_it_tells_how_far_it_has_come_and_can_be_stopped(bench: Bench) -> None:
+    entry = bench.picture()
+    bench.model.begin(entry)
+    assert bench.model.of(entry).words == WAITING  # type: ignore[union-attr]
+    bench.studio.wait(lambda: bench.model.of(entry).fraction == 0.5)  # type: ignore[union-attr]
+    assert bench.model.of(entry).words == "Being made again, step 2 of 4"  # type: ignore[union-attr]
+    bench.model.stop()
+    assert bench.model.of(entry) is None
+    GATE.open()
+    bench.studio.wait(lambda: bench.studio.engine.takes[-1].over)
+    bench.picture()
+    assert bench.model.of(entry) is None
+
+
+def test_checking_another_stops_the_one_before(bench: Bench) -> None:
+    first, second = bench.picture(), bench.picture()
+    bench.model.begin(first)
+    bench.model.begin(second)
+    bench.studio.wait(lambda: bench.outcome(second) == "same")
+    assert bench.model.of(first) is None
+    assert png.memory_of(second.path) == second.metadata
