@@ -7,7 +7,9 @@ condition of its own: what the backbone learns as "no prompt".
 
 The encoder may also make a *draft*: the mean of all pictures that a text could mean, E[x_0 | text], which is what any
 denoiser has to say at pure noise. Learned by itself, by plain regression, it costs a small part of what it costs
-through a denoiser; given to the backbone beside x_t, it leaves it to say what x_t adds.
+through a denoiser; given to the backbone beside x_t, it leaves it to say what x_t adds. Parts of a draft may be made by
+*tiles*: each looks for its own words and all are painted by the same network, at places from left to right. What is
+learned about a thing on the left then holds on the right, and "a cat and a dog" needs no pair to have been seen.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ class TextConfig:
     layers: int = 2
     heads: int = 4
     draft: tuple[int, ...] = ()  # shape (C, H, W) of the draft; (): none is made
+    tiles: int = 0  # of half the draft's width, painted alike and added to it at even distances; 0: none
 
 
 @lru_cache(maxsize=65_536)
@@ -94,13 +97,11 @@ class TextEncoder(nn.Module):
         self.position = nn.Parameter(0.1 * torch.randn(config.words + 1, config.features))
         self.layers = nn.ModuleList(Layer(config.features, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.features)
-        self.weight = zero(nn.Linear(config.features, 1, bias=False))  # of a token within the pooled vector
+        # Of a token within the pooled vector, and within what each tile looks for.
+        self.weight = zero(nn.Linear(config.features, 1 + config.tiles, bias=False))
         self.pooled_norm = nn.LayerNorm(config.features)
-        self.draft: nn.Module | None = None
-        if config.draft:
-            wide = 4 * config.features
-            cells = math.prod(config.draft)
-            self.draft = nn.Sequential(nn.Linear(config.features, wide), nn.GELU(), nn.Linear(wide, cells))
+        self.draft = _painter(config.features, math.prod(config.draft)) if config.draft else None
+        self.tile = _painter(config.features, math.prod(config.draft) // 2) if config.tiles else None
 
     def tokenise(self, prompts: Sequence[str], *, trim: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Turn texts into numbers.
@@ -142,10 +143,22 @@ class TextEncoder(nn.Module):
             x = layer(x, mask)
         x = self.norm(x)
         weights = self.weight(x).masked_fill(~mask[:, :, None], float("-inf")).softmax(dim=1)
-        pooled = self.pooled_norm((x * weights).sum(dim=1))
+        pooled = self.pooled_norm(weights.transpose(1, 2) @ x)  # (B, 1 + tiles, D)
         if self.draft is None:
-            return x, mask, pooled
-        return x, mask, pooled, self.draft(pooled).view(batch, *self.config.draft)
+            return x, mask, pooled[:, 0]
+        draft = self.draft(pooled[:, 0]).view(batch, *self.config.draft)
+        if self.tile is not None:
+            draft = draft + self._tiled(self.tile(pooled[:, 1:]))
+        return x, mask, pooled[:, 0], draft
+
+    def _tiled(self, painted: Tensor) -> Tensor:
+        """Lay tiles (B, tiles, C * H * W / 2) side by side, overlapping where they must; return (B, C, H, W)."""
+        channels, height, width = self.config.draft
+        tiles = painted.view(*painted.shape[:2], channels, height, width // 2).unbind(dim=1)
+        free = width - width // 2
+        places = [free * place // max(len(tiles) - 1, 1) for place in range(len(tiles))]
+        laid = [F.pad(tile, (at, free - at)) for tile, at in zip(tiles, places, strict=True)]
+        return torch.stack(laid).sum(dim=0)
 
     def encode(self, prompts: Sequence[str], *, trim: bool = False) -> tuple[Tensor, ...]:
         """Encode texts as a condition (tokens, mask, pooled and, if there is one, draft); "" is the empty condition."""
@@ -153,3 +166,8 @@ class TextEncoder(nn.Module):
         ids, grams, mask = self.tokenise(prompts, trim=trim)
         condition: tuple[Tensor, ...] = self(ids.to(device), grams.to(device), mask.to(device))
         return condition
+
+
+def _painter(features: int, cells: int) -> nn.Sequential:
+    """Map a pooled vector to the cells of a draft or a tile."""
+    return nn.Sequential(nn.Linear(features, 4 * features), nn.GELU(), nn.Linear(4 * features, cells))

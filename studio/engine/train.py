@@ -18,10 +18,10 @@ from studio.checkpoints.assembly import assemble
 from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME
 from studio.checkpoints.preview import PREVIEW_CARD, save_preview
-from studio.engine.stage import Stage, TrainProgress
+from studio.engine.stage import STATES, Stage, TrainProgress
 from studio.errors import CheckpointError, RecipeError
 from studio.training.distillation import preview_task
-from studio.training.tasks import backbone_task, codec_task, decoder_task, open_source, text_task
+from studio.training.tasks import Latents, backbone_task, codec_task, decoder_task, open_source, text_task
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -60,13 +60,16 @@ def train_recipe(
         codec = yield from _codec_stage(recipe, recipe.codec_loop, source, folder, device, save_seconds)
     if recipe.preview_loop is not None and isinstance(codec, Codec):
         yield from _preview_stage(recipe, recipe.preview_loop, source, codec, folder, device, save_seconds)
+    latents = Latents(recipe, source, codec, device)
+    if recipe.data.pool:
+        latents.open_pool(folder / STATES / "pool.safetensors")
     text: TextEncoder | None = None
     if recipe.text_loop is not None:
-        text, loss = text_task(recipe, source, codec, device)
+        text, loss = text_task(recipe, latents, device)
         stage = Stage("text", text, loss, recipe.text_loop, folder, save_seconds)
         yield from stage.run()
         text.load_state_dict(stage.averaged())
-    modules, loss = backbone_task(recipe, source, codec, device, text)
+    modules, loss = backbone_task(recipe, latents, device, text)
     if device.type in {"cpu", "cuda"}:
         modules = modules.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     stage = Stage("backbone", modules, loss, recipe.loop, folder, save_seconds)

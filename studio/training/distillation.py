@@ -26,7 +26,8 @@ from torch import Tensor
 from studio.backbones.codec import Codec, picture_loss
 from studio.backbones.preview_decoder import PreviewDecoder
 from studio.training.loop import keyed_generator
-from studio.training.tasks import POOL, Loss, draw
+from studio.training.pool import KEY
+from studio.training.tasks import Loss, draw
 
 if TYPE_CHECKING:
     from studio.training.recipe import Recipe
@@ -51,7 +52,7 @@ def preview_task(
 
     @cache  # made at the first step, so that a stage which is done does not wait for it
     def pool() -> Tensor:
-        generator = keyed_generator(config.seed, POOL)
+        generator = keyed_generator(config.seed, KEY)
         with torch.no_grad():
             drawn = [draw(source, config.batch, generator)[0] for _ in range(-(-ENCODED // config.batch))]
             return torch.cat([codec.encode(pictures.to(device)) for pictures in drawn])

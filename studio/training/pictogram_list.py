@@ -1,4 +1,4 @@
-"""The list of pictograms: code points, names, background colours, and the pairs held out of training.
+"""The list of pictograms: code points, names, background colours, and what is held out of training.
 
 The file is data that anybody may edit or send, so it is read with suspicion: every entry is checked and each
 fault gets one sentence. Nothing but the standard library is imported.
@@ -25,32 +25,46 @@ MAX_NAME_LENGTH = 80
 CODE = re.compile(r"[0-9A-F]{1,6}", re.ASCII)
 COLOR = re.compile(r"#[0-9a-f]{6}", re.ASCII)
 KEYS = ("format", "font", "colors", "pictograms", "held_out")
+MORE_KEYS = ("held_out_layouts", "held_out_pairs")  # may be left out
+LANGUAGES = ("en", "ko")
+LAYOUTS = ("plain", "small", "large", "left", "right", "two", "pair")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pictogram:
-    """One drawing and what it is called; the first name is the one a bare prompt uses."""
+    """One drawing and what it is called in English and, where known, in Korean.
+
+    The first name is the one a bare prompt uses.
+    """
 
     code: str
     names: tuple[str, ...]
+    ko: tuple[str, ...] = ()
 
     @property
     def char(self) -> str:
         """The one character that the font draws."""
         return chr(int(self.code, 16))
 
+    def named(self, language: str) -> tuple[str, ...]:
+        """Return its names in a language of ``LANGUAGES``."""
+        return self.ko if language == "ko" else self.names
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pictograms:
     """The whole list. ``colors`` maps a name to red, green, blue (0 to 255) and holds "white".
 
-    ``held_out`` holds (code, colour) pairs that training skips, so that evaluation can ask for what was
-    never seen.
+    Training skips what is held out, so that evaluation can ask for what was never seen: ``held_out`` has pairs of a
+    code and a colour, ``held_out_layouts`` of a code and one of ``LAYOUTS``, ``held_out_pairs`` of two codes that are
+    never side by side, in either order.
     """
 
     entries: tuple[Pictogram, ...]
     colors: Mapping[str, tuple[int, int, int]]
     held_out: frozenset[tuple[str, str]]
+    held_out_layouts: frozenset[tuple[str, str]] = frozenset()
+    held_out_pairs: frozenset[tuple[str, str]] = frozenset()
 
 
 class _FaultError(ValueError):
@@ -88,8 +102,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read(data: object) -> Pictograms:
-    if not isinstance(data, dict) or set(data) != set(KEYS):
-        raise _FaultError(f"must be an object with exactly the keys {', '.join(KEYS)}")
+    if not isinstance(data, dict) or not set(KEYS) <= set(data) <= {*KEYS, *MORE_KEYS}:
+        raise _FaultError(
+            f"must be an object with the keys {', '.join(KEYS)}, and at most {' and '.join(MORE_KEYS)} beside them"
+        )
     if type(data["format"]) is not int or data["format"] != FORMAT:
         raise _FaultError(
             f"has the format {shorten(repr(data['format']))}; this program reads format {FORMAT}"
@@ -98,8 +114,15 @@ def _read(data: object) -> Pictograms:
         raise _FaultError("must name its font")
     colors = _read_colors(data["colors"])
     entries = _read_entries(data["pictograms"])
-    held_out = _read_held_out(data["held_out"], {entry.code for entry in entries}, set(colors))
-    return Pictograms(entries=entries, colors=MappingProxyType(colors), held_out=held_out)
+    codes = {entry.code for entry in entries}
+    layouts, pairs = data.get("held_out_layouts", []), data.get("held_out_pairs", [])
+    return Pictograms(
+        entries=entries,
+        colors=MappingProxyType(colors),
+        held_out=_read_held_out("held_out", data["held_out"], codes, set(colors) - {"white"}, "colour"),
+        held_out_layouts=_read_held_out("held_out_layouts", layouts, codes, set(LAYOUTS[1:-1]), "layout"),
+        held_out_pairs=_read_held_out("held_out_pairs", pairs, codes, codes, "other code"),
+    )
 
 
 def _read_colors(data: object) -> dict[str, tuple[int, int, int]]:
@@ -125,9 +148,9 @@ def _read_entries(data: object) -> tuple[Pictogram, ...]:
         if entry.code in codes:
             raise _FaultError(f"lists the pictogram {entry.code} twice")
         codes.add(entry.code)
-        for name in entry.names:
+        for name in (*entry.names, *entry.ko):
             owner = owners.get(name.casefold())
-            if owner is not None:
+            if owner is not None and not (owner == entry.code and name in entry.names and name in entry.ko):
                 raise _FaultError(
                     f"gives the name {shorten(repr(name))} to {owner} and again to {entry.code}"
                 )
@@ -136,30 +159,43 @@ def _read_entries(data: object) -> tuple[Pictogram, ...]:
 
 
 def _read_entry(item: object, number: int) -> Pictogram:
-    if not isinstance(item, dict) or set(item) != {"code", "names"}:
-        raise _FaultError(f'has a pictogram (number {number}) that is not an object with "code" and "names"')
-    code, names = item["code"], item["names"]
+    if not isinstance(item, dict) or not {"code", "names"} <= set(item) <= {"code", "names", "ko"}:
+        raise _FaultError(
+            f'has a pictogram (number {number}) that is not an object with "code", "names" and perhaps "ko"'
+        )
+    code = item["code"]
     if not isinstance(code, str) or not CODE.fullmatch(code) or not _is_character(int(code, 16)):
         raise _FaultError(f"has a pictogram (number {number}) with {shorten(repr(code))} for a code point")
-    if not isinstance(names, list) or not 1 <= len(names) <= MAX_NAMES or not all(map(_is_name, names)):
+    return Pictogram(
+        code=code, names=_read_names(code, item["names"]), ko=_read_names(code, item.get("ko"), least=0)
+    )
+
+
+def _read_names(code: str, names: object, least: int = 1) -> tuple[str, ...]:
+    if names is None and not least:
+        return ()
+    if not isinstance(names, list) or not least <= len(names) <= MAX_NAMES or not all(map(_is_name, names)):
         raise _FaultError(f"must give {code} 1 to {MAX_NAMES} names of 1 to {MAX_NAME_LENGTH} characters")
-    return Pictogram(code=code, names=tuple(names))
+    return tuple(names)
 
 
-def _read_held_out(data: object, codes: set[str], colors: set[str]) -> frozenset[tuple[str, str]]:
+def _read_held_out(
+    key: str, data: object, codes: set[str], others: set[str], what: str
+) -> frozenset[tuple[str, str]]:
+    """Read pairs of a listed code and one of the others."""
     if not isinstance(data, list):
-        raise _FaultError('must have a list "held_out"')
+        raise _FaultError(f'must have a list "{key}"')
     pairs = set[tuple[str, str]]()
     for item in data:
         if not isinstance(item, list) or len(item) != 2 or not all(isinstance(part, str) for part in item):
-            raise _FaultError(f"holds out {shorten(repr(item))}, which is not a code and a colour")
-        code, color = item
-        if code not in codes or color not in colors or color == "white" or (code, color) in pairs:
+            raise _FaultError(f"holds out {shorten(repr(item))}, which is not a code and a {what}")
+        code, other = item
+        if code not in codes or other not in others or (code, other) in pairs or code == other:
             raise _FaultError(
-                f"holds out {shorten(repr(item))}, which is not a listed pictogram on a listed colour other "
-                "than white, named once"
+                f"holds out {shorten(repr(item))}, which is not a listed pictogram and a {what} that can be held out, "
+                "named once"
             )
-        pairs.add((code, color))
+        pairs.add((code, other))
     return frozenset(pairs)
 
 

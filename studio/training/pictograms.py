@@ -57,8 +57,10 @@ def find_font(override: Path | None = None) -> Path:
     )
 
 
-def draw_pictograms(pictograms: Sequence[Pictogram], font: Path, size: int = 64) -> NDArray[np.uint8]:
-    """Draw each pictogram once, centred, its longer side filling 52/64 of the picture.
+def draw_pictograms(
+    pictograms: Sequence[Pictogram], font: Path, size: int = 64, *, fill: float = FILL
+) -> NDArray[np.uint8]:
+    """Draw each pictogram once, centred.
 
     The colours are **premultiplied** by alpha: where alpha is 0 they are 0. That is what resizing needs (the
     colour of a transparent pixel must not bleed into an edge) and what composing needs.
@@ -67,6 +69,7 @@ def draw_pictograms(pictograms: Sequence[Pictogram], font: Path, size: int = 64)
         pictograms: what to draw.
         font: the font file, as ``find_font`` returns it.
         size: side of the pictures in pixels.
+        fill: the longer side of a drawing as a part of the picture's.
 
     Returns:
         Array (N, size, size, 4), red, green, blue, alpha.
@@ -82,7 +85,7 @@ def draw_pictograms(pictograms: Sequence[Pictogram], font: Path, size: int = 64)
         if not rows.size:
             wanted = f"{pictogram.names[0]!r} (U+{pictogram.code})"
             raise RecipeError("pictograms.json", f"needs the pictogram {wanted}, which {font} does not draw")
-        _fit(glyph[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], drawing)
+        _fit(glyph[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], drawing, fill)
     return drawings
 
 
@@ -163,10 +166,10 @@ def _draw_on(char: str, face: ImageFont.FreeTypeFont, ground: tuple[int, int, in
     return canvas
 
 
-def _fit(glyph: NDArray[np.float32], drawing: NDArray[np.uint8]) -> None:
+def _fit(glyph: NDArray[np.float32], drawing: NDArray[np.uint8], fill: float) -> None:
     """Resize a cropped glyph (h, w, 4) and write it into the middle of ``drawing`` (size, size, 4)."""
     size = drawing.shape[0]
-    scale = size * FILL / max(glyph.shape[:2])
+    scale = size * fill / max(glyph.shape[:2])
     height, width = (max(1, round(side * scale)) for side in glyph.shape[:2])
     # Hamming is nearly as sharp as Lanczos but does not overshoot into bright and dark rings.
     images = [Image.fromarray(np.ascontiguousarray(channel)) for channel in np.moveaxis(glyph, 2, 0)]

@@ -47,6 +47,11 @@ class DataConfig:
     white: float = 0.4  # pictograms: share on white
     shift: int = 2  # pictograms: largest shift in pixels
     concepts: tuple[str, ...] = ()  # pictograms: first names of those to learn; none: all
+    layouts: bool = False  # pictograms: other sizes and places, and two things, too
+    korean: float = 0.0  # pictograms: share of captions in Korean
+    pool: int = (
+        0  # captioned pictures to draw and encode once for text and backbone; 0: drafts alone have a pool
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,7 @@ class DiffusionConfig:
     prediction: PredictionKind = "eps"
     dropout: float = 0.1
     noisy: float = 0.0  # share of pictures trained at the noisiest quarter of times
+    min_snr: float = 0.0  # gamma of min-SNR weighting; 0 is none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +170,7 @@ def _section(path: Path, name: str, config: type[_C], values: Mapping[str, Any])
     unknown = set(values) - set(fields)
     if unknown:
         raise RecipeError(path, f"has unknown entries in [{name}]: {', '.join(sorted(unknown))}")
-    kinds = {"PredictionKind": (str,), "int": (int,), "float": (int, float), "str": (str,)}
+    kinds = {"PredictionKind": (str,), "int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
     built = {}
     for key, value in values.items():
         kind = str(fields[key].type)
@@ -172,7 +178,7 @@ def _section(path: Path, name: str, config: type[_C], values: Mapping[str, Any])
             right = isinstance(value, list)
             built[key] = tuple(value) if right else value
         else:
-            right = isinstance(value, kinds[kind]) and not isinstance(value, bool)
+            right = isinstance(value, kinds[kind]) and isinstance(value, bool) == (kind == "bool")
             built[key] = value
         if not right:
             raise RecipeError(path, f"needs {key} in [{name}] to be of the kind {kind}, not {value!r}")
@@ -196,6 +202,8 @@ def _check(recipe: Recipe) -> None:
             recipe.path,
             f"names the prediction {diffusion.prediction!r}; there are {', '.join(PREDICTION_KINDS)}",
         )
+    if not 0 <= diffusion.min_snr <= 1000:
+        raise RecipeError(recipe.path, f"needs min_snr to be 0 to 1000, not {diffusion.min_snr!r}")
     noise = recipe.codec_noise
     if not 0 <= noise <= 10:
         raise RecipeError(recipe.path, f"needs noise in [codec] to be 0 to 10, not {noise!r}")

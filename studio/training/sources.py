@@ -12,24 +12,15 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from studio.errors import RecipeError
-from studio.training.pictograms import compose_batch, draw_pictograms, find_font
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from studio.training.pictogram_list import Pictogram, Pictograms
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MAX_PIXELS = 64_000_000  # of a picture that is read; more is taken for an attack
-ON_WHITE = ("{name}", "{name}", "{name}", "{a} {name}", "{name} on a white background")
-ON_COLOR = (
-    "{name} on {a_color} {color} background",
-    "{a} {name} on {a_color} {color} background",
-    "{name}, {color} background",
-    "{a_color} {color} background with {a} {name}",
-)
 
 
 class Source(Protocol):
@@ -38,54 +29,6 @@ class Source(Protocol):
     def draw(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[str]]:
         """Draw ``count`` pictures, (count, 3, H, W) in [-1, 1], and their captions."""
         ...
-
-
-class PictogramSource:
-    """Pictograms on plain backgrounds, shifted a little, called by one of their names."""
-
-    def __init__(self, pictograms: Pictograms, size: int, *, white: float, shift: int) -> None:
-        """Draw every pictogram once.
-
-        Args:
-            pictograms: the list.
-            size: side of the pictures in pixels.
-            white: share of pictures on white, 0 to 1; the others take one of the other colours.
-            shift: pixels by which a drawing is moved at most, along each axis.
-
-        Raises:
-            RecipeError: the font is not there.
-        """
-        self.pictograms, self.white, self.shift = pictograms, white, shift
-        self.drawings = draw_pictograms(pictograms.entries, find_font(), size)
-        self.colors = [name for name in pictograms.colors if name != "white"]
-
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[str]]:
-        """Draw pictures; pairs that are held out never come."""
-        which = rng.integers(len(self.drawings), size=count)
-        captions, colors = [], []
-        for index in which.tolist():
-            entry = self.pictograms.entries[index]
-            color = "white" if rng.random() < self.white else self._other_color(entry, rng)
-            colors.append(self.pictograms.colors[color])
-            captions.append(caption(entry, color, rng))
-        shifts = rng.integers(-self.shift, self.shift + 1, size=(count, 2))
-        return compose_batch(self.drawings[which], np.asarray(colors), shifts), captions
-
-    def _other_color(self, entry: Pictogram, rng: np.random.Generator) -> str:
-        allowed = [color for color in self.colors if (entry.code, color) not in self.pictograms.held_out]
-        return allowed[int(rng.integers(len(allowed)))]
-
-
-def caption(entry: Pictogram, color: str, rng: np.random.Generator) -> str:
-    """Word a caption: the first name half of the time, else any; the background is named unless it is white."""
-    name = entry.names[0] if rng.random() < 0.5 else entry.names[int(rng.integers(len(entry.names)))]
-    forms = ON_WHITE if color == "white" else ON_COLOR
-    form = forms[int(rng.integers(len(forms)))]
-    return form.format(name=name, color=color, a=_article(name), a_color=_article(color))
-
-
-def _article(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"
 
 
 class FolderSource:

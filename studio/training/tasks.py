@@ -8,7 +8,6 @@ with the text encoder where that was not trained before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,10 +20,11 @@ from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextEncoder
 from studio.diffusion.schedules import SCHEDULES
 from studio.errors import RecipeError
-from studio.training.loop import keyed_generator
+from studio.training import pool
 from studio.training.objective import denoising_loss, drop_captions
 from studio.training.pictogram_list import Pictograms, load_pictograms
-from studio.training.sources import FolderSource, PictogramSource, Source
+from studio.training.pictogram_source import PictogramSource
+from studio.training.sources import FolderSource, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
     from studio.training.recipe import Recipe
 
-POOL = -1  # the key of the drawing of the pictures that drafts are learned from
-DRAFTED = 24_576  # their number
+DRAFTED = 24_576  # pictures that drafts are learned from, where the recipe does not say
+MOST_POOLED = 4_000_000
 Loss = Callable[[torch.Generator], Tensor]
+Drawn = tuple[Tensor, list[str]]  # pictures or latents with their captions
 
 
 def open_source(recipe: Recipe) -> Source:
@@ -45,8 +46,12 @@ def open_source(recipe: Recipe) -> Source:
         return FolderSource(path, data.size)
     if not 0 <= data.white <= 1 or not 0 <= data.shift < data.size:
         raise RecipeError(recipe.path, "needs white between 0 and 1 and a shift smaller than the picture")
+    if not 0 <= data.korean <= 1 or not 0 <= data.pool <= MOST_POOLED:
+        raise RecipeError(recipe.path, f"needs korean between 0 and 1 and a pool of 0 to {MOST_POOLED:,}")
     chosen = choose(load_pictograms(path), data.concepts, recipe.path)
-    return PictogramSource(chosen, data.size, white=data.white, shift=data.shift)
+    return PictogramSource(
+        chosen, data.size, white=data.white, shift=data.shift, layouts=data.layouts, korean=data.korean
+    )
 
 
 def choose(pictograms: Pictograms, concepts: Sequence[str], recipe: Path) -> Pictograms:
@@ -62,8 +67,13 @@ def choose(pictograms: Pictograms, concepts: Sequence[str], recipe: Path) -> Pic
         return pictograms
     chosen = tuple(entry for entry in pictograms.entries if entry.names[0] in set(concepts))
     codes = {entry.code for entry in chosen}
-    held_out = frozenset(pair for pair in pictograms.held_out if pair[0] in codes)
-    return Pictograms(entries=chosen, colors=pictograms.colors, held_out=held_out)
+    return Pictograms(
+        entries=chosen,
+        colors=pictograms.colors,
+        held_out=frozenset(pair for pair in pictograms.held_out if pair[0] in codes),
+        held_out_layouts=frozenset(pair for pair in pictograms.held_out_layouts if pair[0] in codes),
+        held_out_pairs=frozenset(pair for pair in pictograms.held_out_pairs if codes.issuperset(pair)),
+    )
 
 
 def draw(source: Source, count: int, generator: torch.Generator) -> tuple[Tensor, list[str]]:
@@ -107,45 +117,65 @@ def decoder_task(
     return codec.decoder, loss
 
 
-def text_task(
-    recipe: Recipe, source: Source, codec: Codec | Identity, device: torch.device
-) -> tuple[TextEncoder, Loss]:
-    """Return the text encoder and the loss that teaches it to draft what a text means.
+class Latents:
+    """What text and backbone learn from: captioned latents, from a pool or drawn and encoded as they are asked for."""
 
-    Captioned pictures are drawn and encoded once; the encoder then learns from these.
-    """
+    def __init__(self, recipe: Recipe, source: Source, codec: Codec | Identity, device: torch.device) -> None:
+        """Take where pictures come from and what encodes them.
+
+        Args:
+            recipe: says how large the pool is.
+            source: of pictures.
+            codec: as it is after its training; it does not change any more.
+            device: where latents are wanted.
+        """
+        self._recipe, self._source, self._codec, self._device = recipe, source, codec, device
+        self._pool: pool.Pool | None = None
+
+    def open_pool(self, path: Path | None = None) -> pool.Pool:
+        """Return the pool, read from a file or made now and kept there."""
+        if self._pool is None:
+            recipe = self._recipe
+            key = pool.fingerprint(self._codec, repr((recipe.data, recipe.loop.seed)))
+            self._pool = pool.load_pool(path, key) if path else None
+            if self._pool is None:
+                count = max(1, recipe.data.pool or DRAFTED)
+                self._pool = pool.fill(self._pictures, self._codec.encode, count, recipe.loop.seed)
+                if path:
+                    pool.save_pool(path, key, self._pool)
+        return self._pool
+
+    def draw(self, count: int, generator: torch.Generator, *, pooled: bool) -> Drawn:
+        """Draw latents (count, C, h, w) with their captions."""
+        if pooled:
+            latents, captions = self.open_pool().draw(count, generator)
+            return latents.to(self._device), captions
+        pictures, captions = self._pictures(count, generator)
+        with torch.no_grad():
+            return self._codec.encode(pictures), captions
+
+    def _pictures(self, count: int, generator: torch.Generator) -> Drawn:
+        pictures, captions = draw(self._source, count, generator)
+        return pictures.to(self._device), captions
+
+
+def text_task(recipe: Recipe, latents: Latents, device: torch.device) -> tuple[TextEncoder, Loss]:
+    """Return the text encoder and the loss that teaches it to draft what a text means; it learns from the pool."""
     assert recipe.text_loop is not None
     config = recipe.text_loop
     torch.manual_seed(config.seed)
     encoder = TextEncoder(recipe.text).to(device)
 
-    @cache  # made at the first step, so that a stage which is done does not wait for it
-    def pool() -> tuple[list[str], Tensor]:
-        generator, told, latents = keyed_generator(config.seed, POOL), list[str](), list[Tensor]()
-        with torch.no_grad():
-            for _ in range(max(1, DRAFTED // config.batch)):
-                pictures, captions = draw(source, config.batch, generator)
-                told += captions
-                latents.append(codec.encode(pictures.to(device)))
-        return told, torch.cat(latents)
-
     def loss(generator: torch.Generator) -> Tensor:
-        captions, latents = pool()
-        which = torch.randint(len(captions), (config.batch,), generator=generator)
-        told = drop_captions(
-            [captions[index] for index in which.tolist()], recipe.diffusion.dropout, generator
-        )
-        return F.mse_loss(encoder.encode(told, trim=True)[3], latents[which.to(device)])
+        wanted, captions = latents.draw(config.batch, generator, pooled=True)
+        told = drop_captions(captions, recipe.diffusion.dropout, generator)
+        return F.mse_loss(encoder.encode(told, trim=True)[3].float(), wanted)
 
     return encoder, loss
 
 
 def backbone_task(
-    recipe: Recipe,
-    source: Source,
-    codec: Codec | Identity,
-    device: torch.device,
-    text: TextEncoder | None = None,
+    recipe: Recipe, latents: Latents, device: torch.device, text: TextEncoder | None = None
 ) -> tuple[nn.ModuleDict, Loss]:
     """Return backbone and text encoder under those names, and the loss that teaches them to denoise.
 
@@ -161,14 +191,12 @@ def backbone_task(
     schedule, batch = SCHEDULES[recipe.diffusion.schedule](), recipe.loop.batch
 
     def loss(generator: torch.Generator) -> Tensor:
-        pictures, captions = draw(source, batch, generator)
-        with torch.no_grad():
-            latents = codec.encode(pictures.to(device))
+        x0, captions = latents.draw(batch, generator, pooled=recipe.data.pool > 0)
         condition = text.encode(drop_captions(captions, recipe.diffusion.dropout, generator), trim=True)
         return denoising_loss(
             backbone,
             schedule,
-            latents,
+            x0,
             condition,
             prediction=recipe.diffusion.prediction,
             noisy=recipe.diffusion.noisy,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -73,3 +75,21 @@ def test_a_draft_has_the_shape_asked_for_and_follows_the_text() -> None:
 def test_words_are_split_in_any_script() -> None:
     assert split_words("A dog, on \uff22\uff2c\uff35\uff25!") == ["a", "dog", ",", "on", "blue", "!"]
     assert split_words("노란 강아지") == ["노란", "강아지"]
+
+
+def test_tiles_are_painted_alike_and_laid_from_left_to_right() -> None:
+    encoder = TextEncoder(replace(CONFIG, draft=(2, 4, 8), tiles=3)).eval()
+    painted = torch.randn(1, 3, 2 * 4 * 4)
+    for place, at in enumerate((0, 2, 4)):
+        alone = torch.zeros_like(painted)
+        alone[:, place] = painted[:, place]
+        laid = encoder._tiled(alone)
+        assert torch.equal(laid[..., at : at + 4], painted[:, place].view(1, 2, 4, 4))
+        assert laid[..., :at].abs().sum() + laid[..., at + 4 :].abs().sum() == 0
+    # Each tile looks for words of its own: with its weights alone changed, its own half alone may change.
+    before = encoder.encode(["a fox and a dog"])[3]
+    with torch.no_grad():
+        encoder.weight.weight[3].normal_()
+    after = encoder.encode(["a fox and a dog"])[3]
+    assert torch.equal(before[..., :4], after[..., :4])
+    assert not torch.allclose(before[..., 4:], after[..., 4:])

@@ -12,7 +12,8 @@ from studio.errors import RecipeError
 from studio.folders import resources_dir
 from studio.training.judge import Judge, background, to_bytes
 from studio.training.pictogram_list import Pictograms, load_pictograms
-from studio.training.sources import FolderSource, PictogramSource
+from studio.training.pictogram_source import PictogramSource
+from studio.training.sources import FolderSource
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ def source() -> PictogramSource:
 
 def test_a_caption_names_what_the_picture_shows(source: PictogramSource) -> None:
     pictures, captions = source.draw(200, np.random.default_rng(0))
-    judge = Judge(source.drawings)
+    judge = Judge(source.stage.drawings)
     named = colored = 0
     for picture, caption in zip(to_bytes(pictures), captions, strict=True):
         entry = FEW.entries[judge.rank(picture)[0]]
@@ -88,19 +89,19 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path, make: bool) -> Non
 
 
 def test_the_judge_knows_shifted_and_noisy_drawings(source: PictogramSource) -> None:
-    judge = Judge(source.drawings)
+    judge = Judge(source.stage.drawings)
     rng = np.random.default_rng(3)
     right = 0
-    for index in range(len(source.drawings)):
+    for index in range(len(source.stage.drawings)):
         solo = Pictograms(entries=FEW.entries[index : index + 1], colors=FEW.colors, held_out=frozenset())
         pictures, _ = PictogramSource(solo, 64, white=1.0, shift=3).draw(1, rng)
         noisy = pictures + rng.normal(0, 0.05, pictures.shape).astype(np.float32)
         right += judge.rank(to_bytes(noisy)[0])[0] == index
-    assert right >= len(source.drawings) - 1
+    assert right >= len(source.stage.drawings) - 1
 
 
 def test_the_judge_rejects_a_mirrored_list(source: PictogramSource) -> None:
-    judge = Judge(source.drawings[::-1])
+    judge = Judge(source.stage.drawings[::-1])
     pictures, captions = source.draw(20, np.random.default_rng(4))
     right = sum(
         any(name in caption for name in FEW.entries[judge.rank(picture)[0]].names)
@@ -110,4 +111,6 @@ def test_the_judge_rejects_a_mirrored_list(source: PictogramSource) -> None:
 
 
 def test_an_empty_picture_is_judged_without_failing(source: PictogramSource) -> None:
-    assert len(Judge(source.drawings).rank(np.full((64, 64, 3), 255, np.uint8))) == len(source.drawings)
+    assert len(Judge(source.stage.drawings).rank(np.full((64, 64, 3), 255, np.uint8))) == len(
+        source.stage.drawings
+    )
