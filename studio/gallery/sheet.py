@@ -7,17 +7,19 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 GROUND, TEXT, DIM = (22, 23, 28), (233, 233, 238), (150, 152, 164)
 GAP = 16
 LEAST_SIDE = 256
+MOST_SHEET = 8192
+"""Pixels of a sheet's longer side, about; the pictures of a larger one are reduced."""
 TITLE_PX, LABEL_PX, LINE = 17, 14, 20
 
 
@@ -34,12 +36,25 @@ class Cell:
     lines: tuple[str, ...]
 
 
+def most_side(count: int, columns: int) -> int:
+    """Return how many pixels a side of each of so many pictures may have on one sheet."""
+    return max(MOST_SHEET // max(columns, math.ceil(count / columns)) - 4 * LINE, 2 * LINE)
+
+
+def empty(most: int) -> NDArray[np.uint8]:
+    """Return what stands in the place of a picture that there is none of."""
+    side = min(LEAST_SIDE, most)
+    return np.full((side, side, 3), GROUND, np.uint8)
+
+
 def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
     """Return a PNG of all cells, in rows of ``columns``, under a title.
 
-    Small pictures are enlarged by a whole number, so that every pixel stays one; all cells are of the largest's size.
+    Small pictures are enlarged by a whole number, so that every pixel stays one, as long as the sheet does not become
+    too large; all cells are of the largest's size.
     """
-    shown = [enlarged(cell.pixels) for cell in cells]
+    most = most_side(len(cells), columns)
+    shown = [enlarged(cell.pixels, most) for cell in cells]
     width, height = max(one.width for one in shown), max(one.height for one in shown)
     lines = max(len(cell.lines) for cell in cells)
     rows = math.ceil(len(cells) / columns)
@@ -60,10 +75,13 @@ def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
     return packed.getvalue()
 
 
-def enlarged(pixels: NDArray[np.uint8]) -> Image.Image:
-    """Return a picture, a small one enlarged by a whole number."""
+def enlarged(pixels: NDArray[np.uint8], most: int = MOST_SHEET) -> Image.Image:
+    """Return a picture, a small one enlarged by a whole number, a side of more than ``most`` pixels reduced."""
     picture = Image.fromarray(pixels)
-    factor = max(1, math.ceil(LEAST_SIDE / max(picture.size)))
+    if max(picture.size) > most:
+        picture.thumbnail((most, most), Image.Resampling.BICUBIC)
+        return picture
+    factor = max(1, min(math.ceil(LEAST_SIDE / max(picture.size)), most // max(picture.size)))
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
 
 

@@ -71,6 +71,7 @@ class Program:
         self.models.keeper.close()
         self.models.compare.close()
         self.models.library.close()
+        self.models.sweep.close()
         self.models.exports.close()
         self.thumbnails.close()
         self.models.preferences.save()
@@ -112,7 +113,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         exports=ExportModel(run, notices),
         compare=CompareModel(),
         library=CompareLibrary(runs.store, store.catalogue, folders),
-        sweep=SweepModel(form, catalog),
+        sweep=SweepModel(form, catalog, SettingsFile(folders.catalogue / "sweep.json")),
         status=StatusModel(),
         notices=notices,
     )

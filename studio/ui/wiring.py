@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
+from studio.engine.compare import CompareRequest
+
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from studio.gallery.keeping import PictureKept
     from studio.ui.models.course import Course
     from studio.ui.models.models import Models
+    from studio.ui.models.sweep_plan import BatchRequest
     from studio.ui.session import Session
     from studio.ui.theme.theme import Theme
 
@@ -43,7 +46,9 @@ class Wiring(QObject):
         models.library.opened.connect(self._on_comparison_opened)
         models.library.failed.connect(self._on_unopened)
         # Queued: the next is asked for while the session still ends the one before.
-        models.sweep.compare_requested.connect(session.compare, Qt.ConnectionType.QueuedConnection)
+        models.sweep.job_requested.connect(self._on_cells_wanted, Qt.ConnectionType.QueuedConnection)
+        models.sweep.stop_requested.connect(session.cancel_job)
+        models.sweep.runs_requested.connect(models.library.open_runs)
         models.runs.used.connect(models.status.set_runs_bytes)
         models.gallery.thrown.connect(models.runs.measure)
         models.runs.opened.connect(self._on_run_opened)
@@ -65,6 +70,15 @@ class Wiring(QObject):
             self._theme.choose(self._models.preferences.theme)
         elif name == "runs_gib":
             self._models.runs.store.budget_bytes = round(self._models.preferences.runs_gib * 2**30)
+
+    @Slot(object)
+    def _on_cells_wanted(self, request: BatchRequest) -> None:
+        """Make cells of the sweep: several in lockstep, the last one alone."""
+        sweep, session = self._models.sweep, self._session
+        if isinstance(request, CompareRequest):
+            sweep.job = session.compare(request)
+        else:
+            sweep.job = session.generate(request)
 
     @Slot(object)
     def _on_went_on(self, course: Course) -> None:

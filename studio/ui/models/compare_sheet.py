@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -26,11 +26,11 @@ class Labelled:
     """One picture of a sheet.
 
     Attributes:
-        pixels: uint8 (H, W, 3).
+        pixels: uint8 (H, W, 3), or the file that they are read from; None leaves its place empty.
         lines: what is written beneath it.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] | Path | None
     lines: tuple[str, ...]
 
 
@@ -56,7 +56,15 @@ class SheetWriter(QObject):
 
 def _write(path: Path, pictures: tuple[Labelled, ...], columns: int, title: str) -> Path:
     # By name: they bring Pillow, which the window opens without.
-    sheet, film = (importlib.import_module(f"studio.gallery.{name}") for name in ("sheet", "film"))
-    cells = [sheet.Cell(pixels=one.pixels, lines=one.lines) for one in pictures]
+    sheet, film, files = (
+        importlib.import_module(f"studio.gallery.{name}") for name in ("sheet", "film", "pixels")
+    )
+    side = sheet.most_side(len(pictures), columns)
+    cells = []
+    for one in pictures:
+        pixels = files.read_pixels(one.pixels, side) if isinstance(one.pixels, Path) else one.pixels
+        if pixels is None:
+            pixels = sheet.empty(side)
+        cells.append(sheet.Cell(pixels=pixels, lines=one.lines))
     film.write(path, sheet.draw_sheet(cells, columns, title))
     return path

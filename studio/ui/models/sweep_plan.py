@@ -1,23 +1,25 @@
-"""A sweep: every value of one setting with every value of another, and how that becomes comparisons. Knows no Qt."""
+"""A sweep: every value of one setting with every value of another, and how that becomes jobs. Knows no Qt."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.compare import MAX_PANES, CompareRequest
-from studio.errors import RequestError, UnknownNameError, shorten
+from studio.engine.requests import GenerateRequest
+from studio.errors import RequestError, shorten
+from studio.ui.models.sweep_fields import FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from studio.checkpoints.card import ModelCard
-    from studio.engine.requests import GenerateRequest
     from studio.ui.models.form_values import FormValues
+    from studio.ui.models.sweep_fields import CardOf
 
-MAX_CELLS = 36
+MAX_CELLS = 1024
+BatchRequest: TypeAlias = CompareRequest | GenerateRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,40 +35,42 @@ class Axis:
     values: tuple[Any, ...]
 
     @property
+    def title(self) -> str:
+        """What the setting is called."""
+        return FIELDS[self.field].title
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """What each value is called."""
         return tuple(label(self.field, value) for value in self.values)
 
 
-def _sampler(text: str) -> str:
-    for name, sampler in SAMPLERS.items():
-        if text.lower() in (name, sampler.title.lower()):
-            return name
-    raise UnknownNameError("sampler", text, SAMPLERS)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Cells that are made together.
 
+    Attributes:
+        places: which, of all.
+        request: makes them.
+    """
 
-FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "steps": ("Steps", int),
-    "guidance": ("Guidance", float),
-    "seed": ("Seed", int),
-    "sampler": ("Sampler", _sampler),
-}
-"""The settings that can be swept: what they are called, and how a value is read."""
+    places: tuple[int, ...]
+    request: BatchRequest
 
 
 def read_axis(field: str, text: str) -> Axis:
-    """Return the axis that a list with commas describes.
+    """Return the axis that a list with commas describes, or with semicolons where there are any.
 
     Raises:
         RequestError: there is no value, or one cannot be read.
     """
-    parts = [part.strip() for part in text.split(",") if part.strip()]
+    parts = [part.strip() for part in text.split(";" if ";" in text else ",") if part.strip()]
     if not parts:
         raise RequestError(field, "has no values: write some, with commas between them")
     values = []
     for part in parts:
         try:
-            values.append(FIELDS[field][1](part))
+            values.append(FIELDS[field].read(part))
         except ValueError as error:
             raise RequestError(field, f"cannot be {shorten(part)!r}") from error
     return Axis(field=field, values=tuple(dict.fromkeys(values)))
@@ -79,33 +83,58 @@ def label(field: str, value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def requests(base: FormValues, card: ModelCard, across: Axis, down: Axis) -> tuple[GenerateRequest, ...]:
+def requests(base: FormValues, card_of: CardOf, across: Axis, down: Axis) -> tuple[GenerateRequest, ...]:
     """Return what every cell is made with, row by row, everything filled in.
 
     Args:
         base: what all cells share.
-        card: of the model.
+        card_of: returns the card of a model, or raises RequestError.
         across: what changes from left to right.
         down: what changes from top to bottom.
 
     Raises:
-        RequestError: both axes are one setting, there are too many cells or only one, or one cannot be made.
+        RequestError: both axes are one setting, there are too many cells or only one, one cannot be made, or their
+            pictures differ in size.
     """
     if across.field == down.field:
         raise RequestError(across.field, "is on both axes; choose another for one of them")
     count = len(across.values) * len(down.values)
     if not 2 <= count <= MAX_CELLS:
-        raise RequestError("sweep", f"must have 2 to {MAX_CELLS} pictures, not {count}")
-    cells = [{across.field: right, down.field: below} for below in down.values for right in across.values]
-    return tuple(replace(base, **cell, count=1).request().resolve(card) for cell in cells)
+        raise RequestError("sweep", f"must have 2 to {MAX_CELLS:,} pictures, not {count:,}")
+    cells = []
+    for below in down.values:
+        for right in across.values:
+            # A model brings its defaults, and a sampler its options, before anything else is set.
+            changes = sorted([(across.field, right), (down.field, below)], key=_rank)
+            values = replace(base, count=1)
+            for field, value in changes:
+                values = FIELDS[field].put(values, field, value, card_of)
+            cells.append(values.request().resolve(card_of(values.model)))
+    if len({(cell.width, cell.height) for cell in cells}) > 1:
+        raise RequestError("model", "makes pictures of another size than the others; a grid is of one size")
+    return tuple(cells)
 
 
-def batches(cells: Sequence[GenerateRequest]) -> tuple[CompareRequest, ...]:
-    """Return the comparisons that make all cells, in their order and as equal in number as may be."""
-    parts = math.ceil(len(cells) / MAX_PANES)
-    sizes = [len(cells) // parts + (number < len(cells) % parts) for number in range(parts)]
+def batches(cells: Sequence[GenerateRequest], places: Sequence[int]) -> tuple[Batch, ...]:
+    """Return the jobs that make some of the cells, in their order and as equal in number as may be.
+
+    Args:
+        cells: all cells.
+        places: which of them are to be made.
+    """
+    parts = math.ceil(len(places) / MAX_PANES)
+    sizes = [len(places) // parts + (number < len(places) % parts) for number in range(parts)]
     made, first = [], 0
     for size in sizes:
-        made.append(CompareRequest(requests=tuple(cells[first : first + size])))
+        some = tuple(places[first : first + size])
+        made.append(Batch(places=some, request=_request(tuple(cells[place] for place in some))))
         first += size
     return tuple(made)
+
+
+def _request(requests: tuple[GenerateRequest, ...]) -> BatchRequest:
+    return CompareRequest(requests=requests) if len(requests) > 1 else requests[0]
+
+
+def _rank(change: tuple[str, object]) -> int:
+    return ("model", "sampler").index(change[0]) if change[0] in ("model", "sampler") else 2

@@ -12,6 +12,7 @@ from studio.ui.views.compare import CompareView
 from studio.ui.views.sweep import SweepView
 
 if TYPE_CHECKING:
+    from studio.engine.compare import CompareRequest
     from studio.ui.models.models import Models
     from studio.ui.theme.theme import Theme
 
@@ -48,8 +49,8 @@ class ComparePage(QStackedWidget):
         self.view.compare_requested.connect(self.compare_requested)
         self.view.sweep_requested.connect(self.open_sweep)
         self.sweep.back_requested.connect(self.open_runs)
-        for part in (self.view, self.sweep):
-            part.cancel_requested.connect(self.cancel_requested)
+        self.view.cancel_requested.connect(self.cancel_requested)
+        models.sweep.comparison_requested.connect(self._on_cells_requested)
 
     @Slot()
     def open_sweep(self) -> None:
@@ -60,6 +61,12 @@ class ComparePage(QStackedWidget):
     def open_runs(self) -> None:
         """Show the runs."""
         self.setCurrentWidget(self.view)
+
+    @Slot(object)
+    def _on_cells_requested(self, request: CompareRequest) -> None:
+        """Make cells of the sweep again, to be looked at."""
+        self.show_runs()
+        self.compare_requested.emit(request)
 
     def show_runs(self) -> None:
         """Show the runs, and nothing before them."""

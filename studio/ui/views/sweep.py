@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.errors import RequestError, capitalised
 from studio.ui.models.compare_sheet import Labelled
-from studio.ui.models.sweep_plan import FIELDS
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views import compare_words as words
 from studio.ui.views.compare_head import HEIGHT
@@ -20,6 +19,7 @@ from studio.ui.widgets.ground import Ground
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.plain_label import PlainLabel
 from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
@@ -35,11 +35,9 @@ class SweepView(Ground):
 
     Signals:
         back_requested: the runs are to be seen again.
-        cancel_requested: the running job is to stop.
     """
 
     back_requested = Signal()
-    cancel_requested = Signal()
 
     def __init__(
         self,
@@ -51,10 +49,16 @@ class SweepView(Ground):
     ) -> None:
         """Build the page."""
         super().__init__(theme, "window", parent=parent)
-        self._model, self._sheets = model, sheets
+        self._model, self._form, self._sheets = model, form, sheets
+        self._plan, self._fault = "", ""
         self.title = PlainLabel(theme, kind="title", elide=True)
         self.back = TextButton(theme, "Back to the runs", kind="quiet", icon="chevron-left")
-        self.cancel = TextButton(theme, "Cancel")
+        self.compare = TextButton(theme, "Compare these two", icon="columns-2")
+        tip(self.compare, "Lay the runs of the two chosen cells side by side (Enter)")
+        self.stop = TextButton(theme, "Stop")
+        tip(self.stop, "Make no more cells; what is finished stays, and the sweep can go on later.")
+        self.resume = TextButton(theme, "Go on")
+        tip(self.resume, "Make the cells that are missing, and no other.")
         self.save = IconButton(theme, "download", "Save the sweep as one labelled picture")
         self.across = AxisField(theme, "Across", "steps")
         self.down = AxisField(theme, "Down", "guidance")
@@ -64,15 +68,20 @@ class SweepView(Ground):
         self.grid = SweepGrid(theme, model)
         self._lay_out(theme)
         self.back.clicked.connect(self.back_requested)
-        self.cancel.clicked.connect(self.cancel_requested)
+        self.compare.clicked.connect(model.compare_chosen)
+        self.grid.compare_requested.connect(model.compare_chosen)
+        self.stop.clicked.connect(model.stop)
+        self.resume.clicked.connect(model.resume)
         self.save.clicked.connect(self._on_save)
         self.start_button.clicked.connect(self.start)
         for axis in (self.across, self.down):
-            axis.edited.connect(self._on_changed)
-        form.changed.connect(self._on_changed)
+            axis.edited.connect(self._on_asked_changed)
+        form.changed.connect(self._on_asked_changed)
         model.changed.connect(self._on_changed)
+        model.chosen_changed.connect(self._on_changed)
         model.cells_changed.connect(self._on_changed)
-        self._on_changed()
+        self._on_asked_changed()
+        model.load()
 
     def _lay_out(self, theme: Theme) -> None:
         head = Ground(theme, "panel", lines=Qt.Edge.BottomEdge)
@@ -82,7 +91,8 @@ class SweepView(Ground):
         row.setSpacing(GAP + GRID)
         row.addWidget(self.back)
         row.addWidget(self.title, 1)
-        row.addWidget(self.cancel)
+        for button in (self.compare, self.stop, self.resume):
+            row.addWidget(button)
         row.addWidget(self.save)
         axes = QHBoxLayout()
         axes.setSpacing(PADDING)
@@ -121,44 +131,50 @@ class SweepView(Ground):
             self._model.start(self.across.axis(), self.down.axis())
 
     @Slot()
-    def _on_changed(self) -> None:
-        model = self._model
-        self.title.setText(
-            f"{(model.cells[0].prompt if model.cells else model.prompt) or '(no prompt)'}, swept"
-        )
-        self.cancel.setVisible(model.running)
-        self.save.setVisible(bool(model.finished))
-        self.grid.setAccessibleDescription(f"{model.finished} of {len(model.cells)} pictures are finished")
+    def _on_asked_changed(self) -> None:
+        """Something else would be swept."""
         try:
-            plan = model.plan(self.across.axis(), self.down.axis())
+            plan = self._model.plan(self.across.axis(), self.down.axis())
         except RequestError as error:
             sentence = str(error)
-            self._say(capitalised(sentence), possible=False)
+            self._plan, self._fault = "", capitalised(sentence)
         else:
-            progress = (
-                f"{model.finished} of {len(model.cells)} pictures" if model.running else words.plan(plan)
-            )
-            self._say(progress, possible=True)
+            self._plan, self._fault = words.plan(plan), ""
+        self._on_changed()
 
-    def _say(self, sentence: str, *, possible: bool) -> None:
-        self.note.setText(sentence)
-        self.note.set_role("dim" if possible else "warn")
-        self.start_button.setEnabled(possible and not self._model.running)
+    @Slot()
+    def _on_changed(self) -> None:
+        """The sweep went on."""
+        model, sweep = self._model, self._model.sweep
+        prompt = sweep.cells[0].prompt if sweep is not None else self._form.values.prompt
+        self.title.setText(f"{prompt or '(no prompt)'}, swept")
+        self.stop.setVisible(model.running)
+        self.resume.setVisible(model.can_resume)
+        self.save.setVisible(bool(model.finished))
+        self.compare.setVisible(bool(model.count))
+        self.compare.setEnabled(len(model.chosen) == 2)
+        progress = f"{model.finished:,} of {model.count:,} pictures"
+        self.grid.setAccessibleDescription(f"{progress} are finished")
+        fault = self._fault or ("" if model.running else model.fault)
+        self.note.setText(fault or (progress if model.running else self._plan))
+        self.note.set_role("warn" if fault else "dim")
+        self.start_button.setEnabled(not self._fault and not model.running)
 
     @Slot()
     def _on_save(self) -> None:
-        model = self._model
-        across, down = model.across, model.down
-        if across is None or down is None:
+        sweep = self._model.sweep
+        if sweep is None:
             return
-        names = FIELDS[across.field][0].lower(), FIELDS[down.field][0].lower()
-        pairs = [(right, below) for below in down.labels for right in across.labels]
+        names = sweep.across.title.lower(), sweep.down.title.lower()
+        pairs = [(right, below) for below in sweep.down.labels for right in sweep.across.labels]
         pictures = [
-            Labelled(pixels=pixels, lines=(f"{names[0]} {right}", f"{names[1]} {below}"))
-            for place, (right, below) in enumerate(pairs)
-            if (pixels := model.pixels(place)) is not None
+            Labelled(
+                pixels=self._model.picture(place) or self._model.pixels(place),
+                lines=(f"{names[0]} {pairs[place][0]}", f"{names[1]} {pairs[place][1]}"),
+            )
+            for place in range(max(sweep.finished, default=-1) + 1)
         ]
-        path = ask_for_sheet(self, model.cells[0].prompt)
+        path = ask_for_sheet(self, sweep.cells[0].prompt)
         if path is not None:
-            title = f"{model.cells[0].prompt}, {names[0]} across, {names[1]} down"
-            self._sheets.write(path, pictures, len(across.values), title)
+            title = f"{sweep.cells[0].prompt}, {names[0]} across, {names[1]} down"
+            self._sheets.write(path, pictures, len(sweep.across.values), title)

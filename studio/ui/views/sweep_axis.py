@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
-from studio.ui.models.sweep_plan import FIELDS, Axis, read_axis
+from studio.ui.models.sweep_fields import FIELDS
+from studio.ui.models.sweep_plan import Axis, read_axis
 from studio.ui.theme.metrics import CONTROL, GAP
 from studio.ui.widgets.choice_field import ChoiceField
 from studio.ui.widgets.labelled import labelled, named
@@ -15,8 +16,7 @@ from studio.ui.widgets.labelled import labelled, named
 if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
-USUAL = {"steps": "5, 10, 20, 40", "guidance": "1, 2, 4, 8", "seed": "1, 2, 3, 4", "sampler": "ddpm, ddim"}
-VALUES_TIP = "The values, with commas between them."
+VALUES_TIP = "The values, with commas between them; with semicolons where a value itself holds commas."
 
 
 class AxisField(QWidget):
@@ -32,12 +32,12 @@ class AxisField(QWidget):
         """Begin with a setting's usual values."""
         super().__init__(parent)
         self.setting = ChoiceField(theme, label)
-        self.setting.set_items([(key, title, "", "") for key, (title, _) in FIELDS.items()])
+        self.setting.set_items([(key, one.title, "", "") for key, one in FIELDS.items()])
         self.setting.set_value(field)
-        self.values = QLineEdit(USUAL[field])
+        self.values = QLineEdit(FIELDS[field].usual)
         self.values.setFont(theme.font("body"))
         self.values.setFixedHeight(CONTROL)
-        self.values.setMaxLength(200)
+        self.values.setMaxLength(4000)
         named(self.values, f"{label}: values", VALUES_TIP)
         holder = QWidget()
         labelled(theme, holder, "Values", tip=VALUES_TIP).addWidget(self.values)
@@ -59,7 +59,7 @@ class AxisField(QWidget):
 
     @Slot(str)
     def _on_setting_edited(self, field: str) -> None:
-        self.values.setText(USUAL[field])
+        self.values.setText(FIELDS[field].usual)
         self.edited.emit()
 
     @Slot(str)

@@ -1,43 +1,61 @@
-"""The cells of a sweep, with the values of both settings along the edges."""
+"""The cells of a sweep, with the values of both settings along the edges; only what is seen is read and painted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QSizePolicy
 
-from studio.ui.models.sweep_plan import FIELDS
-from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, RADIUS
+from studio.ui.theme.metrics import GAP, GRID, RADIUS, RING
 from studio.ui.views.compare_images import ImageCache
+from studio.ui.views.sweep_geometry import LEFT, TOP, Geometry
 from studio.ui.widgets.painting import draw_ring, fill_rounded, ring_after
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QFocusEvent, QPaintEvent
+    from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent
+    from PySide6.QtWidgets import QWidget
 
     from studio.ui.models.sweep import SweepModel
-    from studio.ui.models.sweep_plan import Axis
+    from studio.ui.models.sweep_file import Sweep
     from studio.ui.theme.theme import Theme
 
-_TOP: Final = 44.0
-_LEFT: Final = 120.0
+_BADGE: Final = 20
+_MOVES: Final = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
 
 
-class SweepGrid(QWidget):
-    """Paints a `SweepModel`."""
+class SweepGrid(QAbstractScrollArea):
+    """Paints a `SweepModel`; two cells are chosen with clicks, or with the arrows and Space.
+
+    Signals:
+        compare_requested: the chosen cells are to lie side by side.
+
+    Attributes:
+        current: the cell that keys start from.
+    """
+
+    compare_requested = Signal()
 
     def __init__(self, theme: Theme, model: SweepModel, parent: QWidget | None = None) -> None:
         """Show the cells as they form."""
         super().__init__(parent)
         self._theme, self._model, self._images = theme, model, ImageCache()
-        self._ring = False
+        self._ring, self.current = False, 0
+        self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
         self.setAccessibleName("Pictures of the sweep")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        model.changed.connect(self.update)
-        model.cells_changed.connect(self.update)
-        theme.changed.connect(self.update)
+        self.viewport().setAutoFillBackground(False)
+        model.changed.connect(self._on_changed)
+        model.cells_changed.connect(self.viewport().update)
+        model.chosen_changed.connect(self.viewport().update)
+        theme.changed.connect(self.viewport().update)
 
     def sizeHint(self) -> QSize:
         """Large; the layout decides."""
@@ -45,62 +63,144 @@ class SweepGrid(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Small enough for a small window."""
-        return QSize(320, 240)
+        return QSize(320, 200)
 
-    def rooms(self) -> list[QRectF]:
-        """Return where the cells lie, row by row."""
-        across, down = self._model.across, self._model.down
-        if across is None or down is None:
-            return []
-        columns, rows = len(across.values), len(down.values)
-        width = (self.width() - _LEFT - GRID * (columns - 1)) / columns
-        height = (self.height() - _TOP - GRID * (rows - 1)) / rows
-        request = self._model.cells[0]
+    @property
+    def geometry_of_cells(self) -> Geometry | None:
+        """Where the cells lie; None where there are none."""
+        sweep = self._model.sweep
+        if sweep is None:
+            return None
+        request, size = sweep.cells[0], self.maximumViewportSize()
         shape = (request.width or 1) / (request.height or 1)
-        width = min(width, height * shape)
-        height = width / shape
-        left = _LEFT + max(self.width() - _LEFT - columns * (width + GRID), 0) / 2
-        return [
-            QRectF(left + column * (width + GRID), _TOP + row * (height + GRID), width, height)
-            for row in range(rows)
-            for column in range(columns)
-        ]
+        scrolled = self.horizontalScrollBar().value(), self.verticalScrollBar().value()
+        counts = len(sweep.across.values), len(sweep.down.values)
+        return Geometry(counts, (size.width(), size.height()), shape, scrolled)
+
+    # --------------------------------------------------------------------------------------------------- the hand
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Scroll as far as there is something."""
+        super().resizeEvent(event)
+        self._on_changed()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Ring the grid when the keyboard came to it."""
         self._ring = ring_after(event.reason(), self._ring)
         super().focusInEvent(event)
+        self.viewport().update()
 
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the ring away."""
+        super().focusOutEvent(event)
+        self.viewport().update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose the cell under the mouse, or let go of it."""
+        geometry = self.geometry_of_cells
+        place = geometry.place_at(event.position()) if geometry is not None else None
+        if event.button() == Qt.MouseButton.LeftButton and place is not None:
+            self.current = place
+            self._model.choose(place)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Go from cell to cell, choose with Space, compare with Enter."""
+        geometry, key = self.geometry_of_cells, event.key()
+        if geometry is None or event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            event.ignore()
+        elif key in _MOVES:
+            self._ring = True
+            self.current = geometry.neighbour(self.current, *_MOVES[Qt.Key(key)])
+            self._scroll_to(geometry.room(self.current))
+            self.viewport().update()
+        elif key == Qt.Key.Key_Space:
+            self._model.choose(self.current)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.compare_requested.emit()
+        else:
+            event.ignore()
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        """Paint anew: the edges stay where they are."""
+        del dx, dy
+        self.viewport().update()
+
+    def _scroll_to(self, room: QRectF) -> None:
+        seen = self.viewport().rect()
+        for bar, first, last, least, most in (
+            (self.horizontalScrollBar(), room.left(), room.right(), LEFT, seen.width()),
+            (self.verticalScrollBar(), room.top(), room.bottom(), TOP, seen.height()),
+        ):
+            by = min(first - least, 0) or max(last - most, 0)
+            bar.setValue(bar.value() + round(by))
+
+    @Slot()
+    def _on_changed(self) -> None:
+        """The cells lie elsewhere, or are others."""
+        self.current = min(self.current, max(self._model.count - 1, 0))
+        if (geometry := self.geometry_of_cells) is not None:
+            for bar, whole, seen, step in (
+                (self.horizontalScrollBar(), geometry.whole[0], self.viewport().width(), geometry.cell[0]),
+                (self.verticalScrollBar(), geometry.whole[1], self.viewport().height(), geometry.cell[1]),
+            ):
+                bar.setRange(0, max(round(whole - seen), 0))
+                bar.setPageStep(seen)
+                bar.setSingleStep(max(round(step), 1))
+        self.viewport().update()
+
+    # --------------------------------------------------------------------------------------------------- painting
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw labels and cells."""
-        painter = QPainter(self)
+        """Draw cells and labels."""
+        painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._model.across is not None and self._model.down is not None:
-            self._paint_cells(painter, self._model.across, self._model.down)
-        if self.hasFocus() and self._ring:
-            draw_ring(painter, self.rect(), CARD_RADIUS, self._theme.colour("accent"))
-
-    def _paint_cells(self, painter: QPainter, across: Axis, down: Axis) -> None:
-        theme, rooms = self._theme, self.rooms()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        for place, room in enumerate(rooms):
-            pixels = self._model.pixels(place)
-            if pixels is None:
-                fill_rounded(painter, room, RADIUS, theme.colour("panel"))
-            else:
-                painter.drawImage(room, self._images.image(pixels))
-        columns = len(across.values)
-        head = QRectF(rooms[0].left(), 0, rooms[columns - 1].right() - rooms[0].left(), 20)
-        self._draw(painter, head, FIELDS[across.field][0], Qt.AlignmentFlag.AlignCenter, bold=True)
-        for text, room in zip(across.labels, rooms[:columns], strict=True):
-            line = QRectF(room.left(), 20, room.width(), 20)
-            self._draw(painter, line, text, Qt.AlignmentFlag.AlignCenter)
+        sweep, geometry = self._model.sweep, self.geometry_of_cells
+        if sweep is None or geometry is None:
+            return
+        seen = QRectF(self.viewport().rect())
+        painter.setClipRect(seen.adjusted(LEFT - RING, TOP - RING, 0, 0))
+        for place in geometry.places_in(seen):
+            self._paint_cell(painter, geometry.room(place), place)
+        painter.setClipRect(seen)
+        self._paint_labels(painter, sweep, geometry, seen)
+
+    def _paint_cell(self, painter: QPainter, room: QRectF, place: int) -> None:
+        theme, pixels = self._theme, self._model.pixels(place)
+        if pixels is None:
+            fill_rounded(painter, room, RADIUS, theme.colour("panel"))
+        else:
+            painter.drawImage(room, self._images.image(pixels))
+        if place in self._model.chosen:
+            draw_ring(painter, room.adjusted(-RING, -RING, RING, RING), RADIUS, theme.colour("accent"))
+            box = QRectF(room.right() - _BADGE - GRID, room.top() + GRID, _BADGE, _BADGE)
+            fill_rounded(painter, box, _BADGE / 2, theme.colour("accent"))
+            painter.setFont(theme.font("label", bold=True))
+            painter.setPen(theme.colour("on_accent"))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "AB"[self._model.chosen.index(place)])
+        if place == self.current and self.hasFocus() and self._ring:
+            draw_ring(painter, room.adjusted(2, 2, -2, -2), RADIUS, theme.colour("text"))
+
+    def _paint_labels(self, painter: QPainter, sweep: Sweep, geometry: Geometry, seen: QRectF) -> None:
+        """Draw the values along the upper and the left edge, which stay while the cells scroll."""
+        centre = Qt.AlignmentFlag.AlignCenter
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        side = QRectF(rooms[0].left() - _LEFT, 20, _LEFT - GAP, 20)
-        self._draw(painter, side, FIELDS[down.field][0], right, bold=True)
-        for text, room in zip(down.labels, rooms[::columns], strict=True):
-            line = QRectF(room.left() - _LEFT, room.top(), _LEFT - GAP, room.height())
-            self._draw(painter, line, text, right)
+        columns, rows = len(sweep.across.values), len(sweep.down.values)
+        last = min(geometry.room(columns - 1).right(), seen.right())
+        head = QRectF(geometry.left, 0, max(last - geometry.left, 1), 20)
+        self._draw(painter, head, sweep.across.title, centre, bold=True)
+        self._draw(
+            painter, QRectF(geometry.left - LEFT, 20, LEFT - GAP, 20), sweep.down.title, right, bold=True
+        )
+        painter.setClipRect(QRectF(geometry.left, 0, seen.width(), TOP))
+        for column, text in enumerate(sweep.across.labels):
+            room = geometry.room(column)
+            if room.right() > 0 and room.left() < seen.right():
+                self._draw(painter, QRectF(room.left(), 20, room.width(), 20), text, centre)
+        painter.setClipRect(QRectF(0, TOP, seen.width(), seen.height()))
+        for row, text in enumerate(sweep.down.labels[:rows]):
+            room = geometry.room(row * columns)
+            if room.bottom() > 0 and room.top() < seen.bottom():
+                line = QRectF(geometry.left - LEFT, room.top(), LEFT - GAP, room.height())
+                self._draw(painter, line, text, right)
 
     def _draw(
         self, painter: QPainter, line: QRectF, text: str, flags: Qt.AlignmentFlag, *, bold: bool = False
@@ -109,3 +209,9 @@ class SweepGrid(QWidget):
         painter.setPen(self._theme.colour("text" if bold else "dim"))
         shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(line.width()))
         painter.drawText(line, flags, shown)
+
+    def centre_of(self, place: int) -> QPointF:
+        """Return where the middle of a cell is."""
+        geometry = self.geometry_of_cells
+        assert geometry is not None, "there are cells"
+        return geometry.room(place).center()

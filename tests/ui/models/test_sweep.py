@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,28 +8,45 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
-from studio.engine.events import JobCancelled
+from studio.engine.compare import MAX_PANES, CompareRequest
+from studio.engine.events import JobCancelled, JobFailed
+from studio.engine.requests import GenerateRequest
 from studio.errors import RequestError
 from studio.gallery.entry import Entry
 from studio.gallery.keeping import PictureKept
 from studio.gallery.metadata import PictureMetadata
+from studio.gallery.pixels import encode
+from studio.runs.recording import RunRecorded
 from studio.ui.models.course import Course
 from studio.ui.models.form import FormModel
 from studio.ui.models.form_values import FormValues
 from studio.ui.models.job import Job
 from studio.ui.models.preferences import Preferences
 from studio.ui.models.sweep import SweepModel
+from studio.ui.models.sweep_fields import FIELDS
+from studio.ui.models.sweep_file import Finished, Sweep, read_sweep
 from studio.ui.models.sweep_plan import MAX_CELLS, Axis, batches, read_axis, requests
 from studio.ui.settings import SettingsFile
-from tests.ui.cards import STARTER, make_catalog, numbers
+from tests.ui.cards import LARGE, STARTER, make_catalog, numbers
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytestqt.qtbot import QtBot
+
+    from studio.checkpoints.card import ModelCard
+    from studio.ui.models.sweep_plan import BatchRequest
+
 STEPS, GUIDANCE = Axis(field="steps", values=(4, 8)), Axis(field="guidance", values=(1.0, 2.5))
 BASE = FormValues(prompt="a fox", model="starter", seed=7)
+
+
+def card_of(name: str) -> ModelCard:
+    cards = {STARTER.name: STARTER, LARGE.name: LARGE}
+    if name not in cards:
+        raise RequestError("model", f"{name!r} is not here")
+    return cards[name]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +80,7 @@ def test_what_is_no_value_is_said(field: str, text: str, part: str) -> None:
 
 
 def test_every_value_meets_every_other_row_by_row() -> None:
-    made = requests(BASE, STARTER, STEPS, GUIDANCE)
+    made = requests(BASE, card_of, STEPS, GUIDANCE)
     assert [(one.steps, one.guidance) for one in made] == [(4, 1.0), (8, 1.0), (4, 2.5), (8, 2.5)]
     assert {(one.prompt, one.seed, one.count) for one in made} == {("a fox", 7, 1)}
     assert all(one == one.resolve(STARTER) for one in made)
@@ -70,46 +88,70 @@ def test_every_value_meets_every_other_row_by_row() -> None:
 
 def test_a_sampler_brings_its_own_options() -> None:
     samplers = Axis(field="sampler", values=("ddim", "ddpm"))
-    made = requests(BASE, STARTER, samplers, GUIDANCE)
+    made = requests(BASE, card_of, samplers, GUIDANCE)
     assert [set(one.options) for one in made[:2]] == [{"eta"}, {"variance"}]
 
 
 def test_what_cannot_be_swept_is_said() -> None:
     many = Axis(field="seed", values=tuple(range(MAX_CELLS)))
+    eta = Axis(field="ddim.eta", values=(0.0, 1.0))
     one = Axis(field="steps", values=(5,))
     for across, down, part in (
         (STEPS, STEPS, "on both axes"),
-        (many, STEPS, f"not {2 * MAX_CELLS}"),
+        (many, STEPS, f"not {2 * MAX_CELLS:,}"),
         (one, Axis(field="seed", values=(1,)), "not 1"),
         (Axis(field="steps", values=(0, 5)), GUIDANCE, "steps must be"),
+        (Axis(field="sampler", values=("ddim", "ddpm")), eta, "is of another sampler than DDPM"),
+        (Axis(field="model", values=("starter", "gone")), GUIDANCE, "'gone' is not here"),
     ):
         with pytest.raises(RequestError, match=part):
-            requests(BASE, STARTER, across, down)
+            requests(BASE, card_of, across, down)
 
 
-@given(st.integers(2, MAX_CELLS))
-def test_cells_become_comparisons_that_can_be_run_in_their_order(count: int) -> None:
-    cells = [asking(seed=seed) for seed in range(count)]
-    made = batches(cells)
-    assert [one for batch in made for one in batch.requests] == cells
-    assert all(MIN_PANES <= len(batch.requests) <= MAX_PANES for batch in made)
+def test_options_prompts_and_spacings_are_swept_too() -> None:
+    made = requests(
+        BASE, card_of, read_axis("ddim.eta", "0, 0.5"), read_axis("prompt", "a fox; an owl, white")
+    )
+    assert [(one.options["eta"], one.prompt) for one in made] == [
+        (0.0, "a fox"),
+        (0.5, "a fox"),
+        (0.0, "an owl, white"),
+        (0.5, "an owl, white"),
+    ]
+    assert read_axis("spacing", "Trailing, leading").values == ("trailing", "leading")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_setting_has_usual_values_that_can_be_read(name: str) -> None:
+    assert read_axis(name, FIELDS[name].usual).labels
+
+
+@given(st.sets(st.integers(0, 39), min_size=1))
+def test_cells_become_jobs_that_can_be_run_in_their_order(places: set[int]) -> None:
+    cells = [asking(seed=seed) for seed in range(40)]
+    made = batches(cells, sorted(places))
+    assert [place for batch in made for place in batch.places] == sorted(places)
+    for batch in made:
+        several = batch.request.requests if isinstance(batch.request, CompareRequest) else (batch.request,)
+        assert [one.seed for one in several] == list(batch.places)
+        assert len(several) <= MAX_PANES
 
 
 # ------------------------------------------------------------------------------------------------------- on its way
 class Swept:
     """A sweep whose jobs a test plays by hand."""
 
-    def __init__(self, model: SweepModel) -> None:
-        self.model = model
-        self.asked: list[CompareRequest] = []
+    def __init__(self, model: SweepModel, home: Path) -> None:
+        self.model, self.home = model, home
+        self.asked: list[BatchRequest] = []
         self.told: list[int] = []
-        model.compare_requested.connect(self.asked.append)
+        model.job_requested.connect(self.asked.append)
         model.cells_changed.connect(lambda: self.told.append(model.finished))
 
     def begin(self) -> tuple[Course, Take]:
         job = Job(request=self.asked[-1])
         take = Take(
-            request=self.asked[-1].requests[0],
+            request=job.lead,
             asked=job.request,
             job_id=job.id,
             previews=job.previews,
@@ -125,8 +167,13 @@ class Swept:
             course.job.record.add(take.step(image, 1))
             assert self.model.follow(course)
             done = take.picture(image)
-            entry = Entry(path=Path("x.png"), width=8, height=8, metadata=PictureMetadata.of(done))
+            path = self.home / f"{len(self.told)}.png"
+            self.home.mkdir(exist_ok=True)
+            path.write_bytes(encode(done.pixels, PictureMetadata.of(done)))
+            entry = Entry(path=path, width=8, height=8, metadata=PictureMetadata.of(done))
             course.take(PictureKept(job_id=take.job_id, done=done, entry=entry))
+            run_id = f"{len(self.told):06d}-0123abcd"
+            course.take(RunRecorded(job_id=take.job_id, image=image, run_id=run_id, complete=True))
             assert self.model.follow(course)
         course.take(take.finished())
         assert self.model.follow(course)
@@ -137,7 +184,9 @@ def swept(stepwise_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Swep
     catalog = make_catalog(monkeypatch, STARTER)
     preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
     form = FormModel(catalog, preferences, draw=numbers(7))
-    yield Swept(SweepModel(form, catalog))
+    model = SweepModel(form, catalog, SettingsFile(stepwise_home / "sweep.json"))
+    yield Swept(model, stepwise_home)
+    model.close()
     preferences.save()
 
 
@@ -172,9 +221,109 @@ def test_other_jobs_are_not_followed(swept: Swept) -> None:
     assert not swept.model.follow(other)
 
 
+def again(swept: Swept, qtbot: QtBot) -> Swept:
+    """What is there at the next start."""
+    swept.model.close()
+    model = SweepModel(swept.model._form, swept.model._catalog, SettingsFile(swept.home / "sweep.json"))
+    with qtbot.waitSignal(model.changed):
+        model.load()
+    return Swept(model, swept.home)
+
+
+def test_a_sweep_goes_on_at_the_next_start_without_making_a_cell_twice(swept: Swept, qtbot: QtBot) -> None:
+    swept.model.start(Axis(field="seed", values=(1, 2, 3, 4)), GUIDANCE)
+    swept.play()
+    swept.model.stop()
+    assert swept.model.can_resume
+    later = again(swept, qtbot)
+    model = later.model
+    assert (model.count, model.finished, model.running, model.can_resume) == (8, 4, False, True)
+    assert later.asked == []
+    with qtbot.waitSignal(model.cells_changed):
+        assert model.pixels(2) is None
+    pixels = model.pixels(2)
+    assert pixels is not None
+    assert int(pixels[0, 0, 0]) == 102
+    model.resume()
+    assert [one.seed for one in later.asked[0].requests] == [1, 2, 3, 4]  # type: ignore[union-attr]
+    later.play()
+    assert (len(later.asked), model.finished, model.can_resume) == (1, 8, False)
+    model.close()
+
+
+def test_a_cell_whose_picture_is_gone_is_made_again_and_alone(swept: Swept, qtbot: QtBot) -> None:
+    swept.model.start(STEPS, GUIDANCE)
+    swept.play()
+    later = again(swept, qtbot)
+    model = later.model
+    path = model.picture(3)
+    assert path is not None
+    path.unlink()
+    with qtbot.waitSignal(model.changed):
+        model.pixels(3)
+    assert (model.finished, model.can_resume) == (3, True)
+    model.resume()
+    assert isinstance(later.asked[0], GenerateRequest)
+    later.play()
+    assert model.finished == 4
+    model.close()
+
+
+def test_two_cells_are_compared_as_they_were_recorded(swept: Swept) -> None:
+    model = swept.model
+    heard: list[object] = []
+    model.runs_requested.connect(heard.append)
+    model.comparison_requested.connect(heard.append)
+    model.start(STEPS, GUIDANCE)
+    for place in (0, 1, 3, 1):
+        model.choose(place)
+    assert model.chosen == (3,)
+    model.choose(0)
+    model.compare_chosen()
+    assert isinstance(heard[0], CompareRequest), "they are not made yet"
+    assert heard[0].requests == (model.sweep.cells[3], model.sweep.cells[0])  # type: ignore[union-attr]
+    swept.play()
+    model.compare_chosen()
+    assert isinstance(heard[1], tuple)
+    assert heard[1][0] > heard[1][1]
+
+
+def test_a_job_that_fails_ends_the_sweep_with_its_sentence(swept: Swept) -> None:
+    swept.model.start(STEPS, GUIDANCE)
+    course, take = swept.begin()
+    course.take(take.started())
+    course.take(JobFailed(job_id=take.job_id, sentence="The model is gone."))
+    assert swept.model.follow(course)
+    assert (swept.model.running, swept.model.fault, swept.model.can_resume) == (
+        False,
+        "The model is gone.",
+        True,
+    )
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    ),
+    st.sampled_from(["version", "across", "down", "first", "others", "finished"]),
+)
+def test_a_file_that_was_changed_by_hand_is_no_sweep_and_no_fault(value: object, key: str) -> None:
+    cells = requests(BASE, card_of, STEPS, GUIDANCE)
+    sweep = Sweep(across=STEPS, down=GUIDANCE, cells=cells)
+    sweep.finished[1] = Finished(picture=Path("/x.png"), run="000001-0123abcd")
+    saved = sweep.to_dict()
+    read = read_sweep(json.loads(json.dumps(saved)))
+    assert read is not None
+    assert (read.cells, read.finished, read.across) == (cells, sweep.finished, STEPS)
+    changed = read_sweep({**saved, key: value})
+    assert changed is None or len(changed.cells) == 4
+    assert changed is None or all(cell.steps and cell.width and cell.height for cell in changed.cells)
+
+
 def test_without_its_model_nothing_is_swept(swept: Swept, monkeypatch: pytest.MonkeyPatch) -> None:
     model = SweepModel(swept.model._form, make_catalog(monkeypatch))
     swept.model._form.edit(model="gone")
     with pytest.raises(RequestError, match="gone"):
         model.start(STEPS, GUIDANCE)
-    assert model.cells == ()
+    assert model.sweep is None

@@ -11,6 +11,8 @@ from PySide6.QtTest import QTest
 
 from studio.folders import Folders
 from studio.ui.app import Program, build
+from studio.ui.models.sweep_file import Sweep
+from studio.ui.models.sweep_plan import read_axis
 from studio.ui.views.compare_page import ComparePage
 from tests.ui.fakes import FakeEngine, Gate, Lockstep, Maker
 
@@ -63,7 +65,7 @@ def test_every_cell_is_made_and_none_disturbs_the_runs(qtbot: QtBot, sweeping: S
     assert sweeping.view.note.text().startswith("8 runs, ")
     QTest.mouseClick(sweeping.view.start_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(sweeping.gate.reached.is_set)
-    assert sweeping.view.cancel.isVisible()
+    assert sweeping.view.stop.isVisible()
     assert sweeping.program.window.focusWidget() is sweeping.view.grid
     assert not sweeping.view.start_button.isEnabled()
     sweeping.finish()
@@ -71,7 +73,7 @@ def test_every_cell_is_made_and_none_disturbs_the_runs(qtbot: QtBot, sweeping: S
     assert [len(take.runs) for take in sweeping.engine.takes] == [4, 4]
     assert sweeping.program.models.compare.course is None
     assert len(list(sweeping.program.models.folders.outputs.rglob("*.png"))) == 8
-    assert not sweeping.view.cancel.isVisible()
+    assert not sweeping.view.stop.isVisible()
 
 
 def test_the_grid_shows_each_cell_in_its_place(sweeping: Sweeping) -> None:
@@ -79,11 +81,10 @@ def test_the_grid_shows_each_cell_in_its_place(sweeping: Sweeping) -> None:
     sweeping.program.window.pages.start_comparison()
     sweeping.finish()
     grid = sweeping.view.grid
-    rooms = grid.rooms()
-    assert len(rooms) == 6
-    assert len({room.left() for room in rooms}) == 2
+    middles = [grid.centre_of(place).toPoint() for place in range(6)]
+    assert len({point.x() for point in middles}) == 2
     image = grid.grab().toImage()
-    assert [image.pixelColor(room.center().toPoint()).red() for room in rooms] == [
+    assert [image.pixelColor(point).red() for point in middles] == [
         100,
         101,
         102,
@@ -93,11 +94,11 @@ def test_the_grid_shows_each_cell_in_its_place(sweeping: Sweeping) -> None:
     ]
 
 
-def test_cancel_ends_the_whole_sweep(qtbot: QtBot, sweeping: Sweeping) -> None:
+def test_stop_ends_the_whole_sweep(qtbot: QtBot, sweeping: Sweeping) -> None:
     sweeping.set_axes("4, 5, 6, 7", "1, 2")
     sweeping.view.start()
     qtbot.waitUntil(sweeping.gate.reached.is_set)
-    QTest.mouseClick(sweeping.view.cancel, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(sweeping.view.stop, Qt.MouseButton.LeftButton)
     sweeping.finish()
     assert len(sweeping.engine.takes) == 1
 
@@ -149,3 +150,73 @@ def test_the_sweep_is_saved_as_one_labelled_picture(
 def test_back_leads_to_the_runs(sweeping: Sweeping) -> None:
     QTest.mouseClick(sweeping.view.back, Qt.MouseButton.LeftButton)
     assert sweeping.page.currentWidget() is sweeping.page.view
+
+
+def test_two_cells_are_chosen_and_lie_side_by_side(qtbot: QtBot, sweeping: Sweeping) -> None:
+    sweeping.set_axes("4, 5", "1, 2")
+    sweeping.view.start()
+    sweeping.finish()
+    grid, view = sweeping.view.grid, sweeping.view
+    assert not view.compare.isEnabled()
+    QTest.mouseClick(grid.viewport(), Qt.MouseButton.LeftButton, pos=grid.centre_of(0).toPoint())
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Space):
+        QTest.keyClick(grid, key)
+    assert sweeping.model.chosen == (0, 3)
+    accent = view._theme.colour("accent")
+    edge = grid.geometry_of_cells
+    assert edge is not None
+    corner = edge.room(0).topLeft().toPoint()
+    assert grid.grab().toImage().pixelColor(corner.x() + 20, corner.y() - 1) == accent
+    QTest.mouseClick(view.compare, Qt.MouseButton.LeftButton)
+    compare = sweeping.program.models.compare
+    qtbot.waitUntil(lambda: compare.course is not None and compare.course.over)
+    assert compare.course is not None
+    assert [request.steps for request in compare.course.requests] == [4, 5]
+    assert sweeping.page.currentWidget() is sweeping.page.view
+
+
+def test_of_a_large_sweep_only_what_is_seen_is_read(qtbot: QtBot, sweeping: Sweeping) -> None:
+    model, view = sweeping.model, sweeping.view
+    across = read_axis("steps", ", ".join(map(str, range(1, 33))))
+    down = read_axis("seed", ", ".join(map(str, range(1, 33))))
+    cells = model.plan(across, down)
+    asked: set[int] = set()
+    model.picture = lambda place: asked.add(place)  # type: ignore[method-assign]
+    model._take(Sweep(across=across, down=down, cells=cells))
+    model.changed.emit()
+    view.grid.viewport().repaint()
+    assert 0 < len(asked) < 300
+    assert view.grid.verticalScrollBar().maximum() > 0
+    asked.clear()
+    view.grid.setFocus()
+    for _ in range(31):
+        QTest.keyClick(view.grid, Qt.Key.Key_Down)
+        QTest.keyClick(view.grid, Qt.Key.Key_Right)
+    view.grid.viewport().repaint()
+    assert 1023 in asked
+    room = view.grid.geometry_of_cells.room(1023)  # type: ignore[union-attr]
+    assert view.grid.viewport().rect().contains(room.toRect().center())
+
+
+def test_a_sweep_is_there_at_the_next_start(
+    qtbot: QtBot, qapp: QApplication, sweeping: Sweeping, tmp_path: Path
+) -> None:
+    sweeping.set_axes("4, 5, 6, 7", "1, 2")
+    sweeping.view.start()
+    qtbot.waitUntil(sweeping.gate.reached.is_set)
+    sweeping.gate.open()
+    qtbot.waitUntil(lambda: sweeping.model.finished >= 4)
+    QTest.mouseClick(sweeping.view.stop, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: sweeping.program.models.queue.rowCount() == 0)
+    there = sweeping.model.finished
+    sweeping.program.close()
+    later = Sweeping(qtbot, qapp, tmp_path)
+    later.gate.open()
+    qtbot.waitUntil(lambda: later.model.count == 8)
+    assert later.model.finished == there
+    if there < 8:
+        QTest.mouseClick(later.view.resume, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: later.model.finished == 8, timeout=8000)
+        later.finish()
+        assert sum(len(take.runs) for take in later.engine.takes) == 8 - there
+    later.program.close()
