@@ -1,0 +1,127 @@
+"""What an evaluation asks for: pictures of which prompts, made how, for which measurement. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from studio.diffusion.samplers import SAMPLERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How pictures are made for a measurement."""
+
+    sampler: str = "ddim"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    steps: int = 30
+    guidance: float = 3.0
+    spacing: str = "trailing"
+
+    @property
+    def queries(self) -> int:
+        """How often a sampler asks for one picture."""
+        sampler = SAMPLERS[self.sampler]
+        return sampler.count_queries(sampler.Options(**self.options), self.steps)
+
+    @property
+    def calls(self) -> int:
+        """Evaluations of the backbone for one picture."""
+        return self.queries * (1 if self.guidance == 1 else 2)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return {
+            "sampler": self.sampler,
+            "options": dict(self.options),
+            "steps": self.steps,
+            "guidance": self.guidance,
+            "spacing": self.spacing,
+        }
+
+    def key(self) -> str:
+        """Return a text that equal settings share."""
+        return json.dumps(self.to_dict(), sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One picture that is asked for."""
+
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """Pictures that are made in one way."""
+
+    settings: Settings
+    asks: tuple[Ask, ...]
+
+    @property
+    def calls(self) -> int:
+        """Evaluations of the backbone for all of them."""
+        return self.settings.calls * len(self.asks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How much is measured.
+
+    Attributes:
+        settings: how pictures are made where nothing else is being compared.
+        seeds: of each name.
+        names: first names of the pictograms that were learned and are asked for; none: all. Whatever is asked for, all
+            pictograms of the list are candidates.
+        concepts: how many of these are asked for by name, evenly chosen; None: all.
+        pairs: how many pairs of thing and colour that were held out of training are asked for; None: all.
+        scenes: how many held-out combinations of each layout are asked for; None: all.
+        scales: guidance scales that are compared.
+        scale_concepts: names asked for at each scale.
+        scale_seeds: pictures of each of these; diversity is measured among them.
+        scale_steps: steps of these pictures.
+        steps: numbers of steps that are compared, for every sampler.
+        step_concepts: names asked for at each number of steps.
+        step_guidance: guidance of these pictures. It is off: samplers draw from what the model believes, and guidance
+            would hide how well they do.
+        most_queries: a sampler's curve ends where a picture would take it more than that.
+        batch: pictures in one model call (guidance doubles it).
+    """
+
+    settings: Settings
+    seeds: tuple[int, ...] = (0, 1, 2)
+    names: tuple[str, ...] = ()
+    concepts: int | None = 285
+    pairs: int | None = None
+    scenes: int | None = None
+    scales: tuple[float, ...] = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10)
+    scale_concepts: int = 24
+    scale_seeds: int = 6
+    scale_steps: int = 30
+    steps: tuple[int, ...] = (5, 10, 20, 50, 100, 200, 500, 1000)
+    step_concepts: int = 24
+    step_guidance: float = 1.0
+    most_queries: int = 5000
+    batch: int = 64
+
+    def quick(self) -> Plan:
+        """Return a plan of the same kind that takes about ten minutes for a starter on one core."""
+        return replace(
+            self,
+            seeds=self.seeds[:1],
+            concepts=96,
+            pairs=60,
+            scenes=16,
+            scales=(1, 1.5, 2, 3, 4, 6, 8, 10),
+            scale_concepts=10,
+            scale_seeds=4,
+            scale_steps=20,
+            steps=(5, 10, 20, 50, 100, 200),
+            step_concepts=16,
+            most_queries=250,
+        )
