@@ -34,7 +34,8 @@ program.close()
 """
 WARMED = """
 program.session.warm_up()
-program.models.status.changed.connect(loop.quit)
+status = program.models.status
+status.changed.connect(lambda: loop.quit() if status.dtype else None)
 loop.exec()
 """
 

@@ -68,6 +68,7 @@ _KNOWN: dict[str, _Preference] = {
     "column_shown": _flag(True),
     "geometry": _Preference("", _is_geometry),
     "form": _Preference({}, _is_form),
+    "train": _Preference({}, _is_form),
 }
 
 
@@ -149,6 +150,11 @@ class Preferences(QObject):
     def form(self) -> dict[str, Any]:
         """The form's values as JSON values, a copy; checked by who reads them."""
         return dict(self._values["form"])
+
+    @property
+    def train(self) -> dict[str, Any]:
+        """The values of the form of trainings, likewise."""
+        return dict(self._values["train"])
 
     def set(self, name: str, value: object) -> None:
         """Change a preference.

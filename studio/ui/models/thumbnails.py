@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QThreadPool, Signal, Slot
@@ -12,10 +13,11 @@ from PySide6.QtGui import QImage
 from studio.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     Key = tuple[Path, int]
+    Make = Callable[[Path, int, float], QImage | str]
 
 FOLDER = "thumbnails"
 THREADS = 2
@@ -35,11 +37,24 @@ class Thumbnails(QObject):
     _answered = Signal(object, object, object)
 
     def __init__(
-        self, cache: Path | None = None, *, budget_bytes: int = BUDGET_BYTES, parent: QObject | None = None
+        self,
+        cache: Path | None = None,
+        *,
+        budget_bytes: int = BUDGET_BYTES,
+        make: Make | None = None,
+        parent: QObject | None = None,
     ) -> None:
-        """Take the cache's folder (None: keep no reduced pictures there), and how much memory tiles may take."""
+        """Take where reduced pictures are kept, and how much memory tiles may take.
+
+        Args:
+            cache: the cache's folder; None keeps no reduced pictures there.
+            budget_bytes: of all tiles.
+            make: makes a tile of a path, side and radius, or says why there is none; None takes the gallery's.
+            parent: Qt's.
+        """
         super().__init__(parent)
         self._cache = cache / FOLDER if cache is not None else None
+        self._make = make or partial(_made, cache=self._cache)
         self._budget = budget_bytes
         self._images: OrderedDict[Key, QImage] = OrderedDict()
         self._bytes = 0
@@ -108,7 +123,7 @@ class Thumbnails(QObject):
         try:
             while (wish := self._next()) is not None:
                 (path, side), radius = wish
-                answer = _made(path, side, radius, self._cache)
+                answer = self._make(path, side, radius)
                 if not self._closed:
                     self._answered.emit(path, side, answer)
         except BaseException:
@@ -161,7 +176,7 @@ class Thumbnails(QObject):
 
 
 # numpy and Pillow are imported late, and in the other thread: they would keep the window from opening.
-def _made(path: Path, side: int, radius: float, cache: Path | None) -> QImage | str:
+def _made(path: Path, side: int, radius: float, *, cache: Path | None) -> QImage | str:
     """Return a tile, or a sentence why there is none."""
     from studio.gallery.tiles import read_tile  # noqa: PLC0415
 

@@ -52,12 +52,13 @@ class _Stage:
     """The curves of one stage: the loss, and after it the loss of each band."""
 
     width: int = 1
+    first: int = 0
     steps: int = 0
     buckets: list[_Bucket] = field(default_factory=list)
 
     def add(self, event: TrainingStepped) -> None:
         values = (event.loss, *event.bands)
-        self.steps = event.steps
+        self.first, self.steps = self.first or event.step, event.steps
         if not self.buckets or self.buckets[-1].steps >= self.width:
             self.buckets.append(_Bucket(step=event.step, sums=[0.0] * len(values), counts=[0] * len(values)))
         self.buckets[-1].add(event.step, values)
@@ -101,7 +102,7 @@ class LossRecord:
             known = self._stages.get(stage)
             if known is None or not known.buckets:
                 return 0, 0
-            return known.buckets[0].step, known.steps
+            return known.first, known.steps
 
     def curves(self, stage: str) -> tuple[Points, ...]:
         """Return the loss over the steps, and after it that of each band of the noise level, clean to noisy."""

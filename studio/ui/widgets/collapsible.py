@@ -54,6 +54,10 @@ class Collapsible(QWidget):
         """Open or close."""
         self.header.setChecked(open)
 
+    def set_title(self, title: str) -> None:
+        """Show another title."""
+        self.header.set_title(title)
+
     @Slot(bool)
     def _on_header_toggled(self, opened: bool) -> None:
         self._motion.stop()
@@ -86,6 +90,11 @@ class _Header(QAbstractButton):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.update)
+
+    def set_title(self, title: str) -> None:
+        self._title = title
+        self.setText(title.replace("&", "&&"))
+        self.updateGeometry()
 
     def sizeHint(self) -> QSize:
         return QSize(self.fontMetrics().horizontalAdvance(self._title) + GRID + _ARROW, CONTROL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP
 from studio.ui.widgets.icon_view import IconView
@@ -31,4 +31,13 @@ class EmptyPage(QWidget):
         ):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             lines.addWidget(label)
+        self._actions = QHBoxLayout()
+        self._actions.addStretch()
+        self._actions.addStretch()
+        lines.addSpacing(GAP)
+        lines.addLayout(self._actions)
         lines.addStretch()
+
+    def add_action(self, button: QWidget) -> None:
+        """Show a button beneath the lines."""
+        self._actions.insertWidget(self._actions.count() - 1, button)

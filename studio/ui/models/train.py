@@ -1,0 +1,59 @@
+"""Everything the page of trainings shows, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from studio.ui.models.forward import ForwardModel
+from studio.ui.models.thumbnails import Thumbnails
+from studio.ui.models.train_folder import TrainFolder
+from studio.ui.models.train_form import TrainForm
+from studio.ui.models.train_reading import make_tile
+from studio.ui.models.train_resumable import Resumables
+from studio.ui.models.train_run import TrainRun
+
+if TYPE_CHECKING:
+    from studio.ui.models.catalog import Catalog
+    from studio.ui.models.preferences import Preferences
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainModels:
+    """One of each.
+
+    Attributes:
+        folder: the pictures that were found.
+        form: what to train.
+        run: the training that goes on.
+        resumables: those that can go on.
+        forward: a picture on its way into noise.
+        tiles: the pictures that were found, small.
+    """
+
+    folder: TrainFolder
+    form: TrainForm
+    run: TrainRun
+    resumables: Resumables
+    forward: ForwardModel
+    tiles: Thumbnails
+
+    @classmethod
+    def make(cls, catalog: Catalog, preferences: Preferences) -> Self:
+        """Make them; nothing is read yet."""
+        folder = TrainFolder()
+        return cls(
+            folder=folder,
+            form=TrainForm(catalog, preferences, folder),
+            run=TrainRun(),
+            resumables=Resumables(catalog.folders),
+            forward=ForwardModel(),
+            tiles=Thumbnails(make=make_tile),
+        )
+
+    def close(self) -> None:
+        """Read nothing more, and return once no thread is at it."""
+        self.folder.close()
+        self.resumables.close()
+        self.forward.close()
+        self.tiles.close()

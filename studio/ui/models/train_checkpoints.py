@@ -1,0 +1,66 @@
+"""The checkpoints of a training as models that are there. No Qt."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
+from studio.errors import RequestError
+from studio.ui.models.form_rules import with_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from studio.ui.models.catalog import Catalog
+    from studio.ui.models.form import FormModel
+
+
+def checkpoints_of(training: str, models: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the models that are checkpoints of a training, by step, and last the finished one if it is there.
+
+    Args:
+        training: the name of the model that it makes.
+        models: names of models.
+    """
+    form = re.compile(re.escape(training) + r"-(\d+)")
+    names = set(models)
+    steps = {name: int(match[1]) for name in names if (match := form.fullmatch(name)) is not None}
+    ordered = sorted(steps, key=lambda name: steps[name])
+    return (*ordered, training) if training in names else tuple(ordered)
+
+
+def spread(names: Sequence[str], most: int) -> tuple[str, ...]:
+    """Return at most so many of the names, evenly spread, the first and the last among them."""
+    if len(names) <= most:
+        return tuple(names)
+    places = [round(place * (len(names) - 1) / (most - 1)) for place in range(most)]
+    return tuple(names[place] for place in places)
+
+
+def compare_checkpoints(
+    names: Sequence[str], prompt: str, form: FormModel, catalog: Catalog
+) -> CompareRequest:
+    """Return what lays checkpoints side by side: one prompt, one noise, and else what the form of pictures says.
+
+    Args:
+        names: of the models; at most six of them are taken, evenly spread.
+        prompt: what all of them draw.
+        form: the settings.
+        catalog: the models there are.
+
+    Raises:
+        RequestError: there are too few of them, or they cannot make it.
+    """
+    cards = [card for name in names if (card := catalog.card(name)) is not None]
+    if len(cards) < MIN_PANES:
+        raise RequestError("checkpoints", "cannot be compared before there are two of them")
+    values = replace(form.values, prompt=prompt, count=1)
+    taken = spread([card.name for card in cards], MAX_PANES)
+    requests = []
+    for card in cards:
+        if card.name in taken:
+            own = with_model(values, form.card, card, card.name)
+            requests.append(own.request().resolve(card))
+    return CompareRequest(requests=tuple(requests)).validate()

@@ -1,0 +1,147 @@
+"""The pictures that are found in a folder, listed while they are found, and what was refused there."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
+
+from studio.ui.models.background import Background
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from studio.errors import StudioError
+    from studio.training.inspect import Found, Refused
+
+Index = QModelIndex | QPersistentModelIndex
+
+FoundRole = Qt.ItemDataRole.UserRole + 1
+"""The `Found`."""
+BATCH_SECONDS = 0.1
+"""How often what was found is told."""
+
+
+class TrainFolder(QAbstractListModel):
+    """The pictures of one folder, in the order in which they were found.
+
+    Attributes:
+        folder: the folder; None before one was chosen.
+        refused: what in it cannot be used.
+        reading: whether it is still looked through.
+        fault: why it cannot be looked through, a sentence.
+
+    Signals:
+        changed: more was found, or another folder is looked through.
+    """
+
+    changed = Signal()
+    _batch = Signal(object, object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        """Begin without a folder."""
+        super().__init__(parent)
+        self.folder: Path | None = None
+        self.refused: tuple[Refused, ...] = ()
+        self.reading = False
+        self.fault = ""
+        self._found: list[Found] = []
+        self._cancelled = threading.Event()
+        self._background = Background(self)
+        self._batch.connect(self._on_batch, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def found(self) -> tuple[Found, ...]:
+        """The pictures."""
+        return tuple(self._found)
+
+    @property
+    def count(self) -> int:
+        """How many pictures there are so far."""
+        return len(self._found)
+
+    @property
+    def refused_count(self) -> int:
+        """How many files cannot be used."""
+        return len(self.refused)
+
+    def look_into(self, folder: Path | None) -> None:
+        """Look through another folder, or the same anew; None forgets it."""
+        self._cancelled.set()
+        self._cancelled = threading.Event()
+        self.beginResetModel()
+        self.folder, self.refused, self.fault, self._found = folder, (), "", []
+        self.reading = folder is not None
+        self.endResetModel()
+        self.changed.emit()
+        if folder is not None:
+            cancelled = self._cancelled
+            self._background.do(
+                partial(self._inspect, folder, cancelled),
+                partial(self._on_read, cancelled),
+                partial(self._on_failed, cancelled),
+                key="folder",
+            )
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._cancelled.set()
+        self._background.close()
+
+    # -------------------------------------------------------------------------------------------- in another thread
+    def _inspect(self, folder: Path, cancelled: threading.Event) -> None:
+        # By name: it brings numpy and Pillow, which the window opens without.
+        inspect = importlib.import_module("studio.training.inspect")
+        found: list[Found] = []
+        refused: list[Refused] = []
+        told = time.monotonic()
+        for item in inspect.inspect_folder(folder, cancelled):
+            (found if isinstance(item, inspect.Found) else refused).append(item)
+            if time.monotonic() - told >= BATCH_SECONDS:
+                self._batch.emit(cancelled, found, refused)
+                found, refused, told = [], [], time.monotonic()
+        self._batch.emit(cancelled, found, refused)
+
+    # --------------------------------------------------------------------------------------------- in the window's
+    @Slot(object, object, object)
+    def _on_batch(self, cancelled: threading.Event, found: list[Found], refused: list[Refused]) -> None:
+        if cancelled is not self._cancelled or not (found or refused):
+            return
+        self.refused += tuple(refused)
+        if found:
+            first = len(self._found)
+            self.beginInsertRows(QModelIndex(), first, first + len(found) - 1)
+            self._found += found
+            self.endInsertRows()
+        self.changed.emit()
+
+    def _on_read(self, cancelled: threading.Event, _: None) -> None:
+        if cancelled is self._cancelled:
+            self.reading = False
+            self.changed.emit()
+
+    def _on_failed(self, cancelled: threading.Event, error: StudioError) -> None:
+        if cancelled is self._cancelled:
+            self.reading, self.fault = False, str(error)
+            self.changed.emit()
+
+    # ------------------------------------------------------------------------------------------------- Qt's side
+    def rowCount(self, parent: Index = QModelIndex()) -> int:
+        """Return how many pictures there are so far."""
+        return 0 if parent.isValid() else len(self._found)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401 - Qt's
+        """Return what a role means for a picture."""
+        if not index.isValid() or index.row() >= len(self._found):
+            return None
+        found = self._found[index.row()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.AccessibleTextRole:
+                return found.caption
+            case _ if role == FoundRole:
+                return found
+        return None

@@ -1,0 +1,244 @@
+"""The form of a training: what to learn from and how, with its faults, its undo and what it costs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from studio.engine.train_request import PICTOGRAMS, STATES, TrainRequest, default_request
+from studio.errors import RequestError, capitalised
+from studio.ui.models.form_steps import FormSteps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from studio.engine.train_request import TrainEstimate
+    from studio.ui.models.catalog import Catalog
+    from studio.ui.models.preferences import Preferences
+    from studio.ui.models.train_folder import TrainFolder
+    from studio.ui.models.training import TrainingRehearsed
+
+KEPT = (
+    *("source", "size", "backbone", "scale", "schedule", "prediction", "latents"),
+    *("dropout", "steps", "batch", "learning_rate", "min_snr", "base"),
+)
+"""The fields that are there again at the next start; the name is made from the source."""
+COSTLY = (
+    "source",
+    "size",
+    "backbone",
+    "scale",
+    "latents",
+    "steps",
+    "batch",
+    "codec_steps",
+    "text_steps",
+    "base",
+)
+"""The fields that decide on time and memory."""
+_BLANK = TrainRequest(source="", name="")
+_VALID = TrainRequest(source=PICTOGRAMS, name="x")
+
+
+class TrainForm(QObject):
+    """What stands in the form.
+
+    Attributes:
+        undo_stack: the edits.
+        folder: the pictures of the folder that is chosen.
+
+    Signals:
+        changed: the values, or what is wrong with them.
+        estimate_changed: it is known better what the training takes.
+        rehearse_requested: what this `TrainRequest` takes is to be found out.
+    """
+
+    changed = Signal()
+    estimate_changed = Signal()
+    rehearse_requested = Signal(object)
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        preferences: Preferences,
+        folder: TrainFolder,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take up the values of the last start."""
+        super().__init__()
+        self._catalog, self._preferences, self.folder = catalog, preferences, folder
+        self._estimates: dict[tuple[object, ...], TrainEstimate | None] = {}
+        self._request = _kept(preferences.train)
+        self.undo_stack = FormSteps(self._put_step, clock, self)
+        folder.changed.connect(self.changed)
+        catalog.changed.connect(self.changed)
+
+    # ------------------------------------------------------------------------------------------------ what it says
+    @property
+    def request(self) -> TrainRequest:
+        """The values; without a source as long as none was chosen."""
+        return self._request
+
+    @property
+    def from_folder(self) -> Path | None:
+        """The folder to learn from; None where it is something else, or nothing yet."""
+        source = self._request.source
+        return Path(source) if source and source != PICTOGRAMS else None
+
+    @property
+    def has_source(self) -> bool:
+        """Whether it is said what to learn from."""
+        return bool(self._request.source)
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """What is wrong, a sentence for each field that it is wrong with."""
+        found: dict[str, str] = {}
+        for item in fields(TrainRequest):
+            if item.name == "source" or (item.name == "name" and not self.has_source):
+                continue
+            try:
+                changes = {item.name: getattr(self._request, item.name)}
+                if item.name == "scale":  # what there is depends on the backbone
+                    changes["backbone"] = self._request.backbone
+                replace(_VALID, **changes).validate()
+            except RequestError as error:
+                sentence = str(error)
+                found[item.name] = capitalised(sentence)
+        if (source := self._source_fault()) and self.has_source:
+            found["source"] = source
+        if self.has_source and "name" not in found and self._is_taken(self._request.name):
+            found["name"] = f"A model is called {self._request.name} already; choose another name."
+        if self._request.base and self._catalog.card(self._request.base) is None:
+            found["base"] = f"The model {self._request.base} is not here any more; choose another."
+        return found
+
+    @property
+    def can_train(self) -> bool:
+        """Whether Train works now."""
+        return self.has_source and not self.faults
+
+    @property
+    def estimate(self) -> TrainEstimate | None:
+        """What the training takes; None before it was found out."""
+        return self.estimate_of()
+
+    def estimate_of(self, **changes: Any) -> TrainEstimate | None:  # noqa: ANN401 - as TrainRequest has them
+        """Return what the training would take with other values; None before it was found out."""
+        return self._estimates.get(_costly(replace(self._request, **changes)))
+
+    # ----------------------------------------------------------------------------------------------------- intents
+    def choose(self, source: Path | str) -> None:
+        """Learn from a folder, or from "pictograms"; the model is called after it."""
+        named = default_request(source, self._catalog.folders)
+        self._make(replace(self._request, source=named.source, name=named.name, title=named.title), ())
+
+    def edit(self, **changes: Any) -> None:  # noqa: ANN401 - as TrainRequest has them
+        """Change fields by name, as one step of undo."""
+        self._make(replace(self._request, **changes), tuple(changes))
+
+    @Slot()
+    def open(self) -> None:
+        """Look at the source of the last start, which may have changed since, or be gone."""
+        source = self._request.source
+        if source and not self._request.name:
+            named = default_request(source, self._catalog.folders)
+            self._put({"name": named.name, "title": named.title})
+            self._look()
+
+    def take_request(self) -> TrainRequest:
+        """Return what Train is to train; the form then stands ready for another of the same kind.
+
+        Raises:
+            RequestError: see `faults`.
+        """
+        request = self._request.validate()
+        if self.faults:
+            field = next(iter(self.faults))
+            raise RequestError(field, "cannot be used")
+        return request
+
+    def rename(self) -> None:
+        """Give the next training a name that nothing has, if this one is taken now."""
+        if self.has_source and self._is_taken(self._request.name):
+            named = default_request(self._request.source, self._catalog.folders)
+            self._put({"name": named.name})
+
+    def ask_for_estimate(self) -> None:
+        """Have it found out what the training takes, unless that is known or being found out."""
+        key = _costly(self._request)
+        if self.can_train and key not in self._estimates:
+            self._estimates[key] = None
+            self.rehearse_requested.emit(self._request)
+
+    @Slot(object)
+    def take_rehearsed(self, event: TrainingRehearsed) -> None:
+        """It was found out what a training takes."""
+        self._estimates[_costly(event.request)] = event.estimate
+        self.estimate_changed.emit()
+
+    # ------------------------------------------------------------------------------------------------------- inside
+    def _source_fault(self) -> str:
+        folder = self.folder
+        if self.from_folder is None or folder.folder != self.from_folder:
+            return ""
+        if folder.fault:
+            return folder.fault
+        if not folder.reading and not folder.count:
+            return "There is no picture in this folder that can be used; choose another."
+        return ""
+
+    def _is_taken(self, name: str) -> bool:
+        models = self._catalog.folders.models
+        known = self._catalog.find(name) is not None
+        return known or (models / name).exists() or (models / STATES / name).exists()
+
+    def _make(self, request: TrainRequest, key: tuple[str, ...]) -> None:
+        old = self._request
+        names = [item.name for item in fields(old) if getattr(old, item.name) != getattr(request, item.name)]
+        if names:
+            before, after = ({name: getattr(one, name) for name in names} for one in (old, request))
+            self.undo_stack.make(before, after, key)
+        elif "source" not in names and self.from_folder is not None and not key:
+            self._look()  # the same folder again: it may hold other pictures by now
+
+    def _put_step(self, changes: Mapping[str, Any]) -> None:
+        self._put(changes)
+        if "source" in changes:
+            self._look()
+
+    def _put(self, changes: Mapping[str, Any]) -> None:
+        request = replace(self._request, **changes)
+        if request != self._request:
+            self._request = request
+            values = request.to_dict()
+            self._preferences.set("train", {name: values[name] for name in KEPT})
+            self.changed.emit()
+
+    def _look(self) -> None:
+        self.folder.look_into(self.from_folder)
+
+
+def _kept(values: Mapping[str, Any]) -> TrainRequest:
+    """Return the values of the last start, without those that do not hold any more."""
+    request = _BLANK
+    for name in KEPT:
+        if name not in values:
+            continue
+        try:
+            changed = TrainRequest.from_dict(
+                {**_VALID.to_dict(), "backbone": request.backbone, name: values[name]}
+            )
+        except RequestError:
+            continue
+        request = replace(request, **{name: getattr(changed, name)})
+    return request
+
+
+def _costly(request: TrainRequest) -> tuple[object, ...]:
+    return tuple(getattr(request, name) for name in COSTLY)

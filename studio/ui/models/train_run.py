@@ -1,0 +1,170 @@
+"""How a training goes: what the window knows of it from its events, and which others wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.engine.train_events import (
+    CheckpointSaved,
+    TrainingFinished,
+    TrainingPreparing,
+    TrainingRecovered,
+    TrainingSampled,
+    TrainingStarted,
+    TrainingStopped,
+)
+from studio.ui.models.training import TrainingFailed, TrainingHeld
+
+if TYPE_CHECKING:
+    from studio.engine.train_events import TrainEvent, TrainingStepped
+    from studio.ui.models.training import Training
+
+Phase = Literal["waiting", "preparing", "running", "stopping", "stopped", "done", "failed"]
+OVER = ("stopped", "done", "failed")
+MOST_SAMPLES = 200
+"""Of more, every second of the older half is forgotten."""
+
+
+class TrainRun(QObject):
+    """The training that runs, or the last one that did.
+
+    Attributes:
+        training: the training; None before the first.
+        phase: where it stands.
+        paused: whether it rests because it was told to.
+        held: whether it rests for a picture.
+        preparing: what is done before the first step.
+        started: what was said at the first step.
+        newest: the newest step.
+        samples: the pictures that show how far it is, the oldest first.
+        checkpoints: those that are models, the oldest first.
+        finished: what was said at a good end.
+        stopped: what was said when it was stopped.
+        failure: why it failed.
+        waiting: the trainings that come after it.
+
+    Signals:
+        changed: another training, another phase, or others wait.
+        stepped: there is another newest step.
+        sampled: there are more samples.
+        saved: there are other checkpoints.
+    """
+
+    changed = Signal()
+    stepped = Signal()
+    sampled = Signal()
+    saved = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        """Begin with no training."""
+        super().__init__(parent)
+        self.waiting: tuple[Training, ...] = ()
+        self.training: Training | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self.phase: Phase = "waiting"
+        self.paused = self.held = False
+        self.preparing: TrainingPreparing | None = None
+        self.started: TrainingStarted | None = None
+        self.newest: TrainingStepped | None = None
+        self.samples: tuple[TrainingSampled, ...] = ()
+        self.checkpoints: tuple[CheckpointSaved, ...] = ()
+        self.finished: TrainingFinished | None = None
+        self.stopped: TrainingStopped | None = None
+        self.failure: TrainingFailed | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether there is no training, or none that still goes on."""
+        return self.training is None or self.phase in OVER
+
+    @property
+    def fraction(self) -> float:
+        """How far the stage that runs is, 0 to 1."""
+        if self.phase == "done":
+            return 1.0
+        if self.newest is not None:
+            return self.newest.step / self.newest.steps
+        preparing = self.preparing
+        return preparing.done / preparing.total if preparing is not None and preparing.total else 0.0
+
+    # --------------------------------------------------------------------------------------- facts, from the session
+    def begin(self, training: Training) -> None:
+        """Look at another training, which was handed to the thread."""
+        self._clear()
+        self.training = training
+        self.changed.emit()
+        self.sampled.emit()
+        self.saved.emit()
+
+    def set_waiting(self, waiting: tuple[Training, ...]) -> None:
+        """Other trainings wait."""
+        self.waiting = waiting
+        self.changed.emit()
+
+    def set_paused(self, paused: bool) -> None:
+        """It rests, or goes on, because it was told to."""
+        self.paused = paused
+        self.changed.emit()
+
+    def set_stopping(self) -> None:
+        """It was told to stop."""
+        self.phase = "stopping"
+        self.changed.emit()
+
+    def take_step(self, event: TrainingStepped) -> None:
+        """It took steps; this is the newest."""
+        another = self.newest is None or self.newest.stage != event.stage
+        self.newest = event
+        if another:
+            self.changed.emit()
+        self.stepped.emit()
+
+    def take(self, event: TrainEvent | TrainingHeld | TrainingFailed) -> None:
+        """Something else happened."""
+        match event:
+            case TrainingHeld():
+                self.held = event.held
+            case TrainingPreparing():
+                self.preparing = event
+                self._go_to("preparing")
+            case TrainingStarted():
+                self.started = event
+                self._go_to("running")
+            case TrainingSampled():
+                self._add_samples(event)
+                return
+            case CheckpointSaved():
+                kept = (known for known in self.checkpoints if known.model not in event.removed)
+                self.checkpoints = (*(known for known in kept if known.model != event.model), event)
+                self.saved.emit()
+                return
+            case TrainingRecovered():
+                assert self.training is not None, "only what the running training says comes here"
+                self.training.losses.rewind(event.stage, event.back_to)
+                self.stepped.emit()
+                return
+            case TrainingFinished():
+                self.finished, self.phase = event, "done"
+            case TrainingStopped():
+                self.stopped, self.phase = event, "stopped"
+            case TrainingFailed():
+                self.failure, self.phase = event, "failed"
+        if self.over:
+            self.paused = self.held = False
+        self.changed.emit()
+
+    def _go_to(self, phase: Phase) -> None:
+        if self.phase != "stopping":
+            self.phase = phase
+
+    def _add_samples(self, event: TrainingSampled) -> None:
+        samples = self.samples
+        if len(samples) >= MOST_SAMPLES:
+            half = len(samples) // 2
+            samples = samples[:half:2] + samples[half:]
+        self.samples = (*samples, event)
+        self.sampled.emit()

@@ -1,0 +1,159 @@
+"""Takes what the page of trainings wants, and leads what the engine's thread says of them to their models.
+
+One training at a time is with the thread; the others wait here, where they can still be taken out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from studio.engine.train_events import (
+    CheckpointFailed,
+    CheckpointSaved,
+    TrainEvent,
+    TrainingFinished,
+    TrainingRecovered,
+    TrainingStarted,
+    TrainingStopped,
+)
+from studio.ui.models.training import (
+    RehearseTask,
+    Training,
+    TrainingFailed,
+    TrainingHeld,
+    TrainingRehearsed,
+)
+
+if TYPE_CHECKING:
+    from studio.engine.train_request import TrainRequest
+    from studio.ui.engine_thread import EngineThread
+    from studio.ui.models.catalog import Catalog
+    from studio.ui.models.notices import Notices
+    from studio.ui.models.train_run import TrainRun
+
+_EVENTS = (*get_args(TrainEvent), TrainingHeld, TrainingFailed)
+
+
+class TrainingSession(QObject):
+    """Everything between the page of trainings and the engine.
+
+    Signals:
+        ended: a training is over, in whichever way.
+        rehearsed: what `rehearse` was asked for is known, a `TrainingRehearsed`.
+    """
+
+    ended = Signal()
+    rehearsed = Signal(object)
+
+    def __init__(
+        self,
+        thread: EngineThread,
+        *,
+        run: TrainRun,
+        catalog: Catalog,
+        notices: Notices,
+        parent: QObject | None = None,
+    ) -> None:
+        """Listen to the thread, which `studio.ui.session.Session` starts and ends."""
+        super().__init__(parent)
+        self._thread, self._run, self._catalog, self._notices = thread, run, catalog, notices
+        self._current: Training | None = None
+        self._offered = False
+        thread.told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
+        thread.trained.connect(self._on_trained, Qt.ConnectionType.QueuedConnection)
+
+    # --------------------------------------------------------------------------------------------------- intents
+    def train(self, request: TrainRequest) -> Training:
+        """Have a model trained, or trained on, after the trainings that wait."""
+        training = Training(request=request)
+        self._run.set_waiting((*self._run.waiting, training))
+        self._start_next()
+        return training
+
+    @Slot(bool)
+    def pause(self, paused: bool) -> None:
+        """Have the training rest, or go on."""
+        if self._current is not None and not self._current.cancelled.is_set():
+            self._thread.pause(self._current, paused)
+            self._run.set_paused(paused)
+
+    @Slot()
+    def stop(self) -> None:
+        """Have the training stop; it can go on from there at any time."""
+        if self._current is not None:
+            self._thread.cancel(self._current)
+            self._run.set_stopping()
+
+    @Slot(object)
+    def take_out(self, training: Training) -> None:
+        """Take a training that waits out."""
+        self._run.set_waiting(tuple(other for other in self._run.waiting if other is not training))
+
+    @Slot(object)
+    def rehearse(self, request: TrainRequest) -> None:
+        """Have it found out what a training takes, when nothing else is to do."""
+        self._thread.rehearse(RehearseTask(request=request))
+
+    def is_known(self, name: str) -> bool:
+        """Whether a training of this name runs or waits."""
+        current = (self._current,) if self._current is not None else ()
+        return any(training.request.name == name for training in (*current, *self._run.waiting))
+
+    # ------------------------------------------------------------------------------------------- from the thread
+    @Slot(object)
+    def _on_told(self, event: object) -> None:
+        if isinstance(event, TrainingRehearsed):
+            self.rehearsed.emit(event)
+        elif isinstance(event, _EVENTS) and self._is_current(event.job_id):
+            self._on_trained()  # what happened before must be seen before
+            self._run.take(event)
+            self._tell(event)
+
+    @Slot()
+    def _on_trained(self) -> None:
+        for event in self._thread.trained_mailbox.take().values():
+            if self._is_current(event.job_id):
+                self._run.take_step(event)
+
+    def _tell(self, event: TrainEvent | TrainingHeld | TrainingFailed) -> None:
+        match event:
+            case TrainingStarted():
+                for note in event.notes:
+                    self._notices.post(note)
+            case CheckpointSaved():
+                self._catalog.reload()
+                if not self._offered:
+                    self._offered = True
+                    self._notices.post(
+                        f"The first checkpoint, {event.model}, is in the list of models: pictures can be made with it."
+                    )
+            case CheckpointFailed() | TrainingRecovered():
+                self._notices.post(event.sentence, kind="warn")
+            case TrainingFinished():
+                self._notices.post(f"{event.model} is trained. It is in the list of models.")
+                self._end()
+            case TrainingStopped():
+                self._end()
+            case TrainingFailed():
+                self._notices.post(event.sentence, kind="error", details=event.details)
+                self._end()
+
+    def _is_current(self, job_id: str) -> bool:
+        return self._current is not None and self._current.id == job_id
+
+    def _start_next(self) -> None:
+        if self._current is not None or not self._run.waiting:
+            return
+        training, *waiting = self._run.waiting
+        self._current, self._offered = training, False
+        self._run.begin(training)
+        self._run.set_waiting(tuple(waiting))
+        self._thread.submit(training)
+
+    def _end(self) -> None:
+        self._current = None
+        self._catalog.reload()
+        self.ended.emit()
+        self._start_next()
