@@ -1,0 +1,190 @@
+"""The form of trainings: what it says, what is wrong with it, its undo, and what it remembers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from studio.errors import RequestError
+from studio.folders import Folders
+from studio.ui.models.catalog import Catalog
+from studio.ui.models.preferences import Preferences
+from studio.ui.models.train_folder import TrainFolder
+from studio.ui.models.train_form import TrainForm
+from studio.ui.models.training import TrainingRehearsed
+from studio.ui.settings import SettingsFile
+from tests.ui.teaching import ESTIMATE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+
+@pytest.fixture
+def make(qapp: object, tmp_path: Path) -> Iterator[Callable[[], TrainForm]]:
+    del qapp
+    made: list[tuple[TrainForm, Preferences]] = []
+
+    def make_() -> TrainForm:
+        for _, preferences in made:
+            preferences.save()
+        preferences = Preferences(SettingsFile(tmp_path / "settings.json"))
+        form = TrainForm(Catalog(Folders.under(tmp_path / "home")), preferences, TrainFolder())
+        made.append((form, preferences))
+        return form
+
+    yield make_
+    for form, preferences in made:
+        form.folder.close()
+        preferences.save()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "My Foxes"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (16, 16), "red").save(folder / f"a fox {number}.png")
+    return folder
+
+
+def test_nothing_can_be_trained_before_a_source_is_chosen(make: Callable[[], TrainForm]) -> None:
+    form = make()
+    assert (form.has_source, form.can_train, form.faults) == (False, False, {})
+    with pytest.raises(RequestError):
+        form.take_request()
+
+
+def test_a_folder_is_all_that_must_be_chosen(
+    qtbot: QtBot, make: Callable[[], TrainForm], pictures: Path
+) -> None:
+    form = make()
+    form.choose(pictures)
+    qtbot.waitUntil(lambda: not form.folder.reading)
+    request = form.take_request()
+    assert (request.source, request.name, request.title) == (str(pictures), "my-foxes", "My Foxes")
+    assert form.folder.count == 3
+
+
+def test_the_pictograms_are_a_source_as_well(make: Callable[[], TrainForm]) -> None:
+    form = make()
+    form.choose("pictograms")
+    assert form.take_request().source == "pictograms"
+    assert form.from_folder is None
+
+
+def test_a_folder_without_pictures_is_a_fault_of_the_source(
+    qtbot: QtBot, make: Callable[[], TrainForm], tmp_path: Path
+) -> None:
+    form = make()
+    (tmp_path / "empty").mkdir()
+    form.choose(tmp_path / "empty")
+    qtbot.waitUntil(lambda: not form.folder.reading)
+    assert "no picture" in form.faults["source"]
+    assert not form.can_train
+    form.choose(tmp_path / "gone")
+    qtbot.waitUntil(lambda: not form.folder.reading)
+    assert "gone" in form.faults["source"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"name": "My Foxes!"}, "name", "Name must be"),
+        ({"name": ""}, "name", "Name must be"),
+        ({"size": 24}, "size", "multiple of 16"),
+        ({"batch": 0}, "batch", "Batch must be"),
+        ({"base": "nobody"}, "base", "not here any more"),
+        ({"name": "starter"}, "name", "called starter already"),
+    ],
+)
+def test_a_fault_is_told_at_its_field(
+    make: Callable[[], TrainForm], changes: dict[str, Any], field: str, words: str
+) -> None:
+    form = make()
+    form.choose("pictograms")
+    form.edit(**changes)
+    assert words in form.faults[field]
+    assert list(form.faults) == [field]
+    assert not form.can_train
+
+
+def test_edits_can_be_undone_and_the_source_with_them(
+    qtbot: QtBot, make: Callable[[], TrainForm], pictures: Path
+) -> None:
+    form = make()
+    form.choose(pictures)
+    form.edit(steps=500)
+    form.edit(backbone="dit")
+    form.undo_stack.undo()
+    form.undo_stack.undo()
+    assert (form.request.steps, form.request.backbone) == (4000, "unet")
+    form.undo_stack.undo()
+    assert not form.has_source
+    assert form.folder.folder is None
+    form.undo_stack.redo()
+    qtbot.waitUntil(lambda: form.folder.count == 3)
+
+
+def test_the_settings_are_there_at_the_next_start_and_the_name_is_made_anew(
+    qtbot: QtBot, make: Callable[[], TrainForm], pictures: Path, tmp_path: Path
+) -> None:
+    form = make()
+    form.choose(pictures)
+    form.edit(steps=700, backbone="dit", scale="large", min_snr=5.0, latents=False)
+    (tmp_path / "home" / "models" / "my-foxes").mkdir(parents=True)
+    later = make()
+    assert not later.can_train
+    later.open()
+    qtbot.waitUntil(lambda: later.folder.count == 3)
+    request = later.take_request()
+    assert (request.steps, request.backbone, request.scale) == (700, "dit", "large")
+    assert (request.min_snr, request.latents, request.name) == (5.0, False, "my-foxes-2")
+
+
+def test_what_does_not_hold_any_more_is_not_taken_up(make: Callable[[], TrainForm]) -> None:
+    form = make()
+    form._preferences.set(
+        "train", {"steps": -4, "backbone": "gone", "batch": 16, "scale": "huge", "source": 5}
+    )
+    request = make().request
+    assert (request.steps, request.backbone, request.batch, request.scale) == (4000, "unet", 16, "small")
+    assert request.source == ""
+
+
+def test_after_a_training_the_form_has_a_name_that_is_free(
+    make: Callable[[], TrainForm], tmp_path: Path
+) -> None:
+    form = make()
+    form.choose("pictograms")
+    form.rename()
+    assert form.request.name == "pictograms"
+    (tmp_path / "home" / "models" / ".training" / "pictograms").mkdir(parents=True)
+    assert "name" in form.faults
+    form.rename()
+    assert form.request.name == "pictograms-2"
+    assert form.can_train
+
+
+def test_what_it_takes_is_asked_for_once_and_known_for_each_choice(make: Callable[[], TrainForm]) -> None:
+    form = make()
+    asked: list[object] = []
+    form.rehearse_requested.connect(asked.append)
+    form.ask_for_estimate()
+    assert asked == []
+    form.choose("pictograms")
+    form.ask_for_estimate()
+    form.ask_for_estimate()
+    assert asked == [form.request]
+    assert form.estimate is None
+    form.take_rehearsed(TrainingRehearsed(request=form.request, estimate=ESTIMATE))
+    assert form.estimate == form.estimate_of(scale="small") == ESTIMATE
+    form.edit(learning_rate=0.01)
+    assert form.estimate == ESTIMATE
+    form.edit(scale="large")
+    assert form.estimate is None
+    assert form.estimate_of(scale="small") == ESTIMATE

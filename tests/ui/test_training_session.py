@@ -1,0 +1,212 @@
+"""What the window does with trainings, from the wish to the last event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.engine.train_events import CheckpointFailed, TrainingRecovered
+from studio.errors import StorageError
+from studio.folders import Folders
+from studio.ui.models.catalog import Catalog
+from studio.ui.models.train_run import MOST_SAMPLES, TrainRun
+from studio.ui.training_session import TrainingSession
+from tests.ui.fakes import Forming, Gate
+from tests.ui.rooms import Studio
+from tests.ui.teaching import Lesson, Teaching, to_train
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.engine.train_events import TrainEvent
+    from studio.ui.models.training import TrainingRehearsed
+
+
+class Classroom(Studio):
+    """A session of trainings beside that of pictures.
+
+    Attributes:
+        reloads: how often the list of models was read again.
+    """
+
+    def __init__(self, qtbot: QtBot, home: Path) -> None:
+        super().__init__(qtbot, home, Forming())
+        self.train_run = TrainRun()
+        self.catalog = Catalog(Folders.under(home))
+        self.reloads = 0
+        self.catalog.reload = self._reload  # type: ignore[method-assign]
+        self.training = TrainingSession(
+            self.thread, run=self.train_run, catalog=self.catalog, notices=self.notices
+        )
+
+    def _reload(self) -> None:
+        self.reloads += 1
+
+    def teach(self, *teaching: Teaching) -> None:
+        self.engine.teaching = teaching or (Teaching(),)
+        self.session.start()
+
+    def wait_over(self) -> None:
+        self.wait(lambda: self.train_run.over and not self.train_run.waiting)
+
+
+@pytest.fixture
+def room(qtbot: QtBot, tmp_path: Path) -> Iterator[Classroom]:
+    room = Classroom(qtbot, tmp_path)
+    yield room
+    assert room.session.close()
+
+
+def test_a_training_is_followed_to_its_end(room: Classroom) -> None:
+    room.teach()
+    training = room.training.train(to_train())
+    room.wait_over()
+    run = room.train_run
+    assert run.training is training
+    assert (run.phase, run.fraction) == ("done", 1.0)
+    assert run.started is not None
+    assert run.newest is not None
+    assert (run.newest.stage, run.newest.step) == ("backbone", 6)
+    assert [sampled.what for sampled in run.samples] == ["reconstruction", "sample", "sample", "sample"]
+    assert [saved.model for saved in run.checkpoints] == ["foxes-2", "foxes-4", "foxes-6"]
+    assert room.reloads == 4
+    assert sum("first checkpoint, foxes-2" in sentence for sentence in room.sentences) == 1
+    assert room.sentences[-1] == "foxes is trained. It is in the list of models."
+
+
+def test_a_picture_holds_it_and_it_goes_on_by_itself(room: Classroom) -> None:
+    gate, picture = Gate(), Gate()
+    room.teach(Teaching(at={3: gate}))
+    room.engine._scripts = (Forming(at={(0, 2): picture}),)
+    room.training.train(to_train())
+    room.wait_for(gate)
+    room.generate()
+    gate.open()
+    room.wait_for(picture)
+    room.wait(lambda: room.train_run.held)
+    assert not room.train_run.over
+    picture.open()
+    room.wait_over()
+    assert not room.train_run.held
+    assert len(room.wall.entries) == 1
+
+
+def test_a_second_training_waits_and_can_be_taken_out(room: Classroom) -> None:
+    gate = Gate()
+    room.teach(Teaching(at={3: gate}))
+    room.training.train(to_train())
+    second, third = room.training.train(to_train(name="hens")), room.training.train(to_train(name="cats"))
+    assert room.train_run.waiting == (second, third)
+    assert room.training.is_known("hens")
+    room.training.take_out(second)
+    assert not room.training.is_known("hens")
+    room.wait_for(gate)
+    gate.open()
+    room.wait_over()
+    assert [lesson.request.name for lesson in room.engine.lessons] == ["foxes", "cats"]
+    assert room.train_run.training is third
+
+
+def test_it_is_paused_goes_on_and_is_stopped_with_everything_saved(room: Classroom) -> None:
+    gate, later = Gate(), Gate()
+    room.teach(Teaching(at={2: gate, 4: later}))
+    room.training.train(to_train())
+    room.wait_for(gate)
+    room.training.pause(True)
+    assert room.train_run.paused
+    gate.open()
+    room.training.pause(False)
+    assert not room.train_run.paused
+    room.wait_for(later)
+    room.training.stop()
+    assert room.train_run.phase == "stopping"
+    room.training.pause(True)
+    assert not room.train_run.paused
+    later.open()
+    room.wait_over()
+    assert room.train_run.phase == "stopped"
+    assert room.train_run.stopped is not None
+    assert room.train_run.checkpoints[-1].step == 4
+
+
+def test_what_goes_wrong_is_told_and_the_next_training_begins(room: Classroom) -> None:
+    room.teach(Teaching(at={2: StorageError("/states", "cannot be written")}), Teaching())
+    room.training.train(to_train())
+    room.training.train(to_train(name="hens"))
+    room.wait_over()
+    assert "/states cannot be written." in room.sentences
+    assert room.train_run.phase == "done"
+    assert [lesson.request.name for lesson in room.engine.lessons] == ["foxes", "hens"]
+
+
+def test_a_failure_stays_on_the_page(room: Classroom) -> None:
+    room.teach(Teaching(at={2: StorageError("/states", "cannot be written")}))
+    room.training.train(to_train())
+    room.wait_over()
+    assert room.train_run.phase == "failed"
+    assert room.train_run.failure is not None
+
+
+def recovered(lesson: Lesson) -> TrainEvent:
+    return TrainingRecovered(
+        job_id=lesson.job_id,
+        stage="backbone",
+        step=4,
+        back_to=2,
+        rate=5e-4,
+        sentence="The loss was not a number at step 4; it went back to step 2, at half the rate.",
+    )
+
+
+def unsaved(lesson: Lesson) -> TrainEvent:
+    return CheckpointFailed(job_id=lesson.job_id, step=3, sentence="The disk is full.")
+
+
+def test_going_back_and_a_full_disk_are_told(room: Classroom) -> None:
+    gate = Gate()
+    room.teach(Teaching(extra={3: unsaved, 4: recovered}, at={5: gate}))
+    training = room.training.train(to_train())
+    room.wait_for(gate)
+    room.wait(lambda: len(room.sentences) >= 3)
+    assert "The disk is full." in room.sentences
+    assert any("half the rate" in sentence for sentence in room.sentences)
+    assert training.losses.curves("backbone")[0][-1][0] == 2
+    gate.open()
+    room.wait_over()
+
+
+def test_a_rehearsal_is_answered(room: Classroom) -> None:
+    answers: list[TrainingRehearsed] = []
+    room.training.rehearsed.connect(answers.append)
+    room.teach()
+    request = to_train()
+    room.training.rehearse(request)
+    room.wait(lambda: answers)
+    assert answers[0].request == request
+    assert answers[0].estimate is not None
+
+
+def test_of_very_many_samples_the_older_ones_are_thinned() -> None:
+    run, lesson = TrainRun(), Lesson(request=to_train(), job_id="x", cancelled=None)  # type: ignore[arg-type]
+    for step in range(MOST_SAMPLES + 50):
+        run.take(lesson.sampled(step))
+    steps = [sampled.step for sampled in run.samples]
+    assert len(steps) <= MOST_SAMPLES
+    assert (steps[0], steps[-1]) == (0, MOST_SAMPLES + 49)
+    assert steps == sorted(steps)
+
+
+def test_closing_in_the_middle_saves_its_state(room: Classroom) -> None:
+    gate = Gate()
+    room.teach(Teaching(at={3: gate}))
+    room.training.train(to_train())
+    room.wait_for(gate)
+    room.thread.stop()
+    gate.open()
+    assert room.session.close()
+    room.wait_over()
+    assert room.train_run.phase == "stopped"
