@@ -31,6 +31,7 @@ from studio.ui.models.notices import Notices
 from studio.ui.models.panes import PanesModel
 from studio.ui.models.preferences import Preferences
 from studio.ui.models.queue import QueueModel
+from studio.ui.models.remaking import RemakingModel
 from studio.ui.models.run import RunModel
 from studio.ui.models.runs import RunsModel
 from studio.ui.models.status import StatusModel
@@ -109,6 +110,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         verifier=VerifyModel(runs.store, folders),
         keeper=StepKeeper(run, store, gallery, notices),
         forks=ForkModel(run, catalog),
+        remaking=RemakingModel(run),
         panes=PanesModel(run),
         exports=ExportModel(run, notices),
         compare=CompareModel(),

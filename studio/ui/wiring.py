@@ -38,8 +38,10 @@ class Wiring(QObject):
         models.exports.decode_requested.connect(session.decode)
         session.step_explained.connect(models.panes.take)
         models.panes.explain_requested.connect(session.decode)
-        session.errand_done.connect(models.verifier.take)
-        models.verifier.errand_requested.connect(session.errand)
+        for asks in (models.verifier, models.remaking):
+            session.errand_done.connect(asks.take)
+            asks.errand_requested.connect(session.errand)
+        models.remaking.failed.connect(self._on_unopened)
         session.went_on.connect(self._on_went_on)
         session.frame_decoded.connect(models.compare.take_decoded)
         models.compare.decode_requested.connect(session.decode)

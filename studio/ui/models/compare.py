@@ -9,11 +9,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.engine.compare import CompareRequest
 from studio.ui.models.background import Background
 from studio.ui.models.compare_alignment import ALIGNMENTS, match, nearest_position, positions
-from studio.ui.models.compare_frames import CompareFrames
 from studio.ui.models.compare_pane import marks_of, noise_hashes, pane_of
+from studio.ui.models.decoding import Decoding
 
 if TYPE_CHECKING:
-    from studio.runs.record import PictureRecord, What
+    from studio.runs.picture_record import PictureRecord, What
     from studio.ui.models.compare_alignment import Alignment, Mark
     from studio.ui.models.compare_pane import Pane
     from studio.ui.models.course import Course
@@ -57,7 +57,7 @@ class CompareModel(QObject):
         self.background = Background(self)
         self._marks: tuple[tuple[Mark, ...], ...] = ()
         self._positions: tuple[float, ...] = ()
-        self._frames: CompareFrames | None = None
+        self._frames: Decoding | None = None
         self._hashes: tuple[str, ...] = ()
         self._phase = ""
 
@@ -117,7 +117,7 @@ class CompareModel(QObject):
 
     def is_lost(self, pane: Pane) -> bool:
         """Whether what a run is to show cannot be decoded: its model is gone, or is another by now."""
-        return self._frames is not None and self._frames.is_lost(pane, self.what)
+        return self._frames is not None and self._frames.is_lost(pane.shown, self.what)
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -210,7 +210,7 @@ class CompareModel(QObject):
         self.course, self.position, self._phase = course, None, ""
         course.job.shown.what = self.what
         self._marks, self._positions, self._hashes = (), (), ()
-        self._frames = CompareFrames(course)
+        self._frames = Decoding(course)
         if max(self.base, self.candidate) >= course.count:
             self.base, self.candidate = 0, 1
 
@@ -235,6 +235,6 @@ class CompareModel(QObject):
             return
         if self.position is not None or self.course.over:
             for pane in self.panes():
-                if (task := self._frames.want(pane, self.what)) is not None:
+                if (task := self._frames.want(pane.shown, self.what)) is not None:
                     self.decode_requested.emit(task)
         self.shown_changed.emit()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import StepDone
-    from studio.runs.record import PictureRecord
+    from studio.runs.picture_record import PictureRecord
 
 MOST_POINTS = 200
 """Of one curve; a run of more steps has them evenly chosen."""

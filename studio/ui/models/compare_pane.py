@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from studio.engine.events import PictureDone, StepDone
     from studio.engine.requests import GenerateRequest
-    from studio.runs.record import PictureRecord, What
+    from studio.runs.picture_record import PictureRecord, What
     from studio.ui.models.compare_alignment import Match
     from studio.ui.models.course import Course
 

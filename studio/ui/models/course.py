@@ -66,6 +66,7 @@ class Course:
         lineage: where it was forked; None where it was not, or that run was not recorded.
         note: what should be said about it.
         opens_at: the step that is looked at first; None is the newest.
+        gaps_stay: steps that were not kept cannot be made again.
     """
 
     def __init__(self, job: Job, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -82,6 +83,7 @@ class Course:
         self.lineage = Lineage(origin.run, origin.step) if origin is not None and named else None
         self.note = ""
         self.opens_at: int | None = None
+        self.gaps_stay = False
         self._clock = clock
         self._began = clock()
         self._ended: float | None = None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.engine.events import StepDone
-    from studio.runs.record import PictureRecord
+    from studio.runs.picture_record import PictureRecord
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.errors import StudioError
     from studio.gallery.film import ExportKind
-    from studio.runs.record import PictureRecord, What
+    from studio.runs.picture_record import PictureRecord, What
     from studio.ui.models.course import Course
     from studio.ui.models.job import FrameDecoded
     from studio.ui.models.notices import Notices
@@ -78,7 +78,7 @@ class ExportModel(QObject):
             return
         film = _film()
         what: What = self._run.what
-        steps = list(picture.steps)
+        steps = picture.held()
         if what == "x_t" and picture.start is not None:
             steps.insert(0, picture.start)
         some = [steps[place] for place in film.chosen(len(steps), film.MOST_FRAMES[kind])]

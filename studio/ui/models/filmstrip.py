@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Slot
 
+from studio.runs.picture_record import is_held
 from studio.ui.images import to_image
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.events import StepDone
-    from studio.runs.record import PictureRecord
+    from studio.runs.picture_record import PictureRecord
     from studio.ui.models.run import RunModel
 
 Index = QModelIndex | QPersistentModelIndex
@@ -25,8 +26,12 @@ FrameRole = Qt.ItemDataRole.UserRole + 2
 """Its frame as a QImage, or None where none is there yet; once the job is over, asking for it has it decoded."""
 
 
+def _held(picture: PictureRecord | None) -> list[StepDone]:
+    return [done for done in picture.steps if is_held(done)] if picture is not None else []
+
+
 class FilmstripModel(QAbstractListModel):
-    """A row for each step that is kept, oldest first.
+    """A row for each step that is kept, oldest first; none for those that would have to be made again.
 
     The record grows and is thinned in another thread, so the rows are those that were there at the last
     `RunModel.steps_changed`, and no others.
@@ -88,7 +93,7 @@ class FilmstripModel(QAbstractListModel):
 
     def _follow_steps(self) -> None:
         picture = self._run.picture
-        old, new = self._steps, list(picture.steps) if picture is not None else []
+        old, new = self._steps, _held(picture)
         settled = max(len(old) - 1, 0)  # the newest of a thinned record gives way to the next
         if picture is not self._picture or len(new) < len(old) or new[:settled] != old[:settled]:
             self.beginResetModel()

@@ -129,6 +129,8 @@ class ForkModel(QObject):
         done = self._run.shown_step
         if done.step >= done.steps:
             return "This is the last step: nothing remains to be done. Choose an earlier one."
+        if self._run.waits_for_step and not course.gaps_stay:
+            return "One moment: this step was not kept, and is being made again."
         if self.start is None:
             return "This step was not kept whole. Choose another one."
         card = self._catalog.card(course.request_of(done.image).model)

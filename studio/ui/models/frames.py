@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from studio.errors import StorageError
 from studio.gallery.keeping import PictureKept
+from studio.runs.picture_record import is_held
 from studio.ui.images import to_image
 from studio.ui.models.job import DecodeTask
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.engine.requests import GenerateRequest
     from studio.gallery.keeping import PictureUnsaved
-    from studio.runs.record import What
+    from studio.runs.picture_record import What
     from studio.ui.models.course import Course
 
 
@@ -50,6 +51,35 @@ def finished_image(finished: PictureKept | PictureUnsaved) -> QImage | None:
         return to_image(read_pixels(finished.entry.path))
     except StorageError:  # moved meanwhile, say; the last step's frame is nearly as good
         return None
+
+
+def frame_of(course: Course, image: int, step: int | None, what: What) -> QImage | None:
+    """Return the best picture there is of a step of a job; of one that was not kept that of the nearest.
+
+    Args:
+        course: the job.
+        image: which of its pictures, from 0.
+        step: the step; None is the newest, or the finished picture.
+        what: which side of it.
+    """
+    finished = course.pictures.get(image)
+    if finished is not None and step is None:
+        return finished_image(finished)
+    picture = course.job.record.picture(image)
+    if picture is None:
+        return None
+    if step is not None:
+        done = picture.find(step)
+        if done is not None and not is_held(done):
+            done = picture.nearest_held(step)
+        pixels = picture.frame(done, what) if done is not None else None
+    else:
+        pixels = picture.latest_frame(what)
+        if pixels is None:  # only the other side was shown so far; this one is on its way
+            pixels = picture.latest_frame()
+        if pixels is None and picture.start is not None:
+            pixels = picture.frame(picture.start, what)
+    return to_image(pixels) if pixels is not None else None
 
 
 def decode_task(course: Course, done: StepDone, what: What, latents: NDArray[np.float32]) -> DecodeTask:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.explained import Explained
-    from studio.runs.record import What
+    from studio.runs.picture_record import What
     from studio.ui.models.course import Course
     from studio.ui.models.engine import Engine
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from studio.ui.models.panes import PanesModel
     from studio.ui.models.preferences import Preferences
     from studio.ui.models.queue import QueueModel
+    from studio.ui.models.remaking import RemakingModel
     from studio.ui.models.run import RunModel
     from studio.ui.models.runs import RunsModel
     from studio.ui.models.status import StatusModel
@@ -43,6 +44,7 @@ class Models:
     verifier: VerifyModel
     keeper: StepKeeper
     forks: ForkModel
+    remaking: RemakingModel
     panes: PanesModel
     exports: ExportModel
     compare: CompareModel

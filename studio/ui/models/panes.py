@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from studio.runs.picture_record import is_held
 from studio.ui.images import to_image
 from studio.ui.models.job import ExplainTask
 
@@ -141,6 +142,9 @@ class PanesModel(QObject):
         if key in self._known or self._asked is not None:
             return
         before = picture.find(done.step - 1) if done is not picture.start else done
+        if before is not None and not is_held(before):
+            self._run.step_wanted.emit(before.step)
+            return
         if before is None or before.state is None or picture.began is None:
             if done is not picture.last or course.over:
                 self._known[key] = dict.fromkeys(

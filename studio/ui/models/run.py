@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.ui.images import to_image
-from studio.ui.models.frames import decode_task, direct_pixels, finished_image
+from studio.runs.picture_record import is_held
+from studio.ui.models.decoding import Decoding
+from studio.ui.models.frames import frame_of
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.events import StepDone
-    from studio.runs.record import PictureRecord, What
+    from studio.runs.picture_record import PictureRecord, What
     from studio.ui.models.course import Course
     from studio.ui.models.job import FrameDecoded
 
@@ -32,6 +33,7 @@ class RunModel(QObject):
         selection_changed: another step is looked at, or another side of it.
         frame_decoded: the frame of this step is better than before.
         decode_requested: a `DecodeTask` is to be done.
+        step_wanted: a step that was not kept is needed, by its number.
     """
 
     changed = Signal()
@@ -40,6 +42,7 @@ class RunModel(QObject):
     selection_changed = Signal()
     frame_decoded = Signal(int)
     decode_requested = Signal(object)
+    step_wanted = Signal(int)
 
     def __init__(self, parent: QObject | None = None) -> None:
         """Begin with no job."""
@@ -49,7 +52,7 @@ class RunModel(QObject):
         self.step: int | None = None
         self.what: What = "x0"
         self._image: int | None = None
-        self._asked: set[tuple[str, int, int, What]] = set()
+        self._decoding: Decoding | None = None
 
     # ------------------------------------------------------------------------------------------ what is looked at
     @property
@@ -80,24 +83,18 @@ class RunModel(QObject):
     @property
     def frame(self) -> QImage | None:
         """The best picture there is of what is looked at."""
-        if self.viewed is None:
-            return None
-        finished = self.viewed.pictures.get(self.image)
-        if finished is not None and self.step is None:
-            return finished_image(finished)
-        picture = self.picture
-        if picture is None:
-            return None
-        if self.step is None:
-            pixels = picture.latest_frame(self.what)
-            if pixels is None:  # only the other side was shown so far; this one is on its way
-                pixels = picture.latest_frame()
-            if pixels is None and picture.start is not None:
-                pixels = picture.frame(picture.start, self.what)
-        else:
-            done = picture.find(self.step)
-            pixels = picture.frame(done, self.what) if done is not None else None
-        return to_image(pixels) if pixels is not None else None
+        return frame_of(self.viewed, self.image, self.step, self.what) if self.viewed is not None else None
+
+    @property
+    def waits_for_step(self) -> bool:
+        """Whether the step that is looked at was not kept, and has to be made again."""
+        done = self.shown_step
+        return self.step is not None and done is not None and not is_held(done)
+
+    @property
+    def was_made_again(self) -> bool:
+        """Whether it was not kept, and was made again."""
+        return self.picture is not None and self.step in self.picture.again
 
     # ------------------------------------------------------------------------------------------------- intents
     def select(self, step: int | None) -> None:
@@ -123,14 +120,14 @@ class RunModel(QObject):
         """Look at what forms now, or was made last."""
         if self.live and self.viewed is not None:
             return
-        self.viewed = self.running or self.viewed
-        self._image = self.step = None
-        self._announce_all()
+        course = self.running or self.viewed
+        if course is not None:
+            self.watch(course)
 
     def watch(self, course: Course) -> None:
         """Look at another job, such as a recorded run."""
         self.viewed, self._image, self.step = course, None, None
-        self._asked.clear()
+        self._decoding = Decoding(course)
         self._announce_all()
 
     def set_what(self, what: What) -> None:
@@ -152,19 +149,10 @@ class RunModel(QObject):
 
     def request_side(self, done: StepDone, side: What, *, at_once: bool = False) -> None:
         """Have either side of a step decoded, likewise."""
-        course, picture = self.viewed, self.picture
-        if course is None or picture is None or course.started is None or picture.is_full(done, side):
-            return
-        what, latents = picture.side_of(done, side), picture.latents(done, side)
-        key = (course.job.id, done.image, done.step, what)
-        if latents is None or key in self._asked:
-            return
-        pixels = direct_pixels(latents, course.request_of(done.image))
-        if pixels is not None:
-            course.job.record.put_frame(done.image, done.step, what, pixels)
-        elif not at_once:
-            self._asked.add(key)
-            self.decode_requested.emit(decode_task(course, done, what, latents))
+        if self._decoding is not None:
+            task = self._decoding.want(done, side, at_once=at_once)
+            if task is not None:
+                self.decode_requested.emit(task)
 
     # --------------------------------------------------------------------------------------- facts, from the session
     def begin(self, course: Course) -> None:
@@ -205,21 +193,29 @@ class RunModel(QObject):
         task = event.task
         if self.viewed is None or task.job_id != self.viewed.job.id or event.pixels is None:
             return
-        record = self.viewed.job.record
-        if record.put_frame(task.image, task.step, task.what, event.pixels):
-            # It may be given up for others later; then it can be asked for again.
-            self._asked.discard((task.job_id, task.image, task.step, task.what))
+        if self._decoding is not None:
+            self._decoding.take(event)
         if task.image != self.image:
             return
         self.frame_decoded.emit(task.step)
         start = self.picture.start if self.picture is not None else None
         in_view = task.what == self.what or (start is not None and task.step == start.step)
-        if in_view and self.step in (None, task.step):
+        if in_view and (self.step in (None, task.step) or self.waits_for_step):
+            self.frame_changed.emit()
+
+    def take_again(self, course: Course, image: int) -> None:
+        """Steps of a picture that were not kept are made again."""
+        if course is self.viewed and image == self.image and self.step is not None:
+            self._decode_shown()
+            self.selection_changed.emit()
             self.frame_changed.emit()
 
     def _decode_shown(self) -> None:
-        if (done := self.shown_step) is not None:
-            self.request_frame(done)
+        done, picture = self.shown_step, self.picture
+        if done is not None and picture is not None:
+            near = picture.nearest_held(done.step) if self.waits_for_step else done
+            if near is not None:
+                self.request_frame(near)
 
     def _lacks_frame(self) -> bool:
         """Whether the newest step was shown from the other side only."""

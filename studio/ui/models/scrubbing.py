@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 if TYPE_CHECKING:
-    from studio.runs.record import PictureRecord
+    from studio.runs.picture_record import PictureRecord
     from studio.ui.models.run import RunModel
 
 PLAY_MS = 70
@@ -139,10 +139,16 @@ class ScrubbingModel(QObject):
     @Slot()
     def _play_on(self) -> None:
         stride = max(self.count // MOST_SHOWN, 1)
-        place = min(self.place + stride, self.reached - 1)
+        place = self._held_from(min(self.place + stride, self.reached - 1))
         self._select(place)
         if place >= self.reached - 1 and (self._run.viewed is None or self._run.viewed.over):
             self.stop()
+
+    def _held_from(self, place: int) -> int:
+        """Return the first place from this one on that need not be made again to be seen."""
+        picture = self._run.picture
+        held = [done.step - self.first for done in picture.held()] if picture is not None else []
+        return next((other for other in held if other >= place), place)
 
     @Slot()
     def _on_selection_changed(self) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from studio.errors import StudioError
     from studio.gallery.store import PictureStore
-    from studio.runs.record import PictureRecord
+    from studio.runs.picture_record import PictureRecord
     from studio.ui.models.course import Course
     from studio.ui.models.gallery import GalleryModel
     from studio.ui.models.job import FrameDecoded
@@ -44,12 +44,21 @@ class StepKeeper(QObject):
         self._run, self._store, self._gallery, self._notices = run, store, gallery, notices
         self._background = Background(self)
         self._waits: tuple[Course, StepDone, str] | None = None
+        self._waits_for_step: tuple[Course, int] | None = None
+        run.selection_changed.connect(self._on_selection_changed)
 
     @Slot()
     def keep(self) -> None:
         """Keep the step that is looked at, as it is looked at."""
         course, done, picture = self._run.viewed, self._run.shown_step, self._run.picture
         if course is None or done is None or picture is None or picture.began is None:
+            return
+        self._waits_for_step = None
+        if self._run.waits_for_step:
+            if course.gaps_stay:
+                self._notices.post("This step was not kept, and cannot be made again.", kind="warn")
+            else:
+                self._waits_for_step = course, done.step  # it is being made again
             return
         side = picture.side_of(done, self._run.what)
         if done.step == done.steps and side == "x0" and done.image in course.pictures:
@@ -61,6 +70,16 @@ class StepKeeper(QObject):
         if picture.is_full(done, side):  # it takes no time where states are pictures
             self._waits = None
             self._write(course, picture, done, side)
+
+    @Slot()
+    def _on_selection_changed(self) -> None:
+        """Go on where a step was made again; who looks at another one wants that no more."""
+        if self._waits_for_step is None:
+            return
+        if (self._run.viewed, self._run.step) != self._waits_for_step:
+            self._waits_for_step = None
+        elif not self._run.waits_for_step:
+            self.keep()
 
     @Slot(object)
     def on_decoded(self, event: FrameDecoded) -> None:

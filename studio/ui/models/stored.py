@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from studio.engine.events import JobFinished, JobStarted, PictureDone, PictureStarted, StepDone
@@ -38,7 +39,7 @@ def course_of(run: StoredRun, entry: Entry | None) -> Course:
     if header.parent is not None and header.parent_step is not None:
         course.lineage = Lineage(run=header.parent, step=header.parent_step)
     course.take(_started(course, header, request))
-    course.note = fill(course, run)
+    course.note = fill(course, run, gaps=True)
     if entry is not None and (done := finished(course, run)) is not None:
         course.take(PictureKept(job_id=course.job.id, done=done, entry=entry))
     course.take(JobFinished(job_id=course.job.id, pictures=1, seconds=_seconds(run)))
@@ -59,7 +60,7 @@ def _started(course: Course, header: RunHeader, request: GenerateRequest) -> Job
     )
 
 
-def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1) -> str:
+def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1, gaps: bool = False) -> str:
     """Read a run's steps into a course's record, up to the first one that is damaged; return what should be said.
 
     Args:
@@ -67,6 +68,7 @@ def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1) -> s
         run: the run.
         image: its place in the course.
         every: how many steps one is read of; the last is read in any case.
+        gaps: whether steps that were not kept are there too, without their arrays, to be made again.
 
     Raises:
         StorageError: it has no steps that can be read.
@@ -89,10 +91,11 @@ def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1) -> s
     readable = {*run.kept[::every], *run.kept[-1:]}
     for facts in run.steps:
         seconds += facts.ms / 1000
-        if facts.step not in readable:
+        if facts.step not in readable and not (gaps and facts.step < run.kept[-1]):
             continue
         try:
-            done = _step(course, run, facts, image, seconds)
+            kept = facts.step in readable
+            done = (_step if kept else _facts_of)(course, run, facts, image, seconds)
         except StorageError as fault:
             return str(fault)
         record.add(done)
@@ -102,6 +105,12 @@ def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1) -> s
 
 def _step(course: Course, run: StoredRun, facts: StepFacts, image: int, seconds: float) -> StepDone:
     state = run.state(facts.step)
+    bare = _facts_of(course, run, facts, image, seconds)
+    return replace(bare, x0_hat=run.x0_hat(facts.step), state=state.x, history=state.history)
+
+
+def _facts_of(course: Course, run: StoredRun, facts: StepFacts, image: int, seconds: float) -> StepDone:
+    """Return a step without its arrays."""
     return StepDone(
         job_id=course.job.id,
         image=image,
@@ -113,9 +122,6 @@ def _step(course: Course, run: StoredRun, facts: StepFacts, image: int, seconds:
         snr=facts.snr,
         model_calls=facts.model_calls,
         seconds=seconds,
-        x0_hat=run.x0_hat(facts.step),
-        state=state.x,
-        history=state.history,
         change=facts.change,
         guidance=facts.guidance,
     )

@@ -151,7 +151,8 @@ class CanvasHead(QWidget):
         """The picture's figures are others."""
         run, course = self._run, self._run.viewed
         if course is not None:
-            self._caption.setText(words.caption(course, run.shown_step, run.image, run.step))
+            said = words.caption(course, run.shown_step, run.image, run.step)
+            self._caption.setText(said + words.again(run))
             self.time_left.setText(words.time_left(course))
 
     @Slot(str)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.engine.requests import GenerateRequest
     from studio.ui.models.course import Course
+    from studio.ui.models.run import RunModel
 
 EMPTY = "Your picture forms here."
 EMPTY_HOW = "Ctrl+Enter starts it. Every step stays, so that you can look back."
@@ -69,6 +70,13 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
     stopped = "Cancelled, " if course.phase == "cancelled" and step is None else ""
     level = f"noise level {done.sigma:.2f}"
     return f"{stopped}{sampler}, step {done.step} of {done.steps}, {level}, {calls}"
+
+
+def again(run: RunModel) -> str:
+    """Return what is said of a step that was not kept, after the rest; "" where it was."""
+    if run.waits_for_step and run.viewed is not None:
+        return ", not kept: the nearest is shown" if run.viewed.gaps_stay else ", being made again"
+    return ", made again" if run.was_made_again else ""
 
 
 def time_left(course: Course) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.engine.requests import GenerateRequest
-    from studio.runs.record import What
+    from studio.runs.picture_record import What
     from studio.ui.models.compare_alignment import Alignment
     from studio.ui.models.compare_curves import Score
     from studio.ui.models.compare_pane import Pane

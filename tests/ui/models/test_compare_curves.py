@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from studio.runs.record import PictureRecord
+from studio.runs.picture_record import PictureRecord
 from studio.ui.models.compare_curves import MOST_POINTS, Curves, Score, finish_of, score
 from tests.runs.steps import frame, latents, step_done
 
