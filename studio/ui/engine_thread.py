@@ -49,7 +49,8 @@ class _Nudge:
     """Look whether a paused training is to go on, or to stop."""
 
 
-_Task = Job | Training | DecodeTask | ExplainTask | RehearseTask | Errand | _WarmUp | _Nudge | None
+_Stoppable = Job | Training | Errand | RehearseTask
+_Task = _Stoppable | DecodeTask | ExplainTask | _WarmUp | _Nudge | None
 
 
 class EngineThread(QThread):
@@ -82,10 +83,13 @@ class EngineThread(QThread):
         self._held: deque[_Task] = deque()
         self._stopping = threading.Event()
         self.trained_mailbox: Mailbox[TrainingStepped] = Mailbox()
-        self._active: list[Job | Training | Errand] = []  # the last one runs, those before it rest meanwhile
+        self._active: list[_Stoppable] = []  # the last one runs, those before it rest meanwhile
 
     def submit(self, job: Job | Training) -> None:
         """Have a job run after those submitted before; a picture is made between two steps of a training."""
+        for task in tuple(self._active):
+            if isinstance(task, RehearseTask):
+                task.cancelled.set()
         self._tasks.put(job)
 
     def decode(self, task: DecodeTask | ExplainTask) -> None:
@@ -129,11 +133,9 @@ class EngineThread(QThread):
                     self._run_job(job)
                 case Training() as training:
                     self._train(training)
-                case RehearseTask() as rehearsal:
-                    self._engine.rehearse(rehearsal)
                 case DecodeTask() | ExplainTask() as task:
                     self._engine.answer(task)
-                case Errand() as errand:
+                case Errand() | RehearseTask() as errand:
                     self._do(errand)
                 case _WarmUp():
                     with contextlib.suppress(NoEngineError):
@@ -241,10 +243,8 @@ class EngineThread(QThread):
                 return  # one at a time: the job goes on in between
             self._held.append(task)
 
-    def _do(self, errand: Errand) -> None:
+    def _do(self, errand: Errand | RehearseTask) -> None:
         self._active.append(errand)
-        try:
-            if not self._stopping.is_set():  # as with a job
-                self._engine.do(errand)
-        finally:
-            self._active.remove(errand)
+        if not self._stopping.is_set():  # as with a job
+            self._engine.do(errand) if isinstance(errand, Errand) else self._engine.rehearse(errand)
+        self._active.remove(errand)

@@ -82,11 +82,11 @@ class HeldEngine:
         """Find out what a training takes."""
         done = TrainingRehearsed(request=task.request)
         try:
-            done = TrainingRehearsed(
-                request=task.request, estimate=self.ready().rehearse_training(task.request)
-            )
+            estimate = self.ready().rehearse_training(task.request, cancelled=task.cancelled)
+            done = TrainingRehearsed(request=task.request, estimate=estimate)
         except BaseException as error:  # noqa: BLE001 - as above
-            done = TrainingRehearsed(request=task.request, fault=sentence(error))
+            if not task.cancelled.is_set():
+                done = TrainingRehearsed(request=task.request, fault=sentence(error))
         self._tell(done)
 
 

@@ -285,6 +285,7 @@ class FakeEngine:
         lessons: the calls of `train`.
         teaching: the scripts of trainings: the first for the first, and so on; the last for all that follow.
         rehearsed: the calls of `rehearse_training`.
+        rehearsal: what happens in them.
     """
 
     def __init__(self, *scripts: Script, report: EngineReport = REPORT) -> None:
@@ -296,6 +297,7 @@ class FakeEngine:
         self.lessons: list[Lesson] = []
         self.teaching: tuple[Teaching, ...] = (Teaching(),)
         self.rehearsed: list[TrainRequest] = []
+        self.rehearsal: Callable[[threading.Event], object] | None = None
         self._scripts, self._report = scripts or (Forming(),), report
 
     def run(
@@ -368,9 +370,12 @@ class FakeEngine:
         finally:
             lesson.over = True
 
-    def rehearse_training(self, request: TrainRequest) -> TrainEstimate:
+    def rehearse_training(self, request: TrainRequest, *, cancelled: threading.Event | None) -> TrainEstimate:
+        assert cancelled is not None
         self.threads.add(threading.get_ident())
         self.rehearsed.append(request)
+        if self.rehearsal is not None:
+            self.rehearsal(cancelled)
         return ESTIMATE
 
     def report(self) -> EngineReport:

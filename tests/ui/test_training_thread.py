@@ -243,3 +243,36 @@ def test_a_rehearsal_waits_for_the_training_that_runs(school: School) -> None:
     kinds = school.ears.kinds
     assert kinds.index("TrainingFinished") < kinds.index("TrainingRehearsed")
     assert school.ears.of(TrainingRehearsed)[0].estimate == ESTIMATE
+
+
+@pytest.mark.parametrize("what", ["a picture", "a training", "the end"])
+def test_a_rehearsal_gives_way_to_whatever_else_is_to_be_done(school: School, what: str) -> None:
+    began = threading.Event()
+
+    def rehearse(cancelled: threading.Event) -> None:
+        began.set()
+        assert cancelled.wait(8)
+        raise StorageError("/cache", "is not wanted any more")
+
+    school.engine.rehearsal = rehearse
+    school.start()
+    school.thread.rehearse(RehearseTask(request=to_train()))
+    school.wait(began.is_set)
+    if what == "the end":
+        school.thread.stop()
+        return
+    school.draw() if what == "a picture" else school.train()
+    school.wait_for(JobFinished if what == "a picture" else TrainingFinished)
+    (rehearsed,) = school.ears.of(TrainingRehearsed)
+    assert (rehearsed.estimate, rehearsed.fault) == (None, "")
+
+
+def test_why_a_rehearsal_failed_is_told(school: School) -> None:
+    def rehearse(_: threading.Event) -> None:
+        raise StorageError("/pictures", "cannot be found")
+
+    school.engine.rehearsal = rehearse
+    school.start()
+    school.thread.rehearse(RehearseTask(request=to_train()))
+    school.wait_for(TrainingRehearsed)
+    assert school.ears.of(TrainingRehearsed)[0].fault == "/pictures cannot be found."

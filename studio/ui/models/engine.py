@@ -62,7 +62,7 @@ class Engine(Protocol):
     ) -> Generator[TrainEvent, None, None]:
         """Train a model, or go on training it."""
 
-    def rehearse_training(self, request: TrainRequest) -> TrainEstimate:
+    def rehearse_training(self, request: TrainRequest, *, cancelled: threading.Event | None) -> TrainEstimate:
         """Find out what a training takes, by a few of its steps."""
 
     def report(self) -> EngineReport:

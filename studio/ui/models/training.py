@@ -58,11 +58,17 @@ class TrainingFailed:
     details: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RehearseTask:
-    """What a training takes on this machine is to be found out by a few of its steps."""
+    """What a training takes on this machine is to be found out by a few of its steps.
+
+    Attributes:
+        request: the training's.
+        cancelled: set to stop it; whatever else is to be done goes before it.
+    """
 
     request: TrainRequest
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +78,7 @@ class TrainingRehearsed:
     Attributes:
         request: the training's.
         estimate: what it takes; None where that could not be found out.
-        fault: why not, a sentence.
+        fault: why not, a sentence; "" where it was stopped.
     """
 
     request: TrainRequest
