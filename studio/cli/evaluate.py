@@ -39,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="measure less: about ten minutes for a starter on one core"
     )
+    parser.add_argument(
+        "--most-queries",
+        type=int,
+        metavar="N",
+        help="end a sampler's curve over steps where a picture would take more than N (quick: 150, else 5000)",
+    )
     parser.add_argument("--concepts", type=int, metavar="N", help="name N concepts, evenly chosen")
     parser.add_argument("--seeds", type=int, metavar="N", help="pictures of each of these")
     parser.add_argument("--steps", type=int, metavar="N", help="steps of DDIM (default: 30)", default=30)
@@ -112,8 +118,14 @@ def plan_of(args: argparse.Namespace, card: ModelCard) -> Plan:
     """
     from studio.engine.evaluate_plan import Plan, Settings
 
-    ranges = {"concepts": (args.concepts, 100_000), "seeds": (args.seeds, 100), "batch": (args.batch, 4096)}
-    for name, (value, most) in {**ranges, "steps": (args.steps, 1000)}.items():
+    ranges = {
+        "concepts": (args.concepts, 100_000),
+        "seeds": (args.seeds, 100),
+        "steps": (args.steps, 1000),
+        "most-queries": (args.most_queries, 1_000_000),
+        "batch": (args.batch, 4096),
+    }
+    for name, (value, most) in ranges.items():
         if value is not None and not 1 <= value <= most:
             raise RequestError(name, f"must be 1 to {most}, not {value}")
     guidance = card.defaults.guidance if args.guidance is None else args.guidance
@@ -126,6 +138,7 @@ def plan_of(args: argparse.Namespace, card: ModelCard) -> Plan:
         plan,
         concepts=plan.concepts if args.concepts is None else args.concepts,
         seeds=plan.seeds if args.seeds is None else tuple(range(args.seeds)),
+        most_queries=plan.most_queries if args.most_queries is None else args.most_queries,
     )
 
 

@@ -103,8 +103,8 @@ class Plan:
     scale_concepts: int = 24
     scale_seeds: int = 6
     scale_steps: int = 30
-    steps: tuple[int, ...] = (5, 10, 20, 50, 100, 200, 500, 1000)
-    step_concepts: int = 24
+    steps: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+    step_concepts: int = 40
     step_guidance: float = 1.0
     most_queries: int = 5000
     batch: int = 64
@@ -121,7 +121,6 @@ class Plan:
             scale_concepts=10,
             scale_seeds=4,
             scale_steps=20,
-            steps=(5, 10, 20, 50, 100, 200),
-            step_concepts=16,
-            most_queries=250,
+            step_concepts=32,
+            most_queries=150,
         )

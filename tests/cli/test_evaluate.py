@@ -113,7 +113,7 @@ def test_quick_measures_less_of_everything() -> None:
     plan = Plan(settings=Settings())
     quick = plan.quick()
     assert quick.settings == plan.settings
-    for field in ("seeds", "scales", "steps"):
+    for field in ("seeds", "scales"):
         assert len(getattr(quick, field)) < len(getattr(plan, field))
     for field in (
         "concepts",
@@ -132,6 +132,7 @@ def test_quick_measures_less_of_everything() -> None:
         (["--steps", "0"], "steps must be 1"),
         (["--guidance", "nan"], "guidance"),
         (["--concepts", "-1"], "concepts"),
+        (["--most-queries", "0"], "most-queries must be 1"),
         (["--only", "naming,stepps"], "'stepps' is not known; did you mean 'steps'?"),
     ],
 )
