@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 COLUMNS = 3
-_SHORT = 6
+_SHORT = 5
 """How many of a model's facts are short enough to stand side by side."""
 
 
