@@ -34,6 +34,7 @@ TORCH_FREE = [
     "studio.engine.previews",
     "studio.engine.resumable",
     "studio.engine.scales",
+    "studio.engine.train_estimate",
     "studio.engine.train_events",
     "studio.engine.train_request",
     "studio.training.inspect",

@@ -30,13 +30,14 @@ from studio.engine.events import (
 )
 from studio.engine.explain import explain
 from studio.engine.generate import make
-from studio.engine.memory import is_out_of_memory
+from studio.engine.memory import wording_full_memory
 from studio.engine.models import ModelSlot
 from studio.engine.notes import notes_on, said_once
 from studio.engine.plan import plan
 from studio.engine.preview import decode, to_pixels
 from studio.engine.previews import NO_PREVIEWS, Previews
-from studio.errors import CheckpointError, MemoryShortError, RequestError
+from studio.engine.training import rehearse_training, train
+from studio.errors import CheckpointError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from studio.engine.models import ReadyModel
     from studio.engine.plan import Part, Request
     from studio.engine.requests import GenerateRequest
+    from studio.engine.train_events import TrainEvent
+    from studio.engine.train_request import TrainEstimate, TrainRequest
     from studio.folders import Folders
 
 
@@ -169,6 +172,21 @@ class Engine:
             ready = self._ready_with(request.model, weights_sha256)
             return explain(request.resolve(ready.model.card), ready, x, t)
 
+    def train(
+        self, request: TrainRequest, *, cancelled: threading.Event | None = None, job_id: str | None = None
+    ) -> Iterator[TrainEvent]:
+        """Train a model, going on where it was stopped; see `studio.engine.training.train`."""
+        job_id, cancelled = job_id or uuid.uuid4().hex, cancelled or threading.Event()
+        with self._wording_full_memory():
+            yield from train(request, self.folders, self.device, cancelled=cancelled, job_id=job_id)
+
+    def rehearse_training(
+        self, request: TrainRequest, *, cancelled: threading.Event | None = None
+    ) -> TrainEstimate:
+        """Take a few steps of a training to find out what it takes here; they are forgotten, the figures are not."""
+        with self._wording_full_memory():
+            return rehearse_training(request, self.folders, self.device, cancelled or threading.Event())
+
     def report(self) -> EngineReport:
         """Return what this engine runs on, for people to read. Measures the precision where that is not known yet."""
         precision = choose_precision(self.device, self.folders.cache)
@@ -226,13 +244,5 @@ class Engine:
         precision = choose_precision(self.device, self.folders.cache, cancelled=cancelled)
         return self._slot.get(installed, self.device, precision, cancelled)
 
-    @contextlib.contextmanager
-    def _wording_full_memory(self, panes: int = 1) -> Iterator[None]:
-        """Turn a device's complaint of a full memory into a sentence, and give its memory back."""
-        try:
-            yield
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            self._slot.drop()
-            raise MemoryShortError(self.device.name, panes) from error
+    def _wording_full_memory(self, panes: int = 1) -> contextlib.AbstractContextManager[None]:
+        return wording_full_memory(self.device.name, self._slot.drop, panes)

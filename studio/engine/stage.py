@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from studio.errors import StudioError
 from studio.training.ema import Ema
 from studio.training.loop import LoopConfig, TrainStep, make_optimizer, train
-from studio.training.state import Reached, load_state, save_state
+from studio.training.state import Reached, load_state, read_reached, save_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +26,16 @@ STATES = "training"
 class TrainingDivergedError(StudioError):
     """The loss is no longer a number."""
 
-    def __init__(self, stage: str, step: int) -> None:
-        """Name the stage and the step."""
+    def __init__(self, stage: str, step: int, tries: int = 0) -> None:
+        """Name the stage and the step, and say how often it was tried again at a lower rate."""
+        again = f", even after the rate was halved {tries} times" if tries else ""
+        advice = (
+            "train anew with a lower learning_rate and another name; the last good state is kept"
+            if tries
+            else "lower the learning_rate and start again, it goes on from the last save"
+        )
         super().__init__(
-            f"Training the {stage} went astray at step {step}: the loss is not a number; lower the learning_rate and "
-            "start again, it goes on from the last save."
+            f"Training the {stage} went astray at step {step}{again}: the loss is not a number; {advice}."
         )
 
 
@@ -73,6 +78,12 @@ class Stage:
         self.start, self.slower = 0, 1.0
         if self.path.exists():
             self.reload()
+
+    @staticmethod
+    def reached(folder: Path, name: str) -> int:
+        """Return how many steps the state of a stage has done, without taking it up; 0 where there is none."""
+        path = folder / STATES / f"{name}.safetensors"
+        return read_reached(path).steps if path.exists() else 0
 
     def reload(self) -> None:
         """Go back to the state that the file holds; raises CheckpointError where it holds none of this run."""

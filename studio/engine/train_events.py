@@ -1,8 +1,9 @@
 """What a training says while it goes on: frozen values that cross threads.
 
-A training is ``TrainingPreparing* TrainingStarted (TrainingStepped | TrainingSampled | CheckpointSaved |
-CheckpointFailed | TrainingRecovered)*`` and ends in `TrainingFinished` or `TrainingStopped`. Arrays are numpy's, fresh
-and not writeable; events that hold them compare by identity.
+A training is ``TrainingPreparing* TrainingStarted (TrainingPreparing | TrainingStepped | TrainingSampled |
+CheckpointSaved | CheckpointFailed | TrainingRecovered)*`` and ends in `TrainingFinished` or `TrainingStopped`; one that
+is stopped while it prepares has no `TrainingStarted`. Arrays are numpy's, fresh and not writeable; events that hold
+them compare by identity.
 
 Importable without torch.
 """
@@ -26,7 +27,7 @@ SampleKind: TypeAlias = Literal["reconstruction", "draft", "sample"]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPreparing:
-    """Something has to be done before the first step.
+    """Something has to be done before the first step, or before the next stage.
 
     Attributes:
         what: a few words, such as "Reading the pictures".

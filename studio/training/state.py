@@ -76,15 +76,32 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def read_reached(path: Path) -> Reached:
+    """Return how far the state of a file has come; raises CheckpointError where it is none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _reached(file.metadata())
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise _not_a_state(path) from error
+
+
+def _reached(told: dict[str, str]) -> Reached:
+    reached = Reached(int(told["steps"]), float(told.get("slower", "1.0")))
+    if reached.steps < 0 or not 0 < reached.slower <= 1:
+        raise ValueError("no run is there")
+    return reached
+
+
+def _not_a_state(path: Path) -> CheckpointError:
+    return CheckpointError(path, "does not hold a state of this training run; delete it to start anew")
+
+
 def load_state(path: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> Reached:
     """Take up the state of a file and return how far it has come; raises CheckpointError if it does not fit."""
     try:
         with safe_open(path, framework="pt") as file:
-            told = file.metadata()
-            reached = Reached(int(told["steps"]), float(told.get("slower", "1.0")))
+            reached = _reached(file.metadata())
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
-        if reached.steps < 0 or not 0 < reached.slower <= 1:
-            raise ValueError("no run is there")
         module.load_state_dict(_part(tensors, "weights"))
         ema.load(_part(tensors, "ema"))
         moments = {moment: _part(tensors, moment) for moment in _MOMENTS}
@@ -94,10 +111,8 @@ def load_state(path: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.O
                 optimizer.state[parameter] = {
                     moment: _laid_out_as(parameter, moments[moment][name]) for moment in _MOMENTS
                 }
-    except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
-        raise CheckpointError(
-            path, "does not hold a state of this training run; delete it to start anew"
-        ) from error
+    except (OSError, SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise _not_a_state(path) from error
     return reached
 
 
