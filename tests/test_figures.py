@@ -15,6 +15,7 @@ from tests.bench import figures
 from tests.bench.chart_panels import Axis, Line, Lines
 from tests.bench.figures_axes import percents, share_axis, steps_axis, wilson
 from tests.bench.figures_panels import Subject, guidance, models, schedules, steps
+from tests.bench.figures_training import read_log, smooth, training
 from tests.engine.tiny import save_tiny
 
 if TYPE_CHECKING:
@@ -110,6 +111,26 @@ def test_the_schedules_are_those_of_the_program(card: ModelCard) -> None:
     assert [line.name for line in signal.lines] == ["cosine (U-Net)", "linear"]
     for one, other in zip(signal.lines[0].points, ratio.lines[0].points, strict=True):
         assert other[1] == pytest.approx(10 * math.log10(one[1] / (1 - one[1])))
+
+
+def test_the_curves_of_a_training_come_from_what_it_told(card: ModelCard, tmp_path: Path) -> None:
+    told = tmp_path / "told.txt"
+    told.write_text(
+        "some words\ncodec 10/30  loss 0.5000  70 pictures/s  1 min left\n"
+        "10:00:00 codec 20 / 30 loss 0.2500 70 pictures/s\ncodec 20/30  loss 0.2000  70 pictures/s\n"
+        "backbone 5/1500  loss 1.0000  3 pictures/s\nbackbone 1500/1500  loss 0.1000  3 pictures/s\n"
+    )
+    assert read_log(told) == {"codec": [(10, 0.5), (20, 0.2)], "backbone": [(5, 1.0), (1500, 0.1)]}
+    panels, _, _ = training({"one": told}, ["#000000"])
+    assert [panel.title for panel in panels] == ["Loss, codec", "Loss, backbone"]
+    assert panels[1].x.ticks == [0, 500, 1000, 1500]
+    drawn = figures.draw_figures(figures.subjects_of(["tiny"]), tmp_path, {"one": told})
+    assert drawn[-1].name == "figures-training.png"
+
+
+def test_smoothing_keeps_the_ends_and_a_steady_fall() -> None:
+    falling = [(float(step), 2.0**-step) for step in range(200)]
+    assert [loss for _, loss in smooth(falling)] == pytest.approx([loss for _, loss in falling])
 
 
 def test_a_band_is_one_standard_error() -> None:
