@@ -55,4 +55,5 @@ def _compositions(found: Mapping[str, Any]) -> list[str]:
         "named_top5": "all among the first five",
     }
     told = [f"{word} {found[key]:.1%} (truth: {truth[key]:.1%})" for key, word in words.items()]
-    return [f"{found['scenes']} combinations held out of training: " + ", ".join(told)]
+    whole = f"{found['scenes']} combinations held out of training, {found['seeds']} seeds: "
+    return [whole + ", ".join(told)]

@@ -9,6 +9,7 @@ Each says which pictures it needs and what they tell; it neither knows a model n
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -148,8 +149,9 @@ class Compositions:
 
     def series(self) -> tuple[Series, ...]:
         """Return what must be made."""
-        seed = self._ground.plan.seeds[0]
-        asks = tuple(self._ground.ask(scene, seed) for scene in self.scenes)
+        asks = tuple(
+            self._ground.ask(scene, seed) for seed in self._ground.plan.seeds for scene in self.scenes
+        )
         return (Series(settings=self._ground.plan.settings, asks=asks),)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
@@ -157,18 +159,13 @@ class Compositions:
         if not self.scenes:
             return {"compositions": {"scenes": 0}}
         truth = to_bytes(self._ground.stage.compose(self.scenes, 0, np.random.default_rng(0)))
-        return {
-            "compositions": {
-                "scenes": len(self.scenes),
-                **self._look(pictures[0]),
-                "truth": self._look(truth),
-            }
-        }
+        found = {"scenes": len(self.scenes), "seeds": len(self._ground.plan.seeds), **self._look(pictures[0])}
+        return {"compositions": {**found, "truth": self._look(truth)}}
 
     def _look(self, pictures: Pictures) -> dict[str, float]:
         numbers: dict[int, list[bool]] = {}
         places, sizes, names, names5 = list[bool](), list[bool](), list[bool](), list[bool]()
-        for scene, picture in zip(self.scenes, pictures, strict=True):
+        for scene, picture in zip(itertools.cycle(self.scenes), pictures, strict=False):
             seen = objects_in(picture, self._ground.judge)
             wanted = wanted_things(scene)
             numbers.setdefault(len(wanted), []).append(len(seen) == len(wanted))

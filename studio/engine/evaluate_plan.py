@@ -75,7 +75,7 @@ class Plan:
 
     Attributes:
         settings: how pictures are made where nothing else is being compared.
-        seeds: of each name.
+        seeds: of each name, and of each held-out combination.
         names: first names of the pictograms that were learned and are asked for; none: all. Whatever is asked for, all
             pictograms of the list are candidates.
         concepts: how many of these are asked for by name, evenly chosen; None: all.
@@ -116,7 +116,7 @@ class Plan:
             seeds=self.seeds[:1],
             concepts=96,
             pairs=60,
-            scenes=16,
+            scenes=24,
             scales=(1, 1.5, 2, 3, 4, 6, 8, 10),
             scale_concepts=10,
             scale_seeds=4,

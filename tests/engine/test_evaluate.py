@@ -104,7 +104,7 @@ def test_the_truth_gets_full_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["concepts"] == found["candidates"] == len(FEW.entries)
     assert found["background_pairs"] == 12
     laid = found["compositions"]
-    assert laid["scenes"] == 23
+    assert (laid["scenes"], laid["seeds"]) == (23, 2)
     assert laid["count"] == laid["position"] == laid["size"] == laid["named_top5"] == 1
     assert laid["truth"] == {key: laid[key] for key in laid["truth"]}
     assert [point["guidance"] for point in found["guidance"]["curve"]] == [1, 3]
