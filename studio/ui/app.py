@@ -39,10 +39,12 @@ from studio.ui.models.step_keeping import StepKeeper
 from studio.ui.models.sweep import SweepModel
 from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.models.timings import Timings
+from studio.ui.models.train import TrainModels
 from studio.ui.models.verifying import VerifyModel
 from studio.ui.session import Session
 from studio.ui.settings import SettingsFile
 from studio.ui.theme.theme import Theme
+from studio.ui.training_session import TrainingSession
 from studio.ui.views.main_window import MainWindow
 from studio.ui.wiring import Wiring
 
@@ -61,6 +63,7 @@ class Program:
     timings: Timings
     thumbnails: Thumbnails
     session: Session
+    training: TrainingSession
     wiring: Wiring
     window: MainWindow
 
@@ -74,6 +77,7 @@ class Program:
         self.models.library.close()
         self.models.sweep.close()
         self.models.exports.close()
+        self.models.train.close()
         self.thumbnails.close()
         self.models.preferences.save()
         self.timings.save()
@@ -116,12 +120,14 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         compare=CompareModel(),
         library=CompareLibrary(runs.store, store.catalogue, folders),
         sweep=SweepModel(form, catalog, SettingsFile(folders.catalogue / "sweep.json")),
+        train=TrainModels.make(catalog, preferences),
         status=StatusModel(),
         notices=notices,
     )
     theme = Theme(app, preferences.theme)
+    thread = EngineThread(make_engine or _engine_maker(folders), store, runs.store)
     session = Session(
-        EngineThread(make_engine or _engine_maker(folders), store, runs.store),
+        thread,
         store,
         queue=models.queue,
         run=run,
@@ -131,8 +137,9 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         preferences=preferences,
         timings=timings,
     )
-    window = MainWindow(theme, models, session)
-    wiring = Wiring(app, theme, models, session)
+    training = TrainingSession(thread, run=models.train.run, catalog=catalog, notices=notices)
+    window = MainWindow(theme, models, session, training)
+    wiring = Wiring(app, theme, models, session, training)
     window.painted.connect(wiring.on_first_paint)
     session.start()
     return Program(
@@ -141,6 +148,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         timings=timings,
         thumbnails=thumbnails,
         session=session,
+        training=training,
         wiring=wiring,
         window=window,
     )

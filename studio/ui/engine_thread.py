@@ -188,11 +188,10 @@ class EngineThread(QThread):
             self._active.remove(training)
 
     def _tell_training(self, training: Training, event: TrainEvent) -> None:
+        training.losses.take(event)
         if not isinstance(event, TrainingStepped):
             self.told.emit(event)
-            return
-        training.losses.add(event)
-        if self.trained_mailbox.put(0, event):
+        elif self.trained_mailbox.put(0, event):
             self.trained.emit()
 
     def _do_what_waits(self, training: Training) -> None:

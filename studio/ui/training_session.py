@@ -18,6 +18,7 @@ from studio.engine.train_events import (
     TrainingStarted,
     TrainingStopped,
 )
+from studio.ui.models.train_losses import LossRecord
 from studio.ui.models.training import (
     RehearseTask,
     Training,
@@ -67,7 +68,10 @@ class TrainingSession(QObject):
     # --------------------------------------------------------------------------------------------------- intents
     def train(self, request: TrainRequest) -> Training:
         """Have a model trained, or trained on, after the trainings that wait."""
-        training = Training(request=request)
+        known = self._run.training
+        goes_on = known is not None and self._run.over and known.request.name == request.name
+        losses = known.losses if known is not None and goes_on else LossRecord()
+        training = Training(request=request, losses=losses)
         self._run.set_waiting((*self._run.waiting, training))
         self._start_next()
         return training

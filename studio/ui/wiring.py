@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from studio.ui.models.sweep_plan import BatchRequest
     from studio.ui.session import Session
     from studio.ui.theme.theme import Theme
+    from studio.ui.training_session import TrainingSession
 
 WARM_UP_MS = 700
 """How long after the first paint the engine is made: importing torch holds up whoever types meanwhile."""
@@ -25,7 +26,14 @@ WARM_UP_MS = 700
 class Wiring(QObject):
     """Connects the models with each other."""
 
-    def __init__(self, app: QApplication, theme: Theme, models: Models, session: Session) -> None:
+    def __init__(
+        self,
+        app: QApplication,
+        theme: Theme,
+        models: Models,
+        session: Session,
+        training: TrainingSession,
+    ) -> None:
         """Connect them."""
         super().__init__()
         self._theme, self._models, self._session = theme, models, session
@@ -55,6 +63,11 @@ class Wiring(QObject):
         models.gallery.thrown.connect(models.runs.measure)
         models.runs.opened.connect(self._on_run_opened)
         models.runs.failed.connect(self._on_unopened)
+        models.train.form.costs.rehearse_requested.connect(training.rehearse)
+        training.rehearsed.connect(models.train.form.costs.take_rehearsed)
+        training.ended.connect(models.train.resumables.reload)
+        training.ended.connect(models.train.form.rename)
+        training.ended.connect(models.train.form.costs.forget)
         app.applicationStateChanged.connect(self._on_state_changed)
 
     @Slot()

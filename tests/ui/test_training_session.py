@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.engine.train_events import CheckpointFailed, TrainingRecovered
+from studio.engine.train_events import CheckpointFailed, TrainingFinished, TrainingRecovered
 from studio.errors import StorageError
 from studio.folders import Folders
 from studio.ui.models.catalog import Catalog
@@ -210,3 +210,32 @@ def test_closing_in_the_middle_saves_its_state(room: Classroom) -> None:
     assert room.session.close()
     room.wait_over()
     assert room.train_run.phase == "stopped"
+
+
+def test_a_training_that_goes_on_keeps_its_curve_its_samples_and_its_checkpoints(room: Classroom) -> None:
+    gate = Gate()
+
+    def resumed(lesson: Lesson) -> Iterator[TrainEvent]:
+        yield lesson.started(resumed_at=3)
+        for step in (4, 5, 6):
+            yield lesson.stepped("backbone", step, 6)
+        yield lesson.sampled(6)
+        yield lesson.saved(6)
+        yield TrainingFinished(job_id=lesson.job_id, steps=6, model="foxes", seconds=1.0)
+
+    room.teach(Teaching(at={4: gate}), resumed)  # type: ignore[arg-type]
+    room.training.train(to_train())
+    room.wait_for(gate)
+    room.training.stop()
+    gate.open()
+    room.wait_over()
+    assert room.train_run.phase == "stopped"
+    again = room.training.train(to_train())
+    room.wait(lambda: room.train_run.phase == "done")
+    assert [step for step, _ in again.losses.curves("backbone")[0]] == [1, 2, 3, 4, 5, 6]
+    assert [sampled.step for sampled in room.train_run.samples] == [2, 2, 4, 6]
+    assert [saved.step for saved in room.train_run.checkpoints] == [2, 4, 6]
+    room.training.train(to_train(name="hens"))
+    assert room.train_run.samples == ()
+    room.training.stop()
+    room.wait_over()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from studio.ui.models.status import StatusModel
     from studio.ui.models.step_keeping import StepKeeper
     from studio.ui.models.sweep import SweepModel
+    from studio.ui.models.train import TrainModels
     from studio.ui.models.verifying import VerifyModel
 
 
@@ -50,5 +51,6 @@ class Models:
     compare: CompareModel
     library: CompareLibrary
     sweep: SweepModel
+    train: TrainModels
     status: StatusModel
     notices: Notices

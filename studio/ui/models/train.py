@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
+from studio.engine.train_estimate import estimate
 from studio.ui.models.forward import ForwardModel
 from studio.ui.models.thumbnails import Thumbnails
+from studio.ui.models.train_costs import TrainCosts
 from studio.ui.models.train_folder import TrainFolder
 from studio.ui.models.train_form import TrainForm
 from studio.ui.models.train_reading import make_tile
@@ -42,9 +45,10 @@ class TrainModels:
     def make(cls, catalog: Catalog, preferences: Preferences) -> Self:
         """Make them; nothing is read yet."""
         folder = TrainFolder()
+        costs = TrainCosts(partial(estimate, cache=catalog.folders.cache))
         return cls(
             folder=folder,
-            form=TrainForm(catalog, preferences, folder),
+            form=TrainForm(catalog, preferences, folder, costs),
             run=TrainRun(),
             resumables=Resumables(catalog.folders),
             forward=ForwardModel(),

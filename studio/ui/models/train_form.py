@@ -19,27 +19,14 @@ if TYPE_CHECKING:
     from studio.engine.train_request import TrainEstimate
     from studio.ui.models.catalog import Catalog
     from studio.ui.models.preferences import Preferences
+    from studio.ui.models.train_costs import TrainCosts
     from studio.ui.models.train_folder import TrainFolder
-    from studio.ui.models.training import TrainingRehearsed
 
 KEPT = (
     *("source", "size", "backbone", "scale", "schedule", "prediction", "latents"),
-    *("dropout", "steps", "batch", "learning_rate", "min_snr", "base"),
+    *("dropout", "steps", "batch", "learning_rate", "min_snr", "base", "codec_steps", "text_steps"),
 )
 """The fields that are there again at the next start; the name is made from the source."""
-COSTLY = (
-    "source",
-    "size",
-    "backbone",
-    "scale",
-    "latents",
-    "steps",
-    "batch",
-    "codec_steps",
-    "text_steps",
-    "base",
-)
-"""The fields that decide on time and memory."""
 _BLANK = TrainRequest(source="", name="")
 _VALID = TrainRequest(source=PICTOGRAMS, name="x")
 
@@ -50,29 +37,35 @@ class TrainForm(QObject):
     Attributes:
         undo_stack: the edits.
         folder: the pictures of the folder that is chosen.
+        costs: what trainings take.
 
     Signals:
         changed: the values, or what is wrong with them.
-        estimate_changed: it is known better what the training takes.
-        rehearse_requested: what this `TrainRequest` takes is to be found out.
     """
 
     changed = Signal()
-    estimate_changed = Signal()
-    rehearse_requested = Signal(object)
 
     def __init__(
         self,
         catalog: Catalog,
         preferences: Preferences,
         folder: TrainFolder,
+        costs: TrainCosts,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take up the values of the last start."""
+        """Take up the values of the last start.
+
+        Args:
+            catalog: the models there are.
+            preferences: keep the values.
+            folder: looks for pictures.
+            costs: what trainings take.
+            clock: seconds; tells pauses between edits.
+        """
         super().__init__()
         self._catalog, self._preferences, self.folder = catalog, preferences, folder
-        self._estimates: dict[tuple[object, ...], TrainEstimate | None] = {}
+        self.costs = costs
         self._request = _kept(preferences.train)
         self.undo_stack = FormSteps(self._put_step, clock, self)
         folder.changed.connect(self.changed)
@@ -123,14 +116,9 @@ class TrainForm(QObject):
         """Whether Train works now."""
         return self.has_source and not self.faults
 
-    @property
-    def estimate(self) -> TrainEstimate | None:
-        """What the training takes; None before it was found out."""
-        return self.estimate_of()
-
-    def estimate_of(self, **changes: Any) -> TrainEstimate | None:  # noqa: ANN401 - as TrainRequest has them
-        """Return what the training would take with other values; None before it was found out."""
-        return self._estimates.get(_costly(replace(self._request, **changes)))
+    def estimate(self, **changes: Any) -> TrainEstimate:  # noqa: ANN401 - as TrainRequest has them
+        """Return what the training takes, or would take with other values, as far as that is known."""
+        return self.costs.of(replace(self._request, **changes))
 
     # ----------------------------------------------------------------------------------------------------- intents
     def choose(self, source: Path | str) -> None:
@@ -170,17 +158,9 @@ class TrainForm(QObject):
             self._put({"name": named.name})
 
     def ask_for_estimate(self) -> None:
-        """Have it found out what the training takes, unless that is known or being found out."""
-        key = _costly(self._request)
-        if self.can_train and key not in self._estimates:
-            self._estimates[key] = None
-            self.rehearse_requested.emit(self._request)
-
-    @Slot(object)
-    def take_rehearsed(self, event: TrainingRehearsed) -> None:
-        """It was found out what a training takes."""
-        self._estimates[_costly(event.request)] = event.estimate
-        self.estimate_changed.emit()
+        """Have it found out what the training takes, where that is not known."""
+        if self.can_train:
+            self.costs.ask(self._request)
 
     # ------------------------------------------------------------------------------------------------------- inside
     def _source_fault(self) -> str:
@@ -238,7 +218,3 @@ def _kept(values: Mapping[str, Any]) -> TrainRequest:
             continue
         request = replace(request, **{name: getattr(changed, name)})
     return request
-
-
-def _costly(request: TrainRequest) -> tuple[object, ...]:
-    return tuple(getattr(request, name) for name in COSTLY)

@@ -7,10 +7,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from studio.engine.train_events import TrainingRecovered, TrainingStarted, TrainingStepped
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from studio.engine.train_events import TrainingStepped
+    from studio.engine.train_events import TrainEvent
 
 MOST_POINTS = 512
 """A series of more is thinned: two neighbours become one."""
@@ -78,17 +80,21 @@ class LossRecord:
         self._lock = threading.Lock()
         self._stages: dict[str, _Stage] = {}
 
-    def add(self, event: TrainingStepped) -> None:
-        """Take in a step."""
+    def take(self, event: TrainEvent) -> None:
+        """Take in a step, or forget those that are taken again: training went back, or goes on from what was saved."""
         with self._lock:
-            self._stages.setdefault(event.stage, _Stage()).add(event)
+            match event:
+                case TrainingStepped():
+                    self._stages.setdefault(event.stage, _Stage()).add(event)
+                case TrainingRecovered():
+                    self._rewind(event.stage, event.back_to)
+                case TrainingStarted():
+                    self._rewind("backbone", event.resumed_at)
 
-    def rewind(self, stage: str, step: int) -> None:
-        """Forget what came after a step: training went back there."""
-        with self._lock:
-            known = self._stages.get(stage)
-            if known is not None:
-                known.buckets = [bucket for bucket in known.buckets if bucket.step <= step]
+    def _rewind(self, stage: str, step: int) -> None:
+        known = self._stages.get(stage)
+        if known is not None:
+            known.buckets = [bucket for bucket in known.buckets if bucket.step <= step]
 
     @property
     def stages(self) -> tuple[str, ...]:

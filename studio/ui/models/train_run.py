@@ -93,9 +93,12 @@ class TrainRun(QObject):
 
     # --------------------------------------------------------------------------------------- facts, from the session
     def begin(self, training: Training) -> None:
-        """Look at another training, which was handed to the thread."""
+        """Look at another training, which was handed to the thread; one that goes on keeps what there was of it."""
+        known, before = self.training, (self.samples, self.checkpoints)
         self._clear()
         self.training = training
+        if known is not None and known.request.name == training.request.name:
+            self.samples, self.checkpoints = before
         self.changed.emit()
         self.sampled.emit()
         self.saved.emit()
@@ -117,8 +120,9 @@ class TrainRun(QObject):
 
     def take_step(self, event: TrainingStepped) -> None:
         """It took steps; this is the newest."""
-        another = self.newest is None or self.newest.stage != event.stage
+        another = self.newest is None or self.newest.stage != event.stage or self.phase == "preparing"
         self.newest = event
+        self._go_to("running")  # something may have had to be done before this stage
         if another:
             self.changed.emit()
         self.stepped.emit()
@@ -143,8 +147,6 @@ class TrainRun(QObject):
                 self.saved.emit()
                 return
             case TrainingRecovered():
-                assert self.training is not None, "only what the running training says comes here"
-                self.training.losses.rewind(event.stage, event.back_to)
                 self.stepped.emit()
                 return
             case TrainingFinished():

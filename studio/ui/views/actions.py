@@ -25,7 +25,7 @@ class ActionInfo:
 
 
 ACTIONS = (
-    ActionInfo(name="generate", text="Generate, or add to the queue", keys=("Ctrl+Enter", "Ctrl+Return"), group="Make"),
+    ActionInfo(name="generate", text="Generate, compare or train", keys=("Ctrl+Enter", "Ctrl+Return"), group="Make"),
     ActionInfo(name="cancel", text="Cancel the running job, or go back", keys=("Esc",), group="Make"),
     ActionInfo(name="roll", text="Roll a new seed", keys=("Ctrl+R",), group="Make"),
     ActionInfo(name="undo", text="Undo", keys=("Ctrl+Z",), group="Make"),
@@ -39,6 +39,7 @@ ACTIONS = (
     ActionInfo(name="compare", text="Compare", keys=("Ctrl+2",), group="Go to"),
     ActionInfo(name="gallery", text="Gallery", keys=("Ctrl+3",), group="Go to"),
     ActionInfo(name="models", text="Models", keys=("Ctrl+4",), group="Go to"),
+    ActionInfo(name="train", text="Train", keys=("Ctrl+5",), group="Go to"),
     ActionInfo(name="settings", text="Settings", keys=("Ctrl+,",), group="Go to"),
     ActionInfo(name="search", text="Search pictures", keys=("Ctrl+F",), group="Go to"),
     ActionInfo(name="form", text="Show or hide the form", keys=("Ctrl+[",), group="Window"),
@@ -59,6 +60,9 @@ ACTIONS = (
     ActionInfo(name="scale", text="The whole, or pixel for pixel", keys=("Z",), group="Compare", where="compare"),
     ActionInfo(name="candidate", text="Another run for B", keys=("Up", "Down"), group="Compare", where="compare"),
     ActionInfo(name="panes", text="What the model believed, side by side", keys=("P",), group="Watch", where="steps"),
+    ActionInfo(name="rest", text="Pause a training, or go on", keys=("Ctrl+P",), group="Train"),
+    ActionInfo(name="samples", text="Neighbouring samples", keys=("Left", "Up"), group="Train", where="train"),
+    ActionInfo(name="sample", text="Open a sample large", keys=("Return",), group="Train", where="train"),
     ActionInfo(name="pin", text="Pin this run", keys=("Shift+P",), group="Watch", where="steps"),
     ActionInfo(name="open", text="Open large", keys=("Return",), group="Pictures", where="gallery"),
     ActionInfo(name="next", text="Neighbouring pictures", keys=("Left", "Right"), group="Pictures", where="large"),

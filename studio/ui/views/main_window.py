@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from studio.errors import RequestError
 from studio.ui.views.actions import ACTIONS
@@ -16,6 +16,7 @@ from studio.ui.views.overlays import Overlays
 from studio.ui.views.pages import RAIL_PAGES, Pages
 from studio.ui.views.rail import Rail
 from studio.ui.views.status import StatusBar
+from studio.ui.views.undoing import Undoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from studio.ui.models.models import Models
     from studio.ui.session import Session
     from studio.ui.theme.theme import Theme
+    from studio.ui.training_session import TrainingSession
 
 SMALLEST, USUAL = (1100, 700), (1440, 900)
 
@@ -41,7 +43,7 @@ class MainWindow(QMainWindow):
     painted = Signal()
     closing = Signal()
 
-    def __init__(self, theme: Theme, models: Models, session: Session) -> None:
+    def __init__(self, theme: Theme, models: Models, session: Session, training: TrainingSession) -> None:
         """Build the window around the models; what it wants done goes to ``session``."""
         super().__init__()
         self._theme, self._models, self._session = theme, models, session
@@ -51,11 +53,12 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(QSize(*SMALLEST).boundedTo(room))
         self.resize(QSize(*USUAL).boundedTo(room))
         self.setAcceptDrops(True)
-        self.pages = Pages(theme, models)
+        self.pages = Pages(theme, models, training)
         self.rail = Rail(theme, RAIL_PAGES)
         self.status = StatusBar(theme, models.status, models.queue, models.preferences)
         self.banners = BannerPlace(theme, models.status)
         self.overlays = Overlays(theme, models, self._lay_out(), self.status.queue_button)
+        self._undoing = Undoing(models, self.pages, self.overlays, self)
         self.actions_by_name = self._make_actions()
         self._connect()
         self.pages.open("create")
@@ -109,8 +112,8 @@ class MainWindow(QMainWindow):
             "generate": self.generate,
             "cancel": self.go_back,
             "roll": models.form.roll_seed,
-            "undo": self.undo,
-            "redo": models.form.undo_stack.redo,
+            "undo": self._undoing.undo,
+            "redo": self._undoing.redo,
             "prompt": self._on_prompt,
             "side": self._on_other_side,
             "live": pages.open_live,
@@ -120,6 +123,8 @@ class MainWindow(QMainWindow):
             "compare": pages.open_compare,
             "gallery": pages.open_gallery,
             "models": pages.open_models,
+            "train": pages.open_train,
+            "rest": pages.toggle_training,
             "settings": pages.open_settings,
             "search": pages.search,
             "form": create.toggle_form,
@@ -139,8 +144,8 @@ class MainWindow(QMainWindow):
     # -------------------------------------------------------------------------------------------------- intents
     @Slot()
     def generate(self) -> None:
-        """Make what the form says, and watch it form; on the page of comparisons, compare what is set up there."""
-        if self.pages.start_comparison():
+        """Make what the form says, and watch it form; on the pages of comparisons and trainings start what they say."""
+        if self.pages.start_here():
             return
         if self.pages.create_page.canvas.fork_panel.has_keyboard:
             self.fork()
@@ -167,19 +172,6 @@ class MainWindow(QMainWindow):
         self.pages.create_page.canvas.close_fork()
         self._session.fork(request, forks.parent_run)
         self._models.run.go_live()
-
-    @Slot()
-    def undo(self) -> None:
-        """Undo in the form where that is at hand, else what was thrown away last."""
-        focus, page = QApplication.focusWidget(), self.pages.create_page
-        elsewhere = (page.column, page.stack.large, self.overlays.queue, self.overlays.toast)
-        in_form = self.pages.currentWidget() is page and not any(
-            part.isVisible() and focus is not None and part.isAncestorOf(focus) for part in elsewhere
-        )
-        if in_form:
-            self._models.form.undo_stack.undo()
-        else:
-            self.overlays.board.undo()
 
     @Slot()
     def go_back(self) -> None:

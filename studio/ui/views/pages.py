@@ -12,17 +12,21 @@ from studio.ui.views.gallery import GalleryView
 from studio.ui.views.models import ModelsView
 from studio.ui.views.picture_stack import PictureStack
 from studio.ui.views.settings import SettingsView
+from studio.ui.views.train_page import TrainPlace
 
 if TYPE_CHECKING:
     from studio.ui.models.models import Models
     from studio.ui.theme.theme import Theme
+    from studio.ui.training_session import TrainingSession
     from studio.ui.views.compare_page import ComparePage
+    from studio.ui.views.train import TrainPage
 
 RAIL_PAGES = (
     ("create", "pencil", "Create", "Ctrl+1"),
     ("compare", "columns-2", "Compare", "Ctrl+2"),
     ("gallery", "layout-grid", "Gallery", "Ctrl+3"),
     ("models", "box", "Models", "Ctrl+4"),
+    ("train", "chart-line", "Train", "Ctrl+5"),
     ("", "", "", ""),
     ("settings", "settings", "Settings", "Ctrl+,"),
 )
@@ -43,14 +47,17 @@ class Pages(QStackedWidget):
     compare_requested = Signal(object)
     cancel_requested = Signal()
 
-    def __init__(self, theme: Theme, models: Models, parent: QWidget | None = None) -> None:
-        """Make the first page."""
+    def __init__(
+        self, theme: Theme, models: Models, training: TrainingSession, parent: QWidget | None = None
+    ) -> None:
+        """Make the first page; what the one of trainings wants goes to ``training``."""
         super().__init__(parent)
-        self._theme, self._models = theme, models
+        self._theme, self._models, self._training = theme, models, training
         self.create_page = CreatePage(theme, models)
         self.create_page.settings_requested.connect(self.settings_requested)
         self._made: dict[str, QWidget] = {"create": self.create_page}
         self._compare_page: ComparePage | None = None
+        self._train_page: TrainPage | None = None
         self.addWidget(self.create_page)
 
     @Slot(str)
@@ -90,6 +97,11 @@ class Pages(QStackedWidget):
         self.open("models")
 
     @Slot()
+    def open_train(self) -> None:
+        """Show trainings."""
+        self.open("train")
+
+    @Slot()
     def open_settings(self) -> None:
         """Show the settings."""
         self.open("settings")
@@ -120,12 +132,27 @@ class Pages(QStackedWidget):
         if self._compare_page is not None:
             self._compare_page.offer_runs()
 
-    def start_comparison(self) -> bool:
-        """Compare what is set up, where that is the page that is open; False where it is not."""
-        if self._compare_page is None or not self.is_comparing:
-            return False
-        self._compare_page.start()
-        return True
+    @property
+    def is_training(self) -> bool:
+        """Whether the page of trainings is open."""
+        return self._train_page is not None and self.currentWidget() is self._train_page
+
+    @Slot()
+    def toggle_training(self) -> None:
+        """Have the training that runs rest, or go on, whichever page is open."""
+        run = self._models.train.run
+        if not run.over:
+            self._training.pause(not run.paused)
+
+    def start_here(self) -> bool:
+        """Start what the open page is there to start: a comparison, a training; False on every other page."""
+        if self._compare_page is not None and self.is_comparing:
+            self._compare_page.start()
+            return True
+        if self._train_page is not None and self.is_training:
+            self._train_page.start()
+            return True
+        return False
 
     @Slot()
     def search(self) -> None:
@@ -144,6 +171,8 @@ class Pages(QStackedWidget):
 
     def go_back(self) -> bool:
         """Close the picture that is open large; False where none is."""
+        if self._train_page is not None and self.is_training:
+            return self._train_page.go_back()
         page = self.currentWidget()
         stack = self.create_page.stack if page is self.create_page else page
         if not isinstance(stack, PictureStack) or not stack.is_large:
@@ -166,9 +195,11 @@ class Pages(QStackedWidget):
         if key == "compare":
             self._compare_page = self._make_compare()
             return self._compare_page
+        if key == "train":
+            return self._make_train()
         if key == "models":
             page = ModelsView(theme, models.catalog)
-            page.use_requested.connect(self._on_use_requested)
+            page.use_requested.connect(self.use_model)
             models.form.changed.connect(self._on_form_changed)
             page.set_in_use(models.form.values.model)
             return page
@@ -183,6 +214,14 @@ class Pages(QStackedWidget):
         page.cancel_requested.connect(self.cancel_requested)
         return page
 
+    def _make_train(self) -> TrainPage:
+        place = TrainPlace(self._theme, self._models, self._training, self)
+        place.use_requested.connect(self.use_model)
+        place.compare_requested.connect(self.compare_requested)
+        place.compare_requested.connect(self.show_comparison)
+        self._train_page = place.page
+        return place.page
+
     @Slot()
     def _on_form_changed(self) -> None:
         page = self._made["models"]
@@ -190,7 +229,8 @@ class Pages(QStackedWidget):
         page.set_in_use(self._models.form.values.model)
 
     @Slot(str)
-    def _on_use_requested(self, name: str) -> None:
+    def use_model(self, name: str) -> None:
+        """Make the next pictures with the model of this name."""
         self._models.form.edit(model=name)
         self.open("create")
 

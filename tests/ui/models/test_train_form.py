@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from studio.engine.train_request import TrainEstimate
 from studio.errors import RequestError
 from studio.folders import Folders
 from studio.ui.models.catalog import Catalog
 from studio.ui.models.preferences import Preferences
+from studio.ui.models.train_costs import TrainCosts
 from studio.ui.models.train_folder import TrainFolder
 from studio.ui.models.train_form import TrainForm
 from studio.ui.models.training import TrainingRehearsed
@@ -23,9 +25,26 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
+    from studio.engine.train_request import TrainRequest
+
+
+class Measured:
+    """What was measured, by the scale of the model."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def get(self, request: TrainRequest) -> TrainEstimate:
+        return TrainEstimate(seconds=self.seconds.get(request.scale), memory_bytes=2**20, parameters=100)
+
 
 @pytest.fixture
-def make(qapp: object, tmp_path: Path) -> Iterator[Callable[[], TrainForm]]:
+def measured() -> Measured:
+    return Measured()
+
+
+@pytest.fixture
+def make(qapp: object, tmp_path: Path, measured: Measured) -> Iterator[Callable[[], TrainForm]]:
     del qapp
     made: list[tuple[TrainForm, Preferences]] = []
 
@@ -33,7 +52,9 @@ def make(qapp: object, tmp_path: Path) -> Iterator[Callable[[], TrainForm]]:
         for _, preferences in made:
             preferences.save()
         preferences = Preferences(SettingsFile(tmp_path / "settings.json"))
-        form = TrainForm(Catalog(Folders.under(tmp_path / "home")), preferences, TrainFolder())
+        form = TrainForm(
+            Catalog(Folders.under(tmp_path / "home")), preferences, TrainFolder(), TrainCosts(measured.get)
+        )
         made.append((form, preferences))
         return form
 
@@ -170,21 +191,37 @@ def test_after_a_training_the_form_has_a_name_that_is_free(
     assert form.can_train
 
 
-def test_what_it_takes_is_asked_for_once_and_known_for_each_choice(make: Callable[[], TrainForm]) -> None:
+def test_what_it_takes_is_asked_for_size_by_size_and_once(
+    make: Callable[[], TrainForm], measured: Measured
+) -> None:
     form = make()
-    asked: list[object] = []
-    form.rehearse_requested.connect(asked.append)
+    asked: list[TrainRequest] = []
+    form.costs.rehearse_requested.connect(asked.append)
     form.ask_for_estimate()
     assert asked == []
     form.choose("pictograms")
+    form.edit(scale="medium")
+    for scale in ("medium", "small", "large"):
+        form.ask_for_estimate()
+        assert form.estimate(scale=scale).seconds is None
+        measured.seconds[scale] = 60.0
+        form.costs.take_rehearsed(TrainingRehearsed(request=asked[-1], estimate=ESTIMATE))
+        assert form.estimate(scale=scale).seconds == 60.0
     form.ask_for_estimate()
+    assert [request.scale for request in asked] == ["medium", "small", "large"]
+    assert form.costs.fault == ""
+
+
+def test_what_was_broken_off_is_asked_again_and_what_failed_is_not(make: Callable[[], TrainForm]) -> None:
+    form = make()
+    asked: list[TrainRequest] = []
+    form.costs.rehearse_requested.connect(asked.append)
+    form.choose("pictograms")
     form.ask_for_estimate()
-    assert asked == [form.request]
-    assert form.estimate is None
-    form.take_rehearsed(TrainingRehearsed(request=form.request, estimate=ESTIMATE))
-    assert form.estimate == form.estimate_of(scale="small") == ESTIMATE
-    form.edit(learning_rate=0.01)
-    assert form.estimate == ESTIMATE
-    form.edit(scale="large")
-    assert form.estimate is None
-    assert form.estimate_of(scale="small") == ESTIMATE
+    form.costs.take_rehearsed(TrainingRehearsed(request=asked[0]))
+    form.ask_for_estimate()
+    assert [request.scale for request in asked] == ["small", "small"]
+    form.costs.take_rehearsed(TrainingRehearsed(request=asked[1], fault="It cannot be measured."))
+    form.ask_for_estimate()
+    assert asked[-1].scale == "medium"
+    assert form.costs.fault == "It cannot be measured."

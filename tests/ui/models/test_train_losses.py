@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from studio.engine.train_events import TrainingStepped
+from studio.engine.train_events import StageName, TrainingRecovered, TrainingStepped
 from studio.ui.models.train_losses import MOST_POINTS, LossRecord, smoothed
 
 
@@ -24,10 +24,14 @@ def stepped(step: int, loss: float, bands: tuple[float | None, ...] = ()) -> Tra
     )
 
 
+def recovered(stage: StageName, back_to: int) -> TrainingRecovered:
+    return TrainingRecovered(job_id="x", stage=stage, step=11, back_to=back_to, rate=1e-3, sentence="")
+
+
 def test_every_step_is_a_point_while_there_are_few() -> None:
     record = LossRecord()
     for step in range(1, 11):
-        record.add(stepped(step, 1 / step, (0.1, None, 0.3, 0.4)))
+        record.take(stepped(step, 1 / step, (0.1, None, 0.3, 0.4)))
     loss, clean, almost, *_ = record.curves("backbone")
     assert loss[0] == (1, 1.0)
     assert len(loss) == len(clean) == 10
@@ -39,7 +43,7 @@ def test_every_step_is_a_point_while_there_are_few() -> None:
 def test_many_steps_take_little_memory_and_keep_their_mean() -> None:
     record = LossRecord()
     for step in range(1, 20_001):
-        record.add(stepped(step, 2.0 if step % 2 else 4.0))
+        record.take(stepped(step, 2.0 if step % 2 else 4.0))
     (points,) = record.curves("backbone")
     assert MOST_POINTS <= len(points) <= 2 * MOST_POINTS
     assert all(value == pytest.approx(3.0) for _, value in points[:-1])
@@ -49,16 +53,16 @@ def test_many_steps_take_little_memory_and_keep_their_mean() -> None:
 def test_what_is_no_number_is_left_out() -> None:
     record = LossRecord()
     for step, loss in enumerate((1.0, math.nan, math.inf, 0.5), start=1):
-        record.add(stepped(step, loss))
+        record.take(stepped(step, loss))
     assert [value for _, value in record.curves("backbone")[0]] == [1.0, 0.5]
 
 
 def test_going_back_takes_back_what_came_after() -> None:
     record = LossRecord()
     for step in range(1, 11):
-        record.add(stepped(step, 1.0))
-    record.rewind("backbone", 6)
-    record.rewind("codec", 6)
+        record.take(stepped(step, 1.0))
+    record.take(recovered("backbone", 6))
+    record.take(recovered("codec", 2))
     assert [step for step, _ in record.curves("backbone")[0]] == [1, 2, 3, 4, 5, 6]
 
 

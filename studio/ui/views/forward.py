@@ -1,0 +1,185 @@
+"""The forward process: a picture noised under two schedules side by side, and where each stands at that time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.ui.models.forward_schedules import FORWARD_SCHEDULES, T, alpha_bars, level
+from studio.ui.theme.metrics import GAP, GRID, PADDING
+from studio.ui.views import train_words as words
+from studio.ui.views.compare_plot import COLOURS
+from studio.ui.views.train_axis import Axis
+from studio.ui.views.train_chart import Chart, Line
+from studio.ui.widgets.icon_button import IconButton
+from studio.ui.widgets.number_slider import NumberSlider
+from studio.ui.widgets.picture_view import PictureView
+from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.text_button import TextButton
+
+if TYPE_CHECKING:
+    from studio.ui.models.forward import ForwardModel
+    from studio.ui.models.preferences import Preferences
+    from studio.ui.theme.theme import Theme
+
+_SHARES = Axis(low=0.0, high=1.0, ticks=(0.0, 0.5, 1.0))
+_RATIOS = Axis(low=-12.0, high=12.0, ticks=(-10.0, -5.0, 0.0, 5.0, 10.0))
+
+
+class ForwardView(QWidget):
+    """Shows a `ForwardModel`.
+
+    Signals:
+        picture_chosen: another picture is wanted, a Path.
+    """
+
+    picture_chosen = Signal(object)
+
+    def __init__(
+        self, theme: Theme, model: ForwardModel, preferences: Preferences, parent: QWidget | None = None
+    ) -> None:
+        """Build the panes, the slider and the curves."""
+        super().__init__(parent)
+        self._theme, self._model, self._preferences = theme, model, preferences
+        self.title = PlainLabel(theme, kind="title", elide=True)
+        self.caption = PlainLabel(theme, role="dim", elide=True)
+        self.choose = TextButton(theme, "Choose a picture", icon="image")
+        self.roll = IconButton(theme, "dices", "Draw another noise")
+        self.panes = {name: _Pane(theme, name) for name in FORWARD_SCHEDULES}
+        self.slider = NumberSlider(
+            theme, "Time t, from the picture to noise", minimum=0, maximum=T - 1, step=1, tip=words.TIME_TIP
+        )
+        self.shares = Chart(theme, "alpha_bar: the share of the variance that is picture")
+        self.ratios = Chart(theme, "log-SNR: how loud the picture is against the noise")
+        self._lay_out()
+        self.choose.clicked.connect(self._on_choose)
+        self.roll.clicked.connect(model.roll_noise)
+        self.slider.edited.connect(model.set_t)
+        for chart in (self.shares, self.ratios):
+            chart.pointed.connect(model.set_t)
+        model.changed.connect(self._on_changed)
+        model.moved.connect(self._on_moved)
+        preferences.changed.connect(self._on_preference_changed)
+        theme.changed.connect(self._on_moved)
+        self._on_preference_changed("enlarge")
+        self._on_changed()
+        self._on_moved()
+
+    def _lay_out(self) -> None:
+        lines = QVBoxLayout()
+        lines.setSpacing(0)
+        lines.addWidget(self.title)
+        lines.addWidget(self.caption)
+        head = QHBoxLayout()
+        head.setSpacing(GAP)
+        head.addLayout(lines, 1)
+        head.addWidget(self.roll)
+        head.addWidget(self.choose)
+        pictures = QHBoxLayout()
+        pictures.setSpacing(PADDING)
+        for pane in self.panes.values():
+            pictures.addWidget(pane, 1)
+        charts = QHBoxLayout()
+        charts.setSpacing(PADDING)
+        charts.addWidget(self.shares)
+        charts.addWidget(self.ratios)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(GAP + GRID)
+        layout.addLayout(head)
+        layout.addLayout(pictures, 5)
+        layout.addWidget(self.slider)
+        layout.addLayout(charts, 3)
+
+    @Slot()
+    def _on_changed(self) -> None:
+        model = self._model
+        self.title.setText(model.path.name if model.path is not None else words.FORWARD_EMPTY)
+        self.caption.setText(model.fault or (words.as_training_sees(model.size) if model.size else ""))
+        self.caption.set_role("warn" if model.fault else "dim")
+
+    @Slot()
+    def _on_moved(self) -> None:
+        """Show another time; while the view is hidden it rests."""
+        if not self.isVisible():
+            return
+        t = self._model.t
+        self.slider.set_value(t)
+        for name, pane in self.panes.items():
+            held = level(name, t)
+            pane.show_state(self._model.noised(name), words.state(held))
+        self.shares.set_lines(
+            [
+                self._line(name, alpha_bars(name), words.figure(level(name, t).alpha_bar))
+                for name in FORWARD_SCHEDULES
+            ],
+            _SHARES,
+            (0, T - 1),
+            ("t = 0", f"t = {T - 1}"),
+            t,
+        )
+        self.ratios.set_lines(
+            [
+                self._line(
+                    name,
+                    [level(name, time).log_snr for time in range(T)],
+                    words.figure(level(name, t).log_snr),
+                )
+                for name in FORWARD_SCHEDULES
+            ],
+            _RATIOS,
+            (0, T - 1),
+            ("t = 0", f"t = {T - 1}"),
+            t,
+        )
+
+    def _line(self, name: str, values: tuple[float, ...] | list[float], value: str) -> Line:
+        place = list(FORWARD_SCHEDULES).index(name)
+        colour = QColor(COLOURS[place][0 if self._theme.dark else 1])
+        return Line(name=name, points=tuple(enumerate(values)), colour=colour, value=value)
+
+    def showEvent(self, event: object) -> None:
+        """Catch up."""
+        super().showEvent(event)  # type: ignore[arg-type]
+        self._on_moved()
+
+    @Slot(str)
+    def _on_preference_changed(self, name: str) -> None:
+        if name == "enlarge":
+            for pane in self.panes.values():
+                pane.picture.set_enlarge(self._preferences.enlarge)
+
+    @Slot()
+    def _on_choose(self) -> None:
+        start = str(self._model.path.parent) if self._model.path is not None else ""
+        chosen, _ = QFileDialog.getOpenFileName(self, "Choose a picture", start, words.PICTURE_FILTER)
+        if chosen:
+            self.picture_chosen.emit(Path(chosen))
+
+
+class _Pane(QWidget):
+    """One schedule: the state, and its figures."""
+
+    def __init__(self, theme: Theme, schedule: str) -> None:
+        super().__init__()
+        self.picture = PictureView(theme, f"The picture noised under the {schedule} schedule")
+        self.name = PlainLabel(theme, schedule, bold=True)
+        self.figures = PlainLabel(theme, role="dim", elide=True)
+        row = QHBoxLayout()
+        row.setSpacing(GAP + GRID)
+        row.addWidget(self.name)
+        row.addWidget(self.figures, 1)
+        self.figures.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID)
+        column.addWidget(self.picture, 1)
+        column.addLayout(row)
+
+    def show_state(self, image: object, figures: str) -> None:
+        self.picture.set_image(image)  # type: ignore[arg-type]
+        self.figures.setText(figures)

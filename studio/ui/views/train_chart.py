@@ -1,0 +1,234 @@
+"""A card with lines over an axis, a legend that tells their values, and a cursor that can be dragged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, INSET
+from studio.ui.views.train_axis import Axis, shown
+from studio.ui.widgets.painting import fill_rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtGui import QMouseEvent, QPaintEvent
+
+    from studio.ui.theme.theme import Theme
+
+_HEAD: Final = 28.0
+_FOOT: Final = 20.0
+_LEGEND: Final = 18.0
+_SCALE: Final = 40.0  # room for the values beside the axis
+_EVERYWHERE: Final = Axis(low=0.0, high=1.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Line:
+    """One line.
+
+    Attributes:
+        name: in the legend; "" leaves it out.
+        points: (x, y) by x.
+        colour: of the line.
+        value: what is said of it in the legend after its name.
+        width: of the line.
+    """
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    colour: QColor
+    value: str = ""
+    width: float = 1.6
+
+
+class Chart(QWidget):
+    """Paints lines.
+
+    Signals:
+        pointed: the mouse asks for this place along the x axis.
+    """
+
+    pointed = Signal(float)
+
+    def __init__(self, theme: Theme, title: str, parent: QWidget | None = None) -> None:
+        """Start empty under ``title``."""
+        super().__init__(parent)
+        self._theme, self._title, self._hint = theme, title, ""
+        self._lines: tuple[Line, ...] = ()
+        self._axis = _EVERYWHERE
+        self._ends, self._foot = (0.0, 1.0), ("", "")
+        self._cursor: float | None = None
+        self.setAccessibleName(title)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        theme.changed.connect(self.update)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """What is drawn."""
+        return self._lines
+
+    @property
+    def hint(self) -> str:
+        """What is said where nothing is drawn."""
+        return self._hint
+
+    def set_lines(
+        self,
+        lines: Sequence[Line],
+        axis: Axis,
+        ends: tuple[float, float],
+        foot: tuple[str, str],
+        cursor: float | None = None,
+    ) -> None:
+        """Draw other lines.
+
+        Args:
+            lines: the first lies on top.
+            axis: of the values.
+            ends: the smallest and the largest x.
+            foot: what is written beneath the ends.
+            cursor: where along x the upright line stands; None draws none.
+        """
+        self._lines, self._axis, self._ends, self._foot = tuple(lines), axis, ends, foot
+        self._cursor = cursor
+        said = (f"{line.name} {line.value}" for line in self._lines if line.name)
+        self.setAccessibleDescription(", ".join(said))
+        self.update()
+
+    def set_title(self, title: str) -> None:
+        """Draw under another title."""
+        if title != self._title:
+            self._title = title
+            self.setAccessibleName(title)
+            self.update()
+
+    def set_hint(self, hint: str) -> None:
+        """Say why there is no line."""
+        if hint != self._hint:
+            self._hint = hint
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        """Wide and low."""
+        return QSize(420, 220)
+
+    def minimumSizeHint(self) -> QSize:
+        """Lower, nothing is to be seen."""
+        return QSize(200, 130)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Point at a place."""
+        self._point(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag the cursor."""
+        self._point(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the card."""
+        del event
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        fill_rounded(painter, self.rect(), CARD_RADIUS, self._theme.colour("panel"))
+        room = QRectF(self.rect()).adjusted(INSET, GAP, -INSET, -GAP)
+        painter.setFont(self._theme.font("body", bold=True))
+        painter.setPen(self._theme.colour("text"))
+        left = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(QRectF(room.left(), room.top(), room.width(), _HEAD - GRID), left, self._title)
+        room.setTop(room.top() + _HEAD)
+        if any(len(line.points) > 1 for line in self._lines):
+            self._paint_legend(painter, room)
+            area = self._area()
+            self._paint_axes(painter, area)
+            self._paint_lines(painter, area)
+        elif self._hint:
+            painter.setFont(self._theme.font("body"))
+            painter.setPen(self._theme.colour("dim"))
+            flags = Qt.AlignmentFlag.AlignCenter.value | Qt.TextFlag.TextWordWrap.value
+            painter.drawText(room, flags, self._hint)
+
+    def _area(self) -> QRectF:
+        """Return where the lines lie."""
+        room = QRectF(self.rect()).adjusted(INSET + _SCALE, GAP + _HEAD, -INSET - GRID, -GAP - _FOOT)
+        room.setTop(room.top() + self._legend_height(room.width() + _SCALE) + GRID)
+        return room
+
+    def _names(self) -> list[Line]:
+        return [line for line in self._lines if line.name]
+
+    def _legend_places(self, width: float) -> list[QPointF]:
+        """Return where each name of the legend begins."""
+        metrics = QFontMetrics(self._theme.font("label"))
+        places, left, top = [], 0.0, 0.0
+        for line in self._names():
+            wide = 10 + GRID + metrics.horizontalAdvance(f"{line.name}  {line.value}")
+            if left and left + wide > width:
+                left, top = 0.0, top + _LEGEND
+            places.append(QPointF(left, top))
+            left += wide + 2 * GAP
+        return places
+
+    def _legend_height(self, width: float) -> float:
+        places = self._legend_places(width)
+        return places[-1].y() + _LEGEND if places else 0.0
+
+    def _paint_legend(self, painter: QPainter, room: QRectF) -> None:
+        painter.setFont(self._theme.font("label"))
+        metrics = QFontMetrics(painter.font())
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        for line, place in zip(self._names(), self._legend_places(room.width()), strict=True):
+            left, top = room.left() + place.x(), room.top() + place.y()
+            fill_rounded(painter, QRectF(left, top + 4, 10, 10), 2, line.colour)
+            painter.setPen(self._theme.colour("dim"))
+            words = QRectF(left + 10 + GRID, top, room.right() - left, _LEGEND)
+            painter.drawText(words, flags, line.name)
+            words.setLeft(words.left() + metrics.horizontalAdvance(f"{line.name}  "))
+            painter.setPen(self._theme.colour("text"))
+            painter.drawText(words, flags, line.value)
+
+    def _paint_axes(self, painter: QPainter, area: QRectF) -> None:
+        theme, axis = self._theme, self._axis
+        painter.setFont(theme.font("label"))
+        right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        for value in axis.ticks:
+            y = area.bottom() - axis.share(value) * area.height()
+            painter.setPen(QPen(theme.colour("line"), 1))
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+            painter.setPen(theme.colour("dim"))
+            painter.drawText(QRectF(area.left() - _SCALE - GRID, y - 8, _SCALE, 16), right, shown(value))
+        painter.setPen(theme.colour("dim"))
+        foot = QRectF(area.left(), area.bottom() + 4, area.width(), _FOOT - 4)
+        painter.drawText(foot, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self._foot[0])
+        painter.drawText(foot, right, self._foot[1])
+
+    def _paint_lines(self, painter: QPainter, area: QRectF) -> None:
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for line in reversed(self._lines):
+            painter.setPen(QPen(line.colour, line.width, j=Qt.PenJoinStyle.RoundJoin))
+            places = [QPointF(self._x(area, x), self._y(area, y)) for x, y in line.points]
+            painter.drawPolyline(QPolygonF(places))
+        if self._cursor is not None:
+            x = self._x(area, self._cursor)
+            painter.setPen(QPen(self._theme.colour("dim"), 1))
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+
+    def _x(self, area: QRectF, x: float) -> float:
+        first, last = self._ends
+        return area.left() + (x - first) / max(last - first, 1e-9) * area.width()
+
+    def _y(self, area: QRectF, y: float) -> float:
+        return area.bottom() - self._axis.share(y) * area.height()
+
+    def _point(self, event: QMouseEvent) -> None:
+        if self._cursor is None or not event.buttons() & Qt.MouseButton.LeftButton:
+            event.ignore()
+            return
+        area, (first, last) = self._area(), self._ends
+        share = (event.position().x() - area.left()) / max(area.width(), 1.0)
+        self.pointed.emit(first + min(max(share, 0.0), 1.0) * (last - first))
+        event.accept()

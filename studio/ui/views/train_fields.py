@@ -1,0 +1,75 @@
+"""What the form of trainings is made of: a line of text, and a field with a sentence on what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, Signal
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+
+from studio.ui.theme.metrics import CONTROL, GRID
+from studio.ui.widgets.labelled import labelled, named, stand_for
+from studio.ui.widgets.painting import is_undo_of_the_window
+from studio.ui.widgets.plain_label import PlainLabel
+
+if TYPE_CHECKING:
+    from studio.ui.theme.theme import Theme
+
+MOST_LETTERS = 48
+
+
+class _Edit(QLineEdit):
+    def event(self, event: QEvent) -> bool:
+        """Leave Undo to the window."""
+        if is_undo_of_the_window(event):
+            event.ignore()
+            return False
+        return super().event(event)
+
+
+class TextField(QWidget):
+    """A label and a line of text."""
+
+    edited = Signal(str)
+
+    def __init__(self, theme: Theme, label: str, *, tip: str = "", parent: QWidget | None = None) -> None:
+        """Show ``label`` above the line."""
+        super().__init__(parent)
+        self.line = _Edit()
+        self.line.setFont(theme.font("body"))
+        self.line.setFixedHeight(CONTROL)
+        self.line.setMaxLength(MOST_LETTERS)
+        named(self.line, label, tip)
+        labelled(theme, self, label, tip=tip).addWidget(self.line)
+        stand_for(self, self.line)
+        self.line.textEdited.connect(self.edited)
+
+    def set_value(self, text: str) -> None:
+        """Show another text, without a word."""
+        if text != self.line.text():
+            self.line.setText(text)
+
+
+class FieldFault(PlainLabel):
+    """Says beneath a field what is wrong with it; takes no room where nothing is."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Say nothing yet."""
+        super().__init__(theme, kind="label", role="bad", wrap=True, parent=parent)
+        self.hide()
+
+    def say(self, sentence: str) -> None:
+        """Say what is wrong; "" for nothing."""
+        self.setText(sentence)
+        self.setVisible(bool(sentence))
+
+
+def stacked(*widgets: QWidget, gap: int = GRID) -> QWidget:
+    """Return the widgets, one beneath the other."""
+    held = QWidget()
+    column = QVBoxLayout(held)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(gap)
+    for widget in widgets:
+        column.addWidget(widget)
+    return held

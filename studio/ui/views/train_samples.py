@@ -1,0 +1,242 @@
+"""The samples of a training as a strip that grows: one column for each time, one row for each prompt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QImage, QPainter
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy
+
+from studio.ui.images import to_image
+from studio.ui.theme.metrics import GAP, GRID, RADIUS
+from studio.ui.views import train_run_words as words
+from studio.ui.widgets.painting import draw_ring, ring_after
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import (
+        QFocusEvent,
+        QKeyEvent,
+        QMouseEvent,
+        QPaintEvent,
+        QResizeEvent,
+        QWheelEvent,
+    )
+    from PySide6.QtWidgets import QWidget
+
+    from studio.engine.train_events import TrainingSampled
+    from studio.ui.models.train_run import TrainRun
+    from studio.ui.theme.theme import Theme
+
+_NAMES: Final = 120  # width of the prompts at the left
+_FOOT: Final = 18  # the step beneath a column
+_BAR: Final = 14  # room for the scroll bar
+_SMALLEST: Final = 40
+_LARGEST: Final = 128
+
+
+class SampleStrip(QAbstractScrollArea):
+    """Paints the samples that are in sight; the newest is kept in sight while nobody looks at others.
+
+    Signals:
+        opened: this place is to be seen large: column and row, a pair.
+    """
+
+    opened = Signal(object)
+
+    def __init__(self, theme: Theme, run: TrainRun, parent: QWidget | None = None) -> None:
+        """Show the samples of ``run``."""
+        super().__init__(parent)
+        self._theme, self._run, self._ring = theme, run, False
+        self._images: dict[int, list[QImage]] = {}
+        self._samples: tuple[TrainingSampled, ...] = ()
+        self.current: tuple[int, int] | None = None
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.viewport().setAutoFillBackground(False)
+        self.setAccessibleName("Samples, from the first to the newest")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        run.sampled.connect(self._on_sampled)
+        theme.changed.connect(self.viewport().update)
+        self._on_sampled()
+
+    @property
+    def rows(self) -> int:
+        """How many pictures a column has."""
+        return max((len(one.pictures) for one in self._samples), default=4)
+
+    def side(self) -> int:
+        """Return how wide a picture is: all rows fit into the height, whether there is a scroll bar or not."""
+        room = self.height() - _BAR - _FOOT - self.rows * GRID
+        return max(min(room // max(self.rows, 1), _LARGEST), _SMALLEST)
+
+    def rect_of(self, column: int, row: int) -> QRect:
+        """Return where a picture lies, in the viewport."""
+        side = self.side()
+        left = _NAMES + column * (side + GAP) - self.horizontalScrollBar().value()
+        return QRect(left, row * (side + GRID), side, side)
+
+    def at(self, point: QPoint) -> tuple[int, int] | None:
+        """Return the column and row at a point of the viewport; None between pictures, and over the prompts."""
+        side = self.side()
+        if point.x() < _NAMES:
+            return None
+        column = (point.x() - _NAMES + self.horizontalScrollBar().value()) // (side + GAP)
+        row = point.y() // (side + GRID)
+        there = 0 <= column < len(self._samples) and 0 <= row < len(self._samples[column].pictures)
+        return (column, row) if there and self.rect_of(column, row).contains(point) else None
+
+    def image(self, column: int, row: int) -> QImage:
+        """Return a picture."""
+        event = self._samples[column]
+        key = id(event)
+        if key not in self._images:
+            self._images[key] = [to_image(pixels) for pixels in event.pictures]
+        return self._images[key][row]
+
+    def original(self, column: int, row: int) -> QImage | None:
+        """Return what a picture is a reconstruction of; None where it is none."""
+        originals = self._samples[column].originals
+        return None if originals is None else to_image(originals[row])
+
+    def sizeHint(self) -> QSize:
+        """High enough for four rows."""
+        return QSize(480, 4 * (96 + GRID) + _FOOT + 12)
+
+    def minimumSizeHint(self) -> QSize:
+        """Lower, nothing is to be seen."""
+        return QSize(240, 4 * (_SMALLEST + GRID) + _FOOT + 12)
+
+    def go_to(self, column: int, row: int) -> None:
+        """Make a picture the current one, and bring it into sight."""
+        if not self._samples:
+            return
+        column = min(max(column, 0), len(self._samples) - 1)
+        row = min(max(row, 0), len(self._samples[column].pictures) - 1)
+        self.current = column, row
+        area, bar = self.rect_of(column, row), self.horizontalScrollBar()
+        if area.left() < _NAMES:
+            bar.setValue(bar.value() - (_NAMES - area.left()))
+        elif area.right() > self.viewport().width():
+            bar.setValue(bar.value() + area.right() - self.viewport().width() + GAP)
+        event = self._samples[column]
+        self.setAccessibleDescription(f"{words.sample_title(event)}: {event.prompts[row]}")
+        self.viewport().update()
+
+    # --------------------------------------------------------------------------------------------------- Qt's side
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Open the picture under the mouse."""
+        place = self.at(event.position().toPoint())
+        if place is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.go_to(*place)
+            self.opened.emit(place)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Scroll sideways with any wheel."""
+        turned = event.angleDelta()
+        by = turned.x() or turned.y()
+        self.horizontalScrollBar().setValue(self.horizontalScrollBar().value() - by)
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move with the arrows; open with Return or Space."""
+        column, row = self.current or (len(self._samples) - 1, 0)
+        moves = {
+            Qt.Key.Key_Left: (column - 1, row),
+            Qt.Key.Key_Right: (column + 1, row),
+            Qt.Key.Key_Up: (column, row - 1),
+            Qt.Key.Key_Down: (column, row + 1),
+            Qt.Key.Key_Home: (0, row),
+            Qt.Key.Key_End: (len(self._samples) - 1, row),
+        }
+        key = Qt.Key(event.key())
+        if key in moves:
+            self.go_to(*moves[key])
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self._samples:
+            self.go_to(column, row)
+            self.opened.emit((column, row))
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Ring the current picture when the keyboard came."""
+        self._ring = ring_after(event.reason(), self._ring)
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the ring away."""
+        super().focusOutEvent(event)
+        self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Scroll over another width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        """Paint what is in sight now."""
+        del dx, dy
+        self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the pictures, their steps and their prompts."""
+        del event
+        painter, theme = QPainter(self.viewport()), self._theme
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setFont(theme.font("label"))
+        focused = self.hasFocus() and self._ring
+        width = self.viewport().width()
+        painter.setClipRect(_NAMES, 0, width - _NAMES, self.viewport().height())
+        for column, sampled in enumerate(self._samples):
+            first = self.rect_of(column, 0)
+            if first.right() < _NAMES or first.left() > width:
+                continue
+            for row in range(len(sampled.pictures)):
+                area = self.rect_of(column, row)
+                painter.drawImage(area, self.image(column, row))
+                if focused and (column, row) == (self.current or (len(self._samples) - 1, 0)):
+                    draw_ring(painter, area, RADIUS, theme.colour("accent"))
+            foot = QRect(first.left() - GAP, self.rows * (self.side() + GRID), self.side() + 2 * GAP, _FOOT)
+            painter.setPen(theme.colour("dim"))
+            painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, words.sample_label(sampled))
+        painter.setClipping(False)
+        if self._samples:
+            self._paint_prompts(painter, self._samples[-1])
+
+    def _paint_prompts(self, painter: QPainter, sampled: TrainingSampled) -> None:
+        painter.setPen(self._theme.colour("dim"))
+        flags = Qt.AlignmentFlag.AlignVCenter.value | Qt.TextFlag.TextWordWrap.value
+        for row, prompt in enumerate(sampled.prompts):
+            area = self.rect_of(0, row)
+            room = QRect(0, area.top(), _NAMES - GAP - GRID, area.height())
+            metrics = painter.fontMetrics()
+            lines = max(room.height() // metrics.lineSpacing(), 1)
+            shown = metrics.elidedText(
+                prompt, Qt.TextElideMode.ElideRight, int(min(lines, 3) * room.width() * 0.85)
+            )
+            painter.drawText(room, flags, shown)
+
+    def _fit(self) -> None:
+        bar = self.horizontalScrollBar()
+        at_end = bar.value() >= bar.maximum()
+        room = self.viewport().width() - _NAMES
+        whole = len(self._samples) * (self.side() + GAP)
+        bar.setPageStep(max(room, 1))
+        bar.setSingleStep(self.side() + GAP)
+        bar.setRange(0, max(whole - room, 0))
+        if at_end:
+            bar.setValue(bar.maximum())
+
+    @Slot()
+    def _on_sampled(self) -> None:
+        self._samples = self._run.samples
+        known = set(map(id, self._samples))
+        self._images = {key: images for key, images in self._images.items() if key in known}
+        if self.current is not None and self.current[0] >= len(self._samples):
+            self.current = None
+        self._fit()
+        self.viewport().update()

@@ -1,0 +1,179 @@
+"""What the page of trainings says, in words. No Qt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from studio.engine.resumable import ResumableTraining
+    from studio.engine.train_request import TrainEstimate
+    from studio.training.inspect import Found
+    from studio.ui.models.forward_schedules import NoiseLevel
+    from studio.ui.models.train_folder import TrainFolder
+
+PICTURE_FILTER = "Pictures (*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff)"
+
+EMPTY = "Teach a model your own pictures"
+EMPTY_HOW = (
+    "Choose a folder of pictures, or drop one here. A picture is called by the text file beside it, else by its own "
+    "name, else by the name of its folder."
+)
+FORWARD_EMPTY = "Choose a picture to see it dissolve into noise"
+TIME_TIP = (
+    "Training shows the model pictures with noise of every strength: t = 0 is almost the picture, t = 999 almost "
+    "noise alone. x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps."
+)
+PICTOGRAMS = "Pictograms, drawn as they are needed"
+PICTOGRAMS_HOW = (
+    "Drawings of things, animals and faces on coloured backgrounds, with captions in English and Korean: what the "
+    "shipped models learned from. There is nothing to choose; press Train."
+)
+
+SIZE_TIP = "Pixels of a side. Twice as many take four times as long."
+BACKBONE_TIP = (
+    "What learns to denoise: a U-Net (Ronneberger et al. 2015) learns faster from few pictures, a transformer "
+    "(DiT, Peebles & Xie 2023) goes further with many."
+)
+SCALE_TIP = "How much the model can hold. A larger one learns slower, and more."
+STEPS_TIP = "How often the model is corrected. More steps, better pictures, up to a point."
+SCHEDULE_TIP = "How fast pictures drown in noise: see them do it under Noise."
+PREDICTION_TIP = (
+    "What the model is asked for at each step: the noise, the picture, or v, a mixture that suits every t."
+)
+LATENTS_TIP = (
+    "Latents: a codec is learned first, and the model then works on its small codes: much faster from 64 pixels on. "
+    "Pixels: no codec, sharper in the smallest sizes."
+)
+DROPOUT_TIP = (
+    "How often the caption is left out while learning, so that guidance has something to push away from."
+)
+BATCH_TIP = "Pictures of one step. More are steadier and need more memory."
+RATE_TIP = "How far each step corrects, at its most. Halve it if the loss jumps."
+MIN_SNR_TIP = (
+    "Keeps the almost clean times from ruling the loss (min-SNR, Hang et al. 2023, arXiv 2303.09556)."
+)
+BASE_TIP = "Go on from a model that is there, on these pictures: its kind, size and schedule are kept."
+NAME_TIP = "What the model will be called; checkpoints add their step."
+
+SCHEDULES = {"cosine": "Cosine", "linear": "Linear", "scaled_linear": "Scaled linear"}
+PREDICTIONS = {
+    "v": ("v", "the usual"),
+    "eps": ("eps", "the noise"),
+    "x0": ("x0", "the picture"),
+}
+BACKBONES = {"unet": "U-Net", "dit": "DiT"}
+WEIGHTS = {
+    "even": ("Even", ""),
+    "1": ("min-SNR 1", ""),
+    "5": ("min-SNR 5", "usual"),
+    "20": ("min-SNR 20", ""),
+}
+
+STAGES = {
+    "codec": "learning to compress pictures",
+    "decoder": "sharpening the decoder",
+    "preview": "learning quick previews",
+    "text": "learning the words",
+    "backbone": "learning to denoise",
+}
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Return "1 picture", "1,200 pictures"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def figure(value: float) -> str:
+    """Return a value with three places that never jump."""
+    return f"{value:.3f}".replace("-", "−") if abs(value) < 100 else f"{value:.0f}"
+
+
+def state(held: NoiseLevel) -> str:
+    """Return what a state holds."""
+    snr = held.alpha_bar / (1 - held.alpha_bar)
+    return (
+        f"alpha_bar {held.alpha_bar:.4f}, signal {held.alpha:.3f}, noise {held.sigma:.3f}, "
+        f"SNR {snr:.3g}, log-SNR {figure(held.log_snr)}"
+    )
+
+
+def as_training_sees(size: int) -> str:
+    """Return at which size a picture is noised."""
+    return f"{size} × {size} pixels, as training sees it; the same noise on both sides"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that fits."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    if seconds < 36 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def memory(size: int) -> str:
+    """Return an amount of memory."""
+    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{max(round(size / 2**20), 1)} MB"
+
+
+def parameters(number: int) -> str:
+    """Return how large a model is."""
+    return f"{number / 1e6:.1f} million parameters" if number >= 1e5 else f"{number:,} parameters"
+
+
+def cost(estimate: TrainEstimate, *, measuring: bool) -> str:
+    """Return what a training takes on this machine.
+
+    Args:
+        estimate: as far as it is known.
+        measuring: whether the time is found out soon, where it is not known.
+    """
+    held = f"{memory(estimate.memory_bytes)} of memory, {parameters(estimate.parameters)}"
+    if estimate.seconds is not None:
+        return f"About {duration(estimate.seconds)}, {held}"
+    return f"About {held}; the time is measured in a moment" if measuring else f"About {held}"
+
+
+def short_cost(estimate: TrainEstimate) -> str:
+    """Return the same beside a choice."""
+    time = "" if estimate.seconds is None else f"{duration(estimate.seconds)}, "
+    return f"{time}{memory(estimate.memory_bytes)}"
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something was."""
+    if seconds < 90:
+        return "just now"
+    if seconds < 36 * 3600:
+        return f"{duration(seconds)} ago"
+    return f"{round(seconds / 86400)} days ago"
+
+
+def found(folder: TrainFolder) -> str:
+    """Return what there is in a folder."""
+    if folder.fault:
+        return ""
+    pictures = count(folder.count, "picture")
+    if folder.reading:
+        return f"{pictures} so far"
+    refused = f", {folder.refused_count:,} refused" if folder.refused_count else ""
+    alone = "; one picture is learned by heart, and nothing besides" if folder.count == 1 else ""
+    return f"{pictures}{refused}{alone}"
+
+
+def stands(training: ResumableTraining, now: float) -> str:
+    """Return where a training stands that can go on."""
+    when = ago(max(now - training.when, 0.0))
+    if not training.stage:
+        return f"not begun, {when}"
+    stage = "" if training.stage == "backbone" else f"{STAGES.get(training.stage, training.stage)}, "
+    return f"{stage}step {training.step:,} of {training.steps:,}, {when}"
+
+
+def about_picture(found: Found) -> str:
+    """Return all that is known of a picture."""
+    where = {"text": "the text file beside it", "name": "its name", "folder": "the name of its folder"}
+    size = f"{found.path.name}, {found.width} × {found.height}"
+    return f"{found.caption}\n{size}\nCaption from {where[found.caption_from]}"
