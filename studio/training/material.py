@@ -13,7 +13,8 @@ from studio.backbones.codec import Codec
 from studio.training.folder_source import FolderSource, read_folder
 from studio.training.latents import LatentSource, encode_folder
 from studio.training.loop import keyed_generator
-from studio.training.tasks import Latents, draw, open_source
+from studio.training.pictogram_list import load_pictograms
+from studio.training.tasks import Latents, choose, draw, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -94,10 +95,10 @@ class PictogramMaterial:
         """Draw them; raises RecipeError where the font or the list is not there."""
         self.source = open_source(recipe)
         self._recipe = recipe
-        self.pictures = len(self.source.drawings)  # type: ignore[attr-defined]
         self.refused: tuple[Refused, ...] = ()
-        listed = (recipe.path.parent / recipe.data.path).read_bytes()
-        self.data_sha256 = hashlib.sha256(listed + repr(recipe.data).encode()).hexdigest()
+        path = recipe.path.parent / recipe.data.path
+        self.pictures = len(choose(load_pictograms(path), recipe.data.concepts, recipe.path).entries)
+        self.data_sha256 = hashlib.sha256(path.read_bytes() + repr(recipe.data).encode()).hexdigest()
 
     def examples(self, count: int) -> tuple[NDArray[np.uint8], list[str]]:
         """Return a few of them."""

@@ -164,11 +164,10 @@ class CacheWriter:
             raise self._failed(error) from error
 
     def drop(self) -> None:
-        """Forget what was written."""
-        with contextlib.suppress(OSError):
-            self._file.close()
+        """Forget what was written to a file that is not whole."""
         if self._path is not None:
             with contextlib.suppress(OSError):
+                self._file.close()
                 self._path.unlink(missing_ok=True)
 
     def _failed(self, error: OSError) -> StorageError:

@@ -97,17 +97,18 @@ def read_square(path: Path, size: int) -> NDArray[np.uint8]:
         # Cropped and reduced first: an enormous picture is enormous four times over once it has alpha.
         square = _eight_bit(upright.crop((left, top, left + side, top + side)))
         square = square.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=3.0)
-        flat = Image.alpha_composite(Image.new("RGBA", square.size, "white"), square).convert("RGB")
-        return np.ascontiguousarray(np.asarray(flat, dtype=np.uint8).transpose(2, 0, 1))
+        if square.mode == "RGBA":
+            square = Image.alpha_composite(Image.new("RGBA", square.size, "white"), square).convert("RGB")
+        return np.ascontiguousarray(np.asarray(square, dtype=np.uint8).transpose(2, 0, 1))
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Return a picture as RGBA; one of 16 bits is scaled where Pillow would cut it off."""
+    """Return a picture as RGB, or RGBA where it is; one of 16 bits is scaled where Pillow would cut it off."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         values = np.nan_to_num(np.asarray(image, dtype=np.float64))
         scale = 1.0 if values.max(initial=0.0) <= 255 else 1 / 257
         image = Image.fromarray(np.clip(values * scale, 0, 255).round().astype(np.uint8))
-    return image.convert("RGBA")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 @contextmanager

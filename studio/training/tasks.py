@@ -21,16 +21,17 @@ from studio.backbones.text import TextEncoder
 from studio.diffusion.schedules import SCHEDULES
 from studio.errors import RecipeError
 from studio.training import pool
+from studio.training.folder_source import FolderSource
 from studio.training.objective import denoising_loss, drop_captions
 from studio.training.pictogram_list import Pictograms, load_pictograms
 from studio.training.pictogram_source import PictogramSource
-from studio.training.sources import FolderSource, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from studio.training.recipe import Recipe
+    from studio.training.sources import Source
 
 DRAFTED = 24_576  # pictures that drafts are learned from, where the recipe does not say
 MOST_POOLED = 4_000_000
@@ -43,7 +44,7 @@ def open_source(recipe: Recipe) -> Source:
     data = recipe.data
     path = (recipe.path.parent / data.path).resolve()
     if data.kind == "folder":
-        return FolderSource(path, data.size)
+        return FolderSource.open(path, data.size)
     if not 0 <= data.white <= 1 or not 0 <= data.shift < data.size:
         raise RecipeError(recipe.path, "needs white between 0 and 1 and a shift smaller than the picture")
     if not 0 <= data.korean <= 1 or not 0 <= data.pool <= MOST_POOLED:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
-from PIL import Image
 
-from studio.errors import RecipeError
 from studio.folders import resources_dir
 from studio.training.judge import Judge, background, to_bytes
 from studio.training.pictogram_list import Pictograms, load_pictograms
 from studio.training.pictogram_source import PictogramSource
-from studio.training.sources import FolderSource
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LIST = load_pictograms(resources_dir() / "recipes" / "pictograms.json")
 FEW = Pictograms(entries=LIST.entries[::40], colors=LIST.colors, held_out=LIST.held_out)
@@ -60,32 +52,6 @@ def test_a_batch_depends_on_the_generator_alone(source: PictogramSource) -> None
     assert np.array_equal(once[0], again[0])
     assert once[1] == again[1]
     assert source.draw(8, np.random.default_rng(8))[1] != once[1]
-
-
-def test_a_folder_is_read_with_its_captions(tmp_path: Path) -> None:
-    Image.new("RGB", (40, 20), "red").save(tmp_path / "red_square.png")
-    Image.new("RGBA", (20, 40), (0, 0, 0, 0)).save(tmp_path / "b.png")
-    (tmp_path / "b.txt").write_text("nothing at all\n")
-    Image.new("CMYK", (9, 9)).save(tmp_path / "c.jpg")
-    Image.new("I;16", (9, 9)).save(tmp_path / "d.png")
-    (tmp_path / "broken.png").write_bytes(b"no picture")
-    source = FolderSource(tmp_path, 16)
-    assert source.refused == 1
-    pictures, captions = source.draw(50, np.random.default_rng(0))
-    assert pictures.shape == (50, 3, 16, 16)
-    assert set(captions) == {"red square", "nothing at all", "c", "d"}
-    red = pictures[captions.index("red square")]
-    assert np.array_equal(red.mean(axis=(1, 2)), [1, -1, -1])
-    assert (pictures[captions.index("nothing at all")] == 1).all()  # what is transparent lies on white
-
-
-@pytest.mark.parametrize("make", [False, True])
-def test_a_folder_without_pictures_is_refused(tmp_path: Path, make: bool) -> None:
-    folder = tmp_path / "empty"
-    if make:
-        folder.mkdir()
-    with pytest.raises(RecipeError, match="empty"):
-        FolderSource(folder, 16)
 
 
 def test_the_judge_knows_shifted_and_noisy_drawings(source: PictogramSource) -> None:
