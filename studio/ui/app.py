@@ -98,7 +98,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
     catalog = Catalog(folders)
     store = PictureStore.of(folders)
     run, thumbnails = RunModel(), Thumbnails(folders.cache)
-    runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)))
+    runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)), store.catalogue)
     gallery = GalleryModel(store, thumbnails, notices, runs.store)
     form = FormModel(catalog, preferences, timings)
     models = Models(

@@ -184,7 +184,7 @@ def test_a_fork_knows_its_parent_and_leads_back_to_it(qtbot: QtBot, studio: Stud
     origin = studio.wall.entries[-1].metadata.origin
     assert origin is not None
     assert (origin.kind, origin.run, origin.step, origin.of) == ("fork", parent, 2, 4)
-    runs = RunsModel(studio.runs)
+    runs = RunsModel(studio.runs, studio.store.catalogue)
     with qtbot.waitSignal(runs.opened) as heard:
         runs.open_parent(course.lineage)
     assert heard.args[0].opens_at == 2

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from studio.engine.fork import ForkRequest
 from studio.errors import StorageError
-from studio.ui.models.lineage import Relative, family_of
+from studio.ui.models.course import Lineage
+from studio.ui.models.lineage import Relative, family_of, places_of
 from studio.ui.models.runs import RunsModel
+from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.theme.theme import Theme
-from studio.ui.views.lineage_menu import LineageMenu, branch
+from studio.ui.views.lineage_popup import LineagePopup
 from tests.ui.fakes import Forming, asking
 from tests.ui.rooms import Studio
 
@@ -55,7 +59,7 @@ def test_a_family_is_listed_from_its_first_run_on_whoever_asks(studio: Studio) -
     studio.run.watch(course)
     other = forked(studio, 1, "a cat")
     for run in (first, child, grandchild, other):
-        family = family_of(studio.runs, run)
+        family = family_of(studio.runs, studio.store.catalogue, run)
         assert [(one.run, one.depth, one.step, one.prompt) for one in family] == [
             (first, 0, None, "a fox"),
             (child, 1, 2, "a wolf"),
@@ -71,43 +75,124 @@ def test_a_parent_that_is_gone_leaves_the_rest(studio: Studio) -> None:
     first = studio.runs.runs()[0]
     child = forked(studio, 2, "a wolf")
     studio.runs.remove(first)
-    (alone,) = family_of(studio.runs, child)
+    (alone,) = family_of(studio.runs, studio.store.catalogue, child)
     assert (alone.run, alone.step) == (child, None)
+    assert alone.entry is not None
     with pytest.raises(StorageError):
-        family_of(studio.runs, first)
+        family_of(studio.runs, studio.store.catalogue, first)
 
 
 def test_the_window_asks_in_another_thread(qtbot: QtBot, studio: Studio) -> None:
     studio.generate()
     studio.wait_idle()
-    runs = RunsModel(studio.runs)
+    runs = RunsModel(studio.runs, studio.store.catalogue)
     with qtbot.waitSignal(runs.family) as heard:
         runs.find_family(studio.runs.runs()[0])
     assert len(heard.args[0]) == 1
     runs.close()
 
 
-def test_the_tree_is_plain_text_and_a_relative_is_chosen(
-    qtbot: QtBot, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+def relative(run: str, depth: int = 0, parent: str | None = None, **fields: object) -> Relative:
+    step = 10 * depth if parent is not None else None
+    usual = {"prompt": "a fox", "sampler": "ddim", "steps": 30, "step": step}
+    return Relative(run=run, depth=depth, parent=parent, **{**usual, **fields})  # type: ignore[arg-type]
+
+
+FAMILY = (
+    relative("one", prompt="<b>fox</b> & \t friend", is_this=True),
+    relative("two", 1, "one", prompt="x" * 200, sampler="ddpm"),
+    relative("three", 2, "two", prompt=""),
+    relative("four", 2, "two"),
+    relative("five", 1, "one"),
+)
+
+
+def test_the_first_fork_lies_beside_its_parent_and_the_others_beneath() -> None:
+    assert places_of(FAMILY) == {
+        "one": (0, 0),
+        "two": (1, 0),
+        "three": (2, 0),
+        "four": (2, 1),
+        "five": (1, 2),
+    }
+    torn = (relative("one"), relative("far", 1, "gone"))
+    assert places_of(torn) == {"one": (0, 0), "far": (1, 1)}
+
+
+@pytest.fixture
+def popup(qtbot: QtBot, qapp: QApplication) -> Iterator[LineagePopup]:
+    theme, window, thumbnails = Theme(qapp, "dark"), QWidget(), Thumbnails()
+    popup = LineagePopup(theme, thumbnails, window)
+    qtbot.addWidget(window)
+    window.resize(900, 500)
+    with qtbot.waitExposed(window):
+        window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    popup.show_family(FAMILY, QPoint(700, 10))
+    yield popup
+    thumbnails.close()
+
+
+def test_a_relative_is_chosen_with_the_mouse_and_the_one_that_is_looked_at_only_closes_the_tree(
+    qtbot: QtBot, popup: LineagePopup
 ) -> None:
-    menu = LineageMenu(Theme(qapp, "dark"))
-    qtbot.addWidget(menu)
-    opened: list[QPoint] = []
-    monkeypatch.setattr(menu, "popup", opened.append)
-    family = (
-        Relative("one", 0, None, "<b>fox</b> & \t friend", "ddim", is_this=True),
-        Relative("two", 1, 12, "x" * 200, "ddpm", is_this=False),
-        Relative("three", 2, 20, "", "ddim", is_this=False),
+    tree = popup.tree
+    with qtbot.waitSignal(popup.chosen) as asked:
+        QTest.mouseClick(tree, Qt.MouseButton.LeftButton, pos=tree.place_of("four").center())
+    assert asked.args == [FAMILY[3]]
+    assert not popup.isVisible()
+    popup.show_family(FAMILY, QPoint(700, 10))
+    with qtbot.assertNotEmitted(popup.chosen):
+        QTest.mouseClick(tree, Qt.MouseButton.LeftButton, pos=tree.place_of("one").center())
+    assert not popup.isVisible()
+
+
+def test_keys_walk_through_the_tree_and_what_they_reach_is_told(qtbot: QtBot, popup: LineagePopup) -> None:
+    tree = popup.tree
+    assert tree.accessibleDescription() == "<b>fox</b> & friend, DDIM, 30 steps, the first run, looked at now"
+    for key in (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Right):
+        QTest.keyClick(tree, key)
+    assert tree.accessibleDescription() == "No prompt, DDIM, 30 steps, forked at step 20"
+    with qtbot.waitSignal(popup.chosen) as asked:
+        QTest.keyClick(tree, Qt.Key.Key_Return)
+    assert asked.args == [FAMILY[2]]
+
+
+def test_it_closes_by_escape_by_asking_again_and_when_the_keyboard_goes_elsewhere(
+    popup: LineagePopup,
+) -> None:
+    field = QLineEdit(popup.window())
+    field.show()
+    ways = (
+        lambda: QTest.keyClick(popup.tree, Qt.Key.Key_Escape),
+        lambda: popup.show_family(FAMILY, QPoint(700, 10)),
+        lambda: field.setFocus(),
     )
-    menu.show_family(family, QPoint(0, 0))
-    shown = [action.text() for action in menu.relatives]
-    assert shown[0].startswith("<b>fox</b> && ")
-    assert shown[1].startswith("└─ step 12: xxx")
-    assert len(shown[1]) < 80
-    assert branch(family[2]).lstrip("\u2003").startswith("└─ step 20: No prompt")
-    with qtbot.waitSignal(menu.run_requested) as asked:
-        list(menu.relatives)[1].trigger()
-    assert asked.args == ["two"]
-    menu.show_family(family[:1], QPoint(0, 0))
-    assert "No forks yet" in menu.actions()[-1].text()
-    assert opened == [QPoint(0, 0)] * 2
+    for leave in ways:
+        assert popup.isVisible()
+        leave()
+        assert not popup.isVisible()
+        popup.show_family(FAMILY, QPoint(700, 10))
+
+
+def test_a_run_alone_says_how_to_fork_it(popup: LineagePopup) -> None:
+    popup.hide()
+    popup.show_family(FAMILY[:1], QPoint(700, 10))
+    assert popup.tree.sizeHint().height() > popup.tree.place_of("one").height()
+    popup.grab()
+
+
+def test_a_run_that_is_opened_from_the_tree_leads_to_its_picture(qtbot: QtBot, studio: Studio) -> None:
+    studio.generate()
+    studio.wait_idle()
+    runs = RunsModel(studio.runs, studio.store.catalogue)
+    with qtbot.waitSignal(runs.opened) as heard:
+        runs.open_run(studio.runs.runs()[0])
+    kept = heard.args[0].pictures[0]
+    assert kept.entry.path == studio.wall.entries[-1].path
+    with qtbot.waitSignal(runs.opened) as heard:
+        runs.open_parent(Lineage(run=studio.runs.runs()[0], step=2))
+    assert heard.args[0].opens_at == 2
+    assert 0 in heard.args[0].pictures
+    runs.close()

@@ -45,7 +45,7 @@ class Desk:
         self.said: list[str] = []
         self.remaking.failed.connect(self.said.append)
         self.scrubbing = ScrubbingModel(self.run)
-        self.runs = RunsModel(studio.runs)
+        self.runs = RunsModel(studio.runs, studio.store.catalogue)
         studio.session.start()
         studio.generate(steps=STEPS)
         studio.wait_idle()

@@ -78,7 +78,7 @@ def test_a_kept_step_leads_back_to_its_run(
     studio.run.select(3)
     keeper.keep()
     studio.wait(lambda: len(studio.wall.entries) == 2)
-    runs = RunsModel(studio.runs)
+    runs = RunsModel(studio.runs, studio.store.catalogue)
     with qtbot.waitSignal(runs.opened) as heard:
         runs.open_picture(studio.wall.entries[-1])
     assert heard.args[0].opens_at == 3

@@ -30,7 +30,7 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
 
 @pytest.fixture
 def runs(studio: Studio) -> Iterator[RunsModel]:
-    made = RunsModel(studio.runs)
+    made = RunsModel(studio.runs, studio.store.catalogue)
     yield made
     made.close()
 

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from studio.errors import StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from studio.gallery.catalogue import Catalogue
+    from studio.gallery.entry import Entry
     from studio.runs.header import RunHeader
     from studio.runs.store import RunStore
 
@@ -16,32 +20,38 @@ MOST = 40
 _MOST_STEPS_UP = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Relative:
     """One run of a family.
 
     Attributes:
         run: its id.
         depth: how many forks lie between it and the first run.
+        parent: the run that it goes on from; None for the first run.
         step: of its parent, that it goes on from; None for the first run.
+        steps: its last step.
         prompt: what it is of.
         sampler: how it was made.
         is_this: whether it is the one that was asked about.
+        entry: its picture in the gallery; None where that is not there.
     """
 
     run: str
-    depth: int
-    step: int | None
-    prompt: str
-    sampler: str
-    is_this: bool
+    depth: int = 0
+    parent: str | None = None
+    step: int | None = None
+    steps: int = 0
+    prompt: str = ""
+    sampler: str = ""
+    is_this: bool = False
+    entry: Entry | None = None
 
 
-def family_of(store: RunStore, run: str) -> tuple[Relative, ...]:
+def family_of(store: RunStore, catalogue: Catalogue, run: str) -> tuple[Relative, ...]:
     """Return a run and all its relatives, each before those that were forked from it.
 
     Raises:
-        StorageError: the run cannot be read.
+        StorageError: the run or the catalogue cannot be read.
     """
     header = store.open(run).header
     first, seen = header, {header.id}
@@ -53,27 +63,59 @@ def family_of(store: RunStore, run: str) -> tuple[Relative, ...]:
         except StorageError:  # given up, or removed
             break
         seen.add(first.id)
-    found: list[Relative] = []
-    _list(store, first, 0, run, found)
-    return tuple(found)
+    family = _Family(store, catalogue, run)
+    family.add(first, 0)
+    return tuple(family.found)
 
 
-def _list(store: RunStore, header: RunHeader, depth: int, this: str, found: list[Relative]) -> None:
-    if len(found) >= MOST or any(relative.run == header.id for relative in found):
-        return
-    found.append(
-        Relative(
+def places_of(family: Sequence[Relative]) -> dict[str, tuple[int, int]]:
+    """Return the column and the row of each run in a drawing: first forks beside their parents, others beneath."""
+    places: dict[str, tuple[int, int]] = {}
+    rows, taken = 0, set[str]()
+    for relative in family:
+        parent = relative.parent if relative.depth else None
+        if parent is not None and parent in places and parent not in taken:
+            row = places[parent][1]
+        else:
+            row, rows = rows, rows + 1
+        if parent is not None:
+            taken.add(parent)
+        places[relative.run] = relative.depth, row
+    return places
+
+
+class _Family:
+    """What was found so far."""
+
+    def __init__(self, store: RunStore, catalogue: Catalogue, this: str) -> None:
+        self._store, self._catalogue, self._this = store, catalogue, this
+        self._finals = {run: known.final_sha256 for run, known in store.known()}
+        self._pictures = catalogue.finals()
+        self.found: list[Relative] = []
+
+    def add(self, header: RunHeader, depth: int) -> None:
+        """Add a run, and after it its forks."""
+        if len(self.found) >= MOST or any(relative.run == header.id for relative in self.found):
+            return
+        relative = Relative(
             run=header.id,
             depth=depth,
+            parent=header.parent if depth else None,
             step=header.parent_step if depth else None,
+            steps=header.last_index,
             prompt=str(header.request.get("prompt", "")),
             sampler=str(header.request.get("sampler", "")),
-            is_this=header.id == this,
+            is_this=header.id == self._this,
+            entry=self._picture_of(header.id),
         )
-    )
-    for fork in store.forks_of(header.id):
-        try:
-            forked = store.open(fork).header
-        except StorageError:
-            continue
-        _list(store, forked, depth + 1, this, found)
+        self.found.append(relative)
+        for fork in self._store.forks_of(header.id):
+            try:
+                forked = self._store.open(fork).header
+            except StorageError:
+                continue
+            self.add(forked, depth + 1)
+
+    def _picture_of(self, run: str) -> Entry | None:
+        number = self._pictures.get(self._finals.get(run) or "")
+        return next(iter(self._catalogue.entries_of([number])), None) if number is not None else None

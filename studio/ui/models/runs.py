@@ -14,6 +14,7 @@ from studio.ui.models.stored import course_of
 
 if TYPE_CHECKING:
     from studio.errors import StudioError
+    from studio.gallery.catalogue import Catalogue
     from studio.gallery.entry import Entry
     from studio.runs.store import RunStore
     from studio.ui.models.course import Course, Lineage
@@ -42,10 +43,10 @@ class RunsModel(QObject):
     found = Signal(object, str)
     pinned = Signal(str)
 
-    def __init__(self, store: RunStore, parent: QObject | None = None) -> None:
-        """Read from ``store``."""
+    def __init__(self, store: RunStore, catalogue: Catalogue, parent: QObject | None = None) -> None:
+        """Read from ``store``; the pictures of runs are listed in ``catalogue``."""
         super().__init__(parent)
-        self.store = store
+        self.store, self._catalogue = store, catalogue
         self._background = Background(self)
 
     def open_picture(self, entry: Entry) -> None:
@@ -56,18 +57,21 @@ class RunsModel(QObject):
 
     def open_run(self, run: str) -> None:
         """Open a run by its id."""
-        self._background.do(partial(_of_id, self.store, run), self._on_opened, self._on_failed, key="open")
+        work = partial(_of_id, self.store, self._catalogue, run)
+        self._background.do(work, self._on_opened, self._on_failed, key="open")
 
     def open_parent(self, lineage: Lineage) -> None:
         """Open the run that another goes on from, at the step it left it at."""
-        self._background.do(
-            partial(_of_lineage, self.store, lineage), self._on_opened, self._on_failed, key="open"
-        )
+        work = partial(_of_lineage, self.store, self._catalogue, lineage)
+        self._background.do(work, self._on_opened, self._on_failed, key="open")
 
     def find_family(self, run: str) -> None:
         """Find the runs that one was forked from, and those forked from it."""
         self._background.do(
-            partial(family_of, self.store, run), self.family.emit, self._on_failed, key="family"
+            partial(family_of, self.store, self._catalogue, run),
+            self.family.emit,
+            self._on_failed,
+            key="family",
         )
 
     def find_run(self, entry: Entry) -> None:
@@ -130,11 +134,15 @@ def _run_of(store: RunStore, entry: Entry) -> str:
     return store.of_picture(entry.metadata.final_sha256) or ""
 
 
-def _of_lineage(store: RunStore, lineage: Lineage) -> Course:
-    course = course_of(store.open(lineage.run), None)
+def _of_lineage(store: RunStore, catalogue: Catalogue, lineage: Lineage) -> Course:
+    course = _of_id(store, catalogue, lineage.run)
     course.opens_at = lineage.step
     return course
 
 
-def _of_id(store: RunStore, run: str) -> Course:
-    return course_of(store.open(run), None)
+def _of_id(store: RunStore, catalogue: Catalogue, run: str) -> Course:
+    stored, entry = store.open(run), None
+    if stored.picture is not None:
+        number = catalogue.finals().get(stored.picture.final_sha256)
+        entry = next(iter(catalogue.entries_of([number])), None) if number is not None else None
+    return course_of(stored, entry)

@@ -63,6 +63,7 @@ ACTIONS = (
     ActionInfo(name="rest", text="Pause a training, or go on", keys=("Ctrl+P",), group="Train"),
     ActionInfo(name="samples", text="Neighbouring samples", keys=("Left", "Up"), group="Train", where="train"),
     ActionInfo(name="sample", text="Open a sample large", keys=("Return",), group="Train", where="train"),
+    ActionInfo(name="picture", text="Show its picture", keys=("G",), group="Watch", where="steps"),
     ActionInfo(name="pin", text="Pin this run", keys=("Shift+P",), group="Watch", where="steps"),
     ActionInfo(name="open", text="Open large", keys=("Return",), group="Pictures", where="gallery"),
     ActionInfo(name="next", text="Neighbouring pictures", keys=("Left", "Right"), group="Pictures", where="large"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from studio.ui.models.preferences import Preferences
     from studio.ui.models.run import RunModel
     from studio.ui.models.runs import RunsModel
+    from studio.ui.models.thumbnails import Thumbnails
     from studio.ui.theme.theme import Theme
 
 
@@ -52,15 +53,16 @@ class CanvasView(Ground):
         panes: PanesModel,
         exports: ExportModel,
         runs: RunsModel,
+        thumbnails: Thumbnails,
         parent: QWidget | None = None,
     ) -> None:
         """Show what ``run`` looks at: how to go on from there, what the model believed, what is made of it.
 
-        ``runs`` are those on the disk.
+        ``runs`` are those on the disk, and ``thumbnails`` their pictures.
         """
         super().__init__(theme, "window", parent=parent)
         self._run, self._preferences, self._forks = run, preferences, forks
-        self.head = CanvasHead(theme, run, runs)
+        self.head = CanvasHead(theme, run, runs, thumbnails)
         self.picture = PictureView(theme)
         self.picture.setAccessibleName("The picture as it forms")
         self.panes = PanesView(theme, panes)
@@ -93,6 +95,8 @@ class CanvasView(Ground):
             self.head.toggle_panes()
         elif event.key() == Qt.Key.Key_P and event.modifiers() == Qt.KeyboardModifier.ShiftModifier:
             self.head.pin.click()
+        elif plain and event.key() == Qt.Key.Key_G:
+            self.head.picture.click()
         elif plain and event.key() == Qt.Key.Key_K:
             self.action_row.keep.click()
         elif not self.timeline.scrubber.handle_key(event):

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.gallery.keeping import PictureKept
 from studio.ui.theme.metrics import GAP
 from studio.ui.views import canvas_words as words
-from studio.ui.views.lineage_menu import LineageMenu
+from studio.ui.views.lineage_popup import LineagePopup
 from studio.ui.views.pin_button import PinButton
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.pill import Pill
@@ -19,9 +20,11 @@ from studio.ui.widgets.text_button import TextButton
 from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
+    from studio.gallery.entry import Entry
     from studio.ui.models.lineage import Relative
     from studio.ui.models.run import RunModel
     from studio.ui.models.runs import RunsModel
+    from studio.ui.models.thumbnails import Thumbnails
     from studio.ui.theme.theme import Theme
 
 SIDES = (
@@ -40,15 +43,26 @@ class CanvasHead(QWidget):
 
     Signals:
         parent_requested: the run that this one goes on from is wanted, a `Lineage`.
+        run_requested: another run is wanted, by its id.
         family_requested: the relatives of a recorded run are wanted, by its id.
+        picture_requested: the picture that the run ended in is to be shown, an `Entry`.
         panes_toggled: the panes are to be seen, or no more.
     """
 
     parent_requested = Signal(object)
+    run_requested = Signal(str)
     family_requested = Signal(str)
+    picture_requested = Signal(object)
     panes_toggled = Signal()
 
-    def __init__(self, theme: Theme, run: RunModel, runs: RunsModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        run: RunModel,
+        runs: RunsModel,
+        thumbnails: Thumbnails,
+        parent: QWidget | None = None,
+    ) -> None:
         """Tell of what ``run`` looks at, and pin it among the recorded ``runs``."""
         super().__init__(parent)
         self._run = run
@@ -67,7 +81,15 @@ class CanvasHead(QWidget):
         tip(self.lineage, "Look at the run that this one goes on from")
         self.family = IconButton(theme, "git-fork", "Forks of this run", kind="quiet", role="dim")
         self.pin = PinButton(theme, runs, quiet=True)
-        self.menu = LineageMenu(theme, self)
+        self.picture = IconButton(
+            theme,
+            "image",
+            "Show its picture",
+            tip="Show the picture that it ended in (G)",
+            kind="quiet",
+            role="dim",
+        )
+        self.popup = LineagePopup(theme, thumbnails, self)
         self.pill = Pill(theme, "live", "bad")
         self._lay_out()
         run.changed.connect(self._on_changed)
@@ -77,6 +99,8 @@ class CanvasHead(QWidget):
         self.pill.clicked.connect(run.go_live)
         self.lineage.clicked.connect(self._on_lineage)
         self.family.clicked.connect(self._on_family)
+        self.picture.clicked.connect(self._on_picture)
+        self.popup.chosen.connect(self._on_relative)
         self.previous_picture.clicked.connect(self._on_previous)
         self.next_picture.clicked.connect(self._on_next)
         self._on_changed()
@@ -105,7 +129,14 @@ class CanvasHead(QWidget):
         # The pill and the lineage come and go; what lies below must not move with them.
         under.addStrut(self.lineage.sizeHint().height())
         under.addWidget(self._caption, 1)
-        last: tuple[QWidget, ...] = (self.lineage, self.time_left, self.pill, self.pin, self.family)
+        last: tuple[QWidget, ...] = (
+            self.lineage,
+            self.time_left,
+            self.pill,
+            self.picture,
+            self.pin,
+            self.family,
+        )
         for part in last:
             under.addWidget(part)
         lines = QVBoxLayout(self)
@@ -137,6 +168,7 @@ class CanvasHead(QWidget):
         self._which.setText(words.which_picture(course, run.image) if course is not None else "")
         self._which.setVisible(count > 1)
         self.pin.set_run(course.run_ids.get(run.image, "") if course is not None else "")
+        self.picture.setVisible(self._entry is not None)
         self.family.setVisible(bool(self._recorded))
         lineage = course.lineage if course is not None else None
         self.lineage.setVisible(lineage is not None)
@@ -170,10 +202,31 @@ class CanvasHead(QWidget):
         parent = course.lineage.run if course.lineage is not None else ""
         return course.run_ids.get(self._run.image, parent)
 
+    @property
+    def _entry(self) -> Entry | None:
+        """The picture in the gallery that the run ended in."""
+        course = self._run.viewed
+        kept = course.pictures.get(self._run.image) if course is not None else None
+        return kept.entry if isinstance(kept, PictureKept) else None
+
     @Slot(object)
     def show_family(self, family: tuple[Relative, ...]) -> None:
         """Show the relatives of a run as a tree."""
-        self.menu.show_family(family, self.family.mapToGlobal(QPoint(0, self.family.height())))
+        corner = QPoint(self.family.width(), self.family.height())
+        self.popup.show_family(family, self.family.mapTo(self.window(), corner))
+
+    @Slot(object)
+    def _on_relative(self, relative: Relative) -> None:
+        lineage = self._run.viewed.lineage if self._run.viewed is not None else None
+        if lineage is not None and lineage.run == relative.run:
+            self.parent_requested.emit(lineage)  # at the step that it was left at
+        else:
+            self.run_requested.emit(relative.run)
+
+    @Slot()
+    def _on_picture(self) -> None:
+        if (entry := self._entry) is not None:
+            self.picture_requested.emit(entry)
 
     @Slot()
     def _on_family(self) -> None:

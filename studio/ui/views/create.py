@@ -51,6 +51,7 @@ class CreatePage(QWidget):
             models.panes,
             models.exports,
             models.runs,
+            models.gallery.thumbnails,
         )
         self.stack = PictureStack(theme, models, self.canvas)
         self.column = GalleryView(theme, models.gallery, opens_on_click=True)
@@ -69,6 +70,7 @@ class CreatePage(QWidget):
         self._form_panel.set_open(self._preferences.form_shown, at_once=True)
         self._column_panel.set_open(self._preferences.column_shown, at_once=True)
         self.column.open_requested.connect(self.stack.open)
+        self.canvas.head.picture_requested.connect(self.stack.open)
         self.canvas.action_row.compare_requested.connect(self._on_compare_requested)
         self.stack.large.shown.connect(self.column.select)
         self.column.settings_requested.connect(self.settings_requested)

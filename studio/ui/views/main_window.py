@@ -97,7 +97,7 @@ class MainWindow(QMainWindow):
         canvas.fork_requested.connect(self.fork)
         canvas.head.parent_requested.connect(self._models.runs.open_parent)
         canvas.head.family_requested.connect(self._models.runs.find_family)
-        canvas.head.menu.run_requested.connect(self._models.runs.open_run)
+        canvas.head.run_requested.connect(self._models.runs.open_run)
         self._models.runs.family.connect(canvas.head.show_family)
         canvas.action_row.keep_requested.connect(self._models.keeper.keep)
         self._models.runs.opened.connect(self._show_canvas)

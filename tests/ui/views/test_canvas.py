@@ -14,6 +14,7 @@ from studio.folders import Folders
 from studio.gallery.entry import Entry
 from studio.gallery.keeping import PictureKept
 from studio.gallery.metadata import PictureMetadata
+from studio.gallery.store import PictureStore
 from studio.runs.store import RunStore
 from studio.ui.models.catalog import Catalog
 from studio.ui.models.course import Course
@@ -26,6 +27,7 @@ from studio.ui.models.panes import PanesModel
 from studio.ui.models.preferences import Preferences
 from studio.ui.models.run import RunModel
 from studio.ui.models.runs import RunsModel
+from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.settings import SettingsFile
 from studio.ui.theme.theme import Theme
 from studio.ui.views.canvas import CanvasView
@@ -60,7 +62,8 @@ class Scene:
             self.forks,
             self.panes,
             self.exports,
-            RunsModel(RunStore(home / "runs")),
+            RunsModel(RunStore(home / "runs"), PictureStore.of(Folders.under(home)).catalogue),
+            Thumbnails(),
         )
         qtbot.addWidget(self.canvas)
         self.canvas.resize(800, 700)

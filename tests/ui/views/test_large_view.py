@@ -47,7 +47,7 @@ def gallery(
 def view(gallery: Gallery, qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[LargeView]:
     theme = Theme(qapp, "dark")
     store = RunStore(tmp_path / "runs")
-    runs = RunsModel(store)
+    runs = RunsModel(store, gallery.store.catalogue)
     view = LargeView(theme, gallery.model, VerifyModel(store, Folders.under(tmp_path)), runs)
     qtbot.addWidget(view)
     view.theme = theme  # kept as long as the view

@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
 from studio.folders import Folders
+from studio.gallery.store import PictureStore
 from studio.runs.store import RunStore
 from studio.ui.models.preferences import Preferences
 from studio.ui.models.runs import RunsModel
@@ -39,7 +40,7 @@ def theme(qapp: QApplication) -> Theme:
 
 @pytest.fixture
 def runs() -> Iterator[RunsModel]:
-    runs = RunsModel(RunStore.of(Folders.find()))
+    runs = RunsModel(RunStore.of(Folders.find()), PictureStore.of(Folders.find()).catalogue)
     yield runs
     runs.close()
 
