@@ -13,6 +13,8 @@ from studio.ui.models.lineage import family_of
 from studio.ui.models.stored import course_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from studio.errors import StudioError
     from studio.gallery.catalogue import Catalogue
     from studio.gallery.entry import Entry
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 NOT_RECORDED = (
     "This picture has no recorded run: it was made without recording, or its run has made room for others."
 )
+GONE = "That run is not there any more: it was thrown away, or has made room for others."
 
 
 class RunsModel(QObject):
@@ -107,18 +110,23 @@ class RunsModel(QObject):
         self.failed.emit(str(error))
 
 
-class NotRecordedError(StorageError):
-    """A picture has no recorded run."""
+class NotThereError(StorageError):
+    """A run is not there."""
+
+    def __init__(self, path: Path, sentence: str) -> None:
+        """Say so in a sentence of its own."""
+        super().__init__(path, "is not there")
+        self._sentence = sentence
 
     def __str__(self) -> str:
         """Return one sentence."""
-        return NOT_RECORDED
+        return self._sentence
 
 
 def _of_picture(store: RunStore, entry: Entry) -> Course:
     run, origin = _run_of(store, entry), entry.metadata.origin
     if not run:
-        raise NotRecordedError(entry.path, NOT_RECORDED)
+        raise NotThereError(entry.path, NOT_RECORDED)
     if origin is None or origin.kind != "step":
         return course_of(store.open(run), entry)
     course = course_of(store.open(run), None)
@@ -141,6 +149,8 @@ def _of_lineage(store: RunStore, catalogue: Catalogue, lineage: Lineage) -> Cour
 
 
 def _of_id(store: RunStore, catalogue: Catalogue, run: str) -> Course:
+    if run not in store.runs():
+        raise NotThereError(store.path(run), GONE)
     stored, entry = store.open(run), None
     if stored.picture is not None:
         number = catalogue.finals().get(stored.picture.final_sha256)

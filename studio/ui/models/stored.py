@@ -100,7 +100,9 @@ def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1, gaps
             return str(fault)
         record.add(done)
         course.take_step(done)
-    return "This run was cut off; it is shown as far as it went." if run.picture is None else ""
+    if run.picture is None:
+        return "This run was cut off; it is shown as far as it went."
+    return "" if run.complete else "This run was not recorded whole; it is shown as far as it was."
 
 
 def _step(course: Course, run: StoredRun, facts: StepFacts, image: int, seconds: float) -> StepDone:
