@@ -20,7 +20,9 @@ from studio.ui.engine_thread import EngineThread
 from studio.ui.hooks import Hooks
 from studio.ui.models.catalog import Catalog
 from studio.ui.models.compare import CompareModel
+from studio.ui.models.compare_alone import AloneModel
 from studio.ui.models.compare_library import CompareLibrary
+from studio.ui.models.compare_reference import ReferenceModel
 from studio.ui.models.exporting import ExportModel
 from studio.ui.models.filmstrip import FilmstripModel
 from studio.ui.models.forking import ForkModel
@@ -101,6 +103,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
     runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)), store.catalogue)
     gallery = GalleryModel(store, thumbnails, notices, runs.store)
     form = FormModel(catalog, preferences, timings)
+    compare = CompareModel()
     models = Models(
         folders=folders,
         preferences=preferences,
@@ -117,8 +120,10 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         remaking=RemakingModel(run),
         panes=PanesModel(run),
         exports=ExportModel(run, notices),
-        compare=CompareModel(),
+        compare=compare,
         library=CompareLibrary(runs.store, store.catalogue, folders),
+        reference=ReferenceModel(compare, catalog),
+        alone=AloneModel(compare),
         sweep=SweepModel(form, catalog, SettingsFile(folders.catalogue / "sweep.json")),
         train=TrainModels.make(catalog, preferences),
         status=StatusModel(),

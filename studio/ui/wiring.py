@@ -11,6 +11,7 @@ from studio.engine.compare import CompareRequest
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
+    from studio.engine.requests import GenerateRequest
     from studio.gallery.keeping import PictureKept
     from studio.ui.models.course import Course
     from studio.ui.models.models import Models
@@ -53,6 +54,10 @@ class Wiring(QObject):
         session.went_on.connect(self._on_went_on)
         session.frame_decoded.connect(models.compare.take_decoded)
         models.compare.decode_requested.connect(session.decode)
+        session.errand_done.connect(models.alone.take)
+        models.alone.errand_requested.connect(session.errand)
+        models.reference.run_requested.connect(self._on_reference_wanted)
+        models.reference.stop_requested.connect(session.cancel_job)
         models.library.opened.connect(self._on_comparison_opened)
         models.library.failed.connect(self._on_unopened)
         # Queued: the next is asked for while the session still ends the one before.
@@ -96,11 +101,16 @@ class Wiring(QObject):
             sweep.job = session.generate(request)
 
     @Slot(object)
+    def _on_reference_wanted(self, request: GenerateRequest) -> None:
+        """Make a long run that others are measured against."""
+        self._models.reference.job = self._session.generate(request)
+
+    @Slot(object)
     def _on_went_on(self, course: Course) -> None:
         """Lead a job to who asked for it, and see what it left on the disk."""
         if course.over:
             self._models.runs.measure()
-        if not self._models.sweep.follow(course):
+        if not self._models.sweep.follow(course) and not self._models.reference.follow(course):
             self._models.compare.follow(course)
 
     @Slot(object)

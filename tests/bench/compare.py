@@ -49,7 +49,11 @@ def measure() -> dict[str, object]:
     # Here and not above: a bench that only starts this process needs no Qt.
     from PySide6.QtWidgets import QApplication  # noqa: PLC0415
 
+    from studio.folders import Folders  # noqa: PLC0415
+    from studio.ui.models.catalog import Catalog  # noqa: PLC0415
     from studio.ui.models.compare import CompareModel  # noqa: PLC0415
+    from studio.ui.models.compare_alone import AloneModel  # noqa: PLC0415
+    from studio.ui.models.compare_reference import ReferenceModel  # noqa: PLC0415
     from studio.ui.models.preferences import Preferences  # noqa: PLC0415
     from studio.ui.settings import SettingsFile  # noqa: PLC0415
     from studio.ui.theme.theme import Theme  # noqa: PLC0415
@@ -59,7 +63,10 @@ def measure() -> dict[str, object]:
 
     app = QApplication([])
     model = CompareModel()
-    view = RunsView(Theme(app, "dark"), model, Preferences(SettingsFile(Path(mkdtemp()) / "settings.json")))
+    home = Path(mkdtemp())
+    reference, alone = ReferenceModel(model, Catalog(Folders.under(home))), AloneModel(model)
+    preferences = Preferences(SettingsFile(home / "settings.json"))
+    view = RunsView(Theme(app, "dark"), model, reference, alone, preferences)
     view.resize(*SIZE)
     view.show()
     # All of it is kept, so that every frame is another picture.

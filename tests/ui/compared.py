@@ -73,10 +73,15 @@ class Compared:
     def keep(self) -> Compared:
         """Finish every picture."""
         for image in range(len(self.take.runs)):
-            done = self.take.picture(image)
-            entry = Entry(path=Path("x.png"), width=8, height=8, metadata=PictureMetadata.of(done))
-            self.tell(PictureKept(job_id=self.job.id, done=done, entry=entry))
+            self.tell(self.kept(self.take, image))
         return self
+
+    @staticmethod
+    def kept(take: Take, image: int = 0) -> PictureKept:
+        """Return what is told once a picture is finished."""
+        done = take.picture(image)
+        entry = Entry(path=Path("x.png"), width=8, height=8, metadata=PictureMetadata.of(done))
+        return PictureKept(job_id=take.job_id, done=done, entry=entry)
 
     def end(self) -> Compared:
         return self.tell(self.take.finished())

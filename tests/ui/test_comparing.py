@@ -16,7 +16,7 @@ from studio.ui.theme.metrics import RAIL
 from studio.ui.views.compare_page import ComparePage
 from studio.ui.views.compare_words import MODES
 from studio.ui.views.main_window import SMALLEST
-from tests.ui.fakes import FakeEngine, Gate, Lockstep, Maker
+from tests.ui.fakes import FakeEngine, Forming, Gate, Lockstep, Maker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,3 +140,31 @@ def test_every_layout_fits_the_smallest_window(qtbot: QtBot, opened: Opened, mod
         smallest = page.minimumSizeHint()
         assert smallest.width() <= SMALLEST[0] - RAIL
         assert smallest.height() <= SMALLEST[1] - program.window.status.height()
+
+
+def test_control_z_undoes_in_the_columns_and_control_y_makes_it_again(opened: Opened) -> None:
+    program = opened(FakeEngine())
+    page = page_of(program)
+    QTest.mouseClick(page.setup.views[3].remove, Qt.MouseButton.LeftButton)
+    columns = page.setup._columns
+    assert len(columns.columns) == len(SAMPLERS) - 1
+    QTest.keyClick(program.window, Qt.Key.Key_Z, CONTROL)
+    assert len(columns.columns) == len(SAMPLERS)
+    assert page.setup.views[3].isVisible()
+    QTest.keyClick(program.window, Qt.Key.Key_Y, CONTROL)
+    assert len(columns.columns) == len(SAMPLERS) - 1
+
+
+def test_the_window_says_how_far_batching_took_the_runs(qtbot: QtBot, opened: Opened) -> None:
+    program = opened(FakeEngine(Lockstep(), *[Forming()] * len(SAMPLERS), Lockstep()))
+    page = page_of(program)
+    page.start()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    said = page.runs.results.bar.said
+    assert said.text().startswith("Batched: difference from the same run alone not measured"), (
+        "no states to compare"
+    )
+    page.setup._columns.set_batched(False)
+    page.start()
+    qtbot.waitUntil(lambda: said.text() == "Bit for bit what each run is alone")
+    assert not page.runs.results.bar.measure.isVisible()

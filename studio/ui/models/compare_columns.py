@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,19 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.engine.requests import sampler_options
 from studio.errors import RequestError, capitalised, shorten
+from studio.ui.models.compare_steps import Columns, ColumnSteps, read_columns
 from studio.ui.models.form_rules import fitted, with_model
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from studio.checkpoints.card import ModelCard
     from studio.engine.option_values import OptionValue
     from studio.engine.requests import GenerateRequest
     from studio.ui.models.catalog import Catalog
     from studio.ui.models.form import FormModel
     from studio.ui.models.form_values import FormValues
+    from studio.ui.models.preferences import Preferences
 
 
 class CompareColumns(QObject):
@@ -34,18 +39,33 @@ class CompareColumns(QObject):
     count_changed = Signal()
     """There are more columns, or fewer."""
 
-    def __init__(self, form: FormModel, catalog: Catalog, parent: QObject | None = None) -> None:
-        """Begin with a column for each sampler."""
+    def __init__(
+        self,
+        form: FormModel,
+        catalog: Catalog,
+        preferences: Preferences,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        parent: QObject | None = None,
+    ) -> None:
+        """Begin with the columns of the last time, or one for each sampler; keep them in ``preferences``."""
         super().__init__(parent)
-        self._form, self._catalog = form, catalog
-        self._columns: list[FormValues] = []
-        self.fill_samplers()
+        self._form, self._catalog, self._preferences = form, catalog, preferences
+        kept = read_columns(preferences.comparison, form.values)
+        self._setup = kept if kept is not None else self._of_all_samplers()
+        self.undo_stack = ColumnSteps(self._put, clock, self)
+        self._on_form_changed()
         form.changed.connect(self._on_form_changed)
 
     @property
     def columns(self) -> tuple[FormValues, ...]:
         """The settings of each; what they share is in each of them."""
-        return tuple(self._columns)
+        return self._setup.columns
+
+    @property
+    def batched(self) -> bool:
+        """Whether runs of one model share their model calls."""
+        return self._setup.batched
 
     @property
     def prompt(self) -> str:
@@ -55,12 +75,12 @@ class CompareColumns(QObject):
     @property
     def can_add(self) -> bool:
         """Whether there is room for another column."""
-        return len(self._columns) < MAX_PANES
+        return len(self.columns) < MAX_PANES
 
     @property
     def can_remove(self) -> bool:
         """Whether there are more columns than a comparison needs."""
-        return len(self._columns) > MIN_PANES
+        return len(self.columns) > MIN_PANES
 
     @property
     def fault(self) -> str:
@@ -74,21 +94,22 @@ class CompareColumns(QObject):
 
     def card(self, place: int) -> ModelCard | None:
         """Return the card of a column's model; None where that model is not here or broken."""
-        return self._catalog.card(self._columns[place].model)
+        return self._catalog.card(self.columns[place].model)
 
     def edit(self, place: int, **changes: Any) -> None:  # noqa: ANN401 - as FormValues has them
         """Change settings of a column by name. Another seed in the first goes to all that stand at the same."""
-        old = self._columns[place]
+        old = self.columns[place]
         values = old
         name = changes.get("model", old.model)
         if name != old.model:
             values = with_model(values, self.card(place), self._catalog.card(name), name)
-        self._columns[place] = replace(values, **changes)
+        columns = list(self.columns)
+        columns[place] = replace(values, **changes)
         if place == 0:
-            for other, column in enumerate(self._columns):
+            for other, column in enumerate(columns):
                 if column.seed == old.seed:
-                    self._columns[other] = replace(column, seed=self._columns[0].seed)
-        self.changed.emit()
+                    columns[other] = replace(column, seed=columns[0].seed)
+        self._make(columns, (str(place), *sorted(changes)))
 
     def edit_option(self, place: int, name: str, value: OptionValue) -> None:
         """Change an option of a column's sampler.
@@ -96,36 +117,34 @@ class CompareColumns(QObject):
         Raises:
             RequestError: the sampler has no such option, or it cannot have this value.
         """
-        column = self._columns[place]
+        column = self.columns[place]
         sampler_options(column.sampler, {name: value})
         options = {**column.options, column.sampler: {**column.options.get(column.sampler, {}), name: value}}
-        self._columns[place] = replace(column, options=options)
-        self.changed.emit()
+        columns = list(self.columns)
+        columns[place] = replace(column, options=options)
+        self._make(columns, (str(place), "option", name))
+
+    @Slot(bool)
+    def set_batched(self, batched: bool) -> None:
+        """Let runs share their model calls, or let each be, bit for bit, what it is alone."""
+        if batched != self.batched:
+            self.undo_stack.make(self._setup, replace(self._setup, batched=batched), ())
 
     @Slot()
     def fill_samplers(self) -> None:
         """Begin anew with the form's settings: one column for each sampler."""
-        values = replace(self._form.values, count=1)
-        before = len(self._columns)
-        self._columns = [replace(values, sampler=name) for name in list(SAMPLERS)[:MAX_PANES]]
-        if len(self._columns) != before:
-            self.count_changed.emit()
-        self.changed.emit()
+        self._make(self._of_all_samplers().columns, ())
 
     @Slot()
     def add(self) -> None:
         """Add a column like the last."""
         if self.can_add:
-            self._columns.append(self._columns[-1])
-            self.count_changed.emit()
-            self.changed.emit()
+            self._make([*self.columns, self.columns[-1]], ())
 
     def remove(self, place: int) -> None:
         """Take a column away."""
         if self.can_remove:
-            del self._columns[place]
-            self.count_changed.emit()
-            self.changed.emit()
+            self._make([column for other, column in enumerate(self.columns) if other != place], ())
 
     def take_request(self) -> CompareRequest:
         """Return what is to be made, everything filled in.
@@ -133,11 +152,11 @@ class CompareColumns(QObject):
         Raises:
             RequestError: a column cannot be made; the sentence names it.
         """
-        made = CompareRequest(requests=tuple(map(self._resolved, range(len(self._columns)))))
-        return made.validate()
+        requests = tuple(map(self._resolved, range(len(self.columns))))
+        return CompareRequest(requests=requests, batched=self.batched).validate()
 
     def _resolved(self, place: int) -> GenerateRequest:
-        values, card = self._columns[place], self.card(place)
+        values, card = self.columns[place], self.card(place)
         if card is None:
             raise RequestError(f"model of column {place + 1}", f"{shorten(values.model)!r} is not here")
         try:
@@ -145,14 +164,34 @@ class CompareColumns(QObject):
         except RequestError as error:
             raise RequestError(f"{error.field} of column {place + 1}", error.reason) from error
 
+    def _of_all_samplers(self) -> Columns:
+        values = replace(self._form.values, count=1)
+        columns = tuple(replace(values, sampler=name) for name in list(SAMPLERS)[:MAX_PANES])
+        return Columns(columns=columns)
+
+    def _make(self, columns: Sequence[FormValues], key: tuple[str, ...]) -> None:
+        after = replace(self._setup, columns=tuple(columns))
+        if after != self._setup:
+            self.undo_stack.make(self._setup, after, key)
+
+    def _put(self, setup: Columns) -> None:
+        before = len(self.columns)
+        self._setup = replace(setup, columns=tuple(map(self._shared, setup.columns)))
+        self._preferences.set("comparison", self._setup.to_dict())
+        if len(self.columns) != before:
+            self.count_changed.emit()
+        self.changed.emit()
+
+    def _shared(self, column: FormValues) -> FormValues:
+        """Return a column with what all share from the form."""
+        form = self._form.values
+        shared = {name: getattr(form, name) for name in ("prompt", "negative", "width", "height")}
+        return fitted(replace(column, **shared), self._catalog.card(column.model))
+
     @Slot()
     def _on_form_changed(self) -> None:
         """Follow the form in what all columns share."""
-        form = self._form.values
-        shared = {name: getattr(form, name) for name in ("prompt", "negative", "width", "height")}
-        columns = [
-            fitted(replace(column, **shared), self.card(place)) for place, column in enumerate(self._columns)
-        ]
-        if columns != self._columns:
-            self._columns = columns
+        columns = tuple(map(self._shared, self.columns))
+        if columns != self.columns:
+            self._setup = replace(self._setup, columns=columns)
             self.changed.emit()

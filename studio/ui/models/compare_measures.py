@@ -41,11 +41,6 @@ def mse(first: Pixels, second: Pixels) -> float:
     return float(np.mean(apart * apart))
 
 
-def rms(first: Pixels, second: Pixels) -> float:
-    """Return the root of the mean squared error, 0 (alike) to 1 (black against white)."""
-    return math.sqrt(mse(first, second)) / PEAK
-
-
 def psnr(first: Pixels, second: Pixels) -> float:
     """Return the peak signal-to-noise ratio in decibels; infinite where the pictures are identical."""
     error = mse(first, second)

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from studio.folders import Folders
     from studio.ui.models.catalog import Catalog
     from studio.ui.models.compare import CompareModel
+    from studio.ui.models.compare_alone import AloneModel
     from studio.ui.models.compare_library import CompareLibrary
+    from studio.ui.models.compare_reference import ReferenceModel
     from studio.ui.models.exporting import ExportModel
     from studio.ui.models.filmstrip import FilmstripModel
     from studio.ui.models.forking import ForkModel
@@ -50,6 +52,8 @@ class Models:
     exports: ExportModel
     compare: CompareModel
     library: CompareLibrary
+    reference: ReferenceModel
+    alone: AloneModel
     sweep: SweepModel
     train: TrainModels
     status: StatusModel

@@ -69,6 +69,7 @@ _KNOWN: dict[str, _Preference] = {
     "geometry": _Preference("", _is_geometry),
     "form": _Preference({}, _is_form),
     "train": _Preference({}, _is_form),
+    "comparison": _Preference({}, _is_form),
 }
 
 
@@ -155,6 +156,11 @@ class Preferences(QObject):
     def train(self) -> dict[str, Any]:
         """The values of the form of trainings, likewise."""
         return dict(self._values["train"])
+
+    @property
+    def comparison(self) -> dict[str, Any]:
+        """The columns of the page of comparisons, likewise."""
+        return dict(self._values["comparison"])
 
     def set(self, name: str, value: object) -> None:
         """Change a preference.

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     from studio.ui.models.catalog import Catalog
     from studio.ui.models.compare import CompareModel
+    from studio.ui.models.compare_alone import AloneModel
     from studio.ui.models.compare_columns import CompareColumns
     from studio.ui.models.compare_library import CompareLibrary
+    from studio.ui.models.compare_reference import ReferenceModel
     from studio.ui.models.notices import Notices
     from studio.ui.models.preferences import Preferences
     from studio.ui.models.thumbnails import Thumbnails
@@ -53,6 +55,8 @@ class CompareView(Ground):
         model: CompareModel,
         columns: CompareColumns,
         library: CompareLibrary,
+        reference: ReferenceModel,
+        alone: AloneModel,
         catalog: Catalog,
         thumbnails: Thumbnails,
         preferences: Preferences,
@@ -67,7 +71,7 @@ class CompareView(Ground):
         self.setup = SetupView(theme, columns, catalog)
         self.library = LibraryView(theme, library, thumbnails)
         self.library.hide()
-        self.runs = RunsView(theme, model, preferences)
+        self.runs = RunsView(theme, model, reference, alone, preferences)
         self.error = ErrorCard(theme)
         self._empty = EmptyPage(theme, "columns-2", words.EMPTY, words.EMPTY_HOW)
         self._keys = CompareKeys(model, self.runs.panes, self.set_mode)

@@ -12,6 +12,8 @@ from studio.ui.views.compare import CompareView
 from studio.ui.views.sweep import SweepView
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QUndoStack
+
     from studio.engine.compare import CompareRequest
     from studio.ui.models.models import Models
     from studio.ui.theme.theme import Theme
@@ -32,12 +34,14 @@ class ComparePage(QStackedWidget):
         """Build both."""
         super().__init__(parent)
         catalog, notices = models.catalog, models.notices
-        columns = CompareColumns(models.form, catalog, self)
+        self.columns = CompareColumns(models.form, catalog, models.preferences, parent=self)
         self.view = CompareView(
             theme,
             models.compare,
-            columns,
+            self.columns,
             models.library,
+            models.reference,
+            models.alone,
             catalog,
             models.gallery.thumbnails,
             models.preferences,
@@ -77,6 +81,11 @@ class ComparePage(QStackedWidget):
         """Show the recorded runs to choose from; what is chosen there stays so."""
         self.open_runs()
         self.view.offer_library()
+
+    @property
+    def undo_stack(self) -> QUndoStack | None:
+        """Of what is set up on the part that is open; None where nothing can be undone there."""
+        return self.columns.undo_stack if self.currentWidget() is self.view else None
 
     def start(self) -> None:
         """Start what is set up on the part that is open."""

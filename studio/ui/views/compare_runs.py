@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 
     from studio.ui.models.compare import CompareModel
+    from studio.ui.models.compare_alone import AloneModel
     from studio.ui.models.compare_pane import Pane
+    from studio.ui.models.compare_reference import ReferenceModel
     from studio.ui.models.course import Course
     from studio.ui.models.preferences import Preferences
     from studio.ui.theme.theme import Theme
@@ -36,7 +38,13 @@ class RunsView(QWidget):
     """Shows a `CompareModel`. While it is hidden it rests, and catches up when it is shown."""
 
     def __init__(
-        self, theme: Theme, model: CompareModel, preferences: Preferences, parent: QWidget | None = None
+        self,
+        theme: Theme,
+        model: CompareModel,
+        reference: ReferenceModel,
+        alone: AloneModel,
+        preferences: Preferences,
+        parent: QWidget | None = None,
     ) -> None:
         """Build the parts."""
         super().__init__(parent)
@@ -47,7 +55,7 @@ class RunsView(QWidget):
         self.panes = PanesView(theme)
         self.bar = CompareBar(theme, model)
         self.scrubber = Scrubber(theme, "Steps of all runs")
-        self.results = ResultsView(theme, model)
+        self.results = ResultsView(theme, model, reference, alone)
         self._playing = QTimer(self, interval=PLAY_MS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PADDING, PADDING, PADDING, PADDING)

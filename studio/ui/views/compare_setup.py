@@ -12,6 +12,7 @@ from studio.ui.views import compare_words as words
 from studio.ui.views.compare_column import ColumnView
 from studio.ui.widgets.ground import Ground
 from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.segmented_switch import SegmentedSwitch
 from studio.ui.widgets.text_button import TextButton
 from studio.ui.widgets.tips import tip
 
@@ -58,12 +59,14 @@ class SetupView(Ground):
         tip(self.recorded, "Lay runs that were made before side by side, or beside these.")
         self.sweep = TextButton(theme, "Sweep two settings", icon="grid-3x3")
         tip(self.sweep, "A grid: every value of one setting with every value of another.")
+        self.sharing = SegmentedSwitch(theme, "Model calls", list(words.SHARING))
         self.start = TextButton(theme, "Compare", kind="primary")
         self._note = PlainLabel(theme, role="dim", elide=True)
         self._note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._lay_out()
         self.all_samplers.clicked.connect(self._on_all_samplers)
         self.add.clicked.connect(columns.add)
+        self.sharing.edited.connect(self._on_sharing_edited)
         self.start.clicked.connect(self._on_start)
         columns.count_changed.connect(self._on_count_changed)
         columns.changed.connect(self._on_changed)
@@ -90,6 +93,7 @@ class SetupView(Ground):
         for widget in (self.all_samplers, self.add, self.recorded, self.sweep):
             foot.addWidget(widget)
         foot.addWidget(self._note, 1)
+        foot.addWidget(self.sharing)
         foot.addWidget(self.start)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PADDING, GAP + GRID, PADDING, GAP + GRID)
@@ -113,6 +117,7 @@ class SetupView(Ground):
         for view in self.views[: len(columns.columns)]:
             view.synchronise()
         self.area.updateGeometry()
+        self.sharing.set_value("batched" if columns.batched else "exact")
         fault = columns.fault
         self.start.setEnabled(not fault)
         self.add.setEnabled(columns.can_add)
@@ -123,6 +128,10 @@ class SetupView(Ground):
     def _on_all_samplers(self) -> None:
         self._columns.fill_samplers()
         self._on_start()
+
+    @Slot(str)
+    def _on_sharing_edited(self, key: str) -> None:
+        self._columns.set_batched(key == "batched")
 
     @Slot()
     def _on_start(self) -> None:

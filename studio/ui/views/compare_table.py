@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from studio.engine.compare import MAX_PANES
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, INSET
-from studio.ui.views import compare_words as words
+from studio.ui.views import compare_result_words as words
 from studio.ui.widgets.painting import fill_rounded
 from studio.ui.widgets.plain_label import PlainLabel
 
@@ -26,6 +26,7 @@ HEADS: Final = (
     ("SSIM", words.SSIM_TIP),
     ("calls", words.CALLS_TIP),
     ("seconds", words.SECONDS_TIP),
+    ("alone", words.ALONE_TIP),
 )
 _WIDTH: Final = 62
 
@@ -44,13 +45,15 @@ class TableView(QWidget):
         grid.setHorizontalSpacing(GAP)
         grid.setVerticalSpacing(GRID)
         grid.setColumnStretch(0, 1)
+        self._heads: list[PlainLabel] = []
         for column, (head, tip) in enumerate(HEADS, start=1):
             label = PlainLabel(theme, head, kind="label", role="dim", tip=tip)
             label.setAlignment(right)
             label.setMinimumWidth(_WIDTH)
             grid.addWidget(label, 0, column)
+            self._heads.append(label)
         self._rows: list[list[PlainLabel]] = []
-        for row in range(1, MAX_PANES + 1):
+        for row in range(1, MAX_PANES + 2):
             labels = [PlainLabel(theme, elide=True)]
             for _ in HEADS:
                 label = PlainLabel(theme, role="dim")
@@ -73,14 +76,17 @@ class TableView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         fill_rounded(painter, self.rect(), CARD_RADIUS, self._theme.colour("panel"))
 
-    def set_rows(self, rows: Sequence[tuple[str, tuple[str, str, str, str]]]) -> None:
-        """Show each run's name and figures."""
+    def set_rows(self, rows: Sequence[tuple[str, tuple[str, str, str, str, str]]]) -> None:
+        """Show each run's name and figures; a last column without any is left out."""
+        apart = any(figures[-1] for _, figures in rows)
+        self._heads[-1].setVisible(apart)
         for place, labels in enumerate(self._rows):
             there = place < len(rows)
             texts = [rows[place][0], *rows[place][1]] if there else [""] * len(labels)
             for label, text in zip(labels, texts, strict=True):
                 label.setText(text)
                 label.setVisible(there)
+            labels[-1].setVisible(there and apart)
 
     def set_note(self, sentence: str) -> None:
         """Say something beneath."""

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.runs.picture_record import What
     from studio.ui.models.compare_alignment import Alignment
-    from studio.ui.models.compare_curves import Score
     from studio.ui.models.compare_pane import Pane
     from studio.ui.models.course import Course
 
@@ -42,6 +41,14 @@ SIDES = (
     ("x0", "x0", "What the model takes the finished picture to be at this step (x0_hat)."),
     ("x_t", "x_t", "The state itself, with the noise that is still in it."),
 )
+SHARING = (
+    ("batched", "Batched", "Runs of one model share each model call: faster, and the same but for rounding."),
+    (
+        "exact",
+        "Exact",
+        "No run shares a model call: each is bit for bit what it is alone, and all take longer.",
+    ),
+)
 GAIN_TIP = "How many times a difference is enlarged before it is coloured."
 EMPTY = "Several runs, step by step, side by side."
 EMPTY_HOW = "Compare starts them from the same noise; each goes its next step before any goes the one after."
@@ -49,15 +56,6 @@ LOST = "cannot be decoded: its model is gone"
 SEED_TIP = (
     "All start from the same noise, unless one has a seed of its own. The first column's leads the others."
 )
-DISTANCE = "Distance of x0_hat to the finished picture of {name}"
-NO_CURVES = "The curves come when {name} is finished."
-PSNR_TIP = "Peak signal-to-noise ratio to A's finished picture, in decibels; identical pictures have no end."
-SSIM_TIP = (
-    "Structural similarity of the brightness to A's finished picture; 1 is identical. Wang et al. 2004, "
-    "doi 10.1109/TIP.2003.819861"
-)
-CALLS_TIP = "How often the model was asked; guidance counts two."
-SECONDS_TIP = "Time spent; runs that share their model calls share it."
 
 
 def names(requests: Sequence[GenerateRequest]) -> tuple[str, ...]:
@@ -186,26 +184,6 @@ def unfinished(panes: Sequence[Pane]) -> str:
                 f"{rest} meant to remove."
             )
     return ""
-
-
-def figures(pane: Pane, score: Score | None, *, reference: bool) -> tuple[str, str, str, str]:
-    """Return a row of the table: PSNR, SSIM, calls and seconds; empty before the picture is finished.
-
-    Args:
-        pane: the run.
-        score: how near it came; None as long as it is not known.
-        reference: whether it is what the others are held against.
-    """
-    if pane.finished is None:
-        return "", "", "", ""
-    rest = f"{pane.finished.model_calls:,}", f"{pane.finished.seconds:.1f}"
-    if reference:
-        return "reference", "", *rest
-    if score is None:
-        return "", "", *rest
-    if score.psnr is None or score.ssim is None:
-        return "–", "–", *rest
-    return "identical" if score.psnr == float("inf") else f"{score.psnr:.1f}", f"{score.ssim:.3f}", *rest
 
 
 def plan(requests: Sequence[GenerateRequest]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
 from studio.ui.views.create import CreatePage
 from studio.ui.views.gallery import GalleryView
 from studio.ui.views.models import ModelsView
+from studio.ui.views.page_keyboard import give_keyboard
 from studio.ui.views.picture_stack import PictureStack
 from studio.ui.views.settings import SettingsView
 from studio.ui.views.train_page import TrainPlace
@@ -72,8 +73,9 @@ class Pages(QStackedWidget):
             self._models.gallery.search("")  # or what is made now would be missing from the column
         on_page = self.isAncestorOf(QApplication.focusWidget() or self)
         self.setCurrentWidget(page)
-        if leaves and on_page:  # it was on what is hidden now
-            _give_keyboard(page)
+        taken = page.isAncestorOf(QApplication.focusWidget() or self)
+        if leaves and on_page and not taken:  # it was on what is hidden now
+            give_keyboard(page)
         self.opened.emit(key)
 
     @Slot()
@@ -233,18 +235,3 @@ class Pages(QStackedWidget):
         """Make the next pictures with the model of this name."""
         self._models.form.edit(model=name)
         self.open("create")
-
-
-def _give_keyboard(page: QWidget) -> None:
-    """Put the keyboard where a page is worked with first."""
-    if isinstance(page, CreatePage):
-        page.form.focus_prompt()
-    elif isinstance(page, PictureStack) and isinstance(page.under, GalleryView):
-        page.under.take_keyboard()
-    else:
-        stops = (
-            child for child in page.findChildren(QWidget) if child.focusPolicy() & Qt.FocusPolicy.TabFocus
-        )
-        first = next((child for child in stops if child.isVisible() and child.isEnabled()), None)
-        if first is not None:
-            first.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -27,14 +27,14 @@ class Undoing(QObject):
     def undo(self) -> None:
         """Undo in the form where that is at hand, else what was thrown away last."""
         stack = self._stack()
-        if stack is not None:
+        if stack is not None and (stack.canUndo() or not self._pages.is_comparing):
             stack.undo()
         else:
             self._overlays.board.undo()
 
     @Slot()
     def redo(self) -> None:
-        """Redo in the form: that of trainings where its page is open, else that of pictures."""
+        """Redo what is set up on the open page: a comparison, a training, else the form of pictures."""
         (self._stack() or self._models.form.undo_stack).redo()
 
     def _stack(self) -> QUndoStack | None:
@@ -45,4 +45,7 @@ class Undoing(QObject):
             return None
         if self._pages.currentWidget() is page:
             return self._models.form.undo_stack
-        return self._models.train.form.undo_stack if self._pages.is_training else None
+        if self._pages.is_training:
+            return self._models.train.form.undo_stack
+        # That of the page of comparisons: to name its class would be to import it, and numpy with it.
+        return getattr(self._pages.currentWidget(), "undo_stack", None)

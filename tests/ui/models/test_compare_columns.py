@@ -14,7 +14,7 @@ from studio.ui.settings import SettingsFile
 from tests.ui.cards import LARGE, STARTER, make_catalog, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from studio.ui.models.catalog import Catalog
@@ -26,20 +26,39 @@ def catalog(monkeypatch: pytest.MonkeyPatch) -> Catalog:
 
 
 @pytest.fixture
-def form(stepwise_home: Path, catalog: Catalog) -> Iterator[FormModel]:
-    preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
-    yield FormModel(catalog, preferences, draw=numbers(7))
-    preferences.save()
+def preferences(stepwise_home: Path) -> Iterator[Preferences]:
+    made = Preferences(SettingsFile(stepwise_home / "settings.json"))
+    yield made
+    made.save()
 
 
 @pytest.fixture
-def columns(form: FormModel, catalog: Catalog) -> CompareColumns:
-    return CompareColumns(form, catalog)
+def form(catalog: Catalog, preferences: Preferences) -> FormModel:
+    return FormModel(catalog, preferences, draw=numbers(7))
 
 
-def test_it_begins_with_every_sampler_and_the_forms_settings(form: FormModel, catalog: Catalog) -> None:
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def columns(form: FormModel, catalog: Catalog, preferences: Preferences, clock: Clock) -> CompareColumns:
+    return CompareColumns(form, catalog, preferences, clock=clock)
+
+
+def test_it_begins_with_every_sampler_and_the_forms_settings(
+    form: FormModel, catalog: Catalog, preferences: Preferences
+) -> None:
     form.edit(prompt="a tiger", steps=12, guidance=2.0)
-    made = CompareColumns(form, catalog).take_request()
+    made = CompareColumns(form, catalog, preferences).take_request()
     assert [request.sampler for request in made.requests] == list(SAMPLERS)
     assert {(r.prompt, r.steps, r.guidance, r.seed, r.count) for r in made.requests} == {
         ("a tiger", 12, 2.0, 7, 1)
@@ -109,3 +128,75 @@ def test_what_a_column_cannot_do_is_said_with_its_number(columns: CompareColumns
     assert columns.fault == ""
     columns.edit(1, guidance=99.0)
     assert columns.fault.startswith("Guidance of column 2 must be")
+
+
+def test_every_change_is_undone_and_made_again(columns: CompareColumns, clock: Clock) -> None:
+    seen = [columns.columns]
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: columns.edit(1, steps=50),
+        lambda: columns.edit_option(1, "eta", 0.5),
+        columns.add,
+        lambda: columns.remove(0),
+        lambda: columns.edit(0, seed=99),
+        columns.fill_samplers,
+    )
+    for change in changes:
+        clock.now += 10
+        change()
+        seen.append(columns.columns)
+    columns.set_batched(False)
+    columns.undo_stack.undo()
+    assert columns.batched
+    for wanted in reversed(seen[:-1]):
+        columns.undo_stack.undo()
+        assert columns.columns == wanted
+    assert not columns.undo_stack.canUndo()
+    for wanted in seen[1:]:
+        columns.undo_stack.redo()
+        assert columns.columns == wanted
+
+
+def test_edits_of_one_setting_that_follow_one_another_are_one_step(
+    columns: CompareColumns, clock: Clock
+) -> None:
+    for steps in (31, 32, 33):
+        columns.edit(1, steps=steps)
+        clock.now += 0.2
+    columns.edit(2, steps=40)
+    clock.now += 5
+    columns.edit(2, steps=41)
+    assert columns.undo_stack.count() == 3
+
+
+def test_undo_leaves_what_all_share_as_the_form_has_it(form: FormModel, columns: CompareColumns) -> None:
+    columns.edit(1, steps=50)
+    form.edit(prompt="an owl")
+    columns.undo_stack.undo()
+    assert {column.prompt for column in columns.columns} == {"an owl"}
+
+
+def test_the_columns_are_there_at_the_next_start(
+    form: FormModel, catalog: Catalog, preferences: Preferences, columns: CompareColumns
+) -> None:
+    columns.edit(1, steps=50)
+    columns.edit_option(1, "eta", 0.5)
+    columns.remove(3)
+    columns.set_batched(False)
+    preferences.save()
+    later = Preferences(SettingsFile(preferences._file.path))
+    again = CompareColumns(form, catalog, later)
+    assert again.columns == columns.columns
+    assert not again.batched
+    assert not again.take_request().batched
+    later.save()
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [{"columns": 3}, {"columns": [{}]}, {"columns": [1, 2]}, {"columns": [{}] * 9}, {"columns": None}],
+)
+def test_columns_of_no_use_are_those_of_the_form(
+    form: FormModel, catalog: Catalog, preferences: Preferences, saved: dict[str, object]
+) -> None:
+    preferences.set("comparison", saved)
+    assert len(CompareColumns(form, catalog, preferences).columns) == len(SAMPLERS)

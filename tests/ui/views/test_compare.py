@@ -16,8 +16,10 @@ from studio.folders import Folders
 from studio.gallery.store import PictureStore
 from studio.runs.store import RunStore
 from studio.ui.models.compare import CompareModel
+from studio.ui.models.compare_alone import AloneModel
 from studio.ui.models.compare_columns import CompareColumns
 from studio.ui.models.compare_library import CompareLibrary
+from studio.ui.models.compare_reference import ReferenceModel
 from studio.ui.models.form import FormModel
 from studio.ui.models.notices import Notices
 from studio.ui.models.preferences import Preferences
@@ -47,18 +49,21 @@ class Page:
         catalog = make_catalog(monkeypatch, STARTER, LARGE)
         self.preferences = Preferences(SettingsFile(home / "settings.json"))
         self.form = FormModel(catalog, self.preferences, draw=numbers(7))
-        self.columns, self.model = CompareColumns(self.form, catalog), CompareModel()
+        self.columns, self.model = CompareColumns(self.form, catalog, self.preferences), CompareModel()
         self.told: list[str] = []
         notices = Notices()
         notices.posted.connect(lambda notice: self.told.append(notice.sentence))
         folders = Folders.under(home)
         store, self.thumbnails = PictureStore.of(folders), Thumbnails()
         self.library = CompareLibrary(RunStore.of(folders), store.catalogue, folders)
+        self.reference, self.alone = ReferenceModel(self.model, catalog), AloneModel(self.model)
         self.view = CompareView(
             Theme(qapp, "dark"),
             self.model,
             self.columns,
             self.library,
+            self.reference,
+            self.alone,
             catalog,
             self.thumbnails,
             self.preferences,

@@ -7,7 +7,9 @@ import pytest
 
 from studio.engine.events import JobCancelled
 from studio.ui.models.compare import CompareModel
+from studio.ui.models.compare_alone import Alone
 from studio.ui.models.compare_curves import Score
+from studio.ui.views import compare_result_words as result_words
 from studio.ui.views import compare_words as words
 from tests.ui.compared import Compared
 from tests.ui.fakes import asking
@@ -143,11 +145,33 @@ def test_a_step_of_a_longer_run_is_not_a_run_of_so_many_steps(qapp: object) -> N
 def test_a_row_of_the_table(qapp: object, score: Score | None, wanted: tuple[str, ...]) -> None:
     model = CompareModel()
     played = Compared(model, {}, {}).begin()
-    assert words.figures(model.pane(0), score, reference=False) == ("", "", "", "")
+    assert result_words.figures(model.pane(0), score, reference=False) == ("", "", "", "")
     played.rounds(1, 2, 3, 4).keep()
-    assert words.figures(model.pane(0), score, reference=False) == (*wanted, "8", "2.0")
-    assert words.figures(model.pane(0), score, reference=True) == ("reference", "", "8", "2.0")
+    assert result_words.figures(model.pane(0), score, reference=False) == (*wanted, "8", "2.0")
+    assert result_words.figures(model.pane(0), score, reference=True) == ("reference", "", "8", "2.0")
 
 
 def test_what_a_comparison_costs_is_said_before_it_is_made() -> None:
     assert words.plan([asking(), asking(steps=8)]) == "2 runs, 24 model calls"
+
+
+@pytest.mark.parametrize(
+    ("known", "part"),
+    [
+        (Alone("none"), ""),
+        (Alone("exact"), "Bit for bit what each run is alone"),
+        (Alone("unknown"), "not measured yet"),
+        (Alone("measuring"), "being made alone"),
+        (Alone("measured", (0.0, 2.4e-5)), "largest difference from the same run alone: 2e-5"),
+        (Alone("measured", (0.0, 0.0)), "bit for bit"),
+        (Alone("failed", fault="It is gone."), "could not be measured: It is gone."),
+    ],
+)
+def test_how_far_batching_took_the_runs_is_stated(known: Alone, part: str) -> None:
+    assert part in result_words.alone(known)[0]
+
+
+def test_runs_of_several_prompts_are_told_apart() -> None:
+    names = words.names([asking("a fox"), asking("an owl"), asking("an owl", negative="snow")])
+    assert names[0] == "DDIM, 4 steps, “a fox”"
+    assert names[2] == "DDIM, 4 steps, “an owl”, without “snow”"

@@ -1,0 +1,167 @@
+"""What the runs of a comparison are measured against: A, any other run, or a long one that is made for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from studio.ui.models.compare_curves import finish_of
+from studio.ui.models.form_rules import most_steps
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from studio.engine.events import PictureDone
+    from studio.engine.requests import GenerateRequest
+    from studio.ui.models.catalog import Catalog
+    from studio.ui.models.compare import CompareModel
+    from studio.ui.models.course import Course
+    from studio.ui.models.job import Job
+
+STEPS: Final = 250
+LIMIT: Final = "ddim"
+"""The sampler that all deterministic ones come near to with more steps: that of the probability-flow equation."""
+A: Final = "a"
+LONG: Final = "long"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reference:
+    """What the runs are measured against.
+
+    Attributes:
+        place: which run it is; None where it is the long one.
+        request: what it is made with.
+        finish: what it arrived at, before it was decoded; None as long as it is not finished.
+        done: its finished picture, likewise.
+    """
+
+    place: int | None
+    request: GenerateRequest
+    finish: NDArray[np.float32] | None
+    done: PictureDone | None
+
+
+class ReferenceModel(QObject):
+    """The choice for the comparison that is looked at; with another it is A again.
+
+    Attributes:
+        key: `A`, `LONG`, or the place of a run.
+        course: how the long one goes; None where there is none.
+        job: the long one's job, set by who runs it.
+
+    Signals:
+        changed: another reference, or it has come further.
+        run_requested: a `GenerateRequest` is to be run: the long one.
+        stop_requested: its `Job` is to stop.
+    """
+
+    changed = Signal()
+    run_requested = Signal(object)
+    stop_requested = Signal(object)
+
+    def __init__(self, compare: CompareModel, catalog: Catalog, parent: QObject | None = None) -> None:
+        """Follow ``compare``; ``catalog`` knows how many steps a model can take."""
+        super().__init__(parent)
+        self._compare, self._catalog = compare, catalog
+        self.job: Job | None = None
+        self._of: Course | None = None
+        self._asked: GenerateRequest | None = None
+        self.key = A
+        self.course: Course | None = None
+        compare.changed.connect(self._on_changed)
+
+    @property
+    def making(self) -> bool:
+        """Whether the long one is on its way."""
+        return self._asked is not None and (self.course is None or not self.course.over)
+
+    @property
+    def made(self) -> bool:
+        """Whether there is a long one to choose."""
+        return self.course is not None and self.course.phase == "done" and 0 in self.course.pictures
+
+    @property
+    def fault(self) -> str:
+        """Why the long one could not be made, a sentence; "" where it could."""
+        failure = self.course.failure if self.course is not None else None
+        return failure.sentence if failure is not None else ""
+
+    @property
+    def current(self) -> Reference | None:
+        """What is measured against; None where there is no comparison."""
+        compare, course = self._compare, self._compare.course
+        if course is None:
+            return None
+        if self.key == LONG and self.course is not None and self.made:
+            long = self.course
+            record = long.job.record.picture(0)
+            return Reference(
+                place=None, request=long.request, finish=finish_of(record), done=long.pictures[0].done
+            )
+        place = int(self.key) if self.key.isdecimal() else compare.base
+        event = course.pictures.get(place)
+        return Reference(
+            place=place,
+            request=course.request_of(place),
+            finish=finish_of(compare.record(place)),
+            done=event.done if event is not None else None,
+        )
+
+    def offers(self) -> tuple[GenerateRequest, ...]:
+        """Return the long runs that can be made from A's noise: with DDIM, and with A's own sampler."""
+        compare, course = self._compare, self._compare.course
+        record = compare.record(compare.base) if course is not None else None
+        if course is None or not course.over or (record is not None and record.start and record.start.step):
+            return ()
+        asked = course.request_of(compare.base)
+        own = replace(asked, steps=min(STEPS, most_steps(self._catalog.card(asked.model))), count=1)
+        if own.sampler == LIMIT and not own.options.get("eta"):
+            return (own,)
+        return replace(own, sampler=LIMIT, options={}), own
+
+    # ----------------------------------------------------------------------------------------------------- intents
+    def choose(self, key: str) -> None:
+        """Measure against another."""
+        if key != self.key:
+            self.key = key
+            self.changed.emit()
+
+    def make(self, request: GenerateRequest) -> None:
+        """Have a long one made, and measure against it once it is there."""
+        if not self.making:
+            self._asked, self.course, self.job = request, None, None
+            self.run_requested.emit(request)
+            self.changed.emit()
+
+    @Slot()
+    def stop(self) -> None:
+        """Make it no more."""
+        if self.making:
+            if self.job is not None:
+                self.stop_requested.emit(self.job)
+            self._asked = self.course = None
+            self.changed.emit()
+
+    # ------------------------------------------------------------------------------------------------------- facts
+    def follow(self, course: Course) -> bool:
+        """Take in how a job went on; False where it is not the long one."""
+        if self._asked is None or course.job.request is not self._asked:
+            return False
+        begins = self.course is None
+        self.course = course
+        if course.phase == "done" and 0 in course.pictures:
+            self.key = LONG
+        if begins or course.over or course.phase == "running":
+            self.changed.emit()
+        return True
+
+    @Slot()
+    def _on_changed(self) -> None:
+        if self._compare.course is not self._of:
+            self._of = self._compare.course
+            self.key, self.course, self._asked = A, None, None
+        self.changed.emit()
