@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from studio.engine.requests import GenerateRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from PIL.Image import Image
     from PySide6.QtGui import QImage
@@ -89,8 +89,6 @@ class Photographer:
 
     def film(self, name: str) -> None:
         """Keep a film of a picture forming: a frame for each step that the window showed."""
-        from PIL import Image as pillow
-
         frames: list[Image] = []
 
         def shoot(_: object = None) -> None:
@@ -103,25 +101,33 @@ class Photographer:
         self.settle()
         shoot()
         shown = [*frames[:-1:2], frames[-1]]
-        # Against a palette of its own each frame is dithered; quantised by itself its smooth parts would have steps.
-        colours = [
-            frame.quantize(palette=frame.quantize(255), dither=pillow.Dither.FLOYDSTEINBERG)
-            for frame in shown
-        ]
-        pauses = [180] * (len(shown) - 1) + [2500]
-        colours[0].save(
-            self.folder / f"{name}.gif", save_all=True, append_images=colours[1:], duration=pauses, loop=0
-        )
+        write_film(self.folder / f"{name}.gif", shown, [180] * (len(shown) - 1) + [2500])
 
 
-def small(image: QImage) -> Image:
-    """Return a picture of the window at the film's width."""
+def write_film(path: Path, frames: Sequence[Image], pauses: Sequence[int]) -> None:
+    """Write frames as a GIF that begins anew at its end.
+
+    Args:
+        path: where.
+        frames: RGB, of one size.
+        pauses: how long each is seen, in milliseconds.
+    """
+    from PIL import Image as pillow
+
+    # Against a palette of its own each frame is dithered; quantised by itself its smooth parts would have steps.
+    dither = pillow.Dither.FLOYDSTEINBERG
+    colours = [frame.quantize(palette=frame.quantize(255), dither=dither) for frame in frames]
+    colours[0].save(path, save_all=True, append_images=colours[1:], duration=list(pauses), loop=0)
+
+
+def small(image: QImage, width: int = FILM_WIDTH) -> Image:
+    """Return a picture of the window at a film's width."""
     from PIL import Image as pillow
     from PySide6.QtCore import Qt
     from PySide6.QtGui import QImage
 
     mode = Qt.TransformationMode.SmoothTransformation
-    shrunk = image.scaledToWidth(FILM_WIDTH, mode).convertToFormat(QImage.Format.Format_RGB888)
+    shrunk = image.scaledToWidth(width, mode).convertToFormat(QImage.Format.Format_RGB888)
     return pillow.frombuffer(
         "RGB",
         (shrunk.width(), shrunk.height()),
