@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from studio.gallery.entry import Entry
 
 FILES = ("run.json", "states.safetensors", "journal.jsonl", "picture.json")
-DAMAGES = 25
+DAMAGES = 12
 
 
 @dataclass

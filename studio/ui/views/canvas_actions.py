@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP
@@ -16,10 +16,13 @@ from studio.ui.widgets.text_button import TextButton
 from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
     from studio.ui.models.exporting import ExportModel
     from studio.ui.models.scrubbing import ScrubbingModel
     from studio.ui.theme.theme import Theme
 
+_ICON_ROOM = 40
 HINT = "Space plays, L live, K keeps, F forks, P panes"
 
 
@@ -67,6 +70,9 @@ class CanvasActions(QWidget):
         row.addWidget(self.export)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._hint, 1)
+        self._texts = {button: button.text() for button in (self.fork, self.keep, self.compare, self.export)}
+        for button, text in self._texts.items():
+            button.setAccessibleName(text)
         self.keep.clicked.connect(self.keep_requested)
         self.compare.clicked.connect(self.compare_requested)
         self.export.clicked.connect(self._on_export)
@@ -75,6 +81,20 @@ class CanvasActions(QWidget):
         scrubbing.playing_changed.connect(self._on_playing_changed)
         scrubbing.changed.connect(self._on_changed)
         self._on_changed()
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the icons; texts give way."""
+        return QSize(_ICON_ROOM * (1 + len(self._texts)), super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is no room for every text, let the last ones give way to their icons."""
+        super().resizeEvent(event)
+        room = self.width() - self.play.width()
+        widths = {button: button.width_with(text) + GAP for button, text in self._texts.items()}
+        for button in reversed(self._texts):
+            lacks = sum(widths.values()) > room
+            button.setText("" if lacks else self._texts[button])
+            widths[button] = button.sizeHint().width() + GAP
 
     @Slot()
     def _on_export(self) -> None:

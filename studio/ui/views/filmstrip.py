@@ -73,7 +73,8 @@ class FilmstripView(QWidget):
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         model, slots = self._scrubbing, self.slots
         current, newest = model.step_at(model.place), model.step_at(model.reached - 1)
-        nearest = min(slots, key=lambda slot: abs(slot[1] - current), default=None)
+        seen = [slot for slot in slots if slot[1] <= newest] or slots
+        nearest = min(seen, key=lambda slot: abs(slot[1] - current), default=None)
         for area, step in slots:
             image = self._strip.frame_near(step) if step <= newest else None
             self._paint_frame(painter, area, image)

@@ -69,10 +69,13 @@ class TextButton(QPushButton):
 
     def sizeHint(self) -> QSize:
         """The text with room on both sides; the primary button is taller."""
-        width = self.fontMetrics().horizontalAdvance(self._text) + 2 * self._padding()
-        if self._icon:
-            width += SMALL_ICON + (_ICON_GAP if self._text else 0)
-        return QSize(width, _PRIMARY_HEIGHT if self._kind == "primary" else CONTROL)
+        height = _PRIMARY_HEIGHT if self._kind == "primary" else CONTROL
+        return QSize(self.width_with(self._text), height)
+
+    def width_with(self, text: str) -> int:
+        """Return how wide the button is with a text."""
+        width = self.fontMetrics().horizontalAdvance(text) + 2 * self._padding()
+        return width + (SMALL_ICON + (_ICON_GAP if text else 0) if self._icon else 0)
 
     def minimumSizeHint(self) -> QSize:
         """A button never cuts its text."""

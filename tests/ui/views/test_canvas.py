@@ -296,3 +296,19 @@ def test_pictures_are_enlarged_as_it_was_chosen(qtbot: QtBot, tmp_path: Path) ->
     hard = scene.canvas.picture.picture_rect()
     assert hard.width() % 8 == 0
     assert hard.width() <= smooth.width()
+
+
+def test_where_there_is_little_room_the_last_buttons_show_their_icons_alone(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    scene = Scene(qtbot, tmp_path)
+    scene.begin()
+    row = scene.canvas.action_row
+    for width in (900, 452, 900):
+        scene.canvas.resize(width, 700)
+        qtbot.waitUntil(lambda width=width: row.width() <= width)
+        shown = [button.text() for button in (row.fork, row.keep, row.compare, row.export)]
+        assert shown[0] == "Fork from here"
+        assert all(shown) == (width == 900)
+        assert row.export.geometry().right() < row.width()
+        assert row.export.accessibleName() == "Export run"
