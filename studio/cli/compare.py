@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from studio.checkpoints.catalog import find_model
 from studio.cli.arguments import add_device, add_sampler_options, number, sampler_options, size
-from studio.cli.making import DONE, INTERRUPTED, cancelled_by_interrupt, check_writable
+from studio.cli.making import DONE, FAILED, INTERRUPTED, RECORDED, cancelled_by_interrupt, check_writable
 from studio.cli.models import table
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.compare import CompareRequest, naming_pane
+from studio.engine.previews import NO_PREVIEWS
 from studio.engine.requests import GenerateRequest
 from studio.errors import RequestError, StorageError
 from studio.folders import Folders, storage_error
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from studio.engine.events import Event, PictureDone
+    from studio.engine.events import PictureDone
 
 SUMMARY = "make several pictures in lockstep, from one noise, side by side"
 
@@ -72,11 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output = parser.add_argument_group("output")
     output.add_argument("--out", metavar="PNG", type=Path, help="the sheet to write, a new file")
     output.add_argument("--json", action="store_true", help="print the figures as JSON")
+    output.add_argument("--no-record", action="store_true", help="do not record the runs")
     add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the pictures, the sheet and the table."""
+    """Make the pictures, which are kept and recorded as all are, the sheet and the table."""
     plan, folders = plan_of(args), Folders.find()
     for place, pane in enumerate(plan.request.requests, start=1):
         with naming_pane(place):
@@ -86,20 +88,32 @@ def run(args: argparse.Namespace) -> int:
         if os.path.lexists(args.out):
             raise StorageError(args.out, "is there already, and no picture is ever written over")
         check_writable(args.out.absolute().parent)
-    # Late: it brings torch, and --help needs none.
+    # Late: they bring torch and numpy, and --help needs neither.
+    from studio.cli.compare_making import made
     from studio.engine.engine import Engine
+    from studio.gallery.store import PictureStore
+    from studio.runs.recording import record
+    from studio.runs.store import RunStore
 
     with cancelled_by_interrupt() as cancelled:
-        done = _made(Engine(folders, args.device).run(plan.request, cancelled=cancelled), len(plan.labels))
-    if done is None:
+        previews = NO_PREVIEWS if args.no_record else RECORDED
+        events = Engine(folders, args.device).run(plan.request, cancelled=cancelled, previews=previews)
+        told = events if args.no_record else record(events, RunStore.of(folders))
+        found = made(told, len(plan.labels), PictureStore.of(folders))
+    if found is None:
         return INTERRUPTED
+    done = [pane.done for pane in found]
     if args.out is not None:
         _write(args.out, _sheet(plan, done, args.prompt))
-    panes = [{"pane": label, **_facts(one, done[0])} for label, one in zip(plan.labels, done, strict=True)]
+    panes: list[dict[str, Any]] = [
+        {"pane": label, "path": str(pane.path), "run": pane.run, **_facts(pane.done, done[0])}
+        for label, pane in zip(plan.labels, found, strict=True)
+    ]
+    code = FAILED if any(pane.fault for pane in found) else DONE
     if args.json:
         out = str(args.out) if args.out is not None else None
         print(json.dumps({"exact": args.exact, "out": out, "panes": panes}))
-        return DONE
+        return code
     rows = [
         [
             pane["pane"],
@@ -112,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
     print("\n".join(table([_COLUMNS, *rows])))
     if args.out is not None:
         print(args.out)
-    return DONE
+    return code
 
 
 def plan_of(args: argparse.Namespace) -> Plan:
@@ -169,28 +183,6 @@ def _label(name: str, value: object) -> str:
         if name in ("sampler", "model")
         else f"{name} {value}"
     )
-
-
-def _made(events: Iterator[Event], count: int) -> list[PictureDone] | None:
-    """Tell of a job, and return its pictures by their panes; None where it was interrupted."""
-    from studio.cli.progress import Progress
-    from studio.engine.events import JobCancelled, JobStarted, ModelLoading, PictureDone, StepDone
-
-    progress, found = Progress(count), {}
-    try:
-        for event in events:
-            match event:
-                case ModelLoading() | JobStarted() | StepDone():
-                    progress.tell(event)
-                case PictureDone():
-                    progress.picture(event)
-                    found[event.image] = event
-                case JobCancelled():
-                    progress.say("Interrupted; nothing was written.")
-                    return None
-    finally:
-        progress.clear()
-    return [found[place] for place in range(count)]
 
 
 def _facts(done: PictureDone, first: PictureDone) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,11 +11,14 @@ from PIL import Image
 
 from studio.cli.compare import Plan, plan_of
 from studio.cli.main import _load, _Parser
+from studio.folders import Folders
+from studio.gallery import png
+from studio.gallery.store import PictureStore
+from studio.runs.store import RunStore
 from tests.engine.tiny import save_tiny
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Ran
 
@@ -67,6 +71,29 @@ def test_pictures_from_one_noise_come_with_their_cost_and_a_sheet(stepwise: Step
     assert told["out"] == str(sheet)
     with Image.open(sheet, formats=("PNG",)) as drawn:
         assert drawn.size == (2 * 272 + 16, 56 + 2 * (256 + 40 + 32))
+
+
+def test_the_panes_are_kept_and_recorded_like_any_picture(stepwise: Stepwise, home: Path) -> None:
+    panes = compared(stepwise, "--sampler", "ddim,ddpm", "--steps", "3")["panes"]
+    folders = Folders.under(home)
+    entries = PictureStore.of(folders).catalogue.entries()
+    assert {str(entry.path) for entry in entries} == {pane["path"] for pane in panes}
+    assert [png.memory_of(Path(pane["path"])).final_sha256 for pane in panes] == [
+        pane["final_sha256"] for pane in panes
+    ]
+    store = RunStore.of(folders)
+    assert {pane["run"] for pane in panes} == set(store.runs())
+    stored = store.open(panes[1]["run"])
+    assert stored.complete
+    assert stored.header.generate_request.sampler == "ddpm"
+    assert stored.header.x_T_sha256 == panes[0]["x_T_sha256"]
+
+
+def test_what_is_not_to_be_recorded_is_kept_all_the_same(stepwise: Stepwise, home: Path) -> None:
+    panes = compared(stepwise, "--steps", "2,3", "--no-record")["panes"]
+    assert [pane["run"] for pane in panes] == [None, None]
+    assert all(Path(pane["path"]).is_file() for pane in panes)
+    assert RunStore.of(Folders.under(home)).runs() == ()
 
 
 def test_exactly_compared_each_is_what_it_is_alone(stepwise: Stepwise) -> None:
