@@ -5,6 +5,7 @@ Importable without torch.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from studio.engine.events import PictureStarted, StepDone
@@ -153,7 +154,11 @@ class PictureRecord:
         self.bytes += pixels.nbytes
 
     def put_again(self, done: StepDone) -> None:
-        """Remember a step that was made again; the oldest of these give way."""
+        """Remember the arrays of a step that was made again; the oldest of these give way."""
+        known = next((kept for kept in self.steps if kept.step == done.step), None)
+        if known is None:
+            return
+        done = replace(known, x0_hat=done.x0_hat, state=done.state, history=done.history)
         self._forget_again(done.step)
         self.again[done.step] = done
         self.bytes += bytes_of(done)

@@ -85,14 +85,15 @@ def test_every_step_has_a_tick_and_those_that_were_not_kept_are_made_again_when_
     step = desk.missing[40]
     desk.scrubbing.go_to(step)
     assert desk.run.waits_for_step
-    assert words.again(desk.run) == ", being made again"
+    assert words.again(desk.run) == "Being made again: "
     assert desk.run.frame is not None, "the nearest is shown meanwhile"
     desk.look_at(step)
-    assert words.again(desk.run) == ", made again"
+    assert words.again(desk.run) == "Made again: "
     done = desk.run.shown_step
     assert done is not None
     assert done.state is not None
     assert float(done.state.flat[0]) == pytest.approx(-step / 100)
+    assert done.model_calls == 2 * step, "as it was when the run was made"
     start = desk.picture.standing_at(step)
     assert start is not None
     assert start.times == desk.studio.runs.open(desk.studio.runs.runs()[0]).header.times[step:]
@@ -179,7 +180,7 @@ def test_a_model_that_is_another_by_now_is_told_once_and_the_nearest_step_is_sho
     desk.scrubbing.go_to(desk.missing[3])
     desk.studio.wait(lambda: desk.said)
     assert "its hash is another" in desk.said[0]
-    assert words.again(desk.run) == ", not kept: the nearest is shown"
+    assert words.again(desk.run) == "Not kept, the nearest is shown: "
     assert desk.run.frame is not None
     keeper = StepKeeper(desk.run, desk.studio.store, desk.studio.wall, desk.studio.notices)  # type: ignore[arg-type]
     keeper.keep()

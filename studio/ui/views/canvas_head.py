@@ -184,7 +184,7 @@ class CanvasHead(QWidget):
         run, course = self._run, self._run.viewed
         if course is not None:
             said = words.caption(course, run.shown_step, run.image, run.step)
-            self._caption.setText(said + words.again(run))
+            self._caption.setText(words.again(run) + said)
             self.time_left.setText(words.time_left(course))
 
     @Slot(str)

@@ -73,10 +73,10 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
 
 
 def again(run: RunModel) -> str:
-    """Return what is said of a step that was not kept, after the rest; "" where it was."""
+    """Return what is said of a step that was not kept, before the rest; "" where it was."""
     if run.waits_for_step and run.viewed is not None:
-        return ", not kept: the nearest is shown" if run.viewed.gaps_stay else ", being made again"
-    return ", made again" if run.was_made_again else ""
+        return "Not kept, the nearest is shown: " if run.viewed.gaps_stay else "Being made again: "
+    return "Made again: " if run.was_made_again else ""
 
 
 def time_left(course: Course) -> str:
