@@ -1,16 +1,16 @@
-"""``stepwise train``: make a model from a recipe, or from a folder of pictures."""
+"""``stepwise train``: make a model from a folder of pictures, or from a recipe."""
 
 from __future__ import annotations
 
-import dataclasses
-import re
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.errors import RecipeError
-from studio.folders import Folders, resources_dir
+from studio.cli import train_folder
+from studio.cli.arguments import add_device
+from studio.errors import RecipeError, RequestError
+from studio.folders import Folders
 
 if TYPE_CHECKING:
     import argparse
@@ -19,23 +19,25 @@ if TYPE_CHECKING:
     from studio.engine.stage import TrainProgress
     from studio.training.recipe import Recipe
 
-SUMMARY = "train a model from a recipe or a folder of pictures; resumes after any stop"
+SUMMARY = "train a model on a folder of pictures, or from a recipe; goes on after any stop"
 REPORT_SECONDS = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument(
-        "source", metavar="RECIPE|FOLDER", type=Path, help="a recipe (.toml) or a folder of pictures"
+        "source", metavar="FOLDER|RECIPE", help='a folder of pictures, "pictograms", or a recipe (.toml)'
     )
-    parser.add_argument(
+    add_device(parser)
+    train_folder.add_arguments(parser)
+    recipes = parser.add_argument_group("of a recipe")
+    recipes.add_argument(
         "--out", metavar="FOLDER", type=Path, help="where the model goes (default: the models folder)"
     )
-    parser.add_argument("--device", default="auto", help="cpu, cuda, mps, ... (default: the best there is)")
-    parser.add_argument(
+    recipes.add_argument(
         "--save-minutes", type=float, default=3.0, metavar="M", help="minutes between saves (default: 3)"
     )
-    parser.add_argument(
+    recipes.add_argument(
         "--preview",
         action="store_true",
         help="make only the preview decoder, for a model that is there already",
@@ -43,15 +45,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train until done; Ctrl+C stops, and the same command goes on from the last save."""
+    """Train until done; Ctrl+C stops, and the same command goes on from where it was."""
+    folders = Folders.find()
+    if args.source.lower().endswith(".toml"):
+        return _run_recipe(args, folders)
+    if args.out is not None or args.preview:
+        raise RequestError(
+            "out" if args.out is not None else "preview", "is for recipes; a folder's model has a name"
+        )
+    return train_folder.run(args, folders)
+
+
+def _run_recipe(args: argparse.Namespace, folders: Folders) -> int:
     # Late, so that --help does not wait for torch.
     import torch
 
     from studio.engine.device import choose
     from studio.engine.train import train_preview, train_recipe
+    from studio.training.recipe import load_recipe
 
-    folders = Folders.find()
-    recipe = recipe_of(args.source)
+    recipe = load_recipe(Path(args.source))
     out = args.out or folders.models / recipe.about.name
     device = torch.device(choose(args.device).torch_name)
     train, what = (train_preview, "preview decoder") if args.preview else (train_recipe, "model")
@@ -61,25 +74,6 @@ def run(args: argparse.Namespace) -> int:
     _report(train(recipe, out, device, save_seconds=60 * args.save_minutes), recipe)
     _say(f"Done: {out}")
     return 0
-
-
-def recipe_of(source: Path) -> Recipe:
-    """Return the recipe at a path, or the one for a folder of pictures with that folder put in.
-
-    Raises:
-        RecipeError: it is neither, or the recipe is wrong.
-    """
-    from studio.training.recipe import load_recipe  # brings torch: not before the arguments are read
-
-    if not source.is_dir():
-        return load_recipe(source)
-    recipe = load_recipe(resources_dir() / "recipes" / "folder.toml")
-    name = re.sub(r"[^a-z0-9]+", "-", source.resolve().name.lower()).strip("-")[:40] or "folder"
-    return dataclasses.replace(
-        recipe,
-        about=dataclasses.replace(recipe.about, name=name, title=source.resolve().name),
-        data=dataclasses.replace(recipe.data, path=str(source.resolve())),
-    )
 
 
 def _report(steps: Iterator[TrainProgress], recipe: Recipe) -> None:

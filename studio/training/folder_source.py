@@ -84,6 +84,8 @@ def read_folder(
         Cancelled: ``cancelled`` was set.
     """
     listed = list(list_files(folder, cancelled))
+    if cancelled is not None and cancelled.is_set():
+        raise Cancelled
     store = PictureCache(cache, folder, size)
     rows: dict[str, Row] = {}
     refused = [item for item in listed if isinstance(item, Refused)]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
-from studio.cli import main
-from studio.cli.train import recipe_of
-from studio.engine.train import card_of
+from studio.cli import main, train_folder
+from tests.engine.lessons import add_tiny_scales, draw_folder
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
     from pathlib import Path
 
 RECIPE = """
@@ -77,13 +80,119 @@ def test_what_cannot_be_trained_on_is_one_sentence(
     assert "Traceback" not in said
 
 
-def test_a_folder_gets_a_recipe_of_its_own(tmp_path: Path) -> None:
-    folder = tmp_path / "My Drawings!"
-    folder.mkdir()
-    recipe = recipe_of(folder)
-    assert recipe.about.name == "my-drawings"
-    assert recipe.data.path == str(folder)
-    assert card_of(recipe).title == "My Drawings!"
+@pytest.fixture
+def squares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    add_tiny_scales(monkeypatch)
+    return draw_folder(tmp_path / "My Squares!")
+
+
+TINY = [
+    "--scale",
+    "tiny",
+    "--size",
+    "16",
+    "--steps",
+    "6",
+    "--batch",
+    "4",
+    "--codec-steps",
+    "3",
+    "--device",
+    "cpu",
+]
+
+
+def test_a_folder_becomes_a_listed_model_and_is_not_trained_twice(
+    squares: Path, stepwise_home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (squares / "broken.jpg").write_bytes(b"x")
+    samples = tmp_path / "samples"
+    command = ["train", str(squares), *TINY, "--text-steps", "3", "--samples", str(samples)]
+    assert main.run(command) == 0
+    said = capsys.readouterr().err
+    for words in (
+        "Reading the pictures ...",
+        "'my-squares' on 4 pictures (1 files not used)",
+        "Note: Not used: broken.jpg is not a picture, or damaged.",
+        "codec 3/3",
+        "text 3/3",
+        "backbone 6/6",
+        "Saved the model my-squares",
+        "Done in",
+    ):
+        assert words in said
+    assert (stepwise_home / "models" / "my-squares" / "card.json").is_file()
+    assert sorted(path.name for path in samples.iterdir()) == [
+        "backbone-000006.png",
+        "codec-000003.png",
+        "text-000003.png",
+    ]
+    assert main.run(command) == 0
+    assert "backbone" not in capsys.readouterr().err
+
+
+def test_the_events_are_told_as_json(squares: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--backbone", "dit", "--schedule", "linear", "--prediction", "eps", "--pixels", "--min-snr", "5"]
+    flags += ["--text-steps", "0", "--prompt", "a fox", "--prompt", "여우", "--name", "mine", "--json"]
+    assert main.run(["train", str(squares), *TINY, *flags]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds[-1] == "TrainingFinished"
+    assert kinds.count("TrainingStepped") == 6
+    started = events[kinds.index("TrainingStarted")]
+    assert started["stages"] == ["backbone"]
+    asked = started["request"]
+    assert (asked["backbone"], asked["schedule"], asked["prediction"]) == ("dit", "linear", "eps")
+    assert (asked["latents"], asked["min_snr"], asked["name"]) == (False, 5, "mine")
+    assert events[kinds.index("TrainingSampled")]["prompts"] == ["a fox", "여우"]
+    assert events[kinds.index("TrainingStepped")]["bands"]
+
+
+def test_what_it_would_take_is_told_and_nothing_trained(
+    squares: Path, stepwise_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(["train", str(squares), *TINY, "--estimate"]) == 0
+    assert "million numbers, about" in capsys.readouterr().out
+    assert main.run(["train", str(squares), *TINY, "--estimate", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["seconds"] > 0
+    assert not (stepwise_home / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--size", "100"], "size must be a multiple of 16"),
+        (["--steps", "many"], "steps must be a whole number"),
+        (["--scale", "huge"], "'huge' is not known"),
+        (["--base", "nobody"], "'nobody' is not known"),
+        (["--name", "starter"], "is that of a model already"),
+        (["--out", "there"], "out is for recipes"),
+        (["--preview"], "preview is for recipes"),
+    ],
+)
+def test_a_flag_that_cannot_be_used_is_one_sentence(
+    squares: Path, flags: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(["train", str(squares), *TINY, *flags]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+def test_interrupted_it_says_that_the_same_command_goes_on(
+    squares: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = train_folder.cancelled_by_interrupt
+
+    @contextlib.contextmanager
+    def interrupted() -> Iterator[threading.Event]:
+        with real() as cancelled:
+            cancelled.set()
+            yield cancelled
+
+    monkeypatch.setattr(train_folder, "cancelled_by_interrupt", interrupted)
+    assert main.run(["train", str(squares), *TINY]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
 
 
 def test_a_preview_decoder_can_be_made_alone(
