@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -109,6 +110,7 @@ def draw_scale(painter: QPainter, theme: Theme, bar: QRectF, gain: float) -> Non
 
 def draw_line(painter: QPainter, room: QRectF, at: float, *, turned: bool) -> None:
     """Draw the line of a wipe, light with a dark edge, so that it is seen on any picture."""
+    at = math.floor(at) + 0.5  # on whole pixels, or it would be two grey ones wide
     for width, colour in ((3.0, QColor(0, 0, 0, 120)), (1.0, QColor(255, 255, 255))):
         if turned:
             painter.fillRect(QRectF(room.left(), at - width / 2, room.width(), width), colour)
