@@ -55,7 +55,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.pages = Pages(theme, models, training)
         self.rail = Rail(theme, RAIL_PAGES)
-        self.status = StatusBar(theme, models.status, models.queue, models.preferences)
+        self.status = StatusBar(theme, models.status, models.queue, models.preferences, models.train.run)
         self.banners = BannerPlace(theme, models.status)
         self.overlays = Overlays(theme, models, self._lay_out(), self.status.queue_button)
         self._undoing = Undoing(models, self.pages, self.overlays, self)
@@ -104,6 +104,7 @@ class MainWindow(QMainWindow):
         self._models.library.opened.connect(self.pages.show_comparison)
         self._models.library.offered.connect(self.pages.offer_runs)
         self.status.queue_requested.connect(self.overlays.toggle_queue)
+        self.status.training.clicked.connect(self.pages.show_training)
         self.overlays.queue.cancel_requested.connect(session.cancel_job)
 
     def _make_actions(self) -> dict[str, QAction]:

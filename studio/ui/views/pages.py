@@ -104,6 +104,13 @@ class Pages(QStackedWidget):
         self.open("train")
 
     @Slot()
+    def show_training(self) -> None:
+        """Show how the training goes."""
+        self.open("train")
+        if self._train_page is not None:
+            self._train_page.show_part("training")
+
+    @Slot()
     def open_settings(self) -> None:
         """Show the settings."""
         self.open("settings")

@@ -1,4 +1,4 @@
-"""The line at the window's foot: device, queue, previews, the room that recorded runs take."""
+"""The line at the window's foot: device, training, queue, previews, the room that recorded runs take."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from studio.ui.theme.metrics import GAP, SECTION
 from studio.ui.views.settings_runs import size_words
+from studio.ui.views.train_status import TrainStatus
 from studio.ui.widgets.ground import Ground
 from studio.ui.widgets.plain_label import PlainLabel
 from studio.ui.widgets.text_button import TextButton
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from studio.ui.models.preferences import Preferences
     from studio.ui.models.queue import QueueModel
     from studio.ui.models.status import StatusModel
+    from studio.ui.models.train_run import TrainRun
     from studio.ui.theme.theme import Theme
 
 HEIGHT = 36
@@ -44,6 +46,7 @@ class StatusBar(Ground):
         status: StatusModel,
         queue: QueueModel,
         preferences: Preferences,
+        run: TrainRun,
         parent: QWidget | None = None,
     ) -> None:
         """Show the models' state."""
@@ -62,6 +65,8 @@ class StatusBar(Ground):
         layout.setContentsMargins(16, 1, 16, 0)
         layout.setSpacing(SECTION - GAP)
         layout.addWidget(self._device, 1)
+        self.training = TrainStatus(theme, run)
+        layout.addWidget(self.training)
         layout.addWidget(self.queue_button)
         layout.addWidget(self._previews)
         layout.addWidget(self._runs)

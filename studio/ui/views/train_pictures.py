@@ -99,7 +99,7 @@ class TrainPicturesView(QWidget):
             self.more.set_title(words.count(len(refused), "file was refused", "files were refused"))
             rows = min(len(refused), _REFUSED_ROWS)
             row = max(self.refused.sizeHintForRow(0), 16) if refused else 0
-            self.refused.setFixedHeight(rows * row + 2 * self.refused.frameWidth() + GRID)
+            self.refused.setFixedHeight(rows * row + 2 * self.refused.frameWidth() + 2 * GAP)
 
     @Slot()
     def _on_current_changed(self) -> None:

@@ -72,6 +72,16 @@ def _doing(run: TrainRun) -> str:
     return STAGES[run.newest.stage] if run.newest is not None else "the first step"
 
 
+def running_status(run: TrainRun) -> str:
+    """Return the same for the window's foot, with how far it is."""
+    if run.newest is None or run.held or run.paused or run.phase != "running":
+        return running_title(run)
+    assert run.training is not None, "as above"
+    left = time_left(run.newest)
+    name = run.training.request.title or run.training.request.name
+    return f"Training {name}: {run.fraction:.0%}{f', {left}' if left else ''}"
+
+
 def running_caption(run: TrainRun) -> str:
     """Return where a training stands, in figures."""
     if run.failure is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from studio.errors import capitalised
+
 if TYPE_CHECKING:
     from studio.engine.resumable import ResumableTraining
     from studio.engine.train_request import TrainEstimate
@@ -130,10 +132,11 @@ def cost(estimate: TrainEstimate, *, measuring: bool) -> str:
         estimate: as far as it is known.
         measuring: whether the time is found out soon, where it is not known.
     """
-    held = f"{memory(estimate.memory_bytes)} of memory, {parameters(estimate.parameters)}"
+    held = f"about {memory(estimate.memory_bytes)} of memory"
     if estimate.seconds is not None:
-        return f"About {duration(estimate.seconds)}, {held}"
-    return f"About {held}; the time is measured in a moment" if measuring else f"About {held}"
+        size = f"{memory(estimate.memory_bytes)}, {parameters(estimate.parameters)}"
+        return f"About {duration(estimate.seconds)}, {size}"
+    return f"Measuring the time; {held}" if measuring else capitalised(held)
 
 
 def short_cost(estimate: TrainEstimate) -> str:

@@ -1,0 +1,453 @@
+"""The page of trainings in the whole window, around a scripted engine: what an artist does, and what comes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
+
+from studio.engine.resumable import TrainingNote, folder_of
+from studio.folders import Folders
+from studio.ui.app import Program, build
+from studio.ui.models.train_folder import FoundRole
+from studio.ui.views.train import TrainPage
+from tests.ui.fakes import FakeEngine, Forming, Gate, Maker
+from tests.ui.teaching import Teaching, to_train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+
+class Hand:
+    """An open program at the page of trainings.
+
+    Attributes:
+        sentences: the notices that were posted.
+    """
+
+    def __init__(self, qtbot: QtBot, app: QApplication, home: Path) -> None:
+        self.engine = FakeEngine(Forming())
+        self.program: Program = build(app, Folders.under(home), Maker(self.engine))
+        self.window, self.models = self.program.window, self.program.models
+        self.sentences: list[str] = []
+        self.models.notices.posted.connect(self._on_posted)
+        qtbot.addWidget(self.window)
+        with qtbot.waitExposed(self.window):
+            self.window.show()
+        self.window.activateWindow()
+        qtbot.waitUntil(self.window.isActiveWindow)
+        self._qtbot = qtbot
+        self.press(Qt.Key.Key_5, Qt.KeyboardModifier.ControlModifier)
+        page = self.window.pages.currentWidget()
+        assert isinstance(page, TrainPage)
+        self.page = page
+        self.models.train.form.edit(steps=6)
+
+    def _on_posted(self, notice: object) -> None:
+        self.sentences.append(notice.sentence)  # type: ignore[attr-defined]
+
+    def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        QTest.keyClick(QApplication.focusWidget() or self.window, key, modifier)
+
+    def click(self, widget: QWidget) -> None:
+        assert widget.isVisible()
+        QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+    def wait(self, true: Callable[[], object]) -> None:
+        self._qtbot.waitUntil(lambda: bool(true()), timeout=8000)
+
+    def wait_read(self) -> None:
+        self.wait(lambda: not self.models.train.folder.reading)
+
+    def wait_over(self) -> None:
+        self.wait(lambda: self.models.train.run.training is not None and self.models.train.run.over)
+
+
+@pytest.fixture
+def hand(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Hand]:
+    hand = Hand(qtbot, qapp, tmp_path / "home")
+    yield hand
+    hand.program.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "Foxes"
+    folder.mkdir()
+    for number, colour in enumerate(("red", "orange", "brown", "white", "grey")):
+        Image.new("RGB", (32, 24), colour).save(folder / f"a {colour} fox.png")
+        (folder / f"broken {number}.jpg").write_bytes(b"nothing")
+    return folder
+
+
+@pytest.fixture
+def chosen(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Answer the question for a folder."""
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(pictures))
+    return pictures
+
+
+# ----------------------------------------------------------------------------------------------------------- two clicks
+def test_two_clicks_lead_from_a_folder_to_training(hand: Hand, chosen: Path) -> None:
+    page = hand.page
+    assert not page.form.train.isEnabled()
+    hand.click(page.choose)
+    hand.wait_read()
+    assert page.pictures.isVisible()
+    assert hand.models.train.folder.count == 5
+    hand.click(page.form.train)
+    hand.wait_over()
+    (lesson,) = hand.engine.lessons
+    assert (lesson.request.source, lesson.request.name) == (str(chosen), "foxes")
+    assert page.progress.isVisible()
+    assert page.progress.title.text() == "Foxes: trained"
+
+
+def test_the_keyboard_does_it_as_well(hand: Hand, chosen: Path) -> None:
+    focus = QApplication.focusWidget()
+    assert focus is hand.page.form.choose
+    hand.press(Qt.Key.Key_Space)
+    hand.wait_read()
+    hand.press(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    hand.wait_over()
+    assert hand.engine.lessons[0].request.source == str(chosen)
+
+
+def test_a_folder_that_is_dropped_is_chosen_and_a_picture_dissolves(hand: Hand, pictures: Path) -> None:
+    drop(hand.page, pictures)
+    hand.wait_read()
+    assert hand.models.train.form.from_folder == pictures
+    drop(hand.page, pictures / "a red fox.png")
+    assert hand.page.noise.isVisible()
+    hand.wait(lambda: hand.models.train.forward.size)
+    assert hand.models.train.forward.path == pictures / "a red fox.png"
+
+
+def drop(widget: QWidget, path: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    usual = Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    entered = QDragEnterEvent(QPoint(400, 300), *usual)
+    widget.dragEnterEvent(entered)
+    assert entered.isAccepted()
+    widget.dropEvent(QDropEvent(QPointF(400, 300), *usual))
+
+
+# ------------------------------------------------------------------------------------------------------- the pictures
+def test_the_pictures_are_shown_with_captions_and_the_refused_with_reasons(
+    hand: Hand, pictures: Path
+) -> None:
+    hand.page.learn_from(pictures)
+    hand.wait_read()
+    view = hand.page.pictures
+    assert view.grid.model().index(0, 0).data() == "a brown fox"
+    assert view.more.header.text() == "5 files were refused"
+    assert view.refused.model().rowCount() == 5
+    assert hand.page.form.found.text() == "5 pictures, 5 refused"
+    side = round(view.grid.side() * view.grid.devicePixelRatioF())
+    path = view.grid.model().index(0, 0).data(FoundRole).path
+    hand.wait(lambda: hand.models.train.tiles.has(path, side))
+
+
+def test_a_folder_without_pictures_says_so_at_the_source_and_cannot_be_trained(
+    hand: Hand, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    hand.page.learn_from(tmp_path / "empty")
+    hand.wait_read()
+    assert "no picture" in hand.page.form.source_fault.text()
+    assert not hand.page.form.train.isEnabled()
+    hand.page.start()
+    assert hand.engine.lessons == []
+    assert len(hand.sentences) == 1
+
+
+def test_of_very_many_pictures_only_those_in_sight_are_made(
+    hand: Hand, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.training import inspect  # noqa: PLC0415
+
+    (found,) = [one for one in inspect.inspect_folder(pictures) if one.path.name == "a red fox.png"]
+    monkeypatch.setattr(inspect, "inspect_folder", lambda *_: iter([found] * 20_000))
+    hand.page.learn_from(pictures)
+    hand.wait_read()
+    grid = hand.page.pictures.grid
+    assert grid.model().rowCount() == 20_000
+    assert 0 < len(grid._in_sight()) < 200
+    grid.scrollToBottom()
+    assert 0 < len(grid._in_sight()) < 200
+
+
+# ------------------------------------------------------------------------------------------------------------ the form
+def test_a_fault_is_said_at_its_field(hand: Hand, pictures: Path) -> None:
+    hand.page.learn_from(pictures)
+    hand.wait_read()
+    rows = hand.page.form.rows
+    rows.name.line.setFocus()
+    rows.name.line.selectAll()
+    QTest.keyClicks(rows.name.line, "My Foxes!")
+    assert rows.faults["name"].isVisible()
+    assert "Name must be" in rows.faults["name"].text()
+    assert not hand.page.form.train.isEnabled()
+
+
+def test_undo_takes_back_what_was_edited_in_this_form(hand: Hand, pictures: Path) -> None:
+    hand.page.learn_from(pictures)
+    hand.wait_read()
+    prompt = hand.models.form.values.prompt
+    hand.page.form.rows.steps.edited.emit(500.0)
+    assert hand.models.train.form.request.steps == 500
+    hand.page.form.train.setFocus()
+    hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert hand.models.train.form.request.steps == 6
+    hand.press(Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier)
+    assert hand.models.train.form.request.steps == 500
+    assert hand.models.form.values.prompt == prompt
+
+
+def test_every_setting_can_be_edited(hand: Hand) -> None:
+    rows, form = hand.page.form.rows, hand.models.train.form
+    rows.size_field.edited.emit("96")
+    rows.backbone.edited.emit("dit")
+    rows.scale.edited.emit("large")
+    rows.schedule.edited.emit("linear")
+    rows.prediction.edited.emit("eps")
+    rows.latents.edited.emit("pixels")
+    rows.min_snr.edited.emit("5")
+    rows.batch.edited.emit(16.0)
+    rows.learning_rate.edited.emit(0.0005)
+    rows.dropout.edited.emit(20.0)
+    request = form.request
+    assert (request.size, request.backbone, request.scale) == (96, "dit", "large")
+    assert (request.schedule, request.prediction, request.latents) == ("linear", "eps", False)
+    assert (request.min_snr, request.batch, request.learning_rate, request.dropout) == (5.0, 16, 0.0005, 0.2)
+    assert rows.min_snr.value == "5"
+    rows.base.edited.emit("starter")
+    assert form.request.base == "starter"
+    assert not rows.backbone.isEnabled()
+    rows.base.edited.emit("new")
+    assert rows.backbone.isEnabled()
+
+
+def test_what_it_takes_is_found_out_while_nothing_else_is_to_do(hand: Hand, pictures: Path) -> None:
+    hand.page.learn_from(pictures)
+    hand.wait_read()
+    hand.wait(lambda: hand.engine.rehearsed)
+    assert hand.engine.rehearsed[0].name == "foxes"
+    assert "memory" in hand.page.form.cost.text()
+
+
+def test_the_pictograms_need_no_folder(hand: Hand) -> None:
+    hand.click(hand.page.form.pictograms)
+    assert hand.page.drawn.isVisible()
+    hand.click(hand.page.form.train)
+    hand.wait_over()
+    assert hand.engine.lessons[0].request.source == "pictograms"
+
+
+# ------------------------------------------------------------------------------------------------------- the training
+def begun(hand: Hand, pictures: Path, **at: Gate) -> None:
+    hand.engine.teaching = (Teaching(at={int(name[1:]): gate for name, gate in at.items()}),)
+    hand.page.learn_from(pictures)
+    hand.wait_read()
+    hand.click(hand.page.form.train)
+
+
+def test_it_is_paused_and_goes_on_and_says_so(hand: Hand, pictures: Path) -> None:
+    gate = Gate()
+    begun(hand, pictures, _3=gate)
+    progress = hand.page.progress
+    hand.wait(gate.reached.is_set)
+    hand.wait(lambda: progress.title.text() == "Foxes: learning to denoise")
+    hand.click(progress.pause)
+    assert progress.title.text() == "Foxes: paused"
+    assert progress.pause.text() == "Go on"
+    gate.open()
+    hand.press(Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    assert progress.pause.text() == "Pause"
+    hand.wait_over()
+
+
+def test_a_picture_is_made_in_the_middle_and_the_page_says_so(hand: Hand, pictures: Path) -> None:
+    gate, picture = Gate(), Gate()
+    hand.engine._scripts = (Forming(at={(0, 2): picture}),)
+    begun(hand, pictures, _3=gate)
+    hand.wait(gate.reached.is_set)
+    hand.press(Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+    hand.press(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    gate.open()
+    hand.wait(picture.reached.is_set)
+    hand.wait(lambda: hand.models.train.run.held)
+    assert hand.page.progress.title.text() == "Foxes: paused for a picture"
+    assert "paused for a picture" in hand.window.status.training.text()
+    hand.click(hand.window.status.training)
+    assert hand.page.progress.isVisible()
+    picture.open()
+    hand.wait_over()
+    assert hand.models.queue.rowCount() == 0
+    assert not hand.window.status.training.isVisible()
+
+
+def test_escape_stops_the_picture_and_never_the_training(hand: Hand, pictures: Path) -> None:
+    gate, picture = Gate(), Gate()
+    hand.engine._scripts = (Forming(at={(0, 2): picture}),)
+    begun(hand, pictures, _3=gate)
+    hand.wait(gate.reached.is_set)
+    hand.press(Qt.Key.Key_Escape)
+    hand.window.pages.open_create()
+    hand.window.generate()
+    hand.window.pages.open_train()
+    gate.open()
+    hand.wait(picture.reached.is_set)
+    hand.press(Qt.Key.Key_Escape)
+    picture.open()
+    hand.wait_over()
+    assert hand.engine.takes[0].cancelled.is_set()
+    assert hand.models.train.run.phase == "done"
+
+
+def test_a_second_training_queues_and_can_be_taken_out(hand: Hand, pictures: Path) -> None:
+    gate = Gate()
+    begun(hand, pictures, _3=gate)
+    hand.wait(gate.reached.is_set)
+    assert hand.page.form.train.text() == "Train after this one"
+    hand.click(hand.page.form.pictograms)
+    hand.click(hand.page.form.train)
+    waiting = hand.page.progress.waiting
+    assert waiting.isVisible()
+    hand.wait(waiting.rows[0].remove.isVisible)
+    hand.click(waiting.rows[0].remove)
+    assert not waiting.isVisible()
+    gate.open()
+    hand.wait_over()
+    assert len(hand.engine.lessons) == 1
+
+
+def test_a_stopped_training_is_resumed_from_the_page(hand: Hand, pictures: Path) -> None:
+    gate = Gate()
+    begun(hand, pictures, _3=gate)
+    hand.wait(gate.reached.is_set)
+    hand.wait(hand.page.progress.stop.isEnabled)
+    hand.click(hand.page.progress.stop)
+    assert hand.page.progress.title.text() == "Foxes: stopping after this step"
+    gate.open()
+    hand.wait_over()
+    assert hand.page.progress.title.text() == "Foxes: stopped"
+    hand.click(hand.page.progress.resume)
+    hand.wait(lambda: hand.models.train.run.phase == "done")
+    first, second = hand.engine.lessons
+    assert first.request == second.request
+
+
+def test_an_unfinished_training_of_another_day_is_listed_with_resume(
+    hand: Hand,
+) -> None:
+    request = to_train(name="hens", title="Hens")
+    note = TrainingNote(request=request, stage="backbone", step=1200, steps=4000, when=1e9)
+    note.write(folder_of("hens", hand.models.folders))
+    hand.window.pages.open_create()
+    hand.window.pages.open_train()
+    hand.wait(lambda: hand.page.form.resumables.rows)
+    (row,) = hand.page.form.resumables.rows
+    hand.wait(row.resume.isVisible)
+    assert row.resume.accessibleName() == "Resume hens"
+    hand.click(row.resume)
+    hand.wait_over()
+    assert hand.engine.lessons[0].request == request
+
+
+# --------------------------------------------------------------------------------------------- samples and checkpoints
+def test_the_samples_are_a_strip_and_one_opens_large_with_its_neighbours(hand: Hand, pictures: Path) -> None:
+    begun(hand, pictures)
+    hand.wait_over()
+    progress = hand.page.progress
+    strip = progress.strip
+    place = strip.rect_of(1, 2).center()
+    QTest.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert progress.is_large
+    assert progress.large.title.text() == "two foxes"
+    assert progress.large.caption.text() == "Sample, step 2, seed 2"
+    hand.press(Qt.Key.Key_Right)
+    hand.press(Qt.Key.Key_Up)
+    assert progress.large.title.text() == "a hen"
+    assert progress.large.caption.text() == "Sample, step 4, seed 1"
+    for _ in range(5):
+        hand.press(Qt.Key.Key_Left)
+    assert progress.large.caption.text() == "Codec, step 2, seed 1"
+    assert progress.large.original.isVisible()
+    hand.press(Qt.Key.Key_Escape)
+    assert not progress.is_large
+    assert QApplication.focusWidget() is strip
+    hand.press(Qt.Key.Key_End)
+    hand.press(Qt.Key.Key_Return)
+    assert progress.large.caption.text() == "Sample, step 6, seed 1"
+
+
+def test_the_curves_follow_the_losses(hand: Hand, pictures: Path) -> None:
+    begun(hand, pictures)
+    hand.wait_over()
+    losses = hand.page.progress.losses
+    hand.wait(lambda: len(losses.loss.lines) == 2)
+    assert losses.loss.accessibleName() == "Loss while learning to denoise"
+    assert [line.name for line in losses.bands.lines] == ["noisiest", "noisy", "nearly clean", "clean"]
+    assert len(losses.loss.lines[1].points) == 6
+
+
+def test_what_cannot_be_trained_is_told_on_the_page(hand: Hand, pictures: Path) -> None:
+    from studio.errors import StorageError  # noqa: PLC0415
+
+    hand.engine.teaching = (Teaching(at={2: StorageError("/states", "cannot be written")}),)
+    hand.page.learn_from(pictures)
+    hand.wait_read()
+    hand.click(hand.page.form.train)
+    hand.wait_over()
+    assert hand.page.progress.title.text() == "Foxes: failed"
+    assert hand.page.progress.caption.text() == "/states cannot be written."
+    assert hand.page.progress.resume.isVisible()
+
+
+# ---------------------------------------------------------------------------------------------------- the forward side
+def test_a_picture_of_the_folder_dissolves_as_the_slider_moves(hand: Hand, pictures: Path) -> None:
+    hand.page.learn_from(pictures)
+    hand.wait_read()
+    hand.page.parts.segments["noise"].click()
+    noise, model = hand.page.noise, hand.models.train.forward
+    hand.wait(lambda: model.size)
+    assert noise.title.text() == "a brown fox.png"
+    noise.slider.edited.emit(900.0)
+    assert model.t == 900
+    assert "alpha_bar" in noise.panes["linear"].figures.text()
+    assert noise.panes["linear"].figures.text() != noise.panes["cosine"].figures.text()
+    before = noise.panes["cosine"].picture.image
+    hand.click(noise.roll)
+    assert noise.panes["cosine"].picture.image != before
+    area = noise.shares._area()
+    middle = QPoint(round(area.center().x()), round(area.center().y()))
+    QTest.mouseClick(noise.shares, Qt.MouseButton.LeftButton, pos=middle)
+    assert abs(model.t - 500) < 5
+
+
+def test_everything_on_the_page_can_be_reached_by_tab_and_has_a_name(hand: Hand, pictures: Path) -> None:
+    hand.page.learn_from(pictures)
+    hand.wait_read()
+    hand.page.form.rows.more.set_open(True)
+    reached: list[QWidget] = []
+    for _ in range(80):
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        if focus in reached:
+            break
+        reached.append(focus)
+        hand.press(Qt.Key.Key_Tab)
+    rows, page = hand.page.form.rows, hand.page
+    wanted = [page.form.choose, page.form.pictograms, rows.name.line, rows.base.box, rows.learning_rate.field]
+    assert all(widget in reached for widget in [*wanted, page.form.train, page.pictures.grid])
+    assert all(widget.accessibleName() or getattr(widget, "text", str)() for widget in reached)
