@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.ui.models.curves import Curve, curves_of, words_at
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, INSET
+from studio.ui.widgets.drag_along import DragAlong
 from studio.ui.widgets.painting import fill_rounded
 from studio.ui.widgets.scrubber import EDGE
 from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QMouseEvent, QPaintEvent
+    from PySide6.QtGui import QPaintEvent
 
     from studio.ui.models.run import RunModel
     from studio.ui.models.scrubbing import ScrubbingModel
@@ -41,7 +42,7 @@ class CurvesView(QWidget):
         super().__init__(parent)
         self._theme, self._run, self._scrubbing = theme, run, scrubbing
         self._curves: tuple[Curve, ...] = ()
-        self._held = False
+        DragAlong(self, self._go_to)
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Curves of this run")
@@ -64,24 +65,6 @@ class CurvesView(QWidget):
     def sizeHint(self) -> QSize:
         """As wide as there is room."""
         return QSize(320, HEIGHT)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Look at the step under the mouse."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._held = True
-            self._go_to(event.position().x())
-            event.accept()
-        else:
-            event.ignore()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag along the steps."""
-        if self._held:
-            self._go_to(event.position().x())
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let go."""
-        self._held = False
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the card, the curves, their names with the values at the cursor, and the cursor."""

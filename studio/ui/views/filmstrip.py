@@ -8,12 +8,13 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt, Slot
 from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.ui.widgets.drag_along import DragAlong
 from studio.ui.widgets.painting import fill_rounded
 from studio.ui.widgets.scrubber import EDGE
 from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QMouseEvent, QPaintEvent
+    from PySide6.QtGui import QPaintEvent
 
     from studio.ui.models.filmstrip import FilmstripModel
     from studio.ui.models.scrubbing import ScrubbingModel
@@ -34,7 +35,7 @@ class FilmstripView(QWidget):
         """Show frames of ``model`` at the places of ``scrubbing``."""
         super().__init__(parent)
         self._theme, self._scrubbing, self._strip = theme, scrubbing, model
-        self._held = False
+        DragAlong(self, self._go_to)
         self.setAccessibleName("Steps so far")
         tip(self, "Click a step to look at it.")
         self.setFixedHeight(FRAME + 2 * _RING)
@@ -82,24 +83,6 @@ class FilmstripView(QWidget):
                 painter.setPen(QPen(self._theme.colour("text"), _RING))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawRoundedRect(QRectF(area).adjusted(-1, -1, 1, 1), _RADIUS + 1, _RADIUS + 1)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Look at the step under the mouse."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._held = True
-            self._go_to(event.position().x())
-            event.accept()
-        else:
-            event.ignore()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag along the steps."""
-        if self._held:
-            self._go_to(event.position().x())
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let go."""
-        self._held = False
 
     def _go_to(self, x: float) -> None:
         model = self._scrubbing

@@ -10,12 +10,13 @@ from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QSlider
 
 from studio.ui.theme.metrics import GRID, RING
+from studio.ui.widgets.drag_along import DragAlong
 from studio.ui.widgets.painting import fill_rounded, ring_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from PySide6.QtGui import QFocusEvent, QMouseEvent, QPaintEvent, QWheelEvent
+    from PySide6.QtGui import QFocusEvent, QPaintEvent, QWheelEvent
     from PySide6.QtWidgets import QWidget
 
     from studio.ui.theme.theme import Theme
@@ -60,7 +61,8 @@ class Scrubber(QSlider):
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
         """Start without a place; ``name`` is read to those who do not see it."""
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._theme, self._ring, self._held = theme, False, False
+        self._theme, self._ring = theme, False
+        DragAlong(self, self._go_to_x)
         self._ticks: tuple[Tick, ...] = ()
         self._reached = 0
         self._painted: tuple[QSize, float, QPixmap] | None = None
@@ -153,25 +155,6 @@ class Scrubber(QSlider):
             event.accept()
         else:
             event.ignore()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to where the mouse is, and hold the handle."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._held = True
-            self._go_to_x(event.position().x())
-            event.accept()
-        else:
-            event.ignore()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag the handle."""
-        if self._held:
-            self._go_to_x(event.position().x())
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let the handle go."""
-        self._held = False
-        self.update()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Step, towards clean with the wheel turned up."""

@@ -9,10 +9,11 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QSlider
 
 from studio.ui.theme.metrics import CONTROL, GRID, RING
+from studio.ui.widgets.drag_along import DragAlong
 from studio.ui.widgets.painting import fill_rounded, ring_after
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QFocusEvent, QMouseEvent, QPaintEvent, QWheelEvent
+    from PySide6.QtGui import QFocusEvent, QPaintEvent, QWheelEvent
     from PySide6.QtWidgets import QWidget
 
     from studio.ui.theme.theme import Theme
@@ -27,7 +28,8 @@ class Track(QSlider):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Paint with ``theme``."""
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._theme, self._ring, self._held = theme, False, False
+        self._theme, self._ring = theme, False
+        DragAlong(self, self._go_to)
         self.setFixedHeight(CONTROL)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         theme.changed.connect(self.update)
@@ -39,25 +41,6 @@ class Track(QSlider):
     def minimumSizeHint(self) -> QSize:
         """Narrower, a step is too small for the hand."""
         return QSize(64, CONTROL)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to where the mouse is, and hold the handle."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._held = True
-            self._go_to(event.position().x())
-            event.accept()
-        else:
-            event.ignore()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag the handle."""
-        if self._held:
-            self._go_to(event.position().x())
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let the handle go."""
-        self._held = False
-        self.update()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Step if focused; if not, the wheel scrolls what the slider lies in."""
