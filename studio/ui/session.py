@@ -86,7 +86,7 @@ class Session(QObject):
         # Slots of an object of this thread: a plain function would run in the engine's thread, or never.
         thread.told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
         thread.woken.connect(self._on_woken, Qt.ConnectionType.QueuedConnection)
-        run.decode_requested.connect(self.decode)
+        run.frames.requested.connect(self.decode)
 
     # --------------------------------------------------------------------------------------------------- intents
     def start(self) -> None:
@@ -159,7 +159,7 @@ class Session(QObject):
                 if self._course is None:  # else the job says so
                     self._notices.post(event.sentence, kind="error", details=event.details)
             case FrameDecoded():
-                self._run.take_decoded(event)
+                self._run.frames.take(event)
                 self.frame_decoded.emit(event)
             case StepExplained():
                 self.step_explained.emit(event)

@@ -90,7 +90,7 @@ class Errands:
 
     def __init__(self, run: RunModel) -> None:
         self.tasks: list[DecodeTask] = []
-        run.decode_requested.connect(self.tasks.append)
+        run.frames.requested.connect(self.tasks.append)
 
     @property
     def steps(self) -> list[tuple[int, str]]:

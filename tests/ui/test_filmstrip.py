@@ -206,7 +206,7 @@ def test_once_it_is_over_rows_that_are_looked_at_have_their_frames_decoded(
     assert values(strip) == values(strip) == [None, 2]
     assert errands.steps == [(1, "x0")]
     rows.told.clear()
-    run.take_decoded(decoded(errands.tasks[0]))
+    run.frames.take(decoded(errands.tasks[0]))
     assert rows.told == [("new", 0, 0)]
     assert values(strip) == [250, 2]
 
@@ -219,5 +219,5 @@ def test_a_decoded_frame_of_a_step_that_has_no_row_changes_nothing(
     run.select(3)
     played.steps(11)
     rows = Rows(strip)
-    run.take_decoded(decoded(errands.tasks[0]))
+    run.frames.take(decoded(errands.tasks[0]))
     assert rows.told == []

@@ -247,7 +247,7 @@ def test_the_other_side_of_the_newest_step_is_decoded_and_the_old_frame_stays_un
     run.set_what("x_t")
     assert value(run.frame) == 2
     assert errands.steps == [(2, "x_t")]
-    assert heard(run, lambda: run.take_decoded(decoded(errands.tasks[0]))) == {"frame_changed"}
+    assert heard(run, lambda: run.frames.take(decoded(errands.tasks[0]))) == {"frame_changed"}
     assert value(run.frame) == 250
 
 
@@ -269,7 +269,7 @@ def test_a_step_that_was_shown_cheaply_is_decoded_when_it_is_looked_at_again(run
     assert (task.model, task.weights_sha256) == ("fake", WEIGHTS)
     assert task.latents is done.x0_hat
     assert value(run.frame) == 2
-    assert heard(run, lambda: run.take_decoded(decoded(task))) == {"frame_changed"}
+    assert heard(run, lambda: run.frames.take(decoded(task))) == {"frame_changed"}
     assert value(run.frame) == 250
 
 
@@ -280,7 +280,7 @@ def test_a_frame_is_asked_for_once(run: RunModel) -> None:
         run.select(step)
     assert errands.steps == [(1, "x0"), (2, "x0")]
     for task in errands.tasks:
-        run.take_decoded(decoded(task))
+        run.frames.take(decoded(task))
     run.select(1)
     assert len(errands.tasks) == 2
 
@@ -310,7 +310,7 @@ def test_what_cannot_be_decoded_stays_as_it_was_shown_and_is_not_asked_for_again
     played, errands = Played(run), Errands(run)
     played.begin().steps(1, 2, tier="linear")
     run.select(1)
-    assert heard(run, lambda: run.take_decoded(FrameDecoded(task=errands.tasks[0], pixels=None))) == set()
+    assert heard(run, lambda: run.frames.take(FrameDecoded(task=errands.tasks[0], pixels=None))) == set()
     assert value(run.frame) == 1
     run.select(2)
     run.select(1)
@@ -322,7 +322,7 @@ def test_a_frame_that_the_record_gave_up_can_be_asked_for_again(run: RunModel) -
     played.begin().steps(1, 2, tier="linear")
     for step in (1, 2):  # there is room for one of them
         run.select(step)
-        run.take_decoded(decoded(errands.tasks[-1]))
+        run.frames.take(decoded(errands.tasks[-1]))
     assert value(run.frame) == 250
     run.select(1)
     assert value(run.frame) == 1
@@ -334,7 +334,7 @@ def test_a_frame_for_which_there_is_no_room_at_all_is_not_asked_for_again(run: R
     played.begin().steps(1, 2, tier="linear")
     for step in (1, 2, 1):
         run.select(step)
-        run.take_decoded(decoded(errands.tasks[-1]))
+        run.frames.take(decoded(errands.tasks[-1]))
     assert errands.steps == [(1, "x0"), (2, "x0")]
 
 
@@ -343,12 +343,12 @@ def test_a_frame_of_another_step_or_job_changes_nothing_in_view(run: RunModel) -
     first.begin().steps(1, 2, tier="linear")
     run.select(1)
     run.select(2)
-    assert heard(run, lambda: run.take_decoded(decoded(errands.tasks[0]))) == set()
+    assert heard(run, lambda: run.frames.take(decoded(errands.tasks[0]))) == set()
     run.go_live()
     first.keep()
     first.end()
     Played(run, prompt="an owl").begin()
-    assert heard(run, lambda: run.take_decoded(decoded(errands.tasks[1]))) == set()
+    assert heard(run, lambda: run.frames.take(decoded(errands.tasks[1]))) == set()
     picture = first.job.record.picture(0)
     assert picture is not None
     assert np.all(picture.frame(picture.steps[0], "x0") == 250)

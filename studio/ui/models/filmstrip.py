@@ -47,7 +47,7 @@ class FilmstripModel(QAbstractListModel):
         self._over = False
         run.steps_changed.connect(self._on_steps_changed)
         run.selection_changed.connect(self._on_selection_changed)
-        run.frame_decoded.connect(self._on_frame_decoded)
+        run.frames.decoded.connect(self._on_frame_decoded)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:
         """Return how many steps there are."""
@@ -63,7 +63,7 @@ class FilmstripModel(QAbstractListModel):
         if role == FrameRole:
             pixels = self._picture.frame(done, self._what)
             if pixels is None:  # while it runs, previews keep to their budget
-                self._run.request_frame(done, at_once=not self._over)
+                self._run.frames.request(done, at_once=not self._over)
                 pixels = self._picture.frame(done, self._what)
             return to_image(pixels) if pixels is not None else None
         if role == Qt.ItemDataRole.AccessibleTextRole:

@@ -73,7 +73,7 @@ class PanesModel(QObject):
         self._timer.timeout.connect(self._ask)
         for signal in (run.changed, run.steps_changed, run.selection_changed):
             signal.connect(self._on_changed)
-        run.frame_decoded.connect(self._on_frame_decoded)
+        run.frames.decoded.connect(self._on_frame_decoded)
 
     @property
     def panes(self) -> dict[PaneKey, Pane]:
@@ -138,7 +138,7 @@ class PanesModel(QObject):
         if not self._active or course is None or picture is None or done is None or key is None:
             return
         for side in ("x0", "x_t"):
-            self._run.request_side(done, "x0" if side == "x0" else "x_t")
+            self._run.frames.request(done, "x0" if side == "x0" else "x_t")
         if key in self._known or self._asked is not None:
             return
         before = picture.find(done.step - 1) if done is not picture.start else done

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from studio.runs.picture_record import is_held
-from studio.ui.models.decoding import Decoding
-from studio.ui.models.frames import frame_of
+from studio.ui.models.run_frames import RunFrames
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
@@ -20,19 +19,23 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.runs.picture_record import PictureRecord, What
     from studio.ui.models.course import Course
-    from studio.ui.models.job import FrameDecoded
 
 
 class RunModel(QObject):
     """The job, the picture and the step that are looked at.
+
+    Attributes:
+        running: the job that runs; None where none does.
+        viewed: the job that is looked at.
+        step: the step that was chosen; None is the newest.
+        what: which side of it.
+        frames: how it looks.
 
     Signals:
         changed: another job or picture is looked at, or the job's phase is another.
         frame_changed: `frame` is another.
         steps_changed: the picture has more steps, or other ones.
         selection_changed: another step is looked at, or another side of it.
-        frame_decoded: the frame of this step is better than before.
-        decode_requested: a `DecodeTask` is to be done.
         step_wanted: a step that was not kept is needed, by its number.
     """
 
@@ -40,8 +43,6 @@ class RunModel(QObject):
     frame_changed = Signal()
     steps_changed = Signal()
     selection_changed = Signal()
-    frame_decoded = Signal(int)
-    decode_requested = Signal(object)
     step_wanted = Signal(int)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -52,7 +53,8 @@ class RunModel(QObject):
         self.step: int | None = None
         self.what: What = "x0"
         self._image: int | None = None
-        self._decoding: Decoding | None = None
+        self.frames = RunFrames(self)
+        self.frames.changed.connect(self.frame_changed)
 
     # ------------------------------------------------------------------------------------------ what is looked at
     @property
@@ -83,7 +85,7 @@ class RunModel(QObject):
     @property
     def frame(self) -> QImage | None:
         """The best picture there is of what is looked at."""
-        return frame_of(self.viewed, self.image, self.step, self.what) if self.viewed is not None else None
+        return self.frames.shown
 
     @property
     def waits_for_step(self) -> bool:
@@ -105,7 +107,7 @@ class RunModel(QObject):
         self._image = self.image if step is not None else self._image
         self.step = step
         if step is not None:
-            self._decode_shown()
+            self.frames.request_shown()
         self.selection_changed.emit()
         self.frame_changed.emit()
 
@@ -127,7 +129,7 @@ class RunModel(QObject):
     def watch(self, course: Course) -> None:
         """Look at another job, such as a recorded run."""
         self.viewed, self._image, self.step = course, None, None
-        self._decoding = Decoding(course)
+        self.frames.follow(course)
         self._announce_all()
 
     def set_what(self, what: What) -> None:
@@ -138,21 +140,10 @@ class RunModel(QObject):
         for course in {self.viewed, self.running} - {None}:
             if course is not None:
                 course.job.shown.what = what
-        if self.step is not None or self._lacks_frame():
-            self._decode_shown()
+        if self.step is not None or self.frames.lacks_newest():
+            self.frames.request_shown()
         self.selection_changed.emit()
         self.frame_changed.emit()
-
-    def request_frame(self, done: StepDone, *, at_once: bool = False) -> None:
-        """Have a frame decoded in full, unless it was asked for before; ``at_once`` only where it takes no time."""
-        self.request_side(done, self.what, at_once=at_once)
-
-    def request_side(self, done: StepDone, side: What, *, at_once: bool = False) -> None:
-        """Have either side of a step decoded, likewise."""
-        if self._decoding is not None:
-            task = self._decoding.want(done, side, at_once=at_once)
-            if task is not None:
-                self.decode_requested.emit(task)
 
     # --------------------------------------------------------------------------------------- facts, from the session
     def begin(self, course: Course) -> None:
@@ -168,7 +159,7 @@ class RunModel(QObject):
         """The job went on by an event."""
         if course is self.viewed:
             if (done := self.shown_step) is not None and done.model_calls == 0:
-                self.request_frame(done, at_once=True)  # x_T, until the first step
+                self.frames.request(done, at_once=True)  # x_T, until the first step
             self.changed.emit()
             self._stay_near()
             self.frame_changed.emit()
@@ -188,39 +179,12 @@ class RunModel(QObject):
             self.running = None
         self.note_phase(course)
 
-    def take_decoded(self, event: FrameDecoded) -> None:
-        """A frame is decoded."""
-        task = event.task
-        if self.viewed is None or task.job_id != self.viewed.job.id or event.pixels is None:
-            return
-        if self._decoding is not None:
-            self._decoding.take(event)
-        if task.image != self.image:
-            return
-        self.frame_decoded.emit(task.step)
-        start = self.picture.start if self.picture is not None else None
-        in_view = task.what == self.what or (start is not None and task.step == start.step)
-        if in_view and (self.step in (None, task.step) or self.waits_for_step):
-            self.frame_changed.emit()
-
     def take_again(self, course: Course, image: int) -> None:
         """Steps of a picture that were not kept are made again."""
         if course is self.viewed and image == self.image and self.step is not None:
-            self._decode_shown()
+            self.frames.request_shown()
             self.selection_changed.emit()
             self.frame_changed.emit()
-
-    def _decode_shown(self) -> None:
-        done, picture = self.shown_step, self.picture
-        if done is not None and picture is not None:
-            near = picture.nearest_held(done.step) if self.waits_for_step else done
-            if near is not None:
-                self.request_frame(near)
-
-    def _lacks_frame(self) -> bool:
-        """Whether the newest step was shown from the other side only."""
-        picture, done = self.picture, self.shown_step
-        return picture is not None and done is not None and picture.frame(done, self.what) is None
 
     def _stay_near(self) -> None:
         """Where the record gave up the step that is looked at, look at the nearest it kept."""
@@ -230,7 +194,7 @@ class RunModel(QObject):
         step = near.step if near is not None else None
         if step != self.step:
             self.step = step
-            self._decode_shown()
+            self.frames.request_shown()
             self.selection_changed.emit()
             self.frame_changed.emit()
 

@@ -66,7 +66,7 @@ class StepKeeper(QObject):
             return
         if not picture.is_full(done, side):
             self._waits = (course, done, side)
-            self._run.request_frame(done)
+            self._run.frames.request(done)
         if picture.is_full(done, side):  # it takes no time where states are pictures
             self._waits = None
             self._write(course, picture, done, side)
