@@ -1,4 +1,4 @@
-"""Take pictures of the real window in every state, and a film of a picture forming.
+"""Take pictures of the real window in every state, and films of a picture forming and of a comparison.
 
     .venv/bin/python packaging/screenshots.py FOLDER [--scale 1] [--theme dark] [--size 1440x900] [--film]
 
@@ -35,6 +35,13 @@ GALLERY = (
 )
 PROMPT = "a tiger face on a blue background"
 FILM_WIDTH = 840
+COMPARED_WIDTH = 760
+COMPARED = (
+    {"sampler": "ddim", "steps": 40},
+    {"sampler": "ddpm", "steps": 40},
+    {"sampler": "ddim", "steps": 8},
+    {"sampler": "pc", "steps": 40},
+)
 
 
 class Photographer:
@@ -102,6 +109,49 @@ class Photographer:
         shoot()
         shown = [*frames[:-1:2], frames[-1]]
         write_film(self.folder / f"{name}.gif", shown, [180] * (len(shown) - 1) + [2500])
+
+    def film_comparison(self, name: str) -> None:
+        """Keep a film of runs in lockstep: as they form, gone through again, wiped, and subtracted."""
+        models, pages = self.program.models, self.window.pages
+        frames: list[Image] = []
+        pauses: list[int] = []
+
+        def shoot(pause: int, rest: int = 170) -> None:
+            self.settle(rest)  # until pictures are filtered well
+            frames.append(small(self.window.grab().toImage(), COMPARED_WIDTH))
+            pauses.append(pause)
+
+        models.form.edit(prompt=PROMPT, seed=3, count=1)
+        pages.open_compare()
+        page, compare = pages.currentWidget(), models.compare
+        for column, changes in enumerate(COMPARED):
+            page.columns.edit(column, **changes)
+        self.window.generate()
+        self.until(lambda: compare.course is not None and bool(compare.positions))
+        seen = 0
+        while not compare.course.over:
+            self.settle(5)
+            if len(compare.positions) >= seen + 4:
+                seen = len(compare.positions)
+                shoot(180, rest=1)
+        self.finish()
+        self.until(lambda: models.alone.current.standing != "measuring")
+        shoot(1500)
+        for share in (0.8, 0.6, 0.42, 0.26):
+            compare.select(round(share * (len(compare.positions) - 1)))
+            shoot(280)
+        pauses[-1] = 1500
+        compare.select(None)
+        page.view.set_mode("wipe")
+        for share in (0.3, 0.45, 0.6, 0.75, 0.5):
+            page.view.runs.panes.set_wipe(share)
+            shoot(240)
+        page.view.set_mode("difference")
+        shoot(1800)
+        page.view.set_mode("side")
+        shoot(1200)
+        write_film(self.folder / f"{name}.gif", frames, pauses)
+        pages.open_create()
 
 
 def write_film(path: Path, frames: Sequence[Image], pauses: Sequence[int]) -> None:
@@ -228,7 +278,9 @@ def main() -> int:
     parser.add_argument("--scale", default="1")
     parser.add_argument("--theme", default="dark", choices=("dark", "light"))
     parser.add_argument("--size", default="1440x900")
-    parser.add_argument("--film", action="store_true", help="also the film of a picture forming")
+    parser.add_argument(
+        "--film", action="store_true", help="also films of a picture forming and of a comparison"
+    )
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     os.environ["QT_SCALE_FACTOR"] = asked.scale
@@ -259,6 +311,7 @@ def photograph(asked: argparse.Namespace) -> int:
             pass
         if asked.film:
             camera.film("forming")
+            camera.film_comparison("window-compare")
     finally:
         program.close()
     return 0

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.folders import Folders
+from studio.runs.recording import record
+from studio.runs.store import RunStore
 from studio.ui.models.compare import CompareModel
 from studio.ui.models.compare_stored import UncomparableError, comparison_of, list_recorded
-from tests.ui.fakes import Forming
+from studio.ui.models.job import DecodeTask, FrameDecoded
+from studio.ui.views import compare_words as words
+from tests.runs.jobs import Job as LatentJob
+from tests.ui.fakes import Forming, make_store
 from tests.ui.rooms import Studio
 
 if TYPE_CHECKING:
@@ -129,4 +134,29 @@ def test_a_run_whose_picture_is_gone_still_has_its_figures(studio: Studio, tmp_p
     model.show(course)
     assert [pane.finished is not None for pane in model.panes()] == [True, True]
     assert shown(model)[0][0] == 4
+    model.close()
+
+
+def test_of_a_run_whose_model_is_gone_a_sentence_says_what_cannot_be_seen(
+    qapp: object, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path / "runs")
+    for _ in range(2):
+        list(record(LatentJob().events(), store))
+    catalogue = make_store(tmp_path).catalogue
+    course = comparison_of(store.runs(), store, catalogue, Folders.under(tmp_path))
+    assert "Run 1: model 'tiny' is not known" in course.note
+    assert "Its steps cannot be decoded without that." in course.note
+    model, tasks = CompareModel(), list[DecodeTask]()
+    model.decode_requested.connect(tasks.append)
+    model.show(course)
+    model.select(2)
+    assert tasks
+    for task in tasks:
+        model.take_decoded(FrameDecoded(task=task, pixels=None))
+    pane = model.pane(0)
+    assert model.is_lost(pane)
+    assert words.for_now(pane, "x0", lost=model.is_lost(pane)) == words.LOST
+    assert pane.shown is not None
+    assert pane.shown.x0_hat is not None, "the numbers are there, for curves and figures"
     model.close()
