@@ -27,3 +27,12 @@ def to_image(pixels: NDArray[np.uint8]) -> QImage:
     height, width, _ = pixels.shape
     # Without bytesPerLine Qt assumes rows padded to four bytes, and reads past the end.
     return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+
+
+def to_pixels(image: QImage) -> NDArray[np.uint8]:
+    """Return a copy of an image's pixels, uint8 (H, W, 3) RGB."""
+    import numpy as np  # noqa: PLC0415 - the window opens before numpy is there
+
+    plain = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(plain.constBits(), np.uint8).reshape(plain.height(), plain.bytesPerLine())
+    return rows[:, : 3 * plain.width()].reshape(plain.height(), plain.width(), 3).copy()

@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from studio.errors import UnknownNameError
 from studio.gallery.film import chosen
+from studio.gallery.pixels import read_pixels
+from studio.ui.images import to_pixels
 from studio.ui.models.exporting import ExportModel
 from studio.ui.theme.theme import Theme
 from studio.ui.views.export_menu import ExportMenu
@@ -151,3 +153,20 @@ def test_the_menu_asks_where_and_names_the_file_after_the_prompt(
     studio.wait(lambda: studio.sentences)
     assert asked[0].endswith("a-tiger-face.gif")
     assert (tmp_path / "mine.gif").exists()
+
+
+def test_the_picture_that_is_looked_at_is_saved_enlarged(
+    studio: Studio, exports: ExportModel, tmp_path: Path
+) -> None:
+    exports.save_picture(tmp_path / "none.png", 4, smooth=False)
+    assert studio.sentences == ["There is no picture to save yet."]
+    studio.generate()
+    studio.wait_idle()
+    studio.run.select(2)
+    exports.save_picture(tmp_path / "x.png", 4, smooth=False)
+    studio.wait(lambda: (tmp_path / "x.png").is_file())
+    frame = studio.run.frame
+    assert frame is not None
+    saved = read_pixels(tmp_path / "x.png")
+    assert saved.shape == (4 * frame.height(), 4 * frame.width(), 3)
+    assert (saved[::4, ::4] == to_pixels(frame)).all()

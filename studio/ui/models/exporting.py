@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from studio.ui.images import to_pixels
 from studio.ui.models.background import Background
 from studio.ui.models.frames import decode_task, direct_pixels
 
@@ -87,6 +88,22 @@ class ExportModel(QObject):
         self._into = partial(_write, kind, path, title, captions)
         self._gather(export, picture)
         self._draw_if_whole()
+
+    def save_picture(self, path: Path, factor: int, *, smooth: bool) -> None:
+        """Save the picture that is looked at, so many times as large."""
+        frame = self._run.frame
+        if frame is None:
+            self._notices.post("There is no picture to save yet.", kind="warn")
+            return
+        saving = importlib.import_module("studio.gallery.saving")  # late: it brings numpy and Pillow
+        work = partial(saving.save_pixels, to_pixels(frame), path, factor, smooth=smooth)
+        self._background.do(work, self._on_saved, self._on_unsaved)
+
+    def _on_saved(self, path: Path) -> None:
+        self._notices.post(f"Saved as {path}.")
+
+    def _on_unsaved(self, error: StudioError) -> None:
+        self._notices.post(f"The picture could not be saved: {error}", kind="error")
 
     def _gather(self, export: _Export, picture: PictureRecord) -> None:
         """Take the frames that are there in full, and have the others decoded."""

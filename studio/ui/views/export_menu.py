@@ -1,4 +1,4 @@
-"""The menu of what can be made of a run, and the system's own question where to put it."""
+"""The menu of what can be made of a picture and its run, and the system's own question where to put it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QStandardPaths, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu
+
+from studio.ui.views.save_menu import SaveMenu, ask_where, enlarged_name
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction
@@ -24,12 +26,17 @@ KINDS: Final[tuple[tuple[ExportKind, str, str, str], ...]] = (
 
 
 class ExportMenu(QMenu):
-    """Export the run that is looked at."""
+    """Save the picture that is looked at, or export its run."""
 
     def __init__(self, theme: Theme, model: ExportModel, parent: QWidget | None = None) -> None:
         """Export with ``model``."""
         super().__init__(parent)
         self._model = model
+        self.save = SaveMenu(self)
+        self.save.setIcon(theme.icon("image", "dim"))
+        self.save.chosen.connect(self._on_save)
+        self.addMenu(self.save)
+        self.addSeparator()
         self.kinds: dict[ExportKind, QAction] = {}
         icons = {"webp": "play", "gif": "play", "sheet": "grid-3x3"}
         for kind, text, _, _ in KINDS:
@@ -46,6 +53,12 @@ class ExportMenu(QMenu):
         for kind, _, suffix, kind_filter in KINDS:
             if sender is self.kinds[kind]:
                 self._ask(kind, suffix, kind_filter)
+
+    @Slot(int, bool)
+    def _on_save(self, factor: int, smooth: bool) -> None:
+        path = ask_where(self.parentWidget(), enlarged_name(self._model.name, factor))
+        if path is not None:
+            self._model.save_picture(path, factor, smooth=smooth)
 
     def _ask(self, kind: ExportKind, suffix: str, kind_filter: str) -> None:
         folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)

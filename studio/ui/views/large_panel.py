@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractSlider,
     QFrame,
@@ -20,6 +20,7 @@ from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views.large_check import LargeCheck
 from studio.ui.views.large_facts import FILE, long_facts, short_facts
 from studio.ui.views.picture_menu import COMPARE_WITH
+from studio.ui.views.save_menu import SaveMenu
 from studio.ui.widgets.ground import Ground
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.plain_label import PlainLabel
@@ -56,6 +57,7 @@ class LargePanel(Ground):
         settings_requested: the settings are to fill the form.
         watch_requested: it is to be watched forming.
         compare_requested: its run is to lie beside others.
+        save_requested: it is to be saved elsewhere: how many times as large, and whether smooth.
         copy_requested: the picture is to be copied.
         folder_requested: its folder is to be shown.
         trash_requested: it is to be thrown away.
@@ -64,6 +66,7 @@ class LargePanel(Ground):
     settings_requested = Signal()
     watch_requested = Signal()
     compare_requested = Signal()
+    save_requested = Signal(int, bool)
     copy_requested = Signal()
     folder_requested = Signal()
     trash_requested = Signal()
@@ -85,22 +88,28 @@ class LargePanel(Ground):
         watch = TextButton(theme, "Watch it form", icon="play")
         compare = TextButton(theme, COMPARE_WITH, icon="columns-2")
         copy = TextButton(theme, "Copy", icon="copy")
-        folder = TextButton(theme, "Show in folder", icon="folder-open")
+        self._save = TextButton(theme, "Save as…", icon="download")
+        self.save_menu = SaveMenu(self)
+        folder = IconButton(theme, "folder-open", "Show in folder")
         trash = IconButton(theme, "trash-2", "Move to the trash", tip="Move to the trash (Del)")
         tip(use, "Fill the form with what made this picture, its seed too.")
         tip(watch, "Go through the recorded steps of this picture (W)")
         tip(compare, "Lay the recorded run of this picture beside others")
+        tip(self._save, "Save this picture elsewhere, as it is or enlarged")
         tip(copy, "Copy the picture and its file (Ctrl+C)")
         use.clicked.connect(self.settings_requested)
         watch.clicked.connect(self.watch_requested)
         compare.clicked.connect(self.compare_requested)
         copy.clicked.connect(self.copy_requested)
+        self._save.clicked.connect(self._on_save)
+        self.save_menu.chosen.connect(self.save_requested)
         folder.clicked.connect(self.folder_requested)
         trash.clicked.connect(self.trash_requested)
         others = QHBoxLayout()
         others.setSpacing(GAP)
         others.addWidget(copy, 1)
-        others.addWidget(folder, 1)
+        others.addWidget(self._save, 1)
+        others.addWidget(folder)
         others.addWidget(trash)
         foot = QVBoxLayout()
         foot.setContentsMargins(PADDING, GAP, PADDING, PADDING)
@@ -119,6 +128,10 @@ class LargePanel(Ground):
         column.setSpacing(0)
         column.addWidget(self._area, 1)
         column.addLayout(foot)
+
+    @Slot()
+    def _on_save(self) -> None:
+        self.save_menu.popup(self._save.mapToGlobal(QPoint(0, -self.save_menu.sizeHint().height())))
 
     def set_below(self, below: bool) -> None:
         """Lie beneath the picture, as wide as that, or beside it."""

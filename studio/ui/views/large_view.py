@@ -115,6 +115,7 @@ class LargeView(Ground):
             source.folder_requested.connect(self._on_folder)
             source.trash_requested.connect(self._on_trash)
         self._panel.watch_requested.connect(self._on_watch)
+        self._panel.save_requested.connect(self._on_save)
         self._actions.settings_requested.connect(self.settings_requested)
 
     # ------------------------------------------------------------------------------------------------------ reading
@@ -189,6 +190,11 @@ class LargeView(Ground):
     def _on_compare(self) -> None:
         if self.entry is not None:
             self.compare_requested.emit([self.entry])
+
+    @Slot(int, bool)
+    def _on_save(self, factor: int, smooth: bool) -> None:
+        if self.entry is not None:
+            self._actions.save(self.entry, factor, smooth, self)
 
     @Slot()
     def _on_copy(self) -> None:

@@ -13,9 +13,11 @@ from PySide6.QtGui import QDesktopServices, QDrag, QGuiApplication, QPixmap
 from studio.errors import RequestError
 from studio.ui.models.gallery_reading import read_picture, request_of
 from studio.ui.views.picture_files import PictureFiles, ask_file_manager, copied, show_among_files
+from studio.ui.views.save_menu import ask_where, enlarged_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from PySide6.QtGui import QImage
     from PySide6.QtWidgets import QWidget
@@ -59,6 +61,13 @@ class PictureActions(QObject):
         elif entries:
             QGuiApplication.clipboard().setMimeData(copied([entry.path for entry in entries]))
             self._notices.post(f"{len(entries)} pictures copied.")
+
+    def save(self, entry: Entry, factor: int, smooth: bool, parent: QWidget) -> None:
+        """Ask where a picture is to be saved, so many times as large, and save it."""
+        path = ask_where(parent, enlarged_name(entry.path.stem, factor))
+        if path is not None:
+            work = partial(_save, entry.path, path, factor, smooth)
+            self._model.errands.do(work, self._saved, self._failed)
 
     def show_in_folder(self, entry: Entry) -> None:
         """Open the system's file manager where a picture lies."""
@@ -110,6 +119,9 @@ class PictureActions(QObject):
             drag.setHotSpot(QPoint(_DRAGGED_PX // 2, _DRAGGED_PX // 2))
         return drag.exec(Qt.DropAction.CopyAction, Qt.DropAction.CopyAction)  # never moved away
 
+    def _saved(self, path: Path) -> None:
+        self._notices.post(f"Saved as {path}.")
+
     def _copied(self, entry: Entry, image: QImage) -> None:
         QGuiApplication.clipboard().setMimeData(copied([entry.path], image))
         self._notices.post("Copied.")
@@ -124,3 +136,10 @@ class PictureActions(QObject):
 
     def _failed(self, error: StudioError) -> None:
         self._notices.post(str(error), kind="error")
+
+
+def _save(source: Path, to: Path, factor: int, smooth: bool) -> Path:
+    # Late, and in another thread: it brings numpy and Pillow.
+    from studio.gallery.saving import save_file  # noqa: PLC0415
+
+    return save_file(source, to, factor, smooth=smooth)

@@ -311,4 +311,4 @@ def test_where_there_is_little_room_the_last_buttons_show_their_icons_alone(
         assert shown[0] == "Fork from here"
         assert all(shown) == (width == 900)
         assert row.export.geometry().right() < row.width()
-        assert row.export.accessibleName() == "Export run"
+        assert row.export.accessibleName() == "Export"

@@ -434,3 +434,27 @@ def test_a_button_and_a_key_ask_for_the_run_it_came_from(
     assert asked.args[0] is view.entry
     with qtbot.waitSignal(view.watch_requested):
         QTest.keyClick(view, Key.Key_W)
+
+
+def test_it_is_saved_elsewhere_enlarged(
+    view: LargeView, gallery: Gallery, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(_parent: object, _title: str, suggested: str, _kinds: str) -> tuple[str, str]:
+        asked.append(Path(suggested).name)
+        return ("", "") if len(asked) == 1 else (str(tmp_path / "large"), "")
+
+    monkeypatch.setattr("studio.ui.views.save_menu.QFileDialog.getSaveFileName", answer)
+    open_row(view, gallery, qtbot, 0)
+    menu = view._panel.save_menu
+    four_times_hard = next(action for action, way in menu.ways.items() if way == (4, False))
+    four_times_hard.trigger()
+    assert gallery.told == []
+    with qtbot.waitSignal(gallery.notices.posted):
+        four_times_hard.trigger()
+    entry = gallery.model.entry_at(0)
+    assert asked == [f"{entry.path.stem}-4x.png"] * 2
+    assert gallery.told[-1].sentence == f"Saved as {tmp_path / 'large.png'}."
+    saved = pixels.read_pixels(tmp_path / "large.png")
+    assert saved.shape == (4 * entry.height, 4 * entry.width, 3)
