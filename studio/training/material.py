@@ -10,7 +10,8 @@ import torch
 from torch.nn import functional as F
 
 from studio.backbones.codec import Codec
-from studio.training.folder_source import FolderSource, read_folder
+from studio.folders import ensure
+from studio.training.folder_source import Cancelled, FolderSource, read_folder
 from studio.training.latents import LatentSource, encode_folder
 from studio.training.loop import keyed_generator
 from studio.training.pictogram_list import load_pictograms
@@ -91,8 +92,9 @@ class FolderMaterial:
 class PictogramMaterial:
     """Pictograms, composed anew for every batch."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, cache: Path) -> None:
         """Draw them; raises RecipeError where the font or the list is not there."""
+        self._cache = cache
         self.source = open_source(recipe)
         self._recipe = recipe
         self.refused: tuple[Refused, ...] = ()
@@ -108,9 +110,15 @@ class PictogramMaterial:
     def encode(
         self, codec: Codec | Identity, device: torch.device, cancelled: Event | None
     ) -> Generator[tuple[int, int], None, LatentDraw]:
-        """Encode each batch as it is drawn; what drafts are learned from is drawn once."""
-        yield from ()
-        return Latents(self._recipe, self.source, codec, device)
+        """Encode each batch as it is drawn, or draw and encode once what the recipe wants to be kept ready."""
+        latents = Latents(self._recipe, self.source, codec, device)
+        if self._recipe.data.pool:
+            path = ensure(self._cache) / f"{self.data_sha256[:24]}.pool"
+            for done in latents.pooling(path):
+                yield done
+                if cancelled is not None and cancelled.is_set():
+                    raise Cancelled
+        return latents
 
 
 class Drawn:
@@ -158,6 +166,6 @@ def open_material(
         Cancelled: ``cancelled`` was set.
     """
     if recipe.data.kind != "folder":
-        return PictogramMaterial(recipe)
+        return PictogramMaterial(recipe, cache)
     folder = (recipe.path.parent / recipe.data.path).resolve()
     return FolderMaterial(FolderSource((yield from read_folder(folder, recipe.data.size, cache, cancelled))))

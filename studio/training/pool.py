@@ -18,10 +18,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from studio.errors import StorageError
+from studio.training.latents import fingerprint
 from studio.training.loop import keyed_generator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from torch import nn
@@ -53,25 +54,22 @@ def fill(
     encode: Callable[[Tensor], Tensor],
     count: int,
     seed: int,
-) -> Pool:
-    """Draw pictures and encode them, ``count`` rounded up to whole batches."""
+) -> Generator[tuple[int, int], None, Pool]:
+    """Draw pictures and encode them, ``count`` rounded up to whole batches; yields how many there are, of how many."""
     captions, latents = list[str](), list[Tensor]()
     generator = keyed_generator(seed, KEY)
-    with torch.no_grad():
-        while len(captions) < count:
-            pictures, told = draw(BATCH, generator)
-            captions += told
+    while len(captions) < count:
+        pictures, told = draw(BATCH, generator)
+        captions += told
+        with torch.no_grad():
             latents.append(encode(pictures).to("cpu", torch.float16))
+        yield min(len(captions), count), count
     return Pool(torch.cat(latents), captions)
 
 
-def fingerprint(codec: nn.Module, about: str) -> str:
+def key_of(codec: nn.Module, about: str) -> str:
     """Return what a pool depends on: the codec's weights, and what ``about`` says of the data."""
-    digest = hashlib.sha256(about.encode())
-    for name, value in codec.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().float().numpy().tobytes())
-    return digest.hexdigest()
+    return hashlib.sha256(f"{fingerprint(codec)} {about}".encode()).hexdigest()
 
 
 def load_pool(path: Path, key: str) -> Pool | None:

@@ -7,7 +7,7 @@ with the text encoder where that was not trained before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -133,18 +133,27 @@ class Latents:
         self._recipe, self._source, self._codec, self._device = recipe, source, codec, device
         self._pool: pool.Pool | None = None
 
-    def open_pool(self, path: Path | None = None) -> pool.Pool:
-        """Return the pool, read from a file or made now and kept there."""
+    def pooling(self, path: Path | None = None) -> Generator[tuple[int, int], None, pool.Pool]:
+        """Get the pool ready, read from a file or made now and kept there; yields how many are there, of how many."""
         if self._pool is None:
             recipe = self._recipe
-            key = pool.fingerprint(self._codec, repr((recipe.data, recipe.loop.seed)))
+            key = pool.key_of(self._codec, repr((recipe.data, recipe.loop.seed)))
             self._pool = pool.load_pool(path, key) if path else None
             if self._pool is None:
                 count = max(1, recipe.data.pool or DRAFTED)
-                self._pool = pool.fill(self._pictures, self._codec.encode, count, recipe.loop.seed)
+                self._pool = yield from pool.fill(self._pictures, self._codec.encode, count, recipe.loop.seed)
                 if path:
                     pool.save_pool(path, key, self._pool)
         return self._pool
+
+    def open_pool(self, path: Path | None = None) -> pool.Pool:
+        """Return the pool, see `pooling`."""
+        making = self.pooling(path)
+        while True:
+            try:
+                next(making)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
 
     def draw(self, count: int, generator: torch.Generator, *, pooled: bool) -> Drawn:
         """Draw latents (count, C, h, w) with their captions."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import torch
 
 from studio.backbones.codec import Codec, CodecConfig
 from studio.training.loop import keyed_generator
-from studio.training.pool import BATCH, Pool, fill, fingerprint, load_pool, save_pool
+from studio.training.pool import BATCH, Pool, fill, key_of, load_pool, save_pool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,17 @@ def _encode(pictures: torch.Tensor) -> torch.Tensor:
     return pictures[:, :2, :4, :4] + 0.5
 
 
+def _filled(count: int, seed: int) -> Pool:
+    making = fill(_numbered, _encode, count, seed)
+    while True:
+        try:
+            next(making)
+        except StopIteration as end:
+            return cast("Pool", end.value)
+
+
 def test_latents_and_captions_stay_together() -> None:
-    pool = fill(_numbered, _encode, 3 * BATCH - 1, seed=0)
+    pool = _filled(3 * BATCH - 1, seed=0)
     assert len(pool.captions) == 3 * BATCH
     latents, captions = pool.draw(50, keyed_generator(0, 0))
     assert latents.shape == (50, 2, 4, 4)
@@ -34,9 +43,17 @@ def test_latents_and_captions_stay_together() -> None:
 
 
 def test_a_pool_that_is_filled_again_is_the_same() -> None:
-    one, two, other = (fill(_numbered, _encode, 100, seed=seed) for seed in (0, 0, 1))
+    one, two, other = (_filled(100, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(one.latents, two.latents)
     assert one.captions == two.captions != other.captions
+
+
+def test_filling_tells_how_far_it_is() -> None:
+    assert list(fill(_numbered, _encode, 2 * BATCH + 1, seed=0)) == [
+        (BATCH, 2 * BATCH + 1),
+        (2 * BATCH, 2 * BATCH + 1),
+        (2 * BATCH + 1, 2 * BATCH + 1),
+    ]
 
 
 def test_a_file_gives_back_the_pool_to_its_own_key_alone(tmp_path: Path) -> None:
@@ -61,8 +78,8 @@ def test_a_torn_file_is_no_pool(tmp_path: Path, keep: int) -> None:
 
 def test_a_fingerprint_depends_on_every_weight_and_on_the_data() -> None:
     codec = Codec(CodecConfig(channels=4, widths=(16, 16)))
-    before = fingerprint(codec, "data")
-    assert fingerprint(codec, "other data") != before
+    before = key_of(codec, "data")
+    assert key_of(codec, "other data") != before
     with torch.no_grad():
         next(codec.parameters()).view(-1)[0] += 1e-3
-    assert fingerprint(codec, "data") != before
+    assert key_of(codec, "data") != before
