@@ -125,7 +125,7 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         reference=ReferenceModel(compare, catalog),
         alone=AloneModel(compare),
         sweep=SweepModel(form, catalog, SettingsFile(folders.catalogue / "sweep.json")),
-        train=TrainModels.make(catalog, preferences),
+        train=TrainModels.make(catalog, preferences, notices),
         status=StatusModel(),
         notices=notices,
     )

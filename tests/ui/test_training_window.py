@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,8 @@ from studio.folders import Folders
 from studio.ui.app import Program, build
 from studio.ui.models.train_folder import FoundRole
 from studio.ui.views.train import TrainPage
-from tests.ui.fakes import FakeEngine, Forming, Gate, Maker
+from tests.ui.cards import STARTER, installed, show_models
+from tests.ui.fakes import FakeEngine, Forming, Gate, Lockstep, Maker
 from tests.ui.teaching import Teaching, to_train
 
 if TYPE_CHECKING:
@@ -412,6 +414,52 @@ def test_what_cannot_be_trained_is_told_on_the_page(hand: Hand, pictures: Path) 
     assert hand.page.progress.title.text() == "Foxes: failed"
     assert hand.page.progress.caption.text() == "/states cannot be written."
     assert hand.page.progress.resume.isVisible()
+
+
+def trained(hand: Hand, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train, with checkpoints that the list of models knows."""
+    cards = [replace(STARTER, name=f"foxes-{step}") for step in (2, 4, 6)]
+    show_models(monkeypatch, *map(installed, (STARTER, *cards)))
+    begun(hand, pictures)
+    hand.wait_over()
+
+
+def test_checkpoints_are_compared_on_the_page_of_comparisons(
+    hand: Hand, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(hand, pictures, monkeypatch)
+    hand.engine._scripts = (Lockstep(),)
+    assert hand.page.progress.checkpoints.text() == "3 checkpoints, the newest is foxes-6"
+    hand.click(hand.page.progress.compare)
+    assert hand.window.pages.is_comparing
+    hand.wait(lambda: hand.models.queue.rowCount() == 0)
+    take = hand.engine.takes[0]  # others may follow, that say how far batching took it
+    assert [run.model for run in take.runs] == ["foxes-2", "foxes-4", "foxes-6"]
+    assert {run.prompt for run in take.runs} == {"a fox"}
+
+
+def test_a_sheet_of_checkpoints_is_saved(
+    hand: Hand, pictures: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trained(hand, pictures, monkeypatch)
+    hand.engine._scripts = (Lockstep(),)
+    path = tmp_path / "sheet.png"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    hand.click(hand.page.progress.sheet)
+    hand.wait(path.exists)
+    hand.wait(lambda: f"Saved as {path}." in hand.sentences)
+    assert hand.page.progress.isVisible()
+
+
+def test_the_newest_checkpoint_is_offered_to_the_form_of_pictures(
+    hand: Hand, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(hand, pictures, monkeypatch)
+    names = [model.name for model in hand.models.catalog.models]
+    assert names == ["starter", "foxes-2", "foxes-4", "foxes-6"]
+    hand.click(hand.page.progress.use)
+    assert hand.window.pages.currentWidget() is hand.window.pages.create_page
+    assert hand.models.form.values.model == "foxes-6"
 
 
 # ---------------------------------------------------------------------------------------------------- the forward side

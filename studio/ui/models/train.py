@@ -7,6 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from studio.engine.train_estimate import estimate
+from studio.ui.models.background import Background
+from studio.ui.models.compare_sheet import SheetWriter
 from studio.ui.models.forward import ForwardModel
 from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.models.train_costs import TrainCosts
@@ -15,9 +17,11 @@ from studio.ui.models.train_form import TrainForm
 from studio.ui.models.train_reading import make_tile
 from studio.ui.models.train_resumable import Resumables
 from studio.ui.models.train_run import TrainRun
+from studio.ui.models.train_sheet import CheckpointSheet
 
 if TYPE_CHECKING:
     from studio.ui.models.catalog import Catalog
+    from studio.ui.models.notices import Notices
     from studio.ui.models.preferences import Preferences
 
 
@@ -32,6 +36,8 @@ class TrainModels:
         resumables: those that can go on.
         forward: a picture on its way into noise.
         tiles: the pictures that were found, small.
+        sheet: checkpoints on one sheet.
+        background: writes it.
     """
 
     folder: TrainFolder
@@ -40,11 +46,13 @@ class TrainModels:
     resumables: Resumables
     forward: ForwardModel
     tiles: Thumbnails
+    sheet: CheckpointSheet
+    background: Background
 
     @classmethod
-    def make(cls, catalog: Catalog, preferences: Preferences) -> Self:
+    def make(cls, catalog: Catalog, preferences: Preferences, notices: Notices) -> Self:
         """Make them; nothing is read yet."""
-        folder = TrainFolder()
+        folder, background = TrainFolder(), Background()
         costs = TrainCosts(partial(estimate, cache=catalog.folders.cache))
         return cls(
             folder=folder,
@@ -53,6 +61,8 @@ class TrainModels:
             resumables=Resumables(catalog.folders),
             forward=ForwardModel(),
             tiles=Thumbnails(make=make_tile),
+            sheet=CheckpointSheet(SheetWriter(notices, background)),
+            background=background,
         )
 
     def close(self) -> None:
@@ -61,3 +71,4 @@ class TrainModels:
         self.resumables.close()
         self.forward.close()
         self.tiles.close()
+        self.background.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.errors import RequestError
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from studio.ui.models.catalog import Catalog
     from studio.ui.models.form import FormModel
+
+Item = TypeVar("Item")
 
 
 def checkpoints_of(training: str, models: Iterable[str]) -> tuple[str, ...]:
@@ -31,12 +33,12 @@ def checkpoints_of(training: str, models: Iterable[str]) -> tuple[str, ...]:
     return (*ordered, training) if training in names else tuple(ordered)
 
 
-def spread(names: Sequence[str], most: int) -> tuple[str, ...]:
-    """Return at most so many of the names, evenly spread, the first and the last among them."""
-    if len(names) <= most:
-        return tuple(names)
-    places = [round(place * (len(names) - 1) / (most - 1)) for place in range(most)]
-    return tuple(names[place] for place in places)
+def spread(items: Sequence[Item], most: int) -> tuple[Item, ...]:
+    """Return at most so many of the items, evenly spread, the first and the last among them."""
+    if len(items) <= most:
+        return tuple(items)
+    places = [round(place * (len(items) - 1) / (most - 1)) for place in range(most)]
+    return tuple(items[place] for place in places)
 
 
 def compare_checkpoints(

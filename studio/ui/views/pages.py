@@ -228,6 +228,7 @@ class Pages(QStackedWidget):
         place.use_requested.connect(self.use_model)
         place.compare_requested.connect(self.compare_requested)
         place.compare_requested.connect(self.show_comparison)
+        place.sheet_requested.connect(self.compare_requested)
         self._train_page = place.page
         return place.page
 

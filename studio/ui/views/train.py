@@ -46,6 +46,7 @@ class TrainPage(Ground):
         remove_requested: this waiting `Training` is not wanted any more.
         use_requested: pictures are to be made with the model of this name.
         compare_requested: the checkpoints of the training are to be compared.
+        sheet_requested: a sheet of them is to be saved.
     """
 
     train_requested = Signal(object)
@@ -54,6 +55,7 @@ class TrainPage(Ground):
     remove_requested = Signal(object)
     use_requested = Signal(str)
     compare_requested = Signal()
+    sheet_requested = Signal()
 
     def __init__(self, theme: Theme, models: Models, parent: QWidget | None = None) -> None:
         """Build it."""
@@ -110,6 +112,7 @@ class TrainPage(Ground):
         progress.remove_requested.connect(self.remove_requested)
         progress.use_requested.connect(self.use_requested)
         progress.compare_requested.connect(self.compare_requested)
+        progress.sheet_requested.connect(self.sheet_requested)
         self._models.form.changed.connect(self._on_changed)
 
     # ----------------------------------------------------------------------------------------------------- intents

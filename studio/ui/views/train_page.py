@@ -8,9 +8,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.errors import RequestError, capitalised
 from studio.ui.models.train_checkpoints import checkpoints_of, compare_checkpoints
+from studio.ui.views.compare_saving import ask_for_sheet
 from studio.ui.views.train import TrainPage
 
 if TYPE_CHECKING:
+    from studio.engine.compare import CompareRequest
     from studio.ui.models.models import Models
     from studio.ui.theme.theme import Theme
     from studio.ui.training_session import TrainingSession
@@ -25,10 +27,12 @@ class TrainPlace(QObject):
     Signals:
         use_requested: pictures are to be made with the model of this name.
         compare_requested: a `CompareRequest` is to be run, and looked at.
+        sheet_requested: a `CompareRequest` is to be run for the sheet that waits for it.
     """
 
     use_requested = Signal(str)
     compare_requested = Signal(object)
+    sheet_requested = Signal(object)
 
     def __init__(self, theme: Theme, models: Models, training: TrainingSession, parent: QObject) -> None:
         """Make the page and connect it."""
@@ -41,18 +45,32 @@ class TrainPlace(QObject):
         page.remove_requested.connect(training.take_out)
         page.use_requested.connect(self.use_requested)
         page.compare_requested.connect(self._on_compare)
+        page.sheet_requested.connect(self._on_sheet)
 
     @Slot()
     def _on_compare(self) -> None:
+        request = self._comparison()
+        if request is not None:
+            self.compare_requested.emit(request)
+
+    @Slot()
+    def _on_sheet(self) -> None:
+        request = self._comparison()
+        path = ask_for_sheet(self.page, f"{request.requests[-1].model} checkpoints") if request else None
+        if request is not None and path is not None:
+            self._models.train.sheet.begin(request, path)
+            self.sheet_requested.emit(request)
+
+    def _comparison(self) -> CompareRequest | None:
+        """Return what lays the checkpoints of the training side by side; None, after telling, where that cannot be."""
         models, run = self._models, self._models.train.run
         if run.training is None:
-            return
+            return None
         names = checkpoints_of(run.training.request.name, [model.name for model in models.catalog.models])
         prompts = [sampled.prompts[0] for sampled in run.samples if sampled.what == "sample"]
         prompt = prompts[-1] if prompts else models.form.values.prompt
         try:
-            request = compare_checkpoints(names, prompt, models.form, models.catalog)
+            return compare_checkpoints(names, prompt, models.form, models.catalog)
         except RequestError as error:
             models.notices.post(capitalised(str(error)), kind="warn")
-            return
-        self.compare_requested.emit(request)
+            return None

@@ -39,6 +39,7 @@ class TrainProgressView(QStackedWidget):
         remove_requested: this waiting `Training` is not wanted any more.
         use_requested: pictures are to be made with the model of this name.
         compare_requested: the checkpoints are to be compared.
+        sheet_requested: a sheet of them is to be saved.
     """
 
     pause_requested = Signal(bool)
@@ -47,6 +48,7 @@ class TrainProgressView(QStackedWidget):
     remove_requested = Signal(object)
     use_requested = Signal(str)
     compare_requested = Signal()
+    sheet_requested = Signal()
 
     def __init__(
         self,
@@ -77,6 +79,8 @@ class TrainProgressView(QStackedWidget):
         tip(self.use, "Make pictures with the newest checkpoint")
         self.compare = TextButton(theme, "Compare checkpoints", icon="columns-2")
         tip(self.compare, "One prompt and one noise, drawn by up to six checkpoints side by side")
+        self.sheet = TextButton(theme, "Sheet", icon="grid-3x3")
+        tip(self.sheet, "Save the same as one picture: training step across, denoising step down")
         self.waiting = WaitingView(theme, run)
         self.large = LargeSample(theme, run, self.strip, preferences)
         self._progress = self._lay_out(theme)
@@ -101,6 +105,7 @@ class TrainProgressView(QStackedWidget):
         foot.addWidget(self.checkpoints, 1)
         foot.addWidget(self.use)
         foot.addWidget(self.compare)
+        foot.addWidget(self.sheet)
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
@@ -124,6 +129,7 @@ class TrainProgressView(QStackedWidget):
         self.resume.clicked.connect(self.resume_requested)
         self.use.clicked.connect(self._on_use)
         self.compare.clicked.connect(self.compare_requested)
+        self.sheet.clicked.connect(self.sheet_requested)
         self.waiting.removed.connect(self.remove_requested)
         self.strip.opened.connect(self._on_opened)
         self.large.closed.connect(self.close_large)
@@ -177,7 +183,8 @@ class TrainProgressView(QStackedWidget):
         made = self._made()
         self.checkpoints.setText(words.checkpoints(made))
         self.use.setEnabled(bool(made))
-        self.compare.setEnabled(len(made) > 1)
+        for button in (self.compare, self.sheet):
+            button.setEnabled(len(made) > 1)
 
     def _made(self) -> tuple[str, ...]:
         """Return the models that came of the training, the newest last."""

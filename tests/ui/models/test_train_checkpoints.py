@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from studio.ui.models.train_checkpoints import checkpoints_of, spread
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.errors import RequestError
+from studio.ui.models.form import FormModel
+from studio.ui.models.preferences import Preferences
+from studio.ui.models.train_checkpoints import checkpoints_of, compare_checkpoints, spread
+from studio.ui.settings import SettingsFile
+from tests.ui.cards import STARTER, make_catalog
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_checkpoints_come_by_step_and_the_finished_model_last() -> None:
@@ -20,3 +33,22 @@ def test_of_many_the_first_the_last_and_some_between_are_taken() -> None:
     names = [str(number) for number in range(21)]
     assert spread(names, 6) == ("0", "4", "8", "12", "16", "20")
     assert spread(names[:3], 6) == ("0", "1", "2")
+
+
+def test_a_comparison_has_one_prompt_and_one_noise_and_a_column_for_each_checkpoint(
+    qapp: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    del qapp
+    cards = [
+        replace(STARTER, name=f"foxes-{step}", sizes=((32, 32),), latent_shape=(16, 4, 4))
+        for step in range(100, 900, 100)
+    ]
+    catalog = make_catalog(monkeypatch, STARTER, *cards)
+    form = FormModel(catalog, Preferences(SettingsFile(tmp_path / "settings.json")))
+    names = [card.name for card in cards]
+    request = compare_checkpoints(names, "a fox", form, catalog)
+    assert [one.model for one in request.requests] == list(spread(names, 6))
+    assert {one.prompt for one in request.requests} == {"a fox"}
+    assert {(one.seed, one.width, one.steps) for one in request.requests} == {(form.values.seed, 32, 30)}
+    with pytest.raises(RequestError, match="two of them"):
+        compare_checkpoints(names[:1], "a fox", form, catalog)

@@ -1,0 +1,120 @@
+"""A sheet of checkpoints: which steps are on it, that they are decoded first, and when nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from studio.engine.events import JobFailed
+from studio.ui.models.job import DecodeTask, FrameDecoded
+from studio.ui.models.train_sheet import ROWS, CheckpointSheet
+from tests.runs.steps import frame
+from tests.ui.compared import Compared
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from studio.engine.compare import CompareRequest
+    from studio.ui.models.compare_sheet import Labelled
+
+PATH = Path("sheet.png")
+
+
+class Paper:
+    """Stands in for the writer."""
+
+    def __init__(self) -> None:
+        self.sheets: list[tuple[Path, list[Labelled], int, str]] = []
+
+    def write(self, path: Path, pictures: Sequence[Labelled], columns: int, title: str) -> None:
+        self.sheets.append((path, list(pictures), columns, title))
+
+
+class Desk:
+    """A sheet that follows a comparison of two checkpoints."""
+
+    def __init__(self, steps: int = 30) -> None:
+        self.paper = Paper()
+        self.sheet = CheckpointSheet(self.paper)  # type: ignore[arg-type]
+        self.tasks: list[DecodeTask] = []
+        self.sheet.decode_requested.connect(self.tasks.append)
+        runs = ({"model": f"foxes-{step}", "steps": steps} for step in (100, 200))
+        self.compared = Compared(self.sheet, *runs)  # type: ignore[arg-type]
+        self.steps = steps
+
+    @property
+    def request(self) -> CompareRequest:
+        return self.compared.job.request  # type: ignore[return-value]
+
+    def play(self, **fields: Any) -> None:  # noqa: ANN401
+        self.compared.begin().rounds(*range(1, self.steps + 1), **fields).keep().end()
+
+    def answer(self, task: DecodeTask, pixels: NDArray[np.uint8] | None) -> None:
+        self.sheet.take_decoded(FrameDecoded(task=task, pixels=pixels))
+
+
+def latents(channels: int = 4) -> NDArray[np.float32]:
+    return np.zeros((channels, 2, 2), dtype=np.float32)
+
+
+@pytest.fixture
+def desk(qapp: object) -> Desk:
+    del qapp
+    return Desk()
+
+
+def test_six_steps_of_each_checkpoint_are_decoded_and_then_written_in_rows(desk: Desk) -> None:
+    desk.sheet.begin(desk.request, PATH)
+    desk.play(x0_hat=latents(), tier="small")
+    assert len(desk.tasks) == 2 * ROWS
+    assert [task.image for task in desk.tasks] == [0] * ROWS + [1] * ROWS
+    assert [task.step for task in desk.tasks[:ROWS]] == [1, 7, 13, 18, 24, 30]
+    assert desk.paper.sheets == []
+    for number, task in enumerate(desk.tasks):
+        desk.answer(task, frame(number, 16))
+    ((path, cells, columns, title),) = desk.paper.sheets
+    assert (path, columns, len(cells)) == (PATH, 2, 2 * ROWS)
+    assert "training step across, denoising step down" in title
+    assert [cell.lines[0] for cell in cells[:2]] == ["foxes-100", "foxes-200"]
+    assert cells[0].lines[1].startswith("step 1 of 30")
+    assert cells[-1].lines[1].startswith("step 30 of 30")
+    assert np.array_equal(cells[1].pixels, frame(ROWS, 16))  # type: ignore[arg-type]
+
+
+def test_of_a_model_in_pixels_nothing_need_be_decoded(desk: Desk) -> None:
+    desk.sheet.begin(desk.request, PATH)
+    desk.play(x0_hat=np.zeros((3, 8, 8), dtype=np.float32), tier="small")
+    assert desk.tasks == []
+    assert len(desk.paper.sheets) == 1
+
+
+def test_a_step_that_cannot_be_decoded_keeps_its_preview(desk: Desk) -> None:
+    desk.sheet.begin(desk.request, PATH)
+    desk.play(x0_hat=latents(), tier="small")
+    for task in desk.tasks:
+        desk.answer(task, None)
+    assert all(cell.pixels is not None for cell in desk.paper.sheets[0][1])
+
+
+def test_other_comparisons_are_not_written(desk: Desk) -> None:
+    desk.play(x0_hat=latents(), tier="small")
+    assert desk.tasks == []
+    other = Desk()
+    desk.sheet.begin(other.request, PATH)
+    desk.sheet.follow(desk.compared.course)
+    assert desk.tasks == []
+    assert desk.paper.sheets == []
+
+
+def test_a_comparison_that_failed_is_not_waited_for_any_more(desk: Desk) -> None:
+    desk.sheet.begin(desk.request, PATH)
+    desk.compared.begin().tell(JobFailed(job_id=desk.compared.job.id, sentence="Oh.", details=""))
+    desk.compared.course.phase = "done"
+    desk.sheet.follow(desk.compared.course)
+    assert desk.tasks == []
+    assert desk.paper.sheets == []
