@@ -139,6 +139,9 @@ class Photographer:
         shoot(1500)
         for share in (0.8, 0.6, 0.42, 0.26):
             compare.select(round(share * (len(compare.positions) - 1)))
+            self.until(
+                lambda: all(compare.record(pane.place).is_full(pane.shown, "x0") for pane in compare.panes())
+            )
             shoot(280)
         pauses[-1] = 1500
         compare.select(None)

@@ -175,6 +175,18 @@ def test_what_runs_is_not_lost_where_others_are_looked_at(room: Room) -> None:
     assert room.models.compare.newest is live
 
 
+def test_control_enter_compares_what_is_chosen_and_escape_closes_the_list(room: Room) -> None:
+    page = opened(room)
+    QTest.keyClick(room.window, Qt.Key.Key_Escape)
+    assert not page.library.isVisible()
+    page.open_library()
+    room.choose("a fox", "a dog")
+    QTest.keyClick(page.library.list, Qt.Key.Key_S)
+    QTest.keyClick(room.window, Qt.Key.Key_Return, CONTROL)
+    room.wait(lambda: room.compared() == ["a fox", "a dog"])
+    assert room.models.queue.rowCount() == 0
+
+
 def test_the_list_fits_the_smallest_window(room: Room) -> None:
     page = opened(room)
     assert page.minimumSizeHint().width() <= SMALLEST[0]

@@ -133,6 +133,8 @@ class AloneModel(QObject):
     @Slot()
     def _on_changed(self) -> None:
         course = self._compare.course
+        if self._running is not None and (course is None or course.job.id != self._running[0]):
+            self.stop()  # the next comparison must not wait for it
         if course is not None and self.current.standing == "unknown" and course.seconds <= CHEAP_S:
             self.measure()
         else:

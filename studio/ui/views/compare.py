@@ -89,7 +89,7 @@ class CompareView(Ground):
         self.setup.sweep.clicked.connect(self.sweep_requested)
         self.setup.recorded.clicked.connect(self.open_library)
         self.library.open_requested.connect(library.open)
-        self.library.closed.connect(self._on_library_closed)
+        self.library.closed.connect(self.show_runs)
         self.show_setup(model.course is None)
         self._on_changed()
 
@@ -107,8 +107,11 @@ class CompareView(Ground):
     # ----------------------------------------------------------------------------------------------------- intents
     @Slot()
     def start(self) -> None:
-        """Compare what is set up."""
-        if not self._columns.fault:
+        """Compare what is set up, or the recorded runs that are chosen, where those are listed."""
+        if self.library.isVisible():
+            if self._library.can_open:
+                self._library.open()
+        elif not self._columns.fault:
             self.show_runs()
             self.compare_requested.emit(self._columns.take_request())
 
@@ -132,6 +135,13 @@ class CompareView(Ground):
     def open_library(self) -> None:
         """Show the recorded runs."""
         self.show_library(True)
+
+    def go_back(self) -> bool:
+        """Close the list of recorded runs; False where it is not open."""
+        listed = self.library.isVisible()
+        if listed:
+            self.show_runs()
+        return listed
 
     @Slot()
     def show_runs(self) -> None:
@@ -183,10 +193,6 @@ class CompareView(Ground):
     def _on_newest_requested(self) -> None:
         if (newest := self._model.newest) is not None:
             self._model.show(newest)
-
-    @Slot()
-    def _on_library_closed(self) -> None:
-        self.show_runs()
 
     @Slot(str)
     def _on_mode_edited(self, mode: str) -> None:

@@ -90,9 +90,8 @@ class LibraryView(Ground):
         self.search.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Close with Esc; no other key leads beyond the list."""
-        if event.key() == Qt.Key.Key_Escape:
-            self.closed.emit()
+        """Keep keys from the runs beneath: a letter is meant for the list."""
+        event.accept()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Be as high as the cards need, up to a limit."""

@@ -87,6 +87,10 @@ class ComparePage(QStackedWidget):
         """Of what is set up on the part that is open; None where nothing can be undone there."""
         return self.columns.undo_stack if self.currentWidget() is self.view else None
 
+    def go_back(self) -> bool:
+        """Close what lies before the runs; False where nothing does."""
+        return self.currentWidget() is self.view and self.view.go_back()
+
     def start(self) -> None:
         """Start what is set up on the part that is open."""
         (self.view if self.currentWidget() is self.view else self.sweep).start()

@@ -182,6 +182,8 @@ class Pages(QStackedWidget):
         """Close the picture that is open large; False where none is."""
         if self._train_page is not None and self.is_training:
             return self._train_page.go_back()
+        if self._compare_page is not None and self.is_comparing:
+            return self._compare_page.go_back()
         page = self.currentWidget()
         stack = self.create_page.stack if page is self.create_page else page
         if not isinstance(stack, PictureStack) or not stack.is_large:

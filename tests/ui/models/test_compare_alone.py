@@ -94,6 +94,13 @@ def test_where_no_run_shared_a_call_there_is_nothing_to_measure(room: Room) -> N
     assert (room.standing, room.asked) == ("exact", [])
 
 
+def test_the_next_comparison_does_not_wait_for_it(room: Room) -> None:
+    room.play({}, {})
+    Compared(room.model, {}, {}).begin()
+    assert room.asked[0].cancelled.is_set()
+    assert room.standing == "none"
+
+
 def test_another_model_by_now_is_said(room: Room) -> None:
     played = room.play({}, {})
     played.course.started = played.take.started(weights=("ee" * 32, "ee" * 32))
