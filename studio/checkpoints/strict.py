@@ -89,6 +89,11 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
+def showable(text: str) -> bool:
+    """Whether a text holds nothing that cannot be shown, or that makes it read in another order."""
+    return not _UNSHOWABLE.search(text)
+
+
 def quoted(value: object) -> str:
     """Return a short picture of any value: a text in quotes, with what cannot be shown escaped."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_DIGITS:

@@ -18,7 +18,9 @@ from studio.checkpoints.assembly import assemble
 from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME
 from studio.checkpoints.preview import PREVIEW_CARD, save_preview
+from studio.checkpoints.words import save_words
 from studio.engine.stage import STATES, Stage, TrainProgress
+from studio.engine.vocabulary import vocabulary_of
 from studio.errors import CheckpointError, RecipeError
 from studio.training.distillation import preview_task
 from studio.training.tasks import Latents, backbone_task, codec_task, decoder_task, open_source, text_task
@@ -55,6 +57,7 @@ def train_recipe(
     """
     card = card_of(recipe)
     source = open_source(recipe)
+    words = vocabulary_of(source)
     codec: Codec | Identity = Identity()
     if recipe.codec_loop is not None:
         codec = yield from _codec_stage(recipe, recipe.codec_loop, source, folder, device, save_seconds)
@@ -79,6 +82,7 @@ def train_recipe(
         yield progress
     if not (folder / WEIGHTS_NAME).exists():
         _export(card, folder, codec, stage)
+    save_words(folder, words.names, words.examples)
 
 
 def _codec_stage(

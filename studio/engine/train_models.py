@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from studio.checkpoints import native
 from studio.checkpoints.folder import read_card
 from studio.checkpoints.preview import PREVIEW_CARD, PREVIEW_WEIGHTS, save_preview
+from studio.checkpoints.words import Words, save_words
 from studio.errors import CheckpointError, StorageError
 from studio.folders import ensure, storage_error
 
@@ -37,10 +38,12 @@ class TrainedModels:
         self._plan, self._home = plan, folders.models
         self._name = plan.request.name
         self.told: dict[str, Any] = {}
+        self._words = Words()
         self.preview: PreviewDecoder | None = None
 
-    def tell(self, *, pictures: int, data_sha256: str) -> None:
-        """Say what every card shall say of the data."""
+    def tell(self, *, pictures: int, data_sha256: str, words: Words) -> None:
+        """Say what every card shall say of the data, and what every model can draw."""
+        self._words = words
         request = self._plan.request.to_dict()
         request["source"] = request["source"].rsplit(os.sep, 1)[
             -1
@@ -84,6 +87,7 @@ class TrainedModels:
         shutil.rmtree(part_folder, ignore_errors=True)
         try:
             native.save(ensure(part_folder), card, parts, stored="float16")
+            save_words(part_folder, self._words.names, self._words.examples)
             self._add_preview(part_folder, codec)
             if folder.exists():
                 if not self._is_ours(folder):

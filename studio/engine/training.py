@@ -32,6 +32,7 @@ from studio.engine.train_notes import find_note, notes_on
 from studio.engine.train_pace import Pace
 from studio.engine.train_plan import TrainPlan, plan_training
 from studio.engine.train_stages import Classroom
+from studio.engine.vocabulary import vocabulary_of
 from studio.training.folder_source import Cancelled
 from studio.training.lesson import Precision
 from studio.training.material import Material, open_material
@@ -133,7 +134,11 @@ class _Training:
             note = TrainingNote(request=self._asked, dtype=timing.dtype)
         note = dataclasses.replace(note, request=self._asked, data_sha256=material.data_sha256)
         models = TrainedModels(plan, self._folders)
-        models.tell(pictures=material.pictures, data_sha256=material.data_sha256)
+        models.tell(
+            pictures=material.pictures,
+            data_sha256=material.data_sha256,
+            words=vocabulary_of(material.source),
+        )
         room = Classroom(
             plan, material, self._folder, self._device, Precision(note.dtype), self._cancelled, self._job_id
         )

@@ -15,6 +15,7 @@ from torch import Tensor
 from studio.backbones.codec import Codec
 from studio.checkpoints import native
 from studio.checkpoints.preview import PREVIEW_CARD, PREVIEW_WEIGHTS, load_preview
+from studio.checkpoints.words import read_words
 from studio.engine.stage import TrainingDivergedError
 from studio.engine.train import train_preview, train_recipe
 from studio.errors import CheckpointError, RecipeError
@@ -104,6 +105,7 @@ def test_a_recipe_becomes_a_model_that_loads_with_a_whole_card(tmp_path: Path) -
     assert model.card.latent_shape == (4, 4, 4)
     assert model.card.prediction == "v"
     assert not model.card.clip
+    assert read_words(tmp_path / "out").names
 
 
 def preview_files(folder: Path) -> list[bytes]:

@@ -15,6 +15,7 @@ import pytest
 from studio.checkpoints import native
 from studio.checkpoints.catalog import list_models
 from studio.checkpoints.folder import read_card
+from studio.checkpoints.words import read_words
 from studio.engine.engine import Engine
 from studio.engine.events import PictureDone
 from studio.engine.requests import GenerateRequest
@@ -88,6 +89,7 @@ def test_a_folder_becomes_a_listed_model_that_draws(
     assert (listed.card.prediction, listed.card.schedule.kind) == (request.prediction, request.schedule)
     drawn = engine.run(GenerateRequest(prompt="red square", model="squares", steps=2))
     assert of_kind(drawn, PictureDone)  # type: ignore[arg-type]
+    assert "red square" in read_words(listed.folder).names
 
 
 def test_the_events_tell_of_stages_steps_and_samples(tmp_path: Path, folder: Path) -> None:
