@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import StepDone
-    from studio.runs.picture_record import PictureRecord
 
 MOST_POINTS = 200
 """Of one curve; a run of more steps has them evenly chosen."""
@@ -48,12 +47,6 @@ class Score:
 
     psnr: float | None
     ssim: float | None
-
-
-def finish_of(record: PictureRecord | None) -> NDArray[np.float32] | None:
-    """Return what a finished run arrived at, before it was decoded; None where it is not finished."""
-    last = record.last if record is not None else None
-    return last.x0_hat if last is not None and last.step == last.steps else None
 
 
 class Curves:

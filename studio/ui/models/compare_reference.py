@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.ui.models.compare_curves import finish_of
 from studio.ui.models.form_rules import most_steps
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from studio.engine.events import PictureDone
     from studio.engine.requests import GenerateRequest
+    from studio.runs.picture_record import PictureRecord
     from studio.ui.models.catalog import Catalog
     from studio.ui.models.compare import CompareModel
     from studio.ui.models.course import Course
@@ -165,3 +165,9 @@ class ReferenceModel(QObject):
             self._of = self._compare.course
             self.key, self.course, self._asked = A, None, None
         self.changed.emit()
+
+
+def finish_of(record: PictureRecord | None) -> NDArray[np.float32] | None:
+    """Return what a finished run arrived at, before it was decoded; None where it is not finished."""
+    last = record.last if record is not None else None
+    return last.x0_hat if last is not None and last.step == last.steps else None

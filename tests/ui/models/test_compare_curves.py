@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from studio.runs.picture_record import PictureRecord
-from studio.ui.models.compare_curves import MOST_POINTS, Curves, Score, finish_of, score
+from studio.ui.models.compare_curves import MOST_POINTS, Curves, Score, score
+from studio.ui.models.compare_reference import finish_of
 from tests.runs.steps import frame, latents, step_done
 
 if TYPE_CHECKING:
