@@ -54,7 +54,7 @@ class CreatePage(QWidget):
             models.gallery.thumbnails,
         )
         self.stack = PictureStack(theme, models, self.canvas)
-        self.column = GalleryView(theme, models.gallery, opens_on_click=True)
+        self.column = GalleryView(theme, models.gallery)
         self._form_panel = SidePanel(theme, self.form, FORM)
         side = Ground(theme, "panel", lines=Qt.Edge.LeftEdge)
         beside = QVBoxLayout(side)

@@ -46,19 +46,12 @@ class GalleryView(QWidget):
     settings_requested = Signal(object)
     compare_requested = Signal(object)
 
-    def __init__(
-        self,
-        theme: Theme,
-        model: GalleryModel,
-        *,
-        opens_on_click: bool = False,
-        parent: QWidget | None = None,
-    ) -> None:
-        """Show ``model``; ``opens_on_click`` opens a picture with one click, beside a place to show it in."""
+    def __init__(self, theme: Theme, model: GalleryModel, parent: QWidget | None = None) -> None:
+        """Show ``model``."""
         super().__init__(parent)
         self._model = model
         self.search_field = SearchField(theme)
-        self.grid = GalleryGrid(theme, model, opens_on_click=opens_on_click)
+        self.grid = GalleryGrid(theme, model)
         self._count = PlainLabel(theme, role="dim")
         self._empty = PlainLabel(theme, role="dim", wrap=True)
         self._hint = PlainLabel(theme, EMPTY_HINT, kind="label", role="faint")

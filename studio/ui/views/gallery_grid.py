@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QHelpEvent, QKeySequence
+from PySide6.QtGui import QContextMenuEvent, QHelpEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QToolTip
 
 from studio.ui.models.gallery_words import tile_tip
@@ -37,22 +37,13 @@ class GalleryGrid(TileSurface):
     menu_requested = Signal(QPoint)
     drag_requested = Signal()
 
-    def __init__(
-        self,
-        theme: Theme,
-        model: GalleryModel,
-        *,
-        opens_on_click: bool = False,
-        parent: QWidget | None = None,
-    ) -> None:
-        """Show the rows of ``model``; ``opens_on_click`` opens one with a single click, else it takes two."""
+    def __init__(self, theme: Theme, model: GalleryModel, parent: QWidget | None = None) -> None:
+        """Show the rows of ``model``."""
         super().__init__(theme, model, parent)
-        self._opens_on_click = opens_on_click
         self.setAccessibleName("Pictures")
         self.setMouseTracking(True)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
-        self.clicked.connect(self._on_clicked)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Select a tile when the keyboard comes, so that it can be seen where it is."""
@@ -79,16 +70,9 @@ class GalleryGrid(TileSurface):
             super().keyPressEvent(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Open a picture large, unless the first click did."""
+        """Open a picture large."""
         index = self.indexAt(event.position().toPoint())
-        if event.button() == Qt.MouseButton.LeftButton and index.isValid() and not self._opens_on_click:
-            self.open_requested.emit(index.row())
-
-    @Slot(QModelIndex)
-    def _on_clicked(self, index: QModelIndex) -> None:
-        """Open what was clicked, where one click is enough and it did not add to a selection."""
-        alone = QGuiApplication.keyboardModifiers() == Qt.KeyboardModifier.NoModifier
-        if self._opens_on_click and alone:
+        if event.button() == Qt.MouseButton.LeftButton and index.isValid():
             self.open_requested.emit(index.row())
 
     @Slot()

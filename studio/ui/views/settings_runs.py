@@ -30,6 +30,8 @@ _MB, _GB = 2**20, 2**30
 
 def size_words(size: int) -> str:
     """Return a number of bytes for people."""
+    if 0 < size < _MB:
+        return "under 1 MiB"
     return f"{size / _GB:.1f} GiB" if size >= _GB else f"{size / _MB:.0f} MiB"
 
 

@@ -60,11 +60,9 @@ def show(
     qapp: QApplication,
     qtbot: QtBot,
     size: tuple[int, int] = (320, 640),
-    *,
-    opens_on_click: bool = False,
 ) -> GalleryView:
     theme = Theme(qapp, "dark")
-    view = GalleryView(theme, gallery.model, opens_on_click=opens_on_click)
+    view = GalleryView(theme, gallery.model)
     qtbot.addWidget(view)
     view.theme = theme  # kept as long as the view
     view.resize(*size)
@@ -295,17 +293,6 @@ def test_enter_and_a_double_click_open_a_picture(view: GalleryView, gallery: Gal
     with qtbot.waitSignal(view.open_requested) as opened:
         press(view, Key.Key_Return)
     assert opened.args == [tile]
-
-
-def test_beside_the_canvas_one_click_opens_but_not_one_that_adds(
-    gallery: Gallery, qapp: QApplication, qtbot: QtBot
-) -> None:
-    view = show(gallery, qapp, qtbot, opens_on_click=True)
-    with qtbot.waitSignal(view.open_requested) as opened:
-        click(view, 3)
-    assert opened.args == [gallery.model.entry_at(3)]
-    with qtbot.assertNotEmitted(view.open_requested):
-        QTest.mouseClick(view.grid.viewport(), Qt.MouseButton.RightButton, pos=centre(view, 1))
 
 
 def test_delete_throws_away_what_is_selected(
