@@ -30,16 +30,20 @@ class Collapsible(QWidget):
     ) -> None:
         """Hold ``content`` under ``title``."""
         super().__init__(parent)
-        self._theme, self._content = theme, content
+        self._theme = theme
+        self._body = QWidget()  # so that the gap before the content grows with it
+        inside = QVBoxLayout(self._body)
+        inside.setContentsMargins(0, GRID, 0, 0)
+        inside.addWidget(content)
         self.header = _Header(theme, title)
         self.header.setChecked(open)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GRID)
+        column.setSpacing(0)
         column.addWidget(self.header)
-        column.addWidget(content)
-        content.setVisible(open)
-        self._motion = QPropertyAnimation(content, b"maximumHeight", self)
+        column.addWidget(self._body)
+        self._body.setVisible(open)
+        self._motion = QPropertyAnimation(self._body, b"maximumHeight", self)
         self._motion.setDuration(PANEL_MS)
         self._motion.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._motion.finished.connect(self._settle)
@@ -65,18 +69,23 @@ class Collapsible(QWidget):
         if self._theme.reduce_motion or not self.isVisible():
             self._settle()
             return
-        full = self._content.sizeHint().height()
-        self._motion.setStartValue(0 if opened else self._content.height())
-        self._motion.setEndValue(full if opened else 0)
+        self._motion.setStartValue(0 if opened else self._body.height())
+        self._motion.setEndValue(self._height() if opened else 0)
         if opened:
-            self._content.setMaximumHeight(0)
-            self._content.show()
+            self._body.setMaximumHeight(0)
+            self._body.show()
         self._motion.start()
 
     @Slot()
     def _settle(self) -> None:
-        self._content.setVisible(self.is_open)
-        self._content.setMaximumHeight(_UNLIMITED)
+        self._body.setVisible(self.is_open)
+        self._body.setMaximumHeight(_UNLIMITED)
+
+    def _height(self) -> int:
+        """Return how high the content is at the width there is: lines that wrap take more of them."""
+        inside = self._body.layout()
+        wraps = inside is not None and inside.hasHeightForWidth()
+        return self._body.heightForWidth(self.width()) if wraps else self._body.sizeHint().height()
 
 
 class _Header(QAbstractButton):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import CONTROL
 from studio.ui.widgets.collapsible import Collapsible
@@ -237,3 +237,23 @@ def test_what_is_folded_away_is_out_of_the_keyboards_round(theme: Theme, qtbot: 
     qtbot.waitUntil(inside.isVisible)
     qtbot.keyClick(fold.header, Qt.Key.Key_Tab)
     assert inside.field.hasFocus()
+
+
+def test_a_fold_grows_to_its_height_and_then_does_not_jump(theme: Theme, qtbot: QtBot) -> None:
+    words = PlainLabel(theme, "a word or two " * 30, wrap=True)
+    fold = Collapsible(theme, "About", words)
+    outer = QWidget()
+    qtbot.addWidget(outer)
+    column = QVBoxLayout(outer)
+    column.addWidget(fold)
+    column.addStretch()
+    outer.resize(240, 600)
+    outer.show()
+    QApplication.processEvents()
+    fold.set_open(True)
+    assert fold.height() == fold.header.height(), "nothing moves before the motion begins"
+    end = fold._motion.endValue()
+    qtbot.waitUntil(lambda: fold._motion.state() == fold._motion.State.Stopped)
+    qtbot.waitUntil(lambda: fold._body.maximumHeight() > 10_000)
+    QApplication.processEvents()
+    assert abs(fold._body.height() - end) <= 1, "nor after its end"
