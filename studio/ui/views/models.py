@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH = 880
 EMPTY = (
-    "There is no model of your own yet. Train one with “stepwise train RECIPE”, or put a folder that holds "
+    "There is no model of your own yet. Train one on the page Train (Ctrl+5), or put a folder that holds "
     "card.json and model.safetensors into the models folder, and press Reload."
 )
 

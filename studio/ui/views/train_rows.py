@@ -148,8 +148,9 @@ class TrainRows(QWidget):
         self._choose(self.min_snr, "min_snr", weights, gamma)
         for field in _OF_THE_BASE:
             getattr(self, "size_field" if field == "size" else field).setEnabled(not request.base)
+        faults = form.faults
         for field, label in self.faults.items():
-            label.say(form.faults.get(field, ""))
+            label.say(faults.get(field, ""))
 
     def _base_items(self) -> list[Item]:
         made = [("new", "Nothing: a new model", "", "")]

@@ -87,7 +87,7 @@ def test_without_a_model_of_ones_own_it_says_how_to_add_one(
     show_models(monkeypatch, installed(STARTER, shipped=True))
     catalog.reload()
     assert EMPTY in texts(view)
-    assert "stepwise train" in EMPTY
+    assert "page Train" in EMPTY
 
 
 def test_the_models_folder_is_opened_or_the_reason_told(
