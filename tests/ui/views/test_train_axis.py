@@ -1,0 +1,40 @@
+"""The upright axis of a chart: what is written beside it, and where values lie."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.ui.views.train_axis import Axis, log_axis, shown
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.05, 1.2, (0.05, 0.1, 0.2, 0.5, 1.0)),
+        (0.001, 10.0, (0.001, 0.01, 0.1, 1.0, 10.0)),
+        (0.03, 0.9, (0.05, 0.1, 0.2, 0.5)),
+        (0.41, 0.83, (0.5, 0.6, 0.7, 0.8)),
+    ],
+)
+def test_a_logarithmic_axis_has_a_few_round_values(low: float, high: float, ticks: tuple[float, ...]) -> None:
+    assert log_axis(low, high).ticks == pytest.approx(ticks)
+
+
+def test_equal_ratios_are_equal_steps() -> None:
+    axis = log_axis(0.01, 1.0)
+    assert [axis.share(value) for value in (0.01, 0.1, 1.0)] == pytest.approx([0.0, 0.5, 1.0])
+
+
+def test_what_lies_beyond_an_axis_is_put_at_its_end() -> None:
+    axis = Axis(low=-10.0, high=10.0)
+    assert (axis.share(-99), axis.share(0), axis.share(99)) == (0.0, 0.5, 1.0)
+
+
+def test_a_curve_that_hardly_moves_does_not_fill_the_axis() -> None:
+    axis = log_axis(0.500, 0.501)
+    assert 0.4 < axis.share(0.5) < 0.6
+    assert 0.4 < axis.share(0.501) < 0.6
+
+
+def test_values_are_written_short_with_a_true_minus() -> None:
+    assert [shown(value) for value in (0.05, 1.0, -5.0)] == ["0.05", "1", "\u22125"]
