@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from studio.checkpoints import native
+from studio.checkpoints.assembly import assemble
 from studio.checkpoints.catalog import list_models
 from studio.checkpoints.folder import read_card
 from studio.checkpoints.words import read_words
@@ -30,6 +31,8 @@ from studio.engine.train_events import (
     TrainingStepped,
     TrainingStopped,
 )
+from studio.engine.train_plan import plan_training
+from studio.engine.train_request import default_request
 from studio.errors import RecipeError, RequestError, StorageError
 from studio.folders import Folders
 from tests.engine.lessons import add_tiny_scales, draw_folder, know_speed, model_bytes, of_kind, tiny_request
@@ -359,3 +362,26 @@ def test_a_recipe_trains_with_the_same_events(tmp_path: Path, folder: Path) -> N
     assert started.stages == ("codec", "decoder", "preview", "text", "backbone")
     assert isinstance(events[-1], TrainingFinished)
     assert (engine.folders.models / "squares" / "preview.json").is_file()
+
+
+@pytest.mark.parametrize("scale", ["small", "medium", "large"])
+@pytest.mark.parametrize("backbone", ["unet", "dit"])
+def test_what_is_said_of_a_size_before_anything_was_measured_is_about_right(
+    tmp_path: Path, folder: Path, backbone: str, scale: str
+) -> None:
+    folders = Folders.under(tmp_path / "home")
+    for changes in ({}, {"latents": False}, {"size": 128}):
+        request = replace(default_request(folder), backbone=backbone, scale=scale, **changes)  # type: ignore[arg-type]
+        card = plan_training(request, folders).card
+        numbers = sum(tensor.numel() for tensor in assemble(card, tmp_path).state().values())
+        assert estimate(request, folders.cache).parameters == pytest.approx(numbers, rel=0.25)
+
+
+def test_pictograms_can_be_learned_from_without_a_folder(tmp_path: Path, folder: Path) -> None:
+    request = tiny_request(folder, source="pictograms", steps=2, codec_steps=1, text_steps=0)
+    engine = engine_at(tmp_path / "home", request)
+    events = list(engine.train(request))
+    assert of_kind(events, TrainingStarted)[0].pictures > 1000
+    assert isinstance(events[-1], TrainingFinished)
+    card = read_card(engine.folders.models / "squares")
+    assert "Noto Color Emoji" in card.training_data
