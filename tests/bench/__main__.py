@@ -23,6 +23,7 @@ from tests.bench import (
     recording,
     scrubbing,
     start_up,
+    training,
     window,
 )
 
@@ -40,6 +41,7 @@ BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
     "lockstep": lockstep.bench,
     "recording": recording.bench,
     "scrubbing": scrubbing.bench,
+    "training": training.bench,
 }
 
 
