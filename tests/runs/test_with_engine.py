@@ -18,7 +18,7 @@ from studio.engine.requests import GenerateRequest
 from studio.errors import CheckpointError, UnknownNameError
 from studio.folders import Folders
 from studio.runs.recording import RunRecorded, record
-from studio.runs.replay import model_of, state_at
+from studio.runs.replay import model_of, state_at, steps_again
 from studio.runs.store import RunStore
 from tests.engine.tiny import save_tiny
 
@@ -98,16 +98,18 @@ def test_each_pane_of_a_comparison_is_a_run_of_its_own(engine: Engine, store: Ru
         assert finals(engine.run(fork)) == [final]
 
 
-def test_steps_that_are_not_kept_are_made_again_bit_for_bit(engine: Engine, store: RunStore) -> None:
-    request = asking("ddpm", steps=200, guidance=1.0)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_steps_that_are_not_kept_are_made_again_bit_for_bit(
+    engine: Engine, store: RunStore, sampler: str
+) -> None:
+    request = asking(sampler, steps=132, guidance=1.0)
     made, (run,) = recorded(engine, store, request)
-    missing = [step for step in range(200) if step not in run.kept]
-    for step in (missing[0], missing[-1]):
-        state = state_at(run, step, engine)
-        assert state is not None
-        assert (state.index, state.times[0]) == (step, run.header.times[step])
-        fork = ForkRequest(request=run.header.generate_request, start=state)
-        assert finals(engine.run(fork)) == made
+    step = max(step for step in range(132) if step not in run.kept)
+    state = state_at(run, step, engine)
+    assert state is not None
+    assert (state.index, state.times[0]) == (step, run.header.times[step])
+    fork = ForkRequest(request=run.header.generate_request, start=state)
+    assert finals(engine.run(fork)) == made
 
 
 def test_a_model_that_is_gone_or_another_is_named(
@@ -121,3 +123,17 @@ def test_a_model_that_is_gone_or_another_is_named(
     save_tiny(elsewhere.models / "latent", latent=True, seed=9)
     with pytest.raises(CheckpointError, match=f"is not the one that run {run.id} was made with"):
         model_of(run, elsewhere)
+
+
+def test_steps_are_not_made_again_with_a_model_that_is_another_by_now(
+    engine: Engine, store: RunStore
+) -> None:
+    _, (run,) = recorded(engine, store, asking())
+    request, start = run.header.generate_request, run.state(1)
+    again = list(steps_again(request, run.header.model_sha256, start, 3, engine))
+    assert [done.step for done in again] == [2, 3]
+    for done in again:
+        assert done.state is not None
+        assert done.state.tobytes() == run.state(done.step).x.tobytes()
+    with pytest.raises(CheckpointError, match="is not the one that these steps were made with"):
+        list(steps_again(request, "0" * 64, start, 3, engine))
