@@ -46,6 +46,7 @@ class TableView(QWidget):
         grid.setVerticalSpacing(GRID)
         grid.setColumnStretch(0, 1)
         self._heads: list[PlainLabel] = []
+        self._shown: tuple[tuple[str, tuple[str, str, str, str, str]], ...] = ()
         for column, (head, tip) in enumerate(HEADS, start=1):
             label = PlainLabel(theme, head, kind="label", role="dim", tip=tip)
             label.setAlignment(right)
@@ -78,6 +79,9 @@ class TableView(QWidget):
 
     def set_rows(self, rows: Sequence[tuple[str, tuple[str, str, str, str, str]]]) -> None:
         """Show each run's name and figures; a last column without any is left out."""
+        if tuple(rows) == self._shown:  # most of the time: figures do not change while steps are gone through
+            return
+        self._shown = tuple(rows)
         apart = any(figures[-1] for _, figures in rows)
         self._heads[-1].setVisible(apart)
         for place, labels in enumerate(self._rows):
