@@ -111,6 +111,7 @@ def test_two_clicks_lead_from_a_folder_to_training(hand: Hand, chosen: Path) -> 
     assert (lesson.request.source, lesson.request.name) == (str(chosen), "foxes")
     assert page.progress.isVisible()
     assert page.progress.title.text() == "Foxes: trained"
+    assert page.progress.facts.text() == "12 pictures, 4.2 million parameters, on cpu, float32"
 
 
 def test_the_keyboard_does_it_as_well(hand: Hand, chosen: Path) -> None:

@@ -41,7 +41,7 @@ def data(started: TrainingStarted) -> str:
 
 def sample_label(sampled: TrainingSampled) -> str:
     """Return what stands beneath a column of samples."""
-    return f"{sampled.step:,}" if sampled.what == "sample" else SAMPLES[sampled.what]
+    return f"{sampled.step:,}" if sampled.what == "sample" else f"{SAMPLES[sampled.what]} {sampled.step:,}"
 
 
 def sample_title(sampled: TrainingSampled) -> str:
@@ -77,9 +77,8 @@ def running_status(run: TrainRun) -> str:
     if run.newest is None or run.held or run.paused or run.phase != "running":
         return running_title(run)
     assert run.training is not None, "as above"
-    left = time_left(run.newest)
     name = run.training.request.title or run.training.request.name
-    return f"Training {name}: {run.fraction:.0%}{f', {left}' if left else ''}"
+    return f"Training {name}: {time_left(run.newest) or STAGES[run.newest.stage]}"
 
 
 def running_caption(run: TrainRun) -> str:
@@ -94,10 +93,17 @@ def running_caption(run: TrainRun) -> str:
     if run.stopped is not None:
         return "Everything is saved; Resume goes on from here at any time, also after a restart"
     if run.newest is not None and run.phase in ("running", "stopping"):
-        return pace(run.newest)
+        return f"{_which_stage(run)}{pace(run.newest)}"
     if run.preparing is not None and run.preparing.total:
         return f"{run.preparing.what}: {run.preparing.done:,} of {run.preparing.total:,}"
     return run.preparing.what if run.preparing is not None else ""
+
+
+def _which_stage(run: TrainRun) -> str:
+    stages = run.started.stages if run.started is not None else ()
+    if run.newest is None or len(stages) < 2 or run.newest.stage not in stages:
+        return ""
+    return f"stage {stages.index(run.newest.stage) + 1} of {len(stages)}, "
 
 
 def checkpoints(made: Sequence[str]) -> str:
