@@ -92,11 +92,19 @@ def denoising_loss(
     *,
     prediction: PredictionKind = "eps",
     noisy: float = 0.0,
+    min_snr: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Return the loss of :func:`denoise_at_random` alone, a scalar."""
     return denoise_at_random(
-        network, schedule, x0, condition, prediction=prediction, noisy=noisy, generator=generator
+        network,
+        schedule,
+        x0,
+        condition,
+        prediction=prediction,
+        noisy=noisy,
+        min_snr=min_snr,
+        generator=generator,
     ).loss
 
 

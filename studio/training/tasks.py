@@ -210,6 +210,7 @@ def backbone_task(
             condition,
             prediction=recipe.diffusion.prediction,
             noisy=recipe.diffusion.noisy,
+            min_snr=recipe.diffusion.min_snr,
             generator=generator,
         )
 

@@ -385,3 +385,25 @@ def test_pictograms_can_be_learned_from_without_a_folder(tmp_path: Path, folder:
     assert isinstance(events[-1], TrainingFinished)
     card = read_card(engine.folders.models / "squares")
     assert "Noto Color Emoji" in card.training_data
+
+
+def test_the_first_start_decides_on_the_numbers_and_a_resumed_training_keeps_to_them(
+    tmp_path: Path, folder: Path
+) -> None:
+    request = tiny_request(folder, save_seconds=0.0)
+    whole, exact, broken = (
+        Engine(Folders.under(tmp_path / name), "cpu") for name in ("whole", "exact", "broken")
+    )
+    for engine, dtype in ((whole, "bfloat16"), (exact, "float32"), (broken, "bfloat16")):
+        know_speed(engine, request, dtype)
+    (started,) = of_kind(list(whole.train(request)), TrainingStarted)
+    assert started.dtype == "bfloat16"
+    list(exact.train(request))
+    assert model_bytes(whole.folders) != model_bytes(exact.folders)
+    events = broken.train(request)
+    next(event for event in events if isinstance(event, CheckpointSaved))
+    events.close()  # type: ignore[attr-defined]
+    know_speed(broken, request, "float32")  # as another measurement might have it
+    (started,) = of_kind(list(broken.train(request)), TrainingStarted)
+    assert started.dtype == "bfloat16"
+    assert model_bytes(broken.folders) == model_bytes(whole.folders)
