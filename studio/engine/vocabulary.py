@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from studio.checkpoints.words import Words, save_words
 from studio.training.folder_source import FolderSource
-from studio.training.pictogram_list import load_pictograms
+from studio.training.pictogram_list import LANGUAGES, load_pictograms
 from studio.training.pictogram_source import PictogramSource
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def of_captions(captions: Sequence[str]) -> Words:
 
 
 def of_pictograms(pictograms: Pictograms, *, layouts: bool, korean: bool, colors: bool = True) -> Words:
-    """Return every name, those of one drawing together, and prompts that show what else can be said.
+    """Return every name, the English ones first, and prompts that show what else can be said.
 
     Args:
         pictograms: the list.
@@ -78,7 +78,8 @@ def of_pictograms(pictograms: Pictograms, *, layouts: bool, korean: bool, colors
         korean: whether Korean was.
         colors: whether backgrounds were.
     """
-    names = [name for entry in pictograms.entries for name in (*entry.names, *(entry.ko if korean else ()))]
+    languages = LANGUAGES if korean else LANGUAGES[:1]
+    names = [name for language in languages for entry in pictograms.entries for name in entry.named(language)]
     english = _in_turns(PLAIN, LAYOUTS) if layouts else PLAIN
     examples = (*english, *((*PLAIN_KOREAN, *(LAYOUTS_KOREAN if layouts else ())) if korean else ()))
     known = set(names)

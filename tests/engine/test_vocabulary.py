@@ -24,7 +24,7 @@ def test_all_names_in_both_languages_are_written_for_pictograms(tmp_path: Path) 
     words = save_pictogram_words(tmp_path, LIST, layouts=True, korean=True)
     pictograms = load_pictograms(LIST)
     assert set(words.names) == {name for entry in pictograms.entries for name in (*entry.names, *entry.ko)}
-    assert words.names[:2] == ("watch", "시계")
+    assert (words.names[0], words.names[-1].isascii()) == ("watch", False)
     assert read_words(tmp_path) == words
 
 

@@ -109,6 +109,10 @@ class FormModel(QObject):
             values = with_model(values, self.card, self._catalog.card(name), name)
         self._make(replace(values, **changes), tuple(changes))
 
+    def write_prompt(self, prompt: str) -> None:
+        """Put a prompt in the place of the one there is, as a step of undo of its own, whatever was typed before."""
+        self._make(replace(self._values, prompt=prompt), ())
+
     def edit_option(self, name: str, value: OptionValue) -> None:
         """Change an option of the chosen sampler, as one step of undo.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from studio.ui.models.ideas import IdeasModel
 from studio.ui.theme.metrics import FORM, GRID, PADDING
 from studio.ui.views.form_choices import ChoiceRows
 from studio.ui.views.form_foot import FormFoot
@@ -34,7 +35,7 @@ class FormView(Ground):
         """Show what stands in ``form``, and the models of ``catalog`` to choose from."""
         super().__init__(theme, "panel", lines=Qt.Edge.RightEdge, parent=parent)
         self._form = form
-        self.texts = TextRows(theme, form)
+        self.texts = TextRows(theme, form, IdeasModel(form, catalog, self))
         self.choices = ChoiceRows(theme, form, catalog)
         self.numbers = NumberRows(theme, form)
         self.foot = FormFoot(theme, form)

@@ -40,6 +40,8 @@ SPACING_TIP = "Which of the schedule's noise levels are visited. Lin et al. 2023
 SIZE_TIP = "Width and height in pixels; a model makes the sizes it was trained with."
 COUNT_TIP = "How many pictures; each one's seed is one higher than the last one's."
 
+IDEAS_TIP = "Prompts to try, and everything that this model knows by name."
+
 NO_TEXT = "This model takes no text: it makes pictures of whatever it learned."
 NO_GUIDANCE = "Has no effect at guidance 1."
 

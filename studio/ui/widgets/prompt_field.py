@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QMimeData, QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtCore import QMimeData, QPoint, QRect, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QTextCursor, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
@@ -15,7 +15,7 @@ from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QEvent
-    from PySide6.QtGui import QKeyEvent, QResizeEvent
+    from PySide6.QtGui import QInputMethodEvent, QKeyEvent, QResizeEvent
 
     from studio.ui.theme.theme import Theme
 
@@ -67,6 +67,11 @@ class PromptField(QWidget):
             self.editor.setPlainText(text)
             self.editor.moveCursor(QTextCursor.MoveOperation.End)
 
+    def put(self, text: str, before: str) -> None:
+        """Show ``text`` without a word, with the cursor after its part ``before``."""
+        self.set_text(text)
+        self.editor.go_behind(before)
+
     @Slot()
     def _on_text_changed(self) -> None:
         text = self.editor.toPlainText()
@@ -79,7 +84,13 @@ class PromptField(QWidget):
 
 
 class PromptEditor(QPlainTextEdit):
-    """The editor itself. Tab leaves it, files dropped on it go to the window, and Ctrl+Enter is not its own."""
+    """The editor itself. Tab leaves it, files dropped on it go to the window, and Ctrl+Enter is not its own.
+
+    Signals:
+        typed: a letter was written or taken away by hand; not pasted, cut or set.
+    """
+
+    typed = Signal()
 
     def __init__(self, theme: Theme, *, hint: str = "", lines: int = 3) -> None:
         """Be ``lines`` high, with ``hint`` below them."""
@@ -90,6 +101,7 @@ class PromptEditor(QPlainTextEdit):
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(INSET - RING)
+        self._corner: QWidget | None = None
         self.hint = PlainLabel(theme, hint, kind="label", role="faint", parent=self)
         self.hint.setVisible(bool(hint))
         self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -115,6 +127,13 @@ class PromptEditor(QPlainTextEdit):
             event.accept()
             return
         super().keyPressEvent(event)
+        if types or event.key() == Qt.Key.Key_Backspace:
+            self.typed.emit()
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        """Tell that something was written."""
+        super().inputMethodEvent(event)
+        self.typed.emit()
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
         """Take text; files are the window's."""
@@ -126,13 +145,40 @@ class PromptEditor(QPlainTextEdit):
         self.ensureCursorVisible()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the hint at the foot."""
+        """Keep the hint at the foot, and what lies at its right."""
         super().resizeEvent(event)
-        size = self.hint.sizeHint()
-        left = INSET
-        self.hint.setGeometry(
-            left, self.height() - size.height() - GAP, self.width() - 2 * left, size.height()
-        )
+        size, foot = self.hint.sizeHint(), self.height() - GAP
+        if self._corner is not None:
+            corner = QRect(QPoint(), self._corner.sizeHint())
+            corner.moveBottomRight(QPoint(self.width() - GRID, self.height() - GRID))
+            self._corner.setGeometry(corner)
+            foot = corner.center().y() + size.height() // 2
+        self.hint.setGeometry(INSET, foot - size.height(), self.width() - 2 * INSET, size.height())
+
+    def set_corner(self, widget: QWidget) -> None:
+        """Have a small control in the lower right corner, at the right of the hint."""
+        self._corner = widget
+        widget.setParent(self)
+        widget.setCursor(Qt.CursorShape.ArrowCursor)
+        foot = widget.sizeHint().height() + GRID
+        self.setFixedHeight(self.height() + max(foot - self.viewportMargins().bottom(), 0))
+        self.setViewportMargins(0, 0, 0, foot)
+
+    def around_cursor(self) -> tuple[str, str]:
+        """Return the text before the cursor, with what an input method has in hand, and the text after it."""
+        cursor = self.textCursor()
+        before, after = QTextCursor(cursor), QTextCursor(cursor)
+        before.setPosition(0)
+        before.setPosition(cursor.position(), QTextCursor.MoveMode.KeepAnchor)
+        after.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+        in_hand = cursor.block().layout().preeditAreaText()
+        return before.selection().toPlainText() + in_hand, after.selection().toPlainText()
+
+    def go_behind(self, before: str) -> None:
+        """Put the cursor behind the text's beginning ``before``."""
+        cursor = self.textCursor()
+        cursor.setPosition(min(_units(before), self.document().characterCount() - 1))
+        self.setTextCursor(cursor)
 
     def cut_to(self, characters: int) -> None:
         """Take away what lies beyond ``characters``."""
@@ -146,6 +192,11 @@ class PromptEditor(QPlainTextEdit):
     def _room(self) -> int:
         selected = self.textCursor().selection().toPlainText()
         return MAX_CHARACTERS - len(self.toPlainText()) + len(selected)
+
+
+def _units(text: str) -> int:
+    """Return how long Qt takes a text to be."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _up_to_grid(height: int) -> int:
