@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
 from studio.engine.compare import CompareRequest
+from studio.ui.models.going_on import remainder_of
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.gallery.keeping import PictureKept
     from studio.ui.models.course import Course
+    from studio.ui.models.going_on import Remainder
     from studio.ui.models.models import Models
     from studio.ui.models.sweep_plan import BatchRequest
     from studio.ui.session import Session
@@ -115,6 +118,17 @@ class Wiring(QObject):
             self._models.runs.measure()
         if not self._models.sweep.follow(course) and not self._models.reference.follow(course):
             self._models.compare.follow(course)
+            if (left := remainder_of(course)) is not None:
+                act = partial(self._go_on, course, left)
+                self._models.notices.post(left.sentence, action="Go on", act=act)
+
+    def _go_on(self, course: Course, left: Remainder) -> None:
+        """Take up what was cancelled, where it was cancelled."""
+        for fork, image in left.forks:
+            self._session.fork(fork, (course, image))
+        if left.rest is not None:
+            self._session.generate(left.rest)
+        self._models.run.go_live()
 
     @Slot(object)
     def _on_run_opened(self, course: Course) -> None:

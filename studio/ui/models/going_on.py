@@ -1,0 +1,78 @@
+"""A long job that was cancelled can go on: from the step that each picture had reached, to the same pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from studio.engine.compare import CompareRequest
+from studio.engine.fork import ForkRequest
+
+if TYPE_CHECKING:
+    from studio.engine.requests import GenerateRequest
+    from studio.ui.models.course import Course
+
+LONG_SECONDS: Final = 10.0
+"""As much must have been spent, and as much be left, for a job to be worth going on with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remainder:
+    """What a cancelled job had still to do.
+
+    Attributes:
+        sentence: where it was cancelled.
+        forks: pictures that were begun, with their places in the job.
+        rest: the pictures after those; None where there are none.
+    """
+
+    sentence: str
+    forks: tuple[tuple[ForkRequest, int], ...]
+    rest: GenerateRequest | None
+
+
+def remainder_of(course: Course) -> Remainder | None:
+    """Return what is left of a job; None where it was not cancelled, was not long, or kept no step to go on from.
+
+    Nothing is changed, so the pictures are bit for bit what they would have been. A comparison cannot go on: its runs
+    share their model calls.
+    """
+    if course.phase != "cancelled" or isinstance(course.job.request, CompareRequest):
+        return None
+    done = course.fraction
+    if not 0 < done < 1 or course.seconds < LONG_SECONDS or course.seconds / done * (1 - done) < LONG_SECONDS:
+        return None
+    forks, reached = [], 0
+    for image in range(course.count):  # they are begun in their order
+        if image not in course.pictures:
+            fork = _fork(course, image)
+            if fork is None:
+                break
+            forks.append((fork, image))
+        reached = image + 1
+    if not forks:
+        return None
+    request, left = course.request, course.count - reached
+    rest = replace(request, seed=request.seed + reached, count=left) if left else None
+    return Remainder(sentence=_sentence(course, forks[0][1]), forks=tuple(forks), rest=rest)
+
+
+def _fork(course: Course, image: int) -> ForkRequest | None:
+    """Return how a picture goes on from the newest step that was kept whole."""
+    picture = course.job.record.picture(image)
+    if picture is None or picture.last is None or picture.began is None:
+        return None
+    start = picture.standing_before(picture.last.step)
+    if start is None or not start.remaining:
+        return None
+    how = replace(
+        course.request_of(image), seed=picture.began.seed, steps=start.index + start.remaining, count=1
+    )
+    return ForkRequest(request=how, start=start, parent=course.run_ids.get(image, ""))
+
+
+def _sentence(course: Course, image: int) -> str:
+    last = course.latest(image)
+    where = f"step {last.step} of {last.steps}" if last is not None else "its start"
+    which = f" picture {image + 1} of {course.count}" if course.count > 1 else ""
+    return f"Cancelled{which} at {where}."

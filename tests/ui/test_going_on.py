@@ -1,0 +1,128 @@
+"""A long job that was cancelled goes on where it was, to the pictures it would have made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from studio.engine.fork import ForkRequest
+from studio.folders import Folders
+from studio.ui.app import build
+from studio.ui.models import going_on
+from studio.ui.models.course import Course
+from studio.ui.models.going_on import remainder_of
+from tests.ui.fakes import FakeEngine, Forming, Gate, Maker, asking
+from tests.ui.rooms import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from PySide6.QtWidgets import QApplication
+    from pytestqt.qtbot import QtBot
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def studio(qtbot: QtBot, tmp_path: Path, gate: Gate) -> Iterator[Studio]:
+    made = Studio(qtbot, tmp_path, Forming(pixels=True, at={(1, 3): gate}), Forming(pixels=True))
+    made.session.start()
+    yield made
+    gate.open()
+    assert made.session.close()
+
+
+def cancelled(studio: Studio, gate: Gate, **fields: int) -> Course:
+    studio.generate(**fields)
+    studio.wait_for(gate)
+    course = studio.run.running
+    assert course is not None
+    studio.session.cancel()
+    gate.open()
+    studio.wait_idle()
+    return course
+
+
+def test_begun_pictures_go_on_from_their_step_and_the_others_with_their_own_seeds(
+    studio: Studio, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
+    course = cancelled(studio, gate, count=4, seed=40)
+    left = remainder_of(course)
+    assert left is not None
+    ((fork, image),) = left.forks
+    done = course.latest(1)
+    assert done is not None
+    assert image == 1
+    assert left.sentence == f"Cancelled picture 2 of 4 at step {done.step} of {done.steps}."
+    assert fork.request == replace(course.request, seed=41, count=1)
+    assert (fork.start.index, fork.start.remaining) == (done.step, done.steps - done.step)
+    assert fork.start.x is done.state or np.array_equal(fork.start.x, done.state)  # type: ignore[arg-type]
+    assert fork.parent == course.run_ids.get(1, "")
+    assert left.rest == replace(course.request, seed=42, count=2)
+    fork.validate()
+
+
+def test_a_short_job_and_one_that_is_nearly_done_are_simply_over(
+    studio: Studio, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = cancelled(studio, gate, count=2)
+    assert remainder_of(course) is None  # it took no ten seconds
+    for spent, offered in ((9.0, False), (11.0, False), (300.0, True)):  # 7 of 8 steps are done
+        monkeypatch.setattr(Course, "seconds", property(lambda _, spent=spent: spent))
+        assert (remainder_of(course) is not None) == offered, spent
+
+
+def test_what_was_not_cancelled_has_no_remainder(
+    studio: Studio, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
+    gate.open()
+    studio.generate()
+    course = studio.run.running
+    assert course is not None
+    assert remainder_of(course) is None
+    studio.wait_idle()
+    assert remainder_of(course) is None
+
+
+def test_esc_offers_to_go_on_and_that_makes_the_rest(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
+    engine = FakeEngine(Forming(pixels=True, at={(0, 3): gate}), Forming(pixels=True))
+    program = build(qapp, Folders.under(tmp_path), Maker(engine))
+    window = program.window
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    try:
+        program.session.generate(asking("a fox", seed=5))
+        qtbot.waitUntil(gate.reached.is_set)
+        window.go_back()
+        gate.open()
+        toast = window.overlays.toast
+        qtbot.waitUntil(toast.isVisible)
+        assert toast.accessibleName().startswith("Cancelled at step ")
+        assert toast.action.text() == "Go on"
+        QTest.mouseClick(toast.action, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: len(engine.takes) == 2)
+        asked = engine.takes[1].asked
+        assert isinstance(asked, ForkRequest)
+        assert asked.request == replace(engine.takes[0].request, count=1)
+        qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+        viewed = program.models.run.viewed
+        assert viewed is not None
+        assert viewed.phase == "done"
+    finally:
+        gate.open()
+        program.close()
