@@ -1,0 +1,80 @@
+"""With the real engine: what was cancelled and goes on ends bit for bit where it would have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.engine.engine import Engine
+from studio.engine.events import PictureDone
+from studio.engine.previews import NO_PREVIEWS
+from studio.engine.requests import GenerateRequest
+from studio.folders import Folders
+from studio.ui.models import going_on
+from studio.ui.models.going_on import remainder_of
+from tests.engine.tiny import save_tiny
+from tests.ui.rooms import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.engine.events import StepDone
+    from studio.ui.models.course import Course
+
+WAIT_MS = 60_000  # torch is imported in between
+REQUEST = GenerateRequest(
+    prompt="a red dog", model="pixels", sampler="ddpm", steps=40, seed=7, count=3, guidance=2.0
+)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    folders = Folders.under(tmp_path / "home")
+    save_tiny(folders.models / "pixels")
+    return folders
+
+
+@pytest.fixture
+def studio(qtbot: QtBot, tmp_path: Path, folders: Folders) -> Iterator[Studio]:
+    made = Studio(qtbot, tmp_path)
+    made.use(lambda: Engine(folders, "cpu"), made.wall)
+    made.session.start()
+    yield made
+    assert made.session.close()
+
+
+def test_a_cancelled_job_that_goes_on_makes_what_it_would_have_made(
+    qtbot: QtBot, studio: Studio, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
+    made: dict[int, str] = {}
+    studio.session.picture_kept.connect(lambda event: made.update({event.done.seed: event.done.final_sha256}))
+
+    def cancel_the_second(done: StepDone) -> None:
+        if course is not None and done.job_id == course.job.id and done.image == 1 and done.step >= 5:
+            studio.session.cancel()
+
+    studio.session.step_taken.connect(cancel_the_second)
+    course: Course | None = None
+    studio.session.generate(REQUEST)
+    course = studio.run.running
+    assert course is not None
+    qtbot.waitUntil(lambda: studio.queue.running is None, timeout=WAIT_MS)
+    assert course.phase == "cancelled"
+    left = remainder_of(course)
+    assert left is not None
+    assert left.rest is not None
+    for fork, image in left.forks:
+        studio.session.fork(fork, (course, image))
+    studio.session.generate(left.rest)
+    qtbot.waitUntil(lambda: len(made) == REQUEST.count, timeout=WAIT_MS)
+    whole = {
+        event.seed: event.final_sha256
+        for event in Engine(folders, "cpu").run(REQUEST, previews=NO_PREVIEWS)
+        if isinstance(event, PictureDone)
+    }
+    assert made == whole
