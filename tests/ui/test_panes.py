@@ -131,3 +131,30 @@ def test_the_view_asks_only_while_it_is_seen(
     view.hide()
     studio.run.select(3)
     assert not panes._timer.isActive()
+
+
+@pytest.mark.parametrize(("size", "shape"), [((700, 470), (2, 3)), ((366, 470), (3, 2))])
+def test_all_pictures_are_of_one_size_and_named_beside_a_panel_too(
+    qtbot: QtBot,
+    qapp: QApplication,
+    studio: Studio,
+    panes: PanesModel,
+    size: tuple[int, int],
+    shape: tuple[int, int],
+) -> None:
+    explained(studio, panes, 3)
+    theme = Theme(qapp, "dark")
+    view = PanesView(theme, panes)
+    qtbot.addWidget(view)
+    view.resize(*size)
+    view.show()
+    pictures = [pane.picture for pane in view.panes.values()]
+    qtbot.waitUntil(
+        lambda: len({picture.mapTo(view, picture.rect().topLeft()).x() for picture in pictures}) == shape[1]
+    )
+    assert len({picture.mapTo(view, picture.rect().topLeft()).y() for picture in pictures}) == shape[0]
+    widths, heights = {picture.width() for picture in pictures}, {picture.height() for picture in pictures}
+    assert max(widths) - min(widths) <= 1
+    assert max(heights) - min(heights) <= 1
+    for pane in view.panes.values():
+        assert pane._name.width() >= pane._name.sizeHint().width()

@@ -14,12 +14,13 @@ from studio.ui.widgets.picture_view import PictureView
 from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
+    from PySide6.QtGui import QHideEvent, QPaintEvent, QResizeEvent, QShowEvent
 
     from studio.ui.models.panes import Pane, PanesModel
     from studio.ui.theme.theme import Theme
 
-COLUMNS = 3
+GRIDS = ((2, 3), (3, 2))
+"""Rows and columns that six panes may have; the first where they are alike."""
 
 
 class _Scale(QWidget):
@@ -53,15 +54,17 @@ class _PaneView(QWidget):
 
     def __init__(self, theme: Theme, title: str, help_text: str) -> None:
         super().__init__()
-        name = PlainLabel(theme, title, kind="label", role="text", elide=True, tip=help_text)
-        self.words = PlainLabel(theme, kind="label", role="dim")
+        self._name = PlainLabel(theme, title, kind="label", role="text", tip=help_text)
+        self.words = PlainLabel(theme, kind="label", role="dim", elide=True)
+        self.words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._stops: tuple[str, ...] = ()
         self._scale = _Scale()
         self.picture = PictureView(theme, title)
         head = QHBoxLayout()
         head.setSpacing(GAP)
-        head.addWidget(name, 1)
+        head.addWidget(self._name)
+        head.addWidget(self.words, 1)
         head.addWidget(self._scale)
-        head.addWidget(self.words)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
@@ -71,7 +74,28 @@ class _PaneView(QWidget):
     def show_pane(self, pane: Pane) -> None:
         self.picture.set_image(pane.image, live=True)
         self.words.setText(pane.words)
-        self._scale.set_stops(pane.stops)
+        self._stops = pane.stops
+        self._make_room()
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as its grid wants: all panes are of one size, whatever their heads say."""
+        return QSize(0, self.head_height)
+
+    @property
+    def head_height(self) -> int:
+        """Pixels above the picture."""
+        return self._name.sizeHint().height() + GRID
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the head to the new width."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Show the scale's colours only where its ends can be read beside them."""
+        texts = (self._name, self.words)
+        needed = sum(label.fontMetrics().horizontalAdvance(label.text()) + GAP for label in texts)
+        self._scale.set_stops(self._stops if needed + self._scale.width() <= self.width() else ())
 
 
 class PanesView(QWidget):
@@ -84,11 +108,11 @@ class PanesView(QWidget):
         self.setAccessibleName("Six sides of this step")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.panes = {key: _PaneView(theme, title, tip) for key, title, tip in PANES}
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(GAP + GRID)
-        for place, pane in enumerate(self.panes.values()):
-            grid.addWidget(pane, place // COLUMNS, place % COLUMNS)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(GAP + GRID)
+        self._shape = (0, 0)
+        self._arrange(GRIDS[0])
         model.changed.connect(self._on_changed)
 
     def minimumSizeHint(self) -> QSize:
@@ -99,6 +123,32 @@ class PanesView(QWidget):
         """Enlarge "smooth", or show the "pixels"."""
         for pane in self.panes.values():
             pane.picture.set_enlarge(enlarge)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Take the grid in which the pictures are largest."""
+        super().resizeEvent(event)
+        self._arrange(max(GRIDS, key=self._side))
+
+    def _side(self, shape: tuple[int, int]) -> float:
+        """Return how large a square picture can be in a grid of so many rows and columns."""
+        rows, columns = shape
+        spacing, head = self._grid.spacing(), next(iter(self.panes.values())).head_height
+        across = (self.width() - spacing * (columns - 1)) / columns
+        return min(across, (self.height() - spacing * (rows - 1)) / rows - head)
+
+    def _arrange(self, shape: tuple[int, int]) -> None:
+        """Lay the panes out; those above one another in two rows lie beside one another in three."""
+        if shape == self._shape:
+            return
+        self._shape = shape
+        rows, columns = shape
+        for place, pane in enumerate(self.panes.values()):
+            row, column = divmod(place, 3)
+            self._grid.addWidget(pane, *((row, column) if rows == GRIDS[0][0] else (column, row)))
+        for place in range(max(GRIDS[0])):
+            self._grid.setRowStretch(place, int(place < rows))
+            self._grid.setColumnStretch(place, int(place < columns))
+        self._grid.invalidate()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Begin to ask."""
