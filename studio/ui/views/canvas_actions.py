@@ -95,6 +95,8 @@ class CanvasActions(QWidget):
             lacks = sum(widths.values()) > room
             button.setText("" if lacks else self._texts[button])
             widths[button] = button.sizeHint().width() + GAP
+        needed = self._hint.fontMetrics().horizontalAdvance(HINT) + GAP
+        self._hint.setText(HINT if sum(widths.values()) + needed <= room else "")  # whole, or not at all
 
     @Slot()
     def _on_export(self) -> None:
