@@ -352,6 +352,19 @@ def test_an_error_stays_until_it_is_closed_and_what_comes_meanwhile_waits(opened
         toast.close_button.click()
         seen.append(toast.accessibleName() if toast.isVisible() else "")
     assert seen == ["One more.", "Another error.", ""]
+
+
+def test_a_notice_covers_neither_the_steps_nor_what_can_be_done_with_them(opened: Opened) -> None:
+    hand = opened()
+    hand.generate()
+    hand.finish()
+    hand.models.notices.post("Kept in the gallery.")
+    toast, timeline = hand.window.overlays.toast, hand.window.pages.create_page.canvas.timeline
+    assert timeline.isVisible()
+    foot = toast.mapTo(hand.window, QPoint(0, toast.height())).y()
+    assert foot <= timeline.mapTo(hand.window, QPoint(0, 0)).y()
+    hand.press(Qt.Key.Key_3, Qt.KeyboardModifier.ControlModifier)
+    hand.models.notices.post("Another.")
     foot = toast.mapTo(hand.window, QPoint(0, toast.height())).y()
     assert foot <= hand.window.status.mapTo(hand.window, QPoint(0, 0)).y()
 

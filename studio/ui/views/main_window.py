@@ -57,7 +57,8 @@ class MainWindow(QMainWindow):
         self.rail = Rail(theme, RAIL_PAGES)
         self.status = StatusBar(theme, models.status, models.queue, models.preferences, models.train.run)
         self.banners = BannerPlace(theme, models.status)
-        self.overlays = Overlays(theme, models, self._lay_out(), self.status.queue_button)
+        timeline = self.pages.create_page.canvas.timeline
+        self.overlays = Overlays(theme, models, self._lay_out(), self.status.queue_button, timeline)
         self._undoing = Undoing(models, self.pages, self.overlays, self)
         self.actions_by_name = self._make_actions()
         self._connect()

@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Slot
 from studio.ui.widgets.toast import Toast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PySide6.QtWidgets import QWidget
 
     from studio.ui.models.notices import Notice, Notices
@@ -23,8 +25,8 @@ MOST = 50
 class NoticeBoard(QObject):
     """Shows notices over the window."""
 
-    def __init__(self, theme: Theme, notices: Notices, ground: QWidget, *, foot: int) -> None:
-        """Show what is posted at the bottom of ``ground``, above its ``foot``."""
+    def __init__(self, theme: Theme, notices: Notices, ground: QWidget, foot: Callable[[], int]) -> None:
+        """Show what is posted at the bottom of ``ground``, above as many pixels as ``foot`` says then."""
         super().__init__(ground)
         self.toast = Toast(theme, ground, foot=foot)
         self._shown: Notice | None = None

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 class Overlays(QObject):
     """Keeps them where they belong over ``ground``."""
 
-    def __init__(self, theme: Theme, models: Models, ground: QWidget, queue_button: QWidget) -> None:
-        """Make them, hidden; the queue belongs above its button."""
+    def __init__(
+        self, theme: Theme, models: Models, ground: QWidget, queue_button: QWidget, timeline: QWidget
+    ) -> None:
+        """Make them, hidden; the queue belongs above its button, and notices above ``timeline`` where that is seen."""
         super().__init__(ground)
         self._theme, self._ground, self._queue_button = theme, ground, queue_button
-        self.board = NoticeBoard(theme, models.notices, ground, foot=HEIGHT)
+        self._timeline = timeline
+        self.board = NoticeBoard(theme, models.notices, ground, self._foot)
         self.toast = self.board.toast
         self._before: QWidget | None = None
         self.queue = QueuePanel(theme, models.queue, ground)
@@ -83,6 +86,13 @@ class Overlays(QObject):
             self._hide_queue()
             return True
         return False
+
+    def _foot(self) -> int:
+        """Return how many pixels notices keep clear: steps and what can be done with them are in use meanwhile."""
+        line = self._timeline
+        if not line.isVisible():
+            return HEIGHT
+        return self._ground.height() - line.mapTo(self._ground, line.rect().topLeft()).y()
 
     def _place(self) -> None:
         size = self._ground.size()

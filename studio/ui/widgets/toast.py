@@ -29,6 +29,10 @@ _ACTION_MS: Final = 12_000
 _WIDTH: Final = 480
 
 
+def _nothing() -> int:
+    return 0
+
+
 class Toast(Card):
     """One notice at a time: the next replaces it. It waits for mouse and focus; errors stay until closed."""
 
@@ -36,10 +40,16 @@ class Toast(Card):
     acted = Signal()
     """The button was pressed; what it does is done right after."""
 
-    def __init__(self, theme: Theme, parent: QWidget, *, foot: int = 0) -> None:
-        """Lie in the lower right corner of ``parent``, above its ``foot``; hidden until there is something to tell."""
+    def __init__(self, theme: Theme, parent: QWidget, *, foot: Callable[[], int] | None = None) -> None:
+        """Lie at the foot of ``parent``, hidden until there is something to tell.
+
+        Args:
+            theme: colours and fonts.
+            parent: what it lies over.
+            foot: asked each time how many pixels at the bottom of ``parent`` it is to keep clear.
+        """
         super().__init__(theme, ground="floating", parent=parent)
-        self._foot = foot
+        self._foot = foot if foot is not None else _nothing
         self._act: Callable[[], None] | None = None
         self._transient = True
         self._icon = IconView(theme, "info")
@@ -123,9 +133,8 @@ class Toast(Card):
         parent = self._over
         width = min(_WIDTH, parent.width() - 2 * SECTION)
         height = self.heightForWidth(width) if self.hasHeightForWidth() else self.sizeHint().height()
-        self.setGeometry(
-            (parent.width() - width) // 2, parent.height() - self._foot - height - SECTION, width, height
-        )
+        top = parent.height() - self._foot() - height - SECTION
+        self.setGeometry((parent.width() - width) // 2, max(top, 0), width, height)
 
     @Slot()
     def _on_lifetime_over(self) -> None:

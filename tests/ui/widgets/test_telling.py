@@ -49,6 +49,16 @@ def test_a_toast_lies_at_the_bottom_centre_and_stays_there(toast: Toast, qtbot: 
     assert toast.width() <= 500 - 2 * SECTION
 
 
+def test_a_toast_keeps_clear_of_what_is_in_use_at_the_foot(theme: Theme, toast: Toast) -> None:
+    window = toast.parentWidget()
+    feet = [0]
+    other = Toast(theme, window, foot=lambda: feet[-1])
+    for foot in (120, 40):
+        feet.append(foot)
+        other.show_notice("Kept.")
+        assert other.geometry().bottom() + 1 == window.height() - foot - SECTION
+
+
 def test_a_toast_never_takes_the_focus(toast: Toast) -> None:
     before = QApplication.focusWidget()
     assert before is not None
