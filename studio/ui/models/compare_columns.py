@@ -1,4 +1,4 @@
-"""What is to be compared: two to six columns, each a run of the form's prompt with its own settings."""
+"""What is to be compared: two to six columns, each a run with its own settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from studio.ui.models.compare_steps import Columns, ColumnSteps, read_columns
 from studio.ui.models.form_rules import fitted, with_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from studio.checkpoints.card import ModelCard
     from studio.engine.option_values import OptionValue
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class CompareColumns(QObject):
     """The columns, from left to right.
 
-    Prompt, negative prompt and size are the form's and the same for all; so is the seed, unless a column is given its
-    own, and then they start from the same noise no more.
+    Negative prompt and size are the form's and the same for all; so is the prompt, unless a column is given its own.
+    All have one seed until a column is given its own; then they start from the same noise no more.
     """
 
     changed = Signal()
@@ -69,8 +69,8 @@ class CompareColumns(QObject):
 
     @property
     def prompt(self) -> str:
-        """What all of them make."""
-        return self._form.values.prompt
+        """What the first of them makes."""
+        return self.columns[0].prompt
 
     @property
     def can_add(self) -> bool:
@@ -97,7 +97,7 @@ class CompareColumns(QObject):
         return self._catalog.card(self.columns[place].model)
 
     def edit(self, place: int, **changes: Any) -> None:  # noqa: ANN401 - as FormValues has them
-        """Change settings of a column by name. Another seed in the first goes to all that stand at the same."""
+        """Change settings of a column by name. Another seed or prompt of the first is that of all like it."""
         old = self.columns[place]
         values = old
         name = changes.get("model", old.model)
@@ -105,11 +105,14 @@ class CompareColumns(QObject):
             values = with_model(values, self.card(place), self._catalog.card(name), name)
         columns = list(self.columns)
         columns[place] = replace(values, **changes)
-        if place == 0:
-            for other, column in enumerate(columns):
-                if column.seed == old.seed:
-                    columns[other] = replace(column, seed=columns[0].seed)
-        self._make(columns, (str(place), *sorted(changes)))
+        own = set(self._setup.own_prompts)
+        for name in {"seed", "prompt"} & changes.keys():
+            like = [at for at, column in enumerate(columns) if getattr(column, name) == getattr(old, name)]
+            for at in {place, *like} if place == 0 else {place}:
+                columns[at] = replace(columns[at], **{name: changes[name]})
+                if name == "prompt":
+                    (own.discard if changes[name] == self._form.values.prompt else own.add)(at)
+        self._make(columns, (str(place), *sorted(changes)), own)
 
     def edit_option(self, place: int, name: str, value: OptionValue) -> None:
         """Change an option of a column's sampler.
@@ -133,18 +136,21 @@ class CompareColumns(QObject):
     @Slot()
     def fill_samplers(self) -> None:
         """Begin anew with the form's settings: one column for each sampler."""
-        self._make(self._of_all_samplers().columns, ())
+        self._make(self._of_all_samplers().columns, (), ())
 
     @Slot()
     def add(self) -> None:
         """Add a column like the last."""
         if self.can_add:
-            self._make([*self.columns, self.columns[-1]], ())
+            last, own = len(self.columns) - 1, self._setup.own_prompts
+            self._make([*self.columns, self.columns[-1]], (), own | {last + 1} if last in own else own)
 
     def remove(self, place: int) -> None:
         """Take a column away."""
         if self.can_remove:
-            self._make([column for other, column in enumerate(self.columns) if other != place], ())
+            columns = [column for other, column in enumerate(self.columns) if other != place]
+            own = (other for other in self._setup.own_prompts if other != place)
+            self._make(columns, (), {other - (other > place) for other in own})
 
     def take_request(self) -> CompareRequest:
         """Return what is to be made, everything filled in.
@@ -169,29 +175,37 @@ class CompareColumns(QObject):
         columns = tuple(replace(values, sampler=name) for name in list(SAMPLERS)[:MAX_PANES])
         return Columns(columns=columns)
 
-    def _make(self, columns: Sequence[FormValues], key: tuple[str, ...]) -> None:
-        after = replace(self._setup, columns=tuple(columns))
+    def _make(
+        self, columns: Sequence[FormValues], key: tuple[str, ...], own_prompts: Iterable[int] | None = None
+    ) -> None:
+        own = self._setup.own_prompts if own_prompts is None else frozenset(own_prompts)
+        after = replace(self._setup, columns=tuple(columns), own_prompts=own)
         if after != self._setup:
             self.undo_stack.make(self._setup, after, key)
 
     def _put(self, setup: Columns) -> None:
         before = len(self.columns)
-        self._setup = replace(setup, columns=tuple(map(self._shared, setup.columns)))
+        self._setup = replace(setup, columns=self._shared(setup))
         self._preferences.set("comparison", self._setup.to_dict())
         if len(self.columns) != before:
             self.count_changed.emit()
         self.changed.emit()
 
-    def _shared(self, column: FormValues) -> FormValues:
-        """Return a column with what all share from the form."""
+    def _shared(self, setup: Columns) -> tuple[FormValues, ...]:
+        """Return the columns with what they have from the form."""
         form = self._form.values
-        shared = {name: getattr(form, name) for name in ("prompt", "negative", "width", "height")}
-        return fitted(replace(column, **shared), self._catalog.card(column.model))
+        shared = {name: getattr(form, name) for name in ("negative", "width", "height")}
+        columns: list[FormValues] = []
+        for place, column in enumerate(setup.columns):
+            prompt = column.prompt if place in setup.own_prompts else form.prompt
+            values = replace(column, **shared, prompt=prompt)
+            columns.append(fitted(values, self._catalog.card(column.model)))
+        return tuple(columns)
 
     @Slot()
     def _on_form_changed(self) -> None:
-        """Follow the form in what all columns share."""
-        columns = tuple(map(self._shared, self.columns))
+        """Follow the form in what columns have from it."""
+        columns = self._shared(self._setup)
         if columns != self.columns:
             self._setup = replace(self._setup, columns=columns)
             self.changed.emit()

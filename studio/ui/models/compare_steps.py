@@ -24,15 +24,18 @@ class Columns:
 
     Attributes:
         columns: the settings of each run.
+        own_prompts: the places of those that have a prompt of their own; the others have the form's.
         batched: whether runs of one model share their model calls.
     """
 
     columns: tuple[FormValues, ...]
+    own_prompts: frozenset[int] = frozenset()
     batched: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {"columns": [column.to_dict() for column in self.columns], "batched": self.batched}
+        columns = [column.to_dict() for column in self.columns]
+        return {"columns": columns, "own_prompts": sorted(self.own_prompts), "batched": self.batched}
 
 
 def read_columns(saved: Mapping[str, Any], base: FormValues) -> Columns | None:
@@ -48,7 +51,10 @@ def read_columns(saved: Mapping[str, Any], base: FormValues) -> Columns | None:
     if not all(isinstance(one, Mapping) for one in found):
         return None
     columns = tuple(read_values({**one, "count": 1}, base) for one in found)
-    return Columns(columns=columns, batched=saved.get("batched") is not False)
+    own = saved.get("own_prompts")
+    places = [place for place in own if type(place) is int] if isinstance(own, list) else []
+    own_prompts = frozenset(places) & frozenset(range(len(columns)))
+    return Columns(columns=columns, own_prompts=own_prompts, batched=saved.get("batched") is not False)
 
 
 class ColumnSteps(QUndoStack):

@@ -177,6 +177,7 @@ class CompareView(Ground):
         asked = self._columns.prompt or "(no prompt)"
         head.title.setText(words.title(course) if course is not None else asked)
         head.facts.setText(words.facts(course) if course is not None else "")
+        head.facts.setVisible(there)
         failure = course.failure if course is not None else None
         self.error.setVisible(failure is not None)
         if failure is not None:

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout
 
 from studio.engine.requests import MAX_GUIDANCE, MAX_SEED
 from studio.ui.models.form_rules import most_steps, takes_text
@@ -19,6 +19,7 @@ from studio.ui.widgets.choice_field import ChoiceField
 from studio.ui.widgets.icon_button import IconButton
 from studio.ui.widgets.number_field import NumberField
 from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.prompt_field import PromptField
 from studio.ui.widgets.seed_field import SeedField
 from studio.ui.widgets.tips import tip
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class ColumnView(Card):
-    """Edits one column; what all share is the form's and not shown here."""
+    """Edits one column."""
 
     def __init__(
         self,
@@ -49,6 +50,8 @@ class ColumnView(Card):
         self._sampler_items: list[form_words.Item] = []
         self.setAccessibleName(f"Run {place + 1}")
         self.remove = IconButton(theme, "x", f"Take run {place + 1} away", kind="quiet", role="dim")
+        self.prompt = PromptField(theme, "Prompt", lines=2, tip=words.PROMPT_TIP)
+        self.prompt.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.sampler = ChoiceField(theme, "Sampler", tip=form_words.SAMPLER_TIP)
         self.steps = NumberField(theme, "Steps", minimum=1, maximum=1000, tip=form_words.STEPS_TIP)
         self.guidance = NumberField(
@@ -66,6 +69,8 @@ class ColumnView(Card):
         tip(self.seed.field, words.SEED_TIP)
         self.model = ChoiceField(theme, "Model", tip=form_words.MODEL_TIP)
         self.options = OptionControls(theme)
+        self.spacing = ChoiceField(theme, "Spacing", tip=form_words.SPACING_TIP)
+        self.spacing.set_items(form_words.spacing_items())
         self._lay_out(theme)
         self._connect()
 
@@ -81,19 +86,23 @@ class ColumnView(Card):
         column.setContentsMargins(GAP, GRID, GAP, GAP)
         column.setSpacing(GAP)
         column.addLayout(head)
+        column.addWidget(self.prompt)
         column.addWidget(self.sampler)
         column.addLayout(numbers)
         column.addWidget(self.seed)
         column.addWidget(self.model)
         column.addWidget(self.options)
+        column.addWidget(self.spacing)
         column.addStretch()
 
     def _connect(self) -> None:
         self.remove.clicked.connect(self._on_remove)
+        self.prompt.edited.connect(self._on_prompt_edited)
         self.sampler.edited.connect(self._on_sampler_edited)
         self.steps.edited.connect(self._on_steps_edited)
         self.guidance.edited.connect(self._on_guidance_edited)
         self.options.edited.connect(self._on_option_edited)
+        self.spacing.edited.connect(self._on_spacing_edited)
         self.seed.edited.connect(self._on_seed_edited)
         self.seed.roll_requested.connect(self._on_roll_requested)
         self.model.edited.connect(self._on_model_edited)
@@ -102,6 +111,9 @@ class ColumnView(Card):
         """Show the column's settings."""
         values, card = self._columns.columns[self._place], self._columns.card(self._place)
         self.remove.setEnabled(self._columns.can_remove)
+        self.prompt.set_text(values.prompt)
+        self.prompt.setVisible(takes_text(card))
+        self.spacing.set_value(values.spacing)
         items = form_words.sampler_items(values)
         if items != self._sampler_items:
             self._sampler_items = items
@@ -123,6 +135,14 @@ class ColumnView(Card):
     @Slot()
     def _on_remove(self) -> None:
         self._columns.remove(self._place)
+
+    @Slot(str)
+    def _on_prompt_edited(self, text: str) -> None:
+        self._columns.edit(self._place, prompt=text)
+
+    @Slot(str)
+    def _on_spacing_edited(self, name: str) -> None:
+        self._columns.edit(self._place, spacing=name)
 
     @Slot(str)
     def _on_sampler_edited(self, name: str) -> None:

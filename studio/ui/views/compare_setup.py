@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from studio.ui.models.compare_columns import CompareColumns
     from studio.ui.theme.theme import Theme
 
-HIGHEST = 440
+HIGHEST = 600
 
 
 class _Area(QScrollArea):

@@ -53,6 +53,9 @@ GAIN_TIP = "How many times a difference is enlarged before it is coloured."
 EMPTY = "Several runs, step by step, side by side."
 EMPTY_HOW = "Compare starts them from the same noise; each goes its next step before any goes the one after."
 LOST = "cannot be decoded: its model is gone"
+PROMPT_TIP = (
+    "The form's, until a run is given its own; what is written for run 1 goes to all that have the same."
+)
 SEED_TIP = (
     "All start from the same noise, unless one has a seed of its own. The first column's leads the others."
 )

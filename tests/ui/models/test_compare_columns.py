@@ -97,6 +97,34 @@ def test_prompt_and_size_follow_the_form_and_nothing_else_does(
     assert {column.seed for column in columns.columns} == {7}
 
 
+def test_a_prompt_of_its_own_stays_with_its_column_whatever_the_form_says(
+    form: FormModel, columns: CompareColumns, catalog: Catalog, preferences: Preferences
+) -> None:
+    form.edit(prompt="a wolf")
+    columns.edit(2, prompt="a fox", spacing="leading")
+    for text in ("a", "a fox", "a fox at night"):  # also while the form passes through the same words
+        form.edit(prompt=text)
+    expected = ["a fox at night", "a fox at night", "a fox", "a fox at night"]
+    assert [request.prompt for request in columns.take_request().requests] == expected
+    assert [request.spacing for request in columns.take_request().requests].index("leading") == 2
+    columns.remove(0)
+    assert [column.prompt for column in columns.columns] == expected[1:]
+    form.edit(prompt="an owl")
+    again = CompareColumns(form, catalog, preferences)
+    assert [column.prompt for column in again.columns] == ["an owl", "a fox", "an owl"]
+    columns.undo_stack.undo()
+    assert [column.prompt for column in columns.columns] == ["an owl", "an owl", "a fox", "an owl"]
+    columns.fill_samplers()
+    assert {column.prompt for column in columns.columns} == {"an owl"}
+
+
+def test_another_prompt_of_the_first_goes_to_all_that_have_the_same(columns: CompareColumns) -> None:
+    columns.edit(1, prompt="a dog")
+    columns.edit(0, prompt="a cat")
+    assert [column.prompt for column in columns.columns] == ["a cat", "a dog", "a cat", "a cat"]
+    assert columns.prompt == "a cat"
+
+
 def test_another_model_brings_its_defaults_and_sizes(columns: CompareColumns) -> None:
     columns.edit(0, model="large")
     assert (columns.columns[0].steps, columns.columns[0].guidance) == (100, 5.0)
