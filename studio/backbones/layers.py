@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _M = TypeVar("_M", bound=nn.Module)
+SHORT = 64 * 64  # queries times keys: up to here attention is written out while it learns on a CPU
 
 
 def sinusoidal(values: Tensor, features: int, *, longest: float = 10_000.0) -> Tensor:
@@ -147,14 +148,39 @@ class Attention(nn.Module):
         shape = (batch, -1, self.heads, features // self.heads)
         query = self.query(x).view(shape).transpose(1, 2)
         key, value = self.key_value(source).chunk(2, dim=-1)
-        attended = F.scaled_dot_product_attention(
+        attended = attend(
             query,
             key.reshape(shape).transpose(1, 2),
             value.reshape(shape).transpose(1, 2),
-            attn_mask=None if mask is None else mask[:, None, None, :],
+            None if mask is None else mask[:, None, None, :],
         )
         out: Tensor = self.out(attended.transpose(1, 2).reshape(batch, length, features))
         return out
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mix values by softmax(query key^T / sqrt(features of a head)).
+
+    Written out where a short sequence learns on a CPU: the fused kernel's way back is made for long ones, and a whole
+    step of training takes 1.15 (U-Net) to 1.35 times (DiT) as long with it.
+
+    Args:
+        query: (B, heads, L, D).
+        key: (B, heads, M, D).
+        value: (B, heads, M, D).
+        mask: (B, 1, 1, M), true where there is something to attend to.
+
+    Returns:
+        (B, heads, L, D).
+    """
+    short = query.shape[-2] * key.shape[-2] <= SHORT
+    if not (short and torch.is_grad_enabled() and query.device.type == "cpu"):
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    mixed: Tensor = scores.softmax(dim=-1).to(value.dtype) @ value
+    return mixed
 
 
 class FeedForward(nn.Sequential):
