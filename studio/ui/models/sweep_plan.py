@@ -76,6 +76,13 @@ def read_axis(field: str, text: str) -> Axis:
     return Axis(field=field, values=tuple(dict.fromkeys(values)))
 
 
+def written(axis: Axis) -> str:
+    """Return the list that `read_axis` reads as these values."""
+    if not any("," in text for text in axis.labels):
+        return ", ".join(axis.labels)
+    return "; ".join(axis.labels) + ("" if len(axis.labels) > 1 else ";")
+
+
 def label(field: str, value: object) -> str:
     """Return what a value is called."""
     if field == "sampler":

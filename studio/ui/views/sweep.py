@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from studio.ui.models.compare_sheet import SheetWriter
     from studio.ui.models.form import FormModel
     from studio.ui.models.sweep import SweepModel
+    from studio.ui.models.sweep_file import Sweep
     from studio.ui.theme.theme import Theme
 
 
@@ -51,6 +52,7 @@ class SweepView(Ground):
         super().__init__(theme, "window", parent=parent)
         self._model, self._form, self._sheets = model, form, sheets
         self._plan, self._fault = "", ""
+        self._shown: Sweep | None = None
         self.title = PlainLabel(theme, kind="title", elide=True)
         self.back = TextButton(theme, "Back to the runs", kind="quiet", icon="chevron-left")
         self.compare = TextButton(theme, "Compare these two", icon="columns-2")
@@ -71,16 +73,17 @@ class SweepView(Ground):
         self.compare.clicked.connect(model.compare_chosen)
         self.grid.compare_requested.connect(model.compare_chosen)
         self.stop.clicked.connect(model.stop)
-        self.resume.clicked.connect(model.resume)
+        self.resume.clicked.connect(self._on_resume)
         self.save.clicked.connect(self._on_save)
         self.start_button.clicked.connect(self.start)
         for axis in (self.across, self.down):
             axis.edited.connect(self._on_asked_changed)
         form.changed.connect(self._on_asked_changed)
-        model.changed.connect(self._on_changed)
+        model.changed.connect(self._on_swept_changed)
         model.chosen_changed.connect(self._on_changed)
         model.cells_changed.connect(self._on_changed)
         self._on_asked_changed()
+        self._on_swept_changed()
         model.load()
 
     def _lay_out(self, theme: Theme) -> None:
@@ -91,9 +94,9 @@ class SweepView(Ground):
         row.setSpacing(GAP + GRID)
         row.addWidget(self.back)
         row.addWidget(self.title, 1)
-        for button in (self.compare, self.stop, self.resume):
+        # What stops it stays where it is when the others come.
+        for button in (self.compare, self.save, self.stop, self.resume):
             row.addWidget(button)
-        row.addWidget(self.save)
         axes = QHBoxLayout()
         axes.setSpacing(PADDING)
         axes.addWidget(self.across, 1)
@@ -125,10 +128,29 @@ class SweepView(Ground):
     def start(self) -> None:
         """Make every cell, if nothing speaks against it."""
         if self.start_button.isEnabled():
-            self.grid.setFocus(
-                Qt.FocusReason.MouseFocusReason
-            )  # the button cannot keep it while the sweep runs
+            self._leave_buttons()
             self._model.start(self.across.axis(), self.down.axis())
+
+    @Slot()
+    def _on_resume(self) -> None:
+        self._leave_buttons()
+        self._model.resume()
+
+    def _leave_buttons(self) -> None:
+        """Give the keyboard to the grid: no button that starts something can keep it while that runs."""
+        self.grid.setFocus(Qt.FocusReason.MouseFocusReason)
+
+    @Slot()
+    def _on_swept_changed(self) -> None:
+        """Another sweep may be shown: its axes stand in the fields, also where it is one of an earlier start."""
+        sweep = self._model.sweep
+        if sweep is not None and sweep is not self._shown:
+            self._shown = sweep
+            self.across.show_axis(sweep.across)
+            self.down.show_axis(sweep.down)
+            self._on_asked_changed()
+        else:
+            self._on_changed()
 
     @Slot()
     def _on_asked_changed(self) -> None:

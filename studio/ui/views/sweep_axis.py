@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from studio.ui.models.sweep_fields import FIELDS
-from studio.ui.models.sweep_plan import Axis, read_axis
+from studio.ui.models.sweep_plan import Axis, read_axis, written
 from studio.ui.theme.metrics import CONTROL, GAP
 from studio.ui.widgets.choice_field import ChoiceField
 from studio.ui.widgets.labelled import labelled, named
@@ -56,6 +56,12 @@ class AxisField(QWidget):
             RequestError: a value cannot be read.
         """
         return read_axis(self.setting.value, self.values.text())
+
+    def show_axis(self, axis: Axis) -> None:
+        """Show an axis that was swept before, unless other values have been written here since."""
+        if not self.values.isModified():
+            self.setting.set_value(axis.field)
+            self.values.setText(written(axis))
 
     @Slot(str)
     def _on_setting_edited(self, field: str) -> None:

@@ -25,7 +25,7 @@ from studio.ui.models.preferences import Preferences
 from studio.ui.models.sweep import SweepModel
 from studio.ui.models.sweep_fields import FIELDS
 from studio.ui.models.sweep_file import Finished, Sweep, read_sweep
-from studio.ui.models.sweep_plan import MAX_CELLS, Axis, batches, read_axis, requests
+from studio.ui.models.sweep_plan import MAX_CELLS, Axis, batches, read_axis, requests, written
 from studio.ui.settings import SettingsFile
 from tests.ui.cards import LARGE, STARTER, make_catalog, numbers
 from tests.ui.fakes import Take, asking
@@ -106,6 +106,21 @@ def test_what_cannot_be_swept_is_said() -> None:
     ):
         with pytest.raises(RequestError, match=part):
             requests(BASE, card_of, across, down)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("steps", "4, 50"),
+        ("guidance", "1.5, 3"),
+        ("sampler", "ddpm, Predictor-corrector"),
+        ("prompt", "a fox, white; an owl"),
+        ("prompt", "a fox, white;"),
+    ],
+)
+def test_the_values_of_an_axis_are_written_as_they_are_read(field: str, text: str) -> None:
+    axis = read_axis(field, text)
+    assert read_axis(field, written(axis)) == axis
 
 
 def test_options_prompts_and_spacings_are_swept_too() -> None:

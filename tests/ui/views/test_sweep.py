@@ -214,6 +214,8 @@ def test_a_sweep_is_there_at_the_next_start(
     later.gate.open()
     qtbot.waitUntil(lambda: later.model.count == 8)
     assert later.model.finished == there
+    fields = later.view.across, later.view.down
+    assert [field.values.text() for field in fields] == ["4, 5, 6, 7", "1, 2"]
     if there < 8:
         QTest.mouseClick(later.view.resume, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: later.model.finished == 8, timeout=8000)
