@@ -24,16 +24,19 @@ from studio.engine.train_events import (
     TrainingStepped,
     TrainingStopped,
 )
-from studio.engine.train_request import SCHEDULE_NAMES, TrainRequest, default_request
+from studio.engine.train_request import PICTOGRAMS, SCHEDULE_NAMES, TrainRequest, default_request
 from studio.folders import storage_error
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from studio.engine.engine import Engine
     from studio.folders import Folders
 
 REPORT_SECONDS = 5.0
+MAX_REFUSED = 20
+"""Files whose refusal is told one by one."""
 _NUMBERS = {
     "size": ("PIXELS", "side of the pictures, a multiple of 16"),
     "dropout": ("P", "how often the caption is left out"),
@@ -104,17 +107,39 @@ def run(args: argparse.Namespace, folders: Folders) -> int:
 
     engine = Engine(folders, args.device)
     if args.estimate:
-        found = engine.rehearse_training(request)
-        if args.json:
-            print(json.dumps(dataclasses.asdict(found)))
-        else:
-            print(
-                f"{found.parameters / 1e6:.1f} million numbers, about {found.memory_bytes / 1e9:.1f} GB of memory and "
-                f"{_span(found.seconds)}"
-            )
-        return DONE
+        return _estimate(engine, request, as_object=args.json)
     with cancelled_by_interrupt() as cancelled:
         return _report(engine.train(request, cancelled=cancelled), args)
+
+
+def _estimate(engine: Engine, request: TrainRequest, *, as_object: bool) -> int:
+    """Say what would be learned from, which files are of no use, and what it would take."""
+    from studio.training.folder_source import NoPicturesError  # late: they bring Pillow and numpy
+    from studio.training.inspect import Found, Refused, inspect_folder
+
+    pictures, refused = None, []
+    if request.source != PICTOGRAMS:
+        folder = Path(request.source)
+        listed = list(inspect_folder(folder))
+        refused = [item for item in listed if isinstance(item, Refused)]
+        pictures = sum(isinstance(item, Found) for item in listed)
+        if not pictures:
+            raise NoPicturesError(folder, tuple(refused))
+    found = engine.rehearse_training(request)
+    sentences = [item.sentence for item in refused]
+    if as_object:
+        print(json.dumps({**dataclasses.asdict(found), "pictures": pictures, "refused": sentences}))
+        return DONE
+    for sentence in sentences[:MAX_REFUSED]:
+        _say(f"Not used: {sentence}")
+    if len(sentences) > MAX_REFUSED:
+        _say(f"Not used: {len(sentences) - MAX_REFUSED:,} more")
+    print(
+        ("" if pictures is None else f"{pictures:,} pictures, " if pictures > 1 else "1 picture, ")
+        + f"{found.parameters / 1e6:.1f} million numbers, about {found.memory_bytes / 1e9:.1f} GB of memory and "
+        f"{_span(found.seconds)}"
+    )
+    return DONE
 
 
 def _report(events: Iterator[TrainEvent], args: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -151,11 +152,27 @@ def test_the_events_are_told_as_json(squares: Path, capsys: pytest.CaptureFixtur
 def test_what_it_would_take_is_told_and_nothing_trained(
     squares: Path, stepwise_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (squares / "cut off.jpg").write_bytes(b"\xff\xd8\xff")
     assert main.run(["train", str(squares), *TINY, "--estimate"]) == 0
-    assert "million numbers, about" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert re.match(r"\d+ pictures, .* million numbers, about", said.out)
+    assert "Not used: cut off.jpg is" in said.err
     assert main.run(["train", str(squares), *TINY, "--estimate", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["seconds"] > 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["seconds"] > 0
+    assert told["pictures"] > 1
+    assert len(told["refused"]) == 1
     assert not (stepwise_home / "models").exists()
+
+
+def test_nothing_is_estimated_where_there_is_nothing_to_learn_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main.run(["train", str(tmp_path / "empty"), "--estimate"]) == 2
+    assert "holds no picture" in capsys.readouterr().err
+    assert main.run(["train", str(tmp_path / "nowhere"), "--estimate"]) == 2
+    assert "cannot be found" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
