@@ -541,3 +541,35 @@ def test_the_room_that_runs_take_is_told_at_the_foot(opened: Opened, qtbot: QtBo
     qtbot.waitUntil(lambda: (hand.models.status.runs_bytes or 0) > 0)
     hand.models.preferences.set("runs_gib", 0.5)
     assert hand.window.status.runs_text.endswith(" of 0.5 GiB")
+
+
+# ------------------------------------------------------------------------------------------------------ recorded runs
+def test_escape_closes_the_panel_for_a_fork_and_the_running_job_goes_on(opened: Opened, qtbot: QtBot) -> None:
+    gate = Gate()
+    hand = opened(Forming(at={(0, 2): gate}))
+    hand.generate()
+    qtbot.waitUntil(gate.reached.is_set)
+    canvas = hand.window.pages.create_page.canvas
+    canvas.toggle_fork()
+    assert canvas.fork_panel.has_keyboard
+    hand.press(Qt.Key.Key_Escape)
+    assert not canvas.fork_panel.isVisible()
+    assert hand.window.focusWidget() is canvas.timeline.scrubber
+    assert not hand.models.queue.running.cancelled.is_set()
+    gate.open()
+    hand.finish()
+
+
+def test_who_watches_a_run_again_has_the_keys_of_its_steps(opened: Opened, qtbot: QtBot) -> None:
+    hand = opened(Forming(pixels=True))
+    hand.generate()
+    hand.finish()
+    hand.press(Qt.Key.Key_3, Qt.KeyboardModifier.ControlModifier)
+    scrubber = hand.window.pages.create_page.canvas.timeline.scrubber
+    qtbot.waitUntil(lambda: hand.models.gallery.rowCount() == 1)
+    hand.models.runs.open_picture(hand.models.gallery.entry_at(0))
+    qtbot.waitUntil(lambda: hand.window.focusWidget() is scrubber)
+    before = hand.models.form.values.prompt
+    QTest.keyClick(scrubber, Qt.Key.Key_Home)
+    assert hand.models.form.values.prompt == before
+    assert hand.models.run.step is not None

@@ -106,6 +106,16 @@ class CreatePage(QWidget):
         """Show what forms, not a picture that is open."""
         self.stack.go_back()
 
+    def go_back(self) -> bool:
+        """Close the picture that is open large, or else the panel for a fork; False where neither is."""
+        if self.stack.is_large:
+            self.stack.go_back()
+        elif self.canvas.fork_panel.isVisible():
+            self.canvas.close_fork()
+        else:
+            return False
+        return True
+
     @Slot()
     def _on_live_requested(self) -> None:
         self.stack.go_back()

@@ -101,7 +101,7 @@ class MainWindow(QMainWindow):
         canvas.head.run_requested.connect(self._models.runs.open_run)
         self._models.runs.family.connect(canvas.head.show_family)
         canvas.action_row.keep_requested.connect(self._models.keeper.keep)
-        self._models.runs.opened.connect(self._show_canvas)
+        self._models.runs.opened.connect(self._watch)
         self._models.library.opened.connect(self.pages.show_comparison)
         self._models.library.offered.connect(self.pages.offer_runs)
         self.status.queue_requested.connect(self.overlays.toggle_queue)
@@ -198,6 +198,11 @@ class MainWindow(QMainWindow):
     def _show_canvas(self) -> None:
         self.pages.open("create")
         self.pages.create_page.show_canvas()
+
+    @Slot()
+    def _watch(self) -> None:
+        self._show_canvas()
+        self.pages.create_page.canvas.timeline.scrubber.setFocus()  # its keys are wanted next
 
     @Slot()
     def _on_prompt(self) -> None:

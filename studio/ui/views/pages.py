@@ -179,16 +179,17 @@ class Pages(QStackedWidget):
         field.selectAll()
 
     def go_back(self) -> bool:
-        """Close the picture that is open large; False where none is."""
+        """Close what lies on top of the page, as a picture that is open large; False where nothing does."""
         if self._train_page is not None and self.is_training:
             return self._train_page.go_back()
         if self._compare_page is not None and self.is_comparing:
             return self._compare_page.go_back()
         page = self.currentWidget()
-        stack = self.create_page.stack if page is self.create_page else page
-        if not isinstance(stack, PictureStack) or not stack.is_large:
+        if page is self.create_page:
+            return self.create_page.go_back()
+        if not isinstance(page, PictureStack) or not page.is_large:
             return False
-        stack.go_back()
+        page.go_back()
         return True
 
     def _make(self, key: str) -> QWidget:
