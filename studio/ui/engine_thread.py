@@ -81,15 +81,15 @@ class EngineThread(QThread):
         self._engine = HeldEngine(make_engine, self.told.emit)
         self._tasks: queue.Queue[_Task] = queue.Queue()
         self._held: deque[_Task] = deque()
+        self._rehearsals: list[RehearseTask] = []
         self._stopping = threading.Event()
         self.trained_mailbox: Mailbox[TrainingStepped] = Mailbox()
         self._active: list[_Stoppable] = []  # the last one runs, those before it rest meanwhile
 
     def submit(self, job: Job | Training) -> None:
         """Have a job run after those submitted before; a picture is made between two steps of a training."""
-        for task in tuple(self._active):
-            if isinstance(task, RehearseTask):
-                task.cancelled.set()
+        while self._rehearsals:  # those that still wait too
+            self._rehearsals.pop().cancelled.set()
         self._tasks.put(job)
 
     def decode(self, task: DecodeTask | ExplainTask) -> None:
@@ -98,6 +98,7 @@ class EngineThread(QThread):
 
     def rehearse(self, task: RehearseTask) -> None:
         """Have it found out what a training takes, when nothing else is to do."""
+        self._rehearsals.append(task)
         self._tasks.put(task)
 
     def errand(self, errand: Errand) -> None:

@@ -267,6 +267,21 @@ def test_a_rehearsal_gives_way_to_whatever_else_is_to_be_done(school: School, wh
     assert (rehearsed.estimate, rehearsed.fault) == (None, "")
 
 
+def test_a_rehearsal_that_has_not_begun_gives_way_too(school: School) -> None:
+    given_way: list[bool] = []
+
+    def rehearse(cancelled: threading.Event) -> None:
+        given_way.append(cancelled.is_set())
+        raise StorageError("/cache", "is not wanted any more")
+
+    school.engine.rehearsal = rehearse
+    school.thread.rehearse(RehearseTask(request=to_train()))
+    school.train()
+    school.start()  # as when the engine takes its time at the start of the program
+    school.wait_for(TrainingFinished)
+    assert given_way == [True]
+
+
 def test_why_a_rehearsal_failed_is_told(school: School) -> None:
     def rehearse(_: threading.Event) -> None:
         raise StorageError("/pictures", "cannot be found")
