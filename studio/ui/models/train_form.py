@@ -67,6 +67,7 @@ class TrainForm(QObject):
         self._catalog, self._preferences, self.folder = catalog, preferences, folder
         self.costs = costs
         self._request = _kept(preferences.train)
+        self._given: set[str] = set()
         self.undo_stack = FormSteps(self._put_step, clock, self)
         folder.changed.connect(self.changed)
         catalog.changed.connect(self.changed)
@@ -149,13 +150,19 @@ class TrainForm(QObject):
         if self.faults:
             field = next(iter(self.faults))
             raise RequestError(field, "cannot be used")
+        self._given.add(request.name)
+        self.rename()
         return request
 
     def rename(self) -> None:
         """Give the next training a name that nothing has, if this one is taken now."""
         if self.has_source and self._is_taken(self._request.name):
             named = default_request(self._request.source, self._catalog.folders)
-            self._put({"name": named.name})
+            name, number = named.name, 1
+            while self._is_taken(name):
+                number += 1
+                name = f"{default_request(self._request.source).name}-{number}"
+            self._put({"name": name})
 
     def ask_for_estimate(self) -> None:
         """Have it found out what the training takes, where that is not known."""
@@ -176,6 +183,7 @@ class TrainForm(QObject):
     def _is_taken(self, name: str) -> bool:
         models = self._catalog.folders.models
         known = self._catalog.find(name) is not None
+        known = known or name in self._given  # of a training that waits there is no folder yet
         return known or (models / name).exists() or (models / STATES / name).exists()
 
     def _make(self, request: TrainRequest, key: tuple[str, ...]) -> None:

@@ -191,6 +191,16 @@ def test_after_a_training_the_form_has_a_name_that_is_free(
     assert form.can_train
 
 
+def test_the_form_stands_ready_for_the_next_training_while_one_runs_or_waits(
+    make: Callable[[], TrainForm],
+) -> None:
+    form = make()
+    form.choose("pictograms")
+    names = [form.take_request().name for _ in range(3)]
+    assert names == ["pictograms", "pictograms-2", "pictograms-3"]
+    assert form.can_train
+
+
 def test_what_it_takes_is_asked_for_size_by_size_and_once(
     make: Callable[[], TrainForm], measured: Measured
 ) -> None:
