@@ -1,8 +1,8 @@
-"""Draw the pictures that the README shows: a contact sheet, and one picture forming.
+"""Draw the pictures that the README shows: a contact sheet of each model, and one picture forming.
 
-    .venv/bin/python packaging/readme_pictures.py [--model NAME]
+    .venv/bin/python packaging/readme_pictures.py
 
-Everything comes from the shipped model through the engine, so anyone can draw them again.
+Everything comes from the shipped models through the engine, so anyone can draw them again.
 """
 
 from __future__ import annotations
@@ -24,41 +24,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHEET = [
-    *("dog", "cat face", "panda", "fox", "lion", "elephant", "frog", "octopus", "butterfly", "bee"),
+    *("dog", "cat face", "panda", "fox", "lion", "octopus", "butterfly", "bee", "pizza", "apple"),
     *(
-        "pizza",
-        "red apple",
-        "banana",
         "strawberry",
-        "hamburger",
         "birthday cake",
-        "coffee",
-        "cheese wedge",
-        "carrot",
         "donut",
-    ),
-    *(
         "rocket",
         "bicycle",
         "sailboat",
-        "fire engine",
-        "airplane",
         "castle",
-        "tent",
         "guitar",
         "trophy",
-        "crown",
+        "문어",
     ),
-    "a dog on a blue background",
     "a rose on a black background",
     "a panda on a pink background",
-    "a pizza on a green background",
     "a rocket on a purple background",
     "a snowman on a teal background",
-    "a lemon on a gray background",
     "a cactus on an orange background",
     "a whale on a cyan background",
-    "a sunflower on a brown background",
+    "빨간색 배경의 여우",
+    "파란색 배경의 토끼",
+    "a small pizza",
+    "a large butterfly",
+    "two dogs",
+    "two tulips on a green background",
+    "a fox and an apple",
+    "a robot and a balloon on a yellow background",
+    "a penguin on the left",
+    "a rocket on the right on a black background",
+    "a small panda on a teal background",
+    "강아지 두 개",
+    "고양이와 사과",
+    "왼쪽에 있는 피자",
 ]
 COLUMNS = 10
 STRIP_PROMPT, STRIP_STEPS, STRIP_SHOWN = "a fox on a teal background", 30, (1, 3, 5, 8, 11, 15, 20, 30)
@@ -112,13 +110,12 @@ def save(pixels: Pixels, path: Path, scale: int) -> None:
 
 
 def main() -> None:
-    """Draw both."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="starter")
-    model = parser.parse_args().model
+    """Draw them all."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     engine, out = Engine(Folders.find()), resources_dir() / "readme"
-    save(sheet(engine, model), out / "contact-sheet.png", 2)
-    save(strip(engine, model), out / "forming.png", 2)
+    for model, name in (("starter", "contact-sheet.png"), ("starter-dit", "contact-sheet-dit.png")):
+        save(sheet(engine, model), out / name, 2)
+    save(strip(engine, "starter"), out / "forming.png", 2)
 
 
 if __name__ == "__main__":
