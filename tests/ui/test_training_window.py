@@ -167,6 +167,7 @@ def test_a_folder_without_pictures_says_so_at_the_source_and_cannot_be_trained(
     hand.page.learn_from(tmp_path / "empty")
     hand.wait_read()
     assert "no picture" in hand.page.form.source_fault.text()
+    assert hand.page.empty.isVisible()  # the button to choose another is at hand
     assert not hand.page.form.train.isEnabled()
     hand.page.start()
     assert hand.engine.lessons == []

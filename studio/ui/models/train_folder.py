@@ -69,6 +69,11 @@ class TrainFolder(QAbstractListModel):
         """How many files cannot be used."""
         return len(self.refused)
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether a folder was looked through, or could not be, and there is nothing to show of it."""
+        return self.folder is not None and not (self.reading or self._found or self.refused)
+
     def look_into(self, folder: Path | None) -> None:
         """Look through another folder, or the same anew; None forgets it."""
         self._cancelled.set()

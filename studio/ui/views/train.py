@@ -166,10 +166,12 @@ class TrainPage(Ground):
         page: QWidget = {"training": self.progress, "noise": self.noise}.get(part, self.pictures)
         if part == "pictures" and form.from_folder is None:
             page = self.drawn if form.has_source else self.empty
+        elif part == "pictures" and self._models.folder.is_bare:
+            page = self.empty
         self._stack.setCurrentWidget(page)
         folder = form.from_folder
         shown = folder.name if folder is not None else ""
-        self.title.setText(shown if page is self.pictures else "")
+        self.title.setText(shown if page is self.pictures or page is self.empty else "")
         if part == "noise" and self._models.forward.path is None and self._models.folder.count:
             self._on_picture_chosen(self._models.folder.found[0].path)
 

@@ -87,6 +87,8 @@ def running_caption(run: TrainRun) -> str:
         return run.failure.sentence
     if run.finished is not None:
         took = duration(run.finished.seconds)
+        if run.started is not None and run.started.resumed_at:
+            took = f"{took} since it went on"
         return (
             f"{run.finished.steps:,} steps, {took}; the model {run.finished.model} is in the list of models"
         )

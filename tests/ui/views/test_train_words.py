@@ -10,6 +10,7 @@ import pytest
 from studio.engine.resumable import ResumableTraining
 from studio.engine.train_request import TrainEstimate
 from studio.ui.views import train_words as words
+from studio.ui.views.train_run_words import running_caption
 from tests.ui.teaching import to_train
 
 
@@ -62,3 +63,12 @@ def test_where_an_unfinished_training_stands_is_said(tmp_path: Any, stage: str, 
 
 def test_how_long_ago_it_was_is_said_roughly() -> None:
     assert [words.ago(seconds) for seconds in (5, 600, 7200)] == ["just now", "10 min ago", "2.0 h ago"]
+
+
+@pytest.mark.parametrize(("resumed_at", "took"), [(0, "40 s"), (245, "40 s since it went on")])
+def test_the_time_of_a_part_is_not_taken_for_that_of_the_whole(resumed_at: int, took: str) -> None:
+    finished = SimpleNamespace(steps=260, seconds=40.0, model="hens")
+    run: Any = SimpleNamespace(
+        failure=None, finished=finished, started=SimpleNamespace(resumed_at=resumed_at)
+    )
+    assert running_caption(run) == f"260 steps, {took}; the model hens is in the list of models"
