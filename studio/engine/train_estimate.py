@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from studio.checkpoints.files import read_small, write_together
@@ -78,6 +78,14 @@ def write_timing(request: TrainRequest, timing: Timing, cache: Path) -> None:
     with contextlib.suppress(StorageError):
         known = {**_read(cache / TIMINGS_NAME), key_of(request): asdict(timing)}
         write_together({ensure(cache) / TIMINGS_NAME: json.dumps(known, indent=1).encode()})
+
+
+def correct_timing(request: TrainRequest, timing: Timing, stage: str, seconds: float, cache: Path) -> Timing:
+    """Remember what a stage's steps really took, in place of what a rehearsal measured, and return the new timing."""
+    share = timing.batch / request.batch if stage == "backbone" else 1.0
+    corrected = replace(timing, seconds={**timing.seconds, stage: seconds * share})
+    write_timing(request, corrected, cache)
+    return corrected
 
 
 def estimate(request: TrainRequest, cache: Path) -> TrainEstimate:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 LATELY = 25
 """Steps that count as of late."""
+ENOUGH = 20
+"""Steps from which the pace of a stage is known better than a rehearsal knew it."""
 
 
 class Pace:
@@ -22,6 +24,7 @@ class Pace:
         self._lately: deque[float] = deque(maxlen=LATELY)
         self._stage = ""
         self._beside, self._worked = 0.0, 0.0
+        self._taken: dict[str, list[float]] = {}
 
     def note_step(self, stage: str, seconds: float) -> None:
         """Take in what a step took, without what was done between it and the next."""
@@ -30,11 +33,17 @@ class Pace:
             self._lately.clear()
         self._lately.append(seconds)
         self._worked += seconds
+        self._taken.setdefault(stage, []).append(seconds)
         self._seconds[stage] = statistics.fmean(self._lately)
 
     def note_beside(self, seconds: float) -> None:
         """Take in what a sample or a checkpoint took."""
         self._beside += seconds
+
+    def measured(self, stage: str) -> float | None:
+        """Return what half of a stage's steps took no longer than, in seconds; None where too few were taken."""
+        taken = self._taken.get(stage, [])
+        return statistics.median(taken) if len(taken) >= ENOUGH else None
 
     def pictures_per_second(self, batch: int) -> float:
         """Return the pictures of a second of late."""

@@ -17,7 +17,7 @@ from studio.engine.rehearsal import machine_of, rehearse
 from studio.engine.resumable import TrainingNote, folder_of
 from studio.engine.stage import STATES
 from studio.engine.train_drive import Drive
-from studio.engine.train_estimate import Timing, estimate, read_timing, write_timing
+from studio.engine.train_estimate import Timing, correct_timing, estimate, read_timing, write_timing
 from studio.engine.train_events import (
     CheckpointSaved,
     StageName,
@@ -220,6 +220,8 @@ class _Training:
                     yield event
             finally:
                 self._safe = drive.safe
+            if (seconds := pace.measured(name)) is not None:
+                timing = correct_timing(self._asked, timing, name, seconds, self._folders.cache)
             if drive.stopped:
                 return
             room.close(name, stage)
