@@ -120,9 +120,11 @@ def answers(window: Window, folder: Path) -> bool:
 
 
 def trains(window: Window, folders: Folders) -> bool:
-    """Click Train; whether a training has begun, after which there is nothing to train by that name."""
+    """Click Train, which needs the folder to be read; whether a training has begun. Another click asks for another."""
     window.click(*TRAIN)
-    time.sleep(0.5)
+    begun = time.monotonic()
+    while time.monotonic() - begun < 10 and not folder_of(NAME, folders).is_dir():
+        time.sleep(0.2)
     return folder_of(NAME, folders).is_dir()
 
 
