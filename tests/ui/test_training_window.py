@@ -114,6 +114,15 @@ def test_two_clicks_lead_from_a_folder_to_training(hand: Hand, chosen: Path) -> 
     assert page.progress.facts.text() == "12 pictures, 4.2 million parameters, on cpu, float32"
 
 
+def test_a_double_click_asks_for_one_training(hand: Hand, chosen: Path) -> None:
+    hand.click(hand.page.choose)
+    hand.wait_read()
+    for _ in range(2):
+        hand.click(hand.page.form.train)
+    hand.wait_over()
+    assert len(hand.engine.lessons) == 1
+
+
 def test_the_keyboard_does_it_as_well(hand: Hand, chosen: Path) -> None:
     focus = QApplication.focusWidget()
     assert focus is hand.page.form.choose

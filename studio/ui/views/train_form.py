@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import FORM, GAP, GRID, PADDING
 from studio.ui.views import train_words as words
@@ -57,6 +57,7 @@ class TrainFormView(Ground):
         tip(self.train, "Train a model as the form says (Ctrl+Enter)")
         self.cost = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.cost.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._clicked = QTimer(self, singleShot=True)
         self._asking = QTimer(self, singleShot=True, interval=ASK_AFTER_MS)
         self.area = QScrollArea()
         self._lay_out()
@@ -100,10 +101,17 @@ class TrainFormView(Ground):
         layout.addWidget(self.area, 1)
         layout.addLayout(foot)
 
+    @Slot()
+    def _on_train(self) -> None:
+        """Ask for one training where the button is clicked twice, as folders are."""
+        if not self._clicked.isActive():
+            self._clicked.start(QApplication.doubleClickInterval())
+            self.train_requested.emit()
+
     def _connect(self) -> None:
         self.choose.clicked.connect(self.folder_requested)
         self.pictograms.clicked.connect(self._on_pictograms)
-        self.train.clicked.connect(self.train_requested)
+        self.train.clicked.connect(self._on_train)
         self.resumables.resume_requested.connect(self.resume_requested)
         self._form.changed.connect(self._on_changed)
         self._form.costs.changed.connect(self._on_changed)
@@ -155,4 +163,5 @@ class TrainFormView(Ground):
 
     @Slot()
     def _on_pictograms(self) -> None:
+        self._clicked.stop()  # what is clicked from now on is meant anew
         self._form.choose("pictograms")
