@@ -9,9 +9,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from studio.backbones.codec import Codec, Identity
 from studio.checkpoints import native
 from studio.checkpoints.assembly import assemble
@@ -23,11 +20,15 @@ from studio.engine.stage import STATES, Stage, TrainProgress
 from studio.engine.vocabulary import vocabulary_of
 from studio.errors import CheckpointError, RecipeError
 from studio.training.distillation import preview_task
-from studio.training.tasks import Latents, backbone_task, codec_task, decoder_task, open_source, text_task
+from studio.training.lesson import BackboneLesson, Precision, make_modules
+from studio.training.tasks import Latents, codec_task, decoder_task, open_source, text_task
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
+
+    import torch
+    from torch import Tensor
 
     from studio.backbones.text import TextEncoder
     from studio.training.loop import LoopConfig
@@ -72,10 +73,9 @@ def train_recipe(
         stage = Stage("text", text, loss, recipe.text_loop, folder, save_seconds)
         yield from stage.run()
         text.load_state_dict(stage.averaged())
-    modules, loss = backbone_task(recipe, latents, device, text)
-    if device.type in {"cpu", "cuda"}:
-        modules = modules.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    stage = Stage("backbone", modules, loss, recipe.loop, folder, save_seconds)
+    modules = make_modules(recipe, text).to(device)
+    lesson = BackboneLesson(recipe, latents, modules, Precision(), taught=text is not None)
+    stage = Stage("backbone", modules, lesson.loss, recipe.loop, folder, save_seconds)
     for progress in stage.run():
         if progress.saved:
             _export(card, folder, codec, stage)

@@ -1,8 +1,8 @@
 """What a recipe trains, stage by stage.
 
 First the codec. Then, if the recipe asks for it, the decoder alone for longer: the latents stay what they are, so this
-may come before, beside or after the others. Then, again if asked for, the text encoder's drafts. Last the backbone,
-with the text encoder where that was not trained before.
+may come before, beside or after the others. Then, again if asked for, the text encoder's drafts. Last the backbone, see
+``studio.training.lesson``.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from studio.backbones.codec import Codec, Identity, picture_loss
-from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextEncoder
-from studio.diffusion.schedules import SCHEDULES
 from studio.errors import RecipeError
 from studio.training import pool
 from studio.training.folder_source import FolderSource
-from studio.training.objective import denoising_loss, drop_captions
+from studio.training.objective import drop_captions
 from studio.training.pictogram_list import Pictograms, load_pictograms
 from studio.training.pictogram_source import PictogramSource
 
@@ -182,36 +180,3 @@ def text_task(recipe: Recipe, latents: Latents, device: torch.device) -> tuple[T
         return F.mse_loss(encoder.encode(told, trim=True)[3].float(), wanted)
 
     return encoder, loss
-
-
-def backbone_task(
-    recipe: Recipe, latents: Latents, device: torch.device, text: TextEncoder | None = None
-) -> tuple[nn.ModuleDict, Loss]:
-    """Return backbone and text encoder under those names, and the loss that teaches them to denoise.
-
-    A text encoder that was trained before is kept as it is.
-    """
-    torch.manual_seed(recipe.loop.seed)
-    backbone = BACKBONES[recipe.backbone_kind][1](recipe.backbone)
-    if text is None:
-        text = TextEncoder(recipe.text)
-    else:
-        text.requires_grad_(False)
-    modules = nn.ModuleDict({"backbone": backbone, "text": text}).to(device)
-    schedule, batch = SCHEDULES[recipe.diffusion.schedule](), recipe.loop.batch
-
-    def loss(generator: torch.Generator) -> Tensor:
-        x0, captions = latents.draw(batch, generator, pooled=recipe.data.pool > 0)
-        condition = text.encode(drop_captions(captions, recipe.diffusion.dropout, generator), trim=True)
-        return denoising_loss(
-            backbone,
-            schedule,
-            x0,
-            condition,
-            prediction=recipe.diffusion.prediction,
-            noisy=recipe.diffusion.noisy,
-            min_snr=recipe.diffusion.min_snr,
-            generator=generator,
-        )
-
-    return modules, loss
