@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bench.__main__ import BENCHES, main
+from tests.bench.code_size import lines_of_code
 from tests.bench.measure import MILLISECONDS, ratio, take_turns
 
 
@@ -44,3 +45,25 @@ def test_a_bar_holds_up_to_itself(first: float, holds: bool) -> None:
     assert figure["ours"] == first * 1000
     assert figure["theirs"] == 2.0
     assert "holds" not in ratio((first, 0.002), of="ours", to="theirs", unit=MILLISECONDS)
+
+
+def test_lines_of_code_are_counted_without_blanks_comments_docstrings_and_imports() -> None:
+    source = '''"""A docstring
+over two lines."""
+
+from os import (
+    path,
+)
+
+LIMIT = 3  # a comment behind code
+"""What an attribute means."""
+
+
+def join(a: str) -> str:
+    """Join."""
+    # a comment
+    return path.join(
+        a, "\\n"
+    )
+'''
+    assert lines_of_code(source) == len(["LIMIT = 3", "def join", "return path.join(", 'a, "\\n"', ")"])

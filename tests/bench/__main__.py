@@ -14,6 +14,7 @@ import torch
 
 from studio.engine.hardware import processor_name
 from tests.bench import (
+    code_size,
     compare,
     gallery,
     lockstep,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
+    "code_size": code_size.bench,
     "loop": loop.bench,
     "precision": precision.bench,
     "start_up": start_up.bench,
