@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import secrets
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,8 +63,6 @@ class Program:
 
     theme: Theme
     models: Models
-    timings: Timings
-    thumbnails: Thumbnails
     session: Session
     training: TrainingSession
     wiring: Wiring
@@ -72,27 +71,16 @@ class Program:
     def close(self) -> bool:
         """End the thread and keep what is to be kept; False where the thread did not end in time."""
         ended = self.session.close()
-        self.models.gallery.close()
-        self.models.runs.close()
-        self.models.keeper.close()
-        self.models.compare.close()
-        self.models.library.close()
-        self.models.sweep.close()
-        self.models.exports.close()
-        self.models.train.close()
-        self.thumbnails.close()
-        self.models.preferences.save()
-        self.timings.save()
+        self.models.close()
         return ended
 
 
-def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine] | None = None) -> Program:
-    """Put the program together; its thread runs, its window is not shown yet.
+def make_models(folders: Folders, draw: Callable[[int], int] = secrets.randbelow) -> Models:
+    """Return the models of a new program, connected with each other but not with a session.
 
     Args:
-        app: Qt's.
         folders: the user's folders.
-        make_engine: makes the engine, in the engine's thread; None is the real one.
+        draw: returns a random integer in [0, n); seeds come from it.
     """
     notices = Notices()
     preferences = Preferences(SettingsFile(folders.settings / "window.json"))
@@ -102,10 +90,11 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
     run, thumbnails = RunModel(), Thumbnails(folders.cache)
     runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)), store.catalogue)
     gallery = GalleryModel(store, thumbnails, notices, runs.store)
-    form = FormModel(catalog, preferences, timings)
+    form = FormModel(catalog, preferences, timings, draw=draw)
     compare = CompareModel()
-    models = Models(
+    return Models(
         folders=folders,
+        store=store,
         preferences=preferences,
         catalog=catalog,
         form=form,
@@ -128,21 +117,34 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         train=TrainModels.make(catalog, preferences, notices),
         status=StatusModel(),
         notices=notices,
-    )
-    theme = Theme(app, preferences.theme)
-    thread = EngineThread(make_engine or _engine_maker(folders), store, runs.store)
-    session = Session(
-        thread,
-        store,
-        queue=models.queue,
-        run=run,
-        gallery=models.gallery,
-        status=models.status,
-        notices=notices,
-        preferences=preferences,
+        thumbnails=thumbnails,
         timings=timings,
     )
-    training = TrainingSession(thread, run=models.train.run, catalog=catalog, notices=notices)
+
+
+def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine] | None = None) -> Program:
+    """Build the program; its engine thread is running, its window is not shown yet.
+
+    Args:
+        app: Qt's application.
+        folders: the user's folders.
+        make_engine: makes the engine, in the engine's thread; None makes the real one.
+    """
+    models = make_models(folders)
+    theme = Theme(app, models.preferences.theme)
+    thread = EngineThread(make_engine or _engine_maker(folders), models.store, models.runs.store)
+    session = Session(
+        thread,
+        models.store,
+        queue=models.queue,
+        run=models.run,
+        gallery=models.gallery,
+        status=models.status,
+        notices=models.notices,
+        preferences=models.preferences,
+        timings=models.timings,
+    )
+    training = TrainingSession(thread, run=models.train.run, catalog=models.catalog, notices=models.notices)
     window = MainWindow(theme, models, session, training)
     wiring = Wiring(app, theme, models, session, training)
     window.painted.connect(wiring.on_first_paint)
@@ -150,8 +152,6 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
     return Program(
         theme=theme,
         models=models,
-        timings=timings,
-        thumbnails=thumbnails,
         session=session,
         training=training,
         wiring=wiring,

@@ -11,6 +11,8 @@ import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QThread, QThreadPool, qVersion
 from PySide6.QtWidgets import QApplication
 
+from tests.ui.program import make_models, make_page, make_program  # noqa: F401 - fixtures
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -10,22 +10,21 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.folders import Folders
-from studio.ui.app import Program, build
 from studio.ui.theme.metrics import RAIL
 from studio.ui.views.compare_page import ComparePage
 from studio.ui.views.compare_words import MODES
 from studio.ui.views.main_window import SMALLEST
-from tests.ui.fakes import FakeEngine, Forming, Gate, Lockstep, Maker
+from tests.ui.fakes import FakeEngine, Forming, Gate, Lockstep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from pytestqt.qtbot import QtBot
 
+    from studio.ui.app import Program
     from studio.ui.views.compare import CompareView
     from studio.ui.views.compare_stage import Mode
+    from tests.ui.program import MakeProgram
 
     Opened = Callable[[FakeEngine], Program]
 
@@ -33,23 +32,13 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 
 
 @pytest.fixture
-def opened(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Opened]:
-    programs: list[Program] = []
-
+def opened(make_program: MakeProgram) -> Opened:
     def open_(engine: FakeEngine) -> Program:
-        program = build(qapp, Folders.under(tmp_path), Maker(engine))
-        programs.append(program)
-        qtbot.addWidget(program.window)
-        with qtbot.waitExposed(program.window):
-            program.window.show()
-        program.window.activateWindow()
-        qtbot.waitUntil(program.window.isActiveWindow)
-        QTest.keyClick(program.window, Qt.Key.Key_2, CONTROL)
-        return program
+        program = make_program(engine=engine)
+        program.page("compare")
+        return program.program
 
-    yield open_
-    for program in programs:
-        program.close()
+    return open_
 
 
 def page_of(program: Program) -> CompareView:
@@ -146,7 +135,7 @@ def test_control_z_undoes_in_the_columns_and_control_y_makes_it_again(opened: Op
     program = opened(FakeEngine())
     page = page_of(program)
     QTest.mouseClick(page.setup.views[3].remove, Qt.MouseButton.LeftButton)
-    columns = page.setup._columns
+    columns = program.window.pages.currentWidget().columns
     assert len(columns.columns) == len(SAMPLERS) - 1
     QTest.keyClick(program.window, Qt.Key.Key_Z, CONTROL)
     assert len(columns.columns) == len(SAMPLERS)
@@ -163,7 +152,7 @@ def test_the_window_says_how_far_batching_took_the_runs(qtbot: QtBot, opened: Op
     said = page.runs.results.bar.said
     qtbot.waitUntil(lambda: said.text() == "Batched, and bit for bit what each run is alone")
     assert page.runs.results.table.texts[0][-1] == "0"
-    page.setup._columns.set_batched(False)
+    program.window.pages.currentWidget().columns.set_batched(False)
     page.start()
     qtbot.waitUntil(lambda: said.text() == "Bit for bit what each run is alone")
     assert not page.runs.results.bar.measure.isVisible()

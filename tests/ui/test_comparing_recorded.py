@@ -9,21 +9,17 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from studio.folders import Folders
-from studio.ui.app import build
 from studio.ui.models.compare_library import PlaceRole, RecordedRole
 from studio.ui.views.compare_page import ComparePage
 from studio.ui.views.main_window import SMALLEST
-from tests.ui.fakes import FakeEngine, Forming, Maker
+from tests.ui.fakes import Forming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from pytestqt.qtbot import QtBot
+    from collections.abc import Callable
 
     from studio.gallery.entry import Entry
     from studio.ui.views.compare import CompareView
+    from tests.ui.program import MakeProgram
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 LEFT = Qt.MouseButton.LeftButton
@@ -32,17 +28,13 @@ LEFT = Qt.MouseButton.LeftButton
 class Room:
     """The window with three runs made, of three prompts."""
 
-    def __init__(self, qtbot: QtBot, qapp: QApplication, home: Path) -> None:
-        self._qtbot = qtbot
-        self.program = build(qapp, Folders.under(home), Maker(FakeEngine(Forming(pixels=True))))
-        self.window, self.models = self.program.window, self.program.models
-        self.told: list[str] = []
-        self.models.notices.posted.connect(lambda notice: self.told.append(notice.sentence))
-        qtbot.addWidget(self.window)
-        with qtbot.waitExposed(self.window):
-            self.window.show()
-        self.window.activateWindow()
-        qtbot.waitUntil(self.window.isActiveWindow)
+    def __init__(self, make_program: MakeProgram) -> None:
+        self._opened = make_program(Forming(pixels=True))
+        self.program, self.window, self.models = (
+            self._opened.program,
+            self._opened.window,
+            self._opened.models,
+        )
         for prompt in ("a fox", "a cat", "a dog"):
             self.make(prompt)
 
@@ -51,8 +43,12 @@ class Room:
         self.window.generate()
         self.wait(lambda: self.models.queue.rowCount() == 0)
 
-    def wait(self, condition: object) -> None:
-        self._qtbot.waitUntil(condition, timeout=8000)  # type: ignore[arg-type]
+    def wait(self, condition: Callable[[], object]) -> None:
+        self._opened.wait(condition)
+
+    @property
+    def told(self) -> list[str]:
+        return [notice.sentence for notice in self._opened.notices]
 
     @property
     def page(self) -> CompareView:
@@ -80,10 +76,8 @@ class Room:
 
 
 @pytest.fixture
-def room(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Room]:
-    made = Room(qtbot, qapp, tmp_path)
-    yield made
-    made.program.close()
+def room(make_program: MakeProgram) -> Room:
+    return Room(make_program)
 
 
 def opened(room: Room) -> CompareView:

@@ -11,20 +11,19 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from studio.engine.fork import ForkRequest
-from studio.folders import Folders
-from studio.ui.app import build
 from studio.ui.models import going_on
 from studio.ui.models.course import Course
 from studio.ui.models.going_on import remainder_of
-from tests.ui.fakes import FakeEngine, Forming, Gate, Maker, asking
+from tests.ui.fakes import FakeEngine, Forming, Gate, asking
 from tests.ui.rooms import Studio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from PySide6.QtWidgets import QApplication
     from pytestqt.qtbot import QtBot
+
+    from tests.ui.program import MakeProgram
 
 
 @pytest.fixture
@@ -96,15 +95,12 @@ def test_what_was_not_cancelled_has_no_remainder(
 
 
 def test_esc_offers_to_go_on_and_that_makes_the_rest(
-    qtbot: QtBot, qapp: QApplication, tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, make_program: MakeProgram, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
     engine = FakeEngine(Forming(pixels=True, at={(0, 3): gate}), Forming(pixels=True))
-    program = build(qapp, Folders.under(tmp_path), Maker(engine))
+    program = make_program(engine=engine)
     window = program.window
-    qtbot.addWidget(window)
-    with qtbot.waitExposed(window):
-        window.show()
     try:
         program.session.generate(asking("a fox", seed=5))
         qtbot.waitUntil(gate.reached.is_set)
@@ -125,4 +121,3 @@ def test_esc_offers_to_go_on_and_that_makes_the_rest(
         assert viewed.phase == "done"
     finally:
         gate.open()
-        program.close()

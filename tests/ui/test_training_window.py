@@ -13,19 +13,17 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from studio.engine.resumable import TrainingNote, folder_of
-from studio.folders import Folders
-from studio.ui.app import Program, build
 from studio.ui.models.train_folder import FoundRole
 from studio.ui.views.train import TrainPage
 from tests.ui.cards import STARTER, installed, show_models
-from tests.ui.fakes import FakeEngine, Forming, Gate, Lockstep, Maker
+from tests.ui.fakes import Forming, Gate, Lockstep
 from tests.ui.teaching import Teaching, to_train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from pytestqt.qtbot import QtBot
+    from tests.ui.program import MakeProgram, OpenProgram
 
 
 class Hand:
@@ -35,36 +33,28 @@ class Hand:
         sentences: the notices that were posted.
     """
 
-    def __init__(self, qtbot: QtBot, app: QApplication, home: Path) -> None:
-        self.engine = FakeEngine(Forming())
-        self.program: Program = build(app, Folders.under(home), Maker(self.engine))
-        self.window, self.models = self.program.window, self.program.models
-        self.sentences: list[str] = []
-        self.models.notices.posted.connect(self._on_posted)
-        qtbot.addWidget(self.window)
-        with qtbot.waitExposed(self.window):
-            self.window.show()
-        self.window.activateWindow()
-        qtbot.waitUntil(self.window.isActiveWindow)
-        self._qtbot = qtbot
+    def __init__(self, program: OpenProgram) -> None:
+        self._program, self.engine = program, program.engine
+        self.program, self.window, self.models = program.program, program.window, program.models
         self.press(Qt.Key.Key_5, Qt.KeyboardModifier.ControlModifier)
         page = self.window.pages.currentWidget()
         assert isinstance(page, TrainPage)
         self.page = page
         self.models.train.form.edit(steps=6)
 
-    def _on_posted(self, notice: object) -> None:
-        self.sentences.append(notice.sentence)  # type: ignore[attr-defined]
+    @property
+    def sentences(self) -> list[str]:
+        return [notice.sentence for notice in self._program.notices]
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        QTest.keyClick(QApplication.focusWidget() or self.window, key, modifier)
+        self._program.press(key, modifier)
 
     def click(self, widget: QWidget) -> None:
         assert widget.isVisible()
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
 
     def wait(self, true: Callable[[], object]) -> None:
-        self._qtbot.waitUntil(lambda: bool(true()), timeout=8000)
+        self._program.wait(true)
 
     def wait_read(self) -> None:
         self.wait(lambda: not self.models.train.folder.reading)
@@ -74,10 +64,8 @@ class Hand:
 
 
 @pytest.fixture
-def hand(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Hand]:
-    hand = Hand(qtbot, qapp, tmp_path / "home")
-    yield hand
-    hand.program.close()
+def hand(make_program: MakeProgram, tmp_path: Path) -> Hand:
+    return Hand(make_program(home=tmp_path / "home"))
 
 
 @pytest.fixture

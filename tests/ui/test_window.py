@@ -13,68 +13,21 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
 from studio.engine.events import EngineReport
 from studio.errors import CheckpointError
-from studio.folders import Folders
 from studio.gallery.store import PictureStore
-from studio.ui.app import Program, build
-from studio.ui.models.notices import Notice
 from tests.gallery.samples import metadata
-from tests.ui.fakes import FakeEngine, Forming, Gate, Maker
+from tests.ui.fakes import Forming, Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
-    Opened = Callable[..., "Hand"]
-
-
-class Hand:
-    """An open program, its engine, and what it told."""
-
-    def __init__(self, qtbot: QtBot, app: QApplication, home: Path, engine: FakeEngine) -> None:
-        self.engine, self.notices = engine, list[Notice]()
-        self.program: Program = build(app, Folders.under(home), Maker(engine))
-        self.program.models.notices.posted.connect(self.notices.append)
-        self.window, self.models = self.program.window, self.program.models
-        qtbot.addWidget(self.window)
-        with qtbot.waitExposed(self.window):
-            self.window.show()
-        self.window.activateWindow()
-        qtbot.waitUntil(self.window.isActiveWindow)
-        self._qtbot = qtbot
-
-    @property
-    def prompts(self) -> list[str]:
-        return [take.request.prompt for take in self.engine.takes]
-
-    def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        QTest.keyClick(QApplication.focusWidget() or self.window, key, modifier)
-
-    def generate(self) -> None:
-        self.press(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-
-    def finish(self) -> None:
-        self._qtbot.waitUntil(lambda: self.models.queue.rowCount() == 0)
-
-
-@pytest.fixture
-def opened(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Opened]:
-    hands: list[Hand] = []
-
-    def open_(*scripts: Forming, report: EngineReport | None = None, home: Path = tmp_path) -> Hand:
-        engine = FakeEngine(*scripts) if report is None else FakeEngine(*scripts, report=report)
-        hands.append(Hand(qtbot, qapp, home, engine))
-        return hands[-1]
-
-    yield open_
-    for hand in hands:
-        hand.program.close()
+    from tests.ui.program import MakeProgram
 
 
 # ------------------------------------------------------------------------------------------------------ first start
-def test_at_the_first_start_generate_works_at_once(opened: Opened) -> None:
-    hand = opened()
+def test_at_the_first_start_generate_works_at_once(make_program: MakeProgram) -> None:
+    hand = make_program()
     assert QApplication.focusWidget() is hand.window.pages.create_page.form.texts.prompt.editor
     hand.generate()
     hand.finish()
@@ -83,8 +36,8 @@ def test_at_the_first_start_generate_works_at_once(opened: Opened) -> None:
     assert hand.models.run.viewed.phase == "done"
 
 
-def test_typing_takes_the_place_of_the_suggested_prompt(opened: Opened) -> None:
-    hand = opened()
+def test_typing_takes_the_place_of_the_suggested_prompt(make_program: MakeProgram) -> None:
+    hand = make_program()
     QTest.keyClicks(QApplication.focusWidget(), "two cats")
     hand.generate()
     hand.finish()
@@ -92,17 +45,17 @@ def test_typing_takes_the_place_of_the_suggested_prompt(opened: Opened) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- jobs
-def test_a_picture_is_in_the_gallery_when_it_is_done(opened: Opened, qtbot: QtBot) -> None:
-    hand = opened()
+def test_a_picture_is_in_the_gallery_when_it_is_done(make_program: MakeProgram, qtbot: QtBot) -> None:
+    hand = make_program()
     hand.generate()
     hand.finish()
     qtbot.waitUntil(lambda: hand.models.gallery.rowCount() == 1)
     assert PictureStore.of(hand.models.folders).catalogue.count() == 1
 
 
-def test_jobs_run_in_the_order_in_which_they_were_added(opened: Opened, qtbot: QtBot) -> None:
+def test_jobs_run_in_the_order_in_which_they_were_added(make_program: MakeProgram, qtbot: QtBot) -> None:
     gate = Gate()
-    hand = opened(Forming(at={(0, 1): gate}), Forming())
+    hand = make_program(Forming(at={(0, 1): gate}), Forming())
     for text in ("one", "two", "three"):
         hand.models.form.edit(prompt=text)
         hand.generate()
@@ -114,9 +67,9 @@ def test_jobs_run_in_the_order_in_which_they_were_added(opened: Opened, qtbot: Q
     assert hand.prompts == ["one", "three", "two"]
 
 
-def test_escape_stops_the_running_job_and_the_next_one_runs(opened: Opened, qtbot: QtBot) -> None:
+def test_escape_stops_the_running_job_and_the_next_one_runs(make_program: MakeProgram, qtbot: QtBot) -> None:
     gate = Gate()
-    hand = opened(Forming(at={(0, 2): gate}), Forming())
+    hand = make_program(Forming(at={(0, 2): gate}), Forming())
     hand.generate()
     hand.generate()
     qtbot.waitUntil(gate.reached.is_set)
@@ -129,10 +82,10 @@ def test_escape_stops_the_running_job_and_the_next_one_runs(opened: Opened, qtbo
 
 
 def test_a_failing_job_is_told_where_its_picture_would_be_and_the_next_one_runs(
-    opened: Opened, qtbot: QtBot
+    make_program: MakeProgram, qtbot: QtBot
 ) -> None:
     error = CheckpointError("/models/broken", "is truncated; get it again")
-    hand = opened(Forming(at={"load": error}, loads=True), Forming())
+    hand = make_program(Forming(at={"load": error}, loads=True), Forming())
     hand.generate()
     hand.finish()
     said = "\n".join(label.text() for label in hand.window.findChildren(QLabel) if label.isVisible())
@@ -143,9 +96,9 @@ def test_a_failing_job_is_told_where_its_picture_would_be_and_the_next_one_runs(
     assert hand.models.run.viewed.phase == "done"
 
 
-def test_the_queue_is_seen_emptied_and_closed_with_keys(opened: Opened, qtbot: QtBot) -> None:
+def test_the_queue_is_seen_emptied_and_closed_with_keys(make_program: MakeProgram, qtbot: QtBot) -> None:
     gate = Gate()
-    hand = opened(Forming(at={(0, 1): gate}), Forming())
+    hand = make_program(Forming(at={(0, 1): gate}), Forming())
     for _ in range(3):
         hand.generate()
     qtbot.waitUntil(gate.reached.is_set)
@@ -165,8 +118,8 @@ def test_the_queue_is_seen_emptied_and_closed_with_keys(opened: Opened, qtbot: Q
 
 
 # --------------------------------------------------------------------------------------------------------- settings
-def test_undo_and_redo_work_in_the_form(opened: Opened) -> None:
-    hand = opened()
+def test_undo_and_redo_work_in_the_form(make_program: MakeProgram) -> None:
+    hand = make_program()
     hand.models.form.edit(steps=12)
     hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert hand.models.form.values.steps == 30
@@ -174,8 +127,10 @@ def test_undo_and_redo_work_in_the_form(opened: Opened) -> None:
     assert hand.models.form.values.steps == 12
 
 
-def test_undo_brings_back_what_was_thrown_away_where_that_was_done(opened: Opened, qtbot: QtBot) -> None:
-    hand = opened()
+def test_undo_brings_back_what_was_thrown_away_where_that_was_done(
+    make_program: MakeProgram, qtbot: QtBot
+) -> None:
+    hand = make_program()
     for prompt in ("one", "two"):
         hand.models.form.edit(prompt=prompt)
         hand.generate()
@@ -196,9 +151,11 @@ def test_undo_brings_back_what_was_thrown_away_where_that_was_done(opened: Opene
     assert gallery.rowCount() == 2
 
 
-def test_a_job_taken_out_of_the_queue_comes_back_to_its_place(opened: Opened, qtbot: QtBot) -> None:
+def test_a_job_taken_out_of_the_queue_comes_back_to_its_place(
+    make_program: MakeProgram, qtbot: QtBot
+) -> None:
     gate = Gate()
-    hand = opened(Forming(at={(0, 1): gate}), Forming())
+    hand = make_program(Forming(at={(0, 1): gate}), Forming())
     for prompt in ("one", "two", "three"):
         hand.models.form.edit(prompt=prompt)
         hand.generate()
@@ -212,8 +169,8 @@ def test_a_job_taken_out_of_the_queue_comes_back_to_its_place(opened: Opened, qt
     hand.finish()
 
 
-def test_generate_goes_live_when_nothing_runs_whatever_was_looked_at(opened: Opened) -> None:
-    hand = opened()
+def test_generate_goes_live_when_nothing_runs_whatever_was_looked_at(make_program: MakeProgram) -> None:
+    hand = make_program()
     hand.generate()
     hand.finish()
     hand.models.run.select(1)
@@ -224,8 +181,8 @@ def test_generate_goes_live_when_nothing_runs_whatever_was_looked_at(opened: Ope
     assert hand.models.run.viewed is not first
 
 
-def test_what_can_be_undone_is_told_before_an_error_that_stands(opened: Opened) -> None:
-    hand = opened()
+def test_what_can_be_undone_is_told_before_an_error_that_stands(make_program: MakeProgram) -> None:
+    hand = make_program()
     toast = hand.window.overlays.toast
     hand.models.notices.post("No file manager is there.", kind="error")
     hand.models.notices.post("Moved to the trash.", action="Undo")
@@ -246,11 +203,13 @@ def drop(window: QWidget, *paths: Path) -> None:
     QApplication.sendEvent(window, QDropEvent(QPointF(200, 200), action, data, button, modifier))
 
 
-def test_a_dropped_picture_fills_the_form_and_starts_nothing(opened: Opened, tmp_path: Path) -> None:
+def test_a_dropped_picture_fills_the_form_and_starts_nothing(
+    make_program: MakeProgram, tmp_path: Path
+) -> None:
     kept = PictureStore(tmp_path / "elsewhere", tmp_path / "other").add(
         np.zeros((64, 64, 3), np.uint8), metadata("a blue whale", seed=77)
     )
-    hand = opened()
+    hand = make_program()
     drop(hand.window, kept.path)
     values = hand.models.form.values
     assert (values.prompt, values.seed, values.guidance) == ("a blue whale", 77, 4.0)
@@ -259,16 +218,18 @@ def test_a_dropped_picture_fills_the_form_and_starts_nothing(opened: Opened, tmp
     assert hand.models.form.values.prompt == "a fox on a teal background"
 
 
-def test_a_dropped_file_of_another_kind_is_a_sentence(opened: Opened, tmp_path: Path) -> None:
+def test_a_dropped_file_of_another_kind_is_a_sentence(make_program: MakeProgram, tmp_path: Path) -> None:
     (tmp_path / "notes.png").write_text("no picture")
-    hand = opened()
+    hand = make_program()
     drop(hand.window, tmp_path / "notes.png")
     assert len(hand.notices) == 1
     assert hand.notices[0].sentence.endswith(".")
 
 
-def test_the_settings_of_a_picture_in_the_gallery_are_given_back(opened: Opened, qtbot: QtBot) -> None:
-    hand = opened()
+def test_the_settings_of_a_picture_in_the_gallery_are_given_back(
+    make_program: MakeProgram, qtbot: QtBot
+) -> None:
+    hand = make_program()
     hand.models.form.edit(prompt="a castle", steps=7, seed=5)
     hand.generate()
     hand.finish()
@@ -286,9 +247,11 @@ def test_the_settings_of_a_picture_in_the_gallery_are_given_back(opened: Opened,
     assert not stack.is_large
 
 
-def test_an_open_picture_closes_with_escape_and_the_job_goes_on(opened: Opened, qtbot: QtBot) -> None:
+def test_an_open_picture_closes_with_escape_and_the_job_goes_on(
+    make_program: MakeProgram, qtbot: QtBot
+) -> None:
     gate = Gate()
-    hand = opened(Forming(), Forming(at={(0, 1): gate}))
+    hand = make_program(Forming(), Forming(at={(0, 1): gate}))
     hand.generate()
     hand.finish()
     qtbot.waitUntil(lambda: hand.models.gallery.rowCount() == 1)
@@ -305,32 +268,32 @@ def test_an_open_picture_closes_with_escape_and_the_job_goes_on(opened: Opened, 
 
 
 # ----------------------------------------------------------------------------------------------- between starts
-def test_the_forms_values_are_there_at_the_next_start(opened: Opened) -> None:
-    first = opened()
+def test_the_forms_values_are_there_at_the_next_start(make_program: MakeProgram) -> None:
+    first = make_program()
     first.models.form.edit(prompt="a violin", steps=17, sampler="langevin")
     first.program.close()
     first.window.close()
-    second = opened()
+    second = make_program()
     values = second.models.form.values
     assert (values.prompt, values.steps, values.sampler) == ("a violin", 17, "langevin")
 
 
 def test_a_broken_settings_file_is_told_and_stops_nothing(
-    opened: Opened, tmp_path: Path, qtbot: QtBot
+    make_program: MakeProgram, tmp_path: Path, qtbot: QtBot
 ) -> None:
     (tmp_path / "settings").mkdir()
     (tmp_path / "settings" / "window.json").write_text("{ broken")
-    hand = opened()
+    hand = make_program()
     qtbot.waitUntil(lambda: bool(hand.notices))
     assert hand.notices[0].kind == "warn"
 
 
 # ------------------------------------------------------------------------------------------------ device and faults
 def test_a_graphics_card_that_cannot_be_used_gets_a_banner_with_the_way_to_mend_it(
-    opened: Opened, qtbot: QtBot
+    make_program: MakeProgram, qtbot: QtBot
 ) -> None:
     sentence = "This machine has an NVIDIA GPU, but torch cannot use it; install the build that fits it."
-    hand = opened(report=EngineReport(device="cpu (x)", dtype="float32", unused_gpu=sentence))
+    hand = make_program(report=EngineReport(device="cpu (x)", dtype="float32", unused_gpu=sentence))
     hand.program.session.warm_up()
     qtbot.waitUntil(lambda: hand.window.banners.banner is not None)
     assert "cpu (x), float32" in hand.window.status.device_text
@@ -339,8 +302,8 @@ def test_a_graphics_card_that_cannot_be_used_gets_a_banner_with_the_way_to_mend_
     assert any(label.text() == sentence for label in banner.findChildren(QLabel))
 
 
-def test_an_error_stays_until_it_is_closed_and_what_comes_meanwhile_waits(opened: Opened) -> None:
-    hand = opened()
+def test_an_error_stays_until_it_is_closed_and_what_comes_meanwhile_waits(make_program: MakeProgram) -> None:
+    hand = make_program()
     notices, toast = hand.models.notices, hand.window.overlays.toast
     notices.post("Noticed in passing.")
     notices.post("The disk is full.", kind="error", action="Try again")
@@ -354,8 +317,8 @@ def test_an_error_stays_until_it_is_closed_and_what_comes_meanwhile_waits(opened
     assert seen == ["One more.", "Another error.", ""]
 
 
-def test_a_notice_covers_neither_the_steps_nor_what_can_be_done_with_them(opened: Opened) -> None:
-    hand = opened()
+def test_a_notice_covers_neither_the_steps_nor_what_can_be_done_with_them(make_program: MakeProgram) -> None:
+    hand = make_program()
     hand.generate()
     hand.finish()
     hand.models.notices.post("Kept in the gallery.")
@@ -387,8 +350,8 @@ def reached_by_tab(window: QWidget) -> set[int]:
 
 
 @pytest.mark.parametrize("page", ["create", "gallery", "models", "settings"])
-def test_everything_that_takes_the_keyboard_has_a_name(opened: Opened, page: str) -> None:
-    hand = opened()
+def test_everything_that_takes_the_keyboard_has_a_name(make_program: MakeProgram, page: str) -> None:
+    hand = make_program()
     hand.window.pages.open(page)
     QApplication.processEvents()
     nameless = [
@@ -403,8 +366,8 @@ def test_everything_that_takes_the_keyboard_has_a_name(opened: Opened, page: str
 
 
 @pytest.mark.parametrize("page", ["create", "gallery", "models", "settings"])
-def test_tab_reaches_every_control(opened: Opened, page: str) -> None:
-    hand = opened()
+def test_tab_reaches_every_control(make_program: MakeProgram, page: str) -> None:
+    hand = make_program()
     hand.window.pages.open(page)
     hand.window.activateWindow()
     QApplication.processEvents()
@@ -424,8 +387,8 @@ def is_group(widget: QWidget) -> bool:
     )
 
 
-def test_f1_lists_the_keys_and_escape_puts_them_away(opened: Opened) -> None:
-    hand = opened()
+def test_f1_lists_the_keys_and_escape_puts_them_away(make_program: MakeProgram) -> None:
+    hand = make_program()
     hand.press(Qt.Key.Key_F1)
     shown = hand.window.overlays.shortcuts
     assert shown is not None
@@ -435,8 +398,8 @@ def test_f1_lists_the_keys_and_escape_puts_them_away(opened: Opened) -> None:
     assert not shown.isVisible()
 
 
-def test_every_page_opens_with_its_key(opened: Opened) -> None:
-    hand = opened()
+def test_every_page_opens_with_its_key(make_program: MakeProgram) -> None:
+    hand = make_program()
     seen: list[str] = []
     hand.window.pages.opened.connect(seen.append)
     for key in (Qt.Key.Key_2, Qt.Key.Key_3, Qt.Key.Key_4, Qt.Key.Key_Comma, Qt.Key.Key_1):
@@ -447,9 +410,9 @@ def test_every_page_opens_with_its_key(opened: Opened) -> None:
 # ----------------------------------------------------------------------------------------------------------- layout
 @pytest.mark.parametrize("size", [(1100, 700), (1280, 800), (1920, 1080), (3840, 2160)])
 def test_the_picture_has_room_and_nothing_lies_outside_the_window(
-    opened: Opened, size: tuple[int, int], qtbot: QtBot
+    make_program: MakeProgram, size: tuple[int, int], qtbot: QtBot
 ) -> None:
-    hand = opened()
+    hand = make_program()
     hand.window.resize(*size)
     QApplication.processEvents()
     canvas = hand.window.pages.create_page.canvas
@@ -463,9 +426,9 @@ def test_the_picture_has_room_and_nothing_lies_outside_the_window(
 
 
 def test_a_narrow_window_begins_without_the_column_of_pictures(
-    opened: Opened, qtbot: QtBot, qapp: QApplication, tmp_path: Path
+    make_program: MakeProgram, qtbot: QtBot, qapp: QApplication, tmp_path: Path
 ) -> None:
-    hand = opened()
+    hand = make_program()
     column = hand.window.pages.create_page.column
     assert column.isVisible()
     hand.press(Qt.Key.Key_BracketRight, Qt.KeyboardModifier.ControlModifier)
@@ -474,17 +437,17 @@ def test_a_narrow_window_begins_without_the_column_of_pictures(
     qtbot.waitUntil(column.isVisible)
 
 
-def test_the_theme_follows_what_is_chosen(opened: Opened) -> None:
-    hand = opened()
+def test_the_theme_follows_what_is_chosen(make_program: MakeProgram) -> None:
+    hand = make_program()
     hand.models.preferences.set("theme", "light")
     assert not hand.program.theme.dark
     hand.models.preferences.set("theme", "dark")
     assert hand.program.theme.dark
 
 
-def test_closing_asks_nothing_and_keeps_what_is_finished(opened: Opened, qtbot: QtBot) -> None:
+def test_closing_asks_nothing_and_keeps_what_is_finished(make_program: MakeProgram, qtbot: QtBot) -> None:
     gate = Gate()
-    hand = opened(Forming(at={(1, 2): gate}))
+    hand = make_program(Forming(at={(1, 2): gate}))
     hand.models.form.edit(count=3)
     hand.generate()
     qtbot.waitUntil(gate.reached.is_set)
@@ -496,8 +459,8 @@ def test_closing_asks_nothing_and_keeps_what_is_finished(opened: Opened, qtbot: 
 
 
 # ---------------------------------------------------------------------------------------------- the run of a picture
-def test_a_picture_is_verified_from_its_page(opened: Opened, qtbot: QtBot) -> None:
-    hand = opened(Forming(pixels=True))
+def test_a_picture_is_verified_from_its_page(make_program: MakeProgram, qtbot: QtBot) -> None:
+    hand = make_program(Forming(pixels=True))
     hand.generate()
     hand.finish()
     qtbot.waitUntil(lambda: hand.models.gallery.entry_at(0) is not None)
@@ -513,9 +476,9 @@ def test_a_picture_is_verified_from_its_page(opened: Opened, qtbot: QtBot) -> No
 
 
 def test_a_run_is_pinned_by_key_where_it_is_looked_at_and_that_is_seen_beside_its_picture(
-    opened: Opened, qtbot: QtBot
+    make_program: MakeProgram, qtbot: QtBot
 ) -> None:
-    hand = opened(Forming(pixels=True))
+    hand = make_program(Forming(pixels=True))
     hand.generate()
     hand.finish()
     head = hand.window.pages.create_page.canvas.head
@@ -533,8 +496,8 @@ def test_a_run_is_pinned_by_key_where_it_is_looked_at_and_that_is_seen_beside_it
     qtbot.waitUntil(lambda: not head.pin.isChecked())
 
 
-def test_the_room_that_runs_take_is_told_at_the_foot(opened: Opened, qtbot: QtBot) -> None:
-    hand = opened(Forming(pixels=True))
+def test_the_room_that_runs_take_is_told_at_the_foot(make_program: MakeProgram, qtbot: QtBot) -> None:
+    hand = make_program(Forming(pixels=True))
     qtbot.waitUntil(lambda: hand.window.status.runs_text == "Runs: 0 MiB of 2 GiB")
     hand.generate()
     hand.finish()
@@ -544,9 +507,11 @@ def test_the_room_that_runs_take_is_told_at_the_foot(opened: Opened, qtbot: QtBo
 
 
 # ------------------------------------------------------------------------------------------------------ recorded runs
-def test_escape_closes_the_panel_for_a_fork_and_the_running_job_goes_on(opened: Opened, qtbot: QtBot) -> None:
+def test_escape_closes_the_panel_for_a_fork_and_the_running_job_goes_on(
+    make_program: MakeProgram, qtbot: QtBot
+) -> None:
     gate = Gate()
-    hand = opened(Forming(at={(0, 2): gate}))
+    hand = make_program(Forming(at={(0, 2): gate}))
     hand.generate()
     qtbot.waitUntil(gate.reached.is_set)
     canvas = hand.window.pages.create_page.canvas
@@ -560,8 +525,8 @@ def test_escape_closes_the_panel_for_a_fork_and_the_running_job_goes_on(opened: 
     hand.finish()
 
 
-def test_who_watches_a_run_again_has_the_keys_of_its_steps(opened: Opened, qtbot: QtBot) -> None:
-    hand = opened(Forming(pixels=True))
+def test_who_watches_a_run_again_has_the_keys_of_its_steps(make_program: MakeProgram, qtbot: QtBot) -> None:
+    hand = make_program(Forming(pixels=True))
     hand.generate()
     hand.finish()
     hand.press(Qt.Key.Key_3, Qt.KeyboardModifier.ControlModifier)

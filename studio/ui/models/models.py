@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from studio.folders import Folders
+    from studio.gallery.store import PictureStore
     from studio.ui.models.catalog import Catalog
     from studio.ui.models.compare import CompareModel
     from studio.ui.models.compare_alone import AloneModel
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from studio.ui.models.status import StatusModel
     from studio.ui.models.step_keeping import StepKeeper
     from studio.ui.models.sweep import SweepModel
+    from studio.ui.models.thumbnails import Thumbnails
+    from studio.ui.models.timings import Timings
     from studio.ui.models.train import TrainModels
     from studio.ui.models.verifying import VerifyModel
 
@@ -36,6 +39,7 @@ class Models:
     """One of each."""
 
     folders: Folders
+    store: PictureStore
     preferences: Preferences
     catalog: Catalog
     form: FormModel
@@ -58,3 +62,19 @@ class Models:
     train: TrainModels
     status: StatusModel
     notices: Notices
+    thumbnails: Thumbnails
+    timings: Timings
+
+    def close(self) -> None:
+        """Save the preferences and timings, and return once no model's thread is at work."""
+        self.gallery.close()
+        self.runs.close()
+        self.keeper.close()
+        self.compare.close()
+        self.library.close()
+        self.sweep.close()
+        self.exports.close()
+        self.train.close()
+        self.thumbnails.close()
+        self.preferences.save()
+        self.timings.save()

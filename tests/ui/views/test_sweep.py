@@ -9,37 +9,31 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 
-from studio.folders import Folders
-from studio.ui.app import Program, build
 from studio.ui.models.sweep_file import Sweep
 from studio.ui.models.sweep_plan import read_axis
 from studio.ui.views.compare_page import ComparePage
-from tests.ui.fakes import FakeEngine, Gate, Lockstep, Maker
+from tests.ui.fakes import Gate, Lockstep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from PySide6.QtWidgets import QApplication
     from pytestqt.qtbot import QtBot
+
+    from tests.ui.program import MakeProgram
 
 
 class Sweeping:
     """A program whose page of comparisons shows the sweep."""
 
-    def __init__(self, qtbot: QtBot, qapp: QApplication, home: Path) -> None:
+    def __init__(self, make_program: MakeProgram) -> None:
         self.gate = Gate()
-        self.engine = FakeEngine(Lockstep(at={(0, 2): self.gate}))
-        self.program: Program = build(qapp, Folders.under(home), Maker(self.engine))
-        qtbot.addWidget(self.program.window)
-        with qtbot.waitExposed(self.program.window):
-            self.program.window.show()
-        self.program.window.pages.open("compare")
-        page = self.program.window.pages.currentWidget()
+        self.opened = make_program(Lockstep(at={(0, 2): self.gate}))
+        self.program, self.engine = self.opened.program, self.opened.engine
+        page = self.opened.page("compare")
         assert isinstance(page, ComparePage)
         self.page, self.view, self.model = page, page.sweep, self.program.models.sweep
         QTest.mouseClick(page.view.setup.sweep, Qt.MouseButton.LeftButton)
-        self._qtbot = qtbot
 
     def set_axes(self, across: str, down: str) -> None:
         for axis, text in ((self.view.across, across), (self.view.down, down)):
@@ -48,16 +42,15 @@ class Sweeping:
 
     def finish(self) -> None:
         self.gate.open()
-        self._qtbot.waitUntil(lambda: not self.model.running, timeout=8000)
-        self._qtbot.waitUntil(lambda: self.program.models.queue.rowCount() == 0)
+        self.opened.wait(lambda: not self.model.running)
+        self.opened.finish()
 
 
 @pytest.fixture
-def sweeping(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Sweeping]:
-    sweeping = Sweeping(qtbot, qapp, tmp_path)
+def sweeping(make_program: MakeProgram) -> Iterator[Sweeping]:
+    sweeping = Sweeping(make_program)
     yield sweeping
     sweeping.gate.open()
-    sweeping.program.close()
 
 
 def test_every_cell_is_made_and_none_disturbs_the_runs(qtbot: QtBot, sweeping: Sweeping) -> None:
@@ -199,7 +192,7 @@ def test_of_a_large_sweep_only_what_is_seen_is_read(qtbot: QtBot, sweeping: Swee
 
 
 def test_a_sweep_is_there_at_the_next_start(
-    qtbot: QtBot, qapp: QApplication, sweeping: Sweeping, tmp_path: Path
+    qtbot: QtBot, make_program: MakeProgram, sweeping: Sweeping
 ) -> None:
     sweeping.set_axes("4, 5, 6, 7", "1, 2")
     sweeping.view.start()
@@ -210,7 +203,7 @@ def test_a_sweep_is_there_at_the_next_start(
     qtbot.waitUntil(lambda: sweeping.program.models.queue.rowCount() == 0)
     there = sweeping.model.finished
     sweeping.program.close()
-    later = Sweeping(qtbot, qapp, tmp_path)
+    later = Sweeping(make_program)
     later.gate.open()
     qtbot.waitUntil(lambda: later.model.count == 8)
     assert later.model.finished == there
