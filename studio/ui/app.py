@@ -6,6 +6,7 @@ import importlib
 import os
 import secrets
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,12 +76,18 @@ class Program:
         return ended
 
 
-def make_models(folders: Folders, draw: Callable[[int], int] = secrets.randbelow) -> Models:
+def make_models(
+    folders: Folders,
+    *,
+    draw: Callable[[int], int] = secrets.randbelow,
+    clock: Callable[[], float] = time.monotonic,
+) -> Models:
     """Return the models of a new program, connected with each other but not with a session.
 
     Args:
         folders: the user's folders.
         draw: returns a random integer in [0, n); seeds come from it.
+        clock: seconds; a pause between two edits starts a new step of the form's undo.
     """
     notices = Notices()
     preferences = Preferences(SettingsFile(folders.settings / "window.json"))
@@ -90,7 +97,7 @@ def make_models(folders: Folders, draw: Callable[[int], int] = secrets.randbelow
     run, thumbnails = RunModel(), Thumbnails(folders.cache)
     runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)), store.catalogue)
     gallery = GalleryModel(store, thumbnails, notices, runs.store)
-    form = FormModel(catalog, preferences, timings, draw=draw)
+    form = FormModel(catalog, preferences, timings, draw=draw, clock=clock)
     compare = CompareModel()
     return Models(
         folders=folders,

@@ -3,7 +3,7 @@
 Three weights, each on temporary folders and each closed again when its test ends:
 
 * `make_models()`: every model, connected as the program connects them. No thread of the engine, no widget.
-* `make_page(name)`: the same, and one page of the window.
+* `make_page(name)`: the same, and one page of the window, or one large part of a page.
 * `make_program()`: all of it, as `studio.ui.app.build` puts it together, with the window in sight.
 
 No test connects models or views by itself, so a constructor may change without changing a test.
@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
@@ -21,9 +22,12 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from studio.folders import Folders
 from studio.ui import app as composition
 from studio.ui.theme.theme import Theme
+from studio.ui.views.canvas import CanvasView
 from studio.ui.views.compare_page import ComparePage
 from studio.ui.views.create import CreatePage
+from studio.ui.views.form import FormView
 from studio.ui.views.gallery import GalleryView
+from studio.ui.views.large_view import LargeView
 from studio.ui.views.models import ModelsView
 from studio.ui.views.settings import SettingsView
 from tests.ui.cards import STARTER, installed, show_models
@@ -52,6 +56,19 @@ PAGES: dict[str, Callable[[Theme, Models], QWidget]] = {
     "compare": ComparePage,
     "gallery": lambda theme, models: GalleryView(theme, models.gallery),
     "models": lambda theme, models: ModelsView(theme, models.catalog),
+    "form": lambda theme, models: FormView(theme, models.form, models.catalog),
+    "canvas": lambda theme, models: CanvasView(
+        theme,
+        models.run,
+        models.strip,
+        models.preferences,
+        models.forks,
+        models.panes,
+        models.exports,
+        models.runs,
+        models.thumbnails,
+    ),
+    "large": lambda theme, models: LargeView(theme, models.gallery, models.verifier, models.runs),
     "settings": lambda theme, models: SettingsView(theme, models.preferences, models.folders, models.runs),
 }
 SHOWN_SIZE = (1300, 860)
@@ -184,7 +201,8 @@ class OpenProgram(Controls):
 
     def close(self) -> None:
         """Close the window and end the program."""
-        self.window.close()
+        if shiboken6.isValid(self.window):
+            self.window.close()
         assert self.program.close(), "the engine's thread did not end"
 
 
@@ -204,18 +222,18 @@ def names_of(widget: QWidget) -> set[str]:
 
 @pytest.fixture
 def make_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qapp: QApplication) -> Iterator[MakeModels]:
-    """Return a maker of models: of these cards (one starter if none are named), with this source of seeds."""
+    """Return a maker of models: of these cards (else of one starter); ``draw`` and ``clock`` as for the program."""
     made: list[Models] = []
 
     def make(
         *cards: ModelCard | InstalledModel,
         home: Path | None = None,
-        draw: Callable[[int], int] | None = None,
+        **chance: Callable[..., Any],
     ) -> Models:
         found = cards or (STARTER,)
         show_models(monkeypatch, *(card if hasattr(card, "folder") else installed(card) for card in found))
         folders = Folders.under(home or tmp_path / "stepwise-home")
-        made.append(composition.make_models(folders, **({} if draw is None else {"draw": draw})))
+        made.append(composition.make_models(folders, **chance))
         return made[-1]
 
     yield make
@@ -235,8 +253,7 @@ def make_page(qtbot: QtBot, qapp: QApplication, make_models: MakeModels) -> Iter
         return made[-1]
 
     yield make
-    for page in made:
-        page.widget.close()
+    made.clear()  # until here: nothing else owns a page
 
 
 @pytest.fixture

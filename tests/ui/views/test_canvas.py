@@ -7,32 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication
+from PySide6.QtWidgets import QAbstractButton
 
 from studio.engine.events import JobCancelled, JobFailed, JobFinished
-from studio.folders import Folders
 from studio.gallery.entry import Entry
 from studio.gallery.keeping import PictureKept
 from studio.gallery.metadata import PictureMetadata
-from studio.gallery.store import PictureStore
-from studio.runs.store import RunStore
-from studio.ui.models.catalog import Catalog
 from studio.ui.models.course import Course
-from studio.ui.models.exporting import ExportModel
-from studio.ui.models.filmstrip import FilmstripModel
-from studio.ui.models.forking import ForkModel
 from studio.ui.models.job import Job
-from studio.ui.models.notices import Notices
-from studio.ui.models.panes import PanesModel
-from studio.ui.models.preferences import Preferences
-from studio.ui.models.run import RunModel
-from studio.ui.models.runs import RunsModel
-from studio.ui.models.thumbnails import Thumbnails
-from studio.ui.settings import SettingsFile
-from studio.ui.theme.theme import Theme
-from studio.ui.views.canvas import CanvasView
 from studio.ui.views.canvas_words import EMPTY
-from studio.ui.widgets.plain_label import PlainLabel
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
@@ -40,34 +23,16 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
+    from tests.ui.program import MakePage
+
 
 class Scene:
     """A canvas, and a job that is led to it by hand."""
 
-    def __init__(self, qtbot: QtBot, home: Path, **fields: object) -> None:
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        self.run = RunModel()
-        self.preferences = Preferences(SettingsFile(home / "window.json"))
-        self.strip = FilmstripModel(self.run)
-        self.theme = Theme(app, "dark")
-        self.forks = ForkModel(self.run, Catalog(Folders.under(home)))
-        self.panes = PanesModel(self.run)
-        self.exports = ExportModel(self.run, Notices())
-        self.canvas = CanvasView(
-            self.theme,
-            self.run,
-            self.strip,
-            self.preferences,
-            self.forks,
-            self.panes,
-            self.exports,
-            RunsModel(RunStore(home / "runs"), PictureStore.of(Folders.under(home)).catalogue),
-            Thumbnails(),
-        )
-        qtbot.addWidget(self.canvas)
-        self.canvas.resize(800, 700)
-        self.canvas.show()
+    def __init__(self, make_page: MakePage, **fields: object) -> None:
+        self.opened = make_page("canvas", size=(800, 700))
+        models, self.canvas = self.opened.models, self.opened.widget
+        self.run, self.strip, self.preferences = models.run, models.strip, models.preferences
         self.job = Job(request=asking(**fields), budget=None)
         self.course = Course(self.job)
         self.take = Take(
@@ -101,19 +66,18 @@ class Scene:
         self.run.note_phase(self.course)
 
     def said(self) -> str:
-        labels = self.canvas.findChildren(PlainLabel)
-        return "\n".join(label.text() for label in labels if label.isVisible())
+        return "\n".join(self.opened.texts)
 
 
-def test_at_first_it_says_what_will_appear_and_which_key_makes_it(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_at_first_it_says_what_will_appear_and_which_key_makes_it(make_page: MakePage) -> None:
+    scene = Scene(make_page)
     assert EMPTY in scene.said()
     assert "Ctrl+Enter" in scene.said()
     assert not scene.canvas.timeline.isVisible()
 
 
-def test_every_step_is_shown_as_it_comes(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_every_step_is_shown_as_it_comes(make_page: MakePage) -> None:
+    scene = Scene(make_page)
     scene.begin()
     for number in (1, 2, 3):
         scene.step(0, number)
@@ -125,8 +89,8 @@ def test_every_step_is_shown_as_it_comes(qtbot: QtBot, tmp_path: Path) -> None:
     assert scene.canvas.timeline.scrubber.current == 2
 
 
-def test_a_step_that_is_clicked_is_looked_at_until_the_pill_leads_back(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_a_step_that_is_clicked_is_looked_at_until_the_pill_leads_back(make_page: MakePage) -> None:
+    scene = Scene(make_page)
     scene.begin()
     for number in (1, 2, 3):
         scene.step(0, number)
@@ -141,8 +105,8 @@ def test_a_step_that_is_clicked_is_looked_at_until_the_pill_leads_back(qtbot: Qt
     assert "step 4 of 4" in scene.said()
 
 
-def test_arrow_keys_go_through_the_steps(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_arrow_keys_go_through_the_steps(make_page: MakePage) -> None:
+    scene = Scene(make_page)
     scene.begin()
     for number in (1, 2, 3):
         scene.step(0, number)
@@ -154,8 +118,8 @@ def test_arrow_keys_go_through_the_steps(qtbot: QtBot, tmp_path: Path) -> None:
     assert scene.run.live
 
 
-def test_the_start_is_a_step_too(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_the_start_is_a_step_too(make_page: MakePage) -> None:
+    scene = Scene(make_page)
     scene.begin()
     scene.start()
     assert "x_T" in scene.said()
@@ -170,8 +134,8 @@ def test_the_start_is_a_step_too(qtbot: QtBot, tmp_path: Path) -> None:
     assert scene.canvas.picture.image is not None
 
 
-def test_it_plays_to_the_end_and_stops(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_it_plays_to_the_end_and_stops(qtbot: QtBot, make_page: MakePage, tmp_path: Path) -> None:
+    scene = Scene(make_page)
     scene.begin()
     scene.start()
     for number in (1, 2, 3, 4):
@@ -191,8 +155,8 @@ def test_it_plays_to_the_end_and_stops(qtbot: QtBot, tmp_path: Path) -> None:
     assert not scene.canvas.scrubbing.playing
 
 
-def test_going_live_ends_a_play(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_going_live_ends_a_play(make_page: MakePage) -> None:
+    scene = Scene(make_page)
     scene.begin()
     for number in (1, 2, 3):
         scene.step(0, number)
@@ -202,10 +166,8 @@ def test_going_live_ends_a_play(qtbot: QtBot, tmp_path: Path) -> None:
     assert scene.run.live
 
 
-def test_the_switch_shows_the_state_itself_and_asks_the_running_job_for_it(
-    qtbot: QtBot, tmp_path: Path
-) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_the_switch_shows_the_state_itself_and_asks_the_running_job_for_it(make_page: MakePage) -> None:
+    scene = Scene(make_page)
     scene.begin()
     scene.step(0, 1)
     state = next(
@@ -215,8 +177,8 @@ def test_the_switch_shows_the_state_itself_and_asks_the_running_job_for_it(
     assert scene.run.what == scene.job.shown.what == "x_t"
 
 
-def test_the_pictures_of_a_job_are_gone_through(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path, count=2)
+def test_the_pictures_of_a_job_are_gone_through(make_page: MakePage, tmp_path: Path) -> None:
+    scene = Scene(make_page, count=2)
     scene.begin()
     for number in (1, 2, 3, 4):
         scene.step(0, number)
@@ -231,29 +193,27 @@ def test_the_pictures_of_a_job_are_gone_through(qtbot: QtBot, tmp_path: Path) ->
     assert "Picture 2 of 2" in scene.said()
 
 
-def test_one_picture_needs_no_buttons_to_go_through_it(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_one_picture_needs_no_buttons_to_go_through_it(make_page: MakePage) -> None:
+    scene = Scene(make_page)
     scene.begin()
     assert not scene.canvas.head.previous_picture.isVisible()
 
 
-def test_a_failure_is_one_sentence_with_details_and_the_next_job_takes_its_place(
-    qtbot: QtBot, tmp_path: Path
-) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_a_failure_is_one_sentence_with_details_and_the_next_job_takes_its_place(make_page: MakePage) -> None:
+    scene = Scene(make_page)
     scene.begin()
     scene.step(0, 1)
     scene.course.take(JobFailed(job_id=scene.job.id, sentence="It broke; do this.", details="Traceback"))
     scene.run.end(scene.course)
     assert "It broke; do this." in scene.said()
     assert not scene.canvas.picture.isVisible()
-    again = Scene(qtbot, tmp_path)
+    again = Scene(make_page)
     scene.run.begin(again.course)
     assert "It broke" not in scene.said()
 
 
-def test_a_cancelled_job_keeps_its_last_step_in_sight(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_a_cancelled_job_keeps_its_last_step_in_sight(make_page: MakePage) -> None:
+    scene = Scene(make_page)
     scene.begin()
     scene.step(0, 2)
     scene.job.cancelled.set()
@@ -265,8 +225,8 @@ def test_a_cancelled_job_keeps_its_last_step_in_sight(qtbot: QtBot, tmp_path: Pa
     assert scene.canvas.picture.image is not None
 
 
-def test_the_finished_picture_is_the_one_that_was_kept(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_the_finished_picture_is_the_one_that_was_kept(make_page: MakePage, tmp_path: Path) -> None:
+    scene = Scene(make_page)
     scene.begin()
     for number in (1, 2, 3, 4):
         scene.step(0, number)
@@ -281,14 +241,14 @@ def test_the_finished_picture_is_the_one_that_was_kept(qtbot: QtBot, tmp_path: P
 
 
 @pytest.mark.parametrize("prompt", ['<img src="/dev/zero">', "<b>bold</b>", "a & b < c", ""])
-def test_a_prompt_is_shown_as_it_is(qtbot: QtBot, tmp_path: Path, prompt: str) -> None:
-    scene = Scene(qtbot, tmp_path, prompt=prompt)
+def test_a_prompt_is_shown_as_it_is(make_page: MakePage, prompt: str) -> None:
+    scene = Scene(make_page, prompt=prompt)
     scene.begin()
     assert (prompt or "(no prompt)") in scene.said()
 
 
-def test_pictures_are_enlarged_as_it_was_chosen(qtbot: QtBot, tmp_path: Path) -> None:
-    scene = Scene(qtbot, tmp_path)
+def test_pictures_are_enlarged_as_it_was_chosen(make_page: MakePage) -> None:
+    scene = Scene(make_page)
     scene.begin()
     scene.step(0, 1)
     smooth = scene.canvas.picture.picture_rect()
@@ -299,9 +259,9 @@ def test_pictures_are_enlarged_as_it_was_chosen(qtbot: QtBot, tmp_path: Path) ->
 
 
 def test_where_there_is_little_room_the_last_buttons_show_their_icons_alone(
-    qtbot: QtBot, tmp_path: Path
+    qtbot: QtBot, make_page: MakePage
 ) -> None:
-    scene = Scene(qtbot, tmp_path)
+    scene = Scene(make_page)
     scene.begin()
     row = scene.canvas.action_row
     for width in (900, 452, 900):

@@ -8,35 +8,21 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.events import JobFailed
-from studio.folders import Folders
-from studio.gallery.store import PictureStore
-from studio.runs.store import RunStore
-from studio.ui.models.compare import CompareModel
-from studio.ui.models.compare_alone import AloneModel
-from studio.ui.models.compare_columns import CompareColumns
-from studio.ui.models.compare_library import CompareLibrary
-from studio.ui.models.compare_reference import ReferenceModel
-from studio.ui.models.form import FormModel
-from studio.ui.models.notices import Notices
-from studio.ui.models.preferences import Preferences
-from studio.ui.models.thumbnails import Thumbnails
-from studio.ui.settings import SettingsFile
-from studio.ui.theme.theme import Theme
-from studio.ui.views.compare import CompareView
-from tests.ui.cards import LARGE, STARTER, make_catalog, numbers
+from tests.ui.cards import LARGE, STARTER, numbers
 from tests.ui.compared import Compared
+from tests.ui.program import heard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
     from studio.engine.compare import CompareRequest
+    from tests.ui.program import MakePage, OpenPage
 
 FOUR: dict[str, Any] = {"steps": 4}
 EIGHT: dict[str, Any] = {"steps": 8, "sampler": "ddpm", "options": {"variance": "posterior"}}
@@ -45,38 +31,12 @@ EIGHT: dict[str, Any] = {"steps": 8, "sampler": "ddpm", "options": {"variance": 
 class Page:
     """The page and everything behind it."""
 
-    def __init__(self, qtbot: QtBot, qapp: QApplication, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        catalog = make_catalog(monkeypatch, STARTER, LARGE)
-        self.preferences = Preferences(SettingsFile(home / "settings.json"))
-        self.form = FormModel(catalog, self.preferences, draw=numbers(7))
-        self.columns, self.model = CompareColumns(self.form, catalog, self.preferences), CompareModel()
-        self.told: list[str] = []
-        notices = Notices()
-        notices.posted.connect(lambda notice: self.told.append(notice.sentence))
-        folders = Folders.under(home)
-        store, self.thumbnails = PictureStore.of(folders), Thumbnails()
-        self.library = CompareLibrary(RunStore.of(folders), store.catalogue, folders)
-        self.reference, self.alone = ReferenceModel(self.model, catalog), AloneModel(self.model)
-        self.view = CompareView(
-            Theme(qapp, "dark"),
-            self.model,
-            self.columns,
-            self.library,
-            self.reference,
-            self.alone,
-            catalog,
-            self.thumbnails,
-            self.preferences,
-            notices,
-        )
-        self.asked: list[CompareRequest] = []
-        self.view.compare_requested.connect(self.asked.append)
-        qtbot.addWidget(self.view)
-        self.view.resize(1300, 860)
-        with qtbot.waitExposed(self.view):
-            self.view.show()
-        self.view.activateWindow()
-        self.runs = self.view.runs
+    def __init__(self, opened: OpenPage) -> None:
+        models = opened.models
+        self.form, self.model, self.columns = models.form, models.compare, opened.widget.columns
+        self.view, self.runs = opened.widget.view, opened.widget.view.runs
+        self.notices = opened.notices
+        self.asked: list[CompareRequest] = heard(self.view.compare_requested)
 
     def press(self, key: Qt.Key, widget: QWidget | None = None) -> None:
         QTest.keyClick(widget or self.runs.panes, key)
@@ -92,15 +52,8 @@ class Page:
 
 
 @pytest.fixture
-def page(
-    qtbot: QtBot, qapp: QApplication, stepwise_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Page]:
-    page = Page(qtbot, qapp, stepwise_home, monkeypatch)
-    yield page
-    page.model.close()
-    page.library.close()
-    page.thumbnails.close()
-    page.preferences.save()
+def page(make_page: MakePage) -> Page:
+    return Page(make_page("compare", STARTER, LARGE, draw=numbers(7)))
 
 
 # --------------------------------------------------------------------------------------------------------- setting up
@@ -269,9 +222,10 @@ def test_what_is_seen_is_saved_as_one_labelled_picture(
 
     monkeypatch.setattr("studio.ui.views.compare_saving.QFileDialog.getSaveFileName", answer)
     QTest.mouseClick(page.view.head.save, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: bool(page.told))
+    qtbot.waitUntil(lambda: bool(page.notices))
     assert asked[0].endswith("a-fox.png")
-    assert page.told == [f"Saved as {tmp_path / 'sheet.png'}."]
+    assert [notice.kind for notice in page.notices] == ["info"]
+    assert str(tmp_path / "sheet.png") in page.notices[0].sentence
     image = QImage(str(tmp_path / "sheet.png"))
     assert image.width() > 2 * 256
     assert image.height() > 256
@@ -287,10 +241,10 @@ def test_a_sheet_that_cannot_be_saved_or_is_not_wanted(
         "studio.ui.views.compare_saving.QFileDialog.getSaveFileName", lambda *_: (next(answers), "")
     )
     QTest.mouseClick(page.view.head.save, Qt.MouseButton.LeftButton)
-    assert page.told == []
+    assert page.notices == []
     QTest.mouseClick(page.view.head.save, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: bool(page.told))
-    assert page.told[0].startswith("The pictures could not be saved: ")
+    qtbot.waitUntil(lambda: bool(page.notices))
+    assert page.notices[0].kind != "info"
 
 
 # ------------------------------------------------------------------------------------------------------------- keys

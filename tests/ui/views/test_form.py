@@ -10,53 +10,44 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from studio.engine.requests import GenerateRequest
-from studio.ui.models.form import FormModel
 from studio.ui.models.form_values import SUGGESTION
-from studio.ui.models.preferences import Preferences
-from studio.ui.models.timings import Timings
-from studio.ui.settings import SettingsFile
-from studio.ui.theme.theme import Theme
 from studio.ui.views import form_words as words
-from studio.ui.views.form import FormView
-from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, make_catalog, numbers, show_models
+from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, numbers, show_models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from pytestqt.qtbot import QtBot
 
     from studio.ui.models.catalog import Catalog
+    from studio.ui.models.form import FormModel
+    from studio.ui.models.timings import Timings
+    from studio.ui.views.form import FormView
+    from tests.ui.program import MakePage, OpenPage
 
 
 @pytest.fixture
-def catalog(monkeypatch: pytest.MonkeyPatch) -> Catalog:
-    return make_catalog(monkeypatch, STARTER, LARGE, WORDLESS, broken("torn"))
+def opened(make_page: MakePage) -> OpenPage:
+    cards = (STARTER, LARGE, WORDLESS, broken("torn"))
+    return make_page("form", *cards, draw=numbers(3141592653, 11, 13, 17), size=(320, 900))
 
 
 @pytest.fixture
-def timings(tmp_path: Path) -> Timings:
-    return Timings(tmp_path / "timings.json")
+def view(opened: OpenPage) -> FormView:
+    return opened.widget
 
 
 @pytest.fixture
-def form(stepwise_home: Path, catalog: Catalog, timings: Timings) -> Iterator[FormModel]:
-    preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
-    yield FormModel(catalog, preferences, timings, draw=numbers(3141592653, 11, 13, 17))
-    preferences.save()
+def form(opened: OpenPage) -> FormModel:
+    return opened.models.form
 
 
 @pytest.fixture
-def view(qapp: QApplication, qtbot: QtBot, form: FormModel, catalog: Catalog) -> FormView:
-    theme = Theme(qapp, "dark")
-    theme.reduce_motion = True
-    view = FormView(theme, form, catalog)
-    qtbot.addWidget(view)
-    view.resize(320, 900)
-    view.show()
-    qtbot.waitExposed(view)
-    view.theme = theme  # kept as long as the view
-    return view
+def timings(opened: OpenPage) -> Timings:
+    return opened.models.timings
+
+
+@pytest.fixture
+def catalog(opened: OpenPage) -> Catalog:
+    return opened.models.catalog
 
 
 def type_into(widget: QWidget, text: str) -> None:

@@ -12,19 +12,14 @@ from PySide6.QtWidgets import QApplication
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.options import Options, choice, number
 from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
-from studio.ui.models.form import FormModel
-from studio.ui.models.preferences import Preferences
-from studio.ui.settings import SettingsFile
-from studio.ui.theme.theme import Theme
-from studio.ui.views.form import FormView
 from studio.ui.widgets.choice_field import ChoiceField
 from studio.ui.widgets.number_slider import NumberSlider
-from tests.ui.cards import STARTER, make_catalog
+from tests.ui.cards import STARTER
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytestqt.qtbot import QtBot
+    from studio.ui.models.form import FormModel
+    from studio.ui.views.form import FormView
+    from tests.ui.program import MakePage, OpenPage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,23 +48,22 @@ class Leap(Sampler[LeapOptions]):
 
 
 @pytest.fixture
-def form(stepwise_home: Path, monkeypatch: pytest.MonkeyPatch) -> FormModel:
+def opened(make_page: MakePage, monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     (registry,) = gc.get_referents(SAMPLERS)  # the dict behind the mapping that cannot be changed
     monkeypatch.setitem(registry, "leap", Leap)
-    preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
-    return FormModel(make_catalog(monkeypatch, STARTER), preferences)
+    opened = make_page("form", STARTER, size=(320, 900))
+    opened.models.form.edit(sampler="leap")
+    return opened
 
 
 @pytest.fixture
-def view(qapp: QApplication, qtbot: QtBot, form: FormModel) -> FormView:
-    theme = Theme(qapp, "dark")
-    view = FormView(theme, form, form._catalog)
-    view.theme = theme
-    qtbot.addWidget(view)
-    view.resize(320, 900)
-    view.show()
-    form.edit(sampler="leap")
-    return view
+def view(opened: OpenPage) -> FormView:
+    return opened.widget
+
+
+@pytest.fixture
+def form(opened: OpenPage) -> FormModel:
+    return opened.models.form
 
 
 def test_a_new_sampler_needs_no_line_in_the_window(view: FormView, form: FormModel) -> None:

@@ -10,21 +10,17 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 
 from studio.checkpoints.catalog import InstalledModel
 from studio.checkpoints.words import save_words
-from studio.ui.models.form import FormModel
-from studio.ui.models.preferences import Preferences
-from studio.ui.settings import SettingsFile
-from studio.ui.theme.theme import Theme
-from studio.ui.views.form import FormView
-from tests.ui.cards import LARGE, STARTER, make_catalog
+from tests.ui.cards import LARGE, STARTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
     from studio.ui.models.catalog import Catalog
+    from studio.ui.models.form import FormModel
     from studio.ui.views.form_texts import TextRows
+    from tests.ui.program import MakePage, OpenPage
 
 NAMES = ("fox", "fox face", "birthday cake", "cat", "cactus", "<b>bold</b>", "여우", "사과", "dog", "dove")
 EXAMPLES = ("a fox on a teal background", "two dogs")
@@ -32,43 +28,42 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 
 
 @pytest.fixture
-def catalog(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Catalog:
+def opened(make_page: MakePage, qtbot: QtBot, tmp_path: Path) -> OpenPage:
     models = []
     for card in (STARTER, LARGE):
         (tmp_path / card.name).mkdir()
         models.append(InstalledModel(name=card.name, folder=tmp_path / card.name, shipped=True, card=card))
     save_words(tmp_path / "starter", NAMES, EXAMPLES)
-    return make_catalog(monkeypatch, *models)
-
-
-@pytest.fixture
-def form(stepwise_home: Path, catalog: Catalog) -> Iterator[FormModel]:
-    preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
-    form = FormModel(catalog, preferences)
-    form.edit(prompt="")
-    yield form
-    preferences.save()
-
-
-@pytest.fixture
-def texts(qapp: QApplication, qtbot: QtBot, form: FormModel, catalog: Catalog) -> Iterator[TextRows]:
-    theme = Theme(qapp, "dark")
-    theme.reduce_motion = True
-    window = QWidget()
-    view = FormView(theme, form, catalog)
+    opened = make_page("form", *models)
+    opened.models.form.edit(prompt="")
+    opened.top = window = QWidget()
     other = QLineEdit()
     other.setObjectName("other")
     layout = QVBoxLayout(window)
-    layout.addWidget(view)
+    layout.addWidget(opened.widget)
     layout.addWidget(other)
     qtbot.addWidget(window)
     window.resize(800, 900)
     window.show()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
-    view.focus_prompt()
-    yield view.texts
-    window.close()
+    opened.widget.focus_prompt()
+    return opened
+
+
+@pytest.fixture
+def texts(opened: OpenPage) -> TextRows:
+    return opened.widget.texts
+
+
+@pytest.fixture
+def form(opened: OpenPage) -> FormModel:
+    return opened.models.form
+
+
+@pytest.fixture
+def catalog(opened: OpenPage) -> Catalog:
+    return opened.models.catalog
 
 
 def type_(texts: TextRows, text: str) -> None:
