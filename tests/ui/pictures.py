@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from studio.gallery.store import PictureStore
+from studio.folders import Folders
+from studio.ui.app import make_models
 from studio.ui.models.gallery import GalleryModel, LiveTile
-from studio.ui.models.notices import Notice, Notices
-from studio.ui.models.thumbnails import Thumbnails
 from tests.gallery.samples import metadata, pixels
 
 if TYPE_CHECKING:
@@ -18,41 +17,55 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.gallery.entry import Entry
+    from studio.gallery.store import PictureStore
+    from studio.ui.models.models import Models
+    from studio.ui.models.notices import Notice, Notices
+    from studio.ui.models.thumbnails import Thumbnails
 
 
 @dataclass
 class Gallery:
-    """Everything a view of the gallery needs.
+    """The program's models around a store with pictures.
 
     Attributes:
         told: the notices so far.
     """
 
-    store: PictureStore
-    thumbnails: Thumbnails
-    notices: Notices
-    model: GalleryModel
+    models: Models
     told: list[Notice] = field(default_factory=list)
+
+    @property
+    def model(self) -> GalleryModel:
+        return self.models.gallery
+
+    @property
+    def store(self) -> PictureStore:
+        return self.models.store
+
+    @property
+    def thumbnails(self) -> Thumbnails:
+        return self.models.thumbnails
+
+    @property
+    def notices(self) -> Notices:
+        return self.models.notices
 
     def add(self, prompt: str = "a red apple", seed: int = 7) -> Entry:
         """Keep one more picture in the store; the model does not know yet."""
         return self.store.add(pixels(seed), metadata(prompt, seed=seed))
 
     def close(self) -> None:
-        self.model.close()
-        self.thumbnails.close()
+        self.models.close()
 
     def prompts(self) -> list[object]:
         """What the model's rows say, top to bottom; None for what is still being read."""
         return [self.model.index(row).data() for row in range(self.model.rowCount())]
 
 
-def make_gallery(place: Path, prompts: Sequence[str] = (), *, cache: Path | None = None) -> Gallery:
+def make_gallery(place: Path, prompts: Sequence[str] = ()) -> Gallery:
     """Return a gallery of pictures of these prompts, the last one newest, that was not read yet."""
-    store = PictureStore(place / "pictures", place / "catalogue", rescued=place / "rescued")
-    thumbnails, notices = Thumbnails(cache), Notices()
-    gallery = Gallery(store, thumbnails, notices, GalleryModel(store, thumbnails, notices))
-    notices.posted.connect(gallery.told.append)
+    gallery = Gallery(make_models(Folders.under(place)))
+    gallery.notices.posted.connect(gallery.told.append)
     for seed, prompt in enumerate(prompts):
         gallery.add(prompt, seed)
     return gallery

@@ -246,10 +246,12 @@ def make_page(qtbot: QtBot, qapp: QApplication, make_models: MakeModels) -> Iter
     """Return a maker of pages, by the name that the window knows them by; the rest is as for `make_models`."""
     made: list[OpenPage] = []
 
-    def make(name: str, *cards: Any, size: tuple[int, int] = SHOWN_SIZE, **fields: Any) -> OpenPage:  # noqa: ANN401
-        theme = Theme(qapp, "dark")
-        theme.reduce_motion = True
-        made.append(OpenPage(qtbot, theme, make_models(*cards, **fields), name, size))
+    def make(
+        name: str, *cards: Any, theme: str = "dark", size: tuple[int, int] = SHOWN_SIZE, **fields: Any
+    ) -> OpenPage:
+        look = Theme(qapp, theme)
+        look.reduce_motion = True
+        made.append(OpenPage(qtbot, look, make_models(*cards, **fields), name, size))
         return made[-1]
 
     yield make

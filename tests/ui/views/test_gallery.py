@@ -32,6 +32,7 @@ from studio.ui.views.gallery import EMPTY, NOT_FOUND, GalleryView
 from studio.ui.views.gallery_layout import MARGIN, TileLayout
 from tests.gallery.samples import metadata
 from tests.ui.pictures import Gallery, live, make_gallery
+from tests.ui.program import PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ def show(
     size: tuple[int, int] = (320, 640),
 ) -> GalleryView:
     theme = Theme(qapp, "dark")
-    view = GalleryView(theme, gallery.model)
+    view = PAGES["gallery"](theme, gallery.models)
     qtbot.addWidget(view)
     view.theme = theme  # kept as long as the view
     view.resize(*size)
@@ -602,7 +603,7 @@ def test_before_it_is_read_a_gallery_does_not_say_that_it_is_empty(
     gallery: Gallery, qapp: QApplication, qtbot: QtBot
 ) -> None:
     theme = Theme(qapp, "dark")
-    view = GalleryView(theme, gallery.model)
+    view = PAGES["gallery"](theme, gallery.models)
     qtbot.addWidget(view)
     assert view._stack.currentIndex() == 0
 

@@ -11,22 +11,20 @@ from PySide6.QtGui import QAccessible, QDrag, QGuiApplication, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
-from studio.folders import Folders
 from studio.gallery import pixels
 from studio.gallery.entry import Entry
-from studio.runs.store import RunStore
-from studio.ui.models.runs import RunsModel
-from studio.ui.models.verifying import VerifyModel
 from studio.ui.theme.theme import Theme
 from studio.ui.views.large_facts import long_facts, short_facts
-from studio.ui.views.large_view import LargeView
 from tests.gallery.samples import metadata
 from tests.ui.pictures import Gallery, live, make_gallery, read
+from tests.ui.program import PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytestqt.qtbot import QtBot
+
+    from studio.ui.views.large_view import LargeView
 
 Key = Qt.Key
 NASTY = '<img src="/dev/zero"><h1>huge</h1> & more'
@@ -44,18 +42,15 @@ def gallery(
 
 
 @pytest.fixture
-def view(gallery: Gallery, qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[LargeView]:
+def view(gallery: Gallery, qapp: QApplication, qtbot: QtBot) -> LargeView:
     theme = Theme(qapp, "dark")
-    store = RunStore(tmp_path / "runs")
-    runs = RunsModel(store, gallery.store.catalogue)
-    view = LargeView(theme, gallery.model, VerifyModel(store, Folders.under(tmp_path)), runs)
+    view = PAGES["large"](theme, gallery.models)
     qtbot.addWidget(view)
     view.theme = theme  # kept as long as the view
     view.resize(900, 700)
     view.show()
     qtbot.waitExposed(view)
-    yield view
-    runs.close()
+    return view
 
 
 def shown(view: LargeView) -> list[str]:

@@ -7,31 +7,30 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QLabel
 
-from studio.ui.theme.theme import Theme
 from studio.ui.views.models import EMPTY, ModelsView
-from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, make_catalog, show_models
+from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, show_models
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.ui.models.catalog import Catalog
+    from tests.ui.program import MakePage, OpenPage
 
 
 @pytest.fixture
-def catalog(monkeypatch: pytest.MonkeyPatch) -> Catalog:
-    shipped = installed(STARTER, shipped=True)
-    return make_catalog(monkeypatch, shipped, installed(LARGE), broken("torn", "It is <b>torn</b>."))
+def opened(make_page: MakePage) -> OpenPage:
+    cards = installed(STARTER, shipped=True), installed(LARGE), broken("torn", "It is <b>torn</b>.")
+    return make_page("models", *cards, size=(1044, 672))
 
 
 @pytest.fixture
-def view(qapp: QApplication, catalog: Catalog, qtbot: QtBot) -> ModelsView:
-    theme = Theme(qapp, "dark")
-    view = ModelsView(theme, catalog)
-    view.theme = theme
-    qtbot.addWidget(view)
-    view.resize(1044, 672)
-    view.show()
-    return view
+def view(opened: OpenPage) -> ModelsView:
+    return opened.widget
+
+
+@pytest.fixture
+def catalog(opened: OpenPage) -> Catalog:
+    return opened.models.catalog
 
 
 def texts(view: ModelsView) -> list[str]:

@@ -12,46 +12,40 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
 from studio.folders import Folders
-from studio.gallery.store import PictureStore
-from studio.runs.store import RunStore
-from studio.ui.models.preferences import Preferences
-from studio.ui.models.runs import RunsModel
-from studio.ui.settings import SettingsFile
-from studio.ui.theme.theme import Theme
 from studio.ui.views.settings import SettingsView, budget_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytestqt.qtbot import QtBot
 
-
-@pytest.fixture
-def preferences(stepwise_home: Path) -> Iterator[Preferences]:
-    preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
-    yield preferences
-    preferences.save()
+    from studio.ui.models.preferences import Preferences
+    from studio.ui.models.runs import RunsModel
+    from studio.ui.theme.theme import Theme
+    from tests.ui.program import MakePage, OpenPage
 
 
 @pytest.fixture
-def theme(qapp: QApplication) -> Theme:
-    return Theme(qapp, "system")
+def page(make_page: MakePage) -> OpenPage:
+    return make_page("settings", theme="system", size=(1044, 672))
 
 
 @pytest.fixture
-def runs() -> Iterator[RunsModel]:
-    runs = RunsModel(RunStore.of(Folders.find()), PictureStore.of(Folders.find()).catalogue)
-    yield runs
-    runs.close()
+def view(page: OpenPage) -> SettingsView:
+    return page.widget
 
 
 @pytest.fixture
-def view(theme: Theme, preferences: Preferences, runs: RunsModel, qtbot: QtBot) -> SettingsView:
-    view = SettingsView(theme, preferences, Folders.find(), runs)
-    qtbot.addWidget(view)
-    view.resize(1044, 672)
-    view.show()
-    return view
+def preferences(page: OpenPage) -> Preferences:
+    return page.models.preferences
+
+
+@pytest.fixture
+def theme(page: OpenPage) -> Theme:
+    return page.theme
+
+
+@pytest.fixture
+def runs(page: OpenPage) -> RunsModel:
+    return page.models.runs
 
 
 @pytest.fixture
@@ -76,7 +70,7 @@ def test_preferences_are_shown(view: SettingsView, preferences: Preferences) -> 
 
 def test_edits_are_preferred_from_now_on(view: SettingsView, preferences: Preferences, theme: Theme) -> None:
     for switch in (view.theme_switch, view.enlarge_switch):
-        first = switch._group.button(0)
+        first = next(iter(switch.segments.values()))
         first.setFocus()
         QTest.keyClick(first, Qt.Key.Key_Right)
     assert (preferences.theme, preferences.enlarge) == ("dark", "pixels")
