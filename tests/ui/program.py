@@ -247,7 +247,11 @@ def make_page(qtbot: QtBot, qapp: QApplication, make_models: MakeModels) -> Iter
     made: list[OpenPage] = []
 
     def make(
-        name: str, *cards: Any, theme: str = "dark", size: tuple[int, int] = SHOWN_SIZE, **fields: Any
+        name: str,
+        *cards: ModelCard | InstalledModel,
+        theme: str = "dark",
+        size: tuple[int, int] = SHOWN_SIZE,
+        **fields: Any,  # noqa: ANN401
     ) -> OpenPage:
         look = Theme(qapp, theme)
         look.reduce_motion = True

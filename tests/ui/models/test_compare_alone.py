@@ -9,23 +9,22 @@ import pytest
 from studio.engine.compare import CompareRequest
 from studio.errors import StudioError
 from studio.ui.models.compare import CompareModel
-from studio.ui.models.compare_alone import CHEAP_S, AloneModel
+from studio.ui.models.compare_alone import CHEAP_S
 from studio.ui.models.job import Errand, ErrandDone
 from tests.ui.compared import Compared
 from tests.ui.fakes import FakeEngine, Forming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from studio.ui.models.engine import Engine
+    from studio.ui.models.models import Models
+    from tests.ui.program import MakeModels
 
 
 class Room:
     """A comparison and what measures it; errands are done when a test says so."""
 
-    def __init__(self) -> None:
-        self.model = CompareModel()
-        self.alone = AloneModel(self.model)
+    def __init__(self, models: Models) -> None:
+        self.model, self.alone = models.compare, models.alone
         self.asked: list[Errand] = []
         self.alone.errand_requested.connect(self.asked.append)
         self.engine = FakeEngine(Forming(pixels=True))
@@ -58,10 +57,8 @@ class Room:
 
 
 @pytest.fixture
-def room(qapp: object) -> Iterator[Room]:
-    room = Room()
-    yield room
-    room.model.close()
+def room(make_models: MakeModels) -> Room:
+    return Room(make_models())
 
 
 def test_a_cheap_comparison_is_measured_unasked(room: Room) -> None:

@@ -8,33 +8,36 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.engine.compare import MAX_PANES, MIN_PANES
 from studio.errors import RequestError
 from studio.ui.models.compare_columns import CompareColumns
-from studio.ui.models.form import FormModel
-from studio.ui.models.preferences import Preferences
-from studio.ui.settings import SettingsFile
-from tests.ui.cards import LARGE, STARTER, make_catalog, numbers
+from tests.ui.cards import LARGE, STARTER, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from studio.ui.models.catalog import Catalog
+    from studio.ui.models.form import FormModel
+    from studio.ui.models.models import Models
+    from studio.ui.models.preferences import Preferences
+    from tests.ui.program import MakeModels
 
 
 @pytest.fixture
-def catalog(monkeypatch: pytest.MonkeyPatch) -> Catalog:
-    return make_catalog(monkeypatch, STARTER, LARGE)
+def models(make_models: MakeModels) -> Models:
+    return make_models(STARTER, LARGE, draw=numbers(7))
 
 
 @pytest.fixture
-def preferences(stepwise_home: Path) -> Iterator[Preferences]:
-    made = Preferences(SettingsFile(stepwise_home / "settings.json"))
-    yield made
-    made.save()
+def catalog(models: Models) -> Catalog:
+    return models.catalog
 
 
 @pytest.fixture
-def form(catalog: Catalog, preferences: Preferences) -> FormModel:
-    return FormModel(catalog, preferences, draw=numbers(7))
+def preferences(models: Models) -> Preferences:
+    return models.preferences
+
+
+@pytest.fixture
+def form(models: Models) -> FormModel:
+    return models.form
 
 
 class Clock:
@@ -204,14 +207,18 @@ def test_undo_leaves_what_all_share_as_the_form_has_it(form: FormModel, columns:
 
 
 def test_the_columns_are_there_at_the_next_start(
-    form: FormModel, catalog: Catalog, preferences: Preferences, columns: CompareColumns
+    form: FormModel,
+    catalog: Catalog,
+    preferences: Preferences,
+    columns: CompareColumns,
+    make_models: MakeModels,
 ) -> None:
     columns.edit(1, steps=50)
     columns.edit_option(1, "eta", 0.5)
     columns.remove(3)
     columns.set_batched(False)
     preferences.save()
-    later = Preferences(SettingsFile(preferences._file.path))
+    later = make_models(STARTER, LARGE).preferences
     again = CompareColumns(form, catalog, later)
     assert again.columns == columns.columns
     assert not again.batched

@@ -9,18 +9,17 @@ import pytest
 
 from studio.engine.events import JobFailed
 from studio.engine.previews import Previews
-from studio.ui.models.compare import CompareModel
-from studio.ui.models.compare_reference import LONG, A, ReferenceModel
+from studio.ui.models.compare_reference import LONG, A
 from studio.ui.models.course import Course
 from studio.ui.models.job import Job
-from tests.ui.cards import LARGE, STARTER, make_catalog
+from tests.ui.cards import LARGE, STARTER
 from tests.ui.compared import Compared
 from tests.ui.fakes import Take
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from studio.engine.requests import GenerateRequest
+    from studio.ui.models.models import Models
+    from tests.ui.program import MakeModels
 
 DDPM = {"sampler": "ddpm", "options": {"variance": "posterior"}}
 
@@ -28,9 +27,8 @@ DDPM = {"sampler": "ddpm", "options": {"variance": "posterior"}}
 class Room:
     """A finished comparison of DDPM and DDIM, and its reference."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.model = CompareModel()
-        self.reference = ReferenceModel(self.model, make_catalog(monkeypatch, STARTER, LARGE))
+    def __init__(self, models: Models) -> None:
+        self.model, self.reference = models.compare, models.reference
         self.asked: list[GenerateRequest] = []
         self.reference.run_requested.connect(self.asked.append)
         self.played = Compared(self.model, DDPM, {}).play()
@@ -56,10 +54,8 @@ class Room:
 
 
 @pytest.fixture
-def room(qapp: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
-    room = Room(monkeypatch)
-    yield room
-    room.model.close()
+def room(make_models: MakeModels) -> Room:
+    return Room(make_models(STARTER, LARGE))
 
 
 def test_it_is_a_until_another_is_chosen(room: Room) -> None:

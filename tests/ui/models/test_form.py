@@ -7,30 +7,17 @@ import pytest
 
 from studio.engine.requests import MAX_SEED, GenerateRequest
 from studio.errors import RequestError
-from studio.ui.models.form import FormModel
 from studio.ui.models.form_values import SUGGESTION, FormValues
-from studio.ui.models.preferences import Preferences
-from studio.ui.models.timings import Timings
-from studio.ui.settings import SettingsFile
-from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, make_catalog, numbers, show_models
+from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, numbers, show_models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from studio.ui.models.form import FormModel
+    from tests.ui.program import MakeModels
 
 
 @pytest.fixture
-def preferences(stepwise_home: Path) -> Iterator[Preferences]:
-    preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
-    yield preferences
-    preferences.save()
-
-
-@pytest.fixture
-def form(preferences: Preferences, monkeypatch: pytest.MonkeyPatch) -> FormModel:
-    return FormModel(
-        make_catalog(monkeypatch, STARTER, LARGE, WORDLESS), preferences, draw=numbers(7, 11, 13)
-    )
+def form(make_models: MakeModels) -> FormModel:
+    return make_models(STARTER, LARGE, WORDLESS, draw=numbers(7, 11, 13)).form
 
 
 # --------------------------------------------------------------------------------------------------- the first start
@@ -43,11 +30,9 @@ def test_at_the_first_start_generate_works_at_once(form: FormModel) -> None:
     assert request == request.resolve(STARTER)
 
 
-def test_without_any_model_the_form_says_so(
-    preferences: Preferences, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    catalog = make_catalog(monkeypatch, broken("mine"))
-    form = FormModel(catalog, preferences)
+def test_without_any_model_the_form_says_so(make_models: MakeModels, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = make_models(broken("mine"))
+    catalog, form = models.catalog, models.form
     assert "there is none yet" in form.fault
     with pytest.raises(RequestError):
         form.take_request()
@@ -106,11 +91,9 @@ def test_generate_is_no_step_of_undo(form: FormModel) -> None:
     assert (form.values.prompt, form.values.seed) == (SUGGESTION, 11)
 
 
-def test_a_drawn_seed_leaves_room_for_all_pictures(
-    preferences: Preferences, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_drawn_seed_leaves_room_for_all_pictures(make_models: MakeModels) -> None:
     asked: list[int] = []
-    form = FormModel(make_catalog(monkeypatch, STARTER), preferences, draw=lambda n: asked.append(n) or n - 1)
+    form = make_models(draw=lambda n: asked.append(n) or n - 1).form
     form.edit(count=4)
     assert "at most" in form.fault  # the first seed was drawn for one picture
     form.roll_seed()
@@ -307,11 +290,9 @@ def test_the_estimate_counts_the_models_calls(form: FormModel) -> None:
     assert form.estimate.model_calls == 4 * 10
 
 
-def test_the_estimate_gives_seconds_once_they_were_measured(
-    preferences: Preferences, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    timings = Timings(tmp_path / "timings.json")
-    form = FormModel(make_catalog(monkeypatch, STARTER, LARGE), preferences, timings)
+def test_the_estimate_gives_seconds_once_they_were_measured(make_models: MakeModels) -> None:
+    models = make_models(STARTER, LARGE)
+    timings, form = models.timings, models.form
     timings.note(
         model_sha256=STARTER.weights_sha256, device="cpu", size=(64, 64), model_calls=60, seconds=3.0
     )

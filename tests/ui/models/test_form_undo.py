@@ -4,15 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.ui.models.form import FormModel
 from studio.ui.models.form_values import SUGGESTION
-from studio.ui.models.preferences import Preferences
-from studio.ui.settings import SettingsFile
-from tests.ui.cards import LARGE, STARTER, make_catalog
+from tests.ui.cards import LARGE, STARTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from studio.ui.models.form import FormModel
+    from tests.ui.program import MakeModels
 
 
 class Clock:
@@ -28,10 +25,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def form(stepwise_home: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[FormModel]:
-    preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
-    yield FormModel(make_catalog(monkeypatch, STARTER, LARGE), preferences, clock=clock)
-    preferences.save()
+def form(make_models: MakeModels, clock: Clock) -> FormModel:
+    return make_models(STARTER, LARGE, clock=clock).form
 
 
 def write(form: FormModel, text: str, start: str = "") -> None:

@@ -7,16 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.ui.models.form import FormModel
 from studio.ui.models.form_values import SUGGESTION, FormValues, read_values
-from studio.ui.models.preferences import Preferences
 from studio.ui.settings import SettingsFile
-from tests.ui.cards import LARGE, STARTER, broken, make_catalog, numbers
+from tests.ui.cards import LARGE, STARTER, broken, numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.models.models import Models
+    from tests.ui.program import MakeModels
+
+    Start = Callable[..., Models]
 
 OTHER = FormValues(
     prompt="a fox <b>",
@@ -36,30 +38,29 @@ OTHER = FormValues(
 )
 
 
-def started(catalog: Catalog, home: Path) -> FormModel:
-    return FormModel(catalog, Preferences(SettingsFile(home / "settings.json")), draw=numbers(7, 11, 13))
+@pytest.fixture
+def start(make_models: MakeModels) -> Start:
+    """Return what starts the program anew with these models, on the same folders."""
+    return lambda *cards: make_models(*cards, draw=numbers(7, 11, 13))
 
 
-def test_values_are_kept_between_starts(stepwise_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    catalog = make_catalog(monkeypatch, STARTER, LARGE)
-    form = started(catalog, stepwise_home)
+def test_values_are_kept_between_starts(start: Start) -> None:
+    models = start(STARTER, LARGE)
+    form = models.form
     form.edit(**{name: value for name, value in OTHER.to_dict().items() if name != "seed_used"})
     form.take_request()
     assert form.values == OTHER
-    form._preferences.save()
-    again = started(catalog, stepwise_home)
+    models.preferences.save()
+    again = start(STARTER, LARGE).form
     assert again.values == OTHER
     assert not again.undo_stack.canUndo()
 
 
-def test_a_seed_used_before_the_start_is_not_used_again(
-    stepwise_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    catalog = make_catalog(monkeypatch, STARTER)
-    form = started(catalog, stepwise_home)
-    assert form.take_request().seed == 7
-    form._preferences.save()
-    assert started(catalog, stepwise_home).take_request().seed == 11
+def test_a_seed_used_before_the_start_is_not_used_again(start: Start) -> None:
+    models = start(STARTER)
+    assert models.form.take_request().seed == 7
+    models.preferences.save()
+    assert start(STARTER).form.take_request().seed == 11
 
 
 def test_values_read_back_as_they_were_written() -> None:
@@ -120,24 +121,20 @@ def test_whatever_was_saved_some_values_come_of_it(saved: dict[str, Any]) -> Non
     assert request.model == values.model
 
 
-def test_a_model_that_was_removed_is_replaced_and_the_rest_stays(
-    stepwise_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    form = started(make_catalog(monkeypatch, STARTER, LARGE), stepwise_home)
-    form.edit(model="large", prompt="a fox", steps=400)
-    form._preferences.save()
-    again = started(make_catalog(monkeypatch, broken("large"), STARTER), stepwise_home)
+def test_a_model_that_was_removed_is_replaced_and_the_rest_stays(start: Start) -> None:
+    models = start(STARTER, LARGE)
+    models.form.edit(model="large", prompt="a fox", steps=400)
+    models.preferences.save()
+    again = start(broken("large"), STARTER).form
     assert (again.values.model, again.values.prompt) == ("starter", "a fox")
     assert (again.values.steps, again.values.size) == (400, (64, 64))
     assert again.fault == ""
 
 
-def test_a_size_that_a_changed_model_does_not_make_falls_back(
-    stepwise_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = SettingsFile(stepwise_home / "settings.json")
+def test_a_size_that_a_changed_model_does_not_make_falls_back(stepwise_home: Path, start: Start) -> None:
+    file = SettingsFile(stepwise_home / "settings" / "window.json")
     file.save({"form": {"model": "large", "width": 100, "height": 100, "steps": 900}})
-    form = started(make_catalog(monkeypatch, STARTER, LARGE), stepwise_home)
+    form = start(STARTER, LARGE).form
     assert (form.values.size, form.values.steps, form.values.prompt) == ((128, 128), 500, SUGGESTION)
 
 

@@ -7,20 +7,19 @@ import pytest
 from studio.checkpoints.catalog import InstalledModel
 from studio.checkpoints.words import Words, save_words
 from studio.ui.models import ideas as ideas_module
-from studio.ui.models.form import FormModel
 from studio.ui.models.ideas import IdeasModel
-from studio.ui.models.preferences import Preferences
-from studio.ui.settings import SettingsFile
-from tests.ui.cards import LARGE, STARTER, WORDLESS, make_catalog, show_models
+from tests.ui.cards import LARGE, STARTER, WORDLESS, show_models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
     from studio.checkpoints.card import ModelCard
     from studio.ui.models.catalog import Catalog
+    from studio.ui.models.form import FormModel
+    from studio.ui.models.models import Models
+    from tests.ui.program import MakeModels
 
 
 def at(card: ModelCard, home: Path) -> InstalledModel:
@@ -30,18 +29,21 @@ def at(card: ModelCard, home: Path) -> InstalledModel:
 
 
 @pytest.fixture
-def catalog(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Catalog:
-    models = [at(card, tmp_path) for card in (STARTER, LARGE, WORDLESS)]
-    for model in models[::2]:
+def models(make_models: MakeModels, tmp_path: Path) -> Models:
+    found = [at(card, tmp_path) for card in (STARTER, LARGE, WORDLESS)]
+    for model in found[::2]:
         save_words(model.folder, ["fox", "birthday cake"], ["two foxes"])
-    return make_catalog(monkeypatch, *models)
+    return make_models(*found)
 
 
 @pytest.fixture
-def form(stepwise_home: Path, catalog: Catalog) -> Iterator[FormModel]:
-    preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
-    yield FormModel(catalog, preferences)
-    preferences.save()
+def catalog(models: Models) -> Catalog:
+    return models.catalog
+
+
+@pytest.fixture
+def form(models: Models) -> FormModel:
+    return models.form
 
 
 @pytest.fixture

@@ -18,25 +18,21 @@ from studio.gallery.metadata import PictureMetadata
 from studio.gallery.pixels import encode
 from studio.runs.recording import RunRecorded
 from studio.ui.models.course import Course
-from studio.ui.models.form import FormModel
 from studio.ui.models.form_values import FormValues
 from studio.ui.models.job import Job
-from studio.ui.models.preferences import Preferences
-from studio.ui.models.sweep import SweepModel
 from studio.ui.models.sweep_fields import FIELDS
 from studio.ui.models.sweep_file import Finished, Sweep, read_sweep
 from studio.ui.models.sweep_plan import MAX_CELLS, Axis, batches, read_axis, requests, written
-from studio.ui.settings import SettingsFile
-from tests.ui.cards import LARGE, STARTER, make_catalog, numbers
+from tests.ui.cards import LARGE, STARTER, numbers
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytestqt.qtbot import QtBot
 
     from studio.checkpoints.card import ModelCard
+    from studio.ui.models.sweep import SweepModel
     from studio.ui.models.sweep_plan import BatchRequest
+    from tests.ui.program import MakeModels
 
 STEPS, GUIDANCE = Axis(field="steps", values=(4, 8)), Axis(field="guidance", values=(1.0, 2.5))
 BASE = FormValues(prompt="a fox", model="starter", seed=7)
@@ -195,14 +191,8 @@ class Swept:
 
 
 @pytest.fixture
-def swept(stepwise_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Swept]:
-    catalog = make_catalog(monkeypatch, STARTER)
-    preferences = Preferences(SettingsFile(stepwise_home / "settings.json"))
-    form = FormModel(catalog, preferences, draw=numbers(7))
-    model = SweepModel(form, catalog, SettingsFile(stepwise_home / "sweep.json"))
-    yield Swept(model, stepwise_home)
-    model.close()
-    preferences.save()
+def swept(make_models: MakeModels, stepwise_home: Path) -> Swept:
+    return Swept(make_models(draw=numbers(7)).sweep, stepwise_home)
 
 
 def test_comparisons_are_asked_for_one_after_another(swept: Swept) -> None:
@@ -236,21 +226,23 @@ def test_other_jobs_are_not_followed(swept: Swept) -> None:
     assert not swept.model.follow(other)
 
 
-def again(swept: Swept, qtbot: QtBot) -> Swept:
+def again(swept: Swept, make_models: MakeModels, qtbot: QtBot) -> Swept:
     """What is there at the next start."""
     swept.model.close()
-    model = SweepModel(swept.model._form, swept.model._catalog, SettingsFile(swept.home / "sweep.json"))
+    model = make_models().sweep
     with qtbot.waitSignal(model.changed):
         model.load()
     return Swept(model, swept.home)
 
 
-def test_a_sweep_goes_on_at_the_next_start_without_making_a_cell_twice(swept: Swept, qtbot: QtBot) -> None:
+def test_a_sweep_goes_on_at_the_next_start_without_making_a_cell_twice(
+    swept: Swept, make_models: MakeModels, qtbot: QtBot
+) -> None:
     swept.model.start(Axis(field="seed", values=(1, 2, 3, 4)), GUIDANCE)
     swept.play()
     swept.model.stop()
     assert swept.model.can_resume
-    later = again(swept, qtbot)
+    later = again(swept, make_models, qtbot)
     model = later.model
     assert (model.count, model.finished, model.running, model.can_resume) == (8, 4, False, True)
     assert later.asked == []
@@ -266,10 +258,12 @@ def test_a_sweep_goes_on_at_the_next_start_without_making_a_cell_twice(swept: Sw
     model.close()
 
 
-def test_a_cell_whose_picture_is_gone_is_made_again_and_alone(swept: Swept, qtbot: QtBot) -> None:
+def test_a_cell_whose_picture_is_gone_is_made_again_and_alone(
+    swept: Swept, make_models: MakeModels, qtbot: QtBot
+) -> None:
     swept.model.start(STEPS, GUIDANCE)
     swept.play()
-    later = again(swept, qtbot)
+    later = again(swept, make_models, qtbot)
     model = later.model
     path = model.picture(3)
     assert path is not None
@@ -336,9 +330,10 @@ def test_a_file_that_was_changed_by_hand_is_no_sweep_and_no_fault(value: object,
     assert changed is None or all(cell.steps and cell.width and cell.height for cell in changed.cells)
 
 
-def test_without_its_model_nothing_is_swept(swept: Swept, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = SweepModel(swept.model._form, make_catalog(monkeypatch))
-    swept.model._form.edit(model="gone")
+def test_without_its_model_nothing_is_swept(make_models: MakeModels) -> None:
+    models = make_models()
+    model = models.sweep
+    models.form.edit(model="gone")
     with pytest.raises(RequestError, match="gone"):
         model.start(STEPS, GUIDANCE)
     assert model.sweep is None

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.errors import RequestError
-from studio.ui.models.form import FormModel
-from studio.ui.models.preferences import Preferences
 from studio.ui.models.train_checkpoints import checkpoints_of, compare_checkpoints, spread
-from studio.ui.settings import SettingsFile
-from tests.ui.cards import STARTER, make_catalog
+from tests.ui.cards import STARTER
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.ui.program import MakeModels
 
 
 def test_checkpoints_come_by_step_and_the_finished_model_last() -> None:
@@ -36,15 +33,14 @@ def test_of_many_the_first_the_last_and_some_between_are_taken() -> None:
 
 
 def test_a_comparison_has_one_prompt_and_one_noise_and_a_column_for_each_checkpoint(
-    qapp: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make_models: MakeModels,
 ) -> None:
-    del qapp
     cards = [
         replace(STARTER, name=f"foxes-{step}", sizes=((32, 32),), latent_shape=(16, 4, 4))
         for step in range(100, 900, 100)
     ]
-    catalog = make_catalog(monkeypatch, STARTER, *cards)
-    form = FormModel(catalog, Preferences(SettingsFile(tmp_path / "settings.json")))
+    models = make_models(STARTER, *cards)
+    catalog, form = models.catalog, models.form
     names = [card.name for card in cards]
     request = compare_checkpoints(names, "a fox", form, catalog)
     assert [one.model for one in request.requests] == list(spread(names, 6))
