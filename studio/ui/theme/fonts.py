@@ -1,4 +1,4 @@
-"""The three sizes of type, in the font that ships with the program; figures have one width, so numbers stay in place."""
+"""The three sizes of type, in the font that ships with the program; figures have one width, so numbers stay put."""
 
 from __future__ import annotations
 
