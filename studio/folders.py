@@ -154,3 +154,8 @@ def resources_dir() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "_resources"
     return installed if installed.is_dir() else package.parent / "resources"
+
+
+def interface_font(*, bold: bool = False) -> Path:
+    """Return the file of the font that the window and exported pictures are lettered in, regular or semibold."""
+    return resources_dir() / "fonts" / f"Pretendard-{'SemiBold' if bold else 'Regular'}.otf"

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 MAX_DIGITS = 25
 MAX_DEPTH = 8
+MAX_NESTING = 100
+"""Lists and objects inside each other in any file; a Python's own limit differs from version to version."""
 
 # Control characters, half characters, and marks that make text read in another order than it is stored.
 _UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+# Whole texts, so that brackets inside them do not count; one without an end reaches to the end of the file.
+_TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class _Refused(Exception):
@@ -45,8 +50,11 @@ def parse(data: bytes, path: Path, *, part: str = "") -> Any:  # noqa: ANN401 - 
         CheckpointError: it is not strict JSON.
     """
     try:
+        text = data.decode("utf-8")
+        if _nests_deeper(text, MAX_NESTING):
+            raise _Refused("nests its JSON too deeply")
         return json.loads(
-            data.decode("utf-8"),
+            text,
             parse_int=_whole,
             parse_float=_finite,
             parse_constant=_no_constant,
@@ -57,10 +65,21 @@ def parse(data: bytes, path: Path, *, part: str = "") -> Any:  # noqa: ANN401 - 
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise CheckpointError(path, f"{part}is not valid JSON ({error.msg} at {place})") from error
-    except RecursionError as error:
-        raise CheckpointError(path, f"{part}nests its JSON too deeply") from error
     except _Refused as error:
         raise CheckpointError(path, f"{part}{error}") from error
+
+
+def _nests_deeper(text: str, most: int) -> bool:
+    depth = 0
+    for found in _TEXT_OR_BRACKET.finditer(text):
+        first = text[found.start()]
+        if first in "[{":
+            depth += 1
+            if depth > most:
+                return True
+        elif first in "]}":
+            depth -= 1
+    return False
 
 
 def _whole(text: str) -> int:

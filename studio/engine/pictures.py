@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
-from studio import __version__
 from studio.diffusion.samplers.drive import drive_lockstep
 from studio.engine.events import PictureDone, PictureStarted, StepDone
 from studio.engine.fork import StartState
 from studio.engine.preview import decode, to_pixels
+from studio.engine.versions import versions
 from studio.engine.viewer import to_array
 from studio.errors import NotFiniteError
 
@@ -207,15 +206,6 @@ def _done(
 
 def _not_finite(picture: Picture, state: State, *, panes: bool) -> NotFiniteError:
     return NotFiniteError(state.index, pane=picture.image + 1 if panes else None)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what the last bits of a picture depend on."""
-    return {
-        "stepwise-studio": __version__,
-        "torch": str(torch.__version__),
-        "python": platform.python_version(),
-    }
 
 
 def sha256_of(tensor: Tensor) -> str:

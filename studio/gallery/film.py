@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image, ImageDraw
 
 from studio.folders import ensure, storage_error
-from studio.gallery.sheet import DIM, GAP, GROUND, LABEL_PX, LINE, Cell, draw_sheet, enlarged, fitted, font
+from studio.gallery.lettering import draw_line
+from studio.gallery.sheet import DIM, GAP, GROUND, LABEL_PX, LINE, Cell, draw_sheet, enlarged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,8 +110,8 @@ def _frame(shot: Shot, *, captions: bool) -> Image.Image:
         return picture
     framed = Image.new("RGB", (picture.width, picture.height + LINE + GAP // 2), GROUND)
     framed.paste(picture, (0, 0))
-    text = fitted(shot.caption, picture.width - GAP, LABEL_PX)
-    ImageDraw.Draw(framed).text((GAP // 2, picture.height + 4), text, DIM, font(LABEL_PX))
+    at, width = (GAP // 2, picture.height + 4), picture.width - GAP
+    draw_line(ImageDraw.Draw(framed), at, shot.caption, width=width, size=LABEL_PX, fill=DIM)
     return framed
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from studio.gallery.lettering import draw_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,13 +65,13 @@ def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
     size = (columns * across + GAP, head + rows * (down + GAP))
     sheet = Image.new("RGB", size, GROUND)
     draw = ImageDraw.Draw(sheet)
-    draw.text((GAP, GAP), fitted(title, size[0] - 2 * GAP, TITLE_PX), TEXT, font(TITLE_PX))
+    draw_line(draw, (GAP, GAP), title, width=size[0] - 2 * GAP, size=TITLE_PX, fill=TEXT)
     for place, (cell, picture) in enumerate(zip(cells, shown, strict=True)):
         left, top = GAP + place % columns * across, head + place // columns * (down + GAP)
         sheet.paste(picture, (left, top))
         for number, line in enumerate(cell.lines):
             at = (left, top + height + 6 + number * LINE)
-            draw.text(at, fitted(line, width, LABEL_PX), DIM if number else TEXT, font(LABEL_PX))
+            draw_line(draw, at, line, width=width, size=LABEL_PX, fill=DIM if number else TEXT)
     packed = io.BytesIO()
     sheet.save(packed, "PNG")
     return packed.getvalue()
@@ -83,18 +85,3 @@ def enlarged(pixels: NDArray[np.uint8], most: int = MOST_SHEET) -> Image.Image:
         return picture
     factor = max(1, min(math.ceil(LEAST_SIDE / max(picture.size)), most // max(picture.size)))
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-
-
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return the font of a size."""
-    return ImageFont.load_default(size)
-
-
-def fitted(text: str, width: int, size: int) -> str:
-    """Return a text on one line, cut where it would be wider than ``width``."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    if font(size).getlength(line) <= width:
-        return line
-    while line and font(size).getlength(f"{line}…") > width:
-        line = line[:-1]
-    return f"{line}…"

@@ -6,16 +6,12 @@ alone. A fault of the disk never reaches the job: its pictures are made and kept
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import TYPE_CHECKING
 
-from studio import __version__
 from studio.engine.events import JobCancelled, JobStarted, PictureDone, PictureStarted, StepDone
+from studio.engine.versions import versions
 from studio.errors import StorageError
 from studio.runs.header import RunHeader, is_run_id
 from studio.runs.layout import bytes_needed, shape_fits
@@ -177,12 +173,3 @@ class _Recorder:
         self._store.release(run, discard=nothing)
         if nothing:
             self._ids[image] = None
-
-
-@functools.cache
-def versions() -> dict[str, str]:
-    """Return the versions of what the last bits of a picture depend on, without importing torch."""
-    found = {"stepwise-studio": __version__, "python": platform.python_version()}
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        found["torch"] = metadata.version("torch")
-    return found

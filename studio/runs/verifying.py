@@ -14,8 +14,8 @@ from studio.engine.events import JobStarted, PictureDone, PictureStarted, StepDo
 from studio.engine.fork import ForkRequest, respaced
 from studio.engine.previews import NO_PREVIEWS, Previews
 from studio.engine.requests import MAX_STEPS, GenerateRequest
+from studio.engine.versions import same_version, versions
 from studio.errors import StorageError
-from studio.runs.recording import versions
 from studio.runs.replay import state_at
 
 if TYPE_CHECKING:
@@ -194,5 +194,9 @@ def _differences(metadata: PictureMetadata, started: JobStarted) -> dict[str, tu
         "dtype": started.dtype,
         "model hash": started.weights_sha256,
     }
-    names = [name for name in was if was[name] != now.get(name, "unknown")]
+    names = [name for name in was if not _agrees(name, was[name], now.get(name, "unknown"))]
     return {name: (was[name], now.get(name, "unknown")) for name in names}
+
+
+def _agrees(name: str, was: str, now: str) -> bool:
+    return same_version(was, now) if name in versions() else was == now

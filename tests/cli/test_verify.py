@@ -99,6 +99,20 @@ def test_what_has_changed_since_is_named(stepwise: Stepwise, home: Path, tmp_pat
     assert stepwise("verify", path).err.startswith("stepwise: model 'tiny' is not known")
 
 
+def test_another_build_of_the_same_torch_is_no_change(stepwise: Stepwise, tmp_path: Path) -> None:
+    path = made(stepwise, "generate", "dog", "--steps", "2")
+    memory = remembered(path)
+    release = memory.versions["torch"].partition("+")[0]
+    pixels = read_pixels(path).copy()
+    pixels[0, 0, 0] ^= 9
+    for build in ("+cu130", "+cpu", ""):
+        versions = {**memory.versions, "torch": f"{release}{build}"}
+        other = changed(path, tmp_path / "x.png", pixels=pixels, versions=versions)
+        assert json.loads(stepwise("verify", other, "--json").out)["differs"] == {}
+    later = changed(path, tmp_path / "y.png", pixels=pixels, versions={**memory.versions, "torch": "9.0+cpu"})
+    assert json.loads(stepwise("verify", later, "--json").out)["differs"].keys() == {"torch"}
+
+
 @pytest.mark.parametrize("words", [[], ["--sampler", "ddpm", "--seed", "9"], ["--remaining", "5"]], ids=str)
 def test_a_fork_is_made_again_from_the_run_it_goes_on_from(
     stepwise: Stepwise, home: Path, words: list[str]

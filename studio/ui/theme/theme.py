@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from PySide6.QtCore import QObject, QRect, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPalette
 
-from studio.ui.theme.fonts import FontKind, make_font
+from studio.ui.theme.fonts import FontKind, load_fonts, make_font
 from studio.ui.theme.icons import LucideEngine, icon_pixmap
 from studio.ui.theme.style_sheet import style_sheet
 from studio.ui.theme.tokens import DARK, LIGHT, Palette, noise_colour
@@ -42,6 +42,7 @@ class Theme(QObject):
         # Elsewhere the effect flag only says that the platform has none of its own.
         self.reduce_motion = sys.platform == "win32" and not app.isEffectEnabled(Qt.UIEffect.UI_General)
         app.setStyle("Fusion")
+        load_fonts(app)
         app.setFont(self.font("body"))
         self._system = app.styleHints().colorScheme()
         self._ask_for_scheme()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Signal
+from PySide6.QtCore import QEvent, Signal, Slot
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import CONTROL, GRID
@@ -13,12 +13,34 @@ from studio.ui.widgets.painting import is_undo_of_the_window
 from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QInputMethodEvent
+
     from studio.ui.theme.theme import Theme
 
 MOST_LETTERS = 48
 
 
 class _Edit(QLineEdit):
+    composed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._composing = ""
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        super().inputMethodEvent(event)
+        self._composing = event.preeditString()
+        self.composed.emit()
+
+    def shown(self) -> str:
+        """Return the text with what an input method is still composing."""
+        units, at = (
+            self.text().encode("utf-16-le", "surrogatepass"),
+            2 * self.cursorPosition(),
+        )  # Qt counts in UTF-16
+        composing = self._composing.encode("utf-16-le", "surrogatepass")
+        return (units[:at] + composing + units[at:]).decode("utf-16-le", "surrogatepass")
+
     def event(self, event: QEvent) -> bool:
         """Leave Undo to the window."""
         if is_undo_of_the_window(event):
@@ -42,12 +64,22 @@ class TextField(QWidget):
         named(self.line, label, tip)
         labelled(theme, self, label, tip=tip).addWidget(self.line)
         stand_for(self, self.line)
-        self.line.textEdited.connect(self.edited)
+        self._text = ""
+        self.line.textEdited.connect(self._on_edited)
+        self.line.composed.connect(self._on_edited)
 
     def set_value(self, text: str) -> None:
         """Show another text, without a word."""
-        if text != self.line.text():
+        if text != self._text:
+            self._text = text
             self.line.setText(text)
+
+    @Slot()
+    def _on_edited(self) -> None:
+        text = self.line.shown()[:MOST_LETTERS]
+        if text != self._text:
+            self._text = text
+            self.edited.emit(text)
 
 
 class FieldFault(PlainLabel):

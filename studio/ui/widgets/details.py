@@ -34,7 +34,7 @@ class Details(QWidget):
         self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.view.setTabChangesFocus(True)
         self.view.document().setDocumentMargin(GRID)
-        self.view.setFixedHeight(QFontMetrics(self.view.font()).lineSpacing() * _LINES + 2 * GAP)
+        self.view.setFixedHeight(QFontMetrics(theme.font("body")).lineSpacing() * _LINES + 2 * GAP)
         self.view.setAccessibleName("Details")
         self.view.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QMimeData, QPoint, QRect, QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtGui import QFontMetrics, QTextCursor, QTextOption
+from PySide6.QtGui import QGuiApplication, QTextCursor, QTextLayout, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from studio.ui.theme.metrics import GAP, GRID, INSET, RING
@@ -15,7 +16,7 @@ from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QEvent
-    from PySide6.QtGui import QInputMethodEvent, QKeyEvent, QResizeEvent
+    from PySide6.QtGui import QFont, QInputMethodEvent, QKeyEvent, QResizeEvent
 
     from studio.ui.theme.theme import Theme
 
@@ -51,33 +52,41 @@ class PromptField(QWidget):
         labelled(theme, self, label, tip=tip).addWidget(self.editor)
         stand_for(self, self.editor)
         self.editor.textChanged.connect(self._on_text_changed)
+        self.editor.typed.connect(self._on_text_changed)
 
     @property
     def text(self) -> str:
-        """The prompt, as it was set or written."""
+        """The prompt, as it was set or written, with what an input method is still composing."""
         return self._text
 
     def set_text(self, text: str) -> None:
         """Show another prompt without a word; what is beyond 2,000 characters is cut."""
         text = text[:MAX_CHARACTERS]
-        if text == self._text:
-            return
+        if text != self._text:
+            self._show(text)
+
+    def put(self, text: str, before: str) -> None:
+        """Show ``text`` without a word, with the cursor after its part ``before``."""
+        self._show(text[:MAX_CHARACTERS])
+        self.editor.go_behind(before)
+
+    def _show(self, text: str) -> None:
         self._text = text
+        if self.editor.composed():
+            QGuiApplication.inputMethod().reset()  # else it would write the old syllable into the new text
         with QSignalBlocker(self.editor):
             self.editor.setPlainText(text)
             self.editor.moveCursor(QTextCursor.MoveOperation.End)
 
-    def put(self, text: str, before: str) -> None:
-        """Show ``text`` without a word, with the cursor after its part ``before``."""
-        self.set_text(text)
-        self.editor.go_behind(before)
-
     @Slot()
     def _on_text_changed(self) -> None:
-        text = self.editor.toPlainText()
-        if len(text) > MAX_CHARACTERS:  # from an input method; typing and pasting stop before
+        if (
+            len(self.editor.toPlainText()) > MAX_CHARACTERS
+        ):  # from an input method; typing and pasting stop before
             self.editor.cut_to(MAX_CHARACTERS)
             return
+        # What is being composed counts: a shortcut that reads the prompt does not make the input method finish first.
+        text = "".join(self.editor.around_cursor())[:MAX_CHARACTERS]
         if text != self._text:
             self._text = text
             self.edited.emit(text)
@@ -107,7 +116,7 @@ class PromptEditor(QPlainTextEdit):
         self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         foot = self.hint.sizeHint().height() + GAP if hint else 0
         self.setViewportMargins(0, 0, 0, foot)
-        text = QFontMetrics(self.font()).lineSpacing() * lines
+        text = _line_height(self.font()) * lines + 1  # Qt takes a line that just fits for one out of sight
         self.setFixedHeight(_up_to_grid(text + 2 * INSET + foot))
 
     def event(self, event: QEvent) -> bool:
@@ -164,6 +173,10 @@ class PromptEditor(QPlainTextEdit):
         self.setFixedHeight(self.height() + max(foot - self.viewportMargins().bottom(), 0))
         self.setViewportMargins(0, 0, 0, foot)
 
+    def composed(self) -> str:
+        """Return what an input method is composing: it is shown, but not part of the document yet."""
+        return self.textCursor().block().layout().preeditAreaText()
+
     def around_cursor(self) -> tuple[str, str]:
         """Return the text before the cursor, with what an input method has in hand, and the text after it."""
         cursor = self.textCursor()
@@ -171,8 +184,7 @@ class PromptEditor(QPlainTextEdit):
         before.setPosition(0)
         before.setPosition(cursor.position(), QTextCursor.MoveMode.KeepAnchor)
         after.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
-        in_hand = cursor.block().layout().preeditAreaText()
-        return before.selection().toPlainText() + in_hand, after.selection().toPlainText()
+        return before.selection().toPlainText() + self.composed(), after.selection().toPlainText()
 
     def go_behind(self, before: str) -> None:
         """Put the cursor behind the text's beginning ``before``."""
@@ -197,6 +209,15 @@ class PromptEditor(QPlainTextEdit):
 def _units(text: str) -> int:
     """Return how long Qt takes a text to be."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _line_height(font: QFont) -> int:
+    """Return the height of a line in an editor, which rounds it up, unlike the font's line spacing."""
+    layout = QTextLayout("Ag", font)
+    layout.beginLayout()
+    line = layout.createLine()
+    layout.endLayout()
+    return math.ceil(line.height())
 
 
 def _up_to_grid(height: int) -> int:

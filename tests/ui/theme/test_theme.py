@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFont, QFontInfo, QFontMetrics, QPalette
+from PySide6.QtGui import QFont, QFontDatabase, QFontInfo, QFontMetrics, QPalette
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
+from studio.ui.theme.fonts import FAMILY
 from studio.ui.theme.metrics import CONTROL, GRID
 from studio.ui.theme.style_sheet import style_sheet
 from studio.ui.theme.theme import Theme
@@ -100,7 +101,12 @@ def test_fonts_have_the_three_sizes_two_weights_and_figures_of_one_width(theme: 
         assert font.isFeatureSet(QFont.Tag("tnum"))
         widths = {round(QFontMetrics(font).horizontalAdvance(digit * 10)) for digit in "0123456789"}
         assert len(widths) == 1
-    assert QFontInfo(theme.font("mono")).fixedPitch()
+
+
+def test_reports_are_in_the_systems_fixed_width_font_where_there_is_one(theme: Theme) -> None:
+    system = QFontInfo(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+    assert QFontInfo(theme.font("mono")).fixedPitch() == system.fixedPitch()
+    assert theme.font("mono").families()[-1] == FAMILY
 
 
 def test_a_font_that_is_changed_stays_itself(theme: Theme) -> None:

@@ -179,6 +179,43 @@ def test_an_input_method_cannot_pass_the_limit(prompt: PromptField) -> None:
     assert texts == ["a" * (MAX_CHARACTERS - 1) + "狐"]
 
 
+def compose(field: PromptField, syllable: str, committed: str = "") -> None:
+    event = QInputMethodEvent(syllable, [])
+    event.setCommitString(committed)
+    QApplication.sendEvent(field.editor, event)
+
+
+def test_a_syllable_that_is_being_composed_is_part_of_the_prompt(prompt: PromptField) -> None:
+    texts = heard(prompt)
+    for syllable, committed in (("ㄱ", ""), ("고", ""), ("공", ""), ("야", "고"), ("양", ""), ("", "양")):
+        compose(prompt, syllable, committed)
+    assert texts == ["ㄱ", "고", "공", "고야", "고양"]
+    assert prompt.text == prompt.editor.toPlainText() == "고양"
+
+
+def test_a_syllable_is_composed_where_the_cursor_stands(prompt: PromptField) -> None:
+    prompt.put("a 🦊\nbig fox", "a 🦊\nbig ")
+    compose(prompt, "빨")
+    assert prompt.text == "a 🦊\nbig 빨fox"
+    compose(prompt, "")  # given up
+    assert prompt.text == "a 🦊\nbig fox"
+
+
+def test_what_is_heard_and_set_again_disturbs_no_composing(prompt: PromptField) -> None:
+    prompt.edited.connect(prompt.set_text)  # as a form does
+    compose(prompt, "고")
+    assert prompt.editor.composed() == "고"
+    prompt.set_text("another prompt")  # but another text ends it
+    assert (prompt.text, prompt.editor.composed()) == ("another prompt", "")
+    assert prompt.editor.toPlainText() == "another prompt"
+
+
+def test_what_is_composed_cannot_pass_the_limit_either(prompt: PromptField) -> None:
+    prompt.set_text("a" * MAX_CHARACTERS)
+    compose(prompt, "고")
+    assert prompt.text == "a" * MAX_CHARACTERS
+
+
 def test_emoji_count_as_python_counts_them(prompt: PromptField) -> None:
     prompt.editor.insertFromMimeData(_text("🦊" * (MAX_CHARACTERS + 1)))
     assert prompt.text == "🦊" * MAX_CHARACTERS
@@ -195,11 +232,15 @@ def test_it_is_named_and_shows_its_hint_below_its_lines(prompt: PromptField) -> 
     assert prompt.editor.viewport().geometry().bottom() < prompt.editor.hint.geometry().top()
 
 
-def test_every_line_is_in_sight(theme: Theme, qtbot: QtBot) -> None:
-    field = PromptField(theme, "Prompt", lines=3)
+@pytest.mark.layout
+@pytest.mark.parametrize("lines", [1, 2, 3, 4])
+def test_every_line_is_in_sight(theme: Theme, qtbot: QtBot, lines: int) -> None:
+    field = PromptField(theme, "Prompt", lines=lines)
     show(qtbot, field)
-    field.set_text("one\ntwo\nthree")
+    field.set_text("\n".join(["Ågy", "빨간 고양이"][line % 2] for line in range(lines)))
     assert field.editor.verticalScrollBar().maximum() == 0
+    field.set_text("\n".join("x" * (lines + 1)))
+    assert field.editor.verticalScrollBar().maximum() > 0  # the twin: one line more is too many
     assert field.editor.height() % 4 == 0
 
 
