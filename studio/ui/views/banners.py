@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from studio.ui.widgets.banner import Banner
+from studio.ui.widgets.cards import Banner
 
 if TYPE_CHECKING:
     from studio.ui.models.status import StatusModel

@@ -15,9 +15,7 @@ from studio.ui.views.canvas_head import CanvasHead
 from studio.ui.views.fork_panel import ForkPanel
 from studio.ui.views.panes import PanesView
 from studio.ui.views.timeline import Timeline
-from studio.ui.widgets.empty_page import EmptyPage
-from studio.ui.widgets.error_card import ErrorCard
-from studio.ui.widgets.ground import Ground
+from studio.ui.widgets.cards import EmptyPage, ErrorCard, Ground
 from studio.ui.widgets.picture_view import PictureView
 
 if TYPE_CHECKING:

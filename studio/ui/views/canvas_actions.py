@@ -10,10 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from studio.ui.theme.metrics import GAP
 from studio.ui.views.export_menu import ExportMenu
 from studio.ui.views.picture_menu import COMPARE_WITH
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
@@ -51,13 +49,13 @@ class CanvasActions(QWidget):
         self._scrubbing = scrubbing
         self.play = IconButton(theme, "play", "Play the steps", tip="Play the steps (Space)")
         self.keep = TextButton(theme, "Keep this step", icon="save")
-        tip(self.keep, "Save the picture at this step, as it is shown, to the gallery (K)")
+        set_tip(self.keep, "Save the picture at this step, as it is shown, to the gallery (K)")
         self.fork = TextButton(theme, "Fork from here", icon="git-fork")
-        tip(self.fork, "Go on from this step in another way: prompt, sampler, guidance, seed, steps (F)")
+        set_tip(self.fork, "Go on from this step in another way: prompt, sampler, guidance, seed, steps (F)")
         self.compare = TextButton(theme, COMPARE_WITH, icon="columns-2")
-        tip(self.compare, "Lay this run, as it was recorded, beside others")
+        set_tip(self.compare, "Lay this run, as it was recorded, beside others")
         self.export = TextButton(theme, "Export", icon="download")
-        tip(self.export, "Save this picture, or make an animation or a contact sheet of all steps so far")
+        set_tip(self.export, "Save this picture, or make an animation or a contact sheet of all steps so far")
         self.menu = ExportMenu(theme, exports, self)
         self._hint = PlainLabel(theme, HINT, kind="label", role="faint", elide=True)
         row = QHBoxLayout(self)

@@ -12,12 +12,9 @@ from studio.ui.theme.metrics import GAP
 from studio.ui.views import canvas_words as words
 from studio.ui.views.lineage_popup import LineagePopup
 from studio.ui.views.pin_button import PinButton
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.pill import Pill
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.segmented_switch import SegmentedSwitch
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import IconButton, Pill, TextButton
+from studio.ui.widgets.choice import SegmentedSwitch
+from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from studio.gallery.entry import Entry
@@ -78,7 +75,7 @@ class CanvasHead(QWidget):
         )
         self.next_picture = IconButton(theme, "chevron-right", "Next picture of this job", kind="quiet")
         self.lineage = TextButton(theme, "", kind="quiet")
-        tip(self.lineage, "Look at the run that this one goes on from")
+        set_tip(self.lineage, "Look at the run that this one goes on from")
         self.family = IconButton(theme, "git-fork", "Forks of this run", kind="quiet", role="dim")
         self.pin = PinButton(theme, runs, quiet=True)
         self.picture = IconButton(

@@ -10,15 +10,13 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from studio.ui.models.compare_library import course_runs
 from studio.ui.models.compare_sheet import SheetWriter
 from studio.ui.views import compare_words as words
-from studio.ui.views.compare_head import CompareHead
 from studio.ui.views.compare_keys import CompareKeys
 from studio.ui.views.compare_library import LibraryView
 from studio.ui.views.compare_runs import RunsView
 from studio.ui.views.compare_saving import ask_for_sheet, labelled
 from studio.ui.views.compare_setup import SetupView
-from studio.ui.widgets.empty_page import EmptyPage
-from studio.ui.widgets.error_card import ErrorCard
-from studio.ui.widgets.ground import Ground
+from studio.ui.widgets.cards import EmptyPage, ErrorCard, Ground
+from studio.ui.widgets.page import CompareHead
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QShowEvent

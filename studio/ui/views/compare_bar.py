@@ -10,11 +10,9 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from studio.ui.models.compare_colours import GAINS
 from studio.ui.theme.metrics import GAP
 from studio.ui.views import compare_words as words
-from studio.ui.widgets.choice_field import ChoiceField
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.pill import Pill
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.segmented_switch import SegmentedSwitch
+from studio.ui.widgets.buttons import IconButton, Pill
+from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
+from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,14 +14,13 @@ from studio.ui.theme.metrics import GAP, GRID
 from studio.ui.views import compare_words as words
 from studio.ui.views import form_words
 from studio.ui.views.form_options import OptionControls
-from studio.ui.widgets.card import Card
-from studio.ui.widgets.choice_field import ChoiceField
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.number_field import NumberField
-from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.buttons import IconButton
+from studio.ui.widgets.cards import Card
+from studio.ui.widgets.choice import ChoiceField
+from studio.ui.widgets.labels import PlainLabel, set_tip
+from studio.ui.widgets.numbers import NumberField
 from studio.ui.widgets.prompt_field import PromptField
 from studio.ui.widgets.seed_field import SeedField
-from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -66,7 +65,7 @@ class ColumnView(Card):
         self.seed = SeedField(theme)
         self.seed.lock.hide()
         self.seed.dice.setVisible(place == 0)
-        tip(self.seed.field, words.SEED_TIP)
+        set_tip(self.seed.field, words.SEED_TIP)
         self.model = ChoiceField(theme, "Model", tip=form_words.MODEL_TIP)
         self.options = OptionControls(theme)
         self.spacing = ChoiceField(theme, "Spacing", tip=form_words.SPACING_TIP)

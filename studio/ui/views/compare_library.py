@@ -12,11 +12,10 @@ from studio.engine.compare import MAX_PANES
 from studio.ui.theme.metrics import CONTROL, GAP, GRID, PADDING
 from studio.ui.views import compare_library_words as words
 from studio.ui.views.compare_library_list import ROW, WIDTH, LibraryList
-from studio.ui.views.gallery_search import SearchField
-from studio.ui.widgets.ground import Ground
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.search_field import SearchField
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent

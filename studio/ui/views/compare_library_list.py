@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 from studio.ui.models.compare_library import PlaceRole, RecordedRole
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, RADIUS
 from studio.ui.views import compare_library_words as words
+from studio.ui.widgets.labels import plain_tip
 from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded
-from studio.ui.widgets.tips import plain_tip
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QPaintEvent

@@ -12,7 +12,7 @@ from studio.ui.views import compare_paint as paint
 from studio.ui.views.compare_images import ImageCache
 from studio.ui.views.compare_stage import Stage
 from studio.ui.widgets.painting import draw_ring, ring_after
-from studio.ui.widgets.resample import resample
+from studio.ui.widgets.picture_view import resample
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QFocusEvent, QMouseEvent, QPaintEvent, QWheelEvent

@@ -11,10 +11,9 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
 from studio.ui.models.compare_reference import LONG, A
 from studio.ui.theme.metrics import GAP
 from studio.ui.views import compare_result_words as words
-from studio.ui.widgets.choice_field import ChoiceField
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.choice import ChoiceField
+from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,12 +39,12 @@ class ReferenceBar(QWidget):
         self.choice.box.setAccessibleName("Measured against")
         self.choice.setFixedWidth(_CHOICE_PX)
         self.make = TextButton(theme, "", icon="plus")
-        tip(self.make, words.LONG_TIP)
+        set_tip(self.make, words.LONG_TIP)
         self._menu = QMenu(self)
         self.said = PlainLabel(theme, role="dim", elide=True)
         self.said.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.measure = TextButton(theme, "Measure")
-        tip(self.measure, words.ALONE_TIP)
+        set_tip(self.measure, words.ALONE_TIP)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)

@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.ui.models.compare_curves import Curves, score
 from studio.ui.theme.metrics import GAP, INSET
 from studio.ui.views import compare_result_words as words
-from studio.ui.views.compare_plot import Curve, PlotView
 from studio.ui.views.compare_reference import ReferenceBar
 from studio.ui.views.compare_table import TableView
 from studio.ui.views.compare_words import unfinished
+from studio.ui.widgets.plot import Curve, PlotView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

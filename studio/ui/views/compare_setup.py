@@ -10,11 +10,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWi
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views import compare_words as words
 from studio.ui.views.compare_column import ColumnView
-from studio.ui.widgets.ground import Ground
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.segmented_switch import SegmentedSwitch
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.choice import SegmentedSwitch
+from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from studio.ui.models.catalog import Catalog
@@ -53,12 +52,12 @@ class SetupView(Ground):
         self._row = QHBoxLayout()
         self._row.setSpacing(GAP)
         self.all_samplers = TextButton(theme, "Compare samplers", icon="columns-2")
-        tip(self.all_samplers, "One column for each sampler with the form's settings, and start them.")
+        set_tip(self.all_samplers, "One column for each sampler with the form's settings, and start them.")
         self.add = TextButton(theme, "Add a run", icon="plus")
         self.recorded = TextButton(theme, "Add a recorded run", icon="images")
-        tip(self.recorded, "Lay runs that were made before side by side, or beside these.")
+        set_tip(self.recorded, "Lay runs that were made before side by side, or beside these.")
         self.sweep = TextButton(theme, "Sweep two settings", icon="grid-3x3")
-        tip(self.sweep, "A grid: every value of one setting with every value of another.")
+        set_tip(self.sweep, "A grid: every value of one setting with every value of another.")
         self.sharing = SegmentedSwitch(theme, "Model calls", list(words.SHARING))
         self.start = TextButton(theme, "Compare", kind="primary")
         self._note = PlainLabel(theme, role="dim", elide=True)

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from studio.engine.compare import MAX_PANES
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, INSET
 from studio.ui.views import compare_result_words as words
+from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.painting import fill_rounded
-from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from studio.ui.views.form import FormView
 from studio.ui.views.gallery import GalleryView
 from studio.ui.views.picture_stack import PictureStack
 from studio.ui.views.side_panel import SidePanel
-from studio.ui.widgets.ground import Ground
+from studio.ui.widgets.cards import Ground
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent

@@ -10,10 +10,9 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.ui.models.curves import Curve, curves_of, words_at
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, INSET
-from studio.ui.widgets.drag_along import DragAlong
+from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.painting import fill_rounded
-from studio.ui.widgets.scrubber import EDGE
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.scrubber import EDGE, DragAlong
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
@@ -46,7 +45,7 @@ class CurvesView(QWidget):
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Curves of this run")
-        tip(self, TIP)
+        set_tip(self, TIP)
         scrubbing.changed.connect(self._on_changed)
         theme.changed.connect(self.update)
         self._on_changed()

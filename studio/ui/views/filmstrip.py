@@ -8,10 +8,9 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt, Slot
 from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from studio.ui.widgets.drag_along import DragAlong
+from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.painting import fill_rounded
-from studio.ui.widgets.scrubber import EDGE
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.scrubber import EDGE, DragAlong
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
@@ -37,7 +36,7 @@ class FilmstripView(QWidget):
         self._theme, self._scrubbing, self._strip = theme, scrubbing, model
         DragAlong(self, self._go_to)
         self.setAccessibleName("Steps so far")
-        tip(self, "Click a step to look at it.")
+        set_tip(self, "Click a step to look at it.")
         self.setFixedHeight(FRAME + 2 * _RING)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         scrubbing.changed.connect(self.update)

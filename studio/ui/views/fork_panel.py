@@ -19,15 +19,12 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests import MAX_GUIDANCE, MAX_SEED, MAX_STEPS
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views.form_options import OptionControls
-from studio.ui.widgets.card import Card
-from studio.ui.widgets.choice_field import ChoiceField
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.number_field import NumberField
-from studio.ui.widgets.number_slider import NumberSlider
-from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.cards import Card
+from studio.ui.widgets.choice import ChoiceField
+from studio.ui.widgets.labels import PlainLabel, set_tip
+from studio.ui.widgets.numbers import NumberField, NumberSlider
 from studio.ui.widgets.prompt_field import PromptField
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent
@@ -72,7 +69,7 @@ class ForkPanel(Card):
         self.seed = NumberField(theme, "Seed", minimum=0, maximum=MAX_SEED, tip=SEED_TIP)
         self.words = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.go = TextButton(theme, "Fork", kind="primary", icon="git-fork")
-        tip(self.go, "Go on from this step with these settings (Ctrl+Enter)")
+        set_tip(self.go, "Go on from this step with these settings (Ctrl+Enter)")
         self._lay_out()
         self._connect()
         self._on_changed()

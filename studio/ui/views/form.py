@@ -13,7 +13,7 @@ from studio.ui.views.form_choices import ChoiceRows
 from studio.ui.views.form_foot import FormFoot
 from studio.ui.views.form_numbers import NumberRows
 from studio.ui.views.form_texts import TextRows
-from studio.ui.widgets.ground import Ground
+from studio.ui.widgets.cards import Ground
 
 if TYPE_CHECKING:
     from studio.ui.models.catalog import Catalog

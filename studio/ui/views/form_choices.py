@@ -10,12 +10,11 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from studio.diffusion.samplers import SAMPLERS
 from studio.ui.theme.metrics import GAP, GRID
 from studio.ui.views import form_words as words
-from studio.ui.views.models_fact_list import FactList
 from studio.ui.views.models_facts import facts
-from studio.ui.widgets.choice_field import ChoiceField
+from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.collapsible import Collapsible
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.fact_list import FactList
+from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from studio.ui.models.catalog import Catalog
@@ -67,7 +66,7 @@ class ChoiceRows(QWidget):
             self.sampler.set_items(items)
         self.sampler.set_value(values.sampler)
         sampler = SAMPLERS[values.sampler]
-        tip(self.sampler.box, f"{sampler.summary} {sampler.paper}")
+        set_tip(self.sampler.box, f"{sampler.summary} {sampler.paper}")
 
     @Slot(str)
     def _on_model_edited(self, name: str) -> None:

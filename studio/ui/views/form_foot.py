@@ -9,10 +9,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views import form_words as words
-from studio.ui.widgets.ground import NO_EDGE, Ground
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.cards import NO_EDGE, Ground
+from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -33,9 +32,9 @@ class FormFoot(Ground):
         self._form = form
         self.fault = PlainLabel(theme, role="bad", wrap=True)
         self.generate = TextButton(theme, "Generate", kind="primary")
-        tip(self.generate, "Make the pictures (Ctrl+Enter)")
+        set_tip(self.generate, "Make the pictures (Ctrl+Enter)")
         self.cancel = TextButton(theme, "Cancel")
-        tip(self.cancel, "Stop the job that runs (Esc)")
+        set_tip(self.cancel, "Stop the job that runs (Esc)")
         self.cancel.hide()
         self.cost = PlainLabel(theme, kind="label", role="dim")
         self.cost.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -75,7 +74,7 @@ class FormFoot(Ground):
         self.fault.setVisible(bool(fault))
         self.generate.setEnabled(not fault)
         self.cost.setText(words.cost(estimate))
-        tip(self.cost, words.cost_tip(estimate, self._form.values.steps))
+        set_tip(self.cost, words.cost_tip(estimate, self._form.values.steps))
 
     @Slot()
     def _on_generate_clicked(self) -> None:

@@ -12,11 +12,9 @@ from studio.ui.models.form_rules import most_steps, takes_text
 from studio.ui.theme.metrics import CONTROL, GAP, GRID
 from studio.ui.views import form_words as words
 from studio.ui.views.form_options import OptionControls
-from studio.ui.widgets.choice_field import ChoiceField
-from studio.ui.widgets.labelled import labelled
-from studio.ui.widgets.number_field import NumberField
-from studio.ui.widgets.number_slider import NumberSlider
-from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.choice import ChoiceField
+from studio.ui.widgets.labels import PlainLabel, labelled
+from studio.ui.widgets.numbers import NumberField, NumberSlider
 from studio.ui.widgets.seed_field import SeedField
 
 if TYPE_CHECKING:

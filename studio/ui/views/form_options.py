@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.ui.theme.metrics import GAP, GRID
-from studio.ui.widgets.choice_field import ChoiceField
-from studio.ui.widgets.number_slider import NumberSlider
+from studio.ui.widgets.choice import ChoiceField
+from studio.ui.widgets.numbers import NumberSlider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,11 +12,10 @@ from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views import form_words as words
 from studio.ui.views.ideas_popover import IdeasPopover
 from studio.ui.views.prompt_completion import PromptCompletion
+from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.collapsible import Collapsible
-from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.labels import PlainLabel, set_tip
 from studio.ui.widgets.prompt_field import PromptField
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
     from studio.ui.models.form import FormModel
@@ -37,7 +36,7 @@ class TextRows(QWidget):
             theme, "Prompt", placeholder="What to make", hint="Ctrl+Enter makes it", lines=3
         )
         self.ideas = TextButton(theme, "Ideas", kind="quiet", icon="lightbulb")
-        tip(self.ideas, words.IDEAS_TIP)
+        set_tip(self.ideas, words.IDEAS_TIP)
         self.prompt.editor.set_corner(self.ideas)
         self.completion = PromptCompletion(theme, self.prompt, form, ideas)
         self.popover = IdeasPopover(theme, ideas, self.ideas)

@@ -12,14 +12,12 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from studio.ui.models.forward_schedules import FORWARD_SCHEDULES, T, alpha_bars, level
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views import train_words as words
-from studio.ui.views.compare_plot import COLOURS
-from studio.ui.views.train_axis import Axis
-from studio.ui.views.train_chart import Chart, Line
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.number_slider import NumberSlider
+from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.chart import Axis, Chart, Line
+from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.numbers import NumberSlider
 from studio.ui.widgets.picture_view import PictureView
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.plot import COLOURS
 
 if TYPE_CHECKING:
     from studio.ui.models.forward import ForwardModel

@@ -12,11 +12,11 @@ from studio.ui.models.gallery_rows import KNOWN_ENTRIES
 from studio.ui.theme.metrics import GAP, SECTION
 from studio.ui.views.gallery_grid import GalleryGrid
 from studio.ui.views.gallery_layout import MARGIN, RING_PX
-from studio.ui.views.gallery_search import SearchField
 from studio.ui.views.picture_actions import PictureActions
 from studio.ui.views.picture_menu import PictureMenu
-from studio.ui.widgets.icon_view import IconView
-from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.buttons import IconView
+from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.search_field import SearchField
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent

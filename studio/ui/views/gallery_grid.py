@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QToolTip
 
 from studio.ui.models.gallery_words import tile_tip
 from studio.ui.views.gallery_surface import TileSurface
-from studio.ui.widgets.tips import plain_tip
+from studio.ui.widgets.labels import plain_tip
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent

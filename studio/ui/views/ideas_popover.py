@@ -9,10 +9,10 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP, GRID, INSET
-from studio.ui.widgets.card import Card
-from studio.ui.widgets.icon_button import IconButton
+from studio.ui.widgets.buttons import IconButton
+from studio.ui.widgets.cards import Card
+from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.painting import is_undo_of_the_window
-from studio.ui.widgets.plain_label import PlainLabel
 from studio.ui.widgets.text_list import TextList
 
 if TYPE_CHECKING:

@@ -9,10 +9,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP
 from studio.ui.views.pin_button import PinButton
-from studio.ui.widgets.noise_bar import NoiseBar
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.labels import PlainLabel, set_tip
+from studio.ui.widgets.scrubber import NoiseBar
 
 if TYPE_CHECKING:
     from studio.gallery.entry import Entry
@@ -38,7 +37,7 @@ class LargeCheck(QWidget):
         self.words = PlainLabel(theme, role="dim", wrap=True)
         self.bar = NoiseBar(theme, "How far the picture is made again")
         self.button = TextButton(theme, VERIFY, icon="circle-check")
-        tip(self.button, TIP)
+        set_tip(self.button, TIP)
         self.pin = PinButton(theme, runs)
         row = QHBoxLayout()
         row.setSpacing(GAP)

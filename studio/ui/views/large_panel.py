@@ -21,11 +21,9 @@ from studio.ui.views.large_check import LargeCheck
 from studio.ui.views.large_facts import FILE, long_facts, short_facts
 from studio.ui.views.picture_menu import COMPARE_WITH
 from studio.ui.views.save_menu import SaveMenu
-from studio.ui.widgets.ground import Ground
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from studio.gallery.entry import Entry
@@ -92,11 +90,11 @@ class LargePanel(Ground):
         self.save_menu = SaveMenu(self)
         folder = IconButton(theme, "folder-open", "Show in folder")
         trash = IconButton(theme, "trash-2", "Move to the trash", tip="Move to the trash (Del)")
-        tip(use, "Fill the form with what made this picture, its seed too.")
-        tip(watch, "Go through the recorded steps of this picture (W)")
-        tip(compare, "Lay the recorded run of this picture beside others")
-        tip(self._save, "Save this picture elsewhere, as it is or enlarged")
-        tip(copy, "Copy the picture and its file (Ctrl+C)")
+        set_tip(use, "Fill the form with what made this picture, its seed too.")
+        set_tip(watch, "Go through the recorded steps of this picture (W)")
+        set_tip(compare, "Lay the recorded run of this picture beside others")
+        set_tip(self._save, "Save this picture elsewhere, as it is or enlarged")
+        set_tip(copy, "Copy the picture and its file (Ctrl+C)")
         use.clicked.connect(self.settings_requested)
         watch.clicked.connect(self.watch_requested)
         compare.clicked.connect(self.compare_requested)
@@ -170,7 +168,7 @@ class LargePanel(Ground):
             grid.addWidget(self._label(label), place, 0, Qt.AlignmentFlag.AlignTop)
             value = self._value(label, text)
             if label == FILE:
-                tip(value, str(entry.path))
+                set_tip(value, str(entry.path))
             grid.addWidget(value, place, 1, Qt.AlignmentFlag.AlignTop)
             place += 1
         grid.setRowStretch(place, 1)

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 from studio.ui.theme.metrics import GAP, GRID, PADDING, RADIUS, SECTION
 from studio.ui.views.large_head import LargeHead
 from studio.ui.views.large_picture import LargePicture
-from studio.ui.widgets.icon_view import IconView
+from studio.ui.widgets.buttons import IconView
+from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.painting import draw_ring
-from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage, QPaintEvent

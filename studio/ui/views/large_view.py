@@ -16,7 +16,7 @@ from studio.ui.views.large_panel import WIDTH, LargePanel
 from studio.ui.views.large_stage import LargeStage
 from studio.ui.views.picture_actions import PictureActions
 from studio.ui.views.picture_menu import PictureMenu
-from studio.ui.widgets.ground import Ground
+from studio.ui.widgets.cards import Ground
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QResizeEvent

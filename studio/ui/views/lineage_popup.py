@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout
 
 from studio.ui.theme.metrics import CARD_RADIUS, PADDING
 from studio.ui.views.lineage_tree import LineageTree
+from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.painting import draw_outline, fill_rounded
-from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from studio.ui.models.gallery_words import NO_PROMPT, one_line, sampler_title
 from studio.ui.models.lineage import places_of
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, RADIUS
+from studio.ui.widgets.labels import plain_tip
 from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded
-from studio.ui.widgets.tips import plain_tip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal, Slot
 
 from studio.ui.views.models_card import ModelCardView
-from studio.ui.views.settings_folder import open_folder
-from studio.ui.views.settings_page import Page
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.page import Page, open_folder
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget

@@ -8,11 +8,11 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP, GRID, PADDING
-from studio.ui.views.models_fact_list import FactList
 from studio.ui.views.models_facts import facts
-from studio.ui.widgets.card import Card
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.cards import Card
+from studio.ui.widgets.fact_list import FactList
+from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
     from studio.checkpoints.catalog import InstalledModel

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout
 
 from studio.ui.models.panes import PANES
 from studio.ui.theme.metrics import GAP, GRID
+from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.picture_view import PictureView
-from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QHideEvent, QPaintEvent, QResizeEvent, QShowEvent

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import IconButton
+from studio.ui.widgets.labels import set_tip
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -67,4 +67,4 @@ class PinButton(IconButton):
     def _show(self) -> None:
         pinned = bool(self._run) and self._runs.is_pinned(self._run)
         self.setChecked(pinned)
-        tip(self, UNPIN if pinned else PIN)
+        set_tip(self, UNPIN if pinned else PIN)

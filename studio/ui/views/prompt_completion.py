@@ -15,7 +15,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QVBoxLayout
 
 from studio.ui.theme.metrics import GAP, GRID
-from studio.ui.widgets.card import Card
+from studio.ui.widgets.cards import Card
 from studio.ui.widgets.text_list import TextList
 
 if TYPE_CHECKING:

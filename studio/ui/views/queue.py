@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 
 from studio.ui.models.queue import JobRole, RunsRole
 from studio.ui.theme.metrics import CARD_RADIUS, GAP
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.buttons import IconButton
+from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent

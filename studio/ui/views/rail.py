@@ -9,8 +9,8 @@ from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QVBoxLayout
 
 from studio.ui.theme.metrics import CARD_RADIUS, GRID, ICON, RAIL
-from studio.ui.widgets.ground import Ground
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.labels import set_tip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ class Rail(Ground):
                 layout.addStretch()
                 continue
             button = RailButton(theme, icon, text)
-            tip(button, f"{text} ({keys})")
+            set_tip(button, f"{text} ({keys})")
             self._group.addButton(button)
             self._buttons[key] = button
             layout.addWidget(button)

@@ -11,14 +11,12 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 import studio
 from studio.ui.theme.metrics import GAP, GRID, PADDING, SECTION
-from studio.ui.views.settings_folder import FolderRow
-from studio.ui.views.settings_page import Page
 from studio.ui.views.settings_runs import RunsSettings
-from studio.ui.widgets.card import Card
-from studio.ui.widgets.labelled import labelled
-from studio.ui.widgets.number_slider import NumberSlider
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.segmented_switch import SegmentedSwitch
+from studio.ui.widgets.cards import Card
+from studio.ui.widgets.choice import SegmentedSwitch
+from studio.ui.widgets.labels import PlainLabel, labelled
+from studio.ui.widgets.numbers import NumberSlider
+from studio.ui.widgets.page import FolderRow, Page
 
 if TYPE_CHECKING:
     from studio.folders import Folders

@@ -9,10 +9,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.models.preferences import MAX_RUNS_GIB
 from studio.ui.theme.metrics import FIELD, GAP, SECTION
-from studio.ui.widgets.labelled import labelled
-from studio.ui.widgets.number_field import NumberField
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.segmented_switch import SegmentedSwitch
+from studio.ui.widgets.choice import SegmentedSwitch
+from studio.ui.widgets.labels import PlainLabel, labelled
+from studio.ui.widgets.numbers import NumberField
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, SECTION
 from studio.ui.views.actions import ACTIONS, ActionInfo
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.buttons import IconButton
+from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QMouseEvent, QPaintEvent

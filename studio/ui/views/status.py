@@ -10,10 +10,9 @@ from PySide6.QtWidgets import QHBoxLayout
 from studio.ui.theme.metrics import GAP, SECTION
 from studio.ui.views.settings_runs import size_words
 from studio.ui.views.train_status import TrainStatus
-from studio.ui.widgets.ground import Ground
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -56,10 +55,10 @@ class StatusBar(Ground):
         self._device = PlainLabel(theme, kind="label", role="dim", elide=True)
         self.queue_button = TextButton(theme, "Queue", kind="quiet")
         self.queue_button.setFont(theme.font("label"))
-        tip(self.queue_button, "Show what runs and what waits (Ctrl+J)")
+        set_tip(self.queue_button, "Show what runs and what waits (Ctrl+J)")
         self._previews = PlainLabel(theme, kind="label", role="dim")
         self._runs = PlainLabel(theme, kind="label", role="dim")
-        tip(self._runs, RUNS_TIP)
+        set_tip(self._runs, RUNS_TIP)
         local = PlainLabel(theme, "Nothing leaves this machine", kind="label", role="dim")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 1, 16, 0)

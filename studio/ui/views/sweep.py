@@ -11,15 +11,13 @@ from studio.errors import RequestError, capitalised
 from studio.ui.models.compare_sheet import Labelled
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views import compare_words as words
-from studio.ui.views.compare_head import HEIGHT
 from studio.ui.views.compare_saving import ask_for_sheet
 from studio.ui.views.sweep_axis import AxisField
 from studio.ui.views.sweep_grid import SweepGrid
-from studio.ui.widgets.ground import Ground
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.labels import PlainLabel, set_tip
+from studio.ui.widgets.page import HEIGHT
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
@@ -56,11 +54,11 @@ class SweepView(Ground):
         self.title = PlainLabel(theme, kind="title", elide=True)
         self.back = TextButton(theme, "Back to the runs", kind="quiet", icon="chevron-left")
         self.compare = TextButton(theme, "Compare these two", icon="columns-2")
-        tip(self.compare, "Lay the runs of the two chosen cells side by side (Enter)")
+        set_tip(self.compare, "Lay the runs of the two chosen cells side by side (Enter)")
         self.stop = TextButton(theme, "Stop")
-        tip(self.stop, "Make no more cells; what is finished stays, and the sweep can go on later.")
+        set_tip(self.stop, "Make no more cells; what is finished stays, and the sweep can go on later.")
         self.resume = TextButton(theme, "Go on")
-        tip(self.resume, "Make the cells that are missing, and no other.")
+        set_tip(self.resume, "Make the cells that are missing, and no other.")
         self.save = IconButton(theme, "download", "Save the sweep as one labelled picture")
         self.across = AxisField(theme, "Across", "steps")
         self.down = AxisField(theme, "Down", "guidance")

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 from studio.ui.models.sweep_fields import FIELDS
 from studio.ui.models.sweep_plan import Axis, read_axis, written
 from studio.ui.theme.metrics import CONTROL, GAP
-from studio.ui.widgets.choice_field import ChoiceField
-from studio.ui.widgets.labelled import labelled, named
+from studio.ui.widgets.choice import ChoiceField
+from studio.ui.widgets.labels import labelled, named
 
 if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from studio.ui.theme.metrics import GAP
 from studio.ui.views.curves import CurvesView
 from studio.ui.views.filmstrip import FilmstripView
+from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.scrubber import Scrubber, Tick
-from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
     from studio.ui.models.filmstrip import FilmstripModel
@@ -42,7 +42,7 @@ class Timeline(QWidget):
         self.curves = CurvesView(theme, run, scrubbing)
         self.filmstrip = FilmstripView(theme, scrubbing, strip)
         self.scrubber = Scrubber(theme, "Steps")
-        tip(self.scrubber, TIP)
+        set_tip(self.scrubber, TIP)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

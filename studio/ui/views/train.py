@@ -15,11 +15,10 @@ from studio.ui.views.forward import ForwardView
 from studio.ui.views.train_form import TrainFormView
 from studio.ui.views.train_pictures import TrainPicturesView
 from studio.ui.views.train_progress import TrainProgressView
-from studio.ui.widgets.empty_page import EmptyPage
-from studio.ui.widgets.ground import Ground
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.segmented_switch import SegmentedSwitch
-from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.cards import EmptyPage, Ground
+from studio.ui.widgets.choice import SegmentedSwitch
+from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QMimeData

@@ -8,9 +8,8 @@ from PySide6.QtCore import QEvent, Signal, Slot
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import CONTROL, GRID
-from studio.ui.widgets.labelled import labelled, named, stand_for
+from studio.ui.widgets.labels import PlainLabel, labelled, named, stand_for
 from studio.ui.widgets.painting import is_undo_of_the_window
-from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QInputMethodEvent

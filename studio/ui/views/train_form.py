@@ -12,10 +12,9 @@ from studio.ui.views import train_words as words
 from studio.ui.views.train_fields import FieldFault
 from studio.ui.views.train_resumables import ResumablesView
 from studio.ui.views.train_rows import TrainRows
-from studio.ui.widgets.ground import Ground
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from studio.ui.models.catalog import Catalog
@@ -47,14 +46,14 @@ class TrainFormView(Ground):
         self._models, self._form = models, models.form
         self.choose = TextButton(theme, "Choose a folder", icon="folder-open")
         self.pictograms = TextButton(theme, "Pictograms")
-        tip(self.pictograms, words.PICTOGRAMS_HOW)
+        set_tip(self.pictograms, words.PICTOGRAMS_HOW)
         self.source = PlainLabel(theme, bold=True, elide=True)
         self.found = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.source_fault = FieldFault(theme)
         self.rows = TrainRows(theme, models.form, catalog)
         self.resumables = ResumablesView(theme, models.resumables, models.run)
         self.train = TextButton(theme, "Train", kind="primary")
-        tip(self.train, "Train a model as the form says (Ctrl+Enter)")
+        set_tip(self.train, "Train a model as the form says (Ctrl+Enter)")
         self.cost = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.cost.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._clicked = QTimer(self, singleShot=True)
@@ -137,7 +136,7 @@ class TrainFormView(Ground):
             self.cost.setText("Two clicks: choose a folder, and Train")
         else:
             self.cost.setText(self._cost() if form.can_train else "")
-        tip(self.cost, f"{request.steps:,} steps of {request.batch} pictures")
+        set_tip(self.cost, f"{request.steps:,} steps of {request.batch} pictures")
         self._on_run_changed()
         if self.isVisible() and form.can_train and not self._models.folder.reading:
             self._asking.start()

@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP
 from studio.ui.views import train_run_words as words
-from studio.ui.widgets.icon_button import IconButton
+from studio.ui.widgets.buttons import IconButton
+from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.picture_view import PictureView
-from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent

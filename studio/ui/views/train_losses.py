@@ -11,8 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from studio.ui.models.train_losses import smoothed
 from studio.ui.theme.metrics import PADDING
 from studio.ui.views import train_run_words as words
-from studio.ui.views.train_axis import log_axis, shown
-from studio.ui.views.train_chart import Chart, Line
+from studio.ui.widgets.chart import Chart, Line, log_axis, shown
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent

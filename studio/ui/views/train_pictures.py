@@ -33,8 +33,8 @@ from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID
 from studio.ui.views import train_words as words
 from studio.ui.views.train_fields import stacked
 from studio.ui.widgets.collapsible import Collapsible
+from studio.ui.widgets.labels import plain_tip
 from studio.ui.widgets.painting import draw_ring, fill_rounded
-from studio.ui.widgets.tips import plain_tip
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,11 +14,10 @@ from studio.ui.views.train_large import LargeSample
 from studio.ui.views.train_losses import LossView
 from studio.ui.views.train_samples import SampleStrip
 from studio.ui.views.train_waiting import WaitingView
-from studio.ui.widgets.empty_page import EmptyPage
-from studio.ui.widgets.noise_bar import NoiseBar
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.cards import EmptyPage
+from studio.ui.widgets.labels import PlainLabel, set_tip
+from studio.ui.widgets.scrubber import NoiseBar
 
 if TYPE_CHECKING:
     from studio.ui.models.catalog import Catalog
@@ -67,9 +66,9 @@ class TrainProgressView(QStackedWidget):
         self.time_left.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.time_left.setMinimumWidth(_TIME)
         self.pause = TextButton(theme, "Pause", icon="pause")
-        tip(self.pause, "Rest after this step; nothing is lost (Ctrl+P)")
+        set_tip(self.pause, "Rest after this step; nothing is lost (Ctrl+P)")
         self.stop = TextButton(theme, "Stop", icon="square")
-        tip(self.stop, "Stop after this step. Everything is saved, and it can go on at any time.")
+        set_tip(self.stop, "Stop after this step. Everything is saved, and it can go on at any time.")
         self.resume = TextButton(theme, "Resume", icon="play")
         self.bar = NoiseBar(theme, "How far the training is")
         self.losses = LossView(theme, run)
@@ -77,11 +76,11 @@ class TrainProgressView(QStackedWidget):
         self.strip = SampleStrip(theme, run)
         self.checkpoints = PlainLabel(theme, role="dim", elide=True)
         self.use = TextButton(theme, "Make pictures", icon="pencil")
-        tip(self.use, "Make pictures with the newest checkpoint")
+        set_tip(self.use, "Make pictures with the newest checkpoint")
         self.compare = TextButton(theme, "Compare checkpoints", icon="columns-2")
-        tip(self.compare, "One prompt and one noise, drawn by up to six checkpoints side by side")
+        set_tip(self.compare, "One prompt and one noise, drawn by up to six checkpoints side by side")
         self.sheet = TextButton(theme, "Sheet", icon="grid-3x3")
-        tip(self.sheet, "Save the same as one picture: training step across, denoising step down")
+        set_tip(self.sheet, "Save the same as one picture: training step across, denoising step down")
         self.waiting = WaitingView(theme, run)
         self.large = LargeSample(theme, run, self.strip, preferences)
         self._progress = self._lay_out(theme)

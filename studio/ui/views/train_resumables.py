@@ -10,9 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP
 from studio.ui.views import train_words as words
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from studio.engine.resumable import ResumableTraining
@@ -85,7 +84,7 @@ class ResumableRow(QWidget):
         self._training = training
         self.resume = TextButton(theme, "Resume", icon="play")
         self.resume.setAccessibleName(f"Resume {training.name}")
-        tip(self.resume, f"Go on training {training.name} where it stands")
+        set_tip(self.resume, f"Go on training {training.name} where it stands")
         lines = QVBoxLayout()
         lines.setSpacing(0)
         lines.addWidget(PlainLabel(theme, training.request.title or training.name, elide=True))

@@ -12,10 +12,9 @@ from studio.engine.train_request import SIDES
 from studio.ui.theme.metrics import GAP, GRID
 from studio.ui.views import train_words as words
 from studio.ui.views.train_fields import FieldFault, TextField, stacked
-from studio.ui.widgets.choice_field import ChoiceField
+from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.collapsible import Collapsible
-from studio.ui.widgets.number_field import NumberField
-from studio.ui.widgets.number_slider import NumberSlider
+from studio.ui.widgets.numbers import NumberField, NumberSlider
 
 if TYPE_CHECKING:
     from studio.ui.models.catalog import Catalog

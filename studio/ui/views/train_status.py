@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 
 from studio.ui.views import train_run_words as words
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import tip
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.labels import set_tip
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -25,7 +25,7 @@ class TrainStatus(TextButton):
         super().__init__(theme, "", kind="quiet", parent=parent)
         self._run = run
         self.setFont(theme.font("label"))
-        tip(self, "Show the training (Ctrl+5)")
+        set_tip(self, "Show the training (Ctrl+5)")
         run.changed.connect(self._on_changed)
         run.stepped.connect(self._on_changed)
         self._on_changed()

@@ -8,8 +8,8 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP, GRID
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.buttons import IconButton
+from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
     from studio.ui.models.train_run import TrainRun

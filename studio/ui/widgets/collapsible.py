@@ -1,20 +1,25 @@
-"""A title that opens and closes what lies beneath it."""
+"""A title that opens and closes what lies beneath it.
+
+Details that are shown on demand, in a typewriter face, and can be copied for a report.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QEasingCurve, QPropertyAnimation, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QPainter
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
-from studio.ui.theme.metrics import CONTROL, GRID, PANEL_MS, RADIUS, SMALL_ICON
+from studio.ui.theme.metrics import CONTROL, GAP, GRID, PANEL_MS, RADIUS, SMALL_ICON
+from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.painting import draw_ring, ring_after
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QFocusEvent, QPaintEvent
 
     from studio.ui.theme.theme import Theme
+
 
 _ARROW: Final = SMALL_ICON + 2 * GRID
 _UNLIMITED: Final = 16_777_215  # Qt's QWIDGETSIZE_MAX
@@ -128,3 +133,62 @@ class _Header(QAbstractButton):
         self._theme.draw_icon(painter, ring.adjusted(inset, inset, -inset, -inset), chevron, role)
         if self.hasFocus() and self._ring:
             draw_ring(painter, ring, RADIUS, self._theme.colour("accent"))
+
+
+_LINES: Final = 8
+_SHOW: Final = "Show details"
+_HIDE: Final = "Hide details"
+
+
+class Details(QWidget):
+    """Two buttons, Show details and Copy, and the text that the first one opens."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start without a text, hidden."""
+        super().__init__(parent)
+        self._report = ""
+        self.disclosure = TextButton(theme, _SHOW, kind="outline")
+        self.copy = TextButton(theme, "Copy", kind="outline", icon="copy")
+        self.view = QPlainTextEdit()
+        self.view.setReadOnly(True)
+        self.view.setFont(theme.font("mono"))
+        self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.view.setTabChangesFocus(True)
+        self.view.document().setDocumentMargin(GRID)
+        self.view.setFixedHeight(QFontMetrics(theme.font("body")).lineSpacing() * _LINES + 2 * GAP)
+        self.view.setAccessibleName("Details")
+        self.view.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        row = QHBoxLayout()
+        row.setSpacing(GAP)
+        row.addWidget(self.disclosure)
+        row.addWidget(self.copy)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GAP)
+        column.addLayout(row)
+        column.addWidget(self.view)
+        self.disclosure.clicked.connect(self._on_disclosure_clicked)
+        self.copy.clicked.connect(self._on_copy_clicked)
+        self.set_details("", "")
+
+    def set_details(self, sentence: str, details: str) -> None:
+        """Hold ``details``, closed; Copy takes ``sentence`` along. Without details there is nothing to see."""
+        self._report = f"{sentence}\n\n{details}"
+        self.view.setPlainText(details)
+        self._open(False)
+        self.setVisible(bool(details))
+
+    def _open(self, opened: bool) -> None:
+        self.view.setVisible(opened)
+        self.disclosure.setText(_HIDE if opened else _SHOW)
+
+    @Slot()
+    def _on_disclosure_clicked(self) -> None:
+        self._open(self.view.isHidden())
+
+    @Slot()
+    def _on_copy_clicked(self) -> None:
+        QGuiApplication.clipboard().setText(self._report)

@@ -10,9 +10,8 @@ from PySide6.QtGui import QGuiApplication, QTextCursor, QTextLayout, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from studio.ui.theme.metrics import GAP, GRID, INSET, RING
-from studio.ui.widgets.labelled import labelled, named, stand_for
+from studio.ui.widgets.labels import PlainLabel, labelled, named, stand_for
 from studio.ui.widgets.painting import is_undo_of_the_window
-from studio.ui.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QEvent

@@ -1,25 +1,59 @@
-"""A row of ticks and a handle: choose one of many places along an axis, with the mouse, the wheel or the keyboard."""
+"""The hand on a widget that is an axis: a press goes there, and a drag goes along.
+
+A row of ticks and a handle: choose one of many places along an axis, with the mouse, the wheel or the keyboard.
+
+A thin bar of progress, in the colour of the noise that is left.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QPointF, QRectF, QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPixmap
-from PySide6.QtWidgets import QSlider
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPixmap
+from PySide6.QtWidgets import QProgressBar, QSizePolicy, QSlider
 
 from studio.ui.theme.metrics import GRID, RING
-from studio.ui.widgets.drag_along import DragAlong
 from studio.ui.widgets.painting import fill_rounded, ring_after
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from PySide6.QtGui import QFocusEvent, QPaintEvent, QWheelEvent
     from PySide6.QtWidgets import QWidget
 
     from studio.ui.theme.theme import Theme
+
+
+_PRESSES = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick)
+
+
+class DragAlong(QObject):
+    """Takes the mouse of one widget; other buttons than the left are its parent's."""
+
+    def __init__(self, widget: QWidget, go_to: Callable[[float], None]) -> None:
+        """Call ``go_to`` with where the mouse is, in pixels from the widget's left."""
+        super().__init__(widget)
+        self._widget, self._go_to, self._held = widget, go_to, False
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Press, drag, let go."""
+        if not isinstance(event, QMouseEvent) or not self._widget.isEnabled():
+            return False
+        if event.type() in _PRESSES:
+            self._held = event.button() == Qt.MouseButton.LeftButton
+            event.setAccepted(self._held)
+            if self._held:
+                self._go_to(event.position().x())
+        elif event.type() == QEvent.Type.MouseMove and self._held:
+            self._go_to(event.position().x())
+        elif event.type() == QEvent.Type.MouseButtonRelease:
+            self._held = False
+            self._widget.update()
+        return True
+
 
 EDGE: Final = 9.0
 """Between the widget's end and the first place: room for the handle and its ring. Whatever shares its axis needs it."""
@@ -227,3 +261,52 @@ def _faded(colour: QColor) -> QColor:
     faded = QColor(colour)
     faded.setAlphaF(0.45)
     return faded
+
+
+_PERCENT: Final = 100
+
+
+class NoiseBar(QProgressBar):
+    """How far a run has come; assistive technology reads it in per cent."""
+
+    def __init__(self, theme: Theme, name: str = "Progress", parent: QWidget | None = None) -> None:
+        """Start empty."""
+        super().__init__(parent)
+        self._theme, self._fraction, self._level = theme, 0.0, 1.0
+        self.setRange(0, _PERCENT)
+        self.setValue(0)
+        self.setTextVisible(False)
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        theme.changed.connect(self.update)
+
+    @property
+    def fraction(self) -> float:
+        """How far, 0 to 1."""
+        return self._fraction
+
+    def set_progress(self, fraction: float, level: float) -> None:
+        """Show ``fraction`` done (0 to 1), at the noise ``level`` (1 all noise, 0 clean)."""
+        fraction = min(max(fraction, 0.0), 1.0)
+        if (fraction, level) != (self._fraction, self._level):
+            self._fraction, self._level = fraction, level
+            self.setValue(round(_PERCENT * fraction))
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        """Thin."""
+        return QSize(GRID * 8, GRID)
+
+    def minimumSizeHint(self) -> QSize:
+        """Thin."""
+        return QSize(GRID, GRID)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the track and what is done of it."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        radius = self.height() / 2
+        fill_rounded(painter, self.rect(), radius, self._theme.colour("line"))
+        if self._fraction > 0:
+            done = QRectF(0, 0, max(self._fraction * self.width(), self.height()), self.height())
+            fill_rounded(painter, done, radius, self._theme.noise(self._level))

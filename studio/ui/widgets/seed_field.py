@@ -9,8 +9,8 @@ from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from studio.ui.theme.metrics import CONTROL
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.labelled import labelled, named, stand_for
+from studio.ui.widgets.buttons import IconButton
+from studio.ui.widgets.labels import labelled, named, stand_for
 from studio.ui.widgets.painting import is_undo_of_the_window
 
 if TYPE_CHECKING:

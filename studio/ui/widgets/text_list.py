@@ -26,8 +26,8 @@ from PySide6.QtWidgets import (
 )
 
 from studio.ui.theme.metrics import GAP, GRID
+from studio.ui.widgets.labels import plain_tip
 from studio.ui.widgets.painting import draw_ring, fill_rounded
-from studio.ui.widgets.tips import plain_tip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

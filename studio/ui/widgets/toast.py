@@ -9,12 +9,10 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout
 
 from studio.ui.theme.metrics import GAP, GRID, INSET, SECTION
-from studio.ui.widgets.card import KIND_ICONS, KIND_ROLES, Card
-from studio.ui.widgets.details import Details
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.icon_view import IconView
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.buttons import IconButton, IconView, TextButton
+from studio.ui.widgets.cards import KIND_ICONS, KIND_ROLES, Card
+from studio.ui.widgets.collapsible import Details
+from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from studio.ui.models.forking import ForkModel
 from studio.ui.models.run import RunModel
 from studio.ui.theme.theme import Theme
 from studio.ui.views.fork_panel import ForkPanel
-from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.labels import PlainLabel
 from tests.ui.fakes import WEIGHTS
 from tests.ui.played import Played
 

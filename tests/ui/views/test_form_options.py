@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QApplication
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.options import Options, choice, number
 from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
-from studio.ui.widgets.choice_field import ChoiceField
-from studio.ui.widgets.number_slider import NumberSlider
+from studio.ui.widgets.choice import ChoiceField
+from studio.ui.widgets.numbers import NumberSlider
 from tests.ui.cards import STARTER
 
 if TYPE_CHECKING:

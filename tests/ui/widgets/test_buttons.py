@@ -10,13 +10,11 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import CONTROL
+from studio.ui.widgets.buttons import IconButton, Pill, TextButton
+from studio.ui.widgets.choice import SegmentedSwitch
 from studio.ui.widgets.collapsible import Collapsible
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.number_field import NumberField
-from studio.ui.widgets.pill import Pill
-from studio.ui.widgets.plain_label import PlainLabel
-from studio.ui.widgets.segmented_switch import SegmentedSwitch
-from studio.ui.widgets.text_button import TextButton
+from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.numbers import NumberField
 from tests.ui.widgets.hands import colours, count, show
 
 if TYPE_CHECKING:

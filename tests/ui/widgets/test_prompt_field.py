@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication, QInputMethodEvent, QKeySequence, QSho
 from PySide6.QtWidgets import QApplication
 
 from studio.engine.requests import MAX_PROMPT
-from studio.ui.widgets.number_field import NumberField
+from studio.ui.widgets.numbers import NumberField
 from studio.ui.widgets.prompt_field import MAX_CHARACTERS, PromptField
 from studio.ui.widgets.seed_field import SeedField
 from tests.ui.widgets.hands import show

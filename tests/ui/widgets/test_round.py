@@ -9,12 +9,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QWidget
 
-from studio.ui.widgets.choice_field import ChoiceField
-from studio.ui.widgets.number_field import NumberField
-from studio.ui.widgets.number_slider import NumberSlider
+from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
+from studio.ui.widgets.numbers import NumberField, NumberSlider
 from studio.ui.widgets.prompt_field import PromptField
 from studio.ui.widgets.seed_field import SeedField
-from studio.ui.widgets.segmented_switch import SegmentedSwitch
 from tests.ui.widgets.hands import show
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from studio.ui.theme.metrics import GRID, SECTION
 from studio.ui.widgets import toast as toast_module
-from studio.ui.widgets.banner import Banner
-from studio.ui.widgets.error_card import ErrorCard
-from studio.ui.widgets.noise_bar import NoiseBar
-from studio.ui.widgets.number_field import NumberField
+from studio.ui.widgets.cards import Banner, ErrorCard
+from studio.ui.widgets.numbers import NumberField
+from studio.ui.widgets.scrubber import NoiseBar
 from studio.ui.widgets.toast import Toast
 from tests.ui.widgets.hands import count, show
 

@@ -9,20 +9,16 @@ from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from studio.ui.theme.theme import Theme
-from studio.ui.widgets.banner import Banner
-from studio.ui.widgets.choice_field import ChoiceField
+from studio.ui.widgets.buttons import IconButton, Pill, TextButton
+from studio.ui.widgets.cards import Banner, ErrorCard
+from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
 from studio.ui.widgets.collapsible import Collapsible
-from studio.ui.widgets.error_card import ErrorCard
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.noise_bar import NoiseBar
-from studio.ui.widgets.number_slider import NumberSlider
+from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.numbers import NumberSlider
 from studio.ui.widgets.picture_view import PictureView
-from studio.ui.widgets.pill import Pill
-from studio.ui.widgets.plain_label import PlainLabel
 from studio.ui.widgets.prompt_field import PromptField
+from studio.ui.widgets.scrubber import NoiseBar
 from studio.ui.widgets.seed_field import SeedField
-from studio.ui.widgets.segmented_switch import SegmentedSwitch
-from studio.ui.widgets.text_button import TextButton
 from tests.ui.widgets.hands import show
 
 if TYPE_CHECKING:

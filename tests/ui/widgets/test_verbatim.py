@@ -10,18 +10,13 @@ from PySide6.QtGui import QAccessible, QGuiApplication, QTextDocument
 from PySide6.QtGui import Qt as QtOfGui
 from PySide6.QtWidgets import QLabel, QPlainTextEdit, QWidget
 
-from studio.ui.widgets.banner import Banner
-from studio.ui.widgets.choice_field import ChoiceField
+from studio.ui.widgets.buttons import IconButton, Pill, TextButton
+from studio.ui.widgets.cards import Banner, ErrorCard
+from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
 from studio.ui.widgets.collapsible import Collapsible
-from studio.ui.widgets.error_card import ErrorCard
-from studio.ui.widgets.icon_button import IconButton
-from studio.ui.widgets.number_slider import NumberSlider
-from studio.ui.widgets.pill import Pill
-from studio.ui.widgets.plain_label import PlainLabel
+from studio.ui.widgets.labels import PlainLabel, plain_tip, set_tip
+from studio.ui.widgets.numbers import NumberSlider
 from studio.ui.widgets.prompt_field import PromptField
-from studio.ui.widgets.segmented_switch import SegmentedSwitch
-from studio.ui.widgets.text_button import TextButton
-from studio.ui.widgets.tips import plain_tip, tip
 from studio.ui.widgets.toast import Toast
 from tests.ui.widgets.hands import show
 
@@ -88,7 +83,7 @@ def test_a_tooltip(text: str, qtbot: QtBot) -> None:
     assert seen_in_a_tip(plain_tip(text)) == text
     widget = QWidget()
     qtbot.addWidget(widget)
-    tip(widget, text)
+    set_tip(widget, text)
     assert seen_in_a_tip(widget.toolTip()) == text
     assert spoken(widget, QAccessible.Text.Description) == text
 

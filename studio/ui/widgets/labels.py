@@ -1,14 +1,20 @@
-"""A label that shows any text as it is, in one of the program's fonts and colours."""
+"""Tooltips that show any text as it is: Qt would read some of it as HTML, and fetch what it names.
+
+A label that shows any text as it is, in one of the program's fonts and colours.
+
+A label above a control, as every row of a form has it.
+"""
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSize, Qt, Slot
 from PySide6.QtGui import QPainter, QPalette
-from PySide6.QtWidgets import QLabel, QSizePolicy
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
 
-from studio.ui.widgets.tips import tip as set_tip
+from studio.ui.theme.metrics import GAP, GRID
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent, QResizeEvent
@@ -16,6 +22,20 @@ if TYPE_CHECKING:
 
     from studio.ui.theme.fonts import FontKind
     from studio.ui.theme.theme import Theme
+
+
+def plain_tip(text: str) -> str:
+    """Return what a tooltip is given so that it shows ``text``, letter for letter, and wraps long lines."""
+    if not text:
+        return ""
+    escaped = html.escape(text.replace("\0", "\ufffd"))
+    return f'<qt><p style="white-space: pre-wrap">{escaped}</p></qt>'
+
+
+def set_tip(widget: QWidget, text: str) -> None:
+    """Give ``widget`` a tooltip of plain text, and the same as its accessible description."""
+    widget.setToolTip(plain_tip(text))
+    widget.setAccessibleDescription(text)
 
 
 class PlainLabel(QLabel):
@@ -102,3 +122,33 @@ class PlainLabel(QLabel):
         palette.setColor(role, wanted)
         palette.setColor(QPalette.ColorGroup.Disabled, role, self._theme.colour("faint"))
         self.setPalette(palette)
+
+
+def labelled(theme: Theme, owner: QWidget, label: str, *, tip: str = "") -> QHBoxLayout:
+    """Put ``label`` above a row in ``owner``, and return the row, to be filled."""
+    column = QVBoxLayout(owner)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(GRID)
+    if label:  # else what lies above says it already
+        column.addWidget(PlainLabel(theme, label, kind="label", role="dim", tip=tip))
+    row = QHBoxLayout()
+    row.setSpacing(GAP)
+    column.addLayout(row)
+    return row
+
+
+def named(control: QWidget, name: str, tip: str = "") -> None:
+    """Tell assistive technology what ``control`` is, and give it its tooltip."""
+    control.setAccessibleName(name)
+    if tip:
+        set_tip(control, tip)
+
+
+def stand_for(owner: QWidget, control: QWidget) -> None:
+    """Let whoever gives ``owner`` the focus, or a place in the order of Tab, give it to ``control``.
+
+    It must be the first stop in ``owner``: Tab goes to it at once, and on from there.
+    """
+    owner.setAccessibleName(control.accessibleName())
+    owner.setFocusProxy(control)
+    owner.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # without one, QWidget.setTabOrder passes over it

@@ -10,8 +10,7 @@ from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QImage, QPainter
 
 from studio.ui.theme.metrics import CONTROL
-from studio.ui.widgets.choice_box import draw_row
-from studio.ui.widgets.choice_field import ChoiceField
+from studio.ui.widgets.choice import ChoiceField, draw_row
 from tests.ui.widgets.hands import count, show, wheel
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.ui.views.train_axis import Axis, log_axis, shown
+from studio.ui.widgets.chart import Axis, log_axis, shown
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit
 
+from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.painting import is_undo_of_the_window
-from studio.ui.widgets.tips import tip
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -43,7 +43,7 @@ class SearchField(QLineEdit):
         self.setMaxLength(MAX_LENGTH)
         self.setPlaceholderText("Search prompts")
         self.setAccessibleName("Search pictures")
-        tip(self, "Every word must be in the prompt or in the model's name; parts of words count.")
+        set_tip(self, "Every word must be in the prompt or in the model's name; parts of words count.")
         self.addAction(theme.icon("search", "faint"), QLineEdit.ActionPosition.LeadingPosition)
         self._clear = self.addAction(theme.icon("x", "dim"), QLineEdit.ActionPosition.TrailingPosition)
         self._clear.setText("Clear the search")

@@ -10,8 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QScrollArea, QWidget
 
 from studio.ui.theme.metrics import CONTROL, FIELD
-from studio.ui.widgets.number_field import NumberField
-from studio.ui.widgets.number_slider import NumberSlider
+from studio.ui.widgets.numbers import NumberField, NumberSlider
 from tests.ui.widgets.hands import NOTCH, show, wheel
 
 if TYPE_CHECKING:

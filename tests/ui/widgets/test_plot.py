@@ -8,7 +8,7 @@ from studio.ui.models.compare_curves import Point
 from studio.ui.theme.colour import contrast
 from studio.ui.theme.theme import Theme
 from studio.ui.theme.tokens import DARK, LIGHT
-from studio.ui.views.compare_plot import COLOURS, Curve, PlotView
+from studio.ui.widgets.plot import COLOURS, Curve, PlotView
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication

@@ -1,0 +1,201 @@
+"""A rounded panel with a hairline around it, on which something is told.
+
+A plain surface: one colour of the palette, with a line at those edges where another surface begins.
+
+A sentence across the top of a view that stays until it is dealt with or closed.
+
+What stands in the place of something before there is any of it.
+
+What went wrong, in the place where its result was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Literal
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.ui.theme.metrics import CARD_RADIUS, CONTROL, GAP, GRID, INSET, PADDING
+from studio.ui.widgets.buttons import IconButton, IconView, TextButton
+from studio.ui.widgets.collapsible import Details
+from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.painting import draw_outline, fill_rounded
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPaintEvent
+
+    from studio.ui.theme.theme import Theme
+
+
+KIND_ROLES = {"info": "dim", "good": "good", "warn": "warn", "error": "bad"}
+KIND_ICONS = {"info": "info", "good": "circle-check", "warn": "triangle-alert", "error": "circle-alert"}
+
+
+class Card(QFrame):
+    """The ground that toasts, banners and error cards share."""
+
+    def __init__(self, theme: Theme, *, ground: str = "panel", parent: QWidget | None = None) -> None:
+        """Paint the ``ground`` colour of ``theme``."""
+        super().__init__(parent)
+        self.theme, self._ground = theme, ground
+        theme.changed.connect(self.update)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the ground and its hairline."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        fill_rounded(painter, self.rect(), CARD_RADIUS, self.theme.colour(self._ground))
+        draw_outline(painter, self.rect(), CARD_RADIUS, self.theme.colour("line"))
+
+
+NO_EDGE = Qt.Edge(0)
+
+
+class Ground(QWidget):
+    """A surface that other widgets lie on."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        role: str = "panel",
+        *,
+        lines: Qt.Edge = NO_EDGE,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Take the colour's role in the palette, and the edges that have a line."""
+        super().__init__(parent)
+        self._theme, self._role, self._lines = theme, role, lines
+        theme.changed.connect(self.update)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Fill the surface."""
+        painter = QPainter(self)
+        painter.fillRect(event.rect(), self._theme.colour(self._role))
+        line, right, bottom = self._theme.colour("line"), self.width() - 1, self.height() - 1
+        if self._lines & Qt.Edge.RightEdge:
+            painter.fillRect(right, 0, 1, self.height(), line)
+        if self._lines & Qt.Edge.LeftEdge:
+            painter.fillRect(0, 0, 1, self.height(), line)
+        if self._lines & Qt.Edge.TopEdge:
+            painter.fillRect(0, 0, self.width(), 1, line)
+        if self._lines & Qt.Edge.BottomEdge:
+            painter.fillRect(0, bottom, self.width(), 1, line)
+
+
+class Banner(Card):
+    """An icon, a sentence, at most one thing to do about it, and Close."""
+
+    action_clicked = Signal()
+    closed = Signal()
+
+    def __init__(
+        self,
+        theme: Theme,
+        sentence: str = "",
+        *,
+        kind: Literal["info", "good", "warn", "error"] = "warn",
+        action: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        """Tell ``sentence``; ``action`` is the text of a button, "" for none."""
+        super().__init__(theme, parent=parent)
+        self._sentence = PlainLabel(theme, sentence, wrap=True)
+        self.action = TextButton(theme, action)
+        self.action.setVisible(bool(action))
+        self.close_button = IconButton(theme, "x", "Close", kind="quiet", role="dim")
+        self.setAccessibleName(sentence)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(INSET, GAP, GAP, GAP)
+        row.setSpacing(GAP)
+        row.addWidget(
+            IconView(theme, KIND_ICONS[kind], role=KIND_ROLES[kind]), 0, Qt.AlignmentFlag.AlignVCenter
+        )
+        row.addWidget(self._sentence, 1)
+        row.addWidget(self.action)
+        row.addWidget(self.close_button)
+        self.setMinimumHeight(CONTROL + 2 * GAP)
+        self.action.clicked.connect(self._on_action_clicked)
+        self.close_button.clicked.connect(self._on_close_clicked)
+
+    def set_sentence(self, sentence: str, action: str = "") -> None:
+        """Tell something else."""
+        self._sentence.setText(sentence)
+        self.setAccessibleName(sentence)
+        self.action.setText(action)
+        self.action.setVisible(bool(action))
+
+    @Slot()
+    def _on_action_clicked(self) -> None:
+        self.action_clicked.emit()
+
+    @Slot()
+    def _on_close_clicked(self) -> None:
+        self.hide()
+        self.closed.emit()
+
+
+class EmptyPage(QWidget):
+    """An icon, what will be here, and how to get it."""
+
+    def __init__(self, theme: Theme, icon: str, title: str, how: str, parent: QWidget | None = None) -> None:
+        """Show the Lucide icon ``icon`` over two lines."""
+        super().__init__(parent)
+        lines = QVBoxLayout(self)
+        lines.setSpacing(GAP)
+        lines.addStretch()
+        lines.addWidget(IconView(theme, icon, role="faint", size=40), 0, Qt.AlignmentFlag.AlignHCenter)
+        for label in (
+            PlainLabel(theme, title, kind="title", wrap=True),
+            PlainLabel(theme, how, role="dim", wrap=True),
+        ):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            lines.addWidget(label)
+        self._actions = QHBoxLayout()
+        self._actions.addStretch()
+        self._actions.addStretch()
+        lines.addSpacing(GAP)
+        lines.addLayout(self._actions)
+        lines.addStretch()
+
+    def add_action(self, button: QWidget) -> None:
+        """Show a button beneath the lines."""
+        self._actions.insertWidget(self._actions.count() - 1, button)
+
+
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+
+
+class ErrorCard(Card):
+    """The first sentence says what happened, the others what to do; details and Copy for a report."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start empty."""
+        super().__init__(theme, parent=parent)
+        self.happened = PlainLabel(theme, bold=True, wrap=True)
+        self.remedy = PlainLabel(theme, role="dim", wrap=True)
+        self.details = Details(theme)
+        for label in (self.happened, self.remedy):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        texts = QVBoxLayout()
+        texts.setSpacing(GRID)
+        texts.addWidget(self.happened)
+        texts.addWidget(self.remedy)
+        texts.addSpacing(GRID)
+        texts.addWidget(self.details)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(PADDING, PADDING, PADDING, PADDING)
+        row.setSpacing(GAP)
+        row.addWidget(IconView(theme, "circle-alert", role="bad"), 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(texts, 1)
+
+    def set_error(self, sentence: str, details: str = "") -> None:
+        """Tell ``sentence`` (one or more of them); ``details`` is for a report."""
+        happened, *remedy = _SENTENCE_END.split(sentence, maxsplit=1)
+        self.happened.setText(happened)
+        self.remedy.setText("".join(remedy))
+        self.remedy.setVisible(bool(remedy))
+        self.details.set_details(sentence, details)
+        self.setAccessibleName(sentence)

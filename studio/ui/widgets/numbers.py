@@ -1,0 +1,352 @@
+"""The field in which a number is typed: it takes typing, arrow keys and, when focused, the wheel; it clamps.
+
+A labelled number that is typed.
+
+The track of a slider: filled up to its round handle; a click goes there at once.
+
+A labelled number with a slider for the hand and a field for the exact value.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QPointF, QRectF, QRegularExpression, QSignalBlocker, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QPainter, QRegularExpressionValidator
+from PySide6.QtWidgets import QLineEdit, QSlider, QWidget
+
+from studio.ui.theme.metrics import CONTROL, FIELD, GRID, RING
+from studio.ui.widgets.labels import labelled, named, stand_for
+from studio.ui.widgets.painting import fill_rounded, is_undo_of_the_window, ring_after
+from studio.ui.widgets.scrubber import DragAlong
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QEvent
+    from PySide6.QtGui import QFocusEvent, QKeyEvent, QPaintEvent, QWheelEvent
+
+    from studio.ui.theme.theme import Theme
+
+
+_PAGE = 10
+
+
+class NumberEdit(QLineEdit):
+    """A number between two limits.
+
+    What is typed counts at once if it lies within the limits; if not, it is moved into them when the field is left, so
+    that a shortcut pressed while typing never works with an older number.
+    """
+
+    edited = Signal(float)
+
+    def __init__(
+        self,
+        theme: Theme,
+        *,
+        minimum: float,
+        maximum: float,
+        step: float,
+        decimals: int,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Take numbers from ``minimum`` to ``maximum`` with ``decimals`` places; an arrow key moves by ``step``."""
+        super().__init__(parent)
+        self._minimum, self._maximum, self._step, self._decimals = minimum, maximum, step, decimals
+        self._value = minimum
+        self.setFont(theme.font("body"))
+        self.setFixedHeight(CONTROL)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        places = rf"([.,]\d{{0,{decimals}}})?" if decimals else ""
+        sign = "-?" if minimum < 0 else ""
+        pattern = QRegularExpression(rf"\s*{sign}\d{{0,9}}{places}\s*")
+        self.setValidator(QRegularExpressionValidator(pattern, self))
+        self.textEdited.connect(self._on_text_edited)
+        self.editingFinished.connect(self._on_editing_finished)
+        self._write()
+
+    @property
+    def value(self) -> float:
+        """The number in force."""
+        return self._value
+
+    def set_value(self, value: float) -> None:
+        """Show another number, moved into the limits, without a word."""
+        value = self._clamped(value)
+        if value != self._value or not self.hasFocus():
+            self._value = value
+            self._write()
+
+    def set_limits(self, minimum: float, maximum: float) -> None:
+        """Allow other numbers; the one in force moves into them without a word."""
+        self._minimum, self._maximum = minimum, maximum
+        self.set_value(self._value)
+
+    def event(self, event: QEvent) -> bool:
+        """Leave Undo to the window."""
+        if is_undo_of_the_window(event):
+            event.ignore()
+            return False
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Step with the arrow and page keys; Escape takes back what was typed and not taken."""
+        steps = {
+            Qt.Key.Key_Up: 1,
+            Qt.Key.Key_Down: -1,
+            Qt.Key.Key_PageUp: _PAGE,
+            Qt.Key.Key_PageDown: -_PAGE,
+        }.get(Qt.Key(event.key()))
+        if steps is not None:
+            self.step_by(steps)
+        elif event.key() == Qt.Key.Key_Escape and self.text() != self.shown(self._value):
+            self._write()
+            self.selectAll()
+        else:
+            super().keyPressEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Step if focused; if not, the wheel scrolls what the field lies in."""
+        notches = event.angleDelta().y()
+        if not self.hasFocus() or not notches:
+            event.ignore()
+            return
+        self.step_by(1 if notches > 0 else -1)
+        event.accept()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Select the number when the keyboard comes, so that typing replaces it."""
+        super().focusInEvent(event)
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self.selectAll()
+
+    def step_by(self, steps: int) -> None:
+        """Move by whole steps, as the user's own edit."""
+        self._edit(self._value + steps * self._step)
+        self._write()
+        self.selectAll()
+
+    def shown(self, value: float) -> str:
+        """Return how a number is written here."""
+        return f"{value:.{self._decimals}f}"
+
+    @Slot(str)
+    def _on_text_edited(self, text: str) -> None:
+        value = self._read(text)
+        if value is not None and self._minimum <= value <= self._maximum:
+            self._edit(value)
+
+    @Slot()
+    def _on_editing_finished(self) -> None:
+        value = self._read(self.text())
+        if value is not None:
+            self._edit(value)
+        self._write()
+
+    def _edit(self, value: float) -> None:
+        value = self._clamped(value)
+        if value != self._value:
+            self._value = value
+            self.edited.emit(value)
+
+    def _clamped(self, value: float) -> float:
+        if not math.isfinite(value):
+            return self._value
+        return round(min(max(value, self._minimum), self._maximum), self._decimals)
+
+    def _read(self, text: str) -> float | None:
+        try:
+            value = float(text.replace(",", "."))
+        except ValueError:
+            return None
+        return round(value, self._decimals)
+
+    def _write(self) -> None:
+        text = self.shown(self._value)
+        if text != self.text():
+            self.setText(text)
+
+
+class NumberField(QWidget):
+    """A label and a field for a number."""
+
+    edited = Signal(float)
+
+    def __init__(
+        self,
+        theme: Theme,
+        label: str,
+        *,
+        minimum: float,
+        maximum: float,
+        step: float = 1,
+        decimals: int = 0,
+        tip: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        """Take numbers from ``minimum`` to ``maximum`` with ``decimals`` places; an arrow key moves by ``step``."""
+        super().__init__(parent)
+        self.field = NumberEdit(theme, minimum=minimum, maximum=maximum, step=step, decimals=decimals)
+        named(self.field, label, tip)
+        labelled(theme, self, label, tip=tip).addWidget(self.field)
+        stand_for(self, self.field)
+        self.field.edited.connect(self.edited)
+
+    @property
+    def value(self) -> float:
+        """The number in force."""
+        return self.field.value
+
+    def set_value(self, value: float) -> None:
+        """Show another number, moved into the limits, without a word."""
+        self.field.set_value(value)
+
+    def set_limits(self, minimum: float, maximum: float) -> None:
+        """Allow other numbers."""
+        self.field.set_limits(minimum, maximum)
+
+
+_HANDLE: Final = 7.0  # radius
+_EDGE: Final = _HANDLE + RING  # between the track's end and the middle of the handle there: room for its ring
+
+
+class Track(QSlider):
+    """A horizontal slider that paints itself; whole numbers only."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Paint with ``theme``."""
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self._theme, self._ring = theme, False
+        DragAlong(self, self._go_to)
+        self.setFixedHeight(CONTROL)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        theme.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        """As high as every control; the width is the layout's."""
+        return QSize(160, CONTROL)
+
+    def minimumSizeHint(self) -> QSize:
+        """Narrower, a step is too small for the hand."""
+        return QSize(64, CONTROL)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Step if focused; if not, the wheel scrolls what the slider lies in."""
+        notches = event.angleDelta().y()
+        if not self.hasFocus() or not notches:
+            event.ignore()
+            return
+        self.setValue(self.value() + (self.singleStep() if notches > 0 else -self.singleStep()))
+        event.accept()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Ring the handle when the keyboard came to it."""
+        self._ring = ring_after(event.reason(), self._ring)
+        super().focusInEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the track, what of it is filled, the handle and the ring."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle, handle = self.height() / 2, self._handle_x()
+        groove = QRectF(0, middle - GRID / 2, self.width(), GRID)
+        fill_rounded(painter, groove, GRID / 2, self._theme.colour("line"))
+        enabled = self.isEnabled()
+        if self.value() > self.minimum():
+            groove.setRight(handle)
+            fill_rounded(painter, groove, GRID / 2, self._theme.colour("accent" if enabled else "faint"))
+        centre = QPointF(handle, middle)
+        if self.hasFocus() and self._ring:
+            painter.setBrush(self._theme.colour("accent"))
+            painter.drawEllipse(centre, _EDGE, _EDGE)
+        if not self._theme.dark:  # white on white
+            painter.setPen(self._theme.colour("faint"))
+        painter.setBrush(self._theme.colour("handle" if enabled else "faint"))
+        painter.drawEllipse(centre, _HANDLE, _HANDLE)
+
+    def _handle_x(self) -> float:
+        span = self.maximum() - self.minimum()
+        share = (self.value() - self.minimum()) / span if span else 0.0
+        return _EDGE + share * (self.width() - 2 * _EDGE)
+
+    def _go_to(self, x: float) -> None:
+        room = max(self.width() - 2 * _EDGE, 1.0)
+        share = min(max((x - _EDGE) / room, 0.0), 1.0)
+        self.setValue(self.minimum() + round(share * (self.maximum() - self.minimum())))
+
+
+class NumberSlider(QWidget):
+    """Slider and field show the same number; the slider may end before the field does."""
+
+    edited = Signal(float)
+
+    def __init__(
+        self,
+        theme: Theme,
+        label: str,
+        *,
+        minimum: float,
+        maximum: float,
+        step: float,
+        decimals: int = 0,
+        slider_maximum: float | None = None,
+        tip: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        """Take numbers from ``minimum`` to ``maximum``; the slider moves by ``step``, up to ``slider_maximum``."""
+        super().__init__(parent)
+        self._step, self._slider_maximum = step, slider_maximum
+        self.field = NumberEdit(theme, minimum=minimum, maximum=maximum, step=step, decimals=decimals)
+        self.field.setFixedWidth(FIELD)
+        self.field.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.track = Track(theme)
+        named(self.field, label, tip)
+        named(self.track, label, tip)
+        row = labelled(theme, self, label, tip=tip)
+        row.addWidget(self.track, 1)
+        row.addWidget(self.field)
+        stand_for(self, self.track)
+        self._set_track_limits(minimum, maximum)
+        self._show_on_track()
+        self.track.valueChanged.connect(self._on_track_moved)
+        self.field.edited.connect(self._on_field_edited)
+
+    @property
+    def value(self) -> float:
+        """The number in force."""
+        return self.field.value
+
+    def set_value(self, value: float) -> None:
+        """Show another number, moved into the limits, without a word."""
+        self.field.set_value(value)
+        self._show_on_track()
+
+    def set_limits(self, minimum: float, maximum: float, slider_maximum: float | None = None) -> None:
+        """Allow other numbers."""
+        self._slider_maximum = slider_maximum
+        self.field.set_limits(minimum, maximum)
+        self._set_track_limits(minimum, maximum)
+        self._show_on_track()
+
+    def _set_track_limits(self, minimum: float, maximum: float) -> None:
+        end = maximum if self._slider_maximum is None else min(self._slider_maximum, maximum)
+        first, last = round(minimum / self._step), round(end / self._step)
+        with QSignalBlocker(self.track):
+            self.track.setRange(first, last)
+            self.track.setPageStep(max((last - first) // 10, 1))
+
+    def _show_on_track(self) -> None:
+        with QSignalBlocker(self.track):
+            self.track.setValue(round(self.field.value / self._step))
+
+    @Slot(int)
+    def _on_track_moved(self, place: int) -> None:
+        before = self.field.value
+        self.field.set_value(place * self._step)
+        if self.field.value != before:
+            self.edited.emit(self.field.value)
+
+    @Slot(float)
+    def _on_field_edited(self, value: float) -> None:
+        self._show_on_track()
+        self.edited.emit(value)

@@ -1,0 +1,192 @@
+"""A page of the window: a title with its actions, and below it a column that scrolls.
+
+The head of the page of comparisons: what is made, from which noise, and how the pictures are laid out.
+
+A folder of the program: what it is for, where it is, and a button that opens it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from studio.errors import StorageError
+from studio.folders import ensure
+from studio.ui.theme.metrics import CONTROL, GAP, PADDING, SECTION
+from studio.ui.views import compare_words as words
+from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.choice import SegmentedSwitch
+from studio.ui.widgets.labels import PlainLabel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from studio.ui.theme.theme import Theme
+
+
+SCROLL_BAR: Final = 12
+
+
+class Page(Ground):
+    """Content of at most a certain width, in the middle of a wide window: longer lines are hard to read.
+
+    Attributes:
+        head: the row of the title, to be given actions.
+        column: what the page shows.
+    """
+
+    def __init__(self, theme: Theme, title: str, width: int, parent: QWidget | None = None) -> None:
+        """Show ``title``; the content is at most ``width`` wide."""
+        super().__init__(theme, "window", parent=parent)
+        self.head = QHBoxLayout()
+        self.head.setContentsMargins(0, 0, 0, 0)
+        self.head.setSpacing(GAP)
+        self.head.addStrut(CONTROL)  # as high on every page, with buttons or without
+        self.head.addWidget(PlainLabel(theme, title, kind="title"), 1)
+        self.column = QVBoxLayout()
+        self.column.setContentsMargins(0, 0, 0, SECTION)
+        self.column.setSpacing(PADDING)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.viewport().setAutoFillBackground(False)
+        content = QWidget()
+        content.setAutoFillBackground(False)
+        self._row = _centred(self.column, width)
+        content.setLayout(self._row)
+        self.area.setWidget(content)
+        self.area.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, PADDING, 0, 0)
+        page.setSpacing(PADDING)
+        page.addLayout(_centred(self.head, width))
+        page.addWidget(self.area, 1)
+
+    @Slot()
+    def _on_range_changed(self) -> None:
+        """Keep the content in its place when the scroll bar comes: it takes some of the right margin."""
+        taken = SCROLL_BAR if self.area.verticalScrollBar().maximum() > 0 else 0
+        self._row.setContentsMargins(SECTION, 0, SECTION - taken, 0)
+
+
+def _centred(inner: QHBoxLayout | QVBoxLayout, width: int) -> QHBoxLayout:
+    """Return a row that keeps ``inner`` in the middle, at most ``width`` wide."""
+    held = QWidget()
+    held.setLayout(inner)
+    held.setMaximumWidth(width)
+    row = QHBoxLayout()
+    row.setContentsMargins(SECTION, 0, SECTION, 0)
+    row.addStretch(1)
+    row.addWidget(held, 1000)
+    row.addStretch(1)
+    return row
+
+
+HEIGHT = 56
+
+
+class CompareHead(Ground):
+    """Title and modes.
+
+    Signals:
+        cancel_requested: the runs are to stop.
+        save_requested: what is seen is to be saved as one picture.
+        newest_requested: the comparison that runs is to be seen again.
+    """
+
+    cancel_requested = Signal()
+    save_requested = Signal()
+    newest_requested = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start without a comparison."""
+        super().__init__(theme, "panel", lines=Qt.Edge.BottomEdge, parent=parent)
+        self.setFixedHeight(HEIGHT)
+        self.title = PlainLabel(theme, kind="title", elide=True)
+        self.facts = PlainLabel(theme, kind="label", role="dim", elide=True)
+        self.noise = PlainLabel(theme, kind="label", role="good")
+        self.cancel = TextButton(theme, "Cancel")
+        self.setup = IconButton(
+            theme, "sliders-horizontal", "Show or hide the settings of the runs", checkable=True
+        )
+        self.library = IconButton(
+            theme, "images", "Compare recorded runs: show or hide their list", checkable=True
+        )
+        self.newest = TextButton(theme, "Back to the running one", kind="quiet", icon="chevron-left")
+        self.save = IconButton(theme, "download", "Save what is seen as one labelled picture")
+        self.modes = SegmentedSwitch(theme, "Layout", list(words.MODES))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(PADDING, 0, PADDING, 1)
+        row.setSpacing(GAP + GAP // 2)
+        lines = QVBoxLayout()
+        lines.setSpacing(0)
+        lines.addStretch()
+        lines.addWidget(self.title)
+        lines.addWidget(self.facts)
+        lines.addStretch()
+        row.addLayout(lines, 1)
+        for widget in (self.noise, self.newest, self.cancel, self.save, self.library, self.setup, self.modes):
+            row.addWidget(widget)
+        self.cancel.hide()
+        self.newest.hide()
+        self.newest.clicked.connect(self.newest_requested)
+        self.cancel.clicked.connect(self.cancel_requested)
+        self.save.clicked.connect(self.save_requested)
+
+    def show_noise(self, sentence: str, *, same: bool) -> None:
+        """Say whether the runs start from the same noise."""
+        self.noise.setText(sentence)
+        self.noise.set_role("good" if same else "warn")
+        self.noise.setVisible(bool(sentence))
+
+
+def open_folder(path: Path) -> str:
+    """Show a folder in the system's file manager; it is made if need be.
+
+    Returns:
+        Why it cannot be shown, a sentence; "" where it is.
+    """
+    try:
+        ensure(path)
+    except StorageError as error:
+        return str(error)
+    if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
+        return f"This system has no program that shows folders; this one is {path}."
+    return ""
+
+
+class FolderRow(QWidget):
+    """One folder."""
+
+    failed = Signal(str)
+    """It cannot be shown: a sentence; "" once it can."""
+
+    def __init__(self, theme: Theme, label: str, path: Path, parent: QWidget | None = None) -> None:
+        """Name the folder and its place."""
+        super().__init__(parent)
+        self._path = path
+        self.place = PlainLabel(theme, str(path), wrap=True)
+        self.place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.place.setAccessibleName(f"{label}: {path}")
+        self.open = TextButton(theme, "Open", icon="folder-open")
+        self.open.setAccessibleName(f"Open the folder of {label.lower()}")
+        words = QVBoxLayout()
+        words.setSpacing(0)
+        words.addWidget(PlainLabel(theme, label, kind="label", role="dim"))
+        words.addWidget(self.place)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(PADDING)
+        row.addLayout(words, 1)
+        row.addWidget(self.open, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.open.clicked.connect(self._on_open_clicked)
+
+    @Slot()
+    def _on_open_clicked(self) -> None:
+        self.failed.emit(open_folder(self._path))
