@@ -18,9 +18,12 @@ from studio.engine.courtesy import prepare_for_torch
 from studio.folders import Folders, resources_dir
 from studio.gallery.store import PictureStore
 from studio.runs.store import RunStore
-from studio.ui.engine_thread import EngineThread
-from studio.ui.hooks import Hooks
-from studio.ui.models.catalog import Catalog
+from studio.ui.core.catalog import Catalog
+from studio.ui.core.engine_thread import EngineThread
+from studio.ui.core.hooks import Hooks
+from studio.ui.core.notices import Notices
+from studio.ui.core.settings import Preferences, SettingsFile
+from studio.ui.core.thumbnails import Thumbnails
 from studio.ui.models.compare import CompareModel
 from studio.ui.models.compare_alone import AloneModel
 from studio.ui.models.compare_library import CompareLibrary
@@ -31,9 +34,7 @@ from studio.ui.models.forking import ForkModel
 from studio.ui.models.form import FormModel
 from studio.ui.models.gallery import GalleryModel
 from studio.ui.models.models import Models
-from studio.ui.models.notices import Notices
 from studio.ui.models.panes import PanesModel
-from studio.ui.models.preferences import Preferences
 from studio.ui.models.queue import QueueModel
 from studio.ui.models.remaking import RemakingModel
 from studio.ui.models.run import RunModel
@@ -41,12 +42,10 @@ from studio.ui.models.runs import RunsModel
 from studio.ui.models.status import StatusModel
 from studio.ui.models.step_keeping import StepKeeper
 from studio.ui.models.sweep import SweepModel
-from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.models.timings import Timings
 from studio.ui.models.train import TrainModels
 from studio.ui.models.verifying import VerifyModel
 from studio.ui.session import Session
-from studio.ui.settings import SettingsFile
 from studio.ui.theme.theme import Theme
 from studio.ui.training_session import TrainingSession
 from studio.ui.views.main_window import MainWindow
@@ -55,7 +54,7 @@ from studio.ui.wiring import Wiring
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from studio.ui.models.engine import Engine
+    from studio.ui.core.engine_protocol import Engine
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,9 +13,9 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.runs.recording import RunRecorded
+from studio.ui.core.engine_protocol import EngineFailed, EngineReady
+from studio.ui.core.job import DecodeTask, ErrandDone, FrameDecoded, Job, StepExplained
 from studio.ui.models.course import Course, JobEvent, is_job_event, note_pace
-from studio.ui.models.engine import EngineFailed, EngineReady
-from studio.ui.models.job import DecodeTask, ErrandDone, FrameDecoded, Job, StepExplained
 from studio.ui.models.keeping import KeptPictures
 from studio.ui.models.live import live_tile
 from studio.ui.models.queue_undo import take_out
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from studio.engine.fork import ForkRequest
     from studio.engine.requests import GenerateRequest
     from studio.gallery.store import PictureStore
-    from studio.ui.engine_thread import EngineThread
+    from studio.ui.core.engine_thread import EngineThread
+    from studio.ui.core.job import Errand, ExplainTask, JobRequest
+    from studio.ui.core.notices import Notices
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.gallery import GalleryModel
-    from studio.ui.models.job import Errand, ExplainTask, JobRequest
-    from studio.ui.models.notices import Notices
-    from studio.ui.models.preferences import Preferences
     from studio.ui.models.queue import QueueModel
     from studio.ui.models.run import RunModel
     from studio.ui.models.status import StatusModel

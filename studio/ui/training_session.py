@@ -18,20 +18,14 @@ from studio.engine.train_events import (
     TrainingStarted,
     TrainingStopped,
 )
-from studio.ui.models.train_losses import LossRecord
-from studio.ui.models.training import (
-    RehearseTask,
-    Training,
-    TrainingFailed,
-    TrainingHeld,
-    TrainingRehearsed,
-)
+from studio.ui.core.job import RehearseTask, Training, TrainingFailed, TrainingHeld, TrainingRehearsed
+from studio.ui.core.training_losses import LossRecord
 
 if TYPE_CHECKING:
     from studio.engine.train_request import TrainRequest
-    from studio.ui.engine_thread import EngineThread
-    from studio.ui.models.catalog import Catalog
-    from studio.ui.models.notices import Notices
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.engine_thread import EngineThread
+    from studio.ui.core.notices import Notices
     from studio.ui.models.train_run import TrainRun
 
 _EVENTS = (*get_args(TrainEvent), TrainingHeld, TrainingFailed)

@@ -25,9 +25,9 @@ from studio.gallery.entry import Entry
 from studio.gallery.pixels import encode
 from studio.gallery.rows import insert
 from studio.gallery.store import PictureStore
+from studio.ui.core.notices import Notices
+from studio.ui.core.thumbnails import Thumbnails
 from studio.ui.models.gallery import GalleryModel
-from studio.ui.models.notices import Notices
-from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.theme.theme import Theme
 from studio.ui.views.gallery import GalleryView
 from tests.bench.measure import say

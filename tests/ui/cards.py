@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.checkpoints.catalog import InstalledModel
 from studio.folders import Folders
-from studio.ui.models import catalog as catalog_module
-from studio.ui.models.catalog import Catalog
+from studio.ui.core import catalog as catalog_module
+from studio.ui.core.catalog import Catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable

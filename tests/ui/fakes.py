@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from studio.engine.train_request import TrainEstimate, TrainRequest
     from studio.gallery.entry import Entry
     from studio.gallery.metadata import PictureMetadata
-    from studio.ui.engine_thread import EngineThread
-    from studio.ui.models.job import JobRequest
+    from studio.ui.core.engine_thread import EngineThread
+    from studio.ui.core.job import JobRequest
 
     Script = Callable[["Take"], Iterator[Event]]
     Point = str | tuple[int, int]

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from studio.gallery.entry import Entry
     from studio.gallery.store import PictureStore
+    from studio.ui.core.notices import Notice, Notices
+    from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.models.models import Models
-    from studio.ui.models.notices import Notice, Notices
-    from studio.ui.models.thumbnails import Thumbnails
 
 
 @dataclass

@@ -11,8 +11,8 @@ from studio.gallery.entry import Entry
 from studio.gallery.keeping import PictureKept
 from studio.gallery.metadata import PictureMetadata
 from studio.runs.record import MAX_BYTES, JobRecord
+from studio.ui.core.job import DecodeTask, FrameDecoded, Job
 from studio.ui.models.course import Course
-from studio.ui.models.job import DecodeTask, FrameDecoded, Job
 from tests.runs.steps import frame
 from tests.ui.fakes import Take, asking
 

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import InstalledModel
     from studio.engine.events import EngineReport
+    from studio.ui.core.notices import Notice
     from studio.ui.models.models import Models
-    from studio.ui.models.notices import Notice
     from tests.ui.fakes import Gate, Script
 
     MakeModels = Callable[..., Models]

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 
 from studio.runs.store import RunStore
-from studio.ui.engine_thread import EngineThread
-from studio.ui.models.notices import Notices
-from studio.ui.models.preferences import Preferences
+from studio.ui.core.engine_thread import EngineThread
+from studio.ui.core.notices import Notices
+from studio.ui.core.settings import Preferences, SettingsFile
 from studio.ui.models.queue import QueueModel
 from studio.ui.models.run import RunModel
 from studio.ui.models.status import StatusModel
 from studio.ui.models.timings import Timings
 from studio.ui.session import Session
-from studio.ui.settings import SettingsFile
 from tests.ui.fakes import FakeEngine, Maker, asking, make_store
 
 if TYPE_CHECKING:
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.gallery.entry import Entry
+    from studio.ui.core.job import Job
+    from studio.ui.core.notices import Notice
     from studio.ui.models.gallery import GalleryModel, LiveTile
-    from studio.ui.models.job import Job
-    from studio.ui.models.notices import Notice
     from tests.ui.fakes import Gate, Script
 
 

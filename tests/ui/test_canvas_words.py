@@ -9,8 +9,8 @@ import pytest
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.events import JobCancelled, JobFailed, JobStarted, ModelLoading, StepDone
 from studio.engine.requests import GenerateRequest
+from studio.ui.core.job import Job
 from studio.ui.models.course import Course
-from studio.ui.models.job import Job
 from studio.ui.views import canvas_words as words
 
 

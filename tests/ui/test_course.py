@@ -11,8 +11,8 @@ from studio.errors import StorageError
 from studio.gallery.entry import Entry
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.gallery.metadata import PictureMetadata
+from studio.ui.core.job import Job
 from studio.ui.models.course import WITH_PIXELS, Course, note_pace
-from studio.ui.models.job import Job
 from studio.ui.models.timings import Timings
 from tests.runs.steps import step_done
 from tests.ui.fakes import REPORT, WEIGHTS, Take, asking

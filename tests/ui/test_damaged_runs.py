@@ -14,7 +14,7 @@ from studio.errors import StorageError, UnknownNameError
 from studio.folders import Folders
 from studio.runs.layout import RUN_FILE
 from studio.runs.writer import RunWriter
-from studio.ui.models.catalog import Catalog
+from studio.ui.core.catalog import Catalog
 from studio.ui.models.course import Lineage
 from studio.ui.models.forking import ForkModel
 from studio.ui.models.panes import PanesModel

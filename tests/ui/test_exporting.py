@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from studio.errors import UnknownNameError
 from studio.gallery.film import chosen
 from studio.gallery.pixels import read_pixels
-from studio.ui.images import to_pixels
+from studio.ui.core.images import to_pixels
 from studio.ui.models.exporting import ExportModel
 from studio.ui.theme.theme import Theme
 from studio.ui.views.export_menu import ExportMenu

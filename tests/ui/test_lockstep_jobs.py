@@ -10,8 +10,8 @@ import pytest
 from studio.engine.compare import CompareRequest
 from studio.engine.fork import ForkRequest, StartState
 from studio.gallery.keeping import PictureKept
+from studio.ui.core.job import Job
 from studio.ui.models.course import Course
-from studio.ui.models.job import Job
 from studio.ui.views.queue import describe
 from tests.ui.fakes import Gate, Lockstep, Take, asking
 from tests.ui.rooms import Studio

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QListView
 
-from studio.ui.models.job import Job
+from studio.ui.core.job import Job
 from studio.ui.models.queue import JobRole, QueueModel, RunsRole
 from tests.ui.fakes import asking
 

@@ -8,7 +8,7 @@ import pytest
 
 from studio.folders import Folders
 from studio.runs.picture_record import MOST_AGAIN
-from studio.ui.models.catalog import Catalog
+from studio.ui.core.catalog import Catalog
 from studio.ui.models.exporting import ExportModel
 from studio.ui.models.filmstrip import FilmstripModel
 from studio.ui.models.forking import ForkModel

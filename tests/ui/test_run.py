@@ -8,7 +8,7 @@ import pytest
 from studio.engine.events import JobCancelled, JobFailed
 from studio.gallery.keeping import keep_one
 from studio.gallery.store import PictureStore
-from studio.ui.models.job import FrameDecoded
+from studio.ui.core.job import FrameDecoded
 from studio.ui.models.run import RunModel
 from tests.ui.fakes import WEIGHTS
 from tests.ui.played import Errands, Played, decoded

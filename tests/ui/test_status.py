@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.ui.models.notices import Notice, Notices
+from studio.ui.core.notices import Notice, Notices
 from studio.ui.models.status import StatusModel
 
 

@@ -9,7 +9,7 @@ import pytest
 from studio.engine.train_events import CheckpointFailed, TrainingFinished, TrainingRecovered
 from studio.errors import StorageError
 from studio.folders import Folders
-from studio.ui.models.catalog import Catalog
+from studio.ui.core.catalog import Catalog
 from studio.ui.models.train_run import MOST_SAMPLES, TrainRun
 from studio.ui.training_session import TrainingSession
 from tests.ui.fakes import Forming, Gate
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.engine.train_events import TrainEvent
-    from studio.ui.models.training import TrainingRehearsed
+    from studio.ui.core.job import TrainingRehearsed
 
 
 class Classroom(Studio):

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.compare import CompareRequest
-from studio.ui.models.background import Background
+from studio.ui.core.background import Background
+from studio.ui.core.frames import Decoding
 from studio.ui.models.compare_alignment import ALIGNMENTS, match, nearest_position, positions
 from studio.ui.models.compare_pane import marks_of, noise_hashes, pane_of
-from studio.ui.models.decoding import Decoding
 
 if TYPE_CHECKING:
     from studio.runs.picture_record import PictureRecord, What
+    from studio.ui.core.job import FrameDecoded
     from studio.ui.models.compare_alignment import Alignment, Mark
     from studio.ui.models.compare_pane import Pane
     from studio.ui.models.course import Course
-    from studio.ui.models.job import FrameDecoded
 
 
 class CompareModel(QObject):

@@ -16,17 +16,17 @@ from studio.engine.compare import CompareRequest
 from studio.engine.events import JobCancelled, JobStarted, StepDone
 from studio.engine.previews import Previews
 from studio.errors import StorageError
-from studio.ui.models.job import Errand
+from studio.ui.core.job import Errand
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from studio.engine.requests import GenerateRequest
+    from studio.ui.core.engine_protocol import Engine
+    from studio.ui.core.job import ErrandDone
     from studio.ui.models.compare import CompareModel
     from studio.ui.models.course import Course
-    from studio.ui.models.engine import Engine
-    from studio.ui.models.job import ErrandDone
 
 CHEAP_S: Final = 4.0
 """Comparisons that took no longer are measured unasked."""

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
     from studio.engine.option_values import OptionValue
     from studio.engine.requests import GenerateRequest
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.form import FormModel
     from studio.ui.models.form_values import FormValues
-    from studio.ui.models.preferences import Preferences
 
 
 class CompareColumns(QObject):

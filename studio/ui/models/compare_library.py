@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 
 from studio.engine.compare import MAX_PANES, MIN_PANES
-from studio.ui.models.background import Background
+from studio.ui.core.background import Background
 from studio.ui.models.compare_stored import comparison_of, list_recorded
 from studio.ui.models.runs import NOT_RECORDED
 

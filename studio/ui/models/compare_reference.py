@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from studio.engine.events import PictureDone
     from studio.engine.requests import GenerateRequest
     from studio.runs.picture_record import PictureRecord
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.job import Job
     from studio.ui.models.compare import CompareModel
     from studio.ui.models.course import Course
-    from studio.ui.models.job import Job
 
 STEPS: Final = 250
 LIMIT: Final = "ddim"

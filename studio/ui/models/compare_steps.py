@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from studio.engine.compare import MAX_PANES, MIN_PANES
-from studio.ui.models.form_steps import PAUSE_SECONDS, UNDO_LIMIT
+from studio.ui.core.undo import PAUSE_SECONDS, UNDO_LIMIT
 from studio.ui.models.form_values import FormValues, read_values
 
 if TYPE_CHECKING:

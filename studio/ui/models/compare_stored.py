@@ -12,8 +12,8 @@ from studio.errors import RequestError, StorageError, StudioError
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.runs.record import MAX_BYTES
 from studio.runs.replay import model_of
+from studio.ui.core.job import Job
 from studio.ui.models.course import Course
-from studio.ui.models.job import Job
 from studio.ui.models.stored import fill, finished
 
 if TYPE_CHECKING:

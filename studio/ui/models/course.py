@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from studio.engine.requests import GenerateRequest
-    from studio.ui.models.job import Job
+    from studio.ui.core.job import Job
     from studio.ui.models.timings import Timings
 
 JobEvent = (

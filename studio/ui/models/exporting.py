@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.ui.images import to_pixels
-from studio.ui.models.background import Background
-from studio.ui.models.frames import decode_task, direct_pixels
+from studio.ui.core.background import Background
+from studio.ui.core.frames import decode_task, direct_pixels
+from studio.ui.core.images import to_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from studio.errors import StudioError
     from studio.gallery.film import ExportKind
     from studio.runs.picture_record import PictureRecord, What
+    from studio.ui.core.job import FrameDecoded
+    from studio.ui.core.notices import Notices
     from studio.ui.models.course import Course
-    from studio.ui.models.job import FrameDecoded
-    from studio.ui.models.notices import Notices
     from studio.ui.models.run import RunModel
 
 

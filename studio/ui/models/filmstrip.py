@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Slot
 
 from studio.runs.picture_record import is_held
-from studio.ui.images import to_image
+from studio.ui.core.images import to_image
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from studio.engine.option_values import OptionValue
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.course import Course
     from studio.ui.models.run import RunModel
 

@@ -11,9 +11,9 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.requests import MAX_SEED, sampler_options
 from studio.errors import RequestError, capitalised, shorten
+from studio.ui.core.undo import FormSteps
 from studio.ui.models.form_estimate import Estimate, estimate
 from studio.ui.models.form_rules import first_values, fitted, with_model, with_request
-from studio.ui.models.form_steps import FormSteps
 from studio.ui.models.form_values import SUGGESTION, FormValues, read_values
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
     from studio.engine.option_values import OptionValue
     from studio.engine.requests import GenerateRequest
-    from studio.ui.models.catalog import Catalog
-    from studio.ui.models.preferences import Preferences
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.timings import Timings
 
 

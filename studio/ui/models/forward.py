@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.ui.images import to_image
-from studio.ui.models.background import Background
+from studio.ui.core.background import Background
+from studio.ui.core.images import to_image
 from studio.ui.models.forward_schedules import T, level
 from studio.ui.models.train_reading import read_square
 

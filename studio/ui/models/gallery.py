@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from studio.gallery.rows import holds
-from studio.ui.models.background import Background
+from studio.ui.core.background import Background
 from studio.ui.models.gallery_list import EntryRole, GalleryList, ImageRole, LiveRole, LiveTile
 from studio.ui.models.gallery_reading import Fetched, Loaded, fetch, load
 from studio.ui.models.gallery_trash import GalleryTrash
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from studio.gallery.entry import Entry
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
-    from studio.ui.models.notices import Notices
-    from studio.ui.models.thumbnails import Thumbnails
+    from studio.ui.core.notices import Notices
+    from studio.ui.core.thumbnails import Thumbnails
 
 __all__ = ["EntryRole", "GalleryModel", "ImageRole", "LiveRole", "LiveTile"]
 

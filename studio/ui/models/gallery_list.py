@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.gallery.entry import Entry
-    from studio.ui.models.thumbnails import Thumbnails
+    from studio.ui.core.thumbnails import Thumbnails
 
 Index = QModelIndex | QPersistentModelIndex
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError
-from studio.ui.images import to_image
+from studio.ui.core.images import to_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

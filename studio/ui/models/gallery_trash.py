@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from studio.gallery.catalogue import Catalogue
     from studio.gallery.entry import Entry
     from studio.runs.store import RunStore
-    from studio.ui.models.background import Background
-    from studio.ui.models.notices import Notices
+    from studio.ui.core.background import Background
+    from studio.ui.core.notices import Notices
     from studio.ui.models.trash import Outcome, Thrown
 
 

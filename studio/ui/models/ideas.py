@@ -14,7 +14,7 @@ from studio.ui.models.form_rules import takes_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.form import FormModel
 
 

@@ -9,8 +9,8 @@ from studio.gallery.keeping import PictureKept, PictureUnsaved, keep_one
 
 if TYPE_CHECKING:
     from studio.gallery.store import PictureStore
+    from studio.ui.core.notices import Notices
     from studio.ui.models.gallery import GalleryModel
-    from studio.ui.models.notices import Notices
 
 
 class KeptPictures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.ui.images import to_image
+from studio.ui.core.images import to_image
 from studio.ui.models.gallery import LiveTile
 
 if TYPE_CHECKING:

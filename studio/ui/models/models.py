@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from studio.folders import Folders
     from studio.gallery.store import PictureStore
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.notices import Notices
+    from studio.ui.core.settings import Preferences
+    from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.models.compare import CompareModel
     from studio.ui.models.compare_alone import AloneModel
     from studio.ui.models.compare_library import CompareLibrary
@@ -18,9 +21,7 @@ if TYPE_CHECKING:
     from studio.ui.models.forking import ForkModel
     from studio.ui.models.form import FormModel
     from studio.ui.models.gallery import GalleryModel
-    from studio.ui.models.notices import Notices
     from studio.ui.models.panes import PanesModel
-    from studio.ui.models.preferences import Preferences
     from studio.ui.models.queue import QueueModel
     from studio.ui.models.remaking import RemakingModel
     from studio.ui.models.run import RunModel
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from studio.ui.models.status import StatusModel
     from studio.ui.models.step_keeping import StepKeeper
     from studio.ui.models.sweep import SweepModel
-    from studio.ui.models.thumbnails import Thumbnails
     from studio.ui.models.timings import Timings
     from studio.ui.models.train import TrainModels
     from studio.ui.models.verifying import VerifyModel

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from studio.runs.picture_record import is_held
-from studio.ui.images import to_image
-from studio.ui.models.job import ExplainTask
+from studio.ui.core.images import to_image
+from studio.ui.core.job import ExplainTask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.explained import Explained
-    from studio.ui.models.job import StepExplained
+    from studio.ui.core.job import StepExplained
     from studio.ui.models.run import RunModel
 
 PaneKey = Literal["x0", "x_t", "cond", "uncond", "difference", "score"]

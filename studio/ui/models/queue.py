@@ -9,7 +9,7 @@ from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QObject, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from studio.ui.models.job import Job
+    from studio.ui.core.job import Job
 
 Index = QModelIndex | QPersistentModelIndex
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from studio.ui.models.job import Job
-    from studio.ui.models.notices import Notices
+    from studio.ui.core.job import Job
+    from studio.ui.core.notices import Notices
     from studio.ui.models.queue import QueueModel
 
 

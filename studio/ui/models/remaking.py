@@ -10,15 +10,15 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from studio.runs.picture_record import is_held
 from studio.runs.replay import steps_again
-from studio.ui.models.job import Errand
+from studio.ui.core.job import Errand
 
 if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.engine.fork import StartState
     from studio.engine.requests import GenerateRequest
+    from studio.ui.core.engine_protocol import Engine
+    from studio.ui.core.job import ErrandDone
     from studio.ui.models.course import Course
-    from studio.ui.models.engine import Engine
-    from studio.ui.models.job import ErrandDone
     from studio.ui.models.run import RunModel
 
 SETTLE_MS = 60

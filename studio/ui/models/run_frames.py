@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.ui.models.decoding import Decoding
-from studio.ui.models.frames import frame_of
+from studio.ui.core.frames import Decoding, frame_of
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.events import StepDone
     from studio.runs.picture_record import What
+    from studio.ui.core.job import FrameDecoded
     from studio.ui.models.course import Course
-    from studio.ui.models.job import FrameDecoded
     from studio.ui.models.run import RunModel
 
 

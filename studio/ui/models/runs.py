@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.errors import StorageError
-from studio.ui.models.background import Background
+from studio.ui.core.background import Background
 from studio.ui.models.lineage import family_of
 from studio.ui.models.stored import course_of
 

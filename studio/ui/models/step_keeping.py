@@ -12,7 +12,7 @@ from studio import __version__
 from studio.engine.events import PictureDone, StepDone
 from studio.gallery.keeping import PictureKept, PictureUnsaved, keep_one
 from studio.gallery.origin import Origin
-from studio.ui.models.background import Background
+from studio.ui.core.background import Background
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from studio.errors import StudioError
     from studio.gallery.store import PictureStore
     from studio.runs.picture_record import PictureRecord
+    from studio.ui.core.job import FrameDecoded
+    from studio.ui.core.notices import Notices
     from studio.ui.models.course import Course
     from studio.ui.models.gallery import GalleryModel
-    from studio.ui.models.job import FrameDecoded
-    from studio.ui.models.notices import Notices
     from studio.ui.models.run import RunModel
 
 

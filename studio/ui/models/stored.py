@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from studio.engine.events import JobFinished, JobStarted, PictureDone, PictureStarted, StepDone
 from studio.errors import StorageError
 from studio.gallery.keeping import PictureKept
+from studio.ui.core.job import Job
 from studio.ui.models.course import Course, Lineage
-from studio.ui.models.job import Job
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from studio.engine.compare import CompareRequest
 from studio.errors import RequestError, shorten
 from studio.gallery.keeping import PictureKept
-from studio.ui.models.background import Background
+from studio.ui.core.background import Background
 from studio.ui.models.sweep_file import Finished, Sweep, read_sweep
 from studio.ui.models.sweep_pictures import SweepPictures
 from studio.ui.models.sweep_plan import batches, requests
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
     from studio.engine.requests import GenerateRequest
     from studio.errors import StudioError
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.job import Job
+    from studio.ui.core.settings import SettingsFile
     from studio.ui.models.course import Course
     from studio.ui.models.form import FormModel
-    from studio.ui.models.job import Job
     from studio.ui.models.sweep_plan import Axis, Batch
-    from studio.ui.settings import SettingsFile
 
 SAVE_AFTER_MS = 500
 

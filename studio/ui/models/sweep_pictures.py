@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.errors import StudioError
-    from studio.ui.models.background import Background
+    from studio.ui.core.background import Background
 
     Pixels = NDArray[np.uint8]
 

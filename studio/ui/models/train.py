@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from studio.engine.train_estimate import estimate
-from studio.ui.models.background import Background
-from studio.ui.models.compare_sheet import SheetWriter
+from studio.ui.core.background import Background
+from studio.ui.core.sheet_writer import SheetWriter
+from studio.ui.core.thumbnails import Thumbnails
 from studio.ui.models.forward import ForwardModel
-from studio.ui.models.thumbnails import Thumbnails
 from studio.ui.models.train_costs import TrainCosts
 from studio.ui.models.train_folder import TrainFolder
 from studio.ui.models.train_form import TrainForm
@@ -20,9 +20,9 @@ from studio.ui.models.train_run import TrainRun
 from studio.ui.models.train_sheet import CheckpointSheet
 
 if TYPE_CHECKING:
-    from studio.ui.models.catalog import Catalog
-    from studio.ui.models.notices import Notices
-    from studio.ui.models.preferences import Preferences
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.notices import Notices
+    from studio.ui.core.settings import Preferences
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,7 +13,7 @@ from studio.ui.models.form_rules import with_model
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.form import FormModel
 
 Item = TypeVar("Item")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from studio.engine.train_request import TrainEstimate, TrainRequest
-    from studio.ui.models.training import TrainingRehearsed
+    from studio.ui.core.job import TrainingRehearsed
 
 COSTLY = (
     "source",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 
-from studio.ui.models.background import Background
+from studio.ui.core.background import Background
 
 if TYPE_CHECKING:
     from pathlib import Path

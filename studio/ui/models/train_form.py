@@ -11,14 +11,14 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.train_request import PICTOGRAMS, STATES, TrainRequest, default_request
 from studio.errors import RequestError, capitalised
-from studio.ui.models.form_steps import FormSteps
+from studio.ui.core.undo import FormSteps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from studio.engine.train_request import TrainEstimate
-    from studio.ui.models.catalog import Catalog
-    from studio.ui.models.preferences import Preferences
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.train_costs import TrainCosts
     from studio.ui.models.train_folder import TrainFolder
 

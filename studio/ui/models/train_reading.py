@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QBrush, QImage, QPainter
 
 from studio.errors import StorageError
-from studio.ui.images import to_image
+from studio.ui.core.images import to_image
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.resumable import ResumableTraining, resumable
-from studio.ui.models.background import Background
+from studio.ui.core.background import Background
 
 if TYPE_CHECKING:
     from studio.errors import StudioError

@@ -15,11 +15,11 @@ from studio.engine.train_events import (
     TrainingStarted,
     TrainingStopped,
 )
-from studio.ui.models.training import TrainingFailed, TrainingHeld
+from studio.ui.core.job import TrainingFailed, TrainingHeld
 
 if TYPE_CHECKING:
     from studio.engine.train_events import TrainEvent, TrainingStepped
-    from studio.ui.models.training import Training
+    from studio.ui.core.job import Training
 
 Phase = Literal["waiting", "preparing", "running", "stopping", "stopped", "done", "failed"]
 OVER = ("stopped", "done", "failed")

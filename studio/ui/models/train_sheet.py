@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.ui.models.compare_sheet import Labelled
-from studio.ui.models.frames import decode_task, direct_pixels
+from studio.ui.core.frames import decode_task, direct_pixels
+from studio.ui.core.sheet_writer import Labelled
 from studio.ui.models.train_checkpoints import spread
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from studio.engine.compare import CompareRequest
     from studio.engine.events import StepDone
-    from studio.ui.models.compare_sheet import SheetWriter
+    from studio.ui.core.job import FrameDecoded
+    from studio.ui.core.sheet_writer import SheetWriter
     from studio.ui.models.course import Course
-    from studio.ui.models.job import FrameDecoded
 
 ROWS = 6
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from studio.gallery import png
 from studio.runs.verifying import verify
-from studio.ui.models.job import Errand
+from studio.ui.core.job import Errand
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from studio.gallery.entry import Entry
     from studio.runs.store import RunStore
     from studio.runs.verifying import Verdict
-    from studio.ui.models.engine import Engine
-    from studio.ui.models.job import ErrandDone
+    from studio.ui.core.engine_protocol import Engine
+    from studio.ui.core.job import ErrandDone
 
 LOOK_MS = 100
 """How often it is looked how far a check has come."""

@@ -18,10 +18,10 @@ from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from studio.gallery.entry import Entry
+    from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.models.lineage import Relative
     from studio.ui.models.run import RunModel
     from studio.ui.models.runs import RunsModel
-    from studio.ui.models.thumbnails import Thumbnails
     from studio.ui.theme.theme import Theme
 
 SIDES = (

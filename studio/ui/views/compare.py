@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from studio.ui.core.save_sheet import ask_for_sheet, labelled
+from studio.ui.core.sheet_writer import SheetWriter
 from studio.ui.models.compare_library import course_runs
-from studio.ui.models.compare_sheet import SheetWriter
 from studio.ui.views import compare_words as words
 from studio.ui.views.compare_keys import CompareKeys
 from studio.ui.views.compare_library import LibraryView
 from studio.ui.views.compare_runs import RunsView
-from studio.ui.views.compare_saving import ask_for_sheet, labelled
 from studio.ui.views.compare_setup import SetupView
 from studio.ui.widgets.cards import EmptyPage, ErrorCard, Ground
 from studio.ui.widgets.page import CompareHead
@@ -21,15 +21,15 @@ from studio.ui.widgets.page import CompareHead
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QShowEvent
 
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.notices import Notices
+    from studio.ui.core.settings import Preferences
+    from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.models.compare import CompareModel
     from studio.ui.models.compare_alone import AloneModel
     from studio.ui.models.compare_columns import CompareColumns
     from studio.ui.models.compare_library import CompareLibrary
     from studio.ui.models.compare_reference import ReferenceModel
-    from studio.ui.models.notices import Notices
-    from studio.ui.models.preferences import Preferences
-    from studio.ui.models.thumbnails import Thumbnails
     from studio.ui.theme.theme import Theme
     from studio.ui.views.compare_stage import Mode
 

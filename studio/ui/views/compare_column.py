@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from studio.engine.option_values import OptionValue
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.compare_columns import CompareColumns
     from studio.ui.theme.theme import Theme
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtGui import QImage
 
-from studio.ui.images import to_image
+from studio.ui.core.images import to_image
 from studio.ui.models.compare_colours import coloured
 from studio.ui.models.compare_measures import PEAK, difference
 

@@ -20,8 +20,8 @@ from studio.ui.widgets.search_field import SearchField
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 
+    from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.models.compare_library import CompareLibrary
-    from studio.ui.models.thumbnails import Thumbnails
     from studio.ui.theme.theme import Theme
 
 _SEARCH_PX = 320

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QPaintEvent
     from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 
+    from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.models.compare_library import CompareLibrary
-    from studio.ui.models.thumbnails import Thumbnails
     from studio.ui.theme.theme import Theme
 
 Index = QModelIndex | QPersistentModelIndex

@@ -16,7 +16,7 @@ from studio.ui.widgets.choice import SegmentedSwitch
 from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.compare_columns import CompareColumns
     from studio.ui.theme.theme import Theme
 

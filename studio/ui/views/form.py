@@ -16,7 +16,7 @@ from studio.ui.views.form_texts import TextRows
 from studio.ui.widgets.cards import Ground
 
 if TYPE_CHECKING:
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.form import FormModel
     from studio.ui.theme.theme import Theme
 

@@ -17,7 +17,7 @@ from studio.ui.widgets.fact_list import FactList
 from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.form import FormModel
     from studio.ui.theme.theme import Theme
 

@@ -20,8 +20,8 @@ from studio.ui.widgets.picture_view import PictureView
 from studio.ui.widgets.plot import COLOURS
 
 if TYPE_CHECKING:
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.forward import ForwardModel
-    from studio.ui.models.preferences import Preferences
     from studio.ui.theme.theme import Theme
 
 _SHARES = Axis(low=0.0, high=1.0, ticks=(0.0, 0.5, 1.0))

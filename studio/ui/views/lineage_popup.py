@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
     from PySide6.QtWidgets import QWidget
 
+    from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.models.lineage import Relative
-    from studio.ui.models.thumbnails import Thumbnails
     from studio.ui.theme.theme import Theme
 
 LARGEST = QSize(760, 420)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QFocusEvent, QMouseEvent, QPaintEvent
 
+    from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.models.lineage import Relative
-    from studio.ui.models.thumbnails import Thumbnails
     from studio.ui.theme.theme import Theme
 
 NODE: Final = QSize(196, 56)

@@ -14,7 +14,7 @@ from studio.ui.widgets.page import Page, open_folder
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.theme.theme import Theme
 
 WIDTH = 880

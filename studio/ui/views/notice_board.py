@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtWidgets import QWidget
 
-    from studio.ui.models.notices import Notice, Notices
+    from studio.ui.core.notices import Notice, Notices
     from studio.ui.theme.theme import Theme
 
 UNDO = "Undo"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
     from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 
-    from studio.ui.models.job import Job
+    from studio.ui.core.job import Job
     from studio.ui.models.queue import QueueModel
     from studio.ui.theme.theme import Theme
 

@@ -20,7 +20,7 @@ from studio.ui.widgets.page import FolderRow, Page
 
 if TYPE_CHECKING:
     from studio.folders import Folders
-    from studio.ui.models.preferences import Preferences
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.runs import RunsModel
     from studio.ui.theme.theme import Theme
 

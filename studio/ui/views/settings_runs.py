@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.ui.models.preferences import MAX_RUNS_GIB
+from studio.ui.core.settings import MAX_RUNS_GIB
 from studio.ui.theme.metrics import FIELD, GAP, SECTION
 from studio.ui.widgets.choice import SegmentedSwitch
 from studio.ui.widgets.labels import PlainLabel, labelled
@@ -16,7 +16,7 @@ from studio.ui.widgets.numbers import NumberField
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
-    from studio.ui.models.preferences import Preferences
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.runs import RunsModel
     from studio.ui.theme.theme import Theme
 

@@ -17,7 +17,7 @@ from studio.ui.widgets.labels import PlainLabel, set_tip
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-    from studio.ui.models.preferences import Preferences
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.queue import QueueModel
     from studio.ui.models.status import StatusModel
     from studio.ui.models.train_run import TrainRun

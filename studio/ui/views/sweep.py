@@ -8,10 +8,10 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.errors import RequestError, capitalised
-from studio.ui.models.compare_sheet import Labelled
+from studio.ui.core.save_sheet import ask_for_sheet
+from studio.ui.core.sheet_writer import Labelled
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views import compare_words as words
-from studio.ui.views.compare_saving import ask_for_sheet
 from studio.ui.views.sweep_axis import AxisField
 from studio.ui.views.sweep_grid import SweepGrid
 from studio.ui.widgets.buttons import IconButton, TextButton
@@ -22,7 +22,7 @@ from studio.ui.widgets.page import HEIGHT
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
-    from studio.ui.models.compare_sheet import SheetWriter
+    from studio.ui.core.sheet_writer import SheetWriter
     from studio.ui.models.form import FormModel
     from studio.ui.models.sweep import SweepModel
     from studio.ui.models.sweep_file import Sweep

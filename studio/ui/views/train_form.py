@@ -17,7 +17,7 @@ from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.train import TrainModels
     from studio.ui.theme.theme import Theme
 

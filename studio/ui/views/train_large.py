@@ -16,7 +16,7 @@ from studio.ui.widgets.picture_view import PictureView
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent
 
-    from studio.ui.models.preferences import Preferences
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.train_run import TrainRun
     from studio.ui.theme.theme import Theme
     from studio.ui.views.train_samples import SampleStrip

@@ -8,7 +8,7 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from studio.ui.models.train_losses import smoothed
+from studio.ui.core.training_losses import smoothed
 from studio.ui.theme.metrics import PADDING
 from studio.ui.views import train_run_words as words
 from studio.ui.widgets.chart import Chart, Line, log_axis, shown
@@ -16,7 +16,7 @@ from studio.ui.widgets.chart import Chart, Line, log_axis, shown
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
-    from studio.ui.models.train_losses import Points
+    from studio.ui.core.training_losses import Points
     from studio.ui.models.train_run import TrainRun
     from studio.ui.theme.theme import Theme
 

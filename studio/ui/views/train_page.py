@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.errors import RequestError, capitalised
+from studio.ui.core.save_sheet import ask_for_sheet
 from studio.ui.models.train_checkpoints import checkpoints_of, compare_checkpoints
-from studio.ui.views.compare_saving import ask_for_sheet
 from studio.ui.views.train import TrainPage
 
 if TYPE_CHECKING:

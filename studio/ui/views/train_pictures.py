@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QAbstractItemModel
     from PySide6.QtGui import QPaintEvent, QResizeEvent
 
-    from studio.ui.models.thumbnails import Thumbnails
+    from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.models.train_folder import TrainFolder
     from studio.ui.theme.theme import Theme
 

@@ -20,8 +20,8 @@ from studio.ui.widgets.labels import PlainLabel, set_tip
 from studio.ui.widgets.scrubber import NoiseBar
 
 if TYPE_CHECKING:
-    from studio.ui.models.catalog import Catalog
-    from studio.ui.models.preferences import Preferences
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.train_run import TrainRun
     from studio.ui.theme.theme import Theme
 

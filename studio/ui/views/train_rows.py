@@ -17,7 +17,7 @@ from studio.ui.widgets.collapsible import Collapsible
 from studio.ui.widgets.numbers import NumberField, NumberSlider
 
 if TYPE_CHECKING:
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.train_form import TrainForm
     from studio.ui.theme.theme import Theme
 

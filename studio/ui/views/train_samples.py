@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy
 
-from studio.ui.images import to_image
+from studio.ui.core.images import to_image
 from studio.ui.theme.metrics import GAP, GRID, RADIUS
 from studio.ui.views import train_run_words as words
 from studio.ui.widgets.painting import draw_ring, ring_after

@@ -12,8 +12,8 @@ from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
+    from studio.ui.core.job import Training
     from studio.ui.models.train_run import TrainRun
-    from studio.ui.models.training import Training
     from studio.ui.theme.theme import Theme
 
 

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from studio.ui.core.job import Job
 from studio.ui.models.compare import CompareModel
 from studio.ui.models.compare_pane import marks_of, noise_hashes
 from studio.ui.models.course import Course
-from studio.ui.models.job import Job
 from tests.runs.steps import frame
 from tests.ui.compared import Compared
 from tests.ui.fakes import asking
 from tests.ui.played import decoded
 
 if TYPE_CHECKING:
-    from studio.ui.models.job import DecodeTask
+    from studio.ui.core.job import DecodeTask
 
 FOUR, EIGHT = {"steps": 4}, {"steps": 8, "sampler": "ddpm", "options": {"variance": "posterior"}}
 

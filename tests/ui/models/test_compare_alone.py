@@ -8,14 +8,14 @@ import pytest
 
 from studio.engine.compare import CompareRequest
 from studio.errors import StudioError
+from studio.ui.core.job import Errand, ErrandDone
 from studio.ui.models.compare import CompareModel
 from studio.ui.models.compare_alone import CHEAP_S
-from studio.ui.models.job import Errand, ErrandDone
 from tests.ui.compared import Compared
 from tests.ui.fakes import FakeEngine, Forming
 
 if TYPE_CHECKING:
-    from studio.ui.models.engine import Engine
+    from studio.ui.core.engine_protocol import Engine
     from studio.ui.models.models import Models
     from tests.ui.program import MakeModels
 

@@ -13,10 +13,10 @@ from tests.ui.cards import LARGE, STARTER, numbers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.form import FormModel
     from studio.ui.models.models import Models
-    from studio.ui.models.preferences import Preferences
     from tests.ui.program import MakeModels
 
 

@@ -9,9 +9,9 @@ import pytest
 from studio.folders import Folders
 from studio.runs.recording import record
 from studio.runs.store import RunStore
+from studio.ui.core.job import DecodeTask, FrameDecoded
 from studio.ui.models.compare import CompareModel
 from studio.ui.models.compare_stored import UncomparableError, comparison_of, list_recorded
-from studio.ui.models.job import DecodeTask, FrameDecoded
 from studio.ui.views import compare_words as words
 from tests.runs.jobs import Job as LatentJob
 from tests.ui.fakes import Forming, make_store

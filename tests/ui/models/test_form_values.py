@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from studio.ui.core.settings import SettingsFile
 from studio.ui.models.form_values import SUGGESTION, FormValues, read_values
-from studio.ui.settings import SettingsFile
 from tests.ui.cards import LARGE, STARTER, broken, numbers
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.checkpoints.card import ModelCard
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.form import FormModel
     from studio.ui.models.models import Models
     from tests.ui.program import MakeModels

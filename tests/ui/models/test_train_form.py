@@ -10,13 +10,12 @@ from PIL import Image
 from studio.engine.train_request import TrainEstimate
 from studio.errors import RequestError
 from studio.folders import Folders
-from studio.ui.models.catalog import Catalog
-from studio.ui.models.preferences import Preferences
+from studio.ui.core.catalog import Catalog
+from studio.ui.core.job import TrainingRehearsed
+from studio.ui.core.settings import Preferences, SettingsFile
 from studio.ui.models.train_costs import TrainCosts
 from studio.ui.models.train_folder import TrainFolder
 from studio.ui.models.train_form import TrainForm
-from studio.ui.models.training import TrainingRehearsed
-from studio.ui.settings import SettingsFile
 from tests.ui.teaching import ESTIMATE
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from studio.engine.events import JobFailed
-from studio.ui.models.job import DecodeTask, FrameDecoded
+from studio.ui.core.job import DecodeTask, FrameDecoded
 from studio.ui.models.train_sheet import ROWS, CheckpointSheet
 from tests.runs.steps import frame
 from tests.ui.compared import Compared
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.compare import CompareRequest
-    from studio.ui.models.compare_sheet import Labelled
+    from studio.ui.core.sheet_writer import Labelled
 
 PATH = Path("sheet.png")
 

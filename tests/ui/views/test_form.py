@@ -17,7 +17,7 @@ from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, numbers,
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.form import FormModel
     from studio.ui.models.timings import Timings
     from studio.ui.views.form import FormView

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QApplication, QToolTip
 
 from studio.engine.requests import GenerateRequest
 from studio.gallery.pixels import encode
-from studio.ui.images import to_image
+from studio.ui.core.images import to_image
 from studio.ui.models.gallery import EntryRole, LiveTile
 from studio.ui.theme.theme import Theme
 from studio.ui.views import picture_actions

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from studio.ui.models.form import FormModel
     from studio.ui.views.form_texts import TextRows
     from tests.ui.program import MakePage, OpenPage

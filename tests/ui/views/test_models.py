@@ -13,7 +13,7 @@ from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, show_mod
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.models.catalog import Catalog
+    from studio.ui.core.catalog import Catalog
     from tests.ui.program import MakePage, OpenPage
 
 

@@ -17,7 +17,7 @@ from studio.ui.views.settings import SettingsView, budget_words
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.models.preferences import Preferences
+    from studio.ui.core.settings import Preferences
     from studio.ui.models.runs import RunsModel
     from studio.ui.theme.theme import Theme
     from tests.ui.program import MakePage, OpenPage

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from studio.ui import display
-from studio.ui.display import display_fault
+from studio.ui.core import display
+from studio.ui.core.display import display_fault
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="displays of Linux")
 
 

@@ -1,4 +1,7 @@
-"""One job of the queue: what to make, and everything that goes with making it."""
+"""One job of the queue: what to make, and everything that goes with making it.
+
+One training of the queue: what to train, and everything that goes with it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from studio.engine.previews import Previews, Shown
 from studio.engine.requests import GenerateRequest
 from studio.gallery.origin import Origin
 from studio.runs.record import JobRecord
+from studio.ui.core.training_losses import LossRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +25,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.explained import Explained
+    from studio.engine.train_request import TrainEstimate, TrainRequest
     from studio.runs.picture_record import What
+    from studio.ui.core.engine_protocol import Engine
     from studio.ui.models.course import Course
-    from studio.ui.models.engine import Engine
+
 
 JobRequest: TypeAlias = GenerateRequest | ForkRequest | CompareRequest
 """Whatever the engine runs."""
@@ -193,4 +199,77 @@ class ErrandDone:
 
     errand: Errand
     answer: Any = None
+    fault: str = ""
+
+
+def _training_new_id() -> str:
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Training:
+    """A training on its way.
+
+    Attributes:
+        request: what to train.
+        id: what its events carry.
+        losses: where its steps go.
+        cancelled: set to stop it; its state is saved.
+        paused: set while it rests.
+    """
+
+    request: TrainRequest
+    id: str = field(default_factory=_training_new_id)
+    losses: LossRecord = field(default_factory=LossRecord)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    paused: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingHeld:
+    """A training rests between two of its steps for a picture, or goes on again.
+
+    Attributes:
+        job_id: the training's id.
+        held: whether it rests.
+    """
+
+    job_id: str
+    held: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFailed:
+    """A training ended before its time, and not because it was stopped."""
+
+    job_id: str
+    sentence: str
+    details: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RehearseTask:
+    """What a training takes on this machine is to be found out by a few of its steps.
+
+    Attributes:
+        request: the training's.
+        cancelled: set to stop it; whatever else is to be done goes before it.
+    """
+
+    request: TrainRequest
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRehearsed:
+    """A `RehearseTask` is done.
+
+    Attributes:
+        request: the training's.
+        estimate: what it takes; None where that could not be found out.
+        fault: why not, a sentence; "" where it was stopped.
+    """
+
+    request: TrainRequest
+    estimate: TrainEstimate | None = None
     fault: str = ""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from studio.errors import StorageError
-from studio.ui import settings
-from studio.ui.settings import MAX_ASIDE, SettingsFile
+from studio.ui.core import settings
+from studio.ui.core.settings import MAX_ASIDE, SettingsFile
 
 BROKEN = [
     b"",

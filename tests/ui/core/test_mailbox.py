@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
-from studio.ui.mailbox import Mailbox
+from studio.ui.core.engine_thread import Mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable

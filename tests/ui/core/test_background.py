@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.errors import RequestError, StudioError
-from studio.ui.models.background import Background
+from studio.ui.core.background import Background
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,11 @@
-"""The thread that owns the device.
+"""The engine in its thread: made when it is first asked for, and what it answers besides running jobs.
+
+The one place where frames wait for the window: a later one takes the place of an earlier one.
+
+A queued signal for each frame lets them pile up faster than they are painted, and the window falls behind without end.
+Here a sender wakes the window only if it is not on its way already, however many frames come meanwhile.
+
+The thread that owns the device.
 
 * From outside only `submit`, `decode`, `errand`, `warm_up`, `cancel` and `stop` are called; they put something into a
   queue or set an event, and return at once. The object itself lives in the thread of the window.
@@ -17,19 +24,33 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import traceback
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from PySide6.QtCore import QObject, QThread, Signal
 
 from studio.engine.events import JobFailed, JobStarted, PictureStarted, StepDone
 from studio.engine.train_events import TrainingStepped
+from studio.errors import StudioError, capitalised
 from studio.gallery.keeping import keep
+from studio.logs import tell_unexpected
 from studio.runs.recording import RunRecorded, record
-from studio.ui.held_engine import HeldEngine, NoEngineError, details, sentence
-from studio.ui.mailbox import Mailbox
-from studio.ui.models.job import DecodeTask, Errand, ExplainTask, Job
-from studio.ui.models.training import RehearseTask, Training, TrainingFailed, TrainingHeld
+from studio.ui.core.engine_protocol import EngineFailed, EngineReady
+from studio.ui.core.job import (
+    DecodeTask,
+    Errand,
+    ErrandDone,
+    ExplainTask,
+    FrameDecoded,
+    Job,
+    RehearseTask,
+    StepExplained,
+    Training,
+    TrainingFailed,
+    TrainingHeld,
+    TrainingRehearsed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +59,120 @@ if TYPE_CHECKING:
     from studio.engine.train_events import TrainEvent
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
-    from studio.ui.models.engine import Engine
+    from studio.ui.core.engine_protocol import Engine
+
+
+class NoEngineError(Exception):
+    """The engine cannot be made; that was told already."""
+
+    def __init__(self, failed: EngineFailed) -> None:
+        """Take what was told."""
+        super().__init__(failed.sentence)
+        self.failed = failed
+
+
+class HeldEngine:
+    """Belongs to the engine's thread, like all that it calls."""
+
+    def __init__(self, make_engine: Callable[[], Engine], tell: Callable[[object], None]) -> None:
+        """Take what makes the engine, and what answers are given to."""
+        self._make_engine, self._tell = make_engine, tell
+        self._engine: Engine | None = None
+
+    def ready(self) -> Engine:
+        """Return the engine, made if need be. Raises NoEngineError, after telling, where it cannot be made."""
+        if self._engine is None:
+            try:
+                engine = self._make_engine()
+                report = engine.report()
+            except BaseException as error:
+                failed = EngineFailed(sentence=sentence(error), details=details(error))
+                self._tell(failed)
+                raise NoEngineError(failed) from error
+            self._engine = engine
+            self._tell(EngineReady(report=report))
+        return self._engine
+
+    def answer(self, task: DecodeTask | ExplainTask) -> None:
+        """Decode a frame or explain a step."""
+        answer: Any = None
+        try:
+            engine = self.ready()
+            if isinstance(task, DecodeTask):
+                answer = engine.decode(task.model, task.weights_sha256, task.latents)
+            else:
+                answer = engine.explain(task.request, task.weights_sha256, task.x, task.t)
+        except (StudioError, NoEngineError):
+            pass  # the frame stays as it was shown; that the model is gone is told when it is asked for
+        except BaseException as error:  # noqa: BLE001 - extensions raise what is no Exception
+            tell_unexpected(error)
+        if isinstance(task, DecodeTask):
+            self._tell(FrameDecoded(task=task, pixels=answer))
+        else:
+            self._tell(StepExplained(task=task, explained=answer))
+
+    def do(self, errand: Errand) -> None:
+        """Do an errand, unless it was stopped before."""
+        done = ErrandDone(errand=errand)
+        try:
+            if not errand.cancelled.is_set():
+                done = ErrandDone(errand=errand, answer=errand.work(errand, self.ready()))
+        except BaseException as error:  # noqa: BLE001 - as above
+            done = ErrandDone(errand=errand, fault=sentence(error))
+        self._tell(done)
+
+    def rehearse(self, task: RehearseTask) -> None:
+        """Find out what a training takes."""
+        done = TrainingRehearsed(request=task.request)
+        try:
+            estimate = self.ready().rehearse_training(task.request, cancelled=task.cancelled)
+            done = TrainingRehearsed(request=task.request, estimate=estimate)
+        except BaseException as error:  # noqa: BLE001 - as above
+            if not task.cancelled.is_set():
+                done = TrainingRehearsed(request=task.request, fault=sentence(error))
+        self._tell(done)
+
+
+def sentence(error: BaseException) -> str:
+    """Return what is told of an error; of one that nobody foresaw the log has the rest."""
+    if isinstance(error, NoEngineError):
+        return error.failed.sentence
+    if not isinstance(error, StudioError):
+        return tell_unexpected(error)
+    words = str(error)  # that of a request begins with a field's name
+    return capitalised(words)
+
+
+def details(error: BaseException) -> str:
+    """Return an error's traceback."""
+    if isinstance(error, NoEngineError):
+        return error.failed.details
+    return "".join(traceback.format_exception(error))
+
+
+Item = TypeVar("Item")
+
+
+class Mailbox(Generic[Item]):
+    """The newest item under each key. Any thread may put and take."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._items: dict[int, Item] = {}
+        self._lock = threading.Lock()
+
+    def put(self, key: int, item: Item) -> bool:
+        """Leave an item in place of the one of the same key; True where the window must be woken."""
+        with self._lock:
+            must_wake = not self._items
+            self._items[key] = item
+            return must_wake
+
+    def take(self) -> dict[int, Item]:
+        """Return the items by key, and be empty again."""
+        with self._lock:
+            items, self._items = self._items, {}
+            return items
 
 
 class _WarmUp:

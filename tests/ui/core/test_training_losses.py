@@ -7,7 +7,7 @@ import math
 import pytest
 
 from studio.engine.train_events import StageName, TrainingRecovered, TrainingStepped
-from studio.ui.models.train_losses import MOST_POINTS, LossRecord, smoothed
+from studio.ui.core.training_losses import MOST_POINTS, LossRecord, smoothed
 
 
 def stepped(step: int, loss: float, bands: tuple[float | None, ...] = ()) -> TrainingStepped:

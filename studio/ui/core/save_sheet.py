@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QStandardPaths
 from PySide6.QtWidgets import QFileDialog
 
-from studio.ui.models.compare_sheet import Labelled
+from studio.ui.core.sheet_writer import Labelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

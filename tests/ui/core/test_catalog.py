@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.folders import Folders
-from studio.ui.models.catalog import Catalog
+from studio.ui.core.catalog import Catalog
 from tests.ui.cards import LARGE, STARTER, broken, installed, make_catalog, show_models
 
 if TYPE_CHECKING:

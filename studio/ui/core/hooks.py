@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtCore import QMessageLogContext
 
-    from studio.ui.models.notices import Notices
+    from studio.ui.core.notices import Notices
 
 CRASH_LOG = "crash.log"
 

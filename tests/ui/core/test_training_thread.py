@@ -16,9 +16,13 @@ from studio.engine.train_events import (
 )
 from studio.errors import DeviceError, StorageError
 from studio.gallery.keeping import PictureKept
-from studio.ui.engine_thread import EngineThread
-from studio.ui.models.job import DecodeTask, Errand, ErrandDone, FrameDecoded, Job
-from studio.ui.models.training import (
+from studio.ui.core.engine_thread import EngineThread
+from studio.ui.core.job import (
+    DecodeTask,
+    Errand,
+    ErrandDone,
+    FrameDecoded,
+    Job,
     RehearseTask,
     Training,
     TrainingFailed,

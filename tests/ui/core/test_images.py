@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QImage
 
-from studio.ui.images import to_image
+from studio.ui.core.images import to_image
 
 
 def noise(height: int = 4, width: int = 5) -> np.ndarray:

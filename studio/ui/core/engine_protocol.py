@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.engine.train_events import TrainEvent
     from studio.engine.train_request import TrainEstimate, TrainRequest
-    from studio.ui.models.job import JobRequest
+    from studio.ui.core.job import JobRequest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.errors import StudioError
-    from studio.ui.models.background import Background
-    from studio.ui.models.notices import Notices
+    from studio.ui.core.background import Background
+    from studio.ui.core.notices import Notices
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage
 from studio.errors import StorageError
 from studio.gallery import tiles
 from studio.gallery.pixels import encode
-from studio.ui.models.thumbnails import THREADS, Thumbnails
+from studio.ui.core.thumbnails import THREADS, Thumbnails
 from tests.gallery.samples import metadata
 
 if TYPE_CHECKING:

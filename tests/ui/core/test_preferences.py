@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from studio.ui.models.preferences import Preferences
-from studio.ui.settings import SettingsFile
+from studio.ui.core.settings import Preferences, SettingsFile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QThread
 
-import studio.ui.engine_thread as engine_thread_module
+import studio.ui.core.engine_thread as engine_thread_module
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted, StepDone
 from studio.errors import DeviceError, NotFiniteError, StorageError
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.gallery.pixels import read_pixels
-from studio.ui.engine_thread import EngineThread
-from studio.ui.models.engine import EngineFailed, EngineReady
-from studio.ui.models.job import DecodeTask, Errand, ErrandDone, FrameDecoded, Job
+from studio.ui.core.engine_protocol import EngineFailed, EngineReady
+from studio.ui.core.engine_thread import EngineThread
+from studio.ui.core.job import DecodeTask, Errand, ErrandDone, FrameDecoded, Job
 from tests.runs.steps import frame, latents
 from tests.ui.fakes import (
     OTHER_WEIGHTS,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ENDS = (JobFinished, JobCancelled, JobFailed)
 
 
@@ -106,7 +106,7 @@ def test_no_module_of_the_window_imports_torch() -> None:
 import importlib, pkgutil, sys
 import studio.ui
 names = [found.name for found in pkgutil.walk_packages(studio.ui.__path__, "studio.ui.")]
-assert {"studio.ui.session", "studio.ui.engine_thread", "studio.ui.models.run"} <= set(names)
+assert {"studio.ui.session", "studio.ui.core.engine_thread", "studio.ui.models.run"} <= set(names)
 for name in names:
     importlib.import_module(name)
     heavy = {"torch", "safetensors.torch", "diffusers"} & sys.modules.keys()
