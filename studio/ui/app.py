@@ -24,6 +24,11 @@ from studio.ui.core.hooks import Hooks
 from studio.ui.core.notices import Notices
 from studio.ui.core.settings import Preferences, SettingsFile
 from studio.ui.core.thumbnails import Thumbnails
+from studio.ui.jobs.queue_model import QueueModel
+from studio.ui.jobs.recorded_runs import RunsModel
+from studio.ui.jobs.session import Session
+from studio.ui.jobs.timings import Timings
+from studio.ui.jobs.training_session import TrainingSession
 from studio.ui.models.compare import CompareModel
 from studio.ui.models.compare_alone import AloneModel
 from studio.ui.models.compare_library import CompareLibrary
@@ -35,19 +40,14 @@ from studio.ui.models.form import FormModel
 from studio.ui.models.gallery import GalleryModel
 from studio.ui.models.models import Models
 from studio.ui.models.panes import PanesModel
-from studio.ui.models.queue import QueueModel
 from studio.ui.models.remaking import RemakingModel
 from studio.ui.models.run import RunModel
-from studio.ui.models.runs import RunsModel
 from studio.ui.models.status import StatusModel
 from studio.ui.models.step_keeping import StepKeeper
 from studio.ui.models.sweep import SweepModel
-from studio.ui.models.timings import Timings
 from studio.ui.models.train import TrainModels
 from studio.ui.models.verifying import VerifyModel
-from studio.ui.session import Session
 from studio.ui.theme.theme import Theme
-from studio.ui.training_session import TrainingSession
 from studio.ui.views.main_window import MainWindow
 from studio.ui.wiring import Wiring
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
 from studio.engine.compare import CompareRequest
-from studio.ui.models.going_on import remainder_of
+from studio.ui.jobs.resume import remainder_of
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from studio.engine.requests import GenerateRequest
     from studio.gallery.keeping import PictureKept
-    from studio.ui.models.course import Course
-    from studio.ui.models.going_on import Remainder
+    from studio.ui.jobs.job_state import Course
+    from studio.ui.jobs.resume import Remainder
+    from studio.ui.jobs.session import Session
+    from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.models.models import Models
     from studio.ui.models.sweep_plan import BatchRequest
-    from studio.ui.session import Session
     from studio.ui.theme.theme import Theme
-    from studio.ui.training_session import TrainingSession
 
 WARM_UP_MS = 700
 """How long after the first paint the engine is made: importing torch holds up whoever types meanwhile."""

@@ -23,7 +23,7 @@ from studio.ui.app import Program, build
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
 
 HEARTBEAT_MS = 5
 STEPS = 30

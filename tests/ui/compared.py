@@ -13,12 +13,12 @@ from studio.gallery.keeping import PictureKept
 from studio.gallery.metadata import PictureMetadata
 from studio.runs.record import MAX_BYTES, JobRecord
 from studio.ui.core.job import Job
-from studio.ui.models.course import Course
+from studio.ui.jobs.job_state import Course
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
+    from studio.ui.jobs.job_state import JobEvent
     from studio.ui.models.compare import CompareModel
-    from studio.ui.models.course import JobEvent
 
 
 class Compared:

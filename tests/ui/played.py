@@ -12,13 +12,13 @@ from studio.gallery.keeping import PictureKept
 from studio.gallery.metadata import PictureMetadata
 from studio.runs.record import MAX_BYTES, JobRecord
 from studio.ui.core.job import DecodeTask, FrameDecoded, Job
-from studio.ui.models.course import Course
+from studio.ui.jobs.job_state import Course
 from tests.runs.steps import frame
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
     from studio.engine.events import StepDone
-    from studio.ui.models.course import JobEvent
+    from studio.ui.jobs.job_state import JobEvent
     from studio.ui.models.run import RunModel
 
 

@@ -10,11 +10,11 @@ from studio.runs.store import RunStore
 from studio.ui.core.engine_thread import EngineThread
 from studio.ui.core.notices import Notices
 from studio.ui.core.settings import Preferences, SettingsFile
-from studio.ui.models.queue import QueueModel
+from studio.ui.jobs.queue_model import QueueModel
+from studio.ui.jobs.session import Session
+from studio.ui.jobs.timings import Timings
 from studio.ui.models.run import RunModel
 from studio.ui.models.status import StatusModel
-from studio.ui.models.timings import Timings
-from studio.ui.session import Session
 from tests.ui.fakes import FakeEngine, Maker, asking, make_store
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.engine.events import JobCancelled, JobFailed, JobStarted, ModelLoading, StepDone
 from studio.engine.requests import GenerateRequest
 from studio.ui.core.job import Job
-from studio.ui.models.course import Course
+from studio.ui.jobs.job_state import Course
 from studio.ui.views import canvas_words as words
 
 

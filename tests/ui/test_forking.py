@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from studio.errors import RequestError
-from studio.ui.models.course import Lineage
+from studio.ui.jobs.job_state import Lineage
+from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.models.forking import ForkModel
 from studio.ui.models.run import RunModel
-from studio.ui.models.runs import RunsModel
 from tests.ui.fakes import WEIGHTS, Forming, Gate
 from tests.ui.rooms import Studio
 

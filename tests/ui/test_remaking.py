@@ -9,12 +9,12 @@ import pytest
 from studio.folders import Folders
 from studio.runs.picture_record import MOST_AGAIN
 from studio.ui.core.catalog import Catalog
+from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.models.exporting import ExportModel
 from studio.ui.models.filmstrip import FilmstripModel
 from studio.ui.models.forking import ForkModel
 from studio.ui.models.panes import PanesModel
 from studio.ui.models.remaking import RemakingModel
-from studio.ui.models.runs import RunsModel
 from studio.ui.models.scrubbing import ScrubbingModel
 from studio.ui.models.step_keeping import StepKeeper
 from studio.ui.views import canvas_words as words

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.gallery.pixels import read_pixels
-from studio.ui.models.runs import RunsModel
+from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.models.step_keeping import StepKeeper
 from tests.ui.fakes import Forming, Take
 from tests.ui.rooms import Studio

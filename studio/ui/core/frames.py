@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from studio.gallery.keeping import PictureUnsaved
     from studio.runs.picture_record import What
     from studio.ui.core.job import FrameDecoded
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
 
 
 def direct_pixels(latents: NDArray[np.float32], request: GenerateRequest) -> NDArray[np.uint8] | None:

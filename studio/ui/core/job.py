@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from studio.engine.train_request import TrainEstimate, TrainRequest
     from studio.runs.picture_record import What
     from studio.ui.core.engine_protocol import Engine
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
 
 
 JobRequest: TypeAlias = GenerateRequest | ForkRequest | CompareRequest

@@ -15,9 +15,9 @@ from studio.ui.models.compare_pane import marks_of, noise_hashes, pane_of
 if TYPE_CHECKING:
     from studio.runs.picture_record import PictureRecord, What
     from studio.ui.core.job import FrameDecoded
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.compare_alignment import Alignment, Mark
     from studio.ui.models.compare_pane import Pane
-    from studio.ui.models.course import Course
 
 
 class CompareModel(QObject):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.ui.core.engine_protocol import Engine
     from studio.ui.core.job import ErrandDone
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.compare import CompareModel
-    from studio.ui.models.course import Course
 
 CHEAP_S: Final = 4.0
 """Comparisons that took no longer are measured unasked."""

@@ -12,8 +12,8 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.engine.requests import sampler_options
 from studio.errors import RequestError, capitalised, shorten
+from studio.ui.jobs.run_settings import fitted, with_model
 from studio.ui.models.compare_steps import Columns, ColumnSteps, read_columns
-from studio.ui.models.form_rules import fitted, with_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.settings import Preferences
+    from studio.ui.jobs.run_settings import FormValues
     from studio.ui.models.form import FormModel
-    from studio.ui.models.form_values import FormValues
 
 
 class CompareColumns(QObject):

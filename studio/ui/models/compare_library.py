@@ -9,8 +9,8 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 
 from studio.engine.compare import MAX_PANES, MIN_PANES
 from studio.ui.core.background import Background
+from studio.ui.jobs.recorded_runs import NOT_RECORDED
 from studio.ui.models.compare_stored import comparison_of, list_recorded
-from studio.ui.models.runs import NOT_RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from studio.gallery.catalogue import Catalogue
     from studio.gallery.entry import Entry
     from studio.runs.store import RunStore
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.compare_stored import Recorded
-    from studio.ui.models.course import Course
 
 Index = QModelIndex | QPersistentModelIndex
 RecordedRole = Qt.ItemDataRole.UserRole + 1

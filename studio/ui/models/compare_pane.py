@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from studio.engine.events import PictureDone, StepDone
     from studio.engine.requests import GenerateRequest
     from studio.runs.picture_record import PictureRecord, What
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.compare_alignment import Match
-    from studio.ui.models.course import Course
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

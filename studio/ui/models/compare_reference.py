@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.ui.models.form_rules import most_steps
+from studio.ui.jobs.run_settings import most_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from studio.runs.picture_record import PictureRecord
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.job import Job
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.compare import CompareModel
-    from studio.ui.models.course import Course
 
 STEPS: Final = 250
 LIMIT: Final = "ddim"

@@ -10,7 +10,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from studio.engine.compare import MAX_PANES, MIN_PANES
 from studio.ui.core.undo import PAUSE_SECONDS, UNDO_LIMIT
-from studio.ui.models.form_values import FormValues, read_values
+from studio.ui.jobs.run_settings import FormValues, read_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable

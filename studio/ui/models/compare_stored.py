@@ -13,8 +13,8 @@ from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.runs.record import MAX_BYTES
 from studio.runs.replay import model_of
 from studio.ui.core.job import Job
-from studio.ui.models.course import Course
-from studio.ui.models.stored import fill, finished
+from studio.ui.jobs.job_state import Course
+from studio.ui.jobs.recorded_runs import fill, finished
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from studio.runs.picture_record import PictureRecord, What
     from studio.ui.core.job import FrameDecoded
     from studio.ui.core.notices import Notices
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.run import RunModel
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from studio.engine.option_values import OptionValue
     from studio.ui.core.catalog import Catalog
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.run import RunModel
 
 ALWAYS_DRAWS = ("langevin", "pc")

@@ -12,9 +12,17 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.engine.requests import MAX_SEED, sampler_options
 from studio.errors import RequestError, capitalised, shorten
 from studio.ui.core.undo import FormSteps
-from studio.ui.models.form_estimate import Estimate, estimate
-from studio.ui.models.form_rules import first_values, fitted, with_model, with_request
-from studio.ui.models.form_values import SUGGESTION, FormValues, read_values
+from studio.ui.jobs.run_settings import (
+    SUGGESTION,
+    Estimate,
+    FormValues,
+    estimate,
+    first_values,
+    fitted,
+    read_values,
+    with_model,
+    with_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.settings import Preferences
-    from studio.ui.models.timings import Timings
+    from studio.ui.jobs.timings import Timings
 
 
 class FormModel(QObject):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
+from studio.ui.jobs.picture_text import NO_PROMPT, accessible_text, one_line, prompt_of
 from studio.ui.models.gallery_rows import Rows, changes, runs_of
-from studio.ui.models.gallery_words import NO_PROMPT, accessible_text, one_line, prompt_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

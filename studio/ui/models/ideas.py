@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.checkpoints.words import Words, has_words, read_words
 from studio.errors import CheckpointError
+from studio.ui.jobs.run_settings import takes_text
 from studio.ui.models.completion import Completion, Offer
-from studio.ui.models.form_rules import takes_text
 
 if TYPE_CHECKING:
     from pathlib import Path

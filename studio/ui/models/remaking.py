@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.ui.core.engine_protocol import Engine
     from studio.ui.core.job import ErrandDone
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.run import RunModel
 
 SETTLE_MS = 60

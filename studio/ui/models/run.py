@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from studio.engine.events import StepDone
     from studio.runs.picture_record import PictureRecord, What
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
 
 
 class RunModel(QObject):

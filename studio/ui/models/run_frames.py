@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.runs.picture_record import What
     from studio.ui.core.job import FrameDecoded
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.run import RunModel
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.job import Job
     from studio.ui.core.settings import SettingsFile
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.form import FormModel
     from studio.ui.models.sweep_plan import Axis, Batch
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.errors import RequestError, UnknownNameError
-from studio.ui.models.form_rules import with_model
+from studio.ui.jobs.run_settings import with_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from studio.checkpoints.card import ModelCard
-    from studio.ui.models.form_values import FormValues
+    from studio.ui.jobs.run_settings import FormValues
 
     CardOf = Callable[[str], ModelCard]
 

@@ -15,7 +15,7 @@ from studio.ui.models.sweep_fields import FIELDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from studio.ui.models.form_values import FormValues
+    from studio.ui.jobs.run_settings import FormValues
     from studio.ui.models.sweep_fields import CardOf
 
 MAX_CELLS = 1024

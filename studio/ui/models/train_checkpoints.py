@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.errors import RequestError
-from studio.ui.models.form_rules import with_model
+from studio.ui.jobs.run_settings import with_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.ui.core.job import FrameDecoded
     from studio.ui.core.sheet_writer import SheetWriter
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
 
 ROWS = 6
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from studio.ui.core.settings import Preferences
     from studio.ui.core.thumbnails import Thumbnails
+    from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.models.exporting import ExportModel
     from studio.ui.models.filmstrip import FilmstripModel
     from studio.ui.models.forking import ForkModel
     from studio.ui.models.panes import PanesModel
     from studio.ui.models.run import RunModel
-    from studio.ui.models.runs import RunsModel
     from studio.ui.theme.theme import Theme
 
 

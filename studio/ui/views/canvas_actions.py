@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from studio.ui.jobs.picture_menu import COMPARE_WITH
 from studio.ui.theme.metrics import GAP
 from studio.ui.views.export_menu import ExportMenu
-from studio.ui.views.picture_menu import COMPARE_WITH
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.labels import PlainLabel, set_tip
 

@@ -8,10 +8,10 @@ from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.gallery.keeping import PictureKept
+from studio.ui.jobs.pin_button import PinButton
 from studio.ui.theme.metrics import GAP
 from studio.ui.views import canvas_words as words
 from studio.ui.views.lineage_popup import LineagePopup
-from studio.ui.views.pin_button import PinButton
 from studio.ui.widgets.buttons import IconButton, Pill, TextButton
 from studio.ui.widgets.choice import SegmentedSwitch
 from studio.ui.widgets.labels import PlainLabel, set_tip
@@ -19,9 +19,9 @@ from studio.ui.widgets.labels import PlainLabel, set_tip
 if TYPE_CHECKING:
     from studio.gallery.entry import Entry
     from studio.ui.core.thumbnails import Thumbnails
-    from studio.ui.models.lineage import Relative
+    from studio.ui.jobs.lineage import Relative
+    from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.models.run import RunModel
-    from studio.ui.models.runs import RunsModel
     from studio.ui.theme.theme import Theme
 
 SIDES = (

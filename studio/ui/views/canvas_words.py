@@ -11,7 +11,7 @@ from studio.errors import RequestError
 if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.engine.requests import GenerateRequest
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.run import RunModel
 
 EMPTY = "Your picture forms here."

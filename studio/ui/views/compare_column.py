@@ -9,11 +9,11 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout
 
 from studio.engine.requests import MAX_GUIDANCE, MAX_SEED
-from studio.ui.models.form_rules import most_steps, takes_text
+from studio.ui.jobs import text as form_words
+from studio.ui.jobs.option_fields import OptionControls
+from studio.ui.jobs.run_settings import most_steps, takes_text
 from studio.ui.theme.metrics import GAP, GRID
 from studio.ui.views import compare_words as words
-from studio.ui.views import form_words
-from studio.ui.views.form_options import OptionControls
 from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.cards import Card
 from studio.ui.widgets.choice import ChoiceField

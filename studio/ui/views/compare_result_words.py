@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.engine.requests import GenerateRequest
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.compare_alone import Alone
     from studio.ui.models.compare_curves import Score
     from studio.ui.models.compare_pane import Pane
-    from studio.ui.models.course import Course
 
 DISTANCE = "Distance of x0_hat to the finished picture of {name}"
 NO_CURVES = "The curves come when {name} is finished."

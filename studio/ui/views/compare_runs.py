@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 
     from studio.ui.core.settings import Preferences
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.compare import CompareModel
     from studio.ui.models.compare_alone import AloneModel
     from studio.ui.models.compare_pane import Pane
     from studio.ui.models.compare_reference import ReferenceModel
-    from studio.ui.models.course import Course
     from studio.ui.theme.theme import Theme
     from studio.ui.views.compare_stage import Mode
 

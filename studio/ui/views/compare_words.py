@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from studio.engine.requests import GenerateRequest
     from studio.runs.picture_record import What
+    from studio.ui.jobs.job_state import Course
     from studio.ui.models.compare_alignment import Alignment
     from studio.ui.models.compare_pane import Pane
-    from studio.ui.models.course import Course
 
 MODES = (
     (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.ui.models.runs import NOT_RECORDED
+from studio.ui.jobs.recorded_runs import NOT_RECORDED
 from studio.ui.theme.metrics import COLUMN, FORM
 from studio.ui.views.canvas import CanvasView
 from studio.ui.views.form import FormView

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QStandardPaths, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu
 
-from studio.ui.views.save_menu import SaveMenu, ask_where, enlarged_name
+from studio.ui.jobs.picture_menu import SaveMenu, ask_where, enlarged_name
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction

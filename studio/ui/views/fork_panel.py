@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests import MAX_GUIDANCE, MAX_SEED, MAX_STEPS
+from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.theme.metrics import GAP, GRID, PADDING
-from studio.ui.views.form_options import OptionControls
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Card
 from studio.ui.widgets.choice import ChoiceField

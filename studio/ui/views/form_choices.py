@@ -8,9 +8,9 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
+from studio.ui.jobs import text as words
+from studio.ui.jobs.model_facts import facts
 from studio.ui.theme.metrics import GAP, GRID
-from studio.ui.views import form_words as words
-from studio.ui.views.models_facts import facts
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.collapsible import Collapsible
 from studio.ui.widgets.fact_list import FactList

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
+from studio.ui.jobs import text as words
 from studio.ui.theme.metrics import GAP, GRID, PADDING
-from studio.ui.views import form_words as words
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import NO_EDGE, Ground
 from studio.ui.widgets.labels import PlainLabel, set_tip

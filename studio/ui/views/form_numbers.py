@@ -8,10 +8,10 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.engine.requests import MAX_COUNT, MAX_GUIDANCE, MAX_STEPS
-from studio.ui.models.form_rules import most_steps, takes_text
+from studio.ui.jobs import text as words
+from studio.ui.jobs.option_fields import OptionControls
+from studio.ui.jobs.run_settings import most_steps, takes_text
 from studio.ui.theme.metrics import CONTROL, GAP, GRID
-from studio.ui.views import form_words as words
-from studio.ui.views.form_options import OptionControls
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.labels import PlainLabel, labelled
 from studio.ui.widgets.numbers import NumberField, NumberSlider

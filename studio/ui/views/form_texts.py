@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from studio.ui.models.form_rules import takes_text
+from studio.ui.jobs import text as words
+from studio.ui.jobs.run_settings import takes_text
 from studio.ui.theme.metrics import GAP, GRID, PADDING
-from studio.ui.views import form_words as words
 from studio.ui.views.ideas_popover import IdeasPopover
 from studio.ui.views.prompt_completion import PromptCompletion
 from studio.ui.widgets.buttons import TextButton

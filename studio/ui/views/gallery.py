@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
+from studio.ui.jobs.picture_menu import PictureMenu
 from studio.ui.models.gallery import EntryRole, ImageRole
 from studio.ui.models.gallery_rows import KNOWN_ENTRIES
 from studio.ui.theme.metrics import GAP, SECTION
 from studio.ui.views.gallery_grid import GalleryGrid
 from studio.ui.views.gallery_layout import MARGIN, RING_PX
 from studio.ui.views.picture_actions import PictureActions
-from studio.ui.views.picture_menu import PictureMenu
 from studio.ui.widgets.buttons import IconView
 from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.search_field import SearchField

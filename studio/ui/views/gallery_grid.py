@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, Qt,
 from PySide6.QtGui import QContextMenuEvent, QHelpEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QToolTip
 
-from studio.ui.models.gallery_words import tile_tip
+from studio.ui.jobs.picture_text import tile_tip
 from studio.ui.views.gallery_surface import TileSurface
 from studio.ui.widgets.labels import plain_tip
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.ui.jobs.pin_button import PinButton
 from studio.ui.theme.metrics import GAP
-from studio.ui.views.pin_button import PinButton
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.labels import PlainLabel, set_tip
 from studio.ui.widgets.scrubber import NoiseBar
 
 if TYPE_CHECKING:
     from studio.gallery.entry import Entry
-    from studio.ui.models.runs import RunsModel
+    from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.models.verifying import VerifyModel
     from studio.ui.theme.theme import Theme
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.ui.models.gallery_words import NO_PROMPT, plain_number, prompt_of, sampler_title
+from studio.ui.jobs.picture_text import NO_PROMPT, plain_number, prompt_of, sampler_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,18 +16,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.ui.jobs.picture_menu import COMPARE_WITH, SaveMenu
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.views.large_check import LargeCheck
 from studio.ui.views.large_facts import FILE, long_facts, short_facts
-from studio.ui.views.picture_menu import COMPARE_WITH
-from studio.ui.views.save_menu import SaveMenu
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from studio.gallery.entry import Entry
-    from studio.ui.models.runs import RunsModel
+    from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.models.verifying import VerifyModel
     from studio.ui.theme.theme import Theme
 

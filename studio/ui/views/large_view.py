@@ -9,13 +9,13 @@ from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QBoxLayout, QLayout, QWidget
 
+from studio.ui.jobs.picture_menu import PictureMenu
+from studio.ui.jobs.picture_text import NO_PROMPT, one_line, prompt_of
 from studio.ui.models.gallery_place import GalleryPlace
 from studio.ui.models.gallery_reading import read_picture
-from studio.ui.models.gallery_words import NO_PROMPT, one_line, prompt_of
 from studio.ui.views.large_panel import WIDTH, LargePanel
 from studio.ui.views.large_stage import LargeStage
 from studio.ui.views.picture_actions import PictureActions
-from studio.ui.views.picture_menu import PictureMenu
 from studio.ui.widgets.cards import Ground
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from studio.errors import StudioError
     from studio.gallery.entry import Entry
+    from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.models.gallery import GalleryModel
-    from studio.ui.models.runs import RunsModel
     from studio.ui.models.verifying import VerifyModel
     from studio.ui.theme.theme import Theme
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from studio.ui.core.thumbnails import Thumbnails
-    from studio.ui.models.lineage import Relative
+    from studio.ui.jobs.lineage import Relative
     from studio.ui.theme.theme import Theme
 
 LARGEST = QSize(760, 420)

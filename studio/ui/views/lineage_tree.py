@@ -8,8 +8,8 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Si
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from studio.ui.models.gallery_words import NO_PROMPT, one_line, sampler_title
-from studio.ui.models.lineage import places_of
+from studio.ui.jobs.lineage import places_of
+from studio.ui.jobs.picture_text import NO_PROMPT, one_line, sampler_title
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, RADIUS
 from studio.ui.widgets.labels import plain_tip
 from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QFocusEvent, QMouseEvent, QPaintEvent
 
     from studio.ui.core.thumbnails import Thumbnails
-    from studio.ui.models.lineage import Relative
+    from studio.ui.jobs.lineage import Relative
     from studio.ui.theme.theme import Theme
 
 NODE: Final = QSize(196, 56)

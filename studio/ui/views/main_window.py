@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
 
     from studio.engine.requests import GenerateRequest
+    from studio.ui.jobs.session import Session
+    from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.models.models import Models
-    from studio.ui.session import Session
     from studio.ui.theme.theme import Theme
-    from studio.ui.training_session import TrainingSession
 
 SMALLEST, USUAL = (1100, 700), (1440, 900)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.ui.jobs.model_facts import facts
 from studio.ui.theme.metrics import GAP, GRID, PADDING
-from studio.ui.views.models_facts import facts
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import Card
 from studio.ui.widgets.fact_list import FactList

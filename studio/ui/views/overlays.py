@@ -8,9 +8,9 @@ from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtWidgets import QApplication
 from shiboken6 import isValid
 
+from studio.ui.jobs.queue_view import QueuePanel
 from studio.ui.theme.metrics import GAP
 from studio.ui.views.notice_board import NoticeBoard
-from studio.ui.views.queue import QueuePanel
 from studio.ui.views.shortcuts import ShortcutsView
 from studio.ui.views.status import HEIGHT
 

@@ -16,9 +16,9 @@ from studio.ui.views.settings import SettingsView
 from studio.ui.views.train_page import TrainPlace
 
 if TYPE_CHECKING:
+    from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.models.models import Models
     from studio.ui.theme.theme import Theme
-    from studio.ui.training_session import TrainingSession
     from studio.ui.views.compare_page import ComparePage
     from studio.ui.views.train import TrainPage
 

@@ -11,9 +11,9 @@ from PySide6.QtDBus import QDBusPendingCallWatcher
 from PySide6.QtGui import QDesktopServices, QDrag, QGuiApplication, QPixmap
 
 from studio.errors import RequestError
+from studio.ui.jobs.picture_menu import ask_where, enlarged_name
 from studio.ui.models.gallery_reading import read_picture, request_of
 from studio.ui.views.picture_files import PictureFiles, ask_file_manager, copied, show_among_files
-from studio.ui.views.save_menu import ask_where, enlarged_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

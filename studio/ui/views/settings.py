@@ -21,7 +21,7 @@ from studio.ui.widgets.page import FolderRow, Page
 if TYPE_CHECKING:
     from studio.folders import Folders
     from studio.ui.core.settings import Preferences
-    from studio.ui.models.runs import RunsModel
+    from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.theme.theme import Theme
 
 WIDTH = 640

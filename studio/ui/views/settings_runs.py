@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
     from studio.ui.core.settings import Preferences
-    from studio.ui.models.runs import RunsModel
+    from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.theme.theme import Theme
 
 RECORD = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from studio.ui.core.settings import Preferences
-    from studio.ui.models.queue import QueueModel
+    from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.models.status import StatusModel
     from studio.ui.models.train_run import TrainRun
     from studio.ui.theme.theme import Theme

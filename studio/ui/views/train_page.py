@@ -13,9 +13,9 @@ from studio.ui.views.train import TrainPage
 
 if TYPE_CHECKING:
     from studio.engine.compare import CompareRequest
+    from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.models.models import Models
     from studio.ui.theme.theme import Theme
-    from studio.ui.training_session import TrainingSession
 
 
 class TrainPlace(QObject):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from studio.ui.core.job import Job
+from studio.ui.jobs.job_state import Course
 from studio.ui.models.compare import CompareModel
 from studio.ui.models.compare_pane import marks_of, noise_hashes
-from studio.ui.models.course import Course
 from tests.runs.steps import frame
 from tests.ui.compared import Compared
 from tests.ui.fakes import asking

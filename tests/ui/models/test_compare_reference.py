@@ -10,8 +10,8 @@ import pytest
 from studio.engine.events import JobFailed
 from studio.engine.previews import Previews
 from studio.ui.core.job import Job
+from studio.ui.jobs.job_state import Course
 from studio.ui.models.compare_reference import LONG, A
-from studio.ui.models.course import Course
 from tests.ui.cards import LARGE, STARTER
 from tests.ui.compared import Compared
 from tests.ui.fakes import Take

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from studio.engine.requests import MAX_SEED, GenerateRequest
 from studio.errors import RequestError
-from studio.ui.models.form_values import SUGGESTION, FormValues
+from studio.ui.jobs.run_settings import SUGGESTION, FormValues
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, numbers, show_models
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.ui.models.form_values import SUGGESTION
+from studio.ui.jobs.run_settings import SUGGESTION
 from tests.ui.cards import LARGE, STARTER
 
 if TYPE_CHECKING:

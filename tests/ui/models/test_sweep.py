@@ -18,8 +18,8 @@ from studio.gallery.metadata import PictureMetadata
 from studio.gallery.pixels import encode
 from studio.runs.recording import RunRecorded
 from studio.ui.core.job import Job
-from studio.ui.models.course import Course
-from studio.ui.models.form_values import FormValues
+from studio.ui.jobs.job_state import Course
+from studio.ui.jobs.run_settings import FormValues
 from studio.ui.models.sweep_fields import FIELDS
 from studio.ui.models.sweep_file import Finished, Sweep, read_sweep
 from studio.ui.models.sweep_plan import MAX_CELLS, Axis, batches, read_axis, requests, written

@@ -14,7 +14,7 @@ from studio.gallery.entry import Entry
 from studio.gallery.keeping import PictureKept
 from studio.gallery.metadata import PictureMetadata
 from studio.ui.core.job import Job
-from studio.ui.models.course import Course
+from studio.ui.jobs.job_state import Course
 from studio.ui.views.canvas_words import EMPTY
 from tests.ui.fakes import Take, asking
 

@@ -10,16 +10,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from studio.engine.requests import GenerateRequest
-from studio.ui.models.form_values import SUGGESTION
-from studio.ui.views import form_words as words
+from studio.ui.jobs import text as words
+from studio.ui.jobs.run_settings import SUGGESTION
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, numbers, show_models
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.ui.core.catalog import Catalog
+    from studio.ui.jobs.timings import Timings
     from studio.ui.models.form import FormModel
-    from studio.ui.models.timings import Timings
     from studio.ui.views.form import FormView
     from tests.ui.program import MakePage, OpenPage
 

@@ -440,7 +440,7 @@ def test_it_is_saved_elsewhere_enlarged(
         asked.append(Path(suggested).name)
         return ("", "") if len(asked) == 1 else (str(tmp_path / "large"), "")
 
-    monkeypatch.setattr("studio.ui.views.save_menu.QFileDialog.getSaveFileName", answer)
+    monkeypatch.setattr("studio.ui.jobs.picture_menu.QFileDialog.getSaveFileName", answer)
     open_row(view, gallery, qtbot, 0)
     menu = view._panel.save_menu
     four_times_hard = next(action for action, way in menu.ways.items() if way == (4, False))

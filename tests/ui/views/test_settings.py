@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.ui.core.settings import Preferences
-    from studio.ui.models.runs import RunsModel
+    from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.theme.theme import Theme
     from tests.ui.program import MakePage, OpenPage
 

@@ -10,8 +10,8 @@ from studio.engine.train_events import CheckpointFailed, TrainingFinished, Train
 from studio.errors import StorageError
 from studio.folders import Folders
 from studio.ui.core.catalog import Catalog
+from studio.ui.jobs.training_session import TrainingSession
 from studio.ui.models.train_run import MOST_SAMPLES, TrainRun
-from studio.ui.training_session import TrainingSession
 from tests.ui.fakes import Forming, Gate
 from tests.ui.rooms import Studio
 from tests.ui.teaching import Lesson, Teaching, to_train

@@ -5,10 +5,9 @@ import dataclasses
 import pytest
 
 from studio.checkpoints.card import Component
-from studio.ui.models.form_estimate import Estimate
-from studio.ui.models.form_values import FormValues
-from studio.ui.views import form_words as words
-from studio.ui.views.models_facts import LONGEST, facts, figures, parameters
+from studio.ui.jobs import text as words
+from studio.ui.jobs.model_facts import LONGEST, facts, figures, parameters
+from studio.ui.jobs.run_settings import Estimate, FormValues
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed
 
 

@@ -7,7 +7,7 @@ from PySide6.QtCore import QMimeData, QModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QListView
 
 from studio.ui.core.job import Job
-from studio.ui.models.queue import JobRole, QueueModel, RunsRole
+from studio.ui.jobs.queue_model import JobRole, QueueModel, RunsRole
 from tests.ui.fakes import asking
 
 if TYPE_CHECKING:

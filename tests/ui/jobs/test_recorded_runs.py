@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.ui.models.runs import NOT_RECORDED, RunsModel
+from studio.ui.jobs.recorded_runs import NOT_RECORDED, RunsModel
 from studio.ui.models.scrubbing import ScrubbingModel
 from tests.ui.fakes import Forming
 from tests.ui.rooms import Studio
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
 
 
 @pytest.fixture

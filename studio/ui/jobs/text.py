@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.errors import shorten
-from studio.ui.models.form_estimate import calls_per_step
+from studio.ui.jobs.run_settings import calls_per_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import InstalledModel
-    from studio.ui.models.form_estimate import Estimate
-    from studio.ui.models.form_values import FormValues
+    from studio.ui.jobs.run_settings import Estimate, FormValues
 
 Item = tuple[str, str, str, str]
 """A row of a choice: key, text, detail, tooltip."""

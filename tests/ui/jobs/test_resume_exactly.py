@@ -11,8 +11,8 @@ from studio.engine.events import PictureDone
 from studio.engine.previews import NO_PREVIEWS
 from studio.engine.requests import GenerateRequest
 from studio.folders import Folders
-from studio.ui.models import going_on
-from studio.ui.models.going_on import remainder_of
+from studio.ui.jobs import resume as going_on
+from studio.ui.jobs.resume import remainder_of
 from tests.engine.tiny import save_tiny
 from tests.ui.rooms import Studio
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.engine.events import StepDone
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
 
 WAIT_MS = 60_000  # torch is imported in between
 REQUEST = GenerateRequest(

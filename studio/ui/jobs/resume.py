@@ -10,7 +10,7 @@ from studio.engine.fork import ForkRequest
 
 if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
-    from studio.ui.models.course import Course
+    from studio.ui.jobs.job_state import Course
 
 LONG_SECONDS: Final = 10.0
 """As much must have been spent, and as much be left, for a job to be worth going on with."""

@@ -11,9 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from studio.engine.fork import ForkRequest
-from studio.ui.models import going_on
-from studio.ui.models.course import Course
-from studio.ui.models.going_on import remainder_of
+from studio.ui.jobs import resume as going_on
+from studio.ui.jobs.job_state import Course
+from studio.ui.jobs.resume import remainder_of
 from tests.ui.fakes import FakeEngine, Forming, Gate, asking
 from tests.ui.rooms import Studio
 

@@ -12,7 +12,7 @@ from studio.ui.widgets.labels import set_tip
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-    from studio.ui.models.runs import RunsModel
+    from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.theme.theme import Theme
 
 PIN = "Pin this run: it keeps its steps, whatever room others need (Shift+P)"

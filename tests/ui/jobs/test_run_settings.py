@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.ui.core.settings import SettingsFile
-from studio.ui.models.form_values import SUGGESTION, FormValues, read_values
+from studio.ui.jobs.run_settings import SUGGESTION, FormValues, read_values
 from tests.ui.cards import LARGE, STARTER, broken, numbers
 
 if TYPE_CHECKING:

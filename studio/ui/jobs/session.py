@@ -1,4 +1,8 @@
-"""Takes what the views want, owns the queue and the engine's thread, and leads every event to its model.
+"""What becomes of a picture that is finished: it is shown, what was unusual is told, and what failed is tried again.
+
+The running job as the gallery shows it: its first tile.
+
+Takes what the views want, owns the queue and the engine's thread, and leads every event to its model.
 
 One job at a time is with the thread; all others wait in the queue's model, where they can still be moved and taken
 out.
@@ -6,19 +10,20 @@ out.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted
-from studio.gallery.keeping import PictureKept, PictureUnsaved
+from studio.gallery.keeping import PictureKept, PictureUnsaved, keep_one
 from studio.runs.recording import RunRecorded
 from studio.ui.core.engine_protocol import EngineFailed, EngineReady
+from studio.ui.core.images import to_image
 from studio.ui.core.job import DecodeTask, ErrandDone, FrameDecoded, Job, StepExplained
-from studio.ui.models.course import Course, JobEvent, is_job_event, note_pace
-from studio.ui.models.keeping import KeptPictures
-from studio.ui.models.live import live_tile
-from studio.ui.models.queue_undo import take_out
+from studio.ui.jobs.job_state import Course, JobEvent, is_job_event, note_pace
+from studio.ui.jobs.queue_model import take_out
+from studio.ui.models.gallery import LiveTile
 
 if TYPE_CHECKING:
     from studio.engine.compare import CompareRequest
@@ -29,11 +34,62 @@ if TYPE_CHECKING:
     from studio.ui.core.job import Errand, ExplainTask, JobRequest
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
+    from studio.ui.jobs.queue_model import QueueModel
+    from studio.ui.jobs.timings import Timings
     from studio.ui.models.gallery import GalleryModel
-    from studio.ui.models.queue import QueueModel
     from studio.ui.models.run import RunModel
     from studio.ui.models.status import StatusModel
-    from studio.ui.models.timings import Timings
+
+
+class KeptPictures:
+    """Leads finished pictures to the gallery and the notices."""
+
+    def __init__(self, store: PictureStore, gallery: GalleryModel, notices: Notices) -> None:
+        """Take where pictures are written, where they are shown, and where things are told."""
+        self._store, self._gallery, self._notices = store, gallery, notices
+
+    def take(self, event: PictureKept | PictureUnsaved) -> None:
+        """Show a picture that was kept, and say how; offer to try again where it was not."""
+        if isinstance(event, PictureUnsaved):
+            self._offer_to_save(event)
+            return
+        self._gallery.add(event.entry)
+        if event.fault is not None:
+            self._notices.post(f"{event.fault} The picture was kept as {event.entry.path}.", kind="error")
+        for note in event.entry.notes:
+            self._notices.post(note, kind="warn")
+
+    def _offer_to_save(self, event: PictureUnsaved) -> None:
+        self._notices.post(
+            f"The picture could not be saved: {event.error} It is kept in memory as long as the window is open.",
+            kind="error",
+            action="Try again",
+            act=partial(self._save_again, event),
+        )
+
+    def _save_again(self, event: PictureUnsaved) -> None:
+        kept = keep_one(event.done, self._store)
+        if isinstance(kept, PictureUnsaved):
+            self._offer_to_save(kept)
+        else:
+            self._gallery.add(kept.entry)
+            self._notices.post(f"The picture is saved as {kept.entry.path}.")
+
+
+def live_tile(course: Course) -> LiveTile:
+    """Return the picture of a job that forms now, with its newest frame."""
+    image = course.current_image
+    picture, done = course.job.record.picture(image), course.latest(image)
+    pixels = picture.latest_frame() if picture is not None else None
+    return LiveTile(
+        job_id=course.job.id,
+        prompt=course.request_of(image).prompt,
+        image=to_image(pixels) if pixels is not None else None,
+        step=done.step if done is not None else 0,
+        steps=course.steps_of(image),
+        level=done.sigma if done is not None else 1.0,
+    )
+
 
 CLOSE_MS = 60_000
 """How long closing waits for the model call that runs; pictures that are finished are safe long before."""

@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 from studio.engine.fork import ForkRequest
 from studio.errors import StorageError
 from studio.ui.core.thumbnails import Thumbnails
-from studio.ui.models.course import Lineage
-from studio.ui.models.lineage import Relative, family_of, places_of
-from studio.ui.models.runs import RunsModel
+from studio.ui.jobs.job_state import Lineage
+from studio.ui.jobs.lineage import Relative, family_of, places_of
+from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.theme.theme import Theme
 from studio.ui.views.lineage_popup import LineagePopup
 from tests.ui.fakes import Forming, asking

@@ -11,8 +11,8 @@ from studio.engine.compare import CompareRequest
 from studio.engine.fork import ForkRequest, StartState
 from studio.gallery.keeping import PictureKept
 from studio.ui.core.job import Job
-from studio.ui.models.course import Course
-from studio.ui.views.queue import describe
+from studio.ui.jobs.job_state import Course
+from studio.ui.jobs.queue_view import describe
 from tests.ui.fakes import Gate, Lockstep, Take, asking
 from tests.ui.rooms import Studio
 

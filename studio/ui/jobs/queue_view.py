@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from studio.ui.models.queue import JobRole, RunsRole
+from studio.ui.jobs.queue_model import JobRole, RunsRole
 from studio.ui.theme.metrics import CARD_RADIUS, GAP
 from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.labels import PlainLabel
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 
     from studio.ui.core.job import Job
-    from studio.ui.models.queue import QueueModel
+    from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.theme.theme import Theme
 
 Index = QModelIndex | QPersistentModelIndex

@@ -51,7 +51,7 @@ class TrainingSession(QObject):
         notices: Notices,
         parent: QObject | None = None,
     ) -> None:
-        """Listen to the thread, which `studio.ui.session.Session` starts and ends."""
+        """Listen to the thread, which `studio.ui.jobs.session.Session` starts and ends."""
         super().__init__(parent)
         self._thread, self._run, self._catalog, self._notices = thread, run, catalog, notices
         self._current: Training | None = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.errors import StorageError
-from studio.ui.models.timings import MAX_KEYS, RUNS, Timings
+from studio.ui.jobs.timings import MAX_KEYS, RUNS, Timings
 
 if TYPE_CHECKING:
     from pathlib import Path

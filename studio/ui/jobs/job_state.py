@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from studio.engine.requests import GenerateRequest
     from studio.ui.core.job import Job
-    from studio.ui.models.timings import Timings
+    from studio.ui.jobs.timings import Timings
 
 JobEvent = (
     ModelLoading

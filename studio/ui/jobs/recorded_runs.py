@@ -1,0 +1,319 @@
+"""A recorded run as a course, as if it had just been made.
+
+The recorded runs, for the window to open: everything that reads the disk happens in another thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from studio.engine.events import JobFinished, JobStarted, PictureDone, PictureStarted, StepDone
+from studio.errors import StorageError
+from studio.gallery.keeping import PictureKept
+from studio.ui.core.background import Background
+from studio.ui.core.job import Job
+from studio.ui.jobs.job_state import Course, Lineage
+from studio.ui.jobs.lineage import family_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from studio.engine.requests import GenerateRequest
+    from studio.errors import StudioError
+    from studio.gallery.catalogue import Catalogue
+    from studio.gallery.entry import Entry
+    from studio.runs.facts import StepFacts
+    from studio.runs.header import RunHeader
+    from studio.runs.reader import StoredRun
+    from studio.runs.store import RunStore
+
+
+def course_of(run: StoredRun, entry: Entry | None) -> Course:
+    """Return a stored run, its steps read into memory; for any thread.
+
+    Args:
+        run: the run.
+        entry: its picture, where that is known.
+
+    Raises:
+        StorageError: it has no steps that can be read.
+    """
+    header = run.header
+    request = header.generate_request
+    course = Course(Job(request=request))
+    course.run_ids[0] = run.id
+    if header.parent is not None and header.parent_step is not None:
+        course.lineage = Lineage(run=header.parent, step=header.parent_step)
+    course.take(_started(course, header, request))
+    course.note = fill(course, run, gaps=True)
+    if entry is not None and (done := finished(course, run)) is not None:
+        course.take(PictureKept(job_id=course.job.id, done=done, entry=entry))
+    course.take(JobFinished(job_id=course.job.id, pictures=1, seconds=_seconds(run)))
+    return course
+
+
+def _started(course: Course, header: RunHeader, request: GenerateRequest) -> JobStarted:
+    return JobStarted(
+        job_id=course.job.id,
+        request=request,
+        model_title=header.model,
+        device=header.device,
+        dtype=header.dtype,
+        steps=header.last_index,
+        weights_sha256=header.model_sha256,
+        requests=(request,),
+        weights=(header.model_sha256,),
+    )
+
+
+def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1, gaps: bool = False) -> str:
+    """Read a run's steps into a course's record, up to the first one that is damaged; return what should be said.
+
+    Args:
+        course: of the run, or of several.
+        run: the run.
+        image: its place in the course.
+        every: how many steps one is read of; the last is read in any case.
+        gaps: whether steps that were not kept are there too, without their arrays, to be made again.
+
+    Raises:
+        StorageError: it has no steps that can be read.
+    """
+    header, record = run.header, course.job.record
+    start = run.state(header.first_index)
+    began = PictureStarted(
+        job_id=course.job.id,
+        image=image,
+        seed=header.seed,
+        request=course.request_of(image),
+        start=start,
+        steps=header.last_index,
+        x_T_sha256=header.x_T_sha256,
+        sigma=run.start.sigma if run.start is not None else 1.0,
+    )
+    record.begin(began)
+    course.take(began)
+    seconds = 0.0
+    readable = {*run.kept[::every], *run.kept[-1:]}
+    for facts in run.steps:
+        seconds += facts.ms / 1000
+        if facts.step not in readable and not (gaps and facts.step < run.kept[-1]):
+            continue
+        try:
+            kept = facts.step in readable
+            done = (_step if kept else _facts_of)(course, run, facts, image, seconds)
+        except StorageError as fault:
+            return str(fault)
+        record.add(done)
+        course.take_step(done)
+    if run.picture is None:
+        return "This run was cut off; it is shown as far as it went."
+    return "" if run.complete else "This run was not recorded whole; it is shown as far as it was."
+
+
+def _step(course: Course, run: StoredRun, facts: StepFacts, image: int, seconds: float) -> StepDone:
+    state = run.state(facts.step)
+    bare = _facts_of(course, run, facts, image, seconds)
+    return replace(bare, x0_hat=run.x0_hat(facts.step), state=state.x, history=state.history)
+
+
+def _facts_of(course: Course, run: StoredRun, facts: StepFacts, image: int, seconds: float) -> StepDone:
+    """Return a step without its arrays."""
+    return StepDone(
+        job_id=course.job.id,
+        image=image,
+        step=facts.step,
+        steps=run.header.last_index,
+        t=facts.t,
+        s=facts.s,
+        sigma=facts.sigma,
+        snr=facts.snr,
+        model_calls=facts.model_calls,
+        seconds=seconds,
+        change=facts.change,
+        guidance=facts.guidance,
+    )
+
+
+def finished(
+    course: Course, run: StoredRun, image: int = 0, pixels: NDArray[np.uint8] | None = None
+) -> PictureDone | None:
+    """Return how a run ended; None where it was cut off.
+
+    Args:
+        course: of the run, or of several.
+        run: the run.
+        image: its place in the course.
+        pixels: of its picture; None where they are to be read from its file.
+    """
+    import numpy as np  # noqa: PLC0415 - the window opens before numpy is there
+
+    header, picture = run.header, run.picture
+    if picture is None:
+        return None
+    if pixels is None:
+        pixels = np.empty((0, 0, 3), np.uint8)
+        pixels.setflags(write=False)
+    return PictureDone(
+        job_id=course.job.id,
+        request=course.request_of(image),
+        image=image,
+        seed=header.seed,
+        pixels=pixels,
+        model_sha256=header.model_sha256,
+        device=header.device,
+        dtype=header.dtype,
+        versions=header.versions,
+        x_T_sha256=header.x_T_sha256,
+        final_sha256=picture.final_sha256,
+        model_calls=picture.model_calls,
+        seconds=picture.seconds,
+    )
+
+
+def _seconds(run: StoredRun) -> float:
+    return run.picture.seconds if run.picture is not None else 0.0
+
+
+NOT_RECORDED = (
+    "This picture has no recorded run: it was made without recording, or its run has made room for others."
+)
+GONE = "That run is not there any more: it was thrown away, or has made room for others."
+
+
+class RunsModel(QObject):
+    """Opens runs.
+
+    Signals:
+        opened: a run is there, a `Course`.
+        failed: it cannot be opened: a sentence.
+        family: a run and its relatives were found, a tuple of `Relative`.
+        used: how many bytes all runs take.
+        found: the run that a picture came from is known, an `Entry` and the run's id, or "" where it has none.
+        pinned: a run is pinned now, or no more; carries its id.
+    """
+
+    opened = Signal(object)
+    failed = Signal(str)
+    family = Signal(object)
+    used = Signal(object)  # an int of Qt's would end at two GiB
+    found = Signal(object, str)
+    pinned = Signal(str)
+
+    def __init__(self, store: RunStore, catalogue: Catalogue, parent: QObject | None = None) -> None:
+        """Read from ``store``; the pictures of runs are listed in ``catalogue``."""
+        super().__init__(parent)
+        self.store, self._catalogue = store, catalogue
+        self._background = Background(self)
+
+    def open_picture(self, entry: Entry) -> None:
+        """Open the run that a picture of the gallery came from."""
+        self._background.do(
+            partial(_of_picture, self.store, entry), self._on_opened, self._on_failed, key="open"
+        )
+
+    def open_run(self, run: str) -> None:
+        """Open a run by its id."""
+        work = partial(_of_id, self.store, self._catalogue, run)
+        self._background.do(work, self._on_opened, self._on_failed, key="open")
+
+    def open_parent(self, lineage: Lineage) -> None:
+        """Open the run that another goes on from, at the step it left it at."""
+        work = partial(_of_lineage, self.store, self._catalogue, lineage)
+        self._background.do(work, self._on_opened, self._on_failed, key="open")
+
+    def find_family(self, run: str) -> None:
+        """Find the runs that one was forked from, and those forked from it."""
+        self._background.do(
+            partial(family_of, self.store, self._catalogue, run),
+            self.family.emit,
+            self._on_failed,
+            key="family",
+        )
+
+    def find_run(self, entry: Entry) -> None:
+        """Find out which run a picture of the gallery came from."""
+        work = partial(_run_of, self.store, entry)
+        self._background.do(work, partial(self.found.emit, entry), self._on_failed, key="find")
+
+    def is_pinned(self, run: str) -> bool:
+        """Whether a run never gives up its steps."""
+        return self.store.is_pinned(run)
+
+    def set_pinned(self, run: str, pinned: bool) -> None:
+        """Let a run never give up its steps, or let it again."""
+        work = partial(self.store.pin if pinned else self.store.unpin, run)
+        self._background.do(work, partial(self._on_pinned, run), self._on_failed)
+
+    @Slot()
+    def measure(self) -> None:
+        """Find out how much room the runs take."""
+        self._background.do(self.store.used_bytes, self.used.emit, self._on_failed, key="measure")
+
+    def close(self) -> None:
+        """Drop what was not begun."""
+        self._background.close()
+
+    def _on_opened(self, course: Course) -> None:
+        self.opened.emit(course)
+
+    def _on_pinned(self, run: str, _: None) -> None:
+        self.pinned.emit(run)
+
+    def _on_failed(self, error: StudioError) -> None:
+        self.failed.emit(str(error))
+
+
+class NotThereError(StorageError):
+    """A run is not there."""
+
+    def __init__(self, path: Path, sentence: str) -> None:
+        """Say so in a sentence of its own."""
+        super().__init__(path, "is not there")
+        self._sentence = sentence
+
+    def __str__(self) -> str:
+        """Return one sentence."""
+        return self._sentence
+
+
+def _of_picture(store: RunStore, entry: Entry) -> Course:
+    run, origin = _run_of(store, entry), entry.metadata.origin
+    if not run:
+        raise NotThereError(entry.path, NOT_RECORDED)
+    if origin is None or origin.kind != "step":
+        return course_of(store.open(run), entry)
+    course = course_of(store.open(run), None)
+    course.opens_at = origin.step
+    return course
+
+
+def _run_of(store: RunStore, entry: Entry) -> str:
+    """Return the run that a picture came from, or is a step of; "" where that is not there."""
+    origin = entry.metadata.origin
+    if origin is not None and origin.kind == "step" and origin.run:
+        return origin.run
+    return store.of_picture(entry.metadata.final_sha256) or ""
+
+
+def _of_lineage(store: RunStore, catalogue: Catalogue, lineage: Lineage) -> Course:
+    course = _of_id(store, catalogue, lineage.run)
+    course.opens_at = lineage.step
+    return course
+
+
+def _of_id(store: RunStore, catalogue: Catalogue, run: str) -> Course:
+    if run not in store.runs():
+        raise NotThereError(store.path(run), GONE)
+    stored, entry = store.open(run), None
+    if stored.picture is not None:
+        number = catalogue.finals().get(stored.picture.final_sha256)
+        entry = next(iter(catalogue.entries_of([number])), None) if number is not None else None
+    return course_of(stored, entry)

@@ -1,0 +1,338 @@
+"""What stands in the form: a value, how it is kept as JSON, and the request it makes. Knows no Qt.
+
+How the form's values follow one another: a model brings its defaults, a picture its settings. Knows no Qt.
+
+What the form's request costs, before it is made. Knows no Qt.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.spacings import SPACINGS
+from studio.engine.checks import check_name, check_number, check_text, check_whole
+from studio.engine.option_values import OptionValue, OptionValues
+from studio.engine.requests import (
+    MAX_COUNT,
+    MAX_GUIDANCE,
+    MAX_PATH,
+    MAX_PROMPT,
+    MAX_SEED,
+    MAX_SIDE_PX,
+    MAX_STEPS,
+    GenerateRequest,
+    check_known,
+    sampler_options,
+)
+from studio.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from studio.checkpoints.card import ModelCard
+    from studio.ui.jobs.timings import Timings
+
+
+SUGGESTION = "a fox on a teal background"
+"""The prompt of the first start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormValues:
+    """Everything the form holds.
+
+    Attributes:
+        prompt: what to make.
+        negative: what to keep away from.
+        model: the model's name; "" where there is no model at all.
+        sampler: a name in `SAMPLERS`.
+        options: by sampler, what was set of its own options; each sampler's are kept while another is chosen.
+        steps: how many times are visited.
+        guidance: 1 is off.
+        spacing: which times are visited.
+        seed: of the first picture.
+        seed_locked: whether Generate keeps the seed.
+        seed_used: whether a picture was asked for with this seed; unless it is locked, the next takes a new one.
+        width: pixels.
+        height: pixels.
+        count: how many pictures.
+    """
+
+    prompt: str = ""
+    negative: str = ""
+    model: str = ""
+    sampler: str = "ddim"
+    options: Mapping[str, Mapping[str, OptionValue]] = field(default_factory=dict, hash=False)
+    steps: int = 30
+    guidance: float = 3.0
+    spacing: str = "trailing"
+    seed: int = 0
+    seed_locked: bool = False
+    seed_used: bool = False
+    width: int = 64
+    height: int = 64
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        """Keep a copy of the options that cannot change."""
+        copies = {name: OptionValues(values) for name, values in self.options.items()}
+        object.__setattr__(self, "options", MappingProxyType(copies))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.width, self.height
+
+    def options_of(self, sampler: str) -> dict[str, OptionValue]:
+        """Return all options of a sampler by name, those not set with their defaults.
+
+        Raises:
+            RequestError: one holds a value that the sampler does not take.
+        """
+        return dataclasses.asdict(sampler_options(sampler, self.options.get(sampler, {})))
+
+    def request(self) -> GenerateRequest:
+        """Return the request these values make; whether it can be run is for the request to say."""
+        return GenerateRequest(
+            prompt=self.prompt,
+            negative=self.negative,
+            model=self.model,
+            sampler=self.sampler,
+            options=self.options.get(self.sampler, {}),
+            steps=self.steps,
+            spacing=self.spacing,
+            guidance=self.guidance,
+            seed=self.seed,
+            count=self.count,
+            width=self.width,
+            height=self.height,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values as JSON values."""
+        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {**fields, "options": {name: dict(values) for name, values in self.options.items()}}
+
+
+def read_values(saved: Mapping[str, Any], base: FormValues) -> FormValues:
+    """Return the values that `FormValues.to_dict` wrote; each that cannot be used is that of ``base``.
+
+    Args:
+        saved: JSON values of any kind, from a file that may be old or broken.
+        base: what stands where ``saved`` says nothing of use.
+    """
+    taken: dict[str, Any] = {}
+    for name, check in _CHECKS.items():
+        try:
+            check(name, saved[name])
+        except (KeyError, RequestError):
+            continue
+        taken[name] = saved[name]
+    if not {"width", "height"} <= taken.keys():
+        taken.pop("width", None)
+        taken.pop("height", None)
+    if "guidance" in taken:
+        taken["guidance"] = float(taken["guidance"])
+    return dataclasses.replace(base, **taken, options=_read_options(saved.get("options")))
+
+
+def _read_options(saved: object) -> dict[str, dict[str, OptionValue]]:
+    """Return by sampler those options that it takes."""
+    options: dict[str, dict[str, OptionValue]] = {}
+    for sampler, values in saved.items() if isinstance(saved, Mapping) else ():
+        for name, value in values.items() if isinstance(values, Mapping) and sampler in SAMPLERS else ():
+            try:
+                options_now = dataclasses.asdict(sampler_options(sampler, {name: value}))
+            except RequestError:
+                continue
+            options.setdefault(sampler, {})[name] = options_now[name]
+    return options
+
+
+def _flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise RequestError(name, "must be true or false")
+
+
+def _whole(least: int, most: int) -> Callable[[str, object], None]:
+    return lambda name, value: check_whole(name, value, least, most)
+
+
+def _text(name: str, value: object) -> None:
+    check_text(name, value, MAX_PROMPT)
+
+
+_CHECKS: Mapping[str, Callable[[str, Any], None]] = {
+    "prompt": _text,
+    "negative": _text,
+    "model": lambda name, value: check_name(name, value, MAX_PATH),
+    "sampler": lambda name, value: check_known(name, value, SAMPLERS),
+    "steps": _whole(1, MAX_STEPS),
+    "guidance": lambda name, value: check_number(name, value, 0, MAX_GUIDANCE),
+    "spacing": lambda name, value: check_known(name, value, SPACINGS),
+    "seed": _whole(0, MAX_SEED),
+    "seed_locked": _flag,
+    "seed_used": _flag,
+    "width": _whole(1, MAX_SIDE_PX),
+    "height": _whole(1, MAX_SIDE_PX),
+    "count": _whole(1, MAX_COUNT),
+}
+
+
+def first_values(card: ModelCard | None, seed: int) -> FormValues:
+    """Return what stands in the form at the first start.
+
+    Args:
+        card: the model to start with, None where there is none.
+        seed: drawn at random.
+    """
+    values = FormValues(prompt=SUGGESTION, seed=seed)
+    if card is None:
+        return values
+    return replace(values, model=card.name, **_defaults(card))
+
+
+def most_steps(card: ModelCard | None) -> int:
+    """Return how many steps a model can take: as many as its schedule has times."""
+    times = None if card is None else card.schedule.config.get("T")
+    return times if isinstance(times, int) and 1 <= times < MAX_STEPS else MAX_STEPS
+
+
+def takes_text(card: ModelCard | None) -> bool:
+    """Whether a prompt means something to the model (where it is not known, assume so)."""
+    return card is None or card.text is not None
+
+
+def fitted(values: FormValues, card: ModelCard | None) -> FormValues:
+    """Return the values with what the model does not allow put right: a size it does not make, too many steps."""
+    if card is None:
+        return values
+    width, height = values.size if values.size in card.sizes else card.sizes[0]
+    return replace(values, steps=min(values.steps, most_steps(card)), width=width, height=height)
+
+
+def with_model(values: FormValues, old: ModelCard | None, new: ModelCard | None, name: str) -> FormValues:
+    """Return the values after another model was chosen.
+
+    What stood at the old model's defaults moves to the new one's; what the user set stays, if it is allowed.
+    """
+    values = replace(values, model=name)
+    if new is None:
+        return values
+    before = {} if old is None else _defaults(old)
+    moved = {key: value for key, value in _defaults(new).items() if before.get(key) == getattr(values, key)}
+    if not {"width", "height"} <= moved.keys():  # a size is one value
+        moved = {key: value for key, value in moved.items() if key not in ("width", "height")}
+    return fitted(replace(values, **moved), new)
+
+
+def with_request(
+    values: FormValues, request: GenerateRequest, card: ModelCard | None
+) -> tuple[FormValues, str]:
+    """Return the values that make a request again, and a sentence on what of it cannot be had ("" mostly).
+
+    Args:
+        values: what stands in the form.
+        request: such as a picture's; what it leaves open is the model's default.
+        card: of the request's model, None where that model is not here.
+    """
+    defaults = _defaults(card) if card is not None else {}
+    wanted: dict[str, Any] = {
+        "prompt": request.prompt,
+        "negative": request.negative,
+        "model": request.model,
+        "sampler": request.sampler or defaults.get("sampler", values.sampler),
+        "steps": request.steps or defaults.get("steps", values.steps),
+        "guidance": defaults.get("guidance", values.guidance)
+        if request.guidance is None
+        else request.guidance,
+        "spacing": request.spacing or defaults.get("spacing", values.spacing),
+        "width": request.width or defaults.get("width", values.width),
+        "height": request.height or defaults.get("height", values.height),
+        "seed": request.seed,
+        "seed_locked": False,
+        "seed_used": False,
+        "count": request.count,
+    }
+    options = {**values.options, wanted["sampler"]: request.options}
+    asked = replace(values, **wanted, options=options)
+    had = fitted(asked, card)
+    return had, _missed(asked, had)
+
+
+def _missed(asked: FormValues, had: FormValues) -> str:
+    if asked.size != had.size:
+        return (
+            f"The model {had.model} makes no pictures of {asked.width} × {asked.height} pixels; "
+            f"the size is now {had.width} × {had.height}."
+        )
+    if asked.steps != had.steps:
+        return f"The model {had.model} takes at most {had.steps} steps, not {asked.steps}."
+    return ""
+
+
+def _defaults(card: ModelCard) -> dict[str, Any]:
+    width, height = card.sizes[0]
+    return {
+        "sampler": card.defaults.sampler,
+        "steps": card.defaults.steps,
+        "guidance": float(card.defaults.guidance),
+        "spacing": card.defaults.spacing,
+        "width": width,
+        "height": height,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a request costs.
+
+    Attributes:
+        pictures: how many.
+        queries: a sampler's questions, of one picture.
+        calls_per_query: model calls that answer one: 2 with guidance, else 1.
+        model_calls: of all pictures together.
+        seconds: of all pictures together, as measured on this machine; None where nothing was measured yet.
+    """
+
+    pictures: int
+    queries: int
+    calls_per_query: int
+    model_calls: int
+    seconds: float | None
+
+
+def estimate(
+    values: FormValues, card: ModelCard | None, timings: Timings | None, device: str | None
+) -> Estimate:
+    """Return what the values' request costs.
+
+    Args:
+        values: what stands in the form.
+        card: of the chosen model; None where it is not known.
+        timings: what was measured; None gives no time.
+        device: as `Timings` calls it; None is the one used last.
+    """
+    options = sampler_options(values.sampler, values.options.get(values.sampler, {}))
+    queries = SAMPLERS[values.sampler].count_queries(options, values.steps)
+    each = 2 if takes_text(card) and values.guidance != 1.0 else 1
+    calls = queries * each * values.count
+    seconds = None
+    if card is not None and timings is not None:
+        measured = timings.seconds_per_call(model_sha256=card.weights_sha256, size=values.size, device=device)
+        seconds = None if measured is None else measured * calls
+    return Estimate(
+        pictures=values.count, queries=queries, calls_per_query=each, model_calls=calls, seconds=seconds
+    )
+
+
+def calls_per_step(sampler: str, values: FormValues) -> int:
+    """Return a sampler's questions at each step but the last, with its options as they stand in the form."""
+    options = sampler_options(sampler, values.options.get(sampler, {}))
+    count = SAMPLERS[sampler].count_queries
+    return count(options, 3) - count(options, 2)
