@@ -19,7 +19,7 @@ from tests.ui.fakes import Take, asking
 if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.ui.jobs.job_state import JobEvent
-    from studio.ui.models.run import RunModel
+    from studio.ui.run.model import RunModel
 
 
 class Played:

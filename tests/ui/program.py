@@ -21,8 +21,8 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from studio.folders import Folders
 from studio.ui import app as composition
+from studio.ui.run.canvas import CanvasView
 from studio.ui.theme.theme import Theme
-from studio.ui.views.canvas import CanvasView
 from studio.ui.views.compare_page import ComparePage
 from studio.ui.views.create import CreatePage
 from studio.ui.views.form import FormView

@@ -19,19 +19,18 @@ if TYPE_CHECKING:
     from studio.ui.models.compare_alone import AloneModel
     from studio.ui.models.compare_library import CompareLibrary
     from studio.ui.models.compare_reference import ReferenceModel
-    from studio.ui.models.exporting import ExportModel
-    from studio.ui.models.filmstrip import FilmstripModel
-    from studio.ui.models.forking import ForkModel
     from studio.ui.models.form import FormModel
     from studio.ui.models.gallery import GalleryModel
-    from studio.ui.models.panes import PanesModel
-    from studio.ui.models.remaking import RemakingModel
-    from studio.ui.models.run import RunModel
     from studio.ui.models.status import StatusModel
-    from studio.ui.models.step_keeping import StepKeeper
     from studio.ui.models.sweep import SweepModel
     from studio.ui.models.train import TrainModels
     from studio.ui.models.verifying import VerifyModel
+    from studio.ui.run.export import ExportModel
+    from studio.ui.run.filmstrip import FilmstripModel
+    from studio.ui.run.fork import ForkModel
+    from studio.ui.run.model import RunModel
+    from studio.ui.run.panes import PanesModel
+    from studio.ui.run.steps import RemakingModel, StepKeeper
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

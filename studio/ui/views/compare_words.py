@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.errors import shorten
-from studio.ui.views.canvas_words import model_calls, waiting
+from studio.ui.run.text import model_calls, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

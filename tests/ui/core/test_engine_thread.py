@@ -106,7 +106,7 @@ def test_no_module_of_the_window_imports_torch() -> None:
 import importlib, pkgutil, sys
 import studio.ui
 names = [found.name for found in pkgutil.walk_packages(studio.ui.__path__, "studio.ui.")]
-assert {"studio.ui.jobs.session", "studio.ui.core.engine_thread", "studio.ui.models.run"} <= set(names)
+assert {"studio.ui.jobs.session", "studio.ui.core.engine_thread", "studio.ui.run.model"} <= set(names)
 for name in names:
     importlib.import_module(name)
     heavy = {"torch", "safetensors.torch", "diffusers"} & sys.modules.keys()

@@ -15,8 +15,8 @@ from studio.ui.core.thumbnails import Thumbnails
 from studio.ui.jobs.job_state import Lineage
 from studio.ui.jobs.lineage import Relative, family_of, places_of
 from studio.ui.jobs.recorded_runs import RunsModel
+from studio.ui.run.lineage_view import LineagePopup
 from studio.ui.theme.theme import Theme
-from studio.ui.views.lineage_popup import LineagePopup
 from tests.ui.fakes import Forming, asking
 from tests.ui.rooms import Studio
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.ui.jobs.recorded_runs import NOT_RECORDED, RunsModel
-from studio.ui.models.scrubbing import ScrubbingModel
+from studio.ui.run.timeline_model import ScrubbingModel
 from tests.ui.fakes import Forming
 from tests.ui.rooms import Studio
 

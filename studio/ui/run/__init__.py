@@ -1,0 +1,1 @@
+"""The run that is shown: canvas, timeline, panes, forks, exports."""

@@ -1,0 +1,286 @@
+"""The row under the scrubber: what can be done with the step that is looked at.
+
+The picture as it forms: x0_hat of the newest step, or whichever step is looked at, with its figures.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+
+from studio.ui.jobs.picture_menu import COMPARE_WITH
+from studio.ui.run import text as words
+from studio.ui.run.export import ExportMenu
+from studio.ui.run.fork_view import ForkPanel
+from studio.ui.run.head import CanvasHead
+from studio.ui.run.panes_view import PanesView
+from studio.ui.run.timeline import Timeline
+from studio.ui.run.timeline_model import ScrubbingModel
+from studio.ui.theme.metrics import GAP, GRID, PADDING, SECTION
+from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.cards import EmptyPage, ErrorCard, Ground
+from studio.ui.widgets.labels import PlainLabel, set_tip
+from studio.ui.widgets.picture_view import PictureView
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QKeyEvent, QResizeEvent
+
+    from studio.ui.core.settings import Preferences
+    from studio.ui.core.thumbnails import Thumbnails
+    from studio.ui.jobs.recorded_runs import RunsModel
+    from studio.ui.run.export import ExportModel
+    from studio.ui.run.filmstrip import FilmstripModel
+    from studio.ui.run.fork import ForkModel
+    from studio.ui.run.model import RunModel
+    from studio.ui.run.panes import PanesModel
+    from studio.ui.theme.theme import Theme
+
+
+_ICON_ROOM = 40
+HINT = "Space plays, L live, K keeps, F forks, P panes"
+
+
+class CanvasActions(QWidget):
+    """One row of buttons, and the keys in a few words.
+
+    Signals:
+        keep_requested: the step that is looked at is to be kept as a picture.
+        compare_requested: its run is to lie beside others.
+        fork_toggled: another run is to go on from it; how is to be asked, or no more.
+    """
+
+    keep_requested = Signal()
+    compare_requested = Signal()
+    fork_toggled = Signal()
+
+    def __init__(
+        self,
+        theme: Theme,
+        scrubbing: ScrubbingModel,
+        exports: ExportModel,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Act on what ``scrubbing`` looks at."""
+        super().__init__(parent)
+        self._scrubbing = scrubbing
+        self.play = IconButton(theme, "play", "Play the steps", tip="Play the steps (Space)")
+        self.keep = TextButton(theme, "Keep this step", icon="save")
+        set_tip(self.keep, "Save the picture at this step, as it is shown, to the gallery (K)")
+        self.fork = TextButton(theme, "Fork from here", icon="git-fork")
+        set_tip(self.fork, "Go on from this step in another way: prompt, sampler, guidance, seed, steps (F)")
+        self.compare = TextButton(theme, COMPARE_WITH, icon="columns-2")
+        set_tip(self.compare, "Lay this run, as it was recorded, beside others")
+        self.export = TextButton(theme, "Export", icon="download")
+        set_tip(self.export, "Save this picture, or make an animation or a contact sheet of all steps so far")
+        self.menu = ExportMenu(theme, exports, self)
+        self._hint = PlainLabel(theme, HINT, kind="label", role="faint", elide=True)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP)
+        row.addWidget(self.play)
+        row.addWidget(self.keep)
+        row.addWidget(self.fork)
+        row.addWidget(self.compare)
+        row.addWidget(self.export)
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self._hint, 1)
+        self._texts = {button: button.text() for button in (self.fork, self.keep, self.compare, self.export)}
+        for button, text in self._texts.items():
+            button.setAccessibleName(text)
+        self.keep.clicked.connect(self.keep_requested)
+        self.compare.clicked.connect(self.compare_requested)
+        self.export.clicked.connect(self._on_export)
+        self.fork.clicked.connect(self.fork_toggled)
+        self.play.clicked.connect(scrubbing.toggle_play)
+        scrubbing.playing_changed.connect(self._on_playing_changed)
+        scrubbing.changed.connect(self._on_changed)
+        self._on_changed()
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the icons; texts give way."""
+        return QSize(_ICON_ROOM * (1 + len(self._texts)), super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is no room for every text, let the last ones give way to their icons."""
+        super().resizeEvent(event)
+        room = self.width() - self.play.width()
+        widths = {button: button.width_with(text) + GAP for button, text in self._texts.items()}
+        for button in reversed(self._texts):
+            lacks = sum(widths.values()) > room
+            button.setText("" if lacks else self._texts[button])
+            widths[button] = button.sizeHint().width() + GAP
+        needed = self._hint.fontMetrics().horizontalAdvance(HINT) + GAP
+        self._hint.setText(HINT if sum(widths.values()) + needed <= room else "")  # whole, or not at all
+
+    @Slot()
+    def _on_export(self) -> None:
+        self.menu.popup(self.export.mapToGlobal(QPoint(0, -self.menu.sizeHint().height())))
+
+    @Slot(bool)
+    def _on_playing_changed(self, playing: bool) -> None:
+        self.play.set_icon("pause" if playing else "play")
+        self.play.setAccessibleName("Pause" if playing else "Play the steps")
+
+    @Slot()
+    def _on_changed(self) -> None:
+        self.play.setEnabled(self._scrubbing.reached > 1)
+        for button in (self.keep, self.fork, self.compare, self.export):
+            button.setEnabled(self._scrubbing.reached > 0)
+
+
+class CanvasView(Ground):
+    """The middle of the window.
+
+    Signals:
+        fork_requested: the fork that the panel holds is to be made.
+    """
+
+    fork_requested = Signal()
+
+    def __init__(
+        self,
+        theme: Theme,
+        run: RunModel,
+        strip: FilmstripModel,
+        preferences: Preferences,
+        forks: ForkModel,
+        panes: PanesModel,
+        exports: ExportModel,
+        runs: RunsModel,
+        thumbnails: Thumbnails,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show what ``run`` looks at: how to go on from there, what the model believed, what is made of it.
+
+        ``runs`` are those on the disk, and ``thumbnails`` their pictures.
+        """
+        super().__init__(theme, "window", parent=parent)
+        self._run, self._preferences, self._forks = run, preferences, forks
+        self.head = CanvasHead(theme, run, runs, thumbnails)
+        self.picture = PictureView(theme)
+        self.picture.setAccessibleName("The picture as it forms")
+        self.panes = PanesView(theme, panes)
+        self._error = ErrorCard(theme)
+        self.fork_panel = ForkPanel(theme, forks)
+        self.fork_panel.hide()
+        self.scrubbing = ScrubbingModel(run, self)
+        self.timeline = Timeline(theme, run, self.scrubbing, strip)
+        self.action_row = CanvasActions(theme, self.scrubbing, exports)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # for its keys
+        self._stage = QStackedLayout()
+        self._lay_out(theme)
+        self._connect()
+        self._on_preference_changed("enlarge")
+        self._on_changed()
+
+    @property
+    def time_left(self) -> str:
+        """What is said of how long it still takes."""
+        return self.head.time_left.text()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Scrub, keep, fork, also where another part of the canvas has the keyboard."""
+        plain = event.modifiers() == Qt.KeyboardModifier.NoModifier and self._run.viewed is not None
+        if plain and event.key() == Qt.Key.Key_L:
+            self._run.go_live()
+        elif plain and event.key() == Qt.Key.Key_F:
+            self.action_row.fork.click()
+        elif plain and event.key() == Qt.Key.Key_P:
+            self.head.toggle_panes()
+        elif event.key() == Qt.Key.Key_P and event.modifiers() == Qt.KeyboardModifier.ShiftModifier:
+            self.head.pin.click()
+        elif plain and event.key() == Qt.Key.Key_G:
+            self.head.picture.click()
+        elif plain and event.key() == Qt.Key.Key_K:
+            self.action_row.keep.click()
+        elif not self.timeline.scrubber.handle_key(event):
+            super().keyPressEvent(event)
+
+    def _lay_out(self, theme: Theme) -> None:
+        empty = EmptyPage(theme, "image", words.EMPTY, words.EMPTY_HOW)
+        failed = QWidget()
+        centred = QGridLayout(failed)
+        centred.addWidget(self._error, 1, 1)
+        for place in (0, 2):
+            centred.setRowStretch(place, 1)
+            centred.setColumnStretch(place, 1)
+        centred.setColumnStretch(1, 4)
+        for page in (empty, self.picture, failed, self.panes):
+            self._stage.addWidget(page)
+        beside = QHBoxLayout()
+        beside.setSpacing(PADDING)
+        beside.addLayout(self._stage, 1)
+        beside.addWidget(self.fork_panel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SECTION, PADDING, SECTION, 12)
+        layout.setSpacing(GAP)
+        layout.addWidget(self.head)
+        layout.addLayout(beside, 1)
+        layout.addSpacing(GRID)
+        layout.addWidget(self.timeline)
+        layout.addWidget(self.action_row)
+
+    def _connect(self) -> None:
+        run = self._run
+        run.changed.connect(self._on_changed)
+        run.frame_changed.connect(self._on_frame_changed)
+        run.selection_changed.connect(self._on_changed)
+        self.head.panes_toggled.connect(self._on_frame_changed)
+        self._preferences.changed.connect(self._on_preference_changed)
+        self.action_row.fork_toggled.connect(self.toggle_fork)
+        self.fork_panel.closed.connect(self.close_fork)
+        self.fork_panel.fork_requested.connect(self.fork_requested)
+
+    @Slot()
+    def toggle_fork(self) -> None:
+        """Open or close the panel that asks how to go on from this step."""
+        if self.fork_panel.isVisible():
+            self.close_fork()
+        elif self._run.viewed is not None:
+            self._forks.begin()
+            self.fork_panel.show()
+            self.fork_panel.prompt.setFocus()
+
+    @Slot()
+    def close_fork(self) -> None:
+        """Close that panel."""
+        if self.fork_panel.isVisible():
+            self.fork_panel.hide()
+            self.timeline.scrubber.setFocus()
+
+    @Slot()
+    def _on_changed(self) -> None:
+        """Another job, picture or step is looked at, or the job is in another phase."""
+        run, course = self._run, self._run.viewed
+        for widget in (self.timeline, self.action_row):
+            widget.setVisible(course is not None)
+        if course is None:
+            self._stage.setCurrentIndex(0)
+            self.fork_panel.hide()
+            return
+        if course.failure is not None and run.step is None:
+            self._error.set_error(course.failure.sentence, course.failure.details)
+        self._on_frame_changed()
+
+    @Slot()
+    def _on_frame_changed(self) -> None:
+        """The picture is another."""
+        run, course = self._run, self._run.viewed
+        if course is None:
+            return
+        failed = course.failure is not None and run.step is None
+        self._stage.setCurrentIndex(2 if failed else 3 if self.head.shows_panes else 1)
+        if not failed:
+            live = course.phase == "running" and run.step is None and run.image not in course.pictures
+            frame = run.frame
+            if frame is None and live and run.live:
+                return  # until the next picture of the job has a frame, the one before is better than none
+            self.picture.set_image(frame, live=live or self.scrubbing.playing)
+
+    @Slot(str)
+    def _on_preference_changed(self, name: str) -> None:
+        if name == "enlarge":
+            for view in (self.picture, self.panes):
+                view.set_enlarge(self._preferences.enlarge)

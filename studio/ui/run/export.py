@@ -1,0 +1,235 @@
+"""Making a file of the run that is looked at: its frames are decoded in full first, then drawn in another thread.
+
+The menu of what can be made of a picture and its run, and the system's own question where to put it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from PySide6.QtCore import QObject, QStandardPaths, Signal, Slot
+from PySide6.QtWidgets import QFileDialog, QMenu
+
+from studio.ui.core.background import Background
+from studio.ui.core.frames import decode_task, direct_pixels
+from studio.ui.core.images import to_pixels
+from studio.ui.jobs.picture_menu import SaveMenu, ask_where, enlarged_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QWidget
+
+    from studio.engine.events import StepDone
+    from studio.errors import StudioError
+    from studio.gallery.film import ExportKind
+    from studio.runs.picture_record import PictureRecord, What
+    from studio.ui.core.job import FrameDecoded
+    from studio.ui.core.notices import Notices
+    from studio.ui.jobs.job_state import Course
+    from studio.ui.run.model import RunModel
+    from studio.ui.theme.theme import Theme
+
+
+class _Export:
+    """One file on its way.
+
+    Attributes:
+        frames: the pictures, by step, as far as they are there.
+        waits: the steps whose frames are being decoded.
+    """
+
+    def __init__(self, course: Course, image: int, steps: list[StepDone], what: What) -> None:
+        self.course, self.image, self.steps, self.what = course, image, steps, what
+        self.frames: dict[int, NDArray[np.uint8]] = {}
+        self.waits: set[int] = set()
+
+
+class ExportModel(QObject):
+    """Exports runs, one after another.
+
+    Signals:
+        decode_requested: a `DecodeTask` is to be done.
+    """
+
+    decode_requested = Signal(object)
+
+    def __init__(self, run: RunModel, notices: Notices, parent: QObject | None = None) -> None:
+        """Export runs of ``run``."""
+        super().__init__(parent)
+        self._run, self._notices = run, notices
+        self._background = Background(self)
+        self._export: _Export | None = None
+        self._into: Callable[[list[Any]], Path] | None = None
+
+    @property
+    def name(self) -> str:
+        """What a file of the run that is looked at may be called, without its ending."""
+        course = self._run.viewed
+        words = course.request_of(self._run.image).prompt if course is not None else ""
+        plain = "".join(letter if letter.isalnum() else "-" for letter in words.lower())
+        return "-".join(filter(None, plain.split("-")))[:60].rstrip("-") or "run"
+
+    def export(self, kind: ExportKind, path: Path, *, captions: bool) -> None:
+        """Make a file of all steps so far, from the side that is looked at."""
+        course, picture = self._run.viewed, self._run.picture
+        if course is None or picture is None or not picture.steps:
+            self._notices.post("There are no steps to export yet.", kind="warn")
+            return
+        if self._export is not None:
+            self._notices.post("The last export is not done yet.", kind="warn")
+            return
+        film = _film()
+        what: What = self._run.what
+        steps = picture.held()
+        if what == "x_t" and picture.start is not None:
+            steps.insert(0, picture.start)
+        some = [steps[place] for place in film.chosen(len(steps), film.MOST_FRAMES[kind])]
+        export = self._export = _Export(course, self._run.image, some, what)
+        title = course.request_of(export.image).prompt
+        self._into = partial(_write, kind, path, title, captions)
+        self._gather(export, picture)
+        self._draw_if_whole()
+
+    def save_picture(self, path: Path, factor: int, *, smooth: bool) -> None:
+        """Save the picture that is looked at, so many times as large."""
+        frame = self._run.frame
+        if frame is None:
+            self._notices.post("There is no picture to save yet.", kind="warn")
+            return
+        saving = importlib.import_module("studio.gallery.saving")  # late: it brings numpy and Pillow
+        work = partial(saving.save_pixels, to_pixels(frame), path, factor, smooth=smooth)
+        self._background.do(work, self._on_saved, self._on_unsaved)
+
+    def _on_saved(self, path: Path) -> None:
+        self._notices.post(f"Saved as {path}.")
+
+    def _on_unsaved(self, error: StudioError) -> None:
+        self._notices.post(f"The picture could not be saved: {error}", kind="error")
+
+    def _gather(self, export: _Export, picture: PictureRecord) -> None:
+        """Take the frames that are there in full, and have the others decoded."""
+        for done in export.steps:
+            side = picture.side_of(done, export.what)
+            pixels, latents = picture.frame(done, side), picture.latents(done, side)
+            whole = pixels is not None and picture.is_full(done, side)
+            if not whole and latents is not None:
+                pixels = direct_pixels(latents, export.course.request_of(export.image))
+                if pixels is None:
+                    export.waits.add(done.step)
+                    self.decode_requested.emit(decode_task(export.course, done, side, latents))
+            if pixels is not None:
+                export.frames[done.step] = pixels
+
+    @Slot(object)
+    def on_decoded(self, event: FrameDecoded) -> None:
+        """Go on where a frame was waited for; one that cannot be decoded is left out."""
+        export, task = self._export, event.task
+        if export is None or (task.job_id, task.image) != (export.course.job.id, export.image):
+            return
+        if task.step in export.waits and (task.what == export.what or task.step == export.steps[0].step):
+            export.waits.discard(task.step)
+            if event.pixels is not None:
+                export.frames[task.step] = event.pixels
+            self._draw_if_whole()
+
+    def close(self) -> None:
+        """Return once what was begun is written."""
+        self._background.close()
+
+    def _draw_if_whole(self) -> None:
+        export, into = self._export, self._into
+        if export is None or into is None or export.waits:
+            return
+        shots = [
+            _film().Shot(
+                pixels=export.frames[done.step],
+                caption=f"step {done.step} of {done.steps}, noise level {done.sigma:.2f}",
+            )
+            for done in export.steps
+            if done.step in export.frames
+        ]
+        if shots:
+            self._background.do(partial(into, shots), self._on_written, self._on_failed)
+        else:
+            self._export = None
+            self._notices.post(
+                "This run cannot be exported: its model is gone, or is another by now.", kind="error"
+            )
+
+    def _on_written(self, path: Path) -> None:
+        self._export = None
+        self._notices.post(f"Exported as {path}.")
+
+    def _on_failed(self, error: StudioError) -> None:
+        self._export = None
+        self._notices.post(f"The run could not be exported: {error}", kind="error")
+
+
+def _write(kind: ExportKind, path: Path, title: str, captions: bool, shots: list[Any]) -> Path:
+    film = _film()
+    film.write(path, film.draw(shots, kind, title, captions=captions))
+    return path
+
+
+def _film() -> Any:  # noqa: ANN401 - a module
+    """Return what draws; not before it is needed, since it brings Pillow."""
+    return importlib.import_module("studio.gallery.film")
+
+
+KINDS: Final[tuple[tuple[ExportKind, str, str, str], ...]] = (
+    ("webp", "Animated WebP…", ".webp", "Animated WebP (*.webp)"),
+    ("gif", "GIF…", ".gif", "GIF (*.gif)"),
+    ("sheet", "Contact sheet…", ".png", "PNG (*.png)"),
+)
+
+
+class ExportMenu(QMenu):
+    """Save the picture that is looked at, or export its run."""
+
+    def __init__(self, theme: Theme, model: ExportModel, parent: QWidget | None = None) -> None:
+        """Export with ``model``."""
+        super().__init__(parent)
+        self._model = model
+        self.save = SaveMenu(self)
+        self.save.setIcon(theme.icon("image", "dim"))
+        self.save.chosen.connect(self._on_save)
+        self.addMenu(self.save)
+        self.addSeparator()
+        self.kinds: dict[ExportKind, QAction] = {}
+        icons = {"webp": "play", "gif": "play", "sheet": "grid-3x3"}
+        for kind, text, _, _ in KINDS:
+            action = self.kinds[kind] = self.addAction(theme.icon(icons[kind], "dim"), text)
+            action.triggered.connect(self._on_triggered)
+        self.addSeparator()
+        self.captions = self.addAction("With captions")
+        self.captions.setCheckable(True)
+        self.captions.setChecked(True)
+
+    @Slot()
+    def _on_triggered(self) -> None:
+        sender = self.sender()
+        for kind, _, suffix, kind_filter in KINDS:
+            if sender is self.kinds[kind]:
+                self._ask(kind, suffix, kind_filter)
+
+    @Slot(int, bool)
+    def _on_save(self, factor: int, smooth: bool) -> None:
+        path = ask_where(self.parentWidget(), enlarged_name(self._model.name, factor))
+        if path is not None:
+            self._model.save_picture(path, factor, smooth=smooth)
+
+    def _ask(self, kind: ExportKind, suffix: str, kind_filter: str) -> None:
+        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+        suggested = str(Path(folder) / f"{self._model.name}{suffix}")
+        chosen, _ = QFileDialog.getSaveFileName(self.parentWidget(), "Export run", suggested, kind_filter)
+        if chosen:
+            path = Path(chosen)
+            path = path if path.suffix.lower() == suffix else path.with_name(path.name + suffix)
+            self._model.export(kind, path, captions=self.captions.isChecked())

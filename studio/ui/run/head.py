@@ -1,0 +1,244 @@
+"""Above the picture: what it is of, where it stands, and what of it is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint, Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.gallery.keeping import PictureKept
+from studio.ui.jobs.pin_button import PinButton
+from studio.ui.run import text as words
+from studio.ui.run.lineage_view import LineagePopup
+from studio.ui.theme.metrics import GAP
+from studio.ui.widgets.buttons import IconButton, Pill, TextButton
+from studio.ui.widgets.choice import SegmentedSwitch
+from studio.ui.widgets.labels import PlainLabel, set_tip
+
+if TYPE_CHECKING:
+    from studio.gallery.entry import Entry
+    from studio.ui.core.thumbnails import Thumbnails
+    from studio.ui.jobs.lineage import Relative
+    from studio.ui.jobs.recorded_runs import RunsModel
+    from studio.ui.run.model import RunModel
+    from studio.ui.theme.theme import Theme
+
+SIDES = (
+    ("x0", "x0", "What the model takes the finished picture to be at this step (x0_hat)."),
+    ("x_t", "x_t", "The state itself, with the noise that is still in it."),
+    (
+        "panes",
+        "Panes",
+        "Both and what the model believed with the prompt and without it, what guidance does, and the score (P).",
+    ),
+)
+
+
+class CanvasHead(QWidget):
+    """Two lines.
+
+    Signals:
+        parent_requested: the run that this one goes on from is wanted, a `Lineage`.
+        run_requested: another run is wanted, by its id.
+        family_requested: the relatives of a recorded run are wanted, by its id.
+        picture_requested: the picture that the run ended in is to be shown, an `Entry`.
+        panes_toggled: the panes are to be seen, or no more.
+    """
+
+    parent_requested = Signal(object)
+    run_requested = Signal(str)
+    family_requested = Signal(str)
+    picture_requested = Signal(object)
+    panes_toggled = Signal()
+
+    def __init__(
+        self,
+        theme: Theme,
+        run: RunModel,
+        runs: RunsModel,
+        thumbnails: Thumbnails,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Tell of what ``run`` looks at, and pin it among the recorded ``runs``."""
+        super().__init__(parent)
+        self._run = run
+        self._title = PlainLabel(theme, kind="title", elide=True)
+        self._caption = PlainLabel(theme, role="dim", elide=True)
+        self.time_left = PlainLabel(theme, role="dim")
+        self.time_left.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.time_left.setMinimumWidth(96)
+        self.sides = SegmentedSwitch(theme, "What to look at", list(SIDES))
+        self._which = PlainLabel(theme, role="dim")
+        self.previous_picture = IconButton(
+            theme, "chevron-left", "Previous picture of this job", kind="quiet"
+        )
+        self.next_picture = IconButton(theme, "chevron-right", "Next picture of this job", kind="quiet")
+        self.lineage = TextButton(theme, "", kind="quiet")
+        set_tip(self.lineage, "Look at the run that this one goes on from")
+        self.family = IconButton(theme, "git-fork", "Forks of this run", kind="quiet", role="dim")
+        self.pin = PinButton(theme, runs, quiet=True)
+        self.picture = IconButton(
+            theme,
+            "image",
+            "Show its picture",
+            tip="Show the picture that it ended in (G)",
+            kind="quiet",
+            role="dim",
+        )
+        self.popup = LineagePopup(theme, thumbnails, self)
+        self.pill = Pill(theme, "live", "bad")
+        self._lay_out()
+        run.changed.connect(self._on_changed)
+        run.selection_changed.connect(self._on_changed)
+        run.frame_changed.connect(self._on_frame_changed)
+        self.sides.edited.connect(self._on_side)
+        self.pill.clicked.connect(run.go_live)
+        self.lineage.clicked.connect(self._on_lineage)
+        self.family.clicked.connect(self._on_family)
+        self.picture.clicked.connect(self._on_picture)
+        self.popup.chosen.connect(self._on_relative)
+        self.previous_picture.clicked.connect(self._on_previous)
+        self.next_picture.clicked.connect(self._on_next)
+        self._on_changed()
+
+    @property
+    def shows_panes(self) -> bool:
+        """Whether all sides are to be seen."""
+        return self.sides.value == "panes"
+
+    @Slot()
+    def toggle_panes(self) -> None:
+        """Look at all sides, or at one again."""
+        self.sides.set_value(self._run.what if self.shows_panes else "panes")
+        self.panes_toggled.emit()
+
+    def _lay_out(self) -> None:
+        upper = QHBoxLayout()
+        upper.setSpacing(GAP)
+        upper.addWidget(self._title, 1)
+        for widget in (self.previous_picture, self._which, self.next_picture):
+            upper.addWidget(widget)
+        upper.addSpacing(GAP)
+        upper.addWidget(self.sides)
+        under = QHBoxLayout()
+        under.setSpacing(GAP)
+        # The pill and the lineage come and go; what lies below must not move with them.
+        under.addStrut(self.lineage.sizeHint().height())
+        under.addWidget(self._caption, 1)
+        last: tuple[QWidget, ...] = (
+            self.lineage,
+            self.time_left,
+            self.pill,
+            self.picture,
+            self.pin,
+            self.family,
+        )
+        for part in last:
+            under.addWidget(part)
+        lines = QVBoxLayout(self)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(0)
+        lines.addLayout(upper)
+        lines.addLayout(under)
+
+    @Slot()
+    def _on_changed(self) -> None:
+        """Another job, picture or step is looked at, or the job is in another phase."""
+        run, course = self._run, self._run.viewed
+        there = course is not None
+        for widget in (self.sides, self._caption, self._title):
+            widget.setVisible(there)
+        if not self.shows_panes:
+            self.sides.set_value(run.what)
+        self.pill.setVisible(there and (not run.live or run.running is not None))
+        if run.live:
+            self.pill.set_text("live", "bad")
+        else:
+            self.pill.set_text("back to live" if run.running is not None else "result", "dim")
+        self.pill.setAccessibleName("Back to the newest step")
+        count = course.count if course is not None else 1
+        for button in (self.previous_picture, self.next_picture):
+            button.setVisible(count > 1)
+        self.previous_picture.setEnabled(run.image > 0)
+        self.next_picture.setEnabled(run.image < count - 1)
+        self._which.setText(words.which_picture(course, run.image) if course is not None else "")
+        self._which.setVisible(count > 1)
+        self.pin.set_run(course.run_ids.get(run.image, "") if course is not None else "")
+        self.picture.setVisible(self._entry is not None)
+        self.family.setVisible(bool(self._recorded))
+        lineage = course.lineage if course is not None else None
+        self.lineage.setVisible(lineage is not None)
+        if lineage is not None:
+            self.lineage.setText(f"Forked from step {lineage.step}")
+        if course is not None:
+            self._title.setText(words.title(course))
+            self._on_frame_changed()
+
+    @Slot()
+    def _on_frame_changed(self) -> None:
+        """The picture's figures are others."""
+        run, course = self._run, self._run.viewed
+        if course is not None:
+            said = words.caption(course, run.shown_step, run.image, run.step)
+            self._caption.setText(words.again(run) + said)
+            self.time_left.setText(words.time_left(course))
+
+    @Slot(str)
+    def _on_side(self, side: str) -> None:
+        if side in ("x0", "x_t"):
+            self._run.set_what("x0" if side == "x0" else "x_t")
+        self.panes_toggled.emit()
+
+    @property
+    def _recorded(self) -> str:
+        """The recorded run that is looked at, or while it is still made the one it goes on from; "" for neither."""
+        course = self._run.viewed
+        if course is None:
+            return ""
+        parent = course.lineage.run if course.lineage is not None else ""
+        return course.run_ids.get(self._run.image, parent)
+
+    @property
+    def _entry(self) -> Entry | None:
+        """The picture in the gallery that the run ended in."""
+        course = self._run.viewed
+        kept = course.pictures.get(self._run.image) if course is not None else None
+        return kept.entry if isinstance(kept, PictureKept) else None
+
+    @Slot(object)
+    def show_family(self, family: tuple[Relative, ...]) -> None:
+        """Show the relatives of a run as a tree."""
+        corner = QPoint(self.family.width(), self.family.height())
+        self.popup.show_family(family, self.family.mapTo(self.window(), corner))
+
+    @Slot(object)
+    def _on_relative(self, relative: Relative) -> None:
+        lineage = self._run.viewed.lineage if self._run.viewed is not None else None
+        if lineage is not None and lineage.run == relative.run:
+            self.parent_requested.emit(lineage)  # at the step that it was left at
+        else:
+            self.run_requested.emit(relative.run)
+
+    @Slot()
+    def _on_picture(self) -> None:
+        if (entry := self._entry) is not None:
+            self.picture_requested.emit(entry)
+
+    @Slot()
+    def _on_family(self) -> None:
+        self.family_requested.emit(self._recorded)
+
+    @Slot()
+    def _on_lineage(self) -> None:
+        if self._run.viewed is not None and self._run.viewed.lineage is not None:
+            self.parent_requested.emit(self._run.viewed.lineage)
+
+    @Slot()
+    def _on_previous(self) -> None:
+        self._run.select_image(max(self._run.image - 1, 0))
+
+    @Slot()
+    def _on_next(self) -> None:
+        if self._run.viewed is not None:
+            self._run.select_image(min(self._run.image + 1, self._run.viewed.count - 1))

@@ -1,0 +1,200 @@
+"""What a model believed at the step that is looked at, side by side: asked of the engine, one guided call a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from studio.runs.picture_record import is_held
+from studio.ui.core.images import to_image
+from studio.ui.core.job import ExplainTask
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PySide6.QtGui import QImage
+
+    from studio.engine.explained import Explained
+    from studio.ui.core.job import StepExplained
+    from studio.ui.run.model import RunModel
+
+PaneKey = Literal["x0", "x_t", "cond", "uncond", "difference", "score"]
+
+PANES: tuple[tuple[PaneKey, str, str], ...] = (
+    ("x0", "x0_hat", "What the sampler is told the finished picture becomes."),
+    ("cond", "with the prompt", "The same by the prompt alone."),
+    ("uncond", "without it", "The same by the negative prompt, or by none."),
+    ("x_t", "x_t", "The state itself, with the noise that is still in it."),
+    ("difference", "guided - uncond", "What guidance does: its mean over the channels, with its sign."),
+    ("score", "|score|", "How strongly the score, the gradient of log p, pulls at each place."),
+)
+SETTLE_MS = 60
+"""How long a step must be looked at before the model is asked: who scrubs on does not wait for answers."""
+MOST_KEPT = 64
+_SIGNED = ("#3aa6d0", "#1b1b1e", "#f06a5a")
+_HEAT = ("#08090c", "#143a66", "#12707e", "#2fa873", "#a3d65c", "#fbf6b8")
+
+
+@dataclass(frozen=True, eq=False)
+class Pane:
+    """One side of a step.
+
+    Attributes:
+        image: what there is to see; None where it is not there (yet).
+        words: its scale, or why there is nothing.
+        stops: the colours of the scale, from its least value to its most.
+    """
+
+    image: QImage | None
+    words: str = ""
+    stops: tuple[str, ...] = ()
+
+
+class PanesModel(QObject):
+    """The six sides of the step that is looked at, while they are looked at.
+
+    Signals:
+        changed: `panes` are others.
+        explain_requested: an `ExplainTask` is to be done.
+    """
+
+    changed = Signal()
+    explain_requested = Signal(object)
+
+    def __init__(self, run: RunModel, parent: QObject | None = None) -> None:
+        """Follow ``run``."""
+        super().__init__(parent)
+        self._run, self._active = run, False
+        self._known: dict[tuple[str, int, int], dict[PaneKey, Pane]] = {}
+        self._asked: tuple[str, int, int] | None = None
+        self._timer = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._timer.timeout.connect(self._ask)
+        for signal in (run.changed, run.steps_changed, run.selection_changed):
+            signal.connect(self._on_changed)
+        run.frames.decoded.connect(self._on_frame_decoded)
+
+    @property
+    def panes(self) -> dict[PaneKey, Pane]:
+        """What there is to see of the step that is looked at."""
+        key = self._key()
+        known = self._known.get(key, {}) if key is not None else {}
+        return {name: known.get(name) or self._recorded(name) for name, _, _ in PANES}
+
+    def set_active(self, active: bool) -> None:
+        """Look at them, or no more."""
+        if active != self._active:
+            self._active = active
+            self._on_changed()
+
+    def take(self, event: StepExplained) -> None:
+        """An answer has come."""
+        task = event.task
+        key = (task.job_id, task.image, task.step)
+        self._asked = None if self._asked == key else self._asked
+        if event.explained is None:
+            said = Pane(None, "The model of this run is gone, or another by now.")
+            self._known[key] = dict.fromkeys(("cond", "uncond", "difference", "score"), said)
+        else:
+            self._known[key] = _panes_of(event.explained)
+        while len(self._known) > MOST_KEPT:
+            del self._known[next(iter(self._known))]
+        self.changed.emit()
+        if self._active and self._key() != key:
+            self._timer.start()
+
+    def _key(self) -> tuple[str, int, int] | None:
+        course, done = self._run.viewed, self._run.shown_step
+        return (course.job.id, done.image, done.step) if course is not None and done is not None else None
+
+    def _recorded(self, name: PaneKey) -> Pane:
+        """Return what is there without asking the model: the sides that were recorded."""
+        picture, done = self._run.picture, self._run.shown_step
+        if picture is None or done is None:
+            return Pane(None)
+        if name == "x0" and done is picture.start:
+            return Pane(None, "Nothing was believed yet.")
+        pixels = picture.frame(done, name) if name in ("x0", "x_t") else None
+        return Pane(to_image(pixels)) if pixels is not None else Pane(None, "One moment")
+
+    @Slot()
+    def _on_changed(self) -> None:
+        if not self._active:
+            return
+        self.changed.emit()
+        if self._key() is not None and self._key() not in self._known:
+            self._timer.start()
+
+    @Slot()
+    def _on_frame_decoded(self) -> None:
+        if self._active:
+            self.changed.emit()
+
+    @Slot()
+    def _ask(self) -> None:
+        """Ask about the state that this step was taken from: it is what the model saw."""
+        course, picture, done, key = self._run.viewed, self._run.picture, self._run.shown_step, self._key()
+        if not self._active or course is None or picture is None or done is None or key is None:
+            return
+        for side in ("x0", "x_t"):
+            self._run.frames.request(done, "x0" if side == "x0" else "x_t")
+        if key in self._known or self._asked is not None:
+            return
+        before = picture.find(done.step - 1) if done is not picture.start else done
+        if before is not None and not is_held(before):
+            self._run.step_wanted.emit(before.step)
+            return
+        if before is None or before.state is None or picture.began is None:
+            if done is not picture.last or course.over:
+                self._known[key] = dict.fromkeys(
+                    ("cond", "uncond", "difference", "score"), Pane(None, "This step was not kept whole.")
+                )
+                self.changed.emit()
+            return
+        self._asked = key
+        self.explain_requested.emit(
+            ExplainTask(
+                job_id=key[0],
+                image=key[1],
+                step=key[2],
+                request=course.request_of(done.image),
+                weights_sha256=course.weights_of(done.image),
+                x=before.state,
+                t=done.t,
+            )
+        )
+
+
+def _panes_of(explained: Explained) -> dict[PaneKey, Pane]:
+    off = Pane(None, "Guidance is off.")
+    panes: dict[PaneKey, Pane] = {"cond": off, "uncond": off, "difference": off}
+    for name in ("cond", "uncond"):
+        if name in explained.pictures:
+            panes["cond" if name == "cond" else "uncond"] = Pane(to_image(explained.pictures[name]))
+    if explained.difference is not None:
+        mean = explained.difference.mean(axis=0)
+        most = float(abs(mean).max())
+        signed = to_image(_coloured(mean, -most, most, _SIGNED))
+        panes["difference"] = Pane(signed, f"-{most:.2f} to +{most:.2f}", _SIGNED)
+    norm = explained.score_norm
+    least, most = float(norm.min()), float(norm.max())
+    panes["score"] = Pane(
+        to_image(_coloured(norm, least, most, _HEAT)), f"dark {least:.2f} to pale {most:.2f}"
+    )
+    return panes
+
+
+def _coloured(
+    values: NDArray[np.float32], least: float, most: float, stops: tuple[str, ...]
+) -> NDArray[np.uint8]:
+    """Return numbers as a picture, coloured along stops of equal distance."""
+    import numpy as np  # noqa: PLC0415 - the window opens before numpy is there
+
+    share = (values - least) / max(most - least, 1e-12)
+    places = np.linspace(0.0, 1.0, len(stops))
+    channels = [[int(stop[at : at + 2], 16) for stop in stops] for at in (1, 3, 5)]
+    picture = np.stack([np.interp(share, places, channel) for channel in channels], axis=-1)
+    pixels: NDArray[np.uint8] = np.ascontiguousarray(np.rint(picture).astype(np.uint8))
+    pixels.setflags(write=False)
+    return pixels

@@ -1,0 +1,178 @@
+"""The steps of the picture that is looked at as places on an axis, from its start to the last one; and playing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+if TYPE_CHECKING:
+    from studio.runs.picture_record import PictureRecord
+    from studio.ui.run.model import RunModel
+
+PLAY_MS = 70
+"""How long a step stays while it plays; of runs of many steps some are passed over."""
+MOST_SHOWN = 100
+"""How many steps a play shows at most."""
+
+
+class ScrubbingModel(QObject):
+    """Places, from 0: that of the start, then one for each step.
+
+    Signals:
+        changed: there are other places, or more are reached, or another one is looked at.
+        playing_changed: whether it plays.
+    """
+
+    changed = Signal()
+    playing_changed = Signal(bool)
+
+    def __init__(self, run: RunModel, parent: QObject | None = None) -> None:
+        """Follow ``run``."""
+        super().__init__(parent)
+        self._run = run
+        self._timer = QTimer(self, interval=PLAY_MS)
+        self._timer.timeout.connect(self._play_on)
+        for signal in (run.changed, run.steps_changed):
+            signal.connect(self.changed)
+        run.selection_changed.connect(self._on_selection_changed)
+
+    @property
+    def first(self) -> int:
+        """The step of the first place: 0, or the one that the run goes on from."""
+        picture = self._run.picture
+        if picture is not None and picture.start is not None:
+            return picture.start.step
+        course = self._run.viewed
+        return course.job.first_step + 1 if course is not None else 1  # where it started was not told
+
+    @property
+    def first_predicted(self) -> int:
+        """The first step that there is an idea of the finished picture at: the one after the start."""
+        picture = self._run.picture
+        started = picture is not None and picture.start is not None
+        return min(self.first + started, self.last)
+
+    @property
+    def last(self) -> int:
+        """The last step."""
+        course = self._run.viewed
+        return course.steps_of(self._run.image) if course is not None else 0
+
+    @property
+    def count(self) -> int:
+        """How many places there are."""
+        return max(self.last - self.first + 1, 0)
+
+    @property
+    def reached(self) -> int:
+        """How many places there is something to see of."""
+        picture = self._run.picture
+        if picture is None or (picture.last is None and picture.start is None):
+            return 0
+        newest = picture.last.step if picture.last is not None else self.first
+        return min(newest - self.first + 1, self.count)
+
+    @property
+    def place(self) -> int:
+        """The place that is looked at."""
+        step = self._run.step
+        return self.reached - 1 if step is None else step - self.first
+
+    @property
+    def playing(self) -> bool:
+        """Whether it plays."""
+        return self._timer.isActive()
+
+    @property
+    def words(self) -> str:
+        """What is looked at, in words."""
+        if not self.reached:
+            return ""
+        done = self._run.shown_step
+        level = f", noise level {done.sigma:.2f}" if done is not None else ""
+        return f"step {self.step_at(self.place)} of {self.last}{level}"
+
+    def ticks(self) -> list[tuple[float, float | None]]:
+        """Return each place's position on the axis, 0 to 1, and its noise level, None where that is not known yet."""
+        first, last = self.first, self.last
+        span = max(last, 1)
+        levels = _levels(self._run.picture)
+        return [(step / span, levels.get(step)) for step in range(first, last + 1)]
+
+    def step_at(self, place: int) -> int:
+        """Return the step of a place."""
+        return self.first + place
+
+    def nearest(self, position: float) -> int:
+        """Return the step that is nearest to a position on the axis, reached or not."""
+        return min(max(round(position * self.last), self.first), self.last)
+
+    def position_of(self, step: int) -> float:
+        """Return where a step is on the axis."""
+        return step / max(self.last, 1)
+
+    @Slot(int)
+    def go_to(self, place: int) -> None:
+        """Look at a place."""
+        self.stop()
+        self._select(place)
+
+    @Slot()
+    def toggle_play(self) -> None:
+        """Play from where it is looked at, or from the start if that is the end; or stop."""
+        if self.playing:
+            self.stop()
+        elif self.reached > 1:
+            if self.place >= self.reached - 1:
+                self._select(0)
+            self._timer.start()
+            self.playing_changed.emit(True)
+
+    @Slot()
+    def stop(self) -> None:
+        """Stop playing."""
+        if self.playing:
+            self._timer.stop()
+            self.playing_changed.emit(False)
+
+    @Slot()
+    def _play_on(self) -> None:
+        stride = max(self.count // MOST_SHOWN, 1)
+        place = self._held_from(min(self.place + stride, self.reached - 1))
+        self._select(place)
+        if place >= self.reached - 1 and (self._run.viewed is None or self._run.viewed.over):
+            self.stop()
+
+    def _held_from(self, place: int) -> int:
+        """Return the first place from this one on that need not be made again to be seen."""
+        picture = self._run.picture
+        held = [done.step - self.first for done in picture.held()] if picture is not None else []
+        return next((other for other in held if other >= place), place)
+
+    @Slot()
+    def _on_selection_changed(self) -> None:
+        """Stop where something else was chosen meanwhile."""
+        if self.playing and self._run.step is None:
+            self.stop()
+        self.changed.emit()
+
+    def _select(self, place: int) -> None:
+        """Look at a step; of a thinned record at the nearest that it kept."""
+        picture = self._run.picture
+        near = picture.nearest(self.step_at(place)) if picture is not None else None
+        if near is not None:
+            self._run.select(near.step)
+
+
+def _levels(picture: PictureRecord | None) -> dict[int, float]:
+    """Return the noise level after each step up to the newest; steps that are not kept have that of the one before."""
+    if picture is None:
+        return {}
+    kept = list(picture.steps) if picture.start is None else [picture.start, *picture.steps]
+    levels: dict[int, float] = {}
+    for done, following in zip(kept, [*kept[1:], None], strict=True):
+        end = following.step if following is not None else done.step + 1
+        for step in range(done.step, end):
+            levels[step] = done.sigma
+    return levels

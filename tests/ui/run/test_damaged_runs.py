@@ -1,0 +1,240 @@
+"""Runs that were cut off, edited, or lost what they need: the window says one sentence, and loses nothing."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from PySide6.QtCore import QObject
+
+from studio.errors import StorageError, UnknownNameError
+from studio.folders import Folders
+from studio.runs.layout import RUN_FILE
+from studio.runs.writer import RunWriter
+from studio.ui.core.catalog import Catalog
+from studio.ui.jobs.job_state import Lineage
+from studio.ui.jobs.recorded_runs import GONE, RunsModel
+from studio.ui.models.trash import bring_back, throw_away
+from studio.ui.models.verifying import VerifyModel
+from studio.ui.run.fork import ForkModel
+from studio.ui.run.panes import PanesModel
+from studio.ui.run.steps import StepKeeper
+from tests.ui.fakes import Forming, Take
+from tests.ui.rooms import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.engine.events import Event, StepDone
+    from studio.gallery.entry import Entry
+
+FILES = ("run.json", "states.safetensors", "journal.jsonl", "picture.json")
+DAMAGES = 12
+
+
+@dataclass
+class Room(QObject):
+    """A session with two recorded runs, the second a fork of the first, and what was told of them."""
+
+    qtbot: QtBot
+    studio: Studio
+    heard: list[object] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.runs = RunsModel(self.studio.runs, self.studio.store.catalogue)
+        for signal in (self.runs.opened, self.runs.family):
+            signal.connect(self.heard.append)
+        self.runs.found.connect(self._on_found)
+        self.runs.failed.connect(self._on_failed)
+
+    def _on_found(self, entry: object, run: str) -> None:
+        self.heard.append((entry, run))
+
+    def _on_failed(self, sentence: str) -> None:
+        self.heard.append(sentence)
+        self.said.append(sentence)
+
+    def ask(self, question: Callable[[], object]) -> object:
+        """Ask, and return what came of it."""
+        before = len(self.heard)
+        question()
+        self.qtbot.waitUntil(lambda: len(self.heard) > before, timeout=5000)
+        return self.heard[-1]
+
+
+@pytest.fixture
+def room(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    studio = Studio(qtbot, tmp_path, Forming(pixels=True))
+    studio.session.start()
+    made = Room(qtbot, studio)
+    yield made
+    made.runs.close()
+    assert studio.session.close()
+
+
+def make(room: Room) -> Entry:
+    room.studio.generate()
+    room.studio.wait_idle()
+    return room.studio.wall.entries[-1]
+
+
+def damaged(data: bytes, chance: random.Random) -> bytes | None:
+    """Return a file's bytes as a bad disk or a curious hand leaves them; None where it is gone."""
+    match chance.randrange(6):
+        case 0:
+            return None
+        case 1:
+            return data[: chance.randrange(len(data))]
+        case 2:
+            return data + chance.randbytes(chance.randrange(1, 200))
+        case 3:
+            return chance.randbytes(len(data))
+        case _:
+            changed = bytearray(data)
+            for _ in range(chance.randrange(1, 5)):
+                changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+            return bytes(changed)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_whatever_befalls_a_file_of_a_run_is_shown_as_far_as_it_goes_or_told(room: Room, name: str) -> None:
+    chance = random.Random(name)
+    first, second = make(room), make(room)
+    other, run = room.studio.runs.runs()
+    path = room.studio.runs.path(run) / name
+    whole = path.read_bytes()
+    for _ in range(DAMAGES):
+        left = damaged(whole, chance)
+        path.unlink() if left is None else path.write_bytes(left)
+        room.said.clear()
+        for question in (
+            lambda: room.runs.open_picture(first),
+            lambda: room.runs.open_run(run),
+            lambda: room.runs.open_parent(Lineage(run=run, step=2)),
+            lambda: room.runs.find_family(run),
+            lambda: room.runs.find_run(first),
+        ):
+            room.ask(question)
+        for sentence in room.said:
+            assert sentence.endswith(".")
+            assert "\n" not in sentence
+            assert len(sentence) < 500
+        room.studio.runs.used_bytes()
+        assert other in room.studio.runs.runs()
+        path.write_bytes(whole)
+    room.said.clear()
+    room.ask(lambda: room.runs.open_picture(first))
+    room.ask(lambda: room.runs.open_picture(second))
+    assert room.said == []
+    assert first.path.is_file()
+
+
+def test_a_run_that_cannot_be_read_any_more_goes_to_the_trash_with_nothing_and_its_picture_comes_back(
+    room: Room,
+) -> None:
+    entry = make(room)
+    (run,) = room.studio.runs.runs()
+    (room.studio.runs.path(run) / RUN_FILE).write_bytes(b"{}")
+    outcome = throw_away(room.studio.store.catalogue, [entry], room.studio.runs)
+    assert ([item.run for item in outcome.thrown], outcome.faults) == ([None], ())
+    back = bring_back(room.studio.store.catalogue, outcome.thrown, room.studio.runs)
+    assert (back.faults, entry.path.is_file()) == ((), True)
+
+
+def test_a_disk_that_fills_in_the_middle_costs_no_picture_and_is_said_once(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = RunWriter.add
+
+    def fill(writer: RunWriter, done: StepDone) -> None:
+        if done.step == 3:
+            raise StorageError("/runs", "cannot be written: the disk is full")
+        add(writer, done)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunWriter, "add", fill)
+        room.studio.generate(count=3)
+        room.studio.wait_idle()
+    assert len(room.studio.wall.entries) == 3
+    assert all(entry.path.is_file() for entry in room.studio.wall.entries)
+    assert room.studio.sentences == [
+        "/runs cannot be written: the disk is full. The run is not recorded whole."
+    ]
+    for entry in room.studio.wall.entries:
+        course = room.ask(lambda entry=entry: room.runs.open_picture(entry))
+        assert course.note == "This run was not recorded whole; it is shown as far as it was."  # type: ignore[attr-defined]
+        picture = course.job.record.picture(0)  # type: ignore[attr-defined]
+        assert [done.step for done in picture.steps] == [1, 2]
+
+
+class Gone(Forming):
+    """A model that was there before."""
+
+    def __call__(self, take: Take) -> Iterator[Event]:
+        raise UnknownNameError("model", take.request.model, ["starter"])
+        yield
+
+
+def test_of_a_run_whose_model_is_gone_everything_recorded_is_seen_and_the_rest_told(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    studio = Studio(qtbot, tmp_path, Forming(pixels=True), Gone())
+    studio.session.start()
+    room = Room(qtbot, studio)
+    entry = make(room)
+    course = room.ask(lambda: room.runs.open_picture(entry))
+    studio.run.watch(course)  # type: ignore[arg-type]
+    studio.engine.decode_error = UnknownNameError("model", "fake", [])
+    studio.run.select(2)
+    assert studio.run.frame is not None
+    forks = ForkModel(studio.run, Catalog(Folders.under(tmp_path)))
+    forks.begin()
+    assert forks.fault == "The model of this run, fake, is not here any more."
+    panes = PanesModel(studio.run)
+    panes.explain_requested.connect(studio.session.decode)
+    studio.session.step_explained.connect(panes.take)
+    panes.set_active(True)
+    studio.wait(lambda: panes.panes["score"].words == "The model of this run is gone, or another by now.")
+    verifier = VerifyModel(studio.runs, Folders.under(tmp_path))
+    verifier.errand_requested.connect(studio.session.errand)
+    studio.session.errand_done.connect(verifier.take)
+    verifier.begin(entry)
+    studio.wait(lambda: verifier.of(entry).outcome == "failed")  # type: ignore[union-attr]
+    assert "model 'fake' is not known" in verifier.of(entry).words.lower()  # type: ignore[union-attr]
+    keeper = StepKeeper(studio.run, studio.store, studio.wall, studio.notices)  # type: ignore[arg-type]
+    keeper.keep()  # states that are pictures need no model
+    studio.wait(lambda: len(studio.wall.entries) == 2)
+    keeper.close()
+    room.runs.close()
+    assert studio.session.close()
+
+
+def test_a_fork_at_step_zero_goes_the_whole_way_again_and_one_at_the_end_is_refused(
+    room: Room, tmp_path: Path
+) -> None:
+    make(room)
+    forks = ForkModel(room.studio.run, Catalog(Folders.under(tmp_path)))
+    room.studio.run.select(0)
+    forks.begin()
+    assert forks.start is not None
+    assert (forks.start.index, forks.left) == (0, 4)
+    room.studio.run.select(4)
+    assert forks.start is None
+    assert forks.fault == "This is the last step: nothing remains to be done. Choose an earlier one."
+
+
+def test_a_parent_that_is_gone_is_told_and_its_fork_stays(room: Room) -> None:
+    make(room)
+    (run,) = room.studio.runs.runs()
+    shutil.rmtree(room.studio.runs.path(run))
+    said = room.ask(lambda: room.runs.open_parent(Lineage(run=run, step=2)))
+    assert said == GONE

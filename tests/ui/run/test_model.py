@@ -1,0 +1,367 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from studio.engine.events import JobCancelled, JobFailed
+from studio.gallery.keeping import keep_one
+from studio.gallery.store import PictureStore
+from studio.ui.core.job import FrameDecoded
+from studio.ui.run.model import RunModel
+from tests.ui.fakes import WEIGHTS
+from tests.ui.played import Errands, Played, decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from PySide6.QtGui import QImage
+
+SIGNALS = ("changed", "frame_changed", "steps_changed", "selection_changed")
+
+
+@pytest.fixture
+def run(qapp: object) -> RunModel:
+    return RunModel()
+
+
+def value(image: QImage | None) -> int | None:
+    """The value of a frame of `tests.runs.steps.frame`; x_t's decoded ones are 250."""
+    return None if image is None else image.pixelColor(0, 0).red()
+
+
+def heard(run: RunModel, act: Callable[[], object]) -> set[str]:
+    """Return the names of the signals that something emits."""
+    names: set[str] = set()
+    connections = [
+        (getattr(run, name), getattr(run, name).connect(lambda name=name: names.add(name)))
+        for name in SIGNALS
+    ]
+    act()
+    for signal, connection in connections:
+        signal.disconnect(connection)
+    return names
+
+
+# ---------------------------------------------------------------------------------------------------------- following
+def test_at_first_nothing_is_looked_at(run: RunModel) -> None:
+    assert run.viewed is None
+    assert run.live
+    assert (run.image, run.picture, run.shown_step, run.frame) == (0, None, None, None)
+    for act in (lambda: run.select(3), lambda: run.select_image(1), lambda: run.select(None)):
+        assert heard(run, act) == set()
+    assert run.step is None
+
+
+def test_a_job_is_looked_at_live_from_its_beginning(run: RunModel) -> None:
+    played = Played(run)
+    assert heard(run, played.begin) == set(SIGNALS)
+    assert run.viewed is run.running is played.course
+    assert run.live
+    assert run.frame is None
+    for step in (1, 2, 3):
+        assert heard(run, lambda step=step: played.steps(step)) == {"steps_changed", "frame_changed"}
+        assert run.shown_step is played.course.latest(0)
+        assert value(run.frame) == step
+
+
+def test_the_finished_picture_takes_the_place_of_the_last_preview_and_stays(run: RunModel) -> None:
+    played = Played(run)
+    played.begin().steps(1, 2, 3, 4)
+    played.keep()
+    assert value(run.frame) == 100
+    assert heard(run, played.end) >= {"changed", "frame_changed"}
+    assert run.running is None
+    assert run.viewed is played.course
+    assert run.live
+    assert value(run.frame) == 100
+
+
+def test_it_goes_from_each_picture_of_a_job_to_the_next(run: RunModel) -> None:
+    played = Played(run, count=2)
+    played.begin().steps(1, 2, 3, 4)
+    assert run.image == 0
+    played.keep()
+    assert run.image == 1
+    assert run.frame is None
+    played.steps(1, image=1)
+    assert run.shown_step is played.course.latest(1)
+    assert value(run.frame) == 1
+
+
+@pytest.mark.parametrize("end", [None, "cancelled", "failed"])
+def test_the_next_job_is_followed_however_the_last_one_ended(run: RunModel, end: str | None) -> None:
+    first, second = Played(run), Played(run, prompt="an owl")
+    endings: dict[str | None, Any] = {
+        "cancelled": JobCancelled(job_id=first.job.id, pictures=0),
+        "failed": JobFailed(job_id=first.job.id, sentence="It is gone."),
+    }
+    first.begin().steps(1)
+    first.end(endings.get(end))
+    second.begin()
+    assert run.viewed is second.course
+    assert run.live
+
+
+def test_who_looks_at_an_old_step_stays_there_while_the_next_job_starts(run: RunModel) -> None:
+    first, second = Played(run).play(), Played(run, prompt="an owl")
+    run.select(2)
+    frame = value(run.frame)
+    assert "frame_changed" not in heard(run, second.begin)
+    assert heard(run, lambda: second.steps(1, 2, 3)) == set()
+    assert run.viewed is first.course
+    assert run.running is second.course
+    assert (run.step, value(run.frame), frame) == (2, 2, 2)
+    assert not run.live
+
+
+def test_who_chose_a_picture_of_an_old_job_stays_with_it_when_the_next_begins(run: RunModel) -> None:
+    first = Played(run, count=2).play(count=2)
+    run.select_image(0)
+    second = Played(run, prompt="an owl").begin()
+    assert (run.viewed, run.image) == (first.course, 0)
+    run.go_live()
+    assert run.viewed is second.course
+    assert run.live
+
+
+def test_going_live_looks_at_the_newest_of_the_running_job(run: RunModel) -> None:
+    Played(run).play()
+    run.select(2)
+    second = Played(run, prompt="an owl").begin()
+    second.steps(1, 2, 3)
+    assert heard(run, run.go_live) == set(SIGNALS)
+    assert run.viewed is second.course
+    assert run.live
+    assert value(run.frame) == 3
+    assert heard(run, run.go_live) == set()
+
+
+def test_going_live_without_a_running_job_looks_at_the_finished_picture(run: RunModel) -> None:
+    Played(run).play()
+    run.select(1)
+    run.go_live()
+    assert run.live
+    assert value(run.frame) == 100
+
+
+def test_an_old_step_of_the_running_job_stays_while_it_goes_on_and_ends(run: RunModel) -> None:
+    played = Played(run)
+    played.begin().steps(1, 2)
+    run.select(1)
+    assert heard(run, lambda: played.steps(3, 4)) == {"steps_changed"}
+    played.keep()
+    played.end()
+    assert (run.step, value(run.frame)) == (1, 1)
+
+
+# ---------------------------------------------------------------------------------------------------------- choosing
+def test_choosing_a_step_shows_it_and_choosing_it_again_changes_nothing(run: RunModel) -> None:
+    played = Played(run).play()
+    assert heard(run, lambda: run.select(3)) == {"selection_changed", "frame_changed"}
+    assert run.shown_step is not None
+    assert run.shown_step.step == value(run.frame) == 3
+    assert heard(run, lambda: run.select(3)) == set()
+    assert heard(run, lambda: run.select(None)) == {"selection_changed", "frame_changed"}
+    assert run.shown_step is played.course.latest(0)
+
+
+def test_who_looks_at_a_step_of_one_picture_stays_with_that_picture(run: RunModel) -> None:
+    played = Played(run, count=2)
+    played.begin().steps(1, 2)
+    run.select(2)
+    played.steps(3, 4)
+    played.keep(0)
+    played.steps(1, 2, 3, image=1)
+    assert run.image == 0
+    assert run.shown_step is not None
+    assert run.shown_step.image == 0
+    run.go_live()
+    assert run.image == 1
+
+
+def test_a_picture_can_be_chosen_and_keeps_its_place_in_the_job(run: RunModel) -> None:
+    played = Played(run, count=3).play(count=3)
+    assert heard(run, lambda: run.select_image(1)) == set(SIGNALS)
+    assert run.image == 1
+    assert value(run.frame) == 101
+    assert not run.live
+    assert heard(run, lambda: run.select_image(1)) == set()
+    run.select(2)
+    assert run.shown_step is not None
+    assert (run.shown_step.image, run.shown_step.step) == (1, 2)
+    run.select_image(2)
+    assert (run.image, run.step) == (2, None)
+    assert played.course is run.viewed
+
+
+def test_where_the_record_gives_up_the_step_that_is_looked_at_the_nearest_is_looked_at(run: RunModel) -> None:
+    played = Played(run, steps=40, max_bytes=20 * 320)
+    played.begin().steps(*range(1, 21))
+    run.select(7)
+    assert heard(run, lambda: played.steps(21)) == {"steps_changed", "selection_changed", "frame_changed"}
+    assert (run.step, value(run.frame)) == (6, 6)
+    assert run.shown_step is not None
+
+
+def test_where_a_whole_picture_is_given_up_its_finished_self_is_left(run: RunModel) -> None:
+    played = Played(run, count=2, steps=10, max_bytes=12 * 320)
+    played.begin().steps(*range(1, 11))
+    played.keep(0)
+    run.select_image(0)
+    run.select(5)
+    played.steps(1, 2, 3, image=1)
+    assert run.picture is None
+    assert (run.image, run.step, run.shown_step) == (0, None, None)
+    assert value(run.frame) == 100
+
+
+# ------------------------------------------------------------------------------------------------------ the other side
+def test_the_other_side_is_what_previews_show_from_then_on(run: RunModel) -> None:
+    played = Played(run)
+    played.begin().steps(1)
+    assert heard(run, lambda: run.set_what("x_t")) == {"selection_changed", "frame_changed"}
+    assert played.job.shown.what == "x_t"
+    assert heard(run, lambda: run.set_what("x_t")) == set()
+    (done,) = played.steps(2)
+    assert done.preview_of == "x_t"
+    assert value(run.frame) == 2
+
+
+def test_the_other_side_stays_chosen_for_the_jobs_that_follow(run: RunModel) -> None:
+    Played(run).play()
+    run.set_what("x_t")
+    second = Played(run, prompt="an owl").begin()
+    assert second.job.shown.what == "x_t"
+    run.set_what("x0")
+    assert second.job.shown.what == "x0"
+
+
+def test_the_other_side_of_the_newest_step_is_decoded_and_the_old_frame_stays_until_then(
+    run: RunModel,
+) -> None:
+    played, errands = Played(run), Errands(run)
+    played.begin().steps(1, 2)
+    run.set_what("x_t")
+    assert value(run.frame) == 2
+    assert errands.steps == [(2, "x_t")]
+    assert heard(run, lambda: run.frames.take(decoded(errands.tasks[0]))) == {"frame_changed"}
+    assert value(run.frame) == 250
+
+
+def test_of_a_finished_picture_both_sides_are_the_picture(run: RunModel) -> None:
+    Played(run).play()
+    run.set_what("x_t")
+    assert value(run.frame) == 100
+
+
+# ----------------------------------------------------------------------------------------------------------- decoding
+def test_a_step_that_was_shown_cheaply_is_decoded_when_it_is_looked_at_again(run: RunModel) -> None:
+    played, errands = Played(run), Errands(run)
+    played.begin()
+    done = played.steps(1, 2, 3, 4, tier="linear")[1]
+    assert errands.tasks == []
+    run.select(2)
+    (task,) = errands.tasks
+    assert (task.job_id, task.image, task.step, task.what) == (played.job.id, 0, 2, "x0")
+    assert (task.model, task.weights_sha256) == ("fake", WEIGHTS)
+    assert task.latents is done.x0_hat
+    assert value(run.frame) == 2
+    assert heard(run, lambda: run.frames.take(decoded(task))) == {"frame_changed"}
+    assert value(run.frame) == 250
+
+
+def test_a_frame_is_asked_for_once(run: RunModel) -> None:
+    played, errands = Played(run), Errands(run)
+    played.begin().steps(1, 2, tier="small")
+    for step in (1, 2, 1, 2):
+        run.select(step)
+    assert errands.steps == [(1, "x0"), (2, "x0")]
+    for task in errands.tasks:
+        run.frames.take(decoded(task))
+    run.select(1)
+    assert len(errands.tasks) == 2
+
+
+def test_each_side_of_a_step_is_a_frame_of_its_own(run: RunModel) -> None:
+    played, errands = Played(run), Errands(run)
+    (done,) = played.begin().steps(1, tier="linear")
+    run.select(1)
+    run.set_what("x_t")
+    assert errands.steps == [(1, "x0"), (1, "x_t")]
+    assert errands.tasks[1].latents is done.state
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"tier": "full"}, {"tier": "linear", "x0_hat": None}],
+    ids=["shown in full already", "nothing to decode"],
+)
+def test_nothing_is_asked_for_where_there_is_nothing_better(run: RunModel, fields: dict[str, Any]) -> None:
+    played, errands = Played(run), Errands(run)
+    played.begin().steps(1, **fields)
+    run.select(1)
+    assert errands.tasks == []
+
+
+def test_what_cannot_be_decoded_stays_as_it_was_shown_and_is_not_asked_for_again(run: RunModel) -> None:
+    played, errands = Played(run), Errands(run)
+    played.begin().steps(1, 2, tier="linear")
+    run.select(1)
+    assert heard(run, lambda: run.frames.take(FrameDecoded(task=errands.tasks[0], pixels=None))) == set()
+    assert value(run.frame) == 1
+    run.select(2)
+    run.select(1)
+    assert len(errands.tasks) == 2
+
+
+def test_a_frame_that_the_record_gave_up_can_be_asked_for_again(run: RunModel) -> None:
+    played, errands = Played(run, max_bytes=2 * 320 + 800), Errands(run)
+    played.begin().steps(1, 2, tier="linear")
+    for step in (1, 2):  # there is room for one of them
+        run.select(step)
+        run.frames.take(decoded(errands.tasks[-1]))
+    assert value(run.frame) == 250
+    run.select(1)
+    assert value(run.frame) == 1
+    assert errands.steps == [(1, "x0"), (2, "x0"), (1, "x0")]
+
+
+def test_a_frame_for_which_there_is_no_room_at_all_is_not_asked_for_again(run: RunModel) -> None:
+    played, errands = Played(run, max_bytes=2 * 320 + 700), Errands(run)
+    played.begin().steps(1, 2, tier="linear")
+    for step in (1, 2, 1):
+        run.select(step)
+        run.frames.take(decoded(errands.tasks[-1]))
+    assert errands.steps == [(1, "x0"), (2, "x0")]
+
+
+def test_a_frame_of_another_step_or_job_changes_nothing_in_view(run: RunModel) -> None:
+    first, errands = Played(run), Errands(run)
+    first.begin().steps(1, 2, tier="linear")
+    run.select(1)
+    run.select(2)
+    assert heard(run, lambda: run.frames.take(decoded(errands.tasks[0]))) == set()
+    run.go_live()
+    first.keep()
+    first.end()
+    Played(run, prompt="an owl").begin()
+    assert heard(run, lambda: run.frames.take(decoded(errands.tasks[1]))) == set()
+    picture = first.job.record.picture(0)
+    assert picture is not None
+    assert np.all(picture.frame(picture.steps[0], "x0") == 250)
+
+
+def test_a_picture_that_was_let_go_of_is_read_from_its_file(run: RunModel, tmp_path: Path) -> None:
+    store = PictureStore(tmp_path / "out", tmp_path / "catalogue")
+    played = Played(run, count=40)
+    played.begin()
+    for image in range(40):
+        played.course.take(keep_one(played.take.picture(image), store))
+    run.select_image(2)
+    assert not played.course.pictures[2].done.pixels.size
+    assert value(run.frame) == int(played.take.picture(2).pixels[0, 0, 0])
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    assert run.frame is None

@@ -1,0 +1,160 @@
+"""The six sides of a step: recorded ones at once, the others asked of the engine once a step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.errors import UnknownNameError
+from studio.ui.run.panes import PANES, PanesModel
+from studio.ui.run.panes_view import PanesView
+from studio.ui.theme.theme import Theme
+from tests.ui.fakes import WEIGHTS, Forming
+from tests.ui.rooms import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from PySide6.QtWidgets import QApplication
+    from pytestqt.qtbot import QtBot
+
+
+@pytest.fixture
+def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
+    made = Studio(qtbot, tmp_path, Forming(pixels=True))
+    made.session.start()
+    yield made
+    assert made.session.close()
+
+
+@pytest.fixture
+def panes(studio: Studio) -> PanesModel:
+    model = PanesModel(studio.run)
+    model.explain_requested.connect(studio.session.decode)
+    studio.session.step_explained.connect(model.take)
+    return model
+
+
+def explained(studio: Studio, panes: PanesModel, step: int, **fields: object) -> PanesModel:
+    studio.generate(**fields)
+    studio.wait_idle()
+    panes.set_active(True)
+    studio.run.select(step)
+    studio.wait(lambda: panes.panes["score"].image is not None)
+    return panes
+
+
+def test_the_model_is_asked_about_the_state_that_the_step_was_taken_from(
+    studio: Studio, panes: PanesModel
+) -> None:
+    explained(studio, panes, 3)
+    weights, value, t = studio.engine.explained[-1]
+    assert (weights, round(value, 4), t) == (WEIGHTS, -0.02, 499)
+    shown = panes.panes
+    assert list(shown) == [key for key, _, _ in PANES]
+    reds = {
+        key: pane.image.pixelColor(0, 0).red()
+        for key, pane in shown.items()
+        if pane.image is not None and key in ("x0", "x_t", "cond", "uncond")
+    }
+    assert reds == {"x0": 3, "x_t": round(0.97 * 127.5), "cond": 10, "uncond": 20}
+    assert shown["difference"].words == "-0.65 to +0.65"
+
+
+def test_of_the_start_the_model_is_asked_about_that_itself(studio: Studio, panes: PanesModel) -> None:
+    explained(studio, panes, 0)
+    assert studio.engine.explained[-1] == (WEIGHTS, 0.25, 999)
+    assert panes.panes["x0"].image is None
+    assert panes.panes["x_t"].image is not None
+
+
+def test_a_step_is_asked_about_once(studio: Studio, panes: PanesModel) -> None:
+    explained(studio, panes, 2)
+    before = len(studio.engine.explained)
+    studio.run.select(3)
+    studio.wait(lambda: panes.panes["score"].image is not None)
+    studio.run.select(2)
+    assert panes.panes["score"].image is not None
+    assert len(studio.engine.explained) == before + 1
+
+
+def test_nothing_is_asked_while_nobody_looks(studio: Studio, panes: PanesModel) -> None:
+    studio.generate()
+    studio.wait_idle()
+    studio.run.select(2)
+    assert not panes._timer.isActive()
+    assert studio.engine.explained == []
+
+
+def test_without_guidance_there_are_no_sides_and_that_is_said(studio: Studio, panes: PanesModel) -> None:
+    explained(studio, panes, 2, guidance=1.0)
+    for key in ("cond", "uncond", "difference"):
+        assert panes.panes[key].image is None  # type: ignore[index]
+        assert panes.panes[key].words == "Guidance is off."  # type: ignore[index]
+
+
+def test_a_model_that_is_gone_is_said(studio: Studio, panes: PanesModel) -> None:
+    studio.generate()
+    studio.wait_idle()
+    studio.engine.decode_error = UnknownNameError("model", "fake", [])
+    panes.set_active(True)
+    studio.run.select(2)
+    studio.wait(lambda: "gone" in panes.panes["score"].words)
+    assert panes.panes["x0"].image is not None
+
+
+def test_a_difference_is_coloured_by_its_sign(studio: Studio, panes: PanesModel) -> None:
+    explained(studio, panes, 2)
+    image = panes.panes["difference"].image
+    assert image is not None
+    least = image.pixelColor(0, 0)
+    most = image.pixelColor(1, 1)
+    assert least.blue() > least.red()
+    assert most.red() > most.blue()
+
+
+def test_the_view_asks_only_while_it_is_seen(
+    studio: Studio, panes: PanesModel, qtbot: QtBot, qapp: QApplication
+) -> None:
+    theme = Theme(qapp, "dark")
+    view = PanesView(theme, panes)
+    qtbot.addWidget(view)
+    studio.generate()
+    studio.wait_idle()
+    studio.run.select(2)
+    assert studio.engine.explained == []
+    view.resize(600, 400)
+    view.show()
+    studio.wait(lambda: view.panes["cond"].picture.image is not None)
+    view.hide()
+    studio.run.select(3)
+    assert not panes._timer.isActive()
+
+
+@pytest.mark.parametrize(("size", "shape"), [((700, 470), (2, 3)), ((366, 470), (3, 2))])
+def test_all_pictures_are_of_one_size_and_named_beside_a_panel_too(
+    qtbot: QtBot,
+    qapp: QApplication,
+    studio: Studio,
+    panes: PanesModel,
+    size: tuple[int, int],
+    shape: tuple[int, int],
+) -> None:
+    explained(studio, panes, 3)
+    theme = Theme(qapp, "dark")
+    view = PanesView(theme, panes)
+    qtbot.addWidget(view)
+    view.resize(*size)
+    view.show()
+    pictures = [pane.picture for pane in view.panes.values()]
+    qtbot.waitUntil(
+        lambda: len({picture.mapTo(view, picture.rect().topLeft()).x() for picture in pictures}) == shape[1]
+    )
+    assert len({picture.mapTo(view, picture.rect().topLeft()).y() for picture in pictures}) == shape[0]
+    widths, heights = {picture.width() for picture in pictures}, {picture.height() for picture in pictures}
+    assert max(widths) - min(widths) <= 1
+    assert max(heights) - min(heights) <= 1
+    for pane in view.panes.values():
+        assert pane._name.width() >= pane._name.sizeHint().width()

@@ -1,0 +1,206 @@
+"""Steps between those that a long run keeps: made again when they are looked at, and then as good as the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.folders import Folders
+from studio.runs.picture_record import MOST_AGAIN
+from studio.ui.core.catalog import Catalog
+from studio.ui.jobs.recorded_runs import RunsModel
+from studio.ui.run import text as words
+from studio.ui.run.export import ExportModel
+from studio.ui.run.filmstrip import FilmstripModel
+from studio.ui.run.fork import ForkModel
+from studio.ui.run.panes import PanesModel
+from studio.ui.run.steps import RemakingModel, StepKeeper
+from studio.ui.run.timeline_model import ScrubbingModel
+from tests.ui.fakes import OTHER_WEIGHTS, Forming, Gate, Take
+from tests.ui.rooms import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.engine.events import Event
+    from studio.runs.picture_record import PictureRecord
+
+STEPS = 200
+
+
+class Desk:
+    """A session that made a run of many steps, and everything that looks at it."""
+
+    def __init__(self, qtbot: QtBot, home: Path, *scripts: Forming) -> None:
+        self.studio = studio = Studio(qtbot, home, Forming(pixels=True), *scripts)
+        self.run = studio.run
+        self.remaking = RemakingModel(self.run)
+        self.remaking.errand_requested.connect(studio.session.errand)
+        studio.session.errand_done.connect(self.remaking.take)
+        self.said: list[str] = []
+        self.remaking.failed.connect(self.said.append)
+        self.scrubbing = ScrubbingModel(self.run)
+        self.runs = RunsModel(studio.runs, studio.store.catalogue)
+        studio.session.start()
+        studio.generate(steps=STEPS)
+        studio.wait_idle()
+        with qtbot.waitSignal(self.runs.opened) as heard:
+            self.runs.open_picture(studio.wall.entries[-1])
+        self.run.watch(heard.args[0])
+        self.kept = studio.runs.open(studio.runs.runs()[0]).kept
+        self.missing = [step for step in range(STEPS) if step not in self.kept]
+
+    @property
+    def picture(self) -> PictureRecord:
+        assert self.run.picture is not None
+        return self.run.picture
+
+    def look_at(self, step: int) -> None:
+        self.scrubbing.go_to(step)
+        assert self.run.step == step
+        self.studio.wait(lambda: not self.run.waits_for_step)
+
+    def close(self) -> None:
+        self.runs.close()
+        assert self.studio.session.close()
+
+
+@pytest.fixture
+def desk(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    made = Desk(qtbot, tmp_path, *getattr(request, "param", ()))
+    yield made
+    made.close()
+
+
+def test_every_step_has_a_tick_and_those_that_were_not_kept_are_made_again_when_they_are_looked_at(
+    desk: Desk,
+) -> None:
+    assert len(desk.scrubbing.ticks()) == desk.scrubbing.reached == STEPS + 1
+    assert all(level is not None for _, level in desk.scrubbing.ticks())
+    step = desk.missing[40]
+    desk.scrubbing.go_to(step)
+    assert desk.run.waits_for_step
+    assert words.again(desk.run) == "Being made again: "
+    assert desk.run.frame is not None, "the nearest is shown meanwhile"
+    desk.look_at(step)
+    assert words.again(desk.run) == "Made again: "
+    done = desk.run.shown_step
+    assert done is not None
+    assert done.state is not None
+    assert float(done.state.flat[0]) == pytest.approx(-step / 100)
+    assert done.model_calls == 2 * step, "as it was when the run was made"
+    start = desk.picture.standing_at(step)
+    assert start is not None
+    assert start.times == desk.studio.runs.open(desk.studio.runs.runs()[0]).header.times[step:]
+
+
+def test_only_the_steps_from_the_nearest_before_are_made_and_they_are_not_made_twice(desk: Desk) -> None:
+    step = next(step for step in desk.missing if step - 1 in desk.kept)
+    desk.look_at(step)
+    take = desk.studio.engine.takes[-1]
+    assert (take.asked.start.index, take.model_calls) == (step - 1, 1)  # type: ignore[union-attr]
+    desk.look_at(step - 1)
+    desk.look_at(step)
+    assert desk.studio.engine.takes[-1] is take
+    assert take.over
+
+
+def test_the_strip_an_export_and_playing_keep_to_the_steps_that_are_there(desk: Desk) -> None:
+    strip = FilmstripModel(desk.run)
+    desk.run.steps_changed.emit()
+    assert strip.rowCount() == len(desk.kept) - 1
+    desk.look_at(desk.missing[0])
+    assert len(desk.picture.held()) == len(desk.kept)
+    desk.scrubbing.go_to(0)
+    desk.scrubbing.toggle_play()
+    seen = set()
+    for _ in range(60):
+        desk.scrubbing._play_on()
+        seen.add(desk.run.step)
+    desk.scrubbing.stop()
+    assert seen <= set(desk.kept) | {desk.missing[0]}
+    assert len(desk.studio.engine.takes) == 2
+
+
+def test_a_run_is_forked_from_such_a_step_and_the_step_kept_as_a_picture(desk: Desk, tmp_path: Path) -> None:
+    forks = ForkModel(desk.run, Catalog(Folders.under(tmp_path)))
+    keeper = StepKeeper(desk.run, desk.studio.store, desk.studio.wall, desk.studio.notices)  # type: ignore[arg-type]
+    step = desk.missing[-1]
+    desk.scrubbing.go_to(step)
+    forks.begin()
+    assert forks.fault == "One moment: this step was not kept, and is being made again."
+    keeper.keep()
+    desk.studio.wait(lambda: len(desk.studio.wall.entries) == 2)
+    origin = desk.studio.wall.entries[-1].metadata.origin
+    assert origin is not None
+    assert (origin.step, origin.of, origin.run) == (step, STEPS, desk.studio.runs.runs()[0])
+    assert forks.start is not None
+    assert (forks.start.index, forks.left) == (step, STEPS - step)
+    keeper.close()
+
+
+def test_the_panes_of_a_kept_step_have_the_one_before_it_made_again(desk: Desk) -> None:
+    panes = PanesModel(desk.run)
+    panes.explain_requested.connect(desk.studio.session.decode)
+    desk.studio.session.step_explained.connect(panes.take)
+    step = next(step for step in desk.kept[1:] if step - 1 not in desk.kept)
+    panes.set_active(True)
+    desk.look_at(step)
+    desk.studio.wait(lambda: panes.panes["score"].image is not None)
+    assert desk.studio.engine.explained[-1][1] == pytest.approx(-(step - 1) / 100)
+
+
+def test_the_oldest_made_again_give_way(desk: Desk) -> None:
+    for step in desk.missing:
+        done = desk.picture.find(step)
+        assert done is not None
+        desk.picture.put_again(done)
+    assert len(desk.picture.again) == min(MOST_AGAIN, len(desk.missing))
+    exports = ExportModel(desk.run, desk.studio.notices)
+    exports.close()
+
+
+class Another(Forming):
+    """A model of the same name, with another hash."""
+
+    def __call__(self, take: Take) -> Iterator[Event]:
+        yield take.started(weights_sha256=OTHER_WEIGHTS)
+        yield take.step(0, 1)
+
+
+@pytest.mark.parametrize("desk", [(Another(),)], indirect=True)
+def test_a_model_that_is_another_by_now_is_told_once_and_the_nearest_step_is_shown(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.scrubbing.go_to(desk.missing[3])
+    desk.studio.wait(lambda: desk.said)
+    assert "its hash is another" in desk.said[0]
+    assert words.again(desk.run) == "Not kept, the nearest is shown: "
+    assert desk.run.frame is not None
+    keeper = StepKeeper(desk.run, desk.studio.store, desk.studio.wall, desk.studio.notices)  # type: ignore[arg-type]
+    keeper.keep()
+    assert desk.studio.sentences[-1] == "This step was not kept, and cannot be made again."
+    desk.scrubbing.go_to(desk.missing[9])
+    assert len(desk.said) == 1
+    assert len(desk.studio.engine.takes) == 2
+    keeper.close()
+
+
+GATE = Gate()
+
+
+@pytest.mark.parametrize(
+    "desk", [(Forming(pixels=True, at={"start": GATE}), Forming(pixels=True))], indirect=True
+)
+def test_who_scrubs_on_does_not_wait_for_the_step_before(desk: Desk) -> None:
+    desk.scrubbing.go_to(desk.missing[5])
+    desk.studio.wait_for(GATE)
+    desk.scrubbing.go_to(desk.missing[60])
+    desk.studio.wait(lambda: desk.studio.engine.takes[-1].cancelled.is_set())
+    GATE.open()
+    desk.look_at(desk.missing[60])
+    assert desk.missing[5] not in desk.picture.again
