@@ -18,6 +18,9 @@ from studio.engine.courtesy import prepare_for_torch
 from studio.folders import Folders, resources_dir
 from studio.gallery.store import PictureStore
 from studio.runs.store import RunStore
+from studio.ui.compare.library import CompareLibrary
+from studio.ui.compare.model import CompareModel
+from studio.ui.compare.reference import AloneModel, ReferenceModel
 from studio.ui.core.catalog import Catalog
 from studio.ui.core.engine_thread import EngineThread
 from studio.ui.core.hooks import Hooks
@@ -29,10 +32,6 @@ from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.jobs.session import Session
 from studio.ui.jobs.timings import Timings
 from studio.ui.jobs.training_session import TrainingSession
-from studio.ui.models.compare import CompareModel
-from studio.ui.models.compare_alone import AloneModel
-from studio.ui.models.compare_library import CompareLibrary
-from studio.ui.models.compare_reference import ReferenceModel
 from studio.ui.models.form import FormModel
 from studio.ui.models.gallery import GalleryModel
 from studio.ui.models.models import Models

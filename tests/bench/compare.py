@@ -50,17 +50,19 @@ def measure() -> dict[str, object]:
     from PySide6.QtWidgets import QApplication  # noqa: PLC0415
 
     from studio.folders import Folders  # noqa: PLC0415
+    from studio.ui.compare.model import CompareModel  # noqa: PLC0415
+    from studio.ui.compare.reference import (
+        AloneModel,
+        ReferenceModel,
+    )
+    from studio.ui.compare.runs_view import RunsView  # noqa: PLC0415
+    from studio.ui.compare.text import MODES  # noqa: PLC0415
     from studio.ui.core.catalog import Catalog  # noqa: PLC0415
     from studio.ui.core.settings import (
         Preferences,
         SettingsFile,
     )
-    from studio.ui.models.compare import CompareModel  # noqa: PLC0415
-    from studio.ui.models.compare_alone import AloneModel  # noqa: PLC0415
-    from studio.ui.models.compare_reference import ReferenceModel  # noqa: PLC0415
     from studio.ui.theme.theme import Theme  # noqa: PLC0415
-    from studio.ui.views.compare_runs import RunsView  # noqa: PLC0415
-    from studio.ui.views.compare_words import MODES  # noqa: PLC0415
     from tests.ui.compared import Compared  # noqa: PLC0415
 
     app = QApplication([])

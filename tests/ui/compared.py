@@ -17,8 +17,8 @@ from studio.ui.jobs.job_state import Course
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
+    from studio.ui.compare.model import CompareModel
     from studio.ui.jobs.job_state import JobEvent
-    from studio.ui.models.compare import CompareModel
 
 
 class Compared:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtWidgets import QWidget
 
-    from studio.ui.views.compare_paint import Face
+    from studio.ui.compare.paint import Face
 
 SUFFIX = ".png"
 _LONGEST = 60

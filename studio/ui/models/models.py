@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from studio.folders import Folders
     from studio.gallery.store import PictureStore
+    from studio.ui.compare.library import CompareLibrary
+    from studio.ui.compare.model import CompareModel
+    from studio.ui.compare.reference import AloneModel, ReferenceModel
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
@@ -15,10 +18,6 @@ if TYPE_CHECKING:
     from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.jobs.timings import Timings
-    from studio.ui.models.compare import CompareModel
-    from studio.ui.models.compare_alone import AloneModel
-    from studio.ui.models.compare_library import CompareLibrary
-    from studio.ui.models.compare_reference import ReferenceModel
     from studio.ui.models.form import FormModel
     from studio.ui.models.gallery import GalleryModel
     from studio.ui.models.status import StatusModel

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from studio.ui.models.compare_columns import CompareColumns
-from studio.ui.views.compare import CompareView
+from studio.ui.compare.columns import CompareColumns
+from studio.ui.compare.page import CompareView
 from studio.ui.views.sweep import SweepView
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.errors import RequestError, capitalised
+from studio.ui.compare import text as words
 from studio.ui.core.save_sheet import ask_for_sheet
 from studio.ui.core.sheet_writer import Labelled
 from studio.ui.theme.metrics import GAP, GRID, PADDING
-from studio.ui.views import compare_words as words
 from studio.ui.views.sweep_axis import AxisField
 from studio.ui.views.sweep_grid import SweepGrid
 from studio.ui.widgets.buttons import IconButton, TextButton

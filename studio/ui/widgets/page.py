@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWi
 
 from studio.errors import StorageError
 from studio.folders import ensure
+from studio.ui.compare import text as words
 from studio.ui.theme.metrics import CONTROL, GAP, PADDING, SECTION
-from studio.ui.views import compare_words as words
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.choice import SegmentedSwitch

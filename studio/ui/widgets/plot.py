@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QPaintEvent
 
-    from studio.ui.models.compare_curves import Point
+    from studio.ui.compare.results import Point
     from studio.ui.theme.theme import Theme
 
 # Told apart also by who sees no red or green: Okabe & Ito 2008, without those that mean a noise level. The second of

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.ui.models.compare_curves import Point
+from studio.ui.compare.results import Point
 from studio.ui.theme.colour import contrast
 from studio.ui.theme.theme import Theme
 from studio.ui.theme.tokens import DARK, LIGHT

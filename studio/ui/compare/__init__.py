@@ -1,0 +1,1 @@
+"""Runs side by side, in lockstep or from the disk."""

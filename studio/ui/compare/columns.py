@@ -1,0 +1,317 @@
+"""The columns of a comparison as one value: how it is kept between starts, and how changes of it are undone.
+
+What is to be compared: two to six columns, each a run with its own settings.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from studio.diffusion.samplers import SAMPLERS
+from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
+from studio.engine.requests import sampler_options
+from studio.errors import RequestError, capitalised, shorten
+from studio.ui.core.undo import PAUSE_SECONDS, UNDO_LIMIT
+from studio.ui.jobs.run_settings import FormValues, fitted, read_values, with_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from studio.checkpoints.card import ModelCard
+    from studio.engine.option_values import OptionValue
+    from studio.engine.requests import GenerateRequest
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.settings import Preferences
+    from studio.ui.models.form import FormModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """What is to be compared.
+
+    Attributes:
+        columns: the settings of each run.
+        own_prompts: the places of those that have a prompt of their own; the others have the form's.
+        batched: whether runs of one model share their model calls.
+    """
+
+    columns: tuple[FormValues, ...]
+    own_prompts: frozenset[int] = frozenset()
+    batched: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        columns = [column.to_dict() for column in self.columns]
+        return {"columns": columns, "own_prompts": sorted(self.own_prompts), "batched": self.batched}
+
+
+def read_columns(saved: Mapping[str, Any], base: FormValues) -> Columns | None:
+    """Return what `Columns.to_dict` wrote; None where that is not there or of no use.
+
+    Args:
+        saved: JSON values of any kind.
+        base: what stands where ``saved`` says nothing of use.
+    """
+    found = saved.get("columns")
+    if not isinstance(found, list) or not MIN_PANES <= len(found) <= MAX_PANES:
+        return None
+    if not all(isinstance(one, Mapping) for one in found):
+        return None
+    columns = tuple(read_values({**one, "count": 1}, base) for one in found)
+    own = saved.get("own_prompts")
+    places = [place for place in own if type(place) is int] if isinstance(own, list) else []
+    own_prompts = frozenset(places) & frozenset(range(len(columns)))
+    return Columns(columns=columns, own_prompts=own_prompts, batched=saved.get("batched") is not False)
+
+
+class ColumnSteps(QUndoStack):
+    """The changes. Those of one setting that follow one another are one step, up to a pause."""
+
+    def __init__(self, put: Callable[[Columns], None], clock: Callable[[], float], parent: QObject) -> None:
+        """Start with none.
+
+        Args:
+            put: takes other columns.
+            clock: seconds; tells pauses.
+            parent: owns the stack.
+        """
+        super().__init__(parent)
+        self.setUndoLimit(UNDO_LIMIT)
+        self._put, self._clock = put, clock
+        self._group, self._key, self._at = 0, tuple[str, ...](), 0.0
+
+    def make(self, before: Columns, after: Columns, key: tuple[str, ...]) -> None:
+        """Change the columns as a step.
+
+        Args:
+            before: as they are.
+            after: as they become.
+            key: what is edited; a step is joined with the last one of the same key, () with none.
+        """
+        now = self._clock()
+        if not (key and key == self._key and now - self._at < PAUSE_SECONDS):
+            self._group += 1
+        self._key, self._at = key, now
+        self.push(_Step(before, after, self._group, self))
+
+    def put(self, columns: Columns, *, again: bool) -> None:
+        """Take other columns; ``again``: by undo or redo, after which an edit is a step of its own."""
+        if again:
+            self._key = ()
+        self._put(columns)
+
+
+class _Step(QUndoCommand):
+    def __init__(self, before: Columns, after: Columns, group: int, steps: ColumnSteps) -> None:
+        super().__init__("runs to compare")
+        self._before, self._after = before, after
+        self._group, self._steps = group, steps
+        self._made = False
+
+    def id(self) -> int:
+        return self._group
+
+    def redo(self) -> None:
+        self._steps.put(self._after, again=self._made)
+        self._made = True
+
+    def undo(self) -> None:
+        self._steps.put(self._before, again=True)
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        if not isinstance(other, _Step):
+            return False
+        self._after = other._after
+        if self._before == self._after:
+            self.setObsolete(True)
+        return True
+
+
+class CompareColumns(QObject):
+    """The columns, from left to right.
+
+    Negative prompt and size are the form's and the same for all; so is the prompt, unless a column is given its own.
+    All have one seed until a column is given its own; then they start from the same noise no more.
+    """
+
+    changed = Signal()
+    """A column's settings are others, or what they share."""
+    count_changed = Signal()
+    """There are more columns, or fewer."""
+
+    def __init__(
+        self,
+        form: FormModel,
+        catalog: Catalog,
+        preferences: Preferences,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        parent: QObject | None = None,
+    ) -> None:
+        """Begin with the columns of the last time, or one for each sampler; keep them in ``preferences``."""
+        super().__init__(parent)
+        self._form, self._catalog, self._preferences = form, catalog, preferences
+        kept = read_columns(preferences.comparison, form.values)
+        self._setup = kept if kept is not None else self._of_all_samplers()
+        self.undo_stack = ColumnSteps(self._put, clock, self)
+        self._on_form_changed()
+        form.changed.connect(self._on_form_changed)
+
+    @property
+    def columns(self) -> tuple[FormValues, ...]:
+        """The settings of each; what they share is in each of them."""
+        return self._setup.columns
+
+    @property
+    def batched(self) -> bool:
+        """Whether runs of one model share their model calls."""
+        return self._setup.batched
+
+    @property
+    def prompt(self) -> str:
+        """What the first of them makes."""
+        return self.columns[0].prompt
+
+    @property
+    def can_add(self) -> bool:
+        """Whether there is room for another column."""
+        return len(self.columns) < MAX_PANES
+
+    @property
+    def can_remove(self) -> bool:
+        """Whether there are more columns than a comparison needs."""
+        return len(self.columns) > MIN_PANES
+
+    @property
+    def fault(self) -> str:
+        """Why they cannot be compared now, a sentence; "" when they can."""
+        try:
+            self.take_request()
+        except RequestError as error:
+            sentence = str(error)
+            return capitalised(sentence)
+        return ""
+
+    def card(self, place: int) -> ModelCard | None:
+        """Return the card of a column's model; None where that model is not here or broken."""
+        return self._catalog.card(self.columns[place].model)
+
+    def edit(self, place: int, **changes: Any) -> None:  # noqa: ANN401 - as FormValues has them
+        """Change settings of a column by name. Another seed or prompt of the first is that of all like it."""
+        old = self.columns[place]
+        values = old
+        name = changes.get("model", old.model)
+        if name != old.model:
+            values = with_model(values, self.card(place), self._catalog.card(name), name)
+        columns = list(self.columns)
+        columns[place] = replace(values, **changes)
+        own = set(self._setup.own_prompts)
+        for name in {"seed", "prompt"} & changes.keys():
+            like = [at for at, column in enumerate(columns) if getattr(column, name) == getattr(old, name)]
+            for at in {place, *like} if place == 0 else {place}:
+                columns[at] = replace(columns[at], **{name: changes[name]})
+                if name == "prompt":
+                    (own.discard if changes[name] == self._form.values.prompt else own.add)(at)
+        self._make(columns, (str(place), *sorted(changes)), own)
+
+    def edit_option(self, place: int, name: str, value: OptionValue) -> None:
+        """Change an option of a column's sampler.
+
+        Raises:
+            RequestError: the sampler has no such option, or it cannot have this value.
+        """
+        column = self.columns[place]
+        sampler_options(column.sampler, {name: value})
+        options = {**column.options, column.sampler: {**column.options.get(column.sampler, {}), name: value}}
+        columns = list(self.columns)
+        columns[place] = replace(column, options=options)
+        self._make(columns, (str(place), "option", name))
+
+    @Slot(bool)
+    def set_batched(self, batched: bool) -> None:
+        """Let runs share their model calls, or let each be, bit for bit, what it is alone."""
+        if batched != self.batched:
+            self.undo_stack.make(self._setup, replace(self._setup, batched=batched), ())
+
+    @Slot()
+    def fill_samplers(self) -> None:
+        """Begin anew with the form's settings: one column for each sampler."""
+        self._make(self._of_all_samplers().columns, (), ())
+
+    @Slot()
+    def add(self) -> None:
+        """Add a column like the last."""
+        if self.can_add:
+            last, own = len(self.columns) - 1, self._setup.own_prompts
+            self._make([*self.columns, self.columns[-1]], (), own | {last + 1} if last in own else own)
+
+    def remove(self, place: int) -> None:
+        """Take a column away."""
+        if self.can_remove:
+            columns = [column for other, column in enumerate(self.columns) if other != place]
+            own = (other for other in self._setup.own_prompts if other != place)
+            self._make(columns, (), {other - (other > place) for other in own})
+
+    def take_request(self) -> CompareRequest:
+        """Return what is to be made, everything filled in.
+
+        Raises:
+            RequestError: a column cannot be made; the sentence names it.
+        """
+        requests = tuple(map(self._resolved, range(len(self.columns))))
+        return CompareRequest(requests=requests, batched=self.batched).validate()
+
+    def _resolved(self, place: int) -> GenerateRequest:
+        values, card = self.columns[place], self.card(place)
+        if card is None:
+            raise RequestError(f"model of column {place + 1}", f"{shorten(values.model)!r} is not here")
+        try:
+            return values.request().resolve(card)
+        except RequestError as error:
+            raise RequestError(f"{error.field} of column {place + 1}", error.reason) from error
+
+    def _of_all_samplers(self) -> Columns:
+        values = replace(self._form.values, count=1)
+        columns = tuple(replace(values, sampler=name) for name in list(SAMPLERS)[:MAX_PANES])
+        return Columns(columns=columns)
+
+    def _make(
+        self, columns: Sequence[FormValues], key: tuple[str, ...], own_prompts: Iterable[int] | None = None
+    ) -> None:
+        own = self._setup.own_prompts if own_prompts is None else frozenset(own_prompts)
+        after = replace(self._setup, columns=tuple(columns), own_prompts=own)
+        if after != self._setup:
+            self.undo_stack.make(self._setup, after, key)
+
+    def _put(self, setup: Columns) -> None:
+        before = len(self.columns)
+        self._setup = replace(setup, columns=self._shared(setup))
+        self._preferences.set("comparison", self._setup.to_dict())
+        if len(self.columns) != before:
+            self.count_changed.emit()
+        self.changed.emit()
+
+    def _shared(self, setup: Columns) -> tuple[FormValues, ...]:
+        """Return the columns with what they have from the form."""
+        form = self._form.values
+        shared = {name: getattr(form, name) for name in ("negative", "width", "height")}
+        columns: list[FormValues] = []
+        for place, column in enumerate(setup.columns):
+            prompt = column.prompt if place in setup.own_prompts else form.prompt
+            values = replace(column, **shared, prompt=prompt)
+            columns.append(fitted(values, self._catalog.card(column.model)))
+        return tuple(columns)
+
+    @Slot()
+    def _on_form_changed(self) -> None:
+        """Follow the form in what columns have from it."""
+        columns = self._shared(self._setup)
+        if columns != self.columns:
+            self._setup = replace(self._setup, columns=columns)
+            self.changed.emit()

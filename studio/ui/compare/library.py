@@ -1,0 +1,380 @@
+"""Recorded runs as one comparison, as if they had just been made in lockstep; for any thread.
+
+The recorded runs to choose from: a list that can be searched, and the two to six that are to lie side by side.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+
+from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
+from studio.engine.events import JobFinished, JobStarted
+from studio.errors import RequestError, StorageError, StudioError
+from studio.gallery.keeping import PictureKept, PictureUnsaved
+from studio.runs.record import MAX_BYTES
+from studio.runs.replay import model_of
+from studio.ui.core.background import Background
+from studio.ui.core.job import Job
+from studio.ui.jobs.job_state import Course
+from studio.ui.jobs.recorded_runs import NOT_RECORDED, fill, finished
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtCore import QObject
+
+    from studio.engine.events import PictureDone
+    from studio.engine.requests import GenerateRequest
+    from studio.folders import Folders
+    from studio.gallery.catalogue import Catalogue
+    from studio.gallery.entry import Entry
+    from studio.runs.reader import StoredRun
+    from studio.runs.store import RunStore
+
+
+class UncomparableError(StudioError):
+    """Recorded runs cannot be laid side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A recorded run, as a list of them shows it.
+
+    Attributes:
+        run: its id.
+        request: what it was made with.
+        fault: why it cannot be looked at, a sentence; "" where it can.
+        entry: its picture in the gallery; None where that is not there.
+    """
+
+    run: str
+    request: GenerateRequest
+    fault: str
+    entry: Entry | None
+
+    @property
+    def number(self) -> int:
+        """The number that people call the run by."""
+        return number_of(self.run)
+
+
+def number_of(run: str) -> int:
+    """Return the number that people call a run by."""
+    return int(run.partition("-")[0])
+
+
+def list_recorded(store: RunStore, catalogue: Catalogue) -> tuple[Recorded, ...]:
+    """Return every run, newest first; those that cannot be read are left out.
+
+    Raises:
+        StorageError: the catalogue cannot be read.
+    """
+    known, pictures = store.known(), catalogue.finals()
+    ids = {pictures[one.final_sha256] for _, one in known if one.final_sha256 in pictures}
+    entries = {entry.id: entry for entry in catalogue.entries_of(tuple(ids))}
+    found = []
+    for run, one in known:
+        try:
+            request = one.header.generate_request
+        except RequestError:
+            continue
+        fault = "" if store.has_states(run) else "It has given up its steps to make room."
+        entry = entries.get(pictures.get(one.final_sha256 or "", -1))
+        found.append(Recorded(run=run, request=request, fault=fault, entry=entry))
+    return tuple(found)
+
+
+def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, folders: Folders) -> Course:
+    """Return recorded runs side by side, their steps read into memory.
+
+    What cannot be read is left out and told in the course's note.
+
+    Args:
+        runs: the ids of two to six, in the order of their panes.
+        store: where they are.
+        catalogue: where their pictures are listed.
+        folders: where models are.
+
+    Raises:
+        UncomparableError: they make pictures of different sizes, or fewer than two can be read.
+        StorageError: the catalogue cannot be read.
+    """
+    read: list[StoredRun] = []
+    notes: list[str] = []
+    for run in runs[:MAX_PANES]:
+        try:
+            stored = store.open(run)
+            stored.state(stored.header.first_index)
+            stored.header.generate_request.validate()
+        except (StorageError, RequestError) as error:
+            notes.append(f"Run {number_of(run)} is left out: {error}")
+        else:
+            read.append(stored)
+    _check(read, notes)
+    requests = tuple(run.header.generate_request for run in read)
+    course = Course(Job(request=CompareRequest(requests=requests)))
+    course.take(_started(course, read))
+    every = _stride(read)
+    pictures = catalogue.finals()
+    for place, stored in enumerate(read):
+        course.run_ids[place] = stored.id
+        told = (fill(course, stored, place, every=every), _unmade(stored, folders))
+        notes += [f"Run {number_of(stored.id)}: {note}" for note in told if note]
+        _finish(course, stored, place, _entry_of(stored, pictures, catalogue))
+    seconds = sum(event.done.seconds for event in course.pictures.values())
+    course.take(JobFinished(job_id=course.job.id, pictures=len(course.pictures), seconds=seconds))
+    course.note = " ".join(notes)
+    return course
+
+
+def _check(runs: Sequence[StoredRun], notes: Sequence[str]) -> None:
+    if len(runs) < MIN_PANES:
+        reason = " ".join(notes) or f"There are {len(runs)}."
+        raise UncomparableError(f"Two recorded runs at least are needed to compare. {reason}")
+    sizes = {_size(run): run for run in reversed(runs)}
+    if len(sizes) > 1:
+        first, second, *_ = sorted(sizes.items(), key=lambda item: runs.index(item[1]))
+        raise UncomparableError(
+            f"Run {number_of(first[1].id)} is of {first[0]} pixels and run {number_of(second[1].id)} of {second[0]}: "
+            "only runs of one size can be laid side by side."
+        )
+
+
+def _size(run: StoredRun) -> str:
+    request = run.header.generate_request
+    return f"{request.width} x {request.height}"
+
+
+def _started(course: Course, runs: Sequence[StoredRun]) -> JobStarted:
+    first = runs[0].header
+    requests = tuple(run.header.generate_request for run in runs)
+    return JobStarted(
+        job_id=course.job.id,
+        request=requests[0],
+        model_title=first.model,
+        device=first.device,
+        dtype=first.dtype,
+        steps=first.last_index,
+        weights_sha256=first.model_sha256,
+        requests=requests,
+        weights=tuple(run.header.model_sha256 for run in runs),
+    )
+
+
+def _stride(runs: Sequence[StoredRun]) -> int:
+    """Return of how many steps one is read, so that all fit into a record and none pushes another out."""
+    size = sum(2 * 4 * math.prod(run.header.shape) * (len(run.kept) + 1) for run in runs)
+    return max(math.ceil(size / (MAX_BYTES // 2)), 1)
+
+
+def _unmade(run: StoredRun, folders: Folders) -> str:
+    """Return why steps of a run cannot be decoded; "" where they can, or are pictures already."""
+    request = run.header.generate_request
+    if run.header.shape == (3, request.height, request.width):
+        return ""
+    try:
+        model_of(run, folders)
+    except StudioError as error:
+        return f"{error} Its steps cannot be decoded without that."
+    return ""
+
+
+def _entry_of(run: StoredRun, pictures: dict[str, int], catalogue: Catalogue) -> Entry | None:
+    number = pictures.get(run.picture.final_sha256) if run.picture is not None else None
+    found = catalogue.entries_of((number,)) if number is not None else ()
+    return found[0] if found else None
+
+
+def _finish(course: Course, run: StoredRun, place: int, entry: Entry | None) -> None:
+    """Add how a run ended, and its picture, which needs no decoding."""
+    from studio.gallery.pixels import read_pixels  # noqa: PLC0415 - it brings numpy and Pillow
+
+    pixels, fault = None, StorageError(course.run_ids[place], "has no picture in the gallery")
+    if entry is not None:
+        try:
+            pixels = read_pixels(entry.path)
+        except StorageError as error:
+            fault = error
+    done: PictureDone | None = finished(course, run, place, pixels)
+    if done is None:
+        return
+    if entry is not None and pixels is not None:
+        course.take(PictureKept(job_id=course.job.id, done=done, entry=entry))
+        last = course.latest(place)
+        if last is not None and last.step == last.steps:
+            course.job.record.put_frame(place, last.step, "x0", pixels)
+            course.job.record.put_frame(place, last.step, "x_t", pixels)
+    else:
+        course.take(PictureUnsaved(job_id=course.job.id, done=done, error=fault))
+
+
+Index = QModelIndex | QPersistentModelIndex
+RecordedRole = Qt.ItemDataRole.UserRole + 1
+"""The `Recorded` of a row."""
+PlaceRole = Qt.ItemDataRole.UserRole + 2
+"""Its place among those that are chosen, from 0; None where it is not."""
+
+
+class CompareLibrary(QAbstractListModel):
+    """A row for each recorded run that matches the search, newest first.
+
+    Attributes:
+        chosen: the ids of the runs that are to be compared, in the order of their panes.
+
+    Signals:
+        changed: other runs are chosen, or listed.
+        opened: the chosen runs are side by side, a `Course`.
+        failed: they cannot be, or no more can be chosen: a sentence.
+        offered: a run is chosen and waits for others: the list is to be seen.
+    """
+
+    changed = Signal()
+    opened = Signal(object)
+    failed = Signal(str)
+    offered = Signal()
+
+    def __init__(
+        self, store: RunStore, catalogue: Catalogue, folders: Folders, parent: QObject | None = None
+    ) -> None:
+        """List the runs of ``store``; nothing is read before `reload`."""
+        super().__init__(parent)
+        self._store, self._catalogue, self._folders = store, catalogue, folders
+        self._background = Background(self)
+        self._all: tuple[Recorded, ...] = ()
+        self._rows: tuple[Recorded, ...] = ()
+        self._text = ""
+        self.loaded = False
+        self.chosen: tuple[str, ...] = ()
+
+    # ------------------------------------------------------------------------------------------------ the list's side
+    def rowCount(self, parent: Index | None = None) -> int:
+        """Return how many runs match."""
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401 - Qt's
+        """Return the run of a row, and what it is called."""
+        if not self.checkIndex(index, QAbstractListModel.CheckIndexOption.IndexIsValid):
+            return None
+        found = self._rows[index.row()]
+        if role == RecordedRole:
+            return found
+        if role == PlaceRole:
+            return self.chosen.index(found.run) if found.run in self.chosen else None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return found.request.prompt
+        return None
+
+    @property
+    def text(self) -> str:
+        """What is searched for; "" lists all."""
+        return self._text
+
+    @property
+    def can_open(self) -> bool:
+        """Whether enough runs are chosen."""
+        return len(self.chosen) >= MIN_PANES
+
+    # ----------------------------------------------------------------------------------------------------- intents
+    @Slot()
+    def reload(self) -> None:
+        """Read the list again."""
+        work = partial(list_recorded, self._store, self._catalogue)
+        self._background.do(work, self._on_listed, self._on_failed, key="list")
+
+    @Slot(str)
+    def search(self, text: str) -> None:
+        """List only the runs whose prompt or model holds every word."""
+        if text != self._text:
+            self._text = text
+            self._list()
+
+    def choose(self, runs: Sequence[str]) -> None:
+        """Choose these and no others."""
+        chosen = tuple(dict.fromkeys(runs))[:MAX_PANES]
+        if chosen != self.chosen:
+            self.chosen = chosen
+            self._announce()
+
+    def toggle(self, row: int) -> None:
+        """Choose the run of a row, or let go of it."""
+        found = self._rows[row]
+        if found.run in self.chosen:
+            self.choose([run for run in self.chosen if run != found.run])
+        elif found.fault:
+            self.failed.emit(f"Run {found.number} cannot be compared. {found.fault}")
+        elif len(self.chosen) == MAX_PANES:
+            self.failed.emit(f"{MAX_PANES} runs at most lie side by side: let go of one first.")
+        else:
+            self.choose([*self.chosen, found.run])
+
+    @Slot()
+    def open(self) -> None:
+        """Lay the chosen runs side by side."""
+        work = partial(comparison_of, self.chosen, self._store, self._catalogue, self._folders)
+        self._background.do(work, self.opened.emit, self._on_failed, key="open")
+
+    def open_runs(self, runs: Sequence[str]) -> None:
+        """Choose these and lay them side by side; one alone is offered to be compared with others."""
+        self.choose(runs)
+        if self.can_open:
+            self.open()
+        elif self.chosen:
+            self.offered.emit()
+
+    def open_pictures(self, entries: Sequence[Entry]) -> None:
+        """Do so with the runs that pictures of the gallery came from."""
+        work = partial(_runs_of, self._store, tuple(entry.metadata.final_sha256 for entry in entries))
+        self._background.do(work, self._on_found, self._on_failed, key="find")
+
+    def close(self) -> None:
+        """Drop what was not begun."""
+        self._background.close()
+
+    # ----------------------------------------------------------------------------------------------------- answers
+    def _on_found(self, runs: tuple[str | None, ...]) -> None:
+        there = [run for run in runs if run is not None]
+        missing = len(runs) - len(there)
+        if missing == 1 and len(runs) == 1:
+            self.failed.emit(NOT_RECORDED)
+        elif missing:
+            self.failed.emit(f"{missing} of {len(runs)} pictures have no recorded run to compare.")
+        self.open_runs(there)
+
+    def _on_listed(self, found: tuple[Recorded, ...]) -> None:
+        self.loaded, self._all = True, found
+        self._list()
+
+    def _on_failed(self, error: StudioError) -> None:
+        self.failed.emit(str(error))
+
+    def _list(self) -> None:
+        words = self._text.casefold().split()
+        self.beginResetModel()
+        self._rows = tuple(one for one in self._all if all(word in _words(one) for word in words))
+        self.endResetModel()
+        self.changed.emit()
+
+    def _announce(self) -> None:
+        if self._rows:
+            self.dataChanged.emit(self.index(0), self.index(len(self._rows) - 1), [PlaceRole])
+        self.changed.emit()
+
+
+def _words(one: Recorded) -> str:
+    return f"{one.request.prompt}\n{one.request.model}\n{one.request.sampler}\nrun {one.number}".casefold()
+
+
+def _runs_of(store: RunStore, finals: tuple[str, ...]) -> tuple[str | None, ...]:
+    return tuple(store.of_picture(final) for final in finals)
+
+
+def course_runs(course: Course | None) -> tuple[str, ...]:
+    """Return the recorded runs of a comparison, in the order of its panes; none where one is not recorded."""
+    if course is None or not course.over or len(course.run_ids) < course.count:
+        return ()
+    return tuple(course.run_ids[place] for place in range(course.count))

@@ -1,0 +1,304 @@
+"""The cards of the recorded runs; only those that are seen are painted, and only their pictures are read.
+
+The recorded runs to choose from: a field to search in, a card for each run, and the button that lays them out.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QHelpEvent, QPainter, QPen
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.engine.compare import MAX_PANES
+from studio.ui.compare import library_text as words
+from studio.ui.compare.library import PlaceRole, RecordedRole
+from studio.ui.theme.metrics import CARD_RADIUS, CONTROL, GAP, GRID, PADDING, RADIUS
+from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.labels import PlainLabel, plain_tip
+from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded
+from studio.ui.widgets.search_field import SearchField
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent, QShowEvent
+    from PySide6.QtWidgets import QStyleOptionViewItem
+
+    from studio.ui.compare.library import CompareLibrary
+    from studio.ui.core.thumbnails import Thumbnails
+    from studio.ui.theme.theme import Theme
+
+
+Index = QModelIndex | QPersistentModelIndex
+WIDTH: Final = 244
+ROW: Final = 64
+_SIDE: Final = 48
+_BADGE: Final = 20
+
+
+class LibraryList(QListView):
+    """A card for each run; a click or Space chooses it.
+
+    Signals:
+        toggle_requested: the run of a row is to be chosen, or let go of.
+        open_requested: those that are chosen are to lie side by side.
+    """
+
+    toggle_requested = Signal(int)
+    open_requested = Signal()
+
+    def __init__(
+        self, theme: Theme, library: CompareLibrary, thumbnails: Thumbnails, parent: QWidget | None = None
+    ) -> None:
+        """Show the rows of ``library``."""
+        super().__init__(parent)
+        self._thumbnails = thumbnails
+        self.setAccessibleName("Recorded runs")
+        self.setModel(library)
+        self.setItemDelegate(_RunDelegate(theme, thumbnails, self))
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setWrapping(True)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setUniformItemSizes(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setFrameShape(QListView.Shape.NoFrame)
+        self.setMouseTracking(True)
+        self.viewport().setAutoFillBackground(False)
+        self._wanting = QTimer(self, singleShot=True, interval=0)
+        self._wanting.timeout.connect(self._want)
+        thumbnails.made.connect(self._on_made)
+        theme.changed.connect(self.viewport().update)
+
+    @Slot()
+    def enter(self) -> None:
+        """Take the keyboard, from the search."""
+        if self.model().rowCount():
+            if not self.currentIndex().isValid():
+                self.setCurrentIndex(self.model().index(0, 0))
+            self.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Choose with Space, compare with Enter; all else moves."""
+        if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
+            self.toggle_requested.emit(self.currentIndex().row())
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.open_requested.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the cards, and have the pictures made that are missing."""
+        super().paintEvent(event)
+        self._wanting.start()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Tell of the run under the mouse, in full."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            index = self.indexAt(event.pos())
+            found = index.data(RecordedRole)
+            text = words.recorded_tip(found.request, found.number, found.fault) if found is not None else ""
+            QToolTip.showText(event.globalPos(), plain_tip(text), self.viewport(), self.visualRect(index))
+            return True
+        return super().viewportEvent(event)
+
+    @Slot(object)
+    def _on_made(self, path: object) -> None:
+        del path
+        self.viewport().update()
+
+    @Slot()
+    def _want(self) -> None:
+        """Ask for the pictures of the cards that are seen."""
+        side, seen = self._side(), self.viewport().rect()
+        keys = []
+        for row in range(self.model().rowCount()):
+            index = self.model().index(row, 0)
+            place = self.visualRect(index)
+            if place.top() > seen.bottom():
+                break
+            entry = index.data(RecordedRole).entry
+            if entry is not None and place.intersects(seen):
+                keys.append((entry.path, side))
+        self._thumbnails.want(self, keys, RADIUS * self.devicePixelRatioF())
+
+    def _side(self) -> int:
+        return round(_SIDE * self.devicePixelRatioF())
+
+
+class _RunDelegate(QStyledItemDelegate):
+    """Paints one run: its picture, its prompt, and how it was made beneath."""
+
+    def __init__(self, theme: Theme, thumbnails: Thumbnails, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme, self._thumbnails = theme, thumbnails
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        del option, index
+        return QSize(WIDTH, ROW)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        theme, found, place = self._theme, index.data(RecordedRole), index.data(PlaceRole)
+        area: QRect = option.rect
+        state: QStyle.StateFlag = option.state
+        card = area.adjusted(0, 0, -GAP, -GAP)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
+        fill_rounded(painter, card, CARD_RADIUS, theme.colour("raised" if hovered else "panel"))
+        picture = QRect(card.left() + GRID, card.top() + GRID, _SIDE, _SIDE)
+        self._paint_picture(painter, picture, found.entry, option.widget.devicePixelRatioF())
+        text = QRect(
+            picture.right() + GAP, card.top() + 6, card.right() - picture.right() - 2 * GAP, _SIDE - 4
+        )
+        if place is not None:
+            draw_outline(painter, card, CARD_RADIUS, theme.colour("accent"))
+            self._paint_badge(painter, card, place)
+            text.setRight(text.right() - _BADGE - GRID)
+        role = "faint" if found.fault else "text"
+        self._write(
+            painter, text, found.request.prompt or "(no prompt)", "body", role, Qt.AlignmentFlag.AlignTop
+        )
+        under = words.recorded(found.request, found.number, found.fault)
+        self._write(painter, text, under, "label", "dim", Qt.AlignmentFlag.AlignBottom)
+        if state & QStyle.StateFlag.State_HasFocus:
+            draw_ring(painter, card, CARD_RADIUS, theme.colour("accent"))
+        painter.restore()
+
+    def _paint_picture(self, painter: QPainter, room: QRect, entry: object, ratio: float) -> None:
+        path = getattr(entry, "path", None)
+        image = self._thumbnails.image(path, round(_SIDE * ratio)) if path is not None else None
+        if image is None:
+            fill_rounded(painter, room, RADIUS, self._theme.colour("line"))
+        else:
+            painter.drawImage(room, image)
+
+    def _paint_badge(self, painter: QPainter, card: QRect, place: int) -> None:
+        box = QRect(card.right() - _BADGE - GRID, card.top() + GRID + 2, _BADGE, _BADGE)
+        fill_rounded(painter, box, _BADGE / 2, self._theme.colour("accent"))
+        painter.setFont(self._theme.font("label", bold=True))
+        painter.setPen(QPen(self._theme.colour("on_accent")))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(place + 1))
+
+    def _write(
+        self, painter: QPainter, area: QRect, text: str, kind: str, role: str, side: Qt.AlignmentFlag
+    ) -> None:
+        painter.setFont(self._theme.font("body" if kind == "body" else "label"))
+        painter.setPen(self._theme.colour(role))
+        shown = painter.fontMetrics().elidedText(
+            " ".join(text.split()), Qt.TextElideMode.ElideRight, area.width()
+        )
+        painter.drawText(area, side | Qt.AlignmentFlag.AlignLeft, shown)
+
+
+_SEARCH_PX = 320
+_MOST_ROWS = 4
+
+
+class LibraryView(Ground):
+    """Chooses from a `CompareLibrary`.
+
+    Signals:
+        open_requested: the chosen runs are to lie side by side.
+        closed: it is to be left.
+    """
+
+    open_requested = Signal()
+    closed = Signal()
+
+    def __init__(
+        self, theme: Theme, library: CompareLibrary, thumbnails: Thumbnails, parent: QWidget | None = None
+    ) -> None:
+        """List the runs of ``library``."""
+        super().__init__(theme, "window", lines=Qt.Edge.BottomEdge, parent=parent)
+        self._library = library
+        self.search = SearchField(theme)
+        self.search.setPlaceholderText("Search recorded runs")
+        self.search.setAccessibleName("Search recorded runs")
+        self.list = LibraryList(theme, library, thumbnails)
+        self.start = TextButton(theme, words.COMPARE_RUNS, kind="primary")
+        self._close = IconButton(theme, "x", "Close the recorded runs", kind="quiet")
+        self._note = PlainLabel(theme, role="dim", elide=True)
+        self._note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._empty = PlainLabel(theme, role="dim", wrap=True)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._lay_out()
+        self.search.search_requested.connect(library.search)
+        self.search.left.connect(self.list.enter)
+        self.list.clicked.connect(self._on_clicked)
+        self.list.toggle_requested.connect(library.toggle)
+        self.list.open_requested.connect(self._on_start)
+        self.start.clicked.connect(self._on_start)
+        self._close.clicked.connect(self.closed)
+        library.changed.connect(self._on_changed)
+        self._on_changed()
+
+    def _lay_out(self) -> None:
+        self.search.setFixedWidth(_SEARCH_PX)
+        head = QHBoxLayout()
+        head.setSpacing(GAP)
+        head.addWidget(self.search)
+        head.addWidget(self._note, 1)
+        head.addWidget(self.start)
+        head.addWidget(self._close)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(PADDING, GAP + GRID, PADDING, GAP + GRID)
+        layout.setSpacing(GAP)
+        layout.addLayout(head)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(self._empty, 1)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read the list anew, and be ready to search."""
+        super().showEvent(event)
+        self._library.reload()
+        self.search.set_text(self._library.text)
+        self.search.setFocus(Qt.FocusReason.MouseFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep keys from the runs beneath: a letter is meant for the list."""
+        event.accept()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Be as high as the cards need, up to a limit."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        columns = max((self.width() - 2 * PADDING) // WIDTH, 1)
+        rows = min(max(math.ceil(self._library.rowCount() / columns), 1), _MOST_ROWS)
+        self.setFixedHeight(CONTROL + rows * ROW + 2 * (GAP + GRID) + GAP + 2 * GRID)
+
+    @Slot()
+    def _on_start(self) -> None:
+        if self._library.can_open:
+            self.open_requested.emit()
+
+    @Slot(QModelIndex)
+    def _on_clicked(self, index: QModelIndex) -> None:
+        self._library.toggle(index.row())
+
+    @Slot()
+    def _on_changed(self) -> None:
+        library = self._library
+        self.start.setEnabled(library.can_open)
+        self._note.setText(words.chosen(len(library.chosen), MAX_PANES))
+        nothing = library.loaded and library.rowCount() == 0
+        self._empty.setText(words.NO_RUN_MATCHES if library.text else words.NO_RUNS)
+        self._empty.setVisible(nothing)
+        self.list.setVisible(not nothing)
+        self._fit()

@@ -1,0 +1,276 @@
+"""The keys of the page of comparisons.
+
+The page of comparisons: several runs in lockstep, laid side by side at one noise level, step or cost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from studio.ui.compare import text as words
+from studio.ui.compare.library import course_runs
+from studio.ui.compare.library_view import LibraryView
+from studio.ui.compare.runs_view import RunsView
+from studio.ui.compare.setup_view import SetupView
+from studio.ui.core.save_sheet import ask_for_sheet, labelled
+from studio.ui.core.sheet_writer import SheetWriter
+from studio.ui.widgets.cards import EmptyPage, ErrorCard, Ground
+from studio.ui.widgets.page import CompareHead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PySide6.QtGui import QKeyEvent, QShowEvent
+
+    from studio.ui.compare.columns import CompareColumns
+    from studio.ui.compare.library import CompareLibrary
+    from studio.ui.compare.model import CompareModel
+    from studio.ui.compare.reference import AloneModel, ReferenceModel
+    from studio.ui.compare.stage import Mode, PanesView
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.notices import Notices
+    from studio.ui.core.settings import Preferences
+    from studio.ui.core.thumbnails import Thumbnails
+    from studio.ui.theme.theme import Theme
+
+
+_MODES: dict[int, Mode] = {
+    Qt.Key.Key_S: "side",
+    Qt.Key.Key_W: "wipe",
+    Qt.Key.Key_D: "difference",
+    Qt.Key.Key_T: "tile",
+}
+_NUDGE: Final = 0.05
+"""How far a key moves the line of the wipe."""
+
+
+class CompareKeys:
+    """Changes the layout, the candidate or the scale."""
+
+    def __init__(self, model: CompareModel, panes: PanesView, set_mode: Callable[[Mode], None]) -> None:
+        """Act on these."""
+        self._model, self._panes, self._set_mode = model, panes, set_mode
+
+    def take(self, event: QKeyEvent) -> bool:
+        """Do what a key says; False where it says nothing."""
+        key, panes = event.key(), self._panes
+        if self._model.course is None:
+            return False
+        if key in _MODES:
+            self._set_mode(_MODES[key])
+        elif key == Qt.Key.Key_B:
+            if not event.isAutoRepeat():
+                self._set_mode("blink")
+                panes.set_peeking(True)
+        elif key == Qt.Key.Key_X:
+            panes.turn()
+        elif key == Qt.Key.Key_Z:
+            panes.toggle_scale()
+        elif key in (Qt.Key.Key_Comma, Qt.Key.Key_Period):
+            panes.set_wipe(panes.wipe + (_NUDGE if key == Qt.Key.Key_Period else -_NUDGE))
+        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self._model.step_candidate(1 if key == Qt.Key.Key_Down else -1)
+        else:
+            return False
+        return True
+
+
+class CompareView(Ground):
+    """Shows a `CompareModel`, and sets up the next with `CompareColumns`.
+
+    Signals:
+        compare_requested: a `CompareRequest` is to be run.
+        cancel_requested: the running job is to stop.
+        sweep_requested: two settings are to be swept.
+    """
+
+    compare_requested = Signal(object)
+    cancel_requested = Signal()
+    sweep_requested = Signal()
+
+    def __init__(
+        self,
+        theme: Theme,
+        model: CompareModel,
+        columns: CompareColumns,
+        library: CompareLibrary,
+        reference: ReferenceModel,
+        alone: AloneModel,
+        catalog: Catalog,
+        thumbnails: Thumbnails,
+        preferences: Preferences,
+        notices: Notices,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Build the page."""
+        super().__init__(theme, "window", parent=parent)
+        self._model, self._columns, self._library = model, columns, library
+        self.sheets = SheetWriter(notices, model.background, self)
+        self.head = CompareHead(theme)
+        self.setup = SetupView(theme, columns, catalog)
+        self.library = LibraryView(theme, library, thumbnails)
+        self.library.hide()
+        self.runs = RunsView(theme, model, reference, alone, preferences)
+        self.error = ErrorCard(theme)
+        self._empty = EmptyPage(theme, "columns-2", words.EMPTY, words.EMPTY_HOW)
+        self._keys = CompareKeys(model, self.runs.panes, self.set_mode)
+        self._lay_out()
+        model.changed.connect(self._on_changed)
+        model.shown_changed.connect(self._on_shown_changed)
+        columns.changed.connect(self._on_changed)
+        self.head.modes.edited.connect(self._on_mode_edited)
+        self.head.setup.clicked.connect(self.show_setup)
+        self.head.library.clicked.connect(self.show_library)
+        self.head.newest_requested.connect(self._on_newest_requested)
+        self.head.cancel_requested.connect(self.cancel_requested)
+        self.head.save_requested.connect(self._on_save_requested)
+        self.setup.start_requested.connect(self.start)
+        self.setup.sweep.clicked.connect(self.sweep_requested)
+        self.setup.recorded.clicked.connect(self.open_library)
+        self.library.open_requested.connect(library.open)
+        self.library.closed.connect(self.show_runs)
+        self.show_setup(model.course is None)
+        self._on_changed()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.head)
+        layout.addWidget(self.setup)
+        layout.addWidget(self.library)
+        layout.addWidget(self.error)
+        layout.addWidget(self._empty, 1)
+        layout.addWidget(self.runs, 1)
+
+    # ----------------------------------------------------------------------------------------------------- intents
+    @Slot()
+    def start(self) -> None:
+        """Compare what is set up, or the recorded runs that are chosen, where those are listed."""
+        if self.library.isVisible():
+            if self._library.can_open:
+                self._library.open()
+        elif not self._columns.fault:
+            self.show_runs()
+            self.compare_requested.emit(self._columns.take_request())
+
+    @Slot(bool)
+    def show_setup(self, shown: bool) -> None:
+        """Show or hide the settings of the runs; what they are worth makes room for them."""
+        self._show_above(setup=shown)
+
+    @Slot(bool)
+    def show_library(self, shown: bool) -> None:
+        """Show or hide the recorded runs; of those, whatever is compared already is chosen."""
+        if shown and (runs := course_runs(self._model.course)):
+            self._library.choose(runs)
+        self._show_above(library=shown)
+
+    def offer_library(self) -> None:
+        """Show the recorded runs, with those chosen that are."""
+        self._show_above(library=True)
+
+    @Slot()
+    def open_library(self) -> None:
+        """Show the recorded runs."""
+        self.show_library(True)
+
+    def go_back(self) -> bool:
+        """Close the list of recorded runs; False where it is not open."""
+        listed = self.library.isVisible()
+        if listed:
+            self.show_runs()
+        return listed
+
+    @Slot()
+    def show_runs(self) -> None:
+        """Show what is compared, and give it the keyboard."""
+        self._show_above()
+        # Without a ring: nobody went there by Tab.
+        self.runs.panes.setFocus(Qt.FocusReason.MouseFocusReason)
+
+    def _show_above(self, *, setup: bool = False, library: bool = False) -> None:
+        self.setup.setVisible(setup)
+        self.library.setVisible(library)
+        self.head.setup.setChecked(setup)
+        self.head.library.setChecked(library)
+        self.runs.show_results(not setup and not library)
+
+    def set_mode(self, mode: Mode) -> None:
+        """Lay the pictures out in another way."""
+        self.runs.set_mode(mode)
+        self.head.modes.set_value(mode)
+
+    # -------------------------------------------------------------------------------------------------------- facts
+    @Slot()
+    def _on_changed(self) -> None:
+        course, head = self._model.course, self.head
+        there = course is not None
+        self._empty.setVisible(not there)
+        self.runs.setVisible(there)
+        head.modes.setVisible(there)
+        head.save.setVisible(there)
+        head.cancel.setVisible(course is not None and not course.over)
+        newest = self._model.newest
+        head.newest.setVisible(newest is not None and newest is not course and not newest.over)
+        asked = self._columns.prompt or "(no prompt)"
+        head.title.setText(words.title(course) if course is not None else asked)
+        head.facts.setText(words.facts(course) if course is not None else "")
+        head.facts.setVisible(there)
+        failure = course.failure if course is not None else None
+        self.error.setVisible(failure is not None)
+        if failure is not None:
+            self.error.set_error(failure.sentence, failure.details)
+        self._on_shown_changed()
+
+    @Slot()
+    def _on_shown_changed(self) -> None:
+        course = self._model.course
+        sentence, same = words.noise(self._model.hashes, course.count) if course is not None else ("", False)
+        self.head.show_noise(sentence, same=same)
+
+    @Slot()
+    def _on_newest_requested(self) -> None:
+        if (newest := self._model.newest) is not None:
+            self._model.show(newest)
+
+    @Slot(str)
+    def _on_mode_edited(self, mode: str) -> None:
+        self.set_mode(cast("Mode", mode))
+
+    @Slot()
+    def _on_save_requested(self) -> None:
+        """Save the pictures that are seen, in rows as they lie, with their words."""
+        course, pictures = self._model.course, labelled(self.runs.panes.faces)
+        if course is None or not pictures:
+            return
+        path = ask_for_sheet(self, course.request.prompt)
+        if path is not None:
+            columns = min(len(pictures), 3 if len(pictures) > 4 else 4)
+            title = ", ".join(
+                filter(None, (words.title(course), words.facts(course), self.head.noise.text()))
+            )
+            self.sheets.write(path, pictures, columns, title)
+
+    # ------------------------------------------------------------------------------------------------------ the hand
+    def showEvent(self, event: QShowEvent) -> None:
+        """Be ready for keys."""
+        super().showEvent(event)
+        ready = self.runs.panes if self._model.course is not None else self.setup.start
+        ready.setFocus(Qt.FocusReason.MouseFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Change the layout, the candidate or the scale, or lead the scrubber."""
+        plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+        if not (plain and self._keys.take(event)) and not self.runs.handle_key(event):
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Let go of A."""
+        if event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
+            self.runs.panes.set_peeking(False)
+        else:
+            super().keyReleaseEvent(event)

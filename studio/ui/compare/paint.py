@@ -1,0 +1,209 @@
+"""The colours of a difference: a table from dark (none) over blue and green to a pale yellow (as much as can be).
+
+It is even to the eye and its lightness only grows, so that it reads the same in grey and to who sees no red or green.
+It keeps clear of violet and amber, which mean the noise level.
+
+The parts that the panes of a comparison are painted from.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter
+
+from studio.ui.theme.colour import ramp
+from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, RADIUS
+from studio.ui.widgets.painting import fill_rounded
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from studio.ui.theme.theme import Theme
+
+
+STOPS = ("#08090c", "#143a66", "#12707e", "#2fa873", "#a3d65c", "#fbf6b8")
+SIZE = 256
+GAINS = (1, 2, 5, 10)
+"""How much a difference may be enlarged before it is coloured."""
+
+
+@lru_cache(maxsize=1)
+def table() -> NDArray[np.uint8]:
+    """Return the colours from no difference to all there is, uint8 (256, 3); not to be changed."""
+    colours = [ramp(STOPS, place / (SIZE - 1)) for place in range(SIZE)]
+    made = np.array(
+        [[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in colours], dtype=np.uint8
+    )
+    made.setflags(write=False)
+    return made
+
+
+def coloured(amount: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
+    """Return a difference as a picture.
+
+    Args:
+        amount: per pixel, uint8 (H, W).
+        gain: what it is multiplied by; what then is above 255 has the last colour.
+
+    Returns:
+        uint8 (H, W, 3), contiguous and read-only.
+    """
+    enlarged = np.rint(np.minimum(np.arange(SIZE) * gain, SIZE - 1)).astype(np.intp)
+    picture = np.take(table()[enlarged], amount, axis=0)
+    picture.setflags(write=False)
+    return picture
+
+
+INSET: Final = 8.0
+FOOT: Final = 60.0
+"""Of a card, beneath its picture: its name, where it stands, and how far it has come."""
+SCALE_WIDTH: Final = 12.0
+_LINE: Final = 20.0
+_BADGE: Final = 16.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Face:
+    """What is shown of a run.
+
+    Attributes:
+        name: such as "DDIM, 30 steps".
+        cost: such as "60 calls".
+        where: such as "step 18 of 30, noise level 0.41".
+        gap: how far that is from what was asked for, "" where it is not.
+        fraction: how far the run has come, 0 to 1.
+        level: the noise level that is shown.
+        pixels: the picture, or None.
+    """
+
+    name: str
+    cost: str
+    where: str
+    gap: str
+    fraction: float
+    level: float
+    pixels: NDArray[np.uint8] | None
+
+
+def draw_card(painter: QPainter, theme: Theme, room: QRectF) -> QRectF:
+    """Draw a card's ground and return where its picture goes."""
+    fill_rounded(painter, room, CARD_RADIUS, theme.colour("panel"))
+    return room.adjusted(INSET, INSET, -INSET, -FOOT)
+
+
+def draw_foot(painter: QPainter, theme: Theme, room: QRectF, face: Face, badge: str) -> None:
+    """Draw the words and the bar beneath a picture into ``room``, which is `FOOT` less its inset high."""
+    name, where, bar = _lines(room)
+    if badge:
+        draw_badge(painter, theme, name, badge)
+        name = name.adjusted(_BADGE + 6, 0, 0, 0)
+    cost = _text(painter, theme, name, face.cost, "label", "dim", right=True)
+    _text(painter, theme, name.adjusted(0, 0, -cost - GAP, 0), face.name, "body", "text", bold=True)
+    gap = _text(painter, theme, where, face.gap, "label", "warn", right=True)
+    _text(painter, theme, where.adjusted(0, 0, -gap - GAP if gap else 0, 0), face.where, "label", "dim")
+    fill_rounded(painter, bar, bar.height() / 2, theme.colour("line"))
+    if face.fraction > 0:
+        done = QRectF(bar)
+        done.setWidth(max(min(face.fraction, 1.0) * bar.width(), bar.height()))
+        fill_rounded(painter, done, bar.height() / 2, theme.noise(face.level))
+
+
+def draw_badge(painter: QPainter, theme: Theme, line: QRectF, letter: str) -> None:
+    """Draw a letter in a small square at the left of a line."""
+    box = QRectF(line.left(), line.center().y() - _BADGE / 2, _BADGE, _BADGE)
+    fill_rounded(painter, box, GRID, theme.colour("line"))
+    painter.setFont(theme.font("label", bold=True))
+    painter.setPen(theme.colour("text"))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, letter)
+
+
+def draw_chip(painter: QPainter, theme: Theme, within: QRectF, text: str, *, right: bool = False) -> None:
+    """Draw a name on a ground of its own over a picture's upper corner; nothing where it does not fit."""
+    font = theme.font("label", bold=True)
+    width = QFontMetrics(font).horizontalAdvance(text) + 2 * GAP
+    if not text or width + 2 * GAP > within.width() or within.height() < 2 * _LINE:
+        return
+    left = within.right() - width - GAP if right else within.left() + GAP
+    box = QRectF(left, within.top() + GAP, width, _LINE)
+    ground = theme.colour("floating")
+    ground.setAlphaF(0.86)
+    fill_rounded(painter, box, RADIUS, ground)
+    painter.setFont(font)
+    painter.setPen(theme.colour("text"))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def draw_scale(painter: QPainter, theme: Theme, bar: QRectF, gain: float) -> None:
+    """Draw the colours of a difference from none (below) to as much as has the last colour, with their amounts."""
+    painter.drawImage(bar, _strip())
+    for share in (0.0, 0.5, 1.0):
+        y = bar.bottom() - share * bar.height()
+        line = QRectF(bar.right() + GRID, min(max(y - 8, bar.top()), bar.bottom() - 16), 48, 16)
+        _text(painter, theme, line, f"{100 * share / gain:.3g} %", "label", "dim")
+
+
+def draw_line(painter: QPainter, room: QRectF, at: float, *, turned: bool) -> None:
+    """Draw the line of a wipe, light with a dark edge, so that it is seen on any picture."""
+    at = math.floor(at) + 0.5  # on whole pixels, or it would be two grey ones wide
+    for width, colour in ((3.0, QColor(0, 0, 0, 120)), (1.0, QColor(255, 255, 255))):
+        if turned:
+            painter.fillRect(QRectF(room.left(), at - width / 2, room.width(), width), colour)
+        else:
+            painter.fillRect(QRectF(at - width / 2, room.top(), width, room.height()), colour)
+
+
+def draw_hint(painter: QPainter, theme: Theme, room: QRectF, text: str) -> None:
+    """Draw a sentence in the middle of a room."""
+    painter.setFont(theme.font("body"))
+    painter.setPen(theme.colour("dim"))
+    flags = Qt.AlignmentFlag.AlignCenter.value | Qt.TextFlag.TextWordWrap.value
+    painter.drawText(room, flags, text)
+
+
+@lru_cache(maxsize=1)
+def _strip() -> QImage:
+    """Return the colours of a difference from top to bottom."""
+    colours = table()
+    strip = QImage(1, len(colours), QImage.Format.Format_RGB32)
+    for place, (red, green, blue) in enumerate(colours.tolist()):
+        strip.setPixelColor(0, len(colours) - 1 - place, QColor(red, green, blue))
+    return strip
+
+
+def _lines(room: QRectF) -> tuple[QRectF, QRectF, QRectF]:
+    left, width = room.left(), room.width()
+    return (
+        QRectF(left, room.top(), width, _LINE),
+        QRectF(left, room.top() + _LINE, width, _LINE - 2),
+        QRectF(left, room.top() + 2 * _LINE + 2, width, GRID),
+    )
+
+
+def _text(
+    painter: QPainter,
+    theme: Theme,
+    line: QRectF,
+    text: str,
+    kind: str,
+    role: str,
+    *,
+    bold: bool = False,
+    right: bool = False,
+) -> float:
+    """Draw a text, cut to its line, and return its width."""
+    if not text or line.width() <= 0:
+        return 0.0
+    font = theme.font("label" if kind == "label" else "body", bold=bold)
+    metrics = QFontMetrics(font)
+    shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(line.width()) + 1)
+    painter.setFont(font)
+    painter.setPen(theme.colour(role))
+    side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+    painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | side, shown)
+    return float(metrics.horizontalAdvance(shown))

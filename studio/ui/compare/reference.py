@@ -1,0 +1,341 @@
+"""What the runs of a comparison are measured against: A, any other run, or a long one that is made for it.
+
+How far the runs of a batched comparison are from the same runs alone: made again one by one, and measured.
+
+Runs that share their model calls depend on their neighbours in the last bits, which the kernels round in another order.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from studio.engine.compare import CompareRequest
+from studio.engine.events import JobCancelled, JobStarted, StepDone
+from studio.engine.previews import Previews
+from studio.errors import StorageError
+from studio.ui.core.job import Errand
+from studio.ui.jobs.run_settings import most_steps
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from studio.engine.events import PictureDone
+    from studio.engine.requests import GenerateRequest
+    from studio.runs.picture_record import PictureRecord
+    from studio.ui.compare.model import CompareModel
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.engine_protocol import Engine
+    from studio.ui.core.job import ErrandDone, Job
+    from studio.ui.jobs.job_state import Course
+
+
+STEPS: Final = 250
+LIMIT: Final = "ddim"
+"""The sampler that all deterministic ones come near to with more steps: that of the probability-flow equation."""
+A: Final = "a"
+LONG: Final = "long"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reference:
+    """What the runs are measured against.
+
+    Attributes:
+        place: which run it is; None where it is the long one.
+        request: what it is made with.
+        finish: what it arrived at, before it was decoded; None as long as it is not finished.
+        done: its finished picture, likewise.
+    """
+
+    place: int | None
+    request: GenerateRequest
+    finish: NDArray[np.float32] | None
+    done: PictureDone | None
+
+
+class ReferenceModel(QObject):
+    """The choice for the comparison that is looked at; with another it is A again.
+
+    Attributes:
+        key: `A`, `LONG`, or the place of a run.
+        course: how the long one goes; None where there is none.
+        job: the long one's job, set by who runs it.
+
+    Signals:
+        changed: another reference, or it has come further.
+        run_requested: a `GenerateRequest` is to be run: the long one.
+        stop_requested: its `Job` is to stop.
+    """
+
+    changed = Signal()
+    run_requested = Signal(object)
+    stop_requested = Signal(object)
+
+    def __init__(self, compare: CompareModel, catalog: Catalog, parent: QObject | None = None) -> None:
+        """Follow ``compare``; ``catalog`` knows how many steps a model can take."""
+        super().__init__(parent)
+        self._compare, self._catalog = compare, catalog
+        self.job: Job | None = None
+        self._of: Course | None = None
+        self._asked: GenerateRequest | None = None
+        self.key = A
+        self.course: Course | None = None
+        compare.changed.connect(self._on_changed)
+
+    @property
+    def making(self) -> bool:
+        """Whether the long one is on its way."""
+        return self._asked is not None and (self.course is None or not self.course.over)
+
+    @property
+    def made(self) -> bool:
+        """Whether there is a long one to choose."""
+        return self.course is not None and self.course.phase == "done" and 0 in self.course.pictures
+
+    @property
+    def fault(self) -> str:
+        """Why the long one could not be made, a sentence; "" where it could."""
+        failure = self.course.failure if self.course is not None else None
+        return failure.sentence if failure is not None else ""
+
+    @property
+    def current(self) -> Reference | None:
+        """What is measured against; None where there is no comparison."""
+        compare, course = self._compare, self._compare.course
+        if course is None:
+            return None
+        if self.key == LONG and self.course is not None and self.made:
+            long = self.course
+            record = long.job.record.picture(0)
+            return Reference(
+                place=None, request=long.request, finish=finish_of(record), done=long.pictures[0].done
+            )
+        place = int(self.key) if self.key.isdecimal() else compare.base
+        event = course.pictures.get(place)
+        return Reference(
+            place=place,
+            request=course.request_of(place),
+            finish=finish_of(compare.record(place)),
+            done=event.done if event is not None else None,
+        )
+
+    def offers(self) -> tuple[GenerateRequest, ...]:
+        """Return the long runs that can be made from A's noise: with DDIM, and with A's own sampler."""
+        compare, course = self._compare, self._compare.course
+        record = compare.record(compare.base) if course is not None else None
+        if course is None or not course.over or (record is not None and record.start and record.start.step):
+            return ()
+        asked = course.request_of(compare.base)
+        own = replace(asked, steps=min(STEPS, most_steps(self._catalog.card(asked.model))), count=1)
+        if own.sampler == LIMIT and not own.options.get("eta"):
+            return (own,)
+        return replace(own, sampler=LIMIT, options={}), own
+
+    # ----------------------------------------------------------------------------------------------------- intents
+    def choose(self, key: str) -> None:
+        """Measure against another."""
+        if key != self.key:
+            self.key = key
+            self.changed.emit()
+
+    def make(self, request: GenerateRequest) -> None:
+        """Have a long one made, and measure against it once it is there."""
+        if not self.making:
+            self._asked, self.course, self.job = request, None, None
+            self.run_requested.emit(request)
+            self.changed.emit()
+
+    @Slot()
+    def stop(self) -> None:
+        """Make it no more."""
+        if self.making:
+            if self.job is not None:
+                self.stop_requested.emit(self.job)
+            self._asked = self.course = None
+            self.changed.emit()
+
+    # ------------------------------------------------------------------------------------------------------- facts
+    def follow(self, course: Course) -> bool:
+        """Take in how a job went on; False where it is not the long one."""
+        if self._asked is None or course.job.request is not self._asked:
+            return False
+        begins = self.course is None
+        self.course = course
+        if course.phase == "done" and 0 in course.pictures:
+            self.key = LONG
+        if begins or course.over or course.phase == "running":
+            self.changed.emit()
+        return True
+
+    @Slot()
+    def _on_changed(self) -> None:
+        if self._compare.course is not self._of:
+            self._of = self._compare.course
+            self.key, self.course, self._asked = A, None, None
+        self.changed.emit()
+
+
+def finish_of(record: PictureRecord | None) -> NDArray[np.float32] | None:
+    """Return what a finished run arrived at, before it was decoded; None where it is not finished."""
+    last = record.last if record is not None else None
+    return last.x0_hat if last is not None and last.step == last.steps else None
+
+
+CHEAP_S: Final = 4.0
+"""Comparisons that took no longer are measured unasked."""
+
+Standing = Literal["none", "exact", "unknown", "measuring", "measured", "failed"]
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What is known of one comparison.
+
+    Attributes:
+        standing: "none" where there is nothing to know: it is not over, or its runs were made at other times; "exact"
+            where no run shared a model call.
+        differences: of each run, the largest of all numbers of its last state.
+        fault: why it could not be measured, a sentence.
+    """
+
+    standing: Standing
+    differences: tuple[float, ...] = ()
+    fault: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Run:
+    """One run as the comparison made it."""
+
+    request: GenerateRequest
+    weights_sha256: str
+    state: NDArray[np.float32]
+
+
+class AloneModel(QObject):
+    """Measures the comparison that is looked at: unasked where that is cheap, else when it is asked to.
+
+    Signals:
+        changed: something else is known.
+        errand_requested: an `Errand` is to be done with the engine.
+    """
+
+    changed = Signal()
+    errand_requested = Signal(object)
+
+    def __init__(self, compare: CompareModel, parent: QObject | None = None) -> None:
+        """Follow ``compare``."""
+        super().__init__(parent)
+        self._compare = compare
+        self._known: dict[str, Alone] = {}
+        self._running: tuple[str, Errand] | None = None
+        compare.changed.connect(self._on_changed)
+
+    @property
+    def current(self) -> Alone:
+        """What is known of the comparison that is looked at."""
+        course = self._compare.course
+        if course is None or course is not self._compare.newest or course.phase != "done":
+            return Alone("none")
+        if course.job.id in self._known:
+            return self._known[course.job.id]
+        request = course.job.request
+        exact = isinstance(request, CompareRequest) and not request.batched
+        return Alone("exact" if exact else "unknown")
+
+    @Slot()
+    def measure(self) -> None:
+        """Make each run of the comparison that is looked at alone, and see how far it is."""
+        course = self._compare.course
+        if course is None or self.current.standing not in ("unknown", "failed"):
+            return
+        runs = _runs_of(course)
+        if runs is None:
+            return
+        self.stop()
+        errand = Errand(work=partial(_measure, runs))
+        self._running = course.job.id, errand
+        self._note(course.job.id, Alone("measuring"))
+        self.errand_requested.emit(errand)
+
+    @Slot()
+    def stop(self) -> None:
+        """Stop measuring."""
+        if self._running is not None:
+            job_id, errand = self._running
+            errand.cancelled.set()
+            self._running = None
+            self._known.pop(job_id, None)
+            self.changed.emit()
+
+    @Slot(object)
+    def take(self, done: ErrandDone) -> None:
+        """An errand is done, perhaps one of this."""
+        if self._running is None or done.errand is not self._running[1]:
+            return
+        job_id, _ = self._running
+        self._running = None
+        if done.answer is None and not done.fault:
+            self._known.pop(job_id, None)
+            self.changed.emit()
+        elif done.answer is None:
+            self._note(job_id, Alone("failed", fault=done.fault))
+        else:
+            self._note(job_id, Alone("measured", done.answer))
+
+    @Slot()
+    def _on_changed(self) -> None:
+        course = self._compare.course
+        if self._running is not None and (course is None or course.job.id != self._running[0]):
+            self.stop()  # the next comparison must not wait for it
+        if course is not None and self.current.standing == "unknown" and course.seconds <= CHEAP_S:
+            self.measure()
+        else:
+            self.changed.emit()
+
+    def _note(self, job_id: str, alone: Alone) -> None:
+        self._known = {job_id: alone}  # of one comparison, the newest
+        self.changed.emit()
+
+
+def _runs_of(course: Course) -> tuple[_Run, ...] | None:
+    """Return the runs of a comparison; None where the last state of one is not in memory."""
+    found = []
+    for place in range(course.count):
+        last = course.latest(place)
+        if last is None or last.state is None or last.step != last.steps:
+            return None
+        weights = course.weights_of(place)
+        found.append(_Run(request=course.request_of(place), weights_sha256=weights, state=last.state))
+    return tuple(found)
+
+
+def _measure(runs: tuple[_Run, ...], errand: Errand, engine: Engine) -> tuple[float, ...] | None:
+    """Return how far each run is from itself alone; None once stopped."""
+    found = []
+    for run in runs:
+        state = None
+        events = engine.run(
+            run.request,
+            cancelled=errand.cancelled,
+            previews=Previews(0, arrays=True),
+            job_id=uuid.uuid4().hex,
+        )
+        for event in events:
+            if isinstance(event, JobCancelled):
+                return None
+            if isinstance(event, JobStarted) and event.weights_sha256 != run.weights_sha256:
+                raise StorageError(
+                    run.request.model, "is another model by now than the one that was compared"
+                )
+            if isinstance(event, StepDone):
+                state = event.state
+        assert state is not None, "arrays were asked for"
+        found.append(float(abs(state - run.state).max()))
+    return tuple(found)

@@ -1,0 +1,337 @@
+"""What each finished run is worth beside one of them: PSNR, SSIM, model calls and seconds.
+
+The row above curves and figures: what they are measured against, and how far batching took the runs.
+
+How far the runs come: curves of their distance to one finished picture, and a table of what they are worth.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QPoint, Qt, Slot
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
+
+from studio.engine.compare import MAX_PANES
+from studio.ui.compare import text as words
+from studio.ui.compare.reference import LONG, A
+from studio.ui.compare.results import Curves, score
+from studio.ui.compare.text import unfinished
+from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, INSET
+from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.choice import ChoiceField
+from studio.ui.widgets.labels import PlainLabel, set_tip
+from studio.ui.widgets.painting import fill_rounded
+from studio.ui.widgets.plot import Curve, PlotView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtGui import QPaintEvent
+
+    from studio.engine.events import PictureDone
+    from studio.errors import StudioError
+    from studio.ui.compare.model import CompareModel, Pane
+    from studio.ui.compare.reference import AloneModel, Reference, ReferenceModel
+    from studio.ui.compare.results import Score
+    from studio.ui.theme.theme import Theme
+
+
+HEADS: Final = (
+    ("PSNR", words.PSNR_TIP),
+    ("SSIM", words.SSIM_TIP),
+    ("calls", words.CALLS_TIP),
+    ("seconds", words.SECONDS_TIP),
+    ("alone", words.ALONE_TIP),
+)
+_WIDTH: Final = 62
+
+
+class TableView(QWidget):
+    """A row for each run, and a sentence beneath."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start empty."""
+        super().__init__(parent)
+        self._theme = theme
+        theme.changed.connect(self.update)
+        self.setAccessibleName("Figures of the finished pictures")
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(GAP)
+        grid.setVerticalSpacing(GRID)
+        grid.setColumnStretch(0, 1)
+        self._heads: list[PlainLabel] = []
+        self._shown: tuple[tuple[str, tuple[str, str, str, str, str]], ...] = ()
+        for column, (head, tip) in enumerate(HEADS, start=1):
+            label = PlainLabel(theme, head, kind="label", role="dim", tip=tip)
+            label.setAlignment(right)
+            label.setMinimumWidth(_WIDTH)
+            grid.addWidget(label, 0, column)
+            self._heads.append(label)
+        self._rows: list[list[PlainLabel]] = []
+        for row in range(1, MAX_PANES + 2):
+            labels = [PlainLabel(theme, elide=True)]
+            for _ in HEADS:
+                label = PlainLabel(theme, role="dim")
+                label.setAlignment(right)
+                labels.append(label)
+            for column, label in enumerate(labels):
+                grid.addWidget(label, row, column)
+            self._rows.append(labels)
+        self._note = PlainLabel(theme, kind="label", role="dim", wrap=True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(INSET, GAP, INSET, GAP)
+        layout.setSpacing(GAP)
+        layout.addLayout(grid)
+        layout.addStretch()
+        layout.addWidget(self._note)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the ground."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        fill_rounded(painter, self.rect(), CARD_RADIUS, self._theme.colour("panel"))
+
+    def set_rows(self, rows: Sequence[tuple[str, tuple[str, str, str, str, str]]]) -> None:
+        """Show each run's name and figures; a last column without any is left out."""
+        if tuple(rows) == self._shown:  # most of the time: figures do not change while steps are gone through
+            return
+        self._shown = tuple(rows)
+        apart = any(figures[-1] for _, figures in rows)
+        self._heads[-1].setVisible(apart)
+        for place, labels in enumerate(self._rows):
+            there = place < len(rows)
+            texts = [rows[place][0], *rows[place][1]] if there else [""] * len(labels)
+            for label, text in zip(labels, texts, strict=True):
+                label.setText(text)
+                label.setVisible(there)
+            labels[-1].setVisible(there and apart)
+
+    def set_note(self, sentence: str) -> None:
+        """Say something beneath."""
+        if sentence != self._note.text():
+            self._note.setText(sentence)
+
+    @property
+    def texts(self) -> list[list[str]]:
+        """What the rows say."""
+        return [[label.text() for label in labels] for labels in self._rows if labels[0].text()]
+
+    @property
+    def note(self) -> str:
+        """What stands beneath."""
+        return self._note.text()
+
+
+_CHOICE_PX = 200
+
+
+class ReferenceBar(QWidget):
+    """Edits a `ReferenceModel`, and tells what an `AloneModel` knows."""
+
+    def __init__(
+        self, theme: Theme, reference: ReferenceModel, alone: AloneModel, parent: QWidget | None = None
+    ) -> None:
+        """Show the choice."""
+        super().__init__(parent)
+        self._reference, self._alone = reference, alone
+        self._names: tuple[str, ...] = ()
+        self.choice = ChoiceField(theme, "")
+        self.choice.box.setAccessibleName("Measured against")
+        self.choice.setFixedWidth(_CHOICE_PX)
+        self.make = TextButton(theme, "", icon="plus")
+        set_tip(self.make, words.LONG_TIP)
+        self._menu = QMenu(self)
+        self.said = PlainLabel(theme, role="dim", elide=True)
+        self.said.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.measure = TextButton(theme, "Measure")
+        set_tip(self.measure, words.ALONE_TIP)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP)
+        row.addWidget(PlainLabel(theme, "Measured against", role="dim"))
+        row.addWidget(self.choice)
+        row.addWidget(self.make)
+        row.addWidget(self.said, 1)
+        row.addWidget(self.measure)
+        self.choice.edited.connect(reference.choose)
+        self.make.clicked.connect(self._on_make)
+        self.measure.clicked.connect(self._on_measure)
+        reference.changed.connect(self.synchronise)
+        alone.changed.connect(self.synchronise)
+
+    def show_runs(self, names: Sequence[str]) -> None:
+        """Offer these runs."""
+        self._names = tuple(names)
+        self.synchronise()
+
+    @Slot()
+    def synchronise(self) -> None:
+        """Show what is chosen and known."""
+        reference, alone = self._reference, self._alone.current
+        items = [(A, "A", "", ""), *((str(place), name, "", "") for place, name in enumerate(self._names))]
+        if reference.made and reference.course is not None:
+            items.append((LONG, words.long_name(reference.course.request), "", ""))
+        self.choice.set_items(items)
+        self.choice.set_value(reference.key)
+        offers = reference.offers()
+        self.make.setVisible(bool(offers))
+        self.make.setText(words.making(reference.course) if reference.making else words.offer(offers))
+        self.make.set_icon("x" if reference.making else "plus")
+        sentence, bad = words.alone(alone)
+        if reference.fault:
+            sentence, bad = reference.fault, True
+        self.said.setText(sentence)
+        self.said.set_role("warn" if bad else "dim")
+        self.measure.setVisible(alone.standing in ("unknown", "measuring", "failed"))
+        self.measure.setText("Stop" if alone.standing == "measuring" else "Measure")
+
+    @Slot()
+    def _on_make(self) -> None:
+        reference, offers = self._reference, self._reference.offers()
+        if reference.making:
+            reference.stop()
+        elif len(offers) == 1:
+            reference.make(offers[0])
+        elif offers:
+            self._menu.clear()
+            for request in offers:
+                self._menu.addAction(words.long_name(request)).triggered.connect(
+                    partial(self._on_offer_chosen, request)
+                )
+            self._menu.popup(self.make.mapToGlobal(QPoint(0, self.make.height())))
+
+    def _on_offer_chosen(self, request: object, *_: object) -> None:
+        found = next((offer for offer in self._reference.offers() if offer == request), None)
+        if found is not None:
+            self._reference.make(found)
+
+    @Slot()
+    def _on_measure(self) -> None:
+        if self._alone.current.standing == "measuring":
+            self._alone.stop()
+        else:
+            self._alone.measure()
+
+
+_MOST_SCORES: Final = 64
+
+
+class ResultsView(QWidget):
+    """The foot of the page of comparisons."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        model: CompareModel,
+        reference: ReferenceModel,
+        alone: AloneModel,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Start empty."""
+        super().__init__(parent)
+        self._model, self._curves = model, Curves()
+        self._reference, self._alone = reference, alone
+        self._scores: dict[tuple[PictureDone, PictureDone], Score | None] = {}
+        self._shown: tuple[tuple[str, ...], tuple[Pane, ...]] = (), ()
+        self.bar = ReferenceBar(theme, reference, alone)
+        self.plot, self.table = PlotView(theme), TableView(theme)
+        row = QHBoxLayout()
+        row.setSpacing(INSET)
+        row.addWidget(self.plot, 7)
+        row.addWidget(self.table, 5)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(GAP)
+        layout.addWidget(self.bar)
+        layout.addLayout(row, 1)
+        reference.changed.connect(self._on_changed)
+        alone.changed.connect(self._on_changed)
+
+    def show_runs(self, names: Sequence[str], panes: Sequence[Pane]) -> None:
+        """Show what is known of the runs.
+
+        Args:
+            names: of each.
+            panes: each as it is shown.
+        """
+        if self._shown[0] != tuple(names):
+            self.bar.show_runs(names)
+        self._shown = tuple(names), tuple(panes)
+        self._show_curves()
+        self._show_figures()
+        self.table.set_note(unfinished(panes))
+
+    @Slot()
+    def _on_changed(self) -> None:
+        """Another reference, or more is known."""
+        if self._shown[1] and self.isVisible():
+            self._show_curves()
+            self._show_figures()
+
+    def _name_of(self, reference: Reference) -> str:
+        names = self._shown[0]
+        if reference.place is not None and reference.place < len(names):
+            return names[reference.place]
+        return words.long_name(reference.request)
+
+    def _show_figures(self) -> None:
+        names, panes = self._shown
+        reference, alone = self._reference.current, self._alone.current.differences
+        if reference is None or (reference.place or 0) >= len(panes):
+            return  # an answer that came after another comparison had begun
+        rows = []
+        for pane in panes:
+            is_reference = pane.place == reference.place
+            score = None if is_reference else self._score(pane.finished, reference.done)
+            apart = words.small(alone[pane.place]) if len(alone) == len(panes) else ""
+            row = words.figures(pane, score, reference=is_reference)
+            rows.append((names[pane.place], (*row, apart)))
+        if reference.place is None and reference.done is not None:
+            done = reference.done
+            figures = ("reference", "", f"{done.model_calls:,}", f"{done.seconds:.1f}", "")
+            rows.append((self._name_of(reference), figures))
+        self.table.set_rows(rows)
+
+    def _show_curves(self) -> None:
+        names, panes = self._shown
+        reference = self._reference.current
+        if reference is None:
+            return
+        name = self._name_of(reference)
+        title = words.DISTANCE.format(name=name)
+        if reference.finish is None:
+            self.plot.set_curves(title, (), words.NO_CURVES.format(name=name))
+            return
+        curves = []
+        for pane in panes:
+            record = self._model.record(pane.place)
+            points = self._curves.of(record.steps, reference.finish) if record is not None else ()
+            at = pane.shown.model_calls if pane.shown is not None else None
+            curves.append(Curve(name=names[pane.place], points=points, at=at))
+        self.plot.set_curves(title, curves)
+
+    def _score(self, done: PictureDone | None, reference: PictureDone | None) -> Score | None:
+        """Return how near a picture comes; None as long as that is being reckoned, or there is nothing to reckon."""
+        if done is None or reference is None:
+            return None
+        key = (done, reference)
+        if key not in self._scores:
+            if len(self._scores) > _MOST_SCORES:  # of comparisons long gone
+                self._scores.clear()
+            self._scores[key] = None
+            work = partial(score, done.pixels, reference.pixels)
+            self._model.background.do(work, partial(self._on_scored, key), _nothing)
+        return self._scores[key]
+
+    def _on_scored(self, key: tuple[PictureDone, PictureDone], found: Score) -> None:
+        self._scores[key] = found
+        self._show_figures()
+
+
+def _nothing(error: StudioError) -> None:
+    """Take no notice: reckoning raises nothing that is meant for people."""
+    del error

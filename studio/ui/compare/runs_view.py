@@ -1,0 +1,312 @@
+"""The row above the scrubber: by what runs stand side by side, which side of a step is seen, and the pair.
+
+The runs of a comparison: panes, one scrubber for all, and what they are worth.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.ui.compare import text as words
+from studio.ui.compare.paint import GAINS, Face
+from studio.ui.compare.results_view import ResultsView
+from studio.ui.compare.stage import PanesView
+from studio.ui.theme.metrics import GAP, PADDING
+from studio.ui.widgets.buttons import IconButton, Pill
+from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
+from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.scrubber import Scrubber, Tick
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
+
+    from studio.ui.compare.model import CompareModel, Pane
+    from studio.ui.compare.reference import AloneModel, ReferenceModel
+    from studio.ui.compare.stage import Mode
+    from studio.ui.core.settings import Preferences
+    from studio.ui.jobs.job_state import Course
+    from studio.ui.theme.theme import Theme
+
+
+_NARROWEST, _WIDEST = 96, 190  # of the choice of a run, so that all fits the smallest window
+
+
+class CompareBar(QWidget):
+    """Edits a `CompareModel`; what belongs to the panes alone is asked for.
+
+    Signals:
+        gain_edited: how many times a difference is to be enlarged.
+        turn_requested: the line of the wipe is to be turned.
+    """
+
+    gain_edited = Signal(float)
+    turn_requested = Signal()
+
+    def __init__(self, theme: Theme, model: CompareModel, parent: QWidget | None = None) -> None:
+        """Show the model's choices."""
+        super().__init__(parent)
+        self._model = model
+        self.alignment = SegmentedSwitch(theme, "Aligned by", list(words.ALIGNMENTS))
+        self.sides = SegmentedSwitch(theme, "What to look at", list(words.SIDES))
+        self.base, self.candidate = ChoiceField(theme, ""), ChoiceField(theme, "")
+        self.base.box.setAccessibleName("A")
+        self.candidate.box.setAccessibleName("B")
+        self._letters = [
+            PlainLabel(theme, "A", role="dim", bold=True),
+            PlainLabel(theme, "B", role="dim", bold=True),
+        ]
+        self.gain = SegmentedSwitch(
+            theme, "Gain", [(str(gain), f"× {gain}", words.GAIN_TIP) for gain in GAINS]
+        )
+        self.turn = IconButton(theme, "rotate-ccw", "Turn the line (X)")
+        self.pill = Pill(theme, "live", "bad")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP)
+        row.addWidget(PlainLabel(theme, "Aligned by", role="dim"))
+        row.addWidget(self.alignment)
+        row.addWidget(self.pill)
+        row.addStretch(1)
+        for letter, field in zip(self._letters, (self.base, self.candidate), strict=True):
+            row.addWidget(letter)
+            row.addWidget(field, 1)
+            field.setMinimumWidth(_NARROWEST)
+            field.setMaximumWidth(_WIDEST)
+        for widget in (self.turn, self.gain, self.sides):
+            row.addWidget(widget)
+        self.alignment.edited.connect(model.set_alignment)
+        self.sides.edited.connect(model.set_what)
+        self.pill.clicked.connect(self._on_pill_clicked)
+        self.base.edited.connect(self._on_base_edited)
+        self.candidate.edited.connect(self._on_candidate_edited)
+        self.gain.edited.connect(self._on_gain_edited)
+        self.turn.clicked.connect(self.turn_requested)
+
+    def show_mode(self, mode: str) -> None:
+        """Offer what belongs to a mode."""
+        pair = mode in ("wipe", "blink", "difference")
+        for widget in (self.base, self.candidate, *self._letters):
+            widget.setVisible(pair)
+        self.turn.setVisible(mode == "wipe")
+        self.gain.setVisible(mode == "difference")
+
+    def show_pair(self, names: Sequence[str]) -> None:
+        """Show which two are the pair, by the names of all runs."""
+        model = self._model
+        for field, chosen, other in (
+            (self.base, model.base, model.candidate),
+            (self.candidate, model.candidate, model.base),
+        ):
+            field.set_items(
+                [(str(place), name, "", "") for place, name in enumerate(names) if place != other]
+            )
+            field.set_value(str(chosen))
+
+    def synchronise(self) -> None:
+        """Show the model's choices."""
+        model = self._model
+        self.alignment.set_value(model.alignment)
+        self.sides.set_value(model.what)
+        running = model.course is not None and not model.course.over
+        self.pill.setVisible(running or model.position is not None)
+        self.pill.set_text("live" if running else "result", "bad" if running else "dim")
+        self.pill.setAccessibleName("Back to the newest steps")
+
+    @Slot()
+    def _on_pill_clicked(self) -> None:
+        self._model.select(None)
+
+    @Slot(str)
+    def _on_base_edited(self, key: str) -> None:
+        self._model.set_pair(int(key), self._model.candidate)
+
+    @Slot(str)
+    def _on_candidate_edited(self, key: str) -> None:
+        self._model.set_pair(self._model.base, int(key))
+
+    @Slot(str)
+    def _on_gain_edited(self, key: str) -> None:
+        self.gain_edited.emit(float(key))
+
+
+PLAY_MS = 80
+LEAST = 60
+"""How much higher than they must be the results are at least."""
+UNLIMITED = 16_777_215  # Qt's QWIDGETSIZE_MAX
+
+
+class RunsView(QWidget):
+    """Shows a `CompareModel`. While it is hidden it rests, and catches up when it is shown."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        model: CompareModel,
+        reference: ReferenceModel,
+        alone: AloneModel,
+        preferences: Preferences,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Build the parts."""
+        super().__init__(parent)
+        self._model, self._preferences = model, preferences
+        self._named_for: Course | None = None
+        self._names: tuple[str, ...] = ()
+        self._with_results = True
+        self.panes = PanesView(theme)
+        self.bar = CompareBar(theme, model)
+        self.scrubber = Scrubber(theme, "Steps of all runs")
+        self.results = ResultsView(theme, model, reference, alone)
+        self._playing = QTimer(self, interval=PLAY_MS)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(PADDING, PADDING, PADDING, PADDING)
+        layout.setSpacing(GAP)
+        layout.addWidget(self.panes, 9)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.scrubber)
+        layout.addWidget(self.results, 4)
+        self._connect()
+        self.set_mode("side")
+        self._on_preference_changed("enlarge")
+
+    def _connect(self) -> None:
+        self._model.changed.connect(self._on_changed)
+        self._model.positions_changed.connect(self._on_positions_changed)
+        self._model.shown_changed.connect(self._on_shown_changed)
+        self._preferences.changed.connect(self._on_preference_changed)
+        self.scrubber.edited.connect(self._on_scrubbed)
+        self.scrubber.play_requested.connect(self._on_play_requested)
+        self.panes.chosen.connect(self._on_chosen)
+        self.bar.gain_edited.connect(self.panes.set_gain)
+        self.bar.turn_requested.connect(self.panes.turn)
+        self._playing.timeout.connect(self._on_play_tick)
+
+    def set_mode(self, mode: Mode) -> None:
+        """Lay the pictures out in another way."""
+        self.panes.set_mode(mode)
+        self.bar.show_mode(mode)
+        self.show_results(self._with_results)
+
+    def show_results(self, shown: bool) -> None:
+        """Show what the runs are worth, or give that room to the pictures; tiles have it anyway."""
+        self._with_results = shown
+        self.results.setVisible(shown and self.panes.mode != "tile")
+        self.fit_panes()
+
+    def fit_panes(self) -> None:
+        """Give the room that no picture can use to the results."""
+        results = self.results.minimumSizeHint().height() + LEAST if self.results.isVisibleTo(self) else 0
+        margins, gaps = 2 * PADDING, 3 * GAP
+        most = self.height() - self.bar.height() - self.scrubber.height() - results - margins - gaps
+        wanted = self.panes.height_for(self.width() - 2 * PADDING, max(most, 1))
+        fits = self.results.isVisibleTo(self) and wanted < most
+        self.panes.setMaximumHeight(math.ceil(wanted) if fits else UNLIMITED)
+
+    def handle_key(self, event: QKeyEvent) -> bool:
+        """Go where a key leads; False where it leads nowhere."""
+        return self._model.course is not None and self.scrubber.handle_key(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the room anew."""
+        super().resizeEvent(event)
+        self.fit_panes()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what happened meanwhile."""
+        super().showEvent(event)
+        self._on_changed()
+
+    @Slot()
+    def _on_changed(self) -> None:
+        model, course = self._model, self._model.course
+        if course is None or not self.isVisible():
+            return
+        if course is not self._named_for:
+            self._named_for, self._names = course, words.names(course.requests)
+            self.panes.viewport.fit()
+        self.bar.show_pair(self._names)
+        self.panes.set_pair(model.base, model.candidate)
+        self._on_positions_changed()  # how many there will be is known better in another phase
+        self._on_shown_changed()
+
+    @Slot()
+    def _on_positions_changed(self) -> None:
+        if not self.isVisible():
+            return
+        levels, planned = self._model.levels, self._model.planned
+        last = max(planned - 1, 1)
+        ticks = [Tick(min(place / last, 1.0), level) for place, level in enumerate(levels)]
+        ahead = [Tick(place / last, None) for place in range(len(levels), planned)]
+        self.scrubber.set_ticks([*ticks, *ahead], len(levels))
+
+    @Slot()
+    def _on_shown_changed(self) -> None:
+        model, course = self._model, self._model.course
+        if course is None or course is not self._named_for or not self.isVisible():
+            return
+        panes = model.panes()
+        before = len(self.panes.faces), self.panes.picture_size()
+        self.panes.set_faces([self._face(pane, course) for pane in panes])
+        if before != (len(panes), self.panes.picture_size()):
+            self.fit_panes()
+        place, levels = model.place, model.levels
+        level = levels[place] if 0 <= place < len(levels) else None
+        self.scrubber.set_current(max(place, 0), words.position(len(levels), place, level))
+        self.bar.synchronise()
+        if self.results.isVisible():
+            self.results.show_runs(self._names, panes)
+
+    def _face(self, pane: Pane, course: Course) -> Face:
+        shown = pane.shown
+        return Face(
+            name=self._names[pane.place],
+            cost=words.cost(pane),
+            where=words.where(pane, course),
+            gap=words.for_now(pane, self._model.what, lost=self._model.is_lost(pane))
+            or words.gap(pane, self._model.alignment),
+            fraction=shown.step / shown.steps if shown is not None else 0.0,
+            level=shown.sigma if shown is not None else 1.0,
+            pixels=pane.frame.pixels if pane.frame is not None else None,
+        )
+
+    @Slot(str)
+    def _on_preference_changed(self, name: str) -> None:
+        if name == "enlarge":
+            self.panes.set_enlarge(self._preferences.enlarge)
+
+    @Slot(int, bool)
+    def _on_chosen(self, place: int, is_base: bool) -> None:
+        """Make a pane A or B; what it takes the place of becomes the other."""
+        base, candidate = self._model.base, self._model.candidate
+        if is_base:
+            self._model.set_pair(place, base if place == candidate else candidate)
+        else:
+            self._model.set_pair(candidate if place == base else base, place)
+
+    @Slot(int)
+    def _on_scrubbed(self, place: int) -> None:
+        self._playing.stop()
+        self._model.select(place)
+
+    @Slot()
+    def _on_play_requested(self) -> None:
+        if self._playing.isActive():
+            self._playing.stop()
+        elif self._model.positions:
+            if self._model.place >= len(self._model.positions) - 1:
+                self._model.select(0)
+            self._playing.start()
+
+    @Slot()
+    def _on_play_tick(self) -> None:
+        place = self._model.place + 1
+        if place < len(self._model.positions):
+            self._model.select(place)
+        else:
+            self._playing.stop()

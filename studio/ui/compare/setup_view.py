@@ -1,0 +1,291 @@
+"""The settings of one run of a comparison.
+
+What is to be compared: a column of settings for each run, and the button that starts them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from studio.engine.requests import MAX_GUIDANCE, MAX_SEED
+from studio.ui.compare import text as words
+from studio.ui.jobs import text as form_words
+from studio.ui.jobs.option_fields import OptionControls
+from studio.ui.jobs.run_settings import most_steps, takes_text
+from studio.ui.theme.metrics import GAP, GRID, PADDING
+from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.cards import Card, Ground
+from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
+from studio.ui.widgets.labels import PlainLabel, set_tip
+from studio.ui.widgets.numbers import NumberField
+from studio.ui.widgets.prompt_field import PromptField
+from studio.ui.widgets.seed_field import SeedField
+
+if TYPE_CHECKING:
+    from studio.engine.option_values import OptionValue
+    from studio.ui.compare.columns import CompareColumns
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.theme.theme import Theme
+
+
+class ColumnView(Card):
+    """Edits one column."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        columns: CompareColumns,
+        catalog: Catalog,
+        place: int,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Edit the column at ``place``, from 0."""
+        super().__init__(theme, parent=parent)
+        self._columns, self._catalog, self._place = columns, catalog, place
+        self._model_items: list[form_words.Item] = []
+        self._sampler_items: list[form_words.Item] = []
+        self.setAccessibleName(f"Run {place + 1}")
+        self.remove = IconButton(theme, "x", f"Take run {place + 1} away", kind="quiet", role="dim")
+        self.prompt = PromptField(theme, "Prompt", lines=2, tip=words.PROMPT_TIP)
+        self.prompt.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.sampler = ChoiceField(theme, "Sampler", tip=form_words.SAMPLER_TIP)
+        self.steps = NumberField(theme, "Steps", minimum=1, maximum=1000, tip=form_words.STEPS_TIP)
+        self.guidance = NumberField(
+            theme,
+            "Guidance",
+            minimum=0,
+            maximum=MAX_GUIDANCE,
+            step=0.5,
+            decimals=1,
+            tip=form_words.GUIDANCE_TIP,
+        )
+        self.seed = SeedField(theme)
+        self.seed.lock.hide()
+        self.seed.dice.setVisible(place == 0)
+        set_tip(self.seed.field, words.SEED_TIP)
+        self.model = ChoiceField(theme, "Model", tip=form_words.MODEL_TIP)
+        self.options = OptionControls(theme)
+        self.spacing = ChoiceField(theme, "Spacing", tip=form_words.SPACING_TIP)
+        self.spacing.set_items(form_words.spacing_items())
+        self._lay_out(theme)
+        self._connect()
+
+    def _lay_out(self, theme: Theme) -> None:
+        head = QHBoxLayout()
+        head.addWidget(PlainLabel(theme, f"Run {self._place + 1}", bold=True), 1)
+        head.addWidget(self.remove)
+        numbers = QHBoxLayout()
+        numbers.setSpacing(GAP)
+        numbers.addWidget(self.steps)
+        numbers.addWidget(self.guidance)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GAP, GRID, GAP, GAP)
+        column.setSpacing(GAP)
+        column.addLayout(head)
+        column.addWidget(self.prompt)
+        column.addWidget(self.sampler)
+        column.addLayout(numbers)
+        column.addWidget(self.seed)
+        column.addWidget(self.model)
+        column.addWidget(self.options)
+        column.addWidget(self.spacing)
+        column.addStretch()
+
+    def _connect(self) -> None:
+        self.remove.clicked.connect(self._on_remove)
+        self.prompt.edited.connect(self._on_prompt_edited)
+        self.sampler.edited.connect(self._on_sampler_edited)
+        self.steps.edited.connect(self._on_steps_edited)
+        self.guidance.edited.connect(self._on_guidance_edited)
+        self.options.edited.connect(self._on_option_edited)
+        self.spacing.edited.connect(self._on_spacing_edited)
+        self.seed.edited.connect(self._on_seed_edited)
+        self.seed.roll_requested.connect(self._on_roll_requested)
+        self.model.edited.connect(self._on_model_edited)
+
+    def synchronise(self) -> None:
+        """Show the column's settings."""
+        values, card = self._columns.columns[self._place], self._columns.card(self._place)
+        self.remove.setEnabled(self._columns.can_remove)
+        self.prompt.set_text(values.prompt)
+        self.prompt.setVisible(takes_text(card))
+        self.spacing.set_value(values.spacing)
+        items = form_words.sampler_items(values)
+        if items != self._sampler_items:
+            self._sampler_items = items
+            self.sampler.set_items(items)
+        self.sampler.set_value(values.sampler)
+        self.steps.set_limits(1, most_steps(card))
+        self.steps.set_value(values.steps)
+        self.guidance.set_value(values.guidance)
+        self.guidance.setEnabled(takes_text(card))
+        self.options.show_options(values.sampler, values.options_of(values.sampler))
+        self.seed.set_value(values.seed)
+        items = form_words.model_items(self._catalog.models, values.model)
+        if items != self._model_items:
+            self._model_items = items
+            self.model.set_items(items)
+        self.model.set_value(values.model)
+        self.model.setVisible(len(items) > 1)
+
+    @Slot()
+    def _on_remove(self) -> None:
+        self._columns.remove(self._place)
+
+    @Slot(str)
+    def _on_prompt_edited(self, text: str) -> None:
+        self._columns.edit(self._place, prompt=text)
+
+    @Slot(str)
+    def _on_spacing_edited(self, name: str) -> None:
+        self._columns.edit(self._place, spacing=name)
+
+    @Slot(str)
+    def _on_sampler_edited(self, name: str) -> None:
+        self._columns.edit(self._place, sampler=name)
+
+    @Slot(float)
+    def _on_steps_edited(self, value: float) -> None:
+        self._columns.edit(self._place, steps=round(value))
+
+    @Slot(float)
+    def _on_guidance_edited(self, value: float) -> None:
+        self._columns.edit(self._place, guidance=value)
+
+    @Slot(str, object)
+    def _on_option_edited(self, name: str, value: OptionValue) -> None:
+        self._columns.edit_option(self._place, name, value)
+
+    @Slot(object)
+    def _on_seed_edited(self, seed: int) -> None:
+        self._columns.edit(self._place, seed=seed)
+
+    @Slot()
+    def _on_roll_requested(self) -> None:
+        self._columns.edit(self._place, seed=secrets.randbelow(MAX_SEED + 1))
+
+    @Slot(str)
+    def _on_model_edited(self, name: str) -> None:
+        self._columns.edit(self._place, model=name)
+
+
+HIGHEST = 600
+
+
+class _Area(QScrollArea):
+    """As high as what it holds, up to a limit."""
+
+    def sizeHint(self) -> QSize:
+        """Ask for what the columns need; with less, they scroll."""
+        inside = self.widget()
+        assert inside is not None, "it is given what it holds at once"
+        return QSize(super().sizeHint().width(), min(inside.sizeHint().height(), HIGHEST))
+
+
+class SetupView(Ground):
+    """Edits `CompareColumns`.
+
+    Signals:
+        start_requested: the comparison is to be made as it stands.
+    """
+
+    start_requested = Signal()
+
+    def __init__(
+        self, theme: Theme, columns: CompareColumns, catalog: Catalog, parent: QWidget | None = None
+    ) -> None:
+        """Show a column for each run."""
+        super().__init__(theme, "window", lines=Qt.Edge.BottomEdge, parent=parent)
+        self._columns, self._catalog = columns, catalog
+        self.views: list[ColumnView] = []
+        self._row = QHBoxLayout()
+        self._row.setSpacing(GAP)
+        self.all_samplers = TextButton(theme, "Compare samplers", icon="columns-2")
+        set_tip(self.all_samplers, "One column for each sampler with the form's settings, and start them.")
+        self.add = TextButton(theme, "Add a run", icon="plus")
+        self.recorded = TextButton(theme, "Add a recorded run", icon="images")
+        set_tip(self.recorded, "Lay runs that were made before side by side, or beside these.")
+        self.sweep = TextButton(theme, "Sweep two settings", icon="grid-3x3")
+        set_tip(self.sweep, "A grid: every value of one setting with every value of another.")
+        self.sharing = SegmentedSwitch(theme, "Model calls", list(words.SHARING))
+        self.start = TextButton(theme, "Compare", kind="primary")
+        self._note = PlainLabel(theme, role="dim", elide=True)
+        self._note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._lay_out()
+        self.all_samplers.clicked.connect(self._on_all_samplers)
+        self.add.clicked.connect(columns.add)
+        self.sharing.edited.connect(self._on_sharing_edited)
+        self.start.clicked.connect(self._on_start)
+        columns.count_changed.connect(self._on_count_changed)
+        columns.changed.connect(self._on_changed)
+        catalog.changed.connect(self._on_changed)
+        self._on_count_changed()
+        self._on_changed()
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        inside.setAutoFillBackground(False)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(self._row)
+        column.addStretch()
+        self.area = area = _Area()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.viewport().setAutoFillBackground(False)
+        foot = QHBoxLayout()
+        foot.setSpacing(GAP)
+        for widget in (self.all_samplers, self.add, self.recorded, self.sweep):
+            foot.addWidget(widget)
+        foot.addWidget(self._note, 1)
+        foot.addWidget(self.sharing)
+        foot.addWidget(self.start)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(PADDING, GAP + GRID, PADDING, GAP + GRID)
+        layout.setSpacing(GAP + GRID)
+        layout.addWidget(area, 1)
+        layout.addLayout(foot)
+
+    @Slot()
+    def _on_count_changed(self) -> None:
+        count = len(self._columns.columns)
+        while len(self.views) < count:
+            view = ColumnView(self._theme, self._columns, self._catalog, len(self.views))
+            self.views.append(view)
+            self._row.addWidget(view, 1)
+        for place, view in enumerate(self.views):
+            view.setVisible(place < count)
+
+    @Slot()
+    def _on_changed(self) -> None:
+        columns = self._columns
+        for view in self.views[: len(columns.columns)]:
+            view.synchronise()
+        self.area.updateGeometry()
+        self.sharing.set_value("batched" if columns.batched else "exact")
+        fault = columns.fault
+        self.start.setEnabled(not fault)
+        self.add.setEnabled(columns.can_add)
+        self._note.setText(fault or words.plan(columns.take_request().requests))
+        self._note.set_role("warn" if fault else "dim")
+
+    @Slot()
+    def _on_all_samplers(self) -> None:
+        self._columns.fill_samplers()
+        self._on_start()
+
+    @Slot(str)
+    def _on_sharing_edited(self, key: str) -> None:
+        self._columns.set_batched(key == "batched")
+
+    @Slot()
+    def _on_start(self) -> None:
+        if not self._columns.fault:
+            self.start_requested.emit()

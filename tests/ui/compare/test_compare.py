@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from studio.ui.compare.model import CompareModel, marks_of, noise_hashes
+from studio.ui.core.job import Job
+from studio.ui.jobs.job_state import Course
+from tests.runs.steps import frame
+from tests.ui.compared import Compared
+from tests.ui.fakes import asking
+from tests.ui.played import decoded
+
+if TYPE_CHECKING:
+    from studio.ui.core.job import DecodeTask
+
+FOUR, EIGHT = {"steps": 4}, {"steps": 8, "sampler": "ddpm", "options": {"variance": "posterior"}}
+
+
+@pytest.fixture
+def model(qapp: object) -> CompareModel:
+    return CompareModel()
+
+
+def steps(model: CompareModel) -> list[int | None]:
+    return [pane.shown.step if pane.shown is not None else None for pane in model.panes()]
+
+
+def gaps(model: CompareModel) -> list[float]:
+    return [pane.gap for pane in model.panes()]
+
+
+def values(model: CompareModel) -> list[int | None]:
+    return [None if pane.frame is None else int(pane.frame.pixels[0, 0, 0]) for pane in model.panes()]
+
+
+class Told:
+    """What a model told, in order."""
+
+    def __init__(self, model: CompareModel) -> None:
+        self.names: list[str] = []
+        self.tasks: list[DecodeTask] = []
+        model.changed.connect(lambda: self.names.append("changed"))
+        model.positions_changed.connect(lambda: self.names.append("positions"))
+        model.shown_changed.connect(lambda: self.names.append("shown"))
+        model.decode_requested.connect(self.tasks.append)
+
+
+def test_without_a_comparison_there_is_nothing(model: CompareModel) -> None:
+    assert model.panes() == ()
+    assert (model.count, model.place, model.positions, model.levels, model.planned) == (0, -1, (), (), 0)
+    model.select(3)
+    model.set_pair(0, 1)
+    model.step_candidate(1)
+    assert (model.position, model.base, model.candidate) == (None, 0, 1)
+
+
+def test_other_jobs_are_not_followed(model: CompareModel) -> None:
+    model.follow(Course(Job(request=asking())))
+    assert model.course is None
+
+
+def test_while_it_runs_every_run_shows_its_newest_step(model: CompareModel) -> None:
+    Compared(model, FOUR, EIGHT).begin().rounds(1, 2, 3)
+    assert steps(model) == [3, 3]
+    assert values(model) == [3, 3]
+    assert gaps(model) == [0, 0]
+    assert model.place == len(model.positions) - 1
+
+
+def test_by_noise_level_nearest_levels_stand_side_by_side_and_the_gap_is_told(model: CompareModel) -> None:
+    Compared(model, FOUR, EIGHT).play()
+    assert model.positions == (0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0)
+    assert model.levels == model.positions
+    model.select(3)
+    assert steps(model) == [2, 4]
+    assert gaps(model) == [0, 0]
+    model.select(0)
+    assert steps(model) == [1, 1]
+    assert gaps(model) == [-0.125, 0.0]
+
+
+def test_by_step_and_by_model_calls(model: CompareModel) -> None:
+    Compared(model, FOUR, EIGHT).play()
+    model.set_alignment("step")
+    model.select(5)
+    assert steps(model) == [4, 6]
+    assert gaps(model) == [-2, 0]
+    assert model.levels[5] == 0.25  # of the longer run
+    model.set_alignment("calls")
+    assert model.positions == (2, 4, 6, 8, 10, 12, 14, 16)
+    model.set_alignment("something else")
+    assert model.alignment == "calls"
+
+
+def test_another_alignment_leaves_the_first_run_where_it_is(model: CompareModel) -> None:
+    Compared(model, FOUR, EIGHT).play()
+    model.select(3)
+    model.set_alignment("step")
+    assert model.position == 2
+    assert steps(model) == [2, 2]
+    model.set_alignment("level")
+    assert steps(model) == [2, 4]
+
+
+def test_who_looks_at_a_step_stays_there_while_it_runs(model: CompareModel) -> None:
+    played = Compared(model, FOUR, EIGHT).begin().rounds(1, 2)
+    model.select(0)
+    played.rounds(3, 4)
+    assert model.position == 0.875
+    assert steps(model) == [1, 1]
+    model.select(None)
+    assert steps(model) == [4, 4]
+
+
+def test_how_many_positions_there_will_be_is_known_where_runs_are_alike(model: CompareModel) -> None:
+    played = Compared(model, FOUR, FOUR).begin()
+    assert model.planned == 0
+    played.rounds(1)
+    assert (len(model.positions), model.planned) == (1, 4)
+    model.set_alignment("step")
+    assert model.planned == 4
+    played.rounds(2, 3, 4).keep().end()
+    assert model.planned == len(model.positions) == 4
+
+
+def test_the_start_counts_as_a_position(model: CompareModel) -> None:
+    Compared(model, FOUR, FOUR).begin().start().rounds(1)
+    assert (len(model.positions), model.planned) == (2, 5)
+    model.set_alignment("step")
+    assert model.planned == 5
+
+
+def test_it_tells_of_positions_only_where_there_are_others(model: CompareModel) -> None:
+    played, told = Compared(model, FOUR, FOUR).begin(), Told(model)
+    played.rounds(1)
+    assert told.names == ["positions", "shown"]
+    told.names.clear()
+    played.keep()
+    assert set(told.names) == {"shown"}
+    played.end()
+    assert told.names[-2:] == ["changed", "shown"]
+
+
+def test_the_pair_is_of_two_runs_and_the_candidate_goes_round(model: CompareModel) -> None:
+    Compared(model, FOUR, FOUR, FOUR).begin()
+    for wanted in (2, 1):
+        model.step_candidate(1)
+        assert (model.base, model.candidate) == (0, wanted)
+    model.set_pair(1, 1)
+    model.set_pair(0, 3)
+    assert (model.base, model.candidate) == (0, 1)
+    model.set_pair(2, 1)
+    model.step_candidate(-1)
+    assert (model.base, model.candidate) == (2, 0)
+    Compared(model, FOUR, FOUR).begin()
+    assert (model.base, model.candidate) == (0, 1)
+
+
+def test_a_step_that_is_looked_at_is_decoded_in_full_once(model: CompareModel) -> None:
+    cheap: dict[str, Any] = {"tier": "small"}
+    played, told = Compared(model, FOUR, FOUR).begin(), Told(model)
+    played.rounds(1, 2, 3, **cheap)
+    assert told.tasks == []  # what only passes by is shown as it comes
+    model.select(1)
+    model.select(0)
+    model.select(1)
+    assert [(task.image, task.step, task.what) for task in told.tasks] == [
+        (0, 2, "x0"),
+        (1, 2, "x0"),
+        (0, 1, "x0"),
+        (1, 1, "x0"),
+    ]
+    model.take_decoded(decoded(told.tasks[1], 200))
+    assert values(model) == [2, 200]
+    assert told.names[-1] == "shown"
+
+
+def test_a_step_without_a_picture_shows_the_one_before_until_it_is_decoded(model: CompareModel) -> None:
+    played = Compared(model, FOUR, FOUR).begin().rounds(1)
+    played.rounds(2, 3, preview=None, tier=None)
+    told = Told(model)
+    model.select(2)
+    assert values(model) == [1, 1]
+    for task in told.tasks:
+        model.take_decoded(decoded(task, 90))
+    assert values(model) == [90, 90]
+
+
+def test_the_other_side_of_a_step_can_be_looked_at(model: CompareModel) -> None:
+    played, told = Compared(model, FOUR, FOUR).play(), Told(model)
+    model.set_what("x_t")
+    assert played.job.shown.what == "x_t"
+    assert [(task.image, task.what) for task in told.tasks] == [(0, "x_t"), (1, "x_t")]
+    assert values(model) == [4, 4]  # what there is, until then
+    for task in told.tasks:
+        model.take_decoded(decoded(task, 77))
+    assert values(model) == [77, 77]
+
+
+def test_frames_of_other_jobs_and_those_that_failed_are_no_matter(model: CompareModel) -> None:
+    told = Told(model)
+    played = Compared(model, FOUR, FOUR).begin().rounds(1, tier="small")
+    model.select(0)
+    task = told.tasks[0]
+    Compared(model, FOUR, FOUR).begin()
+    told.names.clear()
+    model.take_decoded(decoded(task))
+    assert told.names == []
+    assert played.course.over is False
+
+
+def test_an_old_comparison_that_ends_does_not_come_back(model: CompareModel) -> None:
+    first = Compared(model, FOUR, FOUR).begin()
+    second = Compared(model, FOUR, FOUR).begin()
+    first.end()
+    assert model.course is second.course
+
+
+def test_a_record_that_gave_up_steps_still_shows_the_nearest(model: CompareModel) -> None:
+    each = 2 * frame(0).nbytes
+    Compared(model, {"steps": 32}, {"steps": 32}, max_bytes=20 * each).play()
+    assert len(model.positions) < 32
+    for place in range(len(model.positions)):
+        model.select(place)
+        assert 0 in gaps(model)
+
+
+def test_the_noise_they_start_from_is_a_step_too(model: CompareModel) -> None:
+    played = Compared(model, FOUR, EIGHT).begin().start()
+    assert model.positions == (1.0,)
+    assert noise_hashes(played.course) == (noise_hashes(played.course)[0],) * 2
+    played.rounds(1, 2)
+    model.select(0)
+    assert steps(model) == [0, 0]
+    assert all(pane.frame is not None for pane in model.panes())
+    model.set_alignment("calls")
+    assert model.positions[0] == 0
+    assert steps(model) == [0, 0]
+
+
+def test_what_a_picture_says_of_its_noise_is_what_its_start_says(model: CompareModel) -> None:
+    played = Compared(model, FOUR, EIGHT).begin()
+    assert noise_hashes(played.course) == ()
+    played.start()
+    start = played.job.record.picture(0)
+    assert start is not None
+    assert start.start is not None
+    assert start.start.state is not None
+    wanted = hashlib.sha256(start.start.state.tobytes()).hexdigest()
+    assert noise_hashes(played.course) == (wanted, wanted)
+    played.rounds(*range(1, 9)).keep()
+    assert noise_hashes(played.course) == (played.take.picture(0).x_T_sha256,) * 2
+
+
+def test_marks_that_are_known_are_not_read_again(model: CompareModel) -> None:
+    played = Compared(model, {"steps": 32}, {"steps": 32}, max_bytes=40 * frame(0).nbytes).begin().start()
+    for step in range(1, 33):
+        played.rounds(step)
+        record = played.job.record.picture(0)
+        assert model._marks[0] == marks_of(record)

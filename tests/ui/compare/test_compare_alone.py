@@ -1,0 +1,116 @@
+"""How far a batched comparison is from the same runs alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from studio.engine.compare import CompareRequest
+from studio.errors import StudioError
+from studio.ui.compare.model import CompareModel
+from studio.ui.compare.reference import CHEAP_S
+from studio.ui.core.job import Errand, ErrandDone
+from tests.ui.compared import Compared
+from tests.ui.fakes import FakeEngine, Forming
+
+if TYPE_CHECKING:
+    from studio.ui.core.engine_protocol import Engine
+    from studio.ui.models.models import Models
+    from tests.ui.program import MakeModels
+
+
+class Room:
+    """A comparison and what measures it; errands are done when a test says so."""
+
+    def __init__(self, models: Models) -> None:
+        self.model, self.alone = models.compare, models.alone
+        self.asked: list[Errand] = []
+        self.alone.errand_requested.connect(self.asked.append)
+        self.engine = FakeEngine(Forming(pixels=True))
+
+    def play(self, *runs: dict[str, Any], seconds: float = 1.0) -> Compared:
+        """Make runs whose states are as those of the engine alone, and those of the second a little off."""
+        played = Compared(self.model, *runs)
+        times = iter([0.0, seconds])
+        played.course._clock = lambda: next(times, seconds)
+        played.begin()
+        for step in range(1, 5):
+            for image in range(len(runs)):
+                state = played.take.pixel_state(0, -step / 100 + image * 0.25)
+                done = played.take.step(image, step, x0_hat=state, state=state)
+                played.job.record.add(done)
+                played.course.take_step(done)
+        return played.keep().end()
+
+    def do(self) -> None:
+        errand = self.asked[-1]
+        try:
+            done = ErrandDone(errand=errand, answer=errand.work(errand, cast("Engine", self.engine)))
+        except StudioError as error:
+            done = ErrandDone(errand=errand, fault=str(error))
+        self.alone.take(done)
+
+    @property
+    def standing(self) -> str:
+        return self.alone.current.standing
+
+
+@pytest.fixture
+def room(make_models: MakeModels) -> Room:
+    return Room(make_models())
+
+
+def test_a_cheap_comparison_is_measured_unasked(room: Room) -> None:
+    room.play({}, {})
+    assert room.standing == "measuring"
+    room.do()
+    assert room.standing == "measured"
+    assert room.alone.current.differences == pytest.approx((0.0, 0.25))
+    assert [len(take.runs) for take in room.engine.takes] == [1, 1], "each alone"
+
+
+def test_a_dear_one_is_measured_when_it_is_asked_to(room: Room) -> None:
+    room.play({}, {}, seconds=2 * CHEAP_S)
+    assert (room.standing, room.asked) == ("unknown", [])
+    room.alone.measure()
+    assert room.standing == "measuring"
+    room.alone.stop()
+    assert room.asked[0].cancelled.is_set()
+    assert room.standing == "unknown"
+    room.alone.measure()
+    room.do()
+    assert room.standing == "measured"
+
+
+def test_where_no_run_shared_a_call_there_is_nothing_to_measure(room: Room) -> None:
+    played = Compared(room.model, {}, {})
+    request = CompareRequest(requests=played.job.requests, batched=False)
+    object.__setattr__(played.job, "request", request)
+    played.play()
+    assert (room.standing, room.asked) == ("exact", [])
+
+
+def test_the_next_comparison_does_not_wait_for_it(room: Room) -> None:
+    room.play({}, {})
+    Compared(room.model, {}, {}).begin()
+    assert room.asked[0].cancelled.is_set()
+    assert room.standing == "none"
+
+
+def test_another_model_by_now_is_said(room: Room) -> None:
+    played = room.play({}, {})
+    played.course.started = played.take.started(weights=("ee" * 32, "ee" * 32))
+    room.alone.stop()
+    room.alone.measure()
+    room.do()
+    assert room.standing == "failed"
+    assert "is another model by now" in room.alone.current.fault
+
+
+def test_recorded_runs_and_those_cut_short_have_nothing_to_measure(room: Room) -> None:
+    assert room.standing == "none"
+    other = Compared(CompareModel(), {}, {}).play()
+    room.model.show(other.course)
+    assert room.standing == "none"
+    other._model.close()

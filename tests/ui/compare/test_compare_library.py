@@ -1,0 +1,87 @@
+"""The list of recorded runs: what is chosen of it, and how many may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.folders import Folders
+from studio.ui.compare.library import CompareLibrary, course_runs
+from tests.ui.fakes import Forming
+from tests.ui.rooms import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytestqt.modeltest import ModelTester
+    from pytestqt.qtbot import QtBot
+
+
+@pytest.fixture
+def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
+    made = Studio(qtbot, tmp_path, Forming(pixels=True))
+    made.session.start()
+    made.generate(count=7)
+    made.wait_idle()
+    yield made
+    assert made.session.close()
+
+
+@pytest.fixture
+def library(qtbot: QtBot, studio: Studio, tmp_path: Path) -> Iterator[CompareLibrary]:
+    made = CompareLibrary(studio.runs, studio.store.catalogue, Folders.under(tmp_path))
+    with qtbot.waitSignal(made.modelReset):
+        made.reload()
+    yield made
+    made.close()
+
+
+def test_it_is_a_list_as_qt_wants_it(library: CompareLibrary, qtmodeltester: ModelTester) -> None:
+    qtmodeltester.check(library)
+    library.search("nothing of this kind")
+    assert library.rowCount() == 0
+    library.search("FOX fake")
+    assert library.rowCount() == 7
+
+
+def test_six_runs_are_chosen_at_most_and_let_go_of_again(library: CompareLibrary) -> None:
+    told: list[str] = []
+    library.failed.connect(told.append)
+    for row in range(7):
+        library.toggle(row)
+    assert len(library.chosen) == 6
+    assert told == ["6 runs at most lie side by side: let go of one first."]
+    library.toggle(0)
+    assert len(library.chosen) == 5
+
+
+def test_one_run_alone_is_offered_and_two_are_opened(
+    qtbot: QtBot, studio: Studio, library: CompareLibrary
+) -> None:
+    with qtbot.waitSignal(library.offered):
+        library.open_pictures(studio.wall.entries[:1])
+    assert len(library.chosen) == 1
+    with qtbot.waitSignal(library.opened) as heard:
+        library.open_pictures(studio.wall.entries[:2])
+    assert course_runs(heard.args[0]) == library.chosen
+
+
+def test_pictures_without_a_run_are_told_of(qtbot: QtBot, studio: Studio, library: CompareLibrary) -> None:
+    studio.runs.remove(studio.runs.runs()[-1])
+    with qtbot.waitSignal(library.failed) as heard:
+        library.open_pictures(studio.wall.entries[:3])
+    assert heard.args == ["1 of 3 pictures have no recorded run to compare."]
+    with qtbot.waitSignal(library.failed) as heard:
+        library.open_pictures(studio.wall.entries[:1])
+    assert "no recorded run" in heard.args[0]
+
+
+def test_what_cannot_be_opened_is_a_sentence(qtbot: QtBot, studio: Studio, library: CompareLibrary) -> None:
+    library.choose(studio.runs.runs()[:2])
+    for run in studio.runs.runs():
+        (studio.runs.path(run) / "states.safetensors").unlink()
+    with qtbot.waitSignal(library.failed) as heard:
+        library.open()
+    assert heard.args[0].startswith("Two recorded runs at least are needed")

@@ -1,0 +1,162 @@
+"""Recorded runs laid side by side: what is read of them, and what is said where something is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from studio.folders import Folders
+from studio.runs.recording import record
+from studio.runs.store import RunStore
+from studio.ui.compare import text as words
+from studio.ui.compare.library import UncomparableError, comparison_of, list_recorded
+from studio.ui.compare.model import CompareModel
+from studio.ui.core.job import DecodeTask, FrameDecoded
+from tests.runs.jobs import Job as LatentJob
+from tests.ui.fakes import Forming, make_store
+from tests.ui.rooms import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.ui.jobs.job_state import Course
+
+
+@pytest.fixture
+def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
+    made = Studio(qtbot, tmp_path, Forming(pixels=True))
+    made.session.start()
+    yield made
+    assert made.session.close()
+
+
+def opened(studio: Studio, tmp_path: Path, *runs: str) -> Course:
+    chosen = runs or tuple(reversed(studio.runs.runs()))
+    return comparison_of(chosen, studio.runs, studio.store.catalogue, Folders.under(tmp_path))
+
+
+def made(studio: Studio, *prompts: str, **fields: int) -> None:
+    for seed, prompt in enumerate(prompts):
+        studio.generate(prompt, seed=seed, **fields)
+        studio.wait_idle()
+
+
+def shown(model: CompareModel) -> list[tuple[int, int]]:
+    """The step of each pane, and the value of its first pixel."""
+    found = []
+    for pane in model.panes():
+        assert pane.shown is not None
+        assert pane.frame is not None
+        found.append((pane.shown.step, int(pane.frame.pixels[0, 0, 0])))
+    return found
+
+
+def test_recorded_runs_are_looked_at_as_if_they_had_just_been_made(studio: Studio, tmp_path: Path) -> None:
+    made(studio, "a fox", "a cat")
+    course = opened(studio, tmp_path)
+    assert (course.count, course.phase, course.note) == (2, "done", "")
+    model = CompareModel()
+    model.show(course)
+    assert shown(model) == [(4, 100), (4, 100)], "their pictures, from their files"
+    model.select(2)
+    assert shown(model) == [(2, round(1.02 * 127.5))] * 2
+    assert [pane.finished.model_calls for pane in model.panes() if pane.finished] == [8, 8]
+    assert [request.prompt for request in course.requests] == ["a fox", "a cat"]
+    model.close()
+
+
+def test_a_run_that_cannot_be_read_is_left_out_and_the_others_are_shown(
+    studio: Studio, tmp_path: Path
+) -> None:
+    made(studio, "a fox", "a cat", "a dog")
+    first = studio.runs.runs()[-1]
+    (studio.runs.path(first) / "states.safetensors").unlink()
+    course = opened(studio, tmp_path)
+    assert course.count == 2
+    assert course.note.startswith("Run 1 is left out:")
+    assert "given up its steps" in course.note
+    assert [one.fault != "" for one in list_recorded(studio.runs, studio.store.catalogue)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_of_too_few_runs_a_sentence_says_why(studio: Studio, tmp_path: Path) -> None:
+    made(studio, "a fox", "a cat")
+    (studio.runs.path(studio.runs.runs()[0]) / "run.json").write_text("{}")
+    with pytest.raises(UncomparableError, match="Two recorded runs at least") as caught:
+        opened(studio, tmp_path)
+    assert "Run 2 is left out" in str(caught.value)
+
+
+def test_runs_of_two_sizes_are_refused(studio: Studio, tmp_path: Path) -> None:
+    made(studio, "a fox")
+    made(studio, "a cat", width=16, height=16)
+    with pytest.raises(UncomparableError, match="Run 1 is of 8 x 8 pixels and run 2 of 16 x 16"):
+        opened(studio, tmp_path)
+
+
+def test_a_run_that_was_cut_off_or_damaged_is_shown_as_far_as_it_went(studio: Studio, tmp_path: Path) -> None:
+    made(studio, "a fox", "a cat")
+    newest, oldest = (studio.runs.path(run) for run in studio.runs.runs())
+    (newest / "picture.json").unlink()
+    data = bytearray((oldest / "states.safetensors").read_bytes())
+    data[-10] ^= 1
+    (oldest / "states.safetensors").write_bytes(bytes(data))
+    course = opened(studio, tmp_path)
+    assert "Run 1: " in course.note
+    assert "is damaged" in course.note
+    assert "Run 2: This run was cut off" in course.note
+    assert [len(course.job.record.picture(place).steps) for place in (0, 1)] == [3, 4]  # type: ignore[union-attr]
+
+
+def test_a_list_of_the_runs_knows_their_pictures(studio: Studio) -> None:
+    made(studio, "a fox", "a cat")
+    studio.wall.entries[0].path.unlink()
+    studio.store.catalogue.remove([studio.wall.entries[0]])
+    found = list_recorded(studio.runs, studio.store.catalogue)
+    assert [(one.number, one.request.prompt, one.entry is not None) for one in found] == [
+        (2, "a cat", True),
+        (1, "a fox", False),
+    ]
+
+
+def test_a_run_whose_picture_is_gone_still_has_its_figures(studio: Studio, tmp_path: Path) -> None:
+    made(studio, "a fox", "a cat")
+    studio.wall.entries[0].path.unlink()
+    course = opened(studio, tmp_path)
+    model = CompareModel()
+    model.show(course)
+    assert [pane.finished is not None for pane in model.panes()] == [True, True]
+    assert shown(model)[0][0] == 4
+    model.close()
+
+
+def test_of_a_run_whose_model_is_gone_a_sentence_says_what_cannot_be_seen(
+    qapp: object, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path / "runs")
+    for _ in range(2):
+        list(record(LatentJob().events(), store))
+    catalogue = make_store(tmp_path).catalogue
+    course = comparison_of(store.runs(), store, catalogue, Folders.under(tmp_path))
+    assert "Run 1: model 'tiny' is not known" in course.note
+    assert "Its steps cannot be decoded without that." in course.note
+    model, tasks = CompareModel(), list[DecodeTask]()
+    model.decode_requested.connect(tasks.append)
+    model.show(course)
+    model.select(2)
+    assert tasks
+    for task in tasks:
+        model.take_decoded(FrameDecoded(task=task, pixels=None))
+    pane = model.pane(0)
+    assert model.is_lost(pane)
+    assert words.for_now(pane, "x0", lost=model.is_lost(pane)) == words.LOST
+    assert pane.shown is not None
+    assert pane.shown.x0_hat is not None, "the numbers are there, for curves and figures"
+    model.close()

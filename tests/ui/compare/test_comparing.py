@@ -1,0 +1,158 @@
+"""A comparison in the whole window around a scripted engine: from one click to the last picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from studio.diffusion.samplers import SAMPLERS
+from studio.ui.compare.text import MODES
+from studio.ui.theme.metrics import RAIL
+from studio.ui.views.compare_page import ComparePage
+from studio.ui.views.main_window import SMALLEST
+from tests.ui.fakes import FakeEngine, Forming, Gate, Lockstep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.ui.app import Program
+    from studio.ui.compare.page import CompareView
+    from studio.ui.compare.stage import Mode
+    from tests.ui.program import MakeProgram
+
+    Opened = Callable[[FakeEngine], Program]
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def opened(make_program: MakeProgram) -> Opened:
+    def open_(engine: FakeEngine) -> Program:
+        program = make_program(engine=engine)
+        program.page("compare")
+        return program.program
+
+    return open_
+
+
+def page_of(program: Program) -> CompareView:
+    page = program.window.pages.currentWidget()
+    assert isinstance(page, ComparePage)
+    return page.view
+
+
+def test_one_click_compares_all_samplers_live_and_keeps_the_pictures(qtbot: QtBot, opened: Opened) -> None:
+    gate = Gate()
+    program = opened(FakeEngine(Lockstep(at={(0, 3): gate})))
+    page = page_of(program)
+    QTest.mouseClick(page.setup.all_samplers, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(gate.reached.is_set)
+    faces = page.runs.panes
+    qtbot.waitUntil(lambda: [face.where[:9] for face in faces.faces] == ["step 2 of"] * len(SAMPLERS))
+    QTest.keyClick(faces, Qt.Key.Key_Home)
+    assert all(face.where.startswith("step 1 of") for face in faces.faces)
+    gate.open()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    assert page.runs.results.table.texts[0][1] == "reference"
+    assert len(list(program.models.folders.outputs.rglob("*.png"))) == len(SAMPLERS)
+
+
+def test_control_enter_compares_on_the_page_and_generates_elsewhere(qtbot: QtBot, opened: Opened) -> None:
+    engine = FakeEngine(Lockstep())
+    program = opened(engine)
+    QTest.keyClick(page_of(program), Qt.Key.Key_Return, CONTROL)
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    assert len(engine.takes[0].runs) == len(SAMPLERS)
+    assert page_of(program).isVisible()
+    QTest.keyClick(program.window, Qt.Key.Key_1, CONTROL)
+    QTest.keyClick(program.window, Qt.Key.Key_Return, CONTROL)
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    assert len(engine.takes[1].runs) == 1
+
+
+def test_escape_and_cancel_stop_the_runs(qtbot: QtBot, opened: Opened) -> None:
+    gates = Gate(), Gate()
+    program = opened(FakeEngine(*(Lockstep(at={(0, 2): gate}) for gate in gates)))
+    page = page_of(program)
+    page.start()
+    qtbot.waitUntil(gates[0].reached.is_set)
+    QTest.keyClick(page.runs.panes, Qt.Key.Key_Escape)
+    gates[0].open()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    assert program.models.compare.course is not None
+    assert program.models.compare.course.phase == "cancelled"
+    page.start()
+    qtbot.waitUntil(gates[1].reached.is_set)
+    QTest.mouseClick(page.head.cancel, Qt.MouseButton.LeftButton)
+    gates[1].open()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    assert program.models.compare.course.phase == "cancelled"
+
+
+def test_control_t_looks_at_the_other_side_of_what_is_open(opened: Opened) -> None:
+    program = opened(FakeEngine())
+    QTest.keyClick(page_of(program), Qt.Key.Key_T, CONTROL)
+    assert (program.models.compare.what, program.models.run.what) == ("x_t", "x0")
+    QTest.keyClick(program.window, Qt.Key.Key_1, CONTROL)
+    QTest.keyClick(program.window, Qt.Key.Key_T, CONTROL)
+    assert (program.models.compare.what, program.models.run.what) == ("x_t", "x_t")
+
+
+def test_a_comparison_that_ran_unseen_is_there_when_the_page_is_opened_again(
+    qtbot: QtBot, opened: Opened
+) -> None:
+    program = opened(FakeEngine(Lockstep()))
+    page = page_of(program)
+    page.start()
+    QTest.keyClick(program.window, Qt.Key.Key_3, CONTROL)
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    QTest.keyClick(program.window, Qt.Key.Key_2, CONTROL)
+    assert len(page.runs.panes.faces) == len(SAMPLERS)
+
+
+@pytest.mark.parametrize("mode", [key for key, *_ in MODES])
+def test_every_layout_fits_the_smallest_window(qtbot: QtBot, opened: Opened, mode: Mode) -> None:
+    program = opened(FakeEngine(Lockstep()))
+    page = page_of(program)
+    page.start()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    page.set_mode(mode)
+    for shown in (True, False):
+        page.show_setup(shown)
+        QApplication.processEvents()
+        smallest = page.minimumSizeHint()
+        assert smallest.width() <= SMALLEST[0] - RAIL
+        assert smallest.height() <= SMALLEST[1] - program.window.status.height()
+
+
+def test_control_z_undoes_in_the_columns_and_control_y_makes_it_again(opened: Opened) -> None:
+    program = opened(FakeEngine())
+    page = page_of(program)
+    QTest.mouseClick(page.setup.views[3].remove, Qt.MouseButton.LeftButton)
+    columns = program.window.pages.currentWidget().columns
+    assert len(columns.columns) == len(SAMPLERS) - 1
+    QTest.keyClick(program.window, Qt.Key.Key_Z, CONTROL)
+    assert len(columns.columns) == len(SAMPLERS)
+    assert page.setup.views[3].isVisible()
+    QTest.keyClick(program.window, Qt.Key.Key_Y, CONTROL)
+    assert len(columns.columns) == len(SAMPLERS) - 1
+
+
+def test_the_window_says_how_far_batching_took_the_runs(qtbot: QtBot, opened: Opened) -> None:
+    program = opened(FakeEngine(Lockstep(), *[Forming()] * len(SAMPLERS), Lockstep()))
+    page = page_of(program)
+    page.start()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    said = page.runs.results.bar.said
+    qtbot.waitUntil(lambda: said.text() == "Batched, and bit for bit what each run is alone")
+    assert page.runs.results.table.texts[0][-1] == "0"
+    program.window.pages.currentWidget().columns.set_batched(False)
+    page.start()
+    qtbot.waitUntil(lambda: said.text() == "Bit for bit what each run is alone")
+    assert not page.runs.results.bar.measure.isVisible()

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from studio.engine.events import JobCancelled
+from studio.ui.compare import text as result_words
+from studio.ui.compare import text as words
+from studio.ui.compare.model import CompareModel
+from studio.ui.compare.reference import Alone
+from studio.ui.compare.results import Score
+from tests.ui.compared import Compared
+from tests.ui.fakes import asking
+
+DDPM: dict[str, Any] = {"sampler": "ddpm", "options": {"variance": "posterior"}}
+
+
+def test_runs_are_called_after_their_sampler_and_steps() -> None:
+    assert words.names([asking(), asking(steps=1, **DDPM)]) == ("DDIM, 4 steps", "DDPM, 1 step")
+
+
+def test_what_else_is_not_the_same_for_all_is_named_too() -> None:
+    assert words.names([asking(guidance=2.0), asking(guidance=4.5)]) == (
+        "DDIM, 4 steps, guidance 2",
+        "DDIM, 4 steps, guidance 4.5",
+    )
+    assert words.names([asking(options={"eta": 0.0}), asking(options={"eta": 1.0})]) == (
+        "DDIM, 4 steps, eta 0.0",
+        "DDIM, 4 steps, eta 1.0",
+    )
+    assert words.names([asking(seed=1), asking(seed=2)])[1] == "DDIM, 4 steps, seed 2"
+
+
+def test_runs_that_are_alike_are_told_apart_by_their_number() -> None:
+    assert words.names([asking(), asking()]) == ("DDIM, 4 steps", "DDIM, 4 steps (2)")
+
+
+def test_a_pane_says_where_it_is_and_what_it_cost(qapp: object) -> None:
+    model = CompareModel()
+    played = Compared(model, {}, {"steps": 8})
+    model.follow(played.course)
+    assert words.where(model.pane(0), played.course) == "Getting the device ready"
+    assert words.cost(model.pane(1)) == "16 calls"
+    played.begin()
+    assert words.where(model.pane(0), played.course) == "Waits for its first step"
+    played.start().rounds(1, 2, 3)
+    assert words.where(model.pane(1), played.course) == "step 3 of 8, noise level 0.62"
+    assert words.cost(model.pane(1)) == "6 of 16 calls"
+    model.select(0)
+    assert words.where(model.pane(1), played.course) == "x_T, the noise it starts from"
+    model.select(None)
+    played.rounds(*range(4, 9)).keep()
+    assert words.cost(model.pane(1)) == "16 calls"
+
+
+def test_a_run_that_was_stopped_before_its_first_step_says_so(qapp: object) -> None:
+    model = CompareModel()
+    played = Compared(model, {}, {}).begin()
+    played.tell(JobCancelled(job_id=played.job.id, pictures=0))
+    assert words.where(model.pane(0), played.course) == "Stopped before the first step"
+
+
+def test_a_gap_is_told_in_the_unit_of_the_alignment(qapp: object) -> None:
+    model = CompareModel()
+    Compared(model, {}, {"steps": 8}).play()
+    model.select(0)
+    assert [words.gap(pane, "level") for pane in model.panes()] == ["0.12 cleaner", ""]
+    model.set_alignment("step")
+    model.select(7)
+    assert [words.gap(pane, "step") for pane in model.panes()] == ["at its end", ""]
+    model.set_alignment("calls")
+    model.select(7)
+    assert [words.gap(pane, "calls") for pane in model.panes()] == ["8 calls fewer", ""]
+
+
+def test_what_is_seen_until_a_picture_is_decoded_is_said(qapp: object) -> None:
+    model = CompareModel()
+    played = Compared(model, {}, {}).begin().start().rounds(1)
+    played.rounds(2, preview=None, tier=None)
+    model.select(2)
+    assert words.for_now(model.pane(0), "x0") == "step 1 for now"
+    model.select(1)
+    assert words.for_now(model.pane(0), "x0") == ""
+    model.set_what("x_t")
+    assert words.for_now(model.pane(0), "x_t") == "x0 for now"
+    model.select(2)
+    assert words.for_now(model.pane(0), "x_t") == "being decoded"
+    model.select(0)
+    assert words.for_now(model.pane(0), "x_t") == ""
+
+
+@pytest.mark.parametrize(("step", "wanted"), [(8, "an 8-step"), (11, "an 11-step"), (12, "a 12-step")])
+def test_a_number_has_its_article(qapp: object, step: int, wanted: str) -> None:
+    model = CompareModel()
+    Compared(model, {"steps": 20}, {"steps": 20}).play()
+    model.select(step - 1)
+    assert wanted in words.unfinished(model.panes())
+
+
+def test_what_all_runs_share_is_said_once(qapp: object) -> None:
+    model = CompareModel()
+    assert words.facts(Compared(model, {}, {}).course) == "seed 7, guidance 3, fake"
+    assert words.facts(Compared(model, {"seed": 1}, {"guidance": 1.0}).course) == "fake"
+
+
+@pytest.mark.parametrize(
+    ("hashes", "wanted"),
+    [
+        (("ab" * 32, "ab" * 32), ("identical x_T abab…abab", True)),
+        (("ab" * 32, "cd" * 32), ("different x_T", False)),
+        (("ab" * 32,), ("", False)),
+    ],
+)
+def test_whether_the_noise_is_the_same_is_said_once_it_is_known(
+    hashes: tuple[str, ...], wanted: tuple[str, bool]
+) -> None:
+    assert words.noise(hashes, 2) == wanted
+
+
+def test_a_step_of_a_longer_run_is_not_a_run_of_so_many_steps(qapp: object) -> None:
+    model = CompareModel()
+    Compared(model, {"steps": 4}, {"steps": 50}).play()
+    assert words.unfinished(model.panes()) == ""
+    model.set_alignment("step")
+    model.select(19)
+    assert words.unfinished(model.panes()) == (
+        "Step 20 of 50 is not a 20-step run: it still carries the noise that the remaining 30 steps were meant to "
+        "remove."
+    )
+    model.select(48)
+    assert "the last step was meant" in words.unfinished(model.panes())
+
+
+@pytest.mark.parametrize(
+    ("score", "wanted"),
+    [
+        (None, ("", "")),
+        (Score(psnr=31.24, ssim=0.97123), ("31.2", "0.971")),
+        (Score(psnr=math.inf, ssim=1.0), ("identical", "1.000")),
+        (Score(psnr=None, ssim=None), ("–", "–")),
+    ],
+)
+def test_a_row_of_the_table(qapp: object, score: Score | None, wanted: tuple[str, ...]) -> None:
+    model = CompareModel()
+    played = Compared(model, {}, {}).begin()
+    assert result_words.figures(model.pane(0), score, reference=False) == ("", "", "", "")
+    played.rounds(1, 2, 3, 4).keep()
+    assert result_words.figures(model.pane(0), score, reference=False) == (*wanted, "8", "2.0")
+    assert result_words.figures(model.pane(0), score, reference=True) == ("reference", "", "8", "2.0")
+
+
+def test_what_a_comparison_costs_is_said_before_it_is_made() -> None:
+    assert words.plan([asking(), asking(steps=8)]) == "2 runs, 24 model calls"
+
+
+@pytest.mark.parametrize(
+    ("known", "part"),
+    [
+        (Alone("none"), ""),
+        (Alone("exact"), "Bit for bit what each run is alone"),
+        (Alone("unknown"), "not measured yet"),
+        (Alone("measuring"), "being made alone"),
+        (Alone("measured", (0.0, 2.4e-5)), "largest difference from the same run alone: 2e-5"),
+        (Alone("measured", (0.0, 0.0)), "bit for bit"),
+        (Alone("failed", fault="It is gone."), "could not be measured: It is gone."),
+    ],
+)
+def test_how_far_batching_took_the_runs_is_stated(known: Alone, part: str) -> None:
+    assert part in result_words.alone(known)[0]
+
+
+def test_runs_of_several_prompts_are_told_apart() -> None:
+    names = words.names([asking("a fox"), asking("an owl"), asking("an owl", negative="snow")])
+    assert names[0] == "DDIM, 4 steps, “a fox”"
+    assert names[2] == "DDIM, 4 steps, “an owl”, without “snow”"
