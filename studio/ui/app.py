@@ -36,7 +36,6 @@ from studio.ui.models.form import FormModel
 from studio.ui.models.gallery import GalleryModel
 from studio.ui.models.models import Models
 from studio.ui.models.status import StatusModel
-from studio.ui.models.sweep import SweepModel
 from studio.ui.models.train import TrainModels
 from studio.ui.models.verifying import VerifyModel
 from studio.ui.run.export import ExportModel
@@ -45,6 +44,7 @@ from studio.ui.run.fork import ForkModel
 from studio.ui.run.model import RunModel
 from studio.ui.run.panes import PanesModel
 from studio.ui.run.steps import RemakingModel, StepKeeper
+from studio.ui.sweep.model import SweepModel
 from studio.ui.theme.theme import Theme
 from studio.ui.views.main_window import MainWindow
 from studio.ui.wiring import Wiring

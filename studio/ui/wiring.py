@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from studio.ui.jobs.session import Session
     from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.models.models import Models
-    from studio.ui.models.sweep_plan import BatchRequest
+    from studio.ui.sweep.plan import BatchRequest
     from studio.ui.theme.theme import Theme
 
 WARM_UP_MS = 700

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from studio.ui.models.form import FormModel
     from studio.ui.models.gallery import GalleryModel
     from studio.ui.models.status import StatusModel
-    from studio.ui.models.sweep import SweepModel
     from studio.ui.models.train import TrainModels
     from studio.ui.models.verifying import VerifyModel
     from studio.ui.run.export import ExportModel
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from studio.ui.run.model import RunModel
     from studio.ui.run.panes import PanesModel
     from studio.ui.run.steps import RemakingModel, StepKeeper
+    from studio.ui.sweep.model import SweepModel
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.ui.compare.columns import CompareColumns
 from studio.ui.compare.page import CompareView
-from studio.ui.views.sweep import SweepView
+from studio.ui.sweep.view import SweepView
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QUndoStack

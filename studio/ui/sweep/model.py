@@ -1,35 +1,221 @@
-"""A sweep on its way: its cells as they form, one job after another; stopped, and gone on with at another start."""
+"""A sweep as it is kept between starts: its cells, and where the pictures and runs of the finished ones are.
+
+Knows no Qt.
+
+The pictures of a sweep's cells: the newest in memory, the others read from their files when they are looked at.
+
+A sweep on its way: its cells as they form, one job after another; stopped, and gone on with at another start.
+"""
 
 from __future__ import annotations
 
+import importlib
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from studio.engine.compare import CompareRequest
+from studio.engine.requests import GenerateRequest
 from studio.errors import RequestError, shorten
 from studio.gallery.keeping import PictureKept
+from studio.runs.header import is_run_id
 from studio.ui.core.background import Background
-from studio.ui.models.sweep_file import Finished, Sweep, read_sweep
-from studio.ui.models.sweep_pictures import SweepPictures
-from studio.ui.models.sweep_plan import batches, requests
+from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, requests
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.checkpoints.card import ModelCard
-    from studio.engine.requests import GenerateRequest
     from studio.errors import StudioError
+
+    Pixels = NDArray[np.uint8]
+    from studio.checkpoints.card import ModelCard
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.job import Job
     from studio.ui.core.settings import SettingsFile
     from studio.ui.jobs.job_state import Course
     from studio.ui.models.form import FormModel
-    from studio.ui.models.sweep_plan import Axis, Batch
+    from studio.ui.sweep.plan import Batch
+
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """One finished cell.
+
+    Attributes:
+        picture: its file; None where it could not be kept.
+        run: its recorded run; "" where it has none.
+    """
+
+    picture: Path | None
+    run: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sweep:
+    """One sweep.
+
+    Attributes:
+        across: what changes from left to right.
+        down: what changes from top to bottom.
+        cells: what each cell is made with, row by row.
+        finished: the finished ones, by their places.
+    """
+
+    across: Axis
+    down: Axis
+    cells: tuple[GenerateRequest, ...]
+    finished: dict[int, Finished] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Which cells are still to be made."""
+        return tuple(place for place in range(len(self.cells)) if place not in self.finished)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values; of every cell but the first only what is not as there."""
+        first = self.cells[0].to_dict()
+        others = [cell.to_dict() for cell in self.cells[1:]]
+        return {
+            "version": VERSION,
+            "across": {"field": self.across.field, "values": list(self.across.values)},
+            "down": {"field": self.down.field, "values": list(self.down.values)},
+            "first": first,
+            "others": [{key: one[key] for key in one if one[key] != first[key]} for one in others],
+            "finished": {
+                str(place): {"picture": str(one.picture), "run": one.run}
+                for place, one in self.finished.items()
+                if one.picture is not None
+            },
+        }
+
+
+def read_sweep(saved: Mapping[str, Any]) -> Sweep | None:
+    """Return what `Sweep.to_dict` wrote; None for anything else."""
+    try:
+        if saved["version"] != VERSION:
+            return None
+        across, down = _axis(saved["across"]), _axis(saved["down"])
+        first, others = saved["first"], saved["others"]
+        if len(others) + 1 > MAX_CELLS or len(others) + 1 != len(across.values) * len(down.values):
+            return None
+        cells = tuple(GenerateRequest.from_dict({**first, **other}) for other in ({}, *others))
+        finished = {int(place): _finished(one) for place, one in saved["finished"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError, RequestError):
+        return None
+    if not all(0 <= place < len(cells) for place in finished):
+        return None
+    if any(None in (cell.sampler, cell.steps, cell.width, cell.height) for cell in cells):
+        return None  # they were kept with everything filled in
+    return Sweep(across=across, down=down, cells=cells, finished=finished)
+
+
+def _axis(saved: Mapping[str, Any]) -> Axis:
+    name, values = saved["field"], saved["values"]
+    if name not in FIELDS or not isinstance(values, list) or not values:
+        raise ValueError(name)
+    made = Axis(field=name, values=tuple(FIELDS[name].read(str(value)) for value in values))
+    if len(set(made.values)) != len(values):
+        raise ValueError(name)
+    return made
+
+
+def _finished(saved: Mapping[str, Any]) -> Finished:
+    picture, run = saved["picture"], saved["run"]
+    if (
+        not isinstance(picture, str)
+        or not isinstance(run, str)
+        or "\0" in picture
+        or (run and not is_run_id(run))
+    ):
+        raise ValueError(picture)
+    return Finished(picture=Path(picture), run=run)
+
+
+MAX_BYTES: Final = 96 * 2**20
+
+
+class SweepPictures(QObject):
+    """Pixels by the place of their cell.
+
+    Signals:
+        read: the picture of another cell is there.
+        gone: it cannot be read: its place.
+    """
+
+    read = Signal()
+    gone = Signal(int)
+
+    def __init__(
+        self, background: Background, max_bytes: int = MAX_BYTES, parent: QObject | None = None
+    ) -> None:
+        """Read in the ``background``."""
+        super().__init__(parent)
+        self._background, self._max_bytes = background, max_bytes
+        self._pixels: OrderedDict[int, Pixels] = OrderedDict()
+        self._bytes = self._version = 0
+        self._asked: set[int] = set()
+
+    def clear(self) -> None:
+        """Forget all; what is being read is not taken in any more."""
+        self._pixels.clear()
+        self._asked.clear()
+        self._bytes = 0
+        self._version += 1
+
+    def get(self, place: int) -> Pixels | None:
+        """Return the picture of a cell where it is in memory."""
+        if place in self._pixels:
+            self._pixels.move_to_end(place)
+        return self._pixels.get(place)
+
+    def put(self, place: int, pixels: Pixels) -> None:
+        """Remember the picture of a cell; those looked at longest ago go first."""
+        old = self._pixels.pop(place, None)
+        self._bytes += pixels.nbytes - (old.nbytes if old is not None else 0)
+        self._pixels[place] = pixels
+        while self._bytes > self._max_bytes and len(self._pixels) > 1:
+            _, dropped = self._pixels.popitem(last=False)
+            self._bytes -= dropped.nbytes
+
+    def want(self, place: int, path: Path) -> None:
+        """Have the picture of a cell read, unless it was asked for already."""
+        if place not in self._asked:
+            self._asked.add(place)
+            key = place, self._version
+            self._background.do(
+                partial(_read, path), partial(self._on_read, key), partial(self._on_failed, key)
+            )
+
+    def _on_read(self, key: tuple[int, int], pixels: Pixels) -> None:
+        place, version = key
+        if version == self._version:
+            self._asked.discard(place)
+            self.put(place, pixels)
+            self.read.emit()
+
+    def _on_failed(self, key: tuple[int, int], error: StudioError) -> None:
+        del error
+        place, version = key
+        if version == self._version:
+            self._asked.discard(place)
+            self.gone.emit(place)
+
+
+def _read(path: Path) -> Pixels:
+    # By name: it brings numpy and Pillow, which the window opens without.
+    pixels: Pixels = importlib.import_module("studio.gallery.pixels").read_pixels(path)
+    return pixels
+
 
 SAVE_AFTER_MS = 500
 

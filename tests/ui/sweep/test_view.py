@@ -9,8 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 
-from studio.ui.models.sweep_file import Sweep
-from studio.ui.models.sweep_plan import read_axis
+from studio.ui.sweep.model import Sweep
+from studio.ui.sweep.plan import read_axis
 from studio.ui.views.compare_page import ComparePage
 from tests.ui.fakes import Gate, Lockstep
 

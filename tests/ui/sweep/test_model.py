@@ -20,9 +20,8 @@ from studio.runs.recording import RunRecorded
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from studio.ui.jobs.run_settings import FormValues
-from studio.ui.models.sweep_fields import FIELDS
-from studio.ui.models.sweep_file import Finished, Sweep, read_sweep
-from studio.ui.models.sweep_plan import MAX_CELLS, Axis, batches, read_axis, requests, written
+from studio.ui.sweep.model import Finished, Sweep, read_sweep
+from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, read_axis, requests, written
 from tests.ui.cards import LARGE, STARTER, numbers
 from tests.ui.fakes import Take, asking
 
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.checkpoints.card import ModelCard
-    from studio.ui.models.sweep import SweepModel
-    from studio.ui.models.sweep_plan import BatchRequest
+    from studio.ui.sweep.model import SweepModel
+    from studio.ui.sweep.plan import BatchRequest
     from tests.ui.program import MakeModels
 
 STEPS, GUIDANCE = Axis(field="steps", values=(4, 8)), Axis(field="guidance", values=(1.0, 2.5))
