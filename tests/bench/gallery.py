@@ -27,9 +27,9 @@ from studio.gallery.rows import insert
 from studio.gallery.store import PictureStore
 from studio.ui.core.notices import Notices
 from studio.ui.core.thumbnails import Thumbnails
-from studio.ui.models.gallery import GalleryModel
+from studio.ui.gallery.model import GalleryModel
+from studio.ui.gallery.page import GalleryView
 from studio.ui.theme.theme import Theme
-from studio.ui.views.gallery import GalleryView
 from tests.bench.measure import say
 from tests.gallery.samples import metadata, pixels
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio.folders import Folders
 from studio.ui.app import make_models
-from studio.ui.models.gallery import GalleryModel, LiveTile
+from studio.ui.gallery.model import GalleryModel, LiveTile
 from tests.gallery.samples import metadata, pixels
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from studio.gallery.entry import Entry
     from studio.ui.core.job import Job
     from studio.ui.core.notices import Notice
-    from studio.ui.models.gallery import GalleryModel, LiveTile
+    from studio.ui.gallery.model import GalleryModel, LiveTile
     from tests.ui.fakes import Gate, Script
 
 

@@ -15,7 +15,7 @@ from studio.engine.requests import GenerateRequest
 from studio.folders import Folders
 from studio.gallery.pixels import read_pixels
 from studio.ui.core.thumbnails import Thumbnails
-from studio.ui.models.gallery import EntryRole, GalleryModel, LiveRole
+from studio.ui.gallery.model import EntryRole, GalleryModel, LiveRole
 from tests.engine.tiny import save_tiny
 from tests.ui.rooms import Studio
 

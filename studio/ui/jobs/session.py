@@ -21,9 +21,9 @@ from studio.runs.recording import RunRecorded
 from studio.ui.core.engine_protocol import EngineFailed, EngineReady
 from studio.ui.core.images import to_image
 from studio.ui.core.job import DecodeTask, ErrandDone, FrameDecoded, Job, StepExplained
+from studio.ui.gallery.model import LiveTile
 from studio.ui.jobs.job_state import Course, JobEvent, is_job_event, note_pace
 from studio.ui.jobs.queue_model import take_out
-from studio.ui.models.gallery import LiveTile
 
 if TYPE_CHECKING:
     from studio.engine.compare import CompareRequest
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from studio.ui.core.job import Errand, ExplainTask, JobRequest
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
+    from studio.ui.gallery.model import GalleryModel
     from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.jobs.timings import Timings
-    from studio.ui.models.gallery import GalleryModel
     from studio.ui.models.status import StatusModel
     from studio.ui.run.model import RunModel
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from studio.ui.core.engine_protocol import Engine
     from studio.ui.core.job import ErrandDone, FrameDecoded
     from studio.ui.core.notices import Notices
+    from studio.ui.gallery.model import GalleryModel
     from studio.ui.jobs.job_state import Course
-    from studio.ui.models.gallery import GalleryModel
     from studio.ui.run.model import RunModel
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
+from studio.ui.gallery.page import GalleryView
 from studio.ui.views.create import CreatePage
-from studio.ui.views.gallery import GalleryView
 from studio.ui.views.picture_stack import PictureStack
 
 

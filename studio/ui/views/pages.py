@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
+from studio.ui.gallery.page import GalleryView
 from studio.ui.views.create import CreatePage
-from studio.ui.views.gallery import GalleryView
 from studio.ui.views.models import ModelsView
 from studio.ui.views.page_keyboard import give_keyboard
 from studio.ui.views.picture_stack import PictureStack

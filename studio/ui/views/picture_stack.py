@@ -8,8 +8,8 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.gallery.entry import Entry
-from studio.ui.views.gallery import GalleryView
-from studio.ui.views.large_view import LargeView
+from studio.ui.gallery.page import GalleryView
+from studio.ui.gallery.viewer import LargeView
 
 if TYPE_CHECKING:
     from studio.ui.models.models import Models

@@ -15,10 +15,10 @@ from studio.folders import Folders
 from studio.runs.layout import RUN_FILE
 from studio.runs.writer import RunWriter
 from studio.ui.core.catalog import Catalog
+from studio.ui.gallery.trash import bring_back, throw_away
+from studio.ui.gallery.verify import VerifyModel
 from studio.ui.jobs.job_state import Lineage
 from studio.ui.jobs.recorded_runs import GONE, RunsModel
-from studio.ui.models.trash import bring_back, throw_away
-from studio.ui.models.verifying import VerifyModel
 from studio.ui.run.fork import ForkModel
 from studio.ui.run.panes import PanesModel
 from studio.ui.run.steps import StepKeeper

@@ -25,11 +25,11 @@ from PySide6.QtWidgets import QApplication, QToolTip
 from studio.engine.requests import GenerateRequest
 from studio.gallery.pixels import encode
 from studio.ui.core.images import to_image
-from studio.ui.models.gallery import EntryRole, LiveTile
+from studio.ui.gallery import picture_actions
+from studio.ui.gallery.grid import MARGIN, TileLayout
+from studio.ui.gallery.model import EntryRole, LiveTile
+from studio.ui.gallery.page import EMPTY, NOT_FOUND, GalleryView
 from studio.ui.theme.theme import Theme
-from studio.ui.views import picture_actions
-from studio.ui.views.gallery import EMPTY, NOT_FOUND, GalleryView
-from studio.ui.views.gallery_layout import MARGIN, TileLayout
 from tests.gallery.samples import metadata
 from tests.ui.pictures import Gallery, live, make_gallery
 from tests.ui.program import PAGES

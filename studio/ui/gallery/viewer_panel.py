@@ -1,7 +1,14 @@
-"""Beside a picture that is shown large: how it was made, and what can be done with it."""
+"""What is told of a picture that is shown large: labels and what they say.
+
+Beside a picture that is shown large: whether it comes out the same when it is made again.
+
+Beside a picture that is shown large: how it was made, and what can be done with it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
@@ -16,19 +23,148 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.diffusion.samplers import SAMPLERS
 from studio.ui.jobs.picture_menu import COMPARE_WITH, SaveMenu
+from studio.ui.jobs.picture_text import NO_PROMPT, plain_number, prompt_of, sampler_title
+from studio.ui.jobs.pin_button import PinButton
 from studio.ui.theme.metrics import GAP, GRID, PADDING
-from studio.ui.views.large_check import LargeCheck
-from studio.ui.views.large_facts import FILE, long_facts, short_facts
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.labels import PlainLabel, set_tip
+from studio.ui.widgets.scrubber import NoiseBar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from studio.gallery.entry import Entry
+    from studio.ui.gallery.verify import VerifyModel
     from studio.ui.jobs.recorded_runs import RunsModel
-    from studio.ui.models.verifying import VerifyModel
     from studio.ui.theme.theme import Theme
+
+
+FILE = "File"
+
+Fact = tuple[str, str]
+
+
+def long_facts(entry: Entry) -> list[Fact]:
+    """Return the texts, which take a line of their own."""
+    negative = entry.metadata.request.get("negative")
+    prompt = prompt_of(entry.metadata).strip() or NO_PROMPT
+    return [
+        ("Prompt", prompt),
+        *([("Negative prompt", negative)] if isinstance(negative, str) and negative else []),
+    ]
+
+
+def short_facts(entry: Entry) -> list[Fact]:
+    """Return the settings and what making the picture took."""
+    metadata = entry.metadata
+    request = metadata.request
+    facts = [
+        ("Model", metadata.model),
+        ("Sampler", sampler_title(request.get("sampler"))),
+        *_options(request.get("sampler"), request.get("options")),
+        ("Steps", plain_number(request.get("steps"))),
+        ("Spacing", _text(request.get("spacing"))),
+        ("Guidance", plain_number(request.get("guidance"))),
+        ("Seed", str(metadata.seed)),
+        ("Size", f"{entry.width} × {entry.height}"),
+        ("Model calls", f"{metadata.model_calls:,}"),
+        ("Time", f"{metadata.seconds:.1f} s"),
+        ("Device", f"{metadata.device}, {metadata.dtype}"),
+        ("Made", metadata.created.astimezone().strftime("%Y-%m-%d %H:%M")),
+        (FILE, entry.path.name),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _options(sampler: object, values: object) -> Iterator[Fact]:
+    """Yield a sampler's own options under the labels their controls have."""
+    if not isinstance(values, Mapping):
+        return
+    labels = {}
+    if isinstance(sampler, str) and sampler in SAMPLERS:
+        labels = {item.name: item.metadata["label"] for item in fields(SAMPLERS[sampler].Options)}
+    for name, value in values.items():
+        yield str(labels.get(name, name)), plain_number(value) or _text(value)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+VERIFY, STOP = "Verify", "Stop verifying"
+TIP = "Make this picture again from what its file remembers, and compare every pixel (V)"
+_ROLES = {"running": "dim", "same": "good", "different": "warn", "failed": "warn"}
+
+
+class LargeCheck(QWidget):
+    """A button, what came of it, and beside it the pin of the picture's run."""
+
+    def __init__(
+        self, theme: Theme, verifier: VerifyModel, runs: RunsModel, parent: QWidget | None = None
+    ) -> None:
+        """Have pictures checked by ``verifier``, and their runs of ``runs`` pinned."""
+        super().__init__(parent)
+        self._verifier, self._runs = verifier, runs
+        self._entry: Entry | None = None
+        self.words = PlainLabel(theme, role="dim", wrap=True)
+        self.bar = NoiseBar(theme, "How far the picture is made again")
+        self.button = TextButton(theme, VERIFY, icon="circle-check")
+        set_tip(self.button, TIP)
+        self.pin = PinButton(theme, runs)
+        row = QHBoxLayout()
+        row.setSpacing(GAP)
+        row.addWidget(self.button, 1)
+        row.addWidget(self.pin)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GAP)
+        column.addWidget(self.words)
+        column.addWidget(self.bar)
+        column.addLayout(row)
+        self.button.clicked.connect(self.toggle)
+        verifier.changed.connect(self._on_changed)
+        runs.found.connect(self._on_found)
+        self._on_changed()
+
+    def show_entry(self, entry: Entry) -> None:
+        """Be about another picture."""
+        self._entry = entry
+        self.pin.set_run("")
+        self._runs.find_run(entry)
+        self._on_changed()
+
+    @Slot()
+    def toggle(self) -> None:
+        """Make the picture again, or stop that."""
+        if self._entry is None:
+            return
+        check = self._verifier.of(self._entry)
+        if check is not None and check.outcome == "running":
+            self._verifier.stop()
+        else:
+            self._verifier.begin(self._entry)
+
+    @Slot(object, str)
+    def _on_found(self, entry: Entry, run: str) -> None:
+        if entry is self._entry:
+            self.pin.set_run(run)
+
+    @Slot()
+    def _on_changed(self) -> None:
+        check = self._verifier.of(self._entry) if self._entry is not None else None
+        runs = check is not None and check.outcome == "running"
+        self.button.setText(STOP if runs else VERIFY)
+        self.button.set_icon("square" if runs else "circle-check")
+        self.bar.setVisible(runs)
+        self.words.setVisible(check is not None)
+        if check is not None:
+            self.words.set_role(_ROLES[check.outcome])
+            self.words.setText(check.words)
+            self.bar.set_progress(check.fraction, check.level)
+
 
 WIDTH = 304
 _LABEL_PX = 104

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
 from studio.gallery import pixels
 from studio.gallery.entry import Entry
+from studio.ui.gallery.viewer_panel import long_facts, short_facts
 from studio.ui.theme.theme import Theme
-from studio.ui.views.large_facts import long_facts, short_facts
 from tests.gallery.samples import metadata
 from tests.ui.pictures import Gallery, live, make_gallery, read
 from tests.ui.program import PAGES
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.views.large_view import LargeView
+    from studio.ui.gallery.viewer import LargeView
 
 Key = Qt.Key
 NASTY = '<img src="/dev/zero"><h1>huge</h1> & more'

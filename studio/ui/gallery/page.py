@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
+from studio.ui.gallery.grid import MARGIN, RING_PX, GalleryGrid
+from studio.ui.gallery.model import KNOWN_ENTRIES, EntryRole, ImageRole
+from studio.ui.gallery.picture_actions import PictureActions
 from studio.ui.jobs.picture_menu import PictureMenu
-from studio.ui.models.gallery import EntryRole, ImageRole
-from studio.ui.models.gallery_rows import KNOWN_ENTRIES
 from studio.ui.theme.metrics import GAP, SECTION
-from studio.ui.views.gallery_grid import GalleryGrid
-from studio.ui.views.gallery_layout import MARGIN, RING_PX
-from studio.ui.views.picture_actions import PictureActions
 from studio.ui.widgets.buttons import IconView
 from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.search_field import SearchField
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
 
     from studio.gallery.entry import Entry
-    from studio.ui.models.gallery import GalleryModel
+    from studio.ui.gallery.model import GalleryModel
     from studio.ui.theme.theme import Theme
 
 EMPTY = "Pictures you make appear here."

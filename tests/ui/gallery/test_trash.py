@@ -9,8 +9,8 @@ import pytest
 from studio.errors import StorageError
 from studio.gallery.origin import Origin
 from studio.ui.core.thumbnails import Thumbnails
-from studio.ui.models.gallery import GalleryModel
-from studio.ui.models.trash import bring_back, throw_away
+from studio.ui.gallery.model import GalleryModel
+from studio.ui.gallery.trash import bring_back, throw_away
 from tests.gallery.samples import metadata, pixels
 from tests.ui.fakes import Forming
 from tests.ui.rooms import Studio

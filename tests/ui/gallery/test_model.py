@@ -11,9 +11,8 @@ from PySide6.QtCore import QFile, Qt
 from studio.errors import StorageError
 from studio.gallery.catalogue import FILE_NAME, Catalogue
 from studio.gallery.entry import Entry
-from studio.ui.models import trash
-from studio.ui.models.gallery import EntryRole, ImageRole, LiveRole
-from studio.ui.models.gallery_rows import KNOWN_ENTRIES, Rows, changes
+from studio.ui.gallery import trash
+from studio.ui.gallery.model import KNOWN_ENTRIES, EntryRole, ImageRole, LiveRole, Rows, changes
 from tests.gallery.samples import metadata
 from tests.ui.pictures import Gallery, live, make_gallery, read
 

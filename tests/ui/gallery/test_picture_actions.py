@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.ui.views import picture_files
+from studio.ui.gallery import picture_actions as picture_files
 
 ROOT = Path(__file__).parents[3]
 
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from PySide6.QtCore import ClassInfo, QCoreApplication, QObject, Slot
 from PySide6.QtDBus import QDBusAbstractAdaptor, QDBusConnection
-from studio.ui.views.picture_files import ask_file_manager
+from studio.ui.gallery.picture_actions import ask_file_manager
 
 app = QCoreApplication([])
 

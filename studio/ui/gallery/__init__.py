@@ -1,0 +1,1 @@
+"""Every finished picture: the grid, one picture large, the trash."""

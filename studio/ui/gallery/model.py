@@ -1,0 +1,544 @@
+"""Which pictures the gallery lists, in which order, and what is known of each so far. Plain Python, no Qt.
+
+The rows of the gallery as Qt sees them: the live tile, then one picture for each id.
+
+All pictures ever made, as the window shows them: read, searched, added to, thrown away and brought back.
+
+The model holds only ids. Entries are read in another thread for the rows that somebody looks at, and stand as None
+until they come; nothing here waits for the catalogue or the disk.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+    Slot,
+)
+
+from studio.gallery.rows import holds
+from studio.ui.core.background import Background
+from studio.ui.gallery.reading import Fetched, Loaded, fetch, load
+from studio.ui.gallery.trash import GalleryTrash
+from studio.ui.jobs.picture_text import NO_PROMPT, accessible_text, one_line, prompt_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from PySide6.QtGui import QImage
+
+    from studio.errors import StudioError
+    from studio.gallery.entry import Entry
+    from studio.gallery.store import PictureStore
+    from studio.runs.store import RunStore
+    from studio.ui.core.notices import Notices
+    from studio.ui.core.thumbnails import Thumbnails
+
+
+KNOWN_ENTRIES = 4096
+"""How many entries are kept in memory; what is on the screen is far less."""
+MANY_RUNS = 100
+_FIRST_LOOSE = 2**62
+
+Run = tuple[int, int]
+"""A first and a last row."""
+
+
+class Rows:
+    """Ids, falling (newest first), and the entries that were read for them.
+
+    A picture that the catalogue does not list yet gets an id above all others, and its entry is never forgotten.
+
+    Attributes:
+        ids: one for each row.
+        loose: entries without a place in the catalogue, by their ids here.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.ids: list[int] = []
+        self.loose: dict[int, Entry] = {}
+        self._known: OrderedDict[int, Entry] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def place_of(self, number: int) -> int:
+        """Return the row that an id has, or would have."""
+        return bisect_left(self.ids, -number, key=_falling)
+
+    def row_of(self, number: int) -> int | None:
+        """Return the row of an id; None where it is not listed."""
+        row = self.place_of(number)
+        return row if row < len(self.ids) and self.ids[row] == number else None
+
+    def id_of(self, entry: Entry) -> int | None:
+        """Return the id an entry has here; None where it has none."""
+        if entry.id is not None:
+            return entry.id
+        return next((number for number, kept in self.loose.items() if kept.path == entry.path), None)
+
+    def name_loose(self, entry: Entry) -> int:
+        """Give an entry without a place in the catalogue an id, and keep it."""
+        number = max(self.loose, default=_FIRST_LOOSE - 1) + 1
+        self.loose[number] = entry
+        return number
+
+    def entry(self, number: int) -> Entry | None:
+        """Return the entry of an id, where it was read already."""
+        found = self.loose.get(number) or self._known.get(number)
+        if found is not None and number in self._known:
+            self._known.move_to_end(number)
+        return found
+
+    def know(self, entries: Iterable[Entry]) -> None:
+        """Keep entries that were read, and forget those not looked at for longest."""
+        for entry in entries:
+            if entry.id is not None:
+                self._known[entry.id] = entry
+                self._known.move_to_end(entry.id)
+        while len(self._known) > KNOWN_ENTRIES:
+            self._known.popitem(last=False)
+
+    def forget(self, numbers: Iterable[int] | None = None) -> None:
+        """Forget the entries of these ids, or all that can be read again."""
+        if numbers is None:
+            self._known.clear()
+            return
+        for number in numbers:
+            self._known.pop(number, None)
+            self.loose.pop(number, None)
+
+
+def runs_of(rows: Sequence[int]) -> list[Run]:
+    """Return rising row numbers as runs without gaps."""
+    runs: list[Run] = []
+    for row in rows:
+        if runs and runs[-1][1] == row - 1:
+            runs[-1] = (runs[-1][0], row)
+        else:
+            runs.append((row, row))
+    return runs
+
+
+def changes(old: Sequence[int], new: Sequence[int]) -> tuple[list[Run], list[Run]] | None:
+    """Return the runs of ``old`` that go, and those of ``new`` that come then; None where they are too many."""
+    if list(new[len(new) - len(old) :]) == list(old):  # the usual case: new pictures only
+        added = len(new) - len(old)
+        return [], [(0, added - 1)] if added else []
+    stay, known = set(new), set(old)
+    gone = runs_of([row for row, number in enumerate(old) if number not in stay])
+    come = runs_of([row for row, number in enumerate(new) if number not in known])
+    return None if len(gone) + len(come) > MANY_RUNS else (gone, come)
+
+
+def _falling(number: int) -> int:
+    return -number
+
+
+Index = QModelIndex | QPersistentModelIndex
+
+EntryRole = Qt.ItemDataRole.UserRole + 1
+"""The row's `Entry`; None for the live tile, and while it is being read."""
+ImageRole = Qt.ItemDataRole.UserRole + 2
+"""A small QImage of it; None while it is being read."""
+LiveRole = Qt.ItemDataRole.UserRole + 3
+"""The `LiveTile`; None for finished pictures."""
+
+SIDE_PX = 256
+"""How large `ImageRole` is; a view that knows its tiles asks the thumbnails itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class LiveTile:
+    """The picture that forms.
+
+    Attributes:
+        job_id: its job.
+        prompt: of what.
+        image: the newest preview; None before the first.
+        step: steps taken so far.
+        steps: of how many.
+        level: the noise level, 1 (all noise) to 0.
+    """
+
+    job_id: str
+    prompt: str
+    image: QImage | None
+    step: int
+    steps: int
+    level: float
+
+
+class GalleryList(QAbstractListModel):
+    """Row 0 is the live tile while there is one; the others are pictures, newest first.
+
+    Signals:
+        count_changed: there are more or fewer rows than before.
+    """
+
+    count_changed = Signal()
+
+    def __init__(self, thumbnails: Thumbnails, parent: QObject | None = None) -> None:
+        """Begin empty."""
+        super().__init__(parent)
+        self.thumbnails = thumbnails
+        self._rows = Rows()
+        self._live: LiveTile | None = None
+
+    # ------------------------------------------------------------------------------------------------- questions
+    @property
+    def live(self) -> LiveTile | None:
+        """The picture that forms."""
+        return self._live
+
+    @property
+    def pictures(self) -> int:
+        """How many finished pictures are listed."""
+        return len(self._rows)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:
+        """Return the number of rows."""
+        return 0 if parent.isValid() else len(self._rows) + self._offset
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401 - Qt's
+        """Return what a row says in a role."""
+        if not self.checkIndex(index, self.CheckIndexOption.IndexIsValid):
+            return None
+        if index.row() < self._offset:
+            return self._live_data(role)
+        entry = self.entry_at(index.row())
+        if role == EntryRole:
+            return entry
+        if entry is None:
+            return "Being read" if role == Qt.ItemDataRole.AccessibleTextRole else None
+        if role == ImageRole:
+            return self.thumbnails.image(entry.path, SIDE_PX)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return one_line(prompt_of(entry.metadata))
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return accessible_text(entry)
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Let pictures be dragged, but not the live tile, which is no file yet."""
+        flags = super().flags(index)
+        return flags | Qt.ItemFlag.ItemIsDragEnabled if index.row() >= self._offset else flags
+
+    def supportedDragActions(self) -> Qt.DropAction:
+        """Pictures are copied out, never moved away."""
+        return Qt.DropAction.CopyAction
+
+    def entry_at(self, row: int) -> Entry | None:
+        """Return the entry of a row; None for the live tile, and while it is being read (then it is asked for)."""
+        number = self.id_at(row)
+        entry = self._rows.entry(number) if number is not None else None
+        if entry is None and number is not None:
+            self._want(number)
+        return entry
+
+    def id_at(self, row: int) -> int | None:
+        """Return what stands for a row's picture, read or not; None for the live tile."""
+        place = row - self._offset
+        return self._rows.ids[place] if 0 <= place < len(self._rows) else None
+
+    def row_of(self, entry: Entry) -> int | None:
+        """Return the row of an entry; None where it is not listed."""
+        number = self._rows.id_of(entry)
+        place = self._rows.row_of(number) if number is not None else None
+        return place + self._offset if place is not None else None
+
+    # --------------------------------------------------------------------------------------------------- changes
+    def set_live(self, tile: LiveTile | None) -> None:
+        """Show how the running job stands; None ends it."""
+        if (tile is None) != (self._live is None):
+            if tile is None:
+                self.beginRemoveRows(QModelIndex(), 0, 0)
+                self._live = None
+                self.endRemoveRows()
+            else:
+                self.beginInsertRows(QModelIndex(), 0, 0)
+                self._live = tile
+                self.endInsertRows()
+            self.count_changed.emit()
+        elif tile is not None:
+            self._live = tile
+            self.dataChanged.emit(self.index(0), self.index(0))
+
+    def list_all(self, ids: Sequence[int], *, anew: bool = False) -> None:
+        """List these ids, falling; rows that stay keep their selection, unless all is ``anew``."""
+        found = None if anew else changes(self._rows.ids, ids)
+        if found is None:
+            self.beginResetModel()
+            self._rows.ids = list(ids)
+            self.endResetModel()
+            self.count_changed.emit()
+            return
+        gone, come = found
+        self._remove_runs(gone)
+        for first, last in come:
+            self._insert_run(first, ids[first : last + 1])
+        if gone or come:
+            self.count_changed.emit()
+
+    def insert(self, number: int) -> None:
+        """List one more id, at its place."""
+        if self._rows.row_of(number) is None:
+            self._insert_run(self._rows.place_of(number), [number])
+            self.count_changed.emit()
+
+    def remove(self, numbers: Iterable[int]) -> None:
+        """List these ids no more."""
+        places = sorted(place for number in numbers if (place := self._rows.row_of(number)) is not None)
+        self._remove_runs(runs_of(places))
+        if places:
+            self.count_changed.emit()
+
+    def know(self, entries: Sequence[Entry]) -> None:
+        """Take entries that were read."""
+        self._rows.know(entries)
+        rows = [row for entry in entries if (row := self.row_of(entry)) is not None]
+        if rows:
+            self.dataChanged.emit(self.index(min(rows)), self.index(max(rows)))
+
+    def _want(self, number: int) -> None:
+        """Have the entry of an id read; whoever can read overrides this."""
+
+    # -------------------------------------------------------------------------------------------------- insides
+    @property
+    def _offset(self) -> int:
+        return 1 if self._live is not None else 0
+
+    def _insert_run(self, place: int, numbers: Sequence[int]) -> None:
+        first = place + self._offset
+        self.beginInsertRows(QModelIndex(), first, first + len(numbers) - 1)
+        self._rows.ids[place:place] = numbers
+        self.endInsertRows()
+
+    def _remove_runs(self, runs: Sequence[tuple[int, int]]) -> None:
+        for first, last in reversed(runs):
+            self.beginRemoveRows(QModelIndex(), first + self._offset, last + self._offset)
+            del self._rows.ids[first : last + 1]
+            self.endRemoveRows()
+
+    def _live_data(self, role: int) -> object:
+        tile = self._live
+        if tile is None:
+            return None
+        if role == LiveRole:
+            return tile
+        if role == ImageRole:
+            return tile.image
+        if role == Qt.ItemDataRole.DisplayRole:
+            return one_line(tile.prompt)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"Forming: {one_line(tile.prompt) or NO_PROMPT}, step {tile.step} of {tile.steps}"
+        return None
+
+
+__all__ = ["EntryRole", "GalleryModel", "ImageRole", "LiveRole", "LiveTile"]
+
+_PAGE = 120
+"""The most entries read at once."""
+
+
+class GalleryModel(GalleryList):
+    """The pictures that match the search, newest first; row 0 is the live tile while there is one.
+
+    Attributes:
+        notices: where it tells what happened.
+        errands: does what a view must not wait for, such as reading a whole picture.
+
+    Signals:
+        state_changed: `loaded` or `text` is another.
+        thrown: pictures are in the trash; carries their entries.
+    """
+
+    state_changed = Signal()
+    thrown = Signal(object)
+
+    def __init__(
+        self,
+        store: PictureStore,
+        thumbnails: Thumbnails,
+        notices: Notices,
+        runs: RunStore | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        """Read nothing yet; `reload` does. A picture's run of ``runs`` goes to the trash with it."""
+        super().__init__(thumbnails, parent)
+        self._catalogue, self.notices = store.catalogue, notices
+        self._set_aside = store.catalogue.set_aside
+        self._background = Background(self)
+        self.errands = Background(self)
+        self._trash = GalleryTrash(store.catalogue, runs, notices, self._background, self)
+        self._trash.thrown.connect(self._on_thrown)
+        self._trash.back.connect(self.add)
+        self._text = self._listed_text = ""
+        self._loaded = False
+        self._fault = ""
+        self._version = 0  # how often the list changed by itself, so that an older answer is not believed
+        self._wanted: dict[int, None] = {}
+        self._gone: set[int] = set()
+        self._fetching = False
+        self._fetch_soon = QTimer(self)
+        self._fetch_soon.setSingleShot(True)
+        self._fetch_soon.setInterval(0)
+        self._fetch_soon.timeout.connect(self._fetch)
+
+    @property
+    def text(self) -> str:
+        """What is searched for; "" lists all."""
+        return self._text
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the list was read once; before that an empty list means nothing."""
+        return self._loaded
+
+    def close(self) -> None:
+        """Stop reading; what was begun is ended first."""
+        self._fetch_soon.stop()
+        self._background.close()
+        self.errands.close()
+
+    # ---------------------------------------------------------------------------------------------------- reading
+    def search(self, text: str) -> None:
+        """List only the pictures whose prompt or model holds every word of ``text``."""
+        if text != self._text:
+            self._text = text
+            self.state_changed.emit()
+            self._load()
+
+    @Slot()
+    def reload(self) -> None:
+        """Read the list again: other programs make pictures too, and drives are plugged in."""
+        self.thumbnails.retry()
+        self._load()
+
+    def add(self, entry: Entry) -> None:
+        """List a picture that was just kept."""
+        self._version += 1
+        number = self._rows.id_of(entry)
+        if number is None:
+            number = self._rows.name_loose(entry)
+        if not self._is_renewed() and holds(entry.metadata, self._listed_text):
+            self._rows.know([entry])
+            self.insert(number)
+
+    def read_entries(self, rows: Sequence[int], then: Callable[[Sequence[Entry]], None]) -> None:
+        """Call ``then`` with the entries of some rows, read or not: at once, or when they were. No live tile."""
+        numbers = [number for row in rows if (number := self.id_at(row)) is not None]
+        known = {number: entry for number in numbers if (entry := self._rows.entry(number)) is not None}
+        missing = [number for number in numbers if number not in known]
+        if not missing:
+            then([known[number] for number in numbers])
+            return
+
+        def on_fetched(fetched: Fetched) -> None:
+            self.know(fetched.entries)
+            found = known | {entry.id: entry for entry in fetched.entries if entry.id is not None}
+            then([found[number] for number in numbers if number in found])
+
+        self._background.do(partial(fetch, self._catalogue, missing), on_fetched, self._on_failed)
+
+    def _load(self) -> None:
+        loose = dict(self._rows.loose)
+        work = partial(load, self._catalogue, self._text, loose, recover=not self._loaded)
+        self._background.do(
+            work, partial(self._on_loaded, self._text, self._version), self._on_failed, key="load"
+        )
+
+    def _on_loaded(self, text: str, version: int, loaded: Loaded) -> None:
+        self._rows.forget(loaded.entered)
+        if self._is_renewed() or text != self._text:  # it is being read again
+            return
+        if version != self._version:
+            self._load()
+            return
+        self._fault = ""
+        self._gone.clear()
+        self._rows.know(loaded.first)
+        loose = [number for number, entry in self._rows.loose.items() if holds(entry.metadata, text)]
+        other, self._listed_text = text != self._listed_text, text
+        self.list_all((*sorted(loose, reverse=True), *loaded.ids), anew=other or not self._loaded)
+        self._loaded = True
+        self.state_changed.emit()
+
+    def _want(self, number: int) -> None:
+        if number in self._gone:
+            return
+        self._wanted.pop(number, None)
+        self._wanted[number] = None
+        if not self._fetching and not self._fetch_soon.isActive():
+            self._fetch_soon.start()
+
+    @Slot()
+    def _fetch(self) -> None:
+        """Read what was looked at last; what was wanted before has scrolled away, and will be asked for again."""
+        ids = list(self._wanted)[-_PAGE:]
+        self._wanted.clear()
+        if ids:
+            self._fetching = True
+            self._background.do(
+                partial(fetch, self._catalogue, ids), self._on_fetched, self._on_failed, key="fetch"
+            )
+
+    def _on_fetched(self, fetched: Fetched) -> None:
+        self._fetching = False
+        if self._is_renewed():
+            return
+        self._gone.update(fetched.gone)
+        self.know(fetched.entries)
+        if fetched.gone:
+            self._load()
+        if self._wanted:
+            self._fetch_soon.start()
+
+    def _on_failed(self, error: StudioError) -> None:
+        self._fetching = False
+        if str(error) != self._fault:  # not again at every look
+            self._fault = str(error)
+            self.notices.post(self._fault, kind="error")
+
+    def _is_renewed(self) -> bool:
+        """Whether the catalogue was made anew meanwhile: then all ids are others, and all is read again."""
+        if self._catalogue.set_aside == self._set_aside:
+            return False
+        self._set_aside = self._catalogue.set_aside
+        self._rows.forget()
+        self._loaded = False
+        self.notices.post(
+            f"The catalogue of pictures was damaged. It is kept as {self._set_aside} and was made anew.",
+            kind="warn",
+        )
+        self._load()
+        return True
+
+    # ------------------------------------------------------------------------------------------------------ trash
+    def trash(self, entries: Sequence[Entry]) -> None:
+        """Move pictures to the system's trash; a notice offers to undo it."""
+        self._trash.throw(entries)
+
+    def trash_rows(self, rows: Sequence[int]) -> None:
+        """Move the pictures of some rows to the trash; the live tile is left out."""
+        self.read_entries(rows, self.trash)
+
+    @Slot(object)
+    def _on_thrown(self, entries: Sequence[Entry]) -> None:
+        self._version += 1
+        numbers = [number for entry in entries if (number := self._rows.id_of(entry)) is not None]
+        self.remove(numbers)
+        self._rows.forget(numbers)
+        self.thrown.emit(entries)

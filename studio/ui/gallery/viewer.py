@@ -1,0 +1,514 @@
+"""Above a picture that is shown large: what it is of, which one of how many, and the ways on.
+
+The picture itself, shown large: it can be dragged out, and has a menu.
+
+A picture that is shown large, under its title; or why it cannot be shown.
+
+One picture of the gallery that is looked at, and its neighbours, whatever comes, goes and is searched for.
+
+One picture, as large as it fits, beside how it was made.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QModelIndex, QObject, QPoint, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QKeySequence, QPainter
+from PySide6.QtWidgets import (
+    QApplication,
+    QBoxLayout,
+    QHBoxLayout,
+    QLayout,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.ui.gallery.picture_actions import PictureActions
+from studio.ui.gallery.reading import read_picture
+from studio.ui.gallery.viewer_panel import WIDTH, LargePanel
+from studio.ui.jobs.picture_menu import PictureMenu
+from studio.ui.jobs.picture_text import NO_PROMPT, one_line, prompt_of
+from studio.ui.theme.metrics import GAP, GRID, PADDING, RADIUS, SECTION
+from studio.ui.widgets.buttons import IconButton, IconView
+from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.painting import draw_ring
+from studio.ui.widgets.picture_view import PictureView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtGui import (
+        QContextMenuEvent,
+        QFocusEvent,
+        QImage,
+        QKeyEvent,
+        QMouseEvent,
+        QPaintEvent,
+        QResizeEvent,
+    )
+
+    from studio.errors import StudioError
+    from studio.gallery.entry import Entry
+    from studio.ui.gallery.model import GalleryModel
+    from studio.ui.gallery.verify import VerifyModel
+    from studio.ui.jobs.recorded_runs import RunsModel
+    from studio.ui.theme.theme import Theme
+
+
+class LargeHead(QWidget):
+    """One line.
+
+    Signals:
+        closed: the picture is to be left.
+        newer: the picture before it is wanted.
+        older: the picture after it is wanted.
+    """
+
+    closed = Signal()
+    newer = Signal()
+    older = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start without a picture."""
+        super().__init__(parent)
+        self._title = PlainLabel(theme, kind="title", elide=True)
+        self._place = PlainLabel(theme, role="dim")
+        close = IconButton(theme, "x", "Close", tip="Close (Esc)", kind="quiet")
+        self._newer = IconButton(
+            theme, "chevron-left", "Newer picture", tip="Newer picture (Left)", kind="quiet"
+        )
+        self._older = IconButton(
+            theme, "chevron-right", "Older picture", tip="Older picture (Right)", kind="quiet"
+        )
+        close.clicked.connect(self.closed)
+        self._newer.clicked.connect(self.newer)
+        self._older.clicked.connect(self.older)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(GRID)
+        line.addWidget(self._title, 1)
+        line.addSpacing(PADDING)
+        line.addWidget(self._newer)
+        line.addWidget(self._place)
+        line.addWidget(self._older)
+        line.addSpacing(PADDING)
+        line.addWidget(close)
+
+    @property
+    def place(self) -> str:
+        """Which picture of how many, as it is shown."""
+        return self._place.text()
+
+    def set_title(self, title: str) -> None:
+        """Show what the picture is of."""
+        self._title.setText(title)
+
+    def set_place(self, place: int | None, count: int) -> None:
+        """Show which picture this is, from 0; None where it is not listed."""
+        self._place.setText("" if place is None else f"{place + 1:,} of {count:,}")
+        self._newer.setEnabled(place is not None and place > 0)
+        self._older.setEnabled(place is not None and place + 1 < count)
+
+
+class LargePicture(PictureView):
+    """One finished picture.
+
+    Signals:
+        drag_requested: it is being dragged out.
+        menu_requested: its menu is wanted, at a point of the screen.
+        double_clicked: twice.
+    """
+
+    drag_requested = Signal()
+    menu_requested = Signal(QPoint)
+    double_clicked = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start without a picture."""
+        super().__init__(theme, "Picture", parent)
+        self._pressed: QPoint | None = None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Remember where a drag may begin."""
+        on_it = self.picture_rect().contains(event.position())
+        self._pressed = (
+            event.position().toPoint() if on_it and event.button() == Qt.MouseButton.LeftButton else None
+        )
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Begin a drag, once the mouse went far enough."""
+        if self._pressed is None or not event.buttons() & Qt.MouseButton.LeftButton:
+            return
+        if (event.position().toPoint() - self._pressed).manhattanLength() >= QApplication.startDragDistance():
+            self._pressed = None
+            self.drag_requested.emit()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Tell of it."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.double_clicked.emit()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for the menu."""
+        keyboard = event.reason() == event.Reason.Keyboard
+        self.menu_requested.emit(self.mapToGlobal(self.rect().center()) if keyboard else event.globalPos())
+
+
+class LargeStage(QWidget):
+    """Title line and picture.
+
+    Attributes:
+        head: the title line.
+        picture: the picture.
+    """
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start empty."""
+        super().__init__(parent)
+        self._theme, self._ringed = theme, False
+        self.head = LargeHead(theme)
+        self.picture = LargePicture(theme)
+        self._fault = PlainLabel(theme, role="dim", wrap=True)
+        self._fault.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        failed = QWidget()
+        lines = QVBoxLayout(failed)
+        lines.setSpacing(GAP)
+        lines.addStretch(2)
+        icon = IconView(theme, "triangle-alert", role="faint", size=32)
+        lines.addWidget(icon, 0, Qt.AlignmentFlag.AlignHCenter)
+        lines.addWidget(self._fault)
+        lines.addStretch(3)
+        self._stack = QStackedLayout()
+        self._stack.addWidget(self.picture)
+        self._stack.addWidget(failed)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(SECTION, PADDING, SECTION, SECTION)
+        column.setSpacing(PADDING)
+        column.addWidget(self.head)
+        column.addLayout(self._stack, 1)
+
+    @property
+    def fault(self) -> str:
+        """Why there is no picture; "" where there is one."""
+        return self._fault.text() if self._stack.currentIndex() == 1 else ""
+
+    def show_image(self, image: QImage) -> None:
+        """Show a picture."""
+        self.picture.set_image(image)
+        self._stack.setCurrentIndex(0)
+
+    def show_fault(self, sentence: str) -> None:
+        """Say why there is no picture."""
+        self.picture.set_image(None)
+        self._fault.setText(sentence)
+        self._stack.setCurrentIndex(1)
+
+    def set_ring(self, ringed: bool) -> None:
+        """Show that the keyboard is at the picture."""
+        if ringed != self._ringed:
+            self._ringed = ringed
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the ring around the picture."""
+        if self._ringed:
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            around = self.picture.picture_rect() if not self.fault else QRectF(self.picture.rect())
+            around.translate(self.picture.geometry().topLeft())
+            room = around.adjusted(-GRID, -GRID, GRID, GRID)
+            draw_ring(painter, room, RADIUS, self._theme.colour("accent"))
+
+
+class GalleryPlace(QObject):
+    """Where in the list one picture is.
+
+    Attributes:
+        entry: the picture; None where there is none.
+
+    Signals:
+        moved: another picture is looked at, an `Entry`.
+        left: the picture is gone, and there is no other in its place.
+        changed: its place among the others is another.
+    """
+
+    moved = Signal(object)
+    left = Signal()
+    changed = Signal()
+
+    def __init__(self, model: GalleryModel, parent: QObject | None = None) -> None:
+        """Look at pictures of ``model``."""
+        super().__init__(parent)
+        self._model = model
+        self.entry: Entry | None = None
+        self._row = self._waits_for = -1
+        self._text = ""  # what was searched for when the picture was opened
+        model.thrown.connect(self._on_thrown)
+        model.count_changed.connect(self._on_count_changed)
+        model.dataChanged.connect(self._on_data_changed)
+
+    @property
+    def place(self) -> int | None:
+        """Which picture it is, from 0; None where it is not listed."""
+        return None if self._row < 0 else self._row + self.count - self._model.rowCount()
+
+    @property
+    def count(self) -> int:
+        """How many pictures are listed."""
+        return self._model.pictures
+
+    def go_to(self, entry: Entry) -> None:
+        """Look at a picture."""
+        self.entry, self._waits_for = entry, -1
+        self._text = self._model.text
+        self.moved.emit(entry)
+        self._find()
+
+    @Slot()
+    def go_newer(self) -> None:
+        """Look at the picture before this one."""
+        self._go(self._row - 1)
+
+    @Slot()
+    def go_older(self) -> None:
+        """Look at the picture after this one."""
+        self._go(self._row + 1)
+
+    def _go(self, row: int) -> None:
+        if self._model.id_at(row) is None:
+            return
+        if (entry := self._model.entry_at(row)) is None:
+            self._waits_for = row  # it is being read
+        else:
+            self.go_to(entry)
+
+    @Slot(QModelIndex, QModelIndex)
+    def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
+        if first.row() <= self._waits_for <= last.row():
+            self._go(self._waits_for)
+
+    @Slot()
+    def _on_count_changed(self) -> None:
+        """Stay with the picture, also where a search leaves it out; one that is gone gives way to the next."""
+        listed = self.entry is not None and self._model.row_of(self.entry) is not None
+        if listed or self._model.text != self._text:
+            self._find()
+        elif self.entry is not None:
+            self._go_on()
+
+    @Slot(object)
+    def _on_thrown(self, entries: Sequence[Entry]) -> None:
+        if self.entry is not None and self.entry.path in {entry.path for entry in entries}:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Look at what is in the place of the picture now, or leave."""
+        self.entry = None
+        for row in (self._row, self._row - 1):
+            if self._model.id_at(row) is not None:
+                self._go(row)
+                return
+        self.left.emit()
+
+    def _find(self) -> None:
+        row = None if self.entry is None else self._model.row_of(self.entry)
+        self._row = -1 if row is None else row
+        self.changed.emit()
+
+
+_ROOM_PX = 600
+"""Narrower than this, there is no room beside the picture."""
+_BELOW = QBoxLayout.Direction.TopToBottom
+_BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+
+
+class LargeView(Ground):
+    """Shows one picture; Left and Right go to its neighbours.
+
+    Signals:
+        shown: another picture is shown, an `Entry`.
+        closed: the view is to be left.
+        settings_requested: a `GenerateRequest` is to fill the form.
+        watch_requested: the recorded run of an `Entry` is to be opened.
+        compare_requested: the recorded runs of these `Entry` are to lie side by side.
+    """
+
+    shown = Signal(object)
+    closed = Signal()
+    settings_requested = Signal(object)
+    watch_requested = Signal(object)
+    compare_requested = Signal(object)
+
+    def __init__(
+        self,
+        theme: Theme,
+        model: GalleryModel,
+        verifier: VerifyModel,
+        runs: RunsModel,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show pictures of ``model``; ``verifier`` makes one again, and its run is among ``runs``."""
+        super().__init__(theme, "window", parent=parent)
+        self._model = model
+        self._place = GalleryPlace(model, self)
+        self._stage = LargeStage(theme)
+        self._head, self.picture = self._stage.head, self._stage.picture
+        self._panel = LargePanel(theme, verifier, runs)
+        self._menu = PictureMenu(theme, opens=False, parent=self)
+        self._actions = PictureActions(model, self)
+        self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+        self._layout.addWidget(self._stage, 3)
+        self._layout.addWidget(self._panel, 2)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._connect()
+
+    @property
+    def entry(self) -> Entry | None:
+        """The picture that is shown."""
+        return self._place.entry
+
+    def show_entry(self, entry: Entry) -> None:
+        """Show another picture."""
+        self._place.go_to(entry)
+
+    def minimumSizeHint(self) -> QSize:
+        """Small enough for a small window, with the settings beneath."""
+        return QSize(WIDTH, WIDTH)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Tell of the picture beneath it where there is no room beside it."""
+        super().resizeEvent(event)
+        way = _BELOW if (below := self.width() < _ROOM_PX) else QBoxLayout.Direction.LeftToRight
+        if self._layout.direction() != way:
+            self._layout.setDirection(way)
+            self._panel.set_below(below)
+
+    def _connect(self) -> None:
+        self._head.closed.connect(self.closed)
+        self._head.newer.connect(self._place.go_newer)
+        self._head.older.connect(self._place.go_older)
+        self._place.moved.connect(self._on_moved)
+        self._place.changed.connect(self._on_place_changed)
+        self._place.left.connect(self.closed)
+        self.picture.drag_requested.connect(self._on_drag)
+        self.picture.double_clicked.connect(self.closed)
+        self.picture.menu_requested.connect(self._on_menu)
+        for source in (self._panel, self._menu):
+            source.settings_requested.connect(self._on_use)
+            source.compare_requested.connect(self._on_compare)
+            source.copy_requested.connect(self._on_copy)
+            source.folder_requested.connect(self._on_folder)
+            source.trash_requested.connect(self._on_trash)
+        self._panel.watch_requested.connect(self._on_watch)
+        self._panel.save_requested.connect(self._on_save)
+        self._actions.settings_requested.connect(self.settings_requested)
+
+    # ------------------------------------------------------------------------------------------------------ reading
+    @Slot(object)
+    def _on_moved(self, entry: Entry) -> None:
+        self._head.set_title(title := one_line(prompt_of(entry.metadata)) or NO_PROMPT)
+        self.setAccessibleName(f"Picture: {title}")
+        self._panel.show_entry(entry)
+        self._model.errands.do(
+            partial(read_picture, entry.path),
+            partial(self._on_read, entry),
+            partial(self._on_failed, entry),
+            key="large",
+        )
+        self.shown.emit(entry)
+
+    @Slot()
+    def _on_place_changed(self) -> None:
+        self._head.set_place(self._place.place, self._place.count)
+
+    def _on_read(self, entry: Entry, image: QImage) -> None:
+        if entry is self.entry:
+            self._stage.show_image(image)
+
+    def _on_failed(self, entry: Entry, error: StudioError) -> None:
+        if entry is self.entry:
+            self._stage.show_fault(str(error))
+
+    # ------------------------------------------------------------------------------------------------------ intents
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Ring the picture when Tab came to it; that it was opened can be seen without."""
+        super().focusInEvent(event)
+        self._stage.set_ring(event.reason() in _BY_TAB)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the ring away."""
+        super().focusOutEvent(event)
+        self._stage.set_ring(False)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Go to a neighbour, scroll the settings, close, or do what a button does."""
+        key, check = Qt.Key, self._panel.check
+        ways = {
+            key.Key_Left: self._place.go_newer,
+            key.Key_Right: self._place.go_older,
+            key.Key_W: self._on_watch,
+            key.Key_V: check.toggle,
+            key.Key_Escape: self.closed.emit,
+        }
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self._on_copy()
+        elif event.matches(QKeySequence.StandardKey.Delete):
+            self._on_trash()
+        elif event.key() == key.Key_P and event.modifiers() == Qt.KeyboardModifier.ShiftModifier:
+            check.pin.click()
+        elif event.key() in ways and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            ways[key(event.key())]()
+        elif not self._panel.scroll_by(event.key()):
+            super().keyPressEvent(event)
+
+    @Slot(QPoint)
+    def _on_menu(self, where: QPoint) -> None:
+        if self.entry is not None:
+            self._menu.show_for(1, where)
+
+    @Slot()
+    def _on_use(self) -> None:
+        if self.entry is not None:
+            self._actions.use_settings(self.entry)
+
+    @Slot()
+    def _on_compare(self) -> None:
+        if self.entry is not None:
+            self.compare_requested.emit([self.entry])
+
+    @Slot(int, bool)
+    def _on_save(self, factor: int, smooth: bool) -> None:
+        if self.entry is not None:
+            self._actions.save(self.entry, factor, smooth, self)
+
+    @Slot()
+    def _on_copy(self) -> None:
+        if self.entry is not None:
+            self._actions.copy([self.entry])
+
+    @Slot()
+    def _on_watch(self) -> None:
+        if self.entry is not None:
+            self.watch_requested.emit(self.entry)
+
+    @Slot()
+    def _on_folder(self) -> None:
+        if self.entry is not None:
+            self._actions.show_in_folder(self.entry)
+
+    @Slot()
+    def _on_trash(self) -> None:
+        if self.entry is not None:
+            self._model.trash([self.entry])
+
+    @Slot()
+    def _on_drag(self) -> None:
+        if self.entry is not None:
+            self._actions.drag(self.picture, [self.entry], self.picture.image)
