@@ -27,6 +27,7 @@ from studio.ui.core.hooks import Hooks
 from studio.ui.core.notices import Notices
 from studio.ui.core.settings import Preferences, SettingsFile
 from studio.ui.core.thumbnails import Thumbnails
+from studio.ui.create.form_model import FormModel
 from studio.ui.gallery.model import GalleryModel
 from studio.ui.gallery.verify import VerifyModel
 from studio.ui.jobs.queue_model import QueueModel
@@ -34,7 +35,6 @@ from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.jobs.session import Session
 from studio.ui.jobs.timings import Timings
 from studio.ui.jobs.training_session import TrainingSession
-from studio.ui.models.form import FormModel
 from studio.ui.models.models import Models
 from studio.ui.models.status import StatusModel
 from studio.ui.models.train import TrainModels

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.settings import Preferences
-    from studio.ui.models.form import FormModel
+    from studio.ui.create.form_model import FormModel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
     from studio.ui.core.thumbnails import Thumbnails
+    from studio.ui.create.form_model import FormModel
     from studio.ui.gallery.model import GalleryModel
     from studio.ui.gallery.verify import VerifyModel
     from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.jobs.timings import Timings
-    from studio.ui.models.form import FormModel
     from studio.ui.models.status import StatusModel
     from studio.ui.models.train import TrainModels
     from studio.ui.run.export import ExportModel

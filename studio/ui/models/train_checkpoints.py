@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from studio.ui.core.catalog import Catalog
-    from studio.ui.models.form import FormModel
+    from studio.ui.create.form_model import FormModel
 
 Item = TypeVar("Item")
 

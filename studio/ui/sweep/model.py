@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.job import Job
     from studio.ui.core.settings import SettingsFile
+    from studio.ui.create.form_model import FormModel
     from studio.ui.jobs.job_state import Course
-    from studio.ui.models.form import FormModel
     from studio.ui.sweep.plan import Batch
 
 

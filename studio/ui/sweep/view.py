@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
     from studio.ui.core.sheet_writer import SheetWriter
-    from studio.ui.models.form import FormModel
+    from studio.ui.create.form_model import FormModel
     from studio.ui.sweep.model import Sweep, SweepModel
     from studio.ui.theme.theme import Theme
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.ui.create.form_view import FormView
 from studio.ui.gallery.page import GalleryView
 from studio.ui.jobs.recorded_runs import NOT_RECORDED
 from studio.ui.run.canvas import CanvasView
 from studio.ui.theme.metrics import COLUMN, FORM
-from studio.ui.views.form import FormView
 from studio.ui.views.picture_stack import PictureStack
 from studio.ui.views.side_panel import SidePanel
 from studio.ui.widgets.cards import Ground

@@ -17,8 +17,8 @@ from studio.ui.widgets.numbers import NumberSlider
 from tests.ui.cards import STARTER
 
 if TYPE_CHECKING:
-    from studio.ui.models.form import FormModel
-    from studio.ui.views.form import FormView
+    from studio.ui.create.form_model import FormModel
+    from studio.ui.create.form_view import FormView
     from tests.ui.program import MakePage, OpenPage
 
 

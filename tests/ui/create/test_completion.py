@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.checkpoints.words import Words
-from studio.ui.models.completion import MOST, Completion
+from studio.ui.create.ideas import MOST, Completion
 
 if TYPE_CHECKING:
-    from studio.ui.models.completion import Offer
+    from studio.ui.create.ideas import Offer
 
 NAMES = (
     *(

@@ -11,7 +11,7 @@ from studio.ui.jobs.run_settings import SUGGESTION, FormValues
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, numbers, show_models
 
 if TYPE_CHECKING:
-    from studio.ui.models.form import FormModel
+    from studio.ui.create.form_model import FormModel
     from tests.ui.program import MakeModels
 
 

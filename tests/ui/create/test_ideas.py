@@ -6,8 +6,8 @@ import pytest
 
 from studio.checkpoints.catalog import InstalledModel
 from studio.checkpoints.words import Words, save_words
-from studio.ui.models import ideas as ideas_module
-from studio.ui.models.ideas import IdeasModel
+from studio.ui.create import ideas as ideas_module
+from studio.ui.create.ideas import IdeasModel
 from tests.ui.cards import LARGE, STARTER, WORDLESS, show_models
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from studio.checkpoints.card import ModelCard
     from studio.ui.core.catalog import Catalog
-    from studio.ui.models.form import FormModel
+    from studio.ui.create.form_model import FormModel
     from studio.ui.models.models import Models
     from tests.ui.program import MakeModels
 

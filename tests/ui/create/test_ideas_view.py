@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.ui.core.catalog import Catalog
-    from studio.ui.models.form import FormModel
-    from studio.ui.views.form_texts import TextRows
+    from studio.ui.create.form_model import FormModel
+    from studio.ui.create.form_view import TextRows
     from tests.ui.program import MakePage, OpenPage
 
 NAMES = ("fox", "fox face", "birthday cake", "cat", "cactus", "<b>bold</b>", "여우", "사과", "dog", "dove")

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.ui.core.catalog import Catalog
+    from studio.ui.create.form_model import FormModel
+    from studio.ui.create.form_view import FormView
     from studio.ui.jobs.timings import Timings
-    from studio.ui.models.form import FormModel
-    from studio.ui.views.form import FormView
     from tests.ui.program import MakePage, OpenPage
 
 

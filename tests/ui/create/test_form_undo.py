@@ -8,7 +8,7 @@ from studio.ui.jobs.run_settings import SUGGESTION
 from tests.ui.cards import LARGE, STARTER
 
 if TYPE_CHECKING:
-    from studio.ui.models.form import FormModel
+    from studio.ui.create.form_model import FormModel
     from tests.ui.program import MakeModels
 
 
