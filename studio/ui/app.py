@@ -37,7 +37,6 @@ from studio.ui.jobs.timings import Timings
 from studio.ui.jobs.training_session import TrainingSession
 from studio.ui.models.models import Models
 from studio.ui.models.status import StatusModel
-from studio.ui.models.train import TrainModels
 from studio.ui.run.export import ExportModel
 from studio.ui.run.filmstrip import FilmstripModel
 from studio.ui.run.fork import ForkModel
@@ -46,6 +45,7 @@ from studio.ui.run.panes import PanesModel
 from studio.ui.run.steps import RemakingModel, StepKeeper
 from studio.ui.sweep.model import SweepModel
 from studio.ui.theme.theme import Theme
+from studio.ui.train.model import TrainModels
 from studio.ui.views.main_window import MainWindow
 from studio.ui.wiring import Wiring
 

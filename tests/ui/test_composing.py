@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QPlainTextEdit
 
 from studio.ui.theme.theme import Theme
-from studio.ui.views.train_fields import TextField
+from studio.ui.train.form_view import TextField
 from tests.ui.test_window import opened
 from tests.ui.widgets.hands import show
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.engine_thread import EngineThread
     from studio.ui.core.notices import Notices
-    from studio.ui.models.train_run import TrainRun
+    from studio.ui.train.model import TrainRun
 
 _EVENTS = (*get_args(TrainEvent), TrainingHeld, TrainingFailed)
 

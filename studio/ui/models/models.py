@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.jobs.timings import Timings
     from studio.ui.models.status import StatusModel
-    from studio.ui.models.train import TrainModels
     from studio.ui.run.export import ExportModel
     from studio.ui.run.filmstrip import FilmstripModel
     from studio.ui.run.fork import ForkModel
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from studio.ui.run.panes import PanesModel
     from studio.ui.run.steps import RemakingModel, StepKeeper
     from studio.ui.sweep.model import SweepModel
+    from studio.ui.train.model import TrainModels
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,19 +8,19 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
 from studio.ui.gallery.page import GalleryView
+from studio.ui.train.page import TrainPlace
 from studio.ui.views.create import CreatePage
 from studio.ui.views.models import ModelsView
 from studio.ui.views.page_keyboard import give_keyboard
 from studio.ui.views.picture_stack import PictureStack
 from studio.ui.views.settings import SettingsView
-from studio.ui.views.train_page import TrainPlace
 
 if TYPE_CHECKING:
     from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.models.models import Models
     from studio.ui.theme.theme import Theme
+    from studio.ui.train.page import TrainPage
     from studio.ui.views.compare_page import ComparePage
-    from studio.ui.views.train import TrainPage
 
 RAIL_PAGES = (
     ("create", "pencil", "Create", "Ctrl+1"),

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from studio.ui.core.settings import Preferences
     from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.models.status import StatusModel
-    from studio.ui.models.train_run import TrainRun
     from studio.ui.theme.theme import Theme
+    from studio.ui.train.model import TrainRun
 
 HEIGHT = 36
 RUNS_TIP = (

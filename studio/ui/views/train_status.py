@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 
-from studio.ui.views import train_run_words as words
+from studio.ui.train import text as words
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.labels import set_tip
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-    from studio.ui.models.train_run import TrainRun
     from studio.ui.theme.theme import Theme
+    from studio.ui.train.model import TrainRun
 
 
 class TrainStatus(TextButton):

@@ -11,7 +11,7 @@ from studio.errors import StorageError
 from studio.folders import Folders
 from studio.ui.core.catalog import Catalog
 from studio.ui.jobs.training_session import TrainingSession
-from studio.ui.models.train_run import MOST_SAMPLES, TrainRun
+from studio.ui.train.model import MOST_SAMPLES, TrainRun
 from tests.ui.fakes import Forming, Gate
 from tests.ui.rooms import Studio
 from tests.ui.teaching import Lesson, Teaching, to_train

@@ -13,9 +13,8 @@ from studio.folders import Folders
 from studio.ui.core.catalog import Catalog
 from studio.ui.core.job import TrainingRehearsed
 from studio.ui.core.settings import Preferences, SettingsFile
-from studio.ui.models.train_costs import TrainCosts
-from studio.ui.models.train_folder import TrainFolder
-from studio.ui.models.train_form import TrainForm
+from studio.ui.train.data import TrainFolder
+from studio.ui.train.form import TrainCosts, TrainForm
 from tests.ui.teaching import ESTIMATE
 
 if TYPE_CHECKING:

@@ -1,23 +1,68 @@
-"""The trainings that can go on, each with a button."""
+"""The trainings that were stopped or cut off and can go on.
+
+The trainings that can go on, each with a button.
+"""
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.engine.resumable import ResumableTraining, resumable
+from studio.ui.core.background import Background
 from studio.ui.theme.metrics import GAP
-from studio.ui.views import train_words as words
+from studio.ui.train import text as words
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
-    from studio.engine.resumable import ResumableTraining
-    from studio.ui.models.train_resumable import Resumables
-    from studio.ui.models.train_run import TrainRun
+    from studio.errors import StudioError
+    from studio.folders import Folders
     from studio.ui.theme.theme import Theme
+    from studio.ui.train.model import TrainRun
+
+
+class Resumables(QObject):
+    """Looks for them in the background.
+
+    Attributes:
+        trainings: the latest first.
+
+    Signals:
+        changed: there are others.
+    """
+
+    changed = Signal()
+
+    def __init__(self, folders: Folders, parent: QObject | None = None) -> None:
+        """Begin with none known."""
+        super().__init__(parent)
+        self.trainings: tuple[ResumableTraining, ...] = ()
+        self._folders = folders
+        self._background = Background(self)
+
+    @Slot()
+    def reload(self) -> None:
+        """Look again."""
+        self._background.do(partial(resumable, self._folders), self._on_read, self._on_failed, key="read")
+
+    def close(self) -> None:
+        """Look no more."""
+        self._background.close()
+
+    def _on_read(self, trainings: tuple[ResumableTraining, ...]) -> None:
+        if trainings != self.trainings:
+            self.trainings = trainings
+            self.changed.emit()
+
+    def _on_failed(self, error: StudioError) -> None:
+        """Leave the list as it is: that a disk is gone is told where something is to be read from it."""
+        del error
+
 
 MOST = 6
 

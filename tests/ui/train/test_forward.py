@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.ui.models.forward import ForwardModel
-from studio.ui.models.forward_schedules import T, level
+from studio.ui.train.noise import ForwardModel, T, level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

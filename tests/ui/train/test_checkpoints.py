@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.errors import RequestError
-from studio.ui.models.train_checkpoints import checkpoints_of, compare_checkpoints, spread
+from studio.ui.train.checkpoints import checkpoints_of, compare_checkpoints, spread
 from tests.ui.cards import STARTER
 
 if TYPE_CHECKING:

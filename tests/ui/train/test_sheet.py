@@ -10,7 +10,7 @@ import pytest
 
 from studio.engine.events import JobFailed
 from studio.ui.core.job import DecodeTask, FrameDecoded
-from studio.ui.models.train_sheet import ROWS, CheckpointSheet
+from studio.ui.train.sheet import ROWS, CheckpointSheet
 from tests.runs.steps import frame
 from tests.ui.compared import Compared
 

@@ -1,11 +1,17 @@
-"""How a training goes: what the window knows of it from its events, and which others wait."""
+"""How a training goes: what the window knows of it from its events, and which others wait.
+
+Everything the page of trainings shows, in one value.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Self
 
 from PySide6.QtCore import QObject, Signal
 
+from studio.engine.train_estimate import estimate
 from studio.engine.train_events import (
     CheckpointSaved,
     TrainingFinished,
@@ -15,11 +21,23 @@ from studio.engine.train_events import (
     TrainingStarted,
     TrainingStopped,
 )
+from studio.ui.core.background import Background
 from studio.ui.core.job import TrainingFailed, TrainingHeld
+from studio.ui.core.sheet_writer import SheetWriter
+from studio.ui.core.thumbnails import Thumbnails
+from studio.ui.train.data import TrainFolder, make_tile
+from studio.ui.train.form import TrainCosts, TrainForm
+from studio.ui.train.noise import ForwardModel
+from studio.ui.train.resumable import Resumables
+from studio.ui.train.sheet import CheckpointSheet
 
 if TYPE_CHECKING:
     from studio.engine.train_events import TrainEvent, TrainingStepped
+    from studio.ui.core.catalog import Catalog
     from studio.ui.core.job import Training
+    from studio.ui.core.notices import Notices
+    from studio.ui.core.settings import Preferences
+
 
 Phase = Literal["waiting", "preparing", "running", "stopping", "stopped", "done", "failed"]
 OVER = ("stopped", "done", "failed")
@@ -170,3 +188,52 @@ class TrainRun(QObject):
             samples = samples[:half:2] + samples[half:]
         self.samples = (*samples, event)
         self.sampled.emit()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainModels:
+    """One of each.
+
+    Attributes:
+        folder: the pictures that were found.
+        form: what to train.
+        run: the training that goes on.
+        resumables: those that can go on.
+        forward: a picture on its way into noise.
+        tiles: the pictures that were found, small.
+        sheet: checkpoints on one sheet.
+        background: writes it.
+    """
+
+    folder: TrainFolder
+    form: TrainForm
+    run: TrainRun
+    resumables: Resumables
+    forward: ForwardModel
+    tiles: Thumbnails
+    sheet: CheckpointSheet
+    background: Background
+
+    @classmethod
+    def make(cls, catalog: Catalog, preferences: Preferences, notices: Notices) -> Self:
+        """Make them; nothing is read yet."""
+        folder, background = TrainFolder(), Background()
+        costs = TrainCosts(partial(estimate, cache=catalog.folders.cache))
+        return cls(
+            folder=folder,
+            form=TrainForm(catalog, preferences, folder, costs),
+            run=TrainRun(),
+            resumables=Resumables(catalog.folders),
+            forward=ForwardModel(),
+            tiles=Thumbnails(make=make_tile),
+            sheet=CheckpointSheet(SheetWriter(notices, background)),
+            background=background,
+        )
+
+    def close(self) -> None:
+        """Read nothing more, and return once no thread is at it."""
+        self.folder.close()
+        self.resumables.close()
+        self.forward.close()
+        self.tiles.close()
+        self.background.close()

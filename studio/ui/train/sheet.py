@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.ui.core.frames import decode_task, direct_pixels
 from studio.ui.core.sheet_writer import Labelled
-from studio.ui.models.train_checkpoints import spread
+from studio.ui.train.checkpoints import spread
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -28,10 +28,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.ui.models.train_folder import FoundRole
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID
-from studio.ui.views import train_words as words
-from studio.ui.views.train_fields import stacked
+from studio.ui.train import text as words
+from studio.ui.train.data import FoundRole
+from studio.ui.train.form_view import stacked
 from studio.ui.widgets.collapsible import Collapsible
 from studio.ui.widgets.labels import plain_tip
 from studio.ui.widgets.painting import draw_ring, fill_rounded
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent, QResizeEvent
 
     from studio.ui.core.thumbnails import Thumbnails
-    from studio.ui.models.train_folder import TrainFolder
     from studio.ui.theme.theme import Theme
+    from studio.ui.train.data import TrainFolder
 
 Index = QModelIndex | QPersistentModelIndex
 

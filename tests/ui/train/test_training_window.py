@@ -13,8 +13,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from studio.engine.resumable import TrainingNote, folder_of
-from studio.ui.models.train_folder import FoundRole
-from studio.ui.views.train import TrainPage
+from studio.ui.train.data import FoundRole
+from studio.ui.train.page import TrainPage
 from tests.ui.cards import STARTER, installed, show_models
 from tests.ui.fakes import Forming, Gate, Lockstep
 from tests.ui.teaching import Teaching, to_train

@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.ui.models.forward_schedules import FORWARD_SCHEDULES, T, alpha_bars, level
 from studio.ui.theme.metrics import GAP, GRID, PADDING
-from studio.ui.views import train_words as words
+from studio.ui.train import text as words
+from studio.ui.train.noise import FORWARD_SCHEDULES, T, alpha_bars, level
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.chart import Axis, Chart, Line
 from studio.ui.widgets.labels import PlainLabel
@@ -21,8 +21,8 @@ from studio.ui.widgets.plot import COLOURS
 
 if TYPE_CHECKING:
     from studio.ui.core.settings import Preferences
-    from studio.ui.models.forward import ForwardModel
     from studio.ui.theme.theme import Theme
+    from studio.ui.train.noise import ForwardModel
 
 _SHARES = Axis(low=0.0, high=1.0, ticks=(0.0, 0.5, 1.0))
 _RATIOS = Axis(low=-12.0, high=12.0, ticks=(-10.0, -5.0, 0.0, 5.0, 10.0))

@@ -9,8 +9,8 @@ import pytest
 
 from studio.engine.resumable import ResumableTraining
 from studio.engine.train_request import TrainEstimate
-from studio.ui.views import train_words as words
-from studio.ui.views.train_run_words import running_caption
+from studio.ui.train import text as words
+from studio.ui.train.text import running_caption
 from tests.ui.teaching import to_train
 
 

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 
-from studio.ui.models.train_folder import FoundRole, TrainFolder
-from studio.ui.models.train_reading import make_tile, read_square
+from studio.ui.train.data import FoundRole, TrainFolder, make_tile, read_square
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

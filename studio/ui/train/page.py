@@ -1,20 +1,25 @@
-"""The page of trainings: the form, and beside it the pictures, the training, or a picture on its way into noise."""
+"""The page of trainings: the form, and beside it the pictures, the training, or a picture on its way into noise.
+
+The page of trainings in its place: what it wants goes to the training session and to the other pages.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QStandardPaths, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QStandardPaths, Qt, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from studio.errors import RequestError
+from studio.errors import RequestError, capitalised
+from studio.ui.core.save_sheet import ask_for_sheet
 from studio.ui.theme.metrics import FORM, GAP, GRID, PADDING
-from studio.ui.views import train_words as words
-from studio.ui.views.forward import ForwardView
-from studio.ui.views.train_form import TrainFormView
-from studio.ui.views.train_pictures import TrainPicturesView
-from studio.ui.views.train_progress import TrainProgressView
+from studio.ui.train import text as words
+from studio.ui.train.checkpoints import checkpoints_of, compare_checkpoints
+from studio.ui.train.data_view import TrainPicturesView
+from studio.ui.train.form_view import TrainFormView
+from studio.ui.train.noise_view import ForwardView
+from studio.ui.train.progress_view import TrainProgressView
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import EmptyPage, Ground
 from studio.ui.widgets.choice import SegmentedSwitch
@@ -24,9 +29,12 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QMimeData
     from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
+    from studio.engine.compare import CompareRequest
     from studio.engine.resumable import ResumableTraining
+    from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.models.models import Models
     from studio.ui.theme.theme import Theme
+
 
 PARTS = (
     ("pictures", "Pictures", "What was found in the folder, and what was refused."),
@@ -221,3 +229,61 @@ def _dropped(data: QMimeData) -> Path | None:
     """Return the one local file or folder that is being dragged, or None."""
     urls = [url for url in data.urls() if url.isLocalFile()]
     return Path(urls[0].toLocalFile()) if len(urls) == 1 else None
+
+
+class TrainPlace(QObject):
+    """Holds the page.
+
+    Attributes:
+        page: the page.
+
+    Signals:
+        use_requested: pictures are to be made with the model of this name.
+        compare_requested: a `CompareRequest` is to be run, and looked at.
+        sheet_requested: a `CompareRequest` is to be run for the sheet that waits for it.
+    """
+
+    use_requested = Signal(str)
+    compare_requested = Signal(object)
+    sheet_requested = Signal(object)
+
+    def __init__(self, theme: Theme, models: Models, training: TrainingSession, parent: QObject) -> None:
+        """Make the page and connect it."""
+        super().__init__(parent)
+        self._models = models
+        self.page = page = TrainPage(theme, models)
+        page.train_requested.connect(training.train)
+        page.pause_requested.connect(training.pause)
+        page.stop_requested.connect(training.stop)
+        page.remove_requested.connect(training.take_out)
+        page.use_requested.connect(self.use_requested)
+        page.compare_requested.connect(self._on_compare)
+        page.sheet_requested.connect(self._on_sheet)
+
+    @Slot()
+    def _on_compare(self) -> None:
+        request = self._comparison()
+        if request is not None:
+            self.compare_requested.emit(request)
+
+    @Slot()
+    def _on_sheet(self) -> None:
+        request = self._comparison()
+        path = ask_for_sheet(self.page, f"{request.requests[-1].model} checkpoints") if request else None
+        if request is not None and path is not None:
+            self._models.train.sheet.begin(request, path)
+            self.sheet_requested.emit(request)
+
+    def _comparison(self) -> CompareRequest | None:
+        """Return what lays the checkpoints of the training side by side; None, after telling, where that cannot be."""
+        models, run = self._models, self._models.train.run
+        if run.training is None:
+            return None
+        names = checkpoints_of(run.training.request.name, [model.name for model in models.catalog.models])
+        prompts = [sampled.prompts[0] for sampled in run.samples if sampled.what == "sample"]
+        prompt = prompts[-1] if prompts else models.form.values.prompt
+        try:
+            return compare_checkpoints(names, prompt, models.form, models.catalog)
+        except RequestError as error:
+            models.notices.post(capitalised(str(error)), kind="warn")
+            return None

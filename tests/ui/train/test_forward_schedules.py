@@ -7,7 +7,7 @@ import math
 import pytest
 
 from studio.diffusion.schedules import SCHEDULES
-from studio.ui.models.forward_schedules import FORWARD_SCHEDULES, T, alpha_bars, level
+from studio.ui.train.noise import FORWARD_SCHEDULES, T, alpha_bars, level
 
 
 @pytest.mark.parametrize("name", FORWARD_SCHEDULES)

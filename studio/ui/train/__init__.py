@@ -1,0 +1,1 @@
+"""Training a model on pictures of one's own."""
