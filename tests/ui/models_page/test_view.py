@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QLabel
 
-from studio.ui.views.models import EMPTY, ModelsView
+from studio.ui.models_page.view import EMPTY, ModelsView
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, show_models
 
 if TYPE_CHECKING:
