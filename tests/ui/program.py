@@ -26,10 +26,10 @@ from studio.ui.gallery.page import GalleryView
 from studio.ui.gallery.viewer import LargeView
 from studio.ui.models_page.view import ModelsView
 from studio.ui.run.canvas import CanvasView
+from studio.ui.settings_page.view import SettingsView
 from studio.ui.theme.theme import Theme
 from studio.ui.views.compare_page import ComparePage
 from studio.ui.views.create import CreatePage
-from studio.ui.views.settings import SettingsView
 from tests.ui.cards import STARTER, installed, show_models
 from tests.ui.fakes import FakeEngine, Maker
 

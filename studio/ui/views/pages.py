@@ -9,11 +9,11 @@ from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
 from studio.ui.gallery.page import GalleryView
 from studio.ui.models_page.view import ModelsView
+from studio.ui.settings_page.view import SettingsView
 from studio.ui.train.page import TrainPlace
 from studio.ui.views.create import CreatePage
 from studio.ui.views.page_keyboard import give_keyboard
 from studio.ui.views.picture_stack import PictureStack
-from studio.ui.views.settings import SettingsView
 
 if TYPE_CHECKING:
     from studio.ui.jobs.training_session import TrainingSession

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout
 
+from studio.ui.settings_page.view import size_words
 from studio.ui.theme.metrics import GAP, SECTION
-from studio.ui.views.settings_runs import size_words
 from studio.ui.views.train_status import TrainStatus
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import Ground

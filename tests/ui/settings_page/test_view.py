@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
 from studio.folders import Folders
-from studio.ui.views.settings import SettingsView, budget_words
+from studio.ui.settings_page.view import SettingsView, budget_words
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -136,7 +136,7 @@ def test_paths_are_plain_text_that_can_be_selected(view: SettingsView) -> None:
 def test_versions_are_named_without_importing_torch() -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from studio.ui.views.settings import versions\n"
+        "from studio.ui.settings_page.view import versions\n"
         "assert 'torch 2' in versions() and 'Qt 6' in versions(), versions()"
     )
     root = Path(__file__).parents[3]
