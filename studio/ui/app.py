@@ -35,19 +35,19 @@ from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.jobs.session import Session
 from studio.ui.jobs.timings import Timings
 from studio.ui.jobs.training_session import TrainingSession
-from studio.ui.models.models import Models
-from studio.ui.models.status import StatusModel
 from studio.ui.run.export import ExportModel
 from studio.ui.run.filmstrip import FilmstripModel
 from studio.ui.run.fork import ForkModel
 from studio.ui.run.model import RunModel
 from studio.ui.run.panes import PanesModel
 from studio.ui.run.steps import RemakingModel, StepKeeper
+from studio.ui.shell.main_window import MainWindow
+from studio.ui.shell.models import Models
+from studio.ui.shell.status_model import StatusModel
+from studio.ui.shell.wiring import Wiring
 from studio.ui.sweep.model import SweepModel
 from studio.ui.theme.theme import Theme
 from studio.ui.train.model import TrainModels
-from studio.ui.views.main_window import MainWindow
-from studio.ui.wiring import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

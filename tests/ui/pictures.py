@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from studio.gallery.store import PictureStore
     from studio.ui.core.notices import Notice, Notices
     from studio.ui.core.thumbnails import Thumbnails
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
 
 
 @dataclass

@@ -27,9 +27,9 @@ from studio.ui.gallery.viewer import LargeView
 from studio.ui.models_page.view import ModelsView
 from studio.ui.run.canvas import CanvasView
 from studio.ui.settings_page.view import SettingsView
+from studio.ui.shell.compare_page import ComparePage
+from studio.ui.shell.create_page import CreatePage
 from studio.ui.theme.theme import Theme
-from studio.ui.views.compare_page import ComparePage
-from studio.ui.views.create import CreatePage
 from tests.ui.cards import STARTER, installed, show_models
 from tests.ui.fakes import FakeEngine, Maker
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from studio.checkpoints.catalog import InstalledModel
     from studio.engine.events import EngineReport
     from studio.ui.core.notices import Notice
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from tests.ui.fakes import Gate, Script
 
     MakeModels = Callable[..., Models]

@@ -13,8 +13,8 @@ from studio.ui.core.settings import Preferences, SettingsFile
 from studio.ui.jobs.queue_model import QueueModel
 from studio.ui.jobs.session import Session
 from studio.ui.jobs.timings import Timings
-from studio.ui.models.status import StatusModel
 from studio.ui.run.model import RunModel
+from studio.ui.shell.status_model import StatusModel
 from tests.ui.fakes import FakeEngine, Maker, asking, make_store
 
 if TYPE_CHECKING:

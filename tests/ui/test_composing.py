@@ -12,14 +12,14 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QPlainTextEdit
 
 from studio.ui.theme.theme import Theme
 from studio.ui.train.form_view import TextField
-from tests.ui.test_window import opened
+from tests.ui.shell.test_main_window import opened
 from tests.ui.widgets.hands import show
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
     from pytestqt.qtbot import QtBot
 
-    from tests.ui.test_window import Hand, Opened
+    from tests.ui.shell.test_main_window import Hand, Opened
 
 __all__ = ["opened"]
 

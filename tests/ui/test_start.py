@@ -61,7 +61,7 @@ def test_that_a_library_was_imported_would_be_seen(tmp_path: Path) -> None:
     assert "torch" in opened(tmp_path, WARMED)
 
 
-@pytest.mark.parametrize("name", ["studio.ui.app", "studio.ui.jobs.session", "studio.ui.views.main_window"])
+@pytest.mark.parametrize("name", ["studio.ui.app", "studio.ui.jobs.session", "studio.ui.shell.main_window"])
 def test_the_window_imports_where_torch_is_not_installed(name: str) -> None:
     code = f"import sys; sys.modules.update(dict.fromkeys(('torch', 'safetensors'))); import {name}"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from studio.ui.gallery.model import GalleryModel
     from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.jobs.timings import Timings
-    from studio.ui.models.status import StatusModel
     from studio.ui.run.model import RunModel
+    from studio.ui.shell.status_model import StatusModel
 
 
 class KeptPictures:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from studio.engine.compare import CompareRequest
     from studio.engine.resumable import ResumableTraining
     from studio.ui.jobs.training_session import TrainingSession
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
 
 

@@ -16,7 +16,7 @@ from tests.ui.fakes import FakeEngine, Forming
 
 if TYPE_CHECKING:
     from studio.ui.core.engine_protocol import Engine
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from tests.ui.program import MakeModels
 
 

@@ -18,7 +18,7 @@ from tests.ui.fakes import Take
 
 if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from tests.ui.program import MakeModels
 
 DDPM = {"sampler": "ddpm", "options": {"variance": "posterior"}}

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QApplication
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.ui.compare.text import MODES
+from studio.ui.shell.compare_page import ComparePage
+from studio.ui.shell.main_window import SMALLEST
 from studio.ui.theme.metrics import RAIL
-from studio.ui.views.compare_page import ComparePage
-from studio.ui.views.main_window import SMALLEST
 from tests.ui.fakes import FakeEngine, Forming, Gate, Lockstep
 
 if TYPE_CHECKING:

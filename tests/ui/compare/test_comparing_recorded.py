@@ -10,8 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from studio.ui.compare.library import PlaceRole, RecordedRole
-from studio.ui.views.compare_page import ComparePage
-from studio.ui.views.main_window import SMALLEST
+from studio.ui.shell.compare_page import ComparePage
+from studio.ui.shell.main_window import SMALLEST
 from tests.ui.fakes import Forming
 
 if TYPE_CHECKING:

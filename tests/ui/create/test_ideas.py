@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
     from studio.ui.core.catalog import Catalog
     from studio.ui.create.form_model import FormModel
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from tests.ui.program import MakeModels
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from tests.ui.program import MakeModels
 
     Start = Callable[..., Models]

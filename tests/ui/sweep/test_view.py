@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 
+from studio.ui.shell.compare_page import ComparePage
 from studio.ui.sweep.model import Sweep
 from studio.ui.sweep.plan import read_axis
-from studio.ui.views.compare_page import ComparePage
 from tests.ui.fakes import Gate, Lockstep
 
 if TYPE_CHECKING:

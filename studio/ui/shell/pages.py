@@ -1,26 +1,44 @@
-"""The pages of the window; all but the first are made when they are first opened."""
+"""Where the keyboard goes when a page is opened with it.
+
+The pages of the window; all but the first are made when they are first opened.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
 from studio.ui.gallery.page import GalleryView
 from studio.ui.models_page.view import ModelsView
 from studio.ui.settings_page.view import SettingsView
+from studio.ui.shell.create_page import CreatePage
+from studio.ui.shell.picture_stack import PictureStack
 from studio.ui.train.page import TrainPlace
-from studio.ui.views.create import CreatePage
-from studio.ui.views.page_keyboard import give_keyboard
-from studio.ui.views.picture_stack import PictureStack
 
 if TYPE_CHECKING:
     from studio.ui.jobs.training_session import TrainingSession
-    from studio.ui.models.models import Models
+    from studio.ui.shell.compare_page import ComparePage
+    from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
     from studio.ui.train.page import TrainPage
-    from studio.ui.views.compare_page import ComparePage
+
+
+def give_keyboard(page: QWidget) -> None:
+    """Put the keyboard where a page is worked with first."""
+    if isinstance(page, CreatePage):
+        page.form.focus_prompt()
+    elif isinstance(page, PictureStack) and isinstance(page.under, GalleryView):
+        page.under.take_keyboard()
+    else:
+        stops = (
+            child for child in page.findChildren(QWidget) if child.focusPolicy() & Qt.FocusPolicy.TabFocus
+        )
+        first = next((child for child in stops if child.isVisible() and child.isEnabled()), None)
+        if first is not None:
+            first.setFocus(Qt.FocusReason.OtherFocusReason)
+
 
 RAIL_PAGES = (
     ("create", "pencil", "Create", "Ctrl+1"),
@@ -219,7 +237,7 @@ class Pages(QStackedWidget):
 
     def _make_compare(self) -> ComparePage:
         # Not before it is opened: it brings numpy and Pillow.
-        from studio.ui.views.compare_page import ComparePage  # noqa: PLC0415
+        from studio.ui.shell.compare_page import ComparePage  # noqa: PLC0415
 
         page = ComparePage(self._theme, self._models)
         page.compare_requested.connect(self.compare_requested)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QUndoStack
 
     from studio.engine.compare import CompareRequest
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
 
 

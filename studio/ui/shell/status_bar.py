@@ -1,4 +1,7 @@
-"""The line at the window's foot: device, training, queue, previews, the room that recorded runs take."""
+"""A word on the training that goes on, at the window's foot; it leads to its page.
+
+The line at the window's foot: device, training, queue, previews, the room that recorded runs take.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from studio.ui.settings_page.view import size_words
 from studio.ui.theme.metrics import GAP, SECTION
-from studio.ui.views.train_status import TrainStatus
+from studio.ui.train import text as words
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.labels import PlainLabel, set_tip
@@ -19,9 +22,35 @@ if TYPE_CHECKING:
 
     from studio.ui.core.settings import Preferences
     from studio.ui.jobs.queue_model import QueueModel
-    from studio.ui.models.status import StatusModel
+    from studio.ui.shell.status_model import StatusModel
     from studio.ui.theme.theme import Theme
     from studio.ui.train.model import TrainRun
+
+
+class TrainStatus(TextButton):
+    """Seen while a training runs, or waits for a picture."""
+
+    def __init__(self, theme: Theme, run: TrainRun, parent: QWidget | None = None) -> None:
+        """Tell of ``run``."""
+        super().__init__(theme, "", kind="quiet", parent=parent)
+        self._run = run
+        self.setFont(theme.font("label"))
+        set_tip(self, "Show the training (Ctrl+5)")
+        run.changed.connect(self._on_changed)
+        run.stepped.connect(self._on_changed)
+        self._on_changed()
+
+    @Slot()
+    def _on_changed(self) -> None:
+        run = self._run
+        self.setVisible(not run.over)
+        if not run.over:
+            text = words.running_status(run)
+            if text != self.text():
+                self.setText(text)
+                self.updateGeometry()
+                self.update()
+
 
 HEIGHT = 36
 RUNS_TIP = (

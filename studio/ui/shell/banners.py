@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from studio.ui.widgets.cards import Banner
 
 if TYPE_CHECKING:
-    from studio.ui.models.status import StatusModel
+    from studio.ui.shell.status_model import StatusModel
     from studio.ui.theme.theme import Theme
 
 

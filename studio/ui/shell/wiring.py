@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from studio.ui.jobs.resume import Remainder
     from studio.ui.jobs.session import Session
     from studio.ui.jobs.training_session import TrainingSession
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from studio.ui.sweep.plan import BatchRequest
     from studio.ui.theme.theme import Theme
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.jobs.timings import Timings
-    from studio.ui.models.status import StatusModel
     from studio.ui.run.export import ExportModel
     from studio.ui.run.filmstrip import FilmstripModel
     from studio.ui.run.fork import ForkModel
     from studio.ui.run.model import RunModel
     from studio.ui.run.panes import PanesModel
     from studio.ui.run.steps import RemakingModel, StepKeeper
+    from studio.ui.shell.status_model import StatusModel
     from studio.ui.sweep.model import SweepModel
     from studio.ui.train.model import TrainModels
 

@@ -9,14 +9,14 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from studio.errors import RequestError
-from studio.ui.views.actions import ACTIONS
-from studio.ui.views.banners import BannerPlace
-from studio.ui.views.dropping import dropped_file, read_request
-from studio.ui.views.overlays import Overlays
-from studio.ui.views.pages import RAIL_PAGES, Pages
-from studio.ui.views.rail import Rail
-from studio.ui.views.status import StatusBar
-from studio.ui.views.undoing import Undoing
+from studio.ui.shell.actions import ACTIONS
+from studio.ui.shell.banners import BannerPlace
+from studio.ui.shell.dropping import dropped_file, read_request
+from studio.ui.shell.overlays import Overlays
+from studio.ui.shell.pages import RAIL_PAGES, Pages
+from studio.ui.shell.rail import Rail
+from studio.ui.shell.status_bar import StatusBar
+from studio.ui.shell.undoing import Undoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.ui.jobs.session import Session
     from studio.ui.jobs.training_session import TrainingSession
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
 
 SMALLEST, USUAL = (1100, 700), (1440, 900)

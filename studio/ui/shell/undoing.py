@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QApplication
 if TYPE_CHECKING:
     from PySide6.QtGui import QUndoStack
 
-    from studio.ui.models.models import Models
-    from studio.ui.views.overlays import Overlays
-    from studio.ui.views.pages import Pages
+    from studio.ui.shell.models import Models
+    from studio.ui.shell.overlays import Overlays
+    from studio.ui.shell.pages import Pages
 
 
 class Undoing(QObject):

@@ -12,7 +12,7 @@ from studio.ui.gallery.page import GalleryView
 from studio.ui.gallery.viewer import LargeView
 
 if TYPE_CHECKING:
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
 
 

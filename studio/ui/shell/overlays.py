@@ -9,15 +9,15 @@ from PySide6.QtWidgets import QApplication
 from shiboken6 import isValid
 
 from studio.ui.jobs.queue_view import QueuePanel
+from studio.ui.shell.actions import ShortcutsView
+from studio.ui.shell.notice_board import NoticeBoard
+from studio.ui.shell.status_bar import HEIGHT
 from studio.ui.theme.metrics import GAP
-from studio.ui.views.notice_board import NoticeBoard
-from studio.ui.views.shortcuts import ShortcutsView
-from studio.ui.views.status import HEIGHT
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
 
 

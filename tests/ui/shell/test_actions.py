@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from PySide6.QtGui import QKeySequence
 
-from studio.ui.views.actions import ACTIONS, ActionInfo
+from studio.ui.shell.actions import ACTIONS, ActionInfo
 
 
 def collisions(actions: tuple[ActionInfo, ...]) -> list[str]:

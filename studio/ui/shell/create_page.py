@@ -1,26 +1,74 @@
-"""The page where pictures are made: the form, the canvas, and the column of pictures."""
+"""A panel at the side that opens and closes; it slides, unless nothing may move.
+
+The page where pictures are made: the form, the canvas, and the column of pictures.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QEasingCurve, QPropertyAnimation, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.create.form_view import FormView
 from studio.ui.gallery.page import GalleryView
 from studio.ui.jobs.recorded_runs import NOT_RECORDED
 from studio.ui.run.canvas import CanvasView
-from studio.ui.theme.metrics import COLUMN, FORM
-from studio.ui.views.picture_stack import PictureStack
-from studio.ui.views.side_panel import SidePanel
+from studio.ui.shell.picture_stack import PictureStack
+from studio.ui.theme.metrics import COLUMN, FORM, PANEL_MS
 from studio.ui.widgets.cards import Ground
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
 
-    from studio.ui.models.models import Models
+    from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
+
+
+class SidePanel(QWidget):
+    """Holds one widget of a fixed width."""
+
+    def __init__(self, theme: Theme, content: QWidget, width: int, *, opens_from_right: bool = False) -> None:
+        """Take what it holds, its width, and from which side it comes."""
+        super().__init__()
+        self._theme, self._full = theme, width
+        content.setFixedWidth(width)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        side = Qt.AlignmentFlag.AlignLeft if opens_from_right else Qt.AlignmentFlag.AlignRight
+        layout.addWidget(content, 0, side)
+        self.setFixedWidth(width)
+        self._open = True
+        self._slide = QPropertyAnimation(self, b"maximumWidth", self)
+        self._slide.setDuration(PANEL_MS)
+        self._slide.setEasingCurve(QEasingCurve.Type.OutCubic)
+        self._slide.finished.connect(self._on_finished)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is open, or opening."""
+        return self._open
+
+    def set_open(self, open_: bool, *, at_once: bool = False) -> None:
+        """Open or close it."""
+        if open_ == self._open:
+            return
+        self._open = open_
+        self._slide.stop()
+        self.setMinimumWidth(0)
+        if at_once or self._theme.reduce_motion or (not self.isVisible() and not open_):
+            self._on_finished()
+            return
+        self.setVisible(True)
+        self._slide.setStartValue(self.width() if not open_ else 0)
+        self._slide.setEndValue(self._full if open_ else 0)
+        self._slide.start()
+
+    @Slot()
+    def _on_finished(self) -> None:
+        self.setVisible(self._open)
+        self.setFixedWidth(self._full)
+
 
 NOT_YET = "This run can be compared with others once it is over."
 NARROW = 1280

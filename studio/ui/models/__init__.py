@@ -1,1 +1,0 @@
-"""Observable state: what the views show. No widgets, no torch."""

@@ -1,1 +1,0 @@
-"""One part of the window a file; each is given the models it shows."""
