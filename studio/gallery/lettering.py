@@ -150,6 +150,6 @@ def _system_fonts() -> tuple[Path, ...]:
 def _opens(file: Path) -> bool:
     try:
         # Pillow takes another font of that name where it cannot read this one.
-        return Path(open_font(file, 24).path) == file
+        return str(open_font(file, 24).path) == str(file)
     except OSError:
         return False

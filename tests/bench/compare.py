@@ -51,14 +51,14 @@ def measure() -> dict[str, object]:
 
     from studio.folders import Folders  # noqa: PLC0415
     from studio.ui.compare.model import CompareModel  # noqa: PLC0415
-    from studio.ui.compare.reference import (
+    from studio.ui.compare.reference import (  # noqa: PLC0415
         AloneModel,
         ReferenceModel,
     )
     from studio.ui.compare.runs_view import RunsView  # noqa: PLC0415
     from studio.ui.compare.text import MODES  # noqa: PLC0415
     from studio.ui.core.catalog import Catalog  # noqa: PLC0415
-    from studio.ui.core.settings import (
+    from studio.ui.core.settings import (  # noqa: PLC0415
         Preferences,
         SettingsFile,
     )
