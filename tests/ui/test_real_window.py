@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -17,6 +20,7 @@ from studio.folders import HOME_VARIABLE, Folders
 from studio.gallery import png
 from studio.gallery.catalogue import Catalogue
 from tests.screen import missing, screen
+from tests.ui.probe import SOCKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +37,19 @@ pytestmark = pytest.mark.skipif(
 def display() -> Iterator[Mapping[str, str]]:
     with screen(1440, 900) as environment:
         yield environment
+
+
+class Place(NamedTuple):
+    """Where a control is, in pixels of the screen."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def middle(self) -> tuple[int, int]:
+        return self.x + self.width // 2, self.y + self.height // 2
 
 
 class Window:
@@ -67,18 +84,66 @@ class Window:
     def press(self, keys: str) -> None:
         self.hands("key", keys)
 
-    def click(self, x: int, y: int) -> None:
-        self.hands("mousemove", "--window", self.id, str(x), str(y), "click", "1")
+    def controls(self, name: str, role: str = "") -> list[dict[str, Any]]:
+        """Ask the program for the controls of a name that can be seen, from top to bottom."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(PATIENCE_S)
+            line.connect(self._environment[SOCKET])
+            line.sendall(f"{name}\n".encode())
+            answer = line.makefile("rb").readline()
+        return [control for control in json.loads(answer) if role in ("", control["role"])]
+
+    def ready(self, name: str, role: str = "", which: int | None = None) -> Place | None:
+        """Return where a control is that can be clicked; None where it is not there, covered or disabled.
+
+        Args:
+            name: its accessible name.
+            role: its accessible role, where another control has the same name.
+            which: its number among several, from top to bottom.
+        """
+        found = self.controls(name, role)
+        assert which is not None or len(found) <= 1, f"{name!r} is not the name of one control: {found}"
+        ready = [
+            one
+            for one in found[which if which is not None else 0 :][:1]
+            if one["enabled"] and not one["covered"]
+        ]
+        return Place(*(ready[0][key] for key in Place._fields)) if ready else None
+
+    def place(self, name: str, role: str = "", which: int | None = None) -> Place:
+        """Return where a control is, once it is ready and does not move any more."""
+        seen: list[Place | None] = [None]
+
+        def stands() -> bool:
+            seen.append(self.ready(name, role, which))
+            return seen[-1] is not None and seen[-1] == seen[-2]
+
+        until(stands, f"the control {name!r}")
+        assert seen[-1] is not None
+        return seen[-1]
+
+    def click(self, name: str, role: str = "", which: int | None = None) -> None:
+        x, y = self.place(name, role, which).middle
+        self.hands("mousemove", str(x), str(y), "click", "1")
 
     def ended(self) -> int:
         return self.process.wait(PATIENCE_S)
 
 
 @contextlib.contextmanager
-def program(display: Mapping[str, str], home: Path) -> Iterator[Window]:
+def program(display: Mapping[str, str], home: Path, *, probed: bool = True) -> Iterator[Window]:
+    """Start the program, or the program with a probe that tells where its controls are."""
     environment = {**display, HOME_VARIABLE: str(home), "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
+        environment[SOCKET] = str(Path(folder) / "probe")
+        with _running("tests.ui.probe" if probed else "studio", environment) as window:
+            yield window
+
+
+@contextlib.contextmanager
+def _running(module: str, environment: Mapping[str, str]) -> Iterator[Window]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "studio"],
+        [sys.executable, "-m", module],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -117,7 +182,7 @@ def nothing_is_left_of(process: subprocess.Popen[str]) -> bool:
 @pytest.mark.timeout(300)
 def test_a_prompt_that_is_typed_becomes_a_picture(display: Mapping[str, str], tmp_path: Path) -> None:
     folders = Folders.under(tmp_path)
-    with program(display, tmp_path) as window:
+    with program(display, tmp_path, probed=False) as window:
         window.type("a red apple")  # the suggested prompt is selected, so that typing replaces it
         window.press("ctrl+Return")
         until(lambda: pictures(folders), "the picture")
@@ -149,7 +214,7 @@ def test_a_run_is_scrubbed_with_keys_and_mouse_and_its_steps_are_kept_and_forked
         for key in ("Home", "Right", "shift+Right", "k"):
             window.press(key)
         until(lambda: ("step", 6, 30) in origins(folders), "step 6")
-        window.click(748, 776)  # the middle of the scrubber
+        window.click("Steps", "Slider", which=-1)
         window.press("k")
         until(lambda: ("step", 15, 30) in origins(folders), "step 15")
         window.press("f")

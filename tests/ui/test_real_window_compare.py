@@ -14,6 +14,7 @@ import pytest
 from PIL import ImageGrab, features
 
 from studio.folders import Folders
+from studio.ui.widgets.scrubber import EDGE
 from tests.screen import missing, screen
 from tests.ui.test_real_window import Window, pictures, program, until
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIZE = (1440, 900)
-MIDDLE = 300
-"""A row that leads through the pictures."""
+STAGE, SCRUBBER = "Pictures side by side", "Steps of all runs"
+"""Accessible names."""
 SETTINGS = {
     "theme": "dark",
     "comparison": {
@@ -62,24 +63,24 @@ class Sight:
         return self.whole()[top:bottom, left:right]
 
     def find_picture(self) -> None:
-        """Look for the one picture of a pair: what is not the ground beside it."""
+        """Look for the one picture of a pair on the stage: what is not the ground beside it, without the names."""
+        stage = self.window.place(STAGE)
+        x, y = stage.middle
         seen = self.whole()
-        ground = seen[MIDDLE, 100]
-        row = np.flatnonzero(np.abs(seen[MIDDLE, 100:1400] - ground).max(axis=1) > 12) + 100
-        column = np.flatnonzero(np.abs(seen[90:520, row[len(row) // 2]] - ground).max(axis=1) > 12) + 90
-        top = bottom = MIDDLE
-        rows = set(column.tolist())
-        while top - 1 in rows:
-            top -= 1
-        while bottom + 1 in rows:
-            bottom += 1
-        self.box = (int(row[0]) + 2, top + 40, int(row[-1]) - 2, bottom - 2)  # below the names of A and B
-
-    def handle(self) -> int:
-        """Return the height of the scrubber, whose handle stands at its right end."""
-        end = self.whole()[540:640, 1400:1425]
-        rows = np.flatnonzero((end.min(axis=2) > 220).max(axis=1))
-        return 540 + int((rows[0] + rows[-1]) // 2)
+        ground = seen[y, stage.x + 4]
+        row = np.abs(seen[y, stage.x + 4 : stage.x + stage.width - 4] - ground).max(axis=1) > 12
+        across = np.flatnonzero(row) + stage.x + 4
+        column = np.abs(seen[stage.y : stage.y + stage.height, x] - ground).max(axis=1) > 12
+        above = np.flatnonzero(~column[: y - stage.y])
+        below = np.flatnonzero(~column[y - stage.y :])
+        top = stage.y + (int(above[-1]) + 1 if len(above) else 0)
+        bottom = y + int(below[0]) if len(below) else stage.y + stage.height
+        self.box = (
+            int(across[0]) + 2,
+            top + 40,
+            int(across[-1]) - 2,
+            bottom - 2,
+        )  # below the names of A and B
 
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
         hands = self.window.hands
@@ -145,13 +146,15 @@ def pair(sight: Sight) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
 def test_the_scrubber_follows_keys_and_mouse(sight: Sight) -> None:
     sight.window.press("End")
     end = sight.settled()
-    height = sight.handle()
+    scrubber = sight.window.place(SCRUBBER)
+    middle, height = scrubber.middle
     sight.window.press("Home")
     noise = sight.settled()
     assert apart(noise, end) > 20
-    sight.drag((82, height), (1416, height))
+    left, right = scrubber.x + round(EDGE), scrubber.x + scrubber.width - round(EDGE)
+    sight.drag((left, height), (right, height))
     assert same(sight.settled(), end)
-    sight.window.hands("mousemove", "749", str(height), "click", "1")
+    sight.window.hands("mousemove", str(middle), str(height), "click", "1")
     between = sight.settled()
     assert not same(between, end)
     assert not same(between, noise)
