@@ -12,16 +12,13 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QPlainTextEdit
 
 from studio.ui.theme.theme import Theme
 from studio.ui.train.form_view import TextField
-from tests.ui.shell.test_main_window import opened
 from tests.ui.widgets.hands import show
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
     from pytestqt.qtbot import QtBot
 
-    from tests.ui.shell.test_main_window import Hand, Opened
-
-__all__ = ["opened"]
+    from tests.ui.program import MakeProgram, OpenProgram
 
 
 @pytest.fixture
@@ -37,7 +34,7 @@ def compose(widget: QWidget, committed: str, composing: str) -> None:
     QApplication.sendEvent(widget, QInputMethodEvent(composing, []))
 
 
-def prompt_of(hand: Hand) -> QPlainTextEdit:
+def prompt_of(hand: OpenProgram) -> QPlainTextEdit:
     editors = hand.window.findChildren(QPlainTextEdit)
     (editor,) = (found for found in editors if found.isVisible() and found.accessibleName() == "Prompt")
     editor.setFocus()
@@ -45,8 +42,8 @@ def prompt_of(hand: Hand) -> QPlainTextEdit:
     return editor
 
 
-def test_ctrl_enter_takes_the_syllable_that_is_being_composed(opened: Opened) -> None:
-    hand = opened()
+def test_ctrl_enter_takes_the_syllable_that_is_being_composed(make_program: MakeProgram) -> None:
+    hand = make_program()
     compose(prompt_of(hand), "빨간 고양", "이")
     hand.generate()
     hand.finish()
@@ -57,8 +54,8 @@ def test_ctrl_enter_takes_the_syllable_that_is_being_composed(opened: Opened) ->
     assert hand.prompts[1:] == ["빨간 고양이"]
 
 
-def test_a_click_takes_it_too(opened: Opened) -> None:
-    hand = opened()
+def test_a_click_takes_it_too(make_program: MakeProgram) -> None:
+    hand = make_program()
     compose(prompt_of(hand), "빨간 고양", "이")
     buttons = hand.window.findChildren(QAbstractButton)
     (generate,) = (found for found in buttons if found.isVisible() and found.text() == "Generate")
@@ -67,8 +64,8 @@ def test_a_click_takes_it_too(opened: Opened) -> None:
     assert hand.prompts == ["빨간 고양이"]
 
 
-def test_what_is_given_up_is_no_part_of_the_prompt(opened: Opened) -> None:
-    hand = opened()
+def test_what_is_given_up_is_no_part_of_the_prompt(make_program: MakeProgram) -> None:
+    hand = make_program()
     editor = prompt_of(hand)
     compose(editor, "고양", "이")
     compose(editor, "", "")
