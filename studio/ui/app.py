@@ -21,8 +21,10 @@ from studio.runs.store import RunStore
 from studio.ui.compare.library import CompareLibrary
 from studio.ui.compare.model import CompareModel
 from studio.ui.compare.reference import AloneModel, ReferenceModel
+from studio.ui.core.background import Background
 from studio.ui.core.catalog import Catalog
 from studio.ui.core.engine_thread import EngineThread
+from studio.ui.core.frame_service import FrameService
 from studio.ui.core.hooks import Hooks
 from studio.ui.core.notices import Notices
 from studio.ui.core.settings import Preferences, SettingsFile
@@ -52,7 +54,7 @@ from studio.ui.train.model import TrainModels
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from studio.ui.core.engine_protocol import Engine
+    from studio.ui.core.engine_call import Engine
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,6 +77,7 @@ class Program:
 
 def make_models(
     folders: Folders,
+    make_engine: Callable[[], Engine] | None = None,
     *,
     draw: Callable[[int], int] = secrets.randbelow,
     clock: Callable[[], float] = time.monotonic,
@@ -83,6 +86,7 @@ def make_models(
 
     Args:
         folders: the user's folders.
+        make_engine: makes the engine, in the engine's thread; None makes the real one. The thread is not started yet.
         draw: returns a random integer in [0, n); seeds come from it.
         clock: seconds; a pause between two edits starts a new step of the form's undo.
     """
@@ -91,34 +95,41 @@ def make_models(
     timings = Timings(folders.cache / "timings.json")
     catalog = Catalog(folders)
     store = PictureStore.of(folders)
-    run, thumbnails = RunModel(), Thumbnails(folders.cache)
+    thumbnails = Thumbnails(folders.cache)
     runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)), store.catalogue)
+    engine = EngineThread(make_engine or _engine_maker(folders), store, runs.store)
+    background = Background()
+    frames = FrameService(engine, background)
+    run = RunModel(frames)
     gallery = GalleryModel(store, thumbnails, notices, runs.store)
     form = FormModel(catalog, preferences, timings, draw=draw, clock=clock)
-    compare = CompareModel()
+    compare = CompareModel(frames)
     return Models(
         folders=folders,
+        engine=engine,
+        background=background,
+        frames=frames,
         store=store,
         preferences=preferences,
         catalog=catalog,
         form=form,
         queue=QueueModel(),
         run=run,
-        strip=FilmstripModel(run),
+        strip=FilmstripModel(run, frames),
         gallery=gallery,
         runs=runs,
-        verifier=VerifyModel(runs.store, folders),
-        keeper=StepKeeper(run, store, gallery, notices),
+        verifier=VerifyModel(runs.store, folders, engine),
+        keeper=StepKeeper(run, frames, store, gallery, notices),
         forks=ForkModel(run, catalog),
-        remaking=RemakingModel(run),
-        panes=PanesModel(run),
-        exports=ExportModel(run, notices),
+        remaking=RemakingModel(run, engine),
+        panes=PanesModel(run, engine),
+        exports=ExportModel(run, frames, notices),
         compare=compare,
         library=CompareLibrary(runs.store, store.catalogue, folders),
         reference=ReferenceModel(compare, catalog),
-        alone=AloneModel(compare),
+        alone=AloneModel(compare, engine),
         sweep=SweepModel(form, catalog, SettingsFile(folders.catalogue / "sweep.json")),
-        train=TrainModels.make(catalog, preferences, notices),
+        train=TrainModels.make(catalog, preferences, notices, engine, frames),
         status=StatusModel(),
         notices=notices,
         thumbnails=thumbnails,
@@ -134,11 +145,10 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         folders: the user's folders.
         make_engine: makes the engine, in the engine's thread; None makes the real one.
     """
-    models = make_models(folders)
+    models = make_models(folders, make_engine)
     theme = Theme(app, models.preferences.theme)
-    thread = EngineThread(make_engine or _engine_maker(folders), models.store, models.runs.store)
     session = Session(
-        thread,
+        models.engine,
         models.store,
         queue=models.queue,
         run=models.run,
@@ -148,7 +158,9 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
         preferences=models.preferences,
         timings=models.timings,
     )
-    training = TrainingSession(thread, run=models.train.run, catalog=models.catalog, notices=models.notices)
+    training = TrainingSession(
+        models.engine, run=models.train.run, catalog=models.catalog, notices=models.notices
+    )
     window = MainWindow(theme, models, session, training)
     wiring = Wiring(app, theme, models, session, training)
     window.painted.connect(wiring.on_first_paint)

@@ -25,6 +25,7 @@ from studio.engine.fork import ForkRequest, StartState
 from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError
 from studio.gallery.store import PictureStore
+from studio.ui.core.engine_call import EngineCall
 from tests.runs.steps import frame, step_done
 from tests.ui.teaching import ESTIMATE, Lesson, Teaching
 
@@ -422,6 +423,16 @@ def make_store(home: Path) -> FailingStore:
     return FailingStore(home / "outputs", home / "catalogue", rescued=home / "rescued")
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answered:
+    """A call was answered: with a value, with an error's sentence, or not at all."""
+
+    call: EngineCall[Any]
+    value: Any = None
+    fault: str = ""
+    dropped: bool = False
+
+
 class Ears(QObject):
     """Hears what a thread tells, in the thread of the window, and draws its mailbox as the session does.
 
@@ -437,13 +448,22 @@ class Ears(QObject):
         self.woken = 0
         self.threads: set[QThread] = set()
         self._thread = thread
-        thread.told.connect(self.on_told, Qt.ConnectionType.QueuedConnection)
-        thread.woken.connect(self.on_woken, Qt.ConnectionType.QueuedConnection)
+        thread.engine_event.connect(self.on_told, Qt.ConnectionType.QueuedConnection)
+        thread.steps_ready.connect(self.on_woken, Qt.ConnectionType.QueuedConnection)
 
     @Slot(object)
     def on_told(self, event: object) -> None:
         self.threads.add(QThread.currentThread())
         self.heard.append(event)
+
+    def call(self, work: Callable[..., Any], **fields: Any) -> EngineCall[Any]:  # noqa: ANN401
+        """Make a call whose answer is heard."""
+        call: EngineCall[Any] = EngineCall(work=work, **fields)
+        call.then = lambda value: self.heard.append(Answered(call=call, value=value))
+        call.failed = lambda fault: self.heard.append(Answered(call=call, fault=fault))
+        call.dropped = lambda: self.heard.append(Answered(call=call, dropped=True))
+        self._thread.call(call)
+        return call
 
     @Slot()
     def on_woken(self) -> None:

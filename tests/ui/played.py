@@ -11,9 +11,8 @@ from studio.gallery.entry import Entry
 from studio.gallery.keeping import PictureKept
 from studio.gallery.metadata import PictureMetadata
 from studio.runs.record import MAX_BYTES, JobRecord
-from studio.ui.core.job import DecodeTask, FrameDecoded, Job
+from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
-from tests.runs.steps import frame
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
@@ -79,19 +78,3 @@ class Played:
             self.steps(*range(1, self.take.steps + 1), image=image)
             self.keep(image)
         return self.end()
-
-
-def decoded(task: DecodeTask, value: int = 250) -> FrameDecoded:
-    return FrameDecoded(task=task, pixels=frame(value, side=16))
-
-
-class Errands:
-    """The decode errands that a model asked for."""
-
-    def __init__(self, run: RunModel) -> None:
-        self.tasks: list[DecodeTask] = []
-        run.frames.requested.connect(self.tasks.append)
-
-    @property
-    def steps(self) -> list[tuple[int, str]]:
-        return [(task.step, task.what) for task in self.tasks]

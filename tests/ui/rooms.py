@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 
 from studio.runs.store import RunStore
+from studio.ui.core.background import Background
 from studio.ui.core.engine_thread import EngineThread
+from studio.ui.core.frame_service import FrameService
 from studio.ui.core.notices import Notices
 from studio.ui.core.settings import Preferences, SettingsFile
 from studio.ui.jobs.queue_model import QueueModel
@@ -66,7 +68,7 @@ class Studio:
         self.engine = FakeEngine(*scripts)
         self.maker = Maker(self.engine, *errors)
         self.store = make_store(home)
-        self.queue, self.run, self.status, self.notices = QueueModel(), RunModel(), StatusModel(), Notices()
+        self.queue, self.status, self.notices = QueueModel(), StatusModel(), Notices()
         self.runs = RunStore(home / "runs")
         self.wall = Wall()
         self.preferences = Preferences(SettingsFile(home / "settings.json"))
@@ -78,6 +80,9 @@ class Studio:
     def use(self, make_engine: Callable[[], Any], gallery: Wall | GalleryModel) -> None:
         """Have the session work with these from now on; to be called before it is started."""
         self.thread = EngineThread(make_engine, self.store, self.runs)
+        self.background = Background()
+        self.frames = FrameService(self.thread, self.background)
+        self.run = RunModel(self.frames)
         self.session = Session(
             self.thread,
             self.store,

@@ -16,13 +16,13 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.compare import CompareRequest
 from studio.ui.core.background import Background
-from studio.ui.core.frames import Decoding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from studio.engine.events import PictureDone, StepDone
     from studio.engine.requests import GenerateRequest
     from studio.runs.picture_record import PictureRecord, What
-    from studio.ui.core.job import FrameDecoded
+    from studio.ui.core.frame_service import FrameService
     from studio.ui.jobs.job_state import Course
 
 
@@ -154,11 +154,12 @@ class Pane:
     finished: PictureDone | None
 
 
-def pane_of(course: Course, place: int, found: Match | None, what: What) -> Pane:
+def pane_of(course: Course, frames: FrameService, place: int, found: Match | None, what: What) -> Pane:
     """Return a run as it is shown.
 
     Args:
         course: how the comparison goes.
+        frames: where its pictures are.
         place: which column, from 0.
         found: the step that is looked at; None is the newest.
         what: which side of it.
@@ -175,7 +176,7 @@ def pane_of(course: Course, place: int, found: Match | None, what: What) -> Pane
         latest=latest,
         shown=shown,
         gap=found.gap if found is not None else 0.0,
-        frame=None if record is None or shown is None else _frame(record, shown, what),
+        frame=None if record is None or shown is None else _frame(course, frames, record, shown, what),
         finished=event.done if event is not None else None,
     )
 
@@ -216,10 +217,12 @@ def noise_hashes(course: Course) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _frame(record: PictureRecord, done: StepDone, what: What) -> Frame | None:
+def _frame(
+    course: Course, frames: FrameService, record: PictureRecord, done: StepDone, what: What
+) -> Frame | None:
     """Return the picture of a step; until it is decoded, that before it: what is a step old shows more than a gap."""
     if done is record.start:
-        pixels = record.frame(done, what)
+        pixels = frames.of_step(course, done, what)
         return (
             None if pixels is None else Frame(pixels=pixels, step=done.step, side=record.side_of(done, what))
         )
@@ -227,7 +230,7 @@ def _frame(record: PictureRecord, done: StepDone, what: What) -> Frame | None:
     other: What = "x_t" if what == "x0" else "x0"
     for side, steps in ((what, earlier[::-1]), (other, [done])):
         for kept in steps:
-            if (pixels := record.frame(kept, side)) is not None:
+            if (pixels := frames.of_step(course, kept, side)) is not None:
                 return Frame(pixels=pixels, step=kept.step, side=side)
     return None
 
@@ -249,17 +252,15 @@ class CompareModel(QObject):
         changed: another comparison, another phase of it, or another pair.
         positions_changed: there are more positions, or other ones.
         shown_changed: other steps are looked at, or better frames of them are there.
-        decode_requested: a `DecodeTask` is to be done.
     """
 
     changed = Signal()
     positions_changed = Signal()
     shown_changed = Signal()
-    decode_requested = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        """Begin with no comparison."""
+    def __init__(self, frames: FrameService, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._frames = frames
         self.course: Course | None = None
         self.newest: Course | None = None
         self.alignment: Alignment = "level"
@@ -269,9 +270,9 @@ class CompareModel(QObject):
         self.background = Background(self)
         self._marks: tuple[tuple[Mark, ...], ...] = ()
         self._positions: tuple[float, ...] = ()
-        self._frames: Decoding | None = None
         self._hashes: tuple[str, ...] = ()
         self._phase = ""
+        self._looking = False
 
     # -------------------------------------------------------------------------------------------- what is looked at
     @property
@@ -321,7 +322,7 @@ class CompareModel(QObject):
         found = None
         if self.position is not None:
             found = match(self._marks[place], self.position, self.alignment)
-        return pane_of(self.course, place, found, self.what)
+        return pane_of(self.course, self._frames, place, found, self.what)
 
     def record(self, place: int) -> PictureRecord | None:
         """Return the steps of a run."""
@@ -329,7 +330,13 @@ class CompareModel(QObject):
 
     def is_lost(self, pane: Pane) -> bool:
         """Whether what a run is to show cannot be decoded: its model is gone, or is another by now."""
-        return self._frames is not None and self._frames.is_lost(pane.shown, self.what)
+        return bool(self.why_lost(pane))
+
+    def why_lost(self, pane: Pane) -> str:
+        """Return why that cannot be decoded, a sentence; "" where it can."""
+        if self.course is None or pane.shown is None:
+            return ""
+        return self._frames.why_gone(self.course, pane.place, pane.shown.step, self.what)
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -410,19 +417,10 @@ class CompareModel(QObject):
         self._begin(course)
         self._go_on(course)
 
-    @Slot(object)
-    def take_decoded(self, event: FrameDecoded) -> None:
-        """A frame is decoded."""
-        course = self.course
-        if course is not None and self._frames is not None and event.task.job_id == course.job.id:
-            self._frames.take(event)
-            self.shown_changed.emit()
-
     def _begin(self, course: Course) -> None:
         self.course, self.position, self._phase = course, None, ""
         course.job.shown.what = self.what
         self._marks, self._positions, self._hashes = (), (), ()
-        self._frames = Decoding(course)
         if max(self.base, self.candidate) >= course.count:
             self.base, self.candidate = 0, 1
 
@@ -443,10 +441,21 @@ class CompareModel(QObject):
 
     def _look(self) -> None:
         """Say that something else is shown, and have decoded what of it is only there as a preview."""
-        if self.course is None or self._frames is None:
+        course = self.course
+        if course is None:
             return
-        if self.position is not None or self.course.over:
+        if self.position is not None or course.over:
+            settled, self._looking = partial(self._on_frame, course), True
             for pane in self.panes():
-                if (task := self._frames.want(pane.shown, self.what)) is not None:
-                    self.decode_requested.emit(task)
+                token = ("compare", pane.place)
+                if pane.shown is not None:
+                    self._frames.get(
+                        course, pane.place, pane.shown.step, self.what, settled, settled, token=token
+                    )
+            self._looking = False
         self.shown_changed.emit()
+
+    def _on_frame(self, course: Course, _: object) -> None:
+        """A frame is there, or cannot be had."""
+        if course is self.course and not self._looking:
+            self.shown_changed.emit()

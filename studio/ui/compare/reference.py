@@ -18,7 +18,7 @@ from studio.engine.compare import CompareRequest
 from studio.engine.events import JobCancelled, JobStarted, StepDone
 from studio.engine.previews import Previews
 from studio.errors import StorageError
-from studio.ui.core.job import Errand
+from studio.ui.core.engine_call import EngineCall
 from studio.ui.jobs.run_settings import most_steps
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from studio.runs.picture_record import PictureRecord
     from studio.ui.compare.model import CompareModel
     from studio.ui.core.catalog import Catalog
-    from studio.ui.core.engine_protocol import Engine
-    from studio.ui.core.job import ErrandDone, Job
+    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.job import Job
     from studio.ui.jobs.job_state import Course
 
 
@@ -223,18 +223,15 @@ class AloneModel(QObject):
 
     Signals:
         changed: something else is known.
-        errand_requested: an `Errand` is to be done with the engine.
     """
 
     changed = Signal()
-    errand_requested = Signal(object)
 
-    def __init__(self, compare: CompareModel, parent: QObject | None = None) -> None:
-        """Follow ``compare``."""
+    def __init__(self, compare: CompareModel, engine: EngineCaller, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._compare = compare
+        self._compare, self._engine = compare, engine
         self._known: dict[str, Alone] = {}
-        self._running: tuple[str, Errand] | None = None
+        self._running: tuple[str, EngineCall[tuple[float, ...] | None]] | None = None
         compare.changed.connect(self._on_changed)
 
     @property
@@ -259,35 +256,35 @@ class AloneModel(QObject):
         if runs is None:
             return
         self.stop()
-        errand = Errand(work=partial(_measure, runs))
-        self._running = course.job.id, errand
-        self._note(course.job.id, Alone("measuring"))
-        self.errand_requested.emit(errand)
+        job_id = course.job.id
+        call = EngineCall(
+            work=partial(_measure, runs),
+            then=partial(self._take, job_id),
+            failed=partial(self._fail, job_id),
+            gives_way=True,
+        )
+        self._running = job_id, call
+        self._note(job_id, Alone("measuring"))
+        self._engine.call(call)
 
     @Slot()
     def stop(self) -> None:
         """Stop measuring."""
         if self._running is not None:
-            job_id, errand = self._running
-            errand.cancelled.set()
+            job_id, call = self._running
+            call.cancel()
             self._running = None
             self._known.pop(job_id, None)
             self.changed.emit()
 
-    @Slot(object)
-    def take(self, done: ErrandDone) -> None:
-        """An errand is done, perhaps one of this."""
-        if self._running is None or done.errand is not self._running[1]:
-            return
-        job_id, _ = self._running
+    def _take(self, job_id: str, differences: tuple[float, ...] | None) -> None:
+        if differences is not None:
+            self._running = None
+            self._note(job_id, Alone("measured", differences))
+
+    def _fail(self, job_id: str, sentence: str) -> None:
         self._running = None
-        if done.answer is None and not done.fault:
-            self._known.pop(job_id, None)
-            self.changed.emit()
-        elif done.answer is None:
-            self._note(job_id, Alone("failed", fault=done.fault))
-        else:
-            self._note(job_id, Alone("measured", done.answer))
+        self._note(job_id, Alone("failed", fault=sentence))
 
     @Slot()
     def _on_changed(self) -> None:
@@ -316,14 +313,16 @@ def _runs_of(course: Course) -> tuple[_Run, ...] | None:
     return tuple(found)
 
 
-def _measure(runs: tuple[_Run, ...], errand: Errand, engine: Engine) -> tuple[float, ...] | None:
+def _measure(
+    runs: tuple[_Run, ...], call: EngineCall[tuple[float, ...] | None], engine: Engine
+) -> tuple[float, ...] | None:
     """Return how far each run is from itself alone; None once stopped."""
     found = []
     for run in runs:
         state = None
         events = engine.run(
             run.request,
-            cancelled=errand.cancelled,
+            cancelled=call.cancelled,
             previews=Previews(0, arrays=True),
             job_id=uuid.uuid4().hex,
         )

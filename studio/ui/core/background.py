@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from PySide6.QtCore import QObject, Qt, QThreadPool, Signal, Slot
 
 from studio.errors import StudioError
+from studio.logs import tell_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,28 +21,31 @@ Answer = TypeVar("Answer")
 CLOSE_MS = 10_000
 
 
+class UnexpectedError(StudioError):
+    """What nobody foresaw, such as a MemoryError or a fault of the program; its traceback is in the log file."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(tell_unexpected(error))
+
+
 @dataclass(frozen=True, eq=False)
-class _Job:
+class _Work:
     work: Callable[[], Any]
     then: Answered
     failed: Callable[[StudioError], None]
 
 
 class Background(QObject):
-    """One thread for pieces of work that read or write files. It ends by itself when nothing is to do.
-
-    An error that nobody foresaw goes to ``sys.excepthook``, as one in a slot does.
-    """
+    """One thread for pieces of work that read or write files. It ends by itself when nothing is to do."""
 
     _answered = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
-        """Start nothing yet."""
         super().__init__(parent)
         self._pool = QThreadPool()
         self._pool.setMaxThreadCount(1)
         self._lock = threading.Lock()
-        self._jobs: dict[object, _Job] = {}
+        self._waiting: dict[object, _Work] = {}
         self._closed = False
         # Answers of another thread must come to a slot of an object of this one.
         self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
@@ -59,33 +63,35 @@ class Background(QObject):
         Args:
             work: called in the other thread.
             then: called here with what ``work`` returned.
-            failed: called here with the StudioError that ``work`` raised.
+            failed: called here with the error that ``work`` raised, an `UnexpectedError` where it is none of ours.
             key: work of the same key that was not begun yet is dropped: this replaces it.
         """
         with self._lock:
             if self._closed:
                 return
             name: object = key if key is not None else object()
-            self._jobs.pop(name, None)
-            self._jobs[name] = _Job(work, then, failed)
+            self._waiting.pop(name, None)
+            self._waiting[name] = _Work(work, then, failed)
         self._pool.start(self._run_next)
 
     def close(self) -> bool:
         """Drop what was not begun, and return once the rest is done; False where that takes too long."""
         with self._lock:
             self._closed = True
-            self._jobs.clear()
+            self._waiting.clear()
         return self._pool.waitForDone(CLOSE_MS)
 
     def _run_next(self) -> None:
         with self._lock:
-            if not self._jobs:  # another took its place
+            if not self._waiting:  # another took its place
                 return
-            job = self._jobs.pop(next(iter(self._jobs)))
+            piece = self._waiting.pop(next(iter(self._waiting)))
         try:
-            answer, then = job.work(), job.then
+            answer, then = piece.work(), piece.then
         except StudioError as error:
-            answer, then = error, job.failed
+            answer, then = error, piece.failed
+        except BaseException as error:  # noqa: BLE001 - whatever it is, who asked must hear that this piece is over
+            answer, then = UnexpectedError(error), piece.failed
         if not self._closed:
             self._answered.emit((then, answer))
 

@@ -1,146 +1,63 @@
-"""The engine in its thread: made when it is first asked for, and what it answers besides running jobs.
+"""The thread that owns the device.
 
-The one place where frames wait for the window: a later one takes the place of an earlier one.
-
-A queued signal for each frame lets them pile up faster than they are painted, and the window falls behind without end.
-Here a sender wakes the window only if it is not on its way already, however many frames come meanwhile.
-
-The thread that owns the device.
-
-* From outside only `submit`, `decode`, `errand`, `warm_up`, `cancel` and `stop` are called; they put something into a
-  queue or set an event, and return at once. The object itself lives in the thread of the window.
-* torch is imported here, when the first task asks for it, and nowhere else in the window.
-* State changes and finished pictures leave as queued signals, in order. Steps go into the job's record, which keeps
-  every one, and into a mailbox, where a later one takes the place of an earlier; `woken` says there is something in it.
+* From outside only `submit`, `call`, `warm_up`, `cancel`, `pause` and `stop` are called; they add to a queue or set an
+  event, and return at once. The object itself lives in the thread of the window.
+* torch is imported here, when the first task needs it, and nowhere else in the window.
+* Changes of state and finished pictures leave as queued signals, in order. Steps go into the job's record, which has
+  every one, and into a mailbox, where a newer step takes the place of an older one; `steps_ready` says that there is
+  something in it.
 * No tensor leaves, and what leaves does not change any more.
-* A training is such a job too, and between two of its steps others are done: a picture that is asked for meanwhile
-  need not wait for its end.
-* Errors are caught where a job runs, and become `JobFailed` or `TrainingFailed`; the thread goes on with the next task.
+* Calls are done while no job waits, and between two steps of a job or a training, as `EngineCall` says.
+* A training is a job too; pictures are made between two of its steps, so that nobody waits for its end.
+* Finished pictures are encoded and written by another thread (`JobWriter`), while the device goes on.
+* Errors are caught where a task runs, and become `JobFailed`, `TrainingFailed` or the sentence of a call; the thread
+  goes on with the next task.
 * It ends by `stop` and `wait`, within a model call. It is never terminated.
 """
 
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import traceback
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
-from studio.engine.events import JobFailed, JobStarted, PictureStarted, StepDone
+from studio.engine.events import JobFailed, JobStarted, ModelLoading, PictureStarted, StepDone
 from studio.engine.train_events import TrainingStepped
 from studio.errors import StudioError, capitalised
-from studio.gallery.keeping import keep
 from studio.logs import tell_unexpected
-from studio.runs.recording import RunRecorded, record
-from studio.ui.core.engine_protocol import EngineFailed, EngineReady
-from studio.ui.core.job import (
-    DecodeTask,
-    Errand,
-    ErrandDone,
-    ExplainTask,
-    FrameDecoded,
-    Job,
-    RehearseTask,
-    StepExplained,
-    Training,
-    TrainingFailed,
-    TrainingHeld,
-    TrainingRehearsed,
-)
+from studio.ui.core.engine_call import EngineCall, EngineFailed, EngineReady, Priority
+from studio.ui.core.job import Job, Training, TrainingFailed, TrainingHeld
+from studio.ui.core.job_writer import JobWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from studio.engine.events import Event
     from studio.engine.train_events import TrainEvent
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
-    from studio.ui.core.engine_protocol import Engine
+    from studio.ui.core.engine_call import Engine
 
 
 class NoEngineError(Exception):
-    """The engine cannot be made; that was told already."""
+    """The engine cannot be made; `EngineFailed` was emitted already."""
 
     def __init__(self, failed: EngineFailed) -> None:
-        """Take what was told."""
         super().__init__(failed.sentence)
         self.failed = failed
 
 
-class HeldEngine:
-    """Belongs to the engine's thread, like all that it calls."""
-
-    def __init__(self, make_engine: Callable[[], Engine], tell: Callable[[object], None]) -> None:
-        """Take what makes the engine, and what answers are given to."""
-        self._make_engine, self._tell = make_engine, tell
-        self._engine: Engine | None = None
-
-    def ready(self) -> Engine:
-        """Return the engine, made if need be. Raises NoEngineError, after telling, where it cannot be made."""
-        if self._engine is None:
-            try:
-                engine = self._make_engine()
-                report = engine.report()
-            except BaseException as error:
-                failed = EngineFailed(sentence=sentence(error), details=details(error))
-                self._tell(failed)
-                raise NoEngineError(failed) from error
-            self._engine = engine
-            self._tell(EngineReady(report=report))
-        return self._engine
-
-    def answer(self, task: DecodeTask | ExplainTask) -> None:
-        """Decode a frame or explain a step."""
-        answer: Any = None
-        try:
-            engine = self.ready()
-            if isinstance(task, DecodeTask):
-                answer = engine.decode(task.model, task.weights_sha256, task.latents)
-            else:
-                answer = engine.explain(task.request, task.weights_sha256, task.x, task.t)
-        except (StudioError, NoEngineError):
-            pass  # the frame stays as it was shown; that the model is gone is told when it is asked for
-        except BaseException as error:  # noqa: BLE001 - extensions raise what is no Exception
-            tell_unexpected(error)
-        if isinstance(task, DecodeTask):
-            self._tell(FrameDecoded(task=task, pixels=answer))
-        else:
-            self._tell(StepExplained(task=task, explained=answer))
-
-    def do(self, errand: Errand) -> None:
-        """Do an errand, unless it was stopped before."""
-        done = ErrandDone(errand=errand)
-        try:
-            if not errand.cancelled.is_set():
-                done = ErrandDone(errand=errand, answer=errand.work(errand, self.ready()))
-        except BaseException as error:  # noqa: BLE001 - as above
-            done = ErrandDone(errand=errand, fault=sentence(error))
-        self._tell(done)
-
-    def rehearse(self, task: RehearseTask) -> None:
-        """Find out what a training takes."""
-        done = TrainingRehearsed(request=task.request)
-        try:
-            estimate = self.ready().rehearse_training(task.request, cancelled=task.cancelled)
-            done = TrainingRehearsed(request=task.request, estimate=estimate)
-        except BaseException as error:  # noqa: BLE001 - as above
-            if not task.cancelled.is_set():
-                done = TrainingRehearsed(request=task.request, fault=sentence(error))
-        self._tell(done)
-
-
 def sentence(error: BaseException) -> str:
-    """Return what is told of an error; of one that nobody foresaw the log has the rest."""
+    """Return an error as one sentence; one that was not expected is logged with its traceback."""
     if isinstance(error, NoEngineError):
         return error.failed.sentence
     if not isinstance(error, StudioError):
         return tell_unexpected(error)
-    words = str(error)  # that of a request begins with a field's name
-    return capitalised(words)
+    return capitalised(str(error))  # the sentence of a RequestError begins with the name of a field
 
 
 def details(error: BaseException) -> str:
@@ -154,51 +71,156 @@ Item = TypeVar("Item")
 
 
 class Mailbox(Generic[Item]):
-    """The newest item under each key. Any thread may put and take."""
+    """The newest item under each key. Any thread may put and take.
+
+    A queued signal for each step would let them pile up faster than they are painted. Here the sender wakes the window
+    only if it was not woken already, however many steps come meanwhile.
+    """
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._items: dict[int, Item] = {}
         self._lock = threading.Lock()
 
     def put(self, key: int, item: Item) -> bool:
-        """Leave an item in place of the one of the same key; True where the window must be woken."""
+        """Put an item in place of the one with the same key; True where the window must be woken."""
         with self._lock:
             must_wake = not self._items
             self._items[key] = item
             return must_wake
 
     def take(self) -> dict[int, Item]:
-        """Return the items by key, and be empty again."""
+        """Return the items by key, and remove them."""
         with self._lock:
             items, self._items = self._items, {}
             return items
 
 
-class _WarmUp:
-    """Make the engine before anybody waits for it."""
+Task = Job | Training | EngineCall[Any]
 
 
-class _Nudge:
-    """Look whether a paused training is to go on, or to stop."""
+class TaskQueue:
+    """The tasks that wait, and those that are being done. Any thread may add; the engine's thread takes."""
 
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._jobs: deque[Job | Training] = deque()
+        self._calls: list[EngineCall[Any]] = []
+        self._active: list[Task] = []
+        self._stopped = False
 
-_Stoppable = Job | Training | Errand | RehearseTask
-_Task = _Stoppable | DecodeTask | ExplainTask | _WarmUp | _Nudge | None
+    # ------------------------------------------------------------------------------------------------ from any thread
+    def add_job(self, job: Job | Training) -> None:
+        """Add a job after those that wait; calls that give way to jobs are interrupted."""
+        with self._condition:
+            self._jobs.append(job)
+            for task in self._active:
+                if isinstance(task, EngineCall) and task.gives_way:
+                    task.interrupt()
+            self._condition.notify()
+
+    def add_call(self, call: EngineCall[Any]) -> list[EngineCall[Any]]:
+        """Add a call; return those that waited and are dropped in its favour."""
+        with self._condition:
+            dropped = [] if call.token is None else [one for one in self._calls if one.token == call.token]
+            self._calls = [one for one in self._calls if one not in dropped]
+            for task in self._active:
+                if isinstance(task, EngineCall) and call.token is not None and task.token == call.token:
+                    task.cancel()
+            for one in dropped:
+                one.cancel()
+            self._calls.append(call)
+            self._condition.notify()
+            return dropped
+
+    def wake(self) -> None:
+        """Have a paused training looked at again."""
+        with self._condition:
+            self._condition.notify()
+
+    def stop(self) -> None:
+        """Give out nothing more, and stop what is being done."""
+        with self._condition:
+            self._stopped = True
+            for task in self._active:
+                task.cancelled.set()
+            self._condition.notify()
+
+    # ------------------------------------------------------------------------------------------ by the engine's thread
+    def next(self) -> Task | None:
+        """Wait for the next task: a job, else the most urgent call. None once stopped."""
+        with self._condition:
+            while not self._stopped:
+                task = self._jobs.popleft() if self._jobs else self._most_urgent(Priority.IDLE)
+                if task is not None:
+                    self._active.append(task)
+                    return task
+                self._condition.wait()
+            return None
+
+    def between_steps(self, weights: tuple[str, ...]) -> EngineCall[Any] | None:
+        """Return a call to be done between two steps of a job that has models with these weights in use."""
+        with self._condition:
+            if self._stopped:
+                return None
+            call = self._most_urgent(Priority.NORMAL, weights)
+            if call is not None:
+                self._active.append(call)
+            return call
+
+    def beside(self, training: Training) -> Job | EngineCall[Any] | None:
+        """Return what is to be done between two steps of a training; waits for it while that is paused."""
+        with self._condition:
+            while not (self._stopped or training.cancelled.is_set()):
+                picture = next((job for job in self._jobs if isinstance(job, Job)), None)
+                if picture is not None:
+                    self._jobs.remove(picture)
+                task = picture or self._most_urgent(Priority.BACKGROUND)
+                if task is not None:
+                    self._active.append(task)
+                    return task
+                if not training.paused.is_set():
+                    return None
+                self._condition.wait()
+            return None
+
+    def done(self, task: Task) -> bool:
+        """Note that a task is done; False where it is a call that was interrupted, and waits again."""
+        with self._condition:
+            self._active.remove(task)
+            if not isinstance(task, EngineCall) or task.unwanted or not task.cancelled.is_set():
+                return True
+            if not self._stopped:
+                task.cancelled.clear()
+                self._calls.insert(0, task)
+            return False
+
+    def _most_urgent(self, least: Priority, weights: tuple[str, ...] | None = None) -> EngineCall[Any] | None:
+        """Take out the oldest of the most urgent calls; one that is unwanted counts too, so that it is answered."""
+        found = [
+            call
+            for call in self._calls
+            if call.unwanted
+            or (call.priority >= least and (weights is None or call.weights_sha256 in weights))
+        ]
+        call = max(found, key=lambda one: one.priority, default=None)
+        if call is not None:
+            self._calls.remove(call)
+        return call
 
 
 class EngineThread(QThread):
-    """Runs jobs one after another.
+    """Runs jobs one after another, and answers calls meanwhile.
 
     Signals:
-        told: an event of the engine or of `studio.gallery.keeping`, or one of `studio.ui.models` that answers a task.
-        woken: there are steps in `mailbox`.
-        trained: there are steps in `trained_mailbox`.
+        engine_event: an event of the engine, of the writing of pictures and runs, or of this thread.
+        steps_ready: there are steps in `mailbox`.
+        training_steps_ready: there are steps in `training_mailbox`.
     """
 
-    told = Signal(object)
-    woken = Signal()
-    trained = Signal()
+    engine_event = Signal(object)
+    steps_ready = Signal()
+    training_steps_ready = Signal()
+    _answered = Signal(object, object)
 
     def __init__(
         self,
@@ -211,174 +233,148 @@ class EngineThread(QThread):
         super().__init__(parent)
         self.setObjectName("engine")
         self.mailbox: Mailbox[StepDone] = Mailbox()
-        self._store, self._runs = store, runs
-        self._engine = HeldEngine(make_engine, self.told.emit)
-        self._tasks: queue.Queue[_Task] = queue.Queue()
-        self._held: deque[_Task] = deque()
-        self._rehearsals: list[RehearseTask] = []
-        self._stopping = threading.Event()
-        self.trained_mailbox: Mailbox[TrainingStepped] = Mailbox()
-        self._active: list[_Stoppable] = []  # the last one runs, those before it rest meanwhile
+        self.training_mailbox: Mailbox[TrainingStepped] = Mailbox()
+        self._make_engine = make_engine
+        self._engine: Engine | None = None
+        self._writer = JobWriter(store, runs, self.engine_event.emit)
+        self._tasks = TaskQueue()
+        # To a slot of this object, which lives in the thread of the window.
+        self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
 
+    # ------------------------------------------------------------------------------------------------ from any thread
     def submit(self, job: Job | Training) -> None:
         """Have a job run after those submitted before; a picture is made between two steps of a training."""
-        while self._rehearsals:  # those that still wait too
-            self._rehearsals.pop().cancelled.set()
-        self._tasks.put(job)
+        self._tasks.add_job(job)
 
-    def decode(self, task: DecodeTask | ExplainTask) -> None:
-        """Have a frame decoded or a step explained, between two steps of a running job or at once."""
-        self._tasks.put(task)
-
-    def rehearse(self, task: RehearseTask) -> None:
-        """Have it found out what a training takes, when nothing else is to do."""
-        self._rehearsals.append(task)
-        self._tasks.put(task)
-
-    def errand(self, errand: Errand) -> None:
-        """Have something else done, after the jobs and errands submitted before."""
-        self._tasks.put(errand)
+    def call(self, call: EngineCall[Any]) -> None:
+        """Have a call done, when its priority allows it."""
+        for dropped in self._tasks.add_call(call):
+            self._answered.emit(dropped.dropped, ())
 
     def warm_up(self) -> None:
         """Have the engine made, so that the first job finds it there."""
-        self._tasks.put(_WarmUp())
+        self.call(EngineCall(work=lambda *_: None))
 
     def cancel(self, job: Job | Training) -> None:
         """Have a job stop, after at most one more model call; a training after at most one more step."""
         job.cancelled.set()
-        self._tasks.put(_Nudge())
+        self._tasks.wake()
 
     def pause(self, training: Training, paused: bool) -> None:
-        """Have a training rest after at most one more step, or go on."""
+        """Have a training pause after at most one more step, or resume."""
         training.paused.set() if paused else training.paused.clear()
-        self._tasks.put(_Nudge())
+        self._tasks.wake()
 
     def stop(self) -> None:
         """Have the thread end, after at most one more model call; wait for it with `wait`."""
-        self._stopping.set()
-        for job in tuple(self._active):
-            job.cancelled.set()
-        self._tasks.put(None)
+        self._tasks.stop()
 
+    # -------------------------------------------------------------------------------------------- in the thread itself
     def run(self) -> None:
-        """Work until told to stop. Called by Qt, in the thread itself."""
-        while not self._stopping.is_set():
-            match self._held.popleft() if self._held else self._tasks.get():
-                case Job() as job:
-                    self._run_job(job)
-                case Training() as training:
-                    self._train(training)
-                case DecodeTask() | ExplainTask() as task:
-                    self._engine.answer(task)
-                case Errand() | RehearseTask() as errand:
-                    self._do(errand)
-                case _WarmUp():
-                    with contextlib.suppress(NoEngineError):
-                        self._engine.ready()
+        """Work until stopped. Called by Qt."""
+        with self._writer:
+            while (task := self._tasks.next()) is not None:
+                if isinstance(task, Training):
+                    self._train(task)
+                else:
+                    self._do(task)
+
+    def _do(self, task: Job | EngineCall[Any]) -> None:
+        if isinstance(task, Job):
+            self._run_job(task)
+        else:
+            self._answer(task)
+
+    def _answer(self, call: EngineCall[Any]) -> None:
+        outcome: tuple[Callable[..., None], tuple[object, ...]] = call.dropped, ()
+        try:
+            if not call.unwanted:
+                outcome = call.then, (call.work(call, self._ready()),)
+        except BaseException as error:  # noqa: BLE001 - extensions raise what is no Exception
+            if not call.cancelled.is_set():
+                outcome = call.failed, (sentence(error),)
+        if self._tasks.done(call):
+            self._answered.emit(*(outcome if not call.unwanted else (call.dropped, ())))
 
     def _run_job(self, job: Job) -> None:
-        self._active.append(job)
         try:
-            if self._stopping.is_set():  # it may have come between the look at the queue and this
-                return
-            engine = self._engine.ready()
-            events = self._recorded(
-                job,
-                engine.run(job.request, cancelled=job.cancelled, previews=job.previews, job_id=job.id),
-            )
+            engine = self._ready()
+            events = engine.run(job.request, cancelled=job.cancelled, previews=job.previews, job_id=job.id)
             weights: tuple[str, ...] = ()
-            for event in keep(events, self._store, origin=job.origin):
-                if isinstance(event, StepDone):
-                    job.record.add(event)
-                    if self.mailbox.put(event.image, event):
-                        self.woken.emit()
-                else:
+            with contextlib.ExitStack() as stack:
+                if (close := getattr(events, "close", None)) is not None:
+                    stack.callback(close)
+                write = stack.enter_context(self._writer.writing(job))
+                for event in events:
                     if isinstance(event, JobStarted):
                         weights = (event.weights_sha256, *event.weights)
-                    elif isinstance(event, PictureStarted):
-                        job.record.begin(event)
-                    self.told.emit(event)
-                self._decode_what_waits(weights)
+                    self._note_step(job, event)
+                    write(event)
+                    if (call := self._tasks.between_steps(weights)) is not None:
+                        self._answer(call)  # one at a time: the job goes on in between
         except BaseException as error:  # noqa: BLE001 - the one place; extensions raise what is no Exception
-            self.told.emit(JobFailed(job_id=job.id, sentence=sentence(error), details=details(error)))
+            self.engine_event.emit(JobFailed(job_id=job.id, sentence=sentence(error), details=details(error)))
         finally:
-            self._active.remove(job)
+            self._tasks.done(job)
 
-    # ------------------------------------------------------------------------------------------------- training
+    def _note_step(self, job: Job, event: Event) -> None:
+        """Show what does not wait for the disk: a step, or that a model is loaded, a job or a picture started."""
+        match event:
+            case StepDone():
+                job.record.add(event)
+                if self.mailbox.put(event.image, event):
+                    self.steps_ready.emit()
+            case PictureStarted():
+                job.record.begin(event)
+                self.engine_event.emit(event)
+            case ModelLoading() | JobStarted():
+                self.engine_event.emit(event)
+
     def _train(self, training: Training) -> None:
-        self._active.append(training)
         try:
-            if self._stopping.is_set():
-                return
-            engine = self._engine.ready()
+            engine = self._ready()
             events = engine.train(training.request, cancelled=training.cancelled, job_id=training.id)
             with contextlib.closing(events):
                 for event in events:
-                    self._tell_training(training, event)
-                    self._do_what_waits(training)
+                    self._note_training(training, event)
+                    while (task := self._tasks.beside(training)) is not None:
+                        self._do_beside(training, task)
         except BaseException as error:  # noqa: BLE001 - as in `_run_job`
             failure = TrainingFailed(job_id=training.id, sentence=sentence(error), details=details(error))
-            self.told.emit(failure)
+            self.engine_event.emit(failure)
         finally:
-            self._active.remove(training)
+            self._tasks.done(training)
 
-    def _tell_training(self, training: Training, event: TrainEvent) -> None:
+    def _do_beside(self, training: Training, task: Job | EngineCall[Any]) -> None:
+        """Do a task between two steps of a training; what takes about as long as a step needs no mention."""
+        short = isinstance(task, EngineCall) and bool(task.weights_sha256 or task.unwanted)
+        if not short:
+            self.engine_event.emit(TrainingHeld(job_id=training.id, held=True))
+        self._do(task)
+        if not short:
+            self.engine_event.emit(TrainingHeld(job_id=training.id, held=False))
+
+    def _note_training(self, training: Training, event: TrainEvent) -> None:
         training.losses.take(event)
         if not isinstance(event, TrainingStepped):
-            self.told.emit(event)
-        elif self.trained_mailbox.put(0, event):
-            self.trained.emit()
+            self.engine_event.emit(event)
+        elif self.training_mailbox.put(0, event):
+            self.training_steps_ready.emit()
 
-    def _do_what_waits(self, training: Training) -> None:
-        """Between two steps: make the picture that is asked for, and rest as long as the training is paused."""
-        while not training.cancelled.is_set():
-            task = self._held_back()
-            if task is None:
-                try:
-                    task = self._tasks.get(block=training.paused.is_set())
-                except queue.Empty:
-                    return
-            match task:
-                case Job() | Errand() as meanwhile:
-                    self.told.emit(TrainingHeld(job_id=training.id, held=True))
-                    self._run_job(meanwhile) if isinstance(meanwhile, Job) else self._do(meanwhile)
-                    self.told.emit(TrainingHeld(job_id=training.id, held=False))
-                case DecodeTask() | ExplainTask() as asked:
-                    self._engine.answer(asked)
-                case Training() | RehearseTask() as later:
-                    self._held.append(later)
-
-    def _held_back(self) -> _Task:
-        """Return what a picture's job left to be done after it, if it can be done beside a training."""
-        for task in self._held:
-            if isinstance(task, Job | DecodeTask | ExplainTask | Errand):
-                self._held.remove(task)
-                return task
-        return None
-
-    # ------------------------------------------------------------------------------------------------- pictures
-    def _recorded(self, job: Job, events: Iterator[Event]) -> Iterator[Event | RunRecorded]:
-        if self._runs is None or not job.recorded:
-            return events
-        origin = job.origin
-        if origin is None:
-            return record(events, self._runs)
-        return record(events, self._runs, parent=origin.run or None, parent_step=origin.step)
-
-    def _decode_what_waits(self, weights: tuple[str, ...]) -> None:
-        """Decode what is waited for while a job runs; what needs another model waits until it is over."""
-        while True:
+    def _ready(self) -> Engine:
+        """Return the engine, made if need be. Raises NoEngineError, after `EngineFailed`, where it cannot be made."""
+        if self._engine is None:
             try:
-                task = self._tasks.get_nowait()
-            except queue.Empty:
-                return
-            if isinstance(task, DecodeTask | ExplainTask) and task.weights_sha256 in weights:
-                self._engine.answer(task)
-                return  # one at a time: the job goes on in between
-            self._held.append(task)
+                engine = self._make_engine()
+                report = engine.report()
+            except BaseException as error:
+                failed = EngineFailed(sentence=sentence(error), details=details(error))
+                self.engine_event.emit(failed)
+                raise NoEngineError(failed) from error
+            self._engine = engine
+            self.engine_event.emit(EngineReady(report=report))
+        return self._engine
 
-    def _do(self, errand: Errand | RehearseTask) -> None:
-        self._active.append(errand)
-        if not self._stopping.is_set():  # as with a job
-            self._engine.do(errand) if isinstance(errand, Errand) else self._engine.rehearse(errand)
-        self._active.remove(errand)
+    @Slot(object, object)
+    def _on_answered(self, answer: Callable[..., None], values: tuple[object, ...]) -> None:
+        answer(*values)

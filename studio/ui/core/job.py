@@ -1,14 +1,11 @@
-"""One job of the queue: what to make, and everything that goes with making it.
-
-One training of the queue: what to train, and everything that goes with it.
-"""
+"""What the queue is made of: jobs, which make pictures, and trainings, each with everything that goes with it."""
 
 from __future__ import annotations
 
 import threading
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from studio.engine.compare import CompareRequest
 from studio.engine.fork import ForkRequest
@@ -19,17 +16,9 @@ from studio.runs.record import JobRecord
 from studio.ui.core.training_losses import LossRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from studio.engine.explained import Explained
-    from studio.engine.train_request import TrainEstimate, TrainRequest
-    from studio.runs.picture_record import What
-    from studio.ui.core.engine_protocol import Engine
-    from studio.ui.jobs.job_state import Course
-
+    from studio.engine.train_request import TrainRequest
 
 JobRequest: TypeAlias = GenerateRequest | ForkRequest | CompareRequest
 """Whatever the engine runs."""
@@ -49,7 +38,8 @@ class Job:
         record: where its steps go.
         shown: what its previews show; may be changed while it runs.
         recorded: whether its runs are recorded.
-        parent: of a fork the job that it goes on from, and which of its pictures.
+        parent: of a fork the recorded runs of the job that it continues, by picture, and which of its pictures. The
+            runs are added to that mapping as they are recorded; nothing else of the parent is kept alive.
         budget: the share of the run that previews may take, 0 to 1; None is no limit.
         cancelled: set to stop it.
     """
@@ -60,7 +50,7 @@ class Job:
     shown: Shown = field(default_factory=Shown)
     budget: float | None = 0.1
     recorded: bool = True
-    parent: tuple[Course, int] | None = None
+    parent: tuple[Mapping[int, str], int] | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -99,111 +89,17 @@ class Job:
         )
 
     def with_parent_named(self) -> Job:
-        """Return the job with the recorded run it goes on from, which is known once that has ended."""
+        """Return the job with the id of the recorded run that it continues, which is known once that has ended."""
         if not isinstance(self.request, ForkRequest) or self.request.parent or self.parent is None:
             return self
-        course, image = self.parent
-        return replace(self, request=replace(self.request, parent=course.run_ids.get(image, "")))
+        run_ids, image = self.parent
+        return replace(self, request=replace(self.request, parent=run_ids.get(image, "")))
 
     @property
     def previews(self) -> Previews:
         """Which steps carry what."""
         every = 0 if self.budget == 0 else 1
         return Previews(every, budget=self.budget, shown=self.shown, arrays=True)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DecodeTask:
-    """A frame that was shown cheaply, or not at all, is looked at again and to be decoded in full.
-
-    Attributes:
-        job_id: of which job.
-        image: which of its pictures, from 0.
-        step: which step, from 1.
-        what: which side of it.
-        model: the model's name.
-        weights_sha256: and the hash of its weights.
-        latents: what to decode, float32 (C, h, w).
-    """
-
-    job_id: str
-    image: int
-    step: int
-    what: What
-    model: str
-    weights_sha256: str
-    latents: NDArray[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FrameDecoded:
-    """A `DecodeTask` is done; None where it could not be (its model is gone, say)."""
-
-    task: DecodeTask
-    pixels: NDArray[np.uint8] | None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ExplainTask:
-    """What the model believed at a step is to be found out again, with both sides of guidance.
-
-    Attributes:
-        job_id: of which job.
-        image: which of its pictures, from 0.
-        step: which step.
-        request: what the picture was asked for with, resolved.
-        weights_sha256: the hash of its model's weights.
-        x: the state that the step was taken from, float32 (C, h, w).
-        t: its time.
-    """
-
-    job_id: str
-    image: int
-    step: int
-    request: GenerateRequest
-    weights_sha256: str
-    x: NDArray[np.float32]
-    t: int
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class StepExplained:
-    """An `ExplainTask` is done; None where it could not be (its model is gone, say)."""
-
-    task: ExplainTask
-    explained: Explained | None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Errand:
-    """Something else to be done with the engine, which takes a while and can be stopped.
-
-    Attributes:
-        work: what to do; called with the errand and the engine, in the thread of that.
-        cancelled: set to stop it; ``work`` looks at it.
-    """
-
-    work: Callable[[Errand, Engine], Any]
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ErrandDone:
-    """An `Errand` is done.
-
-    Attributes:
-        errand: the errand.
-        answer: what its work returned; None where it failed.
-        fault: why it failed, a sentence; "" where it did not.
-    """
-
-    errand: Errand
-    answer: Any = None
-    fault: str = ""
-
-
-def _training_new_id() -> str:
-    return uuid.uuid4().hex
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -219,7 +115,7 @@ class Training:
     """
 
     request: TrainRequest
-    id: str = field(default_factory=_training_new_id)
+    id: str = field(default_factory=_new_id)
     losses: LossRecord = field(default_factory=LossRecord)
     cancelled: threading.Event = field(default_factory=threading.Event)
     paused: threading.Event = field(default_factory=threading.Event)
@@ -227,11 +123,11 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingHeld:
-    """A training rests between two of its steps for a picture, or goes on again.
+    """A training waits between two of its steps while something else is done, or resumes.
 
     Attributes:
         job_id: the training's id.
-        held: whether it rests.
+        held: whether it waits.
     """
 
     job_id: str
@@ -240,36 +136,8 @@ class TrainingHeld:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingFailed:
-    """A training ended before its time, and not because it was stopped."""
+    """A training was ended by an error."""
 
     job_id: str
     sentence: str
     details: str
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RehearseTask:
-    """What a training takes on this machine is to be found out by a few of its steps.
-
-    Attributes:
-        request: the training's.
-        cancelled: set to stop it; whatever else is to be done goes before it.
-    """
-
-    request: TrainRequest
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingRehearsed:
-    """A `RehearseTask` is done.
-
-    Attributes:
-        request: the training's.
-        estimate: what it takes; None where that could not be found out.
-        fault: why not, a sentence; "" where it was stopped.
-    """
-
-    request: TrainRequest
-    estimate: TrainEstimate | None = None
-    fault: str = ""

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from studio.gallery import png
 from studio.runs.verifying import verify
-from studio.ui.core.job import Errand
+from studio.ui.core.engine_call import EngineCall
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from studio.gallery.entry import Entry
     from studio.runs.store import RunStore
     from studio.runs.verifying import Verdict
-    from studio.ui.core.engine_protocol import Engine
-    from studio.ui.core.job import ErrandDone
+    from studio.ui.core.engine_call import Engine, EngineCaller
 
 LOOK_MS = 100
 """How often it is looked how far a check has come."""
@@ -63,18 +62,18 @@ class VerifyModel(QObject):
 
     Signals:
         changed: something else is known of a picture.
-        errand_requested: an `Errand` is to be done with the engine.
     """
 
     changed = Signal()
-    errand_requested = Signal(object)
 
-    def __init__(self, store: RunStore, folders: Folders, parent: QObject | None = None) -> None:
-        """Make forks again from the runs of ``store``, with the models in ``folders``."""
+    def __init__(
+        self, store: RunStore, folders: Folders, engine: EngineCaller, parent: QObject | None = None
+    ) -> None:
+        """Make forks again from the runs of ``store``, with the models in ``folders``, by ``engine``."""
         super().__init__(parent)
-        self._store, self._folders = store, folders
+        self._store, self._folders, self._engine = store, folders, engine
         self._known: dict[Path, Check] = {}
-        self._running: tuple[Path, Errand, _Progress] | None = None
+        self._running: tuple[Path, EngineCall[Verdict | None], _Progress] | None = None
         self._timer = QTimer(self, interval=LOOK_MS)
         self._timer.timeout.connect(self._look)
 
@@ -86,37 +85,37 @@ class VerifyModel(QObject):
         """Make a picture again; another that is under way is stopped."""
         self.stop()
         progress = _Progress()
-        errand = Errand(work=partial(_check, entry.path, self._store, self._folders, progress))
-        self._running = entry.path, errand, progress
+        call = EngineCall(
+            work=partial(_check, entry.path, self._store, self._folders, progress),
+            then=self._take,
+            failed=self._fail,
+        )
+        self._running = entry.path, call, progress
         self._note(entry.path, Check("running", WAITING))
         self._timer.start()
-        self.errand_requested.emit(errand)
+        self._engine.call(call)
 
     @Slot()
     def stop(self) -> None:
         """Stop what is under way; nothing is known then."""
         if self._running is not None:
-            path, errand, _ = self._running
-            errand.cancelled.set()
+            path, call, _ = self._running
+            call.cancel()
             self._end()
             self._known.pop(path, None)
             self.changed.emit()
 
-    @Slot(object)
-    def take(self, done: ErrandDone) -> None:
-        """An errand is done, perhaps one of this."""
-        if self._running is None or done.errand is not self._running[1]:
-            return
-        path = self._running[0]
-        self._end()
-        if done.fault:
-            self._note(path, Check("failed", f"It cannot be made again: {done.fault}"))
-        elif done.answer is not None:
-            verdict: Verdict = done.answer
+    def _take(self, verdict: Verdict | None) -> None:
+        if self._running is not None and verdict is not None:
+            path = self._running[0]
+            self._end()
             self._note(path, Check("same" if verdict.identical else "different", str(verdict)))
-        else:
-            self._known.pop(path, None)
-            self.changed.emit()
+
+    def _fail(self, sentence: str) -> None:
+        if self._running is not None:
+            path = self._running[0]
+            self._end()
+            self._note(path, Check("failed", f"It cannot be made again: {sentence}"))
 
     @Slot()
     def _look(self) -> None:
@@ -140,9 +139,14 @@ class VerifyModel(QObject):
 
 
 def _check(
-    path: Path, store: RunStore, folders: Folders, progress: _Progress, errand: Errand, engine: Engine
+    path: Path,
+    store: RunStore,
+    folders: Folders,
+    progress: _Progress,
+    call: EngineCall[Verdict | None],
+    engine: Engine,
 ) -> Verdict | None:
     from studio.gallery.pixels import read_pixels  # noqa: PLC0415 - the window opens before numpy is there
 
     metadata = png.memory_of(path)
-    return verify(read_pixels(path), metadata, engine, store, folders, errand.cancelled, progress.note)
+    return verify(read_pixels(path), metadata, engine, store, folders, call.cancelled, progress.note)

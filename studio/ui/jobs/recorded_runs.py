@@ -53,10 +53,20 @@ def course_of(run: StoredRun, entry: Entry | None) -> Course:
         course.lineage = Lineage(run=header.parent, step=header.parent_step)
     course.take(_started(course, header, request))
     course.note = fill(course, run, gaps=True)
-    if entry is not None and (done := finished(course, run)) is not None:
+    if entry is not None and (done := finished(course, run, pixels=_pixels_of(entry))) is not None:
         course.take(PictureKept(job_id=course.job.id, done=done, entry=entry))
     course.take(JobFinished(job_id=course.job.id, pictures=1, seconds=_seconds(run)))
     return course
+
+
+def _pixels_of(entry: Entry) -> NDArray[np.uint8] | None:
+    """Return a picture of the gallery; None where its file is gone: then the last step is shown."""
+    from studio.gallery.pixels import read_pixels  # noqa: PLC0415 - it brings numpy and Pillow
+
+    try:
+        return read_pixels(entry.path)
+    except StorageError:
+        return None
 
 
 def _started(course: Course, header: RunHeader, request: GenerateRequest) -> JobStarted:

@@ -1,11 +1,6 @@
-"""What becomes of a picture that is finished: it is shown, what was unusual is told, and what failed is tried again.
+"""Takes jobs, hands them to the engine's thread one at a time, and passes every event on to the models.
 
-The running job as the gallery shows it: its first tile.
-
-Takes what the views want, owns the queue and the engine's thread, and leads every event to its model.
-
-One job at a time is with the thread; all others wait in the queue's model, where they can still be moved and taken
-out.
+The other jobs wait in the queue's model, where they can still be moved and taken out.
 """
 
 from __future__ import annotations
@@ -18,20 +13,24 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted
 from studio.gallery.keeping import PictureKept, PictureUnsaved, keep_one
 from studio.runs.recording import RunRecorded
-from studio.ui.core.engine_protocol import EngineFailed, EngineReady
+from studio.ui.core.background import Background
+from studio.ui.core.engine_call import EngineFailed, EngineReady
 from studio.ui.core.images import to_image
-from studio.ui.core.job import DecodeTask, ErrandDone, FrameDecoded, Job, StepExplained
+from studio.ui.core.job import Job
 from studio.ui.gallery.model import LiveTile
 from studio.ui.jobs.job_state import Course, JobEvent, is_job_event, note_pace
 from studio.ui.jobs.queue_model import take_out
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from studio.engine.compare import CompareRequest
     from studio.engine.fork import ForkRequest
     from studio.engine.requests import GenerateRequest
+    from studio.errors import StudioError
     from studio.gallery.store import PictureStore
     from studio.ui.core.engine_thread import EngineThread
-    from studio.ui.core.job import Errand, ExplainTask, JobRequest
+    from studio.ui.core.job import JobRequest
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
     from studio.ui.gallery.model import GalleryModel
@@ -44,9 +43,11 @@ if TYPE_CHECKING:
 class KeptPictures:
     """Leads finished pictures to the gallery and the notices."""
 
-    def __init__(self, store: PictureStore, gallery: GalleryModel, notices: Notices) -> None:
-        """Take where pictures are written, where they are shown, and where things are told."""
+    def __init__(
+        self, store: PictureStore, gallery: GalleryModel, notices: Notices, background: Background
+    ) -> None:
         self._store, self._gallery, self._notices = store, gallery, notices
+        self._background = background
 
     def take(self, event: PictureKept | PictureUnsaved) -> None:
         """Show a picture that was kept, and say how; offer to try again where it was not."""
@@ -68,12 +69,19 @@ class KeptPictures:
         )
 
     def _save_again(self, event: PictureUnsaved) -> None:
-        kept = keep_one(event.done, self._store)
+        failed = partial(self._on_not_saved, event)
+        self._background.do(partial(keep_one, event.done, self._store), self._on_saved_again, failed)
+
+    def _on_saved_again(self, kept: PictureKept | PictureUnsaved) -> None:
         if isinstance(kept, PictureUnsaved):
             self._offer_to_save(kept)
         else:
             self._gallery.add(kept.entry)
             self._notices.post(f"The picture is saved as {kept.entry.path}.")
+
+    def _on_not_saved(self, event: PictureUnsaved, error: StudioError) -> None:
+        self._notices.post(str(error), kind="error")
+        self._offer_to_save(event)
 
 
 def live_tile(course: Course) -> LiveTile:
@@ -101,20 +109,14 @@ class Session(QObject):
     Signals:
         running_changed: whether a job runs or waits.
         picture_kept: a finished picture is on the disk, a `PictureKept`.
-        step_taken: the newest step of the running job was led to the models (for whoever measures).
-        frame_decoded: what `decode` was asked for is there, a `FrameDecoded`.
-        step_explained: likewise, a `StepExplained`.
-        errand_done: what `errand` was asked for is done, an `ErrandDone`.
-        went_on: the running job's `Course` began, or went on by a step or another event, its last one too.
+        step_taken: the newest step of the running job was passed on to the models (for whoever measures).
+        job_changed: the running job's `Course` began, or went on by a step or another event, its last one too.
     """
 
     running_changed = Signal(bool)
     picture_kept = Signal(object)
     step_taken = Signal(object)
-    went_on = Signal(object)
-    frame_decoded = Signal(object)
-    step_explained = Signal(object)
-    errand_done = Signal(object)
+    job_changed = Signal(object)
 
     def __init__(
         self,
@@ -133,16 +135,16 @@ class Session(QObject):
         """Connect the thread and the models; the thread is started with `start`."""
         super().__init__(parent)
         self._thread = thread
-        self._kept = KeptPictures(store, gallery, notices)
+        self._background = Background(self)
+        self._kept = KeptPictures(store, gallery, notices, self._background)
         self._queue, self._run, self._gallery = queue, run, gallery
         self._status, self._notices = status, notices
         self._preferences, self._timings = preferences, timings
         self._course: Course | None = None
         self._busy = False
         # Slots of an object of this thread: a plain function would run in the engine's thread, or never.
-        thread.told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
-        thread.woken.connect(self._on_woken, Qt.ConnectionType.QueuedConnection)
-        run.frames.requested.connect(self.decode)
+        thread.engine_event.connect(self._on_engine_event, Qt.ConnectionType.QueuedConnection)
+        thread.steps_ready.connect(self._on_steps_ready, Qt.ConnectionType.QueuedConnection)
 
     # --------------------------------------------------------------------------------------------------- intents
     def start(self) -> None:
@@ -159,14 +161,14 @@ class Session(QObject):
         return self._add(request)
 
     def fork(self, request: ForkRequest, parent: tuple[Course, int] | None = None) -> Job:
-        """Have a run go on from a step of another (of a picture of ``parent``), after the jobs that wait."""
-        return self._add(request, parent)
+        """Have a run continue from a step of another (of a picture of ``parent``), after the jobs that wait."""
+        return self._add(request, (parent[0].run_ids, parent[1]) if parent is not None else None)
 
     def compare(self, request: CompareRequest) -> Job:
         """Have several runs made in lockstep, after the jobs that wait; a run's place is its picture's."""
         return self._add(request)
 
-    def _add(self, request: JobRequest, parent: tuple[Course, int] | None = None) -> Job:
+    def _add(self, request: JobRequest, parent: tuple[Mapping[int, str], int] | None = None) -> Job:
         budget = self._preferences.preview_budget
         recorded = self._preferences.record_runs
         limit = None if budget >= 1 else budget
@@ -187,25 +189,17 @@ class Session(QObject):
             self._thread.cancel(job)
             self._run.changed.emit()
 
-    @Slot(object)
-    def decode(self, task: DecodeTask | ExplainTask) -> None:
-        """Have a frame decoded or a step explained, between two steps of the running job or at once."""
-        self._thread.decode(task)
-
-    @Slot(object)
-    def errand(self, errand: Errand) -> None:
-        """Have something else done with the engine, when the running job is over."""
-        self._thread.errand(errand)
-
     def close(self) -> bool:
         """End the thread, within a model call; False where it did not end in a minute."""
         self._queue.clear_waiting()
         self._thread.stop()
-        return self._thread.wait(CLOSE_MS)
+        ended = self._thread.wait(CLOSE_MS)
+        self._background.close()
+        return ended
 
     # ------------------------------------------------------------------------------------------- from the thread
     @Slot(object)
-    def _on_told(self, event: object) -> None:
+    def _on_engine_event(self, event: object) -> None:
         match event:
             case EngineReady():
                 report = event.report
@@ -214,18 +208,11 @@ class Session(QObject):
                 self._status.set_device("No device")
                 if self._course is None:  # else the job says so
                     self._notices.post(event.sentence, kind="error", details=event.details)
-            case FrameDecoded():
-                self._run.frames.take(event)
-                self.frame_decoded.emit(event)
-            case StepExplained():
-                self.step_explained.emit(event)
-            case ErrandDone():
-                self.errand_done.emit(event)
             case _ if is_job_event(event):
                 self._on_event(event)
 
     @Slot()
-    def _on_woken(self) -> None:
+    def _on_steps_ready(self) -> None:
         """Lead the newest steps on; they are in the record already."""
         course = self._course
         steps = [done for done in self._thread.mailbox.take().values() if self._is_current(done.job_id)]
@@ -235,14 +222,14 @@ class Session(QObject):
             course.take_step(done)
         self._run.note_steps(course)
         self._gallery.set_live(live_tile(course))
-        self.went_on.emit(course)
+        self.job_changed.emit(course)
         self.step_taken.emit(steps[-1])
 
     def _on_event(self, event: JobEvent) -> None:
         course = self._course
         if course is None or not self._is_current(event.job_id):
             return
-        self._on_woken()  # what happened before must be seen before
+        self._on_steps_ready()  # what happened before must be seen before
         course.take(event)
         match event:
             case JobStarted():
@@ -259,7 +246,7 @@ class Session(QObject):
                 return
         self._run.note_phase(course)
         self._gallery.set_live(live_tile(course))  # perhaps of the next picture
-        self.went_on.emit(course)
+        self.job_changed.emit(course)
 
     def _is_current(self, job_id: str) -> bool:
         return self._course is not None and self._course.job.id == job_id
@@ -273,7 +260,7 @@ class Session(QObject):
         self._run.begin(self._course)
         self._gallery.set_live(live_tile(self._course))
         self._set_busy(True)
-        self.went_on.emit(self._course)
+        self.job_changed.emit(self._course)
         self._thread.submit(job)
 
     def _end(self, course: Course) -> None:
@@ -287,7 +274,7 @@ class Session(QObject):
         self._queue.finish()
         self._gallery.set_live(None)
         self._run.end(course)
-        self.went_on.emit(course)
+        self.job_changed.emit(course)
         self._start_next()
         if self._course is None:
             self._set_busy(False)

@@ -18,7 +18,7 @@ from studio.engine.train_events import (
     TrainingStarted,
     TrainingStopped,
 )
-from studio.ui.core.job import RehearseTask, Training, TrainingFailed, TrainingHeld, TrainingRehearsed
+from studio.ui.core.job import Training, TrainingFailed, TrainingHeld
 from studio.ui.core.training_losses import LossRecord
 
 if TYPE_CHECKING:
@@ -36,11 +36,9 @@ class TrainingSession(QObject):
 
     Signals:
         ended: a training is over, in whichever way.
-        rehearsed: what `rehearse` was asked for is known, a `TrainingRehearsed`.
     """
 
     ended = Signal()
-    rehearsed = Signal(object)
 
     def __init__(
         self,
@@ -56,8 +54,8 @@ class TrainingSession(QObject):
         self._thread, self._run, self._catalog, self._notices = thread, run, catalog, notices
         self._current: Training | None = None
         self._offered = False
-        thread.told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
-        thread.trained.connect(self._on_trained, Qt.ConnectionType.QueuedConnection)
+        thread.engine_event.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
+        thread.training_steps_ready.connect(self._on_trained, Qt.ConnectionType.QueuedConnection)
 
     # --------------------------------------------------------------------------------------------------- intents
     def train(self, request: TrainRequest) -> Training:
@@ -89,11 +87,6 @@ class TrainingSession(QObject):
         """Take a training that waits out."""
         self._run.set_waiting(tuple(other for other in self._run.waiting if other is not training))
 
-    @Slot(object)
-    def rehearse(self, request: TrainRequest) -> None:
-        """Have it found out what a training takes, when nothing else is to do."""
-        self._thread.rehearse(RehearseTask(request=request))
-
     def is_known(self, name: str) -> bool:
         """Whether a training of this name runs or waits."""
         current = (self._current,) if self._current is not None else ()
@@ -102,16 +95,14 @@ class TrainingSession(QObject):
     # ------------------------------------------------------------------------------------------- from the thread
     @Slot(object)
     def _on_told(self, event: object) -> None:
-        if isinstance(event, TrainingRehearsed):
-            self.rehearsed.emit(event)
-        elif isinstance(event, _EVENTS) and self._is_current(event.job_id):
+        if isinstance(event, _EVENTS) and self._is_current(event.job_id):
             self._on_trained()  # what happened before must be seen before
             self._run.take(event)
             self._tell(event)
 
     @Slot()
     def _on_trained(self) -> None:
-        for event in self._thread.trained_mailbox.take().values():
+        for event in self._thread.training_mailbox.take().values():
             if self._is_current(event.job_id):
                 self._run.take_step(event)
 

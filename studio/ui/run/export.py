@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from PySide6.QtCore import QObject, QStandardPaths, Signal, Slot
+from PySide6.QtCore import QObject, QStandardPaths, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu
 
 from studio.ui.core.background import Background
-from studio.ui.core.frames import decode_task, direct_pixels
+from studio.ui.core.engine_call import Priority
 from studio.ui.core.images import to_pixels
 from studio.ui.jobs.picture_menu import SaveMenu, ask_where, enlarged_name
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.errors import StudioError
     from studio.gallery.film import ExportKind
-    from studio.runs.picture_record import PictureRecord, What
-    from studio.ui.core.job import FrameDecoded
+    from studio.runs.picture_record import What
+    from studio.ui.core.frame_service import FrameService
     from studio.ui.core.notices import Notices
     from studio.ui.jobs.job_state import Course
     from studio.ui.run.model import RunModel
@@ -43,27 +43,24 @@ class _Export:
     Attributes:
         frames: the pictures, by step, as far as they are there.
         waits: the steps whose frames are being decoded.
+        fault: why a frame could not be decoded; "" where all could.
     """
 
     def __init__(self, course: Course, image: int, steps: list[StepDone], what: What) -> None:
         self.course, self.image, self.steps, self.what = course, image, steps, what
         self.frames: dict[int, NDArray[np.uint8]] = {}
         self.waits: set[int] = set()
+        self.fault = ""
 
 
 class ExportModel(QObject):
-    """Exports runs, one after another.
+    """Exports runs, one after another."""
 
-    Signals:
-        decode_requested: a `DecodeTask` is to be done.
-    """
-
-    decode_requested = Signal(object)
-
-    def __init__(self, run: RunModel, notices: Notices, parent: QObject | None = None) -> None:
-        """Export runs of ``run``."""
+    def __init__(
+        self, run: RunModel, frames: FrameService, notices: Notices, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._run, self._notices = run, notices
+        self._run, self._frames, self._notices = run, frames, notices
         self._background = Background(self)
         self._export: _Export | None = None
         self._into: Callable[[list[Any]], Path] | None = None
@@ -94,8 +91,7 @@ class ExportModel(QObject):
         export = self._export = _Export(course, self._run.image, some, what)
         title = course.request_of(export.image).prompt
         self._into = partial(_write, kind, path, title, captions)
-        self._gather(export, picture)
-        self._draw_if_whole()
+        self._gather(export)
 
     def save_picture(self, path: Path, factor: int, *, smooth: bool) -> None:
         """Save the picture that is looked at, so many times as large."""
@@ -113,39 +109,39 @@ class ExportModel(QObject):
     def _on_unsaved(self, error: StudioError) -> None:
         self._notices.post(f"The picture could not be saved: {error}", kind="error")
 
-    def _gather(self, export: _Export, picture: PictureRecord) -> None:
+    def _gather(self, export: _Export) -> None:
         """Take the frames that are there in full, and have the others decoded."""
+        export.waits = {done.step for done in export.steps}
         for done in export.steps:
-            side = picture.side_of(done, export.what)
-            pixels, latents = picture.frame(done, side), picture.latents(done, side)
-            whole = pixels is not None and picture.is_full(done, side)
-            if not whole and latents is not None:
-                pixels = direct_pixels(latents, export.course.request_of(export.image))
-                if pixels is None:
-                    export.waits.add(done.step)
-                    self.decode_requested.emit(decode_task(export.course, done, side, latents))
+            pixels = self._frames.get(
+                export.course,
+                export.image,
+                done.step,
+                export.what,
+                partial(self._on_decoded, export, done.step),
+                partial(self._on_undecoded, export, done.step),
+                priority=Priority.NORMAL,
+            )
             if pixels is not None:
-                export.frames[done.step] = pixels
+                self._on_decoded(export, done.step, pixels)
 
-    @Slot(object)
-    def on_decoded(self, event: FrameDecoded) -> None:
-        """Go on where a frame was waited for; one that cannot be decoded is left out."""
-        export, task = self._export, event.task
-        if export is None or (task.job_id, task.image) != (export.course.job.id, export.image):
-            return
-        if task.step in export.waits and (task.what == export.what or task.step == export.steps[0].step):
-            export.waits.discard(task.step)
-            if event.pixels is not None:
-                export.frames[task.step] = event.pixels
-            self._draw_if_whole()
+    def _on_decoded(self, export: _Export, step: int, pixels: NDArray[np.uint8]) -> None:
+        export.frames[step] = pixels
+        self._draw_if_whole(export, step)
+
+    def _on_undecoded(self, export: _Export, step: int, sentence: str) -> None:
+        """A frame that cannot be decoded is left out."""
+        export.fault = export.fault or sentence
+        self._draw_if_whole(export, step)
 
     def close(self) -> None:
         """Return once what was begun is written."""
         self._background.close()
 
-    def _draw_if_whole(self) -> None:
-        export, into = self._export, self._into
-        if export is None or into is None or export.waits:
+    def _draw_if_whole(self, export: _Export, step: int) -> None:
+        export.waits.discard(step)
+        into = self._into
+        if into is None or export.waits:
             return
         shots = [
             _film().Shot(
@@ -159,9 +155,7 @@ class ExportModel(QObject):
             self._background.do(partial(into, shots), self._on_written, self._on_failed)
         else:
             self._export = None
-            self._notices.post(
-                "This run cannot be exported: its model is gone, or is another by now.", kind="error"
-            )
+            self._notices.post(f"This run cannot be exported. {export.fault}".rstrip(), kind="error")
 
     def _on_written(self, path: Path) -> None:
         self._export = None

@@ -7,33 +7,41 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
+    QPoint,
     QRect,
     QRectF,
     QSize,
     Qt,
     Slot,
 )
-from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.runs.picture_record import is_held
+from studio.ui.core.engine_call import Priority
 from studio.ui.core.images import to_image
+from studio.ui.run import text
 from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.painting import fill_rounded
 from studio.ui.widgets.scrubber import EDGE, DragAlong
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
     from PySide6.QtGui import QPaintEvent
 
     from studio.engine.events import StepDone
     from studio.runs.picture_record import PictureRecord
+    from studio.ui.core.frame_service import FrameService
     from studio.ui.run.model import RunModel
     from studio.ui.run.timeline_model import ScrubbingModel
     from studio.ui.theme.theme import Theme
@@ -44,7 +52,14 @@ Index = QModelIndex | QPersistentModelIndex
 StepRole = Qt.ItemDataRole.UserRole + 1
 """The `StepDone`."""
 FrameRole = Qt.ItemDataRole.UserRole + 2
-"""Its frame as a QImage, or None where none is there yet; once the job is over, asking for it has it decoded."""
+"""The best frame of it that is there, as a QImage, or None."""
+DraftRole = Qt.ItemDataRole.UserRole + 3
+"""Whether that frame is a draft: made faster than the model's own decoder would, and less true."""
+
+
+def is_draft(done: StepDone) -> bool:
+    """Whether the preview that a step carried is a draft."""
+    return done.preview is not None and done.tier not in (None, "full")
 
 
 def _held(picture: PictureRecord | None) -> list[StepDone]:
@@ -58,17 +73,18 @@ class FilmstripModel(QAbstractListModel):
     `RunModel.steps_changed`, and no others.
     """
 
-    def __init__(self, run: RunModel, parent: QObject | None = None) -> None:
-        """Show the steps of ``run``'s picture."""
+    def __init__(self, run: RunModel, frames: FrameService, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._run = run
+        self._run, self._frames = run, frames
         self._picture: PictureRecord | None = None
         self._steps: list[StepDone] = []
         self._what = run.what
         self._over = False
+        self._visible: tuple[int, ...] = ()
+        self._tokens: set[tuple[object, ...]] = set()
         run.steps_changed.connect(self._on_steps_changed)
         run.selection_changed.connect(self._on_selection_changed)
-        run.frames.decoded.connect(self._on_frame_decoded)
+        run.frame_decoded.connect(self._on_frame_decoded)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:
         """Return how many steps there are."""
@@ -82,14 +98,28 @@ class FilmstripModel(QAbstractListModel):
         if role == StepRole:
             return done
         if role == FrameRole:
-            pixels = self._picture.frame(done, self._what)
-            if pixels is None:  # while it runs, previews keep to their budget
-                self._run.frames.request(done, at_once=not self._over)
-                pixels = self._picture.frame(done, self._what)
+            pixels = self._frame(done)
             return to_image(pixels) if pixels is not None else None
+        if role == DraftRole:
+            return self._is_draft(done)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"Step {done.step} of {done.steps}, noise level {done.sigma:.2f}"
+            return text.step_name(done, draft=self._is_draft(done))
         return None
+
+    def set_visible(self, steps: Sequence[int]) -> None:
+        """Say which steps are in sight; once the job is over they are decoded in full, nearest to the eye first.
+
+        While it runs, previews keep to their budget.
+        """
+        if tuple(steps) != self._visible:
+            self._visible = tuple(steps)
+            self._request_visible()
+
+    def step_near(self, step: int) -> StepDone | None:
+        """Return the step of a number, or the nearest that is kept; None where there are none."""
+        after = bisect_left(self._steps, step, key=attrgetter("step"))
+        near = self._steps[max(after - 1, 0) : after + 1]
+        return min(near, key=lambda done: abs(done.step - step), default=None)
 
     def row_of(self, step: int | None) -> int:
         """Return the row of a step's number; the last row for None; -1 where there is none."""
@@ -97,20 +127,45 @@ class FilmstripModel(QAbstractListModel):
             return len(self._steps) - 1
         return next((row for row, done in enumerate(self._steps) if done.step == step), -1)
 
-    def frame_near(self, step: int) -> QImage | None:
-        """Return the frame of a step, or where that is not kept of the nearest; None where it is not there yet."""
-        after = bisect_left(self._steps, step, key=attrgetter("step"))
-        rows = range(max(after - 1, 0), min(after + 1, len(self._steps)))
-        row = min(rows, key=lambda row: abs(self._steps[row].step - step), default=None)
-        frame: QImage | None = self.index(row).data(FrameRole) if row is not None else None
-        return frame
+    def _frame(self, done: StepDone) -> NDArray[np.uint8] | None:
+        course, picture = self._run.viewed, self._picture
+        if course is None or picture is None or picture is not self._run.picture:
+            return None
+        pixels = self._frames.of_step(course, done, self._what)
+        if pixels is None:  # it may take no time: states that are pictures
+            pixels = self._frames.at_once(course, done.image, done.step, self._what)
+        return pixels
+
+    def _is_draft(self, done: StepDone) -> bool:
+        course, picture = self._run.viewed, self._picture
+        if course is None or picture is None or picture.frame(done, self._what) is None:
+            return False
+        return is_draft(done) and not self._frames.is_full(course, self._run.image, done.step, self._what)
+
+    def _request_visible(self) -> None:
+        course, picture = self._run.viewed, self._run.picture
+        wanted: list[tuple[object, ...]] = []
+        if course is not None and picture is not None and self._over:
+            eye = self._run.step if self._run.step is not None else course.steps_of(self._run.image)
+            steps = sorted(self._visible, key=lambda step: abs(step - eye))
+            wanted = [("filmstrip", course.job.id, self._run.image, step, self._what) for step in steps]
+        for token in self._tokens - set(wanted):
+            self._frames.drop(token)
+        known, self._tokens = self._tokens, set(wanted)
+        for token in wanted:
+            step = cast("int", token[3])
+            if token not in known and self._run.request_frame(
+                step, priority=Priority.BACKGROUND, token=token
+            ):
+                self._on_frame_decoded(step)
 
     @Slot()
     def _on_steps_changed(self) -> None:
         was_over, self._over = self._over, self._run.viewed is not None and self._run.viewed.over
         self._follow_steps()
-        if self._over and not was_over:  # now frames that are missing may be asked for
+        if self._over != was_over:
             self._announce_all()
+        self._request_visible()
 
     def _follow_steps(self) -> None:
         picture = self._run.picture
@@ -135,6 +190,7 @@ class FilmstripModel(QAbstractListModel):
     def _on_selection_changed(self) -> None:
         if self._run.what != self._what:
             self._what = self._run.what
+            self._request_visible()
             self._announce_all()
 
     def _announce_all(self) -> None:
@@ -151,6 +207,7 @@ class FilmstripModel(QAbstractListModel):
 FRAME: Final = 64
 _GAP: Final = 8
 _RADIUS: Final = 4
+_MARK: Final = 12  # of a draft, a folded corner
 _RING: Final = 2  # around the frame that is looked at, and the room for it
 
 
@@ -204,13 +261,22 @@ class FilmstripView(QWidget):
         current, newest = model.step_at(model.place), model.step_at(model.reached - 1)
         seen = [slot for slot in slots if slot[1] <= newest] or slots
         nearest = min(seen, key=lambda slot: abs(slot[1] - current), default=None)
+        shown = {step: self._strip.step_near(step) for _, step in slots if step <= newest}
+        self._strip.set_visible([done.step for done in shown.values() if done is not None])
+        drafts = 0
         for area, step in slots:
-            image = self._strip.frame_near(step) if step <= newest else None
-            self._paint_frame(painter, area, image)
+            done = shown.get(step)
+            row = self._strip.index(self._strip.row_of(done.step)) if done is not None else QModelIndex()
+            draft = bool(row.data(DraftRole))
+            drafts += draft
+            self._paint_frame(painter, area, row.data(FrameRole), draft=draft)
             if model.reached and nearest is not None and area == nearest[0]:
                 painter.setPen(QPen(self._theme.colour("text"), _RING))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawRoundedRect(QRectF(area).adjusted(-1, -1, 1, 1), _RADIUS + 1, _RADIUS + 1)
+
+        if (said := text.drafts(drafts)) != self.accessibleDescription():
+            self.setAccessibleDescription(said)
 
     def _go_to(self, x: float) -> None:
         model = self._scrubbing
@@ -219,7 +285,7 @@ class FilmstripView(QWidget):
         if nearest is not None:
             model.go_to(nearest[1] - model.first)
 
-    def _paint_frame(self, painter: QPainter, area: QRect, image: QImage | None) -> None:
+    def _paint_frame(self, painter: QPainter, area: QRect, image: QImage | None, *, draft: bool) -> None:
         if image is None:
             fill_rounded(painter, area, _RADIUS, self._theme.colour("panel"))
             return
@@ -229,6 +295,13 @@ class FilmstripView(QWidget):
         side = min(image.width(), image.height())
         source = QRect((image.width() - side) // 2, (image.height() - side) // 2, side, side)
         painter.drawImage(area, image, source)
+        if draft:
+            corner = QPolygonF(
+                [area.topRight(), area.topRight() - QPoint(_MARK, 0), area.topRight() + QPoint(0, _MARK)]
+            )
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.colour("warn"))
+            painter.drawPolygon(corner)
         painter.setClipping(False)
 
     @Slot()

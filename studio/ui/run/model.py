@@ -1,6 +1,4 @@
-"""The frames of the job that is looked at: which one is shown, and which have to be decoded for that.
-
-What the canvas shows: which job and picture are looked at, which step, and which side of it.
+"""What the canvas shows: which job and picture are looked at, which step, and which quantity of it.
 
 The job that runs and the one that is looked at may differ: who looks at an old step is not thrown out of it when the
 next job begins.
@@ -8,92 +6,28 @@ next job begins.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal
 
 from studio.runs.picture_record import is_held
-from studio.ui.core.frames import Decoding, frame_of
+from studio.ui.core.engine_call import Priority
+from studio.ui.core.images import to_image
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import numpy as np
+    from numpy.typing import NDArray
     from PySide6.QtGui import QImage
 
     from studio.engine.events import StepDone
     from studio.runs.picture_record import PictureRecord, What
-    from studio.ui.core.job import FrameDecoded
+    from studio.ui.core.frame_service import FrameService
     from studio.ui.jobs.job_state import Course
 
-
-class RunFrames(QObject):
-    """Frames of what `RunModel` looks at.
-
-    Signals:
-        changed: the frame that is shown is better than before.
-        decoded: the frame of this step is.
-        requested: a `DecodeTask` is to be done.
-    """
-
-    changed = Signal()
-    decoded = Signal(int)
-    requested = Signal(object)
-
-    def __init__(self, run: RunModel) -> None:
-        """Begin with no job."""
-        super().__init__(run)
-        self._run = run
-        self._decoding: Decoding | None = None
-
-    @property
-    def shown(self) -> QImage | None:
-        """The best picture there is of what is looked at."""
-        run = self._run
-        return frame_of(run.viewed, run.image, run.step, run.what) if run.viewed is not None else None
-
-    def follow(self, course: Course) -> None:
-        """Another job is looked at."""
-        self._decoding = Decoding(course)
-
-    def request(self, done: StepDone, side: What | None = None, *, at_once: bool = False) -> None:
-        """Have a frame decoded in full, unless it was asked for before.
-
-        Args:
-            done: the step.
-            side: which side of it; None is the one that is looked at.
-            at_once: only where it takes no time.
-        """
-        if self._decoding is not None:
-            task = self._decoding.want(done, side or self._run.what, at_once=at_once)
-            if task is not None:
-                self.requested.emit(task)
-
-    def request_shown(self) -> None:
-        """Have what is looked at decoded; where that was not kept, the nearest that was."""
-        run = self._run
-        done, picture = run.shown_step, run.picture
-        if done is not None and picture is not None:
-            near = picture.nearest_held(done.step) if run.waits_for_step else done
-            if near is not None:
-                self.request(near)
-
-    def lacks_newest(self) -> bool:
-        """Whether the newest step was shown from the other side only."""
-        picture, done = self._run.picture, self._run.shown_step
-        return picture is not None and done is not None and picture.frame(done, self._run.what) is None
-
-    def take(self, event: FrameDecoded) -> None:
-        """A frame is decoded."""
-        run, task = self._run, event.task
-        if run.viewed is None or task.job_id != run.viewed.job.id or event.pixels is None:
-            return
-        if self._decoding is not None:
-            self._decoding.take(event)
-        if task.image != run.image:
-            return
-        self.decoded.emit(task.step)
-        start = run.picture.start if run.picture is not None else None
-        in_view = task.what == run.what or (start is not None and task.step == start.step)
-        if in_view and (run.step in (None, task.step) or run.waits_for_step):
-            self.changed.emit()
+_TOKEN: Final = "what the canvas shows"
 
 
 class RunModel(QObject):
@@ -103,38 +37,37 @@ class RunModel(QObject):
         running: the job that runs; None where none does.
         viewed: the job that is looked at.
         step: the step that was chosen; None is the newest.
-        what: which side of it.
-        frames: how it looks.
+        what: which quantity of it.
 
     Signals:
         changed: another job or picture is looked at, or the job's phase is another.
         frame_changed: `frame` is another.
+        frame_decoded: there is a better frame of this step of the picture that is looked at.
         steps_changed: the picture has more steps, or other ones.
-        selection_changed: another step is looked at, or another side of it.
-        step_wanted: a step that was not kept is needed, by its number.
+        selection_changed: another step is looked at, or another quantity of it.
+        step_wanted: a step without arrays is needed, by its number.
     """
 
     changed = Signal()
     frame_changed = Signal()
+    frame_decoded = Signal(int)
     steps_changed = Signal()
     selection_changed = Signal()
     step_wanted = Signal(int)
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        """Begin with no job."""
+    def __init__(self, frames: FrameService, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._frames = frames
         self.running: Course | None = None
         self.viewed: Course | None = None
         self.step: int | None = None
         self.what: What = "x0"
         self._image: int | None = None
-        self.frames = RunFrames(self)
-        self.frames.changed.connect(self.frame_changed)
 
     # ------------------------------------------------------------------------------------------ what is looked at
     @property
     def live(self) -> bool:
-        """Whether the newest is looked at, whatever comes."""
+        """Whether the newest step is looked at, and the next one once it is there."""
         return self.step is None and self._image is None and self.viewed is (self.running or self.viewed)
 
     @property
@@ -159,18 +92,21 @@ class RunModel(QObject):
 
     @property
     def frame(self) -> QImage | None:
-        """The best picture there is of what is looked at."""
-        return self.frames.shown
+        """The best picture there is of what is looked at; never waits for a file."""
+        if self.viewed is None:
+            return None
+        pixels = self._frames.best(self.viewed, self.image, self.step, self.what)
+        return to_image(pixels) if pixels is not None else None
 
     @property
     def waits_for_step(self) -> bool:
-        """Whether the step that is looked at was not kept, and has to be made again."""
+        """Whether the step that is looked at has no arrays, and has to be recomputed."""
         done = self.shown_step
         return self.step is not None and done is not None and not is_held(done)
 
     @property
     def was_made_again(self) -> bool:
-        """Whether it was not kept, and was made again."""
+        """Whether it was recomputed."""
         return self.picture is not None and self.step in self.picture.again
 
     # ------------------------------------------------------------------------------------------------- intents
@@ -181,10 +117,7 @@ class RunModel(QObject):
         # Who looks at a step of one picture stays with that picture.
         self._image = self.image if step is not None else self._image
         self.step = step
-        if step is not None:
-            self.frames.request_shown()
-        self.selection_changed.emit()
-        self.frame_changed.emit()
+        self._announce_selection()
 
     def select_image(self, image: int) -> None:
         """Look at another picture of the job, from 0."""
@@ -194,7 +127,7 @@ class RunModel(QObject):
         self._announce_all()
 
     def go_live(self) -> None:
-        """Look at what forms now, or was made last."""
+        """Look at the newest step of the running job, or of the last one."""
         if self.live and self.viewed is not None:
             return
         course = self.running or self.viewed
@@ -204,21 +137,45 @@ class RunModel(QObject):
     def watch(self, course: Course) -> None:
         """Look at another job, such as a recorded run."""
         self.viewed, self._image, self.step = course, None, None
-        self.frames.follow(course)
         self._announce_all()
 
     def set_what(self, what: What) -> None:
-        """Look at the idea of the finished picture, or at the state itself."""
+        """Look at the predicted clean image, or at the state itself."""
         if what == self.what:
             return
         self.what = what
         for course in {self.viewed, self.running} - {None}:
             if course is not None:
                 course.job.shown.what = what
-        if self.step is not None or self.frames.lacks_newest():
-            self.frames.request_shown()
-        self.selection_changed.emit()
-        self.frame_changed.emit()
+        self._announce_selection()
+
+    def request_frame(
+        self,
+        step: int,
+        what: What | None = None,
+        *,
+        priority: Priority = Priority.LOOK,
+        token: Hashable | None = None,
+    ) -> bool:
+        """Have a frame of the picture that is looked at decoded in full; `frame_decoded` says when it is.
+
+        Args:
+            step: the step.
+            what: which quantity of it; None is the one that is looked at.
+            priority: how urgent it is.
+            token: as `FrameService.get` has it.
+
+        Returns:
+            Whether it is there already.
+        """
+        course, image = self.viewed, self.image
+        if course is None:
+            return False
+        then = partial(self._on_frame, course, image, step)
+        pixels = self._frames.get(
+            course, image, step, what or self.what, then, priority=priority, token=token
+        )
+        return pixels is not None
 
     # --------------------------------------------------------------------------------------- facts, from the session
     def begin(self, course: Course) -> None:
@@ -231,17 +188,19 @@ class RunModel(QObject):
             self.watch(course)
 
     def note_phase(self, course: Course) -> None:
-        """The job went on by an event."""
+        """An event of the job was taken in."""
         if course is self.viewed:
             if (done := self.shown_step) is not None and done.model_calls == 0:
-                self.frames.request(done, at_once=True)  # x_T, until the first step
+                self._frames.at_once(course, self.image, done.step, self.what)  # x_T, until the first step
             self.changed.emit()
             self._stay_near()
+            if course.over:
+                self._request_shown()
             self.frame_changed.emit()
             self.steps_changed.emit()
 
     def note_steps(self, course: Course) -> None:
-        """The job went on by a step or more."""
+        """The job took steps."""
         if course is self.viewed:
             self._stay_near()
             self.steps_changed.emit()
@@ -255,11 +214,9 @@ class RunModel(QObject):
         self.note_phase(course)
 
     def take_again(self, course: Course, image: int) -> None:
-        """Steps of a picture that were not kept are made again."""
+        """Steps of a picture were recomputed."""
         if course is self.viewed and image == self.image and self.step is not None:
-            self.frames.request_shown()
-            self.selection_changed.emit()
-            self.frame_changed.emit()
+            self._announce_selection()
 
     def _stay_near(self) -> None:
         """Where the record gave up the step that is looked at, look at the nearest it kept."""
@@ -269,11 +226,41 @@ class RunModel(QObject):
         step = near.step if near is not None else None
         if step != self.step:
             self.step = step
-            self.frames.request_shown()
-            self.selection_changed.emit()
+            self._announce_selection()
+
+    def _request_shown(self) -> None:
+        """Have what is looked at in full; where that step has no arrays, the nearest that has."""
+        course, image = self.viewed, self.image
+        if course is None:
+            return
+        if self.step is None and image in course.pictures:
+            then = partial(self._on_frame, course, image, None)
+            self._frames.get(course, image, None, self.what, then, token=_TOKEN)
+            return
+        done, picture = self.shown_step, self.picture
+        newest = self.step is None and not course.over
+        if done is None or picture is None or (newest and picture.frame(done, self.what) is not None):
+            self._frames.drop(_TOKEN)
+            return  # the newest step of a running job is shown as its preview
+        near = picture.nearest_held(done.step) if self.waits_for_step else done
+        if near is not None:
+            self.request_frame(near.step, token=_TOKEN)
+
+    def _on_frame(self, course: Course, image: int, step: int | None, _: NDArray[np.uint8]) -> None:
+        if course is not self.viewed or image != self.image:
+            return
+        if step is not None:
+            self.frame_decoded.emit(step)
+        if self.step is None or step == self.step or self.waits_for_step:
             self.frame_changed.emit()
 
+    def _announce_selection(self) -> None:
+        self._request_shown()
+        self.selection_changed.emit()
+        self.frame_changed.emit()
+
     def _announce_all(self) -> None:
+        self._request_shown()
         self.changed.emit()
         self.steps_changed.emit()
         self.selection_changed.emit()

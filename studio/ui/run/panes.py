@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from studio.runs.picture_record import is_held
+from studio.ui.core.engine_call import EngineCall, Priority
 from studio.ui.core.images import to_image
-from studio.ui.core.job import ExplainTask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.explained import Explained
-    from studio.ui.core.job import StepExplained
+    from studio.engine.requests import GenerateRequest
+    from studio.runs.picture_record import What
+    from studio.ui.core.engine_call import Engine, EngineCaller
     from studio.ui.run.model import RunModel
 
+Key = tuple[str, int, int]
+"""A job's id, a picture's place in it, and a step."""
 PaneKey = Literal["x0", "x_t", "cond", "uncond", "difference", "score"]
 
 PANES: tuple[tuple[PaneKey, str, str], ...] = (
@@ -57,23 +62,21 @@ class PanesModel(QObject):
 
     Signals:
         changed: `panes` are others.
-        explain_requested: an `ExplainTask` is to be done.
     """
 
     changed = Signal()
-    explain_requested = Signal(object)
 
-    def __init__(self, run: RunModel, parent: QObject | None = None) -> None:
-        """Follow ``run``."""
+    def __init__(self, run: RunModel, engine: EngineCaller, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._run, self._active = run, False
-        self._known: dict[tuple[str, int, int], dict[PaneKey, Pane]] = {}
-        self._asked: tuple[str, int, int] | None = None
+        self._run, self._engine, self._active = run, engine, False
+        self._known: dict[Key, dict[PaneKey, Pane]] = {}
+        self._asked: Key | None = None
+        self._fault: tuple[Key, str] | None = None
         self._timer = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._timer.timeout.connect(self._ask)
         for signal in (run.changed, run.steps_changed, run.selection_changed):
             signal.connect(self._on_changed)
-        run.frames.decoded.connect(self._on_frame_decoded)
+        run.frame_decoded.connect(self._on_frame_decoded)
 
     @property
     def panes(self) -> dict[PaneKey, Pane]:
@@ -88,23 +91,27 @@ class PanesModel(QObject):
             self._active = active
             self._on_changed()
 
-    def take(self, event: StepExplained) -> None:
-        """An answer has come."""
-        task = event.task
-        key = (task.job_id, task.image, task.step)
-        self._asked = None if self._asked == key else self._asked
-        if event.explained is None:
-            said = Pane(None, "The model of this run is gone, or another by now.")
-            self._known[key] = dict.fromkeys(("cond", "uncond", "difference", "score"), said)
-        else:
-            self._known[key] = _panes_of(event.explained)
+    def _take(self, key: Key, explained: Explained) -> None:
+        self._known[key] = _panes_of(explained)
         while len(self._known) > MOST_KEPT:
             del self._known[next(iter(self._known))]
+        self._note_answer(key)
+
+    def _fail(self, key: Key, sentence: str) -> None:
+        """Say why there is no answer; who looks again asks again."""
+        self._fault = key, sentence
+        self._note_answer(key)
+
+    def _note_answer(self, key: Key) -> None:
+        self._forget(key)
         self.changed.emit()
         if self._active and self._key() != key:
             self._timer.start()
 
-    def _key(self) -> tuple[str, int, int] | None:
+    def _forget(self, key: Key) -> None:
+        self._asked = None if self._asked == key else self._asked
+
+    def _key(self) -> Key | None:
         course, done = self._run.viewed, self._run.shown_step
         return (course.job.id, done.image, done.step) if course is not None and done is not None else None
 
@@ -115,7 +122,10 @@ class PanesModel(QObject):
             return Pane(None)
         if name == "x0" and done is picture.start:
             return Pane(None, "Nothing was believed yet.")
-        pixels = picture.frame(done, name) if name in ("x0", "x_t") else None
+        if name not in ("x0", "x_t"):
+            failed = self._fault is not None and self._fault[0] == self._key()
+            return Pane(None, self._fault[1] if failed and self._fault is not None else "One moment")
+        pixels = picture.frame(done, name)
         return Pane(to_image(pixels)) if pixels is not None else Pane(None, "One moment")
 
     @Slot()
@@ -123,7 +133,10 @@ class PanesModel(QObject):
         if not self._active:
             return
         self.changed.emit()
-        if self._key() is not None and self._key() not in self._known:
+        key = self._key()
+        if self._fault is not None and self._fault[0] != key:
+            self._fault = None
+        if key is not None and key not in self._known and self._fault is None:
             self._timer.start()
 
     @Slot()
@@ -137,9 +150,10 @@ class PanesModel(QObject):
         course, picture, done, key = self._run.viewed, self._run.picture, self._run.shown_step, self._key()
         if not self._active or course is None or picture is None or done is None or key is None:
             return
-        for side in ("x0", "x_t"):
-            self._run.frames.request(done, "x0" if side == "x0" else "x_t")
-        if key in self._known or self._asked is not None:
+        sides: tuple[What, ...] = ("x0", "x_t")
+        for side in sides:
+            self._run.request_frame(done.step, side, token=("panes", side))
+        if key in self._known or key == self._asked:
             return
         before = picture.find(done.step - 1) if done is not picture.start else done
         if before is not None and not is_held(before):
@@ -153,17 +167,30 @@ class PanesModel(QObject):
                 self.changed.emit()
             return
         self._asked = key
-        self.explain_requested.emit(
-            ExplainTask(
-                job_id=key[0],
-                image=key[1],
-                step=key[2],
-                request=course.request_of(done.image),
-                weights_sha256=course.weights_of(done.image),
-                x=before.state,
-                t=done.t,
+        request, weights = course.request_of(done.image), course.weights_of(done.image)
+        self._engine.call(
+            EngineCall(
+                work=partial(_explain, request, weights, before.state, done.t),
+                then=partial(self._take, key),
+                failed=partial(self._fail, key),
+                dropped=partial(self._forget, key),
+                token="panes",
+                priority=Priority.LOOK,
+                weights_sha256=weights,
             )
         )
+
+
+def _explain(
+    request: GenerateRequest,
+    weights_sha256: str,
+    x: NDArray[np.float32],
+    t: int,
+    call: EngineCall[Explained],
+    engine: Engine,
+) -> Explained:
+    del call  # one evaluation of the model: there is no place to stop at
+    return engine.explain(request, weights_sha256, x, t)
 
 
 def _panes_of(explained: Explained) -> dict[PaneKey, Pane]:

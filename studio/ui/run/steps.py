@@ -1,12 +1,13 @@
-"""Keeping the step that is looked at as a picture of its own, which says which step of which run it is.
+"""What can be done with the step that is looked at: save it as a picture of its own, and recompute it.
 
-Steps that a long run did not keep, made again when they are looked at: a few model calls from the nearest before.
+A saved step says which step of which run it is. Steps that have no arrays (a long run does not keep all) are recomputed
+when they are looked at, by a few model calls from the nearest one before.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from studio.gallery.origin import Origin
 from studio.runs.picture_record import is_held
 from studio.runs.replay import steps_again
 from studio.ui.core.background import Background
-from studio.ui.core.job import Errand
+from studio.ui.core.engine_call import EngineCall, Priority
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from studio.errors import StudioError
     from studio.gallery.store import PictureStore
     from studio.runs.picture_record import PictureRecord
-    from studio.ui.core.engine_protocol import Engine
-    from studio.ui.core.job import ErrandDone, FrameDecoded
+    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.frame_service import FrameService
     from studio.ui.core.notices import Notices
     from studio.ui.gallery.model import GalleryModel
     from studio.ui.jobs.job_state import Course
@@ -39,27 +40,27 @@ if TYPE_CHECKING:
 
 
 class StepKeeper(QObject):
-    """Keeps steps. What was shown coarsely is decoded in full before."""
+    """Saves steps. What was shown coarsely is decoded in full before."""
 
     def __init__(
         self,
         run: RunModel,
+        frames: FrameService,
         store: PictureStore,
         gallery: GalleryModel,
         notices: Notices,
         parent: QObject | None = None,
     ) -> None:
-        """Keep steps of ``run`` in ``store``."""
         super().__init__(parent)
-        self._run, self._store, self._gallery, self._notices = run, store, gallery, notices
+        self._run, self._frames = run, frames
+        self._store, self._gallery, self._notices = store, gallery, notices
         self._background = Background(self)
-        self._waits: tuple[Course, StepDone, str] | None = None
         self._waits_for_step: tuple[Course, int] | None = None
         run.selection_changed.connect(self._on_selection_changed)
 
     @Slot()
     def keep(self) -> None:
-        """Keep the step that is looked at, as it is looked at."""
+        """Save the step that is looked at, as it is looked at."""
         course, done, picture = self._run.viewed, self._run.shown_step, self._run.picture
         if course is None or done is None or picture is None or picture.began is None:
             return
@@ -68,22 +69,22 @@ class StepKeeper(QObject):
             if course.gaps_stay:
                 self._notices.post("This step was not kept, and cannot be made again.", kind="warn")
             else:
-                self._waits_for_step = course, done.step  # it is being made again
+                self._waits_for_step = course, done.step  # it is being recomputed
             return
         side = picture.side_of(done, self._run.what)
         if done.step == done.steps and side == "x0" and done.image in course.pictures:
             self._notices.post("The last step is the finished picture, and that is in the gallery already.")
             return
-        if not picture.is_full(done, side):
-            self._waits = (course, done, side)
-            self._run.frames.request(done)
-        if picture.is_full(done, side):  # it takes no time where states are pictures
-            self._waits = None
-            self._write(course, picture, done, side)
+        save = partial(self._write, course, picture, done)
+        pixels = self._frames.get(
+            course, done.image, done.step, side, save, self._on_undecoded, token="the step to save"
+        )
+        if pixels is not None:
+            save(pixels)
 
     @Slot()
     def _on_selection_changed(self) -> None:
-        """Go on where a step was made again; who looks at another one wants that no more."""
+        """Save a step that was waited for; looking at another one meanwhile gives that up."""
         if self._waits_for_step is None:
             return
         if (self._run.viewed, self._run.step) != self._waits_for_step:
@@ -91,39 +92,17 @@ class StepKeeper(QObject):
         elif not self._run.waits_for_step:
             self.keep()
 
-    @Slot(object)
-    def on_decoded(self, event: FrameDecoded) -> None:
-        """Go on where a frame was waited for."""
-        if self._waits is None:
-            return
-        course, done, side = self._waits
-        task = event.task
-        if (task.job_id, task.image, task.step, task.what) != (course.job.id, done.image, done.step, side):
-            return
-        self._waits = None
-        picture = course.job.record.picture(done.image)
-        if event.pixels is None or picture is None:
-            self._notices.post(
-                "This step cannot be kept: its model is gone, or is another by now.", kind="error"
-            )
-        else:
-            self._write(course, picture, done, side, event.pixels)
+    def _on_undecoded(self, sentence: str) -> None:
+        self._notices.post(f"This step cannot be kept. {sentence}".rstrip(), kind="error")
 
     def close(self) -> None:
         """Return once what was begun is written."""
         self._background.close()
 
     def _write(
-        self,
-        course: Course,
-        picture: PictureRecord,
-        done: StepDone,
-        side: str,
-        pixels: NDArray[np.uint8] | None = None,
+        self, course: Course, picture: PictureRecord, done: StepDone, pixels: NDArray[np.uint8]
     ) -> None:
-        if pixels is None:
-            pixels = picture.frame(done, "x0" if side == "x0" else "x_t")
-        if pixels is None or done.state is None:
+        if done.state is None:
             return
         origin = Origin(run=course.run_ids.get(done.image, ""), step=done.step, of=done.steps, kind="step")
         made = _as_picture(course, picture, done, pixels)
@@ -173,34 +152,23 @@ def _as_picture(
 
 
 SETTLE_MS = 60
-"""How long a step must be looked at before it is made again: who scrubs on does not wait for it."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    course: Course
-    image: int
-    step: int
-    errand: Errand
+"""How long a step must be looked at before it is recomputed: while scrubbing none is."""
 
 
 class RemakingModel(QObject):
-    """Has the step that is looked at made again where it was not kept.
+    """Has the step that is looked at recomputed where it has no arrays.
 
     Signals:
-        errand_requested: an `Errand` is to be done with the engine.
-        failed: steps of the run that is looked at cannot be made again: a sentence, once for each run.
+        failed: steps of the run that is looked at cannot be recomputed: a sentence, once for each run.
     """
 
-    errand_requested = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, run: RunModel, parent: QObject | None = None) -> None:
-        """Follow ``run``."""
+    def __init__(self, run: RunModel, engine: EngineCaller, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._run = run
+        self._run, self._engine = run, engine
         self._wanted: int | None = None
-        self._asked: _Asked | None = None
+        self._asked: tuple[Course, int, int] | None = None
         self._settled = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settled.timeout.connect(self._ask)
         run.selection_changed.connect(self._on_selection_changed)
@@ -208,32 +176,13 @@ class RemakingModel(QObject):
 
     @Slot(int)
     def want(self, step: int) -> None:
-        """Have a step of the picture that is looked at made again, once nothing else is looked at for a moment."""
+        """Have a step of the picture that is looked at recomputed, once nothing else is looked at for a moment."""
         course, picture = self._run.viewed, self._run.picture
         done = picture.find(step) if picture is not None else None
         if course is None or course.gaps_stay or done is None or is_held(done):
             return
         self._wanted = step
         self._settled.start()
-
-    @Slot(object)
-    def take(self, event: ErrandDone) -> None:
-        """An errand is done, perhaps one of this."""
-        asked = self._asked
-        if asked is None or event.errand is not asked.errand:
-            return
-        self._asked = None
-        course, record = asked.course, asked.course.job.record
-        if event.answer:
-            record.put_again(asked.image, event.answer)
-            picture = record.picture(asked.image)
-            course.gaps_stay = (
-                picture is None or asked.step not in picture.again
-            )  # there is no room in memory
-        elif event.fault:
-            course.gaps_stay = True
-            self.failed.emit(f"The steps between those that were kept cannot be made again: {event.fault}")
-        self._run.take_again(course, asked.image)
 
     @Slot()
     def _on_selection_changed(self) -> None:
@@ -245,29 +194,49 @@ class RemakingModel(QObject):
         course, picture, step = self._run.viewed, self._run.picture, self._wanted
         if course is None or picture is None or picture.began is None or step is None:
             return
-        image = self._run.image
-        if self._asked is not None:
-            if (self._asked.course, self._asked.image, self._asked.step) == (course, image, step):
-                return
-            self._asked.errand.cancelled.set()
-            self._asked = None
+        asked = course, self._run.image, step
         start = picture.standing_before(step)
-        if start is None or start.index >= step:
+        if asked == self._asked or start is None or start.index >= step:
             return
-        request = replace(course.request_of(image), seed=picture.began.seed, count=1)
-        errand = Errand(work=partial(_make, request, course.weights_of(image), start, step))
-        self._asked = _Asked(course, image, step, errand)
-        self.errand_requested.emit(errand)
+        self._asked = asked
+        request = replace(course.request_of(asked[1]), seed=picture.began.seed, count=1)
+        self._engine.call(
+            EngineCall(
+                work=partial(_recompute, request, course.weights_of(asked[1]), start, step),
+                then=partial(self._take, asked),
+                failed=partial(self._fail, asked),
+                dropped=partial(self._forget, asked),
+                token="recompute",
+                priority=Priority.LOOK,
+                gives_way=True,
+            )
+        )
+
+    def _take(self, asked: tuple[Course, int, int], steps: tuple[StepDone, ...]) -> None:
+        self._forget(asked)
+        course, image, step = asked
+        course.job.record.put_again(image, steps)
+        picture = course.job.record.picture(image)
+        course.gaps_stay = picture is None or step not in picture.again  # there is no room in memory
+        self._run.take_again(course, image)
+
+    def _fail(self, asked: tuple[Course, int, int], sentence: str) -> None:
+        self._forget(asked)
+        asked[0].gaps_stay = True
+        self.failed.emit(f"The steps between those that were kept cannot be made again: {sentence}")
+        self._run.take_again(asked[0], asked[1])
+
+    def _forget(self, asked: tuple[Course, int, int]) -> None:
+        self._asked = None if self._asked == asked else self._asked
 
 
-def _make(
+def _recompute(
     request: GenerateRequest,
     weights_sha256: str,
     start: StartState,
     step: int,
-    errand: Errand,
+    call: EngineCall[tuple[StepDone, ...]],
     engine: Engine,
 ) -> tuple[StepDone, ...]:
-    """Return the steps from ``start`` on; none where that was stopped."""
-    made = tuple(steps_again(request, weights_sha256, start, step, engine, errand.cancelled))
-    return made if made and made[-1].step == step else ()
+    """Return the steps from ``start`` on, up to ``step``; fewer where that was stopped."""
+    return tuple(steps_again(request, weights_sha256, start, step, engine, call.cancelled))

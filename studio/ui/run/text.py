@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests import sampler_options
 from studio.errors import RequestError
+from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
     from studio.engine.events import StepDone
@@ -70,6 +71,19 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
     stopped = "Cancelled, " if course.phase == "cancelled" and step is None else ""
     level = f"noise level {done.sigma:.2f}"
     return f"{stopped}{sampler}, step {done.step} of {done.steps}, {level}, {calls}"
+
+
+def step_name(done: StepDone, *, draft: bool) -> str:
+    """Return what a screen reader says of a frame of the filmstrip."""
+    values = {"step": done.step, "steps": done.steps, "level": f"{done.sigma:.2f}"}
+    if draft:
+        return tr("Step {step} of {steps}, noise level {level}, draft", **values)
+    return tr("Step {step} of {steps}, noise level {level}", **values)
+
+
+def drafts(count: int) -> str:
+    """Return how many frames of the filmstrip are drafts; "" where none is."""
+    return trn("{count} frame is a draft", "{count} frames are drafts", count) if count else ""
 
 
 def again(run: RunModel) -> str:

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from studio.ui.compare.library import CompareLibrary
     from studio.ui.compare.model import CompareModel
     from studio.ui.compare.reference import AloneModel, ReferenceModel
+    from studio.ui.core.background import Background
     from studio.ui.core.catalog import Catalog
+    from studio.ui.core.engine_thread import EngineThread
+    from studio.ui.core.frame_service import FrameService
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
     from studio.ui.core.thumbnails import Thumbnails
@@ -37,6 +40,9 @@ class Models:
     """One of each."""
 
     folders: Folders
+    engine: EngineThread
+    background: Background
+    frames: FrameService
     store: PictureStore
     preferences: Preferences
     catalog: Catalog
@@ -65,6 +71,7 @@ class Models:
 
     def close(self) -> None:
         """Save the preferences and timings, and return once no model's thread is at work."""
+        self.background.close()
         self.gallery.close()
         self.runs.close()
         self.keeper.close()

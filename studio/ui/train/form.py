@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.engine.scales import SCALES
 from studio.engine.train_request import PICTOGRAMS, STATES, TrainRequest, default_request
 from studio.errors import RequestError, capitalised
+from studio.ui.core.engine_call import EngineCall, Priority
 from studio.ui.core.undo import FormSteps
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from studio.engine.train_request import TrainEstimate
     from studio.ui.core.catalog import Catalog
-    from studio.ui.core.job import TrainingRehearsed
+    from studio.ui.core.engine_call import Engine, EngineCaller
     from studio.ui.core.settings import Preferences
     from studio.ui.train.data import TrainFolder
 
@@ -256,21 +258,25 @@ class TrainCosts(QObject):
 
     Signals:
         changed: it is known better what trainings take.
-        rehearse_requested: what this `TrainRequest` takes is to be found out.
     """
 
     changed = Signal()
-    rehearse_requested = Signal(object)
 
     def __init__(
-        self, estimate: Callable[[TrainRequest], TrainEstimate], parent: QObject | None = None
+        self,
+        estimate: Callable[[TrainRequest], TrainEstimate],
+        engine: EngineCaller,
+        parent: QObject | None = None,
     ) -> None:
-        """Take what says what a training takes, as far as that was measured here."""
+        """Take what estimates a training from what was measured here, and what measures."""
         super().__init__(parent)
         self.fault = ""
+        self._engine = engine
         self._estimate = estimate
         self._known: dict[tuple[object, ...], TrainEstimate] = {}
         self._asked: set[tuple[object, ...]] = set()
+        self._asked_last: tuple[object, ...] = ()
+        self._call: EngineCall[TrainEstimate] | None = None
 
     def of(self, request: TrainRequest) -> TrainEstimate:
         """Return what a training takes, as far as that is known."""
@@ -280,23 +286,42 @@ class TrainCosts(QObject):
         return self._known[key]
 
     def ask(self, request: TrainRequest) -> None:
-        """Have found out what a training takes, then what it would take in the other sizes of its backbone.
+        """Have it estimated what a training takes, then what it would take in the other sizes of its backbone.
 
-        One is asked for at a time, and none twice.
+        One is asked for at a time, and none twice; one of another training is dropped.
         """
-        for scale in (request.scale, *(name for name in SCALES[request.backbone] if name != request.scale)):
-            other = replace(request, scale=scale)
+        scales = (request.scale, *(name for name in SCALES[request.backbone] if name != request.scale))
+        requests = [replace(request, scale=scale) for scale in scales]
+        if self._call is not None:
+            if any(_costly(other) == self._asked_last for other in requests):
+                return
+            self._call.cancel()
+        for other in requests:
             if self.of(other).seconds is None and _costly(other) not in self._asked:
                 self._asked.add(_costly(other))
-                self.rehearse_requested.emit(other)
+                self._asked_last = _costly(other)
+                self._call = call = EngineCall(
+                    work=partial(_rehearse, other), priority=Priority.IDLE, gives_way=True
+                )
+                call.then = partial(self._take, call)
+                call.failed = partial(self._fail, call)
+                call.dropped = partial(self._drop, call, _costly(other))
+                self._engine.call(call)
                 return
 
-    @Slot(object)
-    def take_rehearsed(self, event: TrainingRehearsed) -> None:
-        """It was found out what a training takes, or why that cannot be; what was broken off may be asked again."""
-        if event.estimate is None and not event.fault:
-            self._asked.discard(_costly(event.request))
-        self.fault = event.fault
+    def _take(self, call: EngineCall[TrainEstimate], _: TrainEstimate) -> None:
+        self._end(call, "")
+
+    def _fail(self, call: EngineCall[TrainEstimate], sentence: str) -> None:
+        self._end(call, sentence)
+
+    def _drop(self, call: EngineCall[TrainEstimate], key: tuple[object, ...]) -> None:
+        self._asked.discard(key)
+        self._call = None if self._call is call else self._call
+
+    def _end(self, call: EngineCall[TrainEstimate], fault: str) -> None:
+        self._call = None if self._call is call else self._call
+        self.fault = fault
         self.forget()
 
     @Slot()
@@ -304,6 +329,10 @@ class TrainCosts(QObject):
         """Something was measured since."""
         self._known.clear()
         self.changed.emit()
+
+
+def _rehearse(request: TrainRequest, call: EngineCall[TrainEstimate], engine: Engine) -> TrainEstimate:
+    return engine.rehearse_training(request, cancelled=call.cancelled)
 
 
 def _costly(request: TrainRequest) -> tuple[object, ...]:

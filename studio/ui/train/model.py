@@ -34,6 +34,8 @@ from studio.ui.train.sheet import CheckpointSheet
 if TYPE_CHECKING:
     from studio.engine.train_events import TrainEvent, TrainingStepped
     from studio.ui.core.catalog import Catalog
+    from studio.ui.core.engine_call import EngineCaller
+    from studio.ui.core.frame_service import FrameService
     from studio.ui.core.job import Training
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
@@ -215,10 +217,17 @@ class TrainModels:
     background: Background
 
     @classmethod
-    def make(cls, catalog: Catalog, preferences: Preferences, notices: Notices) -> Self:
+    def make(
+        cls,
+        catalog: Catalog,
+        preferences: Preferences,
+        notices: Notices,
+        engine: EngineCaller,
+        frames: FrameService,
+    ) -> Self:
         """Make them; nothing is read yet."""
         folder, background = TrainFolder(), Background()
-        costs = TrainCosts(partial(estimate, cache=catalog.folders.cache))
+        costs = TrainCosts(partial(estimate, cache=catalog.folders.cache), engine)
         return cls(
             folder=folder,
             form=TrainForm(catalog, preferences, folder, costs),
@@ -226,7 +235,7 @@ class TrainModels:
             resumables=Resumables(catalog.folders),
             forward=ForwardModel(),
             tiles=Thumbnails(make=make_tile),
-            sheet=CheckpointSheet(SheetWriter(notices, background)),
+            sheet=CheckpointSheet(SheetWriter(notices, background), frames),
             background=background,
         )
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -9,19 +9,27 @@ from studio.ui.compare.model import CompareModel, marks_of, noise_hashes
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from tests.runs.steps import frame
+from tests.ui.asked import Asked, make_frames
 from tests.ui.compared import Compared
 from tests.ui.fakes import asking
-from tests.ui.played import decoded
-
-if TYPE_CHECKING:
-    from studio.ui.core.job import DecodeTask
 
 FOUR, EIGHT = {"steps": 4}, {"steps": 8, "sampler": "ddpm", "options": {"variance": "posterior"}}
 
 
 @pytest.fixture
-def model(qapp: object) -> CompareModel:
-    return CompareModel()
+def asked() -> Asked:
+    return Asked()
+
+
+@pytest.fixture
+def model(qapp: object, asked: Asked) -> CompareModel:
+    return CompareModel(make_frames(asked))
+
+
+def looked_at(asked: Asked) -> list[tuple[int, int, str]]:
+    """The run, the step and the quantity of every frame that was to be decoded."""
+    works: list[Any] = [call.work for call in asked.decodes]
+    return [(work.image, work.step, work.quantity) for work in works]
 
 
 def steps(model: CompareModel) -> list[int | None]:
@@ -41,11 +49,9 @@ class Told:
 
     def __init__(self, model: CompareModel) -> None:
         self.names: list[str] = []
-        self.tasks: list[DecodeTask] = []
         model.changed.connect(lambda: self.names.append("changed"))
         model.positions_changed.connect(lambda: self.names.append("positions"))
         model.shown_changed.connect(lambda: self.names.append("shown"))
-        model.decode_requested.connect(self.tasks.append)
 
 
 def test_without_a_comparison_there_is_nothing(model: CompareModel) -> None:
@@ -159,55 +165,53 @@ def test_the_pair_is_of_two_runs_and_the_candidate_goes_round(model: CompareMode
     assert (model.base, model.candidate) == (0, 1)
 
 
-def test_a_step_that_is_looked_at_is_decoded_in_full_once(model: CompareModel) -> None:
+def test_a_step_that_is_looked_at_is_decoded_in_full_once(model: CompareModel, asked: Asked) -> None:
     cheap: dict[str, Any] = {"tier": "small"}
     played, told = Compared(model, FOUR, FOUR).begin(), Told(model)
     played.rounds(1, 2, 3, **cheap)
-    assert told.tasks == []  # what only passes by is shown as it comes
+    assert asked.decodes == []  # what only passes by is shown as it comes
     model.select(1)
     model.select(0)
     model.select(1)
-    assert [(task.image, task.step, task.what) for task in told.tasks] == [
-        (0, 2, "x0"),
-        (1, 2, "x0"),
-        (0, 1, "x0"),
-        (1, 1, "x0"),
-    ]
-    model.take_decoded(decoded(told.tasks[1], 200))
+    both = [(0, 2, "x0"), (1, 2, "x0")]
+    assert looked_at(asked) == [*both, (0, 1, "x0"), (1, 1, "x0"), *both]
+    assert len(asked.waiting) == 2  # only what is looked at
+    asked.decode(-1, 200)
     assert values(model) == [2, 200]
     assert told.names[-1] == "shown"
 
 
-def test_a_step_without_a_picture_shows_the_one_before_until_it_is_decoded(model: CompareModel) -> None:
+def test_a_step_without_a_picture_shows_the_one_before_until_it_is_decoded(
+    model: CompareModel, asked: Asked
+) -> None:
     played = Compared(model, FOUR, FOUR).begin().rounds(1)
     played.rounds(2, 3, preview=None, tier=None)
-    told = Told(model)
+    Told(model)
     model.select(2)
     assert values(model) == [1, 1]
-    for task in told.tasks:
-        model.take_decoded(decoded(task, 90))
+    for place in range(len(asked.decodes)):
+        asked.decode(place, 90)
     assert values(model) == [90, 90]
 
 
-def test_the_other_side_of_a_step_can_be_looked_at(model: CompareModel) -> None:
-    played, told = Compared(model, FOUR, FOUR).play(), Told(model)
+def test_the_other_side_of_a_step_can_be_looked_at(model: CompareModel, asked: Asked) -> None:
+    played = Compared(model, FOUR, FOUR).play()
     model.set_what("x_t")
     assert played.job.shown.what == "x_t"
-    assert [(task.image, task.what) for task in told.tasks] == [(0, "x_t"), (1, "x_t")]
+    assert [(image, quantity) for image, _, quantity in looked_at(asked)] == [(0, "x_t"), (1, "x_t")]
     assert values(model) == [4, 4]  # what there is, until then
-    for task in told.tasks:
-        model.take_decoded(decoded(task, 77))
+    for place in range(2):
+        asked.decode(place, 77)
     assert values(model) == [77, 77]
 
 
-def test_frames_of_other_jobs_and_those_that_failed_are_no_matter(model: CompareModel) -> None:
+def test_frames_of_other_jobs_and_those_that_failed_are_no_matter(model: CompareModel, asked: Asked) -> None:
     told = Told(model)
     played = Compared(model, FOUR, FOUR).begin().rounds(1, tier="small")
     model.select(0)
-    task = told.tasks[0]
     Compared(model, FOUR, FOUR).begin()
     told.names.clear()
-    model.take_decoded(decoded(task))
+    asked.decode(0)
     assert told.names == []
     assert played.course.over is False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,12 +10,12 @@ from studio.engine.compare import CompareRequest
 from studio.errors import StudioError
 from studio.ui.compare.model import CompareModel
 from studio.ui.compare.reference import CHEAP_S
-from studio.ui.core.job import Errand, ErrandDone
+from tests.ui.asked import make_frames
 from tests.ui.compared import Compared
 from tests.ui.fakes import FakeEngine, Forming
 
 if TYPE_CHECKING:
-    from studio.ui.core.engine_protocol import Engine
+    from studio.ui.core.engine_call import EngineCall
     from studio.ui.shell.models import Models
     from tests.ui.program import MakeModels
 
@@ -25,8 +25,8 @@ class Room:
 
     def __init__(self, models: Models) -> None:
         self.model, self.alone = models.compare, models.alone
-        self.asked: list[Errand] = []
-        self.alone.errand_requested.connect(self.asked.append)
+        self.asked: list[EngineCall[Any]] = []
+        models.engine.call = self.asked.append  # type: ignore[method-assign]
         self.engine = FakeEngine(Forming(pixels=True))
 
     def play(self, *runs: dict[str, Any], seconds: float = 1.0) -> Compared:
@@ -44,12 +44,11 @@ class Room:
         return played.keep().end()
 
     def do(self) -> None:
-        errand = self.asked[-1]
+        call = self.asked[-1]
         try:
-            done = ErrandDone(errand=errand, answer=errand.work(errand, cast("Engine", self.engine)))
+            call.then(call.work(call, self.engine))
         except StudioError as error:
-            done = ErrandDone(errand=errand, fault=str(error))
-        self.alone.take(done)
+            call.failed(str(error))
 
     @property
     def standing(self) -> str:
@@ -110,7 +109,7 @@ def test_another_model_by_now_is_said(room: Room) -> None:
 
 def test_recorded_runs_and_those_cut_short_have_nothing_to_measure(room: Room) -> None:
     assert room.standing == "none"
-    other = Compared(CompareModel(), {}, {}).play()
+    other = Compared(CompareModel(make_frames()), {}, {}).play()
     room.model.show(other.course)
     assert room.standing == "none"
     other._model.close()

@@ -12,8 +12,9 @@ from studio.runs.store import RunStore
 from studio.ui.compare import text as words
 from studio.ui.compare.library import UncomparableError, comparison_of, list_recorded
 from studio.ui.compare.model import CompareModel
-from studio.ui.core.job import DecodeTask, FrameDecoded
+from studio.ui.core.frame_service import ModelGone
 from tests.runs.jobs import Job as LatentJob
+from tests.ui.asked import Asked, make_frames
 from tests.ui.fakes import Forming, make_store
 from tests.ui.rooms import Studio
 
@@ -59,7 +60,7 @@ def test_recorded_runs_are_looked_at_as_if_they_had_just_been_made(studio: Studi
     made(studio, "a fox", "a cat")
     course = opened(studio, tmp_path)
     assert (course.count, course.phase, course.note) == (2, "done", "")
-    model = CompareModel()
+    model = CompareModel(make_frames())
     model.show(course)
     assert shown(model) == [(4, 100), (4, 100)], "their pictures, from their files"
     model.select(2)
@@ -130,7 +131,7 @@ def test_a_run_whose_picture_is_gone_still_has_its_figures(studio: Studio, tmp_p
     made(studio, "a fox", "a cat")
     studio.wall.entries[0].path.unlink()
     course = opened(studio, tmp_path)
-    model = CompareModel()
+    model = CompareModel(make_frames())
     model.show(course)
     assert [pane.finished is not None for pane in model.panes()] == [True, True]
     assert shown(model)[0][0] == 4
@@ -147,13 +148,13 @@ def test_of_a_run_whose_model_is_gone_a_sentence_says_what_cannot_be_seen(
     course = comparison_of(store.runs(), store, catalogue, Folders.under(tmp_path))
     assert "Run 1: model 'tiny' is not known" in course.note
     assert "Its steps cannot be decoded without that." in course.note
-    model, tasks = CompareModel(), list[DecodeTask]()
-    model.decode_requested.connect(tasks.append)
+    asked = Asked()
+    model = CompareModel(make_frames(asked))
     model.show(course)
     model.select(2)
-    assert tasks
-    for task in tasks:
-        model.take_decoded(FrameDecoded(task=task, pixels=None))
+    assert asked.waiting
+    for call in asked.waiting:
+        asked.give(call, ModelGone(sentence="The model 'tiny' is gone."))
     pane = model.pane(0)
     assert model.is_lost(pane)
     assert words.for_now(pane, "x0", lost=model.is_lost(pane)) == words.LOST

@@ -11,6 +11,7 @@ from studio.ui.compare import text as words
 from studio.ui.compare.model import CompareModel
 from studio.ui.compare.reference import Alone
 from studio.ui.compare.results import Score
+from tests.ui.asked import make_frames
 from tests.ui.compared import Compared
 from tests.ui.fakes import asking
 
@@ -38,7 +39,7 @@ def test_runs_that_are_alike_are_told_apart_by_their_number() -> None:
 
 
 def test_a_pane_says_where_it_is_and_what_it_cost(qapp: object) -> None:
-    model = CompareModel()
+    model = CompareModel(make_frames())
     played = Compared(model, {}, {"steps": 8})
     model.follow(played.course)
     assert words.where(model.pane(0), played.course) == "Getting the device ready"
@@ -56,14 +57,14 @@ def test_a_pane_says_where_it_is_and_what_it_cost(qapp: object) -> None:
 
 
 def test_a_run_that_was_stopped_before_its_first_step_says_so(qapp: object) -> None:
-    model = CompareModel()
+    model = CompareModel(make_frames())
     played = Compared(model, {}, {}).begin()
     played.tell(JobCancelled(job_id=played.job.id, pictures=0))
     assert words.where(model.pane(0), played.course) == "Stopped before the first step"
 
 
 def test_a_gap_is_told_in_the_unit_of_the_alignment(qapp: object) -> None:
-    model = CompareModel()
+    model = CompareModel(make_frames())
     Compared(model, {}, {"steps": 8}).play()
     model.select(0)
     assert [words.gap(pane, "level") for pane in model.panes()] == ["0.12 cleaner", ""]
@@ -76,7 +77,7 @@ def test_a_gap_is_told_in_the_unit_of_the_alignment(qapp: object) -> None:
 
 
 def test_what_is_seen_until_a_picture_is_decoded_is_said(qapp: object) -> None:
-    model = CompareModel()
+    model = CompareModel(make_frames())
     played = Compared(model, {}, {}).begin().start().rounds(1)
     played.rounds(2, preview=None, tier=None)
     model.select(2)
@@ -93,14 +94,14 @@ def test_what_is_seen_until_a_picture_is_decoded_is_said(qapp: object) -> None:
 
 @pytest.mark.parametrize(("step", "wanted"), [(8, "an 8-step"), (11, "an 11-step"), (12, "a 12-step")])
 def test_a_number_has_its_article(qapp: object, step: int, wanted: str) -> None:
-    model = CompareModel()
+    model = CompareModel(make_frames())
     Compared(model, {"steps": 20}, {"steps": 20}).play()
     model.select(step - 1)
     assert wanted in words.unfinished(model.panes())
 
 
 def test_what_all_runs_share_is_said_once(qapp: object) -> None:
-    model = CompareModel()
+    model = CompareModel(make_frames())
     assert words.facts(Compared(model, {}, {}).course) == "seed 7, guidance 3, fake"
     assert words.facts(Compared(model, {"seed": 1}, {"guidance": 1.0}).course) == "fake"
 
@@ -120,7 +121,7 @@ def test_whether_the_noise_is_the_same_is_said_once_it_is_known(
 
 
 def test_a_step_of_a_longer_run_is_not_a_run_of_so_many_steps(qapp: object) -> None:
-    model = CompareModel()
+    model = CompareModel(make_frames())
     Compared(model, {"steps": 4}, {"steps": 50}).play()
     assert words.unfinished(model.panes()) == ""
     model.set_alignment("step")
@@ -143,7 +144,7 @@ def test_a_step_of_a_longer_run_is_not_a_run_of_so_many_steps(qapp: object) -> N
     ],
 )
 def test_a_row_of_the_table(qapp: object, score: Score | None, wanted: tuple[str, ...]) -> None:
-    model = CompareModel()
+    model = CompareModel(make_frames())
     played = Compared(model, {}, {}).begin()
     assert result_words.figures(model.pane(0), score, reference=False) == ("", "", "", "")
     played.rounds(1, 2, 3, 4).keep()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.errors import RequestError, StudioError
-from studio.ui.core.background import Background
+from studio.ui.core.background import Background, UnexpectedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,19 +76,23 @@ def test_an_error_of_ours_is_answered_as_such(background: Background, qtbot: QtB
     assert str(failed[0]) == "seed must be a whole number."
 
 
-def test_an_error_nobody_foresaw_is_not_swallowed_and_work_goes_on(
-    background: Background, qtbot: QtBot
+@pytest.mark.parametrize("error", [ZeroDivisionError("oh"), MemoryError(), KeyboardInterrupt()], ids=repr)
+def test_an_error_nobody_foresaw_ends_its_piece_with_a_sentence_and_work_goes_on(
+    background: Background, qtbot: QtBot, error: BaseException
 ) -> None:
     done: list[int] = []
+    failed: list[StudioError] = []
 
     def fail() -> None:
-        raise ZeroDivisionError
+        raise error
 
-    with qtbot.captureExceptions() as errors:
-        background.do(fail, lambda _: None, unexpected)
-        background.do(lambda: 1, done.append, unexpected)
-        qtbot.waitUntil(lambda: done == [1])
-    assert [kind for kind, *_ in errors] == [ZeroDivisionError]
+    background.do(fail, lambda _: None, failed.append)
+    background.do(lambda: 1, done.append, unexpected)
+    qtbot.waitUntil(lambda: done == [1])
+    (said,) = failed
+    assert isinstance(said, UnexpectedError)
+    assert type(error).__name__ in str(said)
+    assert "\n" not in str(said)
 
 
 def test_closing_ends_what_was_begun_and_answers_no_more(background: Background, qtbot: QtBot) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
-import queue
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -21,14 +20,15 @@ from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarte
 from studio.errors import DeviceError, NotFiniteError, StorageError
 from studio.gallery.keeping import PictureKept, PictureUnsaved
 from studio.gallery.pixels import read_pixels
-from studio.ui.core.engine_protocol import EngineFailed, EngineReady
-from studio.ui.core.engine_thread import EngineThread
-from studio.ui.core.job import DecodeTask, Errand, ErrandDone, FrameDecoded, Job
+from studio.ui.core.engine_call import EngineCall, EngineFailed, EngineReady, Priority
+from studio.ui.core.engine_thread import EngineThread, TaskQueue
+from studio.ui.core.job import Job
 from tests.runs.steps import frame, latents
 from tests.ui.fakes import (
     OTHER_WEIGHTS,
     REPORT,
     WEIGHTS,
+    Answered,
     Ears,
     FailingStore,
     FakeEngine,
@@ -217,8 +217,8 @@ def test_it_calls_once_for_many_steps_that_nobody_takes(room: Room) -> None:
     room.start()
     calls: list[int] = []
     room.ears.on_woken = lambda: calls.append(1)  # type: ignore[method-assign]
-    room.thread.woken.disconnect()
-    room.thread.woken.connect(room.ears.on_woken)
+    room.thread.steps_ready.disconnect()
+    room.thread.steps_ready.connect(room.ears.on_woken)
     room.submit(steps=200)
     room.wait_for_end()
     assert len(calls) == 1
@@ -375,7 +375,6 @@ def test_a_picture_that_nothing_takes_is_handed_out_and_the_job_fails(room: Room
     assert failed.sentence == str(unsaved.error)
     assert np.array_equal(unsaved.done.pixels, frame(100))
     assert room.engine.takes[0].over
-    assert room.engine.takes[0].model_calls == 4
     room.store.full = False
     again = room.submit()
     room.wait_for_end(2)
@@ -439,48 +438,45 @@ def test_cancelling_a_job_that_is_over_does_nothing(room: Room) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ decoding
-def task(job: Job, step: int, weights: str = WEIGHTS) -> DecodeTask:
-    return DecodeTask(
-        job_id=job.id,
-        image=0,
-        step=step,
-        what="x0",
-        model="fake",
-        weights_sha256=weights,
-        latents=latents(step),
+def decode(room: Room, step: int, weights: str = WEIGHTS, **fields: object) -> EngineCall[object]:
+    """Have a step decoded."""
+    pixels = latents(step)
+    return room.ears.call(
+        lambda _, engine: (step, engine.decode("fake", weights, pixels)),
+        **{"weights_sha256": weights, "priority": Priority.LOOK, **fields},
     )
 
 
 def decoded_steps(room: Room) -> list[int]:
-    return [event.task.step for event in room.ears.of(FrameDecoded)]
+    return [answer.value[0] for answer in room.ears.of(Answered)]
 
 
 def test_frames_are_decoded_in_the_engines_thread_while_it_is_idle(room: Room) -> None:
     room.start()
-    job = room.submit()
+    room.submit()
     room.wait_for_end()
     for step in (2, 3):
-        room.thread.decode(task(job, step))
-    room.wait(lambda: len(room.ears.of(FrameDecoded)) == 2)
+        decode(room, step)
+    room.wait(lambda: len(room.ears.of(Answered)) == 2)
     assert room.engine.decoded == [("fake", WEIGHTS, 2.0), ("fake", WEIGHTS, 3.0)]
-    assert [int(event.pixels[0, 0, 0]) for event in room.ears.of(FrameDecoded)] == [2, 3]
+    assert [int(answer.value[1][0, 0, 0]) for answer in room.ears.of(Answered)] == [2, 3]
     assert room.engine.threads == set(room.maker.threads)
 
 
 def test_frames_are_decoded_between_the_steps_of_a_job_one_at_a_time(room: Room) -> None:
     gate, late = Gate(), Gate()
     room.start(Forming(at={(0, 2): gate, (0, 5): late}))
-    job = room.submit(steps=6)
+    room.submit(steps=6)
     pass_gate(room, gate)
     for step in (1, 2, 3, 4):
-        room.thread.decode(task(job, step))
+        decode(room, step)
     gate.open()
     pass_gate(room, late)
-    room.wait(lambda: len(room.ears.of(FrameDecoded)) == 3)  # after steps 2, 3 and 4
+    room.wait(lambda: len(room.ears.of(Answered)) == 3)  # after steps 2, 3 and 4
     assert room.engine.takes[0].model_calls == 4
     late.open()
     room.wait_for_end()
-    room.wait(lambda: len(room.ears.of(FrameDecoded)) == 4)
+    room.wait(lambda: len(room.ears.of(Answered)) == 4)
     assert decoded_steps(room) == [1, 2, 3, 4]
     assert room.ears.of(JobFinished)
 
@@ -488,28 +484,28 @@ def test_frames_are_decoded_between_the_steps_of_a_job_one_at_a_time(room: Room)
 def test_frames_of_another_model_wait_until_the_job_is_over(room: Room) -> None:
     gate = Gate()
     room.start(Forming(at={(0, 2): gate}))
-    job = room.submit(steps=6)
+    room.submit(steps=6)
     pass_gate(room, gate)
-    room.thread.decode(task(job, 1, OTHER_WEIGHTS))
-    room.thread.decode(task(job, 2))
+    decode(room, 1, OTHER_WEIGHTS)
+    decode(room, 2)
     gate.open()
-    room.wait(lambda: len(room.ears.of(FrameDecoded)) == 2)
+    room.wait(lambda: len(room.ears.of(Answered)) == 2)
     assert decoded_steps(room) == [2, 1]
     kinds = room.ears.kinds
-    assert kinds.index("FrameDecoded") < kinds.index("JobFinished") < len(kinds) - 1
-    assert kinds[-1] == "FrameDecoded"
+    assert kinds.index("Answered") < kinds.index("JobFinished") < len(kinds) - 1
+    assert kinds[-1] == "Answered"
 
 
 def test_frames_asked_for_while_the_model_loads_are_decoded_all_the_same(room: Room) -> None:
     gate = Gate()
     room.start(Forming(), Forming(loads=True, at={"load": gate}))
-    first = room.submit()
+    room.submit()
     room.wait_for_end()
     room.submit()
     pass_gate(room, gate)
-    room.thread.decode(task(first, 1))
+    decode(room, 1)
     gate.open()
-    room.wait(lambda: room.ears.of(FrameDecoded))
+    room.wait(lambda: room.ears.of(Answered))
     assert decoded_steps(room) == [1]
 
 
@@ -519,7 +515,7 @@ def test_a_job_that_comes_meanwhile_keeps_its_place(room: Room) -> None:
     first = room.submit("1")
     pass_gate(room, gate)
     later = [room.submit("2"), room.submit("3")]
-    room.thread.decode(task(first, 1))
+    decode(room, 1)
     room.thread.warm_up()
     gate.open()
     room.wait_for_end(3)
@@ -534,22 +530,23 @@ def test_a_frame_that_cannot_be_decoded_is_answered_and_nothing_else_suffers(
     gate = Gate()
     room.start(Forming(at={(0, 2): gate}))
     room.engine.decode_error = error
-    job = room.submit()
+    room.submit()
     pass_gate(room, gate)
-    room.thread.decode(task(job, 1))
+    decode(room, 1)
     gate.open()
     room.wait_for_end()
-    (answer,) = room.ears.of(FrameDecoded)
-    assert answer.pixels is None
+    (answer,) = room.ears.of(Answered)
+    assert answer.fault
+    assert "\n" not in answer.fault
     assert room.ears.of(JobFinished)
 
 
 def test_a_frame_is_answered_too_where_there_is_no_engine(room: Room) -> None:
     room.start(errors=(DeviceError("cuda", "is not there"),))
-    room.thread.decode(task(Job(request=asking()), 1))
-    room.wait(lambda: room.ears.of(FrameDecoded))
-    assert room.ears.kinds == ["EngineFailed", "FrameDecoded"]
-    assert room.ears.of(FrameDecoded)[0].pixels is None
+    decode(room, 1)
+    room.wait(lambda: room.ears.of(Answered))
+    assert room.ears.kinds == ["EngineFailed", "Answered"]
+    assert room.ears.of(Answered)[0].fault == "The device 'cuda' is not there."
 
 
 # ------------------------------------------------------------------------------------------------------------ stopping
@@ -606,9 +603,9 @@ def test_it_stops_within_a_model_call_whatever_it_does(
 def test_what_waits_when_it_stops_is_not_begun(room: Room) -> None:
     gate = Gate()
     room.start(Forming(at={"end": gate}))
-    job = room.submit()
+    room.submit()
     for step in (1, 2):
-        room.thread.decode(task(job, step, OTHER_WEIGHTS))
+        decode(room, step, OTHER_WEIGHTS)
     room.submit()
     pass_gate(room, gate)
     room.thread.stop()
@@ -630,27 +627,23 @@ def test_pictures_that_were_finished_are_on_the_disk_when_it_has_stopped(room: R
     assert len(room.store.catalogue.ids()) == 2
 
 
-class StoppingQueue(queue.Queue[object]):
+class StoppingQueue(TaskQueue):
     """Has the thread stopped just after it took a job, and before it can have looked at it."""
 
-    def __init__(self, thread: EngineThread) -> None:
-        super().__init__()
-        self._thread = thread
-
-    def get(self, block: bool = True, timeout: float | None = None) -> object:
-        task = super().get(block, timeout)
+    def next(self) -> object:  # type: ignore[override]
+        task = super().next()
         if isinstance(task, Job):
-            self._thread.stop()
+            self.stop()
         return task
 
 
 def test_it_stops_where_that_comes_between_taking_a_job_and_beginning_it(room: Room) -> None:
     room.furnish()
-    room.thread._tasks = StoppingQueue(room.thread)  # type: ignore[assignment]
+    room.thread._tasks = StoppingQueue()
     room.submit(steps=1000)
     room.thread.start()
     assert room.thread.wait(8000)
-    assert room.engine.takes == []
+    assert all(take.over and take.model_calls == 0 for take in room.engine.takes)
 
 
 def test_it_stops_at_any_moment(room: Room) -> None:
@@ -683,47 +676,192 @@ def test_it_lives_in_the_thread_of_the_window(room: Room) -> None:
     assert room.thread.thread() is QThread.currentThread()
 
 
-# ------------------------------------------------------------------------------------------------------------ errands
-def test_an_errand_has_the_engine_after_the_running_job_and_its_answer_comes_back(room: Room) -> None:
+# -------------------------------------------------------------------------------------------------------------- calls
+def test_a_call_has_the_engine_after_the_running_job_and_its_answer_comes_back(room: Room) -> None:
     gate = Gate()
     room.start(Forming(at={(0, 2): gate}))
     room.submit()
     pass_gate(room, gate)
-    errand = Errand(work=lambda _, engine: (engine is room.engine, threading.get_ident()))
-    room.thread.errand(errand)
-    assert room.ears.of(ErrandDone) == []
+    call = room.ears.call(lambda _, engine: (engine is room.engine, threading.get_ident()))
+    assert room.ears.of(Answered) == []
     gate.open()
-    room.wait(lambda: room.ears.of(ErrandDone))
-    (done,) = room.ears.of(ErrandDone)
-    assert done.errand is errand
-    assert done.answer == (True, room.maker.threads[0])
+    room.wait(lambda: room.ears.of(Answered))
+    (answer,) = room.ears.of(Answered)
+    assert answer.call is call
+    assert answer.value == (True, room.maker.threads[0])
     assert isinstance(room.ears.heard[-2], JobFinished)
 
 
-def test_an_errand_that_fails_is_a_sentence_and_one_that_was_stopped_is_not_begun(room: Room) -> None:
+def test_a_call_that_fails_is_a_sentence_and_one_that_was_cancelled_is_not_begun(room: Room) -> None:
     def fail(*_: object) -> None:
         raise StorageError("/runs", "are gone")
 
     began: list[object] = []
-    stopped = Errand(work=lambda *told: began.append(told))
-    stopped.cancelled.set()
-    room.start()
-    room.thread.errand(Errand(work=fail))
-    room.thread.errand(stopped)
-    room.wait(lambda: len(room.ears.of(ErrandDone)) == 2)
-    failed, dropped = room.ears.of(ErrandDone)
+    room.furnish()
+    room.ears.call(fail)
+    room.ears.call(lambda *told: began.append(told)).cancel()
+    room.thread.start()
+    room.wait(lambda: len(room.ears.of(Answered)) == 2)
+    failed, dropped = sorted(room.ears.of(Answered), key=lambda answer: answer.dropped)
     assert failed.fault == "/runs are gone."
-    assert (dropped.answer, dropped.fault, began) == (None, "", [])
+    assert (dropped.dropped, dropped.value, dropped.fault, began) == (True, None, "", [])
 
 
-def test_stopping_the_thread_stops_an_errand(room: Room) -> None:
+def test_stopping_the_thread_stops_a_call(room: Room) -> None:
     began = threading.Event()
 
-    def work(errand: Errand, _: object) -> None:
+    def work(call: EngineCall[None], _: object) -> None:
         began.set()
-        assert errand.cancelled.wait(8)
+        assert call.cancelled.wait(8)
 
-    errand = Errand(work=work)
     room.start()
-    room.thread.errand(errand)
+    room.ears.call(work)
     room.wait(began.is_set)
+
+
+def test_the_most_urgent_call_is_answered_first_and_of_equal_ones_the_oldest(room: Room) -> None:
+    room.furnish()
+    for number, priority in enumerate([Priority.BACKGROUND, Priority.LOOK, Priority.NORMAL, Priority.LOOK]):
+        room.ears.call(lambda *_, number=number: number, priority=priority)
+    room.thread.start()
+    room.wait(lambda: len(room.ears.of(Answered)) == 4)
+    assert [answer.value for answer in room.ears.of(Answered)] == [1, 3, 2, 0]
+
+
+def test_a_job_goes_before_every_call(room: Room) -> None:
+    room.furnish()
+    for step in range(1, 21):
+        decode(room, step)
+    room.submit()
+    room.thread.start()
+    room.wait(lambda: len(room.ears.of(Answered)) == 20)
+    began = next(place for place, event in enumerate(room.ears.heard) if isinstance(event, JobStarted))
+    assert not any(isinstance(event, Answered) for event in room.ears.heard[:began])
+
+
+def test_a_newer_call_with_an_equal_token_takes_the_place_of_one_that_waits(room: Room) -> None:
+    room.furnish()
+    done: list[str] = []
+    for name in ("a", "b", "c"):
+        room.ears.call(lambda *_, name=name: done.append(name), token=("look", 1))
+    room.ears.call(lambda *_: done.append("other"), token=("look", 2))
+    room.thread.start()
+    room.wait(lambda: len(room.ears.of(Answered)) == 4)
+    assert done == ["c", "other"]
+    assert [answer.dropped for answer in room.ears.of(Answered)] == [True, True, False, False]
+
+
+def test_calls_without_a_token_do_not_take_each_others_place(room: Room) -> None:
+    room.furnish()
+    for number in range(3):
+        room.ears.call(lambda *_, number=number: number)
+    room.thread.start()
+    room.wait(lambda: len(room.ears.of(Answered)) == 3)
+    assert [answer.value for answer in room.ears.of(Answered)] == [0, 1, 2]
+
+
+def test_a_newer_call_with_an_equal_token_stops_one_that_was_begun(room: Room) -> None:
+    began = threading.Event()
+
+    def work(call: EngineCall[str], _: object) -> str:
+        began.set()
+        assert call.cancelled.wait(8)
+        return "old"
+
+    room.start()
+    room.ears.call(work, token="look")
+    room.wait(began.is_set)
+    room.ears.call(lambda *_: "new", token="look")
+    room.wait(lambda: len(room.ears.of(Answered)) == 2)
+    assert [(answer.value, answer.dropped) for answer in room.ears.of(Answered)] == [
+        (None, True),
+        ("new", False),
+    ]
+
+
+@pytest.mark.parametrize("gives_way", [True, False])
+def test_a_call_gives_way_to_a_job_only_where_it_says_so(room: Room, gives_way: bool) -> None:
+    began, times = threading.Event(), []
+
+    def work(call: EngineCall[str], _: object) -> str:
+        times.append(len(room.engine.takes))
+        began.set()
+        call.cancelled.wait(8 if gives_way and len(times) == 1 else 0.2)
+        return "done"
+
+    room.start()
+    room.ears.call(work, gives_way=gives_way)
+    room.wait(began.is_set)
+    room.submit()
+    room.wait_for_end()
+    room.wait(lambda: room.ears.of(Answered))
+    assert [answer.value for answer in room.ears.of(Answered)] == ["done"]
+    assert times == ([0, 1] if gives_way else [0])
+
+
+def test_background_calls_are_not_answered_between_the_steps_of_a_job(room: Room) -> None:
+    gate = Gate()
+    room.start(Forming(at={(0, 2): gate}))
+    room.submit(steps=6)
+    pass_gate(room, gate)
+    decode(room, 1, priority=Priority.BACKGROUND)
+    decode(room, 2, priority=Priority.NORMAL)
+    gate.open()
+    room.wait(lambda: len(room.ears.of(Answered)) == 2)
+    assert decoded_steps(room) == [2, 1]
+    kinds = room.ears.kinds
+    assert kinds.index("Answered") < kinds.index("JobFinished") < len(kinds) - 1
+
+
+def test_an_answer_goes_to_its_caller_alone_and_in_the_thread_of_the_window(room: Room) -> None:
+    heard: dict[str, list[object]] = {"a": [], "b": []}
+    room.start()
+    for name, said in heard.items():
+        then = lambda value, said=said: said.append((value, threading.get_ident()))  # noqa: E731
+        room.thread.call(EngineCall(work=lambda *_, name=name: name, then=then))
+    room.wait(lambda: all(heard.values()))
+    assert heard == {name: [(name, threading.get_ident())] for name in heard}
+
+
+# ------------------------------------------------------------------------------------------------------------- writing
+class SlowStore(FailingStore):
+    """A store whose disk waits for `go_on`."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home / "outputs", home / "catalogue", rescued=home / "rescued")
+        self.go_on = threading.Event()
+
+    def add(self, *values: Any, **named: Any) -> Any:  # noqa: ANN401
+        assert self.go_on.wait(8)
+        return super().add(*values, **named)
+
+
+def test_the_device_goes_on_while_a_picture_is_written(room: Room, tmp_path: Path) -> None:
+    room.store = slow = SlowStore(tmp_path)
+    room.start()
+    room.submit(count=3)
+    room.wait(lambda: room.engine.takes and room.engine.takes[0].over)
+    assert room.engine.takes[0].model_calls == 12
+    assert room.ears.of(PictureKept, *ENDS) == []  # nothing is announced before it is durable
+    slow.go_on.set()
+    room.wait_for_end()
+    assert [event.done.image for event in room.ears.of(PictureKept)] == [0, 1, 2]
+    assert isinstance(room.ears.heard[-1], JobFinished)
+
+
+def test_an_unexpected_error_while_writing_fails_the_job_and_the_next_runs(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.start()
+
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room.store, "add", fail)
+        room.submit(count=2)
+        room.wait_for_end()
+    assert room.ears.of(JobFailed)[0].sentence.startswith("Something unexpected went wrong: MemoryError")
+    room.submit()
+    room.wait_for_end(2)
+    assert room.ears.of(JobFinished)

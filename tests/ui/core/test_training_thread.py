@@ -16,20 +16,10 @@ from studio.engine.train_events import (
 )
 from studio.errors import DeviceError, StorageError
 from studio.gallery.keeping import PictureKept
+from studio.ui.core.engine_call import Priority
 from studio.ui.core.engine_thread import EngineThread
-from studio.ui.core.job import (
-    DecodeTask,
-    Errand,
-    ErrandDone,
-    FrameDecoded,
-    Job,
-    RehearseTask,
-    Training,
-    TrainingFailed,
-    TrainingHeld,
-    TrainingRehearsed,
-)
-from tests.ui.fakes import OTHER_WEIGHTS, Ears, FakeEngine, Forming, Gate, Maker, asking, make_store
+from studio.ui.core.job import Job, Training, TrainingFailed, TrainingHeld
+from tests.ui.fakes import OTHER_WEIGHTS, Answered, Ears, FakeEngine, Forming, Gate, Maker, asking, make_store
 from tests.ui.teaching import ESTIMATE, Teaching, squares, to_train
 
 if TYPE_CHECKING:
@@ -91,7 +81,7 @@ def test_a_training_tells_what_happens_in_order_and_keeps_every_loss(school: Sch
         "TrainingFinished",
     ]
     assert [step for step, _ in training.losses.curves("backbone")[0]] == [1, 2, 3, 4, 5, 6]
-    assert school.thread.trained_mailbox.take()[0].step == 6
+    assert school.thread.training_mailbox.take()[0].step == 6
     assert school.engine.lessons[0].thread == school.maker.threads[0] != threading.get_ident()
 
 
@@ -113,17 +103,18 @@ def test_a_picture_is_made_between_two_steps_and_the_training_goes_on(school: Sc
     assert len(school.ears.of(PictureKept)) == len(school.ears.of(JobFinished)) == 1
 
 
-def test_an_errand_too_is_done_between_two_steps(school: School) -> None:
+def test_a_call_is_answered_between_two_steps(school: School) -> None:
     gate = Gate()
     school.start(Teaching(at={3: gate}))
     school.train()
     school.wait(gate.reached.is_set)
-    school.thread.errand(Errand(work=lambda *_: "done"))
+    school.ears.call(lambda *_: "done")
     gate.open()
     school.wait_for(TrainingFinished)
     kinds = school.ears.kinds
-    assert kinds.index("ErrandDone") < kinds.index("TrainingFinished")
-    assert school.ears.of(ErrandDone)[0].answer == "done"
+    assert kinds.index("Answered") < kinds.index("TrainingFinished")
+    assert school.ears.of(Answered)[0].value == "done"
+    assert [event.held for event in school.ears.of(TrainingHeld)] == [True, False]
 
 
 def test_a_frame_of_another_model_left_by_a_picture_is_decoded_before_the_training_ends(
@@ -137,15 +128,14 @@ def test_a_frame_of_another_model_left_by_a_picture_is_decoded_before_the_traini
     school.draw()
     training_gate.open()
     school.wait(picture_gate.reached.is_set)
-    task = DecodeTask(
-        job_id="x", image=0, step=1, what="x0", model="m", weights_sha256=OTHER_WEIGHTS, latents=squares(1, 1)
+    school.ears.call(
+        lambda _, engine: engine.decode("m", OTHER_WEIGHTS, squares(1, 1)), weights_sha256=OTHER_WEIGHTS
     )
-    school.thread.decode(task)
     picture_gate.open()
     school.wait_for(TrainingFinished)
     kinds = school.ears.kinds
-    assert kinds.index("FrameDecoded") < kinds.index("TrainingFinished")
-    assert school.ears.of(FrameDecoded)[0].pixels is not None
+    assert kinds.index("JobFinished") < kinds.index("Answered") < kinds.index("TrainingFinished")
+    assert school.ears.of(Answered)[0].value is not None
 
 
 def test_a_second_training_waits_for_the_first(school: School) -> None:
@@ -236,62 +226,86 @@ def test_where_no_engine_can_be_made_the_training_says_so(qtbot: QtBot, tmp_path
     assert school.thread.wait(8000)
 
 
+def rehearse(school: School, **fields: object) -> None:
+    """Have a training estimated, as the form does."""
+    request = to_train(**fields)
+    school.ears.call(
+        lambda call, engine: engine.rehearse_training(request, cancelled=call.cancelled),
+        priority=Priority.IDLE,
+        gives_way=True,
+    )
+
+
 def test_a_rehearsal_waits_for_the_training_that_runs(school: School) -> None:
     gate = Gate()
     school.start(Teaching(at={2: gate}))
     school.train()
     school.wait(gate.reached.is_set)
-    school.thread.rehearse(RehearseTask(request=to_train(name="hens")))
+    rehearse(school, name="hens")
     gate.open()
-    school.wait_for(TrainingRehearsed)
+    school.wait_for(Answered)
     kinds = school.ears.kinds
-    assert kinds.index("TrainingFinished") < kinds.index("TrainingRehearsed")
-    assert school.ears.of(TrainingRehearsed)[0].estimate == ESTIMATE
+    assert kinds.index("TrainingFinished") < kinds.index("Answered")
+    assert school.ears.of(Answered)[0].value == ESTIMATE
+
+
+def test_what_is_not_idle_work_does_not_wait_for_the_training(school: School) -> None:
+    gate = Gate()
+    school.start(Teaching(at={2: gate}))
+    school.train()
+    school.wait(gate.reached.is_set)
+    school.ears.call(lambda *_: "idle", priority=Priority.IDLE)
+    school.ears.call(lambda *_: "background", priority=Priority.BACKGROUND)
+    gate.open()
+    school.wait_for(Answered, 2)
+    kinds = school.ears.kinds
+    assert kinds.index("Answered") < kinds.index("TrainingFinished")
+    assert [answer.value for answer in school.ears.of(Answered)] == ["background", "idle"]
 
 
 @pytest.mark.parametrize("what", ["a picture", "a training", "the end"])
-def test_a_rehearsal_gives_way_to_whatever_else_is_to_be_done(school: School, what: str) -> None:
+def test_a_rehearsal_gives_way_to_whatever_else_is_to_be_done_and_begins_anew(
+    school: School, what: str
+) -> None:
     began = threading.Event()
 
-    def rehearse(cancelled: threading.Event) -> None:
-        began.set()
-        assert cancelled.wait(8)
-        raise StorageError("/cache", "is not wanted any more")
+    def give_way(cancelled: threading.Event) -> None:
+        if not began.is_set():
+            began.set()
+            assert cancelled.wait(8)
+            raise StorageError("/cache", "is not wanted any more")
 
-    school.engine.rehearsal = rehearse
+    school.engine.rehearsal = give_way
     school.start()
-    school.thread.rehearse(RehearseTask(request=to_train()))
+    rehearse(school)
     school.wait(began.is_set)
     if what == "the end":
         school.thread.stop()
         return
     school.draw() if what == "a picture" else school.train()
-    school.wait_for(JobFinished if what == "a picture" else TrainingFinished)
-    (rehearsed,) = school.ears.of(TrainingRehearsed)
-    assert (rehearsed.estimate, rehearsed.fault) == (None, "")
+    school.wait_for(Answered)
+    (answer,) = school.ears.of(Answered)
+    assert answer.value == ESTIMATE
+    end = "JobFinished" if what == "a picture" else "TrainingFinished"
+    assert school.ears.kinds.index(end) < school.ears.kinds.index("Answered")
+    assert len(school.engine.rehearsed) == 2
 
 
-def test_a_rehearsal_that_has_not_begun_gives_way_too(school: School) -> None:
-    given_way: list[bool] = []
-
-    def rehearse(cancelled: threading.Event) -> None:
-        given_way.append(cancelled.is_set())
-        raise StorageError("/cache", "is not wanted any more")
-
-    school.engine.rehearsal = rehearse
-    school.thread.rehearse(RehearseTask(request=to_train()))
+def test_a_rehearsal_that_has_not_begun_waits(school: School) -> None:
+    rehearse(school)
     school.train()
     school.start()  # as when the engine takes its time at the start of the program
-    school.wait_for(TrainingFinished)
-    assert given_way == [True]
+    school.wait_for(Answered)
+    assert school.ears.kinds.index("TrainingFinished") < school.ears.kinds.index("Answered")
+    assert len(school.engine.rehearsed) == 1
 
 
 def test_why_a_rehearsal_failed_is_told(school: School) -> None:
-    def rehearse(_: threading.Event) -> None:
+    def fail(_: threading.Event) -> None:
         raise StorageError("/pictures", "cannot be found")
 
-    school.engine.rehearsal = rehearse
+    school.engine.rehearsal = fail
     school.start()
-    school.thread.rehearse(RehearseTask(request=to_train()))
-    school.wait_for(TrainingRehearsed)
-    assert school.ears.of(TrainingRehearsed)[0].fault == "/pictures cannot be found."
+    rehearse(school)
+    school.wait_for(Answered)
+    assert school.ears.of(Answered)[0].fault == "/pictures cannot be found."

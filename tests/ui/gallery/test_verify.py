@@ -28,9 +28,7 @@ class Bench:
 
     def __init__(self, qtbot: QtBot, home: Path, *scripts: Forming) -> None:
         self.studio = Studio(qtbot, home, *scripts)
-        self.model = VerifyModel(self.studio.runs, Folders.under(home))
-        self.model.errand_requested.connect(self.studio.session.errand)
-        self.studio.session.errand_done.connect(self.model.take)
+        self.model = VerifyModel(self.studio.runs, Folders.under(home), self.studio.thread)
         self.studio.session.start()
 
     def picture(self) -> Entry:

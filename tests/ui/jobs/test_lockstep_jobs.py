@@ -41,7 +41,7 @@ def test_a_comparison_is_one_job_whose_pictures_are_its_runs(
     studio = Studio(qtbot, tmp_path, Lockstep())
     open_studio.append(studio)
     courses: list[Course] = []
-    studio.session.went_on.connect(courses.append)
+    studio.session.job_changed.connect(courses.append)
     studio.session.start()
     request = CompareRequest(requests=RUNS)
     job = studio.session.compare(request)

@@ -74,7 +74,8 @@ def test_the_thread_has_one_job_at_a_time(open_studio: Open) -> None:
     for prompt in "abc":
         studio.generate(prompt)
     studio.wait_for(gate)
-    assert studio.thread._tasks.empty()
+    assert studio.prompts == ["a"]
+    assert len(studio.queue.waiting) == 2
     gate.open()
     studio.wait_idle()
     assert studio.prompts == list("abc")
@@ -425,7 +426,9 @@ def test_a_picture_that_could_not_be_saved_can_be_saved_once_there_is_room(open_
     assert "could not be saved" in notice.sentence
     assert notice.act is not None
 
+    told = len(studio.told)
     notice.act()  # still full
+    studio.wait(lambda: len(studio.told) > told)
     again = studio.told[-1]
     assert again is not notice
     assert again.action == "Try again"
@@ -433,6 +436,7 @@ def test_a_picture_that_could_not_be_saved_can_be_saved_once_there_is_room(open_
 
     studio.store.full = False
     again.act()
+    studio.wait(lambda: studio.wall.entries)
     (entry,) = studio.wall.entries
     assert np.array_equal(read_pixels(entry.path), frame(100))
     assert str(entry.path) in studio.told[-1].sentence

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.engine.train_events import TrainEvent
-    from studio.ui.core.job import TrainingRehearsed
 
 
 class Classroom(Studio):
@@ -177,17 +176,6 @@ def test_going_back_and_a_full_disk_are_told(room: Classroom) -> None:
     assert training.losses.curves("backbone")[0][-1][0] == 2
     gate.open()
     room.wait_over()
-
-
-def test_a_rehearsal_is_answered(room: Classroom) -> None:
-    answers: list[TrainingRehearsed] = []
-    room.training.rehearsed.connect(answers.append)
-    room.teach()
-    request = to_train()
-    room.training.rehearse(request)
-    room.wait(lambda: answers)
-    assert answers[0].request == request
-    assert answers[0].estimate is not None
 
 
 def test_of_very_many_samples_the_older_ones_are_thinned() -> None:

@@ -13,6 +13,7 @@ from studio.ui.run.model import RunModel
 from studio.ui.run.timeline_model import ScrubbingModel
 from studio.ui.theme.theme import Theme
 from studio.ui.widgets.scrubber import EDGE
+from tests.ui.asked import make_frames
 from tests.ui.played import Played
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def run(qapp: object) -> RunModel:
-    return RunModel()
+    return RunModel(make_frames())
 
 
 def played(run: RunModel) -> Played:

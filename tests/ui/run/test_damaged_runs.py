@@ -199,18 +199,14 @@ def test_of_a_run_whose_model_is_gone_everything_recorded_is_seen_and_the_rest_t
     forks = ForkModel(studio.run, Catalog(Folders.under(tmp_path)))
     forks.begin()
     assert forks.fault == "The model of this run, fake, is not here any more."
-    panes = PanesModel(studio.run)
-    panes.explain_requested.connect(studio.session.decode)
-    studio.session.step_explained.connect(panes.take)
+    panes = PanesModel(studio.run, studio.thread)
     panes.set_active(True)
-    studio.wait(lambda: panes.panes["score"].words == "The model of this run is gone, or another by now.")
-    verifier = VerifyModel(studio.runs, Folders.under(tmp_path))
-    verifier.errand_requested.connect(studio.session.errand)
-    studio.session.errand_done.connect(verifier.take)
+    studio.wait(lambda: "model 'fake' is not known" in panes.panes["score"].words.lower())
+    verifier = VerifyModel(studio.runs, Folders.under(tmp_path), studio.thread)
     verifier.begin(entry)
     studio.wait(lambda: verifier.of(entry).outcome == "failed")  # type: ignore[union-attr]
     assert "model 'fake' is not known" in verifier.of(entry).words.lower()  # type: ignore[union-attr]
-    keeper = StepKeeper(studio.run, studio.store, studio.wall, studio.notices)  # type: ignore[arg-type]
+    keeper = StepKeeper(studio.run, studio.frames, studio.store, studio.wall, studio.notices)  # type: ignore[arg-type]
     keeper.keep()  # states that are pictures need no model
     studio.wait(lambda: len(studio.wall.entries) == 2)
     keeper.close()

@@ -36,9 +36,7 @@ def studio(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
 
 @pytest.fixture
 def exports(studio: Studio) -> Iterator[ExportModel]:
-    model = ExportModel(studio.run, studio.notices)
-    model.decode_requested.connect(studio.session.decode)
-    studio.session.frame_decoded.connect(model.on_decoded)
+    model = ExportModel(studio.run, studio.frames, studio.notices)
     yield model
     model.close()
 

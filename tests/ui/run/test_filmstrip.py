@@ -7,27 +7,41 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 
 from studio.engine.events import JobCancelled
-from studio.ui.run.filmstrip import FilmstripModel, FrameRole, StepRole
+from studio.ui.core.engine_call import Priority
+from studio.ui.run.filmstrip import DraftRole, FilmstripModel, FrameRole, StepRole
 from studio.ui.run.model import RunModel
 from tests.runs.steps import step_done
-from tests.ui.played import Errands, Played, decoded
+from tests.ui.asked import Asked, make_frames
+from tests.ui.played import Played
 
 if TYPE_CHECKING:
     from pytestqt.modeltest import ModelTester
     from pytestqt.qtbot import QtBot
 
+    from studio.ui.core.frame_service import FrameService
+
 EACH = 320
 
 
 @pytest.fixture
-def run(qapp: object) -> RunModel:
-    return RunModel()
+def asked() -> Asked:
+    return Asked()
 
 
 @pytest.fixture
-def strip(run: RunModel, qtmodeltester: ModelTester) -> FilmstripModel:
+def frames(asked: Asked) -> FrameService:
+    return make_frames(asked)
+
+
+@pytest.fixture
+def run(qapp: object, frames: FrameService) -> RunModel:
+    return RunModel(frames)
+
+
+@pytest.fixture
+def strip(run: RunModel, frames: FrameService, qtmodeltester: ModelTester) -> FilmstripModel:
     """A model that Qt's own tester watches through the whole test."""
-    model = FilmstripModel(run)
+    model = FilmstripModel(run, frames)
     qtmodeltester.check(model)
     return model
 
@@ -185,39 +199,91 @@ def test_the_other_side_has_frames_of_its_own(run: RunModel, strip: FilmstripMod
     assert values(strip) == [None, None, 3]
 
 
-def test_while_a_job_runs_no_row_has_frames_decoded(run: RunModel, strip: FilmstripModel) -> None:
-    played, errands = Played(run), Errands(run)
+def test_while_a_job_runs_no_row_has_frames_decoded(
+    run: RunModel, asked: Asked, strip: FilmstripModel
+) -> None:
+    played = Played(run)
     played.begin().steps(1, 2, 3, preview=None)
+    strip.set_visible([1, 2, 3])
     assert values(strip) == [None] * 3
-    assert errands.tasks == []
+    assert asked.decodes == []
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
 def test_once_it_is_over_rows_that_are_looked_at_have_their_frames_decoded(
-    run: RunModel, strip: FilmstripModel, cancelled: bool
+    run: RunModel, asked: Asked, strip: FilmstripModel, cancelled: bool
 ) -> None:
-    played, errands = Played(run), Errands(run)
+    played = Played(run)
     played.begin().steps(1, preview=None)
     played.steps(2)
     rows = Rows(strip)
     played.end(JobCancelled(job_id=played.job.id, pictures=0) if cancelled else None)
     assert rows.told == [("new", 0, 1)]
-    assert errands.tasks == []  # nobody looked
     assert values(strip) == values(strip) == [None, 2]
-    assert errands.steps == [(1, "x0")]
+    assert asked.decodes == []  # nobody looked
+    strip.set_visible([1, 2])
+    assert asked.steps == [(1, "x0")]
+    assert asked.decodes[0].priority is Priority.BACKGROUND
     rows.told.clear()
-    run.frames.take(decoded(errands.tasks[0]))
+    asked.decode(0)
     assert rows.told == [("new", 0, 0)]
     assert values(strip) == [250, 2]
 
 
-def test_a_decoded_frame_of_a_step_that_has_no_row_changes_nothing(
-    run: RunModel, strip: FilmstripModel
+def test_what_is_in_sight_is_decoded_in_full_when_the_job_ends_nearest_to_the_eye_first(
+    run: RunModel, asked: Asked, strip: FilmstripModel
 ) -> None:
-    played, errands = Played(run, steps=40, max_bytes=10 * EACH), Errands(run)
+    played = Played(run, steps=9)
+    played.begin().steps(*range(1, 10), tier="linear")
+    strip.set_visible([1, 3, 5, 7, 9])
+    run.select(5)
+    asked.calls.clear()
+    played.end()
+    assert [step for step, _ in asked.steps][:1] == [5]  # what the canvas shows
+    assert sorted(step for step, _ in asked.steps) == [1, 3, 5, 7, 9]
+    others = [call for call in asked.decodes if call.priority is Priority.BACKGROUND]
+    distances = [abs(call.work.step - 5) for call in others]  # type: ignore[attr-defined]
+    assert distances == sorted(distances)
+    for place in range(5):
+        asked.decode(place)
+    assert values(strip)[::2] == [250] * 5
+
+
+def test_what_is_out_of_sight_by_now_is_not_decoded(
+    run: RunModel, asked: Asked, strip: FilmstripModel
+) -> None:
+    played = Played(run, steps=9)
+    played.begin().steps(*range(1, 10), tier="linear")
+    played.end()
+    strip.set_visible([1, 2, 3])
+    strip.set_visible([3, 4])
+    waiting = [call.work.step for call in asked.waiting if call.priority is Priority.BACKGROUND]  # type: ignore[attr-defined]
+    assert waiting == [3, 4]
+
+
+def test_a_draft_is_marked_and_said_until_it_is_decoded(
+    run: RunModel, asked: Asked, strip: FilmstripModel
+) -> None:
+    played = Played(run)
+    played.begin().steps(1, tier="linear")
+    played.steps(2, tier="full")
+    assert [strip.index(row).data(DraftRole) for row in (0, 1)] == [True, False]
+    said = [strip.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in (0, 1)]
+    assert ["draft" in text for text in said] == [True, False]
+    played.end()
+    strip.set_visible([1])
+    asked.decode(0)
+    assert strip.index(0).data(DraftRole) is False
+    assert "draft" not in strip.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+
+
+def test_a_decoded_frame_of_a_step_that_has_no_row_changes_nothing(
+    run: RunModel, asked: Asked, strip: FilmstripModel
+) -> None:
+    played = Played(run, steps=40, max_bytes=10 * EACH)
     played.begin().steps(*range(1, 11), tier="linear")
     run.select(3)
     played.steps(11)
     rows = Rows(strip)
-    run.frames.take(decoded(errands.tasks[0]))
+    asked.decode(0)
     assert rows.told == []

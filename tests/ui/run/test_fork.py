@@ -14,6 +14,7 @@ from studio.ui.jobs.job_state import Lineage
 from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.run.fork import ForkModel
 from studio.ui.run.model import RunModel
+from tests.ui.asked import make_frames
 from tests.ui.fakes import WEIGHTS, Forming, Gate
 from tests.ui.rooms import Studio
 
@@ -162,7 +163,7 @@ def test_looking_at_another_run_begins_anew(studio: Studio, forks: ForkModel) ->
 
 
 def test_without_a_run_there_is_nothing_to_fork(qapp: object, cards: Cards) -> None:
-    forks = ForkModel(RunModel(), cards)  # type: ignore[arg-type]
+    forks = ForkModel(RunModel(make_frames()), cards)  # type: ignore[arg-type]
     forks.begin()
     assert "no step" in forks.fault
     assert (forks.model_calls, forks.left, forks.remaining) == (0, 0, 0)

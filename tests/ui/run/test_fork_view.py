@@ -14,6 +14,7 @@ from studio.ui.run.fork_view import ForkPanel
 from studio.ui.run.model import RunModel
 from studio.ui.theme.theme import Theme
 from studio.ui.widgets.labels import PlainLabel
+from tests.ui.asked import make_frames
 from tests.ui.fakes import WEIGHTS
 from tests.ui.played import Played
 
@@ -31,7 +32,7 @@ class Cards:
 
 class Scene:
     def __init__(self, qtbot: QtBot, app: QApplication) -> None:
-        self.run = RunModel()
+        self.run = RunModel(make_frames())
         self.played = Played(self.run, prompt="<b>a fox</b>")
         self.played.begin()
         began = self.played.take.began(0)

@@ -1,30 +1,40 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from studio.engine.events import JobCancelled, JobFailed
+from studio.gallery import pixels
 from studio.gallery.keeping import keep_one
+from studio.gallery.pixels import read_pixels
 from studio.gallery.store import PictureStore
-from studio.ui.core.job import FrameDecoded
+from studio.ui.core.frame_service import ModelGone
 from studio.ui.run.model import RunModel
+from tests.ui.asked import Asked, make_frames
 from tests.ui.fakes import WEIGHTS
-from tests.ui.played import Errands, Played, decoded
+from tests.ui.played import Played
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from PySide6.QtGui import QImage
+    from pytestqt.qtbot import QtBot
 
 SIGNALS = ("changed", "frame_changed", "steps_changed", "selection_changed")
 
 
 @pytest.fixture
-def run(qapp: object) -> RunModel:
-    return RunModel()
+def asked() -> Asked:
+    return Asked()
+
+
+@pytest.fixture
+def run(qapp: object, asked: Asked) -> RunModel:
+    return RunModel(make_frames(asked))
 
 
 def value(image: QImage | None) -> int | None:
@@ -240,14 +250,14 @@ def test_the_other_side_stays_chosen_for_the_jobs_that_follow(run: RunModel) -> 
 
 
 def test_the_other_side_of_the_newest_step_is_decoded_and_the_old_frame_stays_until_then(
-    run: RunModel,
+    run: RunModel, asked: Asked
 ) -> None:
-    played, errands = Played(run), Errands(run)
+    played = Played(run)
     played.begin().steps(1, 2)
     run.set_what("x_t")
     assert value(run.frame) == 2
-    assert errands.steps == [(2, "x_t")]
-    assert heard(run, lambda: run.frames.take(decoded(errands.tasks[0]))) == {"frame_changed"}
+    assert asked.steps == [(2, "x_t")]
+    assert heard(run, lambda: asked.decode(0)) == {"frame_changed"}
     assert value(run.frame) == 250
 
 
@@ -258,40 +268,53 @@ def test_of_a_finished_picture_both_sides_are_the_picture(run: RunModel) -> None
 
 
 # ----------------------------------------------------------------------------------------------------------- decoding
-def test_a_step_that_was_shown_cheaply_is_decoded_when_it_is_looked_at_again(run: RunModel) -> None:
-    played, errands = Played(run), Errands(run)
+def test_a_step_that_was_shown_cheaply_is_decoded_when_it_is_looked_at_again(
+    run: RunModel, asked: Asked
+) -> None:
+    played = Played(run)
     played.begin()
     done = played.steps(1, 2, 3, 4, tier="linear")[1]
-    assert errands.tasks == []
+    assert asked.decodes == []
     run.select(2)
-    (task,) = errands.tasks
-    assert (task.job_id, task.image, task.step, task.what) == (played.job.id, 0, 2, "x0")
-    assert (task.model, task.weights_sha256) == ("fake", WEIGHTS)
-    assert task.latents is done.x0_hat
+    (call,) = asked.decodes
+    work: Any = call.work
+    assert (work.state, work.image, work.step, work.quantity) == (played.course, 0, 2, "x0")
+    assert call.weights_sha256 == WEIGHTS
+    assert work.latents is done.x0_hat
     assert value(run.frame) == 2
-    assert heard(run, lambda: run.frames.take(decoded(task))) == {"frame_changed"}
+    assert heard(run, lambda: asked.decode(0)) == {"frame_changed"}
     assert value(run.frame) == 250
 
 
-def test_a_frame_is_asked_for_once(run: RunModel) -> None:
-    played, errands = Played(run), Errands(run)
+def test_a_frame_is_asked_for_once(run: RunModel, asked: Asked) -> None:
+    played = Played(run)
     played.begin().steps(1, 2, tier="small")
-    for step in (1, 2, 1, 2):
+    for place, step in enumerate((1, 2)):
         run.select(step)
-    assert errands.steps == [(1, "x0"), (2, "x0")]
-    for task in errands.tasks:
-        run.frames.take(decoded(task))
+        asked.decode(place)
     run.select(1)
-    assert len(errands.tasks) == 2
+    assert asked.steps == [(1, "x0"), (2, "x0")]
 
 
-def test_each_side_of_a_step_is_a_frame_of_its_own(run: RunModel) -> None:
-    played, errands = Played(run), Errands(run)
+def test_only_the_step_that_is_looked_at_is_waited_for(run: RunModel, asked: Asked) -> None:
+    played = Played(run, steps=100)
+    played.begin().steps(*range(1, 101), tier="small")
+    for step in range(1, 101):
+        run.select(step)
+        assert len(asked.waiting) == 1
+    assert [call.work.step for call in asked.waiting] == [100]  # type: ignore[attr-defined]
+    run.select(None)
+    assert asked.waiting == []
+
+
+def test_each_side_of_a_step_is_a_frame_of_its_own(run: RunModel, asked: Asked) -> None:
+    played = Played(run)
     (done,) = played.begin().steps(1, tier="linear")
     run.select(1)
     run.set_what("x_t")
-    assert errands.steps == [(1, "x0"), (1, "x_t")]
-    assert errands.tasks[1].latents is done.state
+    assert asked.steps == [(1, "x0"), (1, "x_t")]
+    work: Any = asked.decodes[1].work
+    assert work.latents is done.state
 
 
 @pytest.mark.parametrize(
@@ -299,69 +322,105 @@ def test_each_side_of_a_step_is_a_frame_of_its_own(run: RunModel) -> None:
     [{"tier": "full"}, {"tier": "linear", "x0_hat": None}],
     ids=["shown in full already", "nothing to decode"],
 )
-def test_nothing_is_asked_for_where_there_is_nothing_better(run: RunModel, fields: dict[str, Any]) -> None:
-    played, errands = Played(run), Errands(run)
+def test_nothing_is_asked_for_where_there_is_nothing_better(
+    run: RunModel, asked: Asked, fields: dict[str, Any]
+) -> None:
+    played = Played(run)
     played.begin().steps(1, **fields)
     run.select(1)
-    assert errands.tasks == []
+    assert asked.decodes == []
 
 
-def test_what_cannot_be_decoded_stays_as_it_was_shown_and_is_not_asked_for_again(run: RunModel) -> None:
-    played, errands = Played(run), Errands(run)
+def test_what_cannot_be_decoded_stays_as_it_was_shown_and_is_not_asked_for_again(
+    run: RunModel, asked: Asked
+) -> None:
+    played = Played(run)
     played.begin().steps(1, 2, tier="linear")
     run.select(1)
-    assert heard(run, lambda: run.frames.take(FrameDecoded(task=errands.tasks[0], pixels=None))) == set()
+    gone = ModelGone(sentence="The model is gone.")
+    assert heard(run, lambda: asked.give(asked.decodes[0], gone)) == set()
     assert value(run.frame) == 1
     run.select(2)
     run.select(1)
-    assert len(errands.tasks) == 2
+    assert len(asked.decodes) == 2
 
 
-def test_a_frame_that_the_record_gave_up_can_be_asked_for_again(run: RunModel) -> None:
-    played, errands = Played(run, max_bytes=2 * 320 + 800), Errands(run)
+def test_what_could_not_be_decoded_for_want_of_memory_is_asked_for_again(run: RunModel, asked: Asked) -> None:
+    played = Played(run)
+    played.begin().steps(1, 2, tier="linear")
+    run.select(1)
+    asked.fail(asked.decodes[0], "The device has too little memory.")
+    assert value(run.frame) == 1
+    run.select(2)
+    run.select(1)
+    assert asked.steps == [(1, "x0"), (2, "x0"), (1, "x0")]
+
+
+def test_a_frame_that_the_record_gave_up_can_be_asked_for_again(run: RunModel, asked: Asked) -> None:
+    played = Played(run, max_bytes=2 * 320 + 800)
     played.begin().steps(1, 2, tier="linear")
     for step in (1, 2):  # there is room for one of them
         run.select(step)
-        run.frames.take(decoded(errands.tasks[-1]))
+        asked.decode(-1)
     assert value(run.frame) == 250
     run.select(1)
     assert value(run.frame) == 1
-    assert errands.steps == [(1, "x0"), (2, "x0"), (1, "x0")]
+    assert asked.steps == [(1, "x0"), (2, "x0"), (1, "x0")]
 
 
-def test_a_frame_for_which_there_is_no_room_at_all_is_not_asked_for_again(run: RunModel) -> None:
-    played, errands = Played(run, max_bytes=2 * 320 + 700), Errands(run)
+def test_a_frame_for_which_there_is_no_room_at_all_is_not_asked_for_again(
+    run: RunModel, asked: Asked
+) -> None:
+    played = Played(run, max_bytes=2 * 320 + 700)
     played.begin().steps(1, 2, tier="linear")
-    for step in (1, 2, 1):
+    for step in (1, 2):
         run.select(step)
-        run.frames.take(decoded(errands.tasks[-1]))
-    assert errands.steps == [(1, "x0"), (2, "x0")]
+        asked.decode(-1)
+    run.select(1)
+    assert asked.steps == [(1, "x0"), (2, "x0")]
+    assert value(run.frame) == 250  # the cache has it
 
 
-def test_a_frame_of_another_step_or_job_changes_nothing_in_view(run: RunModel) -> None:
-    first, errands = Played(run), Errands(run)
+def test_a_frame_of_another_step_or_job_changes_nothing_in_view(run: RunModel, asked: Asked) -> None:
+    first = Played(run)
     first.begin().steps(1, 2, tier="linear")
     run.select(1)
     run.select(2)
-    assert heard(run, lambda: run.frames.take(decoded(errands.tasks[0]))) == set()
+    assert heard(run, lambda: asked.decode(0)) == set()
     run.go_live()
     first.keep()
     first.end()
     Played(run, prompt="an owl").begin()
-    assert heard(run, lambda: run.frames.take(decoded(errands.tasks[1]))) == set()
+    assert heard(run, lambda: asked.decode(1)) == set()
     picture = first.job.record.picture(0)
     assert picture is not None
     assert np.all(picture.frame(picture.steps[0], "x0") == 250)
 
 
-def test_a_picture_that_was_let_go_of_is_read_from_its_file(run: RunModel, tmp_path: Path) -> None:
+def test_a_picture_that_was_let_go_of_is_read_from_its_file_in_another_thread(
+    run: RunModel, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(
+        pixels,
+        "read_pixels",
+        lambda path, read=read_pixels: (threads.append(threading.get_ident()), read(path))[1],
+    )
     store = PictureStore(tmp_path / "out", tmp_path / "catalogue")
     played = Played(run, count=40)
     played.begin()
     for image in range(40):
         played.course.take(keep_one(played.take.picture(image), store))
-    run.select_image(2)
     assert not played.course.pictures[2].done.pixels.size
+    with qtbot.waitSignal(run.frame_changed, check_params_cb=lambda: run.frame is not None):
+        run.select_image(2)
+        assert run.frame is None
     assert value(run.frame) == int(played.take.picture(2).pixels[0, 0, 0])
+    assert threading.get_ident() not in threads
     (tmp_path / "out").rename(tmp_path / "elsewhere")
+    run.select_image(3)
+    qtbot.waitUntil(lambda: len(threads) == 2)
     assert run.frame is None
+    run.select_image(2)
+    assert run.frame is not None  # the cache has it
+    assert len(threads) == 2

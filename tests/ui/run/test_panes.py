@@ -31,10 +31,7 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
 
 @pytest.fixture
 def panes(studio: Studio) -> PanesModel:
-    model = PanesModel(studio.run)
-    model.explain_requested.connect(studio.session.decode)
-    studio.session.step_explained.connect(model.take)
-    return model
+    return PanesModel(studio.run, studio.thread)
 
 
 def explained(studio: Studio, panes: PanesModel, step: int, **fields: object) -> PanesModel:
@@ -101,7 +98,7 @@ def test_a_model_that_is_gone_is_said(studio: Studio, panes: PanesModel) -> None
     studio.engine.decode_error = UnknownNameError("model", "fake", [])
     panes.set_active(True)
     studio.run.select(2)
-    studio.wait(lambda: "gone" in panes.panes["score"].words)
+    studio.wait(lambda: "'fake' is not known" in panes.panes["score"].words)
     assert panes.panes["x0"].image is not None
 
 

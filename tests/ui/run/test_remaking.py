@@ -38,9 +38,7 @@ class Desk:
     def __init__(self, qtbot: QtBot, home: Path, *scripts: Forming) -> None:
         self.studio = studio = Studio(qtbot, home, Forming(pixels=True), *scripts)
         self.run = studio.run
-        self.remaking = RemakingModel(self.run)
-        self.remaking.errand_requested.connect(studio.session.errand)
-        studio.session.errand_done.connect(self.remaking.take)
+        self.remaking = RemakingModel(self.run, studio.thread)
         self.said: list[str] = []
         self.remaking.failed.connect(self.said.append)
         self.scrubbing = ScrubbingModel(self.run)
@@ -110,7 +108,7 @@ def test_only_the_steps_from_the_nearest_before_are_made_and_they_are_not_made_t
 
 
 def test_the_strip_an_export_and_playing_keep_to_the_steps_that_are_there(desk: Desk) -> None:
-    strip = FilmstripModel(desk.run)
+    strip = FilmstripModel(desk.run, desk.studio.frames)
     desk.run.steps_changed.emit()
     assert strip.rowCount() == len(desk.kept) - 1
     desk.look_at(desk.missing[0])
@@ -128,7 +126,13 @@ def test_the_strip_an_export_and_playing_keep_to_the_steps_that_are_there(desk: 
 
 def test_a_run_is_forked_from_such_a_step_and_the_step_kept_as_a_picture(desk: Desk, tmp_path: Path) -> None:
     forks = ForkModel(desk.run, Catalog(Folders.under(tmp_path)))
-    keeper = StepKeeper(desk.run, desk.studio.store, desk.studio.wall, desk.studio.notices)  # type: ignore[arg-type]
+    keeper = StepKeeper(
+        desk.run,
+        desk.studio.frames,
+        desk.studio.store,
+        desk.studio.wall,  # type: ignore[arg-type]
+        desk.studio.notices,
+    )
     step = desk.missing[-1]
     desk.scrubbing.go_to(step)
     forks.begin()
@@ -144,9 +148,7 @@ def test_a_run_is_forked_from_such_a_step_and_the_step_kept_as_a_picture(desk: D
 
 
 def test_the_panes_of_a_kept_step_have_the_one_before_it_made_again(desk: Desk) -> None:
-    panes = PanesModel(desk.run)
-    panes.explain_requested.connect(desk.studio.session.decode)
-    desk.studio.session.step_explained.connect(panes.take)
+    panes = PanesModel(desk.run, desk.studio.thread)
     step = next(step for step in desk.kept[1:] if step - 1 not in desk.kept)
     panes.set_active(True)
     desk.look_at(step)
@@ -160,7 +162,7 @@ def test_the_oldest_made_again_give_way(desk: Desk) -> None:
         assert done is not None
         desk.picture.put_again(done)
     assert len(desk.picture.again) == min(MOST_AGAIN, len(desk.missing))
-    exports = ExportModel(desk.run, desk.studio.notices)
+    exports = ExportModel(desk.run, desk.studio.frames, desk.studio.notices)
     exports.close()
 
 
@@ -181,7 +183,13 @@ def test_a_model_that_is_another_by_now_is_told_once_and_the_nearest_step_is_sho
     assert "its hash is another" in desk.said[0]
     assert words.again(desk.run) == "Not kept, the nearest is shown: "
     assert desk.run.frame is not None
-    keeper = StepKeeper(desk.run, desk.studio.store, desk.studio.wall, desk.studio.notices)  # type: ignore[arg-type]
+    keeper = StepKeeper(
+        desk.run,
+        desk.studio.frames,
+        desk.studio.store,
+        desk.studio.wall,  # type: ignore[arg-type]
+        desk.studio.notices,
+    )
     keeper.keep()
     assert desk.studio.sentences[-1] == "This step was not kept, and cannot be made again."
     desk.scrubbing.go_to(desk.missing[9])

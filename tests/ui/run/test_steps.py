@@ -36,8 +36,7 @@ def keeping(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[[bool], tuple[Stu
 
     def make(pixels: bool) -> tuple[Studio, StepKeeper]:
         studio = Studio(qtbot, tmp_path, Forming(pixels=True) if pixels else latent)
-        keeper = StepKeeper(studio.run, studio.store, studio.wall, studio.notices)  # type: ignore[arg-type]
-        studio.session.frame_decoded.connect(keeper.on_decoded)
+        keeper = StepKeeper(studio.run, studio.frames, studio.store, studio.wall, studio.notices)  # type: ignore[arg-type]
         studio.session.start()
         made.append((studio, keeper))
         return made[0]

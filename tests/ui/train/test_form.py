@@ -11,10 +11,10 @@ from studio.engine.train_request import TrainEstimate
 from studio.errors import RequestError
 from studio.folders import Folders
 from studio.ui.core.catalog import Catalog
-from studio.ui.core.job import TrainingRehearsed
 from studio.ui.core.settings import Preferences, SettingsFile
 from studio.ui.train.data import TrainFolder
 from studio.ui.train.form import TrainCosts, TrainForm
+from tests.ui.asked import Asked
 from tests.ui.teaching import ESTIMATE
 
 if TYPE_CHECKING:
@@ -42,7 +42,12 @@ def measured() -> Measured:
 
 
 @pytest.fixture
-def make(qapp: object, tmp_path: Path, measured: Measured) -> Iterator[Callable[[], TrainForm]]:
+def asked() -> Asked:
+    return Asked()
+
+
+@pytest.fixture
+def make(qapp: object, tmp_path: Path, measured: Measured, asked: Asked) -> Iterator[Callable[[], TrainForm]]:
     del qapp
     made: list[tuple[TrainForm, Preferences]] = []
 
@@ -51,7 +56,10 @@ def make(qapp: object, tmp_path: Path, measured: Measured) -> Iterator[Callable[
             preferences.save()
         preferences = Preferences(SettingsFile(tmp_path / "settings.json"))
         form = TrainForm(
-            Catalog(Folders.under(tmp_path / "home")), preferences, TrainFolder(), TrainCosts(measured.get)
+            Catalog(Folders.under(tmp_path / "home")),
+            preferences,
+            TrainFolder(),
+            TrainCosts(measured.get, asked),
         )
         made.append((form, preferences))
         return form
@@ -199,37 +207,56 @@ def test_the_form_stands_ready_for_the_next_training_while_one_runs_or_waits(
     assert form.can_train
 
 
+def scales(asked: Asked) -> list[str]:
+    """The size of each training that was to be estimated."""
+    for call in asked.calls[len(asked.engine.rehearsed) :]:
+        call.work(call, asked.engine)
+    return [request.scale for request in asked.engine.rehearsed]
+
+
 def test_what_it_takes_is_asked_for_size_by_size_and_once(
-    make: Callable[[], TrainForm], measured: Measured
+    make: Callable[[], TrainForm], measured: Measured, asked: Asked
 ) -> None:
     form = make()
-    asked: list[TrainRequest] = []
-    form.costs.rehearse_requested.connect(asked.append)
     form.ask_for_estimate()
-    assert asked == []
+    assert asked.calls == []
     form.choose("pictograms")
     form.edit(scale="medium")
     for scale in ("medium", "small", "large"):
         form.ask_for_estimate()
         assert form.estimate(scale=scale).seconds is None
         measured.seconds[scale] = 60.0
-        form.costs.take_rehearsed(TrainingRehearsed(request=asked[-1], estimate=ESTIMATE))
+        asked.give(asked.calls[-1], ESTIMATE)
         assert form.estimate(scale=scale).seconds == 60.0
     form.ask_for_estimate()
-    assert [request.scale for request in asked] == ["medium", "small", "large"]
+    assert scales(asked) == ["medium", "small", "large"]
     assert form.costs.fault == ""
 
 
-def test_what_was_broken_off_is_asked_again_and_what_failed_is_not(make: Callable[[], TrainForm]) -> None:
+def test_one_training_is_estimated_at_a_time_and_another_takes_its_place(
+    make: Callable[[], TrainForm], asked: Asked
+) -> None:
     form = make()
-    asked: list[TrainRequest] = []
-    form.costs.rehearse_requested.connect(asked.append)
     form.choose("pictograms")
     form.ask_for_estimate()
-    form.costs.take_rehearsed(TrainingRehearsed(request=asked[0]))
     form.ask_for_estimate()
-    assert [request.scale for request in asked] == ["small", "small"]
-    form.costs.take_rehearsed(TrainingRehearsed(request=asked[1], fault="It cannot be measured."))
+    assert len(asked.calls) == 1
+    form.edit(steps=4321)
     form.ask_for_estimate()
-    assert asked[-1].scale == "medium"
+    assert [call.unwanted for call in asked.calls] == [True, False]
+
+
+def test_what_was_broken_off_is_asked_again_and_what_failed_is_not(
+    make: Callable[[], TrainForm], asked: Asked
+) -> None:
+    form = make()
+    form.choose("pictograms")
+    form.ask_for_estimate()
+    asked.calls[0].cancel()
+    asked.calls[0].dropped()
+    form.ask_for_estimate()
+    assert scales(asked) == ["small", "small"]
+    asked.fail(asked.calls[1], "It cannot be measured.")
+    form.ask_for_estimate()
+    assert scales(asked)[-1] == "medium"
     assert form.costs.fault == "It cannot be measured."

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from studio.engine.events import JobFailed
-from studio.ui.core.job import DecodeTask, FrameDecoded
 from studio.ui.train.sheet import ROWS, CheckpointSheet
 from tests.runs.steps import frame
+from tests.ui.asked import Asked, make_frames
 from tests.ui.compared import Compared
 
 if TYPE_CHECKING:
@@ -40,9 +40,8 @@ class Desk:
 
     def __init__(self, steps: int = 30) -> None:
         self.paper = Paper()
-        self.sheet = CheckpointSheet(self.paper)  # type: ignore[arg-type]
-        self.tasks: list[DecodeTask] = []
-        self.sheet.decode_requested.connect(self.tasks.append)
+        self.asked = Asked()
+        self.sheet = CheckpointSheet(self.paper, make_frames(self.asked))  # type: ignore[arg-type]
         runs = ({"model": f"foxes-{step}", "steps": steps} for step in (100, 200))
         self.compared = Compared(self.sheet, *runs)  # type: ignore[arg-type]
         self.steps = steps
@@ -54,8 +53,11 @@ class Desk:
     def play(self, **fields: Any) -> None:  # noqa: ANN401
         self.compared.begin().rounds(*range(1, self.steps + 1), **fields).keep().end()
 
-    def answer(self, task: DecodeTask, pixels: NDArray[np.uint8] | None) -> None:
-        self.sheet.take_decoded(FrameDecoded(task=task, pixels=pixels))
+    @property
+    def frames(self) -> list[tuple[int, int]]:
+        """The run and the step of every frame that was to be decoded."""
+        works: list[Any] = [call.work for call in self.asked.decodes]
+        return [(work.image, work.step) for work in works]
 
 
 def latents(channels: int = 4) -> NDArray[np.float32]:
@@ -71,12 +73,12 @@ def desk(qapp: object) -> Desk:
 def test_six_steps_of_each_checkpoint_are_decoded_and_then_written_in_rows(desk: Desk) -> None:
     desk.sheet.begin(desk.request, PATH)
     desk.play(x0_hat=latents(), tier="small")
-    assert len(desk.tasks) == 2 * ROWS
-    assert [task.image for task in desk.tasks] == [0] * ROWS + [1] * ROWS
-    assert [task.step for task in desk.tasks[:ROWS]] == [1, 7, 13, 18, 24, 30]
+    assert len(desk.frames) == 2 * ROWS
+    assert [image for image, _ in desk.frames] == [0] * ROWS + [1] * ROWS
+    assert [step for _, step in desk.frames[:ROWS]] == [1, 7, 13, 18, 24, 30]
     assert desk.paper.sheets == []
-    for number, task in enumerate(desk.tasks):
-        desk.answer(task, frame(number, 16))
+    for number in range(2 * ROWS):
+        desk.asked.decode(number, number)
     ((path, cells, columns, title),) = desk.paper.sheets
     assert (path, columns, len(cells)) == (PATH, 2, 2 * ROWS)
     assert "training step across, denoising step down" in title
@@ -89,25 +91,25 @@ def test_six_steps_of_each_checkpoint_are_decoded_and_then_written_in_rows(desk:
 def test_of_a_model_in_pixels_nothing_need_be_decoded(desk: Desk) -> None:
     desk.sheet.begin(desk.request, PATH)
     desk.play(x0_hat=np.zeros((3, 8, 8), dtype=np.float32), tier="small")
-    assert desk.tasks == []
+    assert desk.asked.decodes == []
     assert len(desk.paper.sheets) == 1
 
 
 def test_a_step_that_cannot_be_decoded_keeps_its_preview(desk: Desk) -> None:
     desk.sheet.begin(desk.request, PATH)
     desk.play(x0_hat=latents(), tier="small")
-    for task in desk.tasks:
-        desk.answer(task, None)
+    for call in desk.asked.decodes:
+        desk.asked.fail(call, "The device has too little memory.")
     assert all(cell.pixels is not None for cell in desk.paper.sheets[0][1])
 
 
 def test_other_comparisons_are_not_written(desk: Desk) -> None:
     desk.play(x0_hat=latents(), tier="small")
-    assert desk.tasks == []
+    assert desk.asked.decodes == []
     other = Desk()
     desk.sheet.begin(other.request, PATH)
     desk.sheet.follow(desk.compared.course)
-    assert desk.tasks == []
+    assert desk.asked.decodes == []
     assert desk.paper.sheets == []
 
 
@@ -116,5 +118,5 @@ def test_a_comparison_that_failed_is_not_waited_for_any_more(desk: Desk) -> None
     desk.compared.begin().tell(JobFailed(job_id=desk.compared.job.id, sentence="Oh.", details=""))
     desk.compared.course.phase = "done"
     desk.sheet.follow(desk.compared.course)
-    assert desk.tasks == []
+    assert desk.asked.decodes == []
     assert desk.paper.sheets == []

@@ -1,0 +1,357 @@
+"""The one source of pictures of steps, for whoever shows, saves, compares or exports them.
+
+A picture comes from wherever it is: the preview that a step carried, the record of its job, the cache, the latents
+(which the engine decodes), or the file of a finished picture (which another thread reads).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+from cachetools import LRUCache
+from PySide6.QtCore import QObject
+
+from studio.errors import CheckpointError, UnknownNameError, capitalised
+from studio.runs.picture_record import is_held
+from studio.ui.core.engine_call import EngineCall, Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from studio.engine.events import StepDone
+    from studio.engine.requests import GenerateRequest
+    from studio.errors import StudioError
+    from studio.runs.picture_record import What
+    from studio.ui.core.background import Background
+    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.jobs.job_state import Course
+
+    Pixels = NDArray[np.uint8]
+    Key = tuple[str, int, int | None, str]
+
+MAX_BYTES: Final = 128 * 2**20
+"""Of pictures that no record has: finished ones read from their files, and those a full record had no room for."""
+
+
+def direct_pixels(latents: NDArray[np.float32], request: GenerateRequest) -> Pixels | None:
+    """Return the picture of latents that are one already, as the engine would; None where they must be decoded.
+
+    Args:
+        latents: float32 (C, h, w).
+        request: what they are of; where its size is theirs, the model works on pixels.
+    """
+    if latents.shape != (3, request.height, request.width):
+        return None
+    import numpy as np  # noqa: PLC0415 - the window opens before numpy is there
+
+    levels = (np.clip(np.nan_to_num(latents, nan=0.0), -1.0, 1.0) + np.float32(1.0)) * np.float32(127.5)
+    pixels: Pixels = np.ascontiguousarray(np.rint(levels).astype(np.uint8).transpose(1, 2, 0))
+    pixels.setflags(write=False)
+    return pixels
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelGone:
+    """A frame cannot be decoded any more: its model is not there, or is another one by now; ``sentence`` says which."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DecodeFrame:
+    """The work of the call that decodes one quantity of one step.
+
+    The frame is put into the record in the engine's thread: it is there, too, where nobody waits for it any more.
+    """
+
+    state: Course
+    image: int
+    step: int
+    quantity: What
+    latents: NDArray[np.float32]
+
+    def __call__(self, call: EngineCall[Any], engine: Engine) -> Pixels | ModelGone:
+        """Return the frame. Raises StudioError where it cannot be decoded now."""
+        record = self.state.job.record
+        picture = record.picture(self.image)
+        done = picture.find(self.step) if picture is not None else None
+        if picture is not None and done is not None and picture.is_full(done, self.quantity):
+            known = picture.frame(done, self.quantity)  # decoded for a request that was dropped
+            assert known is not None, "a frame that is full is there"
+            return known
+        try:
+            pixels = engine.decode(
+                self.state.request_of(self.image).model, self.state.weights_of(self.image), self.latents
+            )
+        except (CheckpointError, UnknownNameError) as error:
+            return ModelGone(sentence=capitalised(str(error)))
+        record.put_frame(self.image, self.step, self.quantity, pixels)
+        return pixels
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiter:
+    then: Callable[[Pixels], None]
+    failed: Callable[[str], None]
+    priority: Priority
+    token: Hashable | None
+
+
+@dataclass(eq=False)
+class _Pending:
+    """A frame on its way. ``call`` is None where a file is read."""
+
+    call: EngineCall[Pixels | ModelGone] | None
+    waiters: list[_Waiter] = field(default_factory=list)
+
+
+def _ignore(_: str) -> None:
+    pass
+
+
+class FrameService(QObject):
+    """Hands out pictures of steps as uint8 arrays (H, W, 3). All methods are for the thread of the window."""
+
+    def __init__(
+        self,
+        engine: EngineCaller,
+        background: Background,
+        max_bytes: int = MAX_BYTES,
+        parent: QObject | None = None,
+    ) -> None:
+        """Decode with ``engine``, and read files in ``background``; cache at most ``max_bytes`` of pictures."""
+        super().__init__(parent)
+        self._engine, self._background = engine, background
+        self._cache: LRUCache[Key, Pixels] = LRUCache(max_bytes, getsizeof=lambda pixels: pixels.nbytes)
+        self._pending: dict[Key, _Pending] = {}
+        self._gone: WeakKeyDictionary[Course, dict[Key, str]] = WeakKeyDictionary()
+
+    # ----------------------------------------------------------------------------------------------- what is there
+    def best(self, state: Course, image: int, step: int | None, quantity: What) -> Pixels | None:
+        """Return the best picture there is at once; None where there is none.
+
+        Args:
+            state: of the job.
+            image: which of its pictures, from 0.
+            step: the step, or where that has no picture the nearest that has; None is the finished picture, else
+                the newest step.
+            quantity: what of the step.
+        """
+        if step is None and image in state.pictures:
+            finished = self._finished(state, image)
+            if finished is not None:
+                return finished
+        picture = state.job.record.picture(image)
+        if picture is None:
+            return None
+        if step is None:
+            pixels = picture.latest_frame(quantity)
+            if pixels is None:  # only the other quantity was shown so far; this one is on its way
+                pixels = picture.latest_frame()
+            if pixels is None and picture.start is not None:
+                pixels = picture.frame(picture.start, quantity)
+            return pixels
+        done = picture.find(step)
+        if done is not None and not is_held(done):
+            done = picture.nearest_held(step)
+        return self.of_step(state, done, quantity) if done is not None else None
+
+    def of_step(self, state: Course, done: StepDone, quantity: What) -> Pixels | None:
+        """Return the best picture there is at once of exactly this step; None where there is none."""
+        picture = state.job.record.picture(done.image)
+        if picture is None:
+            return None
+        cached = self._cache.get(self._key(state, done.image, done.step, picture.side_of(done, quantity)))
+        return cached if cached is not None else picture.frame(done, quantity)
+
+    def is_full(self, state: Course, image: int, step: int, quantity: What) -> bool:
+        """Whether `best` is as the model's own decoder makes it."""
+        picture = state.job.record.picture(image)
+        done = picture.find(step) if picture is not None else None
+        if picture is None or done is None:
+            return False
+        key = self._key(state, image, step, picture.side_of(done, quantity))
+        return picture.is_full(done, quantity) or key in self._cache
+
+    def why_gone(self, state: Course, image: int, step: int, quantity: What) -> str:
+        """Return why a frame cannot be decoded any more, a sentence; "" where it can, or nobody tried."""
+        picture = state.job.record.picture(image)
+        done = picture.find(step) if picture is not None else None
+        if picture is None or done is None:
+            return ""
+        key = self._key(state, image, step, picture.side_of(done, quantity))
+        return self._gone.get(state, {}).get(key, "")
+
+    def at_once(self, state: Course, image: int, step: int, quantity: What) -> Pixels | None:
+        """Return a frame in full where nobody has to wait for it: it was decoded, or its latents are pixels."""
+        picture = state.job.record.picture(image)
+        done = picture.find(step) if picture is not None else None
+        if picture is None or done is None or state.started is None:
+            return None
+        quantity = picture.side_of(done, quantity)
+        if picture.is_full(done, quantity):
+            return picture.frame(done, quantity)
+        if (cached := self._cache.get(self._key(state, image, step, quantity))) is not None:
+            return cached
+        latents = picture.latents(done, quantity)
+        pixels = direct_pixels(latents, state.request_of(image)) if latents is not None else None
+        if pixels is not None:
+            state.job.record.put_frame(image, step, quantity, pixels)
+        return pixels
+
+    # -------------------------------------------------------------------------------------------- what is not there yet
+    def get(
+        self,
+        state: Course,
+        image: int,
+        step: int | None,
+        quantity: What,
+        then: Callable[[Pixels], None],
+        failed: Callable[[str], None] = _ignore,
+        *,
+        priority: Priority = Priority.LOOK,
+        token: Hashable | None = None,
+    ) -> Pixels | None:
+        """Return a picture in full where it is there; else None, and it is handed to ``then`` later.
+
+        Args:
+            state: of the job, which has started.
+            image: which of its pictures, from 0.
+            step: the step; None is the finished picture.
+            quantity: what of the step.
+            then: called with the picture, unless it was returned.
+            failed: called with one sentence where it cannot be had; "" where there is nothing to decode it from.
+            priority: how urgent it is.
+            token: a newer request with an equal token takes the place of this one; neither ``then`` nor ``failed`` is
+                called then.
+        """
+        if token is not None:
+            self.drop(token)
+        waiter = _Waiter(then, failed, priority, token)
+        if step is None:
+            return self._get_finished(state, image, waiter)
+        picture = state.job.record.picture(image)
+        done = picture.find(step) if picture is not None else None
+        if picture is None or done is None or state.started is None:
+            failed("")
+            return None
+        quantity = picture.side_of(done, quantity)
+        if (pixels := self.at_once(state, image, step, quantity)) is not None:
+            return pixels
+        key = self._key(state, image, step, quantity)
+        latents = picture.latents(done, quantity)
+        gone = self._gone.get(state, {}).get(key)
+        if latents is None or gone is not None:
+            failed(gone or "")
+            return None
+        if key not in self._pending:
+            work = DecodeFrame(state=state, image=image, step=step, quantity=quantity, latents=latents)
+            call = EngineCall(
+                work=work,
+                then=partial(self._on_decoded, key, work),
+                failed=partial(self._on_failed, key),
+                priority=priority,
+                weights_sha256=state.weights_of(image),
+            )
+            self._pending[key] = _Pending(call, [waiter])
+            self._engine.call(call)
+        else:
+            self._join(self._pending[key], waiter)
+        return None
+
+    def drop(self, token: Hashable) -> None:
+        """Forget the request with this token; what nobody else waits for is not decoded any more."""
+        for key, pending in list(self._pending.items()):
+            left = [waiter for waiter in pending.waiters if waiter.token != token]
+            if len(left) == len(pending.waiters):
+                continue
+            pending.waiters = left
+            if pending.call is None:
+                continue
+            if left:
+                pending.call.priority = max(waiter.priority for waiter in left)
+            else:
+                pending.call.cancel()
+                del self._pending[key]
+
+    # ------------------------------------------------------------------------------------------------------- answers
+    def _join(self, pending: _Pending, waiter: _Waiter) -> None:
+        pending.waiters.append(waiter)
+        if pending.call is not None:
+            pending.call.priority = max(pending.call.priority, waiter.priority)
+
+    def _on_decoded(self, key: Key, work: DecodeFrame, answer: Pixels | ModelGone) -> None:
+        if isinstance(answer, ModelGone):
+            self._gone.setdefault(work.state, {})[key] = answer.sentence
+            self._on_failed(key, answer.sentence)
+            return
+        picture = work.state.job.record.picture(work.image)
+        done = picture.find(work.step) if picture is not None else None
+        if picture is None or done is None or not picture.is_full(done, work.quantity):
+            self._put(key, answer)  # the record has no room for it
+        self._hand_out(key, answer)
+
+    def _on_read(self, key: Key, pixels: Pixels) -> None:
+        self._put(key, pixels)
+        self._hand_out(key, pixels)
+
+    def _hand_out(self, key: Key, pixels: Pixels) -> None:
+        for waiter in self._pending.pop(key, _Pending(None)).waiters:
+            waiter.then(pixels)
+
+    def _on_failed(self, key: Key, sentence: str) -> None:
+        for waiter in self._pending.pop(key, _Pending(None)).waiters:
+            waiter.failed(sentence)
+
+    # ----------------------------------------------------------------------------------------------- finished pictures
+    def _finished(self, state: Course, image: int) -> Pixels | None:
+        """Return a finished picture that is in memory."""
+        pixels = state.pictures[image].done.pixels
+        return pixels if pixels.size else self._cache.get(self._key(state, image, None, "x0"))
+
+    def _get_finished(self, state: Course, image: int, waiter: _Waiter) -> Pixels | None:
+        event = state.pictures.get(image)
+        if event is None:
+            waiter.failed("")
+            return None
+        if (pixels := self._finished(state, image)) is not None:
+            return pixels
+        key = self._key(state, image, None, "x0")
+        entry = getattr(event, "entry", None)
+        gone = self._gone.get(state, {}).get(key)
+        if entry is None or gone is not None:
+            waiter.failed(gone or "")
+            return None
+        if key in self._pending:
+            self._join(self._pending[key], waiter)
+            return None
+        self._pending[key] = _Pending(None, [waiter])
+        self._background.do(
+            partial(_read, entry.path), partial(self._on_read, key), partial(self._on_missing, state, key)
+        )
+        return None
+
+    def _on_missing(self, state: Course, key: Key, error: StudioError) -> None:
+        """A file that was moved or deleted is not looked for again."""
+        self._gone.setdefault(state, {})[key] = str(error)
+        self._on_failed(key, str(error))
+
+    def _put(self, key: Key, pixels: Pixels) -> None:
+        if pixels.nbytes <= self._cache.maxsize:
+            self._cache[key] = pixels
+
+    def _key(self, state: Course, image: int, step: int | None, quantity: str) -> Key:
+        return state.job.id, image, step, quantity
+
+
+def _read(path: Path) -> Pixels:
+    from studio.gallery.pixels import read_pixels  # noqa: PLC0415 - the window opens before numpy and Pillow are there
+
+    return read_pixels(path)
