@@ -50,27 +50,16 @@ def measure() -> dict[str, object]:
     from PySide6.QtWidgets import QApplication  # noqa: PLC0415
 
     from studio.folders import Folders  # noqa: PLC0415
-    from studio.ui.compare.model import CompareModel  # noqa: PLC0415
-    from studio.ui.compare.reference import (  # noqa: PLC0415
-        AloneModel,
-        ReferenceModel,
-    )
+    from studio.ui.app import make_models  # noqa: PLC0415
     from studio.ui.compare.runs_view import RunsView  # noqa: PLC0415
     from studio.ui.compare.text import MODES  # noqa: PLC0415
-    from studio.ui.core.catalog import Catalog  # noqa: PLC0415
-    from studio.ui.core.settings import (  # noqa: PLC0415
-        Preferences,
-        SettingsFile,
-    )
     from studio.ui.theme.theme import Theme  # noqa: PLC0415
     from tests.ui.compared import Compared  # noqa: PLC0415
 
     app = QApplication([])
-    model = CompareModel()
-    home = Path(mkdtemp())
-    reference, alone = ReferenceModel(model, Catalog(Folders.under(home))), AloneModel(model)
-    preferences = Preferences(SettingsFile(home / "settings.json"))
-    view = RunsView(Theme(app, "dark"), model, reference, alone, preferences)
+    models = make_models(Folders.under(Path(mkdtemp())))
+    model = models.compare
+    view = RunsView(Theme(app, "dark"), model, models.reference, models.alone, models.preferences)
     view.resize(*SIZE)
     view.show()
     # All of it is kept, so that every frame is another picture.
