@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio.folders import Folders
 from studio.ui.app import make_models
-from studio.ui.gallery.model import GalleryModel, LiveTile
+from studio.ui.jobs.live_tile import LiveTile
 from tests.gallery.samples import metadata, pixels
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from studio.gallery.store import PictureStore
     from studio.ui.core.notices import Notice, Notices
     from studio.ui.core.thumbnails import Thumbnails
+    from studio.ui.gallery.model import GalleryModel
     from studio.ui.shell.models import Models
 
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from studio.gallery.entry import Entry
     from studio.ui.core.job import Job
     from studio.ui.core.notices import Notice
-    from studio.ui.gallery.model import GalleryModel, LiveTile
+    from studio.ui.gallery.model import GalleryModel
+    from studio.ui.jobs.live_tile import LiveTile
     from tests.ui.fakes import Gate, Script
 
 

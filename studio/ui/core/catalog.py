@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.checkpoints.catalog import InstalledModel, list_models
+from studio.ui.core.background import Background
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
+    from studio.errors import StudioError
     from studio.folders import Folders
 
 FIRST_CHOICE = "starter"
@@ -20,12 +23,14 @@ class Catalog(QObject):
 
     changed = Signal()
     """There are other models than before."""
+    failed = Signal(str)
+    """The models could not be listed: a sentence."""
 
     def __init__(self, folders: Folders) -> None:
-        """Look for the models of these folders."""
         super().__init__()
         self._folders = folders
         self._models = list_models(folders)
+        self._background = Background(self)
 
     @property
     def folders(self) -> Folders:
@@ -39,11 +44,20 @@ class Catalog(QObject):
 
     @Slot()
     def reload(self) -> None:
-        """Look again."""
-        models = list_models(self._folders)
+        """List the models again, in another thread: every card and header is read."""
+        self._background.do(partial(list_models, self._folders), self._on_listed, self._on_failed, key="list")
+
+    def close(self) -> None:
+        """Return once nothing is read any more."""
+        self._background.close()
+
+    def _on_listed(self, models: tuple[InstalledModel, ...]) -> None:
         if models != self._models:
             self._models = models
             self.changed.emit()
+
+    def _on_failed(self, error: StudioError) -> None:
+        self.failed.emit(str(error))
 
     def find(self, name: str) -> InstalledModel | None:
         """Return the model of this name, a whole one before a broken one."""

@@ -71,7 +71,8 @@ if TYPE_CHECKING:
     )
     from PySide6.QtWidgets import QWidget
 
-    from studio.ui.gallery.model import GalleryModel, LiveTile
+    from studio.ui.gallery.model import GalleryModel
+    from studio.ui.jobs.live_tile import LiveTile
     from studio.ui.theme.theme import Theme
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import OrderedDict
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +35,13 @@ from studio.ui.jobs.picture_text import NO_PROMPT, accessible_text, one_line, pr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from PySide6.QtGui import QImage
-
     from studio.errors import StudioError
     from studio.gallery.entry import Entry
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
     from studio.ui.core.notices import Notices
     from studio.ui.core.thumbnails import Thumbnails
+    from studio.ui.jobs.live_tile import LiveTile
 
 
 KNOWN_ENTRIES = 4096
@@ -158,27 +156,6 @@ LiveRole = Qt.ItemDataRole.UserRole + 3
 
 SIDE_PX = 256
 """How large `ImageRole` is; a view that knows its tiles asks the thumbnails itself."""
-
-
-@dataclass(frozen=True, eq=False)
-class LiveTile:
-    """The picture that forms.
-
-    Attributes:
-        job_id: its job.
-        prompt: of what.
-        image: the newest preview; None before the first.
-        step: steps taken so far.
-        steps: of how many.
-        level: the noise level, 1 (all noise) to 0.
-    """
-
-    job_id: str
-    prompt: str
-    image: QImage | None
-    step: int
-    steps: int
-    level: float
 
 
 class GalleryList(QAbstractListModel):
@@ -347,7 +324,7 @@ class GalleryList(QAbstractListModel):
         return None
 
 
-__all__ = ["EntryRole", "GalleryModel", "ImageRole", "LiveRole", "LiveTile"]
+__all__ = ["EntryRole", "GalleryModel", "ImageRole", "LiveRole"]
 
 _PAGE = 120
 """The most entries read at once."""

@@ -35,11 +35,12 @@ class PinButton(IconButton):
             kind="quiet" if quiet else "plain",
             parent=parent,
         )
-        self._runs, self._run = runs, ""
+        self._runs, self._run, self._pinned = runs, "", False
         self.hide()
         self.clicked.connect(self._on_clicked)
         runs.pinned.connect(self._on_pinned)
         runs.failed.connect(self._show)
+        self._show()
 
     @property
     def run(self) -> str:
@@ -49,22 +50,24 @@ class PinButton(IconButton):
     def set_run(self, run: str) -> None:
         """Be about another run; "" for none."""
         if run != self._run:
-            self._run = run
+            self._run, self._pinned = run, False
             self.setVisible(bool(run))
             self._show()
+            if run:
+                self._runs.find_pinned(run)
 
     @Slot(bool)
     def _on_clicked(self, checked: bool) -> None:
         if self._run:
             self._runs.set_pinned(self._run, checked)
 
-    @Slot(str)
-    def _on_pinned(self, run: str) -> None:
+    @Slot(str, bool)
+    def _on_pinned(self, run: str, pinned: bool) -> None:
         if run == self._run:
+            self._pinned = pinned
             self._show()
 
     @Slot()
     def _show(self) -> None:
-        pinned = bool(self._run) and self._runs.is_pinned(self._run)
-        self.setChecked(pinned)
-        set_tip(self, UNPIN if pinned else PIN)
+        self.setChecked(self._pinned)
+        set_tip(self, UNPIN if self._pinned else PIN)

@@ -207,7 +207,7 @@ class RunsModel(QObject):
         family: a run and its relatives were found, a tuple of `Relative`.
         used: how many bytes all runs take.
         found: the run that a picture came from is known, an `Entry` and the run's id, or "" where it has none.
-        pinned: a run is pinned now, or no more; carries its id.
+        pinned: a run's id, and whether it is pinned, as `find_pinned` asked or `set_pinned` made it.
     """
 
     opened = Signal(object)
@@ -215,7 +215,7 @@ class RunsModel(QObject):
     family = Signal(object)
     used = Signal(object)  # an int of Qt's would end at two GiB
     found = Signal(object, str)
-    pinned = Signal(str)
+    pinned = Signal(str, bool)
 
     def __init__(self, store: RunStore, catalogue: Catalogue, parent: QObject | None = None) -> None:
         """Read from ``store``; the pictures of runs are listed in ``catalogue``."""
@@ -253,14 +253,17 @@ class RunsModel(QObject):
         work = partial(_run_of, self.store, entry)
         self._background.do(work, partial(self.found.emit, entry), self._on_failed, key="find")
 
-    def is_pinned(self, run: str) -> bool:
-        """Whether a run never gives up its steps."""
-        return self.store.is_pinned(run)
+    def find_pinned(self, run: str) -> None:
+        """Find out whether a run never gives up its steps; `pinned` says so."""
+        self._background.do(
+            partial(self.store.is_pinned, run), partial(self._on_pinned, run), self._on_failed
+        )
 
     def set_pinned(self, run: str, pinned: bool) -> None:
         """Let a run never give up its steps, or let it again."""
-        work = partial(self.store.pin if pinned else self.store.unpin, run)
-        self._background.do(work, partial(self._on_pinned, run), self._on_failed)
+        self._background.do(
+            partial(_set_pinned, self.store, run, pinned), partial(self._on_pinned, run), self._on_failed
+        )
 
     @Slot()
     def measure(self) -> None:
@@ -274,11 +277,16 @@ class RunsModel(QObject):
     def _on_opened(self, course: Course) -> None:
         self.opened.emit(course)
 
-    def _on_pinned(self, run: str, _: None) -> None:
-        self.pinned.emit(run)
+    def _on_pinned(self, run: str, pinned: bool) -> None:
+        self.pinned.emit(run, pinned)
 
     def _on_failed(self, error: StudioError) -> None:
         self.failed.emit(str(error))
+
+
+def _set_pinned(store: RunStore, run: str, pinned: bool) -> bool:
+    store.pin(run) if pinned else store.unpin(run)
+    return store.is_pinned(run)
 
 
 class NotThereError(StorageError):

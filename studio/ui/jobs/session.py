@@ -6,7 +6,7 @@ The other jobs wait in the queue's model, where they can still be moved and take
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
@@ -15,10 +15,9 @@ from studio.gallery.keeping import PictureKept, PictureUnsaved, keep_one
 from studio.runs.recording import RunRecorded
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineFailed, EngineReady
-from studio.ui.core.images import to_image
 from studio.ui.core.job import Job
-from studio.ui.gallery.model import LiveTile
 from studio.ui.jobs.job_state import Course, JobEvent, is_job_event, note_pace
+from studio.ui.jobs.live_tile import live_tile
 from studio.ui.jobs.queue_model import take_out
 
 if TYPE_CHECKING:
@@ -28,23 +27,62 @@ if TYPE_CHECKING:
     from studio.engine.fork import ForkRequest
     from studio.engine.requests import GenerateRequest
     from studio.errors import StudioError
+    from studio.gallery.entry import Entry
     from studio.gallery.store import PictureStore
     from studio.ui.core.engine_thread import EngineThread
     from studio.ui.core.job import JobRequest
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
-    from studio.ui.gallery.model import GalleryModel
+    from studio.ui.jobs.live_tile import LiveTile
     from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.jobs.timings import Timings
-    from studio.ui.run.model import RunModel
-    from studio.ui.shell.status_model import StatusModel
+
+
+class RunSink(Protocol):
+    """What shows how the running job goes: the model of the canvas."""
+
+    @property
+    def viewed(self) -> Course | None:
+        """The job that is shown."""
+
+    def begin(self, course: Course) -> None:
+        """Take a job that begins."""
+
+    def note_steps(self, course: Course) -> None:
+        """Take note of new steps of a job."""
+
+    def note_phase(self, course: Course) -> None:
+        """Take note of an event of a job."""
+
+    def end(self, course: Course) -> None:
+        """Take note that a job is over."""
+
+
+class PictureSink(Protocol):
+    """What shows finished pictures, and the one that forms: the gallery."""
+
+    def add(self, entry: Entry) -> None:
+        """Add a picture that was saved."""
+
+    def set_live(self, tile: LiveTile | None) -> None:
+        """Show the picture that forms; None where none does."""
+
+
+class StatusSink(Protocol):
+    """What shows where the engine runs: the status bar."""
+
+    def set_device(self, device: str, dtype: str = "", unused_gpu: str | None = None) -> None:
+        """Show the device."""
+
+    def set_preview_share(self, share: float) -> None:
+        """Show the share of the last job's time that previews took."""
 
 
 class KeptPictures:
     """Leads finished pictures to the gallery and the notices."""
 
     def __init__(
-        self, store: PictureStore, gallery: GalleryModel, notices: Notices, background: Background
+        self, store: PictureStore, gallery: PictureSink, notices: Notices, background: Background
     ) -> None:
         self._store, self._gallery, self._notices = store, gallery, notices
         self._background = background
@@ -84,21 +122,6 @@ class KeptPictures:
         self._offer_to_save(event)
 
 
-def live_tile(course: Course) -> LiveTile:
-    """Return the picture of a job that forms now, with its newest frame."""
-    image = course.current_image
-    picture, done = course.job.record.picture(image), course.latest(image)
-    pixels = picture.latest_frame() if picture is not None else None
-    return LiveTile(
-        job_id=course.job.id,
-        prompt=course.request_of(image).prompt,
-        image=to_image(pixels) if pixels is not None else None,
-        step=done.step if done is not None else 0,
-        steps=course.steps_of(image),
-        level=done.sigma if done is not None else 1.0,
-    )
-
-
 CLOSE_MS = 60_000
 """How long closing waits for the model call that runs; pictures that are finished are safe long before."""
 
@@ -124,9 +147,9 @@ class Session(QObject):
         store: PictureStore,
         *,
         queue: QueueModel,
-        run: RunModel,
-        gallery: GalleryModel,
-        status: StatusModel,
+        run: RunSink,
+        gallery: PictureSink,
+        status: StatusSink,
         notices: Notices,
         preferences: Preferences,
         timings: Timings,
@@ -187,7 +210,8 @@ class Session(QObject):
         """Stop a job, or take it out of the queue."""
         if not take_out(job, self._queue, self._notices, self._start_next):
             self._thread.cancel(job)
-            self._run.changed.emit()
+            if self._course is not None:
+                self._run.note_phase(self._course)  # it says that it stops
 
     def close(self) -> bool:
         """End the thread, within a model call; False where it did not end in a minute."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
 
     from studio.engine.requests import GenerateRequest
+    from studio.errors import StudioError
     from studio.ui.jobs.session import Session
     from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.shell.models import Models
@@ -226,11 +228,18 @@ class MainWindow(QMainWindow):
         """Fill the form from the picture that was dropped."""
         path = dropped_file(event.mimeData())
         if path is not None:
-            answer = read_request(path)
-            if isinstance(answer, str):
-                self._models.notices.post(answer, kind="warn")
-            else:
-                self.use_settings(answer)
+            self._models.background.do(
+                partial(read_request, path), self._on_dropped_read, self._on_dropped_unread, key="dropped"
+            )
+
+    def _on_dropped_read(self, answer: GenerateRequest | str) -> None:
+        if isinstance(answer, str):
+            self._models.notices.post(answer, kind="warn")
+        else:
+            self.use_settings(answer)
+
+    def _on_dropped_unread(self, error: StudioError) -> None:
+        self._models.notices.post(str(error), kind="error")
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Tell of the first time."""

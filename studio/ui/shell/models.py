@@ -72,6 +72,7 @@ class Models:
     def close(self) -> None:
         """Save the preferences and timings, and return once no model's thread is at work."""
         self.background.close()
+        self.catalog.close()
         self.gallery.close()
         self.runs.close()
         self.keeper.close()

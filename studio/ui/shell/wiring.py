@@ -51,6 +51,7 @@ class Wiring(QObject):
         models.reference.stop_requested.connect(session.cancel_job)
         models.library.opened.connect(self._on_comparison_opened)
         models.library.failed.connect(self._on_unopened)
+        models.catalog.failed.connect(self._on_unopened)
         # Queued: the next is asked for while the session still ends the one before.
         models.sweep.job_requested.connect(self._on_cells_wanted, Qt.ConnectionType.QueuedConnection)
         models.sweep.stop_requested.connect(session.cancel_job)

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.engine.scales import SCALES
 from studio.engine.train_request import PICTOGRAMS, STATES, TrainRequest, default_request
 from studio.errors import RequestError, capitalised
+from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineCall, Priority
 from studio.ui.core.undo import FormSteps
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from studio.engine.train_request import TrainEstimate
+    from studio.errors import StudioError
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.engine_call import Engine, EngineCaller
     from studio.ui.core.settings import Preferences
@@ -75,9 +77,13 @@ class TrainForm(QObject):
         self.costs = costs
         self._request = _kept(preferences.train)
         self._given: set[str] = set()
+        self._names: frozenset[str] = frozenset()  # of the folders there are, which hold models or trainings
+        self._background = Background(self)
         self.undo_stack = FormSteps(self._put_step, clock, self)
         folder.changed.connect(self.changed)
         catalog.changed.connect(self.changed)
+        catalog.changed.connect(self._list_names)
+        self._list_names()
 
     # ------------------------------------------------------------------------------------------------ what it says
     @property
@@ -161,8 +167,17 @@ class TrainForm(QObject):
         self.rename()
         return request
 
+    @Slot()
     def rename(self) -> None:
         """Give the next training a name that nothing has, if this one is taken now."""
+        self._rename()
+        self._background.do(self._read_names, self._on_names_for_rename, self._on_unread)
+
+    def close(self) -> None:
+        """Return once nothing is read any more."""
+        self._background.close()
+
+    def _rename(self) -> None:
         if self.has_source and self._is_taken(self._request.name):
             named = default_request(self._request.source, self._catalog.folders)
             name, number = named.name, 1
@@ -188,10 +203,33 @@ class TrainForm(QObject):
         return ""
 
     def _is_taken(self, name: str) -> bool:
-        models = self._catalog.folders.models
         known = self._catalog.find(name) is not None
-        known = known or name in self._given  # of a training that waits there is no folder yet
-        return known or (models / name).exists() or (models / STATES / name).exists()
+        # Of a training that waits there is no folder yet.
+        return known or name in self._given or name in self._names
+
+    @Slot()
+    def _list_names(self) -> None:
+        """Look which names are taken, in another thread: nothing that is typed waits for the disk."""
+        self._background.do(self._read_names, self._on_names, self._on_unread, key="names")
+
+    def _read_names(self) -> frozenset[str]:
+        models = self._catalog.folders.models
+        found = (
+            path.name for folder in (models, models / STATES) if folder.is_dir() for path in folder.iterdir()
+        )
+        return frozenset(found)
+
+    def _on_names(self, names: frozenset[str]) -> None:
+        if names != self._names:
+            self._names = names
+            self.changed.emit()
+
+    def _on_names_for_rename(self, names: frozenset[str]) -> None:
+        self._on_names(names)
+        self._rename()
+
+    def _on_unread(self, error: StudioError) -> None:
+        """Names that cannot be listed are found taken when the training starts, which says so."""
 
     def _make(self, request: TrainRequest, key: tuple[str, ...]) -> None:
         old = self._request
@@ -210,6 +248,8 @@ class TrainForm(QObject):
     def _put(self, changes: Mapping[str, Any]) -> None:
         request = replace(self._request, **changes)
         if request != self._request:
+            if request.name != self._request.name:
+                self._list_names()
             self._request = request
             values = request.to_dict()
             self._preferences.set("train", {name: values[name] for name in KEPT})

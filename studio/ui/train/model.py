@@ -242,6 +242,7 @@ class TrainModels:
     def close(self) -> None:
         """Read nothing more, and return once no thread is at it."""
         self.folder.close()
+        self.form.close()
         self.resumables.close()
         self.forward.close()
         self.tiles.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from studio.folders import Folders
@@ -8,6 +9,7 @@ from tests.ui.cards import LARGE, STARTER, broken, installed, make_catalog, show
 
 if TYPE_CHECKING:
     import pytest
+    from pytestqt.qtbot import QtBot
 
 
 def test_the_shipped_starter_is_there() -> None:
@@ -34,12 +36,31 @@ def test_a_broken_model_has_no_card_and_a_whole_one_of_its_name_wins(monkeypatch
     assert found.error is None
 
 
-def test_looking_again_tells_only_of_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_looking_again_tells_only_of_changes(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
     catalog = make_catalog(monkeypatch, STARTER)
     told: list[int] = []
     catalog.changed.connect(lambda: told.append(len(catalog.models)))
     catalog.reload()
-    assert told == []
     show_models(monkeypatch, installed(STARTER), installed(LARGE))
     catalog.reload()
-    assert told == [2]
+    qtbot.waitUntil(lambda: told == [2])
+    catalog.close()
+
+
+def test_models_are_listed_again_in_another_thread_and_a_fault_is_said(
+    monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    catalog = make_catalog(monkeypatch, STARTER)
+    threads: list[int] = []
+
+    def fail(_: Folders) -> None:
+        threads.append(threading.get_ident())
+        raise MemoryError
+
+    monkeypatch.setattr("studio.ui.core.catalog.list_models", fail)
+    with qtbot.waitSignal(catalog.failed) as failed:
+        catalog.reload()
+    assert "MemoryError" in failed.args[0]
+    assert threads != [threading.get_ident()]
+    assert catalog.first() == STARTER
+    catalog.close()

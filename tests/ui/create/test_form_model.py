@@ -11,6 +11,8 @@ from studio.ui.jobs.run_settings import SUGGESTION, FormValues
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, numbers, show_models
 
 if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
     from studio.ui.create.form_model import FormModel
     from tests.ui.program import MakeModels
 
@@ -30,7 +32,9 @@ def test_at_the_first_start_generate_works_at_once(form: FormModel) -> None:
     assert request == request.resolve(STARTER)
 
 
-def test_without_any_model_the_form_says_so(make_models: MakeModels, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_model_the_form_says_so(
+    make_models: MakeModels, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
     models = make_models(broken("mine"))
     catalog, form = models.catalog, models.form
     assert "there is none yet" in form.fault
@@ -41,7 +45,8 @@ def test_without_any_model_the_form_says_so(make_models: MakeModels, monkeypatch
     told: list[str] = []
     form.changed.connect(lambda: told.append(form.fault))
     show_models(monkeypatch, installed(STARTER))
-    catalog.reload()
+    with qtbot.waitSignal(catalog.changed):
+        catalog.reload()
     assert len(told) == 1
 
 
@@ -126,9 +131,12 @@ def test_what_cannot_be_made_is_said_in_a_sentence(
     assert form.fault == ""
 
 
-def test_a_model_that_broke_is_said_in_a_sentence(form: FormModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_broke_is_said_in_a_sentence(
+    form: FormModel, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
     show_models(monkeypatch, broken("starter"), installed(LARGE))
     form._catalog.reload()
+    qtbot.waitUntil(lambda: form.fault != "")
     assert form.fault == "Model 'starter' is broken, see the page Models; choose another."
     form.edit(model="large")
     assert form.fault == ""

@@ -198,14 +198,15 @@ def test_a_model_without_text_disables_what_it_does_not_use(view: FormView, form
 
 
 def test_models_come_and_go(
-    view: FormView, form: FormModel, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    view: FormView, form: FormModel, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     def offered() -> list[str]:
         return [view.choices.model.box.itemText(row) for row in range(view.choices.model.box.count())]
 
     assert offered() == ["Starter", "Large", "Wordless"]
     show_models(monkeypatch, installed(LARGE))
-    catalog.reload()
+    with qtbot.waitSignal(catalog.changed):
+        catalog.reload()
     assert offered() == ["starter", "Large"]
     assert view.foot.fault.text() == "Model 'starter' is not here; choose another."
     form.edit(model="large")

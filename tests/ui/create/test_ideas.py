@@ -90,11 +90,17 @@ def test_a_hostile_file_is_told_and_offers_nothing(ideas: IdeasModel, catalog: C
 
 
 def test_other_words_are_found_when_the_models_are_looked_for_again(
-    ideas: IdeasModel, form: FormModel, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ideas: IdeasModel,
+    form: FormModel,
+    catalog: Catalog,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    qtbot: QtBot,
 ) -> None:
     form.edit(model="large")
     save_words(tmp_path / "large", ["yak"], [])
     show_models(monkeypatch, at(STARTER, tmp_path), at(LARGE, tmp_path))
-    catalog.reload()
+    with qtbot.waitSignal(catalog.changed):
+        catalog.reload()
     assert ideas.available
     assert ideas.words.names == ("yak",)

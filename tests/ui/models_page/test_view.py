@@ -75,16 +75,17 @@ def test_reload_looks_again(view: ModelsView, monkeypatch: pytest.MonkeyPatch, q
     view.set_in_use("wordless")
     show_models(monkeypatch, installed(STARTER, shipped=True), installed(WORDLESS))
     qtbot.mouseClick(view.reload, Qt.MouseButton.LeftButton)
-    assert [card.model.name for card in view.cards] == ["starter", "wordless"]
+    qtbot.waitUntil(lambda: [card.model.name for card in view.cards] == ["starter", "wordless"])
     qtbot.waitUntil(lambda: "In use" in texts(view) and "torn" not in texts(view))
 
 
 def test_without_a_model_of_ones_own_it_says_how_to_add_one(
-    view: ModelsView, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    view: ModelsView, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     assert EMPTY not in texts(view)
     show_models(monkeypatch, installed(STARTER, shipped=True))
-    catalog.reload()
+    with qtbot.waitSignal(catalog.changed):
+        catalog.reload()
     assert EMPTY in texts(view)
     assert "page Train" in EMPTY
 

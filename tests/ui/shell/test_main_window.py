@@ -211,6 +211,7 @@ def test_a_dropped_picture_fills_the_form_and_starts_nothing(
     )
     hand = make_program()
     drop(hand.window, kept.path)
+    hand.wait(lambda: hand.models.form.values.seed == 77)
     values = hand.models.form.values
     assert (values.prompt, values.seed, values.guidance) == ("a blue whale", 77, 4.0)
     assert hand.engine.takes == []
@@ -222,6 +223,7 @@ def test_a_dropped_file_of_another_kind_is_a_sentence(make_program: MakeProgram,
     (tmp_path / "notes.png").write_text("no picture")
     hand = make_program()
     drop(hand.window, tmp_path / "notes.png")
+    hand.wait(lambda: hand.notices)
     assert len(hand.notices) == 1
     assert hand.notices[0].sentence.endswith(".")
 
@@ -298,7 +300,7 @@ def test_a_graphics_card_that_cannot_be_used_gets_a_banner_with_the_way_to_mend_
     qtbot.waitUntil(lambda: hand.window.banners.banner is not None)
     assert "cpu (x), float32" in hand.window.status.device_text
     banner = hand.window.banners.banner
-    assert banner.isVisible()
+    qtbot.waitUntil(banner.isVisible)
     assert any(label.text() == sentence for label in banner.findChildren(QLabel))
 
 
@@ -486,13 +488,13 @@ def test_a_run_is_pinned_by_key_where_it_is_looked_at_and_that_is_seen_beside_it
     (run,) = hand.models.runs.store.runs()
     hand.window.pages.create_page.canvas.setFocus()
     hand.press(Qt.Key.Key_P, Qt.KeyboardModifier.ShiftModifier)
-    qtbot.waitUntil(lambda: hand.models.runs.is_pinned(run))
+    qtbot.waitUntil(lambda: hand.models.runs.store.is_pinned(run))
     stack = hand.window.pages.create_page.stack
     stack.open(hand.models.gallery.entry_at(0))
     pin = stack.large._panel.check.pin
     qtbot.waitUntil(lambda: pin.isVisible() and pin.isChecked())
     hand.press(Qt.Key.Key_P, Qt.KeyboardModifier.ShiftModifier)
-    qtbot.waitUntil(lambda: not hand.models.runs.is_pinned(run))
+    qtbot.waitUntil(lambda: not hand.models.runs.store.is_pinned(run))
     qtbot.waitUntil(lambda: not head.pin.isChecked())
 
 

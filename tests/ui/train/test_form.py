@@ -67,6 +67,7 @@ def make(qapp: object, tmp_path: Path, measured: Measured, asked: Asked) -> Iter
     yield make_
     for form, preferences in made:
         form.folder.close()
+        form.close()
         preferences.save()
 
 
@@ -184,14 +185,17 @@ def test_what_does_not_hold_any_more_is_not_taken_up(make: Callable[[], TrainFor
 
 
 def test_after_a_training_the_form_has_a_name_that_is_free(
-    make: Callable[[], TrainForm], tmp_path: Path
+    make: Callable[[], TrainForm], tmp_path: Path, qtbot: QtBot
 ) -> None:
     form = make()
     form.choose("pictograms")
-    form.rename()
     assert form.request.name == "pictograms"
     (tmp_path / "home" / "models" / ".training" / "pictograms").mkdir(parents=True)
-    assert "name" in form.faults
+    form.edit(steps=77)
+    assert "name" not in form.faults  # no edit waits for the disk
+    form.edit(name="x")
+    form.edit(name="pictograms")
+    qtbot.waitUntil(lambda: "name" in form.faults)
     form.rename()
     assert form.request.name == "pictograms-2"
     assert form.can_train
