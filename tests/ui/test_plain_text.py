@@ -17,8 +17,8 @@ WINDOW = Path(studio.ui.__file__).parent
 
 # A name, and the one file that may use it ("" for none).
 FORBIDDEN = {
-    "QLabel": "plain_label.py",
-    "setToolTip": "tips.py",
+    "QLabel": "labels.py",
+    "setToolTip": "labels.py",
     "QWhatsThis": "",
     "setWhatsThis": "",
     "QMessageBox": "",
@@ -129,8 +129,8 @@ def test_a_way_to_html_is_found(source: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("source", "file"),
     [
-        ("class PlainLabel(QLabel): pass", "plain_label.py"),
-        ("widget.setToolTip(plain_tip(text))", "tips.py"),
+        ("class PlainLabel(QLabel): pass", "labels.py"),
+        ("widget.setToolTip(plain_tip(text))", "labels.py"),
         ("label.setTextFormat(Qt.TextFormat.PlainText)", "x.py"),
         ("QToolTip.showText(place, plain_tip(prompt), self.viewport())", "x.py"),
         ("editor = QPlainTextEdit(); editor.setPlainText(text)", "x.py"),

@@ -18,7 +18,6 @@ from studio.ui.compare import paint
 from studio.ui.compare.images import ImageCache
 from studio.ui.theme.metrics import CARD_RADIUS, GRID, INSET
 from studio.ui.widgets.painting import draw_ring, ring_after
-from studio.ui.widgets.picture_view import resample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -451,6 +450,9 @@ class PanesView(Stage):
             return image
         key = (image.cacheKey(), width, height)
         if key not in self._still:
+            # Here and not above: the window opens before Pillow is imported.
+            from studio.ui.widgets.resample import resample  # noqa: PLC0415
+
             self._still[key] = resample(image, width, height)
         return self._still[key]
 

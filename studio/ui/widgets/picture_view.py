@@ -1,13 +1,9 @@
-"""A picture, as large as it fits: well filtered when it stands still, quickly when it moves, or in hard pixels.
-
-Enlarging and reducing still pictures well: Pillow's bicubic filter, which also averages when it reduces.
-"""
+"""A picture, as large as it fits: well filtered when it stands still, quickly when it moves, or in hard pixels."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from PIL import Image
 from PySide6.QtCore import QRectF, QSize, QTimer
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -107,18 +103,7 @@ class PictureView(QWidget):
     def _filtered(self, image: QImage, size: QSize) -> QImage:
         if self._still is None or self._still.size() != size:
             # Not before there is a picture: Pillow takes a while to load.
+            from studio.ui.widgets.resample import resample  # noqa: PLC0415
 
             self._still = image if image.size() == size else resample(image, size.width(), size.height())
         return self._still
-
-
-def resample(image: QImage, width: int, height: int) -> QImage:
-    """Return ``image`` at ``width`` by ``height`` pixels; it shares nothing with the one given."""
-    source = image.convertToFormat(QImage.Format.Format_RGB32)
-    size = source.width(), source.height()
-    # Four bytes to the pixel, each filtered by itself: Pillow need not know in which order Qt keeps the colours.
-    pixels = Image.frombuffer(
-        "RGBX", size, bytes(source.constBits()), "raw", "RGBX", source.bytesPerLine(), 1
-    )
-    scaled = pixels.resize((width, height), Image.Resampling.BICUBIC).tobytes()
-    return QImage(scaled, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
