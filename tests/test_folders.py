@@ -94,7 +94,7 @@ def test_every_fault_of_a_disk_names_the_path_and_the_reason(
     def fail(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(folders.os, "mkdir", fail)
+    monkeypatch.setattr(os, "mkdir", fail)
     if sys.platform != "win32" and code == errno.ENOENT:
         wanted = Path("/") / "nothing of this name"
     else:

@@ -13,9 +13,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from studio import storage
 from studio.errors import StorageError
-from studio.folders import ensure, storage_error
-from studio.gallery import disk
 from studio.gallery.names import counter_of, is_part, part_name
 
 if TYPE_CHECKING:
@@ -52,18 +51,18 @@ def write_new(folder: Path, data: bytes, name_of: Callable[[int], str]) -> Writt
     """
     try:
         made = tuple(itertools.takewhile(lambda above: not above.exists(), (folder, *folder.parents)))
-        ensure(folder)
-        confirmed = all([disk.sync_folder(new.parent) for new in made])
+        storage.ensure_folder(folder)
+        confirmed = all([storage.sync_folder(new.parent) for new in made])
         for _ in range(ATTEMPTS):
             descriptor, part, counter = _claim(folder)
             final = folder / name_of(counter)
             # Where another program took the very name, or a sweep the part file, take the next number.
             with contextlib.suppress(FileExistsError, FileNotFoundError):
                 _finish(descriptor, part, final, data)
-                return Written(path=final, confirmed=disk.sync_folder(folder) and confirmed)
+                return Written(path=final, confirmed=storage.sync_folder(folder) and confirmed)
     except (OSError, ValueError) as error:
-        raise storage_error(folder, error) from error
-    raise StorageError(folder, "cannot be written: other programs keep taking the names needed there")
+        raise storage.storage_error(folder, error) from error
+    raise StorageError(folder, storage.NAMES_TAKEN)
 
 
 def sweep(folder: Path) -> int:
@@ -72,7 +71,7 @@ def sweep(folder: Path) -> int:
     with contextlib.suppress(OSError, ValueError), os.scandir(folder) as found:
         for part in [folder / item.name for item in found if is_part(item.name)]:
             with contextlib.suppress(OSError):
-                disk.remove_abandoned(part)
+                storage.remove_abandoned(part)
                 removed += 1
     return removed
 
@@ -87,7 +86,7 @@ def _claim(folder: Path) -> tuple[int, Path, int]:
         except FileExistsError:
             counter += 1
             continue
-        if not disk.hold(descriptor, part):
+        if not storage.lock_part(descriptor, part):
             os.close(descriptor)
             counter += 1
             continue
@@ -107,17 +106,15 @@ def _finish(descriptor: int, part: Path, final: Path, data: bytes) -> None:
     """Fill the part file, make it durable and give it its final name; on failure remove it."""
     try:
         try:
-            left = memoryview(data)
-            while left:
-                left = left[os.write(descriptor, left) :]
-            disk.sync(descriptor)
-            if disk.OPEN_FILES_CAN_BE_NAMED:  # then the lock is kept until the file has its name
-                disk.give_name(part, final)
+            storage.write_all(descriptor, data)
+            storage.sync_file(descriptor)
+            if storage.CAN_RENAME_OPEN_FILES:  # then the lock is kept until the file has its name
+                storage.rename_new(part, final)
         finally:
             with contextlib.suppress(OSError):  # after the sync there is nothing left to lose
                 os.close(descriptor)
-        if not disk.OPEN_FILES_CAN_BE_NAMED:
-            disk.give_name(part, final)
+        if not storage.CAN_RENAME_OPEN_FILES:
+            storage.rename_new(part, final)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(part)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from PIL import Image, ImageDraw
 
-from studio.folders import ensure, storage_error
 from studio.gallery.lettering import draw_line
 from studio.gallery.sheet import DIM, GAP, GROUND, LABEL_PX, LINE, Cell, draw_sheet, enlarged
+from studio.storage import write_file as write
+
+__all__ = ["MOST_FRAMES", "SUFFIXES", "ExportKind", "Shot", "chosen", "draw", "write"]
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -83,25 +83,6 @@ def draw(shots: Sequence[Shot], kind: ExportKind, title: str, *, captions: bool)
         packed, "GIF", save_all=True, append_images=coloured[1:], duration=pauses, loop=0, optimize=False
     )
     return packed.getvalue()
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file where the user wanted it, whole or not at all; one of that name is replaced.
-
-    Raises:
-        StorageError: it cannot be written.
-    """
-    ensure(path.parent)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except (OSError, ValueError) as error:
-        part.unlink(missing_ok=True)
-        raise storage_error(path, error) from error
 
 
 def _frame(shot: Shot, *, captions: bool) -> Image.Image:

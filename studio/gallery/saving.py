@@ -10,11 +10,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import StorageError
-from studio.folders import storage_error
 from studio.gallery import png
-from studio.gallery.film import write
 from studio.gallery.parameters import parameters_text
 from studio.gallery.pixels import read_pixels
+from studio.storage import as_storage_error, write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,11 +38,9 @@ def save_file(source: Path, to: Path, factor: int = 1, *, smooth: bool = True) -
         StorageError: it cannot be read or written, or would be too large.
     """
     if factor == 1:
-        try:
+        with as_storage_error(source):
             data = source.read_bytes()
-        except OSError as error:
-            raise storage_error(source, error) from error
-        write(to, data)
+        write_file(to, data)
         return to
     info, metadata = PngInfo(), png.read(source).metadata
     pixels = read_pixels(source)
@@ -66,5 +63,5 @@ def save_pixels(
         image = image.resize((width * factor, height * factor), how)
     packed = io.BytesIO()
     image.save(packed, "PNG", pnginfo=info)
-    write(to, packed.getvalue())
+    write_file(to, packed.getvalue())
     return to

@@ -53,7 +53,7 @@ class Disk:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("studio.gallery.durable.os", self)
-        monkeypatch.setattr("studio.gallery.disk.os", self)
+        monkeypatch.setattr("studio.storage.os", self)
 
 
 class Row:

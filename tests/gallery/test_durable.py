@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from studio import storage
 from studio.errors import StorageError
-from studio.gallery import disk
 from studio.gallery.durable import sweep, write_new
 from studio.gallery.names import is_part, part_name, picture_name
 from tests.gallery.disk_faults import Disk
@@ -185,7 +185,7 @@ def test_the_sweep_takes_what_died_and_leaves_what_is_written_now(tmp_path: Path
         (tmp_path / part_name(number)).write_bytes(b"half")
     (tmp_path / "000001-7.png").write_bytes(OLDER)
     with open(tmp_path / part_name(2), "ab") as file:
-        assert disk.hold(file.fileno(), tmp_path / part_name(2))
+        assert storage.lock_part(file.fileno(), tmp_path / part_name(2))
         assert sweep(tmp_path) == 1
     assert {path.name for path in tmp_path.iterdir()} == {part_name(2), "000001-7.png"}
     assert sweep(tmp_path) == 1
@@ -197,14 +197,14 @@ def test_the_sweep_takes_what_died_and_leaves_what_is_written_now(tmp_path: Path
 def test_a_part_file_swept_away_at_birth_costs_only_its_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold = disk.hold
+    hold = storage.lock_part
 
     def swept_first(descriptor: int, part: Path) -> bool:
         if part.name == part_name(1):
             sweep(tmp_path)
         return hold(descriptor, part)
 
-    monkeypatch.setattr(disk, "hold", swept_first)
+    monkeypatch.setattr(storage, "lock_part", swept_first)
     assert write_new(tmp_path, DATA, lambda number: picture_name(number, 7)).path.name == "000002-7.png"
 
 

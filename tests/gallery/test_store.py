@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from studio import storage
 from studio.engine.events import PictureDone
 from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError
 from studio.folders import Folders
-from studio.gallery import disk, png
+from studio.gallery import png
 from studio.gallery.metadata import PictureMetadata
 from studio.gallery.names import part_name
 from studio.gallery.store import PictureStore
@@ -187,7 +188,7 @@ def test_a_catalogue_that_cannot_be_made_costs_no_picture(tmp_path: Path) -> Non
 def test_a_disk_that_does_not_confirm_the_name_is_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disk, "sync_folder", lambda _: False)
+    monkeypatch.setattr(storage, "sync_folder", lambda _: False)
     entry = store(tmp_path).add(pixels(), metadata())
     assert "did not confirm" in entry.notes[0]
     assert entry.id is not None
@@ -229,14 +230,14 @@ def test_every_picture_is_written_synced_named_synced_and_only_then_entered(tmp_
 
 
 def test_the_order_rejects_a_store_without_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "sync", lambda _: None)
+    monkeypatch.setattr(storage, "sync_file", lambda _: None)
     assert "no fsync" in broken_promises(recorded(lambda: store(tmp_path).add(pixels(), metadata())))
 
 
 def test_the_order_rejects_a_store_that_does_not_sync_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disk, "sync_folder", lambda _: True)
+    monkeypatch.setattr(storage, "sync_folder", lambda _: True)
     assert broken_promises(recorded(lambda: store(tmp_path).add(pixels(), metadata()))) == ["no fsync folder"]
 
 
