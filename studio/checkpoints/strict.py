@@ -7,34 +7,24 @@ asked for is refused. `frozen` and `thawed` turn JSON values into ones that cann
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from studio.errors import CheckpointError, shorten
+from studio import strict_json
+from studio.errors import CheckpointError
+from studio.strict_json import is_showable as showable
+from studio.strict_json import quoted, unshowable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_DIGITS = 25
+__all__ = ["Fields", "frozen", "parse", "quoted", "showable", "thawed"]
+
 MAX_DEPTH = 8
-MAX_NESTING = 100
-"""Lists and objects inside each other in any file; a Python's own limit differs from version to version."""
-
-# Control characters, half characters, and marks that make text read in another order than it is stored.
-_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-# Whole texts, so that brackets inside them do not count; one without an end reaches to the end of the file.
-_TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
-
-
-class _Refused(Exception):
-    """Carries a reason out of the JSON reader's hooks."""
-
-
+MAX_NESTING = strict_json.MAX_DEPTH
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -50,78 +40,9 @@ def parse(data: bytes, path: Path, *, part: str = "") -> Any:  # noqa: ANN401 - 
         CheckpointError: it is not strict JSON.
     """
     try:
-        text = data.decode("utf-8")
-        if _nests_deeper(text, MAX_NESTING):
-            raise _Refused("nests its JSON too deeply")
-        return json.loads(
-            text,
-            parse_int=_whole,
-            parse_float=_finite,
-            parse_constant=_no_constant,
-            object_pairs_hook=_no_repeats,
-        )
-    except UnicodeDecodeError as error:
-        raise CheckpointError(path, f"{part}is not UTF-8 text") from error
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise CheckpointError(path, f"{part}is not valid JSON ({error.msg} at {place})") from error
-    except _Refused as error:
-        raise CheckpointError(path, f"{part}{error}") from error
-
-
-def _nests_deeper(text: str, most: int) -> bool:
-    depth = 0
-    for found in _TEXT_OR_BRACKET.finditer(text):
-        first = text[found.start()]
-        if first in "[{":
-            depth += 1
-            if depth > most:
-                return True
-        elif first in "]}":
-            depth -= 1
-    return False
-
-
-def _whole(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise _Refused(f"holds a number of {len(text):,} digits")
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise _Refused(f"holds {shorten(text, 20)}, which is too large for a number")
-    return value
-
-
-def _no_constant(text: str) -> NoReturn:
-    raise _Refused(f"holds {text}, which is not a JSON number")
-
-
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise _Refused(f"names {quoted(twice)} twice")
-    return values
-
-
-def showable(text: str) -> bool:
-    """Whether a text holds nothing that cannot be shown, or that makes it read in another order."""
-    return not _UNSHOWABLE.search(text)
-
-
-def quoted(value: object) -> str:
-    """Return a short picture of any value: a text in quotes, with what cannot be shown escaped."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_DIGITS:
-        return f"a number of more than {MAX_DIGITS} digits"
-    if isinstance(value, str):
-        return repr(shorten(value))
-    if value is None or isinstance(value, bool | int | float):
-        return json.dumps(value)
-    return "an object" if isinstance(value, Mapping) else "a list"
+        return strict_json.parse(data)
+    except strict_json.InvalidJsonError as error:
+        raise CheckpointError(path, f"{part}{error.reason}") from error
 
 
 def frozen(value: object, path: Path, where: str, depth: int = MAX_DEPTH) -> Any:  # noqa: ANN401
@@ -157,8 +78,8 @@ def thawed(value: object) -> Any:  # noqa: ANN401
 def _check_text(value: object, path: Path, where: str) -> None:
     if not isinstance(value, str):
         raise CheckpointError(path, f"names something in {where!r} by {quoted(value)}, which is no text")
-    if found := _UNSHOWABLE.search(value):
-        raise CheckpointError(path, f"holds a character in {where!r} that cannot be shown: {found.group()!a}")
+    if found := unshowable(value):
+        raise CheckpointError(path, f"holds a character in {where!r} that cannot be shown: {found!a}")
 
 
 class Fields:
