@@ -12,7 +12,7 @@ from studio.engine.events import Event, JobFinished, JobStarted, PictureDone
 from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError
 from studio.folders import storage_error
-from studio.gallery import png, store
+from studio.gallery import png
 from studio.gallery.keeping import PictureKept, PictureUnsaved, keep
 from studio.gallery.origin import Origin
 from studio.gallery.store import PictureStore
@@ -115,7 +115,7 @@ def test_pictures_of_a_fork_remember_where_it_began(tmp_path: Path) -> None:
 def test_what_a_full_disk_does_not_take_is_rescued_and_the_job_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "write_new", full("pictures"))
+    monkeypatch.setattr("studio.gallery.store.write_new", full("pictures"))
     kept = [event for event in keep(Job().run(), make_store(tmp_path)) if isinstance(event, PictureKept)]
     assert [event.entry.path.parent.name for event in kept] == ["rescued", "rescued"]
     assert str(kept[0].fault) == f"{tmp_path / 'pictures'} cannot be written: the disk is full."
@@ -124,7 +124,7 @@ def test_what_a_full_disk_does_not_take_is_rescued_and_the_job_goes_on(
 def test_a_picture_that_nothing_takes_is_handed_out_before_the_job_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "write_new", full("pictures", "rescued"))
+    monkeypatch.setattr("studio.gallery.store.write_new", full("pictures", "rescued"))
     job, events = Job(), []
     with pytest.raises(StorageError, match="the disk is full") as raised:
         events += keep(job.run(), make_store(tmp_path))
