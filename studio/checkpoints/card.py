@@ -1,4 +1,6 @@
-"""A model's card: what its weights are, what they were made from, and how well they do.
+"""The most telling figures of a card's evaluation. A card may come from a stranger: what is no share is passed over.
+
+A model's card: what its weights are, what they were made from, and how well they do.
 
 The card lies beside the weights as ``card.json``. It is read strictly, because a model may come from a
 stranger: every field has a type and a range, unknown fields are refused, and each refusal is one sentence
@@ -9,9 +11,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from studio.checkpoints.strict import Fields, parse, quoted, thawed
 from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
@@ -19,8 +22,30 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.errors import CheckpointError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+_PATHS: Sequence[tuple[str, tuple[str, ...]]] = (
+    ("top-1", ("top1",)),
+    ("top-5", ("top5",)),
+    ("Korean top-1", ("languages", "ko", "top1")),
+    ("background", ("background",)),
+    ("count", ("compositions", "count")),
+    ("position", ("compositions", "position")),
+    ("size", ("compositions", "size")),
+)
+
+
+def telling(evaluation: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Return the most telling shares, 0 to 1, each with its name; none where there are none."""
+    found = [(name, _at(evaluation, path)) for name, path in _PATHS]
+    return [(name, value) for name, value in found if value is not None]
+
+
+def _at(value: object, path: Sequence[str]) -> float | None:
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        return None
+    return float(value)
+
 
 FORMAT_VERSION = 1
 MAX_CARD_BYTES = 1_000_000

@@ -92,8 +92,8 @@ def run(args: argparse.Namespace) -> int:
     from studio.cli.compare_making import made
     from studio.engine.engine import Engine
     from studio.gallery.store import PictureStore
-    from studio.runs.recording import record
     from studio.runs.store import RunStore
+    from studio.runs.writer import record
 
     with cancelled_by_interrupt() as cancelled:
         previews = NO_PREVIEWS if args.no_record else RECORDED
@@ -213,7 +213,7 @@ def _psnr(done: PictureDone, first: PictureDone) -> float | None:
 
 
 def _sheet(plan: Plan, done: Sequence[PictureDone], prompt: str) -> bytes:
-    from studio.gallery.sheet import Cell, draw_sheet
+    from studio.gallery.export import Cell, draw_sheet
 
     cells = [
         Cell(pixels=one.pixels, lines=(label, f"{one.model_calls} model calls, {one.seconds:.2f} s"))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from studio.cli.progress import Progress
 from studio.engine.events import JobCancelled, JobStarted, ModelLoading, StepDone
-from studio.gallery.keeping import PictureKept, keep
-from studio.runs.recording import RunRecorded
+from studio.gallery.store import PictureKept, keep
+from studio.runs.writer import RunRecorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

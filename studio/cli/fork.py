@@ -21,7 +21,7 @@ from studio.runs.store import RunStore
 if TYPE_CHECKING:
     import argparse
 
-    from studio.runs.header import RunHeader
+    from studio.runs.format import RunHeader
     from studio.runs.reader import StoredRun
 
 SUMMARY = "go on from any step of a recorded run, with other settings"
@@ -68,9 +68,9 @@ def run(args: argparse.Namespace) -> int:
         check_writable(args.out)
     # Late: they bring torch and numpy, and --help needs neither.
     from studio.engine.engine import Engine
-    from studio.gallery.origin import Origin
+    from studio.gallery.metadata import Origin
     from studio.gallery.store import PictureStore
-    from studio.runs.recording import record
+    from studio.runs.writer import record
 
     engine = Engine(folders, args.device)
     with cancelled_by_interrupt() as cancelled:

@@ -87,8 +87,8 @@ def run(args: argparse.Namespace) -> int:
     # Late: they bring torch and numpy, and --help needs neither.
     from studio.engine.engine import Engine
     from studio.gallery.store import PictureStore
-    from studio.runs.recording import record
     from studio.runs.store import RunStore
+    from studio.runs.writer import record
 
     with cancelled_by_interrupt() as cancelled:
         previews = NO_PREVIEWS if args.no_record else RECORDED

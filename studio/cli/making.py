@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from studio.engine.events import Event
-    from studio.gallery.keeping import PictureKept
-    from studio.gallery.origin import Origin
-    from studio.gallery.store import PictureStore
-    from studio.runs.recording import RunRecorded
+    from studio.gallery.metadata import Origin
+    from studio.gallery.store import PictureKept, PictureStore
+    from studio.runs.writer import RunRecorded
 
 RECORDED = Previews(every=0, arrays=True)
 """What a run that is recorded needs of the engine: its numbers, and nothing to see."""
@@ -40,8 +39,8 @@ def report(
     """Keep every picture, tell of everything, and return the exit code."""
     from studio.cli.progress import Progress
     from studio.engine.events import JobCancelled, JobStarted, ModelLoading, StepDone
-    from studio.gallery.keeping import PictureKept, keep
-    from studio.runs.recording import RunRecorded
+    from studio.gallery.store import PictureKept, keep
+    from studio.runs.writer import RunRecorded
 
     progress, code = Progress(count), DONE
     lines = _Lines(as_json=as_json)

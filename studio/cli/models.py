@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from studio.checkpoints.card import telling
 from studio.checkpoints.catalog import InstalledModel, list_models
-from studio.checkpoints.figures import telling
 from studio.errors import shorten
 from studio.folders import Folders
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from studio.runs.facts import StepFacts
+    from studio.runs.format import StepFacts
     from studio.runs.reader import StoredRun
 
 SUMMARY = "list the recorded runs; show, pin, unpin or trim them"

@@ -11,8 +11,8 @@ from studio.cli.arguments import add_device
 from studio.cli.making import DONE, INTERRUPTED, cancelled_by_interrupt
 from studio.folders import Folders
 from studio.gallery import png
+from studio.runs.replay import verify
 from studio.runs.store import RunStore
-from studio.runs.verifying import verify
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     folders = Folders.find()
     find_model(metadata.model, folders)  # one that is gone is said before torch is there
     from studio.engine.engine import Engine  # late: it brings torch, and --help needs none
-    from studio.gallery.pixels import read_pixels
+    from studio.gallery.images import read_pixels
 
     pixels = read_pixels(args.picture)
     with cancelled_by_interrupt() as cancelled:

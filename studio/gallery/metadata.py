@@ -1,8 +1,16 @@
-"""What a picture remembers of its making, and the JSON it is kept as in the file.
+"""Where a picture comes from that is not the end of a whole run of its own: a step of a recorded run.
+
+What a picture remembers of its making, and the JSON it is kept as in the file.
 
 The text is complete (the whole request and where its answer came from), versioned and strict: a reader takes every
 field of its version with the right type, refuses what it does not know, and never meets NaN or half a character.
 It holds no file path and no user name: a model is its name and its hash.
+
+The ``parameters`` text by which AUTOMATIC1111's web UI and its many readers tell how a picture was made.
+
+Three parts: the prompt, a line ``Negative prompt: ...`` where there is one, and a last line of ``Name: value`` pairs
+in which values with commas, colons or line breaks are written as JSON strings. The text is for other programs: ours
+reads its own JSON, which loses nothing.
 """
 
 from __future__ import annotations
@@ -12,14 +20,75 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from studio.engine.checks import check_name, check_number, check_text, check_whole
 from studio.errors import RequestError, shorten
-from studio.gallery.origin import Origin, check_fields, origin_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from studio.engine.events import PictureDone
+
+
+OriginKind = Literal["fork", "step"]
+MAX_STEP = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The step of another run from which a picture comes.
+
+    Attributes:
+        run: that run's id; "" where it was not recorded.
+        step: how many steps that run had taken.
+        of: how many steps that run took in all.
+        kind: "step" where the picture shows that very step, "fork" where another run went on from it.
+    """
+
+    run: str
+    step: int
+    of: int
+    kind: OriginKind
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            RequestError: a field has the wrong type or is out of range.
+        """
+        if self.run != "":
+            check_name("origin.run", self.run)
+        check_whole("origin.of", self.of, 1, MAX_STEP)
+        check_whole("origin.step", self.step, 0, self.of)
+        if self.kind not in ("fork", "step"):
+            raise RequestError("origin.kind", 'must be "fork" or "step"')
+
+    def __str__(self) -> str:
+        """Return it for people."""
+        return f"{'forked from ' if self.kind == 'fork' else ''}step {self.step} of {self.of}"
+
+
+def check_fields(values: Mapping[str, Any], known: set[str], where: str = "") -> None:
+    """Refuse an object whose fields are not exactly those ``known``; ``where`` goes before their names."""
+    for name in sorted(known - values.keys()):
+        raise RequestError(f"{where}{name}", "is missing")
+    for name in sorted(values.keys() - known):
+        check_name("field", name)
+        raise RequestError(shorten(f"{where}{name}"), "is not a field of this version")
+
+
+def origin_of(values: object) -> Origin:
+    """Return the origin that a file's JSON holds.
+
+    Raises:
+        RequestError: a field is missing, unknown or wrong.
+    """
+    if not isinstance(values, dict):
+        raise RequestError("origin", "must be a JSON object")
+    check_fields(values, {item.name for item in fields(Origin)}, "origin.")
+    return Origin(**values)
+
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -223,3 +292,51 @@ def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) != len(pairs):
         raise RequestError("metadata", "names a field twice")
     return values
+
+
+SHORT_HASH = 10
+
+# Readers compare a sampler's name with the ones they have; these two are written so there.
+_SAMPLER_NAMES = {"ddim": "DDIM", "ddpm": "DDPM"}
+
+
+def parameters_text(metadata: PictureMetadata, width: int, height: int) -> str:
+    """Return the text for a picture of ``width`` x ``height`` pixels. What the request leaves open is left out."""
+    request = metadata.request
+    lines = [_text(request.get("prompt"))]
+    negative = _text(request.get("negative"))
+    if negative:
+        lines.append(f"Negative prompt: {negative}")
+    pairs = (f"{name}: {_quoted(value)}" for name, value in _pairs(metadata, width, height) if value)
+    return "\n".join([*lines, ", ".join(pairs)])
+
+
+def _pairs(metadata: PictureMetadata, width: int, height: int) -> Iterator[tuple[str, str]]:
+    request = metadata.request
+    sampler = _text(request.get("sampler"))
+    options = request.get("options")
+    yield "Steps", _number(request.get("steps"))
+    yield "Sampler", _SAMPLER_NAMES.get(sampler, sampler)
+    yield "CFG scale", _number(request.get("guidance"))
+    yield "Seed", str(metadata.seed)
+    yield "Size", f"{width}x{height}"
+    yield "Model hash", metadata.model_sha256[:SHORT_HASH]
+    yield "Model", metadata.model
+    yield "Eta", _number(options.get("eta")) if isinstance(options, dict) else ""
+    yield "Origin", str(metadata.origin or "")
+    yield "Version", f"Stepwise Studio {metadata.versions.get('stepwise-studio', '')}".strip()
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Json) -> str:
+    """Return the shortest text of a number (7, 7.5), "" for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ',:\n\r"') else value

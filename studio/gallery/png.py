@@ -1,4 +1,10 @@
-"""What a picture file says of its making, read without decoding its pixels.
+"""A reader of a PNG's size and text that trusts nothing in the file.
+
+It walks the chunks up to the first IDAT and never looks at pixels. Whatever the file says, it reads at most
+`MAX_TEXT_CHUNKS` texts of `MAX_CHUNK_BYTES`, unpacks at most `MAX_TOTAL_BYTES` of them all together, and visits at
+most `MAX_CHUNKS` chunks. PNG specification, third edition: 5.3 (chunks), 11.2.1 (IHDR), 11.3.3 (text).
+
+What a picture file says of its making, read without decoding its pixels.
 
 Two texts go before the pixels: ``stepwise``, our own JSON, from which everything can be rebuilt, and ``parameters``,
 which other programs read. Text beyond Latin-1 goes into an iTXt chunk (UTF-8), the rest into tEXt.
@@ -6,15 +12,164 @@ which other programs read. Text beyond Latin-1 goes into an iTXt chunk (UTF-8), 
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
+import struct
+import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from studio.errors import RequestError, StorageError
-from studio.gallery.chunks import read_chunks
+from studio.folders import storage_error
 from studio.gallery.metadata import PictureMetadata
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+MAX_TEXT_CHUNKS = 16
+MAX_CHUNK_BYTES = 256_000
+MAX_TOTAL_BYTES = 1_000_000
+MAX_CHUNKS = 1_000
+MAX_SIDE_PX = 32_768
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_TEXT_TYPES = (b"tEXt", b"zTXt", b"iTXt")
+_MAX_LENGTH = 2**31 - 1
+
+
+class _Refused(Exception):
+    """Carries the reason (a clause) to where the path is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PngText:
+    """The size of a PNG and its texts, in the order of the file: (keyword, text). A keyword may come twice."""
+
+    width: int
+    height: int
+    texts: tuple[tuple[str, str], ...]
+
+
+def read_chunks(path: Path) -> PngText:
+    """Return the size and texts of the PNG at ``path``.
+
+    Raises:
+        StorageError: it cannot be opened, is no PNG, is damaged, or holds more than the caps above.
+    """
+    with opened(path) as file:
+        return walk(file)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Give the file at ``path`` to read; whatever goes wrong meanwhile becomes a sentence.
+
+    Raises:
+        StorageError: it cannot be opened, is a device or a pipe, or what was read of it was refused.
+    """
+    try:
+        # Without O_NONBLOCK, opening a named pipe would wait for ever.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(path, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _Refused("is not a file")
+            yield file
+    except _Refused as error:
+        raise StorageError(path, str(error)) from error
+    except (OSError, ValueError) as error:
+        raise storage_error(path, error) from error
+
+
+def walk(file: BinaryIO) -> PngText:
+    """Return the size and texts of an open PNG; use inside `opened`, which knows the path."""
+    if file.read(len(SIGNATURE)) != SIGNATURE:
+        raise _Refused("is not a PNG picture")
+    kind, length = _head(file)
+    if kind != b"IHDR" or length != 13:
+        raise _Refused("is a damaged PNG: it does not start with its size")
+    width, height = struct.unpack(">II", _body(file, kind, length)[:8])
+    if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
+        raise _Refused(f"claims to be {width} x {height} pixels; at most {MAX_SIDE_PX} a side are read")
+    texts: list[tuple[str, str]] = []
+    left = MAX_TOTAL_BYTES
+    for _ in range(MAX_CHUNKS):
+        kind, length = _head(file)
+        if kind in (b"IDAT", b"IEND"):
+            return PngText(width=width, height=height, texts=tuple(texts))
+        if kind not in _TEXT_TYPES:
+            file.seek(length + 4, os.SEEK_CUR)
+            continue
+        if length > MAX_CHUNK_BYTES:
+            raise _Refused(f"holds a text of {length:,} bytes; at most {MAX_CHUNK_BYTES:,} are read")
+        if len(texts) == MAX_TEXT_CHUNKS:
+            raise _Refused(f"holds more than {MAX_TEXT_CHUNKS} texts")
+        keyword, packed, encoding = _split(kind, _body(file, kind, length))
+        data = _unpack(packed) if encoding.startswith("zip ") else packed
+        left -= len(data)
+        if left < 0:
+            raise _too_long()
+        texts.append((keyword, data.decode(encoding.removeprefix("zip "), "replace")))
+    raise _Refused(f"holds more than {MAX_CHUNKS:,} parts before its pixels")
+
+
+def _head(file: BinaryIO) -> tuple[bytes, int]:
+    head = file.read(8)
+    if len(head) < 8:
+        raise _Refused("is a damaged PNG: it ends before its pixels")
+    length = int.from_bytes(head[:4], "big")
+    if length > _MAX_LENGTH or not head[4:].isalpha():
+        raise _Refused("is a damaged PNG: a part has no proper name or length")
+    return head[4:], length
+
+
+def _body(file: BinaryIO, kind: bytes, length: int) -> bytes:
+    data = file.read(length + 4)
+    if len(data) < length + 4:
+        raise _Refused("is a damaged PNG: it ends before its pixels")
+    if zlib.crc32(kind + data[:-4]) != int.from_bytes(data[-4:], "big"):
+        raise _Refused("is a damaged PNG: a checksum is wrong")
+    return data[:-4]
+
+
+def _split(kind: bytes, body: bytes) -> tuple[str, bytes, str]:
+    """Return keyword, data and its encoding, with "zip " before it where the data are packed."""
+    keyword, found, rest = body.partition(b"\0")
+    if not found or not 1 <= len(keyword) <= 79:
+        raise _Refused("is a damaged PNG: a text has no proper name")
+    name = keyword.decode("latin-1")
+    if kind == b"tEXt":
+        return name, rest, "latin-1"
+    if kind == b"zTXt":
+        if rest[:1] != b"\0":
+            raise _Refused("is a damaged PNG: a text is packed in an unknown way")
+        return name, rest[1:], "zip latin-1"
+    flags, rest = rest[:2], rest[2:]
+    parts = rest.split(b"\0", 2)  # language, translated keyword, text
+    if len(parts) != 3 or flags not in (b"\0\0", b"\1\0"):
+        raise _Refused("is a damaged PNG: a text is packed in an unknown way")
+    return name, parts[2], "zip utf-8" if flags == b"\1\0" else "utf-8"
+
+
+def _unpack(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(data, MAX_CHUNK_BYTES + 1)
+    except zlib.error as error:
+        raise _Refused("is a damaged PNG: a packed text cannot be unpacked") from error
+    if len(text) > MAX_CHUNK_BYTES:
+        raise _too_long()
+    if not unpacker.eof:
+        raise _Refused("is a damaged PNG: a packed text cannot be unpacked")
+    return text
+
+
+def _too_long() -> _Refused:
+    return _Refused(
+        f"holds texts that unpack to more than {MAX_CHUNK_BYTES:,} bytes each or {MAX_TOTAL_BYTES:,} together"
+    )
+
 
 OWN_KEYWORD = "stepwise"
 SHARED_KEYWORD = "parameters"

@@ -16,9 +16,21 @@ from typing import TYPE_CHECKING
 from studio.checkpoints.files import open_regular, read_small, unreadable
 from studio.engine.fork import StartState
 from studio.errors import CheckpointError, StorageError
-from studio.runs.facts import MAX_JOURNAL_BYTES, MAX_PICTURE_BYTES, PictureFacts, StepFacts, read_journal
-from studio.runs.header import MAX_HEADER_BYTES, RunHeader
-from studio.runs.layout import JOURNAL_FILE, PICTURE_FILE, RUN_FILE, STATES_FILE, Table, history_file
+from studio.runs.format import (
+    JOURNAL_FILE,
+    MAX_HEADER_BYTES,
+    MAX_JOURNAL_BYTES,
+    MAX_PICTURE_BYTES,
+    PICTURE_FILE,
+    RUN_FILE,
+    STATES_FILE,
+    PictureFacts,
+    RunHeader,
+    StepFacts,
+    Table,
+    history_file,
+    read_journal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

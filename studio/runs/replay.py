@@ -1,21 +1,29 @@
 """Going back to a step of a run: read, or, of a long run that keeps some of its steps only, made again.
 
 Importable without torch; the engine is the caller's.
+
+Making a picture again from what its file remembers, and saying whether it is the same.
+
+Importable without torch and NumPy; the engine is the caller's.
 """
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from studio.checkpoints.catalog import find_model
-from studio.engine.events import JobStarted, StepDone
-from studio.engine.fork import ForkRequest, StartState
-from studio.engine.previews import Previews
-from studio.errors import CheckpointError
+from studio.engine.events import JobStarted, PictureDone, PictureStarted, StepDone
+from studio.engine.fork import ForkRequest, StartState, respaced
+from studio.engine.previews import NO_PREVIEWS, Previews
+from studio.engine.requests import MAX_STEPS, GenerateRequest
+from studio.engine.versions import same_version, versions
+from studio.errors import CheckpointError, StorageError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -23,9 +31,10 @@ if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
     from studio.engine.events import Event
     from studio.engine.plan import Request
-    from studio.engine.requests import GenerateRequest
     from studio.folders import Folders
+    from studio.gallery.metadata import PictureMetadata
     from studio.runs.reader import StoredRun
+    from studio.runs.store import RunStore
 
 
 class Runner(Protocol):
@@ -115,3 +124,174 @@ def state_at(
             times = header.times[step - header.first_index :]
             return StartState(x=done.state, index=step, times=times, history=done.history)
     return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What making a picture again brought to light.
+
+    Attributes:
+        identical: every pixel is the same.
+        largest: the largest difference of two numbers, 0 to 255; None where the pictures differ in size.
+        share: of the numbers that differ, 0 to 1.
+        same_state: the state behind it is the same to the last bit.
+        differs: what is another than it was, by name: as it was and as it is.
+    """
+
+    identical: bool
+    largest: int | None
+    share: float
+    same_state: bool
+    differs: dict[str, tuple[str, str]]
+
+    def __str__(self) -> str:
+        """Return it in a sentence or two."""
+        if self.identical and self.same_state:
+            return "Identical, bit for bit."
+        if self.identical:
+            said = "Every pixel is identical; the numbers behind them differ in their last bits."
+        elif self.largest is None:
+            said = "Different: the pictures are not of one size."
+        else:
+            said = f"Different: by up to {self.largest} of 255, in {self.share:.2%} of the numbers."
+        changes = ", ".join(f"{name} (was {was}, is {now})" for name, (was, now) in self.differs.items())
+        known = f"What differs: {changes}." if changes else "Nothing that the file remembers has changed."
+        return f"{said} {known}"
+
+
+def verify(
+    kept: NDArray[np.uint8],
+    metadata: PictureMetadata,
+    engine: Runner,
+    runs: RunStore,
+    folders: Folders,
+    cancelled: threading.Event | None = None,
+    told: Callable[[StepDone], None] | None = None,
+) -> Verdict | None:
+    """Make a picture again and compare; None once ``cancelled``.
+
+    Args:
+        kept: the picture, uint8 (H, W, 3).
+        metadata: what it remembers.
+        engine: what makes it.
+        runs: where the run is that a fork goes on from.
+        folders: where models are.
+        cancelled: stops it.
+        told: is called after each step.
+
+    Raises:
+        StudioError: it cannot be made again.
+    """
+    request = _request(metadata, engine, runs, folders, cancelled)
+    if request is None:
+        return None
+    origin = metadata.origin
+    wanted = origin.step if origin is not None and origin.kind == "step" else None
+    # A preview without a budget is what the model's own decoder makes.
+    previews = NO_PREVIEWS if wanted is None else Previews(every=1, arrays=True)
+    started: JobStarted | None = None
+    for event in engine.run(request, cancelled=cancelled, previews=previews, job_id=""):
+        if isinstance(event, JobStarted):
+            started = event
+        if isinstance(event, StepDone) and told is not None:
+            told(event)
+        if isinstance(event, PictureDone) and wanted is None:
+            made: list[NDArray[np.uint8]] = [event.pixels]
+            same = event.final_sha256 == metadata.final_sha256
+        elif isinstance(event, PictureStarted | StepDone) and wanted == _step_of(event):
+            made, state = _views(event)
+            assert started is not None, "a job starts before its pictures do"
+            made.append(engine.decode(metadata.model, started.weights_sha256, state))
+            same = hashlib.sha256(state.astype("<f4").tobytes()).hexdigest() == metadata.final_sha256
+        else:
+            continue
+        assert started is not None, "a job starts before its pictures do"
+        differs = _differences(metadata, started)
+        verdicts = [_verdict(kept, pixels, same, differs) for pixels in made]
+        return min(verdicts, key=lambda verdict: 256 if verdict.largest is None else verdict.largest)
+    return None
+
+
+def _step_of(event: PictureStarted | StepDone) -> int:
+    return event.start.index if isinstance(event, PictureStarted) else event.step
+
+
+def _views(event: PictureStarted | StepDone) -> tuple[list[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Return what there is to see of a step besides its state, and the state."""
+    if isinstance(event, PictureStarted):
+        return [], event.start.x
+    assert event.preview is not None, "every step is shown"
+    assert event.state is not None, "arrays were asked for"
+    return [event.preview], event.state
+
+
+def _request(
+    metadata: PictureMetadata,
+    engine: Runner,
+    runs: RunStore,
+    folders: Folders,
+    cancelled: threading.Event | None,
+) -> GenerateRequest | ForkRequest | None:
+    """Return what to run for a picture; None once ``cancelled``."""
+    whole = GenerateRequest.from_dict(metadata.request)
+    alone = replace(whole, seed=metadata.seed, count=1, model=metadata.model)
+    origin = metadata.origin
+    if origin is None:
+        return alone
+    if origin.run not in runs.runs():
+        if origin.kind == "step":
+            return alone
+        raise StorageError(runs.folder, f"has no run {origin.run!r} any more, from which the picture goes on")
+    parent = runs.open(origin.run)
+    header = parent.header
+    if origin.kind == "step":
+        start = parent.state(header.first_index)
+        return ForkRequest(request=header.generate_request, start=start, parent=parent.id)
+    state = state_at(parent, origin.step, engine, cancelled)
+    if state is None:
+        return None
+    if alone.sampler != header.request["sampler"]:
+        state = replace(state, history=())
+    remaining = (alone.steps or 0) - state.index
+    if remaining != state.remaining:
+        card = find_model(metadata.model, folders).card
+        T = int(card.schedule.config.get("T", MAX_STEPS)) if card is not None else MAX_STEPS
+        state = respaced(state, remaining, T, alone.spacing or "")
+    return ForkRequest(request=alone, start=state, parent=parent.id)
+
+
+def _verdict(
+    kept: NDArray[np.uint8],
+    made: NDArray[np.uint8],
+    same_state: bool,
+    differs: dict[str, tuple[str, str]],
+) -> Verdict:
+    largest, share = None, 1.0
+    if kept.shape == made.shape:
+        apart = abs(kept.astype(int) - made.astype(int))
+        largest, share = int(apart.max()), float((apart > 0).mean())
+    return Verdict(
+        identical=largest == 0, largest=largest, share=share, same_state=same_state, differs=differs
+    )
+
+
+def _differences(metadata: PictureMetadata, started: JobStarted) -> dict[str, tuple[str, str]]:
+    """Return what is another than when the picture was made."""
+    was = {
+        **metadata.versions,
+        "device": metadata.device,
+        "dtype": metadata.dtype,
+        "model hash": metadata.model_sha256,
+    }
+    now = {
+        **versions(),
+        "device": started.device,
+        "dtype": started.dtype,
+        "model hash": started.weights_sha256,
+    }
+    names = [name for name in was if not _agrees(name, was[name], now.get(name, "unknown"))]
+    return {name: (was[name], now.get(name, "unknown")) for name in names}
+
+
+def _agrees(name: str, was: str, now: str) -> bool:
+    return same_version(was, now) if name in versions() else was == now

@@ -1,4 +1,6 @@
-"""The folder of all recorded runs, and the room they may take.
+"""How much room folders take, and how they give it up. Standard library only; nothing here fails.
+
+The folder of all recorded runs, and the room they may take.
 
 Where they take more, the oldest give up their states first and then, one by one, the little that is left; a pinned run,
 one that is being made and the newest never do. Pictures lie elsewhere and are not touched by anything here.
@@ -11,23 +13,79 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from studio.errors import StorageError, UnknownNameError
+from studio.checkpoints.files import read_small
+from studio.errors import CheckpointError, StorageError, UnknownNameError
 from studio.folders import ensure, storage_error
-from studio.runs.header import is_run_id
-from studio.runs.layout import PIN_FILE, STATES_FILE
+from studio.runs.format import PIN_FILE, RUN_FILE, STATES_FILE, is_run_id
 from studio.runs.reader import StoredRun, read_picture_facts, read_run_header, told
-from studio.runs.room import delete, delete_states, read_budget, remember_budget, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from studio.folders import Folders
-    from studio.runs.header import RunHeader
+    from studio.runs.format import RunHeader
+
+
+BUDGET_FILE = "budget"
+_MAX_DIGITS = 20
+_BLOCK = 512  # of st_blocks, whatever the disk's own are
+
+
+def size_of(path: Path) -> int:
+    """Return the room that a folder's files take."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(path) as found:
+        for item in found:
+            total += _room(item.stat(follow_symlinks=False))
+    return total
+
+
+def _room(status: os.stat_result) -> int:
+    # What was made at full length and never filled takes no room.
+    return status.st_blocks * _BLOCK if hasattr(status, "st_blocks") else status.st_size
+
+
+def delete(path: Path) -> int:
+    """Delete a folder, as far as that can be done; return the room that this freed."""
+    size = size_of(path)
+    shutil.rmtree(path, ignore_errors=True)
+    return size - size_of(path)
+
+
+def delete_states(path: Path) -> int:
+    """Delete the arrays of a run, all but what it is of and how it went; of what is no run, everything.
+
+    Returns the room that this freed.
+    """
+    if not (path / RUN_FILE).is_file():
+        return delete(path)
+    size = size_of(path)
+    for file in [path / STATES_FILE, *path.glob("history-*.safetensors")]:
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
+    return size - size_of(path)
+
+
+def read_budget(folder: Path, otherwise: int) -> int:
+    """Return the budget that was remembered in a folder of runs."""
+    with contextlib.suppress(OSError, ValueError, CheckpointError):
+        text = read_small(folder / BUDGET_FILE, _MAX_DIGITS)
+        if text.isdigit():
+            return int(text)
+    return otherwise
+
+
+def remember_budget(folder: Path, budget_bytes: int) -> None:
+    """Let every program that keeps runs in a folder keep to one budget."""
+    with contextlib.suppress(OSError):
+        (folder / BUDGET_FILE).write_text(str(budget_bytes), encoding="ascii")
+
 
 BUDGET_BYTES = 2 * 2**30
 MAX_RUNS = 5_000

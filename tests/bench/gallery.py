@@ -20,10 +20,8 @@ from PySide6.QtCore import QAbstractListModel, QCoreApplication, QEvent, QModelI
 from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QApplication, QListView
 
-from studio.gallery.database import Database
-from studio.gallery.entry import Entry
-from studio.gallery.pixels import encode
-from studio.gallery.rows import insert
+from studio.gallery.images import encode
+from studio.gallery.index import Database, Entry, insert
 from studio.gallery.store import PictureStore
 from studio.ui.core.notices import Notices
 from studio.ui.core.thumbnails import Thumbnails

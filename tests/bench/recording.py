@@ -17,8 +17,8 @@ from studio.engine.engine import Engine
 from studio.engine.previews import NO_PREVIEWS, Previews
 from studio.engine.requests import GenerateRequest
 from studio.folders import Folders
-from studio.runs.recording import RunRecorded, record
 from studio.runs.store import RunStore
+from studio.runs.writer import RunRecorded, record
 from tests.bench.measure import say, take_turns
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from studio.diffusion.samplers import SAMPLERS
 from studio.folders import Folders
 from studio.gallery import png
-from studio.gallery.origin import Origin
+from studio.gallery.metadata import Origin
 from studio.runs.store import RunStore
 from tests.engine.tiny import save_tiny
 

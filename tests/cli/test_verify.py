@@ -21,9 +21,8 @@ from studio.engine.previews import Previews
 from studio.engine.requests import GenerateRequest
 from studio.folders import Folders
 from studio.gallery import png
-from studio.gallery.metadata import PictureMetadata
-from studio.gallery.origin import Origin
-from studio.gallery.pixels import encode, read_pixels
+from studio.gallery.images import encode, read_pixels
+from studio.gallery.metadata import Origin, PictureMetadata
 from studio.runs.store import RunStore
 from tests.engine.tiny import save_tiny
 

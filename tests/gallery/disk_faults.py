@@ -52,7 +52,7 @@ class Disk:
         return call
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("studio.gallery.durable.os", self)
+        monkeypatch.setattr("studio.gallery.files.os", self)
         monkeypatch.setattr("studio.storage.os", self)
 
 

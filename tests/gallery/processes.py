@@ -23,9 +23,8 @@ from PIL import Image
 
 from studio.errors import StorageError
 from studio.gallery import png
-from studio.gallery.catalogue import FILE_NAME, Catalogue
-from studio.gallery.durable import sweep
-from studio.gallery.names import counter_of, is_part
+from studio.gallery.files import counter_of, is_part, sweep
+from studio.gallery.index import FILE_NAME, Catalogue
 from studio.gallery.store import PictureStore
 from tests.gallery.samples import metadata, pixels
 from tests.gallery.twins import RowFirstStore

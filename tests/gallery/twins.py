@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.gallery.catalogue import Catalogue
-from studio.gallery.entry import Entry
-from studio.gallery.names import picture_name
+from studio.gallery.files import picture_name
+from studio.gallery.index import Catalogue, Entry
 
 if TYPE_CHECKING:
     from pathlib import Path

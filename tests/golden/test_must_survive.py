@@ -26,7 +26,7 @@ SURVIVES: dict[str, list[str]] = {
         "tests/ui/theme/test_tokens.py::test_the_ramp_has_no_jumps",
     ],
     "thinning to 128 steps with recomputation": [
-        "tests/runs/test_recording.py::test_of_a_long_run_evenly_chosen_steps_are_kept",
+        "tests/runs/test_writer.py::test_of_a_long_run_evenly_chosen_steps_are_kept",
         "tests/runs/test_with_engine.py::test_steps_that_are_not_kept_are_made_again_bit_for_bit",
         "tests/golden/test_old_files.py::test_a_step_that_the_old_run_did_not_keep_is_computed_and_forked",
         "tests/ui/test_remaking.py::"
@@ -210,7 +210,7 @@ SURVIVES: dict[str, list[str]] = {
         "tests/ui/views/test_large_view.py::test_the_picture_is_dragged_out_as_a_file",
     ],
     "saved 4 or 8 times as large": [
-        "tests/gallery/test_saving.py::test_hard_pixels_become_squares_and_smooth_ones_do_not",
+        "tests/gallery/test_export.py::test_hard_pixels_become_squares_and_smooth_ones_do_not",
         "tests/ui/views/test_large_view.py::test_it_is_saved_elsewhere_enlarged",
         "tests/ui/test_exporting.py::test_the_picture_that_is_looked_at_is_saved_enlarged",
     ],

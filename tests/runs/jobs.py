@@ -11,7 +11,7 @@ import numpy as np
 from studio.engine.events import JobCancelled, JobFinished, JobStarted, PictureDone, PictureStarted
 from studio.engine.fork import StartState
 from studio.engine.requests import GenerateRequest
-from studio.runs.recording import RunRecorded, record
+from studio.runs.writer import RunRecorded, record
 from tests.runs.steps import frame, step_done
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 from studio.errors import StorageError, UnknownNameError
 from studio.folders import Folders
 from studio.runs import store as store_module
-from studio.runs.header import is_run_id
-from studio.runs.recording import RunRecorded, record
+from studio.runs.format import is_run_id
 from studio.runs.store import BUDGET_BYTES, RunStore
+from studio.runs.writer import RunRecorded, record
 from tests.runs.jobs import Job, digest, recorded, run_of
 
 if TYPE_CHECKING:

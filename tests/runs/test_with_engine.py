@@ -17,9 +17,9 @@ from studio.engine.previews import NO_PREVIEWS, Previews
 from studio.engine.requests import GenerateRequest
 from studio.errors import CheckpointError, UnknownNameError
 from studio.folders import Folders
-from studio.runs.recording import RunRecorded, record
 from studio.runs.replay import model_of, state_at, steps_again
 from studio.runs.store import RunStore
+from studio.runs.writer import RunRecorded, record
 from tests.engine.tiny import save_tiny
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from studio.engine.compare import CompareRequest
 from studio.engine.previews import Previews
-from studio.gallery.entry import Entry
-from studio.gallery.keeping import PictureKept
+from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
-from studio.runs.record import MAX_BYTES, JobRecord
+from studio.gallery.store import PictureKept
+from studio.runs.memory import MAX_BYTES, JobRecord
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from tests.ui.fakes import Take, asking

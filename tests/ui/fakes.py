@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from studio.engine.previews import Previews
     from studio.engine.train_events import TrainEvent
     from studio.engine.train_request import TrainEstimate, TrainRequest
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.gallery.metadata import PictureMetadata
     from studio.ui.core.engine_thread import EngineThread
     from studio.ui.core.job import JobRequest

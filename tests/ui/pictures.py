@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.gallery.store import PictureStore
     from studio.ui.core.notices import Notice, Notices
     from studio.ui.core.thumbnails import Thumbnails

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.ui.core.job import Job
     from studio.ui.core.notices import Notice
     from studio.ui.gallery.model import GalleryModel

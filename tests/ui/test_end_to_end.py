@@ -13,7 +13,7 @@ from studio.engine.events import PictureDone, StepDone
 from studio.engine.previews import NO_PREVIEWS
 from studio.engine.requests import GenerateRequest
 from studio.folders import Folders
-from studio.gallery.pixels import read_pixels
+from studio.gallery.images import read_pixels
 from studio.ui.core.thumbnails import Thumbnails
 from studio.ui.gallery.model import EntryRole, GalleryModel, LiveRole
 from tests.engine.tiny import save_tiny

@@ -18,7 +18,7 @@ import pytest
 
 from studio.folders import HOME_VARIABLE, Folders
 from studio.gallery import png
-from studio.gallery.catalogue import Catalogue
+from studio.gallery.index import Catalogue
 from tests.screen import missing, screen
 from tests.ui.probe import SOCKET
 

@@ -15,8 +15,8 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.engine.events import JobFinished, JobStarted
 from studio.errors import RequestError, StorageError, StudioError
-from studio.gallery.keeping import PictureKept, PictureUnsaved
-from studio.runs.record import MAX_BYTES
+from studio.gallery.store import PictureKept, PictureUnsaved
+from studio.runs.memory import MAX_BYTES
 from studio.runs.replay import model_of
 from studio.ui.core.background import Background
 from studio.ui.core.job import Job
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from studio.engine.events import PictureDone
     from studio.engine.requests import GenerateRequest
     from studio.folders import Folders
-    from studio.gallery.catalogue import Catalogue
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Catalogue, Entry
     from studio.runs.reader import StoredRun
     from studio.runs.store import RunStore
 
@@ -192,7 +191,7 @@ def _entry_of(run: StoredRun, pictures: dict[str, int], catalogue: Catalogue) ->
 
 def _finish(course: Course, run: StoredRun, place: int, entry: Entry | None) -> None:
     """Add how a run ended, and its picture, which needs no decoding."""
-    from studio.gallery.pixels import read_pixels  # noqa: PLC0415 - it brings numpy and Pillow
+    from studio.gallery.images import read_pixels  # noqa: PLC0415 - it brings numpy and Pillow
 
     pixels, fault = None, StorageError(course.run_ids[place], "has no picture in the gallery")
     if entry is not None:

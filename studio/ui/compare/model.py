@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from studio.engine.events import PictureDone, StepDone
     from studio.engine.requests import GenerateRequest
-    from studio.runs.picture_record import PictureRecord, What
+    from studio.runs.memory import PictureRecord, What
     from studio.ui.core.frame_service import FrameService
     from studio.ui.jobs.job_state import Course
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from studio.engine.events import PictureDone
     from studio.engine.requests import GenerateRequest
-    from studio.runs.picture_record import PictureRecord
+    from studio.runs.memory import PictureRecord
     from studio.ui.compare.model import CompareModel
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.engine_call import Engine, EngineCaller

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.engine.requests import GenerateRequest
-    from studio.runs.picture_record import What
+    from studio.runs.memory import What
     from studio.ui.compare.model import Alignment, Pane
     from studio.ui.compare.reference import Alone
     from studio.ui.compare.results import Score

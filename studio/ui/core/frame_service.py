@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from PySide6.QtCore import QObject
 
 from studio.errors import CheckpointError, UnknownNameError, capitalised
-from studio.runs.picture_record import is_held
+from studio.runs.memory import is_held
 from studio.ui.core.engine_call import EngineCall, Priority
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.engine.requests import GenerateRequest
     from studio.errors import StudioError
-    from studio.runs.picture_record import What
+    from studio.runs.memory import What
     from studio.ui.core.background import Background
     from studio.ui.core.engine_call import Engine, EngineCaller
     from studio.ui.jobs.job_state import Course
@@ -352,6 +352,6 @@ class FrameService(QObject):
 
 
 def _read(path: Path) -> Pixels:
-    from studio.gallery.pixels import read_pixels  # noqa: PLC0415 - the window opens before numpy and Pillow are there
+    from studio.gallery.images import read_pixels  # noqa: PLC0415 - the window opens before numpy and Pillow are there
 
     return read_pixels(path)

@@ -11,8 +11,8 @@ from studio.engine.compare import CompareRequest
 from studio.engine.fork import ForkRequest
 from studio.engine.previews import Previews, Shown
 from studio.engine.requests import GenerateRequest
-from studio.gallery.origin import Origin
-from studio.runs.record import JobRecord
+from studio.gallery.metadata import Origin
+from studio.runs.memory import JobRecord
 from studio.ui.core.training_losses import LossRecord
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final, Self
 
 from studio.engine.events import JobCancelled, JobFinished
-from studio.gallery.keeping import PictureKept, PictureUnsaved, keep
-from studio.runs.recording import RunRecorded, record
+from studio.gallery.store import PictureKept, PictureUnsaved, keep
+from studio.runs.writer import RunRecorded, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -178,7 +178,7 @@ class Thumbnails(QObject):
 # numpy and Pillow are imported late, and in the other thread: they would keep the window from opening.
 def _made(path: Path, side: int, radius: float, *, cache: Path | None) -> QImage | str:
     """Return a tile, or a sentence why there is none."""
-    from studio.gallery.tiles import read_tile  # noqa: PLC0415
+    from studio.gallery.images import read_tile  # noqa: PLC0415
 
     try:
         pixels = read_tile(path, side, radius, cache)
@@ -189,6 +189,6 @@ def _made(path: Path, side: int, radius: float, *, cache: Path | None) -> QImage
 
 
 def _trim(cache: Path) -> None:
-    from studio.gallery.tiles import trim  # noqa: PLC0415
+    from studio.gallery.images import trim  # noqa: PLC0415
 
     trim(cache)

@@ -26,7 +26,7 @@ from PySide6.QtCore import (
     Slot,
 )
 
-from studio.gallery.rows import holds
+from studio.gallery.index import holds
 from studio.ui.core.background import Background
 from studio.ui.gallery.reading import Fetched, Loaded, fetch, load
 from studio.ui.gallery.trash import GalleryTrash
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from studio.errors import StudioError
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
     from studio.ui.core.notices import Notices

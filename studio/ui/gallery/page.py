@@ -19,7 +19,7 @@ from studio.ui.widgets.search_field import SearchField
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
 
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.ui.gallery.model import GalleryModel
     from studio.ui.theme.theme import Theme
 

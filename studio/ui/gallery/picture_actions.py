@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from studio.errors import StudioError
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.ui.gallery.model import GalleryModel
 
 
@@ -221,6 +221,6 @@ class PictureActions(QObject):
 
 def _save(source: Path, to: Path, factor: int, smooth: bool) -> Path:
     # Late, and in another thread: it brings numpy and Pillow.
-    from studio.gallery.saving import save_file  # noqa: PLC0415
+    from studio.gallery.export import save_file  # noqa: PLC0415
 
     return save_file(source, to, factor, smooth=smooth)

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QImage
 
-    from studio.gallery.catalogue import Catalogue
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Catalogue, Entry
     from studio.gallery.metadata import PictureMetadata
 
 FIRST_ENTRIES = 60
@@ -76,7 +75,7 @@ def fetch(catalogue: Catalogue, ids: Sequence[int]) -> Fetched:
 def read_picture(path: Path) -> QImage:
     """Return a whole picture. Raises StorageError."""
     # Late, and in another thread: numpy and Pillow would keep the window from opening.
-    from studio.gallery.pixels import read_pixels  # noqa: PLC0415
+    from studio.gallery.images import read_pixels  # noqa: PLC0415
 
     return to_image(read_pixels(path))
 

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from studio.errors import StudioError
-    from studio.gallery.catalogue import Catalogue
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Catalogue, Entry
     from studio.runs.store import RunStore
     from studio.ui.core.background import Background
     from studio.ui.core.notices import Notices

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from studio.gallery import png
-from studio.runs.verifying import verify
+from studio.runs.replay import verify
 from studio.ui.core.engine_call import EngineCall
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from studio.engine.events import StepDone
     from studio.folders import Folders
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
+    from studio.runs.replay import Verdict
     from studio.runs.store import RunStore
-    from studio.runs.verifying import Verdict
     from studio.ui.core.engine_call import Engine, EngineCaller
 
 LOOK_MS = 100
@@ -146,7 +146,7 @@ def _check(
     call: EngineCall[Verdict | None],
     engine: Engine,
 ) -> Verdict | None:
-    from studio.gallery.pixels import read_pixels  # noqa: PLC0415 - the window opens before numpy is there
+    from studio.gallery.images import read_pixels  # noqa: PLC0415 - the window opens before numpy is there
 
     metadata = png.memory_of(path)
     return verify(read_pixels(path), metadata, engine, store, folders, call.cancelled, progress.note)

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     )
 
     from studio.errors import StudioError
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.ui.gallery.model import GalleryModel
     from studio.ui.gallery.verify import VerifyModel
     from studio.ui.jobs.recorded_runs import RunsModel

@@ -36,7 +36,7 @@ from studio.ui.widgets.scrubber import NoiseBar
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.ui.gallery.verify import VerifyModel
     from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.theme.theme import Theme

@@ -15,8 +15,8 @@ from studio.engine.events import (
     PictureStarted,
     StepDone,
 )
-from studio.gallery.keeping import PictureKept, PictureUnsaved
-from studio.runs.recording import RunRecorded
+from studio.gallery.store import PictureKept, PictureUnsaved
+from studio.runs.writer import RunRecorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

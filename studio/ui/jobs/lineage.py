@@ -10,9 +10,8 @@ from studio.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from studio.gallery.catalogue import Catalogue
-    from studio.gallery.entry import Entry
-    from studio.runs.header import RunHeader
+    from studio.gallery.index import Catalogue, Entry
+    from studio.runs.format import RunHeader
     from studio.runs.store import RunStore
 
 MOST = 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.figures import telling
+from studio.checkpoints.card import telling
 from studio.diffusion.samplers import SAMPLERS
 from studio.errors import shorten
 

@@ -8,7 +8,7 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.errors import shorten
 
 if TYPE_CHECKING:
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.gallery.metadata import PictureMetadata
 
 NO_PROMPT = "No prompt"

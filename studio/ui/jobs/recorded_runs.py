@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.events import JobFinished, JobStarted, PictureDone, PictureStarted, StepDone
 from studio.errors import StorageError
-from studio.gallery.keeping import PictureKept
+from studio.gallery.store import PictureKept
 from studio.ui.core.background import Background
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course, Lineage
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
     from studio.engine.requests import GenerateRequest
     from studio.errors import StudioError
-    from studio.gallery.catalogue import Catalogue
-    from studio.gallery.entry import Entry
-    from studio.runs.facts import StepFacts
-    from studio.runs.header import RunHeader
+    from studio.gallery.index import Catalogue, Entry
+    from studio.runs.format import RunHeader, StepFacts
     from studio.runs.reader import StoredRun
     from studio.runs.store import RunStore
 
@@ -61,7 +59,7 @@ def course_of(run: StoredRun, entry: Entry | None) -> Course:
 
 def _pixels_of(entry: Entry) -> NDArray[np.uint8] | None:
     """Return a picture of the gallery; None where its file is gone: then the last step is shown."""
-    from studio.gallery.pixels import read_pixels  # noqa: PLC0415 - it brings numpy and Pillow
+    from studio.gallery.images import read_pixels  # noqa: PLC0415 - it brings numpy and Pillow
 
     try:
         return read_pixels(entry.path)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted
-from studio.gallery.keeping import PictureKept, PictureUnsaved, keep_one
-from studio.runs.recording import RunRecorded
+from studio.gallery.store import PictureKept, PictureUnsaved, keep_one
+from studio.runs.writer import RunRecorded
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineFailed, EngineReady
 from studio.ui.core.job import Job
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from studio.engine.fork import ForkRequest
     from studio.engine.requests import GenerateRequest
     from studio.errors import StudioError
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.gallery.store import PictureStore
     from studio.ui.core.engine_thread import EngineThread
     from studio.ui.core.job import JobRequest

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
 
     from studio.engine.events import StepDone
-    from studio.runs.picture_record import PictureRecord
+    from studio.runs.memory import PictureRecord
     from studio.ui.run.model import RunModel
     from studio.ui.run.timeline_model import ScrubbingModel
     from studio.ui.theme.theme import Theme

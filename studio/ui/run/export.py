@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from studio.engine.events import StepDone
     from studio.errors import StudioError
-    from studio.gallery.film import ExportKind
-    from studio.runs.picture_record import What
+    from studio.gallery.export import ExportKind
+    from studio.runs.memory import What
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.notices import Notices
     from studio.ui.jobs.job_state import Course
@@ -99,7 +99,7 @@ class ExportModel(QObject):
         if frame is None:
             self._notices.post("There is no picture to save yet.", kind="warn")
             return
-        saving = importlib.import_module("studio.gallery.saving")  # late: it brings numpy and Pillow
+        saving = importlib.import_module("studio.gallery.export")  # late: it brings numpy and Pillow
         work = partial(saving.save_pixels, to_pixels(frame), path, factor, smooth=smooth)
         self._background.do(work, self._on_saved, self._on_unsaved)
 
@@ -174,7 +174,7 @@ def _write(kind: ExportKind, path: Path, title: str, captions: bool, shots: list
 
 def _film() -> Any:  # noqa: ANN401 - a module
     """Return what draws; not before it is needed, since it brings Pillow."""
-    return importlib.import_module("studio.gallery.film")
+    return importlib.import_module("studio.gallery.export")
 
 
 KINDS: Final[tuple[tuple[ExportKind, str, str, str], ...]] = (

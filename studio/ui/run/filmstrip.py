@@ -24,7 +24,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from studio.runs.picture_record import is_held
+from studio.runs.memory import is_held
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.images import to_image
 from studio.ui.run import text
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
 
     from studio.engine.events import StepDone
-    from studio.runs.picture_record import PictureRecord
+    from studio.runs.memory import PictureRecord
     from studio.ui.core.frame_service import FrameService
     from studio.ui.run.model import RunModel
     from studio.ui.run.timeline_model import ScrubbingModel

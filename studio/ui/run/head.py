@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.gallery.keeping import PictureKept
+from studio.gallery.store import PictureKept
 from studio.ui.jobs.pin_button import PinButton
 from studio.ui.run import text as words
 from studio.ui.run.lineage_view import LineagePopup
@@ -17,7 +17,7 @@ from studio.ui.widgets.choice import SegmentedSwitch
 from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.jobs.lineage import Relative
     from studio.ui.jobs.recorded_runs import RunsModel

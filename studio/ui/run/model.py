@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.runs.picture_record import is_held
+from studio.runs.memory import is_held
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.images import to_image
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.events import StepDone
-    from studio.runs.picture_record import PictureRecord, What
+    from studio.runs.memory import PictureRecord, What
     from studio.ui.core.frame_service import FrameService
     from studio.ui.jobs.job_state import Course
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from studio.runs.picture_record import is_held
+from studio.runs.memory import is_held
 from studio.ui.core.engine_call import EngineCall, Priority
 from studio.ui.core.images import to_image
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from studio.engine.explained import Explained
     from studio.engine.requests import GenerateRequest
-    from studio.runs.picture_record import What
+    from studio.runs.memory import What
     from studio.ui.core.engine_call import Engine, EngineCaller
     from studio.ui.run.model import RunModel
 

@@ -15,9 +15,9 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from studio import __version__
 from studio.engine.events import PictureDone, StepDone
-from studio.gallery.keeping import PictureKept, PictureUnsaved, keep_one
-from studio.gallery.origin import Origin
-from studio.runs.picture_record import is_held
+from studio.gallery.metadata import Origin
+from studio.gallery.store import PictureKept, PictureUnsaved, keep_one
+from studio.runs.memory import is_held
 from studio.runs.replay import steps_again
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineCall, Priority
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.errors import StudioError
     from studio.gallery.store import PictureStore
-    from studio.runs.picture_record import PictureRecord
+    from studio.runs.memory import PictureRecord
     from studio.ui.core.engine_call import Engine, EngineCaller
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.notices import Notices

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 if TYPE_CHECKING:
-    from studio.runs.picture_record import PictureRecord
+    from studio.runs.memory import PictureRecord
     from studio.ui.run.model import RunModel
 
 PLAY_MS = 70

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from studio.gallery.entry import Entry
+from studio.gallery.index import Entry
 from studio.ui.gallery.page import GalleryView
 from studio.ui.gallery.viewer import LargeView
 

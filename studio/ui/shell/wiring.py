@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from studio.engine.requests import GenerateRequest
-    from studio.gallery.keeping import PictureKept
+    from studio.gallery.store import PictureKept
     from studio.ui.jobs.job_state import Course
     from studio.ui.jobs.resume import Remainder
     from studio.ui.jobs.session import Session

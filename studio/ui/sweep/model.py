@@ -21,8 +21,8 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from studio.engine.compare import CompareRequest
 from studio.engine.requests import GenerateRequest
 from studio.errors import RequestError, shorten
-from studio.gallery.keeping import PictureKept
-from studio.runs.header import is_run_id
+from studio.gallery.store import PictureKept
+from studio.runs.format import is_run_id
 from studio.ui.core.background import Background
 from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, requests
 
@@ -213,7 +213,7 @@ class SweepPictures(QObject):
 
 def _read(path: Path) -> Pixels:
     # By name: it brings numpy and Pillow, which the window opens without.
-    pixels: Pixels = importlib.import_module("studio.gallery.pixels").read_pixels(path)
+    pixels: Pixels = importlib.import_module("studio.gallery.images").read_pixels(path)
     return pixels
 
 

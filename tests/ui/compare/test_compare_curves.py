@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from studio.runs.picture_record import PictureRecord
+from studio.runs.memory import PictureRecord
 from studio.ui.compare.reference import finish_of
 from studio.ui.compare.results import MOST_POINTS, Curves, Score, score
 from tests.runs.steps import frame, latents, step_done

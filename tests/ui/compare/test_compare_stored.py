@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.folders import Folders
-from studio.runs.recording import record
 from studio.runs.store import RunStore
+from studio.runs.writer import record
 from studio.ui.compare import text as words
 from studio.ui.compare.library import UncomparableError, comparison_of, list_recorded
 from studio.ui.compare.model import CompareModel

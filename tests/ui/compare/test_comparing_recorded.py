@@ -17,7 +17,7 @@ from tests.ui.fakes import Forming
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.ui.compare.page import CompareView
     from tests.ui.program import MakeProgram
 

@@ -18,8 +18,8 @@ from PySide6.QtCore import QThread
 import studio.ui.core.engine_thread as engine_thread_module
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted, StepDone
 from studio.errors import DeviceError, NotFiniteError, StorageError
-from studio.gallery.keeping import PictureKept, PictureUnsaved
-from studio.gallery.pixels import read_pixels
+from studio.gallery.images import read_pixels
+from studio.gallery.store import PictureKept, PictureUnsaved
 from studio.ui.core.engine_call import EngineCall, EngineFailed, EngineReady, Priority
 from studio.ui.core.engine_thread import EngineThread, TaskQueue
 from studio.ui.core.job import Job

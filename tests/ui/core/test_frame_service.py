@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from studio.errors import CheckpointError, MemoryShortError, StudioError, UnknownNameError
-from studio.gallery import pixels as pixels_module
-from studio.gallery.keeping import keep_one
-from studio.gallery.pixels import read_pixels
+from studio.gallery import images as pixels_module
+from studio.gallery.images import read_pixels
+from studio.gallery.store import keep_one
 from studio.ui.core.engine_call import Priority
 from studio.ui.run.model import RunModel
 from tests.runs.steps import frame

@@ -9,8 +9,8 @@ import pytest
 from PySide6.QtGui import QImage
 
 from studio.errors import StorageError
-from studio.gallery import tiles
-from studio.gallery.pixels import encode
+from studio.gallery import images as tiles
+from studio.gallery.images import encode
 from studio.ui.core.thumbnails import THREADS, Thumbnails
 from tests.gallery.samples import metadata
 

@@ -15,7 +15,7 @@ from studio.engine.train_events import (
     TrainingStopped,
 )
 from studio.errors import DeviceError, StorageError
-from studio.gallery.keeping import PictureKept
+from studio.gallery.store import PictureKept
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.engine_thread import EngineThread
 from studio.ui.core.job import Job, Training, TrainingFailed, TrainingHeld

@@ -9,8 +9,7 @@ import pytest
 from PySide6.QtCore import QFile, Qt
 
 from studio.errors import StorageError
-from studio.gallery.catalogue import FILE_NAME, Catalogue
-from studio.gallery.entry import Entry
+from studio.gallery.index import FILE_NAME, Catalogue, Entry
 from studio.ui.gallery import trash
 from studio.ui.gallery.model import KNOWN_ENTRIES, EntryRole, ImageRole, LiveRole, Rows, changes
 from tests.gallery.samples import metadata

@@ -23,7 +23,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 
 from studio.engine.requests import GenerateRequest
-from studio.gallery.pixels import encode
+from studio.gallery.images import encode
 from studio.ui.core.images import to_image
 from studio.ui.gallery import picture_actions
 from studio.ui.gallery.grid import MARGIN, TileLayout
@@ -131,11 +131,9 @@ def test_ten_thousand_tiles_are_laid_out_and_asked_for_only_where_they_are_seen(
     qapp: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery = make_gallery(tmp_path)
-    monkeypatch.setattr("studio.gallery.catalogue.Catalogue.ids", lambda *_: tuple(range(10_000, 0, -1)))
+    monkeypatch.setattr("studio.gallery.index.Catalogue.ids", lambda *_: tuple(range(10_000, 0, -1)))
     asked: list[int] = []
-    monkeypatch.setattr(
-        "studio.gallery.catalogue.Catalogue.entries_of", lambda _, ids: asked.extend(ids) or ()
-    )
+    monkeypatch.setattr("studio.gallery.index.Catalogue.entries_of", lambda _, ids: asked.extend(ids) or ())
     view = show(gallery, qapp, qtbot)
     assert view.grid.verticalScrollBar().maximum() > 5000 * 152 - 640
     assert len(asked) <= 60

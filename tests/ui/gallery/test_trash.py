@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.errors import StorageError
-from studio.gallery.origin import Origin
+from studio.gallery.metadata import Origin
 from studio.ui.core.thumbnails import Thumbnails
 from studio.ui.gallery.model import GalleryModel
 from studio.ui.gallery.trash import bring_back, throw_away
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
 
 
 @pytest.fixture

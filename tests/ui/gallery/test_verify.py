@@ -8,7 +8,7 @@ import pytest
 
 from studio.folders import Folders
 from studio.gallery import png
-from studio.gallery.pixels import encode, read_pixels
+from studio.gallery.images import encode, read_pixels
 from studio.ui.gallery.verify import WAITING, VerifyModel
 from tests.ui.fakes import Forming, Gate
 from tests.ui.rooms import Studio
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
     from studio.ui.gallery.verify import Check
 
 

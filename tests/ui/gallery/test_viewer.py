@@ -11,8 +11,8 @@ from PySide6.QtGui import QAccessible, QDrag, QGuiApplication, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
-from studio.gallery import pixels
-from studio.gallery.entry import Entry
+from studio.gallery import images as pixels
+from studio.gallery.index import Entry
 from studio.ui.gallery.viewer_panel import long_facts, short_facts
 from studio.ui.theme.theme import Theme
 from tests.gallery.samples import metadata

@@ -8,9 +8,9 @@ import pytest
 from studio.engine.events import JobCancelled, JobFailed
 from studio.engine.previews import Previews
 from studio.errors import StorageError
-from studio.gallery.entry import Entry
-from studio.gallery.keeping import PictureKept, PictureUnsaved
+from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
+from studio.gallery.store import PictureKept, PictureUnsaved
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import WITH_PIXELS, Course, note_pace
 from studio.ui.jobs.timings import Timings

@@ -9,7 +9,7 @@ import pytest
 
 from studio.engine.compare import CompareRequest
 from studio.engine.fork import ForkRequest, StartState
-from studio.gallery.keeping import PictureKept
+from studio.gallery.store import PictureKept
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from studio.ui.jobs.queue_view import describe

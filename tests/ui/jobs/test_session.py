@@ -9,7 +9,7 @@ import pytest
 
 from studio.engine.events import EngineReport, JobFinished
 from studio.errors import DeviceError, NotFiniteError
-from studio.gallery.pixels import read_pixels
+from studio.gallery.images import read_pixels
 from tests.runs.steps import frame
 from tests.ui.fakes import REPORT, WEIGHTS, FakeEngine, Forming, Gate
 from tests.ui.rooms import Studio

@@ -10,9 +10,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton
 
 from studio.engine.events import JobCancelled, JobFailed, JobFinished
-from studio.gallery.entry import Entry
-from studio.gallery.keeping import PictureKept
+from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
+from studio.gallery.store import PictureKept
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from studio.ui.run.text import EMPTY

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject
 
 from studio.errors import StorageError, UnknownNameError
 from studio.folders import Folders
-from studio.runs.layout import RUN_FILE
+from studio.runs.format import RUN_FILE
 from studio.runs.writer import RunWriter
 from studio.ui.core.catalog import Catalog
 from studio.ui.gallery.trash import bring_back, throw_away
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.engine.events import Event, StepDone
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
 
 FILES = ("run.json", "states.safetensors", "journal.jsonl", "picture.json")
 DAMAGES = 12

@@ -10,8 +10,8 @@ from PIL import Image
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from studio.errors import UnknownNameError
-from studio.gallery.film import chosen
-from studio.gallery.pixels import read_pixels
+from studio.gallery.export import chosen
+from studio.gallery.images import read_pixels
 from studio.ui.core.images import to_pixels
 from studio.ui.run.export import ExportMenu, ExportModel
 from studio.ui.theme.theme import Theme

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from studio.engine.events import JobCancelled, JobFailed
-from studio.gallery import pixels
-from studio.gallery.keeping import keep_one
-from studio.gallery.pixels import read_pixels
-from studio.gallery.store import PictureStore
+from studio.gallery import images as pixels
+from studio.gallery.images import read_pixels
+from studio.gallery.store import PictureStore, keep_one
 from studio.ui.core.frame_service import ModelGone
 from studio.ui.run.model import RunModel
 from tests.ui.asked import Asked, make_frames

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.folders import Folders
-from studio.runs.picture_record import MOST_AGAIN
+from studio.runs.memory import MOST_AGAIN
 from studio.ui.core.catalog import Catalog
 from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.run import text as words
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.engine.events import Event
-    from studio.runs.picture_record import PictureRecord
+    from studio.runs.memory import PictureRecord
 
 STEPS = 200
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.gallery.pixels import read_pixels
+from studio.gallery.images import read_pixels
 from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.run.steps import StepKeeper
 from tests.ui.fakes import Forming, Take

@@ -12,11 +12,11 @@ from studio.engine.compare import MAX_PANES, CompareRequest
 from studio.engine.events import JobCancelled, JobFailed
 from studio.engine.requests import GenerateRequest
 from studio.errors import RequestError
-from studio.gallery.entry import Entry
-from studio.gallery.keeping import PictureKept
+from studio.gallery.images import encode
+from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
-from studio.gallery.pixels import encode
-from studio.runs.recording import RunRecorded
+from studio.gallery.store import PictureKept
+from studio.runs.writer import RunRecorded
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from studio.ui.jobs.run_settings import FormValues

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.runs.picture_record import PictureRecord
-from studio.runs.record import JobRecord
+from studio.runs.memory import JobRecord, PictureRecord
 from tests.runs.steps import frame, step_done
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import StorageError
-from studio.gallery.pixels import encode, read_pixels
-from studio.gallery.tiles import read_tile, trim
+from studio.gallery.images import encode, read_pixels, read_tile, trim
 from tests.gallery.samples import metadata, pixels
 
 if TYPE_CHECKING:

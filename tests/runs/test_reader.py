@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.errors import StorageError
-from studio.runs.layout import Table
+from studio.runs.format import Table
 from studio.runs.reader import StoredRun
-from studio.runs.recording import record
 from studio.runs.store import RunStore
+from studio.runs.writer import record
 from tests.runs.jobs import SHAPE, Job, array, run_of
 
 if TYPE_CHECKING:

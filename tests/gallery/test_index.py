@@ -16,15 +16,14 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import StorageError
-from studio.gallery.catalogue import FILE_NAME, Catalogue
-from studio.gallery.database import DamagedError, Database
-from studio.gallery.parameters import parameters_text
-from studio.gallery.pixels import encode
+from studio.gallery.images import encode
+from studio.gallery.index import FILE_NAME, Catalogue, DamagedError, Database
+from studio.gallery.metadata import parameters_text
 from studio.gallery.store import PictureStore
 from tests.gallery.samples import PROMPTS, metadata, pixels
 
 if TYPE_CHECKING:
-    from studio.gallery.entry import Entry
+    from studio.gallery.index import Entry
 
 ROOT = Path(__file__).parents[2]
 
@@ -365,7 +364,7 @@ def test_a_catalogue_another_program_holds_is_said_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, _ = filled(tmp_path, "one")
-    monkeypatch.setattr("studio.gallery.database.BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("studio.gallery.index.BUSY_TIMEOUT_S", 0.01)
     with contextlib.closing(sqlite3.connect(tmp_path / "catalogue" / FILE_NAME)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         entry = store.add(pixels(), metadata())

@@ -12,11 +12,10 @@ from safetensors.numpy import load_file
 
 from studio.engine.events import JobFinished, PictureDone, StepDone
 from studio.errors import StorageError
-from studio.gallery.keeping import PictureKept, keep
-from studio.gallery.store import PictureStore
-from studio.runs.layout import MAX_KEPT, kept_steps
-from studio.runs.recording import RunRecorded, record
+from studio.gallery.store import PictureKept, PictureStore, keep
+from studio.runs.format import MAX_KEPT, kept_steps
 from studio.runs.store import RunStore
+from studio.runs.writer import RunRecorded, record
 from tests.gallery.disk_faults import Disk
 from tests.runs.jobs import Job, array, digest, recorded, run_of
 

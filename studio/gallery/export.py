@@ -1,0 +1,238 @@
+"""Several pictures on one labelled sheet.
+
+A run as something to send to others: an animation of its steps, or all of them on one sheet.
+
+A picture saved where its maker wants it, as it is or enlarged.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
+
+from studio.errors import StorageError
+from studio.gallery import png
+from studio.gallery.images import read_pixels
+from studio.gallery.lettering import draw_line
+from studio.gallery.metadata import parameters_text
+from studio.storage import as_storage_error, write_file
+from studio.storage import write_file as write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+GROUND, TEXT, DIM = (22, 23, 28), (233, 233, 238), (150, 152, 164)
+GAP = 16
+LEAST_SIDE = 256
+MOST_SHEET = 8192
+"""Pixels of a sheet's longer side, about; the pictures of a larger one are reduced."""
+TITLE_PX, LABEL_PX, LINE = 17, 14, 20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cell:
+    """One picture of a sheet.
+
+    Attributes:
+        pixels: uint8 (H, W, 3) RGB.
+        lines: what is written beneath it; the first is brighter.
+    """
+
+    pixels: NDArray[np.uint8]
+    lines: tuple[str, ...]
+
+
+def most_side(count: int, columns: int) -> int:
+    """Return how many pixels a side of each of so many pictures may have on one sheet."""
+    return max(MOST_SHEET // max(columns, math.ceil(count / columns)) - 4 * LINE, 2 * LINE)
+
+
+def empty(most: int) -> NDArray[np.uint8]:
+    """Return what stands in the place of a picture that there is none of."""
+    side = min(LEAST_SIDE, most)
+    return np.full((side, side, 3), GROUND, np.uint8)
+
+
+def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
+    """Return a PNG of all cells, in rows of ``columns``, under a title.
+
+    Small pictures are enlarged by a whole number, so that every pixel stays one, as long as the sheet does not become
+    too large; all cells are of the largest's size.
+    """
+    most = most_side(len(cells), columns)
+    shown = [enlarged(cell.pixels, most) for cell in cells]
+    width, height = max(one.width for one in shown), max(one.height for one in shown)
+    lines = max(len(cell.lines) for cell in cells)
+    rows = math.ceil(len(cells) / columns)
+    across, down = width + GAP, height + lines * LINE + GAP
+    head = GAP + 2 * LINE
+    size = (columns * across + GAP, head + rows * (down + GAP))
+    sheet = Image.new("RGB", size, GROUND)
+    draw = ImageDraw.Draw(sheet)
+    draw_line(draw, (GAP, GAP), title, width=size[0] - 2 * GAP, size=TITLE_PX, fill=TEXT)
+    for place, (cell, picture) in enumerate(zip(cells, shown, strict=True)):
+        left, top = GAP + place % columns * across, head + place // columns * (down + GAP)
+        sheet.paste(picture, (left, top))
+        for number, line in enumerate(cell.lines):
+            at = (left, top + height + 6 + number * LINE)
+            draw_line(draw, at, line, width=width, size=LABEL_PX, fill=DIM if number else TEXT)
+    packed = io.BytesIO()
+    sheet.save(packed, "PNG")
+    return packed.getvalue()
+
+
+def enlarged(pixels: NDArray[np.uint8], most: int = MOST_SHEET) -> Image.Image:
+    """Return a picture, a small one enlarged by a whole number, a side of more than ``most`` pixels reduced."""
+    picture = Image.fromarray(pixels)
+    if max(picture.size) > most:
+        picture.thumbnail((most, most), Image.Resampling.BICUBIC)
+        return picture
+    factor = max(1, min(math.ceil(LEAST_SIDE / max(picture.size)), most // max(picture.size)))
+    return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+
+
+__all__ = ["MOST_FRAMES", "SUFFIXES", "ExportKind", "Shot", "chosen", "draw", "write"]
+
+
+ExportKind = Literal["webp", "gif", "sheet"]
+
+SUFFIXES: dict[ExportKind, str] = {"webp": ".webp", "gif": ".gif", "sheet": ".png"}
+MOST_FRAMES: dict[ExportKind, int] = {"webp": 120, "gif": 120, "sheet": 24}
+"""How many steps of a long run are taken, evenly chosen."""
+FRAME_MS, LAST_MS = 80, 1500
+_QUALITY = 90
+_COLOURS = 255
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shot:
+    """One step.
+
+    Attributes:
+        pixels: uint8 (H, W, 3) RGB.
+        caption: one line on it.
+    """
+
+    pixels: NDArray[np.uint8]
+    caption: str
+
+
+def chosen(count: int, most: int) -> tuple[int, ...]:
+    """Return the places of at most so many of ``count`` things, evenly spread, the first and the last among them."""
+    if count <= most:
+        return tuple(range(count))
+    return tuple(round(place * (count - 1) / (most - 1)) for place in range(most))
+
+
+def draw(shots: Sequence[Shot], kind: ExportKind, title: str, *, captions: bool) -> bytes:
+    """Return the file.
+
+    Args:
+        shots: the steps, at least one, all of one size.
+        kind: what becomes of them.
+        title: what the run is of; on a sheet with captions.
+        captions: whether steps are named.
+    """
+    if kind == "sheet":
+        return _sheet(shots, title, captions=captions)
+    frames = [_frame(shot, captions=captions) for shot in shots]
+    pauses = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
+    packed = io.BytesIO()
+    if kind == "webp":
+        frames[0].save(
+            packed,
+            "WEBP",
+            save_all=True,
+            append_images=frames[1:],
+            duration=pauses,
+            loop=0,
+            quality=_QUALITY,
+        )
+        return packed.getvalue()
+    # Against a palette of its own each frame is dithered; quantised by itself its smooth parts would have steps.
+    dither = Image.Dither.FLOYDSTEINBERG
+    coloured = [frame.quantize(palette=frame.quantize(_COLOURS), dither=dither) for frame in frames]
+    coloured[0].save(
+        packed, "GIF", save_all=True, append_images=coloured[1:], duration=pauses, loop=0, optimize=False
+    )
+    return packed.getvalue()
+
+
+def _frame(shot: Shot, *, captions: bool) -> Image.Image:
+    picture = enlarged(shot.pixels)
+    if not captions:
+        return picture
+    framed = Image.new("RGB", (picture.width, picture.height + LINE + GAP // 2), GROUND)
+    framed.paste(picture, (0, 0))
+    at, width = (GAP // 2, picture.height + 4), picture.width - GAP
+    draw_line(ImageDraw.Draw(framed), at, shot.caption, width=width, size=LABEL_PX, fill=DIM)
+    return framed
+
+
+def _sheet(shots: Sequence[Shot], title: str, *, captions: bool) -> bytes:
+    columns = math.ceil(math.sqrt(len(shots) * 1.5))
+    cells = [Cell(pixels=shot.pixels, lines=(shot.caption,) if captions else ()) for shot in shots]
+    data = draw_sheet(cells, columns, title)
+    if captions:
+        return data
+    whole = Image.open(io.BytesIO(data), formats=("PNG",))
+    packed = io.BytesIO()
+    whole.crop((0, 2 * LINE, whole.width, whole.height)).save(packed, "PNG")  # without the title's lines
+    return packed.getvalue()
+
+
+MOST_SIDE_PX = 16_384
+
+
+def save_file(source: Path, to: Path, factor: int = 1, *, smooth: bool = True) -> Path:
+    """Save a picture of the gallery once more, and return where.
+
+    As it is, every byte is kept. Enlarged, it says how it was made to other programs, and is no picture of the gallery.
+
+    Args:
+        source: its file.
+        to: the new file; one of that name is replaced.
+        factor: how many times as wide and high.
+        smooth: between the pixels, or each a square.
+
+    Raises:
+        StorageError: it cannot be read or written, or would be too large.
+    """
+    if factor == 1:
+        with as_storage_error(source):
+            data = source.read_bytes()
+        write_file(to, data)
+        return to
+    info, metadata = PngInfo(), png.read(source).metadata
+    pixels = read_pixels(source)
+    if metadata is not None:
+        height, width, _ = pixels.shape
+        info.add_itxt(png.SHARED_KEYWORD, parameters_text(metadata, width, height))
+    return save_pixels(pixels, to, factor, smooth=smooth, info=info)
+
+
+def save_pixels(
+    pixels: NDArray[np.uint8], to: Path, factor: int = 1, *, smooth: bool = True, info: PngInfo | None = None
+) -> Path:
+    """Save a picture that is in no file yet, uint8 (H, W, 3), as `save_file` does."""
+    height, width, _ = pixels.shape
+    if max(height, width) * factor > MOST_SIDE_PX:
+        raise StorageError(to, f"would be larger than {MOST_SIDE_PX:,} pixels on a side")
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if factor > 1:
+        how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+        image = image.resize((width * factor, height * factor), how)
+    packed = io.BytesIO()
+    image.save(packed, "PNG", pnginfo=info)
+    write_file(to, packed.getvalue())
+    return to
