@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from studio import __version__
 from studio.errors import StudioError
-from studio.folders import Folders, ensure
+from studio.folders import Folders
+from studio.storage import ensure_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ def tell_unexpected(error: BaseException) -> str:
 def write_log(text: str) -> Path | None:
     """Append to the log file and return its path; None where that cannot be done."""
     try:
-        path = ensure(Folders.find().logs) / LOG_NAME
+        path = ensure_folder(Folders.find().logs) / LOG_NAME
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"Stepwise Studio {__version__}\n{text}\n")
     except (OSError, StudioError):

@@ -11,7 +11,8 @@ import pytest
 import studio
 from studio import folders
 from studio.errors import StorageError
-from studio.folders import Folders, absolute, ensure, resources_dir, storage_error
+from studio.folders import Folders, resources_dir
+from studio.storage import absolute, ensure_folder, storage_error
 
 
 def all_of(found: Folders) -> dict[str, Path]:
@@ -61,7 +62,7 @@ def test_a_relative_home_and_a_tilde_become_absolute(tmp_path: Path, monkeypatch
 
 def test_ensure_makes_the_folder_and_those_above_it_and_may_be_asked_twice(tmp_path: Path) -> None:
     wanted = tmp_path / "a" / "b" / "ü 🍎"
-    assert ensure(ensure(wanted)) == wanted
+    assert ensure_folder(ensure_folder(wanted)) == wanted
     assert wanted.is_dir()
 
 
@@ -69,7 +70,7 @@ def test_ensure_makes_the_folder_and_those_above_it_and_may_be_asked_twice(tmp_p
 def test_a_folder_that_cannot_be_is_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError) as caught:
-        ensure(tmp_path / name)
+        ensure_folder(tmp_path / name)
     sentence = str(caught.value)
     assert str(tmp_path) in sentence
     assert sentence.endswith(".")
@@ -100,7 +101,7 @@ def test_every_fault_of_a_disk_names_the_path_and_the_reason(
     else:
         wanted = tmp_path / "new"
     with pytest.raises(StorageError, match=words) as caught:
-        ensure(wanted)
+        ensure_folder(wanted)
     assert str(wanted) in str(caught.value)
 
 

@@ -33,7 +33,7 @@ _PATHS: Sequence[tuple[str, tuple[str, ...]]] = (
 )
 
 
-def telling(evaluation: Mapping[str, Any]) -> list[tuple[str, float]]:
+def headline_figures(evaluation: Mapping[str, Any]) -> list[tuple[str, float]]:
     """Return the most telling shares, 0 to 1, each with its name; none where there are none."""
     found = [(name, _at(evaluation, path)) for name, path in _PATHS]
     return [(name, value) for name, value in found if value is not None]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.checkpoints.card import MAX_CARD_BYTES, ModelCard
-from studio.checkpoints.files import read_small, write_together
+from studio.checkpoints.files import read_small
 from studio.checkpoints.header import check_file
 from studio.errors import CheckpointError
+from studio.storage import write_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ def write_card(folder: Path, card: ModelCard) -> None:
     Raises:
         StorageError: it cannot be written; the card that was there still is.
     """
-    write_together({folder / CARD_NAME: card.to_json().encode()})
+    write_files({folder / CARD_NAME: card.to_json().encode()})
 
 
 def describe(folder: Path) -> ModelCard:

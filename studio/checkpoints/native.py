@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from studio.checkpoints.assembly import assemble, rehearse
-from studio.checkpoints.files import write_together
 from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, read_card
 from studio.checkpoints.model import LoadCancelled, Model
 from studio.checkpoints.weights import pack, read_weights
 from studio.errors import CheckpointError
-from studio.folders import ensure
+from studio.storage import ensure_folder, write_files
 
 if TYPE_CHECKING:
     import threading
@@ -57,7 +56,7 @@ def save(
         CheckpointError: card and weights do not belong together, or a weight is not finite.
         StorageError: it cannot be written.
     """
-    card_path, weights_path = ensure(folder) / CARD_NAME, folder / WEIGHTS_NAME
+    card_path, weights_path = ensure_folder(folder) / CARD_NAME, folder / WEIGHTS_NAME
     tensors = {
         f"{part}.{name}": tensor
         for part, module in modules.items()
@@ -72,7 +71,7 @@ def save(
         parameters=sum(tensor.numel() for tensor in tensors.values()),
         weights_sha256=hashlib.sha256(data).hexdigest(),
     )
-    write_together({weights_path: data, card_path: written.to_json().encode()})
+    write_files({weights_path: data, card_path: written.to_json().encode()})
     return written
 
 

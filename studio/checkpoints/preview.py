@@ -19,11 +19,11 @@ import torch
 from studio.backbones.registry import PREVIEW_DECODERS
 from studio.checkpoints.assembly import build_part
 from studio.checkpoints.card import MAX_PARAMETERS, Component
-from studio.checkpoints.files import read_small, write_together
+from studio.checkpoints.files import read_small
 from studio.checkpoints.strict import Fields, parse, quoted, thawed
 from studio.checkpoints.weights import pack, read_weights
 from studio.errors import CheckpointError
-from studio.folders import ensure
+from studio.storage import ensure_folder, write_files
 
 if TYPE_CHECKING:
     import threading
@@ -105,7 +105,7 @@ def save_preview(folder: Path, decoder: PreviewDecoder, codec: Codec) -> Preview
         CheckpointError: a weight is not finite.
         StorageError: it cannot be written.
     """
-    path = ensure(folder) / PREVIEW_WEIGHTS
+    path = ensure_folder(folder) / PREVIEW_WEIGHTS
     tensors = {f"{_PREFIX}{name}": tensor for name, tensor in decoder.state_dict().items()}
     data = pack(tensors, tensors, torch.float16, path)
     card = PreviewCard(
@@ -114,7 +114,7 @@ def save_preview(folder: Path, decoder: PreviewDecoder, codec: Codec) -> Preview
         parameters=sum(tensor.numel() for tensor in tensors.values()),
         weights_sha256=hashlib.sha256(data).hexdigest(),
     )
-    write_together({path: data, folder / PREVIEW_CARD: card.to_json().encode()})
+    write_files({path: data, folder / PREVIEW_CARD: card.to_json().encode()})
     return card
 
 

@@ -10,9 +10,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.files import read_small, write_together
+from studio.checkpoints.files import read_small
 from studio.checkpoints.strict import Fields, parse, showable
 from studio.errors import CheckpointError
+from studio.storage import write_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,7 +87,7 @@ def save_words(folder: Path, names: Iterable[str], examples: Iterable[str]) -> W
     while len(data) > MAX_WORDS_BYTES:  # many long captions
         words = Words(names=words.names[: len(words.names) * 3 // 4], examples=words.examples)
         data = _written(words)
-    write_together({folder / WORDS_NAME: data})
+    write_files({folder / WORDS_NAME: data})
     return words
 
 

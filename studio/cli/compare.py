@@ -20,7 +20,8 @@ from studio.engine.compare import CompareRequest, naming_pane
 from studio.engine.previews import NO_PREVIEWS
 from studio.engine.requests import GenerateRequest
 from studio.errors import RequestError, StorageError
-from studio.folders import Folders, storage_error
+from studio.folders import Folders
+from studio.storage import storage_error
 
 if TYPE_CHECKING:
     import argparse

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio.cli.progress import Progress
 from studio.engine.events import JobCancelled, JobStarted, ModelLoading, StepDone
-from studio.gallery.store import PictureKept, keep
+from studio.gallery.store import PictureSaved, save_pictures
 from studio.runs.writer import RunRecorded
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ def made(events: Iterator[Event | RunRecorded], count: int, store: PictureStore)
     """
     progress, found = Progress(count), dict[int, Pane]()
     try:
-        for event in keep(events, store):
+        for event in save_pictures(events, store):
             match event:
                 case ModelLoading() | JobStarted() | StepDone():
                     progress.tell(event)
-                case PictureKept():
+                case PictureSaved():
                     progress.picture(event.done)
                     for note in event.entry.notes:
                         progress.say(f"Note: {note}")

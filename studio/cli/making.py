@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from studio.engine.previews import Previews
-from studio.folders import ensure, storage_error
+from studio.storage import ensure_folder, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from studio.engine.events import Event
     from studio.gallery.metadata import Origin
-    from studio.gallery.store import PictureKept, PictureStore
+    from studio.gallery.store import PictureSaved, PictureStore
     from studio.runs.writer import RunRecorded
 
 RECORDED = Previews(every=0, arrays=True)
@@ -39,17 +39,17 @@ def report(
     """Keep every picture, tell of everything, and return the exit code."""
     from studio.cli.progress import Progress
     from studio.engine.events import JobCancelled, JobStarted, ModelLoading, StepDone
-    from studio.gallery.store import PictureKept, keep
+    from studio.gallery.store import PictureSaved, save_pictures
     from studio.runs.writer import RunRecorded
 
     progress, code = Progress(count), DONE
     lines = _Lines(as_json=as_json)
     try:
-        for event in keep(events, store, out, origin):
+        for event in save_pictures(events, store, out, origin):
             match event:
                 case ModelLoading() | JobStarted() | StepDone():
                     progress.tell(event)
-                case PictureKept():
+                case PictureSaved():
                     progress.picture(event.done)
                     for note in event.entry.notes:
                         progress.say(f"Note: {note}")
@@ -81,9 +81,9 @@ class _Lines:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._waiting: PictureKept | None = None
+        self._waiting: PictureSaved | None = None
 
-    def add(self, kept: PictureKept) -> None:
+    def add(self, kept: PictureSaved) -> None:
         if self._as_json:
             self.finish()
             self._waiting = kept
@@ -102,7 +102,7 @@ def check_writable(folder: Path) -> None:
     Raises:
         StorageError: it cannot be created or written.
     """
-    ensure(folder)
+    ensure_folder(folder)
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -132,7 +132,7 @@ def cancelled_by_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _as_json(kept: PictureKept, run: str | None) -> str:
+def _as_json(kept: PictureSaved, run: str | None) -> str:
     done = kept.done
     return json.dumps(
         {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from studio.checkpoints.card import telling
+from studio.checkpoints.card import headline_figures
 from studio.checkpoints.catalog import InstalledModel, list_models
 from studio.errors import shorten
 from studio.folders import Folders
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 def headline(evaluation: Mapping[str, Any]) -> str:
     """Return the most telling figures of an evaluation, such as "top-1 86.0%, background 97.1%"; "" if none."""
-    return ", ".join(f"{name} {share:.1%}" for name, share in telling(evaluation))
+    return ", ".join(f"{name} {share:.1%}" for name, share in headline_figures(evaluation))
 
 
 def table(rows: Sequence[Sequence[str]], widest: int = _WIDEST) -> list[str]:

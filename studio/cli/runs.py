@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from studio.runs.format import StepFacts
+    from studio.runs.format import StepLog
     from studio.runs.reader import StoredRun
 
 SUMMARY = "list the recorded runs; show, pin, unpin or trim them"
@@ -129,7 +129,7 @@ def _notes(store: RunStore, one: StoredRun) -> list[str]:
     notes = [f"fork of {header.parent} at step {header.parent_step}"] if header.parent is not None else []
     if store.is_pinned(one.id):
         notes.append("pinned")
-    if one.given_up:
+    if one.states_deleted:
         notes.append("steps given up")
     elif not one.complete:
         notes.append("incomplete")
@@ -162,7 +162,7 @@ def _facts(store: RunStore, one: StoredRun) -> dict[str, Any]:
     }
 
 
-def _step(step: StepFacts) -> dict[str, Any]:
+def _step(step: StepLog) -> dict[str, Any]:
     return {
         "step": step.step,
         "t": step.t,

@@ -25,7 +25,7 @@ from studio.engine.train_events import (
     TrainingStopped,
 )
 from studio.engine.train_request import PICTOGRAMS, SCHEDULE_NAMES, TrainRequest, default_request
-from studio.folders import storage_error
+from studio.storage import storage_error
 
 if TYPE_CHECKING:
     import argparse

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make it again; the exit code is 0 where it is identical and 3 where it is not."""
-    metadata = png.memory_of(args.picture)
+    metadata = png.metadata_of(args.picture)
     folders = Folders.find()
     find_model(metadata.model, folders)  # one that is gone is said before torch is there
     from studio.engine.engine import Engine  # late: it brings torch, and --help needs none

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from studio.checkpoints.files import write_together
 from studio.checkpoints.model import LoadCancelled
 from studio.engine.checks import show
 from studio.engine.hardware import installed_gpus, processor_name
 from studio.errors import DeviceError, StorageError
-from studio.folders import ensure
+from studio.storage import ensure_folder, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,8 +162,8 @@ def choose_precision(
     if key not in known:
         known[key] = round((measure or measure_speedup)(device, cancelled or threading.Event()), 2)
         with contextlib.suppress(StorageError):
-            ensure(cache)
-            write_together({path: json.dumps(known, indent=1).encode()})
+            ensure_folder(cache)
+            write_files({path: json.dumps(known, indent=1).encode()})
     return REDUCED if known[key] >= CLEARLY_FASTER else EXACT
 
 

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from studio.checkpoints.files import read_small, write_together
+from studio.checkpoints.files import read_small
 from studio.engine.train_request import STATES, TrainRequest
 from studio.errors import CheckpointError, RequestError
-from studio.folders import ensure
+from studio.storage import ensure_folder, write_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ class TrainingNote:
     def write(self, folder: Path) -> None:
         """Write the file into a training's folder, whole or not at all; raises StorageError."""
         values = {**vars(self), "request": self.request.to_dict()}
-        write_together({ensure(folder) / NOTE_NAME: (json.dumps(values, indent=1) + "\n").encode()})
+        write_files({ensure_folder(folder) / NOTE_NAME: (json.dumps(values, indent=1) + "\n").encode()})
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:

@@ -7,10 +7,10 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from studio.checkpoints.files import read_small, write_together
+from studio.checkpoints.files import read_small
 from studio.engine.train_request import TrainEstimate
 from studio.errors import CheckpointError, StorageError
-from studio.folders import ensure
+from studio.storage import ensure_folder, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ def write_timing(request: TrainRequest, timing: Timing, cache: Path) -> None:
     """Remember what such a training takes; if it cannot be written, the next start measures again."""
     with contextlib.suppress(StorageError):
         known = {**_read(cache / TIMINGS_NAME), key_of(request): asdict(timing)}
-        write_together({ensure(cache) / TIMINGS_NAME: json.dumps(known, indent=1).encode()})
+        write_files({ensure_folder(cache) / TIMINGS_NAME: json.dumps(known, indent=1).encode()})
 
 
 def correct_timing(request: TrainRequest, timing: Timing, stage: str, seconds: float, cache: Path) -> Timing:

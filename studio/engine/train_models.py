@@ -15,7 +15,7 @@ from studio.checkpoints.folder import read_card
 from studio.checkpoints.preview import PREVIEW_CARD, PREVIEW_WEIGHTS, save_preview
 from studio.checkpoints.words import Words, save_words
 from studio.errors import CheckpointError, StorageError
-from studio.folders import ensure, storage_error
+from studio.storage import ensure_folder, storage_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,7 @@ class TrainedModels:
         folder, part_folder = self._home / name, self._home / f".{name}.part"
         shutil.rmtree(part_folder, ignore_errors=True)
         try:
-            native.save(ensure(part_folder), card, parts, stored="float16")
+            native.save(ensure_folder(part_folder), card, parts, stored="float16")
             save_words(part_folder, self._words.names, self._words.examples)
             self._add_preview(part_folder, codec)
             if folder.exists():

@@ -91,7 +91,7 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | ge
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class WrittenFile:
     """A file that is complete under its final name.
 
     Attributes:
@@ -103,7 +103,7 @@ class Written:
     confirmed: bool
 
 
-def write_new(folder: Path, data: bytes, name_of: Callable[[int], str]) -> Written:
+def write_new(folder: Path, data: bytes, name_of: Callable[[int], str]) -> WrittenFile:
     """Write ``data`` to a new file in ``folder``, which is created if need be.
 
     Args:
@@ -124,7 +124,7 @@ def write_new(folder: Path, data: bytes, name_of: Callable[[int], str]) -> Writt
             # Where another program took the very name, or a sweep the part file, take the next number.
             with contextlib.suppress(FileExistsError, FileNotFoundError):
                 _finish(descriptor, part, final, data)
-                return Written(path=final, confirmed=storage.sync_folder(folder) and confirmed)
+                return WrittenFile(path=final, confirmed=storage.sync_folder(folder) and confirmed)
     except (OSError, ValueError) as error:
         raise storage.storage_error(folder, error) from error
     raise StorageError(folder, storage.NAMES_TAKEN)

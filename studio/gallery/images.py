@@ -25,9 +25,9 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import StorageError
-from studio.folders import ensure
 from studio.gallery.metadata import parameters_text
 from studio.gallery.png import OWN_KEYWORD, SHARED_KEYWORD, opened, walk
+from studio.storage import ensure_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,7 +175,7 @@ def read_tile(path: Path, side: int, radius: float, cache: Path | None = None) -
 
 
 def trim(cache: Path, keep: int = MAX_CACHED_FILES) -> None:
-    """Delete the files of a cache that were used longest ago, until ``keep`` are left. Never fails."""
+    """Delete the files of a cache that were used longest ago, until ``save_pictures`` are left. Never fails."""
     with contextlib.suppress(OSError):
         with os.scandir(cache) as found:
             files = [(item.stat().st_mtime, item.path) for item in found if item.name.endswith(".png")]
@@ -208,7 +208,7 @@ def _reduced(path: Path, cache: Path) -> Image.Image:
 def _keep(image: Image.Image, place: Path) -> None:
     part = place.with_suffix(f".{os.getpid()}.part")
     with contextlib.suppress(OSError, StorageError):
-        ensure(place.parent)
+        ensure_folder(place.parent)
         image.save(part, "PNG", compress_level=1)
         os.replace(part, place)
 

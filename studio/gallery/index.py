@@ -28,10 +28,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from studio.errors import RequestError, StorageError
-from studio.folders import absolute, ensure, storage_error
 from studio.gallery import png
 from studio.gallery.files import counter_of
 from studio.gallery.metadata import PictureMetadata
+from studio.storage import absolute, ensure_folder, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,7 +61,7 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rebuilt:
+class RebuildReport:
     """What going through a folder found.
 
     Attributes:
@@ -135,7 +135,7 @@ class Database:
             StorageError: it cannot be used now, or a newer program made it.
             DamagedError: it is damaged; see `set_aside`.
         """
-        ensure(self.file.parent)
+        ensure_folder(self.file.parent)
         seen = self._stat()
         try:
             with contextlib.closing(sqlite3.connect(self.file, timeout=BUSY_TIMEOUT_S)) as connection:
@@ -405,7 +405,7 @@ class Catalogue:
 
         return self._use(read)
 
-    def finals(self) -> dict[str, int]:
+    def ids_by_final_hash(self) -> dict[str, int]:
         """Return the newest entry's id by the hash of the last state in its metadata.
 
         Raises:
@@ -438,7 +438,7 @@ class Catalogue:
             lambda connection: int(connection.execute("SELECT count(*) FROM pictures").fetchone()[0])
         )
 
-    def rebuild(self, folder: Path) -> Rebuilt:
+    def rebuild(self, folder: Path) -> RebuildReport:
         """Go through ``folder`` and those below it: enter every picture of ours, mark entries without a file.
 
         Raises:
@@ -455,7 +455,7 @@ class Catalogue:
         if self._pictures is not None and self._pictures.is_dir():
             self.rebuild(self._pictures)
 
-    def _go_through(self, folder: Path, use: Use) -> Rebuilt:
+    def _go_through(self, folder: Path, use: Use) -> RebuildReport:
         if not folder.is_dir():
             raise StorageError(folder, "cannot be found (was it moved, or the drive unplugged?)")
         unreadable: list[StorageError] = []
@@ -481,7 +481,7 @@ class Catalogue:
                 enter()
         enter()
         missing = use(lambda connection: _mark_missing(connection, folder), write=True)
-        return Rebuilt(pictures=pictures, missing=missing, others=others, unreadable=tuple(unreadable))
+        return RebuildReport(pictures=pictures, missing=missing, others=others, unreadable=tuple(unreadable))
 
     def _use(self, work: Work[Answer], *, write: bool = False) -> Answer:
         """Do ``work`` in one transaction. A damaged catalogue is first set aside and made anew."""

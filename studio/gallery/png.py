@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from studio.errors import RequestError, StorageError
-from studio.folders import storage_error
 from studio.gallery.metadata import PictureMetadata
+from studio.storage import storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -210,7 +210,7 @@ def read(path: Path) -> PngPicture:
     return PngPicture(width=found.width, height=found.height, metadata=metadata)
 
 
-def memory_of(path: Path) -> PictureMetadata:
+def metadata_of(path: Path) -> PictureMetadata:
     """Return what a picture of this program remembers.
 
     Raises:

@@ -1,12 +1,10 @@
-"""Keeping finished pictures: first the file, safe on the disk, and only then the catalogue.
+"""Saving finished pictures: first the file, safe on the disk, and only then the catalogue.
 
 A fault of the catalogue never costs a picture: the file stays, the entry says so, and going through the folder later
 enters it. A fault of the folder is a StorageError; the caller still has the pixels and may `PictureStore.rescue` them.
 
-Keeping every picture of a job the moment it is finished.
-
-`keep` stands around the engine's events and passes them on; each `PictureDone` becomes a `PictureKept`, after its file
-is safe on the disk. The window and the command line keep pictures by this alone.
+`save_pictures` stands around the engine's events and passes them on; each `PictureDone` becomes a `PictureSaved` once
+its file is safe on the disk. The window and the command line save pictures by this alone.
 """
 
 from __future__ import annotations
@@ -16,10 +14,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from studio.engine.events import PictureDone
 from studio.errors import StorageError
-from studio.folders import absolute
 from studio.gallery.files import picture_name, sweep, write_new
 from studio.gallery.index import Catalogue, Entry
 from studio.gallery.metadata import PictureMetadata
+from studio.storage import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +116,7 @@ Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PictureKept:
+class PictureSaved:
     """A finished picture is safe on the disk.
 
     Attributes:
@@ -147,12 +145,12 @@ class PictureUnsaved:
     error: StorageError
 
 
-def keep(
+def save_pictures(
     events: Iterator[Told],
     store: PictureStore,
     out: Path | None = None,
     origin: Origin | None = None,
-) -> Iterator[Told | PictureKept | PictureUnsaved]:
+) -> Iterator[Told | PictureSaved | PictureUnsaved]:
     """Pass ``events`` on, and keep every finished picture before the next one is begun.
 
     Args:
@@ -168,7 +166,7 @@ def keep(
     try:
         for event in events:
             if isinstance(event, PictureDone):
-                answer = keep_one(event, store, out, origin)
+                answer = save_picture(event, store, out, origin)
                 yield answer
                 if isinstance(answer, PictureUnsaved):
                     raise answer.error
@@ -180,9 +178,9 @@ def keep(
             close()
 
 
-def keep_one(
+def save_picture(
     done: PictureDone, store: PictureStore, out: Path | None = None, origin: Origin | None = None
-) -> PictureKept | PictureUnsaved:
+) -> PictureSaved | PictureUnsaved:
     """Keep a picture where it is wanted, or else among the rescued ones, and say what was in the way."""
     metadata = PictureMetadata.of(done, origin)
     fault = None
@@ -194,4 +192,4 @@ def keep_one(
             entry = store.rescue(done.pixels, metadata)
         except StorageError as last:
             return PictureUnsaved(job_id=done.job_id, done=done, error=last)
-    return PictureKept(job_id=done.job_id, done=done, entry=entry, fault=fault)
+    return PictureSaved(job_id=done.job_id, done=done, entry=entry, fault=fault)

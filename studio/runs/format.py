@@ -303,7 +303,7 @@ _MAX_CRC = 2**32 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepFacts:
+class StepLog:
     """What the journal says of one step; of where the run starts, only ``step``, ``sigma`` and checksums.
 
     Attributes:
@@ -359,7 +359,7 @@ class StepFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureFacts:
+class RunResult:
     """How a run ended.
 
     Attributes:
@@ -402,7 +402,7 @@ class PictureFacts:
         return facts
 
 
-def read_journal(data: bytes, path: Path, first: int, times: Sequence[int]) -> tuple[StepFacts, ...]:
+def read_journal(data: bytes, path: Path, first: int, times: Sequence[int]) -> tuple[StepLog, ...]:
     """Return what a journal says, its start first. What lies after its last whole line was cut off, and is left out.
 
     Args:
@@ -417,7 +417,7 @@ def read_journal(data: bytes, path: Path, first: int, times: Sequence[int]) -> t
     lines = data.split(b"\n")[:-1]
     if len(lines) > len(times):
         raise CheckpointError(path, f"has {len(lines):,} lines; its run has {len(times):,} states")
-    facts = tuple(StepFacts.from_line(line, path) for line in lines)
+    facts = tuple(StepLog.from_line(line, path) for line in lines)
     for place, fact in enumerate(facts):
         between = (times[place - 1], times[place]) if place else (-1, -1)
         if (fact.step, fact.t, fact.s) != (first + place, *between):

@@ -1,15 +1,13 @@
-"""What the steps of one picture left behind, in memory: every step, with the arrays and the preview it carried.
+"""The steps of a job in memory: one thread writes, others read. Importable without torch.
 
-Importable without torch.
+`JobRecord` holds a `PictureRecord` for each picture of a job. Every step stays, with its state: what is bounded is what
+can be made again from the states, the previews, frames decoded in full, and steps that were recomputed. Together they
+take at most `MAX_BYTES`; decoded frames go first, then recomputed steps, then previews, every other one at a time, so
+that those that stay are spread evenly from noise to picture.
 
-What a job's steps left behind, in memory: one thread writes, others read.
-
-Every step is kept, with the arrays and the preview it carried, until together they take more than a fixed amount of
-memory. Then frames that can be decoded again go first, after them steps that were made again, then the steps of the
-oldest finished picture, and of a single picture every other step, so that what stays is spread evenly from noise to
-picture.
-
-Importable without torch.
+Only where the states alone take more than `MAX_STATE_BYTES` (large pictures in pixel space) are they given up too:
+first whole pictures that are finished, the oldest first, then of every other step the arrays. Such a step stays in the
+list, and its arrays are recomputed when it is looked at.
 """
 
 from __future__ import annotations
@@ -29,13 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-What = Literal["x0", "x_t"]
-"""What can be looked at of a step: the model's idea of the finished picture (x0_hat), or the state itself."""
+Quantity = Literal["x0", "x_t"]
+"""What can be looked at of a step: the predicted clean image (x0_hat), or the state itself."""
 
 FULL = "full"
 """The tier of a frame that the model's own decoder made."""
-MOST_AGAIN = 64
-"""So many steps that were made again are remembered."""
+MAX_BYTES = 256 * 2**20
+"""Of frames, previews and recomputed steps."""
+MAX_STATE_BYTES = 2**30
+MAX_RECOMPUTED = 64
+"""So many recomputed steps are remembered."""
 
 
 class PictureRecord:
@@ -43,26 +44,27 @@ class PictureRecord:
 
     Attributes:
         image: which picture of the job, from 0.
-        steps: the steps kept, oldest first. The list grows at its end and changes in no other way: where a step is
-            given up, another list takes its place.
-        again: steps that are in `steps` without their arrays, and were made again, by their number.
+        steps: every step so far, oldest first. The list grows at its end and changes in no other way: where previews or
+            arrays are given up, another list takes its place.
+        recomputed: steps that are in `steps` without their arrays and were computed once more, by their number.
         start: where it began, as a step that no model call was made for: step 0 with x_T for its state, or where it
             goes on from another run. None where that is not known.
-        began: what the engine said there.
-        stride: every so many steps one is kept (and the newest).
-        bytes: about how much memory the record takes.
+        began: the event that said so.
+        preview_stride: every so many steps one keeps its preview (and the newest does).
+        state_stride: likewise for the arrays.
+        bytes: memory that can be given back: previews, decoded frames, recomputed steps.
+        state_bytes: memory of the states.
     """
 
     def __init__(self, image: int) -> None:
-        """Begin with no steps."""
         self.image = image
         self.steps: list[StepDone] = []
-        self.again: dict[int, StepDone] = {}
+        self.recomputed: dict[int, StepDone] = {}
         self.start: StepDone | None = None
         self.began: PictureStarted | None = None
-        self.stride = 1
-        self.bytes = 0
-        self._decoded: dict[tuple[int, What], Pixels] = {}
+        self.preview_stride = self.state_stride = 1
+        self.bytes = self.state_bytes = 0
+        self._decoded: dict[tuple[int, Quantity], Pixels] = {}
 
     # ------------------------------------------------------------------------------------------------- for readers
     @property
@@ -71,11 +73,11 @@ class PictureRecord:
         return self.steps[-1] if self.steps else None
 
     def find(self, step: int) -> StepDone | None:
-        """Return the step of this number, from 1, if it is kept; or the start, by its number."""
+        """Return the step of this number, from 1; or the start, by its number. None where it was not taken yet."""
         if self.start is not None and self.start.step == step:
             return self.start
-        if (again := self.again.get(step)) is not None:
-            return again
+        if (recomputed := self.recomputed.get(step)) is not None:
+            return recomputed
         return next((done for done in reversed(self.steps) if done.step == step), None)
 
     def nearest(self, step: int) -> StepDone | None:
@@ -83,63 +85,61 @@ class PictureRecord:
         every = self.steps if self.start is None else [*self.steps, self.start]
         return min(every, key=lambda done: abs(done.step - step), default=None)
 
-    def held(self) -> list[StepDone]:
-        """Return the steps there is something to see of, by their number; of a long run from the disk not all."""
-        known = [done for done in self.steps if is_held(done)]
-        if not self.again:
-            return known
-        return sorted([*known, *self.again.values()], key=lambda done: done.step)
+    def available(self) -> list[StepDone]:
+        """Return the steps that can be shown without recomputing them, in their order."""
+        known = [self.recomputed.get(done.step, done) for done in self.steps]
+        return [done for done in known if is_available(done)]
 
-    def nearest_held(self, step: int) -> StepDone | None:
-        """Return the step of these that is nearest to a number."""
-        return min(self.held(), key=lambda done: abs(done.step - step), default=None)
+    def nearest_available(self, step: int) -> StepDone | None:
+        """Return the step of `available` that is nearest to a number."""
+        return min(self.available(), key=lambda done: abs(done.step - step), default=None)
 
-    def standing_before(self, step: int) -> StartState | None:
-        """Return the nearest place up to a step that the run can go on from."""
-        places = [done.step for done in self.held() if done.step <= step and done.state is not None]
+    def latest_state_before(self, step: int) -> StartState | None:
+        """Return the state of the nearest step up to ``step`` that has one."""
+        places = [done.step for done in self.available() if done.step <= step and done.state is not None]
         if self.start is not None and self.start.step <= step:
             places.append(self.start.step)
-        return self.standing_at(max(places)) if places else None
+        return self.state_at(max(places)) if places else None
 
-    def side_of(self, done: StepDone, what: What) -> What:
-        """Return which side of a step there is to look at: of the start only the state."""
-        return "x_t" if done is self.start else what
+    def quantity_of(self, done: StepDone, quantity: Quantity) -> Quantity:
+        """Return what there is to look at of a step: of the start only the state."""
+        return "x_t" if done is self.start else quantity
 
-    def frame(self, done: StepDone, what: What) -> Pixels | None:
-        """Return the best picture there is of a step: decoded in full, or as the preview had it, or None."""
-        what = self.side_of(done, what)
-        decoded = self._decoded.get((done.step, what))
+    def frame(self, done: StepDone, quantity: Quantity) -> Pixels | None:
+        """Return the best picture there is of a step: decoded in full, or its preview, or None."""
+        quantity = self.quantity_of(done, quantity)
+        decoded = self._decoded.get((done.step, quantity))
         if decoded is not None:
             return decoded
-        return done.preview if done.preview_of == what else None
+        return done.preview if done.preview_of == quantity else None
 
-    def latest_frame(self, what: What | None = None) -> Pixels | None:
-        """Return the frame of the newest step that has one; None takes either side."""
+    def latest_frame(self, quantity: Quantity | None = None) -> Pixels | None:
+        """Return the frame of the newest step that has one; None takes either quantity."""
         for done in reversed(self.steps):
-            for side in (done.preview_of,) if what is None else (what,):
-                if (pixels := self.frame(done, side)) is not None:
+            for one in (done.preview_of,) if quantity is None else (quantity,):
+                if (pixels := self.frame(done, one)) is not None:
                     return pixels
         return None
 
-    def is_full(self, done: StepDone, what: What) -> bool:
+    def is_full(self, done: StepDone, quantity: Quantity) -> bool:
         """Whether `frame` is as good as the model's own decoder makes it."""
-        what = self.side_of(done, what)
-        shown_in_full = done.preview is not None and done.preview_of == what and done.tier == FULL
-        return (done.step, what) in self._decoded or shown_in_full
+        quantity = self.quantity_of(done, quantity)
+        shown_in_full = done.preview is not None and done.preview_of == quantity and done.tier == FULL
+        return (done.step, quantity) in self._decoded or shown_in_full
 
-    def latents(self, done: StepDone, what: What) -> NDArray[np.float32] | None:
-        """Return what a frame is decoded from, float32 (C, h, w), where the step kept it."""
-        return done.x0_hat if self.side_of(done, what) == "x0" else done.state
+    def latents(self, done: StepDone, quantity: Quantity) -> NDArray[np.float32] | None:
+        """Return what a frame is decoded from, float32 (C, h, w), where the step has it."""
+        return done.x0_hat if self.quantity_of(done, quantity) == "x0" else done.state
 
-    def standing_at(self, step: int) -> StartState | None:
-        """Return where the run stood after a step; None where that is not kept, or where it began is not known."""
+    def state_at(self, step: int) -> StartState | None:
+        """Return the state after a step; None where there is none, or where the run began is not known."""
         done = self.find(step)
         if self.began is None or done is None or done.state is None:
             return None
         times = self.began.start.times[step - self.began.start.index :]
         return StartState(x=done.state, index=step, times=times, history=done.history)
 
-    # ----------------------------------------------------------------------------------------------- for its keeper
+    # ------------------------------------------------------------------------------------------- for the job's record
     @property
     def finished(self) -> bool:
         """Whether the last step was taken."""
@@ -148,71 +148,91 @@ class PictureRecord:
     def begin(self, event: PictureStarted) -> None:
         """Remember where it begins."""
         self.began, self.start = event, start_of(event)
-        self.bytes += bytes_of(self.start)
+        self.state_bytes += _state_bytes(self.start)
 
     def add(self, done: StepDone) -> None:
-        """Keep a step."""
-        last = self.last
-        if last is not None and last.step % self.stride:  # it was kept only because it was the newest
-            self._keep([*self.steps[:-1], done])
-        else:
-            self.steps.append(done)
-            self.bytes += bytes_of(done)
+        """Add the newest step."""
+        if self.last is not None:  # what it had only because it was the newest
+            before = self._bare(self.last)
+            if before is not self.last:
+                self._replace([*self.steps[:-1], before])
+        self.steps.append(done)
+        self.bytes += _preview_bytes(done)
+        self.state_bytes += _state_bytes(done)
 
-    def put_frame(self, step: int, what: What, pixels: Pixels) -> None:
-        """Remember a frame that was decoded in full, of a step that is kept."""
-        self._drop((step, what))
-        self._decoded[step, what] = pixels
+    def put_frame(self, step: int, quantity: Quantity, pixels: Pixels) -> None:
+        """Remember a frame that was decoded in full."""
+        self._drop((step, quantity))
+        self._decoded[step, quantity] = pixels
         self.bytes += pixels.nbytes
 
-    def put_again(self, done: StepDone) -> None:
-        """Remember the arrays of a step that was made again; the oldest of these give way."""
-        known = next((kept for kept in self.steps if kept.step == done.step), None)
+    def put_recomputed(self, done: StepDone) -> None:
+        """Remember the arrays of a step that was recomputed; the oldest of these give way."""
+        known = next((one for one in self.steps if one.step == done.step), None)
         if known is None:
             return
         done = replace(known, x0_hat=done.x0_hat, state=done.state, history=done.history)
-        self._forget_again(done.step)
-        self.again[done.step] = done
-        self.bytes += bytes_of(done)
-        while len(self.again) > MOST_AGAIN:
-            self._forget_again(next(iter(self.again)))
+        self._forget_recomputed(done.step)
+        self.recomputed[done.step] = done
+        self.bytes += _state_bytes(done)
+        while len(self.recomputed) > MAX_RECOMPUTED:
+            self._forget_recomputed(next(iter(self.recomputed)))
 
-    def drop_again(self) -> bool:
-        """Give up the step that was made again first; False where there is none."""
-        if not self.again:
+    def drop_recomputed(self) -> bool:
+        """Give up the step that was recomputed first; False where there is none."""
+        if not self.recomputed:
             return False
-        self._forget_again(next(iter(self.again)))
+        self._forget_recomputed(next(iter(self.recomputed)))
         return True
 
-    def drop_frame(self) -> bool:
-        """Give up the frame that was decoded first; False where there is none."""
-        if not self._decoded:
+    def drop_frame(self, but: tuple[int, Quantity] | None = None) -> bool:
+        """Give up the frame that was decoded first, not the one ``but``; False where there is none."""
+        oldest = next((key for key in self._decoded if key != but), None)
+        if oldest is None:
             return False
-        self._drop(next(iter(self._decoded)))
+        self._drop(oldest)
         return True
 
-    def thin(self) -> bool:
-        """Give up every other step; the newest stays. False where none is left to give up."""
-        if len(self.steps) <= 2:
+    def thin_previews(self) -> bool:
+        """Give up every other preview, not the newest; False where none is left to give up."""
+        if not any(done.preview is not None for done in self.steps[:-1]):
             return False
-        self.stride *= 2
-        self._keep([done for done in self.steps[:-1] if done.step % self.stride == 0] + self.steps[-1:])
+        self.preview_stride *= 2
+        self._replace([*map(self._bare, self.steps[:-1]), self.steps[-1]])
         return True
 
-    def _keep(self, steps: list[StepDone]) -> None:
-        there = {done.step for done in steps} | ({self.start.step} if self.start is not None else set())
-        for key in [key for key in self._decoded if key[0] not in there]:
-            self._drop(key)
-        self.bytes += sum(map(bytes_of, steps)) - sum(map(bytes_of, self.steps))
+    def thin_states(self) -> bool:
+        """Give up the arrays and previews of every other step, not the newest; False where none is left."""
+        if not any(done.state is not None for done in self.steps[:-1]):
+            return False
+        self.state_stride *= 2
+        self.preview_stride = max(self.preview_stride, self.state_stride)
+        self._replace([*map(self._bare, self.steps[:-1]), self.steps[-1]])
+        return True
+
+    def _bare(self, done: StepDone) -> StepDone:
+        """Return a step that is not the newest without what it may not keep."""
+        if done.preview is not None and done.step % self.preview_stride:
+            done = replace(done, preview=None)
+        if done.state is not None and done.step % self.state_stride:
+            done = replace(done, x0_hat=None, state=None, history=())
+        return done
+
+    def _replace(self, steps: list[StepDone]) -> None:
+        for key in list(self._decoded):
+            if key[0] % self.state_stride and key[0] != steps[-1].step:
+                self._drop(key)
+        self.bytes += sum(map(_preview_bytes, steps)) - sum(map(_preview_bytes, self.steps))
+        self.state_bytes += sum(map(_state_bytes, steps)) - sum(map(_state_bytes, self.steps))
         self.steps = steps
 
-    def _drop(self, key: tuple[int, What]) -> None:
+    def _drop(self, key: tuple[int, Quantity]) -> None:
         if (pixels := self._decoded.pop(key, None)) is not None:
             self.bytes -= pixels.nbytes
 
-    def _forget_again(self, step: int) -> None:
-        if (done := self.again.pop(step, None)) is not None:
-            self.bytes -= bytes_of(done)
+    def _forget_recomputed(self, step: int) -> None:
+        if (done := self.recomputed.pop(step, None)) is not None:
+            self.bytes -= _state_bytes(done)
             self._drop((step, "x0"))
             self._drop((step, "x_t"))
 
@@ -237,26 +257,26 @@ def start_of(event: PictureStarted) -> StepDone:
     )
 
 
-def bytes_of(done: StepDone) -> int:
-    """Return about how much memory a step takes."""
-    arrays = (done.preview, done.x0_hat, done.state, *done.history)
-    return sum(array.nbytes for array in arrays if array is not None)
-
-
-def is_held(done: StepDone) -> bool:
-    """Whether there is anything to see of a step; of one that a run on the disk did not keep there is not."""
+def is_available(done: StepDone) -> bool:
+    """Whether a step can be shown as it is; one without arrays and preview has to be recomputed first."""
     return done.state is not None or done.preview is not None
 
 
-MAX_BYTES = 256 * 2**20
+def _preview_bytes(done: StepDone) -> int:
+    return done.preview.nbytes if done.preview is not None else 0
+
+
+def _state_bytes(done: StepDone) -> int:
+    arrays = (done.x0_hat, done.state, *done.history)
+    return sum(array.nbytes for array in arrays if array is not None)
 
 
 class JobRecord:
     """The steps of all pictures of one job. Any thread may read while one adds."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        """Take how much memory may be used."""
-        self._max_bytes = max_bytes
+    def __init__(self, max_bytes: int = MAX_BYTES, max_state_bytes: int = MAX_STATE_BYTES) -> None:
+        """Take how much memory may be used, by what can be given back and by states."""
+        self._max_bytes, self._max_state_bytes = max_bytes, max_state_bytes
         self._pictures: dict[int, PictureRecord] = {}
         self._lock = threading.Lock()
 
@@ -266,23 +286,25 @@ class JobRecord:
             self._pictures.setdefault(event.image, PictureRecord(event.image)).begin(event)
 
     def add(self, done: StepDone) -> None:
-        """Keep a step."""
+        """Add a step."""
         with self._lock:
             self._pictures.setdefault(done.image, PictureRecord(done.image)).add(done)
+            while self._has_too_many_states() and self._drop_states(done.image):
+                pass
             while self._is_over() and (
-                self._drop_frame() or self._drop_again() or self._drop_steps(done.image)
+                self._drop_frame() or self._drop_recomputed() or self._drop_previews()
             ):
                 pass
 
-    def put_again(self, image: int, steps: Sequence[StepDone]) -> None:
-        """Keep steps that were made again, where there is room, of a picture that had them without their arrays."""
+    def put_recomputed(self, image: int, steps: Sequence[StepDone]) -> None:
+        """Remember recomputed steps, where there is room, of a picture that had them without their arrays."""
         with self._lock:
             picture = self._pictures.get(image)
             if picture is None:
                 return
             for done in steps:
-                picture.put_again(done)
-            while self._is_over() and (self._drop_frame() or self._drop_again()):
+                picture.put_recomputed(done)
+            while self._is_over() and (self._drop_frame() or self._drop_recomputed()):
                 pass
 
     def picture(self, image: int) -> PictureRecord | None:
@@ -295,31 +317,44 @@ class JobRecord:
         with self._lock:
             return tuple(self._pictures)
 
-    def put_frame(self, image: int, step: int, what: What, pixels: Pixels) -> bool:
+    def put_frame(self, image: int, step: int, quantity: Quantity, pixels: Pixels) -> bool:
         """Remember a frame that was decoded in full, in place of older ones if need be; False: there is no room."""
         with self._lock:
             picture = self._pictures.get(image)
-            if picture is None or (done := picture.find(step)) is None:
+            if picture is None or (done := picture.find(step)) is None or pixels.nbytes > self._max_bytes:
                 return False
-            picture.put_frame(step, what, pixels)
+            picture.put_frame(step, quantity, pixels)
+            newest = (picture, (step, quantity))
+            while self._is_over() and (self._drop_frame(but=newest) or self._drop_previews()):
+                pass
             while self._is_over() and self._drop_frame():
                 pass
-            return picture.is_full(done, what)
+            return picture.is_full(done, quantity)
 
     def _is_over(self) -> bool:
         return sum(picture.bytes for picture in self._pictures.values()) > self._max_bytes
 
-    def _drop_frame(self) -> bool:
-        return any(picture.drop_frame() for picture in self._pictures.values())
+    def _has_too_many_states(self) -> bool:
+        return sum(picture.state_bytes for picture in self._pictures.values()) > self._max_state_bytes
 
-    def _drop_again(self) -> bool:
-        return any(picture.drop_again() for picture in self._pictures.values())
+    def _drop_frame(self, but: tuple[PictureRecord, tuple[int, Quantity]] | None = None) -> bool:
+        return any(
+            picture.drop_frame(but[1] if but is not None and but[0] is picture else None)
+            for picture in self._pictures.values()
+        )
 
-    def _drop_steps(self, current: int) -> bool:
+    def _drop_recomputed(self) -> bool:
+        return any(picture.drop_recomputed() for picture in self._pictures.values())
+
+    def _drop_previews(self) -> bool:
+        largest_first = sorted(self._pictures.values(), key=lambda picture: picture.bytes, reverse=True)
+        return any(picture.thin_previews() for picture in largest_first)
+
+    def _drop_states(self, current: int) -> bool:
         for image, picture in self._pictures.items():
             if image != current and picture.finished:
                 del self._pictures[image]
                 return True
         # Pictures that form together are thinned together, each in its turn.
-        largest_first = sorted(self._pictures.values(), key=lambda picture: picture.bytes, reverse=True)
-        return any(picture.thin() for picture in largest_first)
+        largest_first = sorted(self._pictures.values(), key=lambda picture: picture.state_bytes, reverse=True)
+        return any(picture.thin_states() for picture in largest_first)

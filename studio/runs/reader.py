@@ -24,9 +24,9 @@ from studio.runs.format import (
     PICTURE_FILE,
     RUN_FILE,
     STATES_FILE,
-    PictureFacts,
     RunHeader,
-    StepFacts,
+    RunResult,
+    StepLog,
     Table,
     history_file,
     read_journal,
@@ -63,11 +63,11 @@ class StoredRun:
             journal = folder / JOURNAL_FILE
             data = read_small(journal, MAX_JOURNAL_BYTES)
             lines = read_journal(data, journal, self.header.first_index, self.header.times)
-            self.picture = read_picture_facts(folder)
+            self.picture = read_run_result(folder)
             self._states = Table.of_states(self.header.kept, self.header.shape)
             self._head = len(self._states.head())
-            self.start: StepFacts | None = lines[0] if lines else None
-            self.steps: tuple[StepFacts, ...] = lines[1:]
+            self.start: StepLog | None = lines[0] if lines else None
+            self.steps: tuple[StepLog, ...] = lines[1:]
             self._lines = {line.step: line for line in lines}
             self.kept = self._readable()
 
@@ -77,7 +77,7 @@ class StoredRun:
         return self.header.id
 
     @property
-    def given_up(self) -> bool:
+    def states_deleted(self) -> bool:
         """Whether its states were given up to make room."""
         return not (self._folder / STATES_FILE).exists()
 
@@ -116,7 +116,7 @@ class StoredRun:
     def _readable(self) -> tuple[int, ...]:
         """Check the file's table of contents, and return the steps whose arrays lie in it."""
         path = self._folder / STATES_FILE
-        if self.given_up:
+        if self.states_deleted:
             return ()
         with open_regular(path) as file, _reading(path):
             head, size = file.read(self._head), os.fstat(file.fileno()).st_size
@@ -167,7 +167,7 @@ class StoredRun:
         first, last = self.header.first_index, self.header.last_index
         if not first <= step <= last:
             return StorageError(self._folder, f"has no step {step}: it goes from step {first} to {last}")
-        if self.given_up:
+        if self.states_deleted:
             return StorageError(self._folder, "has given up its steps to make room (pinned runs never do)")
         if step in self.header.kept:
             newest = max(self.kept, default=None)
@@ -182,14 +182,14 @@ def read_run_header(folder: Path) -> RunHeader:
     return RunHeader.from_json(read_small(path, MAX_HEADER_BYTES), path)
 
 
-def read_picture_facts(folder: Path) -> PictureFacts | None:
+def read_run_result(folder: Path) -> RunResult | None:
     """Return how the run in a folder ended; None where it did not. Raises CheckpointError."""
     path = folder / PICTURE_FILE
     if not os.path.lexists(path):
         return None
     data = read_small(path, MAX_PICTURE_BYTES)
     # It ends with a line break: without one the writer was cut off.
-    return PictureFacts.from_json(data, path) if data.endswith(b"\n") else None
+    return RunResult.from_json(data, path) if data.endswith(b"\n") else None
 
 
 @contextlib.contextmanager

@@ -69,7 +69,7 @@ def model_of(run: StoredRun, folders: Folders) -> ModelCard:
     return installed.card
 
 
-def steps_again(
+def recompute_steps(
     request: GenerateRequest,
     weights_sha256: str,
     start: StartState,
@@ -118,7 +118,7 @@ def state_at(
         return run.state(step)
     start = run.state(run.kept_before(step))
     request, weights = header.generate_request, header.model_sha256
-    for done in steps_again(request, weights, start, step, engine, cancelled):
+    for done in recompute_steps(request, weights, start, step, engine, cancelled):
         if done.step == step:
             assert done.state is not None, "arrays were asked for"
             times = header.times[step - header.first_index :]

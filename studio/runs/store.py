@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Self
 
 from studio.checkpoints.files import read_small
 from studio.errors import CheckpointError, StorageError, UnknownNameError
-from studio.folders import ensure, storage_error
 from studio.runs.format import PIN_FILE, RUN_FILE, STATES_FILE, is_run_id
-from studio.runs.reader import StoredRun, read_picture_facts, read_run_header, told
+from studio.runs.reader import StoredRun, read_run_header, read_run_result, told
+from studio.storage import ensure_folder, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,7 +95,7 @@ _ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownRun:
     """What the store remembers of a run that has ended; neither changes any more.
 
     Attributes:
@@ -120,7 +120,7 @@ class RunStore:
         self._remembered = read_budget(folder, BUDGET_BYTES)
         self.folder, self.budget_bytes = folder, self._remembered if budget_bytes is None else budget_bytes
         self._lock = threading.RLock()
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KnownRun] = {}
         self._being_made: set[str] = set()
         self._used: int | None = None
 
@@ -175,7 +175,7 @@ class RunStore:
         """Return the runs that go on from one, oldest first."""
         return tuple(fork for fork, known in reversed(self.known()) if known.header.parent == run)
 
-    def known(self) -> list[tuple[str, Known]]:
+    def known(self) -> list[tuple[str, KnownRun]]:
         """Return what is known of each run, newest first; what cannot be read is left out."""
         found = []
         for run in self.runs():
@@ -183,10 +183,10 @@ class RunStore:
             if known is None:
                 try:
                     with told():
-                        header, picture = read_run_header(self.path(run)), read_picture_facts(self.path(run))
+                        header, picture = read_run_header(self.path(run)), read_run_result(self.path(run))
                 except StorageError:
                     continue
-                known = Known(header, picture.final_sha256 if picture is not None else None)
+                known = KnownRun(header, picture.final_sha256 if picture is not None else None)
                 if picture is not None:
                     self._known[run] = known
             found.append((run, known))
@@ -264,7 +264,7 @@ class RunStore:
         Raises:
             StorageError: it cannot be made.
         """
-        ensure(self.folder)
+        ensure_folder(self.folder)
         if self._remembered != self.budget_bytes:
             remember_budget(self.folder, self.budget_bytes)
             self._remembered = self.budget_bytes

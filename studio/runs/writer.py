@@ -25,22 +25,22 @@ from typing import TYPE_CHECKING
 from studio.engine.events import JobCancelled, JobStarted, PictureDone, PictureStarted, StepDone
 from studio.engine.versions import versions
 from studio.errors import StorageError
-from studio.folders import storage_error
 from studio.runs.format import (
     JOURNAL_FILE,
     MAX_HISTORY,
     PICTURE_FILE,
     RUN_FILE,
     STATES_FILE,
-    PictureFacts,
     RunHeader,
-    StepFacts,
+    RunResult,
+    StepLog,
     Table,
     bytes_needed,
     history_file,
     is_run_id,
     shape_fits,
 )
+from studio.storage import storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,7 +95,7 @@ class RunWriter:
                 self._open(JOURNAL_FILE)
             start_sum = self._put_arrays(STATES_FILE, 0, (start.x,))
             kept = self._put_history(header.first_index, start.history)
-            self._note(StepFacts(step=header.first_index, sigma=sigma, checksum=start_sum, history=kept))
+            self._note(StepLog(step=header.first_index, sigma=sigma, checksum=start_sum, history=kept))
         except BaseException:
             self.close()
             raise
@@ -113,7 +113,7 @@ class RunWriter:
                 raise StorageError(self._folder, "cannot be written: the step has no arrays to record")
             checksum = self._put_arrays(STATES_FILE, 2 * place - 1, (done.x0_hat, done.state))
             history = self._put_history(done.step, done.history)
-        facts = StepFacts(
+        facts = StepLog(
             step=done.step,
             t=done.t,
             s=done.s,
@@ -131,7 +131,7 @@ class RunWriter:
 
     def finish(self, done: PictureDone) -> None:
         """Record how the run ended. Raises StorageError."""
-        facts = PictureFacts.of(done, complete=self.last == self._header.last_index)
+        facts = RunResult.of(done, complete=self.last == self._header.last_index)
         with self._worded(PICTURE_FILE):
             _put(self._open(PICTURE_FILE), facts.to_json())
         self.finished = True
@@ -182,7 +182,7 @@ class RunWriter:
             sums.append(self._put_arrays(name, self._kept[step], (array,)))
         return tuple(sums)
 
-    def _note(self, facts: StepFacts) -> None:
+    def _note(self, facts: StepLog) -> None:
         with self._worded(JOURNAL_FILE):
             _put(self._files[JOURNAL_FILE], facts.to_line())
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from studio.errors import StorageError
-from studio.folders import storage_error
+from studio.storage import storage_error
 from studio.training.picture_files import (
     SUFFIXES,
     UNREADABLE_SUFFIXES,

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from studio.backbones.codec import Codec
-from studio.folders import ensure
+from studio.storage import ensure_folder
 from studio.training.folder_source import Cancelled, FolderSource, read_folder
 from studio.training.latents import LatentSource, encode_folder
 from studio.training.loop import keyed_generator
@@ -113,7 +113,7 @@ class PictogramMaterial:
         """Encode each batch as it is drawn, or draw and encode once what the recipe wants to be kept ready."""
         latents = Latents(self._recipe, self.source, codec, device)
         if self._recipe.data.pool:
-            path = ensure(self._cache) / f"{self.data_sha256[:24]}.pool"
+            path = ensure_folder(self._cache) / f"{self.data_sha256[:24]}.pool"
             for done in latents.pooling(path):
                 yield done
                 if cancelled is not None and cancelled.is_set():

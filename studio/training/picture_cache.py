@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from studio.folders import ensure, storage_error
+from studio.storage import ensure_folder, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,7 +130,7 @@ class CacheWriter:
         self._path: Path | None = None
         self._file: BinaryIO = io.BytesIO()
         if cache.folder is not None:
-            self._path = ensure(cache.folder) / f".pixels.{os.getpid()}.part"
+            self._path = ensure_folder(cache.folder) / f".pixels.{os.getpid()}.part"
             try:
                 self._file = self._path.open("wb")
             except OSError as error:

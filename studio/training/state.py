@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from studio.errors import CheckpointError
-from studio.folders import ensure, storage_error
+from studio.storage import ensure_folder, storage_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def save_state(
         {"steps": str(reached.steps), "slower": repr(reached.slower)},
     )
     temporary = path.with_suffix(".part")
-    ensure(path.parent)
+    ensure_folder(path.parent)
     try:
         with temporary.open("wb") as file:
             for start in range(0, len(data), _CHUNK):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from studio.checkpoints.card import Component, Defaults, ModelCard, telling
+from studio.checkpoints.card import Component, Defaults, ModelCard, headline_figures
 from studio.errors import CheckpointError
 from tests.checkpoints.models import CARD
 
@@ -261,7 +261,7 @@ def test_the_telling_figures_come_in_a_fixed_order_with_their_names() -> None:
         "top1": 0.5,
         "concepts": 285,
     }
-    assert telling(evaluation) == [
+    assert headline_figures(evaluation) == [
         ("top-1", 0.5),
         ("top-5", 0.6),
         ("Korean top-1", 0.7),
@@ -274,7 +274,7 @@ def test_the_telling_figures_come_in_a_fixed_order_with_their_names() -> None:
 
 @pytest.mark.parametrize("value", ["high", None, True, 3, -0.1, [0.5], {"top1": 0.5}])
 def test_what_is_no_share_is_passed_over(value: object) -> None:
-    assert telling({"top1": value, "languages": value, "compositions": {"count": value}}) == []
-    assert telling({"languages": {"ko": value}}) == (
+    assert headline_figures({"top1": value, "languages": value, "compositions": {"count": value}}) == []
+    assert headline_figures({"languages": {"ko": value}}) == (
         [("Korean top-1", 0.5)] if value == {"top1": 0.5} else []
     )

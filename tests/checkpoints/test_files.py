@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from studio.checkpoints.files import open_regular, read_small, write_together
+from studio.checkpoints.files import open_regular, read_small
 from studio.errors import CheckpointError, StorageError
+from studio.storage import write_files
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 
@@ -101,7 +102,7 @@ def test_all_files_are_safe_on_disk_before_the_first_takes_its_place(
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(Path, "replace", replace)
-    write_together({first: b"new", second: b"new"})
+    write_files({first: b"new", second: b"new"})
     assert first.read_bytes() == second.read_bytes() == b"new"
     assert calls[:4] == ["fsync", "fsync", "rename a", "rename b"]
     assert calls[4:] == (["fsync"] if os.name == "posix" else [])  # of the folder
@@ -120,6 +121,6 @@ def test_a_full_or_read_only_disk_is_named(
     monkeypatch.setattr(os, "fsync", failing)
     (tmp_path / "a").write_bytes(b"old")
     with pytest.raises(StorageError, match=reason):
-        write_together({tmp_path / "a": b"new", tmp_path / "b": b"new"})
+        write_files({tmp_path / "a": b"new", tmp_path / "b": b"new"})
     assert (tmp_path / "a").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a"]

@@ -14,7 +14,7 @@ from torch import Tensor
 from studio.checkpoints import native
 from studio.checkpoints.assembly import assemble
 from studio.errors import CheckpointError, StorageError
-from studio.folders import storage_error
+from studio.storage import storage_error
 from tests.checkpoints.models import CARD, make_modules, saved, write_model
 
 if TYPE_CHECKING:

@@ -78,7 +78,7 @@ def test_the_panes_are_kept_and_recorded_like_any_picture(stepwise: Stepwise, ho
     folders = Folders.under(home)
     entries = PictureStore.of(folders).catalogue.entries()
     assert {str(entry.path) for entry in entries} == {pane["path"] for pane in panes}
-    assert [png.memory_of(Path(pane["path"])).final_sha256 for pane in panes] == [
+    assert [png.metadata_of(Path(pane["path"])).final_sha256 for pane in panes] == [
         pane["final_sha256"] for pane in panes
     ]
     store = RunStore.of(folders)

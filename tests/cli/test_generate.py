@@ -19,8 +19,8 @@ from studio.cli.generate import request_of
 from studio.cli.main import _load, _Parser
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests import GenerateRequest
-from studio.folders import storage_error
 from studio.gallery import png, store
+from studio.storage import storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

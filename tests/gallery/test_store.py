@@ -19,12 +19,13 @@ from studio import storage
 from studio.engine.events import Event, JobFinished, JobStarted, PictureDone
 from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError
-from studio.folders import Folders, storage_error
+from studio.folders import Folders
 from studio.gallery import png
 from studio.gallery import store as gallery_store
 from studio.gallery.files import part_name
 from studio.gallery.metadata import Origin, PictureMetadata
-from studio.gallery.store import PictureKept, PictureStore, PictureUnsaved, keep
+from studio.gallery.store import PictureSaved, PictureStore, PictureUnsaved, save_pictures
+from studio.storage import storage_error
 from tests.gallery.disk_faults import Disk, Row
 from tests.gallery.samples import PROMPTS, digest, metadata, pixels
 from tests.gallery.twins import RowFirstStore
@@ -345,29 +346,29 @@ def full(*names: str) -> Callable[..., object]:
 
 def test_every_picture_is_on_the_disk_before_the_next_is_begun(tmp_path: Path) -> None:
     job, kinds = Job(), []
-    for event in keep(job.run(), make_store(tmp_path)):
+    for event in save_pictures(job.run(), make_store(tmp_path)):
         kinds.append(type(event))
-        if isinstance(event, PictureKept):
+        if isinstance(event, PictureSaved):
             assert job.asked == 2 + event.done.image
             assert event.fault is None
             assert event.entry.path.parent == tmp_path / "pictures"
             assert png.read(event.entry.path).metadata == event.entry.metadata
             with Image.open(event.entry.path) as image:
                 np.testing.assert_array_equal(np.asarray(image), event.done.pixels)
-    assert kinds == [JobStarted, PictureKept, PictureKept, JobFinished]
+    assert kinds == [JobStarted, PictureSaved, PictureSaved, JobFinished]
 
 
 def test_pictures_go_where_they_are_wanted(tmp_path: Path) -> None:
-    events = list(keep(Job().run(), make_store(tmp_path), tmp_path / "my own"))
-    assert {event.entry.path.parent for event in events if isinstance(event, PictureKept)} == {
+    events = list(save_pictures(Job().run(), make_store(tmp_path), tmp_path / "my own"))
+    assert {event.entry.path.parent for event in events if isinstance(event, PictureSaved)} == {
         tmp_path / "my own"
     }
 
 
 def test_pictures_of_a_fork_remember_where_it_began(tmp_path: Path) -> None:
     origin = Origin(run="000042-0f3a9c1b", step=12, of=30, kind="fork")
-    told = keep(Job().run(), PictureStore(tmp_path / "out", tmp_path / "catalogue"), origin=origin)
-    kept = [event.entry for event in told if isinstance(event, PictureKept)]
+    told = save_pictures(Job().run(), PictureStore(tmp_path / "out", tmp_path / "catalogue"), origin=origin)
+    kept = [event.entry for event in told if isinstance(event, PictureSaved)]
     assert len(kept) == 2
     for entry in kept:
         read = png.read(entry.path).metadata
@@ -379,7 +380,9 @@ def test_what_a_full_disk_does_not_take_is_rescued_and_the_job_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.gallery.store.write_new", full("pictures"))
-    kept = [event for event in keep(Job().run(), make_store(tmp_path)) if isinstance(event, PictureKept)]
+    kept = [
+        event for event in save_pictures(Job().run(), make_store(tmp_path)) if isinstance(event, PictureSaved)
+    ]
     assert [event.entry.path.parent.name for event in kept] == ["rescued", "rescued"]
     assert str(kept[0].fault) == f"{tmp_path / 'pictures'} cannot be written: the disk is full."
 
@@ -390,7 +393,7 @@ def test_a_picture_that_nothing_takes_is_handed_out_before_the_job_ends(
     monkeypatch.setattr("studio.gallery.store.write_new", full("pictures", "rescued"))
     job, events = Job(), []
     with pytest.raises(StorageError, match="the disk is full") as raised:
-        events += keep(job.run(), make_store(tmp_path))
+        events += save_pictures(job.run(), make_store(tmp_path))
     unsaved = events[-1]
     assert isinstance(unsaved, PictureUnsaved)
     assert unsaved.error is raised.value
@@ -401,11 +404,11 @@ def test_a_picture_that_nothing_takes_is_handed_out_before_the_job_ends(
 
 def test_who_stops_listening_closes_the_job(tmp_path: Path) -> None:
     job = Job()
-    events = keep(job.run(), make_store(tmp_path))
+    events = save_pictures(job.run(), make_store(tmp_path))
     next(events)
     events.close()  # type: ignore[attr-defined]
     assert job.closed
 
 
 def test_events_that_cannot_be_closed_are_taken(tmp_path: Path) -> None:
-    assert len(list(keep(iter([started(), done()]), make_store(tmp_path)))) == 2
+    assert len(list(save_pictures(iter([started(), done()]), make_store(tmp_path)))) == 2

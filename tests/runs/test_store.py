@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> RunStore:
 
 def states(store: RunStore) -> dict[str, bool]:
     """Return for each run, oldest first, whether its states are there."""
-    return {run: not store.open(run).given_up for run in reversed(store.runs())}
+    return {run: not store.open(run).states_deleted for run in reversed(store.runs())}
 
 
 def test_runs_are_listed_newest_first_by_their_numbers_and_nothing_else_is(store: RunStore) -> None:
@@ -111,12 +111,12 @@ def test_over_the_budget_the_oldest_give_up_their_states_and_nothing_else(store:
     store.budget_bytes = before - one // 2
     assert 0 < store.trim() <= one
     assert states(store) == dict(zip(made, [False, True, True, True], strict=True))
-    given_up = store.open(made[0])
-    assert (given_up.kept, len(given_up.steps), given_up.complete) == ((), 60, False)
-    assert given_up.picture is not None
+    states_deleted = store.open(made[0])
+    assert (states_deleted.kept, len(states_deleted.steps), states_deleted.complete) == ((), 60, False)
+    assert states_deleted.picture is not None
     assert store.of_picture(digest(("final", 0))) == made[3]
     with pytest.raises(StorageError, match="has given up its steps to make room"):
-        given_up.state(3)
+        states_deleted.state(3)
     assert store.used_bytes() <= store.budget_bytes
 
 

@@ -17,7 +17,7 @@ from studio.engine.previews import NO_PREVIEWS, Previews
 from studio.engine.requests import GenerateRequest
 from studio.errors import CheckpointError, UnknownNameError
 from studio.folders import Folders
-from studio.runs.replay import model_of, state_at, steps_again
+from studio.runs.replay import model_of, recompute_steps, state_at
 from studio.runs.store import RunStore
 from studio.runs.writer import RunRecorded, record
 from tests.engine.tiny import save_tiny
@@ -54,7 +54,7 @@ def asking(sampler: str = "ddim", **changes: object) -> GenerateRequest:
     return dataclasses.replace(request, **changes)  # type: ignore[arg-type]
 
 
-def finals(events: Iterable[object]) -> list[str]:
+def ids_by_final_hash(events: Iterable[object]) -> list[str]:
     done = [event for event in events if isinstance(event, PictureDone)]
     return [event.final_sha256 for event in sorted(done, key=lambda event: event.image)]
 
@@ -64,7 +64,7 @@ def recorded(engine: Engine, store: RunStore, request: Request) -> tuple[list[st
     told = list(record(engine.run(request, previews=ARRAYS), store))
     runs = sorted((event for event in told if isinstance(event, RunRecorded)), key=lambda event: event.image)
     assert all(event.complete for event in runs)
-    return finals(told), [store.open(event.run_id or "") for event in runs]
+    return ids_by_final_hash(told), [store.open(event.run_id or "") for event in runs]
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -73,11 +73,11 @@ def test_recording_changes_no_bit_and_every_step_leads_to_the_same_picture(
 ) -> None:
     request = asking(sampler, count=2)
     made, runs = recorded(engine, store, request)
-    assert made == finals(engine.run(request, previews=NO_PREVIEWS))
+    assert made == ids_by_final_hash(engine.run(request, previews=NO_PREVIEWS))
     run = runs[1]
     for step in run.kept[:-1]:
         fork = ForkRequest(request=run.header.generate_request, start=run.state(step), parent=run.id)
-        assert finals(engine.run(fork)) == made[1:]
+        assert ids_by_final_hash(engine.run(fork)) == made[1:]
 
 
 def test_each_pane_of_a_comparison_is_a_run_of_its_own(engine: Engine, store: RunStore) -> None:
@@ -95,7 +95,7 @@ def test_each_pane_of_a_comparison_is_a_run_of_its_own(engine: Engine, store: Ru
         assert header.model_sha256 == model_of(run, engine.folders).weights_sha256
         assert len(run.steps) == pane.steps
         fork = ForkRequest(request=header.generate_request, start=run.state(1))
-        assert finals(engine.run(fork)) == [final]
+        assert ids_by_final_hash(engine.run(fork)) == [final]
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -109,7 +109,7 @@ def test_steps_that_are_not_kept_are_made_again_bit_for_bit(
     assert state is not None
     assert (state.index, state.times[0]) == (step, run.header.times[step])
     fork = ForkRequest(request=run.header.generate_request, start=state)
-    assert finals(engine.run(fork)) == made
+    assert ids_by_final_hash(engine.run(fork)) == made
 
 
 def test_a_model_that_is_gone_or_another_is_named(
@@ -130,10 +130,10 @@ def test_steps_are_not_made_again_with_a_model_that_is_another_by_now(
 ) -> None:
     _, (run,) = recorded(engine, store, asking())
     request, start = run.header.generate_request, run.state(1)
-    again = list(steps_again(request, run.header.model_sha256, start, 3, engine))
+    again = list(recompute_steps(request, run.header.model_sha256, start, 3, engine))
     assert [done.step for done in again] == [2, 3]
     for done in again:
         assert done.state is not None
         assert done.state.tobytes() == run.state(done.step).x.tobytes()
     with pytest.raises(CheckpointError, match="is not the one that these steps were made with"):
-        list(steps_again(request, "0" * 64, start, 3, engine))
+        list(recompute_steps(request, "0" * 64, start, 3, engine))

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from studio.engine.events import JobFinished, PictureDone, StepDone
 from studio.errors import StorageError
-from studio.gallery.store import PictureKept, PictureStore, keep
+from studio.gallery.store import PictureSaved, PictureStore, save_pictures
 from studio.runs.format import MAX_KEPT, kept_steps
 from studio.runs.store import RunStore
 from studio.runs.writer import RunRecorded, record
@@ -177,8 +177,8 @@ def test_whichever_call_to_the_disk_fails_the_picture_is_kept_and_the_run_marked
         job = Job(count=2, history=1)
         with monkeypatch.context() as patch:
             at.install(patch)
-            told = list(keep(record(job.events(), store), pictures))
-        kept = [event for event in told if isinstance(event, PictureKept)]
+            told = list(save_pictures(record(job.events(), store), pictures))
+        kept = [event for event in told if isinstance(event, PictureSaved)]
         runs = [event for event in told if isinstance(event, RunRecorded)]
         assert isinstance(told[-1], JobFinished)
         assert [event.fault for event in kept] == [None, None]

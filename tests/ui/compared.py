@@ -10,7 +10,7 @@ from studio.engine.compare import CompareRequest
 from studio.engine.previews import Previews
 from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
-from studio.gallery.store import PictureKept
+from studio.gallery.store import PictureSaved
 from studio.runs.memory import MAX_BYTES, JobRecord
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
@@ -77,11 +77,11 @@ class Compared:
         return self
 
     @staticmethod
-    def kept(take: Take, image: int = 0) -> PictureKept:
+    def kept(take: Take, image: int = 0) -> PictureSaved:
         """Return what is told once a picture is finished."""
         done = take.picture(image)
         entry = Entry(path=Path("x.png"), width=8, height=8, metadata=PictureMetadata.of(done))
-        return PictureKept(job_id=take.job_id, done=done, entry=entry)
+        return PictureSaved(job_id=take.job_id, done=done, entry=entry)
 
     def end(self) -> Compared:
         return self.tell(self.take.finished())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from studio.engine.previews import Previews
 from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
-from studio.gallery.store import PictureKept
+from studio.gallery.store import PictureSaved
 from studio.runs.memory import MAX_BYTES, JobRecord
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
@@ -57,11 +57,11 @@ class Played:
             self._run.note_steps(self.course)
         return taken
 
-    def keep(self, image: int = 0) -> PictureKept:
+    def keep(self, image: int = 0) -> PictureSaved:
         """Finish a picture."""
         done = self.take.picture(image)
         entry = Entry(path=Path("x.png"), width=8, height=8, metadata=PictureMetadata.of(done))
-        kept = PictureKept(job_id=self.job.id, done=done, entry=entry)
+        kept = PictureSaved(job_id=self.job.id, done=done, entry=entry)
         self.tell(kept)
         return kept
 

@@ -15,7 +15,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.engine.events import JobFinished, JobStarted
 from studio.errors import RequestError, StorageError, StudioError
-from studio.gallery.store import PictureKept, PictureUnsaved
+from studio.gallery.store import PictureSaved, PictureUnsaved
 from studio.runs.memory import MAX_BYTES
 from studio.runs.replay import model_of
 from studio.ui.core.background import Background
@@ -73,7 +73,7 @@ def list_recorded(store: RunStore, catalogue: Catalogue) -> tuple[Recorded, ...]
     Raises:
         StorageError: the catalogue cannot be read.
     """
-    known, pictures = store.known(), catalogue.finals()
+    known, pictures = store.known(), catalogue.ids_by_final_hash()
     ids = {pictures[one.final_sha256] for _, one in known if one.final_sha256 in pictures}
     entries = {entry.id: entry for entry in catalogue.entries_of(tuple(ids))}
     found = []
@@ -119,7 +119,7 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
     course = Course(Job(request=CompareRequest(requests=requests)))
     course.take(_started(course, read))
     every = _stride(read)
-    pictures = catalogue.finals()
+    pictures = catalogue.ids_by_final_hash()
     for place, stored in enumerate(read):
         course.run_ids[place] = stored.id
         told = (fill(course, stored, place, every=every), _unmade(stored, folders))
@@ -203,7 +203,7 @@ def _finish(course: Course, run: StoredRun, place: int, entry: Entry | None) -> 
     if done is None:
         return
     if entry is not None and pixels is not None:
-        course.take(PictureKept(job_id=course.job.id, done=done, entry=entry))
+        course.take(PictureSaved(job_id=course.job.id, done=done, entry=entry))
         last = course.latest(place)
         if last is not None and last.step == last.steps:
             course.job.record.put_frame(place, last.step, "x0", pixels)
@@ -368,8 +368,8 @@ def _words(one: Recorded) -> str:
     return f"{one.request.prompt}\n{one.request.model}\n{one.request.sampler}\nrun {one.number}".casefold()
 
 
-def _runs_of(store: RunStore, finals: tuple[str, ...]) -> tuple[str | None, ...]:
-    return tuple(store.of_picture(final) for final in finals)
+def _runs_of(store: RunStore, ids_by_final_hash: tuple[str, ...]) -> tuple[str | None, ...]:
+    return tuple(store.of_picture(final) for final in ids_by_final_hash)
 
 
 def course_runs(course: Course | None) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from studio.engine.events import PictureDone, StepDone
     from studio.engine.requests import GenerateRequest
-    from studio.runs.memory import PictureRecord, What
+    from studio.runs.memory import PictureRecord, Quantity
     from studio.ui.core.frame_service import FrameService
     from studio.ui.jobs.job_state import Course
 
@@ -126,7 +126,7 @@ class Frame:
 
     pixels: NDArray[np.uint8]
     step: int
-    side: What
+    side: Quantity
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -154,7 +154,7 @@ class Pane:
     finished: PictureDone | None
 
 
-def pane_of(course: Course, frames: FrameService, place: int, found: Match | None, what: What) -> Pane:
+def pane_of(course: Course, frames: FrameService, place: int, found: Match | None, what: Quantity) -> Pane:
     """Return a run as it is shown.
 
     Args:
@@ -218,16 +218,18 @@ def noise_hashes(course: Course) -> tuple[str, ...]:
 
 
 def _frame(
-    course: Course, frames: FrameService, record: PictureRecord, done: StepDone, what: What
+    course: Course, frames: FrameService, record: PictureRecord, done: StepDone, what: Quantity
 ) -> Frame | None:
     """Return the picture of a step; until it is decoded, that before it: what is a step old shows more than a gap."""
     if done is record.start:
         pixels = frames.of_step(course, done, what)
         return (
-            None if pixels is None else Frame(pixels=pixels, step=done.step, side=record.side_of(done, what))
+            None
+            if pixels is None
+            else Frame(pixels=pixels, step=done.step, side=record.quantity_of(done, what))
         )
     earlier = [kept for kept in list(record.steps) if kept.step <= done.step]
-    other: What = "x_t" if what == "x0" else "x0"
+    other: Quantity = "x_t" if what == "x0" else "x0"
     for side, steps in ((what, earlier[::-1]), (other, [done])):
         for kept in steps:
             if (pixels := frames.of_step(course, kept, side)) is not None:
@@ -265,7 +267,7 @@ class CompareModel(QObject):
         self.newest: Course | None = None
         self.alignment: Alignment = "level"
         self.position: float | None = None
-        self.what: What = "x0"
+        self.what: Quantity = "x0"
         self.base, self.candidate = 0, 1
         self.background = Background(self)
         self._marks: tuple[tuple[Mark, ...], ...] = ()
@@ -375,7 +377,7 @@ class CompareModel(QObject):
         self.positions_changed.emit()
         self._look()
 
-    def set_what(self, what: What) -> None:
+    def set_what(self, what: Quantity) -> None:
         """Look at the model's idea of the finished picture, or at the state itself."""
         if what != self.what:
             self.what = what

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.engine.requests import GenerateRequest
-    from studio.runs.memory import What
+    from studio.runs.memory import Quantity
     from studio.ui.compare.model import Alignment, Pane
     from studio.ui.compare.reference import Alone
     from studio.ui.compare.results import Score
@@ -133,7 +133,7 @@ def gap(pane: Pane, alignment: Alignment) -> str:
     return f"{_calls(round(abs(pane.gap)))} {'more' if pane.gap > 0 else 'fewer'}"
 
 
-def for_now(pane: Pane, what: What, *, lost: bool = False) -> str:
+def for_now(pane: Pane, what: Quantity, *, lost: bool = False) -> str:
     """Return what is seen until the picture that is looked at is decoded, or if it cannot be; "" where it is that."""
     frame, shown = pane.frame, pane.shown
     if lost:

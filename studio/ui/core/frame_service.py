@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from PySide6.QtCore import QObject
 
 from studio.errors import CheckpointError, UnknownNameError, capitalised
-from studio.runs.memory import is_held
+from studio.runs.memory import is_available
 from studio.ui.core.engine_call import EngineCall, Priority
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.engine.requests import GenerateRequest
     from studio.errors import StudioError
-    from studio.runs.memory import What
+    from studio.runs.memory import Quantity
     from studio.ui.core.background import Background
     from studio.ui.core.engine_call import Engine, EngineCaller
     from studio.ui.jobs.job_state import Course
@@ -74,7 +74,7 @@ class DecodeFrame:
     state: Course
     image: int
     step: int
-    quantity: What
+    quantity: Quantity
     latents: NDArray[np.float32]
 
     def __call__(self, call: EngineCall[Any], engine: Engine) -> Pixels | ModelGone:
@@ -134,7 +134,7 @@ class FrameService(QObject):
         self._gone: WeakKeyDictionary[Course, dict[Key, str]] = WeakKeyDictionary()
 
     # ----------------------------------------------------------------------------------------------- what is there
-    def best(self, state: Course, image: int, step: int | None, quantity: What) -> Pixels | None:
+    def best(self, state: Course, image: int, step: int | None, quantity: Quantity) -> Pixels | None:
         """Return the best picture there is at once; None where there is none.
 
         Args:
@@ -159,43 +159,43 @@ class FrameService(QObject):
                 pixels = picture.frame(picture.start, quantity)
             return pixels
         done = picture.find(step)
-        if done is not None and not is_held(done):
-            done = picture.nearest_held(step)
+        if done is not None and not is_available(done):
+            done = picture.nearest_available(step)
         return self.of_step(state, done, quantity) if done is not None else None
 
-    def of_step(self, state: Course, done: StepDone, quantity: What) -> Pixels | None:
+    def of_step(self, state: Course, done: StepDone, quantity: Quantity) -> Pixels | None:
         """Return the best picture there is at once of exactly this step; None where there is none."""
         picture = state.job.record.picture(done.image)
         if picture is None:
             return None
-        cached = self._cache.get(self._key(state, done.image, done.step, picture.side_of(done, quantity)))
+        cached = self._cache.get(self._key(state, done.image, done.step, picture.quantity_of(done, quantity)))
         return cached if cached is not None else picture.frame(done, quantity)
 
-    def is_full(self, state: Course, image: int, step: int, quantity: What) -> bool:
+    def is_full(self, state: Course, image: int, step: int, quantity: Quantity) -> bool:
         """Whether `best` is as the model's own decoder makes it."""
         picture = state.job.record.picture(image)
         done = picture.find(step) if picture is not None else None
         if picture is None or done is None:
             return False
-        key = self._key(state, image, step, picture.side_of(done, quantity))
+        key = self._key(state, image, step, picture.quantity_of(done, quantity))
         return picture.is_full(done, quantity) or key in self._cache
 
-    def why_gone(self, state: Course, image: int, step: int, quantity: What) -> str:
+    def why_gone(self, state: Course, image: int, step: int, quantity: Quantity) -> str:
         """Return why a frame cannot be decoded any more, a sentence; "" where it can, or nobody tried."""
         picture = state.job.record.picture(image)
         done = picture.find(step) if picture is not None else None
         if picture is None or done is None:
             return ""
-        key = self._key(state, image, step, picture.side_of(done, quantity))
+        key = self._key(state, image, step, picture.quantity_of(done, quantity))
         return self._gone.get(state, {}).get(key, "")
 
-    def at_once(self, state: Course, image: int, step: int, quantity: What) -> Pixels | None:
+    def at_once(self, state: Course, image: int, step: int, quantity: Quantity) -> Pixels | None:
         """Return a frame in full where nobody has to wait for it: it was decoded, or its latents are pixels."""
         picture = state.job.record.picture(image)
         done = picture.find(step) if picture is not None else None
         if picture is None or done is None or state.started is None:
             return None
-        quantity = picture.side_of(done, quantity)
+        quantity = picture.quantity_of(done, quantity)
         if picture.is_full(done, quantity):
             return picture.frame(done, quantity)
         if (cached := self._cache.get(self._key(state, image, step, quantity))) is not None:
@@ -212,7 +212,7 @@ class FrameService(QObject):
         state: Course,
         image: int,
         step: int | None,
-        quantity: What,
+        quantity: Quantity,
         then: Callable[[Pixels], None],
         failed: Callable[[str], None] = _ignore,
         *,
@@ -242,7 +242,7 @@ class FrameService(QObject):
         if picture is None or done is None or state.started is None:
             failed("")
             return None
-        quantity = picture.side_of(done, quantity)
+        quantity = picture.quantity_of(done, quantity)
         if (pixels := self.at_once(state, image, step, quantity)) is not None:
             return pixels
         key = self._key(state, image, step, quantity)

@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, Signal, Slot, qInstallMessageHandler
 
 from studio.errors import StudioError
-from studio.folders import ensure
 from studio.logs import tell_unexpected, write_log
+from studio.storage import ensure_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ class Hooks(QObject):
         sys.unraisablehook = self._on_unraisable
         self._handler_before = qInstallMessageHandler(_write_message)
         with contextlib.suppress(OSError, StudioError):
-            self._crashes = (ensure(self._logs) / CRASH_LOG).open("w", encoding="utf-8")
+            self._crashes = (ensure_folder(self._logs) / CRASH_LOG).open("w", encoding="utf-8")
             faulthandler.enable(self._crashes)
         self._listen()
 

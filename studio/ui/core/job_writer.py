@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final, Self
 
 from studio.engine.events import JobCancelled, JobFinished
-from studio.gallery.store import PictureKept, PictureUnsaved, keep
+from studio.gallery.store import PictureSaved, PictureUnsaved, save_pictures
 from studio.runs.writer import RunRecorded, record
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CAPACITY: Final = 64
 """How many events may wait to be written. Their arrays are in the job's record too, but for those of pictures."""
-_EMITTED = (RunRecorded, PictureKept, PictureUnsaved, JobFinished, JobCancelled)
+_EMITTED = (RunRecorded, PictureSaved, PictureUnsaved, JobFinished, JobCancelled)
 
 
 class _Events:
@@ -105,7 +105,7 @@ class JobWriter:
 
     def _write(self, job: Job, events: _Events) -> None:
         try:
-            for event in keep(self._recorded(job, iter(events)), self._store, origin=job.origin):
+            for event in save_pictures(self._recorded(job, iter(events)), self._store, origin=job.origin):
                 if isinstance(event, _EMITTED):
                     self._emit(event)
         except BaseException:

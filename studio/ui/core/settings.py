@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from studio.checkpoints.files import read_small, write_together
+from studio.checkpoints.files import read_small
 from studio.checkpoints.strict import parse
 from studio.errors import CheckpointError, StorageError
-from studio.folders import ensure, storage_error
+from studio.storage import ensure_folder, storage_error, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,8 +77,8 @@ class SettingsFile:
             try:
                 real = self._real()
                 text = json.dumps(values, indent=2, ensure_ascii=True, allow_nan=False)
-                ensure(real.parent)
-                write_together({real: (text + "\n").encode()})
+                ensure_folder(real.parent)
+                write_files({real: (text + "\n").encode()})
             except StorageError as error:
                 return error
             except (OSError, ValueError) as error:

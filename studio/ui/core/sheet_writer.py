@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
+from studio.storage import write_file
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -56,9 +58,8 @@ class SheetWriter(QObject):
 
 def _write(path: Path, pictures: tuple[Labelled, ...], columns: int, title: str) -> Path:
     # By name: they bring Pillow, which the window opens without.
-    sheet, film, files = (
-        importlib.import_module(f"studio.gallery.{name}") for name in ("sheet", "film", "pixels")
-    )
+    sheet = importlib.import_module("studio.gallery.export")
+    files = importlib.import_module("studio.gallery.images")
     side = sheet.most_side(len(pictures), columns)
     cells = []
     for one in pictures:
@@ -66,5 +67,5 @@ def _write(path: Path, pictures: tuple[Labelled, ...], columns: int, title: str)
         if pixels is None:
             pixels = sheet.empty(side)
         cells.append(sheet.Cell(pixels=pixels, lines=one.lines))
-    film.write(path, sheet.draw_sheet(cells, columns, title))
+    write_file(path, sheet.draw_sheet(cells, columns, title))
     return path

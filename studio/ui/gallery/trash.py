@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QFile, QObject, QStandardPaths, Signal
 
 from studio.errors import StorageError
-from studio.folders import ensure, storage_error
-from studio.gallery.disk import give_name
+from studio.storage import ensure_folder, rename_new, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -137,7 +136,7 @@ def _without_runs(
             if metadata.origin is None or metadata.origin.kind != "step":  # else the run is another picture's
                 run = runs.of_picture(metadata.final_sha256)
             if run is not None:
-                listed = catalogue.finals() if listed is None else listed
+                listed = catalogue.ids_by_final_hash() if listed is None else listed
                 if metadata.final_sha256 in listed:
                     run = None
                 else:
@@ -154,7 +153,9 @@ def _throw(entry: Entry) -> Thrown:
         return Thrown(entry=entry, place=None, returnable=True)
     with contextlib.suppress(StorageError):
         # Qt makes the trash inside, but not this folder itself, which a new user may not have yet.
-        ensure(Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)))
+        ensure_folder(
+            Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation))
+        )
     file = QFile(str(entry.path))
     if not file.moveToTrash():
         # What Qt says of the cause is an errno of its last attempt, and misleads.
@@ -166,9 +167,9 @@ def _throw(entry: Entry) -> Thrown:
 
 
 def _return(place: Path, path: Path) -> None:
-    ensure(path.parent)
+    ensure_folder(path.parent)
     try:
-        give_name(place, path)  # never in the place of another file
+        rename_new(place, path)  # never in the place of another file
     except OSError as error:
         raise storage_error(path, error) from error
     # On Linux a note beside the trash says where the file came from; without the file it would be a ghost there.

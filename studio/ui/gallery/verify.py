@@ -148,5 +148,5 @@ def _check(
 ) -> Verdict | None:
     from studio.gallery.images import read_pixels  # noqa: PLC0415 - the window opens before numpy is there
 
-    metadata = png.memory_of(path)
+    metadata = png.metadata_of(path)
     return verify(read_pixels(path), metadata, engine, store, folders, call.cancelled, progress.note)

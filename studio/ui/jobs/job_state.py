@@ -15,7 +15,7 @@ from studio.engine.events import (
     PictureStarted,
     StepDone,
 )
-from studio.gallery.store import PictureKept, PictureUnsaved
+from studio.gallery.store import PictureSaved, PictureUnsaved
 from studio.runs.writer import RunRecorded
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ JobEvent = (
     | JobStarted
     | PictureStarted
     | RunRecorded
-    | PictureKept
+    | PictureSaved
     | PictureUnsaved
     | JobFinished
     | JobCancelled
@@ -74,7 +74,7 @@ class Course:
         self.job = job
         self.phase: Phase = "waiting"
         self.started: JobStarted | None = None
-        self.pictures: dict[int, PictureKept | PictureUnsaved] = {}
+        self.pictures: dict[int, PictureSaved | PictureUnsaved] = {}
         self.failure: JobFailed | None = None
         self.finished: JobFinished | None = None
         self.run_ids: dict[int, str] = {}
@@ -189,7 +189,7 @@ class Course:
             case RunRecorded():
                 if event.run_id is not None:
                     self.run_ids[event.image] = event.run_id
-            case PictureKept() | PictureUnsaved():
+            case PictureSaved() | PictureUnsaved():
                 self.pictures[event.done.image] = event
                 self._let_go_of_old_pixels()
             case JobFinished():
@@ -205,7 +205,7 @@ class Course:
         """Keep the pixels of the newest pictures only; the others are in their files. What is unsaved stays."""
         for image in list(self.pictures)[-1 - WITH_PIXELS : -WITH_PIXELS]:
             event = self.pictures[image]
-            if isinstance(event, PictureKept):
+            if isinstance(event, PictureSaved):
                 gone = event.done.pixels[:0, :0].copy()
                 self.pictures[image] = replace(event, done=replace(event.done, pixels=gone))
 

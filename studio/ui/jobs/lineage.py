@@ -89,7 +89,7 @@ class _Family:
     def __init__(self, store: RunStore, catalogue: Catalogue, this: str) -> None:
         self._store, self._catalogue, self._this = store, catalogue, this
         self._finals = {run: known.final_sha256 for run, known in store.known()}
-        self._pictures = catalogue.finals()
+        self._pictures = catalogue.ids_by_final_hash()
         self.found: list[Relative] = []
 
     def add(self, header: RunHeader, depth: int) -> None:

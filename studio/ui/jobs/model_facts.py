@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.card import telling
+from studio.checkpoints.card import headline_figures
 from studio.diffusion.samplers import SAMPLERS
 from studio.errors import shorten
 
@@ -64,7 +64,7 @@ def usual(card: ModelCard) -> str:
 
 def figures(evaluation: Mapping[str, Any]) -> str:
     """Return the headline figures of an evaluation: shares that are known by name, else its first numbers."""
-    known = telling(evaluation)
+    known = headline_figures(evaluation)
     if known:
         return ", ".join(f"{name} {share:.1%}" for name, share in known)
     numbers = [f"{shorten(key, 30)} {value:g}" for key, value in evaluation.items() if _is_number(value)]

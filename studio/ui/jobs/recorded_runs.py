@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.events import JobFinished, JobStarted, PictureDone, PictureStarted, StepDone
 from studio.errors import StorageError
-from studio.gallery.store import PictureKept
+from studio.gallery.store import PictureSaved
 from studio.ui.core.background import Background
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course, Lineage
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.errors import StudioError
     from studio.gallery.index import Catalogue, Entry
-    from studio.runs.format import RunHeader, StepFacts
+    from studio.runs.format import RunHeader, StepLog
     from studio.runs.reader import StoredRun
     from studio.runs.store import RunStore
 
@@ -52,7 +52,7 @@ def course_of(run: StoredRun, entry: Entry | None) -> Course:
     course.take(_started(course, header, request))
     course.note = fill(course, run, gaps=True)
     if entry is not None and (done := finished(course, run, pixels=_pixels_of(entry))) is not None:
-        course.take(PictureKept(job_id=course.job.id, done=done, entry=entry))
+        course.take(PictureSaved(job_id=course.job.id, done=done, entry=entry))
     course.take(JobFinished(job_id=course.job.id, pictures=1, seconds=_seconds(run)))
     return course
 
@@ -126,13 +126,13 @@ def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1, gaps
     return "" if run.complete else "This run was not recorded whole; it is shown as far as it was."
 
 
-def _step(course: Course, run: StoredRun, facts: StepFacts, image: int, seconds: float) -> StepDone:
+def _step(course: Course, run: StoredRun, facts: StepLog, image: int, seconds: float) -> StepDone:
     state = run.state(facts.step)
     bare = _facts_of(course, run, facts, image, seconds)
     return replace(bare, x0_hat=run.x0_hat(facts.step), state=state.x, history=state.history)
 
 
-def _facts_of(course: Course, run: StoredRun, facts: StepFacts, image: int, seconds: float) -> StepDone:
+def _facts_of(course: Course, run: StoredRun, facts: StepLog, image: int, seconds: float) -> StepDone:
     """Return a step without its arrays."""
     return StepDone(
         job_id=course.job.id,
@@ -330,6 +330,6 @@ def _of_id(store: RunStore, catalogue: Catalogue, run: str) -> Course:
         raise NotThereError(store.path(run), GONE)
     stored, entry = store.open(run), None
     if stored.picture is not None:
-        number = catalogue.finals().get(stored.picture.final_sha256)
+        number = catalogue.ids_by_final_hash().get(stored.picture.final_sha256)
         entry = next(iter(catalogue.entries_of([number])), None) if number is not None else None
     return course_of(stored, entry)

@@ -62,7 +62,7 @@ def _fork(course: Course, image: int) -> ForkRequest | None:
     picture = course.job.record.picture(image)
     if picture is None or picture.last is None or picture.began is None:
         return None
-    start = picture.standing_before(picture.last.step)
+    start = picture.latest_state_before(picture.last.step)
     if start is None or not start.remaining:
         return None
     how = replace(

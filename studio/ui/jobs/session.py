@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted
-from studio.gallery.store import PictureKept, PictureUnsaved, keep_one
+from studio.gallery.store import PictureSaved, PictureUnsaved, save_picture
 from studio.runs.writer import RunRecorded
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineFailed, EngineReady
@@ -87,7 +87,7 @@ class KeptPictures:
         self._store, self._gallery, self._notices = store, gallery, notices
         self._background = background
 
-    def take(self, event: PictureKept | PictureUnsaved) -> None:
+    def take(self, event: PictureSaved | PictureUnsaved) -> None:
         """Show a picture that was kept, and say how; offer to try again where it was not."""
         if isinstance(event, PictureUnsaved):
             self._offer_to_save(event)
@@ -108,9 +108,9 @@ class KeptPictures:
 
     def _save_again(self, event: PictureUnsaved) -> None:
         failed = partial(self._on_not_saved, event)
-        self._background.do(partial(keep_one, event.done, self._store), self._on_saved_again, failed)
+        self._background.do(partial(save_picture, event.done, self._store), self._on_saved_again, failed)
 
-    def _on_saved_again(self, kept: PictureKept | PictureUnsaved) -> None:
+    def _on_saved_again(self, kept: PictureSaved | PictureUnsaved) -> None:
         if isinstance(kept, PictureUnsaved):
             self._offer_to_save(kept)
         else:
@@ -131,7 +131,7 @@ class Session(QObject):
 
     Signals:
         running_changed: whether a job runs or waits.
-        picture_kept: a finished picture is on the disk, a `PictureKept`.
+        picture_kept: a finished picture is on the disk, a `PictureSaved`.
         step_taken: the newest step of the running job was passed on to the models (for whoever measures).
         job_changed: the running job's `Course` began, or went on by a step or another event, its last one too.
     """
@@ -261,9 +261,9 @@ class Session(QObject):
                     self._notices.post(note)
             case RunRecorded() if event.fault is not None:
                 self._notices.post(f"{event.fault} The run is not recorded whole.", kind="warn")
-            case PictureKept() | PictureUnsaved():
+            case PictureSaved() | PictureUnsaved():
                 self._kept.take(event)
-                if isinstance(event, PictureKept):
+                if isinstance(event, PictureSaved):
                     self.picture_kept.emit(event)
             case JobFinished() | JobCancelled() | JobFailed():
                 self._end(course)

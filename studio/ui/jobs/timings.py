@@ -10,10 +10,10 @@ import math
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from studio.checkpoints.files import read_small, write_together
+from studio.checkpoints.files import read_small
 from studio.checkpoints.strict import parse
 from studio.errors import CheckpointError, StorageError
-from studio.folders import ensure
+from studio.storage import ensure_folder, write_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,8 +71,8 @@ class Timings:
         """Write them to the cache. Never raises; returns why it could not be done."""
         values = [[*key, runs] for key, runs in self._measured.items()]
         try:
-            ensure(self._path.parent)
-            write_together({self._path: json.dumps({"timings": values}).encode()})
+            ensure_folder(self._path.parent)
+            write_files({self._path: json.dumps({"timings": values}).encode()})
         except StorageError as error:
             return error
         return None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from PySide6.QtCore import QObject, QStandardPaths, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu
 
+from studio.storage import write_file
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.images import to_pixels
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.errors import StudioError
     from studio.gallery.export import ExportKind
-    from studio.runs.memory import What
+    from studio.runs.memory import Quantity
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.notices import Notices
     from studio.ui.jobs.job_state import Course
@@ -46,7 +47,7 @@ class _Export:
         fault: why a frame could not be decoded; "" where all could.
     """
 
-    def __init__(self, course: Course, image: int, steps: list[StepDone], what: What) -> None:
+    def __init__(self, course: Course, image: int, steps: list[StepDone], what: Quantity) -> None:
         self.course, self.image, self.steps, self.what = course, image, steps, what
         self.frames: dict[int, NDArray[np.uint8]] = {}
         self.waits: set[int] = set()
@@ -83,8 +84,8 @@ class ExportModel(QObject):
             self._notices.post("The last export is not done yet.", kind="warn")
             return
         film = _film()
-        what: What = self._run.what
-        steps = picture.held()
+        what: Quantity = self._run.what
+        steps = picture.available()
         if what == "x_t" and picture.start is not None:
             steps.insert(0, picture.start)
         some = [steps[place] for place in film.chosen(len(steps), film.MOST_FRAMES[kind])]
@@ -168,7 +169,7 @@ class ExportModel(QObject):
 
 def _write(kind: ExportKind, path: Path, title: str, captions: bool, shots: list[Any]) -> Path:
     film = _film()
-    film.write(path, film.draw(shots, kind, title, captions=captions))
+    write_file(path, film.draw(shots, kind, title, captions=captions))
     return path
 
 

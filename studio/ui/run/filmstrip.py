@@ -24,7 +24,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from studio.runs.memory import is_held
+from studio.runs.memory import is_available
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.images import to_image
 from studio.ui.run import text
@@ -63,7 +63,7 @@ def is_draft(done: StepDone) -> bool:
 
 
 def _held(picture: PictureRecord | None) -> list[StepDone]:
-    return [done for done in picture.steps if is_held(done)] if picture is not None else []
+    return [done for done in picture.steps if is_available(done)] if picture is not None else []
 
 
 class FilmstripModel(QAbstractListModel):

@@ -73,7 +73,7 @@ class ForkModel(QObject):
         done, picture = self._run.shown_step, self._run.picture
         if done is None or picture is None or done.step >= done.steps:
             return None
-        return picture.standing_at(done.step)
+        return picture.state_at(done.step)
 
     @property
     def left(self) -> int:

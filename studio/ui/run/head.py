@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.gallery.store import PictureKept
+from studio.gallery.store import PictureSaved
 from studio.ui.jobs.pin_button import PinButton
 from studio.ui.run import text as words
 from studio.ui.run.lineage_view import LineagePopup
@@ -204,7 +204,7 @@ class CanvasHead(QWidget):
         """The picture in the gallery that the run ended in."""
         course = self._run.viewed
         kept = course.pictures.get(self._run.image) if course is not None else None
-        return kept.entry if isinstance(kept, PictureKept) else None
+        return kept.entry if isinstance(kept, PictureSaved) else None
 
     @Slot(object)
     def show_family(self, family: tuple[Relative, ...]) -> None:

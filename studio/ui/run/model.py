@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.runs.memory import is_held
+from studio.runs.memory import is_available
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.images import to_image
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.events import StepDone
-    from studio.runs.memory import PictureRecord, What
+    from studio.runs.memory import PictureRecord, Quantity
     from studio.ui.core.frame_service import FrameService
     from studio.ui.jobs.job_state import Course
 
@@ -61,7 +61,7 @@ class RunModel(QObject):
         self.running: Course | None = None
         self.viewed: Course | None = None
         self.step: int | None = None
-        self.what: What = "x0"
+        self.what: Quantity = "x0"
         self._image: int | None = None
 
     # ------------------------------------------------------------------------------------------ what is looked at
@@ -102,12 +102,12 @@ class RunModel(QObject):
     def waits_for_step(self) -> bool:
         """Whether the step that is looked at has no arrays, and has to be recomputed."""
         done = self.shown_step
-        return self.step is not None and done is not None and not is_held(done)
+        return self.step is not None and done is not None and not is_available(done)
 
     @property
     def was_made_again(self) -> bool:
         """Whether it was recomputed."""
-        return self.picture is not None and self.step in self.picture.again
+        return self.picture is not None and self.step in self.picture.recomputed
 
     # ------------------------------------------------------------------------------------------------- intents
     def select(self, step: int | None) -> None:
@@ -139,7 +139,7 @@ class RunModel(QObject):
         self.viewed, self._image, self.step = course, None, None
         self._announce_all()
 
-    def set_what(self, what: What) -> None:
+    def set_what(self, what: Quantity) -> None:
         """Look at the predicted clean image, or at the state itself."""
         if what == self.what:
             return
@@ -152,7 +152,7 @@ class RunModel(QObject):
     def request_frame(
         self,
         step: int,
-        what: What | None = None,
+        what: Quantity | None = None,
         *,
         priority: Priority = Priority.LOOK,
         token: Hashable | None = None,
@@ -242,7 +242,7 @@ class RunModel(QObject):
         if done is None or picture is None or (newest and picture.frame(done, self.what) is not None):
             self._frames.drop(_TOKEN)
             return  # the newest step of a running job is shown as its preview
-        near = picture.nearest_held(done.step) if self.waits_for_step else done
+        near = picture.nearest_available(done.step) if self.waits_for_step else done
         if near is not None:
             self.request_frame(near.step, token=_TOKEN)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from studio.runs.memory import is_held
+from studio.runs.memory import is_available
 from studio.ui.core.engine_call import EngineCall, Priority
 from studio.ui.core.images import to_image
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from studio.engine.explained import Explained
     from studio.engine.requests import GenerateRequest
-    from studio.runs.memory import What
+    from studio.runs.memory import Quantity
     from studio.ui.core.engine_call import Engine, EngineCaller
     from studio.ui.run.model import RunModel
 
@@ -150,13 +150,13 @@ class PanesModel(QObject):
         course, picture, done, key = self._run.viewed, self._run.picture, self._run.shown_step, self._key()
         if not self._active or course is None or picture is None or done is None or key is None:
             return
-        sides: tuple[What, ...] = ("x0", "x_t")
+        sides: tuple[Quantity, ...] = ("x0", "x_t")
         for side in sides:
             self._run.request_frame(done.step, side, token=("panes", side))
         if key in self._known or key == self._asked:
             return
         before = picture.find(done.step - 1) if done is not picture.start else done
-        if before is not None and not is_held(before):
+        if before is not None and not is_available(before):
             self._run.step_wanted.emit(before.step)
             return
         if before is None or before.state is None or picture.began is None:

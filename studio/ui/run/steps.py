@@ -16,9 +16,9 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from studio import __version__
 from studio.engine.events import PictureDone, StepDone
 from studio.gallery.metadata import Origin
-from studio.gallery.store import PictureKept, PictureUnsaved, keep_one
-from studio.runs.memory import is_held
-from studio.runs.replay import steps_again
+from studio.gallery.store import PictureSaved, PictureUnsaved, save_picture
+from studio.runs.memory import is_available
+from studio.runs.replay import recompute_steps
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineCall, Priority
 
@@ -71,7 +71,7 @@ class StepKeeper(QObject):
             else:
                 self._waits_for_step = course, done.step  # it is being recomputed
             return
-        side = picture.side_of(done, self._run.what)
+        side = picture.quantity_of(done, self._run.what)
         if done.step == done.steps and side == "x0" and done.image in course.pictures:
             self._notices.post("The last step is the finished picture, and that is in the gallery already.")
             return
@@ -107,10 +107,10 @@ class StepKeeper(QObject):
         origin = Origin(run=course.run_ids.get(done.image, ""), step=done.step, of=done.steps, kind="step")
         made = _as_picture(course, picture, done, pixels)
         self._background.do(
-            partial(keep_one, made, self._store, origin=origin), self._on_kept, self._on_failed
+            partial(save_picture, made, self._store, origin=origin), self._on_kept, self._on_failed
         )
 
-    def _on_kept(self, kept: PictureKept | PictureUnsaved) -> None:
+    def _on_kept(self, kept: PictureSaved | PictureUnsaved) -> None:
         if isinstance(kept, PictureUnsaved):
             self._notices.post(f"The step could not be kept: {kept.error}", kind="error")
             return
@@ -179,7 +179,7 @@ class RemakingModel(QObject):
         """Have a step of the picture that is looked at recomputed, once nothing else is looked at for a moment."""
         course, picture = self._run.viewed, self._run.picture
         done = picture.find(step) if picture is not None else None
-        if course is None or course.gaps_stay or done is None or is_held(done):
+        if course is None or course.gaps_stay or done is None or is_available(done):
             return
         self._wanted = step
         self._settled.start()
@@ -195,7 +195,7 @@ class RemakingModel(QObject):
         if course is None or picture is None or picture.began is None or step is None:
             return
         asked = course, self._run.image, step
-        start = picture.standing_before(step)
+        start = picture.latest_state_before(step)
         if asked == self._asked or start is None or start.index >= step:
             return
         self._asked = asked
@@ -215,9 +215,9 @@ class RemakingModel(QObject):
     def _take(self, asked: tuple[Course, int, int], steps: tuple[StepDone, ...]) -> None:
         self._forget(asked)
         course, image, step = asked
-        course.job.record.put_again(image, steps)
+        course.job.record.put_recomputed(image, steps)
         picture = course.job.record.picture(image)
-        course.gaps_stay = picture is None or step not in picture.again  # there is no room in memory
+        course.gaps_stay = picture is None or step not in picture.recomputed  # there is no room in memory
         self._run.take_again(course, image)
 
     def _fail(self, asked: tuple[Course, int, int], sentence: str) -> None:
@@ -239,4 +239,4 @@ def _recompute(
     engine: Engine,
 ) -> tuple[StepDone, ...]:
     """Return the steps from ``start`` on, up to ``step``; fewer where that was stopped."""
-    return tuple(steps_again(request, weights_sha256, start, step, engine, call.cancelled))
+    return tuple(recompute_steps(request, weights_sha256, start, step, engine, call.cancelled))

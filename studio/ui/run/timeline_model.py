@@ -147,7 +147,7 @@ class ScrubbingModel(QObject):
     def _held_from(self, place: int) -> int:
         """Return the first place from this one on that need not be made again to be seen."""
         picture = self._run.picture
-        held = [done.step - self.first for done in picture.held()] if picture is not None else []
+        held = [done.step - self.first for done in picture.available()] if picture is not None else []
         return next((other for other in held if other >= place), place)
 
     @Slot()

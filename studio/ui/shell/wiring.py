@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from studio.engine.requests import GenerateRequest
-    from studio.gallery.store import PictureKept
+    from studio.gallery.store import PictureSaved
     from studio.ui.jobs.job_state import Course
     from studio.ui.jobs.resume import Remainder
     from studio.ui.jobs.session import Session
@@ -144,7 +144,7 @@ class Wiring(QObject):
             self._models.form.set_device(self._models.status.device)
 
     @Slot(object)
-    def _on_picture_kept(self, event: PictureKept) -> None:
+    def _on_picture_kept(self, event: PictureSaved) -> None:
         del event
         self._models.form.refresh_estimate()
 

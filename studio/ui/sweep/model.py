@@ -21,7 +21,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from studio.engine.compare import CompareRequest
 from studio.engine.requests import GenerateRequest
 from studio.errors import RequestError, shorten
-from studio.gallery.store import PictureKept
+from studio.gallery.store import PictureSaved
 from studio.runs.format import is_run_id
 from studio.ui.core.background import Background
 from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, requests
@@ -382,7 +382,7 @@ class SweepModel(QObject):
             if event is not None:
                 if place not in sweep.finished:
                     self._pictures.put(place, event.done.pixels)
-                kept = event.entry.path if isinstance(event, PictureKept) else None
+                kept = event.entry.path if isinstance(event, PictureSaved) else None
                 sweep.finished[place] = Finished(picture=kept, run=course.run_ids.get(image, ""))
             elif record is not None and (frame := record.latest_frame()) is not None:
                 self._pictures.put(place, frame)

@@ -90,4 +90,4 @@ class CheckpointSheet(QObject):
 def _rows(course: Course, pane: int) -> tuple[StepDone, ...]:
     """Return the steps of a run that go on the sheet, from noise to picture."""
     record = course.job.record.picture(pane)
-    return spread(record.held(), ROWS) if record is not None else ()
+    return spread(record.available(), ROWS) if record is not None else ()

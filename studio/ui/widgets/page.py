@@ -14,7 +14,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from studio.errors import StorageError
-from studio.folders import ensure
+from studio.storage import ensure_folder
 from studio.ui.compare import text as words
 from studio.ui.theme.metrics import CONTROL, GAP, PADDING, SECTION
 from studio.ui.widgets.buttons import IconButton, TextButton
@@ -153,7 +153,7 @@ def open_folder(path: Path) -> str:
         Why it cannot be shown, a sentence; "" where it is.
     """
     try:
-        ensure(path)
+        ensure_folder(path)
     except StorageError as error:
         return str(error)
     if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):

@@ -19,7 +19,7 @@ import studio.ui.core.engine_thread as engine_thread_module
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted, StepDone
 from studio.errors import DeviceError, NotFiniteError, StorageError
 from studio.gallery.images import read_pixels
-from studio.gallery.store import PictureKept, PictureUnsaved
+from studio.gallery.store import PictureSaved, PictureUnsaved
 from studio.ui.core.engine_call import EngineCall, EngineFailed, EngineReady, Priority
 from studio.ui.core.engine_thread import EngineThread, TaskQueue
 from studio.ui.core.job import Job
@@ -156,7 +156,7 @@ def test_events_come_in_order_and_in_the_thread_of_the_window(room: Room) -> Non
     ]
     assert room.ears.threads == {QThread.currentThread()}
     assert {event.job_id for event in room.ears.heard[1:]} == {job.id}
-    assert [event.done.image for event in room.ears.of(PictureKept)] == [0, 1]
+    assert [event.done.image for event in room.ears.of(PictureSaved)] == [0, 1]
 
 
 def test_jobs_run_one_after_another_in_the_order_in_which_they_came(room: Room) -> None:
@@ -207,7 +207,7 @@ def test_what_happened_before_a_change_of_state_is_seen_before_it(room: Room) ->
         elif isinstance(event, StepDone):
             assert event.step > newest.get(event.image, 0)
             newest[event.image] = event.step
-        elif isinstance(event, PictureKept):
+        elif isinstance(event, PictureSaved):
             assert newest[event.done.image] == 7
         elif isinstance(event, JobFinished):
             assert newest == {0: 7, 1: 7}
@@ -230,7 +230,7 @@ def arrays_of(events: list[object]) -> list[np.ndarray]:
     for event in events:
         if isinstance(event, StepDone):
             found += [event.preview, event.x0_hat, event.state]
-        elif isinstance(event, PictureKept):
+        elif isinstance(event, PictureSaved):
             found.append(event.done.pixels)
     return [array for array in found if array is not None]
 
@@ -245,7 +245,7 @@ def test_what_is_handed_over_is_fresh_and_does_not_change(room: Room) -> None:
     room.wait_for_end()
     picture = job.record.picture(0)
     assert picture is not None
-    arrays = arrays_of([*picture.steps, *room.ears.of(PictureKept)])
+    arrays = arrays_of([*picture.steps, *room.ears.of(PictureSaved)])
     assert len(arrays) == 19
     assert not any(array.flags.writeable for array in arrays)
     assert not shared(arrays)
@@ -310,7 +310,7 @@ def test_an_error_anywhere_ends_its_job_and_no_other(room: Room, point: str) -> 
     room.wait_for_end(2)
     assert [type(event) for event in room.ears.of(*ENDS)] == [JobFailed, JobFinished]
     assert all(take.over for take in room.engine.takes)
-    assert len(room.ears.of(PictureKept)) == (2 if point == "between pictures" else 1)
+    assert len(room.ears.of(PictureSaved)) == (2 if point == "between pictures" else 1)
 
 
 def test_an_engine_that_cannot_be_made_fails_the_job_and_is_tried_again_at_the_next(room: Room) -> None:
@@ -348,7 +348,7 @@ def test_a_picture_is_on_the_disk_before_it_is_announced(room: Room) -> None:
     room.start()
     room.submit(count=3)
     room.wait_for_end()
-    for kept in room.ears.of(PictureKept):
+    for kept in room.ears.of(PictureSaved):
         assert kept.fault is None
         assert np.array_equal(read_pixels(kept.entry.path), kept.done.pixels)
         assert kept.entry.id is not None
@@ -359,7 +359,7 @@ def test_a_picture_that_its_folder_does_not_take_is_rescued_and_the_job_goes_on(
     room.start()
     room.submit(count=2)
     room.wait_for_end()
-    kept = room.ears.of(PictureKept)
+    kept = room.ears.of(PictureSaved)
     assert [event.entry.path.parent.name for event in kept] == ["rescued", "rescued"]
     assert all("the disk is full" in str(event.fault) for event in kept)
     assert room.ears.of(JobFinished)
@@ -842,10 +842,10 @@ def test_the_device_goes_on_while_a_picture_is_written(room: Room, tmp_path: Pat
     room.submit(count=3)
     room.wait(lambda: room.engine.takes and room.engine.takes[0].over)
     assert room.engine.takes[0].model_calls == 12
-    assert room.ears.of(PictureKept, *ENDS) == []  # nothing is announced before it is durable
+    assert room.ears.of(PictureSaved, *ENDS) == []  # nothing is announced before it is durable
     slow.go_on.set()
     room.wait_for_end()
-    assert [event.done.image for event in room.ears.of(PictureKept)] == [0, 1, 2]
+    assert [event.done.image for event in room.ears.of(PictureSaved)] == [0, 1, 2]
     assert isinstance(room.ears.heard[-1], JobFinished)
 
 

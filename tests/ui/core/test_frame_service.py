@@ -14,7 +14,7 @@ import pytest
 from studio.errors import CheckpointError, MemoryShortError, StudioError, UnknownNameError
 from studio.gallery import images as pixels_module
 from studio.gallery.images import read_pixels
-from studio.gallery.store import keep_one
+from studio.gallery.store import save_picture
 from studio.ui.core.engine_call import Priority
 from studio.ui.run.model import RunModel
 from tests.runs.steps import frame
@@ -320,6 +320,6 @@ def let_go_of(frames: FrameService, home: Path) -> Course:
     store, played = make_store(home), Played(RunModel(frames), count=40)
     played.begin()
     for image in range(40):
-        played.course.take(keep_one(played.take.picture(image), store))
+        played.course.take(save_picture(played.take.picture(image), store))
     assert not played.course.pictures[2].done.pixels.size
     return played.course

@@ -15,7 +15,7 @@ from studio.engine.train_events import (
     TrainingStopped,
 )
 from studio.errors import DeviceError, StorageError
-from studio.gallery.store import PictureKept
+from studio.gallery.store import PictureSaved
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.engine_thread import EngineThread
 from studio.ui.core.job import Job, Training, TrainingFailed, TrainingHeld
@@ -100,7 +100,7 @@ def test_a_picture_is_made_between_two_steps_and_the_training_goes_on(school: Sc
     assert [event.held for event in school.ears.of(TrainingHeld)] == [True, False]
     assert school.engine.lessons[0].steps == 8
     assert not school.ears.of(PictureDone)  # it was kept, in the same breath
-    assert len(school.ears.of(PictureKept)) == len(school.ears.of(JobFinished)) == 1
+    assert len(school.ears.of(PictureSaved)) == len(school.ears.of(JobFinished)) == 1
 
 
 def test_a_call_is_answered_between_two_steps(school: School) -> None:

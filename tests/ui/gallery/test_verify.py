@@ -110,4 +110,4 @@ def test_checking_another_stops_the_one_before(bench: Bench) -> None:
     bench.model.begin(second)
     bench.studio.wait(lambda: bench.outcome(second) == "same")
     assert bench.model.of(first) is None
-    assert png.memory_of(second.path) == second.metadata
+    assert png.metadata_of(second.path) == second.metadata

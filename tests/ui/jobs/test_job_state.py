@@ -10,7 +10,7 @@ from studio.engine.previews import Previews
 from studio.errors import StorageError
 from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
-from studio.gallery.store import PictureKept, PictureUnsaved
+from studio.gallery.store import PictureSaved, PictureUnsaved
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import WITH_PIXELS, Course, note_pace
 from studio.ui.jobs.timings import Timings
@@ -40,10 +40,10 @@ def course_of(clock: Clock, **fields: Any) -> tuple[Course, Take]:  # noqa: ANN4
     return Course(job, clock), take
 
 
-def kept(take: Take, image: int, tmp_path: Path) -> PictureKept:
+def kept(take: Take, image: int, tmp_path: Path) -> PictureSaved:
     done = take.picture(image)
     entry = Entry(path=tmp_path / "x.png", width=8, height=8, metadata=PictureMetadata.of(done))
-    return PictureKept(job_id=take.job_id, done=done, entry=entry)
+    return PictureSaved(job_id=take.job_id, done=done, entry=entry)
 
 
 def test_a_job_that_goes_well_waits_loads_runs_and_is_done(clock: Clock, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def forked(studio: Studio, step: int, prompt: str) -> str:
     course, picture = studio.run.viewed, studio.run.picture
     assert course is not None
     assert picture is not None
-    start = picture.standing_at(step)
+    start = picture.state_at(step)
     assert start is not None
     studio.session.fork(ForkRequest(request=asking(prompt), start=start), (course, 0))
     studio.run.go_live()

@@ -9,7 +9,7 @@ import pytest
 
 from studio.engine.compare import CompareRequest
 from studio.engine.fork import ForkRequest, StartState
-from studio.gallery.store import PictureKept
+from studio.gallery.store import PictureSaved
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from studio.ui.jobs.queue_view import describe
@@ -54,7 +54,7 @@ def test_a_comparison_is_one_job_whose_pictures_are_its_runs(
     assert [len(job.record.picture(image).steps) for image in range(3)] == [2, 4, 3]  # type: ignore[union-attr]
     assert [course.steps_of(image) for image in range(3)] == [2, 4, 3]
     assert [entry.metadata.seed for entry in studio.wall.entries] == [7, 7, 8]
-    made = [event for event in course.pictures.values() if isinstance(event, PictureKept)]
+    made = [event for event in course.pictures.values() if isinstance(event, PictureSaved)]
     assert {event.done.image: event.done.request.prompt for event in made} == {
         0: "a fox",
         1: "a cat",

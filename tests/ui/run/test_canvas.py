@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QAbstractButton
 from studio.engine.events import JobCancelled, JobFailed, JobFinished
 from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
-from studio.gallery.store import PictureKept
+from studio.gallery.store import PictureSaved
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from studio.ui.run.text import EMPTY
@@ -62,7 +62,7 @@ class Scene:
     def keep(self, image: int, home: Path) -> None:
         done = self.take.picture(image)
         entry = Entry(path=home / "x.png", width=8, height=8, metadata=PictureMetadata.of(done))
-        self.course.take(PictureKept(job_id=self.job.id, done=done, entry=entry))
+        self.course.take(PictureSaved(job_id=self.job.id, done=done, entry=entry))
         self.run.note_phase(self.course)
 
     def said(self) -> str:

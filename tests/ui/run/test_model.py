@@ -9,7 +9,7 @@ import pytest
 from studio.engine.events import JobCancelled, JobFailed
 from studio.gallery import images as pixels
 from studio.gallery.images import read_pixels
-from studio.gallery.store import PictureStore, keep_one
+from studio.gallery.store import PictureStore, save_picture
 from studio.ui.core.frame_service import ModelGone
 from studio.ui.run.model import RunModel
 from tests.ui.asked import Asked, make_frames
@@ -409,7 +409,7 @@ def test_a_picture_that_was_let_go_of_is_read_from_its_file_in_another_thread(
     played = Played(run, count=40)
     played.begin()
     for image in range(40):
-        played.course.take(keep_one(played.take.picture(image), store))
+        played.course.take(save_picture(played.take.picture(image), store))
     assert not played.course.pictures[2].done.pixels.size
     with qtbot.waitSignal(run.frame_changed, check_params_cb=lambda: run.frame is not None):
         run.select_image(2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.folders import Folders
-from studio.runs.memory import MOST_AGAIN
+from studio.runs.memory import MAX_RECOMPUTED
 from studio.ui.core.catalog import Catalog
 from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.run import text as words
@@ -91,7 +91,7 @@ def test_every_step_has_a_tick_and_those_that_were_not_kept_are_made_again_when_
     assert done.state is not None
     assert float(done.state.flat[0]) == pytest.approx(-step / 100)
     assert done.model_calls == 2 * step, "as it was when the run was made"
-    start = desk.picture.standing_at(step)
+    start = desk.picture.state_at(step)
     assert start is not None
     assert start.times == desk.studio.runs.open(desk.studio.runs.runs()[0]).header.times[step:]
 
@@ -112,7 +112,7 @@ def test_the_strip_an_export_and_playing_keep_to_the_steps_that_are_there(desk: 
     desk.run.steps_changed.emit()
     assert strip.rowCount() == len(desk.kept) - 1
     desk.look_at(desk.missing[0])
-    assert len(desk.picture.held()) == len(desk.kept)
+    assert len(desk.picture.available()) == len(desk.kept)
     desk.scrubbing.go_to(0)
     desk.scrubbing.toggle_play()
     seen = set()
@@ -160,8 +160,8 @@ def test_the_oldest_made_again_give_way(desk: Desk) -> None:
     for step in desk.missing:
         done = desk.picture.find(step)
         assert done is not None
-        desk.picture.put_again(done)
-    assert len(desk.picture.again) == min(MOST_AGAIN, len(desk.missing))
+        desk.picture.put_recomputed(done)
+    assert len(desk.picture.recomputed) == min(MAX_RECOMPUTED, len(desk.missing))
     exports = ExportModel(desk.run, desk.studio.frames, desk.studio.notices)
     exports.close()
 
@@ -211,4 +211,4 @@ def test_who_scrubs_on_does_not_wait_for_the_step_before(desk: Desk) -> None:
     desk.studio.wait(lambda: desk.studio.engine.takes[-1].cancelled.is_set())
     GATE.open()
     desk.look_at(desk.missing[60])
-    assert desk.missing[5] not in desk.picture.again
+    assert desk.missing[5] not in desk.picture.recomputed

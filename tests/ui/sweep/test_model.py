@@ -15,7 +15,7 @@ from studio.errors import RequestError
 from studio.gallery.images import encode
 from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
-from studio.gallery.store import PictureKept
+from studio.gallery.store import PictureSaved
 from studio.runs.writer import RunRecorded
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
@@ -181,7 +181,7 @@ class Swept:
             self.home.mkdir(exist_ok=True)
             path.write_bytes(encode(done.pixels, PictureMetadata.of(done)))
             entry = Entry(path=path, width=8, height=8, metadata=PictureMetadata.of(done))
-            course.take(PictureKept(job_id=take.job_id, done=done, entry=entry))
+            course.take(PictureSaved(job_id=take.job_id, done=done, entry=entry))
             run_id = f"{len(self.told):06d}-0123abcd"
             course.take(RunRecorded(job_id=take.job_id, image=image, run_id=run_id, complete=True))
             assert self.model.follow(course)
