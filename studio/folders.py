@@ -14,14 +14,8 @@ from typing import Self
 
 import platformdirs
 
-from studio.storage import absolute as absolute
-from studio.storage import ensure_folder as ensure
-from studio.storage import storage_error as storage_error
-
 HOME_VARIABLE = "STEPWISE_HOME"
 APP_NAME = "stepwise-studio"
-
-__all__ = ["Folders", "absolute", "ensure", "interface_font", "resources_dir", "storage_error"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ import os
 import stat
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, BinaryIO
 
 from studio.errors import StorageError
@@ -301,6 +302,16 @@ if sys.platform == "win32":
         """Remove ``part``. Raises OSError where a process has it open."""
         os.unlink(part)
 
+    def is_locked(path: Path) -> bool:
+        """Whether a living process has made the file ``path`` by `lock_file` and not yet given it up."""
+        try:
+            os.rename(path, path)
+        except FileNotFoundError:
+            return False
+        except OSError:  # it is open
+            return True
+        return False
+
 else:
     import fcntl
 
@@ -361,3 +372,49 @@ else:
             os.unlink(part)
         finally:
             os.close(descriptor)
+
+    def is_locked(path: Path) -> bool:
+        """Whether a living process has made the file ``path`` by `lock_file` and not yet given it up."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # a file system without locks: what is young is taken to be in use
+            with contextlib.suppress(OSError):
+                return time.time() - os.fstat(descriptor).st_mtime < _LOCK_AGE_S
+            return False
+        finally:
+            os.close(descriptor)
+        return False
+
+
+_LOCK_AGE_S = 24 * 3600
+
+
+def lock_file(path: Path) -> int | None:
+    """Create the file ``path`` and lock it, so that `is_locked` tells other processes that its maker lives.
+
+    Returns the descriptor for `unlock_file`; None where it cannot be made.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    except OSError:
+        return None
+    lock_part(descriptor, path)
+    return descriptor
+
+
+def unlock_file(descriptor: int, path: Path) -> None:
+    """Give up a file of `lock_file`, and remove it. Never fails."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+    if sys.platform == "win32":
+        with contextlib.suppress(OSError):
+            os.unlink(path)

@@ -218,7 +218,7 @@ def convert(value: object, kind: type[T], where: str = "") -> T:
     Raises:
         InvalidJsonError: it is something else.
     """
-    info = _type_info(kind)
+    info = _type_info(kind)  # type: ignore[arg-type]  # types are hashable
     try:
         _refuse_unknown(info, value, where)
         return msgspec.convert(value, kind)

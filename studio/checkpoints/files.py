@@ -38,6 +38,3 @@ def unreadable(path: Path, error: OSError | ValueError) -> CheckpointError:
     """Return the sentence for what the operating system said when ``path`` was to be read."""
     worded = storage.read_error(path, error)
     return CheckpointError(worded.path, worded.reason)
-
-
-write_together = storage.write_files

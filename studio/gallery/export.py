@@ -22,7 +22,6 @@ from studio.gallery.images import read_pixels
 from studio.gallery.lettering import draw_line
 from studio.gallery.metadata import parameters_text
 from studio.storage import as_storage_error, write_file
-from studio.storage import write_file as write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,9 +98,6 @@ def enlarged(pixels: NDArray[np.uint8], most: int = MOST_SHEET) -> Image.Image:
         return picture
     factor = max(1, min(math.ceil(LEAST_SIDE / max(picture.size)), most // max(picture.size)))
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-
-
-__all__ = ["MOST_FRAMES", "SUFFIXES", "ExportKind", "Shot", "chosen", "draw", "write"]
 
 
 ExportKind = Literal["webp", "gif", "sheet"]

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from studio.engine.checks import check_name, check_number, check_text, check_whole
 from studio.errors import RequestError, shorten
+from studio.messages import message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +97,8 @@ FORMAT_VERSION = 2
 """Of pictures with an origin; those without are written as version 1, which older programs read too."""
 MAX_TEXT_BYTES = 256_000
 MAX_SEED = 2**32 - 1
+MIN_YEAR, MAX_YEAR = 1970, 9998
+_WRONG_YEAR = message("must be a time of the years {low} to {high}", low=MIN_YEAR, high=MAX_YEAR)
 _MAX_DEPTH = 8
 _MAX_WHOLE = 2**63
 _HEX = frozenset("0123456789abcdef")
@@ -172,7 +175,7 @@ class PictureMetadata:
         check_whole("model_calls", self.model_calls, 0, 10**9)
         check_number("seconds", self.seconds, 0, 1e9)
         _check_time("created", self.created)
-        object.__setattr__(self, "created", self.created.astimezone(UTC))
+        object.__setattr__(self, "created", _in_utc("created", self.created))
         if self.origin is not None and not isinstance(self.origin, Origin):
             raise RequestError("origin", "must be a step of a run")
         if len(self.to_json()) > MAX_TEXT_BYTES:
@@ -274,7 +277,18 @@ def _plain(name: str, value: object, depth: int = 0) -> Any:  # noqa: ANN401 - J
 
 def _check_time(name: str, value: object) -> None:
     if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise RequestError(name, "must be a time with its time zone")
+        raise RequestError(name, message("must be a time with its time zone"))
+
+
+def _in_utc(name: str, time: datetime) -> datetime:
+    """Return a time in UTC; refuse years that no clock of a program shows, and that time zones cannot reach."""
+    try:
+        shifted = time.astimezone(UTC)
+    except OverflowError as error:
+        raise RequestError(name, _WRONG_YEAR) from error
+    if not MIN_YEAR <= shifted.year <= MAX_YEAR:
+        raise RequestError(name, _WRONG_YEAR)
+    return shifted
 
 
 def _check_hash(name: str, value: object) -> None:

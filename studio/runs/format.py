@@ -40,6 +40,7 @@ STATES_FILE = "states.safetensors"
 JOURNAL_FILE = "journal.jsonl"
 PICTURE_FILE = "picture.json"
 PIN_FILE = "pinned"
+LOCK_FILE = "recording"
 
 MAX_KEPT = 128
 """Of a run of more steps than this, so many states are kept."""

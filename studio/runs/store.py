@@ -1,11 +1,8 @@
-"""How much room folders take, and how they give it up. Standard library only; nothing here fails.
+"""The folder of all recorded runs, and the disk space they may take. Importable without torch and NumPy.
 
-The folder of all recorded runs, and the room they may take.
-
-Where they take more, the oldest give up their states first and then, one by one, the little that is left; a pinned run,
-one that is being made and the newest never do. Pictures lie elsewhere and are not touched by anything here.
-
-Importable without torch and NumPy.
+Where runs take more than the budget, the states of the oldest are deleted first and then, one by one, the little that
+is left of them; a pinned run, one that is being recorded (by this process or another) and the newest never are.
+Pictures lie elsewhere and are not touched by anything here.
 """
 
 from __future__ import annotations
@@ -18,50 +15,65 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from studio.checkpoints.files import read_small
-from studio.errors import CheckpointError, StorageError, UnknownNameError
-from studio.runs.format import PIN_FILE, RUN_FILE, STATES_FILE, is_run_id
+from studio.errors import StorageError, UnknownNameError
+from studio.runs.format import LOCK_FILE, PIN_FILE, RUN_FILE, STATES_FILE, is_run_id
 from studio.runs.reader import StoredRun, read_run_header, read_run_result, told
-from studio.storage import ensure_folder, storage_error
+from studio.storage import (
+    NAMES_TAKEN,
+    as_storage_error,
+    ensure_folder,
+    is_locked,
+    lock_file,
+    read_small,
+    storage_error,
+    unlock_file,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from studio.folders import Folders
     from studio.runs.format import RunHeader
 
 
+BUDGET_BYTES = 2 * 2**30
+MAX_RUNS = 5_000
+"""More are never kept, however little each takes: a list of them is read when a run begins."""
+_REMOVED = ".removed-"
+_ATTEMPTS = 100
+_SPARE = 10
+"""Where space is made, a tenth of the budget more than is needed is: the folder is gone through once in many runs."""
 BUDGET_FILE = "budget"
 _MAX_DIGITS = 20
 _BLOCK = 512  # of st_blocks, whatever the disk's own are
 
 
 def size_of(path: Path) -> int:
-    """Return the room that a folder's files take."""
+    """Return the disk space that a folder's files take, in bytes."""
     total = 0
     with contextlib.suppress(OSError), os.scandir(path) as found:
         for item in found:
-            total += _room(item.stat(follow_symlinks=False))
+            total += _allocated(item.stat(follow_symlinks=False))
     return total
 
 
-def _room(status: os.stat_result) -> int:
-    # What was made at full length and never filled takes no room.
+def _allocated(status: os.stat_result) -> int:
+    # A file that was made at its full length and is not yet filled takes less.
     return status.st_blocks * _BLOCK if hasattr(status, "st_blocks") else status.st_size
 
 
 def delete(path: Path) -> int:
-    """Delete a folder, as far as that can be done; return the room that this freed."""
+    """Delete a folder, as far as that can be done; return how many bytes that freed."""
     size = size_of(path)
     shutil.rmtree(path, ignore_errors=True)
     return size - size_of(path)
 
 
 def delete_states(path: Path) -> int:
-    """Delete the arrays of a run, all but what it is of and how it went; of what is no run, everything.
+    """Delete the arrays of a run and keep its header and journal; of what is no run, delete everything.
 
-    Returns the room that this freed.
+    Returns how many bytes that freed.
     """
     if not (path / RUN_FILE).is_file():
         return delete(path)
@@ -74,7 +86,7 @@ def delete_states(path: Path) -> int:
 
 def read_budget(folder: Path, otherwise: int) -> int:
     """Return the budget that was remembered in a folder of runs."""
-    with contextlib.suppress(OSError, ValueError, CheckpointError):
+    with contextlib.suppress(OSError, ValueError, StorageError):
         text = read_small(folder / BUDGET_FILE, _MAX_DIGITS)
         if text.isdigit():
             return int(text)
@@ -82,16 +94,9 @@ def read_budget(folder: Path, otherwise: int) -> int:
 
 
 def remember_budget(folder: Path, budget_bytes: int) -> None:
-    """Let every program that keeps runs in a folder keep to one budget."""
+    """Let every program that records runs in a folder keep to one budget."""
     with contextlib.suppress(OSError):
         (folder / BUDGET_FILE).write_text(str(budget_bytes), encoding="ascii")
-
-
-BUDGET_BYTES = 2 * 2**30
-MAX_RUNS = 5_000
-"""More are never kept, however little each takes: a list of them is read when a run begins."""
-_REMOVED = ".removed-"
-_ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ class RunStore:
 
     Attributes:
         folder: where they are.
-        budget_bytes: how much room they may take; it may be set.
+        budget_bytes: how much disk space they may take; it may be set.
     """
 
     def __init__(self, folder: Path, budget_bytes: int | None = None) -> None:
@@ -121,7 +126,7 @@ class RunStore:
         self.folder, self.budget_bytes = folder, self._remembered if budget_bytes is None else budget_bytes
         self._lock = threading.RLock()
         self._known: dict[str, KnownRun] = {}
-        self._being_made: set[str] = set()
+        self._locks: dict[str, int | None] = {}
         self._used: int | None = None
 
     @classmethod
@@ -193,73 +198,84 @@ class RunStore:
         return found
 
     def has_states(self, run: str) -> bool:
-        """Whether a run has not given up its states."""
+        """Whether the states of a run have not been deleted."""
         return (self.path(run) / STATES_FILE).exists()
 
     def is_pinned(self, run: str) -> bool:
-        """Whether a run never gives up its states."""
+        """Whether the states of a run are never deleted."""
         return os.path.lexists(self.path(run) / PIN_FILE)
 
     def pin(self, run: str) -> None:
-        """Let a run never give up its states. Raises StorageError."""
-        with _worded(self.path(run)):
+        """Keep the states of a run whatever the budget. Raises StorageError."""
+        with as_storage_error(self.path(run)):
             (self.path(run) / PIN_FILE).touch()
 
     def unpin(self, run: str) -> None:
         """Undo `pin`. Raises StorageError."""
-        with _worded(self.path(run)):
+        with as_storage_error(self.path(run)):
             (self.path(run) / PIN_FILE).unlink(missing_ok=True)
 
     def used_bytes(self) -> int:
-        """Return how much room all runs take, removed ones too."""
+        """Return how much disk space all runs take, removed ones too."""
         with contextlib.suppress(OSError, ValueError), os.scandir(self.folder) as found:
             return sum(
                 size_of(self.folder / item.name) for item in found if item.is_dir(follow_symlinks=False)
             )
         return 0
 
-    def make_room(self, room: int) -> None:
-        """Leave room for so many bytes within the budget; looks through the folder only where that is in doubt."""
+    def reserve(self, size: int) -> None:
+        """Make space for a run of ``size`` bytes within the budget; goes through the folder only where in doubt."""
         with self._lock:
-            if self._used is None or self._used + room > self.budget_bytes:
-                self.trim(room)
+            if self._used is None or self._used + size > self.budget_bytes:
                 self._used = self.used_bytes()
-            self._used += room
+            if (excess := self._used + size - self.budget_bytes) > 0:
+                self._used -= self._delete_oldest(excess + self.budget_bytes // _SPARE)
+            self._used += size
 
-    def trim(self, room: int = 0) -> int:
-        """Give up what is more than the budget, leaving room for so many bytes; return how many were freed.
+    def trim(self, size: int = 0) -> int:
+        """Delete what is more than the budget, leaving space for ``size`` bytes; return how many bytes were freed.
 
         Removed runs go first, then the states of the oldest runs, then the rest of them. What cannot be deleted stays.
         """
         with self._lock:
-            excess = first = self.used_bytes() - (self.budget_bytes - room)
-            if excess <= 0:
-                return 0
-            excess -= sum(map(delete, self.folder.glob(f"{_REMOVED}*")))
-            loose = self._loose(self.runs())
-            for give_up in (delete_states, delete):
-                for path in loose:
-                    if excess > 0:
-                        excess -= give_up(path)
-            return first - excess
+            used = self.used_bytes()
+            freed = self._delete_oldest(used + size - self.budget_bytes)
+            self._used = used - freed
+            return freed
 
-    def _loose(self, runs: Sequence[str]) -> list[Path]:
-        """Return the folders that may be given up, the oldest first."""
-        oldest = [run for run in reversed(runs[1:]) if run not in self._being_made]
-        return [self.folder / run for run in oldest if not self.is_pinned(run)]
+    def _delete_oldest(self, excess: int) -> int:
+        """Delete so many bytes, as far as there are any that may be; return how many were freed."""
+        if excess <= 0:
+            return 0
+        freed = sum(map(delete, self.folder.glob(f"{_REMOVED}*")))
+        oldest = self._deletable(self.runs())
+        for shrink in (delete_states, delete):
+            for path in oldest:
+                if freed >= excess:
+                    return freed
+                freed += shrink(path)
+        return freed
+
+    def _deletable(self, runs: Sequence[str]) -> list[Path]:
+        """Return the folders of runs that may be deleted, the oldest first."""
+        return [
+            self.folder / run
+            for run in reversed(runs[1:])
+            if not (run in self._locks or self.is_pinned(run) or is_locked(self.folder / run / LOCK_FILE))
+        ]
 
     def remove(self, run: str) -> None:
-        """Take a run out; `restore` puts it back until its room is needed. Raises StorageError."""
-        with _worded(self.path(run)):
+        """Take a run out; `restore` puts it back until its space is needed. Raises StorageError."""
+        with as_storage_error(self.path(run)):
             self.path(run).rename(self.folder / f"{_REMOVED}{run}")
 
     def restore(self, run: str) -> None:
         """Undo `remove`. Raises StorageError."""
-        with _worded(self.path(run)):
+        with as_storage_error(self.path(run)):
             (self.folder / f"{_REMOVED}{run}").rename(self.path(run))
 
     def create(self) -> str:
-        """Make the folder of a new run and return its id; until `release` it is not trimmed.
+        """Make the folder of a new run and return its id; until `release` no process deletes anything of it.
 
         Raises:
             StorageError: it cannot be made.
@@ -278,30 +294,22 @@ class RunStore:
                 continue
             except OSError as error:
                 raise storage_error(self.folder, error) from error
-            self._being_made.add(run)
+            self._locks[run] = lock_file(self.folder / run / LOCK_FILE)
             if len(runs) >= MAX_RUNS:
-                for path in self._loose(runs)[: len(runs) + 1 - MAX_RUNS]:
+                for path in self._deletable(runs)[: len(runs) + 1 - MAX_RUNS]:
                     delete(path)
             return run
-        raise StorageError(
-            self.folder, "cannot be written: other programs keep taking the names needed there"
-        )
+        raise StorageError(self.folder, NAMES_TAKEN)
 
     def release(self, run: str, *, discard: bool = False) -> None:
-        """Say that a run is made, or, to ``discard``, that nothing of it is worth keeping."""
+        """Say that a run is recorded, or, to ``discard``, that nothing of it is worth keeping."""
+        lock = self._locks.pop(run, None)
+        if lock is not None:
+            unlock_file(lock, self.folder / run / LOCK_FILE)
         if discard:
             delete(self.path(run))
-        self._being_made.discard(run)
 
 
 def _order(run: str) -> tuple[int, str]:
     number, _, rest = run.partition("-")
     return int(number), rest
-
-
-@contextlib.contextmanager
-def _worded(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise storage_error(path, error) from error

@@ -310,7 +310,7 @@ class _Recorder:
         size = bytes_needed(start.index, start.index + start.remaining, shape) if shape_fits(shape) else None
         if size is None or size > self._store.budget_bytes:
             raise StorageError(self._store.folder, "has too little room to record a run of this size")
-        self._store.make_room(size)
+        self._store.reserve(size)
         run = self._store.create()
         try:
             header = self._header(run, event)

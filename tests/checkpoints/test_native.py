@@ -208,5 +208,5 @@ def test_a_writer_that_does_not_wait_is_seen(tmp_path: Path, monkeypatch: pytest
             except OSError as error:
                 raise storage_error(path, error) from error
 
-    monkeypatch.setattr(native, "write_together", hasty)
+    monkeypatch.setattr(native, "write_files", hasty)
     assert outcomes(tmp_path / "m", monkeypatch)[0] != "the old one"

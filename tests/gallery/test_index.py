@@ -235,6 +235,22 @@ def test_strangers_and_wrecks_in_the_folder_are_counted_and_stop_nothing(tmp_pat
     assert paths == {made[0].path: False, made[1].path: True, moved: False}
 
 
+@pytest.mark.parametrize(
+    "created", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-06-01T00:00:00+00:00"]
+)
+def test_a_time_that_no_clock_shows_costs_that_picture_alone(tmp_path: Path, created: str) -> None:
+    store, made = filled(tmp_path, "one", "two")
+    text = made[0].metadata.to_json()
+    info = PngInfo()
+    info.add_text("stepwise", text.replace(made[0].metadata.created.isoformat(), created))
+    Image.fromarray(pixels()).save(tmp_path / "pictures" / "000009-9.png", "PNG", pnginfo=info)
+    shutil.rmtree(tmp_path / "catalogue")
+    found = store.catalogue.rebuild(tmp_path / "pictures")
+    assert (found.pictures, len(found.unreadable)) == (2, 1)
+    assert "created must be a time of the years 1970 to 9998" in str(found.unreadable[0])
+    assert [entry.path for entry in store.catalogue.entries()] == [entry.path for entry in made[::-1]]
+
+
 # ---------------------------------------------------------------------------------------------------------- damage
 def reads_without_checks(file: Path) -> list[tuple[object, ...]] | None:
     """Return what a program that trusts its database would show; None where SQLite itself refuses."""

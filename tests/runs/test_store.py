@@ -226,3 +226,56 @@ def test_a_folder_that_cannot_be_made_is_told_once(store: RunStore) -> None:
     assert store.used_bytes() == 0
     with pytest.raises(StorageError):
         store.pin("000001-0123abcd")
+
+
+# ------------------------------------------------------------------------------------------------- other processes
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_what_another_process_records_is_not_deleted_until_it_ends_or_dies(store: RunStore) -> None:
+    others = store.create()
+    (store.folder / others / "states.safetensors").write_bytes(b"0" * 100_000)
+    (store.folder / others / "run.json").write_bytes(b"{}")
+    for _ in range(3):
+        run_of(store)
+    readable, writable = os.pipe()
+    child = os.fork()
+    if child == 0:  # it has a store of its own, as the window beside a command line has
+        window = RunStore(store.folder, budget_bytes=0)
+        window.trim()
+        os.write(writable, b"1" if window.has_states(others) else b"0")
+        os._exit(0)
+    os.close(writable)
+    os.waitpid(child, 0)
+    assert os.read(readable, 1) == b"1"
+    os.close(readable)
+    store.release(others)
+    RunStore(store.folder, budget_bytes=0).trim()
+    assert not (store.folder / others).exists()
+
+
+def test_a_lock_that_a_dead_process_left_protects_nothing(store: RunStore) -> None:
+    run = run_of(store)
+    run_of(store)
+    (store.folder / run / "recording").write_bytes(b"")
+    RunStore(store.folder, budget_bytes=0).trim()
+    assert run not in store.runs()
+
+
+def test_the_folder_is_gone_through_once_in_many_runs(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(25):
+        run_of(store)
+    one = store.used_bytes() // 25
+    store.budget_bytes = 25 * one
+    counted = 0
+    measure = RunStore.used_bytes
+
+    def used_bytes(self: RunStore) -> int:
+        nonlocal counted
+        counted += 1
+        return measure(self)
+
+    monkeypatch.setattr(RunStore, "used_bytes", used_bytes)
+    for _ in range(20):
+        store.reserve(one // 4)
+    assert 1 <= counted <= 6
