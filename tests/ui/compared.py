@@ -11,7 +11,7 @@ from studio.engine.previews import Previews
 from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
 from studio.gallery.store import PictureSaved
-from studio.runs.memory import MAX_BYTES, JobRecord
+from studio.runs.memory import MAX_BYTES, MAX_STATE_BYTES, JobRecord
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from tests.ui.fakes import Take, asking
@@ -29,11 +29,19 @@ class Compared:
         take: what makes its events.
     """
 
-    def __init__(self, model: CompareModel, *runs: dict[str, Any], max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        model: CompareModel,
+        *runs: dict[str, Any],
+        max_bytes: int = MAX_BYTES,
+        max_state_bytes: int = MAX_STATE_BYTES,
+    ) -> None:
         """Take what each run is asked for with, besides the usual."""
         self._model = model
         requests = tuple(asking(**run) for run in runs)
-        self.job = Job(request=CompareRequest(requests=requests), record=JobRecord(max_bytes))
+        self.job = Job(
+            request=CompareRequest(requests=requests), record=JobRecord(max_bytes, max_state_bytes)
+        )
         self.course = Course(self.job)
         self.take = Take(
             request=requests[0],

@@ -10,7 +10,7 @@ from studio.engine.previews import Previews
 from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
 from studio.gallery.store import PictureSaved
-from studio.runs.memory import MAX_BYTES, JobRecord
+from studio.runs.memory import MAX_BYTES, MAX_STATE_BYTES, JobRecord
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from tests.ui.fakes import Take, asking
@@ -29,9 +29,16 @@ class Played:
         take: what makes its events.
     """
 
-    def __init__(self, run: RunModel, *, max_bytes: int = MAX_BYTES, **fields: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        run: RunModel,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_state_bytes: int = MAX_STATE_BYTES,
+        **fields: Any,  # noqa: ANN401
+    ) -> None:
         self._run = run
-        self.job = Job(request=asking(**fields), record=JobRecord(max_bytes))
+        self.job = Job(request=asking(**fields), record=JobRecord(max_bytes, max_state_bytes))
         self.course = Course(self.job)
         previews = Previews(shown=self.job.shown)
         self.take = Take(

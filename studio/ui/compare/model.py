@@ -190,7 +190,7 @@ def marks_of(record: PictureRecord | None, known: tuple[Mark, ...] = ()) -> tupl
     """
     if record is None:
         return ()
-    steps = record.steps
+    steps = record.available()
     every = [record.start, *steps] if record.start is not None else steps
     count = len(known)
     # The record gives up steps evenly: where first and last stand at their places still, so does what lies between.

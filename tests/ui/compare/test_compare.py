@@ -8,7 +8,7 @@ import pytest
 from studio.ui.compare.model import CompareModel, marks_of, noise_hashes
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
-from tests.runs.steps import frame
+from tests.runs.steps import latents
 from tests.ui.asked import Asked, make_frames
 from tests.ui.compared import Compared
 from tests.ui.fakes import asking
@@ -224,8 +224,8 @@ def test_an_old_comparison_that_ends_does_not_come_back(model: CompareModel) -> 
 
 
 def test_a_record_that_gave_up_steps_still_shows_the_nearest(model: CompareModel) -> None:
-    each = 2 * frame(0).nbytes
-    Compared(model, {"steps": 32}, {"steps": 32}, max_bytes=20 * each).play()
+    each = 2 * latents(0).nbytes
+    Compared(model, {"steps": 32}, {"steps": 32}, max_state_bytes=20 * each).play()
     assert len(model.positions) < 32
     for place in range(len(model.positions)):
         model.select(place)
@@ -260,7 +260,9 @@ def test_what_a_picture_says_of_its_noise_is_what_its_start_says(model: CompareM
 
 
 def test_marks_that_are_known_are_not_read_again(model: CompareModel) -> None:
-    played = Compared(model, {"steps": 32}, {"steps": 32}, max_bytes=40 * frame(0).nbytes).begin().start()
+    played = (
+        Compared(model, {"steps": 32}, {"steps": 32}, max_state_bytes=40 * latents(0).nbytes).begin().start()
+    )
     for step in range(1, 33):
         played.rounds(step)
         record = played.job.record.picture(0)

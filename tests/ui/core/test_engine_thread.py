@@ -150,8 +150,8 @@ def test_events_come_in_order_and_in_the_thread_of_the_window(room: Room) -> Non
         "EngineReady",
         "ModelLoading",
         "JobStarted",
-        "PictureKept",
-        "PictureKept",
+        "PictureSaved",
+        "PictureSaved",
         "JobFinished",
     ]
     assert room.ears.threads == {QThread.currentThread()}
@@ -318,7 +318,7 @@ def test_an_engine_that_cannot_be_made_fails_the_job_and_is_tried_again_at_the_n
     for _ in range(3):
         room.submit()
     room.wait_for_end(3)
-    assert [kind for kind in room.ears.kinds if kind not in ("StepDone", "JobStarted", "PictureKept")] == [
+    assert [kind for kind in room.ears.kinds if kind not in ("StepDone", "JobStarted", "PictureSaved")] == [
         "EngineFailed",
         "JobFailed",
         "EngineFailed",

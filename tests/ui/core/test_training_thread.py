@@ -94,9 +94,9 @@ def test_a_picture_is_made_between_two_steps_and_the_training_goes_on(school: Sc
     gate.open()
     school.wait_for(TrainingFinished)
     kinds = [
-        kind for kind in school.ears.kinds if kind in ("TrainingHeld", "PictureKept", "TrainingFinished")
+        kind for kind in school.ears.kinds if kind in ("TrainingHeld", "PictureSaved", "TrainingFinished")
     ]
-    assert kinds == ["TrainingHeld", "PictureKept", "TrainingHeld", "TrainingFinished"]
+    assert kinds == ["TrainingHeld", "PictureSaved", "TrainingHeld", "TrainingFinished"]
     assert [event.held for event in school.ears.of(TrainingHeld)] == [True, False]
     assert school.engine.lessons[0].steps == 8
     assert not school.ears.of(PictureDone)  # it was kept, in the same breath

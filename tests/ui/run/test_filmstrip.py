@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from studio.ui.core.frame_service import FrameService
 
-EACH = 320
+EACH = 128
+"""Bytes of the arrays of a step of `step_done`."""
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_steps_that_came_together_are_told_together(run: RunModel, strip: Filmst
 
 
 def test_a_row_is_found_by_its_step(run: RunModel, strip: FilmstripModel) -> None:
-    Played(run, steps=40, max_bytes=20 * EACH).begin().steps(*range(1, 31))
+    Played(run, steps=40, max_state_bytes=20 * EACH).begin().steps(*range(1, 31))
     assert numbers(strip) == list(range(2, 31, 2))
     assert [strip.row_of(step) for step in (2, 30, None, 7)] == [0, 14, 14, -1]
 
@@ -130,7 +131,7 @@ def test_it_stays_with_an_old_job_until_somebody_goes_on(run: RunModel, strip: F
 
 # ------------------------------------------------------------------------------------------------------------ thinning
 def test_when_the_record_is_thinned_it_begins_anew(run: RunModel, strip: FilmstripModel) -> None:
-    played = Played(run, steps=40, max_bytes=10 * EACH)
+    played = Played(run, steps=40, max_state_bytes=10 * EACH)
     played.begin().steps(*range(1, 11))
     rows = Rows(strip)
     played.steps(11)
@@ -139,7 +140,7 @@ def test_when_the_record_is_thinned_it_begins_anew(run: RunModel, strip: Filmstr
 
 
 def test_the_newest_of_a_thinned_record_gives_way_to_the_next(run: RunModel, strip: FilmstripModel) -> None:
-    played = Played(run, steps=40, max_bytes=10 * EACH)
+    played = Played(run, steps=40, max_state_bytes=10 * EACH)
     played.begin().steps(*range(1, 12))
     rows = Rows(strip)
     played.steps(12)
@@ -152,7 +153,7 @@ def test_the_newest_of_a_thinned_record_gives_way_to_the_next(run: RunModel, str
 def test_rows_that_were_told_of_are_there_even_if_the_record_gave_their_steps_up(
     run: RunModel, strip: FilmstripModel
 ) -> None:
-    played = Played(run, steps=80, max_bytes=10 * EACH)
+    played = Played(run, steps=80, max_state_bytes=10 * EACH)
     played.begin().steps(*range(1, 11))
     for step in range(11, 60):  # in the other thread, and not announced yet
         played.job.record.add(step_done(step, steps=80))
@@ -162,14 +163,14 @@ def test_rows_that_were_told_of_are_there_even_if_the_record_gave_their_steps_up
     played.steps(60)
     picture = played.job.record.picture(0)
     assert picture is not None
-    assert numbers(strip) == [done.step for done in picture.steps]
+    assert numbers(strip) == [done.step for done in picture.available()]
 
 
 def test_a_record_that_another_thread_fills_and_thins_never_confuses_the_rows(
     run: RunModel, strip: FilmstripModel, qtbot: QtBot
 ) -> None:
     steps = 600
-    played = Played(run, steps=steps, max_bytes=25 * EACH).begin()
+    played = Played(run, steps=steps, max_state_bytes=25 * EACH).begin()
 
     def fill() -> None:
         for step in range(1, steps + 1):
@@ -280,7 +281,7 @@ def test_a_draft_is_marked_and_said_until_it_is_decoded(
 def test_a_decoded_frame_of_a_step_that_has_no_row_changes_nothing(
     run: RunModel, asked: Asked, strip: FilmstripModel
 ) -> None:
-    played = Played(run, steps=40, max_bytes=10 * EACH)
+    played = Played(run, steps=40, max_state_bytes=10 * EACH)
     played.begin().steps(*range(1, 11), tier="linear")
     run.select(3)
     played.steps(11)
