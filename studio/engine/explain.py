@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from studio.diffusion.prediction import score_from_eps
-from studio.diffusion.samplers.drive import ask_once
+from studio.diffusion.samplers.drive import query_once
 from studio.diffusion.samplers.stepper import Query
 from studio.engine.checks import check_whole
 from studio.engine.explained import Explained
@@ -43,7 +43,7 @@ def explain(request: GenerateRequest, ready: ReadyModel, x: NDArray[np.float32],
         raise RequestError("state", f"must be finite numbers of the shape {'x'.join(map(str, shape))}")
     check_whole("time", t, 0, model.schedule.T - 1)
     state = torch.tensor(x, dtype=torch.float32, device=model.device)[None]
-    guided, model_calls = ask_once(guidance_of(request, model), ready.denoiser, Query(state, t))
+    guided, model_calls = query_once(guidance_of(request, model), ready.denoiser, Query(state, t))
     sampled = ready.denoiser.clipped(guided, state, t)
     score = score_from_eps(sampled.eps, model.schedule.sigma(t))
     believed = {"x0_hat": sampled.x0_hat}
