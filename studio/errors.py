@@ -1,7 +1,8 @@
-"""What can go wrong, one class per cause; each writes its own sentence.
+"""What can go wrong: one class per cause, each with its own sentence.
 
-Every sentence names the field or the file, says what is wrong and, where it can, what to do. It is plain text, meant
-for a person, and never holds a traceback. Imports nothing but the standard library.
+Every sentence names the field or the file, says what is wrong and, if possible, what to do about it. It is plain text
+for people and never contains a traceback. ``str(error)`` is the English sentence; `StudioError.message` is the same as
+a `Message`, which the window can translate. Imports nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -10,42 +11,58 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.messages import Message, message
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 class StudioError(Exception):
-    """Something a person can act on. ``str(error)`` is one whole sentence."""
+    """An error that a person can act on. ``str(error)`` is one whole sentence."""
+
+    @property
+    def message(self) -> Message:
+        """The sentence, translatable if the error was raised with a message."""
+        sentence = self.args[0] if self.args else ""
+        return sentence if isinstance(sentence, Message) else Message(str(self), {})
 
 
 class RequestError(StudioError):
-    """A field of a request holds a value that cannot be used."""
+    """A field of a request has an invalid value."""
 
     def __init__(self, field: str, reason: str) -> None:
-        """Say that ``field`` is wrong because of ``reason`` (a clause such as "must be 1 to 1000, not 0")."""
+        """Name the field, and the reason as a clause such as "must be 1 to 1000, not 0"."""
         self.field, self.reason = field, reason
-        super().__init__(f"{field} {reason}.")
+        super().__init__(message("{field} {reason}.", field=field, reason=reason))
 
 
 class UnknownNameError(RequestError):
-    """A name is not among the known ones; the nearest is offered."""
+    """A name is not among the known ones; the sentence suggests the closest."""
 
     def __init__(self, field: str, name: str, known: Iterable[str]) -> None:
-        """Say that ``name`` is no known ``field`` and offer the nearest of ``known``."""
+        """Say that ``name`` is not a known ``field``, and suggest the closest of ``known``."""
         self.name, self.known = name, tuple(known)
         near = difflib.get_close_matches(name.lower(), self.known, n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        listed = ", ".join(self.known) or "none"
-        super().__init__(field, f"{shorten(name)!r} is not known{hint} (there are: {listed})")
+        shown, listed = repr(shorten(name)), ", ".join(self.known) or message("none")
+        if near:
+            reason = message(
+                "{name} is not known; did you mean {near}? (there are: {known})",
+                name=shown,
+                near=repr(near[0]),
+                known=listed,
+            )
+        else:
+            reason = message("{name} is not known (there are: {known})", name=shown, known=listed)
+        super().__init__(field, reason)
 
 
 class CheckpointError(StudioError):
-    """A model's file or card cannot be used."""
+    """A file or card of a model cannot be used."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
-        """Name the file and the reason (a clause such as "ends before its weights do")."""
+        """Name the file, and the reason as a clause such as "ends before its weights do"."""
         self.path, self.reason = Path(path), reason
-        super().__init__(f"The model file {self.path} {reason}.")
+        super().__init__(message("The model file {path} {reason}.", path=self.path, reason=reason))
 
 
 class RecipeError(StudioError):
@@ -54,54 +71,102 @@ class RecipeError(StudioError):
     def __init__(self, path: Path | str, reason: str) -> None:
         """Name the recipe or data file and the reason."""
         self.path, self.reason = Path(path), reason
-        super().__init__(f"The recipe {self.path} {reason}.")
+        super().__init__(message("The recipe {path} {reason}.", path=self.path, reason=reason))
 
 
 class StorageError(StudioError):
-    """A file or folder cannot be written or read."""
+    """A file or folder cannot be read or written."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
-        """Name the file or folder and the reason (a clause such as "cannot be written: the disk is full")."""
+        """Name the file or folder, and the reason as a clause such as "cannot be written: the disk is full"."""
         self.path, self.reason = Path(path), reason
-        super().__init__(f"{self.path} {reason}.")
+        super().__init__(message("{path} {reason}.", path=self.path, reason=reason))
 
 
 class DeviceError(StudioError):
-    """The wanted device is not there or does not work."""
+    """The requested device does not exist or does not work."""
 
     def __init__(self, device: str, reason: str) -> None:
         """Name the device and the reason."""
         self.device, self.reason = device, reason
-        super().__init__(f"The device {device!r} {reason}.")
+        super().__init__(message("The device {device} {reason}.", device=repr(device), reason=reason))
 
 
 class MemoryShortError(StudioError):
     """The device ran out of memory."""
 
-    def __init__(self, device: str, panes: int = 1) -> None:
-        """Name the device, and say how many pictures were to be compared."""
+    def __init__(self, device: str, panes: int = 1, *, decoding: bool = False) -> None:
+        """Name the device.
+
+        Args:
+            device: its name.
+            panes: how many pictures were being compared.
+            decoding: whether only the picture of a step was decoded or explained; a running job is not affected.
+        """
         self.device, self.panes = device, panes
-        advice = "try a smaller size or a count of 1" if panes == 1 else "compare fewer pictures at once"
-        super().__init__(f"The device {device!r} ran out of memory; {advice}, or close other programs.")
+        if decoding:
+            sentence = message(
+                "The device {device} has too little free memory to decode this step now; close other programs, or try "
+                "again when nothing is running.",
+                device=repr(device),
+            )
+        elif panes == 1:
+            sentence = message(
+                "The device {device} ran out of memory; try a smaller size or a count of 1, or close other programs.",
+                device=repr(device),
+            )
+        else:
+            sentence = message(
+                "The device {device} ran out of memory; compare fewer pictures at once, or close other programs.",
+                device=repr(device),
+            )
+        super().__init__(sentence)
+
+
+class ModelInUseError(StudioError):
+    """A model cannot be loaded beside the one in use, because there is not enough memory for both."""
+
+    def __init__(self, model: str, in_use: str, *, needed: int, free: int) -> None:
+        """Name both models by their titles, and the memory that is needed and free, in bytes."""
+        self.model, self.in_use, self.needed, self.free = model, in_use, needed, free
+        super().__init__(
+            message(
+                "There is not enough memory to load the model {model} beside {in_use}, which is in use "
+                "({needed:.1f} GB needed, {free:.1f} GB free); make a picture with {model} to switch to it.",
+                model=model,
+                in_use=in_use,
+                needed=needed / 1e9,
+                free=free / 1e9,
+            )
+        )
 
 
 class NotFiniteError(StudioError):
     """The model produced NaN or infinity."""
 
     def __init__(self, step: int, pane: int | None = None) -> None:
-        """Name the step (counted from 1) at which it was seen, and in a comparison the pane (likewise)."""
+        """Name the step (from 1) at which it was found, and in a comparison the pane (from 1)."""
         self.step, self.pane = step, pane
-        where = f"step {step}" if pane is None else f"step {step} of pane {pane}"
-        super().__init__(
-            f"The model gave a value that is not a number at {where}; try another seed or a lower guidance."
-        )
+        if pane is None:
+            sentence = message(
+                "The model gave a value that is not a number at step {step}; try another seed or a lower guidance.",
+                step=step,
+            )
+        else:
+            sentence = message(
+                "The model gave a value that is not a number at step {step} of pane {pane}; try another seed or a "
+                "lower guidance.",
+                step=step,
+                pane=pane,
+            )
+        super().__init__(sentence)
 
 
 def capitalised(sentence: str) -> str:
-    """Return a sentence with its first letter large: those of requests begin with the name of a field."""
+    """Return a sentence with a capital first letter: those of requests begin with the name of a field."""
     return sentence[:1].upper() + sentence[1:]
 
 
 def shorten(text: str, limit: int = 60) -> str:
-    """Return ``text`` cut to ``limit`` characters, with an ellipsis where it was cut."""
+    """Return ``text``, truncated to ``limit`` characters with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

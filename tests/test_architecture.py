@@ -28,7 +28,6 @@ TORCH_FREE = [
     "studio.engine.events",
     "studio.engine.compare",
     "studio.engine.courtesy",
-    "studio.engine.explained",
     "studio.engine.fork",
     "studio.engine.pace",
     "studio.engine.previews",

@@ -1,1 +1,1 @@
-"""Neural networks; they know nothing of schedules or samplers."""
+"""Neural networks; they know nothing about noise schedules or samplers."""

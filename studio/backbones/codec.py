@@ -1,7 +1,7 @@
-"""Between pictures and what the sampler sees.
+"""Codecs: autoencoders between pictures and latents.
 
-A *codec* maps pictures (B, 3, H, W) in [-1, 1] to latents (B, channels, H/downscale, W/downscale) of about unit
-variance, and back. Pixel models use the identity.
+A *codec* encodes pictures (B, 3, H, W) in [-1, 1] as latents (B, channels, H/downscale, W/downscale) of about unit
+variance, and decodes them. Pixel models use the identity.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from studio.backbones.layers import ResidualBlock
 
 @dataclass(frozen=True)
 class IdentityConfig:
-    """A pixel model has nothing to choose here."""
+    """The identity has no parameters."""
 
 
 class Identity(nn.Module):
-    """The codec of pixel models: latents are the picture."""
+    """The codec of pixel models: the latents are the pictures."""
 
     downscale = 1
     channels = 3
 
     def __init__(self, config: IdentityConfig | None = None) -> None:
-        """Take the empty configuration."""
+        """Accept the empty configuration, as every codec is built from one."""
         super().__init__()
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Return the pictures."""
+        """Return ``pictures``."""
         return pictures
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Return the latents."""
+        """Return ``latents``."""
         return latents
 
 
@@ -42,23 +42,27 @@ class CodecConfig:
     """Shape of a convolutional autoencoder."""
 
     channels: int = 16  # of the latents
-    widths: tuple[int, ...] = (32, 64, 128)  # of the levels, finest first; the first sits at half size
+    widths: tuple[int, ...] = (
+        32,
+        64,
+        128,
+    )  # channels of each level, finest first; the first has half the resolution
 
 
 class Codec(nn.Module):
     """A small convolutional autoencoder.
 
-    The latents pass a batch normalisation without scale, so that each channel has mean 0 and variance 1 over the
-    training data by construction; noise that training adds to them then has a fixed cost, which keeps the code smooth
-    and forgives a sampler's small errors. The mean of the training data's normalisation is kept, so encoding is a fixed
-    function afterwards.
+    The latents go through a batch normalisation without affine parameters, so that each channel has mean 0 and variance
+    1 over the training data by construction. Noise added to them during training then has a fixed relative size, which
+    keeps the latent space smooth and makes decoding robust to a sampler's small errors. After training the running
+    statistics are used, so encoding is a fixed function.
 
     Source:
         The role follows Rombach et al. 2022, section 3.1, arXiv:2112.10752.
     """
 
     def __init__(self, config: CodecConfig) -> None:
-        """Build the autoencoder of a configuration."""
+        """Build the autoencoder described by ``config``."""
         super().__init__()
         self.config = config
         self.channels = config.channels
@@ -85,20 +89,20 @@ class Codec(nn.Module):
         self.decoder = nn.Sequential(*up)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Map pictures (B, 3, H, W) in [-1, 1] to latents (B, channels, H/downscale, W/downscale)."""
+        """Encode pictures (B, 3, H, W) in [-1, 1] as latents (B, channels, H/downscale, W/downscale)."""
         latents: Tensor = self.norm(self.encoder(pictures))
         return latents
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Map latents back to pictures (B, 3, H, W), nominally in [-1, 1]; what lies outside is not clipped here."""
+        """Decode latents to pictures (B, 3, H, W), nominally in [-1, 1]; values outside are not clipped."""
         pictures: Tensor = self.decoder(latents)
         return pictures
 
 
 def picture_loss(decoded: Tensor, pictures: Tensor) -> Tensor:
-    """Measure how far decoded pictures are from the true ones: L1 + MSE + L1 of the gradients.
+    """Return the reconstruction loss: L1 + MSE + L1 of the image gradients.
 
-    The gradient term is what keeps edges sharp: a blurred edge has little L1 error but a large one in its differences.
+    The gradient term keeps edges sharp: a blurred edge has a small L1 error, but a large one in its gradient.
 
     Args:
         decoded: (B, 3, H, W).

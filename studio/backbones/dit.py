@@ -1,46 +1,54 @@
-"""The diffusion transformer: patches as tokens, modulated by time and text through adaLN-zero.
+"""The diffusion transformer (DiT): patches as tokens, modulated by time and text through adaLN-zero.
 
 Source:
-    Peebles and Xie 2023, arXiv:2212.09748; cross-attention to the text in each block Chen et al. 2023, section 2.2,
+    Peebles and Xie 2023, arXiv:2212.09748; cross-attention to the text in each block: Chen et al. 2023, section 2.2,
     arXiv:2310.00426.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from studio.backbones.layers import Attention, FeedForward, TimeEmbedding, sinusoidal, stretched, zero
+from studio.backbones.layers import (
+    Attention,
+    FeedForward,
+    TimeEmbedding,
+    resize,
+    sinusoidal,
+    zero_module,
+)
 
 
 @dataclass(frozen=True)
 class DiTConfig:
     """Shape of a diffusion transformer."""
 
-    channels: int = 3  # of the picture or latents
-    patch: int = 2  # side of a patch; height and width must be divisible by it
-    features: int = 256  # of a token, divisible by 4 and by the heads
+    channels: int = 3  # of the pictures or latents
+    patch: int = 2  # side length of a patch; height and width must be divisible by it
+    features: int = 256  # of a token; divisible by 4 and by ``heads``
     layers: int = 8
     heads: int = 4
-    text: int = 0  # features of the text condition; 0: unconditional
-    draft: int = 0  # channels of the draft that comes with the text; 0: none
+    text: int = 0  # features of the text tokens; 0: unconditional
+    draft: int = 0  # channels of the text encoder's draft; 0: none
 
 
 class Block(nn.Module):
-    """Attention, attention to text and a feed-forward layer; time sets scale, shift and gate, and gates start shut."""
+    """Self-attention, cross-attention and a feed-forward layer; time sets scale, shift and gate (zero at first)."""
 
     def __init__(self, config: DiTConfig) -> None:
-        """Build a block of a configuration."""
+        """Build a block with the sizes of ``config``."""
         super().__init__()
         width = config.features
-        self.modulation = zero(nn.Linear(width, 6 * width))
+        self.modulation = zero_module(nn.Linear(width, 6 * width))
         self.norms = nn.ModuleList(nn.LayerNorm(width, elementwise_affine=False) for _ in range(3))
-        self.attention = Attention(width, config.heads, live=True)  # the gate is zero already
+        self.attention = Attention(width, config.heads, zero_init=False)  # the gate starts at zero
         self.text = Attention(width, config.heads, config.text) if config.text else None
-        self.feed_forward = FeedForward(width, live=True)
+        self.feed_forward = FeedForward(width, zero_init=False)
 
     def forward(self, x: Tensor, embedding: Tensor, tokens: Tensor | None, mask: Tensor | None) -> Tensor:
         """Map tokens (B, N, D) to (B, N, D)."""
@@ -55,27 +63,27 @@ class Block(nn.Module):
 
 
 class DiT(nn.Module):
-    """Predicts eps, v or x0 (it does not know which) from a noisy picture, its time and a condition."""
+    """Predicts eps, v or x0 from a noisy picture, its time and a condition; which of them, training decides."""
 
     def __init__(self, config: DiTConfig) -> None:
-        """Build the network of a configuration."""
+        """Build the network described by ``config``."""
         super().__init__()
         self.config = config
         self.embed = TimeEmbedding(config.features, config.text)
         self.stem = nn.Linear((config.channels + config.draft) * config.patch**2, config.features)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.features, elementwise_affine=False)
-        self.modulation = zero(nn.Linear(config.features, 2 * config.features))
-        self.out = zero(nn.Linear(config.features, config.channels * config.patch**2))
+        self.modulation = zero_module(nn.Linear(config.features, 2 * config.features))
+        self.out = zero_module(nn.Linear(config.features, config.channels * config.patch**2))
 
     def forward(self, x: Tensor, t: Tensor, condition: tuple[Tensor, ...] = ()) -> Tensor:
-        """Predict.
+        """Return the prediction.
 
         Args:
-            x: noisy picture or latents, (B, channels, H, W).
+            x: noisy pictures or latents, (B, channels, H, W).
             t: times, (B,), int64.
-            condition: tokens (B, L, text), mask (B, L), pooled (B, text) and, for a network that takes one, a draft
-                (B, draft, any, any), which is seen beside x; empty for an unconditional network.
+            condition: tokens (B, L, text), mask (B, L), pooled (B, text) and, if the network takes one, a draft
+                (B, draft, any, any), which is concatenated to x; empty for an unconditional network.
 
         Returns:
             (B, channels, H, W).
@@ -84,7 +92,7 @@ class DiT(nn.Module):
         tokens, mask, pooled = condition[:3] if self.config.text else (None, None, None)
         embedding = self.embed(t, pooled)
         if self.config.draft:
-            x = torch.cat([x, stretched(condition[3], height, width)], dim=1)
+            x = torch.cat([x, resize(condition[3], height, width)], dim=1)
         h = self.stem(F.pixel_unshuffle(x, patch).flatten(2).transpose(1, 2))
         h = h + positions(height // patch, width // patch, self.config.features, x.device)
         for block in self.blocks:
@@ -94,8 +102,12 @@ class DiT(nn.Module):
         return F.pixel_shuffle(h.transpose(1, 2).unflatten(2, (height // patch, width // patch)), patch)
 
 
+@lru_cache(maxsize=8)
 def positions(height: int, width: int, features: int, device: torch.device) -> Tensor:
-    """Return fixed sines and cosines of each patch's row and column, (height * width, features)."""
+    """Return the fixed sinusoidal position embedding of each patch, (height * width, features).
+
+    The first half encodes the row and the second the column. The result is cached and must not be modified.
+    """
     rows = sinusoidal(torch.arange(height, device=device), features // 2)
     columns = sinusoidal(torch.arange(width, device=device), features // 2)
     grid = torch.cat([rows[:, None].expand(-1, width, -1), columns[None].expand(height, -1, -1)], dim=-1)

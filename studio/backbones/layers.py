@@ -1,11 +1,12 @@
-"""Layers that several backbones share.
+"""Layers shared by several backbones.
 
-Shapes: B pictures, C channels, H and W pixels of the grid a layer sees, L tokens, D features.
+Shapes: B pictures, C channels, H and W the resolution of a layer's input, L tokens, D features.
 """
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TypeVar
 
 import torch
@@ -13,15 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _M = TypeVar("_M", bound=nn.Module)
-SHORT = 64 * 64  # queries times keys: up to here attention is written out while it learns on a CPU
+SHORT = 64 * 64  # queries times keys, up to which attention is not fused in training on a CPU
 
 
 def sinusoidal(values: Tensor, features: int, *, longest: float = 10_000.0) -> Tensor:
-    """Embed scalars in sines and cosines of geometrically spaced wavelengths.
+    """Embed scalars as sines and cosines of geometrically spaced wavelengths.
 
     Args:
         values: times or positions, (B,), any real dtype.
-        features: width of the result, even.
+        features: of the result; even.
         longest: the longest wavelength is 2 pi times this.
 
     Returns:
@@ -30,19 +31,24 @@ def sinusoidal(values: Tensor, features: int, *, longest: float = 10_000.0) -> T
     Source:
         Vaswani et al. 2017, section 3.5, arXiv:1706.03762; used for time in Ho et al. 2020, arXiv:2006.11239.
     """
-    half = features // 2
-    rates = torch.exp(
-        -math.log(longest) * torch.arange(half, device=values.device, dtype=torch.float32) / half
-    )
-    angles = values.to(torch.float32)[:, None] * rates
+    angles = values.to(torch.float32)[:, None] * _rates(features // 2, longest, values.device)
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
+@lru_cache(maxsize=16)
+def _rates(count: int, longest: float, device: torch.device) -> Tensor:
+    """Return geometrically decreasing frequencies, float32 (count,), from 1 to nearly 1 / longest."""
+    return torch.exp(-math.log(longest) * torch.arange(count, device=device, dtype=torch.float32) / count)
+
+
+@lru_cache(maxsize=8)
 def grid_features(height: int, width: int, device: torch.device) -> Tensor:
-    """Tell each cell of a grid where it lies, so that a convolution can draw the same thing in the same place.
+    """Return position features for each pixel of a grid, so that convolutions can depend on the position.
+
+    The result is cached and must not be modified.
 
     Returns:
-        (8, height, width), float32: sine and cosine of half a turn and of a whole one along each axis.
+        (8, height, width), float32: sines and cosines of half a period and of a whole one along each axis.
     """
     y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
     x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
@@ -54,34 +60,34 @@ def grid_features(height: int, width: int, device: torch.device) -> Tensor:
     return torch.stack(planes)
 
 
-def stretched(grid: Tensor, height: int, width: int) -> Tensor:
-    """Stretch a grid (B, C, any, any) to (B, C, height, width), bilinearly; one of that size comes back as it is."""
+def resize(grid: Tensor, height: int, width: int) -> Tensor:
+    """Resize a grid (B, C, any, any) to (B, C, height, width) bilinearly; one of that size is returned unchanged."""
     if grid.shape[-2:] == (height, width):
         return grid
     return F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False)
 
 
-def zero(module: _M) -> _M:
-    """Set a module's parameters to zero, so that the branch it ends starts as the identity, and return it."""
+def zero_module(module: _M) -> _M:
+    """Set all parameters of a module to zero and return it; a residual block that ends in it starts as the identity."""
     for parameter in module.parameters():
         nn.init.zeros_(parameter)
     return module
 
 
 class TimeEmbedding(nn.Module):
-    """The time t, and whatever vector joins it, as the one vector that every block is modulated by."""
+    """Embeds the time t, and optionally another vector, as the vector that modulates every block."""
 
     def __init__(self, features: int, extra: int) -> None:
-        """Take the width of the result and of the joined vector (0: none)."""
+        """Take the features of the result and of the other vector (0: none)."""
         super().__init__()
         self.features = features
         self.time = nn.Sequential(nn.Linear(features, features), nn.SiLU(), nn.Linear(features, features))
         self.extra = nn.Linear(extra, features) if extra else None
-        if self.extra is not None:  # as loud as time from the start, or it is learned long after it
+        if self.extra is not None:  # the same scale as time from the start; else it is learned much later
             nn.init.normal_(self.extra.weight, std=extra**-0.5)
 
     def forward(self, t: Tensor, extra: Tensor | None) -> Tensor:
-        """Embed times (B,) and the joined vector (B, extra) as (B, features)."""
+        """Embed times (B,) and the other vector (B, extra) as (B, features)."""
         embedding: Tensor = self.time(sinusoidal(t, self.features))
         if self.extra is not None and extra is not None:
             embedding = embedding + self.extra(extra)
@@ -89,20 +95,20 @@ class TimeEmbedding(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with a skip; the time vector scales and shifts what lies between them.
+    """Two 3x3 convolutions with a skip connection; the embedding scales and shifts the activations between them.
 
     Source:
         Dhariwal and Nichol 2021, section 3 and appendix A (adaptive group normalisation), arXiv:2105.05233.
     """
 
     def __init__(self, channels_in: int, channels_out: int, embedding: int, *, groups: int = 16) -> None:
-        """Take the channels before and after and the width of the time vector (0: the block is not modulated)."""
+        """Take the numbers of channels and the features of the embedding (0: no modulation)."""
         super().__init__()
         self.norm_in = nn.GroupNorm(min(groups, channels_in), channels_in)
         self.conv_in = nn.Conv2d(channels_in, channels_out, 3, padding=1)
         self.modulation = nn.Linear(embedding, 2 * channels_out) if embedding else None
         self.norm_out = nn.GroupNorm(min(groups, channels_out), channels_out)
-        self.conv_out = zero(nn.Conv2d(channels_out, channels_out, 3, padding=1))
+        self.conv_out = zero_module(nn.Conv2d(channels_out, channels_out, 3, padding=1))
         self.skip = nn.Conv2d(channels_in, channels_out, 1) if channels_in != channels_out else nn.Identity()
 
     def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
@@ -122,27 +128,29 @@ class Attention(nn.Module):
         Vaswani et al. 2017, section 3.2, arXiv:1706.03762.
     """
 
-    def __init__(self, features: int, heads: int, context: int | None = None, *, live: bool = False) -> None:
-        """Lay out the heads.
+    def __init__(
+        self, features: int, heads: int, context: int | None = None, *, zero_init: bool = True
+    ) -> None:
+        """Build the projections.
 
         Args:
-            features: width of the tokens.
-            heads: their number; divides ``features``.
-            context: width of the context; None: the tokens attend to themselves.
-            live: start with a random last layer instead of zero; for a branch that a gate keeps shut at first, since
-                behind a shut gate a zero would never learn.
+            features: of the tokens.
+            heads: number of heads; divides ``features``.
+            context: features of the context; None: self-attention.
+            zero_init: initialise the last layer with zeros. Not for a branch whose gate starts at zero: gate and layer
+                would then both have zero gradients and never learn.
         """
         super().__init__()
         if heads < 1 or features % heads:
-            raise ValueError(f"{features} features cannot be shared by {heads} heads")
+            raise ValueError(f"features ({features}) must be divisible by heads ({heads})")
         self.heads = heads
         self.query = nn.Linear(features, features, bias=False)
         self.key_value = nn.Linear(context or features, 2 * features, bias=False)
         last = nn.Linear(features, features)
-        self.out = last if live else zero(last)
+        self.out = zero_module(last) if zero_init else last
 
     def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Attend from x (B, L, D) to context (B, M, context); mask (B, M) is true where there is a token."""
+        """Attend from x (B, L, D) to context (B, M, context); mask (B, M) is true for tokens, false for padding."""
         source = x if context is None else context
         batch, length, features = x.shape
         shape = (batch, -1, self.heads, features // self.heads)
@@ -159,16 +167,18 @@ class Attention(nn.Module):
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mix values by softmax(query key^T / sqrt(features of a head)).
+    """Return softmax(query key^T / sqrt(D)) value.
 
-    Written out where a short sequence learns on a CPU: the fused kernel's way back is made for long ones, and a whole
-    step of training takes 1.15 (U-Net) to 1.35 times (DiT) as long with it.
+    Not fused for short sequences in training on a CPU: the backward pass of the fused kernel is made for long ones, and
+    a training step would take 1.15 (U-Net) to 1.35 times (DiT) as long. So the kernel depends on whether gradients are
+    enabled, and the same weights give results that differ in the last bits in training and in evaluation. This is
+    intended: only sampling, which never has gradients, promises the same bits.
 
     Args:
         query: (B, heads, L, D).
         key: (B, heads, M, D).
         value: (B, heads, M, D).
-        mask: (B, 1, 1, M), true where there is something to attend to.
+        mask: (B, 1, 1, M), true for tokens, false for padding.
 
     Returns:
         (B, heads, L, D).
@@ -186,7 +196,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
 class FeedForward(nn.Sequential):
     """Two linear layers with a GELU between them."""
 
-    def __init__(self, features: int, *, factor: int = 4, live: bool = False) -> None:
-        """Take the width, the factor by which the hidden layer is wider, and ``live`` as in :class:`Attention`."""
+    def __init__(self, features: int, *, factor: int = 4, zero_init: bool = True) -> None:
+        """Take the features, the factor of the hidden layer's, and ``zero_init`` as in :class:`Attention`."""
         last = nn.Linear(factor * features, features)
-        super().__init__(nn.Linear(features, factor * features), nn.GELU(), last if live else zero(last))
+        super().__init__(
+            nn.Linear(features, factor * features), nn.GELU(), zero_module(last) if zero_init else last
+        )

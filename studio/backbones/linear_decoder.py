@@ -1,9 +1,9 @@
-"""The cheapest way to see a latent: a linear map, fitted to a codec in closed form.
+"""The cheapest decoder: a linear map, fitted to a codec in closed form.
 
-A latent cell and its eight neighbours, 9 channels + 1 numbers, give the cell's block of downscale x downscale pixels.
-The map is the least-squares one over plain pictures (grounds, gradients, discs, boxes) that the codec itself encodes
-and decodes, so it needs no data and no training, and it is the same every time. Where a codec is such a map, it is
-recovered.
+A latent and its eight neighbours, 9 channels + 1 numbers with the bias, give the downscale x downscale pixels of that
+latent. The map is the least-squares fit over simple synthetic pictures (flat and graded backgrounds, discs, boxes) that
+the codec encodes and decodes. So it needs no data and no training, and is deterministic. A codec that is itself such a
+map is recovered exactly.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ if TYPE_CHECKING:
 PICTURES, CELLS = 32, 8
 SHAPES = 6
 RIDGE = 1e-6
-"""Weight of the map's own size, relative to the mean power of what it is fed: only keeps the equations solvable."""
+"""Ridge regularisation, relative to the mean power of the inputs: only keeps the equations solvable."""
 
 
 class LinearDecoder(nn.Module):
-    """A convolution over latents whose channels are the pixels of a block."""
+    """A 3x3 convolution whose output channels are the pixels of one latent."""
 
     def __init__(self, weight: Tensor, bias: Tensor, downscale: int) -> None:
-        """Take the map: weight (3 * downscale^2, channels, 3, 3), and bias."""
+        """Take weight (3 * downscale^2, channels, 3, 3) and bias (3 * downscale^2,)."""
         super().__init__()
         self.weight, self.bias = (nn.Parameter(part, requires_grad=False) for part in (weight, bias))
         self.downscale = downscale
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Map latents (B, channels, h, w) to pictures (B, 3, h * downscale, w * downscale), not clipped."""
+        """Decode latents (B, channels, h, w) to pictures (B, 3, h * downscale, w * downscale), not clipped."""
         return F.pixel_shuffle(F.conv2d(latents, self.weight, self.bias, padding=1), self.downscale)
 
 
 @torch.no_grad()
 def fit_linear_decoder(codec: Codec) -> LinearDecoder:
-    """Return the linear map that is nearest to a codec's decoder over plain pictures."""
+    """Return the linear map closest to a codec's decoder over synthetic pictures."""
     device = next(codec.parameters()).device
-    pictures = draw_plain_pictures(PICTURES, CELLS * codec.downscale).to(device)
+    pictures = draw_synthetic_pictures(PICTURES, CELLS * codec.downscale).to(device)
     latents = codec.encode(pictures)
-    # Solved where float64 is always to be had.
+    # On the CPU, where float64 is always available.
     given, wanted = latents.cpu().double(), codec.decode(latents).cpu().double()
     cells = F.unfold(given, 3, padding=1).transpose(1, 2).flatten(0, 1)
     cells = torch.cat([cells, torch.ones_like(cells[:, :1])], dim=1)
@@ -56,8 +56,8 @@ def fit_linear_decoder(codec: Codec) -> LinearDecoder:
     return LinearDecoder(weight, solved[-1], codec.downscale)
 
 
-def draw_plain_pictures(count: int, side: int) -> Tensor:
-    """Draw grounds, plain or graded, with discs and boxes of other colours; the same ones every time.
+def draw_synthetic_pictures(count: int, side: int) -> Tensor:
+    """Draw flat and graded backgrounds with discs and boxes of other colours, from a fixed seed.
 
     Returns:
         (count, 3, side, side) in [-1, 1].

@@ -1,8 +1,8 @@
-"""A small stand-in for a codec's decoder: what previews are made with where the decoder itself is too dear.
+"""A small substitute for a codec's decoder, for previews where the decoder itself is too slow.
 
-All of its layers work at the size of the latents; one rearrangement at the end turns channels into pixels. It learns
-from the decoder (see `studio.training.tasks.preview_task`), never from pictures, and its pictures are for looking at
-only.
+All of its layers work at the resolution of the latents; a pixel shuffle at the end turns channels into pixels. It is
+distilled from the decoder (see `studio.training.tasks.preview_task`), never trained on pictures, and only used for
+previews.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class PreviewConfig:
 
     channels: int = 16  # of the latents
     downscale: int = 8  # of the codec
-    width: int = 128
+    width: int = 128  # channels of the hidden layers
     layers: int = 2  # between the first and the last
 
 
 class PreviewDecoder(nn.Module):
-    """A few 3x3 convolutions over latents, and a last one, 1x1, that gives each latent's block of pixels."""
+    """A few 3x3 convolutions over latents, and a final 1x1 convolution that gives the pixels of each latent."""
 
     def __init__(self, config: PreviewConfig) -> None:
-        """Build the decoder of a configuration."""
+        """Build the decoder described by ``config``."""
         super().__init__()
         self.config = config
         self.first = nn.Conv2d(config.channels, config.width, 3, padding=1)
@@ -37,7 +37,7 @@ class PreviewDecoder(nn.Module):
         self.last = nn.Conv2d(config.width, 3 * config.downscale**2, 1)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Map latents (B, channels, h, w) to pictures (B, 3, h * downscale, w * downscale), not clipped."""
+        """Decode latents (B, channels, h, w) to pictures (B, 3, h * downscale, w * downscale), not clipped."""
         h = self.first(latents)
         for layer in self.middle:
             h = h + layer(F.silu(h))

@@ -1,4 +1,4 @@
-"""The networks that a model card or a recipe can name."""
+"""The networks that a model card or a recipe can refer to by name."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The U-Net: what denoises, with skips from its way down to its way up.
+"""The U-Net: a downsampling and an upsampling path with skip connections between them.
 
 Source:
     Ronneberger et al. 2015, arXiv:1505.04597; for diffusion Ho et al. 2020, appendix B, arXiv:2006.11239; with
-    cross-attention to text Rombach et al. 2022, section 3.3, arXiv:2112.10752.
+    cross-attention to text: Rombach et al. 2022, section 3.3, arXiv:2112.10752.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from studio.backbones.layers import (
     ResidualBlock,
     TimeEmbedding,
     grid_features,
-    stretched,
-    zero,
+    resize,
+    zero_module,
 )
 
 GRID_FEATURES = 8
@@ -30,21 +30,22 @@ GRID_FEATURES = 8
 class UNetConfig:
     """Shape of a U-Net."""
 
-    channels: int = 3  # of the picture or latents
-    widths: tuple[int, ...] = (128, 256)  # of the levels, finest first
-    attention: tuple[bool, ...] = (False, True)  # whether a level attends, to itself and to the text
-    blocks: int = 2  # residual blocks of a level on the way down; one more on the way up
+    # The names of the fields are the keys of a model card.
+    channels: int = 3  # of the pictures or latents
+    widths: tuple[int, ...] = (128, 256)  # channels of each level, finest first
+    attention: tuple[bool, ...] = (False, True)  # whether a level has self-attention and cross-attention
+    blocks: int = 2  # per level of the downsampling path; one more in the upsampling path
     head_width: int = 64  # features of an attention head
-    embedding: int = 512  # of time and pooled text
-    text: int = 0  # features of the text condition; 0: unconditional
-    draft: int = 0  # channels of the draft that comes with the text; 0: none
+    embedding: int = 512  # features of the embedding of time and pooled text
+    text: int = 0  # features of the text tokens; 0: unconditional
+    draft: int = 0  # channels of the text encoder's draft; 0: none
 
 
 class Transformer(nn.Module):
-    """Attention of a grid's cells to each other and to the text, then a feed-forward layer, each with a skip."""
+    """Self-attention of the pixels, cross-attention to the text and a feed-forward layer, each residual."""
 
     def __init__(self, channels: int, heads: int, text: int) -> None:
-        """Take the channels of the grid, the number of heads and the width of the text's tokens (0: none)."""
+        """Take the channels, the number of heads and the features of the text tokens (0: no cross-attention)."""
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(3))
         self.itself = Attention(channels, heads)
@@ -54,24 +55,24 @@ class Transformer(nn.Module):
     def forward(self, x: Tensor, tokens: Tensor | None, mask: Tensor | None) -> Tensor:
         """Map (B, C, H, W), tokens (B, L, text) and their mask (B, L) to (B, C, H, W)."""
         batch, channels, height, width = x.shape
-        cells = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
-        cells = cells + self.itself(self.norms[0](cells))
+        pixels = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
+        pixels = pixels + self.itself(self.norms[0](pixels))
         if self.text is not None:
-            cells = cells + self.text(self.norms[1](cells), tokens, mask)
-        cells = cells + self.feed_forward(self.norms[2](cells))
-        grid: Tensor = cells.view(batch, height, width, channels).permute(0, 3, 1, 2)
-        return grid
+            pixels = pixels + self.text(self.norms[1](pixels), tokens, mask)
+        pixels = pixels + self.feed_forward(self.norms[2](pixels))
+        out: Tensor = pixels.view(batch, height, width, channels).permute(0, 3, 1, 2)
+        return out
 
 
-class Level(nn.Module):
-    """A residual block and, where the level attends, a transformer."""
+class Block(nn.Module):
+    """A residual block, followed by a transformer on the levels with attention."""
 
-    def __init__(self, channels_in: int, channels_out: int, config: UNetConfig, *, attends: bool) -> None:
-        """Take the channels before and after."""
+    def __init__(self, channels_in: int, channels_out: int, config: UNetConfig, *, attention: bool) -> None:
+        """Take the numbers of channels, and whether there is a transformer."""
         super().__init__()
         self.residual = ResidualBlock(channels_in, channels_out, config.embedding)
         heads = max(1, channels_out // config.head_width)
-        self.transformer = Transformer(channels_out, heads, config.text) if attends else None
+        self.transformer = Transformer(channels_out, heads, config.text) if attention else None
 
     def forward(self, x: Tensor, embedding: Tensor, tokens: Tensor | None, mask: Tensor | None) -> Tensor:
         """Map (B, channels_in, H, W) to (B, channels_out, H, W)."""
@@ -82,47 +83,50 @@ class Level(nn.Module):
 
 
 class UNet(nn.Module):
-    """Predicts eps, v or x0 (it does not know which) from a noisy picture, its time and a condition."""
+    """Predicts eps, v or x0 from a noisy picture, its time and a condition; which of them, training decides.
+
+    The names of its submodules are the keys of the weights in model files: ``shrink`` holds the downsampling
+    convolutions and ``grow`` those after upsampling.
+    """
 
     def __init__(self, config: UNetConfig) -> None:
-        """Build the network of a configuration."""
+        """Build the network described by ``config``."""
         super().__init__()
         self.config = config
         self.embed = TimeEmbedding(config.embedding, config.text)
         self.stem = nn.Conv2d(config.channels + GRID_FEATURES + config.draft, config.widths[0], 3, padding=1)
         self.down, self.shrink = nn.ModuleList(), nn.ModuleList()
         skips = [config.widths[0]]
-        width = config.widths[0]
-        for index, (level, attends) in enumerate(zip(config.widths, config.attention, strict=True)):
+        channels = config.widths[0]
+        levels = list(enumerate(zip(config.widths, config.attention, strict=True)))
+        for index, (level_channels, attention) in levels:
             for _ in range(config.blocks):
-                self.down.append(Level(width, level, config, attends=attends))
-                skips.append(width := level)
+                self.down.append(Block(channels, level_channels, config, attention=attention))
+                skips.append(channels := level_channels)
             if index + 1 < len(config.widths):
-                self.shrink.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
-                skips.append(width)
+                self.shrink.append(nn.Conv2d(channels, channels, 3, stride=2, padding=1))
+                skips.append(channels)
         self.middle = nn.ModuleList(
-            [Level(width, width, config, attends=True), Level(width, width, config, attends=False)]
+            Block(channels, channels, config, attention=attention) for attention in (True, False)
         )
         self.up, self.grow = nn.ModuleList(), nn.ModuleList()
-        for index, (level, attends) in reversed(
-            list(enumerate(zip(config.widths, config.attention, strict=True)))
-        ):
+        for index, (level_channels, attention) in reversed(levels):
             for _ in range(config.blocks + 1):
-                self.up.append(Level(width + skips.pop(), level, config, attends=attends))
-                width = level
+                self.up.append(Block(channels + skips.pop(), level_channels, config, attention=attention))
+                channels = level_channels
             if index:
-                self.grow.append(nn.Conv2d(width, width, 3, padding=1))
-        self.out_norm = nn.GroupNorm(16, width)
-        self.out = zero(nn.Conv2d(width, config.channels, 3, padding=1))
+                self.grow.append(nn.Conv2d(channels, channels, 3, padding=1))
+        self.out_norm = nn.GroupNorm(16, channels)
+        self.out = zero_module(nn.Conv2d(channels, config.channels, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor, condition: tuple[Tensor, ...] = ()) -> Tensor:
-        """Predict.
+        """Return the prediction.
 
         Args:
-            x: noisy picture or latents, (B, channels, H, W); H and W divisible by 2 per level after the first.
+            x: noisy pictures or latents, (B, channels, H, W); H and W divisible by 2 for each level after the first.
             t: times, (B,), int64.
-            condition: tokens (B, L, text), mask (B, L), pooled (B, text) and, for a network that takes one, a draft
-                (B, draft, any, any), which is seen beside x; empty for an unconditional network.
+            condition: tokens (B, L, text), mask (B, L), pooled (B, text) and, if the network takes one, a draft
+                (B, draft, any, any), which is concatenated to x; empty for an unconditional network.
 
         Returns:
             (B, channels, H, W), in x's dtype.
@@ -131,24 +135,24 @@ class UNet(nn.Module):
         embedding = self.embed(t, pooled)
         height, width = x.shape[-2:]
         grid = grid_features(height, width, x.device).to(x.dtype).expand(x.shape[0], -1, -1, -1)
-        seen = [x, grid]
+        inputs = [x, grid]
         if self.config.draft:
-            seen.append(stretched(condition[3], height, width))
-        h = self.stem(torch.cat(seen, dim=1))
+            inputs.append(resize(condition[3], height, width))
+        h = self.stem(torch.cat(inputs, dim=1))
         skips = [h]
-        down, shrink = iter(self.down), iter(self.shrink)
+        down, downsample = iter(self.down), iter(self.shrink)
         for index in range(len(self.config.widths)):
             for _ in range(self.config.blocks):
                 skips.append(h := next(down)(h, embedding, tokens, mask))
             if index + 1 < len(self.config.widths):
-                skips.append(h := next(shrink)(h))
+                skips.append(h := next(downsample)(h))
         for block in self.middle:
             h = block(h, embedding, tokens, mask)
-        up, grow = iter(self.up), iter(self.grow)
+        up, upsample = iter(self.up), iter(self.grow)
         for index in reversed(range(len(self.config.widths))):
             for _ in range(self.config.blocks + 1):
                 h = next(up)(torch.cat([h, skips.pop()], dim=1), embedding, tokens, mask)
             if index:
-                h = next(grow)(F.interpolate(h, scale_factor=2.0, mode="nearest"))
+                h = next(upsample)(F.interpolate(h, scale_factor=2.0, mode="nearest"))
         out: Tensor = self.out(F.silu(self.out_norm(h)))
         return out

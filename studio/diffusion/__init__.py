@@ -1,1 +1,1 @@
-"""The mathematics of diffusion: schedules, forward process, samplers, guidance. torch only."""
+"""The mathematics of diffusion: noise schedules, forward process, samplers, guidance. Depends on torch only."""

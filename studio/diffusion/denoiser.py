@@ -1,6 +1,6 @@
-"""The denoiser: a backbone, the schedule it was trained on and the meaning of its output, together one thing.
+"""The denoiser: a backbone together with its noise schedule and the meaning of its output.
 
-Whatever the backbone predicts, a denoiser speaks of x_0 and eps. Samplers and guidance see nothing else.
+Whatever the backbone predicts, a denoiser returns x_0 and eps. Samplers and guidance see nothing else.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from studio.diffusion.schedules import Schedule
 
 Condition: TypeAlias = tuple[Tensor, ...]
-"""What a picture is conditioned on: tensors that share the batch axis, opaque here; () is none at all."""
+"""What a picture is conditioned on: tensors that share the batch axis, opaque here; () is unconditional."""
 
 
 class Backbone(Protocol):
-    """A network that says something about x_t."""
+    """A network that predicts eps, v or x0 from x_t."""
 
     def __call__(self, x: Tensor, t: Tensor, condition: Condition, /) -> Tensor:
         """Return the prediction, of x's shape, for states x (B, C, H, W) at times t, int64 (B,)."""
@@ -31,19 +31,19 @@ class Backbone(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What is believed about x_t: it is alpha x0_hat + sigma eps.
+    """A prediction about x_t = alpha x0_hat + sigma eps.
 
-    Both are worked out when they are first asked for: one sampler wants the one, one the other, and of the two
-    sides of a guidance mostly neither is wanted.
+    x0_hat and eps are computed on first use: samplers need one or the other, and of the conditional and
+    unconditional predictions usually neither is needed.
 
     Attributes:
         kind: what ``output`` means.
-        output: what the backbone said, or what was made of it, (B, C, H, W).
-        x: the states x_t it is about, of the same shape.
-        alpha: the scale of x_0 within them.
-        sigma: the scale of the noise within them.
-        cond: where guidance ran, what was believed with the condition, before clipping.
-        uncond: where guidance ran, what was believed without it, before clipping.
+        output: the backbone's output, or a combination of several, (B, C, H, W).
+        x: the states x_t, of the same shape.
+        alpha: the scale of x_0 in them.
+        sigma: the scale of the noise in them.
+        cond: with guidance, the conditional prediction, before clipping.
+        uncond: with guidance, the unconditional prediction, before clipping.
     """
 
     kind: PredictionKind
@@ -56,16 +56,16 @@ class Prediction:
 
     @cached_property
     def x0_hat(self) -> Tensor:
-        """The clean data, (B, C, H, W)."""
+        """The predicted clean data, (B, C, H, W)."""
         return x0_from(self.kind, self.output, self.x, self.alpha, self.sigma)
 
     @cached_property
     def eps(self) -> Tensor:
-        """The noise, (B, C, H, W)."""
+        """The predicted noise, (B, C, H, W)."""
         return eps_from(self.kind, self.output, self.x, self.alpha, self.sigma)
 
     def part(self, start: int, stop: int, x: Tensor) -> Prediction:
-        """Return the prediction of the pictures ``start`` to ``stop`` of the batch, whose states are ``x``."""
+        """Return the prediction for the pictures ``start`` to ``stop`` of the batch, whose states are ``x``."""
         alpha, sigma = self.alpha, self.sigma
         if not isinstance(alpha, float):
             alpha = alpha[start:stop]
@@ -75,34 +75,34 @@ class Prediction:
 
 
 class Denoiser:
-    """Backbone, schedule and kind of prediction."""
+    """A backbone with its schedule and its kind of prediction."""
 
     def __init__(
         self, backbone: Backbone, schedule: Schedule, prediction: PredictionKind, *, clip: bool = False
     ) -> None:
-        """Put the parts together.
+        """Combine the parts.
 
         Args:
             backbone: the network.
             schedule: the schedule it was trained on.
-            prediction: what its output means.
-            clip: keep x0_hat within [-1, 1]; for models of pixels, wrong for latents.
+            prediction: the meaning of its output.
+            clip: clamp x0_hat to [-1, 1]; right for pixels, wrong for latents.
         """
         self.backbone, self.schedule, self.prediction, self.clip = backbone, schedule, prediction, clip
 
     def evaluate(self, x: Tensor, t: Tensor | int, condition: Condition) -> Prediction:
-        """Ask the backbone, once.
+        """Evaluate the backbone once.
 
-        The result is not clipped: guidance adds such results up, and only their sum is meant to be a picture.
+        The result is not clipped: guidance combines several of them, and only the combination is meant as a picture.
 
         Args:
             x: states, float32 (B, C, H, W).
-            t: their times, 0 to T-1: int64 (B,), or the one they have in common.
-            condition: what they are conditioned on, for B pictures.
+            t: their times, 0 to T-1: int64 (B,), or one number for all.
+            condition: of the B pictures.
         """
         alpha: Scale
         sigma: Scale
-        if isinstance(t, int):  # numbers spare a look-up in a table and, on a GPU, waiting for one
+        if isinstance(t, int):  # plain numbers avoid a table look-up and, on a GPU, a synchronisation
             alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
             t = torch.full(x.shape[:1], t, device=x.device)
         else:
@@ -113,9 +113,9 @@ class Denoiser:
         return Prediction(self.prediction, output, x, alpha, sigma)
 
     def clipped(self, prediction: Prediction, x: Tensor, t: int) -> Prediction:
-        """Return the prediction about x at time t as this model means it, clipped or as it is.
+        """Return the prediction for x at time t with x0_hat clamped, if this model clips; else unchanged.
 
-        Where x0_hat was clipped, eps follows from it, so that alpha x0_hat + sigma eps is x again.
+        If x0_hat is clamped, eps follows from it, so that alpha x0_hat + sigma eps is still x.
         """
         if not self.clip:
             return prediction

@@ -1,4 +1,4 @@
-"""The forward process, which turns data into noise, and its exact reverse when x_0 is known.
+"""The forward process from data to noise, and its exact reverse for known x_0.
 
     one step    q(x_t | x_{t-1})    = N(sqrt(1 - beta_t) x_{t-1}, beta_t)
     the jump    q(x_t | x_0)        = N(alpha_t x_0, sigma_t^2)
@@ -6,8 +6,8 @@
                 mean      alpha_s beta / sigma_t^2 x_0 + (alpha_t / alpha_s) sigma_s^2 / sigma_t^2 x_t
                 variance  beta sigma_s^2 / sigma_t^2
 
-Noise is always handed in. Source: Ho et al. 2020, equations 2, 4, 6 and 7, arXiv 2006.11239; its posterior is
-the case s = t - 1 of the one here.
+Noise is always passed in. Source: Ho et al. 2020, equations 2, 4, 6 and 7, arXiv 2006.11239, where the posterior
+is that of s = t - 1.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def q_step(schedule: Schedule, x_prev: Tensor, t: int, eps: Tensor) -> Tensor:
-    """Return a draw of x_t given x_{t-1}.
+    """Return a sample of x_t given x_{t-1}.
 
     Args:
         schedule: the noise schedule.
         x_prev: states at time t - 1, (B, C, H, W).
-        t: the time reached, 0 to T - 1.
+        t: the new time, 0 to T - 1.
         eps: unit noise of x_prev's shape.
     """
     beta = schedule.beta(t, t - 1)
@@ -35,7 +35,7 @@ def q_step(schedule: Schedule, x_prev: Tensor, t: int, eps: Tensor) -> Tensor:
 
 
 def q_sample(schedule: Schedule, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-    """Return a draw of x_t given x_0, each picture at its own time.
+    """Return a sample of x_t given x_0, each picture at its own time.
 
     Args:
         schedule: the noise schedule.
@@ -52,15 +52,15 @@ def posterior(schedule: Schedule, x_t: Tensor, x0: Tensor, t: int, s: int) -> tu
     Args:
         schedule: the noise schedule.
         x_t: states at time t, (B, C, H, W).
-        x0: clean data, or the model's word on it, of the same shape.
+        x0: clean data, or a prediction of it, of the same shape.
         t: the time of x_t, 0 to T - 1.
-        s: the time wanted, -1 to t - 1.
+        s: the earlier time, -1 to t - 1.
 
     Raises:
         ValueError: s is not below t.
     """
     if not s < t:
-        raise ValueError(f"the posterior needs s < t, not s = {s} and t = {t}")
+        raise ValueError(f"s must be below t, not s = {s} and t = {t}")
     alpha_s, sigma2_s, sigma2_t = schedule.alpha(s), schedule.sigma(s) ** 2, schedule.sigma(t) ** 2
     beta = schedule.beta(t, s)
     mean = (alpha_s * beta / sigma2_t) * x0 + (schedule.alpha(t) / alpha_s * sigma2_s / sigma2_t) * x_t

@@ -1,12 +1,11 @@
-"""Guidance stands between sampler and model, and neither knows of it.
+"""Guidance sits between sampler and model; neither knows about it.
 
-It has a sampler's shape: given a query it *asks* for evaluations by yielding them and is sent the
-predictions.
+Like a sampler it is a generator: for a query it yields the evaluations that it needs and is sent the predictions.
 
     guided = uncond + w (cond - uncond)
 
-w = 1 is off and costs one model call; any other w costs two, which are answered together as one call of twice
-the batch. The paper writes (1 + w) cond - w uncond: the same, with its w one less than this one.
+w = 1 is off and costs one model call. Any other w costs two, made as one call with twice the batch size. The paper
+writes (1 + w) cond - w uncond: the same with w one smaller.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from studio.diffusion.denoiser import Condition, Prediction
 from studio.diffusion.samplers.stepper import Evaluation, Query
 from studio.errors import RequestError
+from studio.messages import message
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,9 +31,8 @@ class ClassifierFreeGuidance:
 
     Attributes:
         scale: w, any finite number.
-        condition: what is wanted, for the whole batch.
-        negative: what takes the place of "no condition": the empty prompt's condition, or a negative
-            prompt's.
+        condition: of the prompts, for the whole batch.
+        negative: the condition of the unconditional prediction: that of the empty prompt, or of a negative one.
 
     Raises:
         RequestError: the scale is not a finite number.
@@ -45,21 +44,21 @@ class ClassifierFreeGuidance:
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.scale):
-            raise RequestError("guidance", f"must be a finite number, not {self.scale}")
+            raise RequestError("guidance", message("must be a finite number, not {value}", value=self.scale))
 
     @property
     def uses_negative(self) -> bool:
-        """Whether the negative condition has any part in the result; at w = 1 it has none."""
+        """Whether the negative condition affects the result; at w = 1 it does not."""
         return self.scale != 1
 
     def ask(self, query: Query) -> Generator[tuple[Evaluation, ...], tuple[Prediction, ...], Prediction]:
-        """Ask for what is needed to answer the query; return the guided prediction."""
-        wanted = Evaluation(query.x, query.t, self.condition)
+        """Yield the evaluations that the query needs; return the guided prediction."""
+        conditional = Evaluation(query.x, query.t, self.condition)
         if not self.uses_negative:
-            (prediction,) = yield (wanted,)
+            (prediction,) = yield (conditional,)
             return prediction
-        cond, uncond = yield wanted, Evaluation(query.x, query.t, self.negative)
-        # At a fixed x_t, x_0, eps and v are linear in each other, so whatever the model predicts is combined as it
-        # came. The linear interpolation from uncond to cond, carried on beyond cond, is the formula above.
+        cond, uncond = yield conditional, Evaluation(query.x, query.t, self.negative)
+        # At a fixed x_t, x_0, eps and v are linear functions of each other, so the outputs can be combined whatever
+        # they mean. The formula above is a linear interpolation from uncond to cond, extrapolated for w > 1.
         output = uncond.output.lerp(cond.output, self.scale)
         return Prediction(cond.kind, output, query.x, cond.alpha, cond.sigma, cond, uncond)

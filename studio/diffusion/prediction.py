@@ -1,4 +1,4 @@
-"""The four things a model may say about x_t, and the way from each to each.
+"""The four quantities that a model may predict about x_t, and the conversions between them.
 
 With x_t = alpha x_0 + sigma eps and alpha^2 + sigma^2 = 1:
 
@@ -8,8 +8,8 @@ With x_t = alpha x_0 + sigma eps and alpha^2 + sigma^2 = 1:
     score = grad log p(x_t) = -eps / sigma
 
 Pure functions of tensors of one shape; ``alpha`` and ``sigma`` are floats, or tensors (B, 1, 1, 1) that
-broadcast. The ways from v divide by nothing. ``x0_from_eps`` divides by alpha, which is 5e-5 at the cosine
-schedule's last time: that loss of precision belongs to predicting eps and cannot be removed.
+broadcast. The conversions from v involve no division. ``x0_from_eps`` divides by alpha, which is 5e-5 at the last
+time of the cosine schedule: this loss of precision is inherent in predicting eps.
 
 Source: v is that of Salimans & Ho 2022, "Progressive Distillation", appendix D, arXiv 2202.00512; the score
 that of Song et al. 2021, "Score-Based Generative Modeling through SDEs", arXiv 2011.13456.
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Scale: TypeAlias = "float | Tensor"
-"""A schedule's alpha or sigma: one number, or one for each picture, (B, 1, 1, 1)."""
+"""A schedule's alpha or sigma: one number, or one per picture, (B, 1, 1, 1)."""
 
 PredictionKind: TypeAlias = Literal["eps", "v", "x0"]
-"""What a backbone's output means."""
+"""The meaning of a backbone's output."""
 
 PREDICTION_KINDS: tuple[PredictionKind, ...] = get_args(PredictionKind)
 
@@ -67,7 +67,7 @@ def eps_from_score(score: Tensor, sigma: Scale) -> Tensor:
 
 
 def target(kind: PredictionKind, x0: Tensor, eps: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
-    """Return what a backbone of this kind is trained to say, given the truth."""
+    """Return the training target of a backbone of this kind."""
     match kind:
         case "eps":
             return eps
@@ -78,7 +78,7 @@ def target(kind: PredictionKind, x0: Tensor, eps: Tensor, alpha: Scale, sigma: S
 
 
 def x0_from(kind: PredictionKind, output: Tensor, x_t: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
-    """Return x_0 from what a backbone of this kind said about x_t."""
+    """Return x_0 from the output of a backbone of this kind for x_t."""
     match kind:
         case "eps":
             return x0_from_eps(x_t, output, alpha, sigma)
@@ -89,7 +89,7 @@ def x0_from(kind: PredictionKind, output: Tensor, x_t: Tensor, alpha: Scale, sig
 
 
 def eps_from(kind: PredictionKind, output: Tensor, x_t: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
-    """Return eps from what a backbone of this kind said about x_t."""
+    """Return eps from the output of a backbone of this kind for x_t."""
     match kind:
         case "eps":
             return output

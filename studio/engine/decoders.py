@@ -1,7 +1,7 @@
-"""The ways to see a model's latents, best first, and what each costs on this machine.
+"""The decoders of a model's latents, best first, and what each costs on this machine.
 
-A model in pixels has one, which is free. Any other has its codec's decoder ("full"), the small one that was distilled
-from it ("small"), if its folder holds one, and a linear map ("linear").
+A pixel model has one, which is free. A latent model has its codec's decoder ("full"), the small one that was distilled
+from it ("small"), if its folder contains one, and a linear map ("linear").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from studio.backbones.codec import Codec
 from studio.backbones.linear_decoder import fit_linear_decoder
 from studio.checkpoints.model import LoadCancelled
 from studio.checkpoints.preview import load_preview
-from studio.engine.pace import Costs
+from studio.engine.pace import TierCosts
 from studio.engine.preview import decode, to_pixels
 from studio.errors import CheckpointError
 
@@ -37,71 +37,71 @@ class Decoders:
     """The decoders of one loaded model.
 
     Attributes:
-        device: where they are.
-        fault: why the small decoder in the model's folder cannot be used, if so; known after `prepare`.
+        device: where they run.
+        fault: why the small decoder in the model's folder cannot be used; None if it can, or before `prepare`.
     """
 
     def __init__(self, model: Model, folder: Path) -> None:
-        """Take a model and the folder it came from; nothing is read or fitted yet."""
+        """Take a model and the folder it was loaded from; nothing is read or fitted yet."""
         self._model, self._folder, self.device = model, folder, model.device
         self._cheaper: dict[Tier, nn.Module] | None = None
-        self._costs: dict[tuple[int, ...], Costs] = {}
+        self._costs: dict[tuple[int, ...], TierCosts] = {}
         self.fault: CheckpointError | None = None
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
-        """Those there are, best first; until `prepare`, only the best."""
+        """The decoders there are, best first; before `prepare`, only the best."""
         return ("full", *(self._cheaper or {}))
 
-    def costs(self, shape: tuple[int, ...]) -> Costs:
-        """Return what the tiers cost for latents of a shape (C, h, w), so far as that is known."""
-        return self._costs.setdefault(shape, Costs())
+    def costs(self, shape: tuple[int, ...]) -> TierCosts:
+        """Return what the decoders cost for latents of a shape (C, h, w), as far as it is known."""
+        return self._costs.setdefault(shape, TierCosts())
 
     @torch.no_grad()
     def prepare(self, shape: tuple[int, ...], cancelled: threading.Event) -> None:
-        """Get the cheaper decoders ready, once, and measure what each costs for a shape, once.
+        """Load the cheaper decoders, once, and measure what each costs for a shape, once.
 
         Args:
             shape: of the latents, (C, h, w).
-            cancelled: drops it when set.
+            cancelled: aborts when set.
 
         Raises:
             LoadCancelled: ``cancelled`` was set.
         """
         if self._cheaper is None:
-            self._cheaper = self._make_cheaper(cancelled)
+            self._cheaper = self._load_cheaper(cancelled)
         if shape in self._costs:
             return
-        costs, latents = Costs(), torch.zeros(1, *shape, device=self.device)
+        costs, latents = TierCosts(), torch.zeros(1, *shape, device=self.device)
         for tier in self.tiers:
-            seconds: list[float] = []  # the first only warms up, unless it is long
+            seconds: list[float] = []  # the first one is a warm-up, unless it takes long
             while len(seconds) < _TRIALS and sum(seconds) < _TRIAL_SECONDS:
                 if cancelled.is_set():
                     raise LoadCancelled
                 started = time.perf_counter()
-                self.show(tier, latents)
+                self.decode(tier, latents)
                 seconds.append(time.perf_counter() - started)
             costs.note(tier, min(seconds))
         self._costs[shape] = costs
 
-    def show(self, tier: Tier, latents: Tensor) -> NDArray[np.uint8]:
-        """Return latents (1, C, h, w) as pixels; they are not changed."""
+    def decode(self, tier: Tier, latents: Tensor) -> NDArray[np.uint8]:
+        """Decode latents (1, C, h, w), which are not changed, to pixels (H, W, 3)."""
         if tier == "full" or self._cheaper is None:
             return to_pixels(decode(self._model, latents))
         return to_pixels(self._cheaper[tier](latents.detach().clone()).float())
 
-    def _make_cheaper(self, cancelled: threading.Event) -> dict[Tier, nn.Module]:
+    def _load_cheaper(self, cancelled: threading.Event) -> dict[Tier, nn.Module]:
         codec = self._model.codec
         if not isinstance(codec, Codec):
             return {}
-        made: dict[Tier, nn.Module] = {}
+        cheaper: dict[Tier, nn.Module] = {}
         try:
             small = load_preview(self._folder, codec, self.device, cancelled)
         except CheckpointError as error:
             self.fault, small = error, None
         if small is not None:
-            made["small"] = small
+            cheaper["small"] = small
         if cancelled.is_set():
             raise LoadCancelled
-        made["linear"] = fit_linear_decoder(codec)
-        return made
+        cheaper["linear"] = fit_linear_decoder(codec)
+        return cheaper

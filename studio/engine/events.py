@@ -1,10 +1,10 @@
-"""What the engine says while it works: frozen values that cross threads.
+"""The events of a job: frozen values that can cross threads.
 
-Arrays in events are numpy's, never a tensor: pictures are uint8 HWC RGB; latents, which are there where they were asked
-for, are float32 CHW. Each is contiguous, fresh, its memory its own, and not writeable. Every event carries the
-``job_id`` of its job. A job is ``ModelLoading* JobStarted (PictureStarted | StepDone | PictureDone)* JobFinished``, or
-ends early in `JobCancelled` or `JobFailed`. In a comparison ``image`` is the place of the pane, from 0, and request,
-steps and the like are that pane's own. Events that hold arrays compare by identity.
+Arrays in events are NumPy arrays, never tensors: pictures are uint8 HWC RGB, and latents, which are only included on
+request, float32 CHW. Each is fresh, contiguous, owns its memory and is read-only. Every event has the ``job_id`` of its
+job. A job is ``ModelLoading* JobStarted (PictureStarted | StepDone | PictureDone)* JobFinished``, or ends early with
+`JobCancelled` or `JobFailed`. In a comparison ``image`` is the index of the pane, from 0, and request, steps and so on
+are those of that pane. Events with arrays compare by identity.
 
 Importable without torch.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelLoading:
-    """The model is being read; absent when it is loaded already."""
+    """A model is being loaded; absent if it is in memory already."""
 
     job_id: str
     model: str
@@ -35,18 +35,18 @@ class ModelLoading:
 
 @dataclass(frozen=True, kw_only=True)
 class JobStarted:
-    """The pictures are about to be made.
+    """All models are loaded, and the first step follows.
 
     Attributes:
-        request: the request with everything filled in.
-        model_title: the model's name for people.
+        request: the resolved request.
+        model_title: the model's display name.
         device: where the model runs, such as "cuda:0 (NVIDIA H100)".
-        dtype: the numbers the backbone runs in, such as "float32"; state and sampler are always float32.
-        steps: the index of a picture's last step; of a comparison that of the first pane.
+        dtype: of the backbone, such as "float32"; state and sampler are always float32.
+        steps: the index of a picture's last step; in a comparison that of the first pane.
         weights_sha256: hash of the model's weights file.
-        notes: whole sentences the user should see, such as that the negative prompt is unused.
-        requests: of a comparison that of each pane, of which ``request`` is the first; else just that one.
-        weights: the hash of each one's model.
+        notes: sentences that the user should see, such as that the negative prompt is unused.
+        requests: in a comparison that of each pane, the first of which is ``request``; else only that.
+        weights: the hash of the model of each of them.
     """
 
     job_id: str
@@ -63,13 +63,13 @@ class JobStarted:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PictureStarted:
-    """One picture is about to take its first step; told where arrays were asked for.
+    """One picture is about to take its first step; only yielded if arrays were requested.
 
     Attributes:
         image: which picture of the request, from 0.
         seed: the seed of its noise.
-        request: with everything filled in.
-        start: where it stands: at x_T, or where it was forked.
+        request: the resolved request.
+        start: its state: x_T, or that from which it was forked.
         steps: the index of its last step.
         x_T_sha256: hash of ``start.x``, float32 little-endian in C order.
         sigma: the noise level of ``start.x``, 0 to 1.
@@ -81,36 +81,37 @@ class PictureStarted:
     request: GenerateRequest
     start: StartState
     steps: int
-    x_T_sha256: str  # the symbol of the field
+    x_T_sha256: str  # the field's own symbol
     sigma: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StepDone:
-    """One picture went one step further.
+    """One picture has taken one step.
 
     Attributes:
         image: which picture of the request, from 0.
         step: which step this was, 1 to ``steps``.
         steps: how many steps the picture takes.
-        t: the time the step started from, T - 1 down to 0.
-        s: the time it arrived at; -1 is clean data.
+        t: the time of the state before the step, T - 1 down to 0.
+        s: the time of the new state; -1 is clean data.
         sigma: the noise level at ``s``, 0 to 1.
         snr: the signal-to-noise ratio alpha^2 / sigma^2 at ``s``; infinite at the end.
-        model_calls: backbone evaluations spent on this picture so far (guidance counts two).
-        seconds: time spent on this picture so far; pictures made together share theirs.
-        preview: what there is to see, uint8 HWC, or None where none was wanted or the budget has no room for it.
-            At the last step it is the finished picture.
-        preview_of: what that shows: the model's idea of the finished picture ("x0"), or the state reached ("x_t").
-        tier: what made the preview, a name in `TIERS`; None where there is none.
-        x0_hat: the model's idea of the finished picture as the sampler sees it (for a latent model its latents),
-            float32 CHW, or None where arrays were not asked for.
-        state: x at ``s``, the state this step reached, likewise.
-        history: what a multistep sampler keeps for the next step, likewise; empty for the others.
-        change: how far x0_hat moved since the step before, the root of the mean square over all its numbers; None at
-            the first step, and where arrays were not asked for.
-        guidance: how far apart the two sides of guidance are in x0_hat, likewise measured at the step's last
-            evaluation; None without guidance, and where arrays were not asked for.
+        model_calls: backbone evaluations for this picture so far (guidance counts two).
+        seconds: time since this picture was started; pictures made together share it.
+        preview: a picture of the step, uint8 HWC; None if none was wanted or the budget does not allow one. At the last
+            step it is the finished picture.
+        preview_of: what it shows: the predicted clean picture ("x0") or the new state ("x_t").
+        tier: what decoded the preview, a name in `TIERS`; None if there is none.
+        x0_hat: the predicted clean data as the sampler gets it (for a latent model latents), float32 CHW; None if
+            arrays were not requested.
+        state: x at ``s``, the new state; None if arrays were not requested.
+        history: the arrays that a multistep sampler needs for the next step; empty for other samplers, and if arrays
+            were not requested.
+        change: the root mean square difference of x0_hat to that of the previous step; None at the first step, and if
+            arrays were not requested.
+        guidance: the root mean square difference of x0_hat with and without the condition, at the step's last
+            evaluation; None without guidance, and if arrays were not requested.
     """
 
     job_id: str
@@ -132,25 +133,30 @@ class StepDone:
     change: float | None = None
     guidance: float | None = None
 
+    @property
+    def draft(self) -> bool:
+        """Whether the preview is only a draft, because it was not decoded by the codec's own decoder."""
+        return self.tier not in (None, "full")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PictureDone:
-    """One picture is finished; with all that is needed to make it again.
+    """One picture is finished. Contains everything that is needed to reproduce it.
 
     Attributes:
-        request: the request with everything filled in.
+        request: the resolved request.
         image: which picture of the request, from 0.
-        seed: the seed it started from, the request's seed + ``image``.
+        seed: of its noise: the request's seed + ``image``.
         pixels: uint8 HWC.
         model_sha256: hash of the model's weights file.
-        device: where the model ran, as `JobStarted` has it.
-        dtype: the numbers the backbone ran in.
-        versions: of this program and what it stands on, by name.
-        x_T_sha256: hash of the starting noise (of a fork, the state it went on from), float32 little-endian in C order.
-        final_sha256: hash of the last state (for a latent model before decoding), likewise.
-        model_calls: backbone evaluations spent on it (guidance counts two).
-        seconds: time spent on it.
-        preview_seconds: how much of that went into previews.
+        device: where the model ran, as in `JobStarted`.
+        dtype: of the backbone.
+        versions: of this program and the libraries that matter, by name.
+        x_T_sha256: hash of the initial noise (for a fork, of its starting state) as float32, little-endian, in C order.
+        final_sha256: hash of the last state (for a latent model before decoding), in the same form.
+        model_calls: backbone evaluations for this picture (guidance counts two).
+        seconds: time from its start to its end.
+        preview_seconds: how much of that previews took.
     """
 
     job_id: str
@@ -162,7 +168,7 @@ class PictureDone:
     device: str
     dtype: str
     versions: Mapping[str, str]
-    x_T_sha256: str  # the symbol of the field
+    x_T_sha256: str  # the field's own symbol
     final_sha256: str
     model_calls: int
     seconds: float
@@ -171,7 +177,7 @@ class PictureDone:
 
 @dataclass(frozen=True, kw_only=True)
 class JobFinished:
-    """All pictures of the job are made, in so many seconds, of which so many went into previews."""
+    """All pictures of the job are finished; ``seconds`` include the ``preview_seconds`` that previews took."""
 
     job_id: str
     pictures: int
@@ -181,7 +187,7 @@ class JobFinished:
 
 @dataclass(frozen=True, kw_only=True)
 class JobCancelled:
-    """The job stopped because it was asked to, after ``pictures`` finished ones."""
+    """The job was cancelled, after ``pictures`` finished pictures."""
 
     job_id: str
     pictures: int
@@ -189,7 +195,7 @@ class JobCancelled:
 
 @dataclass(frozen=True, kw_only=True)
 class JobFailed:
-    """The job stopped because of an error: one sentence for people, details for a report."""
+    """The job failed: one sentence for the user, and a traceback for an error report."""
 
     job_id: str
     sentence: str
@@ -210,14 +216,37 @@ Event = (
 
 @dataclass(frozen=True, kw_only=True)
 class EngineReport:
-    """What the engine runs on; no part of a job.
+    """What the engine runs on; not part of a job.
 
     Attributes:
         device: such as "cpu (AMD EPYC, 2 threads)".
-        dtype: the numbers a backbone runs in.
-        unused_gpu: a sentence with the way to mend it where the machine has a GPU that torch cannot use; else None.
+        dtype: of the backbone.
+        unused_gpu: if the machine has a GPU that torch cannot use, a sentence that says what to do; else None.
     """
 
     device: str
     dtype: str
     unused_gpu: str | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Explained:
+    """The model's prediction for one state; not part of a job. All arrays are fresh and read-only.
+
+    Attributes:
+        x0_hat: the predicted clean data as the sampler gets it, float32 (C, h, w).
+        cond: the prediction for the prompt alone, before clipping; None without guidance.
+        uncond: that for the negative (or empty) prompt, before clipping; None without guidance.
+        difference: guided - uncond, the effect of guidance, before clipping; None without guidance.
+        score_norm: the norm of the score, grad log p, at each latent pixel: float32 (h, w).
+        pictures: "x0_hat" and, with guidance, "cond" and "uncond" as pixels, uint8 (H, W, 3).
+        model_calls: backbone evaluations (guidance counts two).
+    """
+
+    x0_hat: NDArray[np.float32]
+    cond: NDArray[np.float32] | None
+    uncond: NDArray[np.float32] | None
+    difference: NDArray[np.float32] | None
+    score_norm: NDArray[np.float32]
+    pictures: Mapping[str, NDArray[np.uint8]]
+    model_calls: int

@@ -1,8 +1,11 @@
-"""How devices say that their memory is full."""
+"""A device's memory: how much is free, and how it says that it is full."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,31 +15,77 @@ from studio.errors import MemoryShortError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from studio.engine.device import Device
+
+_MEMORY_INFO = Path("/proc/meminfo")
+
 
 @contextlib.contextmanager
-def wording_full_memory(device: str, give_back: Callable[[], None], panes: int = 1) -> Iterator[None]:
-    """Turn a device's complaint of a full memory into a sentence, and give its memory back.
+def translating_full_memory(
+    device: str, free: Callable[[], None], error: MemoryShortError | None = None
+) -> Iterator[None]:
+    """Raise MemoryShortError if a device's memory is full, after freeing what can be freed.
 
     Args:
         device: the device's name.
-        give_back: drops what can be dropped.
-        panes: how many pictures were to be compared.
+        free: frees the memory that can be freed.
+        error: what to raise; None: a `MemoryShortError` about making a picture.
 
     Raises:
         MemoryShortError: the device's memory was full.
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+    except (MemoryError, RuntimeError) as fault:
+        if not is_out_of_memory(fault):
             raise
-        give_back()
-        raise MemoryShortError(device, panes) from error
+        free()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        raise (error or MemoryShortError(device)) from fault
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is some device's way of saying that its memory is full."""
+    """Return whether an error is a device's way of saying that its memory is full."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    said = str(error).lower()
-    return "out of memory" in said or "can't allocate memory" in said or "not enough memory" in said
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+
+
+def free_memory(device: Device) -> int | None:
+    """Return how many bytes a device could still allocate; None if it does not say."""
+    if device.kind in ("cuda", "rocm"):
+        free, _ = torch.cuda.mem_get_info(device.torch_name)
+        # What torch has reserved and does not use can be allocated too.
+        reserved = torch.cuda.memory_reserved(device.torch_name)
+        return free + reserved - torch.cuda.memory_allocated(device.torch_name)
+    if device.kind in ("cpu", "mps"):  # Apple's GPU shares the machine's memory
+        return _free_machine_memory()
+    return None
+
+
+def _free_machine_memory() -> int | None:
+    if sys.platform == "win32":
+        return _free_on_windows()
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in _MEMORY_INFO.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+def _free_on_windows() -> int | None:
+    class MemoryStatus(ctypes.Structure):
+        _fields_ = (
+            ("length", ctypes.c_uint32),
+            ("load", ctypes.c_uint32),
+            *((name, ctypes.c_uint64) for name in ("total", "free", "total_page", "free_page")),
+            *((name, ctypes.c_uint64) for name in ("total_virtual", "free_virtual", "free_extended")),
+        )
+
+    status = MemoryStatus(length=ctypes.sizeof(MemoryStatus))
+    windll = getattr(ctypes, "windll", None)
+    if windll is None or not windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return None
+    return int(status.free)

@@ -1,4 +1,4 @@
-"""What a request comes to: its runs, each with its model, all checked before anything is loaded."""
+"""Resolves a request into its runs, each with its model; everything is validated before anything is loaded."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from studio.folders import Folders
 
 Request: TypeAlias = GenerateRequest | ForkRequest | CompareRequest
-"""What an engine can be asked for."""
+"""What an engine can run."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """One run, or several that differ only in their seeds.
+    """One run, or several that only differ in their seeds.
 
     Attributes:
-        asked: as it came.
-        request: with everything filled in, the model by its own name.
-        start: where it goes on from; None begins with noise.
+        asked: the request as given.
+        request: resolved, with the model's own name.
+        start: the state that it continues from; None starts from noise.
         installed: the model.
         card: of the model.
     """
@@ -40,15 +40,15 @@ class Part:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of the states, (C, h, w)."""
+        """The shape of the states, (C, h, w)."""
         return self.card.latent_shape_for(self.request.width or 0, self.request.height or 0)
 
 
 def plan(request: Request, folders: Folders) -> tuple[Part, ...]:
-    """Return what a request comes to: of a comparison a part for each pane, else a single one.
+    """Resolve a request: one part per pane of a comparison, else one part.
 
     Raises:
-        RequestError: a field cannot be used, or not with this model.
+        RequestError: a field is invalid, or cannot be used with this model.
         CheckpointError: a model's card cannot be used.
     """
     request.validate()

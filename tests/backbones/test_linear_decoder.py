@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from studio.backbones.codec import Codec, CodecConfig
-from studio.backbones.linear_decoder import draw_plain_pictures, fit_linear_decoder
+from studio.backbones.linear_decoder import draw_synthetic_pictures, fit_linear_decoder
 
 
 class LinearCodec(nn.Module):
@@ -79,9 +79,9 @@ def test_a_pictures_shape_follows_from_the_latents() -> None:
 
 
 def test_plain_pictures_are_pictures_and_differ() -> None:
-    pictures = draw_plain_pictures(16, 24)
+    pictures = draw_synthetic_pictures(16, 24)
     assert pictures.shape == (16, 3, 24, 24)
     assert float(pictures.min()) >= -1
     assert float(pictures.max()) <= 1
     assert float(pictures.std(dim=0).min()) > 0.1
-    assert torch.equal(pictures, draw_plain_pictures(16, 24))
+    assert torch.equal(pictures, draw_synthetic_pictures(16, 24))

@@ -126,3 +126,21 @@ def test_latents_in_training_have_mean_zero_and_variance_one() -> None:
 
 def test_the_identity_changes_nothing() -> None:
     assert torch.equal(Identity().decode(Identity().encode(X)), X)
+
+
+def test_position_features_are_computed_once_for_a_size_and_device() -> None:
+    cpu = torch.device("cpu")
+    assert grid_features(6, 4, cpu) is grid_features(6, 4, cpu)
+    assert positions(6, 4, 16, cpu) is positions(6, 4, 16, cpu)
+    assert grid_features(4, 6, cpu) is not grid_features(6, 4, cpu)
+    assert not grid_features(6, 4, cpu).requires_grad
+    assert grid_features(6, 4, torch.device("meta")).is_meta
+
+
+def test_position_features_survive_a_forward_pass() -> None:
+    cpu = torch.device("cpu")
+    before = grid_features(8, 8, cpu).clone(), positions(4, 4, 32, cpu).clone()
+    UNet(UNetConfig(widths=(16, 16), embedding=16, head_width=16))(torch.randn(1, 3, 8, 8), torch.tensor([3]))
+    DiT(DiTConfig(features=32, layers=1))(torch.randn(1, 3, 8, 8), torch.tensor([3]))
+    assert torch.equal(grid_features(8, 8, cpu), before[0])
+    assert torch.equal(positions(4, 4, 32, cpu), before[1])

@@ -83,7 +83,7 @@ def test_tiles_are_painted_alike_and_laid_from_left_to_right() -> None:
     for place, at in enumerate((0, 2, 4)):
         alone = torch.zeros_like(painted)
         alone[:, place] = painted[:, place]
-        laid = encoder._tiled(alone)
+        laid = encoder._place_tiles(alone)
         assert torch.equal(laid[..., at : at + 4], painted[:, place].view(1, 2, 4, 4))
         assert laid[..., :at].abs().sum() + laid[..., at + 4 :].abs().sum() == 0
     # Each tile looks for words of its own: with its weights alone changed, its own half alone may change.

@@ -59,7 +59,7 @@ def bench() -> Mapping[str, object]:
         say(f"previews: warming up on {engine.device.label}")
         run(engine, Previews(budget=BUDGET))
         share = share_of_run(engine)
-        held = engine._slot.held
+        held = engine._models.newest
         assert held is not None
         shape = held.model.card.latent_shape
         return share | cost(held.decoders, shape, share["step_ms"]) | likeness(engine, held.decoders)
@@ -113,7 +113,7 @@ def cost(decoders: Decoders, shape: tuple[int, ...], step_ms: object) -> dict[st
         taken = []
         for _ in range(FRAMES):
             started = time.perf_counter()
-            decoders.show(tier, latents)
+            decoders.decode(tier, latents)
             taken.append(time.perf_counter() - started)
         milliseconds[tier] = round(statistics.median(taken) * 1e3, 3)
     return {"frame_ms": milliseconds | {"beside_a_step_of": step_ms}}
@@ -138,7 +138,7 @@ def likeness(engine: Engine, decoders: Decoders) -> dict[str, object]:
                 assert full is not None
                 latents = torch.from_numpy(array.copy())[None].to(decoders.device)
                 for tier in decoders.tiers[1:]:
-                    decibels.setdefault((tier, when), []).append(psnr(decoders.show(tier, latents), full))
+                    decibels.setdefault((tier, when), []).append(psnr(decoders.decode(tier, latents), full))
         found[f"psnr_db_{what}"] = {
             f"{tier} {when}": round(statistics.mean(values), 1) for (tier, when), values in decibels.items()
         }

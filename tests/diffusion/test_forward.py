@@ -83,5 +83,5 @@ def test_the_posterior_of_clean_data_is_clean_data() -> None:
 
 def test_the_posterior_goes_only_down() -> None:
     x = torch.zeros(1, 1, 1, 1)
-    with pytest.raises(ValueError, match="s < t"):
+    with pytest.raises(ValueError, match="s must be below t"):
         posterior(cosine(), x, x, 10, 10)

@@ -112,3 +112,11 @@ def test_constructors_are_pure_and_take_their_numbers() -> None:
 def test_a_table_that_is_no_schedule_is_refused(table: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="alpha_bar must"):
         Schedule("wrong", table)
+
+
+def test_a_device_gets_one_copy_of_the_tables() -> None:
+    schedule = cosine(10)
+    meta = torch.zeros(2, dtype=torch.int64, device="meta")
+    assert schedule.alphas(meta).is_meta
+    assert schedule._tables_on(meta.device)[0] is schedule._tables_on(meta.device)[0]
+    assert not schedule.alphas(torch.tensor([3])).is_meta

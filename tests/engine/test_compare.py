@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from studio.engine.decoders import Decoders
     from studio.engine.engine import Engine
     from studio.engine.events import Event
+    from studio.engine.preview import PreviewRenderer
     from studio.engine.requests import GenerateRequest
-    from studio.engine.viewer import Viewer
     from studio.folders import Folders
 
 ARRAYS = Previews(every=0, arrays=True)
@@ -248,13 +248,15 @@ def test_what_has_no_effect_on_a_pane_says_on_which(engine: Engine) -> None:
 
 def test_panes_share_the_budget_of_their_previews(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float | None] = []
-    viewer = generate_module.Viewer
+    renderer = generate_module.PreviewRenderer
 
-    def watched(decoders: Decoders, previews: Previews, shape: tuple[int, ...]) -> Viewer:
+    def watched(
+        decoders: Decoders, previews: Previews, shape: tuple[int, ...], steps: int
+    ) -> PreviewRenderer:
         given.append(previews.budget)
-        return viewer(decoders, previews, shape)
+        return renderer(decoders, previews, shape, steps)
 
-    monkeypatch.setattr(generate_module, "Viewer", watched)
+    monkeypatch.setattr(generate_module, "PreviewRenderer", watched)
     panes = side_by_side(asking(steps=1), asking(steps=1, seed=2), asking(steps=1, model="pixels"))
     list(engine.run(panes, previews=Previews(budget=0.3)))
     assert given == pytest.approx([0.2, 0.1])
@@ -272,16 +274,16 @@ def test_models_are_held_while_a_comparison_needs_them_and_as_long_as_nothing_el
 ) -> None:
     events = list(engine.run(side_by_side(asking(steps=1), asking(steps=1, model="pixels")), previews=ARRAYS))
     weights, steps = those(JobStarted, events)[0].weights, those(StepDone, events)
-    held = engine._slot._models
+    held = list(engine._models)
     assert len(held) == 2
     for step, model in zip(sorted(steps, key=lambda step: step.image), ("latent", "pixels"), strict=True):
         assert step.x0_hat is not None
         engine.decode(model, weights[step.image], step.x0_hat)
-    assert engine._slot._models is held, "no model was loaded again to decode what was just made"
+    assert list(engine._models) == held, "no model was loaded again to decode what was just made"
     list(engine.run(asking(steps=1, model="pixels")))
-    assert [one.model.card.name for one in engine._slot._models] == ["pixels"]
+    assert [one.model.card.name for one in list(engine._models)] == ["pixels"]
     list(engine.run(asking(steps=1, model="textless")))
-    assert [one.model.card.name for one in engine._slot._models] == ["textless"]
+    assert [one.model.card.name for one in list(engine._models)] == ["textless"]
 
 
 def test_a_model_that_is_held_is_not_loaded_again_for_a_comparison(engine: Engine) -> None:
@@ -356,7 +358,7 @@ def test_a_full_memory_gives_all_models_back_and_says_what_to_do(
         patch.setattr(Denoiser, "evaluate", failing)
         with pytest.raises(MemoryShortError, match="compare fewer pictures at once, or close"):
             list(engine.run(panes))
-    assert engine._slot.held is None
+    assert engine._models.newest is None
     assert len(pictures(engine.run(panes))) == 2
 
 
@@ -384,7 +386,7 @@ def test_nothing_wrong_reaches_a_model(
     with pytest.raises(RequestError, match=said):
         next(iter(engine.run(side_by_side(*panes))))
     assert calls.made == []
-    assert engine._slot.held is None
+    assert engine._models.newest is None
 
 
 def test_a_model_that_cannot_be_read_is_named_before_any_is_loaded(
@@ -394,4 +396,4 @@ def test_a_model_that_cannot_be_read_is_named_before_any_is_loaded(
     (tmp_path / "card.json").write_text("{}", encoding="utf-8")
     with pytest.raises(CheckpointError, match=str(tmp_path)):
         next(iter(engine.run(side_by_side(asking(), asking(model=str(tmp_path))))))
-    assert engine._slot.held is None
+    assert engine._models.newest is None

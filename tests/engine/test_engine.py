@@ -226,7 +226,7 @@ def test_previews_change_nothing_even_if_the_codec_writes_into_its_input(
 ) -> None:
     request = asking("pc", width=16, height=16)
     list(engine.run(asking(steps=1)))
-    codec = engine._slot.held.model.codec  # type: ignore[union-attr]
+    codec = engine._models.newest.model.codec  # type: ignore[union-attr]
     monkeypatch.setattr(codec, "decode", decode_into_its_input)
     (plain,) = pictures(engine.run(request))
     state = Previews(shown=Shown("x_t"))
@@ -380,7 +380,7 @@ def test_a_cancel_is_acknowledged_within_100_ms(engine: Engine) -> None:
         delays.append(min(now - then for now, then in zip(clocks(), at[0], strict=True)))
         timer.join()
         assert isinstance(last, JobCancelled)
-        engine._slot.drop()
+        engine._models.unload_unused()
     assert max(delays) < 0.1
 
 

@@ -20,8 +20,7 @@ from tests.engine.asking import asking, bits, pictures, steps_of, those
 
 if TYPE_CHECKING:
     from studio.engine.engine import Engine
-    from studio.engine.events import Event, StepDone
-    from studio.engine.explained import Explained
+    from studio.engine.events import Event, Explained, StepDone
     from studio.engine.requests import GenerateRequest
 
 ARRAYS = Previews(every=0, arrays=True)
@@ -76,7 +75,7 @@ def test_each_side_of_guidance_is_what_its_prompt_says_alone(engine: Engine) -> 
 
 def test_pictures_are_decoded_from_what_is_believed(engine: Engine) -> None:
     told, _ = explained(engine, asking())
-    held = engine._slot.held
+    held = engine._models.newest
     assert held is not None
     for name, latents in (("x0_hat", told.x0_hat), ("cond", told.cond), ("uncond", told.uncond)):
         assert latents is not None
@@ -130,7 +129,7 @@ def test_what_cannot_be_explained_is_refused(engine: Engine) -> None:
     for wrong in (state[:, :2], np.full_like(state, np.nan)):
         with pytest.raises(RequestError, match="state must be finite numbers of the shape 4x4x4"):
             engine.explain(request, weights, wrong, 5)
-    with pytest.raises(CheckpointError, match="its hash is another"):
+    with pytest.raises(CheckpointError, match="its hash has changed"):
         engine.explain(request, "0" * 64, state, 5)
     with pytest.raises(UnknownNameError):
         engine.explain(replace(request, model="none"), "0" * 64, state, 5)

@@ -172,10 +172,10 @@ def test_what_cannot_be_spaced_anew_is_refused(remaining: int, T: int, said: str
 @pytest.mark.parametrize(
     ("start", "said"),
     [
-        (replace(shape_of(3), index=4, times=(-1,)), "step 4 is the last one: nothing remains to be done"),
+        (replace(shape_of(3), index=4, times=(-1,)), "step 4 is the last one: no steps remain"),
         (replace(shape_of(3), times=()), "end at -1"),
         (replace(shape_of(3), times=(249, 100)), "end at -1"),
-        (replace(shape_of(3), times=(249, 249, -1)), "times that fall"),
+        (replace(shape_of(3), times=(249, 249, -1)), "decreasing times"),
         (replace(shape_of(3), times=(249.0, -1)), "whole numbers for times"),  # type: ignore[arg-type]
         (replace(shape_of(3), times=(True, -1)), "whole numbers for times"),
         (replace(shape_of(3), index=-1), "step must be"),
@@ -196,7 +196,7 @@ def test_a_state_that_no_run_goes_on_from_is_refused(start: StartState, said: st
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"steps": 5}, "steps must be 4 to go on from step 1 with 3 to go, not 5"),
+        ({"steps": 5}, "steps must be 4 to continue from step 1 with 3 remaining, not 5"),
         ({"count": 2}, "count must be 1 to fork"),
         ({"guidance": float("nan")}, "guidance must be"),
         ({"width": 32, "height": 16}, r"start is a state of shape 4x4x4, but 'latent' at 32x16 .* 4x4x8"),
@@ -209,12 +209,12 @@ def test_a_fork_that_cannot_go_on_is_refused_before_any_model_is_loaded(
 ) -> None:
     with pytest.raises(RequestError, match=said):
         next(iter(engine.run(ForkRequest(request=replace(asking(), **fields), start=shape_of(1)))))
-    assert engine._slot.held is None
+    assert engine._models.newest is None
 
 
 def test_a_state_at_a_time_that_the_model_has_not_is_refused(engine: Engine) -> None:
     start = replace(shape_of(1), times=(1000, 5, 3, -1))
-    with pytest.raises(RequestError, match="stands at time 1000, but the model has only 1000"):
+    with pytest.raises(RequestError, match="start is at time 1000, but the model has only 1000"):
         list(engine.run(ForkRequest(request=asking(), start=start)))
 
 

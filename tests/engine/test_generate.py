@@ -13,8 +13,7 @@ import torch
 from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.engine.device import Device
 from studio.engine.events import JobStarted, PictureDone, StepDone
-from studio.engine.generate import AT_ONCE, generate
-from studio.engine.pictures import sha256_of
+from studio.engine.generate import BATCH_SIZE, generate, state_sha256
 from studio.engine.previews import NO_PREVIEWS, Previews
 from studio.engine.requests import GenerateRequest
 
@@ -28,7 +27,7 @@ GRAPHICS_CARD = Device(name="cuda:0", kind="cuda", title="a card that is the CPU
 @pytest.fixture
 def ready(engine: Engine) -> ReadyModel:
     list(engine.run(GenerateRequest(model="latent", steps=1)))
-    kept = engine._slot.held
+    kept = engine._models.newest
     assert kept is not None
     return kept
 
@@ -38,7 +37,7 @@ def test_a_graphics_card_makes_several_pictures_with_each_model_call(
     engine: Engine, ready: ReadyModel, sampler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = GenerateRequest(
-        prompt="dog", model="latent", sampler=sampler, steps=3, seed=5, count=AT_ONCE + 2
+        prompt="dog", model="latent", sampler=sampler, steps=3, seed=5, count=BATCH_SIZE + 2
     )
     resolved = request.resolve(ready.model.card)
     alone = [event for event in engine.run(request) if isinstance(event, PictureDone)]
@@ -56,9 +55,9 @@ def test_a_graphics_card_makes_several_pictures_with_each_model_call(
         (event for event in events if isinstance(event, PictureDone)), key=lambda event: event.image
     )
     rounds = len(batches) // 2
-    assert batches == [2 * AT_ONCE] * rounds + [2 * 2] * rounds
-    assert [event.seed for event in done] == list(range(5, 5 + AT_ONCE + 2))
-    assert sum(isinstance(event, StepDone) for event in events) == 3 * (AT_ONCE + 2)
+    assert batches == [2 * BATCH_SIZE] * rounds + [2 * 2] * rounds
+    assert [event.seed for event in done] == list(range(5, 5 + BATCH_SIZE + 2))
+    assert sum(isinstance(event, StepDone) for event in events) == 3 * (BATCH_SIZE + 2)
     for one, other in zip(alone, done, strict=True):
         assert one.x_T_sha256 == other.x_T_sha256
         assert one.model_calls == other.model_calls
@@ -75,7 +74,7 @@ def test_pictures_made_together_are_shown_each_by_itself(ready: ReadyModel) -> N
     assert [(event.image, event.step) for event in steps] == [(i, n) for n in (1, 2, 3) for i in (0, 1, 2)]
     for event in steps:
         assert event.x0_hat is not None
-        shown = ready.decoders.show("full", torch.from_numpy(event.x0_hat.copy())[None])
+        shown = ready.decoders.decode("full", torch.from_numpy(event.x0_hat.copy())[None])
         assert np.array_equal(event.preview, shown)
     assert len({event.preview.tobytes() for event in steps if event.preview is not None}) == 9
 
@@ -96,7 +95,7 @@ def test_a_cancel_stops_the_whole_batch(ready: ReadyModel) -> None:
         ({"negative": "cat", "guidance": 2}, []),
         ({"negative": "", "guidance": 1}, []),
         ({"prompt": "one two three four"}, []),
-        ({"prompt": "a b c d e"}, ["The model reads the first 4 words of the prompt, and no more."]),
+        ({"prompt": "a b c d e"}, ["The model only reads the first 4 words of the prompt."]),
         ({"model": "textless"}, []),
         (
             {"model": "textless", "prompt": "dog"},
@@ -143,5 +142,5 @@ def test_a_model_without_text_costs_one_call_a_step(engine: Engine) -> None:
 def test_the_hash_of_a_tensor_is_that_of_its_numbers_wherever_they_lie() -> None:
     x = torch.arange(24, dtype=torch.float32).reshape(1, 2, 3, 4)
     turned = x.contiguous(memory_format=torch.channels_last)
-    assert sha256_of(x) == sha256_of(turned) == sha256_of(x.clone().requires_grad_())
-    assert sha256_of(x) != sha256_of(x.flip(3))
+    assert state_sha256(x) == state_sha256(turned) == state_sha256(x.clone().requires_grad_())
+    assert state_sha256(x) != state_sha256(x.flip(3))

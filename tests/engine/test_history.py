@@ -41,7 +41,7 @@ class AdamsBashforth(Sampler[NoOptions]):
         p = yield Query(state.x, t)
         eps = 1.5 * p.eps - 0.5 * state.history[0] if state.history else p.eps
         x0_hat = (state.x - self.schedule.sigma(t) * eps) / self.schedule.alpha(t) if t < 900 else p.x0_hat
-        return state.moved(self.schedule.alpha(s) * x0_hat + self.schedule.sigma(s) * eps, (p.eps,))
+        return state.advance(self.schedule.alpha(s) * x0_hat + self.schedule.sigma(s) * eps, (p.eps,))
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_it_is_small() -> None:
 def test_it_is_taken_where_there_is_a_budget(engine: Engine) -> None:
     events = run(engine, Previews(budget=0.1))
     assert next(event for event in events if isinstance(event, JobStarted)).notes == ()
-    held = engine._slot.held
+    held = engine._models.newest
     assert held is not None
     assert held.decoders.tiers == ("full", "small", "linear")
     assert all(
@@ -64,7 +64,7 @@ def test_it_is_nearer_to_the_decoder_than_the_linear_map_and_that_is_of_use(
     engine: Engine, what: PreviewKind, least: float
 ) -> None:
     events = run(engine, Previews(shown=Shown(what), arrays=True))
-    held = engine._slot.held
+    held = engine._models.newest
     assert held is not None
     held.decoders.prepare(SHAPE, threading.Event())
     for event in events:
@@ -75,7 +75,7 @@ def test_it_is_nearer_to_the_decoder_than_the_linear_map_and_that_is_of_use(
         assert event.preview is not None
         latents = torch.from_numpy(array.copy())[None]
         small, linear = (
-            psnr(held.decoders.show(tier, latents), event.preview) for tier in ("small", "linear")
+            psnr(held.decoders.decode(tier, latents), event.preview) for tier in ("small", "linear")
         )
         assert small > max(linear + 3, least)
         assert linear > 12

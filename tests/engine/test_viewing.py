@@ -19,11 +19,11 @@ from studio.checkpoints.preview import save_preview
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine import decoders as decoders_module
 from studio.engine import engine as engine_module
-from studio.engine import viewer as viewer_module
+from studio.engine import preview as preview_module
 from studio.engine.device import EXACT
 from studio.engine.engine import Engine
 from studio.engine.events import JobCancelled, JobFinished, JobStarted, PictureDone, StepDone
-from studio.engine.pace import Pace
+from studio.engine.pace import PreviewScheduler
 from studio.engine.preview import to_pixels
 from studio.engine.previews import EVERY_STEP, NO_PREVIEWS, Previews, Shown
 from studio.engine.requests import GenerateRequest, sampler_options
@@ -91,7 +91,7 @@ def test_arrays_are_there_only_where_they_were_asked_for(engine: Engine) -> None
 def test_a_preview_shows_x0_hat_or_the_state_as_the_codec_decodes_them(engine: Engine) -> None:
     for what in ("x0", "x_t"):
         events = run(engine, Previews(shown=Shown(what), arrays=True))
-        kept = engine._slot.held
+        kept = engine._models.newest
         assert kept is not None
         for event in steps_of(events):
             array = event.x0_hat if what == "x0" else event.state
@@ -213,10 +213,10 @@ def with_preview(folders: Folders, tmp_path: Path) -> Path:
     return folder
 
 
-class Scripted(Pace):
+class Scripted(PreviewScheduler):
     """Takes each tier in turn, and now and then none."""
 
-    def choose(self) -> Tier | None:
+    def choose(self, *, starts: bool = False) -> Tier | None:
         self._steps += 1
         return (*self._tiers, None)[self._steps % (len(self._tiers) + 1)]
 
@@ -231,7 +231,7 @@ def test_no_tier_changes_the_picture(
         for what in ("x0", "x_t"):
             previews = Previews(budget=budget, shown=Shown(what), arrays=True)
             assert bits(run(engine, previews, sampler=sampler, steps=8, model=model)) == plain
-    monkeypatch.setattr(viewer_module, "Pace", Scripted)
+    monkeypatch.setattr(preview_module, "PreviewScheduler", Scripted)
     events = run(engine, Previews(budget=0.5), sampler=sampler, steps=8, model=model)
     assert [event.tier for event in steps_of(events)[:-1]] == [*("small", "linear", None, "full") * 2][:7]
     assert bits(events) == plain
@@ -240,7 +240,7 @@ def test_no_tier_changes_the_picture(
 def test_a_model_that_came_alone_falls_back_to_the_linear_map(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(viewer_module, "Pace", Scripted)
+    monkeypatch.setattr(preview_module, "PreviewScheduler", Scripted)
     events = run(engine, Previews(budget=0.5), steps=6)
     assert {event.tier for event in steps_of(events)} == {"full", "linear", None}
     started = next(event for event in events if isinstance(event, JobStarted))
@@ -253,7 +253,7 @@ def test_a_broken_preview_decoder_is_told_and_stops_nothing(
 ) -> None:
     plain = bits(run(engine, NO_PREVIEWS, model=str(with_preview)))
     (with_preview / broken).write_bytes(b"{}")
-    monkeypatch.setattr(viewer_module, "Pace", Scripted)
+    monkeypatch.setattr(preview_module, "PreviewScheduler", Scripted)
     fresh = Engine(engine.folders, "cpu")
     events = run(fresh, Previews(budget=0.5), model=str(with_preview))
     assert bits(events) == plain

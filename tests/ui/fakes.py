@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Qt, QThread, Slot
 from studio.engine.compare import CompareRequest
 from studio.engine.events import (
     EngineReport,
+    Explained,
     JobCancelled,
     JobFinished,
     JobStarted,
@@ -20,7 +21,6 @@ from studio.engine.events import (
     PictureDone,
     PictureStarted,
 )
-from studio.engine.explained import Explained
 from studio.engine.fork import ForkRequest, StartState
 from studio.engine.requests import GenerateRequest
 from studio.errors import StorageError

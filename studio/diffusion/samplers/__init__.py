@@ -1,4 +1,4 @@
-"""Samplers by name. Importing this imports no torch."""
+"""Samplers by name. Imports no torch."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,3 +13,8 @@ from studio.diffusion.samplers.stepper import Sampler
 SAMPLERS: Mapping[str, type[Sampler[Any]]] = MappingProxyType(
     {"ddpm": DDPM, "ddim": DDIM, "langevin": AnnealedLangevin, "pc": PredictorCorrector}
 )
+
+
+def ode_sampler() -> str:
+    """Return the name of the first sampler that solves the probability-flow ODE with its default options."""
+    return next(name for name, sampler in SAMPLERS.items() if sampler.ode_limit(sampler.Options()))

@@ -1,9 +1,10 @@
-"""DDIM, from the deterministic walk (eta 0) to ancestral sampling (eta 1).
+"""DDIM, from a deterministic solver (eta 0) to ancestral sampling (eta 1).
 
     x_s = alpha_s x0_hat + sqrt(sigma_s^2 - d^2) eps + d z
     d   = eta (sigma_s / sigma_t) sqrt(1 - alpha_bar_t / alpha_bar_s)
 
-One model call. At eta = 0 it is Euler's method, of order one, for the probability flow of the schedule; at
+One model call a step. At eta = 0 this is a first-order solver of the probability-flow ODE: Euler's method for
+x / alpha as a function of sigma / alpha (not for x as a function of t), which is also what DPM-Solver-1 does. At
 eta = 1 it is DDPM's posterior step.
 """
 
@@ -14,20 +15,21 @@ from dataclasses import dataclass
 
 from studio.diffusion.samplers.options import Options, number
 from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
+from studio.messages import message
 
 
 @dataclass(frozen=True, kw_only=True)
 class DDIMOptions(Options):
-    """How much fresh noise each step takes in.
+    """How much fresh noise each step adds.
 
     Attributes:
-        eta: 0 (none; the same x_T always gives the same picture) to 1 (as much as DDPM).
+        eta: 0 (none: x_T alone determines the picture) to 1 (as much as DDPM).
     """
 
     eta: float = number(
         0.0,
-        label="Noise added back (eta)",
-        help="Fresh noise at each step: 0 adds none, 1 adds as much as DDPM.",
+        label=message("Fresh noise (eta)"),
+        help=message("Noise added at each step: 0 adds none, 1 adds as much as DDPM."),
         minimum=0.0,
         maximum=1.0,
         step=0.05,
@@ -41,16 +43,26 @@ class DDIM(Sampler[DDIMOptions]):
     """
 
     name = "ddim"
-    title = "DDIM"
-    summary = "Follows one smooth path from noise to picture; good with few steps."
+    title = message("DDIM")
+    summary = message("Follows one smooth path from noise to picture; works well with few steps.")
     paper = "Song, Meng & Ermon 2021, arXiv 2010.02502"
     Options = DDIMOptions
+
+    @classmethod
+    def draws_noise(cls, options: DDIMOptions) -> bool:
+        """Return whether eta is above 0."""
+        return options.eta > 0.0
+
+    @classmethod
+    def ode_limit(cls, options: DDIMOptions) -> bool:
+        """Return whether eta is 0; with any fresh noise the limit is the reverse SDE."""
+        return options.eta <= 0.0
 
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
         """Take one step from t to s; see ``Sampler.step``."""
         p = yield Query(state.x, t)
         alpha_s, sigma_s = self.schedule.alpha(s), self.schedule.sigma(s)
         fresh = self.options.eta * sigma_s / self.schedule.sigma(t) * math.sqrt(self.schedule.beta(t, s))
-        kept = math.sqrt(max(sigma_s**2 - fresh**2, 0.0))  # rounding may take it below zero
+        kept = math.sqrt(max(sigma_s**2 - fresh**2, 0.0))  # rounding may push the difference below zero
         x_s = alpha_s * p.x0_hat + kept * p.eps
-        return state.moved(x_s + fresh * noise(0) if fresh > 0.0 else x_s)
+        return state.advance(x_s + fresh * noise(0) if fresh > 0.0 else x_s)

@@ -1,7 +1,7 @@
 """DDPM: ancestral sampling, a draw from the posterior q(x_s | x_t, x_0 = x0_hat) at each step.
 
-Works for any visited times: a step from t to s counts as one step of the forward process whose variance is
-beta = 1 - alpha_bar_t / alpha_bar_s. One model call. The last step, to s = -1, adds no noise and returns
+Works for any visited times: the step from t to s is one step of a forward process with the variance
+beta = 1 - alpha_bar_t / alpha_bar_s. One model call a step. The last step, to s = -1, adds no noise and returns
 x0_hat.
 """
 
@@ -13,21 +13,22 @@ from dataclasses import dataclass
 from studio.diffusion.forward import posterior
 from studio.diffusion.samplers.options import Options, choice
 from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
+from studio.messages import message
 
 
 @dataclass(frozen=True, kw_only=True)
 class DDPMOptions(Options):
-    """Which variance the reverse step has.
+    """The variance of the reverse step.
 
     Attributes:
         variance: "posterior", exact for data that is a single point, or "beta", exact for data that is unit
-            noise; the truth lies between, and the two meet as steps grow.
+            noise. The true variance lies in between, and the two converge as the number of steps grows.
     """
 
     variance: str = choice(
         "posterior",
-        label="Variance",
-        help="Noise of each step: the posterior's (cleaner with few steps) or beta (livelier).",
+        label=message("Variance"),
+        help=message("Noise added at each step: posterior (cleaner with few steps) or beta (more varied)."),
         choices=("posterior", "beta"),
     )
 
@@ -40,8 +41,8 @@ class DDPM(Sampler[DDPMOptions]):
     """
 
     name = "ddpm"
-    title = "DDPM"
-    summary = "Takes away a little noise and adds fresh noise at each step; best with many steps."
+    title = message("DDPM")
+    summary = message("Removes some noise and adds fresh noise at each step; best with many steps.")
     paper = "Ho, Jain & Abbeel 2020, arXiv 2006.11239"
     Options = DDPMOptions
 
@@ -50,7 +51,7 @@ class DDPM(Sampler[DDPMOptions]):
         p = yield Query(state.x, t)
         mean, variance = posterior(self.schedule, state.x, p.x0_hat, t, s)
         if s < 0:
-            return state.moved(mean)
+            return state.advance(mean)
         if self.options.variance == "beta":
             variance = self.schedule.beta(t, s)
-        return state.moved(mean + math.sqrt(variance) * noise(0))
+        return state.advance(mean + math.sqrt(variance) * noise(0))

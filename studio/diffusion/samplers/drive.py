@@ -1,8 +1,8 @@
-"""The only loop: play samplers against guidance and the model, one run or several at once.
+"""The only sampling loop: runs samplers and guidance against the model, for one run or several at once.
 
-In a *round* each unfinished run has one question pending, and all of them are answered, those to one model with
-one batched call. Runs may stand at different times, use different samplers and models and start from any state,
-so a comparison, a fork and a resume are the same thing.
+In a *round* every unfinished run has one query pending, and all of them are answered; those to the same model share
+one batched call. Runs may be at different times, use different samplers and models, and start from any state, so a
+comparison, a fork and a resumed run are all the same thing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from studio.diffusion.samplers.rounds import Conditions, answer, batches_of
+from studio.diffusion.samplers.rounds import ConditionCache, evaluate, group
 from studio.diffusion.samplers.stepper import Guidance, NoiseSource, Query, Sampler, State, StepResult
 
 if TYPE_CHECKING:
@@ -24,13 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """All that one run needs but the model.
+    """Everything that one run needs, except the model.
 
     Attributes:
-        sampler: the rule for a step.
-        guidance: what stands between it and the model.
-        state: where to start; ``State(x_T, 0, visit_times(...))`` for a whole picture, any later state for a
-            fork.
+        sampler: the rule for one step.
+        guidance: what sits between sampler and model.
+        state: where to start: ``State(x_T, 0, visit_times(...))`` for a whole picture, any later state for a fork.
         noise: the noise of each step.
     """
 
@@ -41,7 +40,7 @@ class Run:
 
 
 def never() -> bool:
-    """Return False: nobody cancels."""
+    """Return False: the default of ``cancelled``."""
     return False
 
 
@@ -54,18 +53,18 @@ def drive(
     *,
     cancelled: Callable[[], bool] = never,
 ) -> Iterator[StepResult]:
-    """Drive one run to clean data.
+    """Drive one run until its data is clean.
 
     Args:
-        sampler: the rule for a step.
-        guidance: what stands between it and the model.
+        sampler: the rule for one step.
+        guidance: what sits between sampler and model.
         denoiser: the model.
         state: where to start; not changed.
         noise: the noise of each step.
-        cancelled: asked before each model call, also within a step; once true, the iterator ends.
+        cancelled: called before each model call, also within a step; the iterator ends once it returns True.
 
     Yields:
-        Each step as it is taken.
+        Each step as soon as it is taken.
     """
     run = Run(sampler=sampler, guidance=guidance, state=state, noise=noise)
     for _, result in drive_together([run], denoiser, cancelled=cancelled):
@@ -75,11 +74,11 @@ def drive(
 def drive_together(
     runs: Sequence[Run], denoiser: Denoiser, *, cancelled: Callable[[], bool] = never
 ) -> Iterator[tuple[int, StepResult]]:
-    """Drive several runs of one model to clean data, a round at a time; see `drive_lockstep`."""
+    """Drive several runs of one model; see `drive_lockstep`."""
     return drive_lockstep(runs, [denoiser] * len(runs), cancelled=cancelled)
 
 
-# By decorator: a `with` around a yield would leak the mode into whoever consumes the steps.
+# A decorator, because a `with` around a yield would leak grad mode into the code that consumes the steps.
 @torch.no_grad()
 def drive_lockstep(
     runs: Sequence[Run],
@@ -88,70 +87,75 @@ def drive_lockstep(
     batched: bool = True,
     cancelled: Callable[[], bool] = never,
 ) -> Iterator[tuple[int, StepResult]]:
-    """Drive several runs to clean data, a round at a time.
+    """Drive several runs until their data is clean, one round at a time.
 
-    Questions to one model, of one shape (of states and of conditions), go into one model call. A picture's bits may
-    then depend on what else is in its batch, because the processor adds up in another order; its noise does not.
+    Evaluations by one model of one shape (of states and of conditions) share a model call. The last bits of a picture
+    may then depend on the rest of its batch, because the order of floating-point sums changes; its noise does not.
 
     Args:
         runs: at least one; they may differ in everything.
-        denoisers: the model of each; runs share model calls where it is the same object.
-        batched: False answers each run by itself, with the very calls that it makes alone, so with the same bits.
-        cancelled: asked before each model call, also within a step and a round; once true, the iterator ends.
+        denoisers: the model of each run; runs share model calls if it is the same object.
+        batched: False evaluates each run by itself, with exactly the calls that it makes alone, hence the same bits.
+        cancelled: called before each model call, also within a step and a round; the iterator ends once it returns
+            True.
 
     Yields:
-        The run's place in ``runs`` and the step it took, as soon as it is taken.
+        The index of the run in ``runs`` and the step it took, as soon as it is taken.
     """
-    owners = [denoisers.index(denoiser) if batched else place for place, denoiser in enumerate(denoisers)]
-    conditions = Conditions()
-    courses = {
+    owners = [denoisers.index(denoiser) if batched else index for index, denoiser in enumerate(denoisers)]
+    conditions = ConditionCache()
+    steppers = {
         i: _take_step(run, run.state, denoisers[i]) for i, run in enumerate(runs) if not run.state.finished
     }
-    pending = {i: next(course) for i, course in courses.items()}
+    pending = {i: next(stepper) for i, stepper in steppers.items()}
     while pending:
-        answers: dict[int, dict[int, Prediction]] = {i: {} for i in pending}
-        for batch in batches_of(pending, owners):
+        predictions: dict[int, dict[int, Prediction]] = {i: {} for i in pending}
+        for batch in group(pending, owners):
             if cancelled():
                 return
-            for (i, place), prediction in answer(denoisers[batch.places[0][0]], batch, conditions):
-                answers[i][place] = prediction
-            for i in dict.fromkeys(i for i, _ in batch.places):
-                if len(answers[i]) < len(pending[i]):
-                    continue  # the rest has another shape
+            for (i, index), prediction in evaluate(denoisers[batch.members[0][0]], batch, conditions):
+                predictions[i][index] = prediction
+            for i in dict.fromkeys(i for i, _ in batch.members):
+                if len(predictions[i]) < len(pending[i]):
+                    continue  # its other evaluations have another shape, and so are in another batch
                 try:
-                    pending[i] = courses[i].send(tuple(answers[i][place] for place in range(len(answers[i]))))
+                    pending[i] = steppers[i].send(
+                        tuple(predictions[i][index] for index in range(len(predictions[i])))
+                    )
                 except StopIteration as end:
                     result: StepResult = end.value
                     del pending[i]
                     yield i, result
                     if not result.state.finished:
-                        courses[i] = _take_step(runs[i], result.state, denoisers[i])
-                        pending[i] = next(courses[i])
+                        steppers[i] = _take_step(runs[i], result.state, denoisers[i])
+                        pending[i] = next(steppers[i])
 
 
 @torch.no_grad()
-def ask_once(guidance: Guidance, denoiser: Denoiser, query: Query) -> tuple[Prediction, int]:
-    """Return what is believed about one state, guided but not clipped, and how many evaluations that took.
+def query_once(guidance: Guidance, denoiser: Denoiser, query: Query) -> tuple[Prediction, int]:
+    """Return the guided prediction for one query, not clipped, and the number of model calls it took.
 
-    The model is called as it is when a run is driven alone.
+    The model is called exactly as when a run is driven alone.
     """
-    course, conditions = _guided(guidance, query), Conditions()
-    asked = next(course)
+    guided, conditions = _guided(guidance, query), ConditionCache()
+    pending = next(guided)
     while True:
-        answers: dict[int, Prediction] = {}
-        for batch in batches_of({0: asked}, [0]):
-            answers |= {place: prediction for (_, place), prediction in answer(denoiser, batch, conditions)}
+        predictions: dict[int, Prediction] = {}
+        for batch in group({0: pending}, [0]):
+            predictions |= {
+                index: prediction for (_, index), prediction in evaluate(denoiser, batch, conditions)
+            }
         try:
-            asked = course.send(tuple(answers[place] for place in range(len(asked))))
+            pending = guided.send(tuple(predictions[index] for index in range(len(pending))))
         except StopIteration as end:
-            said: tuple[Prediction, int] = end.value
-            return said
+            result: tuple[Prediction, int] = end.value
+            return result
 
 
 def _take_step(
     run: Run, state: State, denoiser: Denoiser
 ) -> Generator[tuple[Evaluation, ...], tuple[Prediction, ...], StepResult]:
-    """Play the sampler against the guidance for one step: yield evaluations, be sent predictions."""
+    """Run the sampler with its guidance for one step: yield evaluations, receive predictions."""
     t, s = state.times[:2]
     step = run.sampler.step(state, t, s, run.noise.at(state.index))
     query, model_calls = next(step), 0
@@ -175,13 +179,13 @@ def _take_step(
 def _guided(
     guidance: Guidance, query: Query
 ) -> Generator[tuple[Evaluation, ...], tuple[Prediction, ...], tuple[Prediction, int]]:
-    """Play the guidance for one query: yield evaluations, be sent predictions, return one and their number."""
+    """Run the guidance for one query: yield evaluations, receive predictions; return one and the number of calls."""
     guided = guidance.ask(query)
-    asked, model_calls = next(guided), 0
+    pending, model_calls = next(guided), 0
     while True:
-        model_calls += len(asked)
-        answers = yield asked
+        model_calls += len(pending)
+        predictions = yield pending
         try:
-            asked = guided.send(answers)
+            pending = guided.send(predictions)
         except StopIteration as end:
             return end.value, model_calls

@@ -1,19 +1,19 @@
-"""Annealed Langevin dynamics: walk at random uphill on log p, at one noise level after another.
+"""Annealed Langevin dynamics: a random walk uphill on log p, at one noise level after another.
 
 At each level s, several passes of
 
     x <- x + delta / 2 score(x, s) + sqrt(delta) z,    delta = coefficient sigma_s^2
 
-The step from t to s carries x over as it is and then makes its passes at level s, one model call each, so
-that the state it leaves is one of level s. x is not rescaled by alpha_s / alpha_t: the states of a
-variance-preserving schedule have about the same size at every level, while that ratio reaches a thousand at
-the noisy end of the cosine schedule. The first pass at each level takes in what is left of the old noise as a
-start a little too wide. The last step, to clean data, where there is no score, is one model call and returns
+The step from t to s starts at the x of level t, unchanged, and makes its passes at level s, one model call each;
+the state it returns is one of level s. x is not rescaled by alpha_s / alpha_t: the states of a
+variance-preserving schedule have about the same magnitude at every level, while that ratio reaches a thousand at
+the noisy end of the cosine schedule. The first pass at each level therefore starts from a distribution that is
+slightly too wide. The last step goes to clean data, where there is no score: it makes one model call and returns
 x0_hat, the mean of x_0 given x (Tweedie's formula).
 
-Its stationary law is not p exactly: where p is N(m, c), the passes settle at the variance
+The stationary distribution is not exactly p: for p = N(m, c) the passes converge to the variance
 c / (1 - delta / (4 c)). As c is at least sigma_s^2, the excess is at most a third at a coefficient of one, and
-vanishes as sigma_s does.
+vanishes with sigma_s.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from studio.diffusion.prediction import score_from_eps
 from studio.diffusion.samplers.options import Options, number
 from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
+from studio.messages import message
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,20 +32,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LangevinOptions(Options):
-    """How long and how boldly to walk at each level.
+    """Number and size of the updates at each level.
 
     Attributes:
         passes: Langevin updates at each level, each a model call.
-        coefficient: delta / sigma_s^2; at 2 one pass forgets all of the old noise, and leaves twice the new.
+        coefficient: delta / sigma_s^2. At 2, one pass removes all of the old noise and adds twice the new.
     """
 
     passes: int = number(
-        5, label="Passes", help="Langevin updates at each noise level.", minimum=1, maximum=100, step=1
+        5,
+        label=message("Passes"),
+        help=message("Langevin updates at each noise level."),
+        minimum=1,
+        maximum=100,
+        step=1,
     )
     coefficient: float = number(
         0.5,
-        label="Step size",
-        help="Size of an update, in units of the level's noise variance: small is exact, large is fast.",
+        label=message("Step size"),
+        help=message("Size of an update relative to the noise variance: small is accurate, large is fast."),
         minimum=0.001,
         maximum=2.0,
         step=0.05,
@@ -59,27 +65,32 @@ class AnnealedLangevin(Sampler[LangevinOptions]):
     """
 
     name = "langevin"
-    title = "Annealed Langevin"
-    summary = "Wanders uphill on the model's score at each noise level, several updates a level."
+    title = message("Annealed Langevin")
+    summary = message("Follows the model's score with added noise, several updates at each noise level.")
     paper = "Song & Ermon 2019, arXiv 1907.05600"
     Options = LangevinOptions
 
     @classmethod
     def count_queries(cls, options: LangevinOptions, steps: int) -> int:
-        """Return a query for each pass at each level, and one for the step to clean data."""
+        """Return one query for each pass at each level, and one for the step to clean data."""
         return options.passes * (steps - 1) + 1
+
+    @classmethod
+    def first_query_time(cls, t: int, s: int) -> int:
+        """Return s: the passes evaluate the state at the level they lead to. The last step evaluates it at t."""
+        return t if s < 0 else s
 
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
         """Take one step from t to s; see ``Sampler.step``."""
         if s < 0:
             p = yield Query(state.x, t)
-            return state.moved(p.x0_hat)
+            return state.advance(p.x0_hat)
         x, sigma = state.x, self.schedule.sigma(s)
         delta = self.options.coefficient * sigma**2
         for draw in range(self.options.passes):
             p = yield Query(x, s)
             x = langevin_update(x, score_from_eps(p.eps, sigma), delta, noise(draw))
-        return state.moved(x)
+        return state.advance(x)
 
 
 def langevin_update(x: Tensor, score: Tensor, delta: float | Tensor, z: Tensor) -> Tensor:
@@ -88,7 +99,7 @@ def langevin_update(x: Tensor, score: Tensor, delta: float | Tensor, z: Tensor) 
     Args:
         x: states, (B, C, H, W).
         score: grad log p at x, of x's shape.
-        delta: step size, one number or one for each picture, (B, 1, 1, 1).
+        delta: step size, one number or one per picture, (B, 1, 1, 1).
         z: unit noise of x's shape.
     """
     return x + 0.5 * delta * score + delta**0.5 * z

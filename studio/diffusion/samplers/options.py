@@ -1,11 +1,11 @@
-"""A sampler's options: frozen values that check themselves and say how to show them.
+"""A sampler's options: frozen dataclasses that validate themselves and describe their own controls.
 
     @dataclass(frozen=True, kw_only=True)
     class DDIMOptions(Options):
-        eta: float = number(0.0, label="eta", help="...", minimum=0.0, maximum=1.0, step=0.05)
+        eta: float = number(0.0, label=message("Eta"), help=message("..."), minimum=0.0, maximum=1.0, step=0.05)
 
-A window builds its controls from ``dataclasses.fields(cls)``: each field's ``metadata`` holds label and help,
-and either minimum, maximum and step or choices. Imports no torch.
+A window builds its controls from ``dataclasses.fields(cls)``: the ``metadata`` of a field holds ``label`` and
+``help``, and either ``minimum``, ``maximum`` and ``step`` or ``choices``. Imports no torch.
 """
 
 from __future__ import annotations
@@ -15,37 +15,40 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from studio.errors import RequestError, UnknownNameError, shorten
+from studio.messages import message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from studio.messages import Message
 
 NumberT = TypeVar("NumberT", int, float)
 
 
 def number(
-    default: NumberT, *, label: str, help: str, minimum: NumberT, maximum: NumberT, step: NumberT
+    default: NumberT, *, label: Message, help: Message, minimum: NumberT, maximum: NumberT, step: NumberT
 ) -> NumberT:
-    """Declare a field that holds a number; whole if ``default`` is.
+    """Declare a field that holds a number; an integer if ``default`` is one.
 
     Args:
-        default: the value when none is given.
-        label: the control's name.
-        help: one sentence for the control's tip.
-        minimum: the least value allowed.
-        maximum: the greatest value allowed.
-        step: what one press of an arrow key changes.
+        default: the value of an option that is not given.
+        label: the name of the control.
+        help: one sentence for the control's tooltip.
+        minimum: the smallest value allowed.
+        maximum: the largest value allowed.
+        step: how much one press of an arrow key changes the value.
     """
     metadata = {"label": label, "help": help, "minimum": minimum, "maximum": maximum, "step": step}
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def choice(default: str, *, label: str, help: str, choices: tuple[str, ...]) -> str:
+def choice(default: str, *, label: Message, help: Message, choices: tuple[str, ...]) -> str:
     """Declare a field that holds one of a few names.
 
     Args:
-        default: the value when none is given.
-        label: the control's name.
-        help: one sentence for the control's tip.
+        default: the value of an option that is not given.
+        label: the name of the control.
+        help: one sentence for the control's tooltip.
         choices: the names allowed.
     """
     return dataclasses.field(default=default, metadata={"label": label, "help": help, "choices": choices})
@@ -53,10 +56,10 @@ def choice(default: str, *, label: str, help: str, choices: tuple[str, ...]) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Base of every sampler's options: checks each field against what it was declared with.
+    """Base class of all sampler options. Validates each field against its declaration.
 
     Raises:
-        RequestError: a value is of the wrong kind, not finite or out of range; names the field.
+        RequestError: a value has the wrong type, is not finite or is out of range; names the field.
         UnknownNameError: a name is not among the choices.
     """
 
@@ -67,7 +70,7 @@ class Options:
                 _check_choice(field.name, value, field.metadata["choices"])
             else:
                 _check_number(field.name, value, field)
-                # An integer is as good as a float; keep one type, so that equal options are written alike.
+                # 1 and 1.0 are both accepted for a float; store one type, so that equal options are written alike.
                 object.__setattr__(
                     self, field.name, int(value) if isinstance(field.default, int) else float(value)
                 )
@@ -77,11 +80,11 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 def parse(cls: type[OptionsT], values: Mapping[str, object]) -> OptionsT:
-    """Build options from names and values, as a command line or a file has them.
+    """Build options from names and values, as they come from a command line or a file.
 
     Raises:
         UnknownNameError: the sampler has no such option.
-        RequestError: a value cannot be used.
+        RequestError: a value is not valid.
     """
     known = [field.name for field in dataclasses.fields(cls)]
     for name in values:
@@ -91,19 +94,32 @@ def parse(cls: type[OptionsT], values: Mapping[str, object]) -> OptionsT:
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Refuse a value that is not one of the choices."""
     if not isinstance(value, str):
-        raise RequestError(name, f"must be one of {', '.join(choices)}, not {shorten(str(value))}")
+        reason = message(
+            "must be one of {choices}, not {value}", choices=", ".join(choices), value=shorten(str(value))
+        )
+        raise RequestError(name, reason)
     if value not in choices:
         raise UnknownNameError(name, value, choices)
 
 
 def _check_number(name: str, value: object, field: dataclasses.Field[object]) -> None:
-    """Refuse a value that is not a number of the field's kind within its range."""
-    least, most, whole = field.metadata["minimum"], field.metadata["maximum"], isinstance(field.default, int)
-    kinds = (int,) if whole else (int, float)
-    if (
-        type(value) not in kinds or not least <= value <= most
-    ):  # NaN is not within any range, a bool is no number
-        kind = "a whole number" if whole else "a number"
-        raise RequestError(name, f"must be {kind} from {least:g} to {most:g}, not {shorten(str(value))}")
+    low, high = field.metadata["minimum"], field.metadata["maximum"]
+    if isinstance(field.default, int):
+        # The types are compared exactly: a bool is an int to isinstance. NaN is within no range.
+        if type(value) is not int or not low <= value <= high:
+            reason = message(
+                "must be a whole number from {low} to {high}, not {value}",
+                low=low,
+                high=high,
+                value=shorten(str(value)),
+            )
+            raise RequestError(name, reason)
+    elif type(value) not in (int, float) or not low <= value <= high:
+        reason = message(
+            "must be a number from {low:g} to {high:g}, not {value}",
+            low=low,
+            high=high,
+            value=shorten(str(value)),
+        )
+        raise RequestError(name, reason)

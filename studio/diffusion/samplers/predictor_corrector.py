@@ -1,16 +1,17 @@
-"""Predictor-corrector: a step of DDIM or DDPM down to s, then K Langevin passes at s.
+"""Predictor-corrector: a DDIM or DDPM step to s, then K Langevin passes at s.
 
     x <- x + e score + sqrt(2 e) z,    e = 2 (snr |z| / |score|)^2
 
-which is the Langevin update with delta = 2 e; the paper's factor alpha_i, that of one step among T and so all
-but one, is left out. The norms are taken **for each picture**, never over the batch, so that a picture does not
-depend on its neighbours; the published code averages them. Costs 1 + K model calls a step; the last step goes to
-clean data, where there is no score to correct with, and costs one.
+which is the Langevin update with delta = 2 e. The paper's factor alpha_i, which belongs to one of T steps and is
+nearly one, is left out. The norms are taken **per picture**, never over the batch, so that a picture does not
+depend on its neighbours; the published code averages them. Where the score of a picture is zero, as it is for a
+model whose output layer is still at its zero initialisation, no step size exists and the pass changes nothing.
+A step costs 1 + K model calls; the last one goes to clean data, where there is no score, and costs one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from studio.diffusion.prediction import score_from_eps
@@ -19,6 +20,7 @@ from studio.diffusion.samplers.ddpm import DDPM, DDPMOptions
 from studio.diffusion.samplers.langevin import langevin_update
 from studio.diffusion.samplers.options import Options, choice, number
 from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
+from studio.messages import message
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,24 +30,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictorCorrectorOptions(Options):
-    """Which predictor, and how much correction.
+    """The predictor, and the number and strength of the corrector passes.
 
     Attributes:
         predictor: "ddim" (eta 0) or "ddpm" (posterior variance).
         corrector_steps: K, Langevin passes after each predictor step.
-        snr: ratio of the norms of a pass's drift and noise, r in the paper.
+        snr: ratio of the norms of drift and noise in a pass, r in the paper.
     """
 
     predictor: str = choice(
-        "ddim", label="Predictor", help="The sampler that takes the step.", choices=("ddim", "ddpm")
+        "ddim",
+        label=message("Predictor"),
+        help=message("The sampler that takes the step."),
+        choices=("ddim", "ddpm"),
     )
     corrector_steps: int = number(
-        1, label="Corrector passes", help="Langevin updates after each step.", minimum=0, maximum=100, step=1
+        1,
+        label=message("Corrector passes"),
+        help=message("Langevin updates after each step."),
+        minimum=0,
+        maximum=100,
+        step=1,
     )
     snr: float = number(
         0.16,
-        label="Signal to noise",
-        help="Size of a corrector update: its pull over its noise.",
+        label=message("Signal-to-noise ratio"),
+        help=message("Size of a corrector update: the ratio of its drift to its noise."),
         minimum=0.001,
         maximum=1.0,
         step=0.01,
@@ -60,13 +70,13 @@ class PredictorCorrector(Sampler[PredictorCorrectorOptions]):
     """
 
     name = "pc"
-    title = "Predictor-corrector"
-    summary = "Takes a DDIM or DDPM step, then lets Langevin updates put right what it got wrong."
+    title = message("Predictor-corrector")
+    summary = message("Takes a DDIM or DDPM step, then corrects its error with Langevin updates.")
     paper = "Song et al. 2021, arXiv 2011.13456"
     Options = PredictorCorrectorOptions
 
     def __init__(self, schedule: Schedule, options: PredictorCorrectorOptions) -> None:
-        """Build the predictor that the options name."""
+        """Create the predictor named by the options."""
         super().__init__(schedule, options)
         self._predictor: Sampler[DDIMOptions] | Sampler[DDPMOptions] = (
             DDIM(schedule, DDIMOptions()) if options.predictor == "ddim" else DDPM(schedule, DDPMOptions())
@@ -74,8 +84,18 @@ class PredictorCorrector(Sampler[PredictorCorrectorOptions]):
 
     @classmethod
     def count_queries(cls, options: PredictorCorrectorOptions, steps: int) -> int:
-        """Return a query for each step, and one for each corrector pass of all but the last."""
+        """Return one query for each step, and one for each corrector pass of all steps but the last."""
         return steps + options.corrector_steps * (steps - 1)
+
+    @classmethod
+    def draws_noise(cls, options: PredictorCorrectorOptions) -> bool:
+        """Return whether there are corrector passes, or a predictor that draws noise itself."""
+        return options.corrector_steps > 0 or options.predictor == "ddpm"
+
+    @classmethod
+    def ode_limit(cls, options: PredictorCorrectorOptions) -> bool:
+        """Return whether nothing but DDIM without fresh noise is left."""
+        return not cls.draws_noise(options)
 
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
         """Take one step from t to s; see ``Sampler.step``."""
@@ -87,8 +107,9 @@ class PredictorCorrector(Sampler[PredictorCorrectorOptions]):
             p = yield Query(x, s)
             score, z = score_from_eps(p.eps, self.schedule.sigma(s)), noise(draw)
             delta = 4.0 * (self.options.snr * _norm(z) / _norm(score)) ** 2
+            delta = delta.where(delta.isfinite(), 0.0)  # |score| = 0
             x = langevin_update(x, score, delta, z)
-        return state.moved(x)
+        return replace(predicted, x=x)
 
 
 def _norm(x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""What a sampler is: a pure function from a state to the next, which asks for evaluations as it goes.
+"""What a sampler is: a pure function from one state to the next that asks for model evaluations on the way.
 
-``step`` is a generator. It yields a ``Query`` (x_t and t) and is sent a ``Prediction`` about it. It calls no
-model, so it knows nothing of guidance, batches, devices, previews or progress. Whoever drives it (drive.py)
-owns the only loop. Imports no torch.
+``Sampler.step`` is a generator. It yields a ``Query`` (x_t and t) and is sent a ``Prediction``. It calls no model,
+so it knows nothing about guidance, batches, devices, previews or progress. The driver (drive.py) owns the only
+loop. Imports no torch.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from studio.diffusion.denoiser import Condition, Prediction
     from studio.diffusion.schedules import Schedule
+    from studio.messages import Message
 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """A sampler's question: what is to be believed about these states?
+    """What a sampler asks: the prediction for these states.
 
     Attributes:
         x: states, (B, C, H, W).
@@ -37,7 +38,7 @@ class Query:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A guidance's question: what does the model say about these states under this condition?
+    """What guidance asks: the model's output for these states under one condition.
 
     Attributes:
         x: states, (B, C, H, W).
@@ -52,13 +53,13 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Where a run stands: a value that can be stored, loaded and forked.
+    """The state of a run between two steps: a value that can be stored, loaded and forked.
 
     Attributes:
-        x: the states of B pictures, (B, C, H, W), distributed as the schedule has it at ``times[0]``.
-        index: the number of steps taken; keys the noise of the next one.
-        times: the times that remain, falling; the first is where x stands, the last is -1, clean data.
-        history: what a multistep sampler keeps from earlier steps.
+        x: the states of B pictures, (B, C, H, W), at the noise level of ``times[0]``.
+        index: the number of steps taken; keys the noise of the next step.
+        times: the remaining times, decreasing; the first is that of x, the last is -1, clean data.
+        history: tensors that a multistep sampler needs from earlier steps.
     """
 
     x: Tensor
@@ -71,22 +72,22 @@ class State:
         """Whether x is clean data."""
         return len(self.times) == 1
 
-    def moved(self, x: Tensor, history: tuple[Tensor, ...] = ()) -> State:
-        """Return the state after a step to ``times[1]``."""
+    def advance(self, x: Tensor, history: tuple[Tensor, ...] = ()) -> State:
+        """Return the state after a step to ``times[1]`` that arrived at ``x``."""
         return State(x, self.index + 1, self.times[1:], history)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StepResult:
-    """One step taken.
+    """The result of one step.
 
     Attributes:
-        state: the state reached.
-        t: the time it came from.
-        s: the time it reached; -1 after the last step.
-        x0_hat: what the picture is believed to become, by the step's last evaluation.
-        prediction: that evaluation as a whole.
-        model_calls: backbone evaluations for each picture in this step; guidance counts two.
+        state: the new state.
+        t: the time of the state before the step.
+        s: the time of the new state; -1 after the last step.
+        x0_hat: the predicted clean data, from the last evaluation of the step.
+        prediction: that evaluation.
+        model_calls: backbone evaluations per picture in this step; with guidance two per query.
     """
 
     state: State
@@ -98,75 +99,91 @@ class StepResult:
 
 
 StepNoise: TypeAlias = "Callable[[int], Tensor]"
-"""Of a draw's number within the step, unit noise of the state's shape. Each number may be drawn once."""
+"""Maps the number of a draw within the step to unit noise of the state's shape. Each number may be drawn once."""
 
 Steps: TypeAlias = "Generator[Query, Prediction, State]"
 """What ``Sampler.step`` returns."""
 
 
 class NoiseSource(Protocol):
-    """Where a driver finds the noise of each step (``studio.diffusion.noise.Noise``)."""
+    """Where a driver gets the noise of each step (``studio.diffusion.noise.Noise``)."""
 
     def at(self, step: int) -> StepNoise:
         """Return the draws of the step with this index."""
 
 
 class Guidance(Protocol):
-    """What stands between sampler and model (``studio.diffusion.guidance``)."""
+    """What sits between sampler and model (``studio.diffusion.guidance``)."""
 
     def ask(self, query: Query) -> Generator[tuple[Evaluation, ...], tuple[Prediction, ...], Prediction]:
-        """Yield the evaluations the query needs, be sent their predictions, return one prediction."""
+        """Yield the evaluations that the query needs, receive their predictions, return one prediction."""
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 class Sampler(ABC, Generic[OptionsT]):
-    """The rule from one visited time to the next.
+    """The rule that leads from one visited time to the next.
 
     Attributes:
-        name: its name in ``SAMPLERS``.
-        title: its name for people.
-        summary: one sentence on what it does.
+        name: its key in ``SAMPLERS``.
+        title: its display name.
+        summary: one sentence about what it does.
         paper: authors, year and arXiv id.
-        Options: the class of its options, whose fields say how to show them.
+        Options: the dataclass of its options; their fields describe the controls.
     """
 
     name: ClassVar[str]
-    title: ClassVar[str]
-    summary: ClassVar[str]
+    title: ClassVar[Message]
+    summary: ClassVar[Message]
     paper: ClassVar[str]
     Options: ClassVar[type[Any]]
 
     def __init__(self, schedule: Schedule, options: OptionsT) -> None:
-        """Remember the model's schedule and the options."""
+        """Use the model's noise schedule, and these options."""
         self.schedule, self.options = schedule, options
 
     @classmethod
     def count_queries(cls, options: OptionsT, steps: int) -> int:
-        """Return how many queries a whole run makes; with guidance each may take two model calls.
-
-        One a step, unless a sampler says otherwise.
+        """Return how many queries a whole run makes: one per step by default. With guidance a query is two model calls.
 
         Args:
             options: the sampler's options.
-            steps: of the run, at least one; the last arrives at clean data.
+            steps: of the run, at least one; the last one arrives at clean data.
         """
         return steps
+
+    @classmethod
+    def draws_noise(cls, options: OptionsT) -> bool:
+        """Return whether its steps add noise, so that the seed matters after x_T. The last step never adds any."""
+        return True
+
+    @classmethod
+    def ode_limit(cls, options: OptionsT) -> bool:
+        """Return whether, with more and more steps, its result converges to the solution of the probability-flow ODE.
+
+        The results of all such samplers converge to the same picture.
+        """
+        return False
+
+    @classmethod
+    def first_query_time(cls, t: int, s: int) -> int:
+        """Return the time at which a step from t to s first evaluates the state that it starts from."""
+        return t
 
     @abstractmethod
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
         """Take one step from t to s.
 
         Args:
-            state: where the run stands; not changed.
+            state: the state before the step; not changed.
             t: ``state.times[0]``, 0 to T-1.
-            s: ``state.times[1]``, -1 to t - 1; at -1 there is no score and x is x_0.
+            s: ``state.times[1]``, -1 to t - 1. At -1 there is no score, and x is x_0.
             noise: the draws of this step.
 
         Yields:
-            Queries; to each a prediction is sent.
+            Queries; a prediction is sent in reply to each.
 
         Returns:
-            ``state.moved`` to s.
+            The state at s (see ``State.advance``).
         """

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.engine.events import EngineReport, Event
-    from studio.engine.explained import Explained
+    from studio.engine.events import EngineReport, Event, Explained
     from studio.engine.previews import Previews
     from studio.engine.requests import GenerateRequest
     from studio.engine.train_events import TrainEvent

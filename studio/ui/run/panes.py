@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PySide6.QtGui import QImage
 
-    from studio.engine.explained import Explained
+    from studio.engine.events import Explained
     from studio.engine.requests import GenerateRequest
     from studio.runs.memory import Quantity
     from studio.ui.core.engine_call import Engine, EngineCaller

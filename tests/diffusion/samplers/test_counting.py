@@ -77,7 +77,7 @@ class Doubtful(Sampler[DDIMOptions]):
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
         p = yield Query(state.x, t)
         p = yield Query(p.x0_hat, t)
-        return state.moved(p.x0_hat)
+        return state.advance(p.x0_hat)
 
 
 def test_a_sampler_that_miscounts_is_seen() -> None:

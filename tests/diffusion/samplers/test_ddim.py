@@ -87,7 +87,7 @@ def test_ddim_with_eta_one_is_the_ddpm_posterior_step(name: str, spacing: str) -
         torch.testing.assert_close(ddim, ddpm, atol=1e-6, rtol=0)
         if 0 <= state.times[1] < 900:  # at the noisy end the two variances meet
             assert (ddim - wrong).abs().max() > 1e-6
-        state = state.moved(ddpm)
+        state = state.advance(ddpm)
 
 
 def recursion(schedule: Schedule, times: tuple[int, ...], eta: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
 from studio.diffusion.samplers import SAMPLERS
-from studio.diffusion.samplers.drive import Run, ask_once, drive, drive_lockstep
+from studio.diffusion.samplers.drive import Run, drive, drive_lockstep, query_once
 from studio.diffusion.samplers.stepper import Query, State
 from studio.diffusion.schedules import cosine
 from studio.diffusion.spacings import visit_times
@@ -154,11 +154,11 @@ def test_conditions_of_other_shapes_are_asked_apart() -> None:
 def test_a_question_by_itself_is_asked_as_a_run_asks_it() -> None:
     network, run = Network(), make_run()
     first = next(iter(drive(run.sampler, run.guidance, denoiser(network), run.state, run.noise)))
-    answered, model_calls = ask_once(run.guidance, denoiser(network), Query(run.state.x, TIMES[0]))
+    answered, model_calls = query_once(run.guidance, denoiser(network), Query(run.state.x, TIMES[0]))
     assert torch.equal(answered.x0_hat, first.x0_hat)
     assert (network.batches, model_calls) == ([2, 2], 2)
     assert answered.cond is not None
-    other, _ = ask_once(run.guidance, denoiser(network), Query(run.state.x, TIMES[1]))
+    other, _ = query_once(run.guidance, denoiser(network), Query(run.state.x, TIMES[1]))
     assert not torch.equal(other.x0_hat, first.x0_hat)
 
 

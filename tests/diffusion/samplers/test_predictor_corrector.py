@@ -1,18 +1,30 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
+from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.noise import Noise
+from studio.diffusion.prediction import score_from_eps
 from studio.diffusion.samplers.ddim import DDIM, DDIMOptions
 from studio.diffusion.samplers.ddpm import DDPM, DDPMOptions
-from studio.diffusion.samplers.predictor_corrector import PredictorCorrector, PredictorCorrectorOptions
-from studio.diffusion.samplers.stepper import Sampler, State, StepNoise
+from studio.diffusion.samplers.langevin import langevin_update
+from studio.diffusion.samplers.predictor_corrector import (
+    PredictorCorrector,
+    PredictorCorrectorOptions,
+    _norm,
+)
+from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
 from studio.diffusion.schedules import Schedule, cosine, linear
 from studio.diffusion.spacings import visit_times
 from tests.diffusion.analytic import Gaussian, denoiser, run, unit_noise, z_scores
+
+if TYPE_CHECKING:
+    from studio.diffusion.denoiser import Condition
 
 DATA = Gaussian(0.8, 0.3)
 BOTH = pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda schedule: schedule.name)
@@ -145,3 +157,69 @@ def test_the_state_is_a_value_that_a_step_leaves_alone() -> None:
         state.times,
     )
     assert torch.equal(state.x, x)
+
+
+# ------------------------------------------------------------------------------------------------- a score of zero
+
+
+def zero_score(x: torch.Tensor, t: torch.Tensor, condition: Condition) -> torch.Tensor:
+    """Predict eps = 0 for the first picture, as a network with a zero-initialised last layer does."""
+    return torch.cat([torch.zeros_like(x[:1]), 0.5 * x[1:]])
+
+
+def step_with_zero_score(kind: type[PredictorCorrector]) -> torch.Tensor:
+    schedule, x = cosine(), unit_noise(400).view(1, 1, 20, 20)
+    x = torch.cat([x, x])
+    noise = Noise(range(11, 13), x.shape[1:])
+    model = Denoiser(zero_score, schedule, "eps")
+    return run(kind(schedule, PredictorCorrectorOptions()), model, x, (500, 400, -1), noise)[0].state.x
+
+
+class Unguarded(PredictorCorrector):
+    """The published step size, which divides by the norm of the score."""
+
+    def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
+        predicted = yield from self._predictor.step(state, t, s, noise)
+        p = yield Query(predicted.x, s)
+        score, z = score_from_eps(p.eps, self.schedule.sigma(s)), noise(1)
+        delta = 4.0 * (self.options.snr * _norm(z) / _norm(score)) ** 2
+        return replace(predicted, x=langevin_update(predicted.x, score, delta, z))
+
+
+def test_where_the_score_is_zero_a_pass_changes_nothing() -> None:
+    schedule, x = cosine(), unit_noise(400).view(1, 1, 20, 20)
+    first, second = step_with_zero_score(PredictorCorrector)
+    predicted = run(DDIM(schedule, DDIMOptions()), Denoiser(zero_score, schedule, "eps"), x, (500, 400, -1))
+    assert torch.equal(first, predicted[0].state.x[0])
+    assert second.isfinite().all()
+    assert not torch.equal(second, first)
+
+
+def test_without_the_guard_it_is_not_finite() -> None:
+    first, second = step_with_zero_score(Unguarded)
+    assert first.isnan().all()
+    assert torch.equal(second, step_with_zero_score(PredictorCorrector)[1]), (
+        "the guard changes no other picture"
+    )
+
+
+# --------------------------------------------------------------------------------------- a predictor with a history
+
+
+class Multistep(DDIM):
+    """Leaves a history for its next step."""
+
+    def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
+        reached = yield from super().step(state, t, s, noise)
+        return replace(reached, history=(reached.x,))
+
+
+def test_the_history_of_the_predictor_survives_the_passes() -> None:
+    schedule = cosine()
+    sampler = PredictorCorrector(schedule, PredictorCorrectorOptions(corrector_steps=2))
+    sampler._predictor = Multistep(schedule, DDIMOptions())
+    steps = run(sampler, denoiser(DATA, schedule), unit_noise(100), (500, 400, 300, -1), SMALL_NOISE)
+    for step in steps[:-1]:
+        (kept,) = step.state.history
+        assert not torch.equal(kept, step.state.x), "the passes moved x, and not what the predictor remembers"
+    assert [step.state.index for step in steps] == [1, 2, 3]

@@ -332,7 +332,7 @@ def test_tab_goes_from_top_to_bottom_and_everything_has_a_name(view: FormView, f
         "Guidance",
         "Predictor",
         "Corrector passes",
-        "Signal to noise",
+        "Signal-to-noise ratio",
         "Spacing",
     ]
 

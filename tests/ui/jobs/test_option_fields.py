@@ -44,7 +44,7 @@ class Leap(Sampler[LeapOptions]):
 
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
         prediction = yield Query(state.x, t)
-        return state.moved(prediction.x0_hat)
+        return state.advance(prediction.x0_hat)
 
 
 @pytest.fixture
