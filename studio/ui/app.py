@@ -79,6 +79,7 @@ def make_models(
     folders: Folders,
     make_engine: Callable[[], Engine] | None = None,
     *,
+    store: PictureStore | None = None,
     draw: Callable[[int], int] = secrets.randbelow,
     clock: Callable[[], float] = time.monotonic,
 ) -> Models:
@@ -87,6 +88,7 @@ def make_models(
     Args:
         folders: the user's folders.
         make_engine: makes the engine, in the engine's thread; None makes the real one. The thread is not started yet.
+        store: keeps the finished pictures; None is the one of ``folders``.
         draw: returns a random integer in [0, n); seeds come from it.
         clock: seconds; a pause between two edits starts a new step of the form's undo.
     """
@@ -94,7 +96,7 @@ def make_models(
     preferences = Preferences(SettingsFile(folders.settings / "window.json"))
     timings = Timings(folders.cache / "timings.json")
     catalog = Catalog(folders)
-    store = PictureStore.of(folders)
+    store = store or PictureStore.of(folders)
     thumbnails = Thumbnails(folders.cache)
     runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)), store.catalogue)
     engine = EngineThread(make_engine or _engine_maker(folders), store, runs.store)
@@ -137,16 +139,8 @@ def make_models(
     )
 
 
-def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine] | None = None) -> Program:
-    """Build the program; its engine thread is running, its window is not shown yet.
-
-    Args:
-        app: Qt's application.
-        folders: the user's folders.
-        make_engine: makes the engine, in the engine's thread; None makes the real one.
-    """
-    models = make_models(folders, make_engine)
-    theme = Theme(app, models.preferences.theme)
+def make_sessions(models: Models) -> tuple[Session, TrainingSession]:
+    """Return what leads jobs and trainings from the models to the engine's thread and back; not started yet."""
     session = Session(
         models.engine,
         models.store,
@@ -161,6 +155,20 @@ def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine]
     training = TrainingSession(
         models.engine, run=models.train.run, catalog=models.catalog, notices=models.notices
     )
+    return session, training
+
+
+def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine] | None = None) -> Program:
+    """Build the program; its engine thread is running, its window is not shown yet.
+
+    Args:
+        app: Qt's application.
+        folders: the user's folders.
+        make_engine: makes the engine, in the engine's thread; None makes the real one.
+    """
+    models = make_models(folders, make_engine)
+    theme = Theme(app, models.preferences.theme)
+    session, training = make_sessions(models)
     window = MainWindow(theme, models, session, training)
     wiring = Wiring(app, theme, models, session, training)
     window.painted.connect(wiring.on_first_paint)

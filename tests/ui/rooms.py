@@ -1,23 +1,17 @@
-"""A session with everything around it but views: real models, a real store, a scripted engine."""
+"""The program without its window: real models, a real store, a scripted engine."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication
 
-from studio.runs.store import RunStore
-from studio.ui.core.background import Background
-from studio.ui.core.engine_thread import EngineThread
-from studio.ui.core.frame_service import FrameService
-from studio.ui.core.notices import Notices
-from studio.ui.core.settings import Preferences, SettingsFile
-from studio.ui.jobs.queue_model import QueueModel
-from studio.ui.jobs.session import Session
-from studio.ui.jobs.timings import Timings
-from studio.ui.run.model import RunModel
-from studio.ui.shell.status_model import StatusModel
+from studio.folders import Folders
+from studio.ui.app import make_models, make_sessions
+from studio.ui.shell.wiring import Wiring
+from studio.ui.theme.theme import Theme
 from tests.ui.fakes import FakeEngine, Maker, asking, make_store
+from tests.ui.program import heard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,72 +27,74 @@ if TYPE_CHECKING:
     from tests.ui.fakes import Gate, Script
 
 
-class Wall(QObject):
-    """Stands in for the gallery, and remembers what was hung on it.
+class Wall:
+    """What a gallery was given, remembered beside it.
 
     Attributes:
         entries: the pictures, in the order in which they came.
         tiles: every state of the live tile.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, gallery: GalleryModel) -> None:
         self.entries: list[Entry] = []
         self.tiles: list[LiveTile | None] = []
+        self._add, self._set_live = gallery.add, gallery.set_live
+        gallery.add, gallery.set_live = self.add, self.set_live  # type: ignore[method-assign]
 
     def add(self, entry: Entry) -> None:
         self.entries.append(entry)
+        self._add(entry)
 
     def set_live(self, tile: LiveTile | None) -> None:
         self.tiles.append(tile)
+        self._set_live(tile)
 
 
 class Studio:
-    """A session and its models.
+    """The program without its window: the real models and sessions, wired as the program wires them.
 
     Attributes:
+        models: all of them.
         told: the notices that were posted.
         busy: what `Session.running_changed` said.
         steps: what `Session.step_taken` said.
     """
 
     def __init__(
-        self, qtbot: QtBot, home: Path, *scripts: Script, errors: tuple[BaseException, ...] = ()
+        self,
+        qtbot: QtBot,
+        home: Path,
+        *scripts: Script,
+        errors: tuple[BaseException, ...] = (),
+        make_engine: Callable[[], Any] | None = None,
     ) -> None:
         self._qtbot = qtbot
         self.engine = FakeEngine(*scripts)
         self.maker = Maker(self.engine, *errors)
         self.store = make_store(home)
-        self.queue, self.status, self.notices = QueueModel(), StatusModel(), Notices()
-        self.runs = RunStore(home / "runs")
-        self.wall = Wall()
-        self.preferences = Preferences(SettingsFile(home / "settings.json"))
-        self.timings = Timings(home / "timings.json")
-        self.told: list[Notice] = []
-        self.notices.posted.connect(self.told.append)
-        self.use(self.maker, self.wall)
-
-    def use(self, make_engine: Callable[[], Any], gallery: Wall | GalleryModel) -> None:
-        """Have the session work with these from now on; to be called before it is started."""
-        self.thread = EngineThread(make_engine, self.store, self.runs)
-        self.background = Background()
-        self.frames = FrameService(self.thread, self.background)
-        self.run = RunModel(self.frames)
-        self.session = Session(
-            self.thread,
-            self.store,
-            queue=self.queue,
-            run=self.run,
-            gallery=gallery,  # type: ignore[arg-type] - the wall does as well
-            status=self.status,
-            notices=self.notices,
-            preferences=self.preferences,
-            timings=self.timings,
+        self.models = models = make_models(Folders.under(home), make_engine or self.maker, store=self.store)
+        self.queue, self.run, self.status, self.notices = (
+            models.queue,
+            models.run,
+            models.status,
+            models.notices,
         )
-        self.busy: list[bool] = []
-        self.steps: list[Any] = []
-        self.session.running_changed.connect(self.busy.append)
-        self.session.step_taken.connect(self.steps.append)
+        self.runs, self.preferences, self.timings = models.runs.store, models.preferences, models.timings
+        self.wall = Wall(models.gallery)
+        self.told: list[Notice] = heard(self.notices.posted)
+        self.thread, self.frames = models.engine, models.frames
+        self.session, self.training = make_sessions(models)
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        self.wiring = Wiring(app, Theme(app, "dark"), models, self.session, self.training)
+        self.busy: list[bool] = heard(self.session.running_changed)
+        self.steps: list[Any] = heard(self.session.step_taken)
+
+    def close(self) -> None:
+        """End the session, and everything that reads or writes."""
+        ended = self.session.close()
+        self.models.close()
+        assert ended, "the engine's thread did not end"
 
     def generate(self, prompt: str = "a fox", **fields: Any) -> Job:  # noqa: ANN401
         return self.session.generate(asking(prompt, **fields))

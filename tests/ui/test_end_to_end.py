@@ -14,8 +14,7 @@ from studio.engine.previews import NO_PREVIEWS
 from studio.engine.requests import GenerateRequest
 from studio.folders import Folders
 from studio.gallery.images import read_pixels
-from studio.ui.core.thumbnails import Thumbnails
-from studio.ui.gallery.model import EntryRole, GalleryModel, LiveRole
+from studio.ui.gallery.model import EntryRole, LiveRole
 from tests.engine.tiny import save_tiny
 from tests.ui.rooms import Studio
 
@@ -40,22 +39,14 @@ class RealStudio(Studio):
     """A studio with the real engine and the real gallery."""
 
     def __init__(self, qtbot: QtBot, home: Path, folders: Folders) -> None:
-        super().__init__(qtbot, home)
-        self.thumbnails = Thumbnails(home)
-        self.gallery = GalleryModel(self.store, self.thumbnails, self.notices)
         self.made_in: list[int] = []
         self.folders = folders
-        self.use(self.make, self.gallery)
+        super().__init__(qtbot, home, make_engine=self.make)
+        self.gallery = self.models.gallery
 
     def make(self) -> Engine:
         self.made_in.append(threading.get_ident())
         return Engine(self.folders, "cpu")
-
-    def close(self) -> bool:
-        ended = self.session.close()
-        self.gallery.close()
-        self.thumbnails.close()
-        return ended
 
     def listed(self) -> list[Path]:
         entries = [self.gallery.index(row).data(EntryRole) for row in range(self.gallery.rowCount())]
@@ -67,7 +58,7 @@ def studio(qtbot: QtBot, tmp_path: Path, folders: Folders) -> Iterator[RealStudi
     studio = RealStudio(qtbot, tmp_path, folders)
     studio.session.start()
     yield studio
-    assert studio.close()
+    studio.close()
 
 
 def asking(model: str, **fields: object) -> GenerateRequest:
@@ -184,7 +175,7 @@ def test_closing_in_the_middle_loses_no_finished_picture(
     studio.session.start()
     studio.session.generate(asking("pixels", count=1000, steps=3))
     studio.wait(lambda: len(studio.listed()) >= 3)
-    assert studio.close()
+    studio.close()
     assert studio.thread.isFinished()
     files = sorted((tmp_path / "outputs").iterdir())
     assert 3 <= len(files) < 1000

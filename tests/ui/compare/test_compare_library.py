@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.folders import Folders
 from studio.ui.compare.library import CompareLibrary, course_runs
 from tests.ui.fakes import Forming
 from tests.ui.rooms import Studio
@@ -26,16 +25,15 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
     made.generate(count=7)
     made.wait_idle()
     yield made
-    assert made.session.close()
+    made.close()
 
 
 @pytest.fixture
-def library(qtbot: QtBot, studio: Studio, tmp_path: Path) -> Iterator[CompareLibrary]:
-    made = CompareLibrary(studio.runs, studio.store.catalogue, Folders.under(tmp_path))
+def library(qtbot: QtBot, studio: Studio) -> CompareLibrary:
+    made = studio.models.library
     with qtbot.waitSignal(made.modelReset):
         made.reload()
-    yield made
-    made.close()
+    return made
 
 
 def test_it_is_a_list_as_qt_wants_it(library: CompareLibrary, qtmodeltester: ModelTester) -> None:

@@ -8,8 +8,6 @@ import pytest
 
 from studio.errors import StorageError
 from studio.gallery.metadata import Origin
-from studio.ui.core.thumbnails import Thumbnails
-from studio.ui.gallery.model import GalleryModel
 from studio.ui.gallery.trash import bring_back, throw_away
 from tests.gallery.samples import metadata, pixels
 from tests.ui.fakes import Forming
@@ -30,7 +28,7 @@ def studio(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     made = Studio(qtbot, tmp_path, Forming(pixels=True))
     made.session.start()
     yield made
-    assert made.session.close()
+    made.close()
 
 
 def made(studio: Studio, prompt: str = "a fox", **fields: object) -> Entry:
@@ -95,10 +93,10 @@ def test_a_run_that_cannot_be_moved_stays_and_that_is_told(
     assert len(studio.runs.runs()) == 1
 
 
-def test_the_gallery_takes_the_run_along_and_undo_brings_both_back(studio: Studio, tmp_path: Path) -> None:
+def test_the_gallery_takes_the_run_along_and_undo_brings_both_back(studio: Studio) -> None:
     fox = made(studio)
     (run,) = studio.runs.runs()
-    model = GalleryModel(studio.store, Thumbnails(tmp_path / "cache"), studio.notices, studio.runs)
+    model = studio.models.gallery
     model.reload()
     studio.wait(lambda: model.loaded)
     model.trash([fox])
@@ -109,5 +107,3 @@ def test_the_gallery_takes_the_run_along_and_undo_brings_both_back(studio: Studi
     undo()
     studio.wait(lambda: model.pictures == 1)
     assert studio.runs.runs() == (run,)
-    model.close()
-    model.thumbnails.close()

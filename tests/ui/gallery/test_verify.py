@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.folders import Folders
 from studio.gallery import png
 from studio.gallery.images import encode, read_pixels
-from studio.ui.gallery.verify import WAITING, VerifyModel
+from studio.ui.gallery.verify import WAITING
 from tests.ui.fakes import Forming, Gate
 from tests.ui.rooms import Studio
 
@@ -28,7 +27,7 @@ class Bench:
 
     def __init__(self, qtbot: QtBot, home: Path, *scripts: Forming) -> None:
         self.studio = Studio(qtbot, home, *scripts)
-        self.model = VerifyModel(self.studio.runs, Folders.under(home), self.studio.thread)
+        self.model = self.studio.models.verifier
         self.studio.session.start()
 
     def picture(self) -> Entry:
@@ -52,7 +51,7 @@ class Bench:
 def bench(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
     made = Bench(qtbot, tmp_path, *getattr(request, "param", (Forming(),)))
     yield made
-    assert made.studio.session.close()
+    made.studio.close()
 
 
 def test_a_picture_that_comes_out_the_same_is_identical(bench: Bench) -> None:

@@ -14,7 +14,6 @@ from studio.errors import StorageError
 from studio.ui.core.thumbnails import Thumbnails
 from studio.ui.jobs.job_state import Lineage
 from studio.ui.jobs.lineage import Relative, family_of, places_of
-from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.run.lineage_view import LineagePopup
 from studio.ui.theme.theme import Theme
 from tests.ui.fakes import Forming, asking
@@ -33,7 +32,7 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
     made = Studio(qtbot, tmp_path, Forming(pixels=True))
     made.session.start()
     yield made
-    assert made.session.close()
+    made.close()
 
 
 def forked(studio: Studio, step: int, prompt: str) -> str:
@@ -85,11 +84,10 @@ def test_a_parent_that_is_gone_leaves_the_rest(studio: Studio) -> None:
 def test_the_window_asks_in_another_thread(qtbot: QtBot, studio: Studio) -> None:
     studio.generate()
     studio.wait_idle()
-    runs = RunsModel(studio.runs, studio.store.catalogue)
+    runs = studio.models.runs
     with qtbot.waitSignal(runs.family) as heard:
         runs.find_family(studio.runs.runs()[0])
     assert len(heard.args[0]) == 1
-    runs.close()
 
 
 def relative(run: str, depth: int = 0, parent: str | None = None, **fields: object) -> Relative:
@@ -186,7 +184,7 @@ def test_a_run_alone_says_how_to_fork_it(popup: LineagePopup) -> None:
 def test_a_run_that_is_opened_from_the_tree_leads_to_its_picture(qtbot: QtBot, studio: Studio) -> None:
     studio.generate()
     studio.wait_idle()
-    runs = RunsModel(studio.runs, studio.store.catalogue)
+    runs = studio.models.runs
     with qtbot.waitSignal(runs.opened) as heard:
         runs.open_run(studio.runs.runs()[0])
     kept = heard.args[0].pictures[0]
@@ -195,4 +193,3 @@ def test_a_run_that_is_opened_from_the_tree_leads_to_its_picture(qtbot: QtBot, s
         runs.open_parent(Lineage(run=studio.runs.runs()[0], step=2))
     assert heard.args[0].opens_at == 2
     assert 0 in heard.args[0].pictures
-    runs.close()

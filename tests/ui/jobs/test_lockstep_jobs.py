@@ -32,7 +32,7 @@ def open_studio(qtbot: QtBot, tmp_path: Path) -> Iterator[list[Studio]]:
     studios: list[Studio] = []
     yield studios
     for studio in studios:
-        assert studio.session.close()
+        studio.close()
 
 
 def test_a_comparison_is_one_job_whose_pictures_are_its_runs(

@@ -25,14 +25,12 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
     made = Studio(qtbot, tmp_path, Forming(pixels=True))
     made.session.start()
     yield made
-    assert made.session.close()
+    made.close()
 
 
 @pytest.fixture
-def runs(studio: Studio) -> Iterator[RunsModel]:
-    made = RunsModel(studio.runs, studio.store.catalogue)
-    yield made
-    made.close()
+def runs(studio: Studio) -> RunsModel:
+    return studio.models.runs
 
 
 def opened(qtbot: QtBot, runs: RunsModel, studio: Studio) -> Course:

@@ -37,7 +37,7 @@ def studio(qtbot: QtBot, tmp_path: Path, gate: Gate) -> Iterator[Studio]:
     made.session.start()
     yield made
     gate.open()
-    assert made.session.close()
+    made.close()
 
 
 def cancelled(studio: Studio, gate: Gate, **fields: int) -> Course:

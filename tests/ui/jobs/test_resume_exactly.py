@@ -40,11 +40,10 @@ def folders(tmp_path: Path) -> Folders:
 
 @pytest.fixture
 def studio(qtbot: QtBot, tmp_path: Path, folders: Folders) -> Iterator[Studio]:
-    made = Studio(qtbot, tmp_path)
-    made.use(lambda: Engine(folders, "cpu"), made.wall)
+    made = Studio(qtbot, tmp_path, make_engine=lambda: Engine(folders, "cpu"))
     made.session.start()
     yield made
-    assert made.session.close()
+    made.close()
 
 
 def test_a_cancelled_job_that_goes_on_makes_what_it_would_have_made(

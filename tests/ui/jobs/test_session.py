@@ -38,7 +38,7 @@ def open_studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Open]:
 
     yield open_one
     for studio in opened:
-        assert studio.session.close()
+        studio.close()
 
 
 def gated(point: str | tuple[int, int] = (0, 2), **fields: bool) -> tuple[Gate, Forming]:
@@ -529,6 +529,7 @@ def test_closing_in_the_middle_stops_within_a_model_call_and_loses_no_finished_p
     qtbot.wait(1)  # what it told last is heard, and starts nothing
     assert studio.queue.rowCount() == 0
     assert studio.prompts == ["a"]
+    studio.close()
 
 
 def test_closing_twice_or_before_the_start_is_harmless(qtbot: QtBot, tmp_path: Path) -> None:
@@ -538,6 +539,7 @@ def test_closing_twice_or_before_the_start_is_harmless(qtbot: QtBot, tmp_path: P
     assert studio.session.close()
     assert studio.session.close()
     assert studio.maker.threads == []
+    studio.close()
 
 
 def test_a_hundred_jobs_leave_nothing_behind(open_studio: Open) -> None:

@@ -8,9 +8,6 @@ import pytest
 
 from studio.engine.train_events import CheckpointFailed, TrainingFinished, TrainingRecovered
 from studio.errors import StorageError
-from studio.folders import Folders
-from studio.ui.core.catalog import Catalog
-from studio.ui.jobs.training_session import TrainingSession
 from studio.ui.train.model import MOST_SAMPLES, TrainRun
 from tests.ui.fakes import Forming, Gate
 from tests.ui.rooms import Studio
@@ -34,13 +31,9 @@ class Classroom(Studio):
 
     def __init__(self, qtbot: QtBot, home: Path) -> None:
         super().__init__(qtbot, home, Forming())
-        self.train_run = TrainRun()
-        self.catalog = Catalog(Folders.under(home))
+        self.train_run = self.models.train.run
         self.reloads = 0
-        self.catalog.reload = self._reload  # type: ignore[method-assign]
-        self.training = TrainingSession(
-            self.thread, run=self.train_run, catalog=self.catalog, notices=self.notices
-        )
+        self.models.catalog.reload = self._reload  # type: ignore[method-assign]
 
     def _reload(self) -> None:
         self.reloads += 1
@@ -57,7 +50,7 @@ class Classroom(Studio):
 def room(qtbot: QtBot, tmp_path: Path) -> Iterator[Classroom]:
     room = Classroom(qtbot, tmp_path)
     yield room
-    assert room.session.close()
+    room.close()
 
 
 def test_a_training_is_followed_to_its_end(room: Classroom) -> None:
@@ -195,7 +188,7 @@ def test_closing_in_the_middle_saves_its_state(room: Classroom) -> None:
     room.wait_for(gate)
     room.thread.stop()
     gate.open()
-    assert room.session.close()
+    room.close()
     room.wait_over()
     assert room.train_run.phase == "stopped"
 

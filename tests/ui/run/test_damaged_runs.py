@@ -11,17 +11,11 @@ import pytest
 from PySide6.QtCore import QObject
 
 from studio.errors import StorageError, UnknownNameError
-from studio.folders import Folders
 from studio.runs.format import RUN_FILE
 from studio.runs.writer import RunWriter
-from studio.ui.core.catalog import Catalog
 from studio.ui.gallery.trash import bring_back, throw_away
-from studio.ui.gallery.verify import VerifyModel
 from studio.ui.jobs.job_state import Lineage
-from studio.ui.jobs.recorded_runs import GONE, RunsModel
-from studio.ui.run.fork import ForkModel
-from studio.ui.run.panes import PanesModel
-from studio.ui.run.steps import StepKeeper
+from studio.ui.jobs.recorded_runs import GONE
 from tests.ui.fakes import Forming, Take
 from tests.ui.rooms import Studio
 
@@ -49,7 +43,7 @@ class Room(QObject):
 
     def __post_init__(self) -> None:
         super().__init__()
-        self.runs = RunsModel(self.studio.runs, self.studio.store.catalogue)
+        self.runs = self.studio.models.runs
         for signal in (self.runs.opened, self.runs.family):
             signal.connect(self.heard.append)
         self.runs.found.connect(self._on_found)
@@ -77,8 +71,7 @@ def room(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     studio.session.start()
     made = Room(qtbot, studio)
     yield made
-    made.runs.close()
-    assert studio.session.close()
+    studio.close()
 
 
 def make(room: Room) -> Entry:
@@ -196,29 +189,23 @@ def test_of_a_run_whose_model_is_gone_everything_recorded_is_seen_and_the_rest_t
     studio.engine.decode_error = UnknownNameError("model", "fake", [])
     studio.run.select(2)
     assert studio.run.frame is not None
-    forks = ForkModel(studio.run, Catalog(Folders.under(tmp_path)))
+    forks, panes = studio.models.forks, studio.models.panes
+    verifier, keeper = studio.models.verifier, studio.models.keeper
     forks.begin()
     assert forks.fault == "The model of this run, fake, is not here any more."
-    panes = PanesModel(studio.run, studio.thread)
     panes.set_active(True)
     studio.wait(lambda: "model 'fake' is not known" in panes.panes["score"].words.lower())
-    verifier = VerifyModel(studio.runs, Folders.under(tmp_path), studio.thread)
     verifier.begin(entry)
     studio.wait(lambda: verifier.of(entry).outcome == "failed")  # type: ignore[union-attr]
     assert "model 'fake' is not known" in verifier.of(entry).words.lower()  # type: ignore[union-attr]
-    keeper = StepKeeper(studio.run, studio.frames, studio.store, studio.wall, studio.notices)  # type: ignore[arg-type]
     keeper.keep()  # states that are pictures need no model
     studio.wait(lambda: len(studio.wall.entries) == 2)
-    keeper.close()
-    room.runs.close()
-    assert studio.session.close()
+    studio.close()
 
 
-def test_a_fork_at_step_zero_goes_the_whole_way_again_and_one_at_the_end_is_refused(
-    room: Room, tmp_path: Path
-) -> None:
+def test_a_fork_at_step_zero_goes_the_whole_way_again_and_one_at_the_end_is_refused(room: Room) -> None:
     make(room)
-    forks = ForkModel(room.studio.run, Catalog(Folders.under(tmp_path)))
+    forks = room.studio.models.forks
     room.studio.run.select(0)
     forks.begin()
     assert forks.start is not None

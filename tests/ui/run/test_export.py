@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
     from pytestqt.qtbot import QtBot
 
+    from studio.ui.run.export import ExportModel
+
 
 @pytest.fixture
 def studio(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Studio]:
     made = Studio(qtbot, tmp_path, Forming(pixels=getattr(request, "param", True)))
     made.session.start()
     yield made
-    assert made.session.close()
+    made.close()
 
 
 @pytest.fixture
-def exports(studio: Studio) -> Iterator[ExportModel]:
-    model = ExportModel(studio.run, studio.frames, studio.notices)
-    yield model
-    model.close()
+def exports(studio: Studio) -> ExportModel:
+    return studio.models.exports
 
 
 def exported(studio: Studio, exports: ExportModel, kind: str, path: Path, *, captions: bool) -> Image.Image:

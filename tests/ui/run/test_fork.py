@@ -11,10 +11,7 @@ import pytest
 
 from studio.errors import RequestError
 from studio.ui.jobs.job_state import Lineage
-from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.run.fork import ForkModel
-from studio.ui.run.model import RunModel
-from tests.ui.asked import make_frames
 from tests.ui.fakes import WEIGHTS, Forming, Gate
 from tests.ui.rooms import Studio
 
@@ -23,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
+
+    from studio.ui.run.fork import ForkModel
 
 
 class Cards:
@@ -43,7 +42,7 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
     made = Studio(qtbot, tmp_path, Forming(pixels=True))
     made.session.start()
     yield made
-    assert made.session.close()
+    made.close()
 
 
 @pytest.fixture
@@ -52,8 +51,9 @@ def cards() -> Cards:
 
 
 @pytest.fixture
-def forks(studio: Studio, cards: Cards) -> ForkModel:
-    return ForkModel(studio.run, cards)  # type: ignore[arg-type]
+def forks(studio: Studio, cards: Cards, monkeypatch: pytest.MonkeyPatch) -> ForkModel:
+    monkeypatch.setattr(studio.models.catalog, "card", cards.card)
+    return studio.models.forks
 
 
 def made(studio: Studio, forks: ForkModel, step: int, **fields: Any) -> ForkModel:  # noqa: ANN401
@@ -162,8 +162,7 @@ def test_looking_at_another_run_begins_anew(studio: Studio, forks: ForkModel) ->
     assert forks.values.prompt == "a cat"
 
 
-def test_without_a_run_there_is_nothing_to_fork(qapp: object, cards: Cards) -> None:
-    forks = ForkModel(RunModel(make_frames()), cards)  # type: ignore[arg-type]
+def test_without_a_run_there_is_nothing_to_fork(forks: ForkModel) -> None:
     forks.begin()
     assert "no step" in forks.fault
     assert (forks.model_calls, forks.left, forks.remaining) == (0, 0, 0)
@@ -185,20 +184,20 @@ def test_a_fork_knows_its_parent_and_leads_back_to_it(qtbot: QtBot, studio: Stud
     origin = studio.wall.entries[-1].metadata.origin
     assert origin is not None
     assert (origin.kind, origin.run, origin.step, origin.of) == ("fork", parent, 2, 4)
-    runs = RunsModel(studio.runs, studio.store.catalogue)
+    runs = studio.models.runs
     with qtbot.waitSignal(runs.opened) as heard:
         runs.open_parent(course.lineage)
     assert heard.args[0].opens_at == 2
-    runs.close()
 
 
 def test_a_fork_of_a_run_that_is_still_made_waits_and_is_then_told_its_name(
-    qtbot: QtBot, tmp_path: Path, cards: Cards
+    qtbot: QtBot, tmp_path: Path, cards: Cards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()
     studio = Studio(qtbot, tmp_path, Forming(pixels=True, at={(0, 4): gate}), Forming(pixels=True))
     studio.session.start()
-    forks = ForkModel(studio.run, cards)  # type: ignore[arg-type]
+    monkeypatch.setattr(studio.models.catalog, "card", cards.card)
+    forks = studio.models.forks
     studio.generate()
     studio.wait_for(gate)
     studio.wait(lambda: studio.run.shown_step is not None and studio.run.shown_step.step == 3)
@@ -211,4 +210,4 @@ def test_a_fork_of_a_run_that_is_still_made_waits_and_is_then_told_its_name(
     studio.wait_idle()
     header = studio.runs.open(studio.runs.runs()[0]).header
     assert header.parent == studio.runs.runs()[-1]
-    assert studio.session.close()
+    studio.close()

@@ -26,12 +26,12 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
     made = Studio(qtbot, tmp_path, Forming(pixels=True))
     made.session.start()
     yield made
-    assert made.session.close()
+    made.close()
 
 
 @pytest.fixture
 def panes(studio: Studio) -> PanesModel:
-    return PanesModel(studio.run, studio.thread)
+    return studio.models.panes
 
 
 def explained(studio: Studio, panes: PanesModel, step: int, **fields: object) -> PanesModel:

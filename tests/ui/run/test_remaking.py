@@ -6,18 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.folders import Folders
 from studio.runs.memory import MAX_RECOMPUTED
-from studio.ui.core.catalog import Catalog
-from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.run import text as words
-from studio.ui.run.export import ExportModel
-from studio.ui.run.filmstrip import FilmstripModel
-from studio.ui.run.fork import ForkModel
-from studio.ui.run.panes import PanesModel
-from studio.ui.run.steps import RemakingModel, StepKeeper
 from studio.ui.run.timeline_model import ScrubbingModel
 from tests.ui.fakes import OTHER_WEIGHTS, Forming, Gate, Take
+from tests.ui.program import heard
 from tests.ui.rooms import Studio
 
 if TYPE_CHECKING:
@@ -38,17 +31,16 @@ class Desk:
     def __init__(self, qtbot: QtBot, home: Path, *scripts: Forming) -> None:
         self.studio = studio = Studio(qtbot, home, Forming(pixels=True), *scripts)
         self.run = studio.run
-        self.remaking = RemakingModel(self.run, studio.thread)
-        self.said: list[str] = []
-        self.remaking.failed.connect(self.said.append)
+        self.models, self.remaking = studio.models, studio.models.remaking
+        self.said: list[str] = heard(self.remaking.failed)
         self.scrubbing = ScrubbingModel(self.run)
-        self.runs = RunsModel(studio.runs, studio.store.catalogue)
+        self.runs = self.models.runs
         studio.session.start()
         studio.generate(steps=STEPS)
         studio.wait_idle()
-        with qtbot.waitSignal(self.runs.opened) as heard:
+        with qtbot.waitSignal(self.runs.opened) as opened:
             self.runs.open_picture(studio.wall.entries[-1])
-        self.run.watch(heard.args[0])
+        self.run.watch(opened.args[0])
         self.kept = studio.runs.open(studio.runs.runs()[0]).kept
         self.missing = [step for step in range(STEPS) if step not in self.kept]
 
@@ -63,8 +55,7 @@ class Desk:
         self.studio.wait(lambda: not self.run.waits_for_step)
 
     def close(self) -> None:
-        self.runs.close()
-        assert self.studio.session.close()
+        self.studio.close()
 
 
 @pytest.fixture
@@ -108,7 +99,7 @@ def test_only_the_steps_from_the_nearest_before_are_made_and_they_are_not_made_t
 
 
 def test_the_strip_an_export_and_playing_keep_to_the_steps_that_are_there(desk: Desk) -> None:
-    strip = FilmstripModel(desk.run, desk.studio.frames)
+    strip = desk.models.strip
     desk.run.steps_changed.emit()
     assert strip.rowCount() == len(desk.kept) - 1
     desk.look_at(desk.missing[0])
@@ -124,15 +115,8 @@ def test_the_strip_an_export_and_playing_keep_to_the_steps_that_are_there(desk: 
     assert len(desk.studio.engine.takes) == 2
 
 
-def test_a_run_is_forked_from_such_a_step_and_the_step_kept_as_a_picture(desk: Desk, tmp_path: Path) -> None:
-    forks = ForkModel(desk.run, Catalog(Folders.under(tmp_path)))
-    keeper = StepKeeper(
-        desk.run,
-        desk.studio.frames,
-        desk.studio.store,
-        desk.studio.wall,  # type: ignore[arg-type]
-        desk.studio.notices,
-    )
+def test_a_run_is_forked_from_such_a_step_and_the_step_kept_as_a_picture(desk: Desk) -> None:
+    forks, keeper = desk.models.forks, desk.models.keeper
     step = desk.missing[-1]
     desk.scrubbing.go_to(step)
     forks.begin()
@@ -144,11 +128,10 @@ def test_a_run_is_forked_from_such_a_step_and_the_step_kept_as_a_picture(desk: D
     assert (origin.step, origin.of, origin.run) == (step, STEPS, desk.studio.runs.runs()[0])
     assert forks.start is not None
     assert (forks.start.index, forks.left) == (step, STEPS - step)
-    keeper.close()
 
 
 def test_the_panes_of_a_kept_step_have_the_one_before_it_made_again(desk: Desk) -> None:
-    panes = PanesModel(desk.run, desk.studio.thread)
+    panes = desk.models.panes
     step = next(step for step in desk.kept[1:] if step - 1 not in desk.kept)
     panes.set_active(True)
     desk.look_at(step)
@@ -162,8 +145,6 @@ def test_the_oldest_made_again_give_way(desk: Desk) -> None:
         assert done is not None
         desk.picture.put_recomputed(done)
     assert len(desk.picture.recomputed) == min(MAX_RECOMPUTED, len(desk.missing))
-    exports = ExportModel(desk.run, desk.studio.frames, desk.studio.notices)
-    exports.close()
 
 
 class Another(Forming):
@@ -175,27 +156,18 @@ class Another(Forming):
 
 
 @pytest.mark.parametrize("desk", [(Another(),)], indirect=True)
-def test_a_model_that_is_another_by_now_is_told_once_and_the_nearest_step_is_shown(
-    desk: Desk, tmp_path: Path
-) -> None:
+def test_a_model_that_is_another_by_now_is_told_once_and_the_nearest_step_is_shown(desk: Desk) -> None:
     desk.scrubbing.go_to(desk.missing[3])
     desk.studio.wait(lambda: desk.said)
     assert "its hash is another" in desk.said[0]
     assert words.again(desk.run) == "Not kept, the nearest is shown: "
     assert desk.run.frame is not None
-    keeper = StepKeeper(
-        desk.run,
-        desk.studio.frames,
-        desk.studio.store,
-        desk.studio.wall,  # type: ignore[arg-type]
-        desk.studio.notices,
-    )
+    keeper = desk.models.keeper
     keeper.keep()
     assert desk.studio.sentences[-1] == "This step was not kept, and cannot be made again."
     desk.scrubbing.go_to(desk.missing[9])
     assert len(desk.said) == 1
     assert len(desk.studio.engine.takes) == 2
-    keeper.close()
 
 
 GATE = Gate()

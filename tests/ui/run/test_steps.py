@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.gallery.images import read_pixels
-from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.run.steps import StepKeeper
 from tests.ui.fakes import Forming, Take
 from tests.ui.rooms import Studio
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.engine.events import Event
+    from studio.ui.run.steps import StepKeeper
 
 
 def latent(take: Take) -> Iterator[Event]:
@@ -36,15 +36,13 @@ def keeping(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[[bool], tuple[Stu
 
     def make(pixels: bool) -> tuple[Studio, StepKeeper]:
         studio = Studio(qtbot, tmp_path, Forming(pixels=True) if pixels else latent)
-        keeper = StepKeeper(studio.run, studio.frames, studio.store, studio.wall, studio.notices)  # type: ignore[arg-type]
         studio.session.start()
-        made.append((studio, keeper))
+        made.append((studio, studio.models.keeper))
         return made[0]
 
     yield make
-    for studio, keeper in made:
-        keeper.close()
-        assert studio.session.close()
+    for studio, _ in made:
+        studio.close()
 
 
 def test_a_step_is_kept_as_it_is_shown_and_says_where_it_comes_from(
@@ -77,11 +75,10 @@ def test_a_kept_step_leads_back_to_its_run(
     studio.run.select(3)
     keeper.keep()
     studio.wait(lambda: len(studio.wall.entries) == 2)
-    runs = RunsModel(studio.runs, studio.store.catalogue)
+    runs = studio.models.runs
     with qtbot.waitSignal(runs.opened) as heard:
         runs.open_picture(studio.wall.entries[-1])
     assert heard.args[0].opens_at == 3
-    runs.close()
 
 
 def test_a_latent_step_is_decoded_in_full_before_it_is_kept(
