@@ -16,9 +16,10 @@ from studio.runs.recording import RunRecorded
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineFailed, EngineReady
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course, JobEvent, is_job_event, note_pace
+from studio.ui.jobs.job_state import Course, JobEvent, is_job_event
 from studio.ui.jobs.live_tile import live_tile
 from studio.ui.jobs.queue_model import take_out
+from studio.ui.jobs.timings import note_pace
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
