@@ -16,6 +16,7 @@ from studio.engine.hardware import processor_name
 from tests.bench import (
     code_size,
     compare,
+    filmstrip,
     gallery,
     lockstep,
     loop,
@@ -43,6 +44,7 @@ BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
     "lockstep": lockstep.bench,
     "recording": recording.bench,
     "scrubbing": scrubbing.bench,
+    "filmstrip": filmstrip.bench,
     "training": training.bench,
 }
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from studio.engine.requests import GenerateRequest
     from studio.ui.core.job import Job
-    from studio.ui.jobs.timings import Timings
 
 JobEvent = (
     ModelLoading
@@ -222,20 +221,3 @@ class Course:
 def is_job_event(event: object) -> TypeGuard[JobEvent]:
     """Whether something that was told is an event of a job."""
     return isinstance(event, get_args(JobEvent))
-
-
-def note_pace(course: Course, timings: Timings) -> None:
-    """Remember what a model call of a job took: of all together, since pictures that form together share their time.
-
-    Not of a comparison: its runs share their calls.
-    """
-    made = [event.done for event in course.pictures.values()]
-    if course.finished is None or not made or len(course.requests) > 1:
-        return
-    timings.note(
-        model_sha256=made[0].model_sha256,
-        device=made[0].device,
-        size=(made[0].request.width or 0, made[0].request.height or 0),
-        model_calls=sum(done.model_calls for done in made),
-        seconds=course.seconds - course.finished.preview_seconds,
-    )

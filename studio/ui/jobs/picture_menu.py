@@ -12,6 +12,9 @@ from PySide6.QtCore import QPoint, QStandardPaths, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu
 
 from studio.engine.compare import MAX_PANES
+from studio.messages import message
+from studio.ui.jobs.text import compare_pictures, trash_pictures
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 
-COMPARE_WITH = "Compare with…"
+COMPARE_WITH = message("Compare with…")
 
 
 class PictureMenu(QMenu):
@@ -45,23 +48,25 @@ class PictureMenu(QMenu):
     def __init__(self, theme: Theme, *, opens: bool, parent: QWidget | None = None) -> None:
         """Make the menu; ``opens`` offers to open a picture large."""
         super().__init__(parent)
-        self._open = self._add(theme, "maximize-2", "Open large\tEnter", self._on_open) if opens else None
-        self._use = self._add(theme, "sliders-horizontal", "Use these settings", self._on_use)
+        self._open = (
+            self._add(theme, "maximize-2", tr("Open large") + "\tEnter", self._on_open) if opens else None
+        )
+        self._use = self._add(theme, "sliders-horizontal", tr("Use these settings"), self._on_use)
         self._compare = self._add(theme, "columns-2", COMPARE_WITH, self._on_compare)
         self.addSeparator()
-        self._add(theme, "copy", "Copy\tCtrl+C", self._on_copy)
-        self._folder = self._add(theme, "folder-open", "Show in folder", self._on_folder)
+        self._add(theme, "copy", tr("Copy") + "\tCtrl+C", self._on_copy)
+        self._folder = self._add(theme, "folder-open", tr("Show in folder"), self._on_folder)
         self.addSeparator()
-        self._trash = self._add(theme, "trash-2", "Move to the trash\tDel", self._on_trash)
+        self._trash = self._add(theme, "trash-2", tr("Move to the trash") + "\tDel", self._on_trash)
 
     def show_for(self, count: int, where: QPoint) -> None:
         """Open at a point of the screen for that many pictures."""
         for action in (self._open, self._use, self._folder):
             if action is not None:
                 action.setEnabled(count == 1)
-        self._compare.setText(COMPARE_WITH if count == 1 else f"Compare {count} pictures")
+        self._compare.setText(tr(COMPARE_WITH) if count == 1 else compare_pictures(count))
         self._compare.setEnabled(count <= MAX_PANES)
-        what = "Move to the trash" if count == 1 else f"Move {count} pictures to the trash"
+        what = tr("Move to the trash") if count == 1 else trash_pictures(count)
         self._trash.setText(f"{what}\tDel")
         self.popup(where)
 
@@ -115,7 +120,7 @@ class SaveMenu(QMenu):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         """List the ways."""
-        super().__init__("Save this picture", parent)
+        super().__init__(tr("Save this picture"), parent)
         self.ways: dict[QAction, tuple[int, bool]] = {}
         for text, factor, smooth in WAYS:
             action = self.addAction(text)
@@ -139,7 +144,7 @@ def ask_where(parent: QWidget | None, name: str) -> Path | None:
     """
     folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
     chosen, _ = QFileDialog.getSaveFileName(
-        parent, "Save this picture", str(Path(folder) / name), "PNG (*.png)"
+        parent, tr("Save this picture"), str(Path(folder) / name), tr("PNG (*.png)")
     )
     if not chosen:
         return None

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 
+from studio.messages import message
+from studio.ui.language import tr
 from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.labels import set_tip
 
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.theme.theme import Theme
 
-PIN = "Pin this run: it keeps its steps, whatever room others need (Shift+P)"
-UNPIN = "Pinned: this run keeps its steps. Click to let it make room for others again (Shift+P)"
+PIN = message("Pin this run: its steps are never deleted (Shift+P)")
+UNPIN = message("Pinned: the steps of this run are never deleted. Click to unpin it (Shift+P)")
 
 
 class PinButton(IconButton):
@@ -29,7 +31,7 @@ class PinButton(IconButton):
         super().__init__(
             theme,
             "pin",
-            "Pin this run",
+            tr("Pin this run"),
             checkable=True,
             role="dim",
             kind="quiet" if quiet else "plain",
@@ -70,4 +72,4 @@ class PinButton(IconButton):
     @Slot()
     def _show(self) -> None:
         self.setChecked(self._pinned)
-        set_tip(self, UNPIN if self._pinned else PIN)
+        set_tip(self, tr(UNPIN if self._pinned else PIN))

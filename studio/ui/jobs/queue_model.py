@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from studio.ui.language import tr
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -116,7 +118,7 @@ class QueueModel(QAbstractListModel):
         if role == RunsRole:
             return job is self._running
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return job.lead.prompt or "(no prompt)"
+            return job.lead.prompt or tr("(no prompt)")
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -173,7 +175,7 @@ def take_out(job: Job, queue: QueueModel, notices: Notices, then: Callable[[], N
     place = queue.waiting.index(job)
     queue.remove(job)
     put_back = partial(_put_back, job, place, queue, then)
-    notices.post("Taken out of the queue.", action="Undo", act=put_back)
+    notices.post(tr("Taken out of the queue."), action=tr("Undo"), act=put_back)
     return True
 
 

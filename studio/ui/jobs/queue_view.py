@@ -16,7 +16,9 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
+from studio.ui.jobs import text
 from studio.ui.jobs.queue_model import JobRole, RunsRole
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GAP
 from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.labels import PlainLabel
@@ -37,12 +39,10 @@ def describe(job: Job) -> str:
     """Return a job's figures in a few words."""
     request = job.lead
     if len(job.requests) > 1:
-        return f"{len(job.requests)} runs in lockstep, seed {request.seed}"
+        return text.in_lockstep(len(job.requests), request.seed)
     if job.first_step:
-        steps = (request.steps or 0) - job.first_step
-        return f"From step {job.first_step}: {steps} steps of {(request.sampler or '').upper()}, seed {request.seed}"
-    pictures = "1 picture" if request.count == 1 else f"{request.count} pictures"
-    return f"{pictures}, {request.steps} steps of {(request.sampler or '').upper()}, seed {request.seed}"
+        return text.from_step(job.first_step, (request.steps or 0) - job.first_step, request)
+    return text.of_queue(request)
 
 
 class _JobDelegate(QStyledItemDelegate):
@@ -71,7 +71,7 @@ class _JobDelegate(QStyledItemDelegate):
             painter.setBrush(theme.colour("accent"))
             painter.drawEllipse(area.x() + 10, area.center().y() - 3, 7, 7)
         words = area.adjusted(28, 6, -12, -6)
-        self._write(painter, words, job.lead.prompt or "(no prompt)", is_prompt=True)
+        self._write(painter, words, job.lead.prompt or tr("(no prompt)"), is_prompt=True)
         self._write(painter, words, describe(job), is_prompt=False)
         painter.restore()
 
@@ -101,24 +101,28 @@ class QueuePanel(QFrame):
         super().__init__(parent)
         self._theme, self._queue = theme, queue
         self.setFixedWidth(WIDTH)
-        self._empty = PlainLabel(theme, "Nothing waits. Ctrl+Enter adds the form's picture.", role="dim")
+        self._empty = PlainLabel(theme, tr("The queue is empty. Ctrl+Enter adds a job."), role="dim")
         self.list = QListView()
-        self.list.setAccessibleName("Jobs, the running one first")
+        self.list.setAccessibleName(tr("Jobs, the running one first"))
         self.list.setModel(queue)
         self.list.setItemDelegate(_JobDelegate(theme, self.list))
         self.list.setUniformItemSizes(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.up = IconButton(theme, "arrow-up", "Move earlier", kind="quiet", tip="Move earlier (Alt+Up)")
-        self.down = IconButton(theme, "arrow-down", "Move later", kind="quiet", tip="Move later (Alt+Down)")
-        self.remove = IconButton(
-            theme, "trash-2", "Cancel this job", kind="quiet", tip="Cancel this job (Delete)"
+        self.up = IconButton(
+            theme, "arrow-up", tr("Move earlier"), kind="quiet", tip=tr("Move earlier (Alt+Up)")
         )
-        close = IconButton(theme, "x", "Close the queue", kind="quiet")
+        self.down = IconButton(
+            theme, "arrow-down", tr("Move later"), kind="quiet", tip=tr("Move later (Alt+Down)")
+        )
+        self.remove = IconButton(
+            theme, "trash-2", tr("Cancel this job"), kind="quiet", tip=tr("Cancel this job (Delete)")
+        )
+        close = IconButton(theme, "x", tr("Close the queue"), kind="quiet")
         head = QHBoxLayout()
         head.setSpacing(4)
-        head.addWidget(PlainLabel(theme, "Queue", kind="title"), 1)
+        head.addWidget(PlainLabel(theme, tr("Queue"), kind="title"), 1)
         for button in (self.up, self.down, self.remove, close):
             head.addWidget(button)
         layout = QVBoxLayout(self)

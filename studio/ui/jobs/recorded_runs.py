@@ -14,10 +14,12 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.engine.events import JobFinished, JobStarted, PictureDone, PictureStarted, StepDone
 from studio.errors import StorageError
 from studio.gallery.store import PictureSaved
+from studio.messages import message
 from studio.ui.core.background import Background
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course, Lineage
 from studio.ui.jobs.lineage import family_of
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,8 +124,8 @@ def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1, gaps
         record.add(done)
         course.take_step(done)
     if run.picture is None:
-        return "This run was cut off; it is shown as far as it went."
-    return "" if run.complete else "This run was not recorded whole; it is shown as far as it was."
+        return tr("This run was cut off; it is shown as far as it went.")
+    return "" if run.complete else tr("This run was not recorded completely; it is shown as far as it was.")
 
 
 def _step(course: Course, run: StoredRun, facts: StepLog, image: int, seconds: float) -> StepDone:
@@ -190,10 +192,10 @@ def _seconds(run: StoredRun) -> float:
     return run.picture.seconds if run.picture is not None else 0.0
 
 
-NOT_RECORDED = (
-    "This picture has no recorded run: it was made without recording, or its run has made room for others."
+NOT_RECORDED = message(
+    "This picture has no recorded run: it was made without recording, or its run was deleted to free space."
 )
-GONE = "That run is not there any more: it was thrown away, or has made room for others."
+GONE = message("That run is not there any more: it was deleted, or removed to stay within the storage limit.")
 
 
 class RunsModel(QObject):

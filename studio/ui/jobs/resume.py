@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from studio.engine.compare import CompareRequest
 from studio.engine.fork import ForkRequest
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
@@ -73,6 +74,12 @@ def _fork(course: Course, image: int) -> ForkRequest | None:
 
 def _sentence(course: Course, image: int) -> str:
     last = course.latest(image)
-    where = f"step {last.step} of {last.steps}" if last is not None else "its start"
-    which = f" picture {image + 1} of {course.count}" if course.count > 1 else ""
-    return f"Cancelled{which} at {where}."
+    values = {"step": last.step if last is not None else 0, "steps": course.steps_of(image)}
+    if course.count > 1:
+        return tr(
+            "Cancelled picture {number} of {count} at step {step} of {steps}.",
+            number=image + 1,
+            count=course.count,
+            **values,
+        )
+    return tr("Cancelled at step {step} of {steps}.", **values)

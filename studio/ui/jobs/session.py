@@ -16,9 +16,11 @@ from studio.runs.writer import RunRecorded
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineFailed, EngineReady
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course, JobEvent, is_job_event, note_pace
+from studio.ui.jobs.job_state import Course, JobEvent, is_job_event
 from studio.ui.jobs.live_tile import live_tile
 from studio.ui.jobs.queue_model import take_out
+from studio.ui.jobs.timings import note_pace
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,15 +96,21 @@ class KeptPictures:
             return
         self._gallery.add(event.entry)
         if event.fault is not None:
-            self._notices.post(f"{event.fault} The picture was kept as {event.entry.path}.", kind="error")
+            self._notices.post(
+                tr("{reason} The picture was saved as {path}.", reason=event.fault, path=event.entry.path),
+                kind="error",
+            )
         for note in event.entry.notes:
             self._notices.post(note, kind="warn")
 
     def _offer_to_save(self, event: PictureUnsaved) -> None:
         self._notices.post(
-            f"The picture could not be saved: {event.error} It is kept in memory as long as the window is open.",
+            tr(
+                "The picture could not be saved: {error} It stays in memory as long as the window is open.",
+                error=event.error,
+            ),
             kind="error",
-            action="Try again",
+            action=tr("Try again"),
             act=partial(self._save_again, event),
         )
 
@@ -115,7 +123,7 @@ class KeptPictures:
             self._offer_to_save(kept)
         else:
             self._gallery.add(kept.entry)
-            self._notices.post(f"The picture is saved as {kept.entry.path}.")
+            self._notices.post(tr("The picture is saved as {path}.", path=kept.entry.path))
 
     def _on_not_saved(self, event: PictureUnsaved, error: StudioError) -> None:
         self._notices.post(str(error), kind="error")
@@ -229,7 +237,7 @@ class Session(QObject):
                 report = event.report
                 self._status.set_device(report.device, report.dtype, report.unused_gpu)
             case EngineFailed():
-                self._status.set_device("No device")
+                self._status.set_device(tr("No device"))
                 if self._course is None:  # else the job says so
                     self._notices.post(event.sentence, kind="error", details=event.details)
             case _ if is_job_event(event):
@@ -260,7 +268,9 @@ class Session(QObject):
                 for note in event.notes:
                     self._notices.post(note)
             case RunRecorded() if event.fault is not None:
-                self._notices.post(f"{event.fault} The run is not recorded whole.", kind="warn")
+                self._notices.post(
+                    tr("{reason} The run is not recorded completely.", reason=event.fault), kind="warn"
+                )
             case PictureSaved() | PictureUnsaved():
                 self._kept.take(event)
                 if isinstance(event, PictureSaved):

@@ -9,12 +9,14 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.errors import shorten
 from studio.ui.jobs.run_settings import calls_per_step
+from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import InstalledModel
+    from studio.engine.requests import GenerateRequest
     from studio.ui.jobs.run_settings import Estimate, FormValues
 
 Item = tuple[str, str, str, str]
@@ -144,3 +146,44 @@ def duration(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"about {seconds / 60:.0f} min"
     return f"about {seconds / 3600:.0f} h"
+
+
+def compare_pictures(count: int) -> str:
+    """Return the entry of a menu that compares several pictures."""
+    return trn("Compare {count} picture", "Compare {count} pictures", count)
+
+
+def trash_pictures(count: int) -> str:
+    """Return the entry of a menu that moves several pictures to the trash."""
+    return trn("Move {count} picture to the trash", "Move {count} pictures to the trash", count)
+
+
+def in_lockstep(runs: int, seed: int) -> str:
+    """Return what a job of the queue makes: a comparison."""
+    return trn(
+        "{count} run in lockstep, seed {seed}", "{count} runs in lockstep, seed {seed}", runs, seed=seed
+    )
+
+
+def from_step(first: int, steps: int, request: GenerateRequest) -> str:
+    """Return what a job of the queue makes: a fork."""
+    sampler = (request.sampler or "").upper()
+    return tr(
+        "From step {first}: {steps} steps of {sampler}, seed {seed}",
+        first=first,
+        steps=steps,
+        sampler=sampler,
+        seed=request.seed,
+    )
+
+
+def of_queue(request: GenerateRequest) -> str:
+    """Return what a job of the queue makes: pictures."""
+    return trn(
+        "{count} picture, {steps} steps of {sampler}, seed {seed}",
+        "{count} pictures, {steps} steps of {sampler}, seed {seed}",
+        request.count,
+        steps=request.steps,
+        sampler=(request.sampler or "").upper(),
+        seed=request.seed,
+    )

@@ -20,6 +20,7 @@ from studio.engine.train_events import (
 )
 from studio.ui.core.job import Training, TrainingFailed, TrainingHeld
 from studio.ui.core.training_losses import LossRecord
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from studio.engine.train_request import TrainRequest
@@ -116,12 +117,15 @@ class TrainingSession(QObject):
                 if not self._offered:
                     self._offered = True
                     self._notices.post(
-                        f"The first checkpoint, {event.model}, is in the list of models: pictures can be made with it."
+                        tr(
+                            "The first checkpoint, {model}, is in the list of models: pictures can be made with it.",
+                            model=event.model,
+                        )
                     )
             case CheckpointFailed() | TrainingRecovered():
                 self._notices.post(event.sentence, kind="warn")
             case TrainingFinished():
-                self._notices.post(f"{event.model} is trained. It is in the list of models.")
+                self._notices.post(tr("{model} is trained. It is in the list of models.", model=event.model))
                 self._end()
             case TrainingStopped():
                 self._end()

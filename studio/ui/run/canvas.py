@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
+from studio.messages import message
 from studio.ui.jobs.picture_menu import COMPARE_WITH
+from studio.ui.language import tr
 from studio.ui.run import text as words
 from studio.ui.run.export import ExportMenu
 from studio.ui.run.fork_view import ForkPanel
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 
 _ICON_ROOM = 40
-HINT = "Space plays, L live, K keeps, F forks, P panes"
+HINT = message("Space plays, L live, K keeps, F forks, P panes")
 
 
 class CanvasActions(QWidget):
@@ -65,17 +67,21 @@ class CanvasActions(QWidget):
         """Act on what ``scrubbing`` looks at."""
         super().__init__(parent)
         self._scrubbing = scrubbing
-        self.play = IconButton(theme, "play", "Play the steps", tip="Play the steps (Space)")
-        self.keep = TextButton(theme, "Keep this step", icon="save")
-        set_tip(self.keep, "Save the picture at this step, as it is shown, to the gallery (K)")
-        self.fork = TextButton(theme, "Fork from here", icon="git-fork")
-        set_tip(self.fork, "Go on from this step in another way: prompt, sampler, guidance, seed, steps (F)")
+        self.play = IconButton(theme, "play", tr("Play the steps"), tip=tr("Play the steps (Space)"))
+        self.keep = TextButton(theme, tr("Keep this step"), icon="save")
+        set_tip(self.keep, tr("Save the picture at this step, as it is shown, to the gallery (K)"))
+        self.fork = TextButton(theme, tr("Fork from here"), icon="git-fork")
+        set_tip(
+            self.fork, tr("Go on from this step in another way: prompt, sampler, guidance, seed, steps (F)")
+        )
         self.compare = TextButton(theme, COMPARE_WITH, icon="columns-2")
-        set_tip(self.compare, "Lay this run, as it was recorded, beside others")
-        self.export = TextButton(theme, "Export", icon="download")
-        set_tip(self.export, "Save this picture, or make an animation or a contact sheet of all steps so far")
+        set_tip(self.compare, tr("Lay this run, as it was recorded, beside others"))
+        self.export = TextButton(theme, tr("Export"), icon="download")
+        set_tip(
+            self.export, tr("Save this picture, or make an animation or a contact sheet of all steps so far")
+        )
         self.menu = ExportMenu(theme, exports, self)
-        self._hint = PlainLabel(theme, HINT, kind="label", role="faint", elide=True)
+        self._hint = PlainLabel(theme, tr(HINT), kind="label", role="faint", elide=True)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
@@ -111,8 +117,8 @@ class CanvasActions(QWidget):
             lacks = sum(widths.values()) > room
             button.setText("" if lacks else self._texts[button])
             widths[button] = button.sizeHint().width() + GAP
-        needed = self._hint.fontMetrics().horizontalAdvance(HINT) + GAP
-        self._hint.setText(HINT if sum(widths.values()) + needed <= room else "")  # whole, or not at all
+        needed = self._hint.fontMetrics().horizontalAdvance(tr(HINT)) + GAP
+        self._hint.setText(tr(HINT) if sum(widths.values()) + needed <= room else "")  # whole, or not at all
 
     @Slot()
     def _on_export(self) -> None:
@@ -121,7 +127,7 @@ class CanvasActions(QWidget):
     @Slot(bool)
     def _on_playing_changed(self, playing: bool) -> None:
         self.play.set_icon("pause" if playing else "play")
-        self.play.setAccessibleName("Pause" if playing else "Play the steps")
+        self.play.setAccessibleName(tr("Pause") if playing else tr("Play the steps"))
 
     @Slot()
     def _on_changed(self) -> None:
@@ -160,7 +166,7 @@ class CanvasView(Ground):
         self._run, self._preferences, self._forks = run, preferences, forks
         self.head = CanvasHead(theme, run, runs, thumbnails)
         self.picture = PictureView(theme)
-        self.picture.setAccessibleName("The picture as it forms")
+        self.picture.setAccessibleName(tr("The picture as it forms"))
         self.panes = PanesView(theme, panes)
         self._error = ErrorCard(theme)
         self.fork_panel = ForkPanel(theme, forks)
@@ -199,7 +205,7 @@ class CanvasView(Ground):
             super().keyPressEvent(event)
 
     def _lay_out(self, theme: Theme) -> None:
-        empty = EmptyPage(theme, "image", words.EMPTY, words.EMPTY_HOW)
+        empty = EmptyPage(theme, "image", tr(words.EMPTY), tr(words.EMPTY_HOW))
         failed = QWidget()
         centred = QGridLayout(failed)
         centred.addWidget(self._error, 1, 1)

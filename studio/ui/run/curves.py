@@ -13,6 +13,7 @@ from PySide6.QtCore import QPointF, QRect, QSize, Qt, Slot
 from PySide6.QtGui import QBrush, QLinearGradient, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, INSET
 from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.painting import fill_rounded
@@ -113,7 +114,7 @@ class CurvesView(QWidget):
         DragAlong(self, self._go_to)
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Curves of this run")
+        self.setAccessibleName(tr("Curves of this run"))
         set_tip(self, TIP)
         scrubbing.changed.connect(self._on_changed)
         theme.changed.connect(self.update)

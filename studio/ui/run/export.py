@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from PySide6.QtCore import QObject, QStandardPaths, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu
 
+from studio.messages import Message, message
 from studio.storage import write_file
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.images import to_pixels
 from studio.ui.jobs.picture_menu import SaveMenu, ask_where, enlarged_name
+from studio.ui.language import tr
+from studio.ui.run import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,10 +81,10 @@ class ExportModel(QObject):
         """Make a file of all steps so far, from the side that is looked at."""
         course, picture = self._run.viewed, self._run.picture
         if course is None or picture is None or not picture.steps:
-            self._notices.post("There are no steps to export yet.", kind="warn")
+            self._notices.post(tr("There are no steps to export yet."), kind="warn")
             return
         if self._export is not None:
-            self._notices.post("The last export is not done yet.", kind="warn")
+            self._notices.post(tr("The last export is not done yet."), kind="warn")
             return
         film = _film()
         what: Quantity = self._run.what
@@ -98,17 +101,17 @@ class ExportModel(QObject):
         """Save the picture that is looked at, so many times as large."""
         frame = self._run.frame
         if frame is None:
-            self._notices.post("There is no picture to save yet.", kind="warn")
+            self._notices.post(tr("There is no picture to save yet."), kind="warn")
             return
         saving = importlib.import_module("studio.gallery.export")  # late: it brings numpy and Pillow
         work = partial(saving.save_pixels, to_pixels(frame), path, factor, smooth=smooth)
         self._background.do(work, self._on_saved, self._on_unsaved)
 
     def _on_saved(self, path: Path) -> None:
-        self._notices.post(f"Saved as {path}.")
+        self._notices.post(tr("Saved as {path}.", path=path))
 
     def _on_unsaved(self, error: StudioError) -> None:
-        self._notices.post(f"The picture could not be saved: {error}", kind="error")
+        self._notices.post(tr("The picture could not be saved: {error}", error=error), kind="error")
 
     def _gather(self, export: _Export) -> None:
         """Take the frames that are there in full, and have the others decoded."""
@@ -147,7 +150,7 @@ class ExportModel(QObject):
         shots = [
             _film().Shot(
                 pixels=export.frames[done.step],
-                caption=f"step {done.step} of {done.steps}, noise level {done.sigma:.2f}",
+                caption=text.caption_of_frame(done),
             )
             for done in export.steps
             if done.step in export.frames
@@ -156,15 +159,17 @@ class ExportModel(QObject):
             self._background.do(partial(into, shots), self._on_written, self._on_failed)
         else:
             self._export = None
-            self._notices.post(f"This run cannot be exported. {export.fault}".rstrip(), kind="error")
+            self._notices.post(
+                tr("This run cannot be exported. {reason}", reason=export.fault).rstrip(), kind="error"
+            )
 
     def _on_written(self, path: Path) -> None:
         self._export = None
-        self._notices.post(f"Exported as {path}.")
+        self._notices.post(tr("Exported as {path}.", path=path))
 
     def _on_failed(self, error: StudioError) -> None:
         self._export = None
-        self._notices.post(f"The run could not be exported: {error}", kind="error")
+        self._notices.post(tr("The run could not be exported: {error}", error=error), kind="error")
 
 
 def _write(kind: ExportKind, path: Path, title: str, captions: bool, shots: list[Any]) -> Path:
@@ -178,10 +183,10 @@ def _film() -> Any:  # noqa: ANN401 - a module
     return importlib.import_module("studio.gallery.export")
 
 
-KINDS: Final[tuple[tuple[ExportKind, str, str, str], ...]] = (
-    ("webp", "Animated WebP…", ".webp", "Animated WebP (*.webp)"),
-    ("gif", "GIF…", ".gif", "GIF (*.gif)"),
-    ("sheet", "Contact sheet…", ".png", "PNG (*.png)"),
+KINDS: Final[tuple[tuple[ExportKind, Message, str, Message], ...]] = (
+    ("webp", message("Animated WebP…"), ".webp", message("Animated WebP (*.webp)")),
+    ("gif", message("GIF…"), ".gif", message("GIF (*.gif)")),
+    ("sheet", message("Contact sheet…"), ".png", message("PNG (*.png)")),
 )
 
 
@@ -199,11 +204,11 @@ class ExportMenu(QMenu):
         self.addSeparator()
         self.kinds: dict[ExportKind, QAction] = {}
         icons = {"webp": "play", "gif": "play", "sheet": "grid-3x3"}
-        for kind, text, _, _ in KINDS:
-            action = self.kinds[kind] = self.addAction(theme.icon(icons[kind], "dim"), text)
+        for kind, name, _, _ in KINDS:
+            action = self.kinds[kind] = self.addAction(theme.icon(icons[kind], "dim"), tr(name))
             action.triggered.connect(self._on_triggered)
         self.addSeparator()
-        self.captions = self.addAction("With captions")
+        self.captions = self.addAction(tr("With captions"))
         self.captions.setCheckable(True)
         self.captions.setChecked(True)
 
@@ -220,10 +225,12 @@ class ExportMenu(QMenu):
         if path is not None:
             self._model.save_picture(path, factor, smooth=smooth)
 
-    def _ask(self, kind: ExportKind, suffix: str, kind_filter: str) -> None:
+    def _ask(self, kind: ExportKind, suffix: str, kind_filter: Message) -> None:
         folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         suggested = str(Path(folder) / f"{self._model.name}{suffix}")
-        chosen, _ = QFileDialog.getSaveFileName(self.parentWidget(), "Export run", suggested, kind_filter)
+        chosen, _ = QFileDialog.getSaveFileName(
+            self.parentWidget(), tr("Export run"), suggested, tr(kind_filter)
+        )
         if chosen:
             path = Path(chosen)
             path = path if path.suffix.lower() == suffix else path.with_name(path.name + suffix)

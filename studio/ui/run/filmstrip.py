@@ -27,6 +27,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from studio.runs.memory import is_available
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.images import to_image
+from studio.ui.language import tr
 from studio.ui.run import text
 from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.painting import fill_rounded
@@ -221,8 +222,8 @@ class FilmstripView(QWidget):
         super().__init__(parent)
         self._theme, self._scrubbing, self._strip = theme, scrubbing, model
         DragAlong(self, self._go_to)
-        self.setAccessibleName("Steps so far")
-        set_tip(self, "Click a step to look at it.")
+        self.setAccessibleName(tr("Steps so far"))
+        set_tip(self, tr("Click a step to look at it."))
         self.setFixedHeight(FRAME + 2 * _RING)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         scrubbing.changed.connect(self.update)

@@ -12,6 +12,7 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.engine.fork import ForkRequest, StartState, respaced
 from studio.engine.requests import MAX_STEPS, GenerateRequest, sampler_options
 from studio.errors import RequestError
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,19 +126,24 @@ class ForkModel(QObject):
         """Why nothing can be forked here, a sentence; "" where it can."""
         course = self._run.viewed
         if course is None or self._run.shown_step is None:
-            return "There is no step to fork from yet."
+            return tr("There is no step to fork from yet.")
         done = self._run.shown_step
         if done.step >= done.steps:
-            return "This is the last step: nothing remains to be done. Choose an earlier one."
+            return tr("This is the last step: nothing remains to be done. Choose an earlier one.")
         if self._run.waits_for_step and not course.gaps_stay:
-            return "One moment: this step was not kept, and is being made again."
+            return tr("One moment: this step was not kept, and is being made again.")
         if self.start is None:
-            return "This step was not kept whole. Choose another one."
+            return tr("This step was not kept whole. Choose another one.")
         card = self._catalog.card(course.request_of(done.image).model)
         if card is None:
-            return f"The model of this run, {course.request_of(done.image).model}, is not here any more."
+            return tr(
+                "The model of this run, {model}, is not here any more.",
+                model=course.request_of(done.image).model,
+            )
         if card.weights_sha256 != course.weights_of(done.image):
-            return "The model of this run is another by now (its hash differs), so the run cannot go on."
+            return tr(
+                "The model has changed since this run (its hash differs), so the run cannot be continued."
+            )
         return ""
 
     # ------------------------------------------------------------------------------------------------------- intents
@@ -183,7 +189,7 @@ class ForkModel(QObject):
         """
         start, values, of = self.start, self.values, self._of
         if start is None or values is None or of is None or self.fault:
-            raise RequestError("fork", self.fault or "There is nothing to fork.")
+            raise RequestError("fork", self.fault or tr("There is nothing to fork."))
         course, image = of
         request = course.request_of(image)
         if self.remaining != start.remaining:

@@ -17,7 +17,10 @@ from PySide6.QtWidgets import (
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests import MAX_GUIDANCE, MAX_SEED, MAX_STEPS
+from studio.messages import message
 from studio.ui.jobs.option_fields import OptionControls
+from studio.ui.language import tr
+from studio.ui.run import text
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Card
@@ -33,9 +36,11 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 WIDTH = 296
-SEED_TIP = "The noise that is still to be drawn. The same seed draws what the run itself would have drawn."
-NO_SEED = "No noise is drawn from here on, so the seed changes nothing."
-STEPS_TIP = "Another number spaces the times that remain anew; the run's own number keeps them."
+SEED_TIP = message(
+    "The noise that is still to be drawn. The same seed draws what the run itself would have drawn."
+)
+NO_SEED = message("No noise is drawn from here on, so the seed changes nothing.")
+STEPS_TIP = message("Another number spaces the times that remain anew; the run's own number keeps them.")
 
 
 class ForkPanel(Card):
@@ -54,22 +59,22 @@ class ForkPanel(Card):
         super().__init__(theme, parent=parent)
         self._model = model
         self.setFixedWidth(WIDTH)
-        self.setAccessibleName("Fork")
+        self.setAccessibleName(tr("Fork"))
         self._title = PlainLabel(theme, kind="title", elide=True)
-        self._close = IconButton(theme, "x", "Close", tip="Close (Esc)", kind="quiet")
-        self.prompt = PromptField(theme, "Prompt from here on", lines=2)
-        self.negative = PromptField(theme, "Negative prompt", lines=1)
-        self.sampler = ChoiceField(theme, "Sampler", tip="How the run goes on from this step.")
+        self._close = IconButton(theme, "x", tr("Close"), tip=tr("Close (Esc)"), kind="quiet")
+        self.prompt = PromptField(theme, tr("Prompt from here on"), lines=2)
+        self.negative = PromptField(theme, tr("Negative prompt"), lines=1)
+        self.sampler = ChoiceField(theme, tr("Sampler"), tip=tr("How the run goes on from this step."))
         self.sampler.set_items([(name, kind.title, "", kind.summary) for name, kind in SAMPLERS.items()])
         self.options = OptionControls(theme)
         self.guidance = NumberSlider(
-            theme, "Guidance", minimum=0, maximum=MAX_GUIDANCE, step=0.5, decimals=1, slider_maximum=15
+            theme, tr("Guidance"), minimum=0, maximum=MAX_GUIDANCE, step=0.5, decimals=1, slider_maximum=15
         )
-        self.steps = NumberField(theme, "Steps to go", minimum=1, maximum=MAX_STEPS, tip=STEPS_TIP)
-        self.seed = NumberField(theme, "Seed", minimum=0, maximum=MAX_SEED, tip=SEED_TIP)
+        self.steps = NumberField(theme, tr("Steps to go"), minimum=1, maximum=MAX_STEPS, tip=tr(STEPS_TIP))
+        self.seed = NumberField(theme, tr("Seed"), minimum=0, maximum=MAX_SEED, tip=tr(SEED_TIP))
         self.words = PlainLabel(theme, kind="label", role="dim", wrap=True)
-        self.go = TextButton(theme, "Fork", kind="primary", icon="git-fork")
-        set_tip(self.go, "Go on from this step with these settings (Ctrl+Enter)")
+        self.go = TextButton(theme, tr("Fork"), kind="primary", icon="git-fork")
+        set_tip(self.go, tr("Go on from this step with these settings (Ctrl+Enter)"))
         self._lay_out()
         self._connect()
         self._on_changed()
@@ -145,7 +150,7 @@ class ForkPanel(Card):
         model, values = self._model, self._model.values
         start, fault = model.start, model.fault
         whole = start.index + start.remaining if start is not None else 0
-        self._title.setText(f"Fork from step {start.index} of {whole}" if start is not None else "Fork")
+        self._title.setText(text.fork_title(start.index, whole) if start is not None else tr("Fork"))
         self.go.setEnabled(not fault)
         if values is None:
             return
@@ -162,9 +167,8 @@ class ForkPanel(Card):
 
     def _cost(self) -> str:
         model = self._model
-        steps = "1 step" if model.remaining == 1 else f"{model.remaining} steps"
-        cost = f"{steps}, {model.model_calls} model calls"
-        return cost if model.draws_noise else f"{cost}. {NO_SEED}"
+        cost = text.fork_cost(model.remaining, model.model_calls)
+        return cost if model.draws_noise else tr("{cost}. {note}", cost=cost, note=NO_SEED)
 
     # ------------------------------------------------------------------------------------------------------- edits
     @Slot(str)

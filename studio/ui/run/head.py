@@ -8,7 +8,9 @@ from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.gallery.store import PictureSaved
+from studio.messages import message
 from studio.ui.jobs.pin_button import PinButton
+from studio.ui.language import tr
 from studio.ui.run import text as words
 from studio.ui.run.lineage_view import LineagePopup
 from studio.ui.theme.metrics import GAP
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 SIDES = (
-    ("x0", "x0", "What the model takes the finished picture to be at this step (x0_hat)."),
-    ("x_t", "x_t", "The state itself, with the noise that is still in it."),
+    ("x0", "x0", message("Predicted clean image at this step (x0_hat).")),
+    ("x_t", "x_t", message("The state itself, with the noise that is still in it.")),
     (
         "panes",
-        "Panes",
-        "Both and what the model believed with the prompt and without it, what guidance does, and the score (P).",
+        message("Panes"),
+        message(
+            "Both, and the predictions with and without the prompt, what guidance does, and the score (P)."
+        ),
     ),
 )
 
@@ -68,21 +72,23 @@ class CanvasHead(QWidget):
         self.time_left = PlainLabel(theme, role="dim")
         self.time_left.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.time_left.setMinimumWidth(96)
-        self.sides = SegmentedSwitch(theme, "What to look at", list(SIDES))
+        self.sides = SegmentedSwitch(
+            theme, tr("What to look at"), [(key, tr(name), tr(tip)) for key, name, tip in SIDES]
+        )
         self._which = PlainLabel(theme, role="dim")
         self.previous_picture = IconButton(
-            theme, "chevron-left", "Previous picture of this job", kind="quiet"
+            theme, "chevron-left", tr("Previous picture of this job"), kind="quiet"
         )
-        self.next_picture = IconButton(theme, "chevron-right", "Next picture of this job", kind="quiet")
+        self.next_picture = IconButton(theme, "chevron-right", tr("Next picture of this job"), kind="quiet")
         self.lineage = TextButton(theme, "", kind="quiet")
-        set_tip(self.lineage, "Look at the run that this one goes on from")
-        self.family = IconButton(theme, "git-fork", "Forks of this run", kind="quiet", role="dim")
+        set_tip(self.lineage, tr("Look at the run that this one goes on from"))
+        self.family = IconButton(theme, "git-fork", tr("Forks of this run"), kind="quiet", role="dim")
         self.pin = PinButton(theme, runs, quiet=True)
         self.picture = IconButton(
             theme,
             "image",
-            "Show its picture",
-            tip="Show the picture that it ended in (G)",
+            tr("Show its picture"),
+            tip=tr("Show the picture that it ended in (G)"),
             kind="quiet",
             role="dim",
         )
@@ -156,7 +162,7 @@ class CanvasHead(QWidget):
             self.pill.set_text("live", "bad")
         else:
             self.pill.set_text("back to live" if run.running is not None else "result", "dim")
-        self.pill.setAccessibleName("Back to the newest step")
+        self.pill.setAccessibleName(tr("Back to the newest step"))
         count = course.count if course is not None else 1
         for button in (self.previous_picture, self.next_picture):
             button.setVisible(count > 1)
@@ -170,7 +176,7 @@ class CanvasHead(QWidget):
         lineage = course.lineage if course is not None else None
         self.lineage.setVisible(lineage is not None)
         if lineage is not None:
-            self.lineage.setText(f"Forked from step {lineage.step}")
+            self.lineage.setText(tr("Forked from step {step}", step=lineage.step))
         if course is not None:
             self._title.setText(words.title(course))
             self._on_frame_changed()

@@ -11,8 +11,11 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Si
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QFrame, QScrollArea, QToolTip, QVBoxLayout, QWidget
 
+from studio.messages import message
 from studio.ui.jobs.lineage import places_of
 from studio.ui.jobs.picture_text import NO_PROMPT, one_line, sampler_title
+from studio.ui.language import tr
+from studio.ui.run.text import sampler_and_steps
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, PADDING, RADIUS
 from studio.ui.widgets.labels import PlainLabel, plain_tip
 from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 NODE: Final = QSize(196, 56)
 BETWEEN: Final = QSize(64, 12)
-NO_FORKS: Final = "No forks yet: F forks at the step that is shown"
+NO_FORKS: Final = message("No forks yet: F forks at the step that is shown")
 _SIDE: Final = 44
 _INSET: Final = (NODE.height() - _SIDE) // 2
 
@@ -52,7 +55,7 @@ class LineageTree(QWidget):
         self.family: tuple[Relative, ...] = ()
         self._places: dict[str, QRect] = {}
         self._current = 0
-        self.setAccessibleName("Forks of this run")
+        self.setAccessibleName(tr("Forks of this run"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         thumbnails.made.connect(self.update)
@@ -152,7 +155,9 @@ class LineageTree(QWidget):
         if len(self.family) == 1:
             painter.setPen(self._theme.colour("dim"))
             painter.setFont(self._theme.font("label"))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, NO_FORKS)
+            painter.drawText(
+                self.rect(), Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, tr(NO_FORKS)
+            )
 
     def _paint_line(self, painter: QPainter, relative: Relative) -> None:
         assert relative.parent is not None
@@ -170,7 +175,7 @@ class LineageTree(QWidget):
         painter.setPen(QPen(self._theme.colour("faint"), 1.5))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(path)
-        text = f"step {relative.step}"
+        text = tr("step {step}", step=relative.step)
         painter.setFont(self._theme.font("label"))
         area = QRectF(middle + GRID, to.y() - 17, to.x() - middle - GRID, 16)
         painter.setPen(self._theme.colour("dim"))
@@ -196,7 +201,7 @@ class LineageTree(QWidget):
         text = QRect(left, place.top() + 9, place.right() - left - GAP, 18)
         for line, kind, role in (
             (one_line(relative.prompt) or NO_PROMPT, "body", "text"),
-            (f"{sampler_title(relative.sampler)}, {relative.steps} steps", "label", "dim"),
+            (sampler_and_steps(relative.sampler, relative.steps), "label", "dim"),
         ):
             painter.setFont(self._theme.font("body" if kind == "body" else "label"))
             painter.setPen(self._theme.colour(role))
@@ -216,7 +221,7 @@ class LineageTree(QWidget):
 def words_of(relative: Relative) -> str:
     """Return a relative in words."""
     prompt = one_line(relative.prompt) or NO_PROMPT
-    where = "the first run" if relative.step is None else f"forked at step {relative.step}"
+    where = tr("the first run") if relative.step is None else tr("forked at step {step}", step=relative.step)
     here = ", looked at now" if relative.is_this else ""
     return f"{prompt}, {sampler_title(relative.sampler)}, {relative.steps} steps, {where}{here}"
 
@@ -248,7 +253,7 @@ class LineagePopup(QFrame):
         self.tree.setAutoFillBackground(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(PADDING, PADDING, PADDING, PADDING)
-        column.addWidget(PlainLabel(theme, "Forks of this run", kind="title"))
+        column.addWidget(PlainLabel(theme, tr("Forks of this run"), kind="title"))
         column.addWidget(self._area)
         self.tree.chosen.connect(self._on_chosen)
         self.tree.left.connect(self.hide)

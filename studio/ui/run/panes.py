@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from studio.messages import Message, message
 from studio.runs.memory import is_available
 from studio.ui.core.engine_call import EngineCall, Priority
 from studio.ui.core.images import to_image
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,13 +29,17 @@ Key = tuple[str, int, int]
 """A job's id, a picture's place in it, and a step."""
 PaneKey = Literal["x0", "x_t", "cond", "uncond", "difference", "score"]
 
-PANES: tuple[tuple[PaneKey, str, str], ...] = (
-    ("x0", "x0_hat", "What the sampler is told the finished picture becomes."),
-    ("cond", "with the prompt", "The same by the prompt alone."),
-    ("uncond", "without it", "The same by the negative prompt, or by none."),
-    ("x_t", "x_t", "The state itself, with the noise that is still in it."),
-    ("difference", "guided - uncond", "What guidance does: its mean over the channels, with its sign."),
-    ("score", "|score|", "How strongly the score, the gradient of log p, pulls at each place."),
+PANES: tuple[tuple[PaneKey, str | Message, Message], ...] = (
+    ("x0", "x0_hat", message("Predicted clean image (x0_hat), as the sampler uses it.")),
+    ("cond", message("with the prompt"), message("Predicted from the prompt alone.")),
+    ("uncond", message("without it"), message("Predicted from the negative prompt, or from no prompt.")),
+    ("x_t", "x_t", message("The state itself, with the noise that is still in it.")),
+    (
+        "difference",
+        "guided - uncond",
+        message("What guidance does: its mean over the channels, with its sign."),
+    ),
+    ("score", "|score|", message("How strongly the score, the gradient of log p, pulls at each place.")),
 )
 SETTLE_MS = 60
 """How long a step must be looked at before the model is asked: who scrubs on does not wait for answers."""
@@ -121,12 +127,12 @@ class PanesModel(QObject):
         if picture is None or done is None:
             return Pane(None)
         if name == "x0" and done is picture.start:
-            return Pane(None, "Nothing was believed yet.")
+            return Pane(None, tr("No prediction yet."))
         if name not in ("x0", "x_t"):
             failed = self._fault is not None and self._fault[0] == self._key()
-            return Pane(None, self._fault[1] if failed and self._fault is not None else "One moment")
+            return Pane(None, self._fault[1] if failed and self._fault is not None else tr("One moment"))
         pixels = picture.frame(done, name)
-        return Pane(to_image(pixels)) if pixels is not None else Pane(None, "One moment")
+        return Pane(to_image(pixels)) if pixels is not None else Pane(None, tr("One moment"))
 
     @Slot()
     def _on_changed(self) -> None:
@@ -162,7 +168,7 @@ class PanesModel(QObject):
         if before is None or before.state is None or picture.began is None:
             if done is not picture.last or course.over:
                 self._known[key] = dict.fromkeys(
-                    ("cond", "uncond", "difference", "score"), Pane(None, "This step was not kept whole.")
+                    ("cond", "uncond", "difference", "score"), Pane(None, tr("This step was not kept whole."))
                 )
                 self.changed.emit()
             return
@@ -194,7 +200,7 @@ def _explain(
 
 
 def _panes_of(explained: Explained) -> dict[PaneKey, Pane]:
-    off = Pane(None, "Guidance is off.")
+    off = Pane(None, tr("Guidance is off."))
     panes: dict[PaneKey, Pane] = {"cond": off, "uncond": off, "difference": off}
     for name in ("cond", "uncond"):
         if name in explained.pictures:
@@ -203,11 +209,14 @@ def _panes_of(explained: Explained) -> dict[PaneKey, Pane]:
         mean = explained.difference.mean(axis=0)
         most = float(abs(mean).max())
         signed = to_image(_coloured(mean, -most, most, _SIGNED))
-        panes["difference"] = Pane(signed, f"-{most:.2f} to +{most:.2f}", _SIGNED)
+        panes["difference"] = Pane(
+            signed, tr("{least} to {most}", least=f"-{most:.2f}", most=f"+{most:.2f}"), _SIGNED
+        )
     norm = explained.score_norm
     least, most = float(norm.min()), float(norm.max())
     panes["score"] = Pane(
-        to_image(_coloured(norm, least, most, _HEAT)), f"dark {least:.2f} to pale {most:.2f}"
+        to_image(_coloured(norm, least, most, _HEAT)),
+        tr("dark {least} to pale {most}", least=f"{least:.2f}", most=f"{most:.2f}"),
     )
     return panes
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from studio.ui.language import tr
 from studio.ui.run.panes import PANES
 from studio.ui.theme.metrics import GAP, GRID
 from studio.ui.widgets.labels import PlainLabel
@@ -105,9 +106,9 @@ class PanesView(QWidget):
         """Show ``model``."""
         super().__init__(parent)
         self._model = model
-        self.setAccessibleName("Six sides of this step")
+        self.setAccessibleName(tr("Six sides of this step"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.panes = {key: _PaneView(theme, title, tip) for key, title, tip in PANES}
+        self.panes = {key: _PaneView(theme, tr(title), tr(tip)) for key, title, tip in PANES}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(GAP + GRID)

@@ -21,6 +21,7 @@ from studio.runs.memory import is_available
 from studio.runs.replay import recompute_steps
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineCall, Priority
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,13 +68,15 @@ class StepKeeper(QObject):
         self._waits_for_step = None
         if self._run.waits_for_step:
             if course.gaps_stay:
-                self._notices.post("This step was not kept, and cannot be made again.", kind="warn")
+                self._notices.post(tr("This step was not kept, and cannot be made again."), kind="warn")
             else:
                 self._waits_for_step = course, done.step  # it is being recomputed
             return
         side = picture.quantity_of(done, self._run.what)
         if done.step == done.steps and side == "x0" and done.image in course.pictures:
-            self._notices.post("The last step is the finished picture, and that is in the gallery already.")
+            self._notices.post(
+                tr("The last step is the finished picture, and that is in the gallery already.")
+            )
             return
         save = partial(self._write, course, picture, done)
         pixels = self._frames.get(
@@ -93,7 +96,7 @@ class StepKeeper(QObject):
             self.keep()
 
     def _on_undecoded(self, sentence: str) -> None:
-        self._notices.post(f"This step cannot be kept. {sentence}".rstrip(), kind="error")
+        self._notices.post(tr("This step cannot be kept. {reason}", reason=sentence).rstrip(), kind="error")
 
     def close(self) -> None:
         """Return once what was begun is written."""
@@ -112,12 +115,14 @@ class StepKeeper(QObject):
 
     def _on_kept(self, kept: PictureSaved | PictureUnsaved) -> None:
         if isinstance(kept, PictureUnsaved):
-            self._notices.post(f"The step could not be kept: {kept.error}", kind="error")
+            self._notices.post(tr("The step could not be kept: {error}", error=kept.error), kind="error")
             return
         self._gallery.add(kept.entry)
         origin = kept.entry.metadata.origin
         self._notices.post(
-            f"Kept in the gallery: {origin}." if origin is not None else "Kept in the gallery."
+            tr("Kept in the gallery: {origin}.", origin=origin)
+            if origin is not None
+            else tr("Kept in the gallery.")
         )
 
     def _on_failed(self, error: StudioError) -> None:
@@ -223,7 +228,9 @@ class RemakingModel(QObject):
     def _fail(self, asked: tuple[Course, int, int], sentence: str) -> None:
         self._forget(asked)
         asked[0].gaps_stay = True
-        self.failed.emit(f"The steps between those that were kept cannot be made again: {sentence}")
+        self.failed.emit(
+            tr("The steps between those that were kept cannot be made again: {reason}", reason=sentence)
+        )
         self._run.take_again(asked[0], asked[1])
 
     def _forget(self, asked: tuple[Course, int, int]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from studio.ui.language import tr
 from studio.ui.run.curves import CurvesView
 from studio.ui.run.filmstrip import FilmstripView
 from studio.ui.theme.metrics import GAP
@@ -41,7 +42,7 @@ class Timeline(QWidget):
         self._scrubbing = scrubbing
         self.curves = CurvesView(theme, run, scrubbing)
         self.filmstrip = FilmstripView(theme, scrubbing, strip)
-        self.scrubber = Scrubber(theme, "Steps")
+        self.scrubber = Scrubber(theme, tr("Steps"))
         set_tip(self.scrubber, TIP)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from studio.ui.language import tr
+
 if TYPE_CHECKING:
     from studio.runs.memory import PictureRecord
     from studio.ui.run.model import RunModel
@@ -90,8 +92,10 @@ class ScrubbingModel(QObject):
         if not self.reached:
             return ""
         done = self._run.shown_step
-        level = f", noise level {done.sigma:.2f}" if done is not None else ""
-        return f"step {self.step_at(self.place)} of {self.last}{level}"
+        values = {"step": self.step_at(self.place), "steps": self.last}
+        if done is None:
+            return tr("step {step} of {steps}", **values)
+        return tr("step {step} of {steps}, noise level {level}", level=f"{done.sigma:.2f}", **values)
 
     def ticks(self) -> list[tuple[float, float | None]]:
         """Return each place's position on the axis, 0 to 1, and its noise level, None where that is not known yet."""

@@ -12,8 +12,8 @@ from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
 from studio.gallery.store import PictureSaved, PictureUnsaved
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import WITH_PIXELS, Course, note_pace
-from studio.ui.jobs.timings import Timings
+from studio.ui.jobs.job_state import WITH_PIXELS, Course
+from studio.ui.jobs.timings import Timings, note_pace
 from tests.runs.steps import step_done
 from tests.ui.fakes import REPORT, WEIGHTS, Take, asking
 

@@ -160,11 +160,11 @@ def test_a_disk_that_fills_in_the_middle_costs_no_picture_and_is_said_once(
     assert len(room.studio.wall.entries) == 3
     assert all(entry.path.is_file() for entry in room.studio.wall.entries)
     assert room.studio.sentences == [
-        "/runs cannot be written: the disk is full. The run is not recorded whole."
+        "/runs cannot be written: the disk is full. The run is not recorded completely."
     ]
     for entry in room.studio.wall.entries:
         course = room.ask(lambda entry=entry: room.runs.open_picture(entry))
-        assert course.note == "This run was not recorded whole; it is shown as far as it was."  # type: ignore[attr-defined]
+        assert course.note == "This run was not recorded completely; it is shown as far as it was."  # type: ignore[attr-defined]
         picture = course.job.record.picture(0)  # type: ignore[attr-defined]
         assert [done.step for done in picture.steps] == [1, 2]
 

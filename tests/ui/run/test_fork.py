@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,6 @@ import pytest
 
 from studio.errors import RequestError
 from studio.ui.jobs.job_state import Lineage
-from studio.ui.run.fork import ForkModel
 from tests.ui.fakes import WEIGHTS, Forming, Gate
 from tests.ui.rooms import Studio
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
+    from studio.ui.jobs.job_state import Course
     from studio.ui.run.fork import ForkModel
 
 
@@ -211,3 +213,22 @@ def test_a_fork_of_a_run_that_is_still_made_waits_and_is_then_told_its_name(
     header = studio.runs.open(studio.runs.runs()[0]).header
     assert header.parent == studio.runs.runs()[-1]
     studio.close()
+
+
+def test_forking_20_times_in_a_row_keeps_no_ancestor_alive(studio: Studio, forks: ForkModel) -> None:
+    made(studio, forks, 2)
+    ancestors: list[weakref.ref[Course]] = []
+    for _ in range(20):
+        assert studio.run.viewed is not None
+        ancestors.append(weakref.ref(studio.run.viewed))
+        studio.session.fork(forks.request(), forks.parent_run)
+        studio.run.go_live()
+        studio.wait_idle()
+        studio.run.go_live()
+        studio.run.select(2)
+        forks.begin()
+    gc.collect()
+    assert len({id(ref) for ref in ancestors}) == 20
+    assert [ref() for ref in ancestors if ref() is not None] == []
+    assert studio.run.viewed is not None
+    assert studio.run.viewed.lineage is not None, "it still knows its parent"
