@@ -149,8 +149,8 @@ class ForkPanel(Card):
         self.go.setEnabled(not fault)
         if values is None:
             return
-        self.prompt.set_text(values.prompt)
-        self.negative.set_text(values.negative)
+        self.prompt.set_value(values.prompt)
+        self.negative.set_value(values.negative)
         self.sampler.set_value(values.sampler)
         self.options.show_options(values.sampler, model.options)
         self.guidance.set_value(values.guidance)

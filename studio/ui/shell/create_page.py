@@ -13,7 +13,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.ui.create.form_view import FormView
 from studio.ui.gallery.page import GalleryView
 from studio.ui.jobs.recorded_runs import NOT_RECORDED
+from studio.ui.language import tr
 from studio.ui.run.canvas import CanvasView
+from studio.ui.shell import text
 from studio.ui.shell.picture_stack import PictureStack
 from studio.ui.theme.metrics import COLUMN, FORM, PANEL_MS
 from studio.ui.widgets.cards import Ground
@@ -70,7 +72,6 @@ class SidePanel(QWidget):
         self.setFixedWidth(self._full)
 
 
-NOT_YET = "This run can be compared with others once it is over."
 NARROW = 1280
 """A window narrower than this starts without the column of pictures."""
 
@@ -89,7 +90,7 @@ class CreatePage(QWidget):
         super().__init__(parent)
         self._preferences, self._models = models.preferences, models
         self._measured = False
-        self.form = FormView(theme, models.form, models.catalog)
+        self.form = FormView(theme, models.form, models.catalog, models.preferences)
         self.canvas = CanvasView(
             theme,
             models.run,
@@ -187,4 +188,4 @@ class CreatePage(QWidget):
             self._models.library.open_runs([recorded])
         else:
             over = run.viewed is not None and run.viewed.over
-            self._models.notices.post(NOT_RECORDED if over else NOT_YET, kind="warn")
+            self._models.notices.post(tr(NOT_RECORDED) if over else text.not_yet_comparable(), kind="warn")

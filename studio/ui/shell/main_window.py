@@ -10,6 +10,8 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from studio.errors import RequestError
+from studio.ui.language import tr
+from studio.ui.shell import text
 from studio.ui.shell.actions import ACTIONS
 from studio.ui.shell.banners import BannerPlace
 from studio.ui.shell.dropping import dropped_file, read_request
@@ -50,7 +52,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._theme, self._models, self._session = theme, models, session
         self._is_painted = False
-        self.setWindowTitle("Stepwise Studio")
+        self.setWindowTitle(tr("Stepwise Studio"))
         room = self.screen().availableSize()
         self.setMinimumSize(QSize(*SMALLEST).boundedTo(room))
         self.resize(QSize(*USUAL).boundedTo(room))
@@ -139,7 +141,7 @@ class MainWindow(QMainWindow):
         made: dict[str, QAction] = {}
         for info in ACTIONS:
             if info.where == "window":
-                action = made[info.name] = QAction(info.text, self)
+                action = made[info.name] = QAction(text.action(info.name), self)
                 action.setShortcuts([QKeySequence(keys) for keys in info.keys])
                 action.triggered.connect(slots[info.name])
                 self.addAction(action)
@@ -157,7 +159,7 @@ class MainWindow(QMainWindow):
         try:
             request = self._models.form.take_request()
         except RequestError as error:
-            self._models.notices.post(str(error), kind="warn")
+            self._models.notices.post(tr(error.message), kind="warn")
             return
         self._show_canvas()
         if self._models.queue.running is None:
@@ -171,7 +173,7 @@ class MainWindow(QMainWindow):
         try:
             request = forks.request()
         except RequestError as error:
-            self._models.notices.post(str(error), kind="warn")
+            self._models.notices.post(tr(error.message), kind="warn")
             return
         self.pages.create_page.canvas.close_fork()
         self._session.fork(request, forks.parent_run)
@@ -189,11 +191,11 @@ class MainWindow(QMainWindow):
         try:
             sentence = self._models.form.load_request(request)
         except RequestError as error:
-            self._models.notices.post(str(error), kind="warn")
+            self._models.notices.post(tr(error.message), kind="warn")
             return
         self._show_canvas()
         self._models.notices.post(
-            sentence or "The form holds that picture's settings; Ctrl+Z takes them back."
+            sentence or tr("The form now has that picture's settings; Ctrl+Z restores yours.")
         )
 
     @Slot()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
+from studio.ui.language import tr
 from studio.ui.widgets.toast import Toast
 
 if TYPE_CHECKING:
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from studio.ui.core.notices import Notice, Notices
     from studio.ui.theme.theme import Theme
 
-UNDO = "Undo"
 MOST = 50
 """Notices that wait for an error to be closed, and acts that can be undone; the oldest give way."""
+
+
+def _undoes(notice: Notice) -> bool:
+    return notice.action in ("Undo", tr("Undo"))
 
 
 class NoticeBoard(QObject):
@@ -51,12 +55,12 @@ class NoticeBoard(QObject):
     @Slot(object)
     def _on_posted(self, notice: Notice) -> None:
         """Show a notice at once; an error that nobody has closed yet gives way only to what can be undone."""
-        if notice.action == UNDO:
+        if _undoes(notice):
             self._undoable.append(notice)
         stands = self._shown if self.toast.isVisible() else None
         if stands is None or stands.kind != "error":
             self._show(notice)
-        elif notice.action == UNDO:
+        elif _undoes(notice):
             self._waiting.appendleft(stands)
             self._show(notice)
         elif notice.sentence not in (stands.sentence, *(other.sentence for other in self._waiting)):

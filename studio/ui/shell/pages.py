@@ -41,13 +41,13 @@ def give_keyboard(page: QWidget) -> None:
 
 
 RAIL_PAGES = (
-    ("create", "pencil", "Create", "Ctrl+1"),
-    ("compare", "columns-2", "Compare", "Ctrl+2"),
-    ("gallery", "layout-grid", "Gallery", "Ctrl+3"),
-    ("models", "box", "Models", "Ctrl+4"),
-    ("train", "chart-line", "Train", "Ctrl+5"),
-    ("", "", "", ""),
-    ("settings", "settings", "Settings", "Ctrl+,"),
+    ("create", "pencil", "Ctrl+1"),
+    ("compare", "columns-2", "Ctrl+2"),
+    ("gallery", "layout-grid", "Ctrl+3"),
+    ("models", "box", "Ctrl+4"),
+    ("train", "chart-line", "Ctrl+5"),
+    ("", "", ""),
+    ("settings", "settings", "Ctrl+,"),
 )
 
 

@@ -54,11 +54,11 @@ class PromptField(QWidget):
         self.editor.typed.connect(self._on_text_changed)
 
     @property
-    def text(self) -> str:
+    def value(self) -> str:
         """The prompt, as it was set or written, with what an input method is still composing."""
         return self._text
 
-    def set_text(self, text: str) -> None:
+    def set_value(self, text: str) -> None:
         """Show another prompt without a word; what is beyond 2,000 characters is cut."""
         text = text[:MAX_CHARACTERS]
         if text != self._text:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout
 
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, INSET, SECTION
 from studio.ui.widgets.buttons import IconButton, IconView, TextButton
 from studio.ui.widgets.cards import KIND_ICONS, KIND_ROLES, Card
@@ -53,7 +54,7 @@ class Toast(Card):
         self._icon = IconView(theme, "info")
         self._sentence = PlainLabel(theme, wrap=True)
         self.action = TextButton(theme, "", kind="outline")
-        self.close_button = IconButton(theme, "x", "Close", kind="quiet", role="dim")
+        self.close_button = IconButton(theme, "x", tr("Close"), kind="quiet", role="dim")
         self.details = Details(theme)
         self.lifetime = QTimer(self, singleShot=True)
         row = QHBoxLayout()

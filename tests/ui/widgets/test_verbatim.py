@@ -161,9 +161,9 @@ def test_a_choice(theme: Theme, qtbot: QtBot, text: str) -> None:
 @nasty
 def test_a_prompt(theme: Theme, qtbot: QtBot, text: str) -> None:
     field = PromptField(theme, text, placeholder=text, hint=text)
-    field.set_text(text)
+    field.set_value(text)
     show(qtbot, field)
-    assert field.text == text
+    assert field.value == text
     assert field.editor.toPlainText() == text
     assert labels(field) == [text, text]
 
