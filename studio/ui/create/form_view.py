@@ -29,6 +29,8 @@ from studio.ui.widgets.prompt_field import PromptField
 from studio.ui.widgets.seed_field import SeedField
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
     from studio.engine.option_values import OptionValue
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.settings import Preferences
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 
 ROW_GAP = GAP + GRID
+LOW = 620
+"""A form lower than this has its rows closer together."""
 SLIDER_STEPS = 100
 SLIDER_GUIDANCE = 15.0
 
@@ -96,7 +100,7 @@ class SettingRows(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
+        self.column = column = QVBoxLayout(self)
         _fill(column, self.model, _row((self.size_field, 0), (self.fixed_size, 0), (self.sampler, 1)))
         _fill(column, self.steps, self.guidance, _row((self.seed, 1), (self.count, 0)))
         folds = QVBoxLayout()
@@ -327,9 +331,8 @@ class FormFoot(Ground):
         buttons.setSpacing(GAP)
         buttons.addWidget(self.generate, 1)
         buttons.addWidget(self.cancel)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(PADDING, PADDING - GRID, PADDING - 1, PADDING)  # 1: the form's own line
-        column.setSpacing(GAP)
+        self._column = column = QVBoxLayout(self)
+        self.set_compact(False)
         column.addWidget(self.fault)
         column.addLayout(buttons)
         column.addWidget(self.cost)
@@ -344,6 +347,12 @@ class FormFoot(Ground):
         if self.cancel.isHidden() == running:
             self.generate.setText(tr("Add to queue") if running else tr("Generate"))
             self.cancel.setVisible(running)
+
+    def set_compact(self, compact: bool) -> None:
+        """Take less height in a low window."""
+        top, bottom = (GAP, GAP) if compact else (PADDING - GRID, PADDING)
+        self._column.setContentsMargins(PADDING, top, PADDING - 1, bottom)  # 1: the form's own line
+        self._column.setSpacing(GRID if compact else GAP)
 
     def set_line(self, shown: bool) -> None:
         """Draw a line above, where the form goes on beneath."""
@@ -411,16 +420,24 @@ class FormView(Ground):
         """Say whether a job runs: then Generate adds to the queue, and it can be cancelled."""
         self.foot.set_running(running)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Move the rows closer together in a low window, so that all of them are in sight."""
+        super().resizeEvent(event)
+        compact = self.height() < LOW
+        gap = GAP if compact else ROW_GAP
+        for column in (self._rows, self.settings.column):
+            column.setSpacing(gap)
+        self._rows.setContentsMargins(PADDING, gap if compact else PADDING, 0, gap)
+        self.foot.set_compact(compact)
+
     def _lay_out(self) -> None:
         rows = QWidget()
         # The scroll bar takes the right margin's place, so that nothing moves when it comes.
         rows.setFixedWidth(FORM - PADDING)
-        column = QVBoxLayout(rows)
-        column.setContentsMargins(PADDING, PADDING, 0, PADDING - GRID)
-        column.setSpacing(ROW_GAP)
+        self._rows = column = QVBoxLayout(rows)
         for group in (self.texts, self.settings):
             column.addWidget(group)
-        column.addStretch()
+        column.addStretch(1)
         self.area.setWidget(rows)
         self.area.setWidgetResizable(True)
         self.area.setFrameShape(QFrame.Shape.NoFrame)

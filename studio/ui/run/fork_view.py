@@ -88,7 +88,7 @@ class ForkPanel(Card):
         fields = QWidget()
         rows = QVBoxLayout(fields)
         rows.setContentsMargins(PADDING, GRID, PADDING, GAP)
-        rows.setSpacing(GAP + GRID)
+        rows.setSpacing(GAP)
         for prompt in (self.prompt, self.negative):
             prompt.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         pair = QHBoxLayout()
@@ -98,7 +98,7 @@ class ForkPanel(Card):
         for widget in (self.prompt, self.negative, self.sampler, self.options, self.guidance):
             rows.addWidget(widget)
         rows.addLayout(pair)
-        rows.addStretch()
+        rows.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -108,8 +108,8 @@ class ForkPanel(Card):
         area.setWidget(fields)
         fields.setAutoFillBackground(False)
         foot = QVBoxLayout()
-        foot.setContentsMargins(PADDING, 0, PADDING, PADDING)
-        foot.setSpacing(GAP)
+        foot.setContentsMargins(PADDING, 0, PADDING, GAP)
+        foot.setSpacing(GRID)
         foot.addWidget(self.go)
         foot.addWidget(self.words)
         self.words.setAlignment(Qt.AlignmentFlag.AlignHCenter)

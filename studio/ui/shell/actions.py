@@ -145,6 +145,7 @@ class ShortcutsView(QWidget):
         if columns != self._columns or self._content is None:
             self._columns, self._content = columns, self._list(columns)
             self._area.setWidget(self._content)
+            self._content.setAutoFillBackground(False)  # which the area turned on
         width = min(room, columns * _COLUMN + 2 * SECTION)
         height = min(self.height() - 2 * SECTION, self._content.sizeHint().height() + CONTROL + 3 * PADDING)
         self._card.setGeometry((self.width() - width) // 2, (self.height() - height) // 2, width, height)
@@ -165,18 +166,19 @@ class ShortcutsView(QWidget):
 
     def _list(self, count: int) -> QWidget:
         content = QWidget()
-        content.setAutoFillBackground(False)
         row = QHBoxLayout(content)
         row.setContentsMargins(0, 0, PADDING, 0)
         row.setSpacing(2 * SECTION)
         groups: dict[str, list[ActionInfo]] = {}
         for action in ACTIONS:
             groups.setdefault(action.group, []).append(action)
+        rows = {name: len(actions) + 2 for name, actions in groups.items()}
         columns: list[list[str]] = [[] for _ in range(count)]
-        for name in sorted(
-            groups, key=lambda name: -len(groups[name])
-        ):  # the next group goes to the shortest
-            min(columns, key=lambda names: sum(len(groups[one]) + 2 for one in names)).append(name)
+        before = 0
+        for name in groups:  # in their order, each in the column where its middle would lie
+            place = (before + rows[name] / 2) / sum(rows.values())
+            columns[min(int(place * count), count - 1)].append(name)
+            before += rows[name]
         for names in columns:
             column = QVBoxLayout()
             column.setSpacing(GAP)

@@ -1,7 +1,4 @@
-"""A panel at the side that opens and closes; it slides, unless nothing may move.
-
-The page where pictures are made: the form, the canvas, and the column of pictures.
-"""
+"""The page where pictures are made: the form, the canvas, and the column of pictures."""
 
 from __future__ import annotations
 
@@ -74,6 +71,8 @@ class SidePanel(QWidget):
 
 NARROW = 1280
 """A window narrower than this starts without the column of pictures."""
+ROOM_TO_FORK = 680
+"""A canvas narrower than this has no room for a picture beside the panel of forks."""
 
 
 class CreatePage(QWidget):
@@ -89,7 +88,7 @@ class CreatePage(QWidget):
         """Build the three."""
         super().__init__(parent)
         self._preferences, self._models = models.preferences, models
-        self._measured = False
+        self._measured = self._column_gave_way = False
         self.form = FormView(theme, models.form, models.catalog, models.preferences)
         self.canvas = CanvasView(
             theme,
@@ -127,6 +126,7 @@ class CreatePage(QWidget):
         self.stack.currentChanged.connect(self._on_stack_changed)
         self.stack.live_requested.connect(self._on_live_requested)
         self.stack.settings_requested.connect(self.settings_requested)
+        self.canvas.fork_panel_toggled.connect(self._on_fork_panel_toggled)
         self._preferences.changed.connect(self._on_preference_changed)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -164,6 +164,16 @@ class CreatePage(QWidget):
         else:
             return False
         return True
+
+    @Slot(bool)
+    def _on_fork_panel_toggled(self, shown: bool) -> None:
+        """Give the panel of forks the column's room where the canvas is too narrow for both."""
+        if shown and self._column_panel.is_open and self.canvas.width() < ROOM_TO_FORK:
+            self._column_gave_way = True
+            self._column_panel.set_open(False, at_once=True)
+        elif not shown and self._column_gave_way:
+            self._column_gave_way = False
+            self._column_panel.set_open(self._preferences.column_shown)
 
     @Slot()
     def _on_live_requested(self) -> None:

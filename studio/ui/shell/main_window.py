@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStyle, QVBoxLayout, QWidget
 
 from studio.errors import RequestError
 from studio.ui.language import tr
@@ -16,7 +16,7 @@ from studio.ui.shell.actions import ACTIONS
 from studio.ui.shell.banners import BannerPlace
 from studio.ui.shell.dropping import dropped_file, read_request
 from studio.ui.shell.overlays import Overlays
-from studio.ui.shell.pages import RAIL_PAGES, Pages
+from studio.ui.shell.pages import RAIL_PAGES, FocusKeeper, Pages
 from studio.ui.shell.rail import Rail
 from studio.ui.shell.status_bar import StatusBar
 from studio.ui.shell.undoing import Undoing
@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
 
-SMALLEST, USUAL = (1100, 700), (1440, 900)
+SMALLEST, USUAL = (1012, 592), (1440, 900)
+"""Sizes in logical pixels. The smallest fits a screen of 1024 by 640 with a title bar."""
+
+
+FRAME = 8
+"""What a window manager may draw around a window at each side, before it is known."""
 
 
 class MainWindow(QMainWindow):
@@ -53,7 +58,8 @@ class MainWindow(QMainWindow):
         self._theme, self._models, self._session = theme, models, session
         self._is_painted = False
         self.setWindowTitle(tr("Stepwise Studio"))
-        room = self.screen().availableSize()
+        title = self.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight)
+        room = self.screen().availableSize() - QSize(2 * FRAME, title + FRAME)  # its frame is not known yet
         self.setMinimumSize(QSize(*SMALLEST).boundedTo(room))
         self.resize(QSize(*USUAL).boundedTo(room))
         self.setAcceptDrops(True)
@@ -61,14 +67,15 @@ class MainWindow(QMainWindow):
         self.rail = Rail(theme, RAIL_PAGES)
         self.status = StatusBar(theme, models.status, models.queue, models.preferences, models.train.run)
         self.banners = BannerPlace(theme, models.status)
-        timeline = self.pages.create_page.canvas.timeline
-        self.overlays = Overlays(theme, models, self._lay_out(), self.status.queue_button, timeline)
+        self.overlays = Overlays(theme, models, self._lay_out(), self.status)
+        FocusKeeper(self)
         self._undoing = Undoing(models, self.pages, self.overlays, self)
         self.actions_by_name = self._make_actions()
         self._connect()
         self.pages.open("create")
         self.pages.create_page.form.focus_prompt()
         self.restoreGeometry(QByteArray.fromBase64(models.preferences.geometry.encode()))
+        self._first_size = self.size()
 
     def _lay_out(self) -> QWidget:
         beside = QVBoxLayout()
@@ -146,6 +153,24 @@ class MainWindow(QMainWindow):
                 action.triggered.connect(slots[info.name])
                 self.addAction(action)
         return made
+
+    @Slot()
+    def _fit_at_start(self) -> None:
+        """Fit the window once its frame is known, unless it was resized by then."""
+        if self.size() == self._first_size:
+            self.fit_to_screen()
+
+    @Slot()
+    def fit_to_screen(self) -> None:
+        """Shrink and move the window so that its frame, too, lies within the screen's available area."""
+        room, outer, inner = self.screen().availableGeometry(), self.frameGeometry(), self.geometry()
+        if self.isMaximized() or self.isFullScreen() or room.contains(outer):
+            return
+        fitted = (room.size() - (outer.size() - inner.size())).boundedTo(inner.size())
+        self.resize(fitted)
+        right = max(room.right() - (outer.width() - inner.width()) - fitted.width() + 1, room.left())
+        bottom = max(room.bottom() - (outer.height() - inner.height()) - fitted.height() + 1, room.top())
+        self.move(max(room.left(), min(outer.left(), right)), max(room.top(), min(outer.top(), bottom)))
 
     # -------------------------------------------------------------------------------------------------- intents
     @Slot()
@@ -248,6 +273,7 @@ class MainWindow(QMainWindow):
         super().paintEvent(event)
         if not self._is_painted:
             self._is_painted = True
+            QTimer.singleShot(0, self._fit_at_start)
             self.painted.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:

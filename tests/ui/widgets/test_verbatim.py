@@ -170,8 +170,8 @@ def test_a_prompt(theme: Theme, qtbot: QtBot, text: str) -> None:
 
 @nasty
 def test_what_is_told(theme: Theme, qtbot: QtBot, text: str) -> None:
-    parent = show(qtbot, QWidget(), width=600)
-    toast = Toast(theme, parent)
+    toast = Toast(theme)
+    show(qtbot, toast, width=600)
     toast.show_notice(text, kind="error", action=text, details=text)
     banner = Banner(theme, text, action=text)
     card = ErrorCard(theme)
