@@ -21,19 +21,20 @@ from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.errors import CheckpointError
+from studio.messages import Message, message
 
-_PATHS: Sequence[tuple[str, tuple[str, ...]]] = (
-    ("top-1", ("top1",)),
-    ("top-5", ("top5",)),
-    ("Korean top-1", ("languages", "ko", "top1")),
-    ("background", ("background",)),
-    ("count", ("compositions", "count")),
-    ("position", ("compositions", "position")),
-    ("size", ("compositions", "size")),
+_PATHS: Sequence[tuple[Message, tuple[str, ...]]] = (
+    (message("top-1"), ("top1",)),
+    (message("top-5"), ("top5",)),
+    (message("Korean top-1"), ("languages", "ko", "top1")),
+    (message("background"), ("background",)),
+    (message("count"), ("compositions", "count")),
+    (message("position"), ("compositions", "position")),
+    (message("size"), ("compositions", "size")),
 )
 
 
-def headline_figures(evaluation: Mapping[str, Any]) -> list[tuple[str, float]]:
+def headline_figures(evaluation: Mapping[str, Any]) -> list[tuple[Message, float]]:
     """Return the most telling shares, 0 to 1, each with its name; none where there are none."""
     found = [(name, _at(evaluation, path)) for name, path in _PATHS]
     return [(name, value) for name, value in found if value is not None]

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QLibraryInfo, QLocale, Qt, QTranslator
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -37,6 +37,7 @@ from studio.ui.jobs.recorded_runs import RunsModel
 from studio.ui.jobs.session import Session
 from studio.ui.jobs.timings import Timings
 from studio.ui.jobs.training_session import TrainingSession
+from studio.ui.language import choose_language
 from studio.ui.run.export import ExportModel
 from studio.ui.run.filmstrip import FilmstripModel
 from studio.ui.run.fork import ForkModel
@@ -158,15 +159,23 @@ def make_sessions(models: Models) -> tuple[Session, TrainingSession]:
     return session, training
 
 
-def build(app: QApplication, folders: Folders, make_engine: Callable[[], Engine] | None = None) -> Program:
+def build(
+    app: QApplication,
+    folders: Folders,
+    make_engine: Callable[[], Engine] | None = None,
+    *,
+    ui_languages: Sequence[str] = (),
+) -> Program:
     """Build the program; its engine thread is running, its window is not shown yet.
 
     Args:
         app: Qt's application.
         folders: the user's folders.
         make_engine: makes the engine, in the engine's thread; None makes the real one.
+        ui_languages: the system's languages, most wanted first; the window follows them unless a language is set.
     """
     models = make_models(folders, make_engine)
+    translate_qt(app, choose_language(models.preferences.language, list(ui_languages)))
     theme = Theme(app, models.preferences.theme)
     session, training = make_sessions(models)
     window = MainWindow(theme, models, session, training)
@@ -190,7 +199,7 @@ def main(arguments: Sequence[str]) -> int:
     app.setApplicationName("Stepwise Studio")
     app.setDesktopFileName("stepwise-studio")
     app.setWindowIcon(QIcon(str(resources_dir() / "app.svg")))
-    program = build(app, Folders.find())
+    program = build(app, Folders.find(), ui_languages=QLocale.system().uiLanguages())
     hooks = Hooks(program.models.notices, program.models.folders.logs)
     hooks.install()
     hooks.end_requested.connect(program.window.close)
@@ -200,6 +209,15 @@ def main(arguments: Sequence[str]) -> int:
     if not program.close():
         os._exit(code)  # a model call that does not end; every finished picture is safe
     return code
+
+
+def translate_qt(app: QApplication, code: str) -> None:
+    """Have Qt's own dialogs and menus speak the language ``code``, as far as Qt brings it."""
+    if code == "en":
+        return
+    translator = QTranslator(app)
+    if translator.load(f"qtbase_{code}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+        app.installTranslator(translator)
 
 
 def _engine_maker(folders: Folders) -> Callable[[], Engine]:

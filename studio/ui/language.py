@@ -49,6 +49,17 @@ def system_language(ui_languages: list[str]) -> str:
     return "en"
 
 
+def choose_language(choice: str, ui_languages: list[str]) -> str:
+    """Use the language of the preference ``choice``: that of the system for "system", else the one it names.
+
+    Returns:
+        The code of the language in use.
+    """
+    code = choice if choice in LANGUAGES else system_language(ui_languages)
+    set_language(code)
+    return code
+
+
 def tr(text: str, /, **values: object) -> str:
     """Return ``text`` in the window's language with ``values`` filled in by name.
 

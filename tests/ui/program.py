@@ -56,7 +56,7 @@ PAGES: dict[str, Callable[[Theme, Models], QWidget]] = {
     "compare": ComparePage,
     "gallery": lambda theme, models: GalleryView(theme, models.gallery),
     "models": lambda theme, models: ModelsView(theme, models.catalog),
-    "form": lambda theme, models: FormView(theme, models.form, models.catalog),
+    "form": lambda theme, models: FormView(theme, models.form, models.catalog, models.preferences),
     "canvas": lambda theme, models: CanvasView(
         theme,
         models.run,

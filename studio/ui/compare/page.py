@@ -1,14 +1,11 @@
-"""The keys of the page of comparisons.
-
-The page of comparisons: several runs in lockstep, laid side by side at one noise level, step or cost.
-"""
+"""The page of comparisons: several runs in lockstep, laid side by side at one noise level, step or cost."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.compare import text as words
 from studio.ui.compare.library import course_runs
@@ -17,8 +14,11 @@ from studio.ui.compare.runs_view import RunsView
 from studio.ui.compare.setup_view import SetupView
 from studio.ui.core.save_sheet import ask_for_sheet, labelled
 from studio.ui.core.sheet_writer import SheetWriter
+from studio.ui.theme.metrics import GAP, PADDING, PAGE_HEAD
+from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import EmptyPage, ErrorCard, Ground
-from studio.ui.widgets.page import CompareHead
+from studio.ui.widgets.choice import SegmentedSwitch
+from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,61 @@ _MODES: dict[int, Mode] = {
 }
 _NUDGE: Final = 0.05
 """How far a key moves the line of the wipe."""
+
+
+class CompareHead(Ground):
+    """Title and modes.
+
+    Signals:
+        cancel_requested: the runs are to stop.
+        save_requested: what is seen is to be saved as one picture.
+        newest_requested: the comparison that runs is to be seen again.
+    """
+
+    cancel_requested = Signal()
+    save_requested = Signal()
+    newest_requested = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start without a comparison."""
+        super().__init__(theme, "panel", lines=Qt.Edge.BottomEdge, parent=parent)
+        self.setFixedHeight(PAGE_HEAD)
+        self.title = PlainLabel(theme, kind="title", elide=True)
+        self.facts = PlainLabel(theme, kind="label", role="dim", elide=True)
+        self.noise = PlainLabel(theme, kind="label", role="good")
+        self.cancel = TextButton(theme, "Cancel")
+        self.setup = IconButton(
+            theme, "sliders-horizontal", "Show or hide the settings of the runs", checkable=True
+        )
+        self.library = IconButton(
+            theme, "images", "Compare recorded runs: show or hide their list", checkable=True
+        )
+        self.newest = TextButton(theme, "Back to the running one", kind="quiet", icon="chevron-left")
+        self.save = IconButton(theme, "download", "Save what is seen as one labelled picture")
+        self.modes = SegmentedSwitch(theme, "Layout", list(words.MODES))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(PADDING, 0, PADDING, 1)
+        row.setSpacing(GAP + GAP // 2)
+        lines = QVBoxLayout()
+        lines.setSpacing(0)
+        lines.addStretch()
+        lines.addWidget(self.title)
+        lines.addWidget(self.facts)
+        lines.addStretch()
+        row.addLayout(lines, 1)
+        for widget in (self.noise, self.newest, self.cancel, self.save, self.library, self.setup, self.modes):
+            row.addWidget(widget)
+        self.cancel.hide()
+        self.newest.hide()
+        self.newest.clicked.connect(self.newest_requested)
+        self.cancel.clicked.connect(self.cancel_requested)
+        self.save.clicked.connect(self.save_requested)
+
+    def show_noise(self, sentence: str, *, same: bool) -> None:
+        """Say whether the runs start from the same noise."""
+        self.noise.setText(sentence)
+        self.noise.set_role("good" if same else "warn")
+        self.noise.setVisible(bool(sentence))
 
 
 class CompareKeys:

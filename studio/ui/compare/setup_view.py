@@ -52,8 +52,8 @@ class ColumnView(Card):
         self.remove = IconButton(theme, "x", f"Take run {place + 1} away", kind="quiet", role="dim")
         self.prompt = PromptField(theme, "Prompt", lines=2, tip=words.PROMPT_TIP)
         self.prompt.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.sampler = ChoiceField(theme, "Sampler", tip=form_words.SAMPLER_TIP)
-        self.steps = NumberField(theme, "Steps", minimum=1, maximum=1000, tip=form_words.STEPS_TIP)
+        self.sampler = ChoiceField(theme, "Sampler", tip=form_words.sampler_tip())
+        self.steps = NumberField(theme, "Steps", minimum=1, maximum=1000, tip=form_words.steps_tip())
         self.guidance = NumberField(
             theme,
             "Guidance",
@@ -61,15 +61,15 @@ class ColumnView(Card):
             maximum=MAX_GUIDANCE,
             step=0.5,
             decimals=1,
-            tip=form_words.GUIDANCE_TIP,
+            tip=form_words.guidance_tip(),
         )
         self.seed = SeedField(theme)
         self.seed.lock.hide()
         self.seed.dice.setVisible(place == 0)
         set_tip(self.seed.field, words.SEED_TIP)
-        self.model = ChoiceField(theme, "Model", tip=form_words.MODEL_TIP)
+        self.model = ChoiceField(theme, "Model", tip=form_words.model_tip())
         self.options = OptionControls(theme)
-        self.spacing = ChoiceField(theme, "Spacing", tip=form_words.SPACING_TIP)
+        self.spacing = ChoiceField(theme, "Spacing", tip=form_words.spacing_tip())
         self.spacing.set_items(form_words.spacing_items())
         self._lay_out(theme)
         self._connect()
@@ -111,7 +111,7 @@ class ColumnView(Card):
         """Show the column's settings."""
         values, card = self._columns.columns[self._place], self._columns.card(self._place)
         self.remove.setEnabled(self._columns.can_remove)
-        self.prompt.set_text(values.prompt)
+        self.prompt.set_value(values.prompt)
         self.prompt.setVisible(takes_text(card))
         self.spacing.set_value(values.spacing)
         items = form_words.sampler_items(values)

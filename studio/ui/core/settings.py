@@ -22,6 +22,7 @@ from studio.checkpoints.files import read_small
 from studio.checkpoints.strict import parse
 from studio.errors import CheckpointError, StorageError
 from studio.storage import ensure_folder, storage_error, write_files
+from studio.ui.language import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -155,11 +156,13 @@ def _is_form(value: object) -> bool:
 
 _KNOWN: dict[str, _Preference] = {
     "theme": _one_of("system", "dark", "light"),
+    "language": _one_of("system", *LANGUAGES),
     "enlarge": _one_of("smooth", "pixels"),
     "preview_budget": _Preference(0.10, _is_share),
     "record_runs": _flag(True),
     "runs_gib": _Preference(2.0, _is_room),
     "form_shown": _flag(True),
+    "more_settings_shown": _flag(False),
     "column_shown": _flag(True),
     "geometry": _Preference("", _is_geometry),
     "form": _Preference({}, _is_form),
@@ -208,6 +211,11 @@ class Preferences(QObject):
         return str(self._values["theme"])
 
     @property
+    def language(self) -> str:
+        """The language of the window from the next start on: "system", or a key of `LANGUAGES`."""
+        return str(self._values["language"])
+
+    @property
     def enlarge(self) -> str:
         """How small pictures are enlarged: "smooth" or "pixels"."""
         return str(self._values["enlarge"])
@@ -231,6 +239,11 @@ class Preferences(QObject):
     def form_shown(self) -> bool:
         """Whether the form is open."""
         return bool(self._values["form_shown"])
+
+    @property
+    def more_settings_shown(self) -> bool:
+        """Whether spacing and the sampler's options are unfolded."""
+        return bool(self._values["more_settings_shown"])
 
     @property
     def column_shown(self) -> bool:

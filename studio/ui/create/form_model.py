@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.engine.requests import MAX_SEED, sampler_options
 from studio.errors import RequestError, capitalised, shorten
+from studio.messages import message
 from studio.ui.core.undo import FormSteps
 from studio.ui.jobs.run_settings import (
     SUGGESTION,
@@ -23,6 +24,7 @@ from studio.ui.jobs.run_settings import (
     with_model,
     with_request,
 )
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,8 +99,7 @@ class FormModel(QObject):
                 self._resolved(self._values)
                 self._fault = ""
             except RequestError as error:
-                sentence = str(error)
-                self._fault = capitalised(sentence)
+                self._fault = capitalised(tr(error.message))
         return self._fault
 
     @property
@@ -195,9 +196,13 @@ class FormModel(QObject):
         if card is not None:
             return values.request().resolve(card)
         if self._catalog.first() is None:
-            raise RequestError("model", "is missing: there is none yet, see the page Models")
-        why = "is not here" if self._catalog.find(values.model) is None else "is broken, see the page Models"
-        raise RequestError("model", f"{shorten(values.model)!r} {why}; choose another")
+            raise RequestError("model", message("is missing: none is installed, see the page Models"))
+        name = repr(shorten(values.model))
+        if self._catalog.find(values.model) is None:
+            raise RequestError("model", message("{name} is not installed; choose another", name=name))
+        raise RequestError(
+            "model", message("{name} is broken, see the page Models; choose another", name=name)
+        )
 
     def _rolled(self) -> int:
         return self._draw(MAX_SEED + 2 - self._values.count)

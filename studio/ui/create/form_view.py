@@ -1,13 +1,4 @@
-"""The form's model and sampler, with what is to be known of them.
-
-The form's numbers: steps, guidance, the sampler's options, spacing, seed, size, count.
-
-The form's texts: prompt, with ideas for it, and negative prompt.
-
-The foot of the form: what is wrong, Generate, and what it costs.
-
-The form: everything that matters to a picture, and Generate at its foot.
-"""
+"""The form: prompt and settings of a picture, with Generate and its cost at the foot."""
 
 from __future__ import annotations
 
@@ -16,195 +7,162 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests import MAX_COUNT, MAX_GUIDANCE, MAX_STEPS
+from studio.ui.create import text
 from studio.ui.create.ideas import IdeasModel
 from studio.ui.create.ideas_view import IdeasPopover, PromptCompletion
-from studio.ui.jobs import text as words
+from studio.ui.jobs import text as run_text
 from studio.ui.jobs.model_facts import facts
 from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.jobs.run_settings import most_steps, takes_text
-from studio.ui.theme.metrics import CONTROL, FORM, GAP, GRID, PADDING
+from studio.ui.language import tr
+from studio.ui.theme.metrics import CONTROL, FIELD, FORM, GAP, GRID, PADDING
+from studio.ui.widgets.binding import bind
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import NO_EDGE, Ground
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.collapsible import Collapsible
 from studio.ui.widgets.fact_list import FactList
-from studio.ui.widgets.labels import PlainLabel, labelled, set_tip
+from studio.ui.widgets.labels import PlainLabel, labelled, named, set_tip
 from studio.ui.widgets.numbers import NumberField, NumberSlider
 from studio.ui.widgets.prompt_field import PromptField
 from studio.ui.widgets.seed_field import SeedField
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
     from studio.engine.option_values import OptionValue
     from studio.ui.core.catalog import Catalog
+    from studio.ui.core.settings import Preferences
     from studio.ui.create.form_model import FormModel
     from studio.ui.theme.theme import Theme
 
 
-class ChoiceRows(QWidget):
-    """Which model, and which sampler."""
-
-    def __init__(
-        self, theme: Theme, form: FormModel, catalog: Catalog, parent: QWidget | None = None
-    ) -> None:
-        """Edit the choices of ``form`` among those of ``catalog``."""
-        super().__init__(parent)
-        self._form, self._catalog = form, catalog
-        self._model_items: list[words.Item] = []
-        self._sampler_items: list[words.Item] = []
-        self.model = ChoiceField(theme, "Model", tip=words.MODEL_TIP)
-        self.line = PlainLabel(theme, kind="label", role="dim", wrap=True)
-        self.facts = FactList(theme)
-        self.about = Collapsible(theme, "About this model", self.facts)
-        self.sampler = ChoiceField(theme, "Sampler", tip=words.SAMPLER_TIP)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GRID)
-        for widget in (self.model, self.line, self.about):
-            column.addWidget(widget)
-        column.addSpacing(GAP)
-        column.addWidget(self.sampler)
-        self.model.edited.connect(self._on_model_edited)
-        self.sampler.edited.connect(self._on_sampler_edited)
-
-    def synchronise(self) -> None:
-        """Show the form's values."""
-        values, card = self._form.values, self._form.card
-        items = words.model_items(self._catalog.models, values.model)
-        if items != self._model_items:
-            self._model_items = items
-            self.model.set_items(items)
-        self.model.set_value(values.model)
-        self.line.setText(words.model_line(card))
-        self.about.setVisible(card is not None)
-        if card is not None:
-            self.facts.set_facts(facts(card))
-        items = words.sampler_items(values)
-        if items != self._sampler_items:
-            self._sampler_items = items
-            self.sampler.set_items(items)
-        self.sampler.set_value(values.sampler)
-        sampler = SAMPLERS[values.sampler]
-        set_tip(self.sampler.box, f"{sampler.summary} {sampler.paper}")
-
-    @Slot(str)
-    def _on_model_edited(self, name: str) -> None:
-        self._form.edit(model=name)
-
-    @Slot(str)
-    def _on_sampler_edited(self, name: str) -> None:
-        self._form.edit(sampler=name)
-
-
+ROW_GAP = GAP + GRID
+LOW = 620
+"""A form lower than this has its rows closer together."""
 SLIDER_STEPS = 100
 SLIDER_GUIDANCE = 15.0
 
 
-class NumberRows(QWidget):
-    """How the picture is made, from what noise, how large and how many."""
+class SettingRows(QWidget):
+    """Model, size, sampler, steps, guidance, seed and count; spacing and the sampler's options are folded."""
 
-    def __init__(self, theme: Theme, form: FormModel, parent: QWidget | None = None) -> None:
-        """Edit the numbers of ``form``."""
+    def __init__(
+        self,
+        theme: Theme,
+        form: FormModel,
+        catalog: Catalog,
+        preferences: Preferences,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._form = form
+        self._form, self._catalog, self._preferences = form, catalog, preferences
         self._most_steps = MAX_STEPS
-        self._size_items: list[words.Item] = []
+        self._items: dict[ChoiceField, list[run_text.Item]] = {}
+        self.model = ChoiceField(theme, tr("Model"), tip=run_text.model_tip())
+        self.size_field = ChoiceField(theme, tr("Size"), tip=run_text.size_tip())
+        self.fixed_size = _FixedText(theme, tr("Size"), run_text.size_tip())
+        self.sampler = ChoiceField(theme, tr("Sampler"), tip=run_text.sampler_tip())
         self.steps = NumberSlider(
             theme,
-            "Steps",
+            tr("Steps"),
             minimum=1,
             maximum=MAX_STEPS,
             step=1,
             slider_maximum=SLIDER_STEPS,
-            tip=words.STEPS_TIP,
+            tip=run_text.steps_tip(),
         )
         self.guidance = NumberSlider(
             theme,
-            "Guidance",
+            tr("Guidance"),
             minimum=0,
             maximum=MAX_GUIDANCE,
             step=0.5,
             decimals=1,
             slider_maximum=SLIDER_GUIDANCE,
-            tip=words.GUIDANCE_TIP,
+            tip=run_text.guidance_tip(),
         )
-        self.options = OptionControls(theme)
-        self.spacing = ChoiceField(theme, "Spacing", tip=words.SPACING_TIP)
-        self.spacing.set_items(words.spacing_items())
         self.seed = SeedField(theme)
-        self.size_field = ChoiceField(theme, "Size", tip=words.SIZE_TIP)
-        self.fixed_size = _FixedText(theme, "Size", words.SIZE_TIP)
-        self.count = NumberField(theme, "Pictures", minimum=1, maximum=MAX_COUNT, tip=words.COUNT_TIP)
+        self.count = NumberField(
+            theme, tr("Pictures"), minimum=1, maximum=MAX_COUNT, tip=run_text.count_tip()
+        )
+        self.count.setFixedWidth(FIELD)
+        self.options = OptionControls(theme)
+        self.spacing = ChoiceField(theme, tr("Spacing"), tip=run_text.spacing_tip())
+        self.spacing.set_items(run_text.spacing_items())
+        more = QWidget()
+        _fill(QVBoxLayout(more), self.options, self.spacing)
+        self.more = Collapsible(theme, tr("More settings"), more, open=preferences.more_settings_shown)
+        self.facts = FactList(theme)
+        self.about = Collapsible(theme, tr("About this model"), self.facts)
         self._lay_out()
         self._connect()
 
     def _lay_out(self) -> None:
-        last = QHBoxLayout()
-        last.setSpacing(GAP)
-        for widget in (self.size_field, self.fixed_size, self.count):
-            last.addWidget(widget, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GAP + GRID)
-        for row in (self.steps, self.guidance, self.options, self.spacing, self.seed):
-            column.addWidget(row)
-        column.addLayout(last)
+        self.column = column = QVBoxLayout(self)
+        _fill(column, self.model, _row((self.size_field, 0), (self.fixed_size, 0), (self.sampler, 1)))
+        _fill(column, self.steps, self.guidance, _row((self.seed, 1), (self.count, 0)))
+        folds = QVBoxLayout()
+        folds.setSpacing(0)
+        folds.addWidget(self.more)
+        folds.addWidget(self.about)
+        column.addLayout(folds)
+        for size in (self.size_field, self.fixed_size):
+            size.setFixedWidth(FIELD + GRID * 6)
 
     def _connect(self) -> None:
-        self.steps.edited.connect(self._on_steps_edited)
-        self.guidance.edited.connect(self._on_guidance_edited)
+        form = self._form
+        for name, control in (
+            ("model", self.model),
+            ("sampler", self.sampler),
+            ("steps", self.steps),
+            ("guidance", self.guidance),
+            ("spacing", self.spacing),
+            ("seed", self.seed),
+            ("count", self.count),
+        ):
+            bind(form, name, control)
         self.options.edited.connect(self._on_option_edited)
-        self.spacing.edited.connect(self._on_spacing_edited)
-        self.seed.edited.connect(self._on_seed_edited)
-        self.seed.roll_requested.connect(self._form.roll_seed)
+        self.seed.roll_requested.connect(form.roll_seed)
         self.seed.lock_edited.connect(self._on_lock_edited)
         self.size_field.edited.connect(self._on_size_edited)
-        self.count.edited.connect(self._on_count_edited)
+        self.more.toggled.connect(self._on_more_toggled)
 
     def synchronise(self) -> None:
-        """Show the form's values."""
+        """Show the choices there are, and what the bindings do not show by themselves."""
         values, card = self._form.values, self._form.card
+        self._offer(self.model, run_text.model_items(self._catalog.models, values.model), values.model)
+        self._offer(self.sampler, run_text.sampler_items(values), values.sampler)
+        sizes = run_text.size_items(card)
+        self._offer(self.size_field, sizes, run_text.size_key(values.size))
+        self.size_field.setVisible(len(sizes) > 1)
+        self.fixed_size.setVisible(len(sizes) <= 1)
+        self.fixed_size.set_text(run_text.size_text(values.size))
+        set_tip(self.model.box, run_text.trained_on(card) or run_text.model_tip())
+        set_tip(self.sampler.box, run_text.sampler_summary(values.sampler))
+        self.about.setVisible(card is not None)
+        if card is not None:
+            self.facts.set_facts(facts(card))
         most = most_steps(card)
         if most != self._most_steps:
             self._most_steps = most
             self.steps.set_limits(1, most, min(SLIDER_STEPS, most))
-        self.steps.set_value(values.steps)
-        self.guidance.set_value(values.guidance)
+            self.steps.set_value(values.steps)
         self.guidance.setEnabled(takes_text(card))
         self.options.show_options(values.sampler, values.options_of(values.sampler))
-        self.spacing.set_value(values.spacing)
-        self.seed.set_value(values.seed)
         self.seed.set_locked(values.seed_locked)
-        items = words.size_items(card)
-        if items != self._size_items:
-            self._size_items = items
-            self.size_field.set_items(items)
-        self.size_field.set_value(words.size_key(values.size))
-        self.size_field.setVisible(len(items) > 1)
-        self.fixed_size.setVisible(len(items) <= 1)
-        self.fixed_size.set_text(f"{values.width} × {values.height}")
-        self.count.set_value(values.count)
+        self.more.set_detail(text.changed_settings(values, card))
 
-    @Slot(float)
-    def _on_steps_edited(self, value: float) -> None:
-        self._form.edit(steps=round(value))
-
-    @Slot(float)
-    def _on_guidance_edited(self, value: float) -> None:
-        self._form.edit(guidance=value)
+    def _offer(self, choice: ChoiceField, items: list[run_text.Item], chosen: str) -> None:
+        if items != self._items.get(choice):
+            self._items[choice] = items
+            choice.set_items(items)
+        choice.set_value(chosen)
 
     @Slot(str, object)
     def _on_option_edited(self, name: str, value: OptionValue) -> None:
         self._form.edit_option(name, value)
-
-    @Slot(str)
-    def _on_spacing_edited(self, name: str) -> None:
-        self._form.edit(spacing=name)
-
-    @Slot(object)
-    def _on_seed_edited(self, seed: int) -> None:
-        self._form.edit(seed=seed)
 
     @Slot(bool)
     def _on_lock_edited(self, locked: bool) -> None:
@@ -215,13 +173,31 @@ class NumberRows(QWidget):
         width, height = map(int, key.split("x"))
         self._form.edit(width=width, height=height)
 
-    @Slot(float)
-    def _on_count_edited(self, value: float) -> None:
-        self._form.edit(count=round(value))
+    @Slot(bool)
+    def _on_more_toggled(self, shown: bool) -> None:
+        self._preferences.set("more_settings_shown", shown)
+
+
+def _fill(column: QVBoxLayout, *rows: QWidget | QHBoxLayout) -> None:
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(ROW_GAP)
+    for row in rows:
+        if isinstance(row, QWidget):
+            column.addWidget(row)
+        else:
+            column.addLayout(row)
+
+
+def _row(*cells: tuple[QWidget, int]) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(GAP)
+    for cell, stretch in cells:
+        row.addWidget(cell, stretch)
+    return row
 
 
 class _FixedText(QWidget):
-    """What cannot be changed, in the place of a field."""
+    """A value that cannot be changed, in the place of a field."""
 
     def __init__(self, theme: Theme, label: str, tip: str) -> None:
         super().__init__()
@@ -235,40 +211,40 @@ class _FixedText(QWidget):
 
 
 class TextRows(QWidget):
-    """What to make, and what to keep away from."""
+    """Prompt, with ideas for it, and negative prompt."""
 
     def __init__(
         self, theme: Theme, form: FormModel, ideas: IdeasModel, parent: QWidget | None = None
     ) -> None:
-        """Edit the texts of ``form``; ``ideas`` help with the prompt."""
         super().__init__(parent)
         self._form, self._ideas = form, ideas
         self.prompt = PromptField(
-            theme, "Prompt", placeholder="What to make", hint="Ctrl+Enter makes it", lines=3
+            theme, tr("Prompt"), placeholder=tr("Describe the picture"), hint=text.prompt_hint(), lines=3
         )
-        self.ideas = TextButton(theme, "Ideas", kind="quiet", icon="lightbulb")
-        set_tip(self.ideas, words.IDEAS_TIP)
+        self.ideas = TextButton(theme, tr("Ideas"), kind="quiet", icon="lightbulb")
+        set_tip(self.ideas, text.ideas_tip())
         self.prompt.editor.set_corner(self.ideas)
         self.completion = PromptCompletion(theme, self.prompt, form, ideas)
         self.popover = IdeasPopover(theme, ideas, self.ideas)
-        self.no_text = PlainLabel(theme, words.NO_TEXT, kind="label", role="dim", wrap=True)
-        self.negative = PromptField(theme, "", placeholder="What to keep away from", lines=2)
-        self.negative.editor.setAccessibleName("Negative prompt")
-        self.no_guidance = PlainLabel(theme, words.NO_GUIDANCE, kind="label", role="dim", wrap=True)
+        self.no_text = PlainLabel(theme, text.no_text(), kind="label", role="dim", wrap=True)
+        self.negative = PromptField(theme, "", placeholder=tr("What the picture should not show"), lines=2)
+        named(self.negative.editor, run_text.negative_prompt(), run_text.negative_tip())
+        self.no_guidance = PlainLabel(theme, run_text.no_guidance(), kind="label", role="dim", wrap=True)
         content = QWidget()
         inside = QVBoxLayout(content)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(GRID)
         inside.addWidget(self.negative)
         inside.addWidget(self.no_guidance)
-        self.disclosure = Collapsible(theme, "Negative prompt", content)
+        self.disclosure = Collapsible(theme, run_text.negative_prompt(), content)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
         for widget in (self.prompt, self.no_text, self.disclosure):
             column.addWidget(widget)
-        self.prompt.edited.connect(self._on_prompt_edited)
-        self.negative.edited.connect(self._on_negative_edited)
+        bind(form, "prompt", self.prompt)
+        bind(form, "negative", self.negative)
+        self.disclosure.header.clicked.connect(self._on_disclosure_clicked)
         self.ideas.clicked.connect(self._on_ideas)
         self.popover.example_chosen.connect(self._write)
         self.popover.name_chosen.connect(self._on_name)
@@ -280,12 +256,11 @@ class TextRows(QWidget):
     def synchronise(self) -> None:
         """Show the form's values."""
         values, card = self._form.values, self._form.card
-        text = takes_text(card)
-        self.prompt.set_text(values.prompt)
-        self.negative.set_text(values.negative)
-        self.prompt.setEnabled(text)
-        self.no_text.setVisible(not text)
-        self.disclosure.setVisible(text)
+        with_text = takes_text(card)
+        self.prompt.setEnabled(with_text)
+        self.no_text.setVisible(not with_text)
+        self.disclosure.setVisible(with_text)
+        self.disclosure.set_detail(" ".join(values.negative.split()))
         guided = values.guidance != 1.0
         self.negative.setEnabled(guided)
         self.no_guidance.setVisible(not guided)
@@ -294,13 +269,11 @@ class TextRows(QWidget):
             if self._had_negative:  # what counts must be seen
                 self.disclosure.set_open(True)
 
-    @Slot(str)
-    def _on_prompt_edited(self, text: str) -> None:
-        self._form.edit(prompt=text)
-
-    @Slot(str)
-    def _on_negative_edited(self, text: str) -> None:
-        self._form.edit(negative=text)
+    @Slot(bool)
+    def _on_disclosure_clicked(self, opened: bool) -> None:
+        """Put the cursor where the artist is about to type."""
+        if opened:
+            self.negative.editor.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def _on_ideas_changed(self) -> None:
@@ -344,14 +317,13 @@ class FormFoot(Ground):
     cancel_requested = Signal()
 
     def __init__(self, theme: Theme, form: FormModel, parent: QWidget | None = None) -> None:
-        """Show what ``form`` makes."""
         super().__init__(theme, "panel", parent=parent)
         self._form = form
         self.fault = PlainLabel(theme, role="bad", wrap=True)
-        self.generate = TextButton(theme, "Generate", kind="primary")
-        set_tip(self.generate, "Make the pictures (Ctrl+Enter)")
-        self.cancel = TextButton(theme, "Cancel")
-        set_tip(self.cancel, "Stop the job that runs (Esc)")
+        self.generate = TextButton(theme, tr("Generate"), kind="primary")
+        set_tip(self.generate, tr("Make the pictures (Ctrl+Enter)"))
+        self.cancel = TextButton(theme, tr("Cancel"))
+        set_tip(self.cancel, tr("Cancel the running job (Esc)"))
         self.cancel.hide()
         self.cost = PlainLabel(theme, kind="label", role="dim")
         self.cost.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -359,9 +331,8 @@ class FormFoot(Ground):
         buttons.setSpacing(GAP)
         buttons.addWidget(self.generate, 1)
         buttons.addWidget(self.cancel)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(PADDING, PADDING - GRID, PADDING - 1, PADDING)  # 1: the form's own line
-        column.setSpacing(GAP)
+        self._column = column = QVBoxLayout(self)
+        self.set_compact(False)
         column.addWidget(self.fault)
         column.addLayout(buttons)
         column.addWidget(self.cost)
@@ -374,8 +345,14 @@ class FormFoot(Ground):
     def set_running(self, running: bool) -> None:
         """Say whether a job runs: then Generate adds to the queue, and it can be cancelled."""
         if self.cancel.isHidden() == running:
-            self.generate.setText("Add to queue" if running else "Generate")
+            self.generate.setText(tr("Add to queue") if running else tr("Generate"))
             self.cancel.setVisible(running)
+
+    def set_compact(self, compact: bool) -> None:
+        """Take less height in a low window."""
+        top, bottom = (GAP, GAP) if compact else (PADDING - GRID, PADDING)
+        self._column.setContentsMargins(PADDING, top, PADDING - 1, bottom)  # 1: the form's own line
+        self._column.setSpacing(GRID if compact else GAP)
 
     def set_line(self, shown: bool) -> None:
         """Draw a line above, where the form goes on beneath."""
@@ -390,8 +367,8 @@ class FormFoot(Ground):
         self.fault.setText(fault)
         self.fault.setVisible(bool(fault))
         self.generate.setEnabled(not fault)
-        self.cost.setText(words.cost(estimate))
-        set_tip(self.cost, words.cost_tip(estimate, self._form.values.steps))
+        self.cost.setText(run_text.cost(estimate))
+        set_tip(self.cost, run_text.cost_tip(estimate, self._form.values.steps))
 
     @Slot()
     def _on_generate_clicked(self) -> None:
@@ -411,14 +388,17 @@ class FormView(Ground):
     """The running job is to stop."""
 
     def __init__(
-        self, theme: Theme, form: FormModel, catalog: Catalog, parent: QWidget | None = None
+        self,
+        theme: Theme,
+        form: FormModel,
+        catalog: Catalog,
+        preferences: Preferences,
+        parent: QWidget | None = None,
     ) -> None:
-        """Show what stands in ``form``, and the models of ``catalog`` to choose from."""
         super().__init__(theme, "panel", lines=Qt.Edge.RightEdge, parent=parent)
         self._form = form
         self.texts = TextRows(theme, form, IdeasModel(form, catalog, self))
-        self.choices = ChoiceRows(theme, form, catalog)
-        self.numbers = NumberRows(theme, form)
+        self.settings = SettingRows(theme, form, catalog, preferences)
         self.foot = FormFoot(theme, form)
         self.area = QScrollArea()
         self._lay_out()
@@ -440,16 +420,24 @@ class FormView(Ground):
         """Say whether a job runs: then Generate adds to the queue, and it can be cancelled."""
         self.foot.set_running(running)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Move the rows closer together in a low window, so that all of them are in sight."""
+        super().resizeEvent(event)
+        compact = self.height() < LOW
+        gap = GAP if compact else ROW_GAP
+        for column in (self._rows, self.settings.column):
+            column.setSpacing(gap)
+        self._rows.setContentsMargins(PADDING, gap if compact else PADDING, 0, gap)
+        self.foot.set_compact(compact)
+
     def _lay_out(self) -> None:
         rows = QWidget()
         # The scroll bar takes the right margin's place, so that nothing moves when it comes.
         rows.setFixedWidth(FORM - PADDING)
-        column = QVBoxLayout(rows)
-        column.setContentsMargins(PADDING, PADDING, 0, PADDING - GRID)
-        column.setSpacing(PADDING - GRID)
-        for group in (self.texts, self.choices, self.numbers):
+        self._rows = column = QVBoxLayout(rows)
+        for group in (self.texts, self.settings):
             column.addWidget(group)
-        column.addStretch()
+        column.addStretch(1)
         self.area.setWidget(rows)
         self.area.setWidgetResizable(True)
         self.area.setFrameShape(QFrame.Shape.NoFrame)
@@ -465,7 +453,7 @@ class FormView(Ground):
 
     @Slot()
     def _on_form_changed(self) -> None:
-        for group in (self.texts, self.choices, self.numbers):
+        for group in (self.texts, self.settings):
             group.synchronise()
 
     @Slot()

@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.checkpoints.words import Words, has_words, read_words
 from studio.errors import CheckpointError
 from studio.ui.jobs.run_settings import takes_text
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,7 +151,7 @@ class IdeasModel(QObject):
             try:
                 self._words = read_words(self._looked_at)
             except CheckpointError as error:
-                self.fault = str(error)
+                self.fault = tr(error.message)
             else:
                 self._completion = Completion(self._words)
         return self._completion

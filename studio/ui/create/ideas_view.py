@@ -11,6 +11,8 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication, QKeyEvent, QTextCursor
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from studio.ui.create import text
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, INSET
 from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.cards import Card
@@ -32,8 +34,6 @@ HIGHEST: Final = 640
 EXAMPLE_ROWS: Final = 6
 LEAST_NAME_ROWS: Final = 3
 MAX_LENGTH: Final = 200
-REPLACES = "A name takes the prompt's place; Ctrl+Z brings that back."
-ADDS = "A name is added where the cursor stands in the prompt."
 
 
 class IdeasPopover(Card):
@@ -54,20 +54,20 @@ class IdeasPopover(Card):
         super().__init__(theme, ground="floating", parent=button)
         self._ideas, self._button = ideas, button
         self.hide()
-        self.setAccessibleName("Ideas")
-        title = PlainLabel(theme, "What this model can draw", kind="title")
-        close = IconButton(theme, "x", "Close", kind="quiet", role="dim")
+        self.setAccessibleName(tr("Ideas"))
+        title = PlainLabel(theme, tr("What this model can draw"), kind="title")
+        close = IconButton(theme, "x", tr("Close"), kind="quiet", role="dim")
         self.fault = PlainLabel(theme, role="warn", wrap=True)
-        self._examples_label = PlainLabel(theme, "Prompts to try", kind="label", role="dim")
-        self.examples = TextList(theme, "Prompts to try")
+        self._examples_label = PlainLabel(theme, tr("Prompts to try"), kind="label", role="dim")
+        self.examples = TextList(theme, tr("Prompts to try"))
         self.count = PlainLabel(theme, kind="label", role="dim")
         self.search = QLineEdit()
         self.search.setMaxLength(MAX_LENGTH)
         self.search.setFont(theme.font("body"))
-        self.search.setPlaceholderText("Search names")
-        self.search.setAccessibleName("Search names")
+        self.search.setPlaceholderText(tr("Search names"))
+        self.search.setAccessibleName(tr("Search names"))
         self.search.addAction(theme.icon("search", "faint"), QLineEdit.ActionPosition.LeadingPosition)
-        self.names = TextList(theme, "Names that the model knows")
+        self.names = TextList(theme, tr("Names that the model knows"))
         self.hint = PlainLabel(theme, kind="label", role="faint", wrap=True)
         head = QHBoxLayout()
         head.addWidget(title, 1)
@@ -106,7 +106,7 @@ class IdeasPopover(Card):
             for part in parts:
                 part.setVisible(bool(there))
         self.names.setMinimumHeight(self.names.height_of(LEAST_NAME_ROWS))
-        self.hint.setText(ADDS if adds else REPLACES)
+        self.hint.setText(text.name_is_added() if adds else text.name_replaces())
         self.search.clear()
         self._on_searched("")
         self._place(corner, with_names=bool(words.names))
@@ -184,11 +184,10 @@ class IdeasPopover(Card):
 
     # ------------------------------------------------------------------------------------------------ what it shows
     @Slot(str)
-    def _on_searched(self, text: str) -> None:
-        found, every = self._ideas.search(text), len(self._ideas.words.names)
+    def _on_searched(self, words: str) -> None:
+        found, every = self._ideas.search(words), len(self._ideas.words.names)
         self.names.set_texts(found)
-        all_of = f"All {every:,} names" if every != 1 else "The one name"
-        self.count.setText(all_of if len(found) == every else f"{len(found):,} of {every:,} names")
+        self.count.setText(text.names_found(len(found), every))
 
     @Slot(str)
     def _on_example(self, prompt: str) -> None:
@@ -222,7 +221,7 @@ class PromptCompletion(QObject):
         self._announced = ""
         self.card = Card(theme, ground="floating", parent=field)
         self.card.hide()
-        self.list = TextList(theme, "Names that go on from what was typed")
+        self.list = TextList(theme, tr("Names that continue what was typed"))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         column = QVBoxLayout(self.card)
         column.setContentsMargins(GRID, GRID, GRID, GRID)

@@ -1,12 +1,14 @@
-"""What a model's card says, for people: plain text, since a card may come from a stranger."""
+"""What a model's card says, as labelled facts. Plain text, since a card may come from a stranger."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from studio import format as quantity
 from studio.checkpoints.card import headline_figures
 from studio.diffusion.samplers import SAMPLERS
 from studio.errors import shorten
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,32 +23,27 @@ _NETWORKS = {"unet": "U-Net", "dit": "DiT"}
 
 
 def facts(card: ModelCard) -> list[tuple[str, str]]:
-    """Return what is to be known of a model, each fact with its label."""
+    """Return what there is to know of a model, each fact with its label."""
     network = _NETWORKS.get(card.backbone.kind, card.backbone.kind)
+    size = quantity.parameters(card.parameters)
     return [
-        ("Pictures", sizes(card)),
-        ("Network", f"{network}, {parameters(card.parameters)}"),
-        ("Noise schedule", schedule(card)),
-        ("Prediction", card.prediction),
-        ("Usual settings", usual(card)),
-        ("Measured", figures(card.evaluation)),
-        ("Trained on", shorten(card.training_data, LONGEST)),
-        ("Licence", shorten(card.licence, LONGEST)),
+        (tr("Pictures"), sizes(card)),
+        (tr("Network"), tr("{network}, {parameters}", network=network, parameters=size)),
+        (tr("Noise schedule"), schedule(card)),
+        (tr("Prediction"), card.prediction),
+        (tr("Default settings"), default_settings(card)),
+        (tr("Evaluation"), figures(card.evaluation)),
+        (tr("Trained on"), shorten(card.training_data, LONGEST)),
+        (tr("Licence"), shorten(card.licence, LONGEST)),
     ]
 
 
 def sizes(card: ModelCard) -> str:
     """Return the sizes of a model's pictures, and whether it takes text."""
     listed = ", ".join(f"{width} × {height}" for width, height in card.sizes)
-    return f"{listed} px, from text" if card.text is not None else f"{listed} px, without text"
-
-
-def parameters(count: int) -> str:
-    """Return a number of parameters, rounded."""
-    for unit, name in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if count >= unit:
-            return f"{count / unit:.1f} {name} parameters"
-    return f"{count} parameters"
+    if card.text is not None:
+        return tr("{sizes} px, from text", sizes=listed)
+    return tr("{sizes} px, without text", sizes=listed)
 
 
 def schedule(card: ModelCard) -> str:
@@ -55,20 +52,27 @@ def schedule(card: ModelCard) -> str:
     return ", ".join([card.schedule.kind, *numbers[:_MOST_FIGURES]])
 
 
-def usual(card: ModelCard) -> str:
-    """Return a model's defaults."""
+def default_settings(card: ModelCard) -> str:
+    """Return sampler, steps and guidance that the card recommends."""
     defaults = card.defaults
-    guidance = f", guidance {defaults.guidance:g}" if card.text is not None else ""
-    return f"{SAMPLERS[defaults.sampler].title}, {defaults.steps} steps{guidance}"
+    sampler = tr(SAMPLERS[defaults.sampler].title)
+    if card.text is None:
+        return tr("{sampler}, {steps} steps", sampler=sampler, steps=defaults.steps)
+    return tr(
+        "{sampler}, {steps} steps, guidance {guidance:g}",
+        sampler=sampler,
+        steps=defaults.steps,
+        guidance=defaults.guidance,
+    )
 
 
 def figures(evaluation: Mapping[str, Any]) -> str:
     """Return the headline figures of an evaluation: shares that are known by name, else its first numbers."""
     known = headline_figures(evaluation)
     if known:
-        return ", ".join(f"{name} {share:.1%}" for name, share in known)
+        return ", ".join(tr("{name} {share:.1%}", name=name, share=share) for name, share in known)
     numbers = [f"{shorten(key, 30)} {value:g}" for key, value in evaluation.items() if _is_number(value)]
-    return ", ".join(numbers[:_MOST_FIGURES]) or "not measured"
+    return ", ".join(numbers[:_MOST_FIGURES]) or tr("not measured")
 
 
 def _is_number(value: object) -> bool:

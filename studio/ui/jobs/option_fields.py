@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.numbers import NumberSlider
@@ -38,26 +39,27 @@ class OptionControl(QObject):
         super().__init__(parent)
         self._name, self._whole = field.name, isinstance(field.default, int)
         meta = field.metadata
+        label, help_ = tr(meta["label"]), tr(meta["help"])
         self.widget: NumberSlider | ChoiceField
         if "choices" in meta:
-            choices = ChoiceField(theme, meta["label"], tip=meta["help"], parent=parent)
+            choices = ChoiceField(theme, label, tip=help_, parent=parent)
             choices.set_items([(choice, _title(choice), "", "") for choice in meta["choices"]])
             choices.edited.connect(self._on_choice_edited)
             self.widget = choices
         else:
             number = NumberSlider(
                 theme,
-                meta["label"],
+                label,
                 minimum=meta["minimum"],
                 maximum=meta["maximum"],
                 step=meta["step"],
                 decimals=_decimals(meta["minimum"], meta["step"], float(str(field.default))),
-                tip=meta["help"],
+                tip=help_,
                 parent=parent,
             )
             number.edited.connect(self._on_number_edited)
             self.widget = number
-        self.widget.setAccessibleName(meta["label"])
+        self.widget.setAccessibleName(label)
         self.widget.setFocusPolicy(
             Qt.FocusPolicy.StrongFocus
         )  # else Qt gives it no place in the order of Tab
@@ -129,7 +131,7 @@ class OptionControls(QWidget):
 
 def _title(choice: str) -> str:
     """Return a choice's name for people; many a sampler lets another one take part."""
-    return SAMPLERS[choice].title if choice in SAMPLERS else choice.capitalize()
+    return tr(SAMPLERS[choice].title) if choice in SAMPLERS else tr(choice.capitalize())
 
 
 def _decimals(*numbers: float) -> int:

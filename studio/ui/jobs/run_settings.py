@@ -30,6 +30,7 @@ from studio.engine.requests import (
     sampler_options,
 )
 from studio.errors import RequestError
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,12 +268,19 @@ def with_request(
 
 def _missed(asked: FormValues, had: FormValues) -> str:
     if asked.size != had.size:
-        return (
-            f"The model {had.model} makes no pictures of {asked.width} × {asked.height} pixels; "
-            f"the size is now {had.width} × {had.height}."
+        return tr(
+            "The model {model} makes no pictures of {asked} pixels; the size is now {size}.",
+            model=had.model,
+            asked=f"{asked.width} × {asked.height}",
+            size=f"{had.width} × {had.height}",
         )
     if asked.steps != had.steps:
-        return f"The model {had.model} takes at most {had.steps} steps, not {asked.steps}."
+        return tr(
+            "The model {model} takes at most {most} steps, not {asked}.",
+            model=had.model,
+            most=had.steps,
+            asked=asked.steps,
+        )
     return ""
 
 

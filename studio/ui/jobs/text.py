@@ -1,10 +1,11 @@
-"""What the form says: rows of its choices, what they mean and where that comes from, and what a run costs."""
+"""Texts about the settings of a run: the rows of its choices, what each term means, and what a run costs."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from studio import format as quantity
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.errors import shorten
@@ -22,95 +23,125 @@ if TYPE_CHECKING:
 Item = tuple[str, str, str, str]
 """A row of a choice: key, text, detail, tooltip."""
 
-PROMPT_TIP = "What to make. A model knows the words it was trained with."
-NEGATIVE_TIP = (
-    "What to keep away from: it takes the place of the empty prompt in guidance. "
-    "Ho & Salimans 2022, arXiv 2207.12598"
-)
-MODEL_TIP = "The network that denoises, with the schedule and the pictures it was trained with."
-SAMPLER_TIP = "How each step leads from a noisier state to a cleaner one; every sampler asks the same model."
-STEPS_TIP = (
-    "How many noise levels are visited: fewer are faster, more follow the path more closely. "
-    "Song, Meng & Ermon 2021, arXiv 2010.02502"
-)
-GUIDANCE_TIP = (
-    "How far the prompt pulls: 1 is off and costs half the model calls, more is closer to the prompt and less varied. "
-    "Ho & Salimans 2022, arXiv 2207.12598"
-)
-SPACING_TIP = "Which of the schedule's noise levels are visited. Lin et al. 2023, arXiv 2305.08891"
-SIZE_TIP = "Width and height in pixels; a model makes the sizes it was trained with."
-COUNT_TIP = "How many pictures; each one's seed is one higher than the last one's."
 
-IDEAS_TIP = "Prompts to try, and everything that this model knows by name."
+def negative_prompt() -> str:
+    return tr("Negative prompt")
 
-NO_TEXT = "This model takes no text: it makes pictures of whatever it learned."
-NO_GUIDANCE = "Has no effect at guidance 1."
 
-_SPACINGS = {
-    "trailing": (
-        "from pure noise",
-        "Ends just above clean data and starts at pure noise; right for few steps.",
-    ),
-    "leading": ("down to the last level", "Ends at the cleanest level and leaves out the noisiest."),
-    "linspace": ("both ends", "Spreads the steps evenly, the noisiest and the cleanest level included."),
-}
+def negative_tip() -> str:
+    return tr(
+        "What the picture should not show. It replaces the empty prompt that guidance moves away from. "
+        "Ho & Salimans 2022, arXiv 2207.12598"
+    )
+
+
+def model_tip() -> str:
+    return tr("The network that makes the picture. It knows what it was trained on, and nothing else.")
+
+
+def sampler_tip() -> str:
+    return tr(
+        "The method that goes from noise to the picture. Every sampler uses the same model in its own way."
+    )
+
+
+def steps_tip() -> str:
+    return tr(
+        "How many steps lead from noise to the picture: fewer are faster, more are finer. "
+        "Song, Meng & Ermon 2021, arXiv 2010.02502"
+    )
+
+
+def guidance_tip() -> str:
+    return tr(
+        "How strictly the picture follows the prompt: higher is closer to the words and less varied; "
+        "1 turns guidance off and halves the time. Ho & Salimans 2022, arXiv 2207.12598"
+    )
+
+
+def spacing_tip() -> str:
+    return tr(
+        "Which noise levels the steps visit between noise and picture. Lin et al. 2023, arXiv 2305.08891"
+    )
+
+
+def size_tip() -> str:
+    return tr("Width and height in pixels. A model makes pictures of the sizes it was trained with.")
+
+
+def count_tip() -> str:
+    return tr("How many pictures to make. Each one's seed is one higher than the one before.")
+
+
+def no_guidance() -> str:
+    """Return why a negative prompt does nothing at guidance 1."""
+    return tr("Has no effect at guidance 1.")
+
+
+def spacings() -> dict[str, tuple[str, str, str]]:
+    """Return title, detail and tooltip of each known spacing."""
+    return {
+        "trailing": (
+            tr("Trailing"),
+            tr("starts at pure noise"),
+            tr("Starts at pure noise and ends just above the clean picture; best with few steps."),
+        ),
+        "leading": (
+            tr("Leading"),
+            tr("ends at the lowest level"),
+            tr("Ends at the lowest noise level and leaves out the highest."),
+        ),
+        "linspace": (
+            tr("Even"),
+            tr("both ends"),
+            tr("Spreads the steps evenly from the highest noise level to the lowest."),
+        ),
+    }
 
 
 def model_items(models: Sequence[InstalledModel], chosen: str) -> list[Item]:
-    """Return the models that can be chosen; the chosen one even if it is not here."""
+    """Return the models that can be chosen; the chosen one even if it is not installed."""
     items = [
-        (card.name, card.title, model_detail(card), f"{card.name}, in {model.folder}")
+        (
+            card.name,
+            card.title,
+            tr(quantity.pixels(*card.sizes[0])),
+            tr("{name}, in {folder}", name=card.name, folder=model.folder),
+        )
         for model in models
         if (card := model.card) is not None
     ]
     if chosen and chosen not in [item[0] for item in items]:
-        items.insert(0, (chosen, shorten(chosen), "not here", ""))
+        items.insert(0, (chosen, shorten(chosen), tr("not installed"), ""))
     return items
 
 
-def model_detail(card: ModelCard) -> str:
-    """Return a model's size and schedule."""
-    return f"{side(card.sizes[0])}, {card.schedule.kind}"
-
-
-_BRACKETS = re.compile(r"\([^()]*\)")
-
-
-def model_line(card: ModelCard | None) -> str:
-    """Return what a model was trained on and what it predicts, for two lines."""
-    if card is None:
-        return ""
-    data = " ".join(_BRACKETS.sub("", card.training_data).split())  # licences stand among the facts
-    return f"Trained on {shorten(data, 70)}; {card.prediction} prediction"
-
-
-def side(size: tuple[int, int]) -> str:
-    """Return a size in as few words as it takes."""
-    width, height = size
-    return f"{width} px" if width == height else f"{width} × {height} px"
-
-
 def sampler_items(values: FormValues) -> list[Item]:
-    """Return the samplers, each with its model calls as its options stand in the form."""
-    return [
-        (name, sampler.title, _calls(calls_per_step(name, values)), f"{sampler.summary} {sampler.paper}")
-        for name, sampler in SAMPLERS.items()
-    ]
+    """Return the samplers, each with its model calls a step under the options in ``values``."""
+    items: list[Item] = []
+    for name, sampler in SAMPLERS.items():
+        calls = calls_per_step(name, values)
+        detail = trn("{count} call a step", "{count} calls a step", calls)
+        items.append((name, tr(sampler.title), detail, sampler_summary(name)))
+    return items
 
 
-def _calls(count: int) -> str:
-    return "1 call a step" if count == 1 else f"{count} calls a step"
+def sampler_summary(name: str) -> str:
+    """Return what a sampler does, and its paper."""
+    sampler = SAMPLERS[name]
+    return f"{tr(sampler.summary)} {tr(sampler.paper)}"
 
 
 def spacing_items() -> list[Item]:
     """Return the spacings."""
-    return [(name, name.capitalize(), *_SPACINGS.get(name, ("", ""))) for name in SPACINGS]
+    known = spacings()
+    return [(name, *known.get(name, (name.capitalize(), "", ""))) for name in SPACINGS]
 
 
 def size_items(card: ModelCard | None) -> list[Item]:
     """Return the sizes a model makes."""
     sizes = () if card is None else card.sizes
-    return [(size_key(size), f"{size[0]} × {size[1]}", "", "") for size in sizes]
+    return [(size_key(size), size_text(size), "", "") for size in sizes]
 
 
 def size_key(size: tuple[int, int]) -> str:
@@ -118,34 +149,43 @@ def size_key(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
+def size_text(size: tuple[int, int]) -> str:
+    """Return a size for the size field."""
+    return f"{size[0]} × {size[1]}"
+
+
 def cost(estimate: Estimate) -> str:
-    """Return what a request costs, in half a sentence."""
+    """Return what a request costs: model calls, and the time once it was measured."""
     each = estimate.model_calls // estimate.pictures
-    calls = "1 model call" if each == 1 else f"{each:,} model calls"
     if estimate.pictures > 1:
-        calls = f"{estimate.pictures} × {calls}"
+        calls = trn(
+            "{pictures} × {calls} model call",
+            "{pictures} × {calls} model calls",
+            each,
+            pictures=estimate.pictures,
+            calls=f"{each:,}",
+        )
+    else:
+        calls = trn("{calls} model call", "{calls} model calls", each, calls=f"{each:,}")
     if estimate.seconds is None:
         return calls
-    return f"{calls}, {duration(estimate.seconds)} on this machine"
+    return tr("{calls}, {time} on this machine", calls=calls, time=quantity.estimate(estimate.seconds))
 
 
 def cost_tip(estimate: Estimate, steps: int) -> str:
     """Return how the model calls come about."""
-    asked = f"{steps} steps ask the model {estimate.queries:,} times for each picture"
-    return f"{asked}; guidance doubles that." if estimate.calls_per_query > 1 else f"{asked}."
-
-
-def duration(seconds: float) -> str:
-    """Return a time as an estimate is spoken of."""
-    if seconds < 1:
-        return "under 1 s"
-    if seconds < 9.5:
-        return f"about {seconds:.0f} s"
-    if seconds < 90:
-        return f"about {round(seconds / 5) * 5} s"
-    if seconds < 90 * 60:
-        return f"about {seconds / 60:.0f} min"
-    return f"about {seconds / 3600:.0f} h"
+    if estimate.calls_per_query > 1:
+        return tr(
+            "The model is called {calls} times in {steps} steps for each picture: once with the prompt and once "
+            "without it, for guidance.",
+            calls=f"{estimate.queries * estimate.calls_per_query:,}",
+            steps=steps,
+        )
+    return tr(
+        "The model is called {calls} times in {steps} steps for each picture.",
+        calls=f"{estimate.queries:,}",
+        steps=steps,
+    )
 
 
 def compare_pictures(count: int) -> str:
@@ -187,3 +227,14 @@ def of_queue(request: GenerateRequest) -> str:
         sampler=(request.sampler or "").upper(),
         seed=request.seed,
     )
+
+
+_BRACKETS = re.compile(r"\([^()]*\)")
+
+
+def trained_on(card: ModelCard | None) -> str:
+    """Return in one short line what a model was trained on; "" where the model is not known."""
+    if card is None:
+        return ""
+    data = " ".join(_BRACKETS.sub("", card.training_data).split())  # licences stand among the facts
+    return tr("Trained on {data}", data=shorten(data, 70))

@@ -1,7 +1,4 @@
-"""One model on the page of models.
-
-The page of models: each tells what it is, and those that cannot be used what is wrong with them.
-"""
+"""The page of models: what each is, or why it cannot be used."""
 
 from __future__ import annotations
 
@@ -11,6 +8,8 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.jobs.model_facts import facts
+from studio.ui.language import tr
+from studio.ui.models_page import text
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import Card
@@ -35,23 +34,22 @@ class ModelCardView(Card):
     use_requested = Signal(str)
 
     def __init__(self, theme: Theme, model: InstalledModel, parent: QWidget | None = None) -> None:
-        """Show ``model``."""
         super().__init__(theme, parent=parent)
         self.model = model
         card = model.card
         title = model.name if card is None else card.title
-        self.use = TextButton(theme, "Use")
-        self.use.setAccessibleName(f"Use {title}")
+        self.use = TextButton(theme, tr("Use"))
+        self.use.setAccessibleName(tr("Use {model}", model=title))
         self.use.setVisible(card is not None)
-        self.in_use = PlainLabel(theme, "In use", role="good")
+        self.in_use = PlainLabel(theme, tr("In use"), role="good")
         self.in_use.hide()
         head = QHBoxLayout()
         head.setSpacing(GAP)
-        words = QVBoxLayout()
-        words.setSpacing(0)
-        words.addWidget(PlainLabel(theme, title, kind="title", elide=True))
-        words.addWidget(PlainLabel(theme, _origin(model), kind="label", role="dim", elide=True))
-        head.addLayout(words, 1)
+        titles = QVBoxLayout()
+        titles.setSpacing(0)
+        titles.addWidget(PlainLabel(theme, title, kind="title", elide=True))
+        titles.addWidget(PlainLabel(theme, text.origin(model), kind="label", role="dim", elide=True))
+        head.addLayout(titles, 1)
         for widget in (self.in_use, self.use):
             head.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
         column = QVBoxLayout(self)
@@ -59,17 +57,17 @@ class ModelCardView(Card):
         column.setSpacing(GAP + GRID)
         column.addLayout(head)
         if card is None:
-            column.addWidget(PlainLabel(theme, model.error or "", role="bad", wrap=True))
+            column.addWidget(PlainLabel(theme, tr(model.error or ""), role="bad", wrap=True))
         else:
-            told = facts(card)
-            for columns, part in ((COLUMNS, told[:_SHORT]), (1, told[_SHORT:])):
+            listed = facts(card)
+            for columns, part in ((COLUMNS, listed[:_SHORT]), (1, listed[_SHORT:])):
                 shown = FactList(theme, columns=columns, spacing=GAP + GRID)
                 shown.set_facts(part)
                 column.addWidget(shown)
         self.use.clicked.connect(self._on_use_clicked)
 
     def set_in_use(self, name: str) -> None:
-        """Say which model the form has chosen."""
+        """Show whether this is the model ``name`` that the form uses."""
         used = self.model.card is not None and self.model.name == name
         self.in_use.setVisible(used)
         self.use.setVisible(self.model.card is not None and not used)
@@ -79,38 +77,27 @@ class ModelCardView(Card):
         self.use_requested.emit(self.model.name)
 
 
-def _origin(model: InstalledModel) -> str:
-    if model.card is None:
-        return f"Cannot be used, in {model.folder}"
-    return f"{model.name}, came with the program" if model.shipped else f"{model.name}, in {model.folder}"
-
-
 WIDTH = 880
-EMPTY = (
-    "There is no model of your own yet. Train one on the page Train (Ctrl+5), or put a folder that holds "
-    "card.json and model.safetensors into the models folder, and press Reload."
-)
 
 
 class ModelsView(Page):
     """Shows a `Catalog`."""
 
     use_requested = Signal(str)
-    """The name of the model that is to make the next pictures."""
+    """The name of the model to use for the next pictures."""
 
     def __init__(self, theme: Theme, catalog: Catalog, parent: QWidget | None = None) -> None:
-        """Show the models of ``catalog``."""
-        super().__init__(theme, "Models", WIDTH, parent)
+        super().__init__(theme, tr("Models"), WIDTH, parent)
         self._theme, self._catalog = theme, catalog
         self._in_use = ""
         self.cards: list[ModelCardView] = []
-        self.reload = TextButton(theme, "Reload", icon="rotate-ccw")
-        self.open = TextButton(theme, "Open models folder", icon="folder-open")
+        self.reload = TextButton(theme, tr("Reload"), icon="rotate-ccw")
+        self.open = TextButton(theme, tr("Open models folder"), icon="folder-open")
         for button in (self.reload, self.open):
             self.head.addWidget(button)
         self.fault = PlainLabel(theme, role="bad", wrap=True)
         self.fault.hide()
-        self.empty = PlainLabel(theme, EMPTY, role="dim", wrap=True)
+        self.empty = PlainLabel(theme, text.no_own_models(), role="dim", wrap=True)
         for label in (self.fault, self.empty):
             self.column.addWidget(label)
         self.column.addStretch()
@@ -120,7 +107,7 @@ class ModelsView(Page):
         self._on_catalog_changed()
 
     def set_in_use(self, name: str) -> None:
-        """Say which model the form has chosen."""
+        """Show which model the form uses."""
         self._in_use = name
         for card in self.cards:
             card.set_in_use(name)

@@ -141,9 +141,11 @@ class CanvasView(Ground):
 
     Signals:
         fork_requested: the fork that the panel holds is to be made.
+        fork_panel_toggled: whether the panel of forks is open now.
     """
 
     fork_requested = Signal()
+    fork_panel_toggled = Signal(bool)
 
     def __init__(
         self,
@@ -215,15 +217,15 @@ class CanvasView(Ground):
         centred.setColumnStretch(1, 4)
         for page in (empty, self.picture, failed, self.panes):
             self._stage.addWidget(page)
-        beside = QHBoxLayout()
-        beside.setSpacing(PADDING)
-        beside.addLayout(self._stage, 1)
-        beside.addWidget(self.fork_panel)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(SECTION, PADDING, SECTION, 12)
+        layout = QVBoxLayout()
         layout.setSpacing(GAP)
+        beside = QHBoxLayout(self)  # the panel has the whole height: its fields need it in a low window
+        beside.setContentsMargins(SECTION, PADDING, SECTION, 12)
+        beside.setSpacing(PADDING)
+        beside.addLayout(layout, 1)
+        beside.addWidget(self.fork_panel)
         layout.addWidget(self.head)
-        layout.addLayout(beside, 1)
+        layout.addLayout(self._stage, 1)
         layout.addSpacing(GRID)
         layout.addWidget(self.timeline)
         layout.addWidget(self.action_row)
@@ -246,6 +248,7 @@ class CanvasView(Ground):
             self.close_fork()
         elif self._run.viewed is not None:
             self._forks.begin()
+            self.fork_panel_toggled.emit(True)
             self.fork_panel.show()
             self.fork_panel.prompt.setFocus()
 
@@ -254,6 +257,7 @@ class CanvasView(Ground):
         """Close that panel."""
         if self.fork_panel.isVisible():
             self.fork_panel.hide()
+            self.fork_panel_toggled.emit(False)
             self.timeline.scrubber.setFocus()
 
     @Slot()

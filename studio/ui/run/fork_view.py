@@ -93,7 +93,7 @@ class ForkPanel(Card):
         fields = QWidget()
         rows = QVBoxLayout(fields)
         rows.setContentsMargins(PADDING, GRID, PADDING, GAP)
-        rows.setSpacing(GAP + GRID)
+        rows.setSpacing(GAP)
         for prompt in (self.prompt, self.negative):
             prompt.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         pair = QHBoxLayout()
@@ -103,7 +103,7 @@ class ForkPanel(Card):
         for widget in (self.prompt, self.negative, self.sampler, self.options, self.guidance):
             rows.addWidget(widget)
         rows.addLayout(pair)
-        rows.addStretch()
+        rows.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -113,8 +113,8 @@ class ForkPanel(Card):
         area.setWidget(fields)
         fields.setAutoFillBackground(False)
         foot = QVBoxLayout()
-        foot.setContentsMargins(PADDING, 0, PADDING, PADDING)
-        foot.setSpacing(GAP)
+        foot.setContentsMargins(PADDING, 0, PADDING, GAP)
+        foot.setSpacing(GRID)
         foot.addWidget(self.go)
         foot.addWidget(self.words)
         self.words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -154,8 +154,8 @@ class ForkPanel(Card):
         self.go.setEnabled(not fault)
         if values is None:
             return
-        self.prompt.set_text(values.prompt)
-        self.negative.set_text(values.negative)
+        self.prompt.set_value(values.prompt)
+        self.negative.set_value(values.negative)
         self.sampler.set_value(values.sampler)
         self.options.show_options(values.sampler, model.options)
         self.guidance.set_value(values.guidance)

@@ -1,7 +1,4 @@
-"""Among the settings: whether runs are recorded, and how much room they may take.
-
-The page of settings: looks, previews, folders, versions.
-"""
+"""The page of settings: appearance, language, previews, recorded runs, folders, versions."""
 
 from __future__ import annotations
 
@@ -14,6 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 import studio
 from studio.ui.core.settings import MAX_RUNS_GIB
+from studio.ui.language import tr
+from studio.ui.settings_page import text
 from studio.ui.theme.metrics import FIELD, GAP, GRID, PADDING, SECTION
 from studio.ui.widgets.cards import Card
 from studio.ui.widgets.choice import SegmentedSwitch
@@ -30,44 +29,29 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 
-RECORD = (
-    ("yes", "Recorded", "Every step of every run is kept, to be watched, forked and compared later."),
-    ("no", "Not recorded", "Steps are there until the next job begins."),
-)
-_MB, _GB = 2**20, 2**30
-
-
-def size_words(size: int) -> str:
-    """Return a number of bytes for people."""
-    if 0 < size < _MB:
-        return "under 1 MiB"
-    return f"{size / _GB:.1f} GiB" if size >= _GB else f"{size / _MB:.0f} MiB"
-
-
 class RunsSettings(QWidget):
-    """Edits what `Preferences` say of recorded runs."""
+    """Whether runs are recorded, and how much disk space they may take."""
 
     def __init__(
         self, theme: Theme, preferences: Preferences, runs: RunsModel, parent: QWidget | None = None
     ) -> None:
-        """Show the preferences, and what ``runs`` take."""
         super().__init__(parent)
         self._preferences, self._runs = preferences, runs
         self._used = 0
-        self.record_switch = SegmentedSwitch(theme, "Record runs", list(RECORD))
+        self.record_switch = SegmentedSwitch(theme, tr("Record runs"), text.record())
         self.room = NumberField(
             theme,
-            "Room for them in GiB",
+            tr("Disk space in GiB"),
             minimum=0.1,
             maximum=MAX_RUNS_GIB,
             step=0.5,
             decimals=1,
-            tip="Where runs take more, the oldest give up their steps; never their pictures.",
+            tip=text.runs_limit_tip(),
         )
         self.room.setMaximumWidth(2 * FIELD)
         self.words = PlainLabel(theme, kind="label", role="dim", wrap=True)
         cell = QWidget()
-        labelled(theme, cell, "Record runs").addWidget(self.record_switch, 0, Qt.AlignmentFlag.AlignLeft)
+        labelled(theme, cell, tr("Record runs")).addWidget(self.record_switch, 0, Qt.AlignmentFlag.AlignLeft)
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SECTION)
@@ -86,7 +70,7 @@ class RunsSettings(QWidget):
         self.room.edited.connect(self._on_room_edited)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Find out what they take now."""
+        """Measure what the runs take now."""
         super().showEvent(event)
         self._runs.measure()
 
@@ -96,18 +80,15 @@ class RunsSettings(QWidget):
             self.record_switch.set_value("yes" if self._preferences.record_runs else "no")
         elif name == "runs_gib":
             self.room.set_value(self._preferences.runs_gib)
-            self._tell()
+            self._update_text()
 
     @Slot(object)
     def _on_used(self, size: int) -> None:
         self._used = size
-        self._tell()
+        self._update_text()
 
-    def _tell(self) -> None:
-        self.words.setText(
-            f"Recorded runs take {size_words(self._used)} of {self._preferences.runs_gib:g} GiB. Where they need more, "
-            "the oldest that are not pinned give up their steps; never their pictures."
-        )
+    def _update_text(self) -> None:
+        self.words.setText(text.runs_used(self._used, self._preferences.runs_gib))
 
     @Slot(str)
     def _on_record_edited(self, choice: str) -> None:
@@ -120,30 +101,9 @@ class RunsSettings(QWidget):
 
 WIDTH = 640
 
-THEMES = (
-    ("system", "System", "As the system has it, and changing with it."),
-    ("dark", "Dark", "Light text on dark ground."),
-    ("light", "Light", "Dark text on light ground."),
-)
-ENLARGE = (
-    ("smooth", "Smooth", "Small pictures are enlarged without edges between their pixels."),
-    ("pixels", "Pixels", "Each pixel of a small picture is shown as a square."),
-)
-BUDGET_TIP = "How much of a run's time may go into showing it."
-
-
-def budget_words(share: float) -> str:
-    """Return what a budget of previews does."""
-    same = "The finished picture is the same."
-    if share <= 0:
-        return f"No previews: the picture is shown when it is done. {same}"
-    if share >= 1:
-        return f"Previews at every step, at full quality, whatever they cost. {same}"
-    return f"Where previews would cost more than {share:.0%} of a run, they become coarser or fewer. {same}"
-
 
 class SettingsView(Page):
-    """Edits `Preferences`."""
+    """Edits the `Preferences`."""
 
     def __init__(
         self,
@@ -153,13 +113,13 @@ class SettingsView(Page):
         runs: RunsModel,
         parent: QWidget | None = None,
     ) -> None:
-        """Show the preferences and where things are kept."""
-        super().__init__(theme, "Settings", WIDTH, parent)
+        super().__init__(theme, tr("Settings"), WIDTH, parent)
         self._theme, self._preferences = theme, preferences
-        self.theme_switch = SegmentedSwitch(theme, "Theme", list(THEMES))
-        self.enlarge_switch = SegmentedSwitch(theme, "Small pictures", list(ENLARGE))
+        self.theme_switch = SegmentedSwitch(theme, tr("Theme"), text.themes())
+        self.enlarge_switch = SegmentedSwitch(theme, tr("Small pictures"), text.enlarge())
+        self.language_switch = SegmentedSwitch(theme, tr("Language"), text.languages())
         self.budget = NumberSlider(
-            theme, "Share of a run in percent", minimum=0, maximum=100, step=5, tip=BUDGET_TIP
+            theme, tr("Share of a run in percent"), minimum=0, maximum=100, step=5, tip=text.budget_tip()
         )
         self.budget_words = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.runs = RunsSettings(theme, preferences, runs)
@@ -168,16 +128,16 @@ class SettingsView(Page):
         self.folders = [
             FolderRow(theme, label, path)
             for label, path in (
-                ("Pictures", folders.outputs),
-                ("Models", folders.models),
-                ("Recorded runs", folders.runs),
-                ("Logs", folders.logs),
+                (tr("Pictures"), folders.outputs),
+                (tr("Models"), folders.models),
+                (tr("Recorded runs"), folders.runs),
+                (tr("Logs"), folders.logs),
             )
         ]
         self.versions = PlainLabel(theme, versions(), role="dim", wrap=True)
         self._lay_out()
         self._connect()
-        for name in ("theme", "enlarge", "preview_budget"):
+        for name in ("theme", "enlarge", "language", "preview_budget"):
             self._on_preference_changed(name)
 
     def _lay_out(self) -> None:
@@ -185,15 +145,17 @@ class SettingsView(Page):
         row = QHBoxLayout(looks)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SECTION)
-        for label, switch in (("Theme", self.theme_switch), ("Small pictures", self.enlarge_switch)):
+        for label, switch in ((tr("Theme"), self.theme_switch), (tr("Small pictures"), self.enlarge_switch)):
             cell = QWidget()
             labelled(self._theme, cell, label).addWidget(switch, 0, Qt.AlignmentFlag.AlignLeft)
             row.addWidget(cell, 1)
-        self._add_section("Looks", looks)
-        self._add_section("Previews", self.budget, self.budget_words)
-        self._add_section("Recorded runs", self.runs)
-        self._add_section("Folders", *self.folders, self.folder_fault)
-        self._add_section("Versions", self.versions)
+        hint = PlainLabel(self._theme, text.language_hint(), kind="label", role="dim", wrap=True)
+        self._add_section(tr("Appearance"), looks)
+        self._add_section(tr("Language"), self.language_switch, hint)
+        self._add_section(tr("Previews"), self.budget, self.budget_words)
+        self._add_section(tr("Recorded runs"), self.runs)
+        self._add_section(tr("Folders"), *self.folders, self.folder_fault)
+        self._add_section(tr("Versions"), self.versions)
         self.column.addStretch()
 
     def _add_section(self, title: str, *rows: QWidget) -> None:
@@ -210,6 +172,7 @@ class SettingsView(Page):
         self._preferences.changed.connect(self._on_preference_changed)
         self.theme_switch.edited.connect(self._on_theme_edited)
         self.enlarge_switch.edited.connect(self._on_enlarge_edited)
+        self.language_switch.edited.connect(self._on_language_edited)
         self.budget.edited.connect(self._on_budget_edited)
         for row in self.folders:
             row.failed.connect(self._on_folder_failed)
@@ -221,10 +184,12 @@ class SettingsView(Page):
                 self.theme_switch.set_value(self._preferences.theme)
             case "enlarge":
                 self.enlarge_switch.set_value(self._preferences.enlarge)
+            case "language":
+                self.language_switch.set_value(self._preferences.language)
             case "preview_budget":
                 share = self._preferences.preview_budget
                 self.budget.set_value(round(share * 100))
-                self.budget_words.setText(budget_words(share))
+                self.budget_words.setText(text.budget(share))
 
     @Slot(str)
     def _on_theme_edited(self, choice: str) -> None:
@@ -234,6 +199,10 @@ class SettingsView(Page):
     @Slot(str)
     def _on_enlarge_edited(self, choice: str) -> None:
         self._preferences.set("enlarge", choice)
+
+    @Slot(str)
+    def _on_language_edited(self, choice: str) -> None:
+        self._preferences.set("language", choice)
 
     @Slot(float)
     def _on_budget_edited(self, percent: float) -> None:
@@ -255,4 +224,4 @@ def versions() -> str:
         except metadata.PackageNotFoundError:
             continue
     listed = ", ".join(f"{name} {version}" for name, version in named)
-    return f"Stepwise Studio {studio.__version__}\n{listed}"
+    return f"{tr('Stepwise Studio')} {studio.__version__}\n{listed}"

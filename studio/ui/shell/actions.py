@@ -1,7 +1,4 @@
-"""Every key of the window in one table; the list under F1 is made from it.
-
-The list of keys, over the window while it is open (F1).
-"""
+"""Every keyboard shortcut of the window in one table, and the list of them (F1)."""
 
 from __future__ import annotations
 
@@ -10,153 +7,204 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QKeySequence, QPainter
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from studio.ui.theme.metrics import CARD_RADIUS, GAP, SECTION
+from studio.ui.language import tr
+from studio.ui.shell import text
+from studio.ui.theme.metrics import CARD_RADIUS, CONTROL, GAP, PADDING, SECTION
 from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QMouseEvent, QPaintEvent
+    from PySide6.QtGui import QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent
 
     from studio.ui.theme.theme import Theme
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActionInfo:
-    """What a key does.
+    """A keyboard shortcut.
 
     Attributes:
-        name: what the window calls it.
-        text: what it does, for people.
+        name: identifies it; its text is `studio.ui.shell.text.action`.
         keys: its shortcuts, the first is the one shown.
-        group: the heading it is listed under.
+        group: the heading it is listed under; `studio.ui.shell.text.group`.
         where: "window" where it works everywhere, else the part it belongs to, whose own key it is.
     """
 
     name: str
-    text: str
     keys: tuple[str, ...]
     group: str
     where: str = "window"
 
 
 ACTIONS = (
-    ActionInfo(name="generate", text="Generate, compare or train", keys=("Ctrl+Enter", "Ctrl+Return"), group="Make"),
-    ActionInfo(name="cancel", text="Cancel the running job, or go back", keys=("Esc",), group="Make"),
-    ActionInfo(name="roll", text="Roll a new seed", keys=("Ctrl+R",), group="Make"),
-    ActionInfo(name="undo", text="Undo", keys=("Ctrl+Z",), group="Make"),
-    ActionInfo(name="redo", text="Redo in the form", keys=("Ctrl+Shift+Z", "Ctrl+Y"), group="Make"),
-    ActionInfo(name="prompt", text="Go to the prompt", keys=("Ctrl+L",), group="Make"),
-    ActionInfo(name="side", text="Switch between x0 and x_t", keys=("Ctrl+T",), group="Watch"),
-    ActionInfo(name="live", text="Back to the newest step", keys=("Ctrl+Shift+L",), group="Watch"),
-    ActionInfo(name="steps", text="Go to the steps so far", keys=("Ctrl+E",), group="Watch"),
-    ActionInfo(name="queue", text="Show or hide the queue", keys=("Ctrl+J",), group="Watch"),
-    ActionInfo(name="create", text="Create", keys=("Ctrl+1",), group="Go to"),
-    ActionInfo(name="compare", text="Compare", keys=("Ctrl+2",), group="Go to"),
-    ActionInfo(name="gallery", text="Gallery", keys=("Ctrl+3",), group="Go to"),
-    ActionInfo(name="models", text="Models", keys=("Ctrl+4",), group="Go to"),
-    ActionInfo(name="train", text="Train", keys=("Ctrl+5",), group="Go to"),
-    ActionInfo(name="settings", text="Settings", keys=("Ctrl+,",), group="Go to"),
-    ActionInfo(name="search", text="Search pictures", keys=("Ctrl+F",), group="Go to"),
-    ActionInfo(name="form", text="Show or hide the form", keys=("Ctrl+[",), group="Window"),
-    ActionInfo(name="column", text="Show or hide the gallery column", keys=("Ctrl+]",), group="Window"),
-    ActionInfo(name="shortcuts", text="This list", keys=("F1",), group="Window"),
-    ActionInfo(name="quit", text="Quit", keys=("Ctrl+Q",), group="Window"),
-    ActionInfo(name="step", text="Step back or forward", keys=("Left", "Right"), group="Watch", where="steps"),
-    ActionInfo(name="five", text="Five steps", keys=("Shift+Left", "Shift+Right"), group="Watch", where="steps"),
-    ActionInfo(name="ends", text="First or last step", keys=("Home", "End"), group="Watch", where="steps"),
-    ActionInfo(name="tenths", text="To that tenth of the run", keys=("0", "9"), group="Watch", where="steps"),
-    ActionInfo(name="play", text="Play the steps", keys=("Space",), group="Watch", where="steps"),
-    ActionInfo(name="newest", text="Back to the newest step", keys=("L",), group="Watch", where="steps"),
-    ActionInfo(name="keep", text="Keep this step as a picture", keys=("K",), group="Watch", where="steps"),
-    ActionInfo(name="fork", text="Fork from this step", keys=("F",), group="Watch", where="steps"),
-    ActionInfo(name="layout", text="Layouts, from side to tile", keys=(*"SWBDT",), group="Compare", where="compare"),
-    ActionInfo(name="turn", text="Turn the line of a wipe", keys=("X",), group="Compare", where="compare"),
-    ActionInfo(name="line", text="Move the line of a wipe", keys=(",", "."), group="Compare", where="compare"),
-    ActionInfo(name="scale", text="The whole, or pixel for pixel", keys=("Z",), group="Compare", where="compare"),
-    ActionInfo(name="candidate", text="Another run for B", keys=("Up", "Down"), group="Compare", where="compare"),
-    ActionInfo(name="panes", text="What the model believed, side by side", keys=("P",), group="Watch", where="steps"),
-    ActionInfo(name="rest", text="Pause a training, or go on", keys=("Ctrl+P",), group="Train"),
-    ActionInfo(name="samples", text="Neighbouring samples", keys=("Left", "Up"), group="Train", where="train"),
-    ActionInfo(name="sample", text="Open a sample large", keys=("Return",), group="Train", where="train"),
-    ActionInfo(name="picture", text="Show its picture", keys=("G",), group="Watch", where="steps"),
-    ActionInfo(name="pin", text="Pin this run", keys=("Shift+P",), group="Watch", where="steps"),
-    ActionInfo(name="open", text="Open large", keys=("Return",), group="Pictures", where="gallery"),
-    ActionInfo(name="next", text="Neighbouring pictures", keys=("Left", "Right"), group="Pictures", where="large"),
-    ActionInfo(name="watch", text="Watch it form", keys=("W",), group="Pictures", where="large"),
-    ActionInfo(name="verify", text="Make it again and compare", keys=("V",), group="Pictures", where="large"),
-    ActionInfo(name="copy", text="Copy", keys=("Ctrl+C",), group="Pictures", where="gallery"),
-    ActionInfo(name="trash", text="Move to the trash", keys=("Del",), group="Pictures", where="gallery"),
-    ActionInfo(name="reorder", text="Move a waiting job", keys=("Alt+Up", "Alt+Down"), group="Queue", where="queue"),
-    ActionInfo(name="remove", text="Take a job out", keys=("Del",), group="Queue", where="queue"),
+    ActionInfo(name="generate", keys=("Ctrl+Enter", "Ctrl+Return"), group="make"),
+    ActionInfo(name="cancel", keys=("Esc",), group="make"),
+    ActionInfo(name="roll", keys=("Ctrl+R",), group="make"),
+    ActionInfo(name="undo", keys=("Ctrl+Z",), group="make"),
+    ActionInfo(name="redo", keys=("Ctrl+Shift+Z", "Ctrl+Y"), group="make"),
+    ActionInfo(name="prompt", keys=("Ctrl+L",), group="make"),
+    ActionInfo(name="side", keys=("Ctrl+T",), group="watch"),
+    ActionInfo(name="live", keys=("Ctrl+Shift+L",), group="watch"),
+    ActionInfo(name="steps", keys=("Ctrl+E",), group="watch"),
+    ActionInfo(name="queue", keys=("Ctrl+J",), group="watch"),
+    ActionInfo(name="create", keys=("Ctrl+1",), group="go_to"),
+    ActionInfo(name="compare", keys=("Ctrl+2",), group="go_to"),
+    ActionInfo(name="gallery", keys=("Ctrl+3",), group="go_to"),
+    ActionInfo(name="models", keys=("Ctrl+4",), group="go_to"),
+    ActionInfo(name="train", keys=("Ctrl+5",), group="go_to"),
+    ActionInfo(name="settings", keys=("Ctrl+,",), group="go_to"),
+    ActionInfo(name="search", keys=("Ctrl+F",), group="go_to"),
+    ActionInfo(name="form", keys=("Ctrl+[",), group="window"),
+    ActionInfo(name="column", keys=("Ctrl+]",), group="window"),
+    ActionInfo(name="shortcuts", keys=("F1",), group="window"),
+    ActionInfo(name="quit", keys=("Ctrl+Q",), group="window"),
+    ActionInfo(name="step", keys=("Left", "Right"), group="watch", where="steps"),
+    ActionInfo(name="five", keys=("Shift+Left", "Shift+Right"), group="watch", where="steps"),
+    ActionInfo(name="ends", keys=("Home", "End"), group="watch", where="steps"),
+    ActionInfo(name="tenths", keys=("0", "9"), group="watch", where="steps"),
+    ActionInfo(name="play", keys=("Space",), group="watch", where="steps"),
+    ActionInfo(name="newest", keys=("L",), group="watch", where="steps"),
+    ActionInfo(name="keep", keys=("K",), group="watch", where="steps"),
+    ActionInfo(name="fork", keys=("F",), group="watch", where="steps"),
+    ActionInfo(name="layout", keys=(*"SWBDT",), group="compare", where="compare"),
+    ActionInfo(name="turn", keys=("X",), group="compare", where="compare"),
+    ActionInfo(name="line", keys=(",", "."), group="compare", where="compare"),
+    ActionInfo(name="scale", keys=("Z",), group="compare", where="compare"),
+    ActionInfo(name="candidate", keys=("Up", "Down"), group="compare", where="compare"),
+    ActionInfo(name="panes", keys=("P",), group="watch", where="steps"),
+    ActionInfo(name="rest", keys=("Ctrl+P",), group="train"),
+    ActionInfo(name="samples", keys=("Left", "Up"), group="train", where="train"),
+    ActionInfo(name="sample", keys=("Return",), group="train", where="train"),
+    ActionInfo(name="picture", keys=("G",), group="watch", where="steps"),
+    ActionInfo(name="pin", keys=("Shift+P",), group="watch", where="steps"),
+    ActionInfo(name="open", keys=("Return",), group="pictures", where="gallery"),
+    ActionInfo(name="next", keys=("Left", "Right"), group="pictures", where="large"),
+    ActionInfo(name="watch", keys=("W",), group="pictures", where="large"),
+    ActionInfo(name="verify", keys=("V",), group="pictures", where="large"),
+    ActionInfo(name="copy", keys=("Ctrl+C",), group="pictures", where="gallery"),
+    ActionInfo(name="trash", keys=("Del",), group="pictures", where="gallery"),
+    ActionInfo(name="reorder", keys=("Alt+Up", "Alt+Down"), group="queue", where="queue"),
+    ActionInfo(name="remove", keys=("Del",), group="queue", where="queue"),
 )  # fmt: skip
-
-
-COLUMNS = 3
 
 
 def shown_keys(action: ActionInfo) -> str:
     """Return an action's keys as this system writes them."""
+    if action.name in text.KEYS_IN_WORDS:
+        return text.keys_in_words(action.name)
     keys = action.keys if action.where != "window" or action.name == "redo" else action.keys[:1]
     native = QKeySequence.SequenceFormat.NativeText
     return "  ".join(QKeySequence(key).toString(native) for key in keys)
 
 
+_COLUMN = 380
+"""Width of a column of shortcuts; the window decides how many stand side by side."""
+_MOST_COLUMNS = 3
+
+
 class ShortcutsView(QWidget):
-    """Dims the window and lists every key.
+    """Dims the window and lists every shortcut (F1).
 
     Signals:
-        closed: it is to go away.
+        closed: it is to be hidden.
     """
 
     closed = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """List `ACTIONS`."""
         super().__init__(parent)
-        self._theme = theme
-        self.setAccessibleName("Keys")
+        self._theme, self._columns = theme, 0
+        self._content: QWidget | None = None
+        self.setAccessibleName(tr("Keyboard shortcuts"))
         self._card = QWidget(self)
-        close = IconButton(theme, "x", "Close the list of keys", kind="quiet")
-        close.clicked.connect(self.closed)
+        self.close_button = IconButton(theme, "x", tr("Close"), kind="quiet")
+        self.close_button.clicked.connect(self.closed)
         head = QHBoxLayout()
-        head.addWidget(PlainLabel(theme, "Keys", kind="title"), 1)
-        head.addWidget(close)
-        columns = QHBoxLayout()
-        columns.setSpacing(2 * SECTION)
-        groups = list(dict.fromkeys(action.group for action in ACTIONS))
-        for start in range(COLUMNS):
-            column = QVBoxLayout()
-            column.setSpacing(GAP)
-            for group in groups[start::COLUMNS]:
-                self._add_group(column, group)
-            column.addStretch()
-            columns.addLayout(column)
+        head.addWidget(PlainLabel(theme, tr("Keyboard shortcuts"), kind="title"), 1)
+        head.addWidget(self.close_button)
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area.viewport().setAutoFillBackground(False)
         layout = QVBoxLayout(self._card)
-        layout.setContentsMargins(SECTION, 16, SECTION, SECTION)
-        layout.setSpacing(16)
+        layout.setContentsMargins(SECTION, PADDING, PADDING, PADDING)
+        layout.setSpacing(PADDING)
         layout.addLayout(head)
-        layout.addLayout(columns)
-        outer = QGridLayout(self)
-        outer.addWidget(self._card, 0, 0, Qt.AlignmentFlag.AlignCenter)
+        layout.addWidget(self._area, 1)
         theme.changed.connect(self.update)
 
-    def _add_group(self, column: QVBoxLayout, group: str) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the card in the middle, with as many columns as there is room for."""
+        super().resizeEvent(event)
+        room = self.width() - 2 * SECTION
+        columns = min(max((room - 2 * SECTION) // _COLUMN, 1), _MOST_COLUMNS)
+        if columns != self._columns or self._content is None:
+            self._columns, self._content = columns, self._list(columns)
+            self._area.setWidget(self._content)
+            self._content.setAutoFillBackground(False)  # which the area turned on
+        width = min(room, columns * _COLUMN + 2 * SECTION)
+        height = min(self.height() - 2 * SECTION, self._content.sizeHint().height() + CONTROL + 3 * PADDING)
+        self._card.setGeometry((self.width() - width) // 2, (self.height() - height) // 2, width, height)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Scroll with the arrow and page keys."""
+        bar, line = self._area.verticalScrollBar(), 2 * CONTROL
+        moves = {
+            Qt.Key.Key_Down: line,
+            Qt.Key.Key_Up: -line,
+            Qt.Key.Key_PageDown: bar.pageStep(),
+            Qt.Key.Key_PageUp: -bar.pageStep(),
+        }
+        if event.key() in moves:
+            bar.setValue(bar.value() + moves[Qt.Key(event.key())])
+        else:
+            super().keyPressEvent(event)
+
+    def _list(self, count: int) -> QWidget:
+        content = QWidget()
+        row = QHBoxLayout(content)
+        row.setContentsMargins(0, 0, PADDING, 0)
+        row.setSpacing(2 * SECTION)
+        groups: dict[str, list[ActionInfo]] = {}
+        for action in ACTIONS:
+            groups.setdefault(action.group, []).append(action)
+        rows = {name: len(actions) + 2 for name, actions in groups.items()}
+        columns: list[list[str]] = [[] for _ in range(count)]
+        before = 0
+        for name in groups:  # in their order, each in the column where its middle would lie
+            place = (before + rows[name] / 2) / sum(rows.values())
+            columns[min(int(place * count), count - 1)].append(name)
+            before += rows[name]
+        for names in columns:
+            column = QVBoxLayout()
+            column.setSpacing(GAP)
+            for name in names:
+                self._add_group(column, name, groups[name])
+            column.addStretch()
+            row.addLayout(column, 1)
+        return content
+
+    def _add_group(self, column: QVBoxLayout, name: str, actions: list[ActionInfo]) -> None:
         theme, grid = self._theme, QGridLayout()
-        grid.setHorizontalSpacing(SECTION)
+        grid.setHorizontalSpacing(PADDING)
         grid.setVerticalSpacing(6)
-        column.addWidget(PlainLabel(theme, group, kind="label", role="dim"))
-        for row, action in enumerate(action for action in ACTIONS if action.group == group):
-            grid.addWidget(PlainLabel(theme, action.text), row, 0)
+        grid.setColumnStretch(0, 1)
+        column.addWidget(PlainLabel(theme, text.group(name), kind="label", role="dim"))
+        for row, action in enumerate(actions):
+            label = PlainLabel(theme, text.action(action.name), elide=True)
             keys = PlainLabel(theme, shown_keys(action), role="dim")
             keys.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            grid.addWidget(label, row, 0)
             grid.addWidget(keys, row, 1)
         column.addLayout(grid)
         column.addSpacing(GAP)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go away when the mouse presses beside the card."""
+        """Close when the mouse is pressed beside the card."""
         if not self._card.geometry().contains(event.position().toPoint()):
             self.closed.emit()
 

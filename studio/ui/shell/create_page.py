@@ -1,7 +1,4 @@
-"""A panel at the side that opens and closes; it slides, unless nothing may move.
-
-The page where pictures are made: the form, the canvas, and the column of pictures.
-"""
+"""The page where pictures are made: the form, the canvas, and the column of pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +10,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.ui.create.form_view import FormView
 from studio.ui.gallery.page import GalleryView
 from studio.ui.jobs.recorded_runs import NOT_RECORDED
+from studio.ui.language import tr
 from studio.ui.run.canvas import CanvasView
+from studio.ui.shell import text
 from studio.ui.shell.picture_stack import PictureStack
 from studio.ui.theme.metrics import COLUMN, FORM, PANEL_MS
 from studio.ui.widgets.cards import Ground
@@ -70,9 +69,10 @@ class SidePanel(QWidget):
         self.setFixedWidth(self._full)
 
 
-NOT_YET = "This run can be compared with others once it is over."
 NARROW = 1280
 """A window narrower than this starts without the column of pictures."""
+ROOM_TO_FORK = 680
+"""A canvas narrower than this has no room for a picture beside the panel of forks."""
 
 
 class CreatePage(QWidget):
@@ -88,8 +88,8 @@ class CreatePage(QWidget):
         """Build the three."""
         super().__init__(parent)
         self._preferences, self._models = models.preferences, models
-        self._measured = False
-        self.form = FormView(theme, models.form, models.catalog)
+        self._measured = self._column_gave_way = False
+        self.form = FormView(theme, models.form, models.catalog, models.preferences)
         self.canvas = CanvasView(
             theme,
             models.run,
@@ -126,6 +126,7 @@ class CreatePage(QWidget):
         self.stack.currentChanged.connect(self._on_stack_changed)
         self.stack.live_requested.connect(self._on_live_requested)
         self.stack.settings_requested.connect(self.settings_requested)
+        self.canvas.fork_panel_toggled.connect(self._on_fork_panel_toggled)
         self._preferences.changed.connect(self._on_preference_changed)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -164,6 +165,16 @@ class CreatePage(QWidget):
             return False
         return True
 
+    @Slot(bool)
+    def _on_fork_panel_toggled(self, shown: bool) -> None:
+        """Give the panel of forks the column's room where the canvas is too narrow for both."""
+        if shown and self._column_panel.is_open and self.canvas.width() < ROOM_TO_FORK:
+            self._column_gave_way = True
+            self._column_panel.set_open(False, at_once=True)
+        elif not shown and self._column_gave_way:
+            self._column_gave_way = False
+            self._column_panel.set_open(self._preferences.column_shown)
+
     @Slot()
     def _on_live_requested(self) -> None:
         self.stack.go_back()
@@ -187,4 +198,4 @@ class CreatePage(QWidget):
             self._models.library.open_runs([recorded])
         else:
             over = run.viewed is not None and run.viewed.over
-            self._models.notices.post(NOT_RECORDED if over else NOT_YET, kind="warn")
+            self._models.notices.post(tr(NOT_RECORDED) if over else text.not_yet_comparable(), kind="warn")

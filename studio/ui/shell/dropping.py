@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from studio.engine.requests import GenerateRequest
 from studio.errors import RequestError, StorageError
 from studio.gallery import png
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QMimeData
@@ -21,17 +22,17 @@ def dropped_file(data: QMimeData) -> Path | None:
 
 
 def read_request(path: Path) -> GenerateRequest | str:
-    """Return what a picture was made from, for that picture alone; or a sentence on why that cannot be told.
+    """Return what a picture was made from, for that picture alone; or a sentence on why it cannot be read.
 
-    The file may come from anybody: only its description is read, under the same caps as everywhere, and nothing starts.
+    The file may come from a stranger: only its metadata is read, under the usual limits, and nothing starts.
     """
     try:
         metadata = png.read(path).metadata
         if metadata is None:
-            return f"{path.name} was not made here: it does not say how."
+            return tr("{file} has no Stepwise settings in it.", file=path.name)
         request = GenerateRequest.from_dict(metadata.request)
         return replace(request, seed=metadata.seed, count=1).validate()
     except StorageError as error:
-        return str(error)
+        return tr(error.message)
     except RequestError as error:
-        return f"The settings in {path.name} cannot be used: {error}"
+        return tr("The settings in {file} cannot be used: {reason}", file=path.name, reason=error.message)

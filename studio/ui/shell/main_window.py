@@ -5,16 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStyle, QVBoxLayout, QWidget
 
 from studio.errors import RequestError
+from studio.ui.language import tr
+from studio.ui.shell import text
 from studio.ui.shell.actions import ACTIONS
 from studio.ui.shell.banners import BannerPlace
 from studio.ui.shell.dropping import dropped_file, read_request
 from studio.ui.shell.overlays import Overlays
-from studio.ui.shell.pages import RAIL_PAGES, Pages
+from studio.ui.shell.pages import RAIL_PAGES, FocusKeeper, Pages
 from studio.ui.shell.rail import Rail
 from studio.ui.shell.status_bar import StatusBar
 from studio.ui.shell.undoing import Undoing
@@ -31,7 +33,12 @@ if TYPE_CHECKING:
     from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
 
-SMALLEST, USUAL = (1100, 700), (1440, 900)
+SMALLEST, USUAL = (1012, 592), (1440, 900)
+"""Sizes in logical pixels. The smallest fits a screen of 1024 by 640 with a title bar."""
+
+
+FRAME = 8
+"""What a window manager may draw around a window at each side, before it is known."""
 
 
 class MainWindow(QMainWindow):
@@ -50,8 +57,9 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._theme, self._models, self._session = theme, models, session
         self._is_painted = False
-        self.setWindowTitle("Stepwise Studio")
-        room = self.screen().availableSize()
+        self.setWindowTitle(tr("Stepwise Studio"))
+        title = self.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight)
+        room = self.screen().availableSize() - QSize(2 * FRAME, title + FRAME)  # its frame is not known yet
         self.setMinimumSize(QSize(*SMALLEST).boundedTo(room))
         self.resize(QSize(*USUAL).boundedTo(room))
         self.setAcceptDrops(True)
@@ -59,14 +67,15 @@ class MainWindow(QMainWindow):
         self.rail = Rail(theme, RAIL_PAGES)
         self.status = StatusBar(theme, models.status, models.queue, models.preferences, models.train.run)
         self.banners = BannerPlace(theme, models.status)
-        timeline = self.pages.create_page.canvas.timeline
-        self.overlays = Overlays(theme, models, self._lay_out(), self.status.queue_button, timeline)
+        self.overlays = Overlays(theme, models, self._lay_out(), self.status)
+        FocusKeeper(self)
         self._undoing = Undoing(models, self.pages, self.overlays, self)
         self.actions_by_name = self._make_actions()
         self._connect()
         self.pages.open("create")
         self.pages.create_page.form.focus_prompt()
         self.restoreGeometry(QByteArray.fromBase64(models.preferences.geometry.encode()))
+        self._first_size = self.size()
 
     def _lay_out(self) -> QWidget:
         beside = QVBoxLayout()
@@ -139,11 +148,29 @@ class MainWindow(QMainWindow):
         made: dict[str, QAction] = {}
         for info in ACTIONS:
             if info.where == "window":
-                action = made[info.name] = QAction(info.text, self)
+                action = made[info.name] = QAction(text.action(info.name), self)
                 action.setShortcuts([QKeySequence(keys) for keys in info.keys])
                 action.triggered.connect(slots[info.name])
                 self.addAction(action)
         return made
+
+    @Slot()
+    def _fit_at_start(self) -> None:
+        """Fit the window once its frame is known, unless it was resized by then."""
+        if self.size() == self._first_size:
+            self.fit_to_screen()
+
+    @Slot()
+    def fit_to_screen(self) -> None:
+        """Shrink and move the window so that its frame, too, lies within the screen's available area."""
+        room, outer, inner = self.screen().availableGeometry(), self.frameGeometry(), self.geometry()
+        if self.isMaximized() or self.isFullScreen() or room.contains(outer):
+            return
+        fitted = (room.size() - (outer.size() - inner.size())).boundedTo(inner.size())
+        self.resize(fitted)
+        right = max(room.right() - (outer.width() - inner.width()) - fitted.width() + 1, room.left())
+        bottom = max(room.bottom() - (outer.height() - inner.height()) - fitted.height() + 1, room.top())
+        self.move(max(room.left(), min(outer.left(), right)), max(room.top(), min(outer.top(), bottom)))
 
     # -------------------------------------------------------------------------------------------------- intents
     @Slot()
@@ -157,7 +184,7 @@ class MainWindow(QMainWindow):
         try:
             request = self._models.form.take_request()
         except RequestError as error:
-            self._models.notices.post(str(error), kind="warn")
+            self._models.notices.post(tr(error.message), kind="warn")
             return
         self._show_canvas()
         if self._models.queue.running is None:
@@ -171,7 +198,7 @@ class MainWindow(QMainWindow):
         try:
             request = forks.request()
         except RequestError as error:
-            self._models.notices.post(str(error), kind="warn")
+            self._models.notices.post(tr(error.message), kind="warn")
             return
         self.pages.create_page.canvas.close_fork()
         self._session.fork(request, forks.parent_run)
@@ -189,11 +216,11 @@ class MainWindow(QMainWindow):
         try:
             sentence = self._models.form.load_request(request)
         except RequestError as error:
-            self._models.notices.post(str(error), kind="warn")
+            self._models.notices.post(tr(error.message), kind="warn")
             return
         self._show_canvas()
         self._models.notices.post(
-            sentence or "The form holds that picture's settings; Ctrl+Z takes them back."
+            sentence or tr("The form now has that picture's settings; Ctrl+Z restores yours.")
         )
 
     @Slot()
@@ -246,6 +273,7 @@ class MainWindow(QMainWindow):
         super().paintEvent(event)
         if not self._is_painted:
             self._is_painted = True
+            QTimer.singleShot(0, self._fit_at_start)
             self.painted.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:

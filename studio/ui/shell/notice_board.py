@@ -1,4 +1,4 @@
-"""What is told in passing: one notice at a time, errors until they are closed, and what of it can be undone."""
+"""The queue of notices: one at a time, errors until they are closed; and the actions among them that can be undone."""
 
 from __future__ import annotations
 
@@ -7,28 +7,26 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
-from studio.ui.widgets.toast import Toast
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from PySide6.QtWidgets import QWidget
-
     from studio.ui.core.notices import Notice, Notices
-    from studio.ui.theme.theme import Theme
+    from studio.ui.widgets.toast import Toast
 
-UNDO = "Undo"
 MOST = 50
 """Notices that wait for an error to be closed, and acts that can be undone; the oldest give way."""
 
 
-class NoticeBoard(QObject):
-    """Shows notices over the window."""
+def _undoes(notice: Notice) -> bool:
+    return notice.action in ("Undo", tr("Undo"))
 
-    def __init__(self, theme: Theme, notices: Notices, ground: QWidget, foot: Callable[[], int]) -> None:
-        """Show what is posted at the bottom of ``ground``, above as many pixels as ``foot`` says then."""
-        super().__init__(ground)
-        self.toast = Toast(theme, ground, foot=foot)
+
+class NoticeBoard(QObject):
+    """Shows what is posted in a `Toast`, one notice at a time."""
+
+    def __init__(self, toast: Toast, notices: Notices) -> None:
+        super().__init__(toast)
+        self.toast = toast
         self._shown: Notice | None = None
         self._waiting: deque[Notice] = deque(maxlen=MOST)
         self._undoable: deque[Notice] = deque(maxlen=MOST)
@@ -51,12 +49,12 @@ class NoticeBoard(QObject):
     @Slot(object)
     def _on_posted(self, notice: Notice) -> None:
         """Show a notice at once; an error that nobody has closed yet gives way only to what can be undone."""
-        if notice.action == UNDO:
+        if _undoes(notice):
             self._undoable.append(notice)
         stands = self._shown if self.toast.isVisible() else None
         if stands is None or stands.kind != "error":
             self._show(notice)
-        elif notice.action == UNDO:
+        elif _undoes(notice):
             self._waiting.appendleft(stands)
             self._show(notice)
         elif notice.sentence not in (stands.sentence, *(other.sentence for other in self._waiting)):
@@ -85,4 +83,3 @@ class NoticeBoard(QObject):
             act=notice.act,
             details=notice.details,
         )
-        self.toast.raise_()

@@ -1,4 +1,4 @@
-"""What lies over the window for a while: notices, the queue, the list of keys."""
+"""What lies over the window for a while: the queue, and the list of shortcuts."""
 
 from __future__ import annotations
 
@@ -11,27 +11,24 @@ from shiboken6 import isValid
 from studio.ui.jobs.queue_view import QueuePanel
 from studio.ui.shell.actions import ShortcutsView
 from studio.ui.shell.notice_board import NoticeBoard
-from studio.ui.shell.status_bar import HEIGHT
 from studio.ui.theme.metrics import GAP
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from studio.ui.shell.models import Models
+    from studio.ui.shell.status_bar import StatusBar
     from studio.ui.theme.theme import Theme
 
 
 class Overlays(QObject):
     """Keeps them where they belong over ``ground``."""
 
-    def __init__(
-        self, theme: Theme, models: Models, ground: QWidget, queue_button: QWidget, timeline: QWidget
-    ) -> None:
-        """Make them, hidden; the queue belongs above its button, and notices above ``timeline`` where that is seen."""
+    def __init__(self, theme: Theme, models: Models, ground: QWidget, status: StatusBar) -> None:
+        """Make them, hidden; the queue belongs above its button in the status bar, which also has the notices."""
         super().__init__(ground)
-        self._theme, self._ground, self._queue_button = theme, ground, queue_button
-        self._timeline = timeline
-        self.board = NoticeBoard(theme, models.notices, ground, self._foot)
+        self._theme, self._ground, self._status = theme, ground, status
+        self.board = NoticeBoard(status.toast, models.notices)
         self.toast = self.board.toast
         self._before: QWidget | None = None
         self.queue = QueuePanel(theme, models.queue, ground)
@@ -87,19 +84,12 @@ class Overlays(QObject):
             return True
         return False
 
-    def _foot(self) -> int:
-        """Return how many pixels notices keep clear: steps and what can be done with them are in use meanwhile."""
-        line = self._timeline
-        if not line.isVisible():
-            return HEIGHT
-        return self._ground.height() - line.mapTo(self._ground, line.rect().topLeft()).y()
-
     def _place(self) -> None:
         size = self._ground.size()
         self.queue.adjustSize()
-        button = self._queue_button
+        button = self._status.queue_button
         middle = button.mapTo(self._ground, button.rect().center()).x()
         left = max(GAP, min(middle - self.queue.width() // 2, size.width() - GAP - self.queue.width()))
-        self.queue.move(left, size.height() - HEIGHT - GAP - self.queue.height())
+        self.queue.move(left, size.height() - self._status.height() - GAP - self.queue.height())
         if self.shortcuts is not None:
             self.shortcuts.setGeometry(self._ground.rect())

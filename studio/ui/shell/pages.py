@@ -1,14 +1,12 @@
-"""Where the keyboard goes when a page is opened with it.
-
-The pages of the window; all but the first are made when they are first opened.
-"""
+"""The pages of the window, made when they are first opened, and where the focus goes when one is opened."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QObject, QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
+from shiboken6 import isValid
 
 from studio.ui.gallery.page import GalleryView
 from studio.ui.models_page.view import ModelsView
@@ -32,22 +30,62 @@ def give_keyboard(page: QWidget) -> None:
     elif isinstance(page, PictureStack) and isinstance(page.under, GalleryView):
         page.under.take_keyboard()
     else:
-        stops = (
-            child for child in page.findChildren(QWidget) if child.focusPolicy() & Qt.FocusPolicy.TabFocus
-        )
-        first = next((child for child in stops if child.isVisible() and child.isEnabled()), None)
-        if first is not None:
+        for first in tab_stops(page)[:1]:
             first.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
+def tab_stops(part: QWidget) -> list[QWidget]:
+    """Return the controls within ``part`` that can take the focus now."""
+    return [
+        child
+        for child in part.findChildren(QWidget)
+        if child.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and child.focusProxy() is None
+        and child.isVisible()
+        and child.isEnabled()
+    ]
+
+
+class FocusKeeper(QObject):
+    """Keeps the focus near a control that was hidden or disabled while it had it.
+
+    Qt moves on to the next stop of Tab, which may be on the rail: Space would then leave the page.
+    """
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        QApplication.instance().focusChanged.connect(self._on_focus_changed)  # type: ignore[union-attr]
+
+    @Slot(QWidget, QWidget)
+    def _on_focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
+        if old is None or not isValid(old) or old.window() is not self._window:
+            return
+        if old.isVisible() and old.isEnabled():
+            return
+        middle = old.mapToGlobal(old.rect().center())
+        part = old.parentWidget()
+        while part is not None and part is not self._window:
+            if part.isVisible() and (stops := tab_stops(part)):
+                if new not in stops:
+                    nearest = min(stops, key=lambda stop: _distance(stop, middle))
+                    nearest.setFocus(Qt.FocusReason.OtherFocusReason)
+                return
+            part = part.parentWidget()
+
+
+def _distance(control: QWidget, place: QPoint) -> int:
+    return int((control.mapToGlobal(control.rect().center()) - place).manhattanLength())
+
+
 RAIL_PAGES = (
-    ("create", "pencil", "Create", "Ctrl+1"),
-    ("compare", "columns-2", "Compare", "Ctrl+2"),
-    ("gallery", "layout-grid", "Gallery", "Ctrl+3"),
-    ("models", "box", "Models", "Ctrl+4"),
-    ("train", "chart-line", "Train", "Ctrl+5"),
-    ("", "", "", ""),
-    ("settings", "settings", "Settings", "Ctrl+,"),
+    ("create", "pencil", "Ctrl+1"),
+    ("compare", "columns-2", "Ctrl+2"),
+    ("gallery", "layout-grid", "Ctrl+3"),
+    ("models", "box", "Ctrl+4"),
+    ("train", "chart-line", "Ctrl+5"),
+    ("", "", ""),
+    ("settings", "settings", "Ctrl+,"),
 )
 
 

@@ -8,6 +8,8 @@ from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QVBoxLayout
 
+from studio.ui.language import tr
+from studio.ui.shell import text
 from studio.ui.theme.metrics import CARD_RADIUS, GRID, ICON, RAIL
 from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.labels import set_tip
@@ -26,12 +28,12 @@ BUTTON_HEIGHT = 52
 class RailButton(QAbstractButton):
     """An icon above a word; the page that is open is lit."""
 
-    def __init__(self, theme: Theme, icon: str, text: str, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, icon: str, name: str, parent: QWidget | None = None) -> None:
         """Name the icon and the page."""
         super().__init__(parent)
         self._theme, self._icon = theme, icon
-        self.setText(text)
-        self.setAccessibleName(text)
+        self.setText(name)
+        self.setAccessibleName(name)
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         theme.changed.connect(self.update)
@@ -83,9 +85,9 @@ class Rail(Ground):
     chosen = Signal(str)
 
     def __init__(
-        self, theme: Theme, pages: Sequence[tuple[str, str, str, str]], parent: QWidget | None = None
+        self, theme: Theme, pages: Sequence[tuple[str, str, str]], parent: QWidget | None = None
     ) -> None:
-        """Take each page's key, icon, word and shortcut; those after a key of "" stand at the foot."""
+        """Take each page's key, icon and shortcut; those after a key of "" stand at the foot."""
         super().__init__(theme, "panel", lines=Qt.Edge.RightEdge, parent=parent)
         self.setFixedWidth(RAIL)
         self._buttons: dict[str, RailButton] = {}
@@ -93,12 +95,13 @@ class Rail(Ground):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GRID, 12, GRID, 12)
         layout.setSpacing(GRID)
-        for key, icon, text, keys in pages:
+        for key, icon, keys in pages:
             if not key:
                 layout.addStretch()
                 continue
-            button = RailButton(theme, icon, text)
-            set_tip(button, f"{text} ({keys})")
+            name = text.page(key)
+            button = RailButton(theme, icon, name)
+            set_tip(button, tr("{page} ({keys})", page=name, keys=keys))
             self._group.addButton(button)
             self._buttons[key] = button
             layout.addWidget(button)

@@ -1,21 +1,20 @@
-"""A word on the training that goes on, at the window's foot; it leads to its page.
-
-The line at the window's foot: device, training, queue, previews, the room that recorded runs take.
-"""
+"""The status bar: device, previews, recorded runs, training and queue; and notices, in the place of the first three."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy
 
-from studio.ui.settings_page.view import size_words
-from studio.ui.theme.metrics import GAP, SECTION
-from studio.ui.train import text as words
+from studio.ui.language import tr
+from studio.ui.shell import text
+from studio.ui.theme.metrics import GAP, PADDING, SECTION
+from studio.ui.train import text as training_text
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.labels import PlainLabel, set_tip
+from studio.ui.widgets.toast import Toast
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -35,7 +34,7 @@ class TrainStatus(TextButton):
         super().__init__(theme, "", kind="quiet", parent=parent)
         self._run = run
         self.setFont(theme.font("label"))
-        set_tip(self, "Show the training (Ctrl+5)")
+        set_tip(self, tr("Show the training (Ctrl+5)"))
         run.changed.connect(self._on_changed)
         run.stepped.connect(self._on_changed)
         self._on_changed()
@@ -45,18 +44,14 @@ class TrainStatus(TextButton):
         run = self._run
         self.setVisible(not run.over)
         if not run.over:
-            text = words.running_status(run)
-            if text != self.text():
-                self.setText(text)
+            shown = training_text.running_status(run)
+            if shown != self.text():
+                self.setText(shown)
                 self.updateGeometry()
                 self.update()
 
 
 HEIGHT = 36
-RUNS_TIP = (
-    "The room that recorded runs take. Where they need more, the oldest that are not pinned give up their steps; "
-    "never their pictures."
-)
 
 
 class StatusBar(Ground):
@@ -80,25 +75,30 @@ class StatusBar(Ground):
         """Show the models' state."""
         super().__init__(theme, "panel", lines=Qt.Edge.TopEdge, parent=parent)
         self._status, self._queue, self._preferences = status, queue, preferences
-        self.setFixedHeight(HEIGHT)
+        self.setMinimumHeight(HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._device = PlainLabel(theme, kind="label", role="dim", elide=True)
-        self.queue_button = TextButton(theme, "Queue", kind="quiet")
+        self.queue_button = TextButton(theme, tr("Queue"), kind="quiet")
         self.queue_button.setFont(theme.font("label"))
-        set_tip(self.queue_button, "Show what runs and what waits (Ctrl+J)")
+        set_tip(self.queue_button, tr("Show the running job and those that wait (Ctrl+J)"))
         self._previews = PlainLabel(theme, kind="label", role="dim")
         self._runs = PlainLabel(theme, kind="label", role="dim")
-        set_tip(self._runs, RUNS_TIP)
-        local = PlainLabel(theme, "Nothing leaves this machine", kind="label", role="dim")
+        set_tip(self._runs, text.runs_tip())
+        set_tip(self._previews, text.previews_tip())
+        self._local = PlainLabel(theme, text.local(), kind="label", role="dim")
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(16, 1, 16, 0)
+        layout.setContentsMargins(PADDING, 2, PADDING, 1)
         layout.setSpacing(SECTION - GAP)
+        self.toast = Toast(theme)
+        layout.addWidget(self.toast, 1)
         layout.addWidget(self._device, 1)
         self.training = TrainStatus(theme, run)
-        layout.addWidget(self.training)
-        layout.addWidget(self.queue_button)
         layout.addWidget(self._previews)
         layout.addWidget(self._runs)
-        layout.addWidget(local)
+        layout.addWidget(self._local)
+        layout.addWidget(self.training)
+        layout.addWidget(self.queue_button)
+        self.toast.installEventFilter(self)
         self.queue_button.clicked.connect(self.queue_requested)
         status.changed.connect(self._on_changed)
         preferences.changed.connect(self._on_changed)
@@ -120,19 +120,24 @@ class StatusBar(Ground):
     @Slot()
     def _on_changed(self) -> None:
         used = self._status.runs_bytes
-        self._runs.setVisible(used is not None)
-        self._runs.setText(f"Runs: {size_words(used or 0)} of {self._preferences.runs_gib:g} GiB")
-        known = f"{self._status.device}, {self._status.dtype}" if self._status.dtype else self._status.device
-        self._device.setText(known)
-        budget, share = self._preferences.preview_budget, self._status.preview_share
-        if budget == 0:
-            self._previews.setText("No previews")
-            return
-        allowed = "no limit" if budget >= 1 else f"budget {budget:.0%}"
-        took = f"Previews took {share:.1%} of the last run, " if share is not None else "Previews: "
-        self._previews.setText(f"{took}{allowed}")
+        self._show_facts()
+        self._runs.setText(text.runs(used or 0, self._preferences.runs_gib))
+        self._device.setText(text.device(self._status.device, self._status.dtype))
+        self._previews.setText(text.previews(self._preferences.preview_budget, self._status.preview_share))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Give notices the room of what is only to be read; the buttons stay where they are."""
+        if watched is self.toast and event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent):
+            self._show_facts()
+        return super().eventFilter(watched, event)
+
+    def _show_facts(self) -> None:
+        shown = self.toast.isHidden()
+        for label in (self._device, self._previews, self._local):
+            label.setVisible(shown)
+        self._runs.setVisible(shown and self._status.runs_bytes is not None)
 
     @Slot()
     def _on_queue_changed(self) -> None:
         running, waiting = int(self._queue.running is not None), len(self._queue.waiting)
-        self.queue_button.setText(f"Queue: {running} running, {waiting} waiting")
+        self.queue_button.setText(text.queue(running, waiting))

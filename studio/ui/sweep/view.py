@@ -16,12 +16,11 @@ from studio.ui.core.save_sheet import ask_for_sheet
 from studio.ui.core.sheet_writer import Labelled
 from studio.ui.sweep.grid import SweepGrid
 from studio.ui.sweep.plan import FIELDS, Axis, read_axis, written
-from studio.ui.theme.metrics import CONTROL, GAP, GRID, PADDING
+from studio.ui.theme.metrics import CONTROL, GAP, GRID, PADDING, PAGE_HEAD
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.labels import PlainLabel, labelled, named, set_tip
-from studio.ui.widgets.page import HEIGHT
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
@@ -147,7 +146,7 @@ class SweepView(Ground):
 
     def _lay_out(self, theme: Theme) -> None:
         head = Ground(theme, "panel", lines=Qt.Edge.BottomEdge)
-        head.setFixedHeight(HEIGHT)
+        head.setFixedHeight(PAGE_HEAD)
         row = QHBoxLayout(head)
         row.setContentsMargins(PADDING, 0, PADDING, 1)
         row.setSpacing(GAP + GRID)

@@ -19,6 +19,7 @@ SMALL_ICON: Final = 16  # beside a text, and for arrows
 FORM: Final = 320  # widths of the window's parts
 COLUMN: Final = 320
 RAIL: Final = 56
+PAGE_HEAD: Final = 56  # height of the title line of a page without a margin
 FIELD: Final = 72  # width of the number beside a slider
 
 LABEL_PX: Final = 11

@@ -25,7 +25,7 @@ QLineEdit, QPlainTextEdit {
 QLineEdit { padding: 0 ${pad}px; min-height: ${inner}px; max-height: ${inner}px; }
 QLineEdit:hover:!focus, QPlainTextEdit:hover:!focus { border-color: $hover; }
 QLineEdit:focus, QPlainTextEdit:focus { border-color: $accent; }
-QLineEdit:disabled, QPlainTextEdit:disabled { color: $faint; }
+QLineEdit:disabled, QPlainTextEdit:disabled { color: $disabled; }
 
 QAbstractItemView { color: $text; background: transparent; border: none; outline: none; }
 QAbstractItemView::item:selected { color: $text; background: $raised; }
@@ -38,7 +38,7 @@ QTableCornerButton::section { background: transparent; border: none; }
 QMenu { color: $text; background: $floating; border: 1px solid $line; padding: 4px; }
 QMenu::item { padding: 6px 24px 6px 8px; border-radius: 4px; }
 QMenu::item:selected { background: $line; }
-QMenu::item:disabled { color: $faint; }
+QMenu::item:disabled { color: $disabled; }
 QMenu::icon { padding-left: 8px; }
 QMenu::separator { height: 1px; background: $line; margin: 4px 8px; }
 
@@ -48,7 +48,7 @@ QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
 QScrollBar::handle { background: $line; border-radius: 4px; margin: 2px; }
 QScrollBar::handle:vertical { min-height: 32px; }
 QScrollBar::handle:horizontal { min-width: 32px; }
-QScrollBar::handle:hover, QScrollBar::handle:pressed { background: $faint; }
+QScrollBar::handle:hover, QScrollBar::handle:pressed { background: $disabled; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 
@@ -62,6 +62,7 @@ def style_sheet(palette: Palette) -> str:
         text=palette.text,
         dim=palette.dim,
         faint=palette.faint,
+        disabled=palette.disabled,
         raised=palette.raised,
         hover=palette.hover,
         floating=palette.floating,

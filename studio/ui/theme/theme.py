@@ -103,7 +103,7 @@ class Theme(QObject):
         painter.drawPixmap(rect.topLeft(), icon_pixmap(name, self.colour(role), rect.width(), ratio))
 
     def _icon_colour(self, role: str, enabled: bool) -> QColor:
-        return self.colour(role if enabled else "faint")
+        return self.colour(role if enabled else "disabled")
 
     def _wanted(self) -> Palette:
         if self._choice != "system":
@@ -147,7 +147,7 @@ def _known(choice: str) -> ThemeChoice:
 
 
 def _qt_palette(palette: Palette) -> QPalette:
-    role, faint = QPalette.ColorRole, QColor(palette.faint)
+    role, disabled = QPalette.ColorRole, QColor(palette.disabled)
     colours = {
         role.Window: palette.window,
         role.WindowText: palette.text,
@@ -175,5 +175,5 @@ def _qt_palette(palette: Palette) -> QPalette:
     for name, colour in colours.items():
         made.setColor(name, QColor(colour))
     for name in (role.WindowText, role.Text, role.ButtonText):
-        made.setColor(QPalette.ColorGroup.Disabled, name, faint)
+        made.setColor(QPalette.ColorGroup.Disabled, name, disabled)
     return made

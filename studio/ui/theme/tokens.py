@@ -23,8 +23,9 @@ class Palette:
         line: hairlines, an empty track.
         handle: what the hand drags along a track.
         text: what is read.
-        dim: what explains it.
-        faint: hints only, never what must be read.
+        dim: labels and explanations.
+        faint: hints and placeholders.
+        disabled: what cannot be used now.
         accent: the one primary action, live progress, the focus ring.
         on_accent: text on the accent.
         noise: the ramp from all noise to clean; it means the noise level and nothing else.
@@ -43,6 +44,7 @@ class Palette:
     text: str
     dim: str
     faint: str
+    disabled: str
     accent: str
     on_accent: str
     noise: tuple[str, str, str]
@@ -60,8 +62,9 @@ DARK = Palette(
     line="#34343a",
     handle="#e8e8ea",
     text="#e8e8ea",
-    dim="#9a9aa3",
-    faint="#72727b",
+    dim="#a4a4ad",
+    faint="#92929b",
+    disabled="#72727b",
     accent="#f2a65a",
     on_accent="#1a1208",
     noise=("#554ac8", "#d14f8b", "#f2a65a"),
@@ -79,8 +82,9 @@ LIGHT = Palette(
     line="#dadade",
     handle="#ffffff",
     text="#1c1c1f",
-    dim="#5c5c66",
-    faint="#868690",
+    dim="#55555f",
+    faint="#686872",
+    disabled="#868690",
     accent="#b85d0e",
     on_accent="#ffffff",
     noise=("#483faa", "#b24376", "#ce8d4d"),

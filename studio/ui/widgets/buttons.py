@@ -85,7 +85,7 @@ class IconButton(QToolButton):
 
     def _ink(self) -> str:
         if not self.isEnabled():
-            return "faint"
+            return "disabled"
         return "accent" if self.isChecked() else self._role
 
 
@@ -191,7 +191,7 @@ class TextButton(QPushButton):
         fill_rounded(painter, self.rect(), RADIUS, colour)
 
     def _paint_content(self, painter: QPainter) -> None:
-        role = _INK[self._kind] if self.isEnabled() else "faint"
+        role = _INK[self._kind] if self.isEnabled() else "disabled"
         width = self.sizeHint().width() - 2 * self._padding()
         left = self._padding() if self._kind == "quiet" else (self.width() - width) // 2
         if self._icon:
@@ -242,13 +242,13 @@ class Pill(QToolButton):
         """Draw ground, dot, text and ring."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colour = self._theme.colour(self._role if self.isEnabled() else "faint")
+        colour = self._theme.colour(self._role if self.isEnabled() else "disabled")
         over = self.isEnabled() and self.underMouse()
         ground = mix(self._theme.palette.panel, colour.name(), 0.22 if over else 0.14)
         fill_rounded(painter, self.rect(), self.height() / 2, QColor(ground))
         painter.setBrush(colour)
         painter.drawEllipse(QPointF(_SIDE + _DOT, self.height() / 2), _DOT, _DOT)
-        painter.setPen(self._theme.colour("text" if self.isEnabled() else "faint"))
+        painter.setPen(self._theme.colour("text" if self.isEnabled() else "disabled"))
         left = round(_SIDE + 2 * _DOT + GRID + 2)
         room = QRect(left, 0, self.width() - left, self.height())
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self._text)

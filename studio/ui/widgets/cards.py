@@ -18,6 +18,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, CONTROL, GAP, GRID, INSET, PADDING
 from studio.ui.widgets.buttons import IconButton, IconView, TextButton
 from studio.ui.widgets.collapsible import Details
@@ -105,7 +106,7 @@ class Banner(Card):
         self._sentence = PlainLabel(theme, sentence, wrap=True)
         self.action = TextButton(theme, action)
         self.action.setVisible(bool(action))
-        self.close_button = IconButton(theme, "x", "Close", kind="quiet", role="dim")
+        self.close_button = IconButton(theme, "x", tr("Close"), kind="quiet", role="dim")
         self.setAccessibleName(sentence)
         row = QHBoxLayout(self)
         row.setContentsMargins(INSET, GAP, GAP, GAP)

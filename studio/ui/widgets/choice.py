@@ -14,6 +14,7 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QPoint,
     QRect,
+    QRectF,
     QSignalBlocker,
     QSize,
     Qt,
@@ -89,7 +90,7 @@ class ChoiceBox(QComboBox):
         arrow = QRect(
             self.width() - GAP - SMALL_ICON, (self.height() - SMALL_ICON) // 2, SMALL_ICON, SMALL_ICON
         )
-        self._theme.draw_icon(painter, arrow, "chevron-down", "dim" if enabled else "faint")
+        self._theme.draw_icon(painter, arrow, "chevron-down", "dim" if enabled else "disabled")
         number = self.currentIndex()
         if number >= 0:
             room = self.rect().adjusted(INSET, 0, -(self.width() - arrow.left() + GRID), 0)
@@ -146,12 +147,12 @@ def draw_row(painter: QPainter, theme: Theme, room: QRect, text: str, detail: st
     middle = Qt.AlignmentFlag.AlignVCenter
     elided = Qt.TextElideMode.ElideRight
     painter.setFont(font)
-    painter.setPen(theme.colour("text" if enabled else "faint"))
+    painter.setPen(theme.colour("text" if enabled else "disabled"))
     left = QRect(room.left(), room.top(), wanted + 1, room.height())
     painter.drawText(left, middle | Qt.AlignmentFlag.AlignLeft, metrics.elidedText(text, elided, wanted + 1))
     if detail:
         painter.setFont(small)
-        painter.setPen(theme.colour("dim" if enabled else "faint"))
+        painter.setPen(theme.colour("dim" if enabled else "disabled"))
         right = QRect(room.right() - wanted_detail, room.top(), wanted_detail + 1, room.height())
         shown = small_metrics.elidedText(detail, elided, wanted_detail + 1)
         painter.drawText(right, middle | Qt.AlignmentFlag.AlignRight, shown)
@@ -278,6 +279,9 @@ class SegmentedSwitch(QWidget):
         self.setFocusProxy(self.segments[self._value])
 
 
+_LINE: Final = 2
+
+
 class _Segment(QRadioButton):
     def __init__(self, theme: Theme, label: str, tip: str) -> None:
         super().__init__(label.replace("&", "&&"))
@@ -288,7 +292,8 @@ class _Segment(QRadioButton):
         theme.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().horizontalAdvance(self._label) + 2 * PADDING, CONTROL)
+        bold = QFontMetrics(self._theme.font("body", bold=True))  # so that nothing moves when it is chosen
+        return QSize(bold.horizontalAdvance(self._label) + 2 * PADDING, CONTROL)
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
@@ -308,7 +313,13 @@ class _Segment(QRadioButton):
             fill_rounded(painter, self.rect(), radius, self._theme.colour("raised"))
         over = self.isEnabled() and self.underMouse()
         role = "text" if self.isChecked() or over else "dim"
-        painter.setPen(self._theme.colour(role if self.isEnabled() else "faint"))
+        painter.setFont(self._theme.font("body", bold=self.isChecked()))
+        painter.setPen(self._theme.colour(role if self.isEnabled() else "disabled"))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._label)
+        if self.isChecked():  # a shade of grey alone would not tell which one is chosen
+            line = QRectF(PADDING, self.height() - _LINE - 3, self.width() - 2 * PADDING, _LINE)
+            fill_rounded(
+                painter, line, _LINE / 2, self._theme.colour("accent" if self.isEnabled() else "disabled")
+            )
         if self.hasFocus() and self._ring:
             draw_ring(painter, self.rect(), radius, self._theme.colour("accent"))

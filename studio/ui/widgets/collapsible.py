@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QEasingCurve, QPropertyAnimation, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEasingCurve, QPointF, QPropertyAnimation, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QGuiApplication, QPainter
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CONTROL, GAP, GRID, PANEL_MS, RADIUS, SMALL_ICON
 from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.painting import draw_ring, ring_after
 
 if TYPE_CHECKING:
@@ -67,6 +69,10 @@ class Collapsible(QWidget):
         """Show another title."""
         self.header.set_title(title)
 
+    def set_detail(self, detail: str) -> None:
+        """Show ``detail`` beside the title while folded, after a dot in the accent: what is inside has an effect."""
+        self.header.set_detail(detail)
+
     @Slot(bool)
     def _on_header_toggled(self, opened: bool) -> None:
         self._motion.stop()
@@ -97,7 +103,7 @@ class _Header(QAbstractButton):
     # The title begins where the labels above it do; there is no room for a ring before it, so the arrow wears it.
     def __init__(self, theme: Theme, title: str) -> None:
         super().__init__()
-        self._theme, self._title, self._ring = theme, title, False
+        self._theme, self._title, self._detail, self._ring = theme, title, "", False
         self.setCheckable(True)
         self.setText(title.replace("&", "&&"))
         self.setFont(theme.font("body"))
@@ -110,6 +116,12 @@ class _Header(QAbstractButton):
         self.setText(title.replace("&", "&&"))
         self.updateGeometry()
 
+    def set_detail(self, detail: str) -> None:
+        if detail != self._detail:
+            self._detail = detail
+            set_tip(self, detail)
+            self.update()
+
     def sizeHint(self) -> QSize:
         return QSize(self.fontMetrics().horizontalAdvance(self._title) + GRID + _ARROW, CONTROL)
 
@@ -120,7 +132,7 @@ class _Header(QAbstractButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        role = "text" if self.isEnabled() and self.underMouse() else "dim" if self.isEnabled() else "faint"
+        role = "text" if self.isEnabled() and self.underMouse() else "dim" if self.isEnabled() else "disabled"
         painter.setPen(self._theme.colour(role))
         metrics = self.fontMetrics()
         room = self.rect().adjusted(0, 0, -_ARROW - GRID, 0)
@@ -131,13 +143,24 @@ class _Header(QAbstractButton):
         inset = (_ARROW - SMALL_ICON) // 2
         chevron = "chevron-up" if self.isChecked() else "chevron-down"
         self._theme.draw_icon(painter, ring.adjusted(inset, inset, -inset, -inset), chevron, role)
+        if self._detail and not self.isChecked():
+            self._paint_detail(painter, self.rect().adjusted(ring.right() + GAP, 0, 0, 0))
         if self.hasFocus() and self._ring:
             draw_ring(painter, ring, RADIUS, self._theme.colour("accent"))
 
+    def _paint_detail(self, painter: QPainter, room: QRect) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.colour("accent"))
+        painter.drawEllipse(QPointF(room.left() + _DOT, room.center().y() + 0.5), _DOT, _DOT)
+        room.setLeft(room.left() + round(2 * _DOT) + GRID + 2)
+        painter.setFont(self._theme.font("label"))
+        painter.setPen(self._theme.colour("text"))
+        shown = painter.fontMetrics().elidedText(self._detail, Qt.TextElideMode.ElideRight, room.width())
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
 
+
+_DOT: Final = 3.0
 _LINES: Final = 8
-_SHOW: Final = "Show details"
-_HIDE: Final = "Hide details"
 
 
 class Details(QWidget):
@@ -147,8 +170,8 @@ class Details(QWidget):
         """Start without a text, hidden."""
         super().__init__(parent)
         self._report = ""
-        self.disclosure = TextButton(theme, _SHOW, kind="outline")
-        self.copy = TextButton(theme, "Copy", kind="outline", icon="copy")
+        self.disclosure = TextButton(theme, tr("Show details"), kind="outline")
+        self.copy = TextButton(theme, tr("Copy"), kind="outline", icon="copy")
         self.view = QPlainTextEdit()
         self.view.setReadOnly(True)
         self.view.setFont(theme.font("mono"))
@@ -156,7 +179,7 @@ class Details(QWidget):
         self.view.setTabChangesFocus(True)
         self.view.document().setDocumentMargin(GRID)
         self.view.setFixedHeight(QFontMetrics(theme.font("body")).lineSpacing() * _LINES + 2 * GAP)
-        self.view.setAccessibleName("Details")
+        self.view.setAccessibleName(tr("Details"))
         self.view.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
@@ -183,7 +206,7 @@ class Details(QWidget):
 
     def _open(self, opened: bool) -> None:
         self.view.setVisible(opened)
-        self.disclosure.setText(_HIDE if opened else _SHOW)
+        self.disclosure.setText(tr("Hide details") if opened else tr("Show details"))
 
     @Slot()
     def _on_disclosure_clicked(self) -> None:

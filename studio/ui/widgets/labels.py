@@ -120,7 +120,7 @@ class PlainLabel(QLabel):
         if palette.color(QPalette.ColorGroup.Active, role) == wanted:
             return
         palette.setColor(role, wanted)
-        palette.setColor(QPalette.ColorGroup.Disabled, role, self._theme.colour("faint"))
+        palette.setColor(QPalette.ColorGroup.Disabled, role, self._theme.colour("disabled"))
         self.setPalette(palette)
 
 

@@ -254,14 +254,14 @@ class Track(QSlider):
         enabled = self.isEnabled()
         if self.value() > self.minimum():
             groove.setRight(handle)
-            fill_rounded(painter, groove, GRID / 2, self._theme.colour("accent" if enabled else "faint"))
+            fill_rounded(painter, groove, GRID / 2, self._theme.colour("accent" if enabled else "disabled"))
         centre = QPointF(handle, middle)
         if self.hasFocus() and self._ring:
             painter.setBrush(self._theme.colour("accent"))
             painter.drawEllipse(centre, _EDGE, _EDGE)
         if not self._theme.dark:  # white on white
-            painter.setPen(self._theme.colour("faint"))
-        painter.setBrush(self._theme.colour("handle" if enabled else "faint"))
+            painter.setPen(self._theme.colour("disabled"))
+        painter.setBrush(self._theme.colour("handle" if enabled else "disabled"))
         painter.drawEllipse(centre, _HANDLE, _HANDLE)
 
     def _handle_x(self) -> float:

@@ -1,9 +1,4 @@
-"""A page of the window: a title with its actions, and below it a column that scrolls.
-
-The head of the page of comparisons: what is made, from which noise, and how the pictures are laid out.
-
-A folder of the program: what it is for, where it is, and a button that opens it.
-"""
+"""A page of the window: a title with its actions, and below it a column that scrolls; and a row that opens a folder."""
 
 from __future__ import annotations
 
@@ -15,11 +10,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWi
 
 from studio.errors import StorageError
 from studio.storage import ensure_folder
-from studio.ui.compare import text as words
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CONTROL, GAP, PADDING, SECTION
-from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import Ground
-from studio.ui.widgets.choice import SegmentedSwitch
 from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
@@ -88,64 +82,6 @@ def _centred(inner: QHBoxLayout | QVBoxLayout, width: int) -> QHBoxLayout:
     return row
 
 
-HEIGHT = 56
-
-
-class CompareHead(Ground):
-    """Title and modes.
-
-    Signals:
-        cancel_requested: the runs are to stop.
-        save_requested: what is seen is to be saved as one picture.
-        newest_requested: the comparison that runs is to be seen again.
-    """
-
-    cancel_requested = Signal()
-    save_requested = Signal()
-    newest_requested = Signal()
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start without a comparison."""
-        super().__init__(theme, "panel", lines=Qt.Edge.BottomEdge, parent=parent)
-        self.setFixedHeight(HEIGHT)
-        self.title = PlainLabel(theme, kind="title", elide=True)
-        self.facts = PlainLabel(theme, kind="label", role="dim", elide=True)
-        self.noise = PlainLabel(theme, kind="label", role="good")
-        self.cancel = TextButton(theme, "Cancel")
-        self.setup = IconButton(
-            theme, "sliders-horizontal", "Show or hide the settings of the runs", checkable=True
-        )
-        self.library = IconButton(
-            theme, "images", "Compare recorded runs: show or hide their list", checkable=True
-        )
-        self.newest = TextButton(theme, "Back to the running one", kind="quiet", icon="chevron-left")
-        self.save = IconButton(theme, "download", "Save what is seen as one labelled picture")
-        self.modes = SegmentedSwitch(theme, "Layout", list(words.MODES))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(PADDING, 0, PADDING, 1)
-        row.setSpacing(GAP + GAP // 2)
-        lines = QVBoxLayout()
-        lines.setSpacing(0)
-        lines.addStretch()
-        lines.addWidget(self.title)
-        lines.addWidget(self.facts)
-        lines.addStretch()
-        row.addLayout(lines, 1)
-        for widget in (self.noise, self.newest, self.cancel, self.save, self.library, self.setup, self.modes):
-            row.addWidget(widget)
-        self.cancel.hide()
-        self.newest.hide()
-        self.newest.clicked.connect(self.newest_requested)
-        self.cancel.clicked.connect(self.cancel_requested)
-        self.save.clicked.connect(self.save_requested)
-
-    def show_noise(self, sentence: str, *, same: bool) -> None:
-        """Say whether the runs start from the same noise."""
-        self.noise.setText(sentence)
-        self.noise.set_role("good" if same else "warn")
-        self.noise.setVisible(bool(sentence))
-
-
 def open_folder(path: Path) -> str:
     """Show a folder in the system's file manager; it is made if need be.
 
@@ -155,14 +91,14 @@ def open_folder(path: Path) -> str:
     try:
         ensure_folder(path)
     except StorageError as error:
-        return str(error)
+        return tr(error.message)
     if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
-        return f"This system has no program that shows folders; this one is {path}."
+        return tr("No file manager was found to show the folder {path}.", path=path)
     return ""
 
 
 class FolderRow(QWidget):
-    """One folder."""
+    """One folder: what it is for, where it is, and a button that opens it."""
 
     failed = Signal(str)
     """It cannot be shown: a sentence; "" once it can."""
@@ -174,8 +110,8 @@ class FolderRow(QWidget):
         self.place = PlainLabel(theme, str(path), wrap=True)
         self.place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.place.setAccessibleName(f"{label}: {path}")
-        self.open = TextButton(theme, "Open", icon="folder-open")
-        self.open.setAccessibleName(f"Open the folder of {label.lower()}")
+        self.open = TextButton(theme, tr("Open"), icon="folder-open")
+        self.open.setAccessibleName(tr("Open the folder: {folder}", folder=label))
         words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(PlainLabel(theme, label, kind="label", role="dim"))

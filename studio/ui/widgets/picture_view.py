@@ -8,6 +8,8 @@ from PySide6.QtCore import QRectF, QSize, QTimer
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.ui.language import tr
+
 if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent, QResizeEvent
 
@@ -22,7 +24,7 @@ _SETTLED_MS: Final = 60  # after the last change of size
 class PictureView(QWidget):
     """Keeps the picture's shape and centres it on the window's ground; sharp at any pixel density."""
 
-    def __init__(self, theme: Theme, name: str = "Picture", parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, name: str = "", parent: QWidget | None = None) -> None:
         """Start without a picture."""
         super().__init__(parent)
         self._theme = theme
@@ -31,7 +33,7 @@ class PictureView(QWidget):
         self._live, self._enlarge = False, "smooth"
         self._resizing = QTimer(self, singleShot=True, interval=_SETTLED_MS)
         self._resizing.timeout.connect(self.update)
-        self.setAccessibleName(name)
+        self.setAccessibleName(name or tr("Picture"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         theme.changed.connect(self.update)
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, INSET
 from studio.ui.widgets.painting import fill_rounded
 
@@ -58,7 +59,7 @@ class PlotView(QWidget):
         super().__init__(parent)
         self._theme, self._title, self._hint = theme, "", ""
         self._curves: tuple[Curve, ...] = ()
-        self.setAccessibleName("Distance to the finished picture")
+        self.setAccessibleName(tr("Distance to the finished picture"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         theme.changed.connect(self.update)
 

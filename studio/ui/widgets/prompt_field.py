@@ -54,11 +54,11 @@ class PromptField(QWidget):
         self.editor.typed.connect(self._on_text_changed)
 
     @property
-    def text(self) -> str:
+    def value(self) -> str:
         """The prompt, as it was set or written, with what an input method is still composing."""
         return self._text
 
-    def set_text(self, text: str) -> None:
+    def set_value(self, text: str) -> None:
         """Show another prompt without a word; what is beyond 2,000 characters is cut."""
         text = text[:MAX_CHARACTERS]
         if text != self._text:
@@ -108,6 +108,8 @@ class PromptEditor(QPlainTextEdit):
         self.setTabChangesFocus(True)
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        if lines == 1:  # there would be no room to use it
+            self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(INSET - RING)
         self._corner: QWidget | None = None
         self.hint = PlainLabel(theme, hint, kind="label", role="faint", parent=self)

@@ -14,6 +14,7 @@ from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSignalBlocker, QSi
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QProgressBar, QSizePolicy, QSlider
 
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GRID, RING
 from studio.ui.widgets.painting import fill_rounded, ring_after
 
@@ -221,7 +222,7 @@ class Scrubber(QSlider):
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         x = self.x_of(self.value())
-        colour = self._theme.colour("text" if self.isEnabled() else "faint")
+        colour = self._theme.colour("text" if self.isEnabled() else "disabled")
         top = 2 + RING + _HEAD
         fill_rounded(painter, QRectF(x - 1, top, 2, self.height() - top - GRID), 1, colour)
         if self.hasFocus() and self._ring:
@@ -269,14 +270,14 @@ _PERCENT: Final = 100
 class NoiseBar(QProgressBar):
     """How far a run has come; assistive technology reads it in per cent."""
 
-    def __init__(self, theme: Theme, name: str = "Progress", parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, name: str = "", parent: QWidget | None = None) -> None:
         """Start empty."""
         super().__init__(parent)
         self._theme, self._fraction, self._level = theme, 0.0, 1.0
         self.setRange(0, _PERCENT)
         self.setValue(0)
         self.setTextVisible(False)
-        self.setAccessibleName(name)
+        self.setAccessibleName(name or tr("Progress"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.update)
 

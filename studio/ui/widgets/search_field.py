@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit
 
+from studio.ui.language import tr
 from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.painting import is_undo_of_the_window
 
@@ -41,12 +42,14 @@ class SearchField(QLineEdit):
         self._pause.timeout.connect(self._ask)
         self.setFont(theme.font("body"))
         self.setMaxLength(MAX_LENGTH)
-        self.setPlaceholderText("Search prompts")
-        self.setAccessibleName("Search pictures")
-        set_tip(self, "Every word must be in the prompt or in the model's name; parts of words count.")
+        self.setPlaceholderText(tr("Search prompts"))
+        self.setAccessibleName(tr("Search pictures"))
+        set_tip(
+            self, tr("Finds pictures whose prompt or model name contains every word; parts of words count.")
+        )
         self.addAction(theme.icon("search", "faint"), QLineEdit.ActionPosition.LeadingPosition)
         self._clear = self.addAction(theme.icon("x", "dim"), QLineEdit.ActionPosition.TrailingPosition)
-        self._clear.setText("Clear the search")
+        self._clear.setText(tr("Clear the search"))
         self._clear.setVisible(False)
         self._clear.triggered.connect(self._on_clear)
         self.textChanged.connect(self._on_text_changed)

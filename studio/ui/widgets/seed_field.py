@@ -8,6 +8,7 @@ from PySide6.QtCore import QRegularExpression, QSignalBlocker, Signal, Slot
 from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import QLineEdit, QWidget
 
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CONTROL
 from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.labels import labelled, named, stand_for
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 MAX_SEED: Final = 2**32 - 1
-_TIP: Final = "The noise that a picture starts from. The same seed and settings give the same picture."
 _SPACE: Final = "\u00a0"  # no-break
 
 
@@ -31,14 +31,18 @@ class SeedField(QWidget):
     roll_requested = Signal()
     lock_edited = Signal(bool)
 
-    def __init__(self, theme: Theme, label: str = "Seed", parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, label: str = "", parent: QWidget | None = None) -> None:
         """Start at seed 0, unlocked."""
         super().__init__(parent)
+        label = label or tr("Seed")
+        tip = tr(
+            "The number of the noise a picture starts from. The same seed and settings give the same picture."
+        )
         self.field = _Digits(theme)
-        self.dice = IconButton(theme, "dices", "Roll a new seed", role="dim")
-        self.lock = IconButton(theme, "lock-open", "Keep this seed", checkable=True, role="dim")
-        named(self.field, label, _TIP)
-        row = labelled(theme, self, label, tip=_TIP)
+        self.dice = IconButton(theme, "dices", tr("Roll a new seed"), role="dim")
+        self.lock = IconButton(theme, "lock-open", tr("Keep this seed"), checkable=True, role="dim")
+        named(self.field, label, tip)
+        row = labelled(theme, self, label, tip=tip)
         row.addWidget(self.field, 1)
         row.addWidget(self.dice)
         row.addWidget(self.lock)

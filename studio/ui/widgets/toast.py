@@ -1,14 +1,15 @@
-"""A sentence at the foot of the window about something that just happened; it never takes the focus."""
+"""A notice about something that just happened, in a strip of its own; it covers nothing and never takes the focus."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout
 
-from studio.ui.theme.metrics import GAP, GRID, INSET, SECTION
+from studio.ui.language import tr
+from studio.ui.theme.metrics import GAP, GRID, INSET
 from studio.ui.widgets.buttons import IconButton, IconView, TextButton
 from studio.ui.widgets.cards import KIND_ICONS, KIND_ROLES, Card
 from studio.ui.widgets.collapsible import Details
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 _INFO_MS: Final = 6_000
 _ACTION_MS: Final = 12_000
-_WIDTH: Final = 480
-
-
-def _nothing() -> int:
-    return 0
 
 
 class Toast(Card):
@@ -38,23 +34,16 @@ class Toast(Card):
     acted = Signal()
     """The button was pressed; what it does is done right after."""
 
-    def __init__(self, theme: Theme, parent: QWidget, *, foot: Callable[[], int] | None = None) -> None:
-        """Lie at the foot of ``parent``, hidden until there is something to tell.
-
-        Args:
-            theme: colours and fonts.
-            parent: what it lies over.
-            foot: asked each time how many pixels at the bottom of ``parent`` it is to keep clear.
-        """
-        super().__init__(theme, ground="floating", parent=parent)
-        self._foot = foot if foot is not None else _nothing
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, parent=parent)
         self._act: Callable[[], None] | None = None
         self._transient = True
         self._icon = IconView(theme, "info")
         self._sentence = PlainLabel(theme, wrap=True)
-        self.action = TextButton(theme, "", kind="outline")
-        self.close_button = IconButton(theme, "x", "Close", kind="quiet", role="dim")
+        self.action = TextButton(theme, "")
+        self.close_button = IconButton(theme, "x", tr("Close"), kind="quiet", role="dim")
         self.details = Details(theme)
+        self.details.setContentsMargins(0, 0, 0, GAP)
         self.lifetime = QTimer(self, singleShot=True)
         row = QHBoxLayout()
         row.setSpacing(GAP)
@@ -62,14 +51,12 @@ class Toast(Card):
         row.addWidget(self._sentence, 1)
         row.addWidget(self.action)
         row.addWidget(self.close_button)
-        self._column = column = QVBoxLayout(self)
-        column.setContentsMargins(INSET, GAP, GAP, GAP)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(INSET, 0, GRID, 0)
         column.setSpacing(GRID)
         column.addLayout(row)
         column.addWidget(self.details)
         self.hide()
-        self._over = parent
-        parent.installEventFilter(self)
         self.lifetime.timeout.connect(self._on_lifetime_over)
         self.close_button.clicked.connect(self._close)
         self.action.clicked.connect(self._on_action_clicked)
@@ -96,23 +83,7 @@ class Toast(Card):
         if self._transient:
             self.lifetime.start(_ACTION_MS if action or kind == "warn" or details else _INFO_MS)
         self.show()
-        self.raise_()
-        self._column.activate()  # or it would answer for the text before
-        self._place()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
-
-    def event(self, event: QEvent) -> bool:
-        """Grow when the details are opened."""
-        handled = super().event(event)
-        if event.type() == QEvent.Type.LayoutRequest:
-            self._place()
-        return handled
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Stay at the parent's foot."""
-        if event.type() == QEvent.Type.Resize and self.isVisible():
-            self._place()
-        return super().eventFilter(watched, event)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Stay a little longer after the mouse was here."""
@@ -126,13 +97,6 @@ class Toast(Card):
             self._close()
         else:
             super().keyPressEvent(event)
-
-    def _place(self) -> None:
-        parent = self._over
-        width = min(_WIDTH, parent.width() - 2 * SECTION)
-        height = self.heightForWidth(width) if self.hasHeightForWidth() else self.sizeHint().height()
-        top = parent.height() - self._foot() - height - SECTION
-        self.setGeometry((parent.width() - width) // 2, max(top, 0), width, height)
 
     @Slot()
     def _on_lifetime_over(self) -> None:

@@ -37,7 +37,7 @@ def test_without_any_model_the_form_says_so(
 ) -> None:
     models = make_models(broken("mine"))
     catalog, form = models.catalog, models.form
-    assert "there is none yet" in form.fault
+    assert "none is installed" in form.fault
     with pytest.raises(RequestError):
         form.take_request()
     assert form.values.seed_used is False
@@ -116,7 +116,7 @@ def test_a_drawn_seed_leaves_room_for_all_pictures(make_models: MakeModels) -> N
         ({"width": 65, "height": 64}, "Size 65x64 is not one"),
         ({"prompt": "x" * 2001}, "Prompt must be at most"),
         ({"prompt": "a\0b"}, "Prompt holds a NUL"),
-        ({"model": "none"}, "Model 'none' is not here; choose another."),
+        ({"model": "none"}, "Model 'none' is not installed; choose another."),
     ],
 )
 def test_what_cannot_be_made_is_said_in_a_sentence(
@@ -260,7 +260,7 @@ def test_a_picture_of_a_model_that_is_not_here_is_shown_but_not_made(form: FormM
     form.load_request(dataclasses.replace(PICTURE, model="/etc/elsewhere"))
     assert form.values.prompt == "a tiger"
     assert form.values.model == "/etc/elsewhere"
-    assert form.fault == "Model '/etc/elsewhere' is not here; choose another."
+    assert form.fault == "Model '/etc/elsewhere' is not installed; choose another."
     form.edit(model="large")
     assert form.take_request() == PICTURE
 

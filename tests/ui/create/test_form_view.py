@@ -10,7 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from studio.engine.requests import GenerateRequest
-from studio.ui.jobs import text as words
+from studio.ui.create import text
+from studio.ui.jobs import text as run_text
 from studio.ui.jobs.run_settings import SUGGESTION
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, numbers, show_models
 
@@ -63,11 +64,12 @@ def texts(view: QWidget) -> list[str]:
 # ---------------------------------------------------------------------------------------------- edits reach the model
 def test_what_is_typed_is_in_the_form(view: FormView, form: FormModel) -> None:
     type_into(view.texts.prompt.editor, "a <b>dog</b>")
-    type_into(view.numbers.steps.field, "250")
-    type_into(view.numbers.guidance.field, "22.5")
-    type_into(view.numbers.options.controls["eta"].widget.field, "0.25")
-    type_into(view.numbers.seed.field, "4294967295")
-    type_into(view.numbers.count.field, "1")
+    type_into(view.settings.steps.field, "250")
+    type_into(view.settings.guidance.field, "22.5")
+    view.settings.more.set_open(True)
+    type_into(view.settings.options.controls["eta"].widget.field, "0.25")
+    type_into(view.settings.seed.field, "4294967295")
+    type_into(view.settings.count.field, "1")
     view.texts.disclosure.set_open(True)
     type_into(view.texts.negative.editor, "snow")
     request = form.take_request()
@@ -82,40 +84,41 @@ def test_what_is_typed_is_in_the_form(view: FormView, form: FormModel) -> None:
 
 
 def test_the_slider_ends_before_the_field_does(view: FormView, form: FormModel) -> None:
-    for slider in (view.numbers.steps, view.numbers.guidance):
+    for slider in (view.settings.steps, view.settings.guidance):
         slider.track.setValue(slider.track.maximum())
     assert (form.values.steps, form.values.guidance) == (100, 15.0)
 
 
 def test_choices_are_made_with_the_keyboard(view: FormView, form: FormModel) -> None:
-    view.choices.sampler.box.setFocus()
-    QTest.keyClick(view.choices.sampler.box, Qt.Key.Key_Down)
+    view.settings.sampler.box.setFocus()
+    QTest.keyClick(view.settings.sampler.box, Qt.Key.Key_Down)
     assert form.values.sampler == "langevin"
-    view.numbers.spacing.box.setFocus()
-    QTest.keyClick(view.numbers.spacing.box, Qt.Key.Key_Up)
+    view.settings.more.set_open(True)
+    view.settings.spacing.box.setFocus()
+    QTest.keyClick(view.settings.spacing.box, Qt.Key.Key_Up)
     assert form.values.spacing == "leading"
-    view.choices.model.box.setFocus()
-    QTest.keyClick(view.choices.model.box, Qt.Key.Key_Down)
+    view.settings.model.box.setFocus()
+    QTest.keyClick(view.settings.model.box, Qt.Key.Key_Down)
     assert form.values.model == "large"
 
 
 def test_dice_and_lock(view: FormView, form: FormModel, qtbot: QtBot) -> None:
-    qtbot.mouseClick(view.numbers.seed.dice, Qt.MouseButton.LeftButton)
-    assert (form.values.seed, view.numbers.seed.value) == (11, 11)
-    qtbot.mouseClick(view.numbers.seed.lock, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.settings.seed.dice, Qt.MouseButton.LeftButton)
+    assert (form.values.seed, view.settings.seed.value) == (11, 11)
+    qtbot.mouseClick(view.settings.seed.lock, Qt.MouseButton.LeftButton)
     assert form.values.seed_locked
     form.undo_stack.undo()
-    assert not view.numbers.seed.locked
+    assert not view.settings.seed.locked
 
 
 def test_only_sizes_the_model_makes_are_offered(view: FormView, form: FormModel) -> None:
-    assert not view.numbers.size_field.isVisible()
+    assert not view.settings.size_field.isVisible()
     assert "64 × 64" in texts(view)
     form.edit(model="large")
-    assert view.numbers.size_field.isVisible()
-    assert not view.numbers.fixed_size.isVisible()
-    view.numbers.size_field.box.setFocus()
-    QTest.keyClick(view.numbers.size_field.box, Qt.Key.Key_Down)
+    assert view.settings.size_field.isVisible()
+    assert not view.settings.fixed_size.isVisible()
+    view.settings.size_field.box.setFocus()
+    QTest.keyClick(view.settings.size_field.box, Qt.Key.Key_Down)
     assert form.values.size == (128, 64)
 
 
@@ -133,13 +136,13 @@ def test_the_form_is_shown_and_nothing_is_edited_by_that(view: FormView, form: F
     )
     form.load_request(request)
     assert form.undo_stack.count() == 1
-    assert view.texts.prompt.text == "a tiger"
-    assert view.texts.negative.text == "blue"
+    assert view.texts.prompt.value == "a tiger"
+    assert view.texts.negative.value == "blue"
     assert view.texts.negative.isVisible()
-    assert (view.choices.model.value, view.choices.sampler.value) == ("large", "pc")
-    assert (view.numbers.steps.value, view.numbers.guidance.value) == (77, 7.5)
-    assert (view.numbers.seed.value, view.numbers.count.value) == (99, 3)
-    assert set(view.numbers.options.controls) == {"predictor", "corrector_steps", "snr"}
+    assert (view.settings.model.value, view.settings.sampler.value) == ("large", "pc")
+    assert (view.settings.steps.value, view.settings.guidance.value) == (77, 7.5)
+    assert (view.settings.seed.value, view.settings.count.value) == (99, 3)
+    assert set(view.settings.options.controls) == {"predictor", "corrector_steps", "snr"}
 
 
 def test_undo_brings_back_what_was_typed_without_losing_the_focus(view: FormView, form: FormModel) -> None:
@@ -163,11 +166,11 @@ def test_the_suggested_prompt_is_selected_and_any_other_is_not(view: FormView, f
 
 def test_steps_end_at_the_schedules_times(view: FormView, form: FormModel) -> None:
     form.edit(model="large")
-    type_into(view.numbers.steps.field, "900")
-    QTest.keyClick(view.numbers.steps.field, Qt.Key.Key_Return)
+    type_into(view.settings.steps.field, "900")
+    QTest.keyClick(view.settings.steps.field, Qt.Key.Key_Return)
     assert form.values.steps == 500
     form.edit(model="starter")
-    type_into(view.numbers.steps.field, "900")
+    type_into(view.settings.steps.field, "900")
     assert form.values.steps == 900
 
 
@@ -180,7 +183,7 @@ def test_the_negative_prompt_opens_where_it_holds_text_and_says_when_it_has_no_e
     assert view.texts.negative.isEnabled()
     form.edit(guidance=1.0)
     assert not view.texts.negative.isEnabled()
-    assert words.NO_GUIDANCE in texts(view)
+    assert run_text.no_guidance() in texts(view)
     view.texts.disclosure.set_open(False)  # the user has the last word
     form.edit(steps=10)
     assert not view.texts.negative.isVisible()
@@ -189,32 +192,32 @@ def test_the_negative_prompt_opens_where_it_holds_text_and_says_when_it_has_no_e
 def test_a_model_without_text_disables_what_it_does_not_use(view: FormView, form: FormModel) -> None:
     form.edit(model="wordless")
     assert not view.texts.prompt.isEnabled()
-    assert not view.numbers.guidance.isEnabled()
+    assert not view.settings.guidance.isEnabled()
     assert not view.texts.disclosure.isVisible()
-    assert words.NO_TEXT in texts(view)
+    assert text.no_text() in texts(view)
     form.edit(model="starter")
     assert view.texts.prompt.isEnabled()
-    assert words.NO_TEXT not in texts(view)
+    assert text.no_text() not in texts(view)
 
 
 def test_models_come_and_go(
     view: FormView, form: FormModel, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     def offered() -> list[str]:
-        return [view.choices.model.box.itemText(row) for row in range(view.choices.model.box.count())]
+        return [view.settings.model.box.itemText(row) for row in range(view.settings.model.box.count())]
 
     assert offered() == ["Starter", "Large", "Wordless"]
     show_models(monkeypatch, installed(LARGE))
     with qtbot.waitSignal(catalog.changed):
         catalog.reload()
     assert offered() == ["starter", "Large"]
-    assert view.foot.fault.text() == "Model 'starter' is not here; choose another."
+    assert view.foot.fault.text() == "Model 'starter' is not installed; choose another."
     form.edit(model="large")
     assert offered() == ["Large"]
 
 
 def test_the_model_tells_about_itself_as_plain_text(view: FormView, form: FormModel, qtbot: QtBot) -> None:
-    view.choices.about.set_open(True)
+    view.settings.about.set_open(True)
     shown = texts(view)
     assert STARTER.training_data in shown
     assert "top-1 94.7%, top-5 98.5%" in shown
@@ -228,7 +231,7 @@ def test_generate_is_asked_for_by_its_button_alone(view: FormView, qtbot: QtBot)
     asked: list[str] = []
     view.generate_requested.connect(lambda: asked.append("generate"))
     view.cancel_requested.connect(lambda: asked.append("cancel"))
-    for field in (view.numbers.steps.field, view.numbers.seed.field, view.numbers.count.field):
+    for field in (view.settings.steps.field, view.settings.seed.field, view.settings.count.field):
         field.setFocus()
         QTest.keyClick(field, Qt.Key.Key_Return)
     assert asked == []
@@ -269,7 +272,7 @@ def test_the_cost_stands_beneath(view: FormView, form: FormModel, timings: Timin
 @pytest.mark.parametrize("height", [360, 560, 1200])
 def test_generate_is_always_in_sight(height: int, view: FormView, form: FormModel) -> None:
     form.edit(sampler="pc", negative="snow")
-    view.choices.about.set_open(True)
+    view.settings.about.set_open(True)
     view.resize(320, height)
     QApplication.processEvents()
     bottom = view.foot.generate.mapTo(view, view.foot.generate.rect().bottomLeft()).y()
@@ -302,6 +305,7 @@ def focus_order(view: FormView) -> list[QWidget]:
 
 def test_tab_goes_from_top_to_bottom_and_everything_has_a_name(view: FormView, form: FormModel) -> None:
     form.edit(model="large", negative="snow", sampler="langevin")
+    view.settings.more.set_open(True)
     view.set_running(True)
     view.resize(320, 700)
     order = [name_of(widget) for widget in focus_order(view)]
@@ -310,18 +314,19 @@ def test_tab_goes_from_top_to_bottom_and_everything_has_a_name(view: FormView, f
         "Prompt",
         "Negative prompt",
         "Model",
-        "About this model",
+        "Size",
         "Sampler",
         "Steps",
         "Guidance",
-        "Passes",
-        "Step size",
-        "Spacing",
         "Seed",
         "Roll a new seed",
         "Keep this seed",
-        "Size",
         "Pictures",
+        "More settings",
+        "Passes",
+        "Step size",
+        "Spacing",
+        "About this model",
         "Add to queue",
         "Cancel",
     ]
@@ -329,7 +334,7 @@ def test_tab_goes_from_top_to_bottom_and_everything_has_a_name(view: FormView, f
     names = [name for name, _ in itertools.groupby(map(name_of, focus_order(view)))]
     place = names.index("Predictor")
     assert names[place - 1 : place + 4] == [
-        "Guidance",
+        "More settings",
         "Predictor",
         "Corrector passes",
         "Signal-to-noise ratio",

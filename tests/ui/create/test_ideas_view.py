@@ -100,11 +100,11 @@ def test_what_is_offered_first_is_taken_as_one_step_of_undo(
     type_(texts, "two birth")
     assert offered(texts) == ["birthday cake"]
     press(texts, key)
-    assert form.values.prompt == texts.prompt.text == "two birthday cake"
+    assert form.values.prompt == texts.prompt.value == "two birthday cake"
     assert texts.prompt.editor.hasFocus()
     assert offered(texts) == []
     form.undo_stack.undo()
-    assert form.values.prompt == texts.prompt.text == "two birth"
+    assert form.values.prompt == texts.prompt.value == "two birth"
     assert offered(texts) == []
     form.undo_stack.redo()
     type_(texts, "s")
@@ -246,7 +246,7 @@ def test_an_example_takes_the_prompts_place_as_one_step_of_undo(texts: TextRows,
     rows = texts.popover.examples
     place = rows.visualRect(rows.model().index(1, 0)).center()
     QTest.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert form.values.prompt == texts.prompt.text == "two dogs"
+    assert form.values.prompt == texts.prompt.value == "two dogs"
     assert not texts.popover.isVisible()
     assert texts.prompt.editor.hasFocus()
     form.undo_stack.undo()
@@ -290,7 +290,7 @@ def test_a_name_is_added_where_one_is_missing(texts: TextRows, form: FormModel) 
     assert "added" in texts.popover.hint.text()
     texts.popover.search.setText("fox")
     press_focused(Qt.Key.Key_Return)
-    assert form.values.prompt == texts.prompt.text == "a cat and fox on a mat"
+    assert form.values.prompt == texts.prompt.value == "a cat and fox on a mat"
     assert texts.prompt.editor.around_cursor()[0] == "a cat and fox"
     form.undo_stack.undo()
     assert form.values.prompt == "a cat and  on a mat"

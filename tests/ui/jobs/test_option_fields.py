@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.options import Options, choice, number
 from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
-from studio.ui.widgets.choice import ChoiceField
+from studio.ui.widgets.choice import DETAIL_ROLE, ChoiceField
 from studio.ui.widgets.numbers import NumberSlider
 from tests.ui.cards import STARTER
 
@@ -67,10 +67,10 @@ def form(opened: OpenPage) -> FormModel:
 
 
 def test_a_new_sampler_needs_no_line_in_the_window(view: FormView, form: FormModel) -> None:
-    box = view.choices.sampler.box
+    box = view.settings.sampler.box
     assert box.currentText() == "Leap"
     assert "Jumps." in box.toolTip()
-    controls = view.numbers.options.controls
+    controls = view.settings.options.controls
     assert list(controls) == ["length", "grip", "foot"]
     length, grip, foot = (control.widget for control in controls.values())
     assert isinstance(length, NumberSlider)
@@ -83,7 +83,7 @@ def test_a_new_sampler_needs_no_line_in_the_window(view: FormView, form: FormMod
 
 
 def test_its_options_reach_the_request_with_their_own_types(view: FormView, form: FormModel) -> None:
-    controls = view.numbers.options.controls
+    controls = view.settings.options.controls
     controls["length"].widget.track.setValue(5)
     grip = controls["grip"].widget.field
     grip.setFocus()
@@ -99,7 +99,8 @@ def test_its_options_reach_the_request_with_their_own_types(view: FormView, form
 
 def test_its_calls_a_step_follow_its_options(view: FormView, form: FormModel) -> None:
     def details() -> list[str]:
-        return [item[2] for item in view.choices._sampler_items]
+        box = view.settings.sampler.box
+        return [str(box.itemData(row, DETAIL_ROLE)) for row in range(box.count())]
 
     assert details()[-1] == "3 calls a step"
     assert details()[1] == "1 call a step"
@@ -110,13 +111,13 @@ def test_its_calls_a_step_follow_its_options(view: FormView, form: FormModel) ->
 def test_controls_go_with_their_sampler(view: FormView, form: FormModel) -> None:
     form.edit_option("length", 7)
     form.edit(sampler="ddim")
-    assert list(view.numbers.options.controls) == ["eta"]
+    assert list(view.settings.options.controls) == ["eta"]
     form.edit(sampler="leap")
-    assert view.numbers.options.controls["length"].widget.value == 7
+    assert view.settings.options.controls["length"].widget.value == 7
 
 
 def test_an_edit_of_an_option_keeps_its_control_and_the_focus(view: FormView, form: FormModel) -> None:
-    field = view.numbers.options.controls["length"].widget.field
+    field = view.settings.options.controls["length"].widget.field
     field.setFocus()
     QTest.keyClick(field, Qt.Key.Key_Up)
     QTest.keyClick(field, Qt.Key.Key_Up)
@@ -127,6 +128,6 @@ def test_an_edit_of_an_option_keeps_its_control_and_the_focus(view: FormView, fo
 @pytest.mark.parametrize("name", list(SAMPLERS))
 def test_the_controls_of_every_sampler_show_its_defaults(name: str, view: FormView, form: FormModel) -> None:
     form.edit(sampler=name)
-    for option, control in view.numbers.options.controls.items():
+    for option, control in view.settings.options.controls.items():
         assert control.widget.value == form.values.options_of(name)[option]
     assert form.values.options == {}  # showing them sets nothing

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
+from studio import format as quantity
 from studio.checkpoints.card import Component
 from studio.ui.jobs import text as words
-from studio.ui.jobs.model_facts import LONGEST, facts, figures, parameters
+from studio.ui.jobs.model_facts import LONGEST, facts, figures
 from studio.ui.jobs.run_settings import Estimate, FormValues
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed
 
@@ -26,7 +27,7 @@ from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed
     ],
 )
 def test_a_time_is_told_as_an_estimate(seconds: float, said: str) -> None:
-    assert words.duration(seconds) == said
+    assert quantity.estimate(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -47,25 +48,24 @@ def test_the_cost_is_told_in_half_a_sentence(
 def test_models_are_offered_with_size_and_schedule() -> None:
     items = words.model_items([installed(STARTER), broken("torn"), installed(LARGE)], "starter")
     assert [item[:3] for item in items] == [
-        ("starter", "Starter", "64 px, cosine"),
-        ("large", "Large", "128 px, linear"),
+        ("starter", "Starter", "64 px"),
+        ("large", "Large", "128 px"),
     ]
     missing = words.model_items([installed(LARGE)], "torn")
     assert [item[:3] for item in missing] == [
-        ("torn", "torn", "not here"),
-        ("large", "Large", "128 px, linear"),
+        ("torn", "torn", "not installed"),
+        ("large", "Large", "128 px"),
     ]
     assert words.model_items([], "") == []
 
 
 def test_what_stands_beneath_a_model_is_short_and_leaves_licences_out() -> None:
     card = dataclasses.replace(STARTER, training_data="Many\nlines (a licence)\n" + "x" * 1000)
-    line = words.model_line(card)
+    line = words.trained_on(card)
     assert "\n" not in line
     assert line.startswith("Trained on Many lines x")
-    assert line.endswith("; v prediction")
     assert len(line) < 110
-    assert words.model_line(None) == ""
+    assert words.trained_on(None) == ""
 
 
 def test_every_row_has_a_key_of_its_own() -> None:
@@ -78,16 +78,16 @@ def test_every_row_has_a_key_of_its_own() -> None:
 def test_a_models_facts() -> None:
     assert dict(facts(STARTER)) == {
         "Pictures": "64 × 64 px, from text",
-        "Network": "U-Net, 22.7 M parameters",
+        "Network": "U-Net, 22.7 million parameters",
         "Noise schedule": "cosine",
         "Prediction": "v",
-        "Usual settings": "DDIM, 30 steps, guidance 3",
-        "Measured": "top-1 94.7%, top-5 98.5%",
+        "Default settings": "DDIM, 30 steps, guidance 3",
+        "Evaluation": "top-1 94.7%, top-5 98.5%",
         "Trained on": STARTER.training_data,
         "Licence": "MIT",
     }
     assert dict(facts(LARGE))["Noise schedule"] == "linear, T 500"
-    assert dict(facts(WORDLESS))["Usual settings"] == "DDIM, 30 steps"
+    assert dict(facts(WORDLESS))["Default settings"] == "DDIM, 30 steps"
 
 
 def test_the_facts_of_a_strangers_card_stay_within_bounds() -> None:
@@ -99,7 +99,7 @@ def test_the_facts_of_a_strangers_card_stay_within_bounds() -> None:
     )
     shown = dict(facts(card))
     assert max(map(len, shown.values())) <= LONGEST
-    assert shown["Measured"].startswith("<b>0</b> 0, <b>1</b> 1")
+    assert shown["Evaluation"].startswith("<b>0</b> 0, <b>1</b> 1")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,8 @@ def test_headline_figures(evaluation: dict[str, object], said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "said"), [(0, "0"), (999, "999"), (1500, "1.5 k"), (22_732_013, "22.7 M"), (2 * 10**9, "2.0 G")]
+    ("count", "said"),
+    [(0, "0"), (999, "999"), (1500, "1,500"), (22_732_013, "22.7 million"), (2 * 10**9, "2.0 billion")],
 )
 def test_parameters_are_rounded(count: int, said: str) -> None:
-    assert parameters(count) == f"{said} parameters"
+    assert quantity.parameters(count) == f"{said} parameters"

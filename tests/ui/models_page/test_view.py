@@ -7,13 +7,14 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QLabel
 
-from studio.ui.models_page.view import EMPTY, ModelsView
+from studio.ui.models_page import text
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, show_models
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.ui.core.catalog import Catalog
+    from studio.ui.models_page.view import ModelsView
     from tests.ui.program import MakePage, OpenPage
 
 
@@ -41,9 +42,9 @@ def test_every_model_is_told_of(view: ModelsView) -> None:
     shown = texts(view)
     for words in (
         "Starter",
-        "starter, came with the program",
+        "starter, shipped with the program",
         "64 × 64 px, from text",
-        "U-Net, 22.7 M parameters",
+        "U-Net, 22.7 million parameters",
         "linear, T 500",
         "v",
         "top-1 94.7%, top-5 98.5%",
@@ -82,12 +83,12 @@ def test_reload_looks_again(view: ModelsView, monkeypatch: pytest.MonkeyPatch, q
 def test_without_a_model_of_ones_own_it_says_how_to_add_one(
     view: ModelsView, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    assert EMPTY not in texts(view)
+    assert text.no_own_models() not in texts(view)
     show_models(monkeypatch, installed(STARTER, shipped=True))
     with qtbot.waitSignal(catalog.changed):
         catalog.reload()
-    assert EMPTY in texts(view)
-    assert "page Train" in EMPTY
+    assert text.no_own_models() in texts(view)
+    assert "page Train" in text.no_own_models()
 
 
 def test_the_models_folder_is_opened_or_the_reason_told(

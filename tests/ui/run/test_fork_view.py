@@ -60,7 +60,7 @@ def scene(qtbot: QtBot, qapp: QApplication) -> Scene:
 def test_it_shows_the_runs_own_settings_and_what_they_cost(scene: Scene) -> None:
     panel = scene.panel
     assert scene.title == "Fork from step 2 of 4"
-    assert panel.prompt.text == "<b>a fox</b>"
+    assert panel.prompt.value == "<b>a fox</b>"
     assert (panel.sampler.value, panel.guidance.value, panel.steps.value) == ("ddim", 3.0, 2)
     assert panel.words.text().startswith("2 steps, 4 model calls")
 

@@ -12,13 +12,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
 from studio.folders import Folders
-from studio.ui.settings_page.view import SettingsView, budget_words
+from studio.ui.settings_page import text
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.ui.core.settings import Preferences
     from studio.ui.jobs.recorded_runs import RunsModel
+    from studio.ui.settings_page.view import SettingsView
     from studio.ui.theme.theme import Theme
     from tests.ui.program import MakePage, OpenPage
 
@@ -96,8 +97,8 @@ def test_recording_and_its_room_are_preferred(
 
 
 def test_one_sentence_says_what_the_budget_does(view: SettingsView, preferences: Preferences) -> None:
-    assert view.budget_words.text() == budget_words(0.1)
-    said = {budget_words(share) for share in (0.0, 0.1, 0.5, 1.0)}
+    assert view.budget_words.text() == text.budget(0.1)
+    said = {text.budget(share) for share in (0.0, 0.1, 0.5, 1.0)}
     assert len(said) == 4
     assert all("finished picture is the same" in sentence for sentence in said)
     preferences.set("preview_budget", 0.0)

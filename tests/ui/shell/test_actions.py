@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from PySide6.QtGui import QKeySequence
 
+from studio.ui.shell import text
 from studio.ui.shell.actions import ACTIONS, ActionInfo
 
 
@@ -30,13 +31,14 @@ def test_no_two_keys_collide() -> None:
 
 
 def test_a_collision_is_seen() -> None:
-    twin = ActionInfo(name="twin", text="Twin", keys=("Ctrl+Z",), group="Make")
+    twin = ActionInfo(name="twin", keys=("Ctrl+Z",), group="Make")
     assert collisions((*ACTIONS, twin))
-    inside = ActionInfo(name="inside", text="Inside", keys=("Ctrl+Z",), group="Make", where="gallery")
+    inside = ActionInfo(name="inside", keys=("Ctrl+Z",), group="Make", where="gallery")
     assert collisions((*ACTIONS, inside)) == ["Ctrl+Z in gallery"]
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
 def test_every_key_is_one_that_qt_knows(action: ActionInfo) -> None:
     assert all(QKeySequence(key).toString() for key in action.keys)
-    assert action.text[0].isupper()
+    assert text.action(action.name)[0].isupper()
+    assert text.group(action.group)[0].isupper()

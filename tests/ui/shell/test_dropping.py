@@ -30,7 +30,7 @@ def test_a_picture_of_ours_gives_its_request_for_itself_alone(tmp_path: Path) ->
 
 def test_a_picture_of_another_program_is_a_sentence(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "theirs.png")
-    assert read_request(tmp_path / "theirs.png") == "theirs.png was not made here: it does not say how."
+    assert read_request(tmp_path / "theirs.png") == "theirs.png has no Stepwise settings in it."
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])

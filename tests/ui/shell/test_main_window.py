@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
 from PySide6.QtGui import QAccessible, QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
@@ -324,14 +324,21 @@ def test_a_notice_covers_neither_the_steps_nor_what_can_be_done_with_them(make_p
     hand.generate()
     hand.finish()
     hand.models.notices.post("Kept in the gallery.")
-    toast, timeline = hand.window.overlays.toast, hand.window.pages.create_page.canvas.timeline
-    assert timeline.isVisible()
-    foot = toast.mapTo(hand.window, QPoint(0, toast.height())).y()
-    assert foot <= timeline.mapTo(hand.window, QPoint(0, 0)).y()
-    hand.press(Qt.Key.Key_3, Qt.KeyboardModifier.ControlModifier)
-    hand.models.notices.post("Another.")
-    foot = toast.mapTo(hand.window, QPoint(0, toast.height())).y()
-    assert foot <= hand.window.status.mapTo(hand.window, QPoint(0, 0)).y()
+    toast = hand.window.overlays.toast
+    assert hand.window.pages.create_page.canvas.timeline.isVisible()
+    for page in (Qt.Key.Key_1, Qt.Key.Key_3, Qt.Key.Key_4):
+        hand.press(page, Qt.KeyboardModifier.ControlModifier)
+        hand.models.notices.post("Another. " * 40)
+        QApplication.processEvents()
+        assert toast.isVisible()
+        assert [control for control in focusable(hand.window) if overlaps(control, toast)] == []
+
+
+def overlaps(control: QWidget, toast: QWidget) -> bool:
+    if toast.isAncestorOf(control):
+        return False
+    place = QRect(control.mapToGlobal(QPoint()), control.size())
+    return place.intersects(QRect(toast.mapToGlobal(QPoint()), toast.size()))
 
 
 # ---------------------------------------------------------------------------------------- keyboard and screen readers

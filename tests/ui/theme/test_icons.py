@@ -84,7 +84,7 @@ def test_an_icon_follows_the_theme(theme: Theme) -> None:
 
 def test_a_disabled_icon_is_faint(theme: Theme) -> None:
     pixmap = theme.icon("square", "accent").pixmap(QSize(80, 80), 1.0, QIcon.Mode.Disabled)
-    assert inked(pixmap.toImage()) == {theme.palette.faint}
+    assert inked(pixmap.toImage()) == {theme.palette.disabled}
 
 
 def test_an_icon_is_drawn_only_when_it_is_shown(theme: Theme, monkeypatch: pytest.MonkeyPatch) -> None:

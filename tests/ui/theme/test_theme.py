@@ -83,7 +83,7 @@ def test_qts_own_widgets_get_the_colours_too(theme: Theme, qapp: QApplication) -
     palette = qapp.palette()
     assert palette.color(role.WindowText).name() == DARK.text
     assert palette.color(role.Highlight).name() == DARK.accent
-    assert palette.color(disabled, role.Text).name() == DARK.faint
+    assert palette.color(disabled, role.Text).name() == DARK.disabled
 
 
 def test_under_the_style_sheet_lies_fusion(theme: Theme, qapp: QApplication) -> None:

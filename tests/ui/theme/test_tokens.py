@@ -24,8 +24,11 @@ palettes = pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light
 def weak_pairs(palette: Palette) -> list[tuple[str, str, float]]:
     """Return the pairs of text and ground that are too close, with their contrast."""
     wanted = {(text, ground): READ for text in ("text", "dim") for ground in GROUNDS}
+    wanted |= {
+        ("faint", ground): READ for ground in GROUNDS if ground != "hover"
+    }  # fields are not lit under it
     wanted |= {(text, ground): READ for text in ("good", "warn", "bad") for ground in GROUNDS[:3]}
-    wanted |= {("faint", ground): SEEN for ground in GROUNDS[:3]}
+    wanted |= {("disabled", ground): SEEN for ground in GROUNDS[:3]}
     wanted |= {("accent", ground): SEEN for ground in GROUNDS}
     wanted |= {("on_accent", "accent"): READ}
     found = {pair: contrast(getattr(palette, pair[0]), getattr(palette, pair[1])) for pair in wanted}
@@ -39,6 +42,9 @@ def test_every_text_can_be_read_on_every_ground(palette: Palette) -> None:
 
 def test_a_pair_that_is_too_close_is_found() -> None:
     assert ("dim", "raised", 1.0) in weak_pairs(replace(DARK, dim=DARK.raised))
+    assert ("faint", "raised", 3.12) in weak_pairs(replace(DARK, faint="#72727b")), (
+        "hints were as weak as that"
+    )
     assert ("on_accent", "accent", 3.49) in weak_pairs(replace(LIGHT, accent="#c9742a"))
 
 

@@ -77,7 +77,7 @@ def test_a_disabled_button_looks_and_is_off(theme: Theme, qtbot: QtBot) -> None:
         with qtbot.assertNotEmitted(button.clicked):
             qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
         shown = colours(button.grab().toImage())
-        assert theme.palette.faint in shown
+        assert theme.palette.disabled in shown
         assert theme.palette.accent not in shown
 
 

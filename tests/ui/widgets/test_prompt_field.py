@@ -46,25 +46,25 @@ def test_it_takes_as_many_characters_as_the_engine() -> None:
 
 def test_setting_says_nothing_and_typing_does(prompt: PromptField, qtbot: QtBot) -> None:
     texts = heard(prompt)
-    prompt.set_text("a fo")
-    assert (prompt.text, texts) == ("a fo", [])
+    prompt.set_value("a fo")
+    assert (prompt.value, texts) == ("a fo", [])
     qtbot.keyClicks(prompt.editor, "x")  # at the end, where setting leaves the cursor
-    assert (prompt.text, texts) == ("a fox", ["a fox"])
+    assert (prompt.value, texts) == ("a fox", ["a fox"])
 
 
 def test_a_text_that_is_set_is_kept_to_the_letter(prompt: PromptField) -> None:
     odd = "non\u00a0breaking, line\u2028separator, \u202ertl, <b>"
-    prompt.set_text(odd)
-    assert prompt.text == odd
+    prompt.set_value(odd)
+    assert prompt.value == odd
 
 
 @pytest.mark.parametrize("enter", [Qt.Key.Key_Return, Qt.Key.Key_Enter])
 def test_ctrl_enter_is_the_windows(prompt: PromptField, qtbot: QtBot, enter: Qt.Key) -> None:
-    prompt.set_text("a fox")
+    prompt.set_value("a fox")
     shortcut = QShortcut(QKeySequence(Qt.Modifier.CTRL | enter), prompt.window())
     with qtbot.waitSignal(shortcut.activated):
         qtbot.keyClick(prompt.editor, enter, Qt.KeyboardModifier.ControlModifier)
-    assert prompt.text == "a fox"
+    assert prompt.value == "a fox"
 
 
 def test_without_a_shortcut_ctrl_enter_reaches_the_parent(
@@ -76,20 +76,20 @@ def test_without_a_shortcut_ctrl_enter_reaches_the_parent(
     )
     qtbot.keyClick(prompt.editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert seen[-1] == Qt.Key.Key_Return
-    assert prompt.text == ""
+    assert prompt.value == ""
 
 
 def test_enter_alone_starts_a_line(prompt: PromptField, qtbot: QtBot) -> None:
     qtbot.keyClicks(prompt.editor, "a")
     qtbot.keyClick(prompt.editor, Qt.Key.Key_Return)
     qtbot.keyClicks(prompt.editor, "b")
-    assert prompt.text == "a\nb"
+    assert prompt.value == "a\nb"
 
 
 def test_tab_leaves_it(prompt: PromptField, qtbot: QtBot) -> None:
     qtbot.keyClick(prompt.editor, Qt.Key.Key_Tab)
     assert not prompt.editor.hasFocus()
-    assert prompt.text == ""
+    assert prompt.value == ""
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
     assert prompt.editor.hasFocus()
 
@@ -125,14 +125,14 @@ def test_what_is_pasted_is_plain(prompt: PromptField, qtbot: QtBot) -> None:
     data = QMimeData()
     data.setHtml("<b>only html</b>")
     QGuiApplication.clipboard().setMimeData(data)
-    before = prompt.text
+    before = prompt.value
     paste(prompt, qtbot)
-    assert prompt.text in (before, before + "only html")
+    assert prompt.value in (before, before + "only html")
 
 
 def test_a_nul_cannot_be_pasted(prompt: PromptField, qtbot: QtBot) -> None:
     prompt.editor.insertFromMimeData(_text("a\0b"))
-    assert prompt.text == "ab"
+    assert prompt.value == "ab"
 
 
 def test_files_are_left_to_the_window(prompt: PromptField) -> None:
@@ -143,35 +143,35 @@ def test_files_are_left_to_the_window(prompt: PromptField) -> None:
 
 
 def test_it_is_cut_at_its_limit(prompt: PromptField, qtbot: QtBot) -> None:
-    prompt.set_text("a" * (MAX_CHARACTERS + 50))
-    assert len(prompt.text) == MAX_CHARACTERS
+    prompt.set_value("a" * (MAX_CHARACTERS + 50))
+    assert len(prompt.value) == MAX_CHARACTERS
     texts = heard(prompt)
     qtbot.keyClicks(prompt.editor, "b")
     qtbot.keyClick(prompt.editor, Qt.Key.Key_Return)
     assert texts == []
     qtbot.keyClick(prompt.editor, Qt.Key.Key_Backspace)
     qtbot.keyClicks(prompt.editor, "bc")
-    assert prompt.text == "a" * (MAX_CHARACTERS - 1) + "b"
+    assert prompt.value == "a" * (MAX_CHARACTERS - 1) + "b"
 
 
 def test_pasting_fills_the_room_that_is_left_and_cuts_nothing_else(prompt: PromptField) -> None:
-    prompt.set_text("start " + "a" * (MAX_CHARACTERS - 16) + " end")
+    prompt.set_value("start " + "a" * (MAX_CHARACTERS - 16) + " end")
     prompt.editor.moveCursor(prompt.editor.textCursor().MoveOperation.Start)
     prompt.editor.insertFromMimeData(_text("0123456789ABC"))
-    assert len(prompt.text) == MAX_CHARACTERS
-    assert prompt.text.startswith("012345start ")
-    assert prompt.text.endswith(" end")
+    assert len(prompt.value) == MAX_CHARACTERS
+    assert prompt.value.startswith("012345start ")
+    assert prompt.value.endswith(" end")
 
 
 def test_over_a_selection_there_is_room(prompt: PromptField, qtbot: QtBot) -> None:
-    prompt.set_text("a" * MAX_CHARACTERS)
+    prompt.set_value("a" * MAX_CHARACTERS)
     prompt.editor.selectAll()
     qtbot.keyClicks(prompt.editor, "b")
-    assert prompt.text == "b"
+    assert prompt.value == "b"
 
 
 def test_an_input_method_cannot_pass_the_limit(prompt: PromptField) -> None:
-    prompt.set_text("a" * (MAX_CHARACTERS - 1))
+    prompt.set_value("a" * (MAX_CHARACTERS - 1))
     texts = heard(prompt)
     event = QInputMethodEvent()
     event.setCommitString("狐狸狐狸")
@@ -190,35 +190,35 @@ def test_a_syllable_that_is_being_composed_is_part_of_the_prompt(prompt: PromptF
     for syllable, committed in (("ㄱ", ""), ("고", ""), ("공", ""), ("야", "고"), ("양", ""), ("", "양")):
         compose(prompt, syllable, committed)
     assert texts == ["ㄱ", "고", "공", "고야", "고양"]
-    assert prompt.text == prompt.editor.toPlainText() == "고양"
+    assert prompt.value == prompt.editor.toPlainText() == "고양"
 
 
 def test_a_syllable_is_composed_where_the_cursor_stands(prompt: PromptField) -> None:
     prompt.put("a 🦊\nbig fox", "a 🦊\nbig ")
     compose(prompt, "빨")
-    assert prompt.text == "a 🦊\nbig 빨fox"
+    assert prompt.value == "a 🦊\nbig 빨fox"
     compose(prompt, "")  # given up
-    assert prompt.text == "a 🦊\nbig fox"
+    assert prompt.value == "a 🦊\nbig fox"
 
 
 def test_what_is_heard_and_set_again_disturbs_no_composing(prompt: PromptField) -> None:
-    prompt.edited.connect(prompt.set_text)  # as a form does
+    prompt.edited.connect(prompt.set_value)  # as a form does
     compose(prompt, "고")
     assert prompt.editor.composed() == "고"
-    prompt.set_text("another prompt")  # but another text ends it
-    assert (prompt.text, prompt.editor.composed()) == ("another prompt", "")
+    prompt.set_value("another prompt")  # but another text ends it
+    assert (prompt.value, prompt.editor.composed()) == ("another prompt", "")
     assert prompt.editor.toPlainText() == "another prompt"
 
 
 def test_what_is_composed_cannot_pass_the_limit_either(prompt: PromptField) -> None:
-    prompt.set_text("a" * MAX_CHARACTERS)
+    prompt.set_value("a" * MAX_CHARACTERS)
     compose(prompt, "고")
-    assert prompt.text == "a" * MAX_CHARACTERS
+    assert prompt.value == "a" * MAX_CHARACTERS
 
 
 def test_emoji_count_as_python_counts_them(prompt: PromptField) -> None:
     prompt.editor.insertFromMimeData(_text("🦊" * (MAX_CHARACTERS + 1)))
-    assert prompt.text == "🦊" * MAX_CHARACTERS
+    assert prompt.value == "🦊" * MAX_CHARACTERS
 
 
 def test_it_keeps_no_undo_of_its_own(prompt: PromptField, qtbot: QtBot) -> None:
@@ -237,9 +237,9 @@ def test_it_is_named_and_shows_its_hint_below_its_lines(prompt: PromptField) -> 
 def test_every_line_is_in_sight(theme: Theme, qtbot: QtBot, lines: int) -> None:
     field = PromptField(theme, "Prompt", lines=lines)
     show(qtbot, field)
-    field.set_text("\n".join(["Ågy", "빨간 고양이"][line % 2] for line in range(lines)))
+    field.set_value("\n".join(["Ågy", "빨간 고양이"][line % 2] for line in range(lines)))
     assert field.editor.verticalScrollBar().maximum() == 0
-    field.set_text("\n".join("x" * (lines + 1)))
+    field.set_value("\n".join("x" * (lines + 1)))
     assert field.editor.verticalScrollBar().maximum() > 0  # the twin: one line more is too many
     assert field.editor.height() % 4 == 0
 

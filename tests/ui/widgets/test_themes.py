@@ -109,4 +109,4 @@ def test_a_label_has_its_colour_whatever_it_was_before(theme: Theme, qtbot: QtBo
     label.set_role(role)
     assert label.palette().color(label.foregroundRole()).name() == getattr(theme.palette, role)
     label.setEnabled(False)
-    assert label.palette().color(label.foregroundRole()).name() == theme.palette.faint
+    assert label.palette().color(label.foregroundRole()).name() == theme.palette.disabled

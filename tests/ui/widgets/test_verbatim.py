@@ -161,17 +161,17 @@ def test_a_choice(theme: Theme, qtbot: QtBot, text: str) -> None:
 @nasty
 def test_a_prompt(theme: Theme, qtbot: QtBot, text: str) -> None:
     field = PromptField(theme, text, placeholder=text, hint=text)
-    field.set_text(text)
+    field.set_value(text)
     show(qtbot, field)
-    assert field.text == text
+    assert field.value == text
     assert field.editor.toPlainText() == text
     assert labels(field) == [text, text]
 
 
 @nasty
 def test_what_is_told(theme: Theme, qtbot: QtBot, text: str) -> None:
-    parent = show(qtbot, QWidget(), width=600)
-    toast = Toast(theme, parent)
+    toast = Toast(theme)
+    show(qtbot, toast, width=600)
     toast.show_notice(text, kind="error", action=text, details=text)
     banner = Banner(theme, text, action=text)
     card = ErrorCard(theme)

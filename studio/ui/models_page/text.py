@@ -1,0 +1,26 @@
+"""Texts of the page of models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from studio.ui.language import tr
+
+if TYPE_CHECKING:
+    from studio.checkpoints.catalog import InstalledModel
+
+
+def origin(model: InstalledModel) -> str:
+    """Return a model's name and where it comes from."""
+    if model.card is None:
+        return tr("Cannot be used, in {folder}", folder=model.folder)
+    if model.shipped:
+        return tr("{name}, shipped with the program", name=model.name)
+    return tr("{name}, in {folder}", name=model.name, folder=model.folder)
+
+
+def no_own_models() -> str:
+    return tr(
+        "You have no models of your own yet. Train one on the page Train (Ctrl+5), or copy a folder with card.json "
+        "and model.safetensors into the models folder and press Reload."
+    )
