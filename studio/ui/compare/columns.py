@@ -17,8 +17,10 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.engine.requests import sampler_options
 from studio.errors import RequestError, capitalised, shorten
+from studio.messages import message
 from studio.ui.core.undo import PAUSE_SECONDS, UNDO_LIMIT
 from studio.ui.jobs.run_settings import FormValues, fitted, read_values, with_model
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -194,8 +196,7 @@ class CompareColumns(QObject):
         try:
             self.take_request()
         except RequestError as error:
-            sentence = str(error)
-            return capitalised(sentence)
+            return capitalised(tr(error.message))
         return ""
 
     def card(self, place: int) -> ModelCard | None:
@@ -270,11 +271,16 @@ class CompareColumns(QObject):
     def _resolved(self, place: int) -> GenerateRequest:
         values, card = self.columns[place], self.card(place)
         if card is None:
-            raise RequestError(f"model of column {place + 1}", f"{shorten(values.model)!r} is not here")
+            raise RequestError(
+                message("model of run {number}", number=place + 1),
+                message("{model} is not installed", model=repr(shorten(values.model))),
+            )
         try:
             return values.request().resolve(card)
         except RequestError as error:
-            raise RequestError(f"{error.field} of column {place + 1}", error.reason) from error
+            raise RequestError(
+                message("{field} of run {number}", field=error.field, number=place + 1), error.reason
+            ) from error
 
     def _of_all_samplers(self) -> Columns:
         values = replace(self._form.values, count=1)

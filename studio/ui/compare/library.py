@@ -16,12 +16,14 @@ from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.engine.events import JobFinished, JobStarted
 from studio.errors import RequestError, StorageError, StudioError
 from studio.gallery.store import PictureSaved, PictureUnsaved
+from studio.messages import message
 from studio.runs.memory import MAX_BYTES
 from studio.runs.replay import model_of
 from studio.ui.core.background import Background
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from studio.ui.jobs.recorded_runs import NOT_RECORDED, fill, finished
+from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +84,7 @@ def list_recorded(store: RunStore, catalogue: Catalogue) -> tuple[Recorded, ...]
             request = one.header.generate_request
         except RequestError:
             continue
-        fault = "" if store.has_states(run) else "It has given up its steps to make room."
+        fault = "" if store.has_states(run) else tr("Its steps were deleted to free space.")
         entry = entries.get(pictures.get(one.final_sha256 or "", -1))
         found.append(Recorded(run=run, request=request, fault=fault, entry=entry))
     return tuple(found)
@@ -111,7 +113,9 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
             stored.state(stored.header.first_index)
             stored.header.generate_request.validate()
         except (StorageError, RequestError) as error:
-            notes.append(f"Run {number_of(run)} is left out: {error}")
+            notes.append(
+                tr("Run {number} is left out: {reason}", number=number_of(run), reason=error.message)
+            )
         else:
             read.append(stored)
     _check(read, notes)
@@ -123,7 +127,7 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
     for place, stored in enumerate(read):
         course.run_ids[place] = stored.id
         told = (fill(course, stored, place, every=every), _unmade(stored, folders))
-        notes += [f"Run {number_of(stored.id)}: {note}" for note in told if note]
+        notes += [tr("Run {number}: {note}", number=number_of(stored.id), note=note) for note in told if note]
         _finish(course, stored, place, _entry_of(stored, pictures, catalogue))
     seconds = sum(event.done.seconds for event in course.pictures.values())
     course.take(JobFinished(job_id=course.job.id, pictures=len(course.pictures), seconds=seconds))
@@ -133,14 +137,23 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
 
 def _check(runs: Sequence[StoredRun], notes: Sequence[str]) -> None:
     if len(runs) < MIN_PANES:
-        reason = " ".join(notes) or f"There are {len(runs)}."
-        raise UncomparableError(f"Two recorded runs at least are needed to compare. {reason}")
+        raise UncomparableError(
+            message("A comparison needs at least two recorded runs. {reason}", reason=" ".join(notes))
+            if notes
+            else message("A comparison needs at least two recorded runs.")
+        )
     sizes = {_size(run): run for run in reversed(runs)}
     if len(sizes) > 1:
         first, second, *_ = sorted(sizes.items(), key=lambda item: runs.index(item[1]))
         raise UncomparableError(
-            f"Run {number_of(first[1].id)} is of {first[0]} pixels and run {number_of(second[1].id)} of {second[0]}: "
-            "only runs of one size can be laid side by side."
+            message(
+                "Run {first} has {first_size} pixels and run {second} has {second_size}: only runs of the same size "
+                "can be compared.",
+                first=number_of(first[1].id),
+                first_size=first[0],
+                second=number_of(second[1].id),
+                second_size=second[0],
+            )
         )
 
 
@@ -179,7 +192,7 @@ def _unmade(run: StoredRun, folders: Folders) -> str:
     try:
         model_of(run, folders)
     except StudioError as error:
-        return f"{error} Its steps cannot be decoded without that."
+        return tr("{reason} Its steps cannot be decoded without the model.", reason=error.message)
     return ""
 
 
@@ -305,9 +318,11 @@ class CompareLibrary(QAbstractListModel):
         if found.run in self.chosen:
             self.choose([run for run in self.chosen if run != found.run])
         elif found.fault:
-            self.failed.emit(f"Run {found.number} cannot be compared. {found.fault}")
+            self.failed.emit(
+                tr("Run {number} cannot be compared. {reason}", number=found.number, reason=found.fault)
+            )
         elif len(self.chosen) == MAX_PANES:
-            self.failed.emit(f"{MAX_PANES} runs at most lie side by side: let go of one first.")
+            self.failed.emit(tr("At most {count} runs can be compared; deselect one first.", count=MAX_PANES))
         else:
             self.choose([*self.chosen, found.run])
 
@@ -341,7 +356,14 @@ class CompareLibrary(QAbstractListModel):
         if missing == 1 and len(runs) == 1:
             self.failed.emit(NOT_RECORDED)
         elif missing:
-            self.failed.emit(f"{missing} of {len(runs)} pictures have no recorded run to compare.")
+            self.failed.emit(
+                trn(
+                    "{missing} of {count} picture has no recorded run to compare.",
+                    "{missing} of {count} pictures have no recorded run to compare.",
+                    len(runs),
+                    missing=missing,
+                )
+            )
         self.open_runs(there)
 
     def _on_listed(self, found: tuple[Recorded, ...]) -> None:

@@ -14,6 +14,7 @@ from studio.ui.compare.runs_view import RunsView
 from studio.ui.compare.setup_view import SetupView
 from studio.ui.core.save_sheet import ask_for_sheet, labelled
 from studio.ui.core.sheet_writer import SheetWriter
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, PADDING, PAGE_HEAD
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import EmptyPage, ErrorCard, Ground
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from studio.ui.compare.library import CompareLibrary
     from studio.ui.compare.model import CompareModel
     from studio.ui.compare.reference import AloneModel, ReferenceModel
-    from studio.ui.compare.stage import Mode, PanesView
+    from studio.ui.compare.stage import ComparisonCanvas, Mode
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
@@ -67,16 +68,18 @@ class CompareHead(Ground):
         self.title = PlainLabel(theme, kind="title", elide=True)
         self.facts = PlainLabel(theme, kind="label", role="dim", elide=True)
         self.noise = PlainLabel(theme, kind="label", role="good")
-        self.cancel = TextButton(theme, "Cancel")
+        self.cancel = TextButton(theme, tr("Cancel"))
         self.setup = IconButton(
-            theme, "sliders-horizontal", "Show or hide the settings of the runs", checkable=True
+            theme, "sliders-horizontal", tr("Show or hide the settings of the runs"), checkable=True
         )
         self.library = IconButton(
-            theme, "images", "Compare recorded runs: show or hide their list", checkable=True
+            theme, "images", tr("Show or hide the list of recorded runs"), checkable=True
         )
-        self.newest = TextButton(theme, "Back to the running one", kind="quiet", icon="chevron-left")
-        self.save = IconButton(theme, "download", "Save what is seen as one labelled picture")
-        self.modes = SegmentedSwitch(theme, "Layout", list(words.MODES))
+        self.newest = TextButton(
+            theme, tr("Back to the running comparison"), kind="quiet", icon="chevron-left"
+        )
+        self.save = IconButton(theme, "download", tr("Save what is shown as one labelled picture"))
+        self.modes = SegmentedSwitch(theme, tr("Layout"), words.modes())
         row = QHBoxLayout(self)
         row.setContentsMargins(PADDING, 0, PADDING, 1)
         row.setSpacing(GAP + GAP // 2)
@@ -105,7 +108,9 @@ class CompareHead(Ground):
 class CompareKeys:
     """Changes the layout, the candidate or the scale."""
 
-    def __init__(self, model: CompareModel, panes: PanesView, set_mode: Callable[[Mode], None]) -> None:
+    def __init__(
+        self, model: CompareModel, panes: ComparisonCanvas, set_mode: Callable[[Mode], None]
+    ) -> None:
         """Act on these."""
         self._model, self._panes, self._set_mode = model, panes, set_mode
 
@@ -170,7 +175,7 @@ class CompareView(Ground):
         self.library.hide()
         self.runs = RunsView(theme, model, reference, alone, preferences)
         self.error = ErrorCard(theme)
-        self._empty = EmptyPage(theme, "columns-2", words.EMPTY, words.EMPTY_HOW)
+        self._empty = EmptyPage(theme, "columns-2", words.empty(), words.empty_hint())
         self._keys = CompareKeys(model, self.runs.panes, self.set_mode)
         self._lay_out()
         model.changed.connect(self._on_changed)

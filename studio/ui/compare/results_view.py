@@ -19,6 +19,7 @@ from studio.ui.compare import text as words
 from studio.ui.compare.reference import LONG, A
 from studio.ui.compare.results import Curves, score
 from studio.ui.compare.text import unfinished
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, INSET
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.choice import ChoiceField
@@ -39,13 +40,6 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 
-HEADS: Final = (
-    ("PSNR", words.PSNR_TIP),
-    ("SSIM", words.SSIM_TIP),
-    ("calls", words.CALLS_TIP),
-    ("seconds", words.SECONDS_TIP),
-    ("alone", words.ALONE_TIP),
-)
 _WIDTH: Final = 62
 
 
@@ -57,7 +51,7 @@ class TableView(QWidget):
         super().__init__(parent)
         self._theme = theme
         theme.changed.connect(self.update)
-        self.setAccessibleName("Figures of the finished pictures")
+        self.setAccessibleName(tr("Figures of the finished pictures"))
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         grid = QGridLayout()
         grid.setHorizontalSpacing(GAP)
@@ -65,7 +59,7 @@ class TableView(QWidget):
         grid.setColumnStretch(0, 1)
         self._heads: list[PlainLabel] = []
         self._shown: tuple[tuple[str, tuple[str, str, str, str, str]], ...] = ()
-        for column, (head, tip) in enumerate(HEADS, start=1):
+        for column, (head, tip) in enumerate(words.columns(), start=1):
             label = PlainLabel(theme, head, kind="label", role="dim", tip=tip)
             label.setAlignment(right)
             label.setMinimumWidth(_WIDTH)
@@ -74,7 +68,7 @@ class TableView(QWidget):
         self._rows: list[list[PlainLabel]] = []
         for row in range(1, MAX_PANES + 2):
             labels = [PlainLabel(theme, elide=True)]
-            for _ in HEADS:
+            for _ in self._heads:
                 label = PlainLabel(theme, role="dim")
                 label.setAlignment(right)
                 labels.append(label)
@@ -140,19 +134,19 @@ class ReferenceBar(QWidget):
         self._reference, self._alone = reference, alone
         self._names: tuple[str, ...] = ()
         self.choice = ChoiceField(theme, "")
-        self.choice.box.setAccessibleName("Measured against")
+        self.choice.box.setAccessibleName(tr("Measured against"))
         self.choice.setFixedWidth(_CHOICE_PX)
         self.make = TextButton(theme, "", icon="plus")
-        set_tip(self.make, words.LONG_TIP)
+        set_tip(self.make, words.reference_tip())
         self._menu = QMenu(self)
         self.said = PlainLabel(theme, role="dim", elide=True)
         self.said.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.measure = TextButton(theme, "Measure")
-        set_tip(self.measure, words.ALONE_TIP)
+        self.measure = TextButton(theme, tr("Measure"))
+        set_tip(self.measure, words.batching_tip())
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
-        row.addWidget(PlainLabel(theme, "Measured against", role="dim"))
+        row.addWidget(PlainLabel(theme, tr("Measured against"), role="dim"))
         row.addWidget(self.choice)
         row.addWidget(self.make)
         row.addWidget(self.said, 1)
@@ -172,7 +166,10 @@ class ReferenceBar(QWidget):
     def synchronise(self) -> None:
         """Show what is chosen and known."""
         reference, alone = self._reference, self._alone.current
-        items = [(A, "A", "", ""), *((str(place), name, "", "") for place, name in enumerate(self._names))]
+        items = [
+            (A, tr("A"), "", ""),
+            *((str(place), name, "", "") for place, name in enumerate(self._names)),
+        ]
         if reference.made and reference.course is not None:
             items.append((LONG, words.long_name(reference.course.request), "", ""))
         self.choice.set_items(items)
@@ -187,7 +184,7 @@ class ReferenceBar(QWidget):
         self.said.setText(sentence)
         self.said.set_role("warn" if bad else "dim")
         self.measure.setVisible(alone.standing in ("unknown", "measuring", "failed"))
-        self.measure.setText("Stop" if alone.standing == "measuring" else "Measure")
+        self.measure.setText(tr("Stop") if alone.standing == "measuring" else tr("Measure"))
 
     @Slot()
     def _on_make(self) -> None:
@@ -292,7 +289,7 @@ class ResultsView(QWidget):
             rows.append((names[pane.place], (*row, apart)))
         if reference.place is None and reference.done is not None:
             done = reference.done
-            figures = ("reference", "", f"{done.model_calls:,}", f"{done.seconds:.1f}", "")
+            figures = (tr("reference"), "", f"{done.model_calls:,}", f"{done.seconds:.1f}", "")
             rows.append((self._name_of(reference), figures))
         self.table.set_rows(rows)
 
@@ -302,9 +299,9 @@ class ResultsView(QWidget):
         if reference is None:
             return
         name = self._name_of(reference)
-        title = words.DISTANCE.format(name=name)
+        title = words.distance(name)
         if reference.finish is None:
-            self.plot.set_curves(title, (), words.NO_CURVES.format(name=name))
+            self.plot.set_curves(title, (), words.no_curves(name))
             return
         curves = []
         for pane in panes:

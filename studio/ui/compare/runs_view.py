@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.ui.compare import text as words
 from studio.ui.compare.paint import GAINS, Face
 from studio.ui.compare.results_view import ResultsView
-from studio.ui.compare.stage import PanesView
+from studio.ui.compare.stage import ComparisonCanvas
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, PADDING
 from studio.ui.widgets.buttons import IconButton, Pill
 from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
@@ -52,24 +53,24 @@ class CompareBar(QWidget):
         """Show the model's choices."""
         super().__init__(parent)
         self._model = model
-        self.alignment = SegmentedSwitch(theme, "Aligned by", list(words.ALIGNMENTS))
-        self.sides = SegmentedSwitch(theme, "What to look at", list(words.SIDES))
+        self.alignment = SegmentedSwitch(theme, tr("Aligned by"), words.alignments())
+        self.sides = SegmentedSwitch(theme, tr("Shown"), words.quantities())
         self.base, self.candidate = ChoiceField(theme, ""), ChoiceField(theme, "")
-        self.base.box.setAccessibleName("A")
-        self.candidate.box.setAccessibleName("B")
+        self.base.box.setAccessibleName(tr("A"))
+        self.candidate.box.setAccessibleName(tr("B"))
         self._letters = [
-            PlainLabel(theme, "A", role="dim", bold=True),
-            PlainLabel(theme, "B", role="dim", bold=True),
+            PlainLabel(theme, tr("A"), role="dim", bold=True),
+            PlainLabel(theme, tr("B"), role="dim", bold=True),
         ]
         self.gain = SegmentedSwitch(
-            theme, "Gain", [(str(gain), f"× {gain}", words.GAIN_TIP) for gain in GAINS]
+            theme, tr("Gain"), [(str(gain), f"× {gain}", words.gain_tip()) for gain in GAINS]
         )
-        self.turn = IconButton(theme, "rotate-ccw", "Turn the line (X)")
-        self.pill = Pill(theme, "live", "bad")
+        self.turn = IconButton(theme, "rotate-ccw", tr("Turn the line (X)"))
+        self.pill = Pill(theme, tr("live"), "bad")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
-        row.addWidget(PlainLabel(theme, "Aligned by", role="dim"))
+        row.addWidget(PlainLabel(theme, tr("Aligned by"), role="dim"))
         row.addWidget(self.alignment)
         row.addWidget(self.pill)
         row.addStretch(1)
@@ -115,8 +116,8 @@ class CompareBar(QWidget):
         self.sides.set_value(model.what)
         running = model.course is not None and not model.course.over
         self.pill.setVisible(running or model.position is not None)
-        self.pill.set_text("live" if running else "result", "bad" if running else "dim")
-        self.pill.setAccessibleName("Back to the newest steps")
+        self.pill.set_text(tr("live") if running else tr("result"), "bad" if running else "dim")
+        self.pill.setAccessibleName(tr("Back to the newest steps"))
 
     @Slot()
     def _on_pill_clicked(self) -> None:
@@ -159,9 +160,9 @@ class RunsView(QWidget):
         self._named_for: Course | None = None
         self._names: tuple[str, ...] = ()
         self._with_results = True
-        self.panes = PanesView(theme)
+        self.panes = ComparisonCanvas(theme)
         self.bar = CompareBar(theme, model)
-        self.scrubber = Scrubber(theme, "Steps of all runs")
+        self.scrubber = Scrubber(theme, tr("Steps of all runs"))
         self.results = ResultsView(theme, model, reference, alone)
         self._playing = QTimer(self, interval=PLAY_MS)
         layout = QVBoxLayout(self)

@@ -5,32 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.requests import sampler_options
-from studio.errors import RequestError
 from studio.messages import message
+from studio.ui.jobs.text import model_calls, waiting
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
     from studio.engine.events import StepDone
-    from studio.engine.requests import GenerateRequest
     from studio.ui.jobs.job_state import Course
     from studio.ui.run.model import RunModel
 
 EMPTY = message("Your picture forms here.")
 EMPTY_HOW = message("Ctrl+Enter starts it. Every step stays, so that you can look back.")
-GETTING_READY = message("Getting the device ready")
 
 
 def title(course: Course) -> str:
     """Return what the job makes."""
     return course.request.prompt or tr("(no prompt)")
-
-
-def waiting(course: Course) -> str:
-    """Return what is being waited for before the first step."""
-    if course.phase == "loading":
-        return tr("Loading the model {model}", model=course.request.model)
-    return tr(GETTING_READY)
 
 
 def caption(course: Course, done: StepDone | None, image: int, step: int | None) -> str:
@@ -153,16 +143,3 @@ def which_picture(course: Course, image: int) -> str:
     """Return which of several pictures is shown; "" where there is only one."""
     count = course.count
     return tr("Picture {number} of {count}", number=image + 1, count=count) if count > 1 else ""
-
-
-def model_calls(request: GenerateRequest) -> int:
-    """Return how many model calls one picture of a resolved request takes; 0 where that is not known yet."""
-    name = request.sampler or ""
-    if name not in SAMPLERS or request.steps is None or request.guidance is None:
-        return 0
-    try:
-        options = sampler_options(name, request.options)
-    except RequestError:
-        return 0
-    queries = SAMPLERS[name].count_queries(options, request.steps)
-    return queries * (1 if request.guidance == 1 else 2)

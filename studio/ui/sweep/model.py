@@ -22,6 +22,7 @@ from studio.engine.compare import CompareRequest
 from studio.engine.requests import GenerateRequest
 from studio.errors import RequestError, shorten
 from studio.gallery.store import PictureSaved
+from studio.messages import message
 from studio.runs.format import is_run_id
 from studio.ui.core.background import Background
 from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, requests
@@ -409,7 +410,7 @@ class SweepModel(QObject):
     def _card_of(self, name: str) -> ModelCard:
         card = self._catalog.card(name)
         if card is None:
-            raise RequestError("model", f"{shorten(name)!r} is not here")
+            raise RequestError("model", message("{model} is not installed", model=repr(shorten(name))))
         return card
 
     def _on_loaded(self, saved: dict[str, object]) -> None:

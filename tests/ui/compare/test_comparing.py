@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.ui.compare.text import MODES
+from studio.ui.compare.text import modes
 from studio.ui.shell.compare_page import ComparePage
 from studio.ui.shell.main_window import SMALLEST
 from studio.ui.theme.metrics import RAIL
@@ -116,7 +116,7 @@ def test_a_comparison_that_ran_unseen_is_there_when_the_page_is_opened_again(
     assert len(page.runs.panes.faces) == len(SAMPLERS)
 
 
-@pytest.mark.parametrize("mode", [key for key, *_ in MODES])
+@pytest.mark.parametrize("mode", [key for key, *_ in modes()])
 def test_every_layout_fits_the_smallest_window(qtbot: QtBot, opened: Opened, mode: Mode) -> None:
     program = opened(FakeEngine(Lockstep()))
     page = page_of(program)

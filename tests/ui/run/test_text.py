@@ -11,6 +11,7 @@ from studio.engine.events import JobCancelled, JobFailed, JobStarted, ModelLoadi
 from studio.engine.requests import GenerateRequest
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
+from studio.ui.jobs.text import model_calls
 from studio.ui.run import text as words
 
 
@@ -126,8 +127,8 @@ def test_several_pictures_are_counted_and_one_is_not() -> None:
 def test_model_calls_double_under_guidance(sampler: str) -> None:
     guided = GenerateRequest(sampler=sampler, steps=10, guidance=3.0)
     alone = dataclasses.replace(guided, guidance=1.0)
-    assert words.model_calls(guided) == 2 * words.model_calls(alone) > 0
+    assert model_calls(guided) == 2 * model_calls(alone) > 0
 
 
 def test_what_is_not_known_is_not_guessed() -> None:
-    assert words.model_calls(GenerateRequest()) == 0
+    assert model_calls(GenerateRequest()) == 0
