@@ -324,6 +324,7 @@ def test_going_to_a_tile_brings_it_into_sight(view: GalleryView) -> None:
     assert view.grid.verticalOffset() == 0
 
 
+@pytest.mark.layout
 def test_the_tiles_stay_where_they_are_when_a_scroll_bar_comes(view: GalleryView) -> None:
     view.resize(320, 900)
     before = view.grid.tile_rect(1)

@@ -226,6 +226,7 @@ def test_it_keeps_no_undo_of_its_own(prompt: PromptField, qtbot: QtBot) -> None:
     assert not prompt.editor.document().isUndoAvailable()
 
 
+@pytest.mark.layout
 def test_it_is_named_and_shows_its_hint_below_its_lines(prompt: PromptField) -> None:
     assert prompt.editor.accessibleName() == "Prompt"
     assert prompt.editor.accessibleDescription() == "Words."
