@@ -78,14 +78,14 @@ def test_while_it_runs_every_run_shows_its_newest_step(model: CompareModel) -> N
 
 def test_by_noise_level_nearest_levels_stand_side_by_side_and_the_gap_is_told(model: CompareModel) -> None:
     Compared(model, FOUR, EIGHT).play()
-    assert model.positions == (0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0)
+    assert model.positions == pytest.approx((0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0))
     assert model.levels == model.positions
     model.select(3)
     assert steps(model) == [2, 4]
     assert gaps(model) == [0, 0]
     model.select(0)
     assert steps(model) == [1, 1]
-    assert gaps(model) == [-0.125, 0.0]
+    assert gaps(model) == pytest.approx([-0.125, 0])
 
 
 def test_by_step_and_by_model_calls(model: CompareModel) -> None:
@@ -94,7 +94,7 @@ def test_by_step_and_by_model_calls(model: CompareModel) -> None:
     model.select(5)
     assert steps(model) == [4, 6]
     assert gaps(model) == [-2, 0]
-    assert model.levels[5] == 0.25  # of the longer run
+    assert model.levels[5] == pytest.approx(0.25)  # of the longer run
     model.set_alignment("calls")
     assert model.positions == (2, 4, 6, 8, 10, 12, 14, 16)
     model.set_alignment("something else")
@@ -115,7 +115,7 @@ def test_who_looks_at_a_step_stays_there_while_it_runs(model: CompareModel) -> N
     played = Compared(model, FOUR, EIGHT).begin().rounds(1, 2)
     model.select(0)
     played.rounds(3, 4)
-    assert model.position == 0.875
+    assert model.position == pytest.approx(0.875)
     assert steps(model) == [1, 1]
     model.select(None)
     assert steps(model) == [4, 4]
@@ -234,7 +234,7 @@ def test_a_record_that_gave_up_steps_still_shows_the_nearest(model: CompareModel
 
 def test_the_noise_they_start_from_is_a_step_too(model: CompareModel) -> None:
     played = Compared(model, FOUR, EIGHT).begin().start()
-    assert model.positions == (1.0,)
+    assert model.positions == pytest.approx((1,))
     assert noise_hashes(played.course) == (noise_hashes(played.course)[0],) * 2
     played.rounds(1, 2)
     model.select(0)

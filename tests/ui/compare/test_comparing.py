@@ -116,6 +116,7 @@ def test_a_comparison_that_ran_unseen_is_there_when_the_page_is_opened_again(
     assert len(page.runs.panes.faces) == len(SAMPLERS)
 
 
+@pytest.mark.layout
 @pytest.mark.parametrize("mode", [key for key, *_ in MODES])
 def test_every_layout_fits_the_smallest_window(qtbot: QtBot, opened: Opened, mode: Mode) -> None:
     program = opened(FakeEngine(Lockstep()))

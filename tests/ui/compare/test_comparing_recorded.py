@@ -181,6 +181,7 @@ def test_control_enter_compares_what_is_chosen_and_escape_closes_the_list(room: 
     assert room.models.queue.rowCount() == 0
 
 
+@pytest.mark.layout
 def test_the_list_fits_the_smallest_window(room: Room) -> None:
     page = opened(room)
     assert page.minimumSizeHint().width() <= SMALLEST[0]

@@ -174,6 +174,7 @@ def test_it_closes_by_escape_by_asking_again_and_when_the_keyboard_goes_elsewher
         popup.show_family(FAMILY, QPoint(700, 10))
 
 
+@pytest.mark.layout
 def test_a_run_alone_says_how_to_fork_it(popup: LineagePopup) -> None:
     popup.hide()
     popup.show_family(FAMILY[:1], QPoint(700, 10))

@@ -258,6 +258,7 @@ def test_pictures_are_enlarged_as_it_was_chosen(make_page: MakePage) -> None:
     assert hard.width() <= smooth.width()
 
 
+@pytest.mark.layout
 def test_where_there_is_little_room_the_last_buttons_show_their_icons_alone(
     qtbot: QtBot, make_page: MakePage
 ) -> None:

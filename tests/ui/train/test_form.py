@@ -231,7 +231,7 @@ def test_what_it_takes_is_asked_for_size_by_size_and_once(
         assert form.estimate(scale=scale).seconds is None
         measured.seconds[scale] = 60.0
         asked.give(asked.calls[-1], ESTIMATE)
-        assert form.estimate(scale=scale).seconds == 60.0
+        assert form.estimate(scale=scale).seconds == pytest.approx(60)
     form.ask_for_estimate()
     assert scales(asked) == ["medium", "small", "large"]
     assert form.costs.fault == ""
