@@ -173,13 +173,13 @@ class ReferenceBar(QWidget):
         """Show what is chosen and known."""
         reference, alone = self._reference, self._alone.current
         items = [(A, "A", "", ""), *((str(place), name, "", "") for place, name in enumerate(self._names))]
-        if reference.made and reference.course is not None:
-            items.append((LONG, words.long_name(reference.course.request), "", ""))
+        if reference.made and reference.job_state is not None:
+            items.append((LONG, words.long_name(reference.job_state.request), "", ""))
         self.choice.set_items(items)
         self.choice.set_value(reference.key)
         offers = reference.offers()
         self.make.setVisible(bool(offers))
-        self.make.setText(words.making(reference.course) if reference.making else words.offer(offers))
+        self.make.setText(words.making(reference.job_state) if reference.making else words.offer(offers))
         self.make.set_icon("x" if reference.making else "plus")
         sentence, bad = words.alone(alone)
         if reference.fault:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from studio.ui.compare.model import Alignment, Pane
     from studio.ui.compare.reference import Alone
     from studio.ui.compare.results import Score
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 
 MODES = (
@@ -109,12 +109,12 @@ def cost(pane: Pane) -> str:
     return f"{pane.shown.model_calls} of {_calls(total)}"
 
 
-def where(pane: Pane, course: Course) -> str:
+def where(pane: Pane, job_state: JobState) -> str:
     """Return which step of a run is shown."""
     if pane.shown is None:
-        if course.over:
+        if job_state.over:
             return "Stopped before the first step"
-        return waiting(course) if course.started is None else "Waits for its first step"
+        return waiting(job_state) if job_state.started is None else "Waits for its first step"
     if pane.shown.step == 0:
         return "x_T, the noise it starts from"
     return f"step {pane.shown.step} of {pane.steps}, noise level {pane.shown.sigma:.2f}"
@@ -147,9 +147,9 @@ def for_now(pane: Pane, what: Quantity, *, lost: bool = False) -> str:
     return "" if frame.step == shown.step else f"step {frame.step} for now"
 
 
-def facts(course: Course) -> str:
+def facts(job_state: JobState) -> str:
     """Return what the runs have in common."""
-    requests = course.requests
+    requests = job_state.requests
     parts = []
     if len(seeds := {request.seed for request in requests}) == 1:
         parts.append(f"seed {seeds.pop()}")
@@ -200,12 +200,12 @@ def plan(requests: Sequence[GenerateRequest]) -> str:
     return f"{len(requests)} runs, {calls:,} model calls"
 
 
-def title(course: Course) -> str:
+def title(job_state: JobState) -> str:
     """Return what the runs make: their prompt, or how many there are."""
-    prompts = dict.fromkeys(request.prompt for request in course.requests)
+    prompts = dict.fromkeys(request.prompt for request in job_state.requests)
     if len(prompts) > 1:
         return f"{len(prompts)} prompts: {', '.join(prompt or '(no prompt)' for prompt in prompts)}"
-    return course.request.prompt or "(no prompt)"
+    return job_state.request.prompt or "(no prompt)"
 
 
 def _calls(count: int) -> str:
@@ -263,9 +263,9 @@ def offer(offers: Sequence[GenerateRequest]) -> str:
     return f"Make a reference of {offers[0].steps or 0} steps" if offers else ""
 
 
-def making(course: Course | None) -> str:
+def making(job_state: JobState | None) -> str:
     """Return how far a long run has come."""
-    latest = course.latest(0) if course is not None else None
+    latest = job_state.latest(0) if job_state is not None else None
     return f"Step {latest.step} of {latest.steps}" if latest is not None else "Waits for its first step"
 
 

@@ -85,14 +85,14 @@ def test_escape_and_cancel_stop_the_runs(qtbot: QtBot, opened: Opened) -> None:
     QTest.keyClick(page.runs.panes, Qt.Key.Key_Escape)
     gates[0].open()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
-    assert program.models.compare.course is not None
-    assert program.models.compare.course.phase == "cancelled"
+    assert program.models.compare.job_state is not None
+    assert program.models.compare.job_state.phase == "cancelled"
     page.start()
     qtbot.waitUntil(gates[1].reached.is_set)
     QTest.mouseClick(page.head.cancel, Qt.MouseButton.LeftButton)
     gates[1].open()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
-    assert program.models.compare.course.phase == "cancelled"
+    assert program.models.compare.job_state.phase == "cancelled"
 
 
 def test_control_t_looks_at_the_other_side_of_what_is_open(opened: Opened) -> None:
