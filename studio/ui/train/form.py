@@ -18,7 +18,7 @@ from studio.engine.train_request import PICTOGRAMS, STATES, TrainRequest, defaul
 from studio.errors import RequestError, capitalised
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineCall, Priority
-from studio.ui.core.undo import FormSteps
+from studio.ui.core.undo import FieldsUndoStack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,7 +79,7 @@ class TrainForm(QObject):
         self._given: set[str] = set()
         self._names: frozenset[str] = frozenset()  # of the folders there are, which hold models or trainings
         self._background = Background(self)
-        self.undo_stack = FormSteps(self._put_step, clock, self)
+        self.undo_stack = FieldsUndoStack(self._put_step, clock, self)
         folder.changed.connect(self.changed)
         catalog.changed.connect(self.changed)
         catalog.changed.connect(self._list_names)
@@ -236,7 +236,7 @@ class TrainForm(QObject):
         names = [item.name for item in fields(old) if getattr(old, item.name) != getattr(request, item.name)]
         if names:
             before, after = ({name: getattr(one, name) for name in names} for one in (old, request))
-            self.undo_stack.make(before, after, key)
+            self.undo_stack.change(before, after, key)
         elif "source" not in names and self.from_folder is not None and not key:
             self._look()  # the same folder again: it may hold other pictures by now
 

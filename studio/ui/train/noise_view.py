@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.train import text as words
 from studio.ui.train.noise import FORWARD_SCHEDULES, T, alpha_bars, level
 from studio.ui.widgets.buttons import IconButton, TextButton
-from studio.ui.widgets.chart import Axis, Chart, Line
+from studio.ui.widgets.chart import Axis, Chart, Line, line_colour
 from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.numbers import NumberSlider
 from studio.ui.widgets.picture_view import PictureView
-from studio.ui.widgets.plot import COLOURS
 
 if TYPE_CHECKING:
     from studio.ui.core.settings import Preferences
@@ -137,7 +135,7 @@ class ForwardView(QWidget):
 
     def _line(self, name: str, values: tuple[float, ...] | list[float], value: str) -> Line:
         place = list(FORWARD_SCHEDULES).index(name)
-        colour = QColor(COLOURS[place][0 if self._theme.dark else 1])
+        colour = line_colour(self._theme, place)
         return Line(name=name, points=tuple(enumerate(values)), colour=colour, value=value)
 
     def showEvent(self, event: object) -> None:
