@@ -27,8 +27,9 @@ from studio.gallery.images import encode
 from studio.ui.core.images import to_image
 from studio.ui.gallery import picture_actions
 from studio.ui.gallery.grid import MARGIN, TileLayout
-from studio.ui.gallery.model import EntryRole, LiveTile
+from studio.ui.gallery.model import EntryRole
 from studio.ui.gallery.page import EMPTY, NOT_FOUND, GalleryView
+from studio.ui.jobs.live_tile import LiveTile
 from studio.ui.theme.theme import Theme
 from tests.gallery.samples import metadata
 from tests.ui.pictures import Gallery, live, make_gallery
