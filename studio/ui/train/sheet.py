@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Slot
 
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.sheet_writer import Labelled
+from studio.ui.train import text
 from studio.ui.train.checkpoints import spread
 
 if TYPE_CHECKING:
@@ -77,13 +78,13 @@ class CheckpointSheet(QObject):
         for row in range(max(map(len, columns))):
             for pane, steps in enumerate(columns):
                 cells.append(self._cell(job_state, pane, steps[min(row, len(steps) - 1)]))
-        title = f"{job_state.request.prompt}: training step across, denoising step down"
+        title = text.sheet_title(job_state.request.prompt)
         self._writer.write(wanted[1], cells, job_state.count, title)
 
     def _cell(self, job_state: JobState, pane: int, done: StepDone) -> Labelled:
         pixels = self._frames.best(job_state, pane, done.step, "x0")
         request = job_state.request_of(pane)
-        where = f"step {done.step} of {done.steps}, noise level {done.sigma:.2f}"
+        where = text.sheet_cell(done.step, done.steps, done.sigma)
         return Labelled(pixels=pixels, lines=(request.model, where))
 
 
