@@ -70,8 +70,8 @@ def measure() -> dict[str, object]:
         for image in range(PANES):
             done = played.take.step(image, step, preview=_picture(image, step))
             played.job.record.add(done)
-            played.course.take_step(done)
-    model.follow(played.course)
+            played.job_state.take_step(done)
+    model.follow(played.job_state)
     played.keep().end()
     app.processEvents()
     figures: dict[str, float] = {}

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from studio.ui.compare.model import CompareModel, Pane
     from studio.ui.compare.reference import AloneModel, ReferenceModel
     from studio.ui.compare.stage import Mode
+    from studio.ui.core.job_state import JobState
     from studio.ui.core.settings import Preferences
-    from studio.ui.jobs.job_state import Course
     from studio.ui.theme.theme import Theme
 
 
@@ -114,7 +114,7 @@ class CompareBar(QWidget):
         model = self._model
         self.alignment.set_value(model.alignment)
         self.sides.set_value(model.what)
-        running = model.course is not None and not model.course.over
+        running = model.job_state is not None and not model.job_state.over
         self.pill.setVisible(running or model.position is not None)
         self.pill.set_text(tr("live") if running else tr("result"), "bad" if running else "dim")
         self.pill.setAccessibleName(tr("Back to the newest steps"))
@@ -157,7 +157,7 @@ class RunsView(QWidget):
         """Build the parts."""
         super().__init__(parent)
         self._model, self._preferences = model, preferences
-        self._named_for: Course | None = None
+        self._named_for: JobState | None = None
         self._names: tuple[str, ...] = ()
         self._with_results = True
         self.panes = ComparisonCanvas(theme)
@@ -211,7 +211,7 @@ class RunsView(QWidget):
 
     def handle_key(self, event: QKeyEvent) -> bool:
         """Go where a key leads; False where it leads nowhere."""
-        return self._model.course is not None and self.scrubber.handle_key(event)
+        return self._model.job_state is not None and self.scrubber.handle_key(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Share the room anew."""
@@ -225,11 +225,11 @@ class RunsView(QWidget):
 
     @Slot()
     def _on_changed(self) -> None:
-        model, course = self._model, self._model.course
-        if course is None or not self.isVisible():
+        model, job_state = self._model, self._model.job_state
+        if job_state is None or not self.isVisible():
             return
-        if course is not self._named_for:
-            self._named_for, self._names = course, words.names(course.requests)
+        if job_state is not self._named_for:
+            self._named_for, self._names = job_state, words.names(job_state.requests)
             self.panes.viewport.fit()
         self.bar.show_pair(self._names)
         self.panes.set_pair(model.base, model.candidate)
@@ -248,12 +248,12 @@ class RunsView(QWidget):
 
     @Slot()
     def _on_shown_changed(self) -> None:
-        model, course = self._model, self._model.course
-        if course is None or course is not self._named_for or not self.isVisible():
+        model, job_state = self._model, self._model.job_state
+        if job_state is None or job_state is not self._named_for or not self.isVisible():
             return
         panes = model.panes()
         before = len(self.panes.faces), self.panes.picture_size()
-        self.panes.set_faces([self._face(pane, course) for pane in panes])
+        self.panes.set_faces([self._face(pane, job_state) for pane in panes])
         if before != (len(panes), self.panes.picture_size()):
             self.fit_panes()
         place, levels = model.place, model.levels
@@ -263,12 +263,12 @@ class RunsView(QWidget):
         if self.results.isVisible():
             self.results.show_runs(self._names, panes)
 
-    def _face(self, pane: Pane, course: Course) -> Face:
+    def _face(self, pane: Pane, job_state: JobState) -> Face:
         shown = pane.shown
         return Face(
             name=self._names[pane.place],
             cost=words.cost(pane),
-            where=words.where(pane, course),
+            where=words.where(pane, job_state),
             gap=words.for_now(pane, self._model.what, lost=self._model.is_lost(pane))
             or words.gap(pane, self._model.alignment),
             fraction=shown.step / shown.steps if shown is not None else 0.0,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from studio.ui.compare.model import Alignment, Pane
     from studio.ui.compare.reference import Alone
     from studio.ui.compare.results import Score
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 Choice = tuple[str, str, str]
 """A choice of a switch: key, text, tooltip."""
@@ -167,12 +167,12 @@ def cost(pane: Pane) -> str:
     return tr("{made} of {calls}", made=pane.shown.model_calls, calls=_calls(total))
 
 
-def where(pane: Pane, course: Course) -> str:
+def where(pane: Pane, job_state: JobState) -> str:
     """Return which step of a run is shown."""
     if pane.shown is None:
-        if course.over:
+        if job_state.over:
             return tr("Stopped before the first step")
-        return waiting(course) if course.started is None else tr("Waiting for the first step")
+        return waiting(job_state) if job_state.started is None else tr("Waiting for the first step")
     if pane.shown.step == 0:
         return tr("x_T, the initial noise")
     return tr(
@@ -218,9 +218,9 @@ def for_now(pane: Pane, what: Quantity, *, lost: bool = False) -> str:
     return "" if frame.step == shown.step else tr("step {step} for now", step=frame.step)
 
 
-def facts(course: Course) -> str:
+def facts(job_state: JobState) -> str:
     """Return what the runs have in common."""
-    requests = course.requests
+    requests = job_state.requests
     parts = []
     if len(seeds := {request.seed for request in requests}) == 1:
         parts.append(tr("seed {seed}", seed=seeds.pop()))
@@ -287,9 +287,9 @@ def plan(requests: Sequence[GenerateRequest]) -> str:
     )
 
 
-def title(course: Course) -> str:
+def title(job_state: JobState) -> str:
     """Return what the runs draw: their prompt, or how many there are."""
-    prompts = dict.fromkeys(request.prompt for request in course.requests)
+    prompts = dict.fromkeys(request.prompt for request in job_state.requests)
     if len(prompts) > 1:
         return trn(
             "{count} prompt: {prompts}",
@@ -297,7 +297,7 @@ def title(course: Course) -> str:
             len(prompts),
             prompts=", ".join(prompt or no_prompt() for prompt in prompts),
         )
-    return course.request.prompt or no_prompt()
+    return job_state.request.prompt or no_prompt()
 
 
 def _calls(count: int) -> str:
@@ -386,9 +386,9 @@ def offer(offers: Sequence[GenerateRequest]) -> str:
     )
 
 
-def making(course: Course | None) -> str:
+def making(job_state: JobState | None) -> str:
     """Return how far the reference is."""
-    latest = course.latest(0) if course is not None else None
+    latest = job_state.latest(0) if job_state is not None else None
     if latest is None:
         return tr("Waiting for the first step")
     return tr("Step {step} of {steps}", step=latest.step, steps=latest.steps)

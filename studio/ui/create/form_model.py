@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.engine.requests import MAX_SEED, sampler_options
 from studio.errors import RequestError, capitalised, shorten
 from studio.messages import message
-from studio.ui.core.undo import FormSteps
+from studio.ui.core.undo import FieldsUndoStack
 from studio.ui.jobs.run_settings import (
     SUGGESTION,
     Estimate,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class FormModel(QObject):
-    """What stands in the form. Every edit can be undone (see `FormSteps`); the values are kept in the preferences.
+    """The form's values. Every edit can be undone (`FieldsUndoStack`); the values are saved in the preferences.
 
     Attributes:
         undo_stack: the edits.
@@ -73,7 +73,7 @@ class FormModel(QObject):
         self._device: str | None = None
         self._fault: str | None = None
         self._values = self._first(preferences.form)
-        self.undo_stack = FormSteps(self._put_step, clock, self)
+        self.undo_stack = FieldsUndoStack(self._put_step, clock, self)
         catalog.changed.connect(self._on_catalog_changed)
 
     @property
@@ -214,7 +214,7 @@ class FormModel(QObject):
         names = [name for name in names if name != "seed_used"]
         if names:
             before, after = ({name: getattr(v, name) for name in names} for v in (old, values))
-            self.undo_stack.make(before, after, key)
+            self.undo_stack.change(before, after, key)
         elif "seed" in key:  # the same seed, typed again
             self._put({"seed_used": False})
 

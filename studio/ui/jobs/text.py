@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import InstalledModel
     from studio.engine.requests import GenerateRequest
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
     from studio.ui.jobs.run_settings import Estimate, FormValues
 
 Item = tuple[str, str, str, str]
@@ -242,10 +242,10 @@ def trained_on(card: ModelCard | None) -> str:
     return tr("Trained on {data}", data=shorten(data, 70))
 
 
-def waiting(course: Course) -> str:
+def waiting(job_state: JobState) -> str:
     """Return what is being waited for before the first step."""
-    if course.phase == "loading":
-        return tr("Loading the model {model}", model=course.request.model)
+    if job_state.phase == "loading":
+        return tr("Loading the model {model}", model=job_state.request.model)
     return tr("Getting the device ready")
 
 

@@ -85,14 +85,14 @@ def test_escape_and_cancel_stop_the_runs(qtbot: QtBot, opened: Opened) -> None:
     QTest.keyClick(page.runs.panes, Qt.Key.Key_Escape)
     gates[0].open()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
-    assert program.models.compare.course is not None
-    assert program.models.compare.course.phase == "cancelled"
+    assert program.models.compare.job_state is not None
+    assert program.models.compare.job_state.phase == "cancelled"
     page.start()
     qtbot.waitUntil(gates[1].reached.is_set)
     QTest.mouseClick(page.head.cancel, Qt.MouseButton.LeftButton)
     gates[1].open()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
-    assert program.models.compare.course.phase == "cancelled"
+    assert program.models.compare.job_state.phase == "cancelled"
 
 
 def test_control_t_looks_at_the_other_side_of_what_is_open(opened: Opened) -> None:
@@ -116,6 +116,7 @@ def test_a_comparison_that_ran_unseen_is_there_when_the_page_is_opened_again(
     assert len(page.runs.panes.faces) == len(SAMPLERS)
 
 
+@pytest.mark.layout
 @pytest.mark.parametrize("mode", [key for key, *_ in modes()])
 def test_every_layout_fits_the_smallest_window(qtbot: QtBot, opened: Opened, mode: Mode) -> None:
     program = opened(FakeEngine(Lockstep()))

@@ -41,16 +41,16 @@ def test_runs_that_are_alike_are_told_apart_by_their_number() -> None:
 def test_a_pane_says_where_it_is_and_what_it_cost(qapp: object) -> None:
     model = CompareModel(make_frames())
     played = Compared(model, {}, {"steps": 8})
-    model.follow(played.course)
-    assert words.where(model.pane(0), played.course) == "Getting the device ready"
+    model.follow(played.job_state)
+    assert words.where(model.pane(0), played.job_state) == "Getting the device ready"
     assert words.cost(model.pane(1)) == "16 calls"
     played.begin()
-    assert words.where(model.pane(0), played.course) == "Waits for its first step"
+    assert words.where(model.pane(0), played.job_state) == "Waits for its first step"
     played.start().rounds(1, 2, 3)
-    assert words.where(model.pane(1), played.course) == "step 3 of 8, noise level 0.62"
+    assert words.where(model.pane(1), played.job_state) == "step 3 of 8, noise level 0.62"
     assert words.cost(model.pane(1)) == "6 of 16 calls"
     model.select(0)
-    assert words.where(model.pane(1), played.course) == "x_T, the noise it starts from"
+    assert words.where(model.pane(1), played.job_state) == "x_T, the noise it starts from"
     model.select(None)
     played.rounds(*range(4, 9)).keep()
     assert words.cost(model.pane(1)) == "16 calls"
@@ -60,7 +60,7 @@ def test_a_run_that_was_stopped_before_its_first_step_says_so(qapp: object) -> N
     model = CompareModel(make_frames())
     played = Compared(model, {}, {}).begin()
     played.tell(JobCancelled(job_id=played.job.id, pictures=0))
-    assert words.where(model.pane(0), played.course) == "Stopped before the first step"
+    assert words.where(model.pane(0), played.job_state) == "Stopped before the first step"
 
 
 def test_a_gap_is_told_in_the_unit_of_the_alignment(qapp: object) -> None:
@@ -102,8 +102,8 @@ def test_a_number_has_its_article(qapp: object, step: int, wanted: str) -> None:
 
 def test_what_all_runs_share_is_said_once(qapp: object) -> None:
     model = CompareModel(make_frames())
-    assert words.facts(Compared(model, {}, {}).course) == "seed 7, guidance 3, fake"
-    assert words.facts(Compared(model, {"seed": 1}, {"guidance": 1.0}).course) == "fake"
+    assert words.facts(Compared(model, {}, {}).job_state) == "seed 7, guidance 3, fake"
+    assert words.facts(Compared(model, {"seed": 1}, {"guidance": 1.0}).job_state) == "fake"
 
 
 @pytest.mark.parametrize(

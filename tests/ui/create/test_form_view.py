@@ -247,6 +247,7 @@ def test_generate_is_asked_for_by_its_button_alone(view: FormView, qtbot: QtBot)
     assert not view.foot.cancel.isVisible()
 
 
+@pytest.mark.layout
 def test_what_is_wrong_stands_above_generate(view: FormView, form: FormModel) -> None:
     assert not view.foot.fault.isVisible()
     form.edit(count=4, seed=2**32 - 1)
@@ -269,6 +270,7 @@ def test_the_cost_stands_beneath(view: FormView, form: FormModel, timings: Timin
     assert view.foot.cost.text() == "4 × 30 model calls, about 4 s on this machine"
 
 
+@pytest.mark.layout
 @pytest.mark.parametrize("height", [360, 560, 1200])
 def test_generate_is_always_in_sight(height: int, view: FormView, form: FormModel) -> None:
     form.edit(sampler="pc", negative="snow")

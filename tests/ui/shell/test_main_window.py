@@ -319,6 +319,7 @@ def test_an_error_stays_until_it_is_closed_and_what_comes_meanwhile_waits(make_p
     assert seen == ["One more.", "Another error.", ""]
 
 
+@pytest.mark.layout
 def test_a_notice_covers_neither_the_steps_nor_what_can_be_done_with_them(make_program: MakeProgram) -> None:
     hand = make_program()
     hand.generate()
@@ -417,6 +418,7 @@ def test_every_page_opens_with_its_key(make_program: MakeProgram) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- layout
+@pytest.mark.layout
 @pytest.mark.parametrize("size", [(1100, 700), (1280, 800), (1920, 1080), (3840, 2160)])
 def test_the_picture_has_room_and_nothing_lies_outside_the_window(
     make_program: MakeProgram, size: tuple[int, int], qtbot: QtBot

@@ -43,6 +43,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toast_module, "_ACTION_MS", 20)
 
 
+@pytest.mark.layout
 def test_a_toast_lies_at_the_bottom_centre_and_stays_there(toast: Toast, qtbot: QtBot) -> None:
     window = toast.parentWidget()
     toast.show_notice("Kept.")
@@ -52,6 +53,7 @@ def test_a_toast_lies_at_the_bottom_centre_and_stays_there(toast: Toast, qtbot: 
         assert toast.geometry().center().x() == pytest.approx(window.width() / 2, abs=1)
 
 
+@pytest.mark.layout
 def test_a_toast_keeps_clear_of_what_is_in_use_at_the_foot(toast: Toast) -> None:
     others = [child for child in toast.parentWidget().children() if isinstance(child, QWidget)]
     toast.show_notice("Kept. " * 60)
@@ -145,6 +147,7 @@ def test_close_and_escape_close(toast: Toast, qtbot: QtBot) -> None:
     assert not toast.isVisible()
 
 
+@pytest.mark.layout
 def test_opened_details_lie_within_the_window(toast: Toast, qtbot: QtBot) -> None:
     toast.show_notice("Failed.", kind="error", details="\n".join(map(str, range(200))))
     low = toast.height()
@@ -155,6 +158,7 @@ def test_opened_details_lie_within_the_window(toast: Toast, qtbot: QtBot) -> Non
     qtbot.waitUntil(lambda: toast.height() == low)
 
 
+@pytest.mark.layout
 def test_a_long_notice_is_shown_whole(toast: Toast, qtbot: QtBot) -> None:
     toast.show_notice("Kept.")
     QApplication.processEvents()

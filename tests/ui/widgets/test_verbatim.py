@@ -116,6 +116,7 @@ def test_a_label(theme: Theme, qtbot: QtBot, text: str) -> None:
     assert seen_in_a_tip(narrow.toolTip()) == text * 9
 
 
+@pytest.mark.layout
 @nasty
 def test_a_label_draws_the_letters_themselves(theme: Theme, qtbot: QtBot, text: str) -> None:
     label = PlainLabel(theme, text)
