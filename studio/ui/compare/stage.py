@@ -306,7 +306,7 @@ class ComparisonCanvas(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Small enough for a small window."""
-        return QSize(320, 180)
+        return QSize(320, 160)
 
     def picture_size(self) -> QSizeF:
         """Return the size of the first picture there is; one pixel where there is none."""

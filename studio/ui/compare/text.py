@@ -265,9 +265,9 @@ def unfinished(panes: Sequence[Pane]) -> str:
     for pane in sorted(panes, key=lambda pane: -pane.steps):
         if pane.shown is not None and 0 < pane.shown.step < pane.steps:
             return trn(
-                "Step {step} of {steps} is not the result of a run with {step} steps: it still contains the noise that "
+                "Step {step} of {steps} is not the result of a run of length {step}: it still contains the noise that "
                 "the last step would have removed.",
-                "Step {step} of {steps} is not the result of a run with {step} steps: it still contains the noise that "
+                "Step {step} of {steps} is not the result of a run of length {step}: it still contains the noise that "
                 "the remaining {count} steps would have removed.",
                 pane.steps - pane.shown.step,
                 step=pane.shown.step,

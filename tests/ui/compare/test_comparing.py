@@ -151,9 +151,9 @@ def test_the_window_says_how_far_batching_took_the_runs(qtbot: QtBot, opened: Op
     page.start()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
     said = page.runs.results.bar.said
-    qtbot.waitUntil(lambda: said.text() == "Batched, and bit for bit what each run is alone")
+    qtbot.waitUntil(lambda: said.text() == "Batched, and bit for bit the same as each run alone")
     assert page.runs.results.table.texts[0][-1] == "0"
     program.window.pages.currentWidget().columns.set_batched(False)
     page.start()
-    qtbot.waitUntil(lambda: said.text() == "Bit for bit what each run is alone")
+    qtbot.waitUntil(lambda: said.text() == "Bit for bit the same as each run alone")
     assert not page.runs.results.bar.measure.isVisible()

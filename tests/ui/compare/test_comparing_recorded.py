@@ -100,7 +100,7 @@ def test_runs_are_chosen_from_their_list_and_laid_side_by_side(room: Room) -> No
     assert page.head.title.text() == "2 prompts: a fox, a dog"
     assert page.head.noise.text() == "identical x_T efef…efef"
     QTest.keyClick(page.runs.panes, Qt.Key.Key_Home)
-    assert page.runs.panes.faces[0].where == "x_T, the noise it starts from"
+    assert page.runs.panes.faces[0].where == "x_T, the initial noise"
     assert "“a fox”" in page.runs.panes.faces[0].name
 
 
@@ -138,7 +138,7 @@ def test_a_run_that_gave_up_its_steps_is_refused_with_a_sentence(room: Room) -> 
     page = opened(room)
     room.choose("a fox")
     assert room.models.library.chosen == ()
-    assert "given up its steps" in room.told[-1]
+    assert "Its steps were deleted" in room.told[-1]
     assert not page.library.start.isEnabled()
 
 

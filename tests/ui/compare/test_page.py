@@ -190,7 +190,7 @@ def test_curves_and_figures_come_with_the_reference(qtbot: QtBot, page: Page) ->
     assert [row[:2] for row in table.texts] == [["DDIM, 4 steps", "48.1"], ["DDPM, 8 steps", "reference"]]
     page.press(Qt.Key.Key_Home)
     page.press(Qt.Key.Key_Right)
-    assert "is not a 1-step run" in table.note
+    assert "is not the result of a run of length 1" in table.note
 
 
 def test_hidden_it_rests_and_catches_up_when_shown(page: Page) -> None:

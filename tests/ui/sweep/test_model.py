@@ -96,7 +96,7 @@ def test_what_cannot_be_swept_is_said() -> None:
         (many, STEPS, f"not {2 * MAX_CELLS:,}"),
         (one, Axis(field="seed", values=(1,)), "not 1"),
         (Axis(field="steps", values=(0, 5)), GUIDANCE, "steps must be"),
-        (Axis(field="sampler", values=("ddim", "ddpm")), eta, "is of another sampler than DDPM"),
+        (Axis(field="sampler", values=("ddim", "ddpm")), eta, "is an option of another sampler than DDPM"),
         (Axis(field="model", values=("starter", "gone")), GUIDANCE, "'gone' is not here"),
     ):
         with pytest.raises(RequestError, match=part):

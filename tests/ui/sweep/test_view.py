@@ -55,7 +55,7 @@ def sweeping(make_program: MakeProgram) -> Iterator[Sweeping]:
 
 def test_every_cell_is_made_and_none_disturbs_the_runs(qtbot: QtBot, sweeping: Sweeping) -> None:
     sweeping.set_axes("4, 5, 6, 7", "1, 2")
-    assert sweeping.view.note.text().startswith("8 runs, ")
+    assert sweeping.view.note.text().startswith("8 pictures, ")
     QTest.mouseClick(sweeping.view.start_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(sweeping.gate.reached.is_set)
     assert sweeping.view.stop.isVisible()
