@@ -22,9 +22,8 @@ from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Card, Ground
 from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
 from studio.ui.widgets.labels import PlainLabel, set_tip
-from studio.ui.widgets.numbers import NumberField
+from studio.ui.widgets.numbers import NumberField, SeedField
 from studio.ui.widgets.prompt_field import PromptField
-from studio.ui.widgets.seed_field import SeedField
 
 if TYPE_CHECKING:
     from studio.engine.option_values import OptionValue

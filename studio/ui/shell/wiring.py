@@ -1,4 +1,4 @@
-"""What of the models moves what: the connections that belong to no view."""
+"""Connections between models that belong to no view."""
 
 from __future__ import annotations
 

@@ -11,9 +11,8 @@ from PySide6.QtWidgets import QApplication
 
 from studio.engine.requests import MAX_PROMPT
 from studio.ui.theme.fonts import FAMILY
-from studio.ui.widgets.numbers import NumberField
+from studio.ui.widgets.numbers import NumberField, SeedField
 from studio.ui.widgets.prompt_field import MAX_CHARACTERS, PromptField
-from studio.ui.widgets.seed_field import SeedField
 from tests.ui.widgets.hands import lettered, show
 
 if TYPE_CHECKING:

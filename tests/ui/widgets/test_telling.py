@@ -10,11 +10,10 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GRID
-from studio.ui.widgets import toast as toast_module
-from studio.ui.widgets.cards import Banner, ErrorCard
+from studio.ui.widgets import cards
+from studio.ui.widgets.cards import Banner, ErrorCard, Toast
 from studio.ui.widgets.numbers import NumberField
 from studio.ui.widgets.scrubber import NoiseBar
-from studio.ui.widgets.toast import Toast
 from tests.ui.widgets.hands import count, show
 
 if TYPE_CHECKING:
@@ -39,8 +38,8 @@ def toast(theme: Theme, qtbot: QtBot) -> Toast:
 
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toast_module, "_INFO_MS", 10)
-    monkeypatch.setattr(toast_module, "_ACTION_MS", 20)
+    monkeypatch.setattr(cards, "_INFO_MS", 10)
+    monkeypatch.setattr(cards, "_ACTION_MS", 20)
 
 
 @pytest.mark.layout
