@@ -77,14 +77,21 @@ class LoadedModels:
         return next((one for one in self._models if one.model.card.weights_sha256 == weights_sha256), None)
 
     def make_primary(self, wanted: Sequence[InstalledModel], device: Device) -> None:
-        """Unload all models that a new job does not need, except those that a running one uses."""
+        """Unload the models that a new job does not need, except those that a running one uses.
+
+        If the job needs no other models than the last one, and memory is plentiful, the one that an older run was
+        looked at with stays too.
+        """
         cards = [installed.card for installed in wanted]
-        self._models = [
-            one
-            for one in self._models
-            if one in self._used or (one.device == device and one.model.card in cards)
-        ]
-        self._primary = list(self._models)
+        needed = [one for one in self._models if one.device == device and one.model.card in cards]
+        others = [one for one in self._models if one not in self._primary and one not in needed]
+        if (
+            len(needed) < len({card.weights_sha256 for card in cards if card is not None})
+            or (free_memory(device) or 0) < HEADROOM_BYTES
+        ):
+            others = []
+        self._primary = needed
+        self._models = [one for one in self._models if one in self._used or one in needed or one in others]
 
     def make_room(self, wanted: InstalledModel, device: Device) -> None:
         """Make room for one model beside the primary ones: unload others, and check that enough memory is free.

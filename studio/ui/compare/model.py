@@ -13,7 +13,6 @@ A comparison as it is looked at: which step of each run, laid side by side by wh
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import partial
@@ -206,6 +205,8 @@ def marks_of(record: PictureRecord | None, known: tuple[Mark, ...] = ()) -> tupl
 
 def noise_hashes(course: Course) -> tuple[str, ...]:
     """Return the hash of the noise each run starts from, as pictures have it; of those only that it is known of."""
+    from studio.arrays import sha256_of  # noqa: PLC0415 - the window opens before numpy is there
+
     found = []
     for place in range(course.count):
         event, record = course.pictures.get(place), course.job.record.picture(place)
@@ -213,7 +214,7 @@ def noise_hashes(course: Course) -> tuple[str, ...]:
         if event is not None:
             found.append(event.done.x_T_sha256)
         elif start is not None and start.state is not None:
-            found.append(hashlib.sha256(start.state.astype("<f4").tobytes()).hexdigest())
+            found.append(sha256_of(start.state))
     return tuple(found)
 
 

@@ -15,9 +15,10 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from studio.engine.compare import MAX_PANES
+from studio.metrics import score
 from studio.ui.compare import text as words
 from studio.ui.compare.reference import LONG, A
-from studio.ui.compare.results import Curves, score
+from studio.ui.compare.results import Curves
 from studio.ui.compare.text import unfinished
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, INSET
 from studio.ui.widgets.buttons import TextButton
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 
     from studio.engine.events import PictureDone
     from studio.errors import StudioError
+    from studio.metrics import Score
     from studio.ui.compare.model import CompareModel, Pane
     from studio.ui.compare.reference import AloneModel, Reference, ReferenceModel
-    from studio.ui.compare.results import Score
     from studio.ui.theme.theme import Theme
 
 

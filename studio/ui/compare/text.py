@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.engine.requests import GenerateRequest
+    from studio.metrics import Score
     from studio.runs.memory import Quantity
     from studio.ui.compare.model import Alignment, Pane
     from studio.ui.compare.reference import Alone
-    from studio.ui.compare.results import Score
     from studio.ui.jobs.job_state import Course
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from studio.ui.jobs.job_state import Course
     from studio.ui.run.model import RunModel
 
-ALWAYS_DRAWS = ("langevin", "pc")
-
 
 @dataclass(frozen=True, kw_only=True)
 class ForkValues:
@@ -99,10 +97,9 @@ class ForkModel(QObject):
         """Whether any noise is still to be drawn, so that a seed matters."""
         if self.values is None or self.start is None:
             return False
-        if self.values.sampler in ALWAYS_DRAWS:
-            return True
-        eta = self.options.get("eta", 1.0) if self.values.sampler == "ddim" else 1.0
-        return self.remaining > 1 and isinstance(eta, int | float) and eta > 0
+        sampler = SAMPLERS[self.values.sampler]
+        options = sampler_options(self.values.sampler, self.options)
+        return self.remaining > 1 and sampler.draws_noise(options)
 
     @property
     def options(self) -> Mapping[str, OptionValue]:

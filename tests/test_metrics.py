@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from studio.metrics import difference, gaussian, mse, psnr, ssim
 from studio.ui.compare.paint import GAINS, coloured, table
-from studio.ui.compare.results import difference, gaussian, mse, psnr, ssim
 from studio.ui.theme.colour import contrast
 
 if TYPE_CHECKING:
