@@ -16,9 +16,9 @@ from studio.cli.making import DONE, FAILED, INTERRUPTED, RECORDED, cancelled_by_
 from studio.cli.models import table
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.compare import CompareRequest, naming_pane
-from studio.engine.previews import NO_PREVIEWS
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.compare import CompareRequest, naming_pane
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS
 from studio.errors import RequestError, StorageError
 from studio.folders import Folders
 from studio.storage import storage_error

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING
 
-from studio.engine.previews import Previews
+from studio.engine.requests.previews import Previews
 from studio.storage import ensure_folder, storage_error
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """What previews cost in a run of the starter, and how close the shown ones are to the codec's own decoder.
 
 The share of a run is measured twice: by wall time, runs with previews alternating with runs without, and by what the
-engine itself reports. What the window would show is measured frame by frame, on an idle machine and with every core kept
-busy by another process. The x0_hat of real runs is new to every decoder: the small one learned from latents of pictures
-and blends of them, the linear map from discs and boxes.
+engine itself reports. What the window would show is measured frame by frame, on an idle machine and with every core
+kept busy by another process. The x0_hat of real runs is new to every decoder: the small one learned from latents of
+pictures and blends of them, the linear map from discs and boxes.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import torch
 
 from studio.engine.engine import Engine
 from studio.engine.events import JobFinished, StepDone
-from studio.engine.previews import NO_PREVIEWS, TIERS, Previews, Shown
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS, TIERS, Previews, PreviewTarget
 from studio.folders import Folders
 from studio.metrics import psnr
 from tests.bench.measure import say, take_turns
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.engine.decoders import Decoders
     from studio.engine.events import Event
-    from studio.engine.previews import PreviewKind
+    from studio.engine.requests.previews import Quantity
+    from studio.engine.sampling.decoders import Decoders
 
 BUDGET = 0.10
 ROUNDS = 9
@@ -132,12 +132,12 @@ def cost(decoders: Decoders, shape: tuple[int, ...], step_ms: object) -> dict[st
 def likeness(engine: Engine, decoders: Decoders) -> dict[str, object]:
     """Compare the cheaper tiers with the full one at steps of real runs, in dB of the bytes shown (PSNR)."""
     found: dict[str, object] = {}
-    kinds: tuple[PreviewKind, ...] = ("x0", "x_t")
+    kinds: tuple[Quantity, ...] = ("x0", "x_t")
     for what in kinds:
         say(f"previews: likeness of {what}")
         decibels: dict[tuple[str, str], list[float]] = {}
         for seed, prompt in enumerate(PROMPTS):
-            asked = Previews(shown=Shown(what), arrays=True)
+            asked = Previews(shown=PreviewTarget(what), arrays=True)
             events = run(engine, asked, prompt, seed=1000 + seed)
             steps = {event.step: event for event in events if isinstance(event, StepDone)}
             for when, step in WHEN.items():

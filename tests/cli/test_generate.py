@@ -18,7 +18,7 @@ import pytest
 from studio.cli.generate import request_of
 from studio.cli.main import _load, _Parser
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.gallery import png, store
 from studio.storage import storage_error
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from studio.ui.compare.text import parts_of
 
 if TYPE_CHECKING:
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
 
 COMPARE_RUNS = "Lay side by side"
 NO_RUNS = "No run is recorded yet. Every picture that is made from now on is (Settings)."

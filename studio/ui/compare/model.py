@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.engine.compare import CompareRequest
+from studio.engine.requests.compare import CompareRequest
 from studio.ui.core.background import Background
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import PictureDone, StepDone
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.runs.memory import PictureRecord, Quantity
     from studio.ui.core.frame_service import FrameService
     from studio.ui.jobs.job_state import Course

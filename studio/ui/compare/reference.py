@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.diffusion.samplers import SAMPLERS, ode_sampler
-from studio.engine.compare import CompareRequest
 from studio.engine.events import JobCancelled, JobStarted, StepDone
-from studio.engine.previews import Previews
-from studio.engine.requests import sampler_options
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.generate import sampler_options
+from studio.engine.requests.previews import Previews
 from studio.errors import StorageError
 from studio.ui.core.engine_call import EngineCall
 from studio.ui.jobs.run_settings import most_steps
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import PictureDone
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.runs.memory import PictureRecord
     from studio.ui.compare.model import CompareModel
     from studio.ui.core.catalog import Catalog

@@ -14,7 +14,7 @@ from PySide6.QtCore import QPoint, Qt, Slot
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from studio.engine.compare import MAX_PANES
+from studio.engine.requests.compare import MAX_PANES
 from studio.metrics import score
 from studio.ui.compare import text as words
 from studio.ui.compare.reference import LONG, A

@@ -14,7 +14,7 @@ from studio.ui.run.text import model_calls, waiting
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.metrics import Score
     from studio.runs.memory import Quantity
     from studio.ui.compare.model import Alignment, Pane

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import InstalledModel
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.ui.jobs.run_settings import Estimate, FormValues
 
 Item = tuple[str, str, str, str]

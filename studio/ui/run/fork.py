@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.fork import ForkRequest, StartState, respaced
-from studio.engine.requests import MAX_STEPS, GenerateRequest, sampler_options
+from studio.engine.requests.fork import ForkRequest, StartState, respaced
+from studio.engine.requests.generate import MAX_STEPS, GenerateRequest, sampler_options
 from studio.errors import RequestError
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from studio.engine.option_values import OptionValue
+    from studio.engine.requests.generate import OptionValue
     from studio.ui.core.catalog import Catalog
     from studio.ui.jobs.job_state import Course
     from studio.ui.run.model import RunModel

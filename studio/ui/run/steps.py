@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.engine.fork import StartState
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.fork import StartState
+    from studio.engine.requests.generate import GenerateRequest
     from studio.errors import StudioError
     from studio.gallery.store import PictureStore
     from studio.runs.memory import PictureRecord

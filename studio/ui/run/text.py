@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.requests import sampler_options
+from studio.engine.requests.generate import sampler_options
 from studio.errors import RequestError
 from studio.messages import message
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
     from studio.engine.events import StepDone
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.ui.jobs.job_state import Course
     from studio.ui.run.model import RunModel
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
-from studio.engine.compare import CompareRequest
+from studio.engine.requests.compare import CompareRequest
 from studio.ui.jobs.resume import remainder_of
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.gallery.store import PictureSaved
     from studio.ui.jobs.job_state import Course
     from studio.ui.jobs.resume import Remainder

@@ -8,7 +8,7 @@ import pytest
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.events import JobCancelled, JobFailed, JobStarted, ModelLoading, StepDone
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.ui.core.job import Job
 from studio.ui.jobs.job_state import Course
 from studio.ui.run import text as words
