@@ -17,15 +17,8 @@ import torch
 from studio.checkpoints.catalog import find_model
 from studio.checkpoints.folder import WEIGHTS_NAME
 from studio.checkpoints.model import LoadCancelled
-from studio.engine.device.device import (
-    AUTO,
-    Device,
-    choose,
-    choose_precision,
-    find_devices,
-    spare_cores,
-    unused_gpu,
-)
+from studio.engine.device.device import AUTO, Device, choose, find_devices, spare_cores, unused_gpu
+from studio.engine.device.precision import choose_precision
 from studio.engine.events import (
     EngineReport,
     Event,

@@ -20,7 +20,7 @@ import torch
 from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine import engine as engine_module
-from studio.engine.device.device import EXACT, REDUCED
+from studio.engine.device.precision import EXACT, REDUCED
 from studio.engine.engine import Engine
 from studio.engine.events import (
     Event,

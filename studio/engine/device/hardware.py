@@ -1,4 +1,4 @@
-"""What the machine itself says of its processors, without torch. Standard library only."""
+"""What the operating system knows about processors and GPUs. Standard library only, no torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-_NVIDIA, _AMD = "an NVIDIA GPU", "an AMD GPU"
+from studio.messages import Message, message
+
+_NVIDIA, _AMD = message("an NVIDIA GPU"), message("an AMD GPU")
 _VENDORS = {"0x10de": _NVIDIA, "0x1002": _AMD}
 _CPU_INFO = Path("/proc/cpuinfo")
 _CARDS = Path("/sys/class/drm")
@@ -17,10 +19,10 @@ _NVIDIA_DRIVER = Path("/proc/driver/nvidia/gpus")
 
 
 def processor_name() -> str:
-    """Return the processor's name as its maker writes it, or the kind of machine where that is not told."""
+    """Return the vendor's name of the processor, or the machine type if that is unknown."""
     name = ""
     if sys.platform == "darwin":
-        name = _said(["sysctl", "-n", "machdep.cpu.brand_string"])
+        name = _output_of(["sysctl", "-n", "machdep.cpu.brand_string"])
     elif _CPU_INFO.exists():
         with contextlib.suppress(OSError):
             lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -29,23 +31,23 @@ def processor_name() -> str:
     return " ".join(name.split())[:80] or "unknown processor"
 
 
-def installed_gpus() -> tuple[str, ...]:
+def installed_gpus() -> tuple[Message, ...]:
     """Return the kinds of GPU this machine has that torch could use, such as "an NVIDIA GPU".
 
-    Graphics built into Intel's processors are left out: torch has little use for them.
+    GPUs integrated in Intel processors are left out: torch gains little from them.
     """
-    found: list[str] = []
+    found: list[Message] = []
     with contextlib.suppress(OSError):
         vendors = {path.read_text().strip() for path in _CARDS.glob("card*/device/vendor")}
         found += [kind for vendor, kind in _VENDORS.items() if vendor in vendors]
     if _NVIDIA not in found and (_NVIDIA_DRIVER.exists() or shutil.which("nvidia-smi")):
         found.append(_NVIDIA)
     if sys.platform == "darwin" and platform.machine() == "arm64":
-        found.append("an Apple GPU")
+        found.append(message("an Apple GPU"))
     return tuple(found)
 
 
-def _said(command: list[str]) -> str:
+def _output_of(command: list[str]) -> str:
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         return subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
     return ""

@@ -1,11 +1,9 @@
-"""Options by name as a value. Importable without torch.
+"""What to make: a frozen value that contains everything a picture depends on.
 
-What to make: a frozen value that holds everything that matters to a picture.
-
-A request is checked twice at the border and trusted inside. `GenerateRequest.validate` needs no model: it refuses what
-no model could make. `GenerateRequest.resolve` takes a model's card, fills in what was left open (size, sampler, steps,
-guidance, the sampler's options) and refuses what that model cannot make. A resolved request makes the same picture
-today and later, whatever the defaults are by then.
+A request is validated twice at the border and trusted afterwards. `GenerateRequest.validate` needs no model: it rejects
+what no model could make. `GenerateRequest.resolve` takes a model's card, fills in what was left open (size, sampler,
+steps, guidance, the sampler's options) and rejects what that model cannot make. A resolved request makes the same
+picture today and later, whatever the defaults will be then.
 
 Importable without torch.
 """
@@ -23,6 +21,7 @@ from studio.diffusion.samplers.options import Options, parse
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.checks import check_name, check_number, check_text, check_whole
 from studio.errors import RequestError, UnknownNameError
+from studio.messages import message
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
@@ -32,16 +31,16 @@ OptionValue = int | float | str
 
 
 class OptionValues(Mapping[str, OptionValue]):
-    """A sampler's options by name: a mapping that cannot change and can be hashed."""
+    """A sampler's options by name: an immutable, hashable mapping."""
 
     __slots__ = ("_items",)
 
     def __init__(self, values: Mapping[str, OptionValue]) -> None:
-        """Copy ``values``; their order does not matter."""
+        """Copy ``values``; their order is irrelevant."""
         self._items = dict(sorted(values.items()))
 
     def __getitem__(self, name: str) -> OptionValue:
-        """Return the value of the option ``name``."""
+        """Return the value of an option."""
         return self._items[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -49,7 +48,7 @@ class OptionValues(Mapping[str, OptionValue]):
         return iter(self._items)
 
     def __len__(self) -> int:
-        """Return how many options are set."""
+        """Return the number of options."""
         return len(self._items)
 
     def __hash__(self) -> int:
@@ -57,7 +56,7 @@ class OptionValues(Mapping[str, OptionValue]):
         return hash(tuple(self._items.items()))
 
     def __repr__(self) -> str:
-        """Show it as a dict is shown."""
+        """Return the representation of a dict."""
         return repr(self._items)
 
 
@@ -77,18 +76,18 @@ class GenerateRequest:
     """Make ``count`` pictures of ``prompt``.
 
     Attributes:
-        prompt: what to make, any Unicode text of at most 2,000 characters; empty asks for any picture.
-        negative: what to keep away from; takes the place of the empty prompt in guidance (unused at guidance 1).
-        model: a name in the catalogue of models, or the path of a model's folder.
+        prompt: what to make: any Unicode text of at most 2,000 characters; empty for an unconditional picture.
+        negative: what to avoid; replaces the empty prompt in guidance (unused at guidance 1).
+        model: name of an installed model, or path of a model's folder.
         sampler: a name in `SAMPLERS`; None is the model's default.
-        options: the sampler's own options by name; those not named have their defaults.
-        steps: how many times t are visited, 1 to 1000; None is the model's default.
+        options: the sampler's options by name; the others have their defaults.
+        steps: number of visited times t, 1 to 1000; None is the model's default.
         spacing: which t are visited, a name in `SPACINGS`; None is the model's default.
         guidance: w in ``uncond + w * (cond - uncond)``, 0 to 30, 1 is off; None is the model's default.
-        seed: picture i starts from seed + i; 0 to 2^32 - 1.
-        count: how many pictures, 1 to 1000.
-        width: pixels; None (with ``height``) is the model's default.
-        height: pixels.
+        seed: 0 to 2^32 - 1; picture i uses seed + i.
+        count: number of pictures, 1 to 1000.
+        width: in pixels; None (with ``height``) is the model's default.
+        height: in pixels.
     """
 
     prompt: str = ""
@@ -105,15 +104,15 @@ class GenerateRequest:
     height: int | None = None
 
     def __post_init__(self) -> None:
-        """Keep a copy of the options that cannot change."""
-        if isinstance(self.options, Mapping):  # anything else is refused by validate()
+        """Store an immutable copy of the options."""
+        if isinstance(self.options, Mapping):  # anything else is rejected by validate()
             object.__setattr__(self, "options", OptionValues(self.options))
 
     def validate(self) -> Self:
-        """Return the request itself if some model could run it.
+        """Return the request itself if there could be a model that can run it.
 
         Raises:
-            RequestError: a field holds what no model can use; the sentence names the field.
+            RequestError: a field is invalid for every model; the sentence names the field.
         """
         check_text("prompt", self.prompt, MAX_PROMPT)
         check_text("negative", self.negative, MAX_PROMPT)
@@ -125,16 +124,19 @@ class GenerateRequest:
         check_whole("seed", self.seed, 0, MAX_SEED)
         check_whole("count", self.count, 1, MAX_COUNT)
         if self.seed + self.count - 1 > MAX_SEED:
-            raise RequestError(
-                "seed", f"must be at most {MAX_SEED - self.count + 1} for a count of {self.count}"
+            reason = message(
+                "must be at most {high} for a count of {count}",
+                high=MAX_SEED - self.count + 1,
+                count=self.count,
             )
+            raise RequestError("seed", reason)
         if (self.width is None) != (self.height is None):
             missing = "height" if self.height is None else "width"
-            raise RequestError(missing, "is missing: give both width and height, or neither")
+            raise RequestError(missing, message("is missing: give both width and height, or neither"))
         check_whole("width", self.width, 1, MAX_SIDE_PX, optional=True)
         check_whole("height", self.height, 1, MAX_SIDE_PX, optional=True)
         if not isinstance(self.options, Mapping):
-            raise RequestError("options", "must be names with values")
+            raise RequestError("options", message("must be names with values"))
         if self.sampler is not None:
             check_known("sampler", self.sampler, SAMPLERS)
             sampler_options(self.sampler, self.options)
@@ -143,23 +145,27 @@ class GenerateRequest:
     def resolve(self, card: ModelCard) -> Self:
         """Return the request with everything filled in that was left to the model.
 
-        Where the model takes no text, guidance is off: there is nothing to guide by.
+        If the model takes no text, guidance is off.
 
         Args:
             card: the card of the model named by ``model``.
 
         Raises:
-            RequestError: as `validate`, or the model cannot do it (the sentence lists the sizes it allows).
+            RequestError: as `validate`, or this model cannot run it (for a size, the sentence lists those allowed).
         """
         self.validate()
         defaults = card.defaults
         size = card.sizes[0] if self.width is None or self.height is None else (self.width, self.height)
         if size not in card.sizes:
             allowed = ", ".join(f"{width}x{height}" for width, height in card.sizes)
-            wanted = f"{size[0]}x{size[1]}"
-            raise RequestError(
-                "size", f"{wanted} is not one that the model {card.name!r} makes (allowed: {allowed})"
+            reason = message(
+                "{width}x{height} is not one that the model {model} makes (allowed: {allowed})",
+                width=size[0],
+                height=size[1],
+                model=repr(card.name),
+                allowed=allowed,
             )
+            raise RequestError("size", reason)
         guidance = float(defaults.guidance if self.guidance is None else self.guidance)
         filled = replace(
             self,
@@ -177,13 +183,13 @@ class GenerateRequest:
         return replace(filled, options=dataclasses.asdict(options))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values, with the version of this format."""
+        """Return the fields as JSON values, with the format version."""
         fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         return {"version": FORMAT_VERSION, **fields, "options": dict(self.options)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the validated request that `to_dict` wrote; fields that are not named have their defaults.
+        """Return the validated request that `to_dict` wrote; missing fields have their defaults.
 
         Raises:
             RequestError: a field is unknown or wrong, or the version is not one this program reads.
@@ -191,9 +197,10 @@ class GenerateRequest:
         values = dict(values)
         version = values.pop("version", FORMAT_VERSION)
         if type(version) is not int or version != FORMAT_VERSION:
-            raise RequestError(
-                "version", f"must be {FORMAT_VERSION}; a newer program may have written this request"
+            reason = message(
+                "must be {version}; a newer program may have written this request", version=FORMAT_VERSION
             )
+            raise RequestError("version", reason)
         known = [item.name for item in dataclasses.fields(cls)]
         for name in values:
             check_known("field", name, known)
@@ -223,24 +230,40 @@ class GenerateRequest:
         return cls.from_dict(values)
 
 
+def count_model_calls(sampler: str, values: Mapping[str, OptionValue], steps: int, *, guided: bool) -> int:
+    """Return how many backbone evaluations a picture takes.
+
+    Args:
+        sampler: a name in `SAMPLERS`.
+        values: its options by name.
+        steps: number of steps to take.
+        guided: whether each query takes two evaluations: the guidance is not 1, and the model takes text.
+
+    Raises:
+        RequestError: as `sampler_options`.
+    """
+    queries: int = SAMPLERS[sampler].count_queries(sampler_options(sampler, values), steps)
+    return queries * (2 if guided else 1)
+
+
 def sampler_options(sampler: str, values: Mapping[str, OptionValue]) -> Options:
-    """Return the sampler's own options dataclass, filled from ``values``.
+    """Return a sampler's options dataclass, filled from ``values``.
 
     Args:
         sampler: a name in `SAMPLERS`.
         values: options by name.
 
     Raises:
-        RequestError: an option is not one of this sampler's, has the wrong type or is out of range.
+        RequestError: an option is unknown to this sampler, has the wrong type or is out of range.
     """
     options_type: type[Options] = SAMPLERS[sampler].Options
     return parse(options_type, values)
 
 
 def check_known(field_name: str, name: object, known: Mapping[str, object] | list[str]) -> None:
-    """Refuse a name that is not among ``known``, offering the nearest."""
+    """Reject a name that is not among ``known``, suggesting the closest."""
     if not isinstance(name, str):
-        raise RequestError(field_name, "must be a name")
+        raise RequestError(field_name, message("must be a name"))
     if name not in known:
         raise UnknownNameError(field_name, name, known)
 

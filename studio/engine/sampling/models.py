@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from studio.checkpoints.catalog import InstalledModel
     from studio.checkpoints.model import Model
     from studio.diffusion.denoiser import Denoiser
-    from studio.engine.device.device import Device, Precision
+    from studio.engine.device.device import Device
+    from studio.engine.device.precision import Precision
 
 HEADROOM_BYTES = 512 * 2**20
 """What must stay free beside the weights of a model that is loaded beside another: for activations and the system."""

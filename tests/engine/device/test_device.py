@@ -11,21 +11,19 @@ import torch
 
 from studio.backbones.unet import UNet, UNetConfig
 from studio.checkpoints.model import LoadCancelled
-from studio.engine.device.device import (
+from studio.engine.device import device as device_module
+from studio.engine.device import hardware
+from studio.engine.device import precision as precision_module
+from studio.engine.device.device import Device, choose, find_devices, unused_gpu
+from studio.engine.device.precision import (
     CACHE_NAME,
     CLEARLY_FASTER,
     EXACT,
     REDUCED,
-    Device,
-    choose,
     choose_precision,
-    find_devices,
-    hardware,
+    in_precision,
     measure_speedup,
-    unused_gpu,
 )
-from studio.engine.device import device as device_module
-from studio.engine.device.precision import in_precision
 from studio.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ def test_the_cpu_is_always_there_and_comes_last() -> None:
 
 @pytest.mark.parametrize("name", ["cuda:99", "gpu", "", "CPU ", "a\nb", "x" * 10_000, "meta"])
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(name: str) -> None:
-    with pytest.raises(DeviceError, match=r"is not there .*auto.*cpu") as caught:
+    with pytest.raises(DeviceError, match=r"does not exist .*auto.*cpu") as caught:
         choose(name)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
@@ -106,7 +104,7 @@ def test_a_device_without_reduced_numbers_counts_as_not_faster(monkeypatch: pyte
     def refuse(*_: object) -> None:
         raise RuntimeError("bfloat16 is not supported on this device")
 
-    monkeypatch.setattr(device_module, "_convolution", refuse)
+    monkeypatch.setattr(precision_module, "_convolution", refuse)
     assert measure_speedup(choose("cpu"), threading.Event()) == 0.0
 
 

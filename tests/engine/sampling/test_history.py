@@ -12,10 +12,10 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.options import Options
 from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
 from studio.engine.events import PictureStarted
+from studio.engine.requests import generate as requests_module
 from studio.engine.requests.compare import CompareRequest
 from studio.engine.requests.fork import ForkRequest, StartState
 from studio.engine.requests.generate import GenerateRequest
-from studio.engine.requests import generate as requests_module
 from studio.engine.requests.previews import Previews
 from studio.engine.sampling import generate as generate_module
 from tests.engine.asking import asking, bits, pictures, steps_of, those

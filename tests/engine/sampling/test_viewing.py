@@ -18,7 +18,7 @@ from studio.checkpoints import native
 from studio.checkpoints.preview import save_preview
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine import engine as engine_module
-from studio.engine.device.device import EXACT
+from studio.engine.device.precision import EXACT
 from studio.engine.engine import Engine
 from studio.engine.events import JobCancelled, JobFinished, JobStarted, PictureDone, StepDone
 from studio.engine.requests.generate import GenerateRequest, sampler_options
