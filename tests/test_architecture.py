@@ -24,13 +24,13 @@ TORCH_FREE = [
     *(f"studio.runs.{found.name}" for found in pkgutil.iter_modules([str(ROOT / "studio" / "runs")])),
     "studio.diffusion.spacings",
     "studio.diffusion.samplers",
-    "studio.engine.requests",
+    *(
+        f"studio.engine.requests.{found.name}"
+        for found in pkgutil.iter_modules([str(ROOT / "studio" / "engine" / "requests")])
+    ),
     "studio.engine.events",
-    "studio.engine.compare",
-    "studio.engine.courtesy",
-    "studio.engine.fork",
-    "studio.engine.pace",
-    "studio.engine.previews",
+    "studio.engine.torch_setup",
+    "studio.engine.sampling.pace",
     "studio.engine.resumable",
     "studio.engine.scales",
     "studio.engine.train_estimate",

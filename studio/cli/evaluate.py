@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from studio.checkpoints import native
     from studio.checkpoints.catalog import find_model
     from studio.checkpoints.folder import read_card, write_card
-    from studio.engine.device import choose
+    from studio.engine.device.device import choose
     from studio.engine.evaluate import FIGURE_OF, Measured, evaluate, merged
     from studio.training.pictogram_list import load_pictograms
 

@@ -9,10 +9,10 @@ from studio.cli.arguments import add_device, add_output, add_sampler_options, nu
 from studio.cli.making import RECORDED, cancelled_by_interrupt, check_writable, report
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.checks import check_whole
-from studio.engine.fork import ForkRequest, StartState, respaced
-from studio.engine.previews import NO_PREVIEWS
-from studio.engine.requests import MAX_STEPS, GenerateRequest
+from studio.engine.requests.checks import check_whole
+from studio.engine.requests.fork import ForkRequest, StartState, respaced
+from studio.engine.requests.generate import MAX_STEPS, GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS
 from studio.errors import RequestError
 from studio.folders import Folders
 from studio.runs.replay import model_of, state_at

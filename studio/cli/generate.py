@@ -16,8 +16,8 @@ from studio.cli.arguments import (
 from studio.cli.making import RECORDED, cancelled_by_interrupt, check_writable, report
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.previews import NO_PREVIEWS
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS
 from studio.folders import Folders
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ def _run_recipe(args: argparse.Namespace, folders: Folders) -> int:
     # Late, so that --help does not wait for torch.
     import torch
 
-    from studio.engine.device import choose
+    from studio.engine.device.device import choose
     from studio.engine.train import train_preview, train_recipe
     from studio.training.recipe import load_recipe
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from studio.engine.device import Device
+    from studio.engine.device.device import Device
     from studio.engine.train_plan import TrainPlan
     from studio.training.loop import LoopConfig
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
-from studio.engine.checks import check_name, check_number, check_text, check_whole, show
-from studio.engine.requests import MAX_PATH, MAX_PROMPT, check_known
+from studio.engine.requests.checks import check_name, check_number, check_text, check_whole, show
+from studio.engine.requests.generate import MAX_PATH, MAX_PROMPT, check_known
 from studio.engine.scales import SCALES
 from studio.errors import RequestError
 

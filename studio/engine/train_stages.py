@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from studio.backbones.text import TextEncoder
-    from studio.engine.device import Device
+    from studio.engine.device.device import Device
     from studio.engine.train_models import TrainedModels
     from studio.engine.train_plan import TrainPlan
     from studio.training.loop import LoopConfig

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Generator, Iterator
 
-    from studio.engine.device import Device
+    from studio.engine.device.device import Device
     from studio.engine.train_request import TrainEstimate, TrainRequest
     from studio.folders import Folders
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from studio.checkpoints.catalog import find_model
 from studio.engine.events import JobStarted, PictureDone, PictureStarted, StepDone
-from studio.engine.fork import ForkRequest, StartState, respaced
-from studio.engine.previews import NO_PREVIEWS, Previews
-from studio.engine.requests import MAX_STEPS, GenerateRequest
+from studio.engine.requests.fork import ForkRequest, StartState, respaced
+from studio.engine.requests.generate import MAX_STEPS, GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS, Previews
 from studio.engine.versions import same_version, versions
 from studio.errors import CheckpointError, StorageError
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from studio.checkpoints.card import ModelCard
     from studio.engine.events import Event
-    from studio.engine.plan import Request
+    from studio.engine.requests.plan import Request
     from studio.folders import Folders
     from studio.gallery.metadata import PictureMetadata
     from studio.runs.reader import StoredRun

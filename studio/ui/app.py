@@ -14,7 +14,7 @@ from PySide6.QtCore import QLibraryInfo, QLocale, Qt, QTranslator
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
-from studio.engine.courtesy import prepare_for_torch
+from studio.engine.torch_setup import prepare_for_torch
 from studio.folders import Folders, resources_dir
 from studio.gallery.store import PictureStore
 from studio.runs.store import RunStore

@@ -27,7 +27,7 @@ from studio.backbones.text import TextEncoder
 from studio.diffusion.forward import q_sample
 from studio.diffusion.prediction import target
 from studio.diffusion.schedules import cosine
-from studio.engine.device import choose
+from studio.engine.device.device import choose
 from studio.engine.rehearsal import rehearse
 from studio.engine.train_plan import plan_training
 from studio.engine.train_request import TrainRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from studio.cli.progress import Progress
+from studio.cli.making import Progress
 from studio.engine.events import StepDone
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from studio.checkpoints.folder import read_card
 from studio.checkpoints.words import read_words
 from studio.engine.engine import Engine
 from studio.engine.events import PictureDone
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.engine.resumable import resumable
 from studio.engine.train_estimate import estimate, read_timing
 from studio.engine.train_events import (

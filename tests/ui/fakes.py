@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QThread, Slot
 
-from studio.engine.compare import CompareRequest
 from studio.engine.events import (
     EngineReport,
     Explained,
@@ -21,8 +20,9 @@ from studio.engine.events import (
     PictureDone,
     PictureStarted,
 )
-from studio.engine.fork import ForkRequest, StartState
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.fork import ForkRequest, StartState
+from studio.engine.requests.generate import GenerateRequest
 from studio.errors import StorageError
 from studio.gallery.store import PictureStore
 from studio.ui.core.engine_call import EngineCall
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import Event, StepDone
-    from studio.engine.previews import Previews
+    from studio.engine.requests.previews import Previews
     from studio.engine.train_events import TrainEvent
     from studio.engine.train_request import TrainEstimate, TrainRequest
     from studio.gallery.index import Entry

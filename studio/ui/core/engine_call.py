@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import EngineReport, Event, Explained
-    from studio.engine.previews import Previews
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
+    from studio.engine.requests.previews import Previews
     from studio.engine.train_events import TrainEvent
     from studio.engine.train_request import TrainEstimate, TrainRequest
     from studio.ui.core.job import JobRequest

@@ -7,10 +7,10 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from studio.engine.compare import CompareRequest
-from studio.engine.fork import ForkRequest
-from studio.engine.previews import Previews, Shown
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.fork import ForkRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import Previews, PreviewTarget
 from studio.gallery.metadata import Origin
 from studio.runs.memory import JobRecord
 from studio.ui.core.training_losses import LossRecord
@@ -47,7 +47,7 @@ class Job:
     request: JobRequest
     id: str = field(default_factory=_new_id)
     record: JobRecord = field(default_factory=JobRecord)
-    shown: Shown = field(default_factory=Shown)
+    shown: PreviewTarget = field(default_factory=PreviewTarget)
     budget: float | None = 0.1
     recorded: bool = True
     parent: tuple[Mapping[int, str], int] | None = None

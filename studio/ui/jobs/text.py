@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from studio import format as quantity
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.requests import sampler_options
+from studio.engine.requests.generate import sampler_options
 from studio.errors import RequestError, shorten
 from studio.ui.jobs.run_settings import calls_per_step
 from studio.ui.language import tr, trn
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import InstalledModel
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.ui.core.job_state import JobState
     from studio.ui.jobs.run_settings import Estimate, FormValues
 
