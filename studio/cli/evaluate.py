@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import argparse
 
     from studio.checkpoints.card import ModelCard
-    from studio.engine.evaluate import Progress
-    from studio.engine.evaluate_plan import Plan
+    from studio.evaluation.evaluate import Progress
+    from studio.evaluation.plan import Plan
 
 SUMMARY = "measure a model: names, backgrounds, compositions, guidance, steps, memory"
 MEASUREMENTS = ("naming", "background", "compositions", "guidance", "steps", "memory")
@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     from studio.checkpoints.catalog import find_model
     from studio.checkpoints.folder import read_card, write_card
     from studio.engine.device import choose
-    from studio.engine.evaluate import FIGURE_OF, Measured, evaluate, merged
-    from studio.training.pictogram_list import load_pictograms
+    from studio.evaluation.evaluate import FIGURE_OF, Measured, evaluate, merged
+    from studio.training.pictograms.pictogram_list import load_pictograms
 
     only = chosen(args.only)
     installed = find_model(args.model, Folders.find())
@@ -116,7 +116,7 @@ def plan_of(args: argparse.Namespace, card: ModelCard) -> Plan:
     Raises:
         RequestError: an argument is out of range.
     """
-    from studio.engine.evaluate_plan import Plan, Settings
+    from studio.evaluation.plan import Plan, Settings
 
     ranges = {
         "concepts": (args.concepts, 100_000),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from studio.engine.stage import TrainProgress
+    from studio.engine.training.stage import TrainProgress
     from studio.training.recipe import Recipe
 
 SUMMARY = "train a model on a folder of pictures, or from a recipe; goes on after any stop"
@@ -61,7 +61,7 @@ def _run_recipe(args: argparse.Namespace, folders: Folders) -> int:
     import torch
 
     from studio.engine.device import choose
-    from studio.engine.train import train_preview, train_recipe
+    from studio.engine.training.recipe_trainer import train_preview, train_recipe
     from studio.training.recipe import load_recipe
 
     recipe = load_recipe(Path(args.source))

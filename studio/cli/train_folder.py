@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.cli.arguments import number
 from studio.cli.making import DONE, INTERRUPTED, cancelled_by_interrupt, check_writable
-from studio.engine.scales import SCALES
-from studio.engine.train_events import (
+from studio.engine.training.events import (
     CheckpointFailed,
     CheckpointSaved,
     TrainEvent,
@@ -24,7 +23,8 @@ from studio.engine.train_events import (
     TrainingStepped,
     TrainingStopped,
 )
-from studio.engine.train_request import PICTOGRAMS, SCHEDULE_NAMES, TrainRequest, default_request
+from studio.engine.training.request import PICTOGRAMS, SCHEDULE_NAMES, TrainRequest, default_request
+from studio.engine.training.scales import SCALES
 from studio.storage import storage_error
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ def run(args: argparse.Namespace, folders: Folders) -> int:
 
 def _estimate(engine: Engine, request: TrainRequest, *, as_object: bool) -> int:
     """Say what would be learned from, which files are of no use, and what it would take."""
-    from studio.training.folder_source import NoPicturesError  # late: they bring Pillow and numpy
-    from studio.training.inspect import Found, Refused, inspect_folder
+    from studio.training.data.folder_source import NoPicturesError  # late: they bring Pillow and numpy
+    from studio.training.data.inspect import Found, Refused, inspect_folder
 
     pictures, refused = None, []
     if request.source != PICTOGRAMS:

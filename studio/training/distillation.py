@@ -25,13 +25,13 @@ from torch import Tensor
 
 from studio.backbones.codec import Codec, picture_loss
 from studio.backbones.preview_decoder import PreviewDecoder
+from studio.training.data.pool import KEY
 from studio.training.loop import keyed_generator
-from studio.training.pool import KEY
 from studio.training.tasks import Loss, draw
 
 if TYPE_CHECKING:
+    from studio.training.data.sources import Source
     from studio.training.recipe import Recipe
-    from studio.training.sources import Source
 
 ENCODED = 6_144
 """Pictures that are encoded, once, to blend from."""

@@ -2,7 +2,7 @@
 
 First the codec. Then, if the recipe asks for it, the decoder alone for longer: the latents stay what they are, so this
 may come before, beside or after the others. Then, again if asked for, the text encoder's drafts. Last the backbone, see
-``studio.training.lesson``.
+``studio.training.backbone_task``.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from torch.nn import functional as F
 from studio.backbones.codec import Codec, Identity, picture_loss
 from studio.backbones.text import TextEncoder
 from studio.errors import RecipeError
-from studio.training import pool
-from studio.training.folder_source import FolderSource
+from studio.training.data import pool
+from studio.training.data.folder_source import FolderSource
 from studio.training.objective import drop_captions
-from studio.training.pictogram_list import Pictograms, load_pictograms
-from studio.training.pictogram_source import PictogramSource
+from studio.training.pictograms.pictogram_list import Pictograms, load_pictograms
+from studio.training.pictograms.source import PictogramSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from studio.training.data.sources import Source
     from studio.training.recipe import Recipe
-    from studio.training.sources import Source
 
 DRAFTED = 24_576  # pictures that drafts are learned from, where the recipe does not say
 MOST_POOLED = 4_000_000

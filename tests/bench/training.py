@@ -28,21 +28,21 @@ from studio.diffusion.forward import q_sample
 from studio.diffusion.prediction import target
 from studio.diffusion.schedules import cosine
 from studio.engine.device import choose
-from studio.engine.rehearsal import rehearse
-from studio.engine.train_plan import plan_training
-from studio.engine.train_request import TrainRequest
+from studio.engine.training.plan import plan_training
+from studio.engine.training.rehearsal import rehearse
+from studio.engine.training.request import TrainRequest
 from studio.folders import Folders
+from studio.training.backbone_task import BackboneLesson, Precision, make_modules
+from studio.training.data.folder_source import FolderSource, finish, read_folder
+from studio.training.data.training_data import FolderMaterial
 from studio.training.ema import Ema
-from studio.training.folder_source import FolderSource, finish, read_folder
-from studio.training.lesson import BackboneLesson, Precision, make_modules
 from studio.training.loop import make_optimizer, train
-from studio.training.material import FolderMaterial
 from tests.bench.measure import say, take_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from studio.training.lesson import LatentDraw
+    from studio.training.backbone_task import LatentDraw
     from studio.training.recipe import Recipe
 
 BAR, LOADER_BAR = 1.3, 0.05

@@ -14,11 +14,11 @@ from studio.cli import evaluate as command
 from studio.cli import main
 from studio.cli.evaluate import MEASUREMENTS, Teller, learned_names
 from studio.cli.evaluate_words import sentences
-from studio.engine import evaluate as measured
-from studio.engine.evaluate import Progress
-from studio.engine.evaluate_plan import Plan, Settings
+from studio.evaluation import evaluate as measured
+from studio.evaluation.evaluate import Progress
+from studio.evaluation.plan import Plan, Settings
 from studio.folders import resources_dir
-from studio.training import pictogram_list
+from studio.training.pictograms import pictogram_list
 from tests.engine.tiny import save_tiny
 
 if TYPE_CHECKING:

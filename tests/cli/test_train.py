@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from studio.cli import main, train_folder
-from tests.engine.lessons import add_tiny_scales, draw_folder
+from tests.engine.training.tiny_trainings import add_tiny_scales, draw_folder
 
 if TYPE_CHECKING:
     import threading
