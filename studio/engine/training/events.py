@@ -1,9 +1,9 @@
-"""What a training says while it goes on: frozen values that cross threads.
+"""The events of a training: frozen values that cross threads.
 
-A training is ``TrainingPreparing* TrainingStarted (TrainingPreparing | TrainingStepped | TrainingSampled |
-CheckpointSaved | CheckpointFailed | TrainingRecovered)*`` and ends in `TrainingFinished` or `TrainingStopped`; one that
-is stopped while it prepares has no `TrainingStarted`. Arrays are numpy's, fresh and not writeable; events that hold
-them compare by identity.
+A training is ``TrainingPreparing* TrainingStarted TrainingHistory? (TrainingPreparing | TrainingStepped |
+TrainingSampled | CheckpointSaved | CheckpointFailed | TrainingRecovered)*`` and ends with `TrainingFinished` or
+`TrainingStopped`; one that is stopped while it prepares has no `TrainingStarted`. Arrays are fresh, contiguous and
+read-only; events that hold them compare by identity.
 
 Importable without torch.
 """
@@ -27,12 +27,12 @@ SampleKind: TypeAlias = Literal["reconstruction", "draft", "sample"]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPreparing:
-    """Something has to be done before the first step, or before the next stage.
+    """Work before the first step, or before the next stage.
 
     Attributes:
-        what: a few words, such as "Reading the pictures".
+        what: a label, such as "Reading the pictures".
         done: how much of it is done, up to ``total``.
-        total: how much there is; 0 where that is not known.
+        total: how much there is; 0 where that is unknown.
     """
 
     job_id: str
@@ -43,19 +43,19 @@ class TrainingPreparing:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingStarted:
-    """The first step is about to be taken.
+    """The first step is about to begin.
 
     Attributes:
-        request: with everything filled in that a base or the data decided.
-        folder: where the state rests from which the training can go on.
-        pictures: how many are learned from.
-        refused: how many files could not be used.
-        parameters: numbers that the whole model has.
+        request: with the values that follow from a base model.
+        folder: where the state is from which the training can be resumed.
+        pictures: number of training pictures.
+        refused: number of files that could not be used.
+        parameters: number of parameters of the whole model.
         resumed_at: steps of the backbone that were done before.
-        stages: those of this training, in their order, done or not.
-        device: where it runs.
-        dtype: the numbers that the backbone learns in.
-        notes: whole sentences that the user should see.
+        stages: the stages of this training in their order, finished ones included.
+        device: the device's label.
+        dtype: the precision of the backbone's forward pass.
+        notes: sentences for the user.
     """
 
     job_id: str
@@ -77,14 +77,14 @@ class TrainingStepped:
 
     Attributes:
         stage: the stage.
-        step: how many of its steps are done, 1 to ``steps``.
-        steps: how many it has.
+        step: number of its steps done, 1 to ``steps``.
+        steps: number of its steps.
         loss: of this step.
-        bands: of the backbone stage, the mean squared error of this step's pictures by quarter of the noise level
-            sigma, clean to noisy; None where none of them fell there. Otherwise empty.
+        bands: of the backbone, the mean squared error of this step's examples by quarter of the noise level sigma,
+            from clean to noisy; None where no example fell there. Empty for other stages.
         rate: the learning rate.
-        pictures_per_second: of late.
-        seconds_left: of the whole training, all stages; None while that cannot be told.
+        pictures_per_second: over the last steps.
+        seconds_left: of the whole training, all stages; None while it is unknown.
     """
 
     job_id: str
@@ -100,17 +100,17 @@ class TrainingStepped:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingSampled:
-    """Pictures that show how far the training is, made with the averaged weights, always from the same seeds.
+    """Pictures made with the averaged weights, always from the same prompts and seeds.
 
     Attributes:
         stage: the stage that they show.
-        step: steps of that stage that were done.
-        what: "reconstruction": pictures of the data through the codec; "draft": what the text encoder alone makes of
-            the prompts; "sample": pictures of the model.
-        prompts: one a picture.
-        seeds: one a picture.
+        step: number of its steps that were done.
+        what: "reconstruction": training pictures through the codec; "draft": the text encoder's drafts of the prompts;
+            "sample": pictures of the model.
+        prompts: one for each picture.
+        seeds: one for each picture.
         pictures: uint8 (N, H, W, 3).
-        originals: of reconstructions the pictures themselves, likewise; else None.
+        originals: the training pictures of reconstructions, uint8 (N, H, W, 3); else None.
     """
 
     job_id: str
@@ -125,13 +125,13 @@ class TrainingSampled:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointSaved:
-    """The state is safe on disk, and a model of these weights is in the list of models.
+    """The state is on disk, and a model with these weights is installed.
 
     Attributes:
         step: steps of the backbone that were done.
         model: the model's name.
         folder: the model's folder.
-        removed: names of models that made room for it.
+        removed: names of the checkpoint models that were deleted in its favour.
     """
 
     job_id: str
@@ -143,11 +143,11 @@ class CheckpointSaved:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointFailed:
-    """A checkpoint could not be written; the one before is whole, and the training goes on.
+    """A checkpoint could not be written; the previous one is intact, and the training continues.
 
     Attributes:
         step: steps of the stage that were done.
-        sentence: why not.
+        sentence: the reason, for the user.
     """
 
     job_id: str
@@ -157,14 +157,14 @@ class CheckpointFailed:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecovered:
-    """The loss was not a number, so the training went back to its last good state, at half the rate.
+    """The loss diverged, so the training went back to its last saved state and halved its learning rate.
 
     Attributes:
         stage: the stage.
-        step: the step that went wrong, from 1.
-        back_to: steps that are done now.
+        step: the step that diverged, from 1.
+        back_to: number of steps done in the saved state.
         rate: the learning rate of the next step.
-        sentence: all this, for people.
+        sentence: all this, for the user.
     """
 
     job_id: str
@@ -182,7 +182,7 @@ class TrainingFinished:
     Attributes:
         steps: of the backbone.
         model: the name of the finished model.
-        seconds: since this part of the training began.
+        seconds: since the training was started or resumed.
     """
 
     job_id: str
@@ -193,12 +193,12 @@ class TrainingFinished:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingStopped:
-    """The training was asked to stop; its state is safe, and the same request goes on from there.
+    """The training was cancelled; its state is on disk, and the same request resumes it.
 
     Attributes:
-        stage: where it stood; None: before its first step.
-        step: steps of that stage that are safe.
-        model: the name of the model of these weights; None before the backbone has learned anything.
+        stage: the stage it was in; None: before the first step.
+        step: steps of that stage that are on disk.
+        model: the name of the model with these weights; None before the backbone's first checkpoint.
     """
 
     job_id: str
@@ -207,9 +207,27 @@ class TrainingStopped:
     model: str | None
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingHistory:
+    """What happened before a training was stopped; sent once, after `TrainingStarted`, when it is resumed.
+
+    Attributes:
+        losses: of all stages, in their order; of a long stage each is the mean over several steps, up to its ``step``.
+            Speed and remaining time are 0 and None.
+        samples: a selection, the oldest first.
+        checkpoints: those whose models are still installed, the oldest first.
+    """
+
+    job_id: str
+    losses: tuple[TrainingStepped, ...]
+    samples: tuple[TrainingSampled, ...]
+    checkpoints: tuple[CheckpointSaved, ...]
+
+
 TrainEvent: TypeAlias = (
     TrainingPreparing
     | TrainingStarted
+    | TrainingHistory
     | TrainingStepped
     | TrainingSampled
     | CheckpointSaved

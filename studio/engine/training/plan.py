@@ -1,4 +1,4 @@
-"""From a request to a recipe: what will be trained, checked before anything is."""
+"""From a request or a recipe to a plan: what will be trained, checked before anything is."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from studio.backbones.codec import CodecConfig
 from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextConfig
+from studio.checkpoints.assembly import assemble
+from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.checkpoints.catalog import find_model
 from studio.checkpoints.configs import arguments
 from studio.checkpoints.formats import load_model
 from studio.engine.training.estimate import CODEC_BATCH, TEXT_BATCH
-from studio.engine.training.recipe_trainer import card_of
 from studio.engine.training.request import PICTOGRAMS, TrainRequest
 from studio.engine.training.scales import MAX_TOKENS_SIDE, SCALES, backbone_of
-from studio.errors import RecipeError, RequestError
+from studio.errors import CheckpointError, RecipeError, RequestError
 from studio.folders import resources_dir
+from studio.messages import message
 from studio.training.loop import LoopConfig
 from studio.training.recipe import AboutConfig, DataConfig, DiffusionConfig, Recipe, load_recipe
 
 if TYPE_CHECKING:
     import threading
 
-    from studio.checkpoints.card import ModelCard
     from studio.checkpoints.model import Model
     from studio.folders import Folders
 
@@ -35,11 +36,11 @@ class TrainPlan:
     """What a training does.
 
     Attributes:
-        request: with what a base decides put in.
-        recipe: how the parts are made and taught.
-        card: the model's, without what the data will tell.
-        base: the model that is gone on from.
-        base_folder: where that is.
+        request: with the values that follow from a base model.
+        recipe: configuration and training of every part.
+        card: the model's, without what the data adds.
+        base: the model to fine-tune; None: a new model.
+        base_folder: its folder.
     """
 
     request: TrainRequest
@@ -50,7 +51,7 @@ class TrainPlan:
 
     @property
     def stages(self) -> tuple[Literal["codec", "decoder", "preview", "text", "backbone"], ...]:
-        """The stages, in their order."""
+        """The stages in their order."""
         recipe = self.recipe
         if self.base is not None:
             return ("backbone",)
@@ -63,9 +64,14 @@ class TrainPlan:
         return (*(name for name, loop in loops.items() if loop is not None), "backbone")
 
     @property
-    def teaches_text_first(self) -> bool:
-        """Whether the text encoder is done with learning when the backbone begins."""
+    def text_is_trained_first(self) -> bool:
+        """Whether the text encoder is frozen while the backbone is trained."""
         return self.base is not None or self.recipe.text_loop is not None
+
+    @property
+    def parameters(self) -> int:
+        """The number of parameters of the whole model."""
+        return sum(tensor.numel() for tensor in assemble(self.card, self.recipe.path).state().values())
 
 
 def plan_training(
@@ -75,25 +81,77 @@ def plan_training(
 
     Args:
         request: what to train.
-        folders: where the base is looked for.
-        cancelled: drops the load of a base when set.
+        folders: where the base model is looked for.
+        cancelled: stops the load of a base model when set.
 
     Raises:
-        RequestError: a field cannot be used, or not with that base.
+        RequestError: a field cannot be used, or not with that base model.
         RecipeError: the recipe cannot be used.
-        CheckpointError: the base is broken.
+        CheckpointError: the base model is damaged.
         LoadCancelled: ``cancelled`` was set.
     """
     request.validate()
     if request.base:
-        return _going_on(request, folders, cancelled)
+        return _plan_from_base(request, folders, cancelled)
     recipe = _recipe(request)
     try:
         return TrainPlan(request=request, recipe=recipe, card=card_of(recipe))
     except RecipeError as error:
         if request.from_recipe:
             raise
-        raise RequestError("size", f"cannot be {request.size} here: the model {error.reason}") from error
+        reason = message("cannot be {size} here: the model {reason}", size=request.size, reason=error.reason)
+        raise RequestError("size", reason) from error
+
+
+def plan_recipe(request: TrainRequest) -> TrainPlan:
+    """Return the plan of a recipe as it stands, under its own name.
+
+    Args:
+        request: its source is the recipe; of the rest only samples and checkpoints count.
+
+    Raises:
+        RecipeError: the recipe cannot be used.
+    """
+    recipe = load_recipe(Path(request.source))
+    request = dataclasses.replace(request, name=recipe.about.name, title=recipe.about.title)
+    return TrainPlan(request=request, recipe=recipe, card=card_of(recipe))
+
+
+def card_of(recipe: Recipe) -> ModelCard:
+    """Return the card of the model that a recipe trains, checked before any training.
+
+    Raises:
+        RecipeError: the card would be invalid, or its parts cannot be built or do not fit each other.
+    """
+    about, data, codec = recipe.about, recipe.data, recipe.codec
+    downscale = 1 if codec is None else 2 ** len(codec.widths)
+    side = data.size // downscale
+    try:
+        card = ModelCard(
+            name=about.name,
+            title=about.title,
+            backbone=Component(kind=recipe.backbone_kind, config=dataclasses.asdict(recipe.backbone)),
+            text=Component(kind="words", config=dataclasses.asdict(recipe.text)),
+            codec=Component(kind="identity")
+            if codec is None
+            else Component(kind="conv", config=dataclasses.asdict(codec)),
+            schedule=Component(kind=recipe.diffusion.schedule),
+            prediction=recipe.diffusion.prediction,
+            sizes=((data.size, data.size),),
+            downscale=downscale,
+            latent_shape=(3 if codec is None else codec.channels, side, side),
+            clip=codec is None,
+            defaults=Defaults(sampler=about.sampler, steps=about.steps, guidance=about.guidance),
+            licence=about.licence,
+            training_data=about.training_data,
+            recipe=recipe.path.name,
+        )
+        assemble(card, recipe.path)
+    except CheckpointError as error:
+        raise RecipeError(
+            recipe.path, message("cannot make a model: it {reason}", reason=error.reason)
+        ) from error
+    return card
 
 
 def _recipe(request: TrainRequest) -> Recipe:
@@ -113,8 +171,8 @@ def _recipe(request: TrainRequest) -> Recipe:
     draft_side = side if codec is not None else min(side, MAX_TOKENS_SIDE)
     text = TextConfig(**scale.text, draft=(channels, draft_side, draft_side) if drafts else ())
     entries = dict(backbone_of(request.backbone, scale, side))
-    follows = {"channels": channels, "text": text.features, "draft": channels if drafts else 0}
-    config = BACKBONES[request.backbone][0](**entries, **follows)
+    derived = {"channels": channels, "text": text.features, "draft": channels if drafts else 0}
+    config = BACKBONES[request.backbone][0](**entries, **derived)
     return Recipe(
         path=path,
         about=about,
@@ -129,29 +187,41 @@ def _recipe(request: TrainRequest) -> Recipe:
         if codec
         else None,
         text_loop=_loop(
-            request, request.text_steps, TEXT_BATCH, learning_rate=2e-3, cooldown=0.5, faster=2.0, decay=0.0
+            request,
+            request.text_steps,
+            TEXT_BATCH,
+            learning_rate=2e-3,
+            cooldown=0.5,
+            embedding_rate=2.0,
+            weight_decay=0.0,
         )
         if drafts
         else None,
     )
 
 
-def _going_on(request: TrainRequest, folders: Folders, cancelled: threading.Event | None) -> TrainPlan:
-    """Return the plan that goes on from a base: its parts, schedule, prediction and size are kept."""
+def _plan_from_base(request: TrainRequest, folders: Folders, cancelled: threading.Event | None) -> TrainPlan:
+    """Return the plan that fine-tunes a base model: its parts, schedule, prediction and size are kept."""
     installed = find_model(request.base, folders)
     base = load_model(installed.folder, cancelled=cancelled)
     card = base.card
     width, height = card.sizes[0]
     if width != height:
-        raise RequestError(
-            "base", f"{card.name!r} makes pictures of {width}x{height}; squares can be gone on from"
+        reason = message(
+            "{model} makes pictures of {width}x{height}; only models of square pictures can be trained further",
+            model=repr(card.name),
+            width=width,
+            height=height,
         )
+        raise RequestError("base", reason)
     if card.backbone.kind not in SCALES:
-        raise RequestError("base", f"{card.name!r} has a backbone that cannot be trained here")
+        reason = message("{model} has a backbone that cannot be trained here", model=repr(card.name))
+        raise RequestError("base", reason)
     if card.schedule.config:
-        raise RequestError(
-            "base", f"{card.name!r} has a schedule of its own, which cannot be trained with here"
+        reason = message(
+            "{model} has a custom noise schedule, which cannot be trained with", model=repr(card.name)
         )
+        raise RequestError("base", reason)
     request = dataclasses.replace(
         request,
         size=width,
@@ -191,7 +261,7 @@ def _going_on(request: TrainRequest, folders: Folders, cancelled: threading.Even
 
 
 def _about_data(request: TrainRequest) -> tuple[AboutConfig, DataConfig, Path]:
-    """Return what the card says, which pictures are learned from, and the path that stands for the recipe."""
+    """Return the card's texts, the training pictures, and the path that stands for the recipe."""
     title = request.title or request.name
     if request.source == PICTOGRAMS:
         path = resources_dir() / "recipes" / "pictograms.json"
@@ -199,8 +269,12 @@ def _about_data(request: TrainRequest) -> tuple[AboutConfig, DataConfig, Path]:
         licence = (
             "MIT for the weights; drawings they learned from: Noto Color Emoji, SIL Open Font License 1.1"
         )
-        told = "pictograms of Noto Color Emoji 2.042 (SIL Open Font License 1.1)"
-        return AboutConfig(name=request.name, title=title, licence=licence, training_data=told), data, path
+        described = "pictograms of Noto Color Emoji 2.042 (SIL Open Font License 1.1)"
+        return (
+            AboutConfig(name=request.name, title=title, licence=licence, training_data=described),
+            data,
+            path,
+        )
     path = Path(request.source).absolute()
     data = DataConfig(kind="folder", path=str(path), size=request.size)
     shown = "".join(filter(str.isprintable, path.name))
@@ -229,18 +303,18 @@ def _loop(
     *,
     learning_rate: float | None = None,
     cooldown: float = 0.3,
-    faster: float = 5.0,
-    decay: float = 0.01,
+    embedding_rate: float = 5.0,
+    weight_decay: float = 0.01,
 ) -> LoopConfig:
     pictures = steps * batch
     return LoopConfig(
         pictures=pictures,
         batch=batch,
         learning_rate=request.learning_rate if learning_rate is None else learning_rate,
-        embedding_rate=faster,
+        embedding_rate=embedding_rate,
         warmup=min(10_000, pictures // 10),
         cooldown=cooldown,
-        weight_decay=decay,
+        weight_decay=weight_decay,
         ema=min(0.999, max(0.9, 1 - 8 / steps)),  # a short training must not average over its whole length
         seed=request.seed,
     )

@@ -1,4 +1,4 @@
-"""A few steps of a training on made-up pictures: how long they take here, in which numbers, and in how much memory."""
+"""A benchmark of a training: a few steps on random data show its speed, its best precision and its memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from studio.backbones.codec import Codec
 from studio.engine.training.estimate import Timing
-from studio.training.backbone_task import BackboneLesson, Precision, make_modules
+from studio.training.backbone_task import Autocast, DenoisingTask, make_modules
 from studio.training.loop import keyed_generator, make_optimizer
 from studio.training.tasks import codec_task, text_task
 
@@ -26,92 +26,95 @@ if TYPE_CHECKING:
     from studio.training.loop import LoopConfig
 
 CLEARLY_FASTER = 1.1
-"""How many times faster reduced numbers must make a step: less is not worth their rounding, nor safe from chance."""
+"""How many times faster reduced precision must be: less is not worth its rounding, and may be chance."""
 TRIALS = 3
-"""Timed steps of each kind, after one that warms up; the fastest counts."""
-ENOUGH = 2.0
-"""Seconds of timed steps after which no more are taken: a person waits."""
-WORDS = ("a fox", "two cats and a dog on a red background", "snow")
-_SEED = -3  # the key of what a rehearsal draws: no step has it
+"""Timed steps of each kind, after one warm-up; the fastest counts."""
+MAX_SECONDS = 2.0
+"""Seconds of timed steps after which no more are taken: a user is waiting."""
+CAPTIONS = ("a fox", "two cats and a dog on a red background", "snow")
+_KEY = -3  # of the generators of a rehearsal; no step has it
 
 
 def machine_of(device: Device) -> str:
-    """Return what the speed of a training depends on."""
+    """Return a text that names what the speed of a training depends on: device and version of torch."""
     return f"{device.label} | torch {torch.__version__}"
 
 
 def rehearse(plan: TrainPlan, device: Device) -> Generator[str, None, Timing]:
-    """Take a few steps of every stage and forget what they taught.
+    """Time a few steps of every stage; nothing that they learn is kept.
 
     Args:
         plan: the training.
         device: where it will run.
 
     Yields:
-        The name of the stage whose step comes next, before each step: there it can be dropped.
+        The name of a stage before each of its steps, so that the caller can stop.
     """
     recipe, place = plan.recipe, torch.device(device.torch_name)
     seconds: dict[str, float] = {}
     if "codec" in plan.stages:
-        codec, loss = codec_task(recipe, MadeUpPictures(recipe.data.size), place)
+        codec, loss = codec_task(recipe, RandomPictures(recipe.data.size), place)
         seconds["codec"] = yield from _timed("codec", codec, loss, _loop(recipe.codec_loop), device)
     shape = plan.card.latent_shape
     if "text" in plan.stages:
-        made_up = MadeUpLatents(recipe.text.draft, place)
-        text, loss = text_task(recipe, made_up, place)  # type: ignore[arg-type]
+        text, loss = text_task(recipe, RandomLatents(recipe.text.draft, place), place)
         seconds["text"] = yield from _timed("text", text, loss, _loop(recipe.text_loop), device)
-    conditional, taught = plan.card.text is not None, plan.teaches_text_first
+    conditional = plan.card.text is not None
     best: dict[str, float] = {}
-    kept = [0.0]
+    activations = [0.0]
     for dtype in ("float32", "bfloat16") if device.kind in {"cpu", "cuda", "rocm"} else ("float32",):
         modules = make_modules(recipe, None, conditional=conditional).to(place)
-        lesson = BackboneLesson(recipe, MadeUpLatents(shape, place), modules, Precision(dtype), taught=taught)
+        task = DenoisingTask(
+            recipe,
+            RandomLatents(shape, place),
+            modules,
+            Autocast(dtype),
+            text_frozen=plan.text_is_trained_first,
+        )
         try:
-            best[dtype] = yield from _timed("backbone", modules, lesson.loss, recipe.loop, device)
-            kept.append(_kept_bytes(lesson.loss) / recipe.loop.batch)
-        except RuntimeError:  # how torch says that a device lacks a kind of number
+            best[dtype] = yield from _timed("backbone", modules, task.loss, recipe.loop, device)
+            activations.append(_activation_bytes(task.loss) / recipe.loop.batch)
+        except RuntimeError:  # how torch reports that a device does not support a dtype
             if dtype == "float32":
                 raise
     reduced = best.get("bfloat16", float("inf"))
     dtype = "bfloat16" if best["float32"] >= CLEARLY_FASTER * reduced else "float32"
     seconds["backbone"] = best[dtype]
-    codec_numbers = _count(Codec(recipe.codec)) if recipe.codec is not None else 0
+    codec_parameters = _count(Codec(recipe.codec)) if recipe.codec is not None else 0
     if plan.base is not None:
-        codec_numbers = _count(plan.base.codec)
+        codec_parameters = _count(plan.base.codec)
     return Timing(
         machine=machine_of(device),
         dtype=dtype,
         seconds=seconds,
         batch=recipe.loop.batch,
-        bytes_per_picture=max(kept),
-        parameters=_count(modules) + codec_numbers,
+        bytes_per_picture=max(activations),
+        parameters=_count(modules) + codec_parameters,
     )
 
 
-class MadeUpPictures:
-    """Pictures of noise, of the right size."""
+class RandomPictures:
+    """Pictures of noise."""
 
     def __init__(self, size: int) -> None:
-        """Take their side."""
         self._size = size
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[str]]:
-        """Draw pictures and captions."""
+        """Draw pictures (count, 3, size, size) and captions."""
         pictures = rng.standard_normal((count, 3, self._size, self._size), dtype="float32")
-        return pictures, [WORDS[index % len(WORDS)] for index in range(count)]
+        return pictures, [CAPTIONS[index % len(CAPTIONS)] for index in range(count)]
 
 
-class MadeUpLatents:
-    """Latents of noise, of the right shape."""
+class RandomLatents:
+    """Latents of noise, of a shape (C, h, w)."""
 
     def __init__(self, shape: tuple[int, ...], device: torch.device) -> None:
-        """Take their shape (C, h, w) and where they are wanted."""
         self._shape, self._device = shape, device
 
-    def draw(self, count: int, generator: torch.Generator, *, pooled: bool) -> tuple[Tensor, list[str]]:
+    def draw(self, count: int, generator: torch.Generator, *, from_pool: bool) -> tuple[Tensor, list[str]]:
         """Draw latents and captions."""
         latents = torch.randn(count, *self._shape, generator=generator).to(self._device)
-        return latents, [WORDS[index % len(WORDS)] for index in range(count)]
+        return latents, [CAPTIONS[index % len(CAPTIONS)] for index in range(count)]
 
 
 def _timed(
@@ -121,13 +124,13 @@ def _timed(
     config: LoopConfig,
     device: Device,
 ) -> Generator[str, None, float]:
-    """Return the seconds of the fastest step."""
+    """Return the duration of the fastest step, in seconds."""
     optimizer = make_optimizer(module.train(), config)
     seconds: list[float] = []
-    while len(seconds) < 2 or (len(seconds) <= TRIALS and sum(seconds[1:]) < ENOUGH):
+    while len(seconds) < 2 or (len(seconds) <= TRIALS and sum(seconds[1:]) < MAX_SECONDS):
         yield stage
         begun = time.perf_counter()
-        loss = loss_of(keyed_generator(config.seed, _SEED))
+        loss = loss_of(keyed_generator(config.seed, _KEY))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(module.parameters(), config.clip).item()
@@ -138,19 +141,19 @@ def _timed(
     return min(seconds[1:])
 
 
-def _kept_bytes(loss_of: Callable[[torch.Generator], Tensor]) -> float:
-    """Return how much a step keeps for its slopes, weights aside: each stretch of memory once."""
-    stretches: dict[int, int] = {}
+def _activation_bytes(loss_of: Callable[[torch.Generator], Tensor]) -> float:
+    """Return the bytes that a step stores for its gradients, parameters aside; shared memory counts once."""
+    storages: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
         if not isinstance(tensor, torch.nn.Parameter):
             storage = tensor.untyped_storage()
-            stretches[storage.data_ptr()] = storage.nbytes()
+            storages[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss_of(keyed_generator(0, _SEED))
-    return float(sum(stretches.values()))
+        loss_of(keyed_generator(0, _KEY))
+    return float(sum(storages.values()))
 
 
 def _count(module: nn.Module) -> int:

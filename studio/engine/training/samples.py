@@ -1,4 +1,4 @@
-"""Pictures that show how far a training is: reconstructions, drafts, and samples from fixed seeds."""
+"""Pictures that show the progress of a training: reconstructions, drafts, and samples from fixed seeds."""
 
 from __future__ import annotations
 
@@ -31,30 +31,32 @@ if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
 
 STEPS, GUIDANCE = 12, 2.0
-"""Of samples while a model learns: few steps, so that they cost no more than a step or two of the training."""
+"""Of samples during a training: few steps, so that they cost no more than a step or two of the training."""
 
 
 @torch.no_grad()
-def reconstructed(codec: Codec, pictures: NDArray[np.uint8], device: torch.device) -> NDArray[np.uint8]:
-    """Return pictures (N, 3, H, W) as they come back from a codec, (N, H, W, 3)."""
+def render_reconstructions(
+    codec: Codec, pictures: NDArray[np.uint8], device: torch.device
+) -> NDArray[np.uint8]:
+    """Encode and decode pictures (N, 3, H, W); returns (N, H, W, 3)."""
     x = torch.from_numpy(pictures.astype(np.float32) / np.float32(127.5) - 1).to(device)
-    return pixels_of(codec.decode(codec.encode(x)))
+    return to_uint8(codec.decode(codec.encode(x)))
 
 
 @torch.no_grad()
-def drafted(
+def render_drafts(
     text: TextEncoder, codec: Codec | Identity, prompts: Sequence[str], size: int
 ) -> NDArray[np.uint8]:
-    """Return what a text encoder alone makes of prompts, (N, size, size, 3)."""
+    """Decode the text encoder's drafts of prompts; returns (N, size, size, 3)."""
     pictures = codec.decode(text.encode(prompts)[3])
-    return pixels_of(F.interpolate(pictures, (size, size)) if pictures.shape[-1] != size else pictures)
+    return to_uint8(F.interpolate(pictures, (size, size)) if pictures.shape[-1] != size else pictures)
 
 
 @torch.no_grad()
-def sampled(
+def render_samples(
     model: Model, prompts: Sequence[str], seeds: Sequence[int], cancelled: threading.Event
 ) -> NDArray[np.uint8] | None:
-    """Draw one picture a prompt, (N, H, W, 3); None where ``cancelled`` was set meanwhile."""
+    """Sample one picture for each prompt, (N, H, W, 3); None where ``cancelled`` was set meanwhile."""
     noise = Noise(seeds, model.card.latent_shape, model.device)
     guidance = ClassifierFreeGuidance(
         GUIDANCE if model.text_encoder is not None else 1.0,
@@ -67,36 +69,37 @@ def sampled(
     sampler = ddim(model.schedule, ddim.Options())
     for step in drive(sampler, guidance, model.denoiser(), state, noise, cancelled=cancelled.is_set):
         state = step.state
-    return pixels_of(model.codec.decode(state.x).float()) if state.finished else None
+    return to_uint8(model.codec.decode(state.x).float()) if state.finished else None
 
 
-def pixels_of(pictures: Tensor) -> NDArray[np.uint8]:
-    """Return pictures (N, 3, H, W) in [-1, 1] as fresh read-only bytes (N, H, W, 3); NaN becomes grey."""
+def to_uint8(pictures: Tensor) -> NDArray[np.uint8]:
+    """Convert pictures (N, 3, H, W) in [-1, 1] to read-only uint8 (N, H, W, 3); NaN becomes grey."""
     levels = ((pictures.nan_to_num(0.0).clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8)
-    return frozen(levels.permute(0, 2, 3, 1).cpu().numpy())
+    return read_only(levels.permute(0, 2, 3, 1).cpu().numpy())
 
 
-def frozen(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a contiguous copy that cannot be written to."""
+def read_only(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a contiguous read-only copy."""
     copied: NDArray[np.uint8] = np.array(pixels, order="C", copy=True)
     copied.setflags(write=False)
     return copied
 
 
-class Shadow:
-    """A copy of a module that takes up averaged weights now and then, and learns nothing."""
+class AveragedCopy:
+    """A frozen copy of a module under training, into which its averaged weights are loaded for sampling."""
 
     def __init__(self, module: nn.Module) -> None:
-        """Copy the module."""
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
 
-    def take(self, weights: dict[str, Tensor]) -> nn.Module:
-        """Take up weights and return the module."""
+    def load(self, weights: dict[str, Tensor]) -> nn.Module:
+        """Load weights and return the copy."""
         self.module.load_state_dict(weights)
         return self.module
 
 
-def model_of(card: ModelCard, modules: nn.ModuleDict, codec: Codec | Identity, device: torch.device) -> Model:
+def make_model(
+    card: ModelCard, modules: nn.ModuleDict, codec: Codec | Identity, device: torch.device
+) -> Model:
     """Return the model of modules "backbone" and, for a conditional one, "text"."""
     return Model(
         card=card,

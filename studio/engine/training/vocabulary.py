@@ -54,7 +54,7 @@ SPREAD = 12  # examples out of a folder's captions
 def vocabulary_of(source: Source) -> Words:
     """Return what a source of pictures teaches; of one that is neither a folder nor pictograms, nothing."""
     if isinstance(source, FolderSource):
-        return of_captions(source.read.captions)
+        return of_captions(source.folder.captions)
     if isinstance(source, PictogramSource):
         return of_pictograms(
             source.stage.pictograms, layouts=source.layouts, korean=source.korean > 0, colors=source.white < 1

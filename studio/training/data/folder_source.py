@@ -1,4 +1,4 @@
-"""The pictures and captions of a folder, decoded once. numpy and Pillow only."""
+"""The pictures and captions of a folder, decoded once. Needs numpy and Pillow, not torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 
 from studio.errors import RecipeError, StorageError
-from studio.training.data.inspect import Refused, caption_of, list_files, refuse
+from studio.messages import message
+from studio.training.data.inspect import Refused, caption_of, list_files, refuse, without_period
 from studio.training.data.picture_cache import PictureCache, Row, Stamp
 from studio.training.data.picture_files import UnusablePictureError, read_square
 
@@ -30,24 +31,33 @@ class NoPicturesError(RecipeError):
     """A folder holds nothing to learn from."""
 
     def __init__(self, folder: Path, refused: tuple[Refused, ...]) -> None:
-        """Name the folder, and one of the files that were refused."""
         super().__init__(folder, "")
-        why = f": {len(refused):,} were refused, such as {refused[0].sentence.rstrip('.')}" if refused else ""
-        self.args = (
-            f"The folder {folder} holds no picture that can be read{why} (PNG and JPEG files will do).",
-        )
+        if not refused:
+            sentence = message(
+                "The folder {folder} holds no picture that can be read (PNG and JPEG files will do).",
+                folder=folder,
+            )
+        else:
+            sentence = message(
+                "The folder {folder} holds no picture that can be read: {count:,} were refused, such as {example} "
+                "(PNG and JPEG files will do).",
+                folder=folder,
+                count=len(refused),
+                example=without_period(refused[0].sentence),
+            )
+        self.args = (sentence,)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FolderPictures:
-    """What a folder holds, decoded.
+    """The decoded pictures of a folder.
 
     Attributes:
-        pixels: uint8 (N, 3, size, size), read-only, mostly mapped from the cache.
-        captions: one a picture.
+        pixels: uint8 (N, 3, size, size), read-only, usually mapped from the cache.
+        captions: one for each picture.
         refused: files that cannot be used.
-        data_sha256: hash of the content of all files used and of the captions, in their order.
-        cache: where what is made of them may be kept; None keeps nothing.
+        data_sha256: hash of the contents of all files used and of the captions, in their order.
+        cache: the folder of this folder's caches; None: nothing is cached.
     """
 
     pixels: NDArray[np.uint8]
@@ -58,29 +68,26 @@ class FolderPictures:
 
 
 class Cancelled(Exception):
-    """Reading was dropped because it was asked to be."""
+    """The work was cancelled by its event."""
 
 
 def read_folder(
     folder: Path, size: int, cache: Path | None = None, cancelled: Event | None = None
 ) -> Generator[tuple[int, int], None, FolderPictures]:
-    """Read every picture of a folder and of those in it, from the cache where it is there.
+    """Read every picture of a folder and its subfolders, from the cache where that is current.
 
     Args:
         folder: where the pictures are.
-        size: side of the squares.
-        cache: the folder of such caches; None keeps the pictures in memory only.
-        cancelled: drops it when set.
+        size: side of the square pictures, in pixels.
+        cache: the folder of picture caches; None keeps the pictures in memory only.
+        cancelled: set it to stop.
 
     Yields:
-        How many files are read, of how many.
-
-    Returns:
-        The pictures.
+        (done, total), in files.
 
     Raises:
         NoPicturesError: there is none.
-        StorageError: the folder cannot be read, or the cache not written.
+        StorageError: the folder cannot be read, or the cache cannot be written.
         Cancelled: ``cancelled`` was set.
     """
     listed = list(list_files(folder, cancelled))
@@ -105,7 +112,7 @@ def read_folder(
                 yield done + 1, len(stamps)
             store.finish(rows, writer)
         finally:
-            writer.drop()
+            writer.discard()
     captions, digest, order = [], hashlib.sha256(), []
     for name, row in store.rows.items():
         if row.refused:
@@ -133,7 +140,7 @@ def _key(path: Path, folder: Path) -> str:
 
 
 def _row(path: Path, store: PictureCache, old: Row | None, stamp: Stamp, writer: CacheWriter) -> Row:
-    """Return the row of a file: the one there was if it is still the same, else a new one."""
+    """Return the row of a file: the cached one if the file has not changed, else a new one."""
     if old is not None and old.stamp == stamp:
         if old.refused:
             return old
@@ -143,38 +150,37 @@ def _row(path: Path, store: PictureCache, old: Row | None, stamp: Stamp, writer:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except UnusablePictureError as error:
-        return Row(stamp=stamp, refused=str(error))
+        return Row(stamp=stamp, refused=error.reason)
     except OSError:
-        return Row(stamp=stamp, refused="cannot be read")
+        return Row(stamp=stamp, refused=message("cannot be read"))
     return Row(stamp=stamp, sha256=sha256, row=writer.append(square))
 
 
 class FolderSource:
-    """Draws pictures of a folder, each as likely as any other."""
+    """Draws pictures of a folder uniformly."""
 
-    def __init__(self, read: FolderPictures) -> None:
-        """Take what was read."""
-        self.read = read
+    def __init__(self, folder: FolderPictures) -> None:
+        self.folder = folder
 
     @classmethod
     def open(cls, folder: Path, size: int) -> Self:
         """Read a folder without a cache; raises RecipeError where it holds no picture or cannot be read."""
         try:
-            return cls(finish(read_folder(folder, size)))
+            return cls(run_to_end(read_folder(folder, size)))
         except StorageError as error:
             raise RecipeError(folder, error.reason) from error
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[str]]:
         """Draw pictures, (count, 3, size, size) in [-1, 1], and their captions."""
-        which = rng.integers(len(self.read.captions), size=count)
-        pictures = self.read.pixels[which].astype(np.float32) / np.float32(127.5) - 1
-        return pictures, [self.read.captions[index] for index in which.tolist()]
+        rows = rng.integers(len(self.folder.captions), size=count)
+        pictures = self.folder.pixels[rows].astype(np.float32) / np.float32(127.5) - 1
+        return pictures, [self.folder.captions[row] for row in rows.tolist()]
 
 
-def finish(work: Generator[object, None, _T]) -> _T:
-    """Do some work to its end, and return what it returns."""
+def run_to_end(generator: Generator[object, None, _T]) -> _T:
+    """Exhaust a generator and return its return value."""
     while True:
         try:
-            next(work)
+            next(generator)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
-"""What a folder holds to learn from: each picture with its caption, and each file that cannot be used, with a reason.
+"""What a folder offers for training: each picture with its caption, and each unusable file with a reason.
 
-A caption is the text of a ``.txt`` beside the picture; where there is none, the file's name; where that says nothing,
-as a camera's names do, the name of the folder it is in.
+The caption is the text of a ``.txt`` file beside the picture; without one, the file's name; and where that says
+nothing, as the names that cameras give, the name of its folder.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from studio.errors import StorageError
+from studio.errors import StorageError, StudioError
+from studio.messages import Message, message
 from studio.storage import storage_error
 from studio.training.data.picture_files import (
     SUFFIXES,
@@ -31,10 +32,10 @@ MAX_CAPTION = 2_000
 MAX_CAPTION_BYTES = 64_000
 MAX_DEPTH = 32
 SMALL_FILE = 2_000_000
-"""Files up to this size in bytes are decoded as they are listed; of larger ones the header must do until later."""
+"""Files up to this size in bytes are decoded when they are listed; of larger ones only the header is read."""
 _CHECKED_SIDE = 8
 
-# Names that cameras, telephones and programs give, and such as are numbers or hashes.
+# Names given by cameras, phones and programs, and names that are only numbers.
 _NAMELESS = re.compile(
     r"(?i)(img|image|dsc|dscn|dscf|dcim|pict|pic|photo|picture|pxl|mvimg|vid|gopr|p|wp|screenshot|screen shot|scan|"
     r"untitled|unnamed|download|capture|frame|bildschirmfoto|whatsapp image|signal)?[\d\W_]*(at|copy|kopie)?[\d\W_]*"
@@ -45,12 +46,12 @@ _COUNTER = re.compile(r"[\s(_-]+\d+\)?$")
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A picture to learn from.
+    """A usable picture.
 
     Attributes:
         path: the file.
-        caption: what it is said to show.
-        caption_from: where that was found.
+        caption: its caption.
+        caption_from: where the caption comes from.
         width: in pixels.
         height: in pixels.
     """
@@ -64,22 +65,22 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """A file that cannot be used, and why, in a whole sentence."""
+    """A file that cannot be used, with the reason as a whole sentence."""
 
     path: Path
     sentence: str
 
 
 def inspect_folder(folder: Path, cancelled: Event | None = None) -> Iterator[Found | Refused]:
-    """Look through a folder and those in it, in the order of names.
+    """Look through a folder and its subfolders, in the order of names.
 
     Args:
         folder: where the pictures are.
-        cancelled: ends the iterator when set.
+        cancelled: set it to end the iterator.
 
     Yields:
-        Every picture, and every file that could be meant as one but cannot be used. A caption file that cannot be read
-        is refused by itself; its picture is then called by its name.
+        Every usable picture, and every picture file that cannot be used. A caption file that cannot be read is refused
+        by itself; the file's name then captions its picture.
 
     Raises:
         StorageError: the folder is not there or cannot be read.
@@ -95,10 +96,10 @@ def inspect_folder(folder: Path, cancelled: Event | None = None) -> Iterator[Fou
             if path.stat().st_size <= SMALL_FILE:
                 read_square(path, _CHECKED_SIDE)
         except UnusablePictureError as error:
-            yield refuse(path, str(error))
+            yield refuse(path, error.reason)
             continue
         except OSError as error:
-            yield Refused(path=path, sentence=str(storage_error(path, error)))
+            yield Refused(path=path, sentence=sentence_of(storage_error(path, error)))
             continue
         caption, source, refused = caption_of(path, folder)
         if refused is not None:
@@ -107,12 +108,25 @@ def inspect_folder(folder: Path, cancelled: Event | None = None) -> Iterator[Fou
 
 
 def refuse(path: Path, reason: str) -> Refused:
-    """Return the refusal of a file for a reason such as "is damaged"."""
-    return Refused(path=path, sentence=f"{_shown(path.name)} {reason}.")
+    """Return the refusal of a file for a reason, a clause such as "is damaged"."""
+    return Refused(path=path, sentence=message("{file} {reason}.", file=_printable(path.name), reason=reason))
+
+
+def without_period(sentence: str) -> str:
+    """Return a refusal's sentence as part of another one."""
+    if isinstance(sentence, Message) and sentence.template == "{file} {reason}.":
+        return message("{file} {reason}", **sentence.values)
+    return sentence.rstrip(".")
+
+
+def sentence_of(error: StudioError) -> str:
+    """Return an error's sentence as it was made: a `Message` can still be translated."""
+    sentence = error.args[0]
+    return sentence if isinstance(sentence, str) else str(error)
 
 
 def list_files(folder: Path, cancelled: Event | None = None) -> Iterator[Path | Refused]:
-    """List the files of a folder, and those in it, that could be pictures, in the order of names; none is opened.
+    """List the picture files of a folder and its subfolders, in the order of names; none is opened.
 
     Raises:
         StorageError: the folder is not there or cannot be read.
@@ -122,7 +136,7 @@ def list_files(folder: Path, cancelled: Event | None = None) -> Iterator[Path | 
         os.scandir(root).close()
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, RuntimeError):  # how Python before 3.13 reports links that point at each other
-            raise StorageError(folder, "cannot be used: its links point at each other") from error
+            raise StorageError(folder, message("cannot be used: its links point at each other")) from error
         raise storage_error(folder, error) from error
     yield from _walk(folder, root, cancelled, 0)
 
@@ -131,7 +145,7 @@ def _walk(folder: Path, root: Path, cancelled: Event | None, depth: int) -> Iter
     try:
         paths = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_order)
     except OSError as error:
-        yield Refused(path=folder, sentence=str(storage_error(folder, error)))
+        yield Refused(path=folder, sentence=sentence_of(storage_error(folder, error)))
         return
     for path in paths:
         if cancelled is not None and cancelled.is_set():
@@ -139,16 +153,19 @@ def _walk(folder: Path, root: Path, cancelled: Event | None, depth: int) -> Iter
         suffix = path.suffix.lower()
         linked, is_folder = path.is_symlink(), path.is_dir()
         if (is_folder or suffix in SUFFIXES) and linked and not _inside(path, root):
-            yield refuse(path, "is a link that leads out of the folder")
+            yield refuse(path, message("is a link that leads out of the folder"))
         elif is_folder:
             if (
                 not linked and depth < MAX_DEPTH
-            ):  # what a link within the folder shows is met at its own place
+            ):  # the target of a link within the folder is listed at its own place
                 yield from _walk(path, root, cancelled, depth + 1)
         elif suffix in SUFFIXES:
             yield path
         elif suffix in UNREADABLE_SUFFIXES:
-            yield refuse(path, f"is of a kind that cannot be read ({suffix[1:]}); save it as PNG or JPEG")
+            yield refuse(
+                path,
+                message("is of a kind that cannot be read ({kind}); save it as PNG or JPEG", kind=suffix[1:]),
+            )
 
 
 def _order(path: Path) -> tuple[str, str]:
@@ -163,23 +180,27 @@ def _inside(path: Path, root: Path) -> bool:
 
 
 def caption_of(path: Path, root: Path) -> tuple[str, CaptionFrom, Refused | None]:
-    """Return a picture's caption, where it was found, and the refusal of its caption file if that cannot be read."""
+    """Return a picture's caption, where it comes from, and the refusal of its caption file if that cannot be read."""
     text = path.with_suffix(".txt")
     refused = None
     try:
         with text.open("rb") as file:
             data = file.read(MAX_CAPTION_BYTES + 1)
         if len(data) > MAX_CAPTION_BYTES:
-            refused = refuse(text, "is too long for a caption, so the picture is called by its name")
+            refused = refuse(
+                text, message("is too long for a caption, so the picture's file name is its caption")
+            )
         elif caption := _decoded(data):
             return caption, "text", None
     except (FileNotFoundError, NotADirectoryError):
         pass
     except UnicodeDecodeError:
-        refused = refuse(text, "is not UTF-8 text, so the picture is called by its name")
+        refused = refuse(text, message("is not UTF-8 text, so the picture's file name is its caption"))
     except OSError as error:
-        reason = "is a folder" if isinstance(error, IsADirectoryError) else "cannot be read"
-        refused = refuse(text, f"{reason}, so the picture is called by its name")
+        if isinstance(error, IsADirectoryError):
+            refused = refuse(text, message("is a folder, so the picture's file name is its caption"))
+        else:
+            refused = refuse(text, message("cannot be read, so the picture's file name is its caption"))
     words = _words(path.stem)
     if words and not _NAMELESS.fullmatch(words) and not _HASH.fullmatch(path.stem):
         return words, "name", refused
@@ -193,11 +214,11 @@ def _decoded(data: bytes) -> str:
 
 
 def _words(name: str) -> str:
-    """Return a file's name as words, without the counter at its end."""
-    shown = _shown(name)
+    """Return a file's name as words, without a counter at its end."""
+    shown = _printable(name)
     return re.sub(r"[\s_-]+", " ", _COUNTER.sub("", shown) or shown).strip()[:MAX_CAPTION]
 
 
-def _shown(name: str) -> str:
-    """Return a name that any screen takes, though a file's name may hold bytes that are no text."""
+def _printable(name: str) -> str:
+    """Return a file's name without surrogates, which stand for bytes that are not text."""
     return name.encode("utf-8", "backslashreplace").decode()

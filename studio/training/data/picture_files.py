@@ -1,7 +1,4 @@
-"""Picture files of strangers, read without trust: a small square comes out, or a sentence that says why not.
-
-numpy and Pillow only.
-"""
+"""Untrusted picture files, decoded to a small square or refused with a reason. Needs numpy and Pillow, not torch."""
 
 from __future__ import annotations
 
@@ -16,11 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from studio.messages import message
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from studio.messages import Message
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 UNREADABLE_SUFFIXES = (
@@ -36,16 +37,15 @@ UNREADABLE_SUFFIXES = (
     ".nef",
     ".arw",
 )
-"""Pictures that people keep and that this program does not read."""
+"""Common picture formats that this program does not read."""
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 64_000_000
-"""Of a picture that is read; more is taken for an attack."""
+"""Larger pictures are refused: a small file can ask for any amount of memory (a decompression bomb)."""
 MIN_SIDE = 8
 
-_FLAGS = (
-    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)  # a pipe would wait for its end
-# What Pillow raises for damaged files, besides what it means to raise.
+# O_NONBLOCK: without it, opening a named pipe would wait for its other end.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+# What Pillow raises for damaged files, besides its own errors.
 _DAMAGED = (
     SyntaxError,
     ValueError,
@@ -61,11 +61,15 @@ _DAMAGED = (
 
 
 class UnusablePictureError(Exception):
-    """A file is no picture to learn from; ``str(error)`` is a clause such as "is damaged"."""
+    """A picture file that cannot be used; ``reason`` is a clause such as "is damaged"."""
+
+    def __init__(self, reason: Message) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """Return the width and height of a picture that its header allows to be used; nothing else is read.
+    """Return the width and height of a usable picture; only its header is read.
 
     Raises:
         UnusablePictureError: it cannot be used.
@@ -75,9 +79,9 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 
 def read_square(path: Path, size: int) -> NDArray[np.uint8]:
-    """Return the middle square of a picture, resized; of an animation that of its first frame.
+    """Return the central square of a picture, resized; of an animation, that of its first frame.
 
-    What is transparent lies on white; a picture that a camera turned is turned upright.
+    Transparency is composed on white, and the EXIF orientation is applied.
 
     Args:
         path: the file.
@@ -90,11 +94,11 @@ def read_square(path: Path, size: int) -> NDArray[np.uint8]:
         UnusablePictureError: it cannot be used.
     """
     with _opened(path) as image:
-        image.draft("RGB", (2 * size, 2 * size))  # JPEG: reads as little as that needs
+        image.draft("RGB", (2 * size, 2 * size))  # JPEG: decodes at a reduced size
         upright = ImageOps.exif_transpose(image)
         side = min(upright.size)
         left, top = (upright.width - side) // 2, (upright.height - side) // 2
-        # Cropped and reduced first: an enormous picture is enormous four times over once it has alpha.
+        # Cropped and reduced first: with alpha, a large picture takes four times the memory.
         square = _eight_bit(upright.crop((left, top, left + side, top + side)))
         square = square.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=3.0)
         if square.mode == "RGBA":
@@ -103,7 +107,7 @@ def read_square(path: Path, size: int) -> NDArray[np.uint8]:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Return a picture as RGB, or RGBA where it is; one of 16 bits is scaled where Pillow would cut it off."""
+    """Convert a picture to RGB, or RGBA where it has transparency; 16 bits are scaled, where Pillow would clip."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         values = np.nan_to_num(np.asarray(image, dtype=np.float64))
         scale = 1.0 if values.max(initial=0.0) <= 255 else 1 / 257
@@ -117,7 +121,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         descriptor = os.open(path, _FLAGS)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnusablePictureError("is not a regular file")
+                raise UnusablePictureError(message("is not a regular file"))
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 image = Image.open(file, formats=FORMATS)
@@ -127,24 +131,37 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except UnusablePictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UnusablePictureError(f"has more than {MAX_PIXELS // 10**6} million pixels") from error
+        raise UnusablePictureError(
+            message("has more than {millions} million pixels", millions=MAX_PIXELS // 10**6)
+        ) from error
     except UnidentifiedImageError as error:
-        raise UnusablePictureError("is not a picture, or damaged") from error
+        raise UnusablePictureError(message("is not a picture, or damaged")) from error
     except MemoryError as error:
-        raise UnusablePictureError("does not fit into memory") from error
+        raise UnusablePictureError(message("does not fit into memory")) from error
     except (FileNotFoundError, PermissionError) as error:
-        gone = isinstance(error, FileNotFoundError)
-        raise UnusablePictureError("is gone" if gone else "cannot be read: no permission") from error
+        if isinstance(error, FileNotFoundError):
+            raise UnusablePictureError(message("is gone")) from error
+        raise UnusablePictureError(message("cannot be read: no permission")) from error
     except (OSError, *_DAMAGED) as error:
-        raise UnusablePictureError("is damaged or cut off") from error
+        raise UnusablePictureError(message("is damaged or cut off")) from error
 
 
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise UnusablePictureError(
-            f"has {width:,} x {height:,} pixels; at most {MAX_PIXELS // 10**6} million are read"
+            message(
+                "has {width:,} x {height:,} pixels; at most {millions} million are read",
+                width=width,
+                height=height,
+                millions=MAX_PIXELS // 10**6,
+            )
         )
     if min(width, height) < MIN_SIDE:
         raise UnusablePictureError(
-            f"has only {width} x {height} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed"
+            message(
+                "has only {width} x {height} pixels; at least {least} x {least} are needed",
+                width=width,
+                height=height,
+                least=MIN_SIDE,
+            )
         )

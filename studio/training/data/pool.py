@@ -1,8 +1,8 @@
-"""Captioned pictures that were drawn and encoded once, for stages that learn from latents.
+"""Captioned latents that are drawn and encoded once, for the stages that learn from latents.
 
-Encoding costs a fifth of a step of training; a pool is filled once and serves every stage that comes after the codec,
-in every recipe that has the same codec and data. It is kept beside the states as a cache: a file that is missing,
-torn or of another codec is made anew.
+Encoding costs a fifth of a training step. A pool is filled once and serves every stage after the codec, in every recipe
+with the same codec and data. It is a cache beside the states: a file that is missing, damaged or of another codec is
+replaced.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from studio.errors import StorageError
-from studio.training.data.latents import fingerprint
+from studio.storage import write_file
 from studio.training.loop import keyed_generator
 
 if TYPE_CHECKING:
@@ -27,53 +26,61 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-KEY = -1  # of the drawing of a pool: no step has it
+KEY = -1  # of the generator that fills a pool; no step has it
 BATCH = 64
 
 
-class Pool:
+class LatentPool:
     """Latents with their captions.
 
     Attributes:
-        latents: (N, C, h, w), float16: their rounding is a hundredth of the noise that the codec was trained with.
+        latents: (N, C, h, w), float16; its rounding is a hundredth of the noise that the codec was trained with.
         captions: N texts.
     """
 
     def __init__(self, latents: Tensor, captions: Sequence[str]) -> None:
-        """Take latents and captions of the same number."""
         self.latents, self.captions = latents, captions
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, list[str]]:
         """Draw with replacement: latents (count, C, h, w), float32, and captions."""
-        which = torch.randint(len(self.captions), (count,), generator=generator)
-        return self.latents[which].float(), [self.captions[index] for index in which.tolist()]
+        rows = torch.randint(len(self.captions), (count,), generator=generator)
+        return self.latents[rows].float(), [self.captions[row] for row in rows.tolist()]
 
 
-def fill(
+def fill_pool(
     draw: Callable[[int, torch.Generator], tuple[Tensor, list[str]]],
     encode: Callable[[Tensor], Tensor],
     count: int,
     seed: int,
-) -> Generator[tuple[int, int], None, Pool]:
-    """Draw pictures and encode them, ``count`` rounded up to whole batches; yields how many there are, of how many."""
+) -> Generator[tuple[int, int], None, LatentPool]:
+    """Draw and encode ``count`` pictures, rounded up to whole batches; yields (done, total) after each batch."""
     captions, latents = list[str](), list[Tensor]()
     generator = keyed_generator(seed, KEY)
     while len(captions) < count:
-        pictures, told = draw(BATCH, generator)
-        captions += told
+        pictures, batch_captions = draw(BATCH, generator)
+        captions += batch_captions
         with torch.no_grad():
             latents.append(encode(pictures).to("cpu", torch.float16))
         yield min(len(captions), count), count
-    return Pool(torch.cat(latents), captions)
+    return LatentPool(torch.cat(latents), captions)
 
 
-def key_of(codec: nn.Module, about: str) -> str:
-    """Return what a pool depends on: the codec's weights, and what ``about`` says of the data."""
-    return hashlib.sha256(f"{fingerprint(codec)} {about}".encode()).hexdigest()
+def weights_hash(module: nn.Module) -> str:
+    """Return a SHA-256 of a module's state."""
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
-def load_pool(path: Path, key: str) -> Pool | None:
-    """Read a pool; None where the file is missing, broken or of another fingerprint."""
+def pool_key(codec: nn.Module, data: str) -> str:
+    """Return a hash of what a pool depends on: the codec's weights, and ``data``, a description of the data."""
+    return hashlib.sha256(f"{weights_hash(codec)} {data}".encode()).hexdigest()
+
+
+def load_pool(path: Path, key: str) -> LatentPool | None:
+    """Read a pool; None where the file is missing, damaged or has another key."""
     try:
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("key") != key:
@@ -84,20 +91,11 @@ def load_pool(path: Path, key: str) -> Pool | None:
         return None
     if not isinstance(captions, list) or len(captions) != len(latents):
         return None
-    return Pool(latents, captions)
+    return LatentPool(latents, captions)
 
 
-def save_pool(path: Path, key: str, pool: Pool) -> None:
-    """Write a pool; raises StorageError where that fails."""
+def save_pool(path: Path, key: str, pool: LatentPool) -> None:
+    """Write a pool; raises StorageError."""
     texts = np.frombuffer(json.dumps(pool.captions).encode(), dtype=np.uint8).copy()
-    temporary = path.with_suffix(".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {"latents": pool.latents.contiguous(), "captions": torch.from_numpy(texts)},
-            temporary,
-            {"key": key},
-        )
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise StorageError(path, f"cannot be written: {error}") from error
+    tensors = {"latents": pool.latents.contiguous(), "captions": torch.from_numpy(texts)}
+    write_file(path, save(tensors, {"key": key}))

@@ -7,41 +7,41 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from studio.backbones.codec import Codec
+from studio.errors import RecipeError
+from studio.messages import message
 from studio.storage import ensure_folder
 from studio.training.data.folder_source import Cancelled, FolderSource, read_folder
-from studio.training.data.latents import LatentSource, encode_folder
+from studio.training.data.latents import EncodedSource, SourceLatents, encode_folder
+from studio.training.data.sources import draw_batch
 from studio.training.loop import keyed_generator
-from studio.training.pictograms.pictogram_list import load_pictograms
-from studio.training.tasks import Latents, choose, draw, open_source
+from studio.training.pictograms.pictogram_list import Pictograms, load_pictograms
+from studio.training.pictograms.source import PictogramSource
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
     from threading import Event
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from studio.backbones.codec import Identity
-    from studio.training.backbone_task import LatentDraw
     from studio.training.data.inspect import Refused
-    from studio.training.data.sources import Source
+    from studio.training.data.sources import LatentSource, Source
     from studio.training.recipe import Recipe
 
-EXAMPLES = -2  # the key of the drawing of examples: no step has it
+EXAMPLES_KEY = -2  # of the generator that draws examples; no step has it
 
 
-class Material(Protocol):
+class TrainingData(Protocol):
     """What a training learns from.
 
     Attributes:
         source: of pictures.
         pictures: how many there are.
         refused: files that could not be used.
-        data_sha256: of all of it.
+        data_sha256: hash of all of it.
     """
 
     source: Source
@@ -50,122 +50,146 @@ class Material(Protocol):
     data_sha256: str
 
     def examples(self, count: int) -> tuple[NDArray[np.uint8], list[str]]:
-        """Return pictures (count, 3, H, W) and captions that show what there is; always the same ones."""
+        """Return representative pictures (count, 3, H, W) and their captions; always the same ones."""
         ...
 
     def encode(
         self, codec: Codec | Identity, device: torch.device, cancelled: Event | None
-    ) -> Generator[tuple[int, int], None, LatentDraw]:
-        """Get the latents ready; yields how many are encoded, of how many, and returns where to draw them."""
+    ) -> Generator[tuple[int, int], None, LatentSource]:
+        """Encode the pictures with a trained codec; yields (done, total) and returns the latents."""
         ...
 
 
-class FolderMaterial:
-    """Pictures of a folder."""
+class FolderData:
+    """The pictures of a folder."""
 
     def __init__(self, source: FolderSource) -> None:
-        """Take the pictures."""
         self.source: Source = source
-        self._read = source.read
-        self.pictures, self.refused = len(source.read.captions), source.read.refused
-        self.data_sha256 = source.read.data_sha256
+        self._folder = source.folder
+        self.pictures, self.refused = len(source.folder.captions), source.folder.refused
+        self.data_sha256 = source.folder.data_sha256
 
     def examples(self, count: int) -> tuple[NDArray[np.uint8], list[str]]:
-        """Return pictures with captions as different as there are, from all over the folder."""
-        first = {caption: row for row, caption in reversed(list(enumerate(self._read.captions)))}
+        """Return pictures from all over the folder, with different captions as far as there are."""
+        first = {caption: row for row, caption in reversed(list(enumerate(self._folder.captions)))}
         rows = sorted(first.values())
         if len(rows) < count:
             rows += [row for row in range(self.pictures) if row not in set(rows)]
         places = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
         chosen = [rows[place] for place in places]
-        return self._read.pixels[chosen], [self._read.captions[row] for row in chosen]
+        return self._folder.pixels[chosen], [self._folder.captions[row] for row in chosen]
 
     def encode(
         self, codec: Codec | Identity, device: torch.device, cancelled: Event | None
-    ) -> Generator[tuple[int, int], None, LatentDraw]:
+    ) -> Generator[tuple[int, int], None, LatentSource]:
         """Encode each picture once; a model in pixels draws the pictures themselves."""
         if not isinstance(codec, Codec):
-            return Drawn(self.source, device)
-        return Drawn((yield from encode_folder(self._read, codec, device, cancelled)), device)
+            return SourceLatents(self.source, device)
+        latents = yield from encode_folder(self._folder, codec, device, cancelled)
+        return SourceLatents(latents, device)
 
 
-class PictogramMaterial:
-    """Pictograms, composed anew for every batch."""
+class PictogramData:
+    """Pictograms, rendered anew for every batch."""
 
-    def __init__(self, recipe: Recipe, cache: Path) -> None:
-        """Draw them; raises RecipeError where the font or the list is not there."""
-        self._cache = cache
+    def __init__(self, recipe: Recipe, pool_path: Path) -> None:
+        """Draw the pictograms; raises RecipeError where the font or the list is missing.
+
+        Args:
+            recipe: names the list and says how its pictograms are rendered.
+            pool_path: where the pool of latents is kept, if the recipe has one.
+        """
+        self._recipe, self._pool_path = recipe, pool_path
         self.source = open_source(recipe)
-        self._recipe = recipe
         self.refused: tuple[Refused, ...] = ()
         path = recipe.path.parent / recipe.data.path
-        self.pictures = len(choose(load_pictograms(path), recipe.data.concepts, recipe.path).entries)
-        self.data_sha256 = hashlib.sha256(path.read_bytes() + repr(recipe.data).encode()).hexdigest()
+        self.pictures = len(
+            select_pictograms(load_pictograms(path), recipe.data.concepts, recipe.path).entries
+        )
+        self.data_sha256 = pictogram_data_sha256(recipe)
 
     def examples(self, count: int) -> tuple[NDArray[np.uint8], list[str]]:
-        """Return a few of them."""
-        pictures, captions = draw(self.source, count, keyed_generator(0, EXAMPLES))
+        """Return rendered scenes, drawn from a fixed key."""
+        pictures, captions = draw_batch(self.source, count, keyed_generator(0, EXAMPLES_KEY))
         return ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy(), captions
 
     def encode(
         self, codec: Codec | Identity, device: torch.device, cancelled: Event | None
-    ) -> Generator[tuple[int, int], None, LatentDraw]:
-        """Encode each batch as it is drawn, or draw and encode once what the recipe wants to be kept ready."""
-        latents = Latents(self._recipe, self.source, codec, device)
+    ) -> Generator[tuple[int, int], None, LatentSource]:
+        """Encode each batch as it is drawn, or fill the pool that the recipe asks for."""
+        latents = EncodedSource(self._recipe, self.source, codec, device)
         if self._recipe.data.pool:
-            path = ensure_folder(self._cache) / f"{self.data_sha256[:24]}.pool"
-            for done in latents.pooling(path):
-                yield done
+            ensure_folder(self._pool_path.parent)
+            for progress in latents.prepare_pool(self._pool_path):
+                yield progress
                 if cancelled is not None and cancelled.is_set():
                     raise Cancelled
         return latents
 
 
-class Drawn:
-    """Latents, or the pictures of a model in pixels, from a source that holds them."""
-
-    def __init__(self, source: Source | LatentSource, device: torch.device) -> None:
-        """Take where they are, and where they are wanted."""
-        self._source, self._device = source, device
-
-    def draw(self, count: int, generator: torch.Generator, *, pooled: bool) -> tuple[Tensor, list[str]]:
-        """Draw latents; they are always ready, ``pooled`` or not."""
-        latents, captions = draw(self._source, count, generator)
-        return latents.to(self._device), captions
+def pictogram_data_sha256(recipe: Recipe) -> str:
+    """Return the hash of a recipe's list of pictograms and of how they are rendered."""
+    path = recipe.path.parent / recipe.data.path
+    return hashlib.sha256(path.read_bytes() + repr(recipe.data).encode()).hexdigest()
 
 
-class Reduced:
-    """Small versions of the pictures of a model in pixels, to learn drafts from."""
-
-    def __init__(self, latents: LatentDraw, side: int) -> None:
-        """Take the pictures and the side they are reduced to."""
-        self._latents, self._side = latents, side
-
-    def draw(self, count: int, generator: torch.Generator, *, pooled: bool) -> tuple[Tensor, list[str]]:
-        """Draw reduced pictures."""
-        pictures, captions = self._latents.draw(count, generator, pooled=pooled)
-        return F.adaptive_avg_pool2d(pictures, self._side), captions
-
-
-def open_material(
-    recipe: Recipe, cache: Path, cancelled: Event | None
-) -> Generator[tuple[int, int], None, Material]:
+def open_training_data(
+    recipe: Recipe, cache: Path, cancelled: Event | None, pool_path: Path | None = None
+) -> Generator[tuple[int, int], None, TrainingData]:
     """Open what a recipe learns from.
 
     Args:
         recipe: the recipe.
-        cache: the folder of caches of pictures.
-        cancelled: drops it when set.
+        cache: the folder of picture caches.
+        cancelled: set it to stop.
+        pool_path: where a pool of latents is kept; None: in the cache, by the hash of the data.
 
     Yields:
-        How many files are read, of how many.
+        (done, total), in files read.
 
     Raises:
         RecipeError: there is nothing to learn from.
-        StorageError: it cannot be read, or the cache not written.
+        StorageError: it cannot be read, or the cache cannot be written.
         Cancelled: ``cancelled`` was set.
     """
     if recipe.data.kind != "folder":
-        return PictogramMaterial(recipe, cache)
+        if pool_path is None and recipe.data.pool:
+            pool_path = cache / f"{pictogram_data_sha256(recipe)[:24]}.pool"
+        return PictogramData(recipe, pool_path or cache)
     folder = (recipe.path.parent / recipe.data.path).resolve()
-    return FolderMaterial(FolderSource((yield from read_folder(folder, recipe.data.size, cache, cancelled))))
+    return FolderData(FolderSource((yield from read_folder(folder, recipe.data.size, cache, cancelled))))
+
+
+def open_source(recipe: Recipe) -> Source:
+    """Return the source of a recipe's pictures; raises RecipeError where there are none."""
+    data = recipe.data
+    path = (recipe.path.parent / data.path).resolve()
+    if data.kind == "folder":
+        return FolderSource.open(path, data.size)
+    chosen = select_pictograms(load_pictograms(path), data.concepts, recipe.path)
+    return PictogramSource(
+        chosen, data.size, white=data.white, shift=data.shift, layouts=data.layouts, korean=data.korean
+    )
+
+
+def select_pictograms(pictograms: Pictograms, concepts: Sequence[str], recipe: Path) -> Pictograms:
+    """Return the list with only the named pictograms, in the list's order; all of them where none is named.
+
+    Raises:
+        RecipeError: a name is not the first name of a pictogram.
+    """
+    unknown = set(concepts) - {entry.names[0] for entry in pictograms.entries}
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise RecipeError(recipe, message("names concepts that are not in the list: {names}", names=names))
+    if not concepts:
+        return pictograms
+    chosen = tuple(entry for entry in pictograms.entries if entry.names[0] in set(concepts))
+    codes = {entry.code for entry in chosen}
+    return Pictograms(
+        entries=chosen,
+        colors=pictograms.colors,
+        held_out=frozenset(pair for pair in pictograms.held_out if pair[0] in codes),
+        held_out_layouts=frozenset(pair for pair in pictograms.held_out_layouts if pair[0] in codes),
+        held_out_pairs=frozenset(pair for pair in pictograms.held_out_pairs if codes.issuperset(pair)),
+    )

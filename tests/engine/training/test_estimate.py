@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.engine.training.estimate import Timing, correct_timing, estimate, read_timing, write_timing
-from studio.engine.training.eta import ENOUGH, Pace
+from studio.engine.training.estimate import (
+    ENOUGH_STEPS,
+    EtaEstimator,
+    Timing,
+    estimate,
+    read_timing,
+    update_timing,
+    write_timing,
+)
 from studio.engine.training.request import TrainRequest
 
 if TYPE_CHECKING:
@@ -24,11 +31,11 @@ SLOW = Timing(
 
 
 def test_a_pace_is_known_from_enough_steps_and_no_straggler_moves_it() -> None:
-    pace = Pace({"codec": 100, "backbone": 100}, {})
-    for _ in range(ENOUGH - 1):
-        pace.note_step("codec", 0.1)
+    pace = EtaEstimator({"codec": 100, "backbone": 100}, {})
+    for _ in range(ENOUGH_STEPS - 1):
+        pace.add_step("codec", 0.1)
     assert pace.measured("codec") is None
-    pace.note_step("codec", 60.0)
+    pace.add_step("codec", 60.0)
     assert pace.measured("codec") == pytest.approx(0.1)
     assert pace.measured("backbone") is None
 
@@ -38,7 +45,7 @@ def test_an_estimate_follows_what_steps_took_whatever_their_batch(tmp_path: Path
     write_timing(request, SLOW, tmp_path)
     before = estimate(request, tmp_path).seconds
     assert before is not None
-    corrected = correct_timing(request, SLOW, "backbone", 0.25, tmp_path)
+    corrected = update_timing(request, SLOW, "backbone", 0.25, tmp_path)
     assert read_timing(request, tmp_path) == corrected
     after = estimate(request, tmp_path).seconds
     assert after is not None

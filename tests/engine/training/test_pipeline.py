@@ -246,7 +246,7 @@ def test_a_training_goes_on_from_a_model_with_its_codec_and_text_encoder(
     (started,) = of_kind(events, TrainingStarted)
     assert started.stages == ("backbone",)
     assert (started.request.size, started.request.prediction) == (16, "v")
-    assert "Goes on from" in " ".join(started.notes)
+    assert "Starts from" in " ".join(started.notes)
     before, after = (native.load(engine.folders.models / name) for name in ("base", "more"))
     for part in ("codec", "text_encoder"):
         pairs = zip(getattr(before, part).parameters(), getattr(after, part).parameters(), strict=True)
@@ -267,8 +267,8 @@ def test_a_model_without_text_can_be_gone_on_from(tmp_path: Path, folder: Path) 
 @pytest.mark.parametrize(
     ("changes", "field", "sentence"),
     [
-        ({"name": "taken"}, "name", "is that of a model already"),
-        ({"name": "starter"}, "name", "is that of a model already"),
+        ({"name": "taken"}, "name", "is the name of a model already"),
+        ({"name": "starter"}, "name", "is the name of a model already"),
         ({"base": "nobody"}, "model", "is not known"),
         ({"scale": "enormous"}, "scale", "is not known"),
     ],
@@ -289,7 +289,9 @@ def test_a_training_of_the_same_name_is_not_taken_for_this_one(tmp_path: Path, f
     for event in engine.train(request):
         if isinstance(event, TrainingStarted):
             break
-    with pytest.raises(RequestError, match="is that of another training, which stands at its beginning"):
+    with pytest.raises(
+        RequestError, match="is the name of another training, which has not begun its first step"
+    ):
         list(engine.train(replace(request, steps=9)))
 
 
@@ -313,7 +315,7 @@ def test_pictures_that_changed_are_told_when_a_training_goes_on(tmp_path: Path, 
     events = list(engine.train(request))
     (started,) = of_kind(events, TrainingStarted)
     assert started.pictures == 5
-    assert any("changed since this training was stopped" in note for note in started.notes)
+    assert any("have changed since this training was stopped" in note for note in started.notes)
     assert isinstance(events[-1], TrainingFinished)
 
 
@@ -322,7 +324,7 @@ def test_it_can_be_stopped_while_it_prepares(tmp_path: Path, folder: Path) -> No
     events: list[TrainEvent] = []
     for event in engine.train(tiny_request(folder), cancelled=cancelled):
         events.append(event)
-        if isinstance(event, TrainingPreparing) and "fast" in event.what:
+        if isinstance(event, TrainingPreparing) and "speed" in event.what:
             cancelled.set()
     assert isinstance(events[-1], TrainingStopped)
     assert events[-1].stage is None

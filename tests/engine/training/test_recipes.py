@@ -1,10 +1,11 @@
-"""From a recipe to a model that loads, with stops on the way."""
+"""From a recipe to a model in a folder, with stops on the way."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 import shutil
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,15 +15,22 @@ from torch import Tensor
 
 from studio.backbones.codec import Codec
 from studio.checkpoints import native
+from studio.checkpoints.folder import read_card, write_card
 from studio.checkpoints.preview import PREVIEW_CARD, PREVIEW_WEIGHTS, load_preview
 from studio.checkpoints.words import read_words
-from studio.engine.training.recipe_trainer import train_preview, train_recipe
+from studio.engine.device import choose
+from studio.engine.training.events import CheckpointSaved, TrainingStepped, TrainingStopped
+from studio.engine.training.pipeline import train, train_preview_decoder
+from studio.engine.training.request import TrainRequest
 from studio.engine.training.stage import TrainingDivergedError
 from studio.errors import CheckpointError, RecipeError
-from studio.training.recipe import Recipe, load_recipe
+from studio.folders import Folders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from studio.engine.training.events import TrainEvent
 
 RECIPE = """
 [about]
@@ -71,26 +79,53 @@ batch = 4
 learning_rate = 1e-3
 """
 CPU = torch.device("cpu")
+PREVIEW_TRAIN = "[preview_train]\npictures = 12\nbatch = 4\n"
 
 
-def _recipe(tmp_path: Path, text: str = RECIPE) -> Recipe:
+def _recipe(tmp_path: Path, text: str = RECIPE) -> Path:
     pictures = tmp_path / "pictures"
     pictures.mkdir(exist_ok=True)
     for color in ("red", "blue"):
         Image.new("RGB", (16, 16), color).save(pictures / f"{color}.png")
     path = tmp_path / "tiny.toml"
     path.write_text(text)
-    return load_recipe(path)
+    return path
 
 
-def _train(recipe: Recipe, folder: Path, stops: tuple[int, ...] = ()) -> bytes:
+def _request(recipe: Path, save_seconds: float) -> TrainRequest:
+    return TrainRequest(source=str(recipe), name="tiny", save_seconds=save_seconds, sample_seconds=1e6)
+
+
+def _events(
+    recipe: Path, folder: Path, save_seconds: float = 1e6, cancelled: threading.Event | None = None
+) -> Iterator[TrainEvent]:
+    return train(
+        _request(recipe, save_seconds),
+        Folders.under(folder.parent / "home"),
+        choose("cpu"),
+        cancelled=cancelled or threading.Event(),
+        job_id="one",
+        recipe_folder=folder,
+    )
+
+
+def _preview_events(recipe: Path, folder: Path, save_seconds: float = 1e6) -> Iterator[TrainEvent]:
+    return train_preview_decoder(
+        _request(recipe, save_seconds), folder, choose("cpu"), cancelled=threading.Event(), job_id="one"
+    )
+
+
+def _train(recipe: Path, folder: Path, stops: tuple[int, ...] = ()) -> bytes:
     """Train in sittings that end after as many steps, saving at every step; return the weights file."""
     for stop in stops:
-        progress = train_recipe(recipe, folder, CPU, save_seconds=0)
-        for _ in range(stop):
-            next(progress)
-        progress.close()
-    for _ in train_recipe(recipe, folder, CPU, save_seconds=0 if stops else 1e9):
+        events = _events(recipe, folder, save_seconds=0)
+        steps = 0
+        for event in events:
+            steps += isinstance(event, TrainingStepped)
+            if steps > stop:
+                break
+        events.close()  # type: ignore[attr-defined]
+    for _ in _events(recipe, folder, save_seconds=0 if stops else 1e6):
         pass
     return (folder / "model.safetensors").read_bytes()
 
@@ -122,9 +157,9 @@ def test_a_preview_decoder_lies_beside_the_model_and_fits_it(tmp_path: Path) -> 
 
 
 def test_the_model_does_not_know_of_its_preview_decoder(tmp_path: Path) -> None:
-    recipe = _recipe(tmp_path)
-    without = dataclasses.replace(recipe, preview_loop=None)
-    assert _train(recipe, tmp_path / "with") == _train(without, tmp_path / "without")
+    whole = _train(_recipe(tmp_path), tmp_path / "with")
+    without = _recipe(tmp_path, RECIPE.replace(PREVIEW_TRAIN, ""))
+    assert whole == _train(without, tmp_path / "without")
     assert not (tmp_path / "without" / PREVIEW_CARD).exists()
 
 
@@ -138,28 +173,30 @@ def test_a_preview_decoder_is_made_for_a_model_that_is_there_and_nothing_else_is
     for name in (PREVIEW_CARD, PREVIEW_WEIGHTS):
         (folder / name).unlink()
     for stop in (1, 1, None):  # stopped twice on the way
-        steps = train_preview(recipe, folder, CPU, save_seconds=0)
-        assert [progress.stage for progress in itertools.islice(steps, stop)]
-        steps.close()  # type: ignore[attr-defined]
+        events = _preview_events(recipe, folder, save_seconds=0)
+        stepped = (event for event in events if isinstance(event, TrainingStepped))
+        assert [event.stage for event in itertools.islice(stepped, stop)]
+        events.close()  # type: ignore[attr-defined]
     assert (folder / "model.safetensors").read_bytes() == weights
     assert (folder / "card.json").read_bytes() == card
     assert load_preview(folder, native.load(folder).codec, CPU) is not None  # type: ignore[arg-type]
     unbroken = tmp_path / "unbroken"
     shutil.copytree(folder, unbroken, ignore=shutil.ignore_patterns("training", "preview*"))
-    list(train_preview(recipe, unbroken, CPU))
+    list(_preview_events(recipe, unbroken))
     assert preview_files(unbroken) == preview_files(folder)
 
 
 def test_a_model_that_cannot_have_a_preview_decoder_is_told(tmp_path: Path) -> None:
     recipe, folder = _recipe(tmp_path), tmp_path / "out"
     _train(recipe, folder)
-    with pytest.raises(RecipeError, match=r"no section \[preview_train\]"):
-        next(train_preview(dataclasses.replace(recipe, preview_loop=None), folder, CPU))
-    wide = dataclasses.replace(recipe, preview=dataclasses.replace(recipe.preview, channels=5))  # type: ignore[type-var]
-    with pytest.raises(RecipeError, match="describes another codec"):
-        next(train_preview(wide, folder, CPU))
     with pytest.raises(CheckpointError, match="is missing"):
-        next(train_preview(recipe, tmp_path / "nothing", CPU))
+        next(_preview_events(recipe, tmp_path / "nothing"))
+    _recipe(tmp_path, RECIPE.replace(PREVIEW_TRAIN, ""))
+    with pytest.raises(RecipeError, match=r"no section \[preview_train\]"):
+        next(_preview_events(recipe, folder))
+    _recipe(tmp_path, RECIPE.replace("channels = 4", "channels = 5"))
+    with pytest.raises(RecipeError, match="describes another codec"):
+        next(_preview_events(recipe, folder))
 
 
 def test_a_run_stopped_in_either_stage_gives_the_same_weights(tmp_path: Path) -> None:
@@ -187,8 +224,8 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(
         return (decoded - pictures).mean() * float("nan")
 
     monkeypatch.setattr("studio.training.tasks.picture_loss", poisoned)
-    with pytest.raises(TrainingDivergedError, match="the codec went astray at step 1"):
-        list(train_recipe(_recipe(tmp_path), tmp_path / "out", CPU))
+    with pytest.raises(TrainingDivergedError, match="the codec diverged at step 1"):
+        list(_events(_recipe(tmp_path), tmp_path / "out"))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +237,7 @@ def test_a_recipe_that_can_make_no_model_is_refused_before_training(
 ) -> None:
     recipe = _recipe(tmp_path, RECIPE.replace(*change))
     with pytest.raises(RecipeError, match="cannot make a model"):
-        next(train_recipe(recipe, tmp_path / "out", CPU))
+        next(_events(recipe, tmp_path / "out"))
 
 
 def test_a_recipe_without_pictures_is_refused(tmp_path: Path) -> None:
@@ -208,4 +245,37 @@ def test_a_recipe_without_pictures_is_refused(tmp_path: Path) -> None:
     for file in (tmp_path / "pictures").iterdir():
         file.unlink()
     with pytest.raises(RecipeError, match="holds no picture"):
-        list(train_recipe(recipe, tmp_path / "out", CPU))
+        list(_events(recipe, tmp_path / "out"))
+
+
+def test_a_recipe_that_is_stopped_saves_its_state_first(tmp_path: Path) -> None:
+    recipe, cancelled = _recipe(tmp_path), threading.Event()
+    for event in _events(recipe, tmp_path / "out", cancelled=cancelled):
+        if isinstance(event, TrainingStepped) and (event.stage, event.step) == ("backbone", 4):
+            cancelled.set()
+    assert isinstance(event, TrainingStopped)
+    assert (event.stage, event.step, event.model) == ("backbone", 4, "tiny")
+    assert native.load(tmp_path / "out").card.training["step"] == 4
+    assert _train(recipe, tmp_path / "out") == _train(recipe, tmp_path / "unbroken")
+
+
+def test_a_finished_recipe_is_not_trained_again_even_if_an_older_version_trained_it(tmp_path: Path) -> None:
+    recipe, folder = _recipe(tmp_path), tmp_path / "out"
+    _train(recipe, folder)
+    assert not any(isinstance(event, TrainingStepped | CheckpointSaved) for event in _events(recipe, folder))
+    card = read_card(folder)
+    write_card(folder, dataclasses.replace(card, training={}))  # as an older version leaves it
+    (folder / "training" / "training.json").unlink()
+    (folder / "training" / "history.json").unlink()
+    assert not any(isinstance(event, TrainingStepped | CheckpointSaved) for event in _events(recipe, folder))
+
+
+def test_the_states_of_a_finished_recipe_stay_and_serve_another_backbone(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path)
+    _train(recipe, tmp_path / "one")
+    shutil.copytree(tmp_path / "one" / "training", tmp_path / "other" / "training")
+    (tmp_path / "other" / "training" / "backbone.safetensors").unlink()
+    stages = {
+        event.stage for event in _events(recipe, tmp_path / "other") if isinstance(event, TrainingStepped)
+    }
+    assert stages == {"backbone"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from studio import storage
 from studio.engine.engine import Engine
 from studio.engine.training.events import (
     CheckpointFailed,
@@ -21,8 +22,7 @@ from studio.engine.training.resumable import resumable
 from studio.engine.training.stage import TrainingDivergedError
 from studio.errors import CheckpointError, StorageError, StudioError
 from studio.folders import Folders
-from studio.training import backbone_task as lesson
-from studio.training import state
+from studio.training import backbone_task
 from tests.engine.training.tiny_trainings import (
     add_tiny_scales,
     draw_folder,
@@ -77,10 +77,12 @@ class Poison:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, calls: set[int]) -> None:
         self.calls, self.count = calls, 0
-        self._loss = lesson.BackboneLesson.loss
-        monkeypatch.setattr(lesson.BackboneLesson, "loss", lambda taught, generator: self(taught, generator))
+        self._loss = backbone_task.DenoisingTask.loss
+        monkeypatch.setattr(
+            backbone_task.DenoisingTask, "loss", lambda taught, generator: self(taught, generator)
+        )
 
-    def __call__(self, taught: lesson.BackboneLesson, generator: torch.Generator) -> Tensor:
+    def __call__(self, taught: backbone_task.DenoisingTask, generator: torch.Generator) -> Tensor:
         self.count += 1
         loss = self._loss(taught, generator)
         return loss * float("nan") if self.count in self.calls else loss
@@ -94,7 +96,7 @@ def test_a_loss_that_is_no_number_goes_back_to_the_last_good_state_at_half_the_r
     events = list(engine.train(request_))
     (recovered,) = of_kind(events, TrainingRecovered)
     assert (recovered.stage, recovered.step, recovered.back_to) == ("backbone", 6, 5)
-    assert "went back to step 5 and goes on at half the rate" in recovered.sentence
+    assert "went back to step 5 and continues at half the learning rate" in recovered.sentence
     steps = [step for step in of_kind(events, TrainingStepped) if step.stage == "backbone"]
     assert [step.step for step in steps] == list(range(1, 9))
     assert all(step.loss == step.loss for step in steps)
@@ -122,7 +124,7 @@ def test_a_training_that_goes_astray_again_and_again_gives_up_and_keeps_its_stat
     engine = engine_at(tmp_path / "home", request_)
     events, error = told_until_it_fails(engine.train(request_))
     assert isinstance(error, TrainingDivergedError)
-    assert "the rate was halved 3 times" in str(error)
+    assert "its learning rate was halved 3 times" in str(error)
     assert [event.back_to for event in of_kind(events, TrainingRecovered)] == [3, 3, 3]
     assert (resumable(engine.folders)[0].stage, resumable(engine.folders)[0].step) == ("backbone", 3)
     monkeypatch.undo()
@@ -135,8 +137,8 @@ class FullDisk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, first: int, last: int) -> None:
         self.first, self.last, self.count = first, last, 0
-        self._fsync = state.os.fsync
-        monkeypatch.setattr(state.os, "fsync", self)
+        self._fsync = storage.os.fsync
+        monkeypatch.setattr(storage.os, "fsync", self)
 
     def __call__(self, descriptor: int) -> None:
         self.count += 1
@@ -163,7 +165,7 @@ def test_a_disk_that_fills_for_a_while_is_told_and_training_goes_on_to_the_same_
     failed = of_kind(events, CheckpointFailed)
     assert failed
     assert "the disk is full" in failed[0].sentence
-    assert "The one before is kept. Training goes on" in failed[0].sentence
+    assert "The previous one is kept. Training continues" in failed[0].sentence
     assert backbone_steps(events) == list(range(1, 9))
     assert model_bytes(engine.folders) == model_bytes(clean.folders)
     assert not list(engine.folders.models.glob(".squares*"))
@@ -214,7 +216,7 @@ def test_a_state_that_is_damaged_is_told_and_not_trained_on(tmp_path: Path, requ
     state = engine.folders.models / ".training" / "squares" / "training" / "backbone.safetensors"
     state.write_bytes(state.read_bytes()[:-100])
     with pytest.raises(
-        CheckpointError, match="does not hold a state of this training run; delete it to start anew"
+        CheckpointError, match="does not hold a state of this training; delete it to start over"
     ):
         list(engine.train(request_))
 

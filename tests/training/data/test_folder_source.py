@@ -15,7 +15,13 @@ from PIL import Image
 from studio.backbones.codec import Codec, CodecConfig
 from studio.errors import RecipeError, StorageError
 from studio.training.data import folder_source, latents
-from studio.training.data.folder_source import Cancelled, FolderPictures, FolderSource, finish, read_folder
+from studio.training.data.folder_source import (
+    Cancelled,
+    FolderPictures,
+    FolderSource,
+    read_folder,
+    run_to_end,
+)
 from studio.training.data.latents import encode_folder
 from studio.training.data.picture_cache import KEPT_FOLDERS
 
@@ -50,7 +56,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def read(folder: Path, cache: Path | None, size: int = 16) -> FolderPictures:
-    return finish(read_folder(folder, size, cache))
+    return run_to_end(read_folder(folder, size, cache))
 
 
 def same(one: FolderPictures, other: FolderPictures) -> bool:
@@ -153,7 +159,7 @@ def test_a_full_disk_is_told(tmp_path: Path, folder: Path, monkeypatch: pytest.M
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("studio.training.data.picture_cache.os.fsync", full)
+    monkeypatch.setattr("studio.storage.os.fsync", full)
     with pytest.raises(StorageError, match="the disk is full"):
         read(folder, tmp_path / "cache")
     (home,) = (tmp_path / "cache").iterdir()
@@ -197,7 +203,7 @@ def test_latents_are_those_of_the_pictures_and_encoded_once(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = read(folder, tmp_path / "cache")
-    made = finish(encode_folder(pictures, codec(), CPU))
+    made = run_to_end(encode_folder(pictures, codec(), CPU))
     expected = codec().encode(torch.from_numpy(pictures.pixels.astype(np.float32) / np.float32(127.5) - 1))
     assert np.array_equal(made.latents, expected.numpy())
 
@@ -205,7 +211,7 @@ def test_latents_are_those_of_the_pictures_and_encoded_once(
         raise AssertionError("encoded again")
 
     monkeypatch.setattr(latents, "_encode", never)
-    again = finish(encode_folder(pictures, codec(), CPU))
+    again = run_to_end(encode_folder(pictures, codec(), CPU))
     assert np.array_equal(again.latents, made.latents)
     drawn, captions = again.draw(20, np.random.default_rng(1))
     pixels, told = FolderSource(pictures).draw(20, np.random.default_rng(1))
@@ -218,19 +224,19 @@ def test_latents_of_another_codec_or_other_data_or_a_damaged_file_are_not_believ
     tmp_path: Path, folder: Path
 ) -> None:
     pictures = read(folder, tmp_path / "cache")
-    made = np.array(finish(encode_folder(pictures, codec(), CPU)).latents)
-    other = finish(encode_folder(pictures, codec(1), CPU)).latents
+    made = np.array(run_to_end(encode_folder(pictures, codec(), CPU)).latents)
+    other = run_to_end(encode_folder(pictures, codec(1), CPU)).latents
     assert not np.array_equal(made, other)
     (home,) = (tmp_path / "cache").iterdir()
     for file in home.glob("latents-*"):
         file.write_bytes(file.read_bytes()[:-4] + b"\0\0\0\0")
-    assert np.array_equal(finish(encode_folder(pictures, codec(), CPU)).latents, made)
+    assert np.array_equal(run_to_end(encode_folder(pictures, codec(), CPU)).latents, made)
 
 
 def test_without_room_for_them_latents_stay_in_memory(tmp_path: Path, folder: Path) -> None:
     pictures = read(folder, tmp_path / "cache")
     shutil.rmtree(tmp_path / "cache")
-    assert finish(encode_folder(pictures, codec(), CPU)).latents.shape == (3, 4, 4, 4)
+    assert run_to_end(encode_folder(pictures, codec(), CPU)).latents.shape == (3, 4, 4, 4)
 
 
 def test_twenty_thousand_pictures_are_read_and_drawn(tmp_path: Path) -> None:

@@ -86,10 +86,10 @@ def test_a_text_beside_a_picture_is_its_caption_and_sub_folders_are_looked_into(
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"\xff\xfe\xfa", "a.txt is not UTF-8 text, so the picture is called by its name."),
-        (b"caf\xe9", "a.txt is not UTF-8 text, so the picture is called by its name."),
-        (b"x" * 70_000, "a.txt is too long for a caption, so the picture is called by its name."),
-        (None, "a.txt is a folder, so the picture is called by its name."),
+        (b"\xff\xfe\xfa", "a.txt is not UTF-8 text, so the picture's file name is its caption."),
+        (b"caf\xe9", "a.txt is not UTF-8 text, so the picture's file name is its caption."),
+        (b"x" * 70_000, "a.txt is too long for a caption, so the picture's file name is its caption."),
+        (None, "a.txt is a folder, so the picture's file name is its caption."),
     ],
 )
 def test_a_caption_that_cannot_be_read_is_told_and_the_picture_kept(

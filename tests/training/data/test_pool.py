@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from studio.backbones.codec import Codec, CodecConfig
-from studio.training.data.pool import BATCH, Pool, fill, key_of, load_pool, save_pool
+from studio.training.data.pool import BATCH, LatentPool, fill_pool, load_pool, pool_key, save_pool
 from studio.training.loop import keyed_generator
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ def _encode(pictures: torch.Tensor) -> torch.Tensor:
     return pictures[:, :2, :4, :4] + 0.5
 
 
-def _filled(count: int, seed: int) -> Pool:
-    making = fill(_numbered, _encode, count, seed)
+def _filled(count: int, seed: int) -> LatentPool:
+    making = fill_pool(_numbered, _encode, count, seed)
     while True:
         try:
             next(making)
         except StopIteration as end:
-            return cast("Pool", end.value)
+            return cast("LatentPool", end.value)
 
 
 def test_latents_and_captions_stay_together() -> None:
@@ -49,7 +49,7 @@ def test_a_pool_that_is_filled_again_is_the_same() -> None:
 
 
 def test_filling_tells_how_far_it_is() -> None:
-    assert list(fill(_numbered, _encode, 2 * BATCH + 1, seed=0)) == [
+    assert list(fill_pool(_numbered, _encode, 2 * BATCH + 1, seed=0)) == [
         (BATCH, 2 * BATCH + 1),
         (2 * BATCH, 2 * BATCH + 1),
         (2 * BATCH + 1, 2 * BATCH + 1),
@@ -59,7 +59,7 @@ def test_filling_tells_how_far_it_is() -> None:
 def test_a_file_gives_back_the_pool_to_its_own_key_alone(tmp_path: Path) -> None:
     path = tmp_path / "training" / "pool.safetensors"
     assert load_pool(path, "a") is None
-    pool = Pool(torch.randn(3, 2, 4, 4).half(), ["여우", "a fox", ""])
+    pool = LatentPool(torch.randn(3, 2, 4, 4).half(), ["여우", "a fox", ""])
     save_pool(path, "a", pool)
     read = load_pool(path, "a")
     assert read is not None
@@ -71,15 +71,15 @@ def test_a_file_gives_back_the_pool_to_its_own_key_alone(tmp_path: Path) -> None
 @pytest.mark.parametrize("keep", [0, 10, 200])
 def test_a_torn_file_is_no_pool(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "pool.safetensors"
-    save_pool(path, "a", Pool(torch.randn(3, 2, 4, 4).half(), ["a", "b", "c"]))
+    save_pool(path, "a", LatentPool(torch.randn(3, 2, 4, 4).half(), ["a", "b", "c"]))
     path.write_bytes(path.read_bytes()[:keep])
     assert load_pool(path, "a") is None
 
 
 def test_a_fingerprint_depends_on_every_weight_and_on_the_data() -> None:
     codec = Codec(CodecConfig(channels=4, widths=(16, 16)))
-    before = key_of(codec, "data")
-    assert key_of(codec, "other data") != before
+    before = pool_key(codec, "data")
+    assert pool_key(codec, "other data") != before
     with torch.no_grad():
         next(codec.parameters()).view(-1)[0] += 1e-3
-    assert key_of(codec, "data") != before
+    assert pool_key(codec, "data") != before
