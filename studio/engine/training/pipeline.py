@@ -452,6 +452,7 @@ def _recorded(events: Iterator[TrainEvent], history: HistoryLog) -> Iterator[Tra
                 history.add_sample(event)
             case CheckpointSaved():
                 history.add_checkpoint(event)
+                history.save()
             case TrainingRecovered():
                 history.rewind(event.stage, event.back_to)
         yield event

@@ -319,7 +319,7 @@ class TrainProgressView(QStackedWidget):
         self.pause.setText("Go on" if run.paused else "Pause")
         self.pause.set_icon("play" if run.paused else "pause")
         for button in (self.pause, self.stop):
-            button.setEnabled(run.phase not in ("waiting", "stopping"))
+            button.setEnabled(run.phase != "stopping")
         if there:
             self.title.setText(words.running_title(run))
             self.facts.setText(words.data(run.started) if run.started is not None else "")

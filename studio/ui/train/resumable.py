@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.engine.resumable import ResumableTraining, resumable
+from studio.engine.training.resumable import ResumableTraining, resumable
 from studio.ui.core.background import Background
 from studio.ui.theme.metrics import GAP
 from studio.ui.train import text as words
