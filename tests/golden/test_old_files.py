@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file
-from tests.engine.lessons import add_tiny_scales
 
 from studio.cli.main import run
 from studio.folders import Folders
 from studio.gallery.store import PictureStore
+from tests.engine.training.tiny_trainings import add_tiny_scales
 from tests.golden.commands import RECORDED
 
 if TYPE_CHECKING:

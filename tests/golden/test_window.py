@@ -13,10 +13,10 @@ import pytest
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QTextEdit, QWidget
-from tests.engine.lessons import add_tiny_scales
 
 from studio.folders import Folders
 from studio.ui.app import Program, build
+from tests.engine.training.tiny_trainings import add_tiny_scales
 from tests.golden.commands import RECORDED
 
 if TYPE_CHECKING:

@@ -102,7 +102,7 @@ def test_a_step_depends_on_its_key_alone(recipe: Recipe) -> None:
     assert not torch.equal(first(keyed_generator(0, 7)), first(keyed_generator(0, 8)))
 
 
-def test_intermediate_latents_latents_are_pictures_blends_and_states() -> None:
+def test_intermediate_latents_are_pictures_blends_and_states() -> None:
     latents = torch.randn(64, 4, 4, 4, generator=torch.Generator().manual_seed(0))
     drawn = intermediate_latents(latents, 4000, torch.Generator().manual_seed(1))
     assert drawn.shape == (4000, 4, 4, 4)
