@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     plan = dataclasses.replace(plan_of(args, model.card), names=learned_names(model.card))
     pictograms = load_pictograms(resources_dir() / "recipes" / "pictograms.json")
     figures: dict[str, Any] = {}
-    teller = Teller()
+    teller = ProgressLine()
     for step in evaluate(model, pictograms, plan, only):
         if isinstance(step, Measured):
             figures |= step.figures
@@ -150,7 +150,7 @@ def learned_names(card: ModelCard) -> tuple[str, ...]:
     return load_recipe(path).data.concepts if card.recipe and path.is_file() else ()
 
 
-class Teller:
+class ProgressLine:
     """Says on stderr how far an evaluation is: a line that redraws itself on a terminal, else one now and then."""
 
     SELDOM = 10.0

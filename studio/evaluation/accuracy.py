@@ -1,10 +1,10 @@
-"""Measurements of whether a model draws what it is asked for.
+"""Measurements of how well a model follows its prompts.
 
     naming          prompt = a bare name, in each language; the picture is ranked among all pictograms: top-1, top-5
     background      "<name> on a <colour> background", for pairs held out of training; nearest of the named colours
     compositions    number, place and size of what is drawn, for combinations held out of training
 
-Each says which pictures it needs and what they tell; it neither knows a model nor makes pictures.
+Each lists the pictures that it needs and turns them into figures; it does not know the model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from studio.evaluation.judge import background, to_bytes
 from studio.evaluation.objects import named_size, objects_in
-from studio.evaluation.plan import Ask, Series
+from studio.evaluation.plan import PromptSeed, Series
 from studio.training.pictograms.captions import prompt
 from studio.training.pictograms.pictogram_list import LANGUAGES
 from studio.training.pictograms.scenes import Scene
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from studio.evaluation.judge import Judge
+    from studio.evaluation.judge import PictogramRanker
     from studio.evaluation.plan import Plan
     from studio.training.pictograms.pictogram_list import Pictograms
-    from studio.training.pictograms.scenes import Stage
+    from studio.training.pictograms.scenes import SceneRenderer
 
     Pictures = NDArray[np.uint8]  # (N, H, W, 3)
     Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Ground:
-    """What every measurement stands on."""
+class EvaluationContext:
+    """What all measurements share."""
 
     pictograms: Pictograms
-    judge: Judge
-    stage: Stage
+    judge: PictogramRanker
+    stage: SceneRenderer
     plan: Plan
 
     def learned(self, language: str = "en") -> list[int]:
-        """Return the places in the list of what was learned and has a name in a language."""
+        """Return the indices of the pictograms that were learned and have a name in a language."""
         names, entries = self.plan.names, self.pictograms.entries
         return [
             place
@@ -55,21 +55,21 @@ class Ground:
             if entry.named(language) and (not names or entry.names[0] in names)
         ]
 
-    def ask(self, scene: Scene, seed: int, language: str = "en") -> Ask:
-        """Return the picture of a scene that is asked for."""
-        return Ask(prompt(scene, self.pictograms, language), seed)
+    def ask(self, scene: Scene, seed: int, language: str = "en") -> PromptSeed:
+        """Return the prompt and seed of a scene."""
+        return PromptSeed(prompt(scene, self.pictograms, language), seed)
 
 
 class Naming:
     """Top-1 and top-5 of bare names, in each language."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: EvaluationContext) -> None:
         """Choose the names."""
         self._ground = ground
         self._asked = {
             language: [(place, seed) for place in chosen for seed in ground.plan.seeds]
             for language in LANGUAGES
-            if (chosen := evenly(ground.learned(language), ground.plan.concepts))
+            if (chosen := evenly_spaced(ground.learned(language), ground.plan.concepts))
         }
 
     def series(self) -> tuple[Series, ...]:
@@ -83,10 +83,10 @@ class Naming:
         )
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
-        """Rank every picture; the figures of the first language are the model's headline."""
+        """Rank every picture; the figures of the first language are the headline."""
         plan, languages = self._ground.plan, dict[str, dict[str, Any]]()
         for (language, asked), made in zip(self._asked.items(), pictures, strict=True):
-            shares = named(self._ground.judge, [place for place, _ in asked], made)
+            shares = topk_accuracy(self._ground.judge, [place for place, _ in asked], made)
             languages[language] = {"concepts": len(asked) // len(plan.seeds), **shares}
         return {
             "settings": plan.settings.to_dict(),
@@ -98,16 +98,16 @@ class Naming:
 
 
 class Backgrounds:
-    """Whether the background has the colour that was asked for, for pairs held out of training."""
+    """Whether the background has the requested colour, for pairs held out of training."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: EvaluationContext) -> None:
         """Choose the pairs."""
         self._ground = ground
         learned = {ground.pictograms.entries[place].code: place for place in ground.learned()}
         pairs = [
             (learned[code], color) for code, color in sorted(ground.pictograms.held_out) if code in learned
         ]
-        self._pairs = evenly(pairs, ground.plan.pairs)
+        self._pairs = evenly_spaced(pairs, ground.plan.pairs)
 
     def series(self) -> tuple[Series, ...]:
         """Return what must be made."""
@@ -116,7 +116,7 @@ class Backgrounds:
         return (Series(settings=self._ground.plan.settings, asks=asks),)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
-        """Look at every background."""
+        """Compare every background with its prompt."""
         colors = self._ground.pictograms.colors
         right = [
             background(picture, colors) == color
@@ -128,12 +128,12 @@ class Backgrounds:
 class Compositions:
     """Number, place and size of what is drawn, for combinations held out of training.
 
-    A place or a size is right only if one object was seen. The share of right numbers is the mean of that among
-    pictures of one object and that among pictures of two, so that always drawing one is worth a half. Beside the
-    figures stand those of the truth itself, which is the best that this way of looking can find.
+    A position or a size counts as right only if one object was detected. The accuracy of the number is the mean of that
+    for pictures of one object and that for pictures of two, so that always drawing one gives a half. The figures of
+    correctly rendered scenes are reported beside them: they are the upper bound of this method.
     """
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: EvaluationContext) -> None:
         """Choose the scenes."""
         self._ground = ground
         learned = {ground.pictograms.entries[place].code: place for place in ground.learned()}
@@ -145,7 +145,9 @@ class Compositions:
             if learned.keys() >= set(codes):
                 scene = Scene(tuple(learned[code] for code in codes), "pair")
                 by_layout.setdefault("pair", []).append(scene)
-        self.scenes = [scene for some in by_layout.values() for scene in evenly(some, ground.plan.scenes)]
+        self.scenes = [
+            scene for some in by_layout.values() for scene in evenly_spaced(some, ground.plan.scenes)
+        ]
 
     def series(self) -> tuple[Series, ...]:
         """Return what must be made."""
@@ -155,7 +157,7 @@ class Compositions:
         return (Series(settings=self._ground.plan.settings, asks=asks),)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
-        """Look for the objects of every picture."""
+        """Detect the objects of every picture."""
         if not self.scenes:
             return {"compositions": {"scenes": 0}}
         truth = to_bytes(self._ground.stage.compose(self.scenes, 0, np.random.default_rng(0)))
@@ -189,8 +191,8 @@ def wanted_things(scene: Scene) -> tuple[int, ...]:
     return scene.things * 2 if scene.layout == "two" else scene.things
 
 
-def named(judge: Judge, wanted: Iterable[int], pictures: Pictures) -> dict[str, float]:
-    """Return the share of pictures whose first rank is what is wanted, and whose first five hold it."""
+def topk_accuracy(judge: PictogramRanker, wanted: Iterable[int], pictures: Pictures) -> dict[str, float]:
+    """Return the top-1 and top-5 accuracy of pictures that should show ``wanted``."""
     ranks = [judge.rank(picture)[:5].tolist() for picture in pictures]
     wanted = list(wanted)
     return {
@@ -200,19 +202,19 @@ def named(judge: Judge, wanted: Iterable[int], pictures: Pictures) -> dict[str, 
 
 
 def share(right: Iterable[bool]) -> float:
-    """Return the share of what is right, 0 where there is nothing."""
+    """Return the share of true values; 0 where there are none."""
     listed = list(right)
     return round(sum(listed) / len(listed), 4) if listed else 0.0
 
 
-def evenly(items: Sequence[Item], count: int | None) -> list[Item]:
-    """Choose ``count`` of the items at even distances, or all where there are fewer or None is asked for."""
+def evenly_spaced(items: Sequence[Item], count: int | None) -> list[Item]:
+    """Return ``count`` evenly spaced items; all of them where there are fewer, or ``count`` is None."""
     count = len(items) if count is None else min(count, len(items))
     return [items[(k * len(items)) // count] for k in range(count)]
 
 
 def _same(seen: Sequence[Sequence[int]], wanted: Sequence[int]) -> bool:
-    """Whether as many objects were seen as wanted, and each may be its own, in either order."""
+    """Whether each wanted object is among the ranks of one detected object, in either order."""
     if len(seen) != len(wanted):
         return False
     orders = (wanted, wanted[::-1])

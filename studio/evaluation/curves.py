@@ -1,10 +1,10 @@
-"""Measurements over a setting: what guidance gives and takes, how many steps a sampler needs, and what is remembered.
+"""Measurements over a setting: the effect of guidance, the steps that a sampler needs, and memorization.
 
     guidance    accuracy and diversity over the guidance scale
     steps       accuracy over the number of steps, for every sampler
     memory      distance of pictures to the nearest training picture, and of training pictures to each other
 
-Each says which pictures it needs and what they tell; it neither knows a model nor makes pictures.
+Each lists the pictures that it needs and turns them into figures; it does not know the model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.evaluation.accuracy import evenly, named
+from studio.evaluation.accuracy import evenly_spaced, topk_accuracy
 from studio.evaluation.distances import detail, diversity, nearness
 from studio.evaluation.judge import features
 from studio.evaluation.plan import Series
@@ -24,16 +24,16 @@ from studio.training.pictograms.scenes import Scene
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from studio.evaluation.accuracy import Ground, Pictures
+    from studio.evaluation.accuracy import EvaluationContext, Pictures
 
 
 class Guidance:
     """Accuracy, and diversity among the seeds of a prompt, at each guidance scale."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: EvaluationContext) -> None:
         """Choose the names."""
         plan = ground.plan
-        self._ground, self._chosen = ground, evenly(ground.learned(), plan.scale_concepts)
+        self._ground, self._chosen = ground, evenly_spaced(ground.learned(), plan.scale_concepts)
         self._settings = [
             dataclasses.replace(plan.settings, steps=plan.scale_steps, guidance=float(scale))
             for scale in plan.scales
@@ -67,12 +67,12 @@ class Guidance:
 
 
 class Steps:
-    """Accuracy at each number of steps, for every sampler with its own options left alone."""
+    """Accuracy at each number of steps, for every sampler with its default options."""
 
-    def __init__(self, ground: Ground) -> None:
-        """Choose the names, and leave out what would take too long."""
+    def __init__(self, ground: EvaluationContext) -> None:
+        """Choose the names, and leave out settings that would take too long."""
         plan = ground.plan
-        self._ground, self._chosen = ground, evenly(ground.learned(), plan.step_concepts)
+        self._ground, self._chosen = ground, evenly_spaced(ground.learned(), plan.step_concepts)
         asked = [
             dataclasses.replace(
                 plan.settings, sampler=sampler, options={}, steps=steps, guidance=plan.step_guidance
@@ -107,11 +107,11 @@ class Steps:
 
 
 class Memory:
-    """How near pictures of names come to the drawings that were learned, and these to each other."""
+    """How close samples come to the pictograms that were learned, and these to each other."""
 
-    def __init__(self, ground: Ground) -> None:
-        """Choose the names: those that naming asks for first, so that its pictures serve again."""
-        self._ground, self._chosen = ground, evenly(ground.learned(), ground.plan.concepts)
+    def __init__(self, ground: EvaluationContext) -> None:
+        """Choose the names: the first of those of `Naming`, so that its pictures are reused."""
+        self._ground, self._chosen = ground, evenly_spaced(ground.learned(), ground.plan.concepts)
 
     def series(self) -> tuple[Series, ...]:
         """Return what must be made."""
@@ -120,7 +120,7 @@ class Memory:
         return (Series(settings=plan.settings, asks=asks),)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
-        """Compare what the judge sees in them with what it sees in the drawings."""
+        """Compare the features of the samples with those of the pictograms."""
         seen = np.stack([features(picture) for picture in pictures[0]])
         learned = self._ground.judge.candidates[self._ground.learned()]
         near = dataclasses.asdict(nearness(seen, learned))
@@ -130,17 +130,17 @@ class Memory:
         }
 
 
-def fidelity(ground: Ground, wanted: Sequence[int], pictures: Pictures) -> dict[str, float]:
-    """Return how well pictures show what is wanted.
+def fidelity(ground: EvaluationContext, wanted: Sequence[int], pictures: Pictures) -> dict[str, float]:
+    """Return how well pictures show the wanted pictograms.
 
     Returns:
-        ``top1`` and ``top5``; ``distance``, root mean square, of what the judge sees to the wanted drawings;
-        ``detail``, as a part of what these have.
+        ``top1`` and ``top5``; ``distance``, the root mean square distance to the features of the wanted pictograms;
+        ``detail``, relative to that of the pictograms.
     """
     seen = np.stack([features(picture) for picture in pictures])
     drawn = ground.judge.candidates[list(wanted)]
     return {
-        **named(ground.judge, wanted, pictures),
+        **topk_accuracy(ground.judge, wanted, pictures),
         "distance": round(float(np.sqrt(np.square(seen - drawn).mean(axis=1)).mean()), 4),
         "detail": round(float(detail(seen).mean() / detail(drawn).mean()), 4),
     }

@@ -1,8 +1,8 @@
-"""How different are pictures from each other, and from those that a model learned from?
+"""How different pictures are from each other and from the training pictures.
 
-The distance of two pictures is the root mean square of their difference, values from 0 to 1: 0 for equals, 1 for black
-and white. Diversity compares pixels as they are. Whether a model repeats what it learned is asked of what the judge
-sees (``judge.features``), so that neither a shift nor another background hides a copy. numpy only.
+The distance of two pictures is the root mean square of their difference: 0 for equal ones, 1 for black and white.
+Diversity compares pixels. Memorization compares `studio.evaluation.judge.features`, so that neither a shift nor another
+background hides a copy. Needs numpy.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COPIED = 0.5
-"""Nearer to one training picture than this part of the distance to the next nearest: a copy.
+"""A picture is a copy if it is nearer to one training picture than this part of the distance to the next nearest.
 
-Yoon et al. 2023, "Diffusion Probabilistic Models Generalize When They Fail to Memorize", ask for a third; a soft copy
-of a drawing is told from other drawings at a half.
+Yoon et al. 2023, "Diffusion Probabilistic Models Generalize When They Fail to Memorize", use a third; a soft copy of a
+pictogram is distinguished from other pictograms at a half.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nearness:
-    """How near pictures come to the training pictures.
+class Memorization:
+    """How close samples are to the training pictures.
 
-    Work of one's own is as far from the training pictures as these are from each other, is no copy, and has as much
-    detail. Copies are near; an average of several is no copy, but lacks the detail.
+    Original samples are as far from the training pictures as these are from each other, are no copies, and have as much
+    detail. Copies are close; an average of several training pictures is no copy, but lacks their detail.
 
     Attributes:
-        sample: median distance of a picture to the nearest training picture.
+        sample: median distance of a sample to the nearest training picture.
         training: median distance of a training picture to its own nearest neighbour.
-        copied: share of the pictures that are far nearer to one training picture than to any other.
-        detail: their detail, as a part of what the training pictures have.
+        copied: share of the samples that are copies, see `COPIED`.
+        detail: detail of the samples relative to that of the training pictures.
     """
 
     sample: float
@@ -57,14 +57,14 @@ def diversity(pictures: NDArray[np.uint8]) -> float:
     return float(np.sqrt(far[above].clip(min=0) / flat.shape[1]).mean())
 
 
-def nearness(samples: NDArray[np.float32], training: NDArray[np.float32]) -> Nearness:
-    """Compare what the judge saw in pictures (N, D) with what it sees in the training pictures (M, D), M >= 2."""
+def nearness(samples: NDArray[np.float32], training: NDArray[np.float32]) -> Memorization:
+    """Compare the features of samples (N, D) with those of the training pictures (M, D), M >= 2."""
     far = _distances(samples, training)
     ordered = np.sort(far, axis=1)
     nearest, next_nearest = ordered[:, 0], ordered[:, 1]
     among = _distances(training, training)
     np.fill_diagonal(among, np.inf)
-    return Nearness(
+    return Memorization(
         sample=float(np.median(nearest)),
         training=float(np.median(among.min(axis=1))),
         copied=float((nearest < COPIED * next_nearest).mean()),
@@ -73,7 +73,7 @@ def nearness(samples: NDArray[np.float32], training: NDArray[np.float32]) -> Nea
 
 
 def detail(seen: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the contrast of neighbouring pixels, root mean square (N,), in what the judge saw (N, D)."""
+    """Return the root mean square contrast of neighbouring pixels (N,) in features (N, D)."""
     pictures = seen.reshape(len(seen), SIDE, SIDE, -1).astype(np.float64)
     steps = [np.square(np.diff(pictures, axis=axis)).mean(axis=(1, 2, 3)) for axis in (1, 2)]
     contrast: NDArray[np.float64] = np.sqrt(sum(steps) / 2)

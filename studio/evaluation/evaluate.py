@@ -1,6 +1,6 @@
-"""How well a model does what it was asked: makes the pictures that measurements need, and lets these look at them.
+"""Evaluation of a model: samples the pictures that the measurements need, and collects their figures.
 
-Pictures go through the model in batches, so their last bits differ from those of single ones; no figure depends on it.
+Pictures are sampled in batches, so their last bits differ from those of single pictures; no figure depends on that.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.drive import drive
 from studio.diffusion.samplers.stepper import State
 from studio.diffusion.spacings import visit_times
-from studio.evaluation.accuracy import Backgrounds, Compositions, Ground, Naming
+from studio.evaluation.accuracy import Backgrounds, Compositions, EvaluationContext, Naming
 from studio.evaluation.curves import Guidance, Memory, Steps
-from studio.evaluation.judge import Judge, to_bytes
+from studio.evaluation.judge import PictogramRanker, to_bytes
 from studio.training.pictograms.drawing import find_font
-from studio.training.pictograms.scenes import Stage
+from studio.training.pictograms.scenes import SceneRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -32,25 +32,27 @@ if TYPE_CHECKING:
 
     from studio.checkpoints.card import ModelCard
     from studio.checkpoints.model import Model
-    from studio.evaluation.plan import Ask, Plan, Series, Settings
+    from studio.evaluation.plan import Plan, PromptSeed, Series, Settings
     from studio.training.pictograms.pictogram_list import Pictograms
 
-    _Kept = dict[tuple[str, str, int], NDArray[np.uint8]]  # what two measurements need is made once
+    _Kept = dict[
+        tuple[str, str, int], NDArray[np.uint8]
+    ]  # pictures that several measurements need are sampled once
 
 
 class Measurement(Protocol):
-    """Says which pictures it needs, and what they tell."""
+    """Lists the pictures that it needs, and turns them into figures."""
 
     def series(self) -> tuple[Series, ...]:
-        """Return what must be made."""
+        """Return the pictures to sample."""
         ...
 
     def figures(self, pictures: Sequence[NDArray[np.uint8]]) -> dict[str, Any]:
-        """Return figures, JSON values, for the pictures (N, H, W, 3) of each series."""
+        """Return figures (JSON values) of the pictures (N, H, W, 3) of each series."""
         ...
 
 
-MEASUREMENTS: Mapping[str, Callable[[Ground], Measurement]] = MappingProxyType(
+MEASUREMENTS: Mapping[str, Callable[[EvaluationContext], Measurement]] = MappingProxyType(
     {
         "naming": Naming,
         "background": Backgrounds,
@@ -63,18 +65,18 @@ MEASUREMENTS: Mapping[str, Callable[[Ground], Measurement]] = MappingProxyType(
 FIGURE_OF: Mapping[str, str] = MappingProxyType(
     {name: name for name in MEASUREMENTS} | {"naming": "languages"}
 )
-"""The figure by whose presence a card shows that a measurement was made."""
+"""For each measurement a figure that a card has once the measurement was made."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an evaluation is.
+    """The progress of an evaluation.
 
     Attributes:
-        measurement: its name.
-        made: pictures of this measurement.
-        wanted: how many it needs.
-        done: part of the whole evaluation's work that is done, 0 to 1.
+        measurement: the name of the present measurement.
+        made: number of its pictures that are sampled.
+        wanted: number of its pictures.
+        done: progress of the whole evaluation, 0 to 1.
     """
 
     measurement: str
@@ -85,7 +87,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a measurement found: JSON values, for a card's evaluation."""
+    """The figures of a measurement: JSON values, for a card's evaluation."""
 
     measurement: str
     figures: dict[str, Any]
@@ -94,10 +96,10 @@ class Measured:
 def making(
     model: Model, prompts: Sequence[str], seeds: Sequence[int], settings: Settings
 ) -> Generator[float, None, NDArray[np.uint8]]:
-    """Make one picture for each prompt and its seed, in one batch.
+    """Sample one picture for each prompt and its seed, in one batch.
 
     Yields:
-        The part that is done, after each step.
+        The progress, 0 to 1, after each step.
 
     Returns:
         uint8 (B, H, W, 3).
@@ -129,19 +131,21 @@ def evaluate(
     Args:
         model: a text-conditional model of pictograms.
         pictograms: the list that it was trained on.
-        plan: how much is measured.
+        plan: settings and numbers of prompts.
         only: which measurements, in this order.
-        font: the font file, where it is not in its usual place.
+        font: the font file; None: looked for in the usual places.
 
     Yields:
-        Progress after every step, and what was found after each measurement.
+        `Progress` after every step, and `Measured` after each measurement.
 
     Raises:
-        RecipeError: the font is not there.
+        RecipeError: the font is missing.
     """
     plan = replace(plan, steps=tuple(steps for steps in plan.steps if steps <= model.schedule.T))
-    stage = Stage(pictograms, find_font(font), model.card.sizes[0][0], layouts="compositions" in only)
-    ground = Ground(pictograms=pictograms, judge=Judge(stage.drawings), stage=stage, plan=plan)
+    stage = SceneRenderer(pictograms, find_font(font), model.card.sizes[0][0], layouts="compositions" in only)
+    ground = EvaluationContext(
+        pictograms=pictograms, judge=PictogramRanker(stage.drawings), stage=stage, plan=plan
+    )
     wanted = {name: MEASUREMENTS[name](ground) for name in only}
     kept: _Kept = {}
     work = sum(series.calls for measurement in wanted.values() for series in measurement.series())
@@ -164,8 +168,10 @@ def evaluate(
         yield Measured(name, measurement.figures(taken))
 
 
-def _make(model: Model, asks: Sequence[Ask], settings: Settings, kept: _Kept) -> Generator[float, None, None]:
-    """Make and keep those pictures that are not kept yet; yield the part that is done."""
+def _make(
+    model: Model, asks: Sequence[PromptSeed], settings: Settings, kept: _Kept
+) -> Generator[float, None, None]:
+    """Sample the pictures that are not in ``kept`` yet, and add them; yields the progress."""
     key = settings.key()
     new = [ask for ask in dict.fromkeys(asks) if (key, ask.prompt, ask.seed) not in kept]
     if new:
@@ -175,7 +181,7 @@ def _make(model: Model, asks: Sequence[Ask], settings: Settings, kept: _Kept) ->
 
 
 def merged(card: ModelCard, figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a card's evaluation with new figures; older ones stay unless they were measured with other weights."""
+    """Return a card's evaluation with new figures; older ones are kept if they were measured with the same weights."""
     older = card.to_dict()["evaluation"]
     if older.get("weights_sha256", card.weights_sha256) != card.weights_sha256:
         older = {}

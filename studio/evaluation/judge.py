@@ -1,8 +1,8 @@
-"""Which pictogram does a picture show, and on what background? Measured without a network, by looking.
+"""Which pictogram a picture shows, and on what background; measured without a network.
 
-A picture's background is the median colour of its border. To name the drawing, whatever is close to the background
-becomes white, what remains is cropped and resized to 20x20 RGB, and the pictograms are ranked by their L2 distance to
-it. numpy and Pillow only.
+The background is the median colour of the picture's border. To recognise the pictogram, pixels close to the background
+become white, the rest is cropped and resized to 20x20 RGB, and the pictograms are ranked by their L2 distance to it.
+Needs numpy and Pillow.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 20
-NEAR = 30.0  # of 255, in the channel that differs most: closer to the background than this is background
+NEAR = (
+    30.0  # of 255, in the channel that differs most: a pixel closer to the background's colour is background
+)
 
 
-class Judge:
-    """Ranks the pictograms that a picture may show."""
+class PictogramRanker:
+    """Ranks the pictograms by their similarity to a picture."""
 
     def __init__(self, drawings: NDArray[np.uint8]) -> None:
         """Take the candidates, (N, size, size, 4) premultiplied."""
@@ -39,17 +41,17 @@ class Judge:
         self.aspects = np.asarray([aspect(drawn) for drawn in marked])  # (N,)
 
     def rank(self, picture: NDArray[np.uint8]) -> NDArray[np.intp]:
-        """Return the candidates' indices, likeliest first, for a picture (H, W, 3)."""
+        """Return the indices of the candidates, most similar first, for a picture (H, W, 3)."""
         return np.argsort(self.distances(features(picture)), kind="stable")
 
     def distances(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how far each candidate (N,) is from what ``features`` saw: root mean square, 0 to 1."""
+        """Return the root mean square distance, 0 to 1, of each candidate (N,) from a picture's `features`."""
         far: NDArray[np.float32] = np.sqrt(np.square(self.candidates - seen).mean(axis=1))
         return far
 
 
 def to_bytes(pictures: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Turn (B, 3, H, W) in [-1, 1] into (B, H, W, 3), 0 to 255; what lies outside is clipped."""
+    """Convert (B, 3, H, W) in [-1, 1] to uint8 (B, H, W, 3); values outside are clipped."""
     scaled = np.rint((pictures.clip(-1, 1) + 1) * np.float32(127.5))
     return np.ascontiguousarray(scaled.astype(np.uint8).transpose(0, 2, 3, 1))
 
@@ -68,12 +70,12 @@ def background(picture: NDArray[np.uint8], colors: Mapping[str, tuple[int, int, 
 
 
 def features(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return what is compared: (SIDE * SIDE * 3,), 0 to 1; all white where nothing is drawn."""
+    """Return the feature vector of a picture, (SIDE * SIDE * 3,), 0 to 1; all ones where nothing is drawn."""
     return features_of(picture, _drawn(picture))
 
 
 def features_of(picture: NDArray[np.uint8], drawn: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return ``features`` of the part of a picture that is marked in ``drawn`` (H, W)."""
+    """Return the `features` of a masked part of a picture; ``drawn`` is the mask, (H, W)."""
     found = box(drawn)
     if found is None:
         return np.ones(SIDE * SIDE * 3, dtype=np.float32)
@@ -83,7 +85,7 @@ def features_of(picture: NDArray[np.uint8], drawn: NDArray[np.bool_]) -> NDArray
 
 
 def box(drawn: NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """Return the rows and columns that hold what is marked, a lone pixel aside; None where there are none."""
+    """Return the rows and columns of a mask's bounding box, ignoring single pixels; None where it is empty."""
     rows, columns = np.flatnonzero(drawn.sum(1) > 1), np.flatnonzero(drawn.sum(0) > 1)
     if rows.size == 0 or columns.size == 0:
         return None
@@ -91,7 +93,7 @@ def box(drawn: NDArray[np.bool_]) -> tuple[slice, slice] | None:
 
 
 def aspect(drawn: NDArray[np.bool_]) -> float:
-    """Return the logarithm of width over height of what is marked; 0 where nothing is."""
+    """Return the logarithm of the aspect ratio (width over height) of a mask; 0 where it is empty."""
     found = box(drawn)
     if found is None:
         return 0.0

@@ -1,9 +1,9 @@
-"""How many objects does a picture show, where, how large, and which? Measured without a network, by looking.
+"""How many objects a picture shows, where, how large, and which; measured without a network.
 
-What differs from the background is one object or several, and no rule about gaps tells which: some drawings fall into
-parts, and two soft objects may touch. So both are tried. A region is cut where it is emptiest, along and across; it is
-taken for two objects if its halves fit pictograms better than the whole does, by looks and by the ratio of their sides,
-and each half is looked at in the same way. numpy and Pillow only.
+What differs from the background is one object or several, and gaps do not tell which: some drawings fall into parts,
+and two soft objects may touch. So both are tried. A region is cut where it is emptiest, along and across. It counts as two
+objects if its halves match pictograms better than the whole does, by their pixels and by their aspect ratio, and each
+half is examined in the same way. Needs numpy and Pillow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from studio.evaluation.judge import Judge
+    from studio.evaluation.judge import PictogramRanker
 
     Halves = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
@@ -30,31 +30,31 @@ Place = Literal["left", "centre", "right"]
 Size = Literal["small", "plain", "large"]
 
 SMALLER, LARGER = 0.62, 0.92
-"""Longer sides that set small from plain and plain from large: between 28, 54 and 64 of 64 pixels, as they are seen."""
+"""Longer sides that separate small from plain and plain from large: between 28, 54 and 64 of 64 pixels, as measured."""
 CENTRE = (0.42, 0.58)
-"""Between these parts of the width lies the middle of what is in the centre."""
+"""An object is in the centre if its middle lies between these parts of the width."""
 BLUR = 64
-"""Pixels of a picture's side for each pixel of the blur that takes noise away before the background is."""
+"""Pixels of a picture's side for each pixel of the blur that removes noise before the background is found."""
 BRIDGE = 0.2
-"""The most that may be drawn along a cut, as a part of the most that is drawn along any line beside it."""
+"""Maximum of the drawn pixels along a cut, as a part of those along the fullest line beside it."""
 LEAST = 0.01
-"""Part of the picture below which what is drawn is a speck and no object."""
+"""Part of the picture below which a region is noise, not an object."""
 STRETCH = 0.15
-"""What it costs a fit to be stretched by a factor of e, in units of the distance."""
+"""Penalty for an aspect ratio that differs by a factor of e, in units of the distance."""
 MOST = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Seen:
+class DetectedObject:
     """One object in a picture.
 
     Attributes:
-        ranked: the candidates that it may be, likeliest first.
-        misfit: how badly the best of them fits, in what it looks like and in the ratio of its sides.
-        left: where it begins, as a part of the picture's width.
-        right: where it ends, as a part of the width.
-        top: where it begins, as a part of the height.
-        bottom: where it ends, as a part of the height.
+        ranked: indices of the candidates, likeliest first.
+        misfit: distance of the best candidate, including the penalty for its aspect ratio.
+        left: its left edge, as a part of the picture's width.
+        right: its right edge, as a part of the width.
+        top: its upper edge, as a part of the height.
+        bottom: its lower edge, as a part of the height.
     """
 
     ranked: NDArray[np.intp]
@@ -71,32 +71,34 @@ class Seen:
 
     @property
     def place(self) -> Place:
-        """Where its middle lies, from left to right."""
+        """Horizontal position of its middle."""
         middle = (self.left + self.right) / 2
         return "left" if middle < CENTRE[0] else "right" if middle > CENTRE[1] else "centre"
 
 
-def named_size(seen: Seen) -> Size:
-    """Return the word for an object's size."""
+def named_size(seen: DetectedObject) -> Size:
+    """Return the name of an object's size."""
     return "small" if seen.size < SMALLER else "large" if seen.size > LARGER else "plain"
 
 
-def objects_in(picture: NDArray[np.uint8], judge: Judge) -> tuple[Seen, ...]:
+def objects_in(picture: NDArray[np.uint8], judge: PictogramRanker) -> tuple[DetectedObject, ...]:
     """Return the objects of a picture (H, W, 3) on a plain background, from left to right; at most four."""
     found = _split(picture, drawn_in(picture), judge, MOST)
     return tuple(sorted(found, key=lambda seen: seen.left + seen.right))
 
 
 def drawn_in(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return what is not background (H, W), noise of single pixels taken away."""
+    """Return a mask (H, W) of what is not background, without single noisy pixels."""
     radius = max(1, round(max(picture.shape[:2]) / BLUR))
     smooth = np.asarray(Image.fromarray(np.ascontiguousarray(picture)).filter(ImageFilter.BoxBlur(radius)))
     drawn: NDArray[np.bool_] = np.abs(smooth - border_color(picture)).max(axis=2) > NEAR
     return drawn
 
 
-def _split(picture: NDArray[np.uint8], drawn: NDArray[np.bool_], judge: Judge, most: int) -> tuple[Seen, ...]:
-    """Return what is drawn as one object, or as those of its halves."""
+def _split(
+    picture: NDArray[np.uint8], drawn: NDArray[np.bool_], judge: PictogramRanker, most: int
+) -> tuple[DetectedObject, ...]:
+    """Return a region as one object, or as the objects of its halves."""
     whole = _look(picture, drawn, judge)
     if whole is None or most == 1:
         return () if whole is None else (whole,)
@@ -111,14 +113,16 @@ def _split(picture: NDArray[np.uint8], drawn: NDArray[np.bool_], judge: Judge, m
     return first + _split(picture, halves[1], judge, most - len(first))
 
 
-def _misfit(picture: NDArray[np.uint8], halves: Halves, judge: Judge) -> float:
-    """Return how badly two halves fit on average; infinitely where one of them is a speck."""
+def _misfit(picture: NDArray[np.uint8], halves: Halves, judge: PictogramRanker) -> float:
+    """Return the mean misfit of two halves; infinite where one of them is noise."""
     seen = [_look(picture, half, judge) for half in halves]
     return sum(math.inf if one is None else one.misfit for one in seen) / 2
 
 
-def _look(picture: NDArray[np.uint8], drawn: NDArray[np.bool_], judge: Judge) -> Seen | None:
-    """Return what is drawn as one object; None where it is a speck."""
+def _look(
+    picture: NDArray[np.uint8], drawn: NDArray[np.bool_], judge: PictogramRanker
+) -> DetectedObject | None:
+    """Return a region as one object; None where it is noise."""
     found = box(drawn)
     if found is None or drawn.mean() < LEAST:
         return None
@@ -126,7 +130,7 @@ def _look(picture: NDArray[np.uint8], drawn: NDArray[np.bool_], judge: Judge) ->
     far = judge.distances(features_of(picture, drawn))
     stretched = np.abs(judge.aspects - aspect(drawn))
     rows, columns = found
-    return Seen(
+    return DetectedObject(
         ranked=np.argsort(far, kind="stable"),
         misfit=float((far + STRETCH * stretched).min()),
         left=columns.start / width,
@@ -137,7 +141,7 @@ def _look(picture: NDArray[np.uint8], drawn: NDArray[np.bool_], judge: Judge) ->
 
 
 def _cuts(drawn: NDArray[np.bool_]) -> Iterator[Halves]:
-    """Yield what is drawn in halves: at the emptiest line across, and at the emptiest along."""
+    """Yield a region in halves: cut at its emptiest column, and at its emptiest row."""
     for axis in (1, 0):
         profile = drawn.sum(axis=1 - axis)
         lines = np.flatnonzero(profile)

@@ -1,4 +1,4 @@
-"""What an evaluation asks for: pictures of which prompts, made how, for which measurement. Imports no torch."""
+"""The plan of an evaluation: which prompts and settings each measurement needs. Importable without torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How pictures are made for a measurement."""
+    """Sampling settings of a measurement."""
 
     sampler: str = "ddim"
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -24,13 +24,13 @@ class Settings:
 
     @property
     def queries(self) -> int:
-        """How often a sampler asks for one picture."""
+        """Number of predictions that the sampler needs for one picture."""
         sampler = SAMPLERS[self.sampler]
         return sampler.count_queries(sampler.Options(**self.options), self.steps)
 
     @property
     def calls(self) -> int:
-        """Evaluations of the backbone for one picture."""
+        """Number of backbone evaluations for one picture."""
         return self.queries * (1 if self.guidance == 1 else 2)
 
     def to_dict(self) -> dict[str, Any]:
@@ -44,13 +44,13 @@ class Settings:
         }
 
     def key(self) -> str:
-        """Return a text that equal settings share."""
+        """Return a text that identifies the settings."""
         return json.dumps(self.to_dict(), sort_keys=True)
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One picture that is asked for."""
+class PromptSeed:
+    """The prompt and seed of one picture."""
 
     prompt: str
     seed: int
@@ -58,14 +58,14 @@ class Ask:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """Pictures that are made in one way."""
+    """Pictures with the same settings."""
 
     settings: Settings
-    asks: tuple[Ask, ...]
+    asks: tuple[PromptSeed, ...]
 
     @property
     def calls(self) -> int:
-        """Evaluations of the backbone for all of them."""
+        """Number of backbone evaluations for all of them."""
         return self.settings.calls * len(self.asks)
 
 
@@ -74,22 +74,22 @@ class Plan:
     """How much is measured.
 
     Attributes:
-        settings: how pictures are made where nothing else is being compared.
-        seeds: of each name, and of each held-out combination.
-        names: first names of the pictograms that were learned and are asked for; none: all. Whatever is asked for, all
-            pictograms of the list are candidates.
-        concepts: how many of these are asked for by name, evenly chosen; None: all.
-        pairs: how many pairs of thing and colour that were held out of training are asked for; None: all.
-        scenes: how many held-out combinations of each layout are asked for; None: all.
+        settings: sampling settings where they are not what is compared.
+        seeds: for each name and each held-out combination.
+        names: first names of the pictograms that the model has learned; none: all. All pictograms of the list are
+            candidates in any case.
+        concepts: number of these to prompt for, evenly spaced; None: all.
+        pairs: number of held-out pairs of pictogram and colour to prompt for; None: all.
+        scenes: number of held-out combinations of each layout to prompt for; None: all.
         scales: guidance scales that are compared.
-        scale_concepts: names asked for at each scale.
-        scale_seeds: pictures of each of these; diversity is measured among them.
+        scale_concepts: number of names at each scale.
+        scale_seeds: pictures of each name; diversity is measured among them.
         scale_steps: steps of these pictures.
         steps: numbers of steps that are compared, for every sampler.
-        step_concepts: names asked for at each number of steps.
-        step_guidance: guidance of these pictures. It is off: samplers draw from what the model believes, and guidance
-            would hide how well they do.
-        most_queries: a sampler's curve ends where a picture would take it more than that.
+        step_concepts: number of names at each number of steps.
+        step_guidance: guidance of these pictures. It is off: samplers are compared by the model's own distribution,
+            which guidance would change.
+        most_queries: a sampler's curve ends where a picture would need more predictions.
         batch: pictures in one model call (guidance doubles it).
     """
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from studio.evaluation.distances import detail, diversity, nearness
-from studio.evaluation.judge import SIDE, Judge, features, to_bytes
+from studio.evaluation.judge import SIDE, PictogramRanker, features, to_bytes
 from studio.folders import resources_dir
 from studio.training.pictograms.drawing import compose_batch, draw_pictograms, find_font
 from studio.training.pictograms.pictogram_list import load_pictograms
@@ -35,7 +35,7 @@ def pictures(which: slice, shift: int = 0) -> NDArray[np.uint8]:
 
 @cache
 def learned() -> NDArray[np.float32]:
-    return Judge(drawings()[::2]).candidates
+    return PictogramRanker(drawings()[::2]).candidates
 
 
 def seen(made: NDArray[np.uint8]) -> NDArray[np.float32]:

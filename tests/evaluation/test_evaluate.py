@@ -20,7 +20,7 @@ from studio.folders import resources_dir
 from studio.training.pictograms.captions import prompt
 from studio.training.pictograms.drawing import find_font
 from studio.training.pictograms.pictogram_list import Pictograms, load_pictograms
-from studio.training.pictograms.scenes import Scene, Stage
+from studio.training.pictograms.scenes import Scene, SceneRenderer
 from tests.engine.tiny import save_tiny
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ Painter = Callable[..., Generator[float, None, NDArray[np.uint8]]]
 
 
 @cache
-def stage() -> Stage:
-    return Stage(FEW, find_font(), 64)
+def stage() -> SceneRenderer:
+    return SceneRenderer(FEW, find_font(), 64)
 
 
 def scenes() -> list[Scene]:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from studio.evaluation.judge import Judge, to_bytes
+from studio.evaluation.judge import PictogramRanker, to_bytes
 from studio.evaluation.objects import named_size, objects_in
 from studio.folders import resources_dir
 from studio.training.pictograms.drawing import compose_batch, draw_pictograms, find_font
@@ -32,7 +32,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    judge: Judge
+    judge: PictogramRanker
     drawings: dict[int, Picture]
     colors: Sequence[tuple[int, int, int]]
 
@@ -60,7 +60,7 @@ def room() -> Room:
     pictograms = load_pictograms(resources_dir() / "recipes" / "pictograms.json")
     entries = pictograms.entries[::2]
     drawings = {side: draw_pictograms(entries, find_font(), side) for side in (32, 64)}
-    return Room(Judge(drawings[64]), drawings, tuple(pictograms.colors.values()))
+    return Room(PictogramRanker(drawings[64]), drawings, tuple(pictograms.colors.values()))
 
 
 def clean(picture: Picture, rng: np.random.Generator) -> Picture:

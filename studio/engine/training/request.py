@@ -1,4 +1,4 @@
-"""What to train: a frozen value that holds everything that matters to a model. Importable without torch."""
+"""What to train: a frozen value with everything that determines a model. Importable without torch."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from studio.engine.checks import check_name, check_number, check_text, check_who
 from studio.engine.requests import MAX_PATH, MAX_PROMPT, check_known
 from studio.engine.training.scales import SCALES
 from studio.errors import RequestError
+from studio.messages import message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 PICTOGRAMS = "pictograms"
 STATES = ".training"
-"""The folder within that of the models where trainings keep what they go on from; no model, as its name says."""
+"""The folder within that of the models where trainings keep their state; no model can have its name."""
 SCHEDULE_NAMES = ("cosine", "linear", "scaled_linear")
 SIDES = (32, 48, 64, 96, 128, 192, 256)
-"""Sides of pictures to offer; any multiple of 16 from 16 to 256 will do."""
+"""Picture sizes to offer; any multiple of 16 from 16 to 256 is valid."""
 MAX_SAMPLES = 8
 MAX_STEPS = 10_000_000
 _NAME = re.compile(
@@ -33,7 +34,7 @@ _NAME = re.compile(
 )  # a checkpoint's name, with its step, must still be a model's
 
 RUN_ONLY = ("title", "sample_prompts", "sample_seconds", "save_seconds", "keep_last", "keep_every")
-"""Fields that change nothing about the weights: a training may go on with others."""
+"""Fields that do not affect the weights: a training can be resumed with other values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,30 +42,31 @@ class TrainRequest:
     """Train a model called ``name`` on the pictures of ``source``.
 
     Attributes:
-        source: the path of a folder of pictures, the path of a recipe (.toml, which then decides on everything but
+        source: the path of a folder of pictures, the path of a recipe (.toml, which then determines everything but
             name, samples and checkpoints), or "pictograms".
         name: of the model: lower-case letters, digits, ``.``, ``_`` and ``-``; checkpoints add "-" and their step.
-        title: the model's name for people; empty takes ``name``.
+        title: the model's display name; empty: ``name``.
         size: side of the pictures in pixels, a multiple of 16.
         backbone: "unet" or "dit".
         scale: a name in `SCALES`.
         schedule: "cosine", "linear" or "scaled_linear".
         prediction: what the backbone predicts: "eps", "v" or "x0".
-        latents: whether a codec is learned first, in whose latents the backbone then works.
-        dropout: how often the caption is left out, 0 to 1.
-        steps: of the backbone.
-        batch: pictures of a step.
-        learning_rate: at its highest.
-        min_snr: gamma of min-SNR weighting; None leaves the loss as it is.
+        latents: whether a codec is trained first and the backbone in its latents; otherwise in pixels.
+        dropout: caption dropout: how often the caption is left out, 0 to 1.
+        steps: optimizer steps of the backbone.
+        batch: batch size of the backbone.
+        learning_rate: the highest learning rate.
+        min_snr: gamma of min-SNR loss weighting; None: no weighting.
         seed: of everything random.
-        codec_steps: steps of the codec, 64 pictures each.
-        text_steps: steps of the text encoder's drafts, 256 captions each; 0 teaches it with the backbone instead.
-        base: name of a model to go on from: its parts, schedule, prediction and size are kept. Empty begins anew.
-        sample_prompts: what to draw while it learns; none takes four captions of the data.
+        codec_steps: optimizer steps of the codec, with a batch size of 64.
+        text_steps: optimizer steps of the text encoder's drafts, with a batch size of 256; 0: it is trained with the
+            backbone instead.
+        base: name of a model to start from: its parts, schedule, prediction and size are kept. Empty: from scratch.
+        sample_prompts: prompts of the samples; none: four captions of the data.
         sample_seconds: time between samples.
         save_seconds: time between checkpoints.
-        keep_last: how many of the latest checkpoints stay.
-        keep_every: every checkpoint whose step is a multiple of this stays.
+        keep_last: number of the latest checkpoints to keep.
+        keep_every: checkpoints whose step is a multiple of this are kept too.
     """
 
     source: str
@@ -92,25 +94,27 @@ class TrainRequest:
     keep_every: int = 1000
 
     def validate(self) -> Self:
-        """Return the request itself if it can be tried.
+        """Return the request itself if it is valid.
 
         Raises:
-            RequestError: a field holds what cannot be used; the sentence names the field.
+            RequestError: a field holds an invalid value; the sentence names the field.
         """
         check_name("source", self.source, MAX_PATH)
         check_name("name", self.name)
         if not _NAME.fullmatch(self.name):
-            raise RequestError("name", f"must be of a-z, 0-9, '.', '_' and '-', not {show(self.name)}")
+            raise RequestError(
+                "name", message("must be of a-z, 0-9, '.', '_' and '-', not {name}", name=show(self.name))
+            )
         check_text("title", self.title, 200)
         check_whole("size", self.size, 16, 256)
         if self.size % 16:
-            raise RequestError("size", f"must be a multiple of 16, not {self.size}")
+            raise RequestError("size", message("must be a multiple of 16, not {size}", size=self.size))
         check_known("backbone", self.backbone, list(SCALES))
         check_known("scale", self.scale, SCALES[self.backbone])
         check_known("schedule", self.schedule, list(SCHEDULE_NAMES))
         check_known("prediction", self.prediction, list(PREDICTION_KINDS))
         if not isinstance(self.latents, bool):
-            raise RequestError("latents", "must be true or false")
+            raise RequestError("latents", message("must be true or false"))
         check_number("dropout", self.dropout, 0, 1)
         check_whole("steps", self.steps, 1, MAX_STEPS)
         check_whole("batch", self.batch, 1, 1024)
@@ -126,7 +130,7 @@ class TrainRequest:
 
     def _check_run(self) -> None:
         if type(self.sample_prompts) is not tuple or len(self.sample_prompts) > MAX_SAMPLES:
-            raise RequestError("sample_prompts", f"must be at most {MAX_SAMPLES} texts")
+            raise RequestError("sample_prompts", message("must be at most {count} texts", count=MAX_SAMPLES))
         for prompt in self.sample_prompts:
             check_text("sample_prompts", prompt, MAX_PROMPT)
         check_number("sample_seconds", self.sample_seconds, 0, 1e6)
@@ -140,7 +144,7 @@ class TrainRequest:
         return self.source.lower().endswith(".toml")
 
     def same_training(self, other: TrainRequest) -> bool:
-        """Whether both ask for the same weights, so that one may go on where the other stopped."""
+        """Whether both give the same weights, so that one can resume the other's training."""
         return dataclasses.replace(self, **{name: getattr(other, name) for name in RUN_ONLY}) == other
 
     def to_dict(self) -> dict[str, Any]:
@@ -150,23 +154,26 @@ class TrainRequest:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the validated request that `to_dict` wrote; fields that are not named have their defaults.
+        """Return the validated request that `to_dict` wrote; missing fields have their defaults.
 
         Raises:
-            RequestError: a field is unknown, lacking or wrong, or the version is not one this program reads.
+            RequestError: a field is unknown, missing or invalid, or the version is unknown.
         """
         values = dict(values)
         version = values.pop("version", FORMAT_VERSION)
         if type(version) is not int or version != FORMAT_VERSION:
             raise RequestError(
-                "version", f"must be {FORMAT_VERSION}; a newer program may have written this request"
+                "version",
+                message(
+                    "must be {version}; a newer program may have written this request", version=FORMAT_VERSION
+                ),
             )
         known = [item.name for item in dataclasses.fields(cls)]
         for name in values:
             check_known("field", name, known)
         for name in ("source", "name"):
             if name not in values:
-                raise RequestError(name, "is missing")
+                raise RequestError(name, message("is missing"))
         prompts = values.get("sample_prompts")
         if isinstance(prompts, list):
             values["sample_prompts"] = tuple(prompts)
@@ -178,9 +185,9 @@ class TrainEstimate:
     """What a training takes on this machine.
 
     Attributes:
-        seconds: of all stages; None before anything like it was measured here.
-        memory_bytes: at its fullest, about.
-        parameters: numbers that the whole model has.
+        seconds: of all stages; None before a similar training was measured on this machine.
+        memory_bytes: approximate peak memory.
+        parameters: number of parameters of the whole model.
     """
 
     seconds: float | None
@@ -189,11 +196,11 @@ class TrainEstimate:
 
 
 def default_request(source: Path | str, folders: Folders | None = None) -> TrainRequest:
-    """Return what to train on a folder, a recipe or "pictograms" if nobody says otherwise.
+    """Return the default request for a folder, a recipe or "pictograms".
 
     Args:
         source: as in `TrainRequest`.
-        folders: the user's folders; the name is then one that no model has.
+        folders: the user's folders; the request then has a name that no model has.
     """
     if str(source) == PICTOGRAMS:
         request = TrainRequest(source=PICTOGRAMS, name=PICTOGRAMS, title="Pictograms")

@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_TOKENS_SIDE = 16
-"""A transformer's patches are chosen such that a picture is at most so many of them high and wide."""
+"""Patches of a transformer are chosen such that a picture has at most so many of them along each side."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How large a model is.
+    """A model size.
 
     Attributes:
-        title: for people.
+        title: its display name.
         backbone: entries of the backbone's configuration.
-        text: likewise of the text encoder's.
-        codec: likewise of the codec's.
+        text: entries of the text encoder's configuration.
+        codec: entries of the codec's configuration.
     """
 
     title: str
@@ -46,9 +46,9 @@ SCALES: dict[str, dict[str, Scale]] = {
 
 
 def backbone_of(kind: str, scale: Scale, side: int) -> Mapping[str, Any]:
-    """Return the entries of a backbone's configuration that sees squares of ``side`` pixels or cells.
+    """Return the entries of a backbone's configuration for inputs of ``side`` pixels or latent cells along each side.
 
-    A U-Net gets a level more, half as wide, for every doubling beyond 16; a transformer larger patches.
+    For every doubling beyond 16 a U-Net gets another level, half as wide, and a transformer patches twice as large.
     """
     entries = dict(scale.backbone)
     if kind == "dit":

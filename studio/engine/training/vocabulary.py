@@ -1,4 +1,4 @@
-"""What a model will have learned to draw, in words: the names of its data, and prompts that show how they combine."""
+"""The vocabulary of a trained model: the names in its data, and example prompts that show how they combine."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ LAYOUTS_KOREAN = (
     ("왼쪽에 있는 피자", ("피자",)),
     ("커다란 나비", ("나비",)),
 )
-SPREAD = 12  # examples out of a folder's captions
+MAX_EXAMPLES = 12  # from a folder's captions
 
 
 def vocabulary_of(source: Source) -> Words:
-    """Return what a source of pictures teaches; of one that is neither a folder nor pictograms, nothing."""
+    """Return the vocabulary of a source; empty where it is neither a folder nor pictograms."""
     if isinstance(source, FolderSource):
         return of_captions(source.folder.captions)
     if isinstance(source, PictogramSource):
@@ -63,20 +63,20 @@ def vocabulary_of(source: Source) -> Words:
 
 
 def of_captions(captions: Sequence[str]) -> Words:
-    """Return the distinct captions, and some from all over them as examples."""
+    """Return the distinct captions, and evenly spaced ones of them as examples."""
     names = tuple(dict.fromkeys(filter(None, captions)))
-    step = max(len(names) // SPREAD, 1)
-    return Words(names=names, examples=names[::step][:SPREAD])
+    step = max(len(names) // MAX_EXAMPLES, 1)
+    return Words(names=names, examples=names[::step][:MAX_EXAMPLES])
 
 
 def of_pictograms(pictograms: Pictograms, *, layouts: bool, korean: bool, colors: bool = True) -> Words:
-    """Return every name, the English ones first, and prompts that show what else can be said.
+    """Return all names, English ones first, and example prompts for what the model was trained on.
 
     Args:
         pictograms: the list.
-        layouts: whether other sizes and places, and two things, were learned.
-        korean: whether Korean was.
-        colors: whether backgrounds were.
+        layouts: whether other sizes and positions, and two pictograms at once, were trained.
+        korean: whether Korean captions were.
+        colors: whether coloured backgrounds were.
     """
     languages = LANGUAGES if korean else LANGUAGES[:1]
     names = [name for language in languages for entry in pictograms.entries for name in entry.named(language)]
@@ -89,12 +89,12 @@ def of_pictograms(pictograms: Pictograms, *, layouts: bool, korean: bool, colors
         if known.issuperset(needed) and (colors or not ("background" in prompt or "배경" in prompt))
     ]
     if not shown:  # a few pictograms of one's own choice
-        shown = names[:SPREAD]
+        shown = names[:MAX_EXAMPLES]
     return Words(names=tuple(names), examples=tuple(shown))
 
 
 def save_pictogram_words(folder: Path, path: Path, *, layouts: bool, korean: bool) -> Words:
-    """Write the words of a model that learned all pictograms of the list at ``path`` into its ``folder``.
+    """Write the vocabulary of a model that was trained on all pictograms of the list at ``path`` into its ``folder``.
 
     Raises:
         RecipeError: the list cannot be read.
@@ -107,5 +107,5 @@ def save_pictogram_words(folder: Path, path: Path, *, layouts: bool, korean: boo
 def _in_turns(
     first: Sequence[tuple[str, tuple[str, ...]]], second: Sequence[tuple[str, tuple[str, ...]]]
 ) -> list[tuple[str, tuple[str, ...]]]:
-    """Return one of each in turn; both are equally many."""
+    """Interleave two sequences of the same length."""
     return [example for pair in zip(first, second, strict=True) for example in pair]

@@ -85,7 +85,7 @@ def draw_scene(
     return Scene(scene.things[:1])  # on white and in the middle nothing is held out
 
 
-class Stage:
+class SceneRenderer:
     """Every pictogram in every size, ready to be put on a picture."""
 
     def __init__(self, pictograms: Pictograms, font: Path, size: int, *, layouts: bool = True) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from studio.training.pictograms.captions import word
 from studio.training.pictograms.drawing import find_font
-from studio.training.pictograms.scenes import Stage, draw_scene
+from studio.training.pictograms.scenes import SceneRenderer, draw_scene
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ class PictogramSource:
             RecipeError: the font is not there.
         """
         self.white, self.shift, self.layouts, self.korean = white, shift, layouts, korean
-        self.stage = Stage(pictograms, find_font(), size, layouts=layouts)
+        self.stage = SceneRenderer(pictograms, find_font(), size, layouts=layouts)
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[str]]:
         """Draw pictures; what is held out never comes."""

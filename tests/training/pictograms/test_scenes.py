@@ -10,18 +10,18 @@ import pytest
 from studio.folders import resources_dir
 from studio.training.pictograms.drawing import find_font
 from studio.training.pictograms.pictogram_list import LAYOUTS, Pictograms, load_pictograms
-from studio.training.pictograms.scenes import SHARES, Scene, Stage, draw_scene, is_held_out
+from studio.training.pictograms.scenes import SHARES, Scene, SceneRenderer, draw_scene, is_held_out
 
 LIST = load_pictograms(resources_dir() / "recipes" / "pictograms.json")
 FEW = Pictograms(entries=LIST.entries[::60], colors=LIST.colors, held_out=frozenset())
 
 
 @pytest.fixture(scope="module")
-def stage() -> Stage:
-    return Stage(FEW, find_font(), 64)
+def stage() -> SceneRenderer:
+    return SceneRenderer(FEW, find_font(), 64)
 
 
-def _painted(stage: Stage, scene: Scene, shift: int = 0) -> np.ndarray:
+def _painted(stage: SceneRenderer, scene: Scene, shift: int = 0) -> np.ndarray:
     """Return where a scene's picture differs from its background, (64, 64)."""
     picture = stage.compose([scene], shift, np.random.default_rng(0))[0]
     return np.abs(picture - picture[:, :1, :1]).max(axis=0) > 0.05
@@ -32,7 +32,7 @@ def _side(seen: np.ndarray) -> int:
     return int(max(np.ptp(rows), np.ptp(columns))) + 1
 
 
-def test_a_small_drawing_is_half_and_a_large_one_more_than_a_plain_one(stage: Stage) -> None:
+def test_a_small_drawing_is_half_and_a_large_one_more_than_a_plain_one(stage: SceneRenderer) -> None:
     for thing in range(len(FEW.entries)):
         small, plain, large = (
             _side(_painted(stage, Scene((thing,), name, "teal"))) for name in ("small", "plain", "large")
@@ -44,12 +44,12 @@ def test_a_small_drawing_is_half_and_a_large_one_more_than_a_plain_one(stage: St
 @pytest.mark.parametrize(
     ("layout", "left", "right"), [("left", True, False), ("right", False, True), ("two", True, True)]
 )
-def test_drawings_stay_on_their_side(stage: Stage, layout: str, left: bool, right: bool) -> None:
+def test_drawings_stay_on_their_side(stage: SceneRenderer, layout: str, left: bool, right: bool) -> None:
     seen = _painted(stage, Scene((3,), layout, "teal"))
     assert (bool(seen[:, :32].any()), bool(seen[:, 32:].any())) == (left, right)
 
 
-def test_a_pair_is_its_left_thing_on_the_left_and_its_right_thing_on_the_right(stage: Stage) -> None:
+def test_a_pair_is_its_left_thing_on_the_left_and_its_right_thing_on_the_right(stage: SceneRenderer) -> None:
     rng = np.random.default_rng
     pair, left, right, swapped = (
         stage.compose([Scene(things, layout)], 0, rng(0))[0]

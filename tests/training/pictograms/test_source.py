@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from studio.evaluation.judge import Judge, background, to_bytes
+from studio.evaluation.judge import PictogramRanker, background, to_bytes
 from studio.folders import resources_dir
 from studio.training.pictograms.pictogram_list import Pictograms, load_pictograms
 from studio.training.pictograms.source import PictogramSource
@@ -21,7 +21,7 @@ def source() -> PictogramSource:
 
 def test_a_caption_names_what_the_picture_shows(source: PictogramSource) -> None:
     pictures, captions = source.draw(200, np.random.default_rng(0))
-    judge = Judge(source.stage.drawings)
+    judge = PictogramRanker(source.stage.drawings)
     named = colored = 0
     for picture, caption in zip(to_bytes(pictures), captions, strict=True):
         entry = FEW.entries[judge.rank(picture)[0]]
@@ -55,7 +55,7 @@ def test_a_batch_depends_on_the_generator_alone(source: PictogramSource) -> None
 
 
 def test_the_judge_knows_shifted_and_noisy_drawings(source: PictogramSource) -> None:
-    judge = Judge(source.stage.drawings)
+    judge = PictogramRanker(source.stage.drawings)
     rng = np.random.default_rng(3)
     right = 0
     for index in range(len(source.stage.drawings)):
@@ -67,7 +67,7 @@ def test_the_judge_knows_shifted_and_noisy_drawings(source: PictogramSource) -> 
 
 
 def test_the_judge_rejects_a_mirrored_list(source: PictogramSource) -> None:
-    judge = Judge(source.stage.drawings[::-1])
+    judge = PictogramRanker(source.stage.drawings[::-1])
     pictures, captions = source.draw(20, np.random.default_rng(4))
     right = sum(
         any(name in caption for name in FEW.entries[judge.rank(picture)[0]].names)
@@ -77,6 +77,6 @@ def test_the_judge_rejects_a_mirrored_list(source: PictogramSource) -> None:
 
 
 def test_an_empty_picture_is_judged_without_failing(source: PictogramSource) -> None:
-    assert len(Judge(source.stage.drawings).rank(np.full((64, 64, 3), 255, np.uint8))) == len(
+    assert len(PictogramRanker(source.stage.drawings).rank(np.full((64, 64, 3), 255, np.uint8))) == len(
         source.stage.drawings
     )
