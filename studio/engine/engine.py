@@ -37,7 +37,7 @@ from studio.engine.sampling.generate import make
 from studio.engine.sampling.models import LoadedModels
 from studio.engine.sampling.notes import merge_notes, notes_on
 from studio.engine.sampling.preview import decode, to_pixels
-from studio.engine.training import rehearse_training, train
+from studio.engine.training.pipeline import rehearse_training, train
 from studio.errors import CheckpointError, MemoryShortError, RequestError
 from studio.messages import message
 
@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.requests.plan import Part, Request
     from studio.engine.sampling.models import ReadyModel
-    from studio.engine.train_events import TrainEvent
-    from studio.engine.train_request import TrainEstimate, TrainRequest
+    from studio.engine.training.events import TrainEvent
+    from studio.engine.training.request import TrainEstimate, TrainRequest
     from studio.folders import Folders
 
 
@@ -195,7 +195,7 @@ class Engine:
     def train(
         self, request: TrainRequest, *, cancelled: threading.Event | None = None, job_id: str | None = None
     ) -> Iterator[TrainEvent]:
-        """Train a model, or resume its training; see `studio.engine.training.train`."""
+        """Train a model, or resume its training; see `studio.engine.training.pipeline.train`."""
         job_id, cancelled = job_id or uuid.uuid4().hex, cancelled or threading.Event()
         with self._translating_full_memory():
             yield from train(request, self.folders, self.device, cancelled=cancelled, job_id=job_id)

@@ -163,12 +163,12 @@ SURVIVES: dict[str, list[str]] = {
         "tests/ui/test_training_window.py::test_it_is_paused_and_goes_on_and_says_so",
     ],
     "training resumed after a kill": [
-        "tests/engine/test_killed.py::test_a_killed_training_goes_on_to_the_same_bits",
-        "tests/engine/test_training.py::test_stopped_anywhere_and_resumed_it_makes_the_same_model",
+        "tests/engine/training/test_killed.py::test_a_killed_training_goes_on_to_the_same_bits",
+        "tests/engine/training/test_pipeline.py::test_stopped_anywhere_and_resumed_it_makes_the_same_model",
         "tests/ui/test_training_window.py::test_an_unfinished_training_of_another_day_is_listed_with_resume",
     ],
     "a picture made between two steps of a training": [
-        "tests/engine/test_training.py::test_a_picture_made_between_two_steps_changes_no_bit_of_either",
+        "tests/engine/training/test_pipeline.py::test_a_picture_made_between_two_steps_changes_no_bit_of_either",
         "tests/ui/test_training_thread.py::test_a_picture_is_made_between_two_steps_and_the_training_goes_on",
     ],
     "checkpoint comparison": [

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from studio.engine.events import Event, StepDone
     from studio.engine.requests.previews import Previews
-    from studio.engine.train_events import TrainEvent
-    from studio.engine.train_request import TrainEstimate, TrainRequest
+    from studio.engine.training.events import TrainEvent
+    from studio.engine.training.request import TrainEstimate, TrainRequest
     from studio.gallery.index import Entry
     from studio.gallery.metadata import PictureMetadata
     from studio.ui.core.engine_thread import EngineThread

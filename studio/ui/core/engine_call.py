@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from studio.engine.events import EngineReport, Event, Explained
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.requests.previews import Previews
-    from studio.engine.train_events import TrainEvent
-    from studio.engine.train_request import TrainEstimate, TrainRequest
+    from studio.engine.training.events import TrainEvent
+    from studio.engine.training.request import TrainEstimate, TrainRequest
     from studio.ui.core.job import JobRequest
 
 Answer = TypeVar("Answer")

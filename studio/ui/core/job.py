@@ -18,7 +18,7 @@ from studio.ui.core.training_losses import LossRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from studio.engine.train_request import TrainRequest
+    from studio.engine.training.request import TrainRequest
 
 JobRequest: TypeAlias = GenerateRequest | ForkRequest | CompareRequest
 """Whatever the engine runs."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
     from studio.engine.requests.compare import CompareRequest
-    from studio.engine.resumable import ResumableTraining
+    from studio.engine.training.resumable import ResumableTraining
     from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
