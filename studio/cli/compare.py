@@ -66,7 +66,7 @@ class Plan:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("prompt", metavar="PROMPT", help="what to make")
-    parser.add_argument("--negative", metavar="TEXT", default="", help="what to keep away from")
+    parser.add_argument("--negative", metavar="TEXT", default="", help="what to avoid")
     lists = parser.add_argument_group("what to compare: a list with commas makes a pane for each")
     lists.add_argument(
         "--model", metavar="NAMES", default="starter", help="models' names or folders (default: starter)"

@@ -194,7 +194,7 @@ class Engine:
 
     def train(
         self, request: TrainRequest, *, cancelled: threading.Event | None = None, job_id: str | None = None
-    ) -> Iterator[TrainEvent]:
+    ) -> Generator[TrainEvent, None, None]:
         """Train a model, or resume its training; see `studio.engine.training.pipeline.train`."""
         job_id, cancelled = job_id or uuid.uuid4().hex, cancelled or threading.Event()
         with self._translating_full_memory():

@@ -55,7 +55,7 @@ from studio.ui.train.model import TrainModels
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from studio.ui.core.engine_call import Engine
+    from studio.engine.protocol import Engine
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

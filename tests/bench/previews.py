@@ -137,7 +137,7 @@ def likeness(engine: Engine, decoders: Decoders) -> dict[str, object]:
         say(f"previews: likeness of {what}")
         decibels: dict[tuple[str, str], list[float]] = {}
         for seed, prompt in enumerate(PROMPTS):
-            asked = Previews(shown=PreviewTarget(what), arrays=True)
+            asked = Previews(target=PreviewTarget(what), arrays=True)
             events = run(engine, asked, prompt, seed=1000 + seed)
             steps = {event.step: event for event in events if isinstance(event, StepDone)}
             for when, step in WHEN.items():

@@ -229,7 +229,7 @@ def test_previews_change_nothing_even_if_the_codec_writes_into_its_input(
     codec = engine._models.newest.model.codec  # type: ignore[union-attr]
     monkeypatch.setattr(codec, "decode", decode_into_its_input)
     (plain,) = pictures(engine.run(request))
-    state = Previews(shown=PreviewTarget("x_t"))
+    state = Previews(target=PreviewTarget("x_t"))
     for previews in (EVERY_STEP, state):
         (watched,) = pictures(engine.run(request, previews=previews))
         assert bits(plain) == bits(watched)

@@ -47,7 +47,7 @@ class Compared:
             request=requests[0],
             asked=self.job.request,
             job_id=self.job.id,
-            previews=Previews(shown=self.job.shown),
+            previews=Previews(target=self.job.preview_target),
             cancelled=threading.Event(),
         )
 

@@ -133,7 +133,7 @@ class Take:
         """Make a model call, and return the step it took."""
         self.model_calls += 1
         self.calls_after_cancel += self.cancelled.is_set()
-        what = self.previews.shown.what
+        what = self.previews.target.quantity
         steps = self.request_of(image).steps or 0
         shown = {"preview_of": what} if self.previews.wanted(step, steps) else {"preview": None, "tier": None}
         known = {"steps": steps, "image": image, "job_id": self.job_id}
@@ -308,6 +308,7 @@ class FakeEngine:
         cancelled: threading.Event | None,
         previews: Previews,
         job_id: str | None,
+        secondary: bool = False,
     ) -> Iterator[Event]:
         assert cancelled is not None
         assert job_id is not None

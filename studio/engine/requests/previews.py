@@ -22,10 +22,10 @@ class PreviewTarget:
     """What previews show. May be changed from any thread, also while a job runs: the next preview follows.
 
     Attributes:
-        what: "x0" or "x_t".
+        quantity: "x0" or "x_t".
     """
 
-    what: Quantity = "x0"
+    quantity: Quantity = "x0"
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Previews:
         budget: the share of a job's time that previews may take, 0 to 1. Within it the best decoder is used that it
             allows often enough; see `studio.engine.sampling.pace`. None and 1 set no limit: every wanted preview is
             made, by the codec itself.
-        shown: what they show.
+        target: what they show.
         arrays: whether every step also carries x0_hat and the state as arrays.
     """
 
     every: int = 1
     budget: float | None = None
-    shown: PreviewTarget = field(default_factory=PreviewTarget)
+    target: PreviewTarget = field(default_factory=PreviewTarget)
     arrays: bool = False
 
     def __post_init__(self) -> None:

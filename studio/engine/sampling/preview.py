@@ -85,7 +85,7 @@ class PreviewRenderer:
             stopping: make no preview, because the job is about to stop.
         """
         started = time.perf_counter()
-        quantity: Quantity = "x_t" if self._previews.shown.what == "x_t" else "x0"
+        quantity: Quantity = "x_t" if self._previews.target.quantity == "x_t" else "x0"
         preview: NDArray[np.uint8] | None = None
         tier: Tier | None = None
         if not stopping and self._previews.wanted(result.state.index, steps):

@@ -385,7 +385,7 @@ class CompareModel(QObject):
         if what != self.what:
             self.what = what
             if self.job_state is not None:
-                self.job_state.job.shown.what = what
+                self.job_state.job.preview_target.quantity = what
             self._look()
 
     def set_pair(self, base: int, candidate: int) -> None:
@@ -424,7 +424,7 @@ class CompareModel(QObject):
 
     def _begin(self, job_state: JobState) -> None:
         self.job_state, self.position, self._phase = job_state, None, ""
-        job_state.job.shown.what = self.what
+        job_state.job.preview_target.quantity = self.what
         self._marks, self._positions, self._hashes = (), (), ()
         if max(self.base, self.candidate) >= job_state.count:
             self.base, self.candidate = 0, 1

@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import PictureDone
+    from studio.engine.protocol import Engine
     from studio.engine.requests.generate import GenerateRequest
     from studio.runs.memory import PictureRecord
     from studio.ui.compare.model import CompareModel
     from studio.ui.core.catalog import Catalog
-    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.engine_call import EngineCaller
     from studio.ui.core.job import Job
     from studio.ui.core.job_state import JobState
 

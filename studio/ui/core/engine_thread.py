@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from studio.engine.events import Event
+    from studio.engine.protocol import Engine
     from studio.engine.training.events import TrainEvent
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
-    from studio.ui.core.engine_call import Engine
 
 
 class NoEngineError(Exception):

@@ -36,7 +36,7 @@ class Job:
         request: what to make: pictures, one that goes on from a step of another run, or several runs in lockstep.
         id: what its events carry.
         record: where its steps go.
-        shown: what its previews show; may be changed while it runs.
+        preview_target: what its previews show; may be changed while it runs.
         recorded: whether its runs are recorded.
         parent: of a fork the recorded runs of the job that it continues, by picture, and which of its pictures. The
             runs are added to that mapping as they are recorded; nothing else of the parent is kept alive.
@@ -47,7 +47,7 @@ class Job:
     request: JobRequest
     id: str = field(default_factory=_new_id)
     record: JobRecord = field(default_factory=JobRecord)
-    shown: PreviewTarget = field(default_factory=PreviewTarget)
+    preview_target: PreviewTarget = field(default_factory=PreviewTarget)
     budget: float | None = 0.1
     recorded: bool = True
     parent: tuple[Mapping[int, str], int] | None = None
@@ -99,7 +99,7 @@ class Job:
     def previews(self) -> Previews:
         """Which steps carry what."""
         every = 0 if self.budget == 0 else 1
-        return Previews(every, budget=self.budget, shown=self.shown, arrays=True)
+        return Previews(every, budget=self.budget, target=self.preview_target, arrays=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from studio.engine.events import StepDone
+    from studio.engine.protocol import Engine
     from studio.folders import Folders
     from studio.gallery.index import Entry
     from studio.runs.replay import Verdict
     from studio.runs.store import RunStore
-    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.engine_call import EngineCaller
 
 LOOK_MS = 100
 """How often it is looked how far a check has come."""

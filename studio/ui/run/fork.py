@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests.fork import ForkRequest, StartState, respaced
-from studio.engine.requests.generate import MAX_STEPS, GenerateRequest, sampler_options
+from studio.engine.requests.generate import MAX_STEPS, GenerateRequest, count_model_calls, sampler_options
 from studio.errors import RequestError
 from studio.ui.language import tr
 
@@ -113,10 +113,9 @@ class ForkModel(QObject):
         """How many model calls it costs."""
         if self.values is None or self.start is None:
             return 0
-        sampler = SAMPLERS[self.values.sampler]
-        options = sampler_options(self.values.sampler, self.options)
-        queries = sampler.count_queries(options, self.remaining)
-        return queries * (1 if self.values.guidance == 1 else 2)
+        return count_model_calls(
+            self.values.sampler, self.options, self.remaining, guided=self.values.guidance != 1
+        )
 
     @property
     def fault(self) -> str:

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.events import Explained
+    from studio.engine.protocol import Engine
     from studio.engine.requests.generate import GenerateRequest
     from studio.runs.memory import Quantity
-    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.engine_call import EngineCaller
     from studio.ui.run.model import RunModel
 
 Key = tuple[str, int, int]

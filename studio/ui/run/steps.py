@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from studio.engine.protocol import Engine
     from studio.engine.requests.fork import StartState
     from studio.engine.requests.generate import GenerateRequest
     from studio.errors import StudioError
     from studio.gallery.store import PictureStore
     from studio.runs.memory import PictureRecord
-    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.engine_call import EngineCaller
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.job_state import JobState
     from studio.ui.core.notices import Notices

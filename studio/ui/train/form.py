@@ -22,10 +22,11 @@ from studio.ui.train import text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from studio.engine.protocol import Engine
     from studio.engine.training.request import TrainEstimate
     from studio.errors import StudioError
     from studio.ui.core.catalog import Catalog
-    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.engine_call import EngineCaller
     from studio.ui.core.settings import Preferences
     from studio.ui.train.data import TrainFolder
 

@@ -63,7 +63,7 @@ def test_it_is_taken_where_there_is_a_budget(engine: Engine) -> None:
 def test_it_is_nearer_to_the_decoder_than_the_linear_map_and_that_is_of_use(
     engine: Engine, what: Quantity, least: float
 ) -> None:
-    events = run(engine, Previews(shown=PreviewTarget(what), arrays=True))
+    events = run(engine, Previews(target=PreviewTarget(what), arrays=True))
     held = engine._models.newest
     assert held is not None
     held.decoders.prepare(SHAPE, threading.Event())

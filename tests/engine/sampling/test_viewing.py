@@ -90,7 +90,7 @@ def test_arrays_are_there_only_where_they_were_asked_for(engine: Engine) -> None
 
 def test_a_preview_shows_x0_hat_or_the_state_as_the_codec_decodes_them(engine: Engine) -> None:
     for what in ("x0", "x_t"):
-        events = run(engine, Previews(shown=PreviewTarget(what), arrays=True))
+        events = run(engine, Previews(target=PreviewTarget(what), arrays=True))
         kept = engine._models.newest
         assert kept is not None
         for event in steps_of(events):
@@ -103,17 +103,17 @@ def test_a_preview_shows_x0_hat_or_the_state_as_the_codec_decodes_them(engine: E
 
 def test_what_is_shown_may_change_while_the_picture_forms(engine: Engine) -> None:
     shown, told = PreviewTarget(), []
-    for event in engine.run(asking(steps=6), previews=Previews(shown=shown)):
+    for event in engine.run(asking(steps=6), previews=Previews(target=shown)):
         if isinstance(event, StepDone):
             told.append(event.preview_of)
-            shown.what = "x_t" if event.step in (2, 3) else "x0"
+            shown.quantity = "x_t" if event.step in (2, 3) else "x0"
     assert told == ["x0", "x0", "x_t", "x_t", "x0", "x0"]
 
 
 @pytest.mark.parametrize("what", ["x0", "x_t"])
 def test_the_last_step_shows_the_finished_picture(engine: Engine, what: Any) -> None:  # noqa: ANN401
     for sampler in SAMPLERS:
-        events = run(engine, Previews(every=3, shown=PreviewTarget(what)), sampler=sampler)
+        events = run(engine, Previews(every=3, target=PreviewTarget(what)), sampler=sampler)
         last, done = steps_of(events)[-1], done_of(events)
         assert np.array_equal(last.preview, done.pixels)
         assert last.tier == "full"
@@ -126,7 +126,7 @@ def test_nothing_that_is_shown_changes_the_picture(engine: Engine, sampler: str)
     for what in (PreviewTarget("x0"), PreviewTarget("x_t")):
         for every in (0, 1, 3):
             for arrays in (False, True):
-                previews = Previews(every=every, shown=what, arrays=arrays)
+                previews = Previews(every=every, target=what, arrays=arrays)
                 assert bits(run(engine, previews, sampler=sampler)) == plain
 
 
@@ -229,7 +229,7 @@ def test_no_tier_changes_the_picture(
     plain = bits(run(engine, NO_PREVIEWS, sampler=sampler, steps=8, model=model))
     for budget in (None, 0.0, 0.01, 0.5):
         for what in ("x0", "x_t"):
-            previews = Previews(budget=budget, shown=PreviewTarget(what), arrays=True)
+            previews = Previews(budget=budget, target=PreviewTarget(what), arrays=True)
             assert bits(run(engine, previews, sampler=sampler, steps=8, model=model)) == plain
     monkeypatch.setattr(preview_module, "PreviewScheduler", Scripted)
     events = run(engine, Previews(budget=0.5), sampler=sampler, steps=8, model=model)
