@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from studio.engine.events import JobCancelled, JobStarted, ModelLoading, StepDone
 from studio.engine.requests.previews import Previews
+from studio.format import time_left
 from studio.storage import ensure_folder, storage_error
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ class Progress:
         filled = BAR * done.step // done.steps
         left = done.seconds / done.step * (done.steps - done.step)
         which = f"picture {done.image + 1} of {self._count}, " if self._count > 1 else ""
-        line = f"[{'#' * filled}{'.' * (BAR - filled)}] {which}step {done.step} of {done.steps}, {left:.0f} s left"
+        bar = f"{'#' * filled}{'.' * (BAR - filled)}"
+        line = f"[{bar}] {which}step {done.step} of {done.steps}, {time_left(left)}"
         # Spaces and not an escape sequence, which not every terminal on Windows supports.
         shown = line[: shutil.get_terminal_size().columns - 1]
         self._write("\r" + shown.ljust(self._drawn))
