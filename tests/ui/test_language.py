@@ -38,7 +38,7 @@ FEATURES = (
     *("compare", "core", "create", "gallery", "jobs", "models_page", "run", "settings_page", "shell"),
     *("sweep", "train", "widgets"),
 )
-NOT_YET = frozenset({"compare", "core", "gallery", "jobs", "run", "sweep", "train"})
+NOT_YET = frozenset({"compare", "core", "jobs", "run", "sweep"})
 """Features whose texts are not all translatable yet. Shrinks to nothing."""
 
 PACKAGES = ("Python", "Qt", "PySide", "torch", "numpy", "cpu", "cu")
