@@ -43,7 +43,7 @@ from studio.ui.run.filmstrip import FilmstripModel
 from studio.ui.run.fork import ForkModel
 from studio.ui.run.model import RunModel
 from studio.ui.run.panes import PanesModel
-from studio.ui.run.steps import RemakingModel, StepKeeper
+from studio.ui.run.steps import StepRecompute, StepSaver
 from studio.ui.shell.main_window import MainWindow
 from studio.ui.shell.models import Models
 from studio.ui.shell.status_model import StatusModel
@@ -122,9 +122,9 @@ def make_models(
         gallery=gallery,
         runs=runs,
         verifier=VerifyModel(runs.store, folders, engine),
-        keeper=StepKeeper(run, frames, store, gallery, notices),
+        keeper=StepSaver(run, frames, store, gallery, notices),
         forks=ForkModel(run, catalog),
-        remaking=RemakingModel(run, engine),
+        recompute=StepRecompute(run, engine),
         panes=PanesModel(run, engine),
         exports=ExportModel(run, frames, notices),
         compare=compare,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import QColor, QGuiApplication, QPainterPath, QPen, QPolygonF
 
+from studio.ui.theme.fonts import load_fonts, make_font
 from studio.ui.theme.tokens import LIGHT
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QPainter
+    from PySide6.QtGui import QFont, QPainter
 
     from tests.bench.chart_panels import Axis, Bars, Line, Lines
 
@@ -19,10 +20,12 @@ ROOM = 44  # left of a plot, for what is written beside its axis
 
 
 def font(*, bold: bool = False) -> QFont:
-    """Return the type of a figure."""
-    made = QFont(["Inter", "Noto Sans", "DejaVu Sans"])
+    """Return the type of a figure, the program's own."""
+    app = QGuiApplication.instance()
+    assert app is not None
+    load_fonts(app)
+    made = make_font("body", bold=bold)
     made.setPixelSize(TITLE_PX if bold else TEXT_PX)
-    made.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     return made
 
 

@@ -52,7 +52,7 @@ def measure() -> dict[str, object]:
     from studio.folders import Folders  # noqa: PLC0415
     from studio.ui.app import make_models  # noqa: PLC0415
     from studio.ui.compare.runs_view import RunsView  # noqa: PLC0415
-    from studio.ui.compare.text import MODES  # noqa: PLC0415
+    from studio.ui.compare.text import modes  # noqa: PLC0415
     from studio.ui.theme.theme import Theme  # noqa: PLC0415
     from tests.ui.compared import Compared  # noqa: PLC0415
 
@@ -70,13 +70,13 @@ def measure() -> dict[str, object]:
         for image in range(PANES):
             done = played.take.step(image, step, preview=_picture(image, step))
             played.job.record.add(done)
-            played.course.take_step(done)
-    model.follow(played.course)
+            played.job_state.take_step(done)
+    model.follow(played.job_state)
     played.keep().end()
     app.processEvents()
     figures: dict[str, float] = {}
     slowest: dict[str, float] = {}
-    for mode, *_ in MODES:
+    for mode, *_ in modes():
         view.set_mode(mode)  # type: ignore[arg-type]
         app.processEvents()
         frames = []

@@ -23,7 +23,7 @@ from studio.ui.app import Program, build
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 HEARTBEAT_MS = 5
 STEPS = 30
@@ -122,14 +122,16 @@ def sampling() -> dict[str, Any]:
     wait(300)
     painted = Painted(program)
     heartbeat.start()
-    course = begun(program, prompt="a fox on a teal background", count=PICTURES, steps=STEPS, sampler="ddim")
-    until(lambda: course.phase == "running")
+    job_state = begun(
+        program, prompt="a fox on a teal background", count=PICTURES, steps=STEPS, sampler="ddim"
+    )
+    until(lambda: job_state.phase == "running")
     loading = heartbeat.stop()
     heartbeat.start()
-    until(lambda: course.over)
+    until(lambda: job_state.over)
     beats = heartbeat.stop()
-    assert course.finished is not None, course.failure
-    finished = course.finished
+    assert job_state.finished is not None, job_state.failure
+    finished = job_state.finished
     answer = {
         "while_loading": loading,
         "while_sampling": beats,
@@ -146,26 +148,26 @@ def sampling() -> dict[str, Any]:
     return answer
 
 
-def begun(program: Program, **values: object) -> Course:
-    """Have the form's picture made, with these values, and return the job's course."""
+def begun(program: Program, **values: object) -> JobState:
+    """Have the form's picture made, with these values, and return the job's state."""
     program.models.form.edit(**values)
     program.window.generate()
-    course = program.models.run.running
-    assert course is not None
-    return course
+    job_state = program.models.run.running
+    assert job_state is not None
+    return job_state
 
 
 def cancelling(program: Program) -> dict[str, float]:
     """From Esc to the word on the screen, and to the end of the job."""
     canvas, times = program.window.pages.create_page.canvas, list[tuple[float, float]]()
 
-    def once(course: Course) -> None:
-        until(lambda: (done := course.latest(0)) is not None and done.step > 5)
+    def once(job_state: JobState) -> None:
+        until(lambda: (done := job_state.latest(0)) is not None and done.step > 5)
         start = time.perf_counter()
         QTest.keyClick(program.window, Qt.Key.Key_Escape)
-        until(lambda: canvas.time_left == "Stopping" or course.over)
+        until(lambda: canvas.time_left == "Stopping" or job_state.over)
         said = time.perf_counter() - start
-        until(lambda: course.over)
+        until(lambda: job_state.over)
         times.append((1000 * said, 1000 * (time.perf_counter() - start)))
 
     for _ in range(5):
@@ -179,8 +181,8 @@ def cancelling(program: Program) -> dict[str, float]:
 def memory(program: Program) -> dict[str, float]:
     """The growth of memory over 2,000 previews, after as many to warm up."""
 
-    def after(course: Course) -> float:
-        until(lambda: course.over, 300)
+    def after(job_state: JobState) -> float:
+        until(lambda: job_state.over, 300)
         return resident_mb()
 
     first, second = (after(begun(program, count=20, steps=100)) for _ in range(2))

@@ -164,7 +164,9 @@ def test_always_the_same_number_is_worth_a_half(monkeypatch: pytest.MonkeyPatch,
         )
         return dataclasses.replace(scene, layout=layout, things=scene.things[:1])
 
-    assert figures(monkeypatch, painter(change), "compositions")["compositions"]["count"] == 0.5
+    assert figures(monkeypatch, painter(change), "compositions")["compositions"]["count"] == pytest.approx(
+        0.5
+    )
 
 
 def test_a_model_that_forgets_the_background_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +184,7 @@ def test_a_model_that_ignores_its_noise_has_no_diversity(monkeypatch: pytest.Mon
         return paint(model, prompts, [0] * len(seeds), settings)
 
     curve = figures(monkeypatch, same, "guidance")["guidance"]["curve"]  # type: ignore[arg-type]
-    assert all(point["diversity"] == 0 for point in curve)
+    assert [point["diversity"] for point in curve] == pytest.approx([0] * len(curve), abs=1e-6)
 
 
 def test_only_what_was_learned_is_asked_for_but_all_are_candidates(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,10 @@ def seen(made: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def test_diversity_of_copies_is_nothing() -> None:
-    assert diversity(np.full((4, 8, 8, 3), 77, dtype=np.uint8)) == 0
+    assert diversity(np.full((4, 8, 8, 3), 77, dtype=np.uint8)) == pytest.approx(0, abs=1e-6)
+    one_is_another = np.full((4, 8, 8, 3), 77, dtype=np.uint8)
+    one_is_another[0] += 1  # the twin: the least difference there is counts
+    assert diversity(one_is_another) > 1e-3
 
 
 def test_diversity_of_plain_pictures_is_their_mean_distance() -> None:
@@ -92,4 +95,4 @@ def test_detail_is_the_contrast_of_neighbours() -> None:
     checked = np.indices((SIDE, SIDE)).sum(axis=0) % 2
     picture = np.repeat(checked[..., None], 3, axis=2).astype(np.float32).reshape(1, -1)
     assert detail(picture) == pytest.approx(1)
-    assert detail(np.full_like(picture, 0.5)) == 0
+    assert detail(np.full_like(picture, 0.5)) == pytest.approx(0, abs=1e-6)

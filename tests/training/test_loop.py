@@ -80,7 +80,7 @@ def test_rate_rises_stays_and_falls_to_nothing() -> None:
     config = LoopConfig(pictures=1000, batch=1, learning_rate=1.0, warmup=100, cooldown=0.2)
     rates = [config.rate(step) for step in range(config.steps)]
     assert rates[0] == pytest.approx(0.01)
-    assert rates[100:800] == [1.0] * 700
+    assert rates[100:800] == pytest.approx([1.0] * 700)
     assert all(a > b for a, b in itertools.pairwise(rates[800:]))
     assert 0 < rates[-1] < 0.01
 
@@ -140,7 +140,7 @@ def test_a_recovered_run_keeps_its_slower_rate(tmp_path: Path) -> None:
     reached = load_state(path, module, ema, optimizer)
     assert reached == Reached(3, 0.25)
     step = next(train(module, loss, CONFIG, optimizer, ema, start=3, slower=reached.slower))
-    assert step.rate == 0.25 * CONFIG.rate(3)
+    assert step.rate == pytest.approx(0.25 * CONFIG.rate(3))
 
 
 @pytest.mark.parametrize("where", ["loss", "gradient"])

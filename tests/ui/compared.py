@@ -13,19 +13,19 @@ from studio.gallery.metadata import PictureMetadata
 from studio.gallery.store import PictureSaved
 from studio.runs.memory import MAX_BYTES, MAX_STATE_BYTES, JobRecord
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course
+from studio.ui.core.job_state import JobState
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
     from studio.ui.compare.model import CompareModel
-    from studio.ui.jobs.job_state import JobEvent
+    from studio.ui.core.job_state import JobEvent
 
 
 class Compared:
     """One comparison.
 
     Attributes:
-        course: how it goes.
+        job_state: how it goes.
         take: what makes its events.
     """
 
@@ -42,7 +42,7 @@ class Compared:
         self.job = Job(
             request=CompareRequest(requests=requests), record=JobRecord(max_bytes, max_state_bytes)
         )
-        self.course = Course(self.job)
+        self.job_state = JobState(self.job)
         self.take = Take(
             request=requests[0],
             asked=self.job.request,
@@ -52,19 +52,19 @@ class Compared:
         )
 
     def begin(self) -> Compared:
-        self._model.follow(self.course)
+        self._model.follow(self.job_state)
         return self.tell(self.take.started())
 
     def start(self) -> Compared:
         """Say where each run starts."""
         for image in range(len(self.take.runs)):
             self.job.record.begin(self.take.began(image))
-        self._model.follow(self.course)
+        self._model.follow(self.job_state)
         return self
 
     def tell(self, event: JobEvent) -> Compared:
-        self.course.take(event)
-        self._model.follow(self.course)
+        self.job_state.take(event)
+        self._model.follow(self.job_state)
         return self
 
     def rounds(self, *steps: int, **fields: Any) -> Compared:  # noqa: ANN401
@@ -74,8 +74,8 @@ class Compared:
                 if step <= (request.steps or 0):
                     done = self.take.step(image, step, **fields)
                     self.job.record.add(done)
-                    self.course.take_step(done)
-            self._model.follow(self.course)
+                    self.job_state.take_step(done)
+            self._model.follow(self.job_state)
         return self
 
     def keep(self) -> Compared:

@@ -12,12 +12,12 @@ from studio.gallery.metadata import PictureMetadata
 from studio.gallery.store import PictureSaved
 from studio.runs.memory import MAX_BYTES, MAX_STATE_BYTES, JobRecord
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course
+from studio.ui.core.job_state import JobState
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
     from studio.engine.events import StepDone
-    from studio.ui.jobs.job_state import JobEvent
+    from studio.ui.core.job_state import JobEvent
     from studio.ui.run.model import RunModel
 
 
@@ -25,7 +25,7 @@ class Played:
     """One job.
 
     Attributes:
-        course: how it goes.
+        job_state: how it goes.
         take: what makes its events.
     """
 
@@ -39,7 +39,7 @@ class Played:
     ) -> None:
         self._run = run
         self.job = Job(request=asking(**fields), record=JobRecord(max_bytes, max_state_bytes))
-        self.course = Course(self.job)
+        self.job_state = JobState(self.job)
         previews = Previews(shown=self.job.shown)
         self.take = Take(
             request=self.job.request, job_id=self.job.id, previews=previews, cancelled=threading.Event()
@@ -47,12 +47,12 @@ class Played:
 
     def begin(self) -> Played:
         """Begin, and start to make pictures."""
-        self._run.begin(self.course)
+        self._run.begin(self.job_state)
         return self.tell(self.take.started())
 
     def tell(self, event: JobEvent) -> Played:
-        self.course.take(event)
-        self._run.note_phase(self.course)
+        self.job_state.take(event)
+        self._run.note_phase(self.job_state)
         return self
 
     def steps(self, *numbers: int, image: int = 0, **fields: Any) -> list[StepDone]:  # noqa: ANN401
@@ -60,8 +60,8 @@ class Played:
         taken = [self.take.step(image, number, **fields) for number in numbers]
         for done in taken:
             self.job.record.add(done)
-            self.course.take_step(done)
-            self._run.note_steps(self.course)
+            self.job_state.take_step(done)
+            self._run.note_steps(self.job_state)
         return taken
 
     def keep(self, image: int = 0) -> PictureSaved:
@@ -74,8 +74,8 @@ class Played:
 
     def end(self, event: JobEvent | None = None) -> Played:
         """End, well or as the event says."""
-        self.course.take(event or self.take.finished())
-        self._run.end(self.course)
+        self.job_state.take(event or self.take.finished())
+        self._run.end(self.job_state)
         return self
 
     def play(self, count: int = 1) -> Played:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QInputMethodEvent
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QPlainTextEdit
 
 from studio.ui.theme.theme import Theme
@@ -35,8 +33,7 @@ def compose(widget: QWidget, committed: str, composing: str) -> None:
 
 
 def prompt_of(hand: OpenProgram) -> QPlainTextEdit:
-    editors = hand.window.findChildren(QPlainTextEdit)
-    (editor,) = (found for found in editors if found.isVisible() and found.accessibleName() == "Prompt")
+    editor = hand.control("Prompt", QPlainTextEdit)
     editor.setFocus()
     editor.selectAll()
     return editor
@@ -57,9 +54,7 @@ def test_ctrl_enter_takes_the_syllable_that_is_being_composed(make_program: Make
 def test_a_click_takes_it_too(make_program: MakeProgram) -> None:
     hand = make_program()
     compose(prompt_of(hand), "빨간 고양", "이")
-    buttons = hand.window.findChildren(QAbstractButton)
-    (generate,) = (found for found in buttons if found.isVisible() and found.text() == "Generate")
-    QTest.mouseClick(generate, Qt.MouseButton.LeftButton)
+    hand.click("Generate", QAbstractButton)
     hand.finish()
     assert hand.prompts == ["빨간 고양이"]
 

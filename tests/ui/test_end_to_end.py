@@ -81,12 +81,12 @@ def test_what_the_window_makes_is_what_the_engine_alone_makes_bit_for_bit(
     studio.preferences.set("preview_budget", budget)
     job = studio.session.generate(request)
     studio.wait_idle()
-    course = studio.run.viewed
-    assert course is not None
-    assert course.phase == "done"
+    job_state = studio.run.viewed
+    assert job_state is not None
+    assert job_state.phase == "done"
     assert len(alone) == 2
     for image, done in enumerate(alone):
-        kept = course.pictures[image]
+        kept = job_state.pictures[image]
         assert kept.done.final_sha256 == done.final_sha256
         assert kept.done.x_T_sha256 == done.x_T_sha256
         assert np.array_equal(kept.done.pixels, done.pixels)
@@ -94,7 +94,7 @@ def test_what_the_window_makes_is_what_the_engine_alone_makes_bit_for_bit(
         assert picture is not None
         assert [step.step for step in picture.steps] == list(range(1, 7))
         assert all(step.x0_hat is not None and step.state is not None for step in picture.steps)
-    paths = [kept.entry.path for _, kept in sorted(course.pictures.items(), reverse=True)]
+    paths = [kept.entry.path for _, kept in sorted(job_state.pictures.items(), reverse=True)]
     assert studio.listed() == paths  # newest first
     assert [path.is_file() for path in paths] == [True, True]
     assert np.array_equal(read_pixels(paths[0]), alone[1].pixels)
@@ -134,12 +134,12 @@ def test_a_step_looked_at_again_is_decoded_as_the_models_own_decoder_does(
     assert picture is not None
     done = picture.steps[2]
     studio.wait(lambda: picture.is_full(done, what))  # type: ignore[arg-type]
-    course = studio.run.viewed
-    assert course is not None
-    assert course.started is not None
+    job_state = studio.run.viewed
+    assert job_state is not None
+    assert job_state.started is not None
     latents = picture.latents(done, what)  # type: ignore[arg-type]
     assert latents is not None
-    expected = Engine(folders, "cpu").decode(model, course.started.weights_sha256, latents)
+    expected = Engine(folders, "cpu").decode(model, job_state.started.weights_sha256, latents)
     shown = picture.frame(done, what)  # type: ignore[arg-type]
     assert shown is not None
     assert np.array_equal(shown, expected)
@@ -162,10 +162,10 @@ def test_a_job_is_cancelled_within_a_model_call_and_the_next_runs(studio: RealSt
 def test_a_model_that_is_not_there_fails_in_a_sentence(studio: RealStudio) -> None:
     studio.session.generate(asking("pixel"))
     studio.wait_idle()
-    course = studio.run.viewed
-    assert course is not None
-    assert course.failure is not None
-    assert "did you mean 'pixels'?" in course.failure.sentence
+    job_state = studio.run.viewed
+    assert job_state is not None
+    assert job_state.failure is not None
+    assert "did you mean 'pixels'?" in job_state.failure.sentence
 
 
 def test_closing_in_the_middle_loses_no_finished_picture(

@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.engine.requests import sampler_options
 from studio.errors import RequestError, capitalised, shorten
-from studio.ui.core.undo import PAUSE_SECONDS, UNDO_LIMIT
+from studio.messages import message
+from studio.ui.core.undo import FieldsUndoStack
 from studio.ui.jobs.run_settings import FormValues, fitted, read_values, with_model
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -70,67 +71,8 @@ def read_columns(saved: Mapping[str, Any], base: FormValues) -> Columns | None:
     return Columns(columns=columns, own_prompts=own_prompts, batched=saved.get("batched") is not False)
 
 
-class ColumnSteps(QUndoStack):
-    """The changes. Those of one setting that follow one another are one step, up to a pause."""
-
-    def __init__(self, put: Callable[[Columns], None], clock: Callable[[], float], parent: QObject) -> None:
-        """Start with none.
-
-        Args:
-            put: takes other columns.
-            clock: seconds; tells pauses.
-            parent: owns the stack.
-        """
-        super().__init__(parent)
-        self.setUndoLimit(UNDO_LIMIT)
-        self._put, self._clock = put, clock
-        self._group, self._key, self._at = 0, tuple[str, ...](), 0.0
-
-    def make(self, before: Columns, after: Columns, key: tuple[str, ...]) -> None:
-        """Change the columns as a step.
-
-        Args:
-            before: as they are.
-            after: as they become.
-            key: what is edited; a step is joined with the last one of the same key, () with none.
-        """
-        now = self._clock()
-        if not (key and key == self._key and now - self._at < PAUSE_SECONDS):
-            self._group += 1
-        self._key, self._at = key, now
-        self.push(_Step(before, after, self._group, self))
-
-    def put(self, columns: Columns, *, again: bool) -> None:
-        """Take other columns; ``again``: by undo or redo, after which an edit is a step of its own."""
-        if again:
-            self._key = ()
-        self._put(columns)
-
-
-class _Step(QUndoCommand):
-    def __init__(self, before: Columns, after: Columns, group: int, steps: ColumnSteps) -> None:
-        super().__init__("runs to compare")
-        self._before, self._after = before, after
-        self._group, self._steps = group, steps
-        self._made = False
-
-    def id(self) -> int:
-        return self._group
-
-    def redo(self) -> None:
-        self._steps.put(self._after, again=self._made)
-        self._made = True
-
-    def undo(self) -> None:
-        self._steps.put(self._before, again=True)
-
-    def mergeWith(self, other: QUndoCommand) -> bool:
-        if not isinstance(other, _Step):
-            return False
-        self._after = other._after
-        if self._before == self._after:
-            self.setObsolete(True)
-        return True
+SETUP = "runs to compare"
+"""The one field of the undo commands."""
 
 
 class CompareColumns(QObject):
@@ -159,7 +101,7 @@ class CompareColumns(QObject):
         self._form, self._catalog, self._preferences = form, catalog, preferences
         kept = read_columns(preferences.comparison, form.values)
         self._setup = kept if kept is not None else self._of_all_samplers()
-        self.undo_stack = ColumnSteps(self._put, clock, self)
+        self.undo_stack = FieldsUndoStack(self._put_change, clock, self)
         self._on_form_changed()
         form.changed.connect(self._on_form_changed)
 
@@ -194,8 +136,7 @@ class CompareColumns(QObject):
         try:
             self.take_request()
         except RequestError as error:
-            sentence = str(error)
-            return capitalised(sentence)
+            return capitalised(tr(error.message))
         return ""
 
     def card(self, place: int) -> ModelCard | None:
@@ -237,7 +178,7 @@ class CompareColumns(QObject):
     def set_batched(self, batched: bool) -> None:
         """Let runs share their model calls, or let each be, bit for bit, what it is alone."""
         if batched != self.batched:
-            self.undo_stack.make(self._setup, replace(self._setup, batched=batched), ())
+            self._change(replace(self._setup, batched=batched), ())
 
     @Slot()
     def fill_samplers(self) -> None:
@@ -270,11 +211,16 @@ class CompareColumns(QObject):
     def _resolved(self, place: int) -> GenerateRequest:
         values, card = self.columns[place], self.card(place)
         if card is None:
-            raise RequestError(f"model of column {place + 1}", f"{shorten(values.model)!r} is not here")
+            raise RequestError(
+                message("model of run {number}", number=place + 1),
+                message("{model} is not installed", model=repr(shorten(values.model))),
+            )
         try:
             return values.request().resolve(card)
         except RequestError as error:
-            raise RequestError(f"{error.field} of column {place + 1}", error.reason) from error
+            raise RequestError(
+                message("{field} of run {number}", field=error.field, number=place + 1), error.reason
+            ) from error
 
     def _of_all_samplers(self) -> Columns:
         values = replace(self._form.values, count=1)
@@ -287,7 +233,13 @@ class CompareColumns(QObject):
         own = self._setup.own_prompts if own_prompts is None else frozenset(own_prompts)
         after = replace(self._setup, columns=tuple(columns), own_prompts=own)
         if after != self._setup:
-            self.undo_stack.make(self._setup, after, key)
+            self._change(after, key)
+
+    def _change(self, after: Columns, key: tuple[str, ...]) -> None:
+        self.undo_stack.change({SETUP: self._setup}, {SETUP: after}, key)
+
+    def _put_change(self, changes: Mapping[str, Columns]) -> None:
+        self._put(changes[SETUP])
 
     def _put(self, setup: Columns) -> None:
         before = len(self.columns)

@@ -16,12 +16,14 @@ from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.engine.events import JobFinished, JobStarted
 from studio.errors import RequestError, StorageError, StudioError
 from studio.gallery.store import PictureSaved, PictureUnsaved
+from studio.messages import message
 from studio.runs.memory import MAX_BYTES
 from studio.runs.replay import model_of
 from studio.ui.core.background import Background
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course
+from studio.ui.core.job_state import JobState
 from studio.ui.jobs.recorded_runs import NOT_RECORDED, fill, finished
+from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,16 +84,16 @@ def list_recorded(store: RunStore, catalogue: Catalogue) -> tuple[Recorded, ...]
             request = one.header.generate_request
         except RequestError:
             continue
-        fault = "" if store.has_states(run) else "It has given up its steps to make room."
+        fault = "" if store.has_states(run) else tr("Its steps were deleted to free space.")
         entry = entries.get(pictures.get(one.final_sha256 or "", -1))
         found.append(Recorded(run=run, request=request, fault=fault, entry=entry))
     return tuple(found)
 
 
-def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, folders: Folders) -> Course:
+def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, folders: Folders) -> JobState:
     """Return recorded runs side by side, their steps read into memory.
 
-    What cannot be read is left out and told in the course's note.
+    What cannot be read is left out and told in the note of the job.
 
     Args:
         runs: the ids of two to six, in the order of their panes.
@@ -111,36 +113,47 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
             stored.state(stored.header.first_index)
             stored.header.generate_request.validate()
         except (StorageError, RequestError) as error:
-            notes.append(f"Run {number_of(run)} is left out: {error}")
+            notes.append(
+                tr("Run {number} is left out: {reason}", number=number_of(run), reason=error.message)
+            )
         else:
             read.append(stored)
     _check(read, notes)
     requests = tuple(run.header.generate_request for run in read)
-    course = Course(Job(request=CompareRequest(requests=requests)))
-    course.take(_started(course, read))
+    job_state = JobState(Job(request=CompareRequest(requests=requests)))
+    job_state.take(_started(job_state, read))
     every = _stride(read)
     pictures = catalogue.ids_by_final_hash()
     for place, stored in enumerate(read):
-        course.run_ids[place] = stored.id
-        told = (fill(course, stored, place, every=every), _unmade(stored, folders))
-        notes += [f"Run {number_of(stored.id)}: {note}" for note in told if note]
-        _finish(course, stored, place, _entry_of(stored, pictures, catalogue))
-    seconds = sum(event.done.seconds for event in course.pictures.values())
-    course.take(JobFinished(job_id=course.job.id, pictures=len(course.pictures), seconds=seconds))
-    course.note = " ".join(notes)
-    return course
+        job_state.run_ids[place] = stored.id
+        told = (fill(job_state, stored, place, every=every), _unmade(stored, folders))
+        notes += [tr("Run {number}: {note}", number=number_of(stored.id), note=note) for note in told if note]
+        _finish(job_state, stored, place, _entry_of(stored, pictures, catalogue))
+    seconds = sum(event.done.seconds for event in job_state.pictures.values())
+    job_state.take(JobFinished(job_id=job_state.job.id, pictures=len(job_state.pictures), seconds=seconds))
+    job_state.note = " ".join(notes)
+    return job_state
 
 
 def _check(runs: Sequence[StoredRun], notes: Sequence[str]) -> None:
     if len(runs) < MIN_PANES:
-        reason = " ".join(notes) or f"There are {len(runs)}."
-        raise UncomparableError(f"Two recorded runs at least are needed to compare. {reason}")
+        raise UncomparableError(
+            message("A comparison needs at least two recorded runs. {reason}", reason=" ".join(notes))
+            if notes
+            else message("A comparison needs at least two recorded runs.")
+        )
     sizes = {_size(run): run for run in reversed(runs)}
     if len(sizes) > 1:
         first, second, *_ = sorted(sizes.items(), key=lambda item: runs.index(item[1]))
         raise UncomparableError(
-            f"Run {number_of(first[1].id)} is of {first[0]} pixels and run {number_of(second[1].id)} of {second[0]}: "
-            "only runs of one size can be laid side by side."
+            message(
+                "Run {first} has {first_size} pixels and run {second} has {second_size}: only runs of the same size "
+                "can be compared.",
+                first=number_of(first[1].id),
+                first_size=first[0],
+                second=number_of(second[1].id),
+                second_size=second[0],
+            )
         )
 
 
@@ -149,11 +162,11 @@ def _size(run: StoredRun) -> str:
     return f"{request.width} x {request.height}"
 
 
-def _started(course: Course, runs: Sequence[StoredRun]) -> JobStarted:
+def _started(job_state: JobState, runs: Sequence[StoredRun]) -> JobStarted:
     first = runs[0].header
     requests = tuple(run.header.generate_request for run in runs)
     return JobStarted(
-        job_id=course.job.id,
+        job_id=job_state.job.id,
         request=requests[0],
         model_title=first.model,
         device=first.device,
@@ -179,7 +192,7 @@ def _unmade(run: StoredRun, folders: Folders) -> str:
     try:
         model_of(run, folders)
     except StudioError as error:
-        return f"{error} Its steps cannot be decoded without that."
+        return tr("{reason} Its steps cannot be decoded without the model.", reason=error.message)
     return ""
 
 
@@ -189,27 +202,27 @@ def _entry_of(run: StoredRun, pictures: dict[str, int], catalogue: Catalogue) ->
     return found[0] if found else None
 
 
-def _finish(course: Course, run: StoredRun, place: int, entry: Entry | None) -> None:
+def _finish(job_state: JobState, run: StoredRun, place: int, entry: Entry | None) -> None:
     """Add how a run ended, and its picture, which needs no decoding."""
     from studio.gallery.images import read_pixels  # noqa: PLC0415 - it brings numpy and Pillow
 
-    pixels, fault = None, StorageError(course.run_ids[place], "has no picture in the gallery")
+    pixels, fault = None, StorageError(job_state.run_ids[place], "has no picture in the gallery")
     if entry is not None:
         try:
             pixels = read_pixels(entry.path)
         except StorageError as error:
             fault = error
-    done: PictureDone | None = finished(course, run, place, pixels)
+    done: PictureDone | None = finished(job_state, run, place, pixels)
     if done is None:
         return
     if entry is not None and pixels is not None:
-        course.take(PictureSaved(job_id=course.job.id, done=done, entry=entry))
-        last = course.latest(place)
+        job_state.take(PictureSaved(job_id=job_state.job.id, done=done, entry=entry))
+        last = job_state.latest(place)
         if last is not None and last.step == last.steps:
-            course.job.record.put_frame(place, last.step, "x0", pixels)
-            course.job.record.put_frame(place, last.step, "x_t", pixels)
+            job_state.job.record.put_frame(place, last.step, "x0", pixels)
+            job_state.job.record.put_frame(place, last.step, "x_t", pixels)
     else:
-        course.take(PictureUnsaved(job_id=course.job.id, done=done, error=fault))
+        job_state.take(PictureUnsaved(job_id=job_state.job.id, done=done, error=fault))
 
 
 Index = QModelIndex | QPersistentModelIndex
@@ -227,7 +240,7 @@ class CompareLibrary(QAbstractListModel):
 
     Signals:
         changed: other runs are chosen, or listed.
-        opened: the chosen runs are side by side, a `Course`.
+        opened: the chosen runs are side by side, a `JobState`.
         failed: they cannot be, or no more can be chosen: a sentence.
         offered: a run is chosen and waits for others: the list is to be seen.
     """
@@ -305,9 +318,11 @@ class CompareLibrary(QAbstractListModel):
         if found.run in self.chosen:
             self.choose([run for run in self.chosen if run != found.run])
         elif found.fault:
-            self.failed.emit(f"Run {found.number} cannot be compared. {found.fault}")
+            self.failed.emit(
+                tr("Run {number} cannot be compared. {reason}", number=found.number, reason=found.fault)
+            )
         elif len(self.chosen) == MAX_PANES:
-            self.failed.emit(f"{MAX_PANES} runs at most lie side by side: let go of one first.")
+            self.failed.emit(tr("At most {count} runs can be compared; deselect one first.", count=MAX_PANES))
         else:
             self.choose([*self.chosen, found.run])
 
@@ -341,7 +356,14 @@ class CompareLibrary(QAbstractListModel):
         if missing == 1 and len(runs) == 1:
             self.failed.emit(NOT_RECORDED)
         elif missing:
-            self.failed.emit(f"{missing} of {len(runs)} pictures have no recorded run to compare.")
+            self.failed.emit(
+                trn(
+                    "{missing} of {count} picture has no recorded run to compare.",
+                    "{missing} of {count} pictures have no recorded run to compare.",
+                    len(runs),
+                    missing=missing,
+                )
+            )
         self.open_runs(there)
 
     def _on_listed(self, found: tuple[Recorded, ...]) -> None:
@@ -372,8 +394,8 @@ def _runs_of(store: RunStore, ids_by_final_hash: tuple[str, ...]) -> tuple[str |
     return tuple(store.of_picture(final) for final in ids_by_final_hash)
 
 
-def course_runs(course: Course | None) -> tuple[str, ...]:
+def course_runs(job_state: JobState | None) -> tuple[str, ...]:
     """Return the recorded runs of a comparison, in the order of its panes; none where one is not recorded."""
-    if course is None or not course.over or len(course.run_ids) < course.count:
+    if job_state is None or not job_state.over or len(job_state.run_ids) < job_state.count:
         return ()
-    return tuple(course.run_ids[place] for place in range(course.count))
+    return tuple(job_state.run_ids[place] for place in range(job_state.count))

@@ -22,8 +22,9 @@ from PySide6.QtWidgets import (
 )
 
 from studio.engine.compare import MAX_PANES
-from studio.ui.compare import library_text as words
+from studio.ui.compare import text as words
 from studio.ui.compare.library import PlaceRole, RecordedRole
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, CONTROL, GAP, GRID, PADDING, RADIUS
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Ground
@@ -64,7 +65,7 @@ class LibraryList(QListView):
         """Show the rows of ``library``."""
         super().__init__(parent)
         self._thumbnails = thumbnails
-        self.setAccessibleName("Recorded runs")
+        self.setAccessibleName(tr("Recorded runs"))
         self.setModel(library)
         self.setItemDelegate(_RunDelegate(theme, thumbnails, self))
         self.setFlow(QListView.Flow.LeftToRight)
@@ -171,7 +172,7 @@ class _RunDelegate(QStyledItemDelegate):
             text.setRight(text.right() - _BADGE - GRID)
         role = "faint" if found.fault else "text"
         self._write(
-            painter, text, found.request.prompt or "(no prompt)", "body", role, Qt.AlignmentFlag.AlignTop
+            painter, text, found.request.prompt or words.no_prompt(), "body", role, Qt.AlignmentFlag.AlignTop
         )
         under = words.recorded(found.request, found.number, found.fault)
         self._write(painter, text, under, "label", "dim", Qt.AlignmentFlag.AlignBottom)
@@ -227,11 +228,11 @@ class LibraryView(Ground):
         super().__init__(theme, "window", lines=Qt.Edge.BottomEdge, parent=parent)
         self._library = library
         self.search = SearchField(theme)
-        self.search.setPlaceholderText("Search recorded runs")
-        self.search.setAccessibleName("Search recorded runs")
+        self.search.setPlaceholderText(tr("Search recorded runs"))
+        self.search.setAccessibleName(tr("Search recorded runs"))
         self.list = LibraryList(theme, library, thumbnails)
-        self.start = TextButton(theme, words.COMPARE_RUNS, kind="primary")
-        self._close = IconButton(theme, "x", "Close the recorded runs", kind="quiet")
+        self.start = TextButton(theme, tr("Compare"), kind="primary")
+        self._close = IconButton(theme, "x", tr("Close the list of recorded runs"), kind="quiet")
         self._note = PlainLabel(theme, role="dim", elide=True)
         self._note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._empty = PlainLabel(theme, role="dim", wrap=True)
@@ -298,7 +299,7 @@ class LibraryView(Ground):
         self.start.setEnabled(library.can_open)
         self._note.setText(words.chosen(len(library.chosen), MAX_PANES))
         nothing = library.loaded and library.rowCount() == 0
-        self._empty.setText(words.NO_RUN_MATCHES if library.text else words.NO_RUNS)
+        self._empty.setText(words.no_runs(searched=bool(library.text)))
         self._empty.setVisible(nothing)
         self.list.setVisible(not nothing)
         self._fit()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from studio.engine.requests import GenerateRequest
     from studio.runs.memory import PictureRecord, Quantity
     from studio.ui.core.frame_service import FrameService
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 
 Alignment = Literal["level", "step", "calls"]
@@ -154,29 +154,31 @@ class Pane:
     finished: PictureDone | None
 
 
-def pane_of(course: Course, frames: FrameService, place: int, found: Match | None, what: Quantity) -> Pane:
+def pane_of(
+    job_state: JobState, frames: FrameService, place: int, found: Match | None, what: Quantity
+) -> Pane:
     """Return a run as it is shown.
 
     Args:
-        course: how the comparison goes.
+        job_state: how the comparison goes.
         frames: where its pictures are.
         place: which column, from 0.
         found: the step that is looked at; None is the newest.
         what: which side of it.
     """
-    record, latest = course.job.record.picture(place), course.latest(place)
+    record, latest = job_state.job.record.picture(place), job_state.latest(place)
     shown = latest
     if record is not None and found is not None:
         shown = record.nearest(found.mark.step)
-    event = course.pictures.get(place)
+    event = job_state.pictures.get(place)
     return Pane(
         place=place,
-        request=course.request_of(place),
-        steps=course.steps_of(place),
+        request=job_state.request_of(place),
+        steps=job_state.steps_of(place),
         latest=latest,
         shown=shown,
         gap=found.gap if found is not None else 0.0,
-        frame=None if record is None or shown is None else _frame(course, frames, record, shown, what),
+        frame=None if record is None or shown is None else _frame(job_state, frames, record, shown, what),
         finished=event.done if event is not None else None,
     )
 
@@ -204,11 +206,11 @@ def marks_of(record: PictureRecord | None, known: tuple[Mark, ...] = ()) -> tupl
     return (*known, *new)
 
 
-def noise_hashes(course: Course) -> tuple[str, ...]:
+def noise_hashes(job_state: JobState) -> tuple[str, ...]:
     """Return the hash of the noise each run starts from, as pictures have it; of those only that it is known of."""
     found = []
-    for place in range(course.count):
-        event, record = course.pictures.get(place), course.job.record.picture(place)
+    for place in range(job_state.count):
+        event, record = job_state.pictures.get(place), job_state.job.record.picture(place)
         start = record.start if record is not None else None
         if event is not None:
             found.append(event.done.x_T_sha256)
@@ -218,11 +220,11 @@ def noise_hashes(course: Course) -> tuple[str, ...]:
 
 
 def _frame(
-    course: Course, frames: FrameService, record: PictureRecord, done: StepDone, what: Quantity
+    job_state: JobState, frames: FrameService, record: PictureRecord, done: StepDone, what: Quantity
 ) -> Frame | None:
     """Return the picture of a step; until it is decoded, that before it: what is a step old shows more than a gap."""
     if done is record.start:
-        pixels = frames.of_step(course, done, what)
+        pixels = frames.of_step(job_state, done, what)
         return (
             None
             if pixels is None
@@ -232,7 +234,7 @@ def _frame(
     other: Quantity = "x_t" if what == "x0" else "x0"
     for side, steps in ((what, earlier[::-1]), (other, [done])):
         for kept in steps:
-            if (pixels := frames.of_step(course, kept, side)) is not None:
+            if (pixels := frames.of_step(job_state, kept, side)) is not None:
                 return Frame(pixels=pixels, step=kept.step, side=side)
     return None
 
@@ -241,7 +243,7 @@ class CompareModel(QObject):
     """The comparison that is looked at: the newest, as soon as it begins, or recorded runs once they are opened.
 
     Attributes:
-        course: how its job goes; None before the first.
+        job_state: how its job goes; None before the first.
         newest: how that goes that was made last; None before the first.
         alignment: what of the runs stands side by side.
         position: where, a noise level, a step or a number of model calls; None is each run's newest step.
@@ -263,8 +265,8 @@ class CompareModel(QObject):
     def __init__(self, frames: FrameService, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._frames = frames
-        self.course: Course | None = None
-        self.newest: Course | None = None
+        self.job_state: JobState | None = None
+        self.newest: JobState | None = None
         self.alignment: Alignment = "level"
         self.position: float | None = None
         self.what: Quantity = "x0"
@@ -280,7 +282,7 @@ class CompareModel(QObject):
     @property
     def count(self) -> int:
         """How many runs there are."""
-        return self.course.count if self.course is not None else 0
+        return self.job_state.count if self.job_state is not None else 0
 
     @property
     def positions(self) -> tuple[float, ...]:
@@ -306,13 +308,13 @@ class CompareModel(QObject):
     @property
     def planned(self) -> int:
         """About how many positions there will be: from the pace so far, exact where all take the same steps."""
-        course, there = self.course, len(self._positions)
-        if course is None or course.over or not course.fraction:
+        job_state, there = self.job_state, len(self._positions)
+        if job_state is None or job_state.over or not job_state.fraction:
             return there
         starts = int(any(run and run[0].step == 0 for run in self._marks))
         if self.alignment == "step":
-            return starts + max(course.steps_of(place) for place in range(course.count))
-        return max(starts + round((there - starts) / course.fraction), there)
+            return starts + max(job_state.steps_of(place) for place in range(job_state.count))
+        return max(starts + round((there - starts) / job_state.fraction), there)
 
     def panes(self) -> tuple[Pane, ...]:
         """Return the runs as they are shown."""
@@ -320,15 +322,15 @@ class CompareModel(QObject):
 
     def pane(self, place: int) -> Pane:
         """Return one run as it is shown."""
-        assert self.course is not None, "there is a pane only where there is a comparison"
+        assert self.job_state is not None, "there is a pane only where there is a comparison"
         found = None
         if self.position is not None:
             found = match(self._marks[place], self.position, self.alignment)
-        return pane_of(self.course, self._frames, place, found, self.what)
+        return pane_of(self.job_state, self._frames, place, found, self.what)
 
     def record(self, place: int) -> PictureRecord | None:
         """Return the steps of a run."""
-        return self.course.job.record.picture(place) if self.course is not None else None
+        return self.job_state.job.record.picture(place) if self.job_state is not None else None
 
     def is_lost(self, pane: Pane) -> bool:
         """Whether what a run is to show cannot be decoded: its model is gone, or is another by now."""
@@ -336,15 +338,15 @@ class CompareModel(QObject):
 
     def why_lost(self, pane: Pane) -> str:
         """Return why that cannot be decoded, a sentence; "" where it can."""
-        if self.course is None or pane.shown is None:
+        if self.job_state is None or pane.shown is None:
             return ""
-        return self._frames.why_gone(self.course, pane.place, pane.shown.step, self.what)
+        return self._frames.why_gone(self.job_state, pane.place, pane.shown.step, self.what)
 
     @property
     def hashes(self) -> tuple[str, ...]:
         """The hash of the noise each run starts from; of those only that it is known of."""
-        if self.course is not None and len(self._hashes) < self.count:
-            self._hashes = noise_hashes(self.course)
+        if self.job_state is not None and len(self._hashes) < self.count:
+            self._hashes = noise_hashes(self.job_state)
         return self._hashes
 
     def close(self) -> None:
@@ -381,8 +383,8 @@ class CompareModel(QObject):
         """Look at the model's idea of the finished picture, or at the state itself."""
         if what != self.what:
             self.what = what
-            if self.course is not None:
-                self.course.job.shown.what = what
+            if self.job_state is not None:
+                self.job_state.job.shown.what = what
             self._look()
 
     def set_pair(self, base: int, candidate: int) -> None:
@@ -401,35 +403,35 @@ class CompareModel(QObject):
 
     # --------------------------------------------------------------------------------------- facts, from the session
     @Slot(object)
-    def follow(self, course: Course) -> None:
+    def follow(self, job_state: JobState) -> None:
         """A job began or went on; only comparisons are followed, and looked at when they begin."""
-        if not isinstance(course.job.request, CompareRequest):
+        if not isinstance(job_state.job.request, CompareRequest):
             return
-        if course is not self.newest:
-            if self.newest is not None and course.over:
+        if job_state is not self.newest:
+            if self.newest is not None and job_state.over:
                 return
-            self.newest = course
-            self._begin(course)
-        if course is self.course:
-            self._go_on(course)
+            self.newest = job_state
+            self._begin(job_state)
+        if job_state is self.job_state:
+            self._go_on(job_state)
 
     @Slot(object)
-    def show(self, course: Course) -> None:
+    def show(self, job_state: JobState) -> None:
         """Look at another comparison, such as recorded runs, or again at the newest."""
-        self._begin(course)
-        self._go_on(course)
+        self._begin(job_state)
+        self._go_on(job_state)
 
-    def _begin(self, course: Course) -> None:
-        self.course, self.position, self._phase = course, None, ""
-        course.job.shown.what = self.what
+    def _begin(self, job_state: JobState) -> None:
+        self.job_state, self.position, self._phase = job_state, None, ""
+        job_state.job.shown.what = self.what
         self._marks, self._positions, self._hashes = (), (), ()
-        if max(self.base, self.candidate) >= course.count:
+        if max(self.base, self.candidate) >= job_state.count:
             self.base, self.candidate = 0, 1
 
-    def _go_on(self, course: Course) -> None:
+    def _go_on(self, job_state: JobState) -> None:
         self._read_marks()
-        if course.phase != self._phase:
-            self._phase = course.phase
+        if job_state.phase != self._phase:
+            self._phase = job_state.phase
             self.changed.emit()
         self._look()
 
@@ -443,21 +445,21 @@ class CompareModel(QObject):
 
     def _look(self) -> None:
         """Say that something else is shown, and have decoded what of it is only there as a preview."""
-        course = self.course
-        if course is None:
+        job_state = self.job_state
+        if job_state is None:
             return
-        if self.position is not None or course.over:
-            settled, self._looking = partial(self._on_frame, course), True
+        if self.position is not None or job_state.over:
+            settled, self._looking = partial(self._on_frame, job_state), True
             for pane in self.panes():
                 token = ("compare", pane.place)
                 if pane.shown is not None:
                     self._frames.get(
-                        course, pane.place, pane.shown.step, self.what, settled, settled, token=token
+                        job_state, pane.place, pane.shown.step, self.what, settled, settled, token=token
                     )
             self._looking = False
         self.shown_changed.emit()
 
-    def _on_frame(self, course: Course, _: object) -> None:
+    def _on_frame(self, job_state: JobState, _: object) -> None:
         """A frame is there, or cannot be had."""
-        if course is self.course and not self._looking:
+        if job_state is self.job_state and not self._looking:
             self.shown_changed.emit()

@@ -14,6 +14,7 @@ from studio.ui.compare.runs_view import RunsView
 from studio.ui.compare.setup_view import SetupView
 from studio.ui.core.save_sheet import ask_for_sheet, labelled
 from studio.ui.core.sheet_writer import SheetWriter
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, PADDING, PAGE_HEAD
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import EmptyPage, ErrorCard, Ground
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from studio.ui.compare.library import CompareLibrary
     from studio.ui.compare.model import CompareModel
     from studio.ui.compare.reference import AloneModel, ReferenceModel
-    from studio.ui.compare.stage import Mode, PanesView
+    from studio.ui.compare.stage import ComparisonCanvas, Mode
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
@@ -67,16 +68,18 @@ class CompareHead(Ground):
         self.title = PlainLabel(theme, kind="title", elide=True)
         self.facts = PlainLabel(theme, kind="label", role="dim", elide=True)
         self.noise = PlainLabel(theme, kind="label", role="good")
-        self.cancel = TextButton(theme, "Cancel")
+        self.cancel = TextButton(theme, tr("Cancel"))
         self.setup = IconButton(
-            theme, "sliders-horizontal", "Show or hide the settings of the runs", checkable=True
+            theme, "sliders-horizontal", tr("Show or hide the settings of the runs"), checkable=True
         )
         self.library = IconButton(
-            theme, "images", "Compare recorded runs: show or hide their list", checkable=True
+            theme, "images", tr("Show or hide the list of recorded runs"), checkable=True
         )
-        self.newest = TextButton(theme, "Back to the running one", kind="quiet", icon="chevron-left")
-        self.save = IconButton(theme, "download", "Save what is seen as one labelled picture")
-        self.modes = SegmentedSwitch(theme, "Layout", list(words.MODES))
+        self.newest = TextButton(
+            theme, tr("Back to the running comparison"), kind="quiet", icon="chevron-left"
+        )
+        self.save = IconButton(theme, "download", tr("Save what is shown as one labelled picture"))
+        self.modes = SegmentedSwitch(theme, tr("Layout"), words.modes())
         row = QHBoxLayout(self)
         row.setContentsMargins(PADDING, 0, PADDING, 1)
         row.setSpacing(GAP + GAP // 2)
@@ -105,14 +108,16 @@ class CompareHead(Ground):
 class CompareKeys:
     """Changes the layout, the candidate or the scale."""
 
-    def __init__(self, model: CompareModel, panes: PanesView, set_mode: Callable[[Mode], None]) -> None:
+    def __init__(
+        self, model: CompareModel, panes: ComparisonCanvas, set_mode: Callable[[Mode], None]
+    ) -> None:
         """Act on these."""
         self._model, self._panes, self._set_mode = model, panes, set_mode
 
     def take(self, event: QKeyEvent) -> bool:
         """Do what a key says; False where it says nothing."""
         key, panes = event.key(), self._panes
-        if self._model.course is None:
+        if self._model.job_state is None:
             return False
         if key in _MODES:
             self._set_mode(_MODES[key])
@@ -170,7 +175,7 @@ class CompareView(Ground):
         self.library.hide()
         self.runs = RunsView(theme, model, reference, alone, preferences)
         self.error = ErrorCard(theme)
-        self._empty = EmptyPage(theme, "columns-2", words.EMPTY, words.EMPTY_HOW)
+        self._empty = EmptyPage(theme, "columns-2", words.empty(), words.empty_hint())
         self._keys = CompareKeys(model, self.runs.panes, self.set_mode)
         self._lay_out()
         model.changed.connect(self._on_changed)
@@ -187,7 +192,7 @@ class CompareView(Ground):
         self.setup.recorded.clicked.connect(self.open_library)
         self.library.open_requested.connect(library.open)
         self.library.closed.connect(self.show_runs)
-        self.show_setup(model.course is None)
+        self.show_setup(model.job_state is None)
         self._on_changed()
 
     def _lay_out(self) -> None:
@@ -220,7 +225,7 @@ class CompareView(Ground):
     @Slot(bool)
     def show_library(self, shown: bool) -> None:
         """Show or hide the recorded runs; of those, whatever is compared already is chosen."""
-        if shown and (runs := course_runs(self._model.course)):
+        if shown and (runs := course_runs(self._model.job_state)):
             self._library.choose(runs)
         self._show_above(library=shown)
 
@@ -262,20 +267,20 @@ class CompareView(Ground):
     # -------------------------------------------------------------------------------------------------------- facts
     @Slot()
     def _on_changed(self) -> None:
-        course, head = self._model.course, self.head
-        there = course is not None
+        job_state, head = self._model.job_state, self.head
+        there = job_state is not None
         self._empty.setVisible(not there)
         self.runs.setVisible(there)
         head.modes.setVisible(there)
         head.save.setVisible(there)
-        head.cancel.setVisible(course is not None and not course.over)
+        head.cancel.setVisible(job_state is not None and not job_state.over)
         newest = self._model.newest
-        head.newest.setVisible(newest is not None and newest is not course and not newest.over)
+        head.newest.setVisible(newest is not None and newest is not job_state and not newest.over)
         asked = self._columns.prompt or "(no prompt)"
-        head.title.setText(words.title(course) if course is not None else asked)
-        head.facts.setText(words.facts(course) if course is not None else "")
+        head.title.setText(words.title(job_state) if job_state is not None else asked)
+        head.facts.setText(words.facts(job_state) if job_state is not None else "")
         head.facts.setVisible(there)
-        failure = course.failure if course is not None else None
+        failure = job_state.failure if job_state is not None else None
         self.error.setVisible(failure is not None)
         if failure is not None:
             self.error.set_error(failure.sentence, failure.details)
@@ -283,8 +288,10 @@ class CompareView(Ground):
 
     @Slot()
     def _on_shown_changed(self) -> None:
-        course = self._model.course
-        sentence, same = words.noise(self._model.hashes, course.count) if course is not None else ("", False)
+        job_state = self._model.job_state
+        sentence, same = (
+            words.noise(self._model.hashes, job_state.count) if job_state is not None else ("", False)
+        )
         self.head.show_noise(sentence, same=same)
 
     @Slot()
@@ -299,14 +306,14 @@ class CompareView(Ground):
     @Slot()
     def _on_save_requested(self) -> None:
         """Save the pictures that are seen, in rows as they lie, with their words."""
-        course, pictures = self._model.course, labelled(self.runs.panes.faces)
-        if course is None or not pictures:
+        job_state, pictures = self._model.job_state, labelled(self.runs.panes.faces)
+        if job_state is None or not pictures:
             return
-        path = ask_for_sheet(self, course.request.prompt)
+        path = ask_for_sheet(self, job_state.request.prompt)
         if path is not None:
             columns = min(len(pictures), 3 if len(pictures) > 4 else 4)
             title = ", ".join(
-                filter(None, (words.title(course), words.facts(course), self.head.noise.text()))
+                filter(None, (words.title(job_state), words.facts(job_state), self.head.noise.text()))
             )
             self.sheets.write(path, pictures, columns, title)
 
@@ -314,7 +321,7 @@ class CompareView(Ground):
     def showEvent(self, event: QShowEvent) -> None:
         """Be ready for keys."""
         super().showEvent(event)
-        ready = self.runs.panes if self._model.course is not None else self.setup.start
+        ready = self.runs.panes if self._model.job_state is not None else self.setup.start
         ready.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.engine_call import Engine, EngineCaller
     from studio.ui.core.job import Job
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 
 STEPS: Final = 250
@@ -64,7 +64,7 @@ class ReferenceModel(QObject):
 
     Attributes:
         key: `A`, `LONG`, or the place of a run.
-        course: how the long one goes; None where there is none.
+        job_state: how the long one goes; None where there is none.
         job: the long one's job, set by who runs it.
 
     Signals:
@@ -82,56 +82,60 @@ class ReferenceModel(QObject):
         super().__init__(parent)
         self._compare, self._catalog = compare, catalog
         self.job: Job | None = None
-        self._of: Course | None = None
+        self._of: JobState | None = None
         self._asked: GenerateRequest | None = None
         self.key = A
-        self.course: Course | None = None
+        self.job_state: JobState | None = None
         compare.changed.connect(self._on_changed)
 
     @property
     def making(self) -> bool:
         """Whether the long one is on its way."""
-        return self._asked is not None and (self.course is None or not self.course.over)
+        return self._asked is not None and (self.job_state is None or not self.job_state.over)
 
     @property
     def made(self) -> bool:
         """Whether there is a long one to choose."""
-        return self.course is not None and self.course.phase == "done" and 0 in self.course.pictures
+        return self.job_state is not None and self.job_state.phase == "done" and 0 in self.job_state.pictures
 
     @property
     def fault(self) -> str:
         """Why the long one could not be made, a sentence; "" where it could."""
-        failure = self.course.failure if self.course is not None else None
+        failure = self.job_state.failure if self.job_state is not None else None
         return failure.sentence if failure is not None else ""
 
     @property
     def current(self) -> Reference | None:
         """What is measured against; None where there is no comparison."""
-        compare, course = self._compare, self._compare.course
-        if course is None:
+        compare, job_state = self._compare, self._compare.job_state
+        if job_state is None:
             return None
-        if self.key == LONG and self.course is not None and self.made:
-            long = self.course
+        if self.key == LONG and self.job_state is not None and self.made:
+            long = self.job_state
             record = long.job.record.picture(0)
             return Reference(
                 place=None, request=long.request, finish=finish_of(record), done=long.pictures[0].done
             )
         place = int(self.key) if self.key.isdecimal() else compare.base
-        event = course.pictures.get(place)
+        event = job_state.pictures.get(place)
         return Reference(
             place=place,
-            request=course.request_of(place),
+            request=job_state.request_of(place),
             finish=finish_of(compare.record(place)),
             done=event.done if event is not None else None,
         )
 
     def offers(self) -> tuple[GenerateRequest, ...]:
         """Return the long runs that can be made from A's noise: with DDIM, and with A's own sampler."""
-        compare, course = self._compare, self._compare.course
-        record = compare.record(compare.base) if course is not None else None
-        if course is None or not course.over or (record is not None and record.start and record.start.step):
+        compare, job_state = self._compare, self._compare.job_state
+        record = compare.record(compare.base) if job_state is not None else None
+        if (
+            job_state is None
+            or not job_state.over
+            or (record is not None and record.start and record.start.step)
+        ):
             return ()
-        asked = course.request_of(compare.base)
+        asked = job_state.request_of(compare.base)
         own = replace(asked, steps=min(STEPS, most_steps(self._catalog.card(asked.model))), count=1)
         if own.sampler == LIMIT and not own.options.get("eta"):
             return (own,)
@@ -147,7 +151,7 @@ class ReferenceModel(QObject):
     def make(self, request: GenerateRequest) -> None:
         """Have a long one made, and measure against it once it is there."""
         if not self.making:
-            self._asked, self.course, self.job = request, None, None
+            self._asked, self.job_state, self.job = request, None, None
             self.run_requested.emit(request)
             self.changed.emit()
 
@@ -157,27 +161,27 @@ class ReferenceModel(QObject):
         if self.making:
             if self.job is not None:
                 self.stop_requested.emit(self.job)
-            self._asked = self.course = None
+            self._asked = self.job_state = None
             self.changed.emit()
 
     # ------------------------------------------------------------------------------------------------------- facts
-    def follow(self, course: Course) -> bool:
+    def follow(self, job_state: JobState) -> bool:
         """Take in how a job went on; False where it is not the long one."""
-        if self._asked is None or course.job.request is not self._asked:
+        if self._asked is None or job_state.job.request is not self._asked:
             return False
-        begins = self.course is None
-        self.course = course
-        if course.phase == "done" and 0 in course.pictures:
+        begins = self.job_state is None
+        self.job_state = job_state
+        if job_state.phase == "done" and 0 in job_state.pictures:
             self.key = LONG
-        if begins or course.over or course.phase == "running":
+        if begins or job_state.over or job_state.phase == "running":
             self.changed.emit()
         return True
 
     @Slot()
     def _on_changed(self) -> None:
-        if self._compare.course is not self._of:
-            self._of = self._compare.course
-            self.key, self.course, self._asked = A, None, None
+        if self._compare.job_state is not self._of:
+            self._of = self._compare.job_state
+            self.key, self.job_state, self._asked = A, None, None
         self.changed.emit()
 
 
@@ -237,26 +241,26 @@ class AloneModel(QObject):
     @property
     def current(self) -> Alone:
         """What is known of the comparison that is looked at."""
-        course = self._compare.course
-        if course is None or course is not self._compare.newest or course.phase != "done":
+        job_state = self._compare.job_state
+        if job_state is None or job_state is not self._compare.newest or job_state.phase != "done":
             return Alone("none")
-        if course.job.id in self._known:
-            return self._known[course.job.id]
-        request = course.job.request
+        if job_state.job.id in self._known:
+            return self._known[job_state.job.id]
+        request = job_state.job.request
         exact = isinstance(request, CompareRequest) and not request.batched
         return Alone("exact" if exact else "unknown")
 
     @Slot()
     def measure(self) -> None:
         """Make each run of the comparison that is looked at alone, and see how far it is."""
-        course = self._compare.course
-        if course is None or self.current.standing not in ("unknown", "failed"):
+        job_state = self._compare.job_state
+        if job_state is None or self.current.standing not in ("unknown", "failed"):
             return
-        runs = _runs_of(course)
+        runs = _runs_of(job_state)
         if runs is None:
             return
         self.stop()
-        job_id = course.job.id
+        job_id = job_state.job.id
         call = EngineCall(
             work=partial(_measure, runs),
             then=partial(self._take, job_id),
@@ -288,10 +292,10 @@ class AloneModel(QObject):
 
     @Slot()
     def _on_changed(self) -> None:
-        course = self._compare.course
-        if self._running is not None and (course is None or course.job.id != self._running[0]):
+        job_state = self._compare.job_state
+        if self._running is not None and (job_state is None or job_state.job.id != self._running[0]):
             self.stop()  # the next comparison must not wait for it
-        if course is not None and self.current.standing == "unknown" and course.seconds <= CHEAP_S:
+        if job_state is not None and self.current.standing == "unknown" and job_state.seconds <= CHEAP_S:
             self.measure()
         else:
             self.changed.emit()
@@ -301,15 +305,15 @@ class AloneModel(QObject):
         self.changed.emit()
 
 
-def _runs_of(course: Course) -> tuple[_Run, ...] | None:
+def _runs_of(job_state: JobState) -> tuple[_Run, ...] | None:
     """Return the runs of a comparison; None where the last state of one is not in memory."""
     found = []
-    for place in range(course.count):
-        last = course.latest(place)
+    for place in range(job_state.count):
+        last = job_state.latest(place)
         if last is None or last.state is None or last.step != last.steps:
             return None
-        weights = course.weights_of(place)
-        found.append(_Run(request=course.request_of(place), weights_sha256=weights, state=last.state))
+        weights = job_state.weights_of(place)
+        found.append(_Run(request=job_state.request_of(place), weights_sha256=weights, state=last.state))
     return tuple(found)
 
 

@@ -7,6 +7,7 @@ How far the runs come: curves of their distance to one finished picture, and a t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -19,33 +20,27 @@ from studio.ui.compare import text as words
 from studio.ui.compare.reference import LONG, A
 from studio.ui.compare.results import Curves, score
 from studio.ui.compare.text import unfinished
+from studio.ui.language import tr, trn
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, INSET
 from studio.ui.widgets.buttons import TextButton
+from studio.ui.widgets.chart import Chart, Line, line_colour, linear_axis
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.labels import PlainLabel, set_tip
 from studio.ui.widgets.painting import fill_rounded
-from studio.ui.widgets.plot import Curve, PlotView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from PySide6.QtGui import QPaintEvent
+    from PySide6.QtGui import QColor, QPaintEvent
 
     from studio.engine.events import PictureDone
     from studio.errors import StudioError
     from studio.ui.compare.model import CompareModel, Pane
     from studio.ui.compare.reference import AloneModel, Reference, ReferenceModel
-    from studio.ui.compare.results import Score
+    from studio.ui.compare.results import Point, Score
     from studio.ui.theme.theme import Theme
 
 
-HEADS: Final = (
-    ("PSNR", words.PSNR_TIP),
-    ("SSIM", words.SSIM_TIP),
-    ("calls", words.CALLS_TIP),
-    ("seconds", words.SECONDS_TIP),
-    ("alone", words.ALONE_TIP),
-)
 _WIDTH: Final = 62
 
 
@@ -57,7 +52,7 @@ class TableView(QWidget):
         super().__init__(parent)
         self._theme = theme
         theme.changed.connect(self.update)
-        self.setAccessibleName("Figures of the finished pictures")
+        self.setAccessibleName(tr("Figures of the finished pictures"))
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         grid = QGridLayout()
         grid.setHorizontalSpacing(GAP)
@@ -65,7 +60,7 @@ class TableView(QWidget):
         grid.setColumnStretch(0, 1)
         self._heads: list[PlainLabel] = []
         self._shown: tuple[tuple[str, tuple[str, str, str, str, str]], ...] = ()
-        for column, (head, tip) in enumerate(HEADS, start=1):
+        for column, (head, tip) in enumerate(words.columns(), start=1):
             label = PlainLabel(theme, head, kind="label", role="dim", tip=tip)
             label.setAlignment(right)
             label.setMinimumWidth(_WIDTH)
@@ -74,7 +69,7 @@ class TableView(QWidget):
         self._rows: list[list[PlainLabel]] = []
         for row in range(1, MAX_PANES + 2):
             labels = [PlainLabel(theme, elide=True)]
-            for _ in HEADS:
+            for _ in self._heads:
                 label = PlainLabel(theme, role="dim")
                 label.setAlignment(right)
                 labels.append(label)
@@ -140,19 +135,19 @@ class ReferenceBar(QWidget):
         self._reference, self._alone = reference, alone
         self._names: tuple[str, ...] = ()
         self.choice = ChoiceField(theme, "")
-        self.choice.box.setAccessibleName("Measured against")
+        self.choice.box.setAccessibleName(tr("Measured against"))
         self.choice.setFixedWidth(_CHOICE_PX)
         self.make = TextButton(theme, "", icon="plus")
-        set_tip(self.make, words.LONG_TIP)
+        set_tip(self.make, words.reference_tip())
         self._menu = QMenu(self)
         self.said = PlainLabel(theme, role="dim", elide=True)
         self.said.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.measure = TextButton(theme, "Measure")
-        set_tip(self.measure, words.ALONE_TIP)
+        self.measure = TextButton(theme, tr("Measure"))
+        set_tip(self.measure, words.batching_tip())
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
-        row.addWidget(PlainLabel(theme, "Measured against", role="dim"))
+        row.addWidget(PlainLabel(theme, tr("Measured against"), role="dim"))
         row.addWidget(self.choice)
         row.addWidget(self.make)
         row.addWidget(self.said, 1)
@@ -172,14 +167,17 @@ class ReferenceBar(QWidget):
     def synchronise(self) -> None:
         """Show what is chosen and known."""
         reference, alone = self._reference, self._alone.current
-        items = [(A, "A", "", ""), *((str(place), name, "", "") for place, name in enumerate(self._names))]
-        if reference.made and reference.course is not None:
-            items.append((LONG, words.long_name(reference.course.request), "", ""))
+        items = [
+            (A, tr("A"), "", ""),
+            *((str(place), name, "", "") for place, name in enumerate(self._names)),
+        ]
+        if reference.made and reference.job_state is not None:
+            items.append((LONG, words.long_name(reference.job_state.request), "", ""))
         self.choice.set_items(items)
         self.choice.set_value(reference.key)
         offers = reference.offers()
         self.make.setVisible(bool(offers))
-        self.make.setText(words.making(reference.course) if reference.making else words.offer(offers))
+        self.make.setText(words.making(reference.job_state) if reference.making else words.offer(offers))
         self.make.set_icon("x" if reference.making else "plus")
         sentence, bad = words.alone(alone)
         if reference.fault:
@@ -187,7 +185,7 @@ class ReferenceBar(QWidget):
         self.said.setText(sentence)
         self.said.set_role("warn" if bad else "dim")
         self.measure.setVisible(alone.standing in ("unknown", "measuring", "failed"))
-        self.measure.setText("Stop" if alone.standing == "measuring" else "Measure")
+        self.measure.setText(tr("Stop") if alone.standing == "measuring" else tr("Measure"))
 
     @Slot()
     def _on_make(self) -> None:
@@ -220,6 +218,68 @@ class ReferenceBar(QWidget):
 _MOST_SCORES: Final = 64
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curve:
+    """One run's distances to the reference.
+
+    Attributes:
+        name: of the run.
+        points: from its first step to its last.
+        at: the model calls at the step that is shown; None where none is.
+    """
+
+    name: str
+    points: tuple[Point, ...]
+    at: int | None
+
+
+class DistancePlot(Chart):
+    """How far each run is from the finished picture of one of them, over model calls."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, tr("Distance to the finished picture"), parent)
+        self._curves: tuple[Curve, ...] = ()
+        theme.changed.connect(self._draw)
+
+    @property
+    def curves(self) -> tuple[Curve, ...]:
+        """What is drawn."""
+        return self._curves
+
+    def set_curves(self, title: str, curves: Sequence[Curve], hint: str = "") -> None:
+        """Draw other curves; ``hint`` says why there are none."""
+        self._curves = tuple(curves)
+        self.set_title(title)
+        self.set_hint(hint)
+        self._draw()
+
+    def colour(self, place: int) -> QColor:
+        """Return the colour of a run."""
+        return line_colour(self._theme, place)
+
+    @Slot()
+    def _draw(self) -> None:
+        points = [point for curve in self._curves for point in curve.points]
+        calls = max((point.calls for point in points), default=1)
+        lines = [
+            Line(
+                name=curve.name,
+                points=tuple((point.calls, point.distance) for point in curve.points),
+                colour=self.colour(place),
+                mark=curve.at,
+                description=tr(
+                    "{run} ends at {distance:.3f}", run=curve.name, distance=curve.points[-1].distance
+                )
+                if curve.points
+                else curve.name,
+            )
+            for place, curve in enumerate(self._curves)
+        ]
+        axis = linear_axis(max((point.distance for point in points), default=1.0))
+        end = trn("{calls} model call", "{calls} model calls", calls, calls=f"{calls:,}")
+        self.set_lines(lines, axis, (0.0, float(calls)), ("0", end))
+
+
 class ResultsView(QWidget):
     """The foot of the page of comparisons."""
 
@@ -238,7 +298,7 @@ class ResultsView(QWidget):
         self._scores: dict[tuple[PictureDone, PictureDone], Score | None] = {}
         self._shown: tuple[tuple[str, ...], tuple[Pane, ...]] = (), ()
         self.bar = ReferenceBar(theme, reference, alone)
-        self.plot, self.table = PlotView(theme), TableView(theme)
+        self.plot, self.table = DistancePlot(theme), TableView(theme)
         row = QHBoxLayout()
         row.setSpacing(INSET)
         row.addWidget(self.plot, 7)
@@ -292,7 +352,7 @@ class ResultsView(QWidget):
             rows.append((names[pane.place], (*row, apart)))
         if reference.place is None and reference.done is not None:
             done = reference.done
-            figures = ("reference", "", f"{done.model_calls:,}", f"{done.seconds:.1f}", "")
+            figures = (tr("reference"), "", f"{done.model_calls:,}", f"{done.seconds:.1f}", "")
             rows.append((self._name_of(reference), figures))
         self.table.set_rows(rows)
 
@@ -302,9 +362,9 @@ class ResultsView(QWidget):
         if reference is None:
             return
         name = self._name_of(reference)
-        title = words.DISTANCE.format(name=name)
+        title = words.distance(name)
         if reference.finish is None:
-            self.plot.set_curves(title, (), words.NO_CURVES.format(name=name))
+            self.plot.set_curves(title, (), words.no_curves(name))
             return
         curves = []
         for pane in panes:

@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.ui.compare import text as words
 from studio.ui.compare.paint import GAINS, Face
 from studio.ui.compare.results_view import ResultsView
-from studio.ui.compare.stage import PanesView
+from studio.ui.compare.stage import ComparisonCanvas
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, PADDING
 from studio.ui.widgets.buttons import IconButton, Pill
 from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from studio.ui.compare.model import CompareModel, Pane
     from studio.ui.compare.reference import AloneModel, ReferenceModel
     from studio.ui.compare.stage import Mode
+    from studio.ui.core.job_state import JobState
     from studio.ui.core.settings import Preferences
-    from studio.ui.jobs.job_state import Course
     from studio.ui.theme.theme import Theme
 
 
@@ -52,24 +53,24 @@ class CompareBar(QWidget):
         """Show the model's choices."""
         super().__init__(parent)
         self._model = model
-        self.alignment = SegmentedSwitch(theme, "Aligned by", list(words.ALIGNMENTS))
-        self.sides = SegmentedSwitch(theme, "What to look at", list(words.SIDES))
+        self.alignment = SegmentedSwitch(theme, tr("Aligned by"), words.alignments())
+        self.sides = SegmentedSwitch(theme, tr("Shown"), words.quantities())
         self.base, self.candidate = ChoiceField(theme, ""), ChoiceField(theme, "")
-        self.base.box.setAccessibleName("A")
-        self.candidate.box.setAccessibleName("B")
+        self.base.box.setAccessibleName(tr("A"))
+        self.candidate.box.setAccessibleName(tr("B"))
         self._letters = [
-            PlainLabel(theme, "A", role="dim", bold=True),
-            PlainLabel(theme, "B", role="dim", bold=True),
+            PlainLabel(theme, tr("A"), role="dim", bold=True),
+            PlainLabel(theme, tr("B"), role="dim", bold=True),
         ]
         self.gain = SegmentedSwitch(
-            theme, "Gain", [(str(gain), f"× {gain}", words.GAIN_TIP) for gain in GAINS]
+            theme, tr("Gain"), [(str(gain), f"× {gain}", words.gain_tip()) for gain in GAINS]
         )
-        self.turn = IconButton(theme, "rotate-ccw", "Turn the line (X)")
-        self.pill = Pill(theme, "live", "bad")
+        self.turn = IconButton(theme, "rotate-ccw", tr("Turn the line (X)"))
+        self.pill = Pill(theme, tr("live"), "bad")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
-        row.addWidget(PlainLabel(theme, "Aligned by", role="dim"))
+        row.addWidget(PlainLabel(theme, tr("Aligned by"), role="dim"))
         row.addWidget(self.alignment)
         row.addWidget(self.pill)
         row.addStretch(1)
@@ -113,10 +114,10 @@ class CompareBar(QWidget):
         model = self._model
         self.alignment.set_value(model.alignment)
         self.sides.set_value(model.what)
-        running = model.course is not None and not model.course.over
+        running = model.job_state is not None and not model.job_state.over
         self.pill.setVisible(running or model.position is not None)
-        self.pill.set_text("live" if running else "result", "bad" if running else "dim")
-        self.pill.setAccessibleName("Back to the newest steps")
+        self.pill.set_text(tr("live") if running else tr("result"), "bad" if running else "dim")
+        self.pill.setAccessibleName(tr("Back to the newest steps"))
 
     @Slot()
     def _on_pill_clicked(self) -> None:
@@ -156,12 +157,12 @@ class RunsView(QWidget):
         """Build the parts."""
         super().__init__(parent)
         self._model, self._preferences = model, preferences
-        self._named_for: Course | None = None
+        self._named_for: JobState | None = None
         self._names: tuple[str, ...] = ()
         self._with_results = True
-        self.panes = PanesView(theme)
+        self.panes = ComparisonCanvas(theme)
         self.bar = CompareBar(theme, model)
-        self.scrubber = Scrubber(theme, "Steps of all runs")
+        self.scrubber = Scrubber(theme, tr("Steps of all runs"))
         self.results = ResultsView(theme, model, reference, alone)
         self._playing = QTimer(self, interval=PLAY_MS)
         layout = QVBoxLayout(self)
@@ -210,7 +211,7 @@ class RunsView(QWidget):
 
     def handle_key(self, event: QKeyEvent) -> bool:
         """Go where a key leads; False where it leads nowhere."""
-        return self._model.course is not None and self.scrubber.handle_key(event)
+        return self._model.job_state is not None and self.scrubber.handle_key(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Share the room anew."""
@@ -224,11 +225,11 @@ class RunsView(QWidget):
 
     @Slot()
     def _on_changed(self) -> None:
-        model, course = self._model, self._model.course
-        if course is None or not self.isVisible():
+        model, job_state = self._model, self._model.job_state
+        if job_state is None or not self.isVisible():
             return
-        if course is not self._named_for:
-            self._named_for, self._names = course, words.names(course.requests)
+        if job_state is not self._named_for:
+            self._named_for, self._names = job_state, words.names(job_state.requests)
             self.panes.viewport.fit()
         self.bar.show_pair(self._names)
         self.panes.set_pair(model.base, model.candidate)
@@ -247,12 +248,12 @@ class RunsView(QWidget):
 
     @Slot()
     def _on_shown_changed(self) -> None:
-        model, course = self._model, self._model.course
-        if course is None or course is not self._named_for or not self.isVisible():
+        model, job_state = self._model, self._model.job_state
+        if job_state is None or job_state is not self._named_for or not self.isVisible():
             return
         panes = model.panes()
         before = len(self.panes.faces), self.panes.picture_size()
-        self.panes.set_faces([self._face(pane, course) for pane in panes])
+        self.panes.set_faces([self._face(pane, job_state) for pane in panes])
         if before != (len(panes), self.panes.picture_size()):
             self.fit_panes()
         place, levels = model.place, model.levels
@@ -262,12 +263,12 @@ class RunsView(QWidget):
         if self.results.isVisible():
             self.results.show_runs(self._names, panes)
 
-    def _face(self, pane: Pane, course: Course) -> Face:
+    def _face(self, pane: Pane, job_state: JobState) -> Face:
         shown = pane.shown
         return Face(
             name=self._names[pane.place],
             cost=words.cost(pane),
-            where=words.where(pane, course),
+            where=words.where(pane, job_state),
             gap=words.for_now(pane, self._model.what, lost=self._model.is_lost(pane))
             or words.gap(pane, self._model.alignment),
             fraction=shown.step / shown.steps if shown is not None else 0.0,

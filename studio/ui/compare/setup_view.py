@@ -16,14 +16,14 @@ from studio.ui.compare import text as words
 from studio.ui.jobs import text as form_words
 from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.jobs.run_settings import most_steps, takes_text
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Card, Ground
 from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
 from studio.ui.widgets.labels import PlainLabel, set_tip
-from studio.ui.widgets.numbers import NumberField
+from studio.ui.widgets.numbers import NumberField, SeedField
 from studio.ui.widgets.prompt_field import PromptField
-from studio.ui.widgets.seed_field import SeedField
 
 if TYPE_CHECKING:
     from studio.engine.option_values import OptionValue
@@ -48,15 +48,15 @@ class ColumnView(Card):
         self._columns, self._catalog, self._place = columns, catalog, place
         self._model_items: list[form_words.Item] = []
         self._sampler_items: list[form_words.Item] = []
-        self.setAccessibleName(f"Run {place + 1}")
-        self.remove = IconButton(theme, "x", f"Take run {place + 1} away", kind="quiet", role="dim")
-        self.prompt = PromptField(theme, "Prompt", lines=2, tip=words.PROMPT_TIP)
+        self.setAccessibleName(words.run_number(place + 1))
+        self.remove = IconButton(theme, "x", words.remove_run(place + 1), kind="quiet", role="dim")
+        self.prompt = PromptField(theme, tr("Prompt"), lines=2, tip=words.prompt_tip())
         self.prompt.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.sampler = ChoiceField(theme, "Sampler", tip=form_words.sampler_tip())
-        self.steps = NumberField(theme, "Steps", minimum=1, maximum=1000, tip=form_words.steps_tip())
+        self.sampler = ChoiceField(theme, tr("Sampler"), tip=form_words.sampler_tip())
+        self.steps = NumberField(theme, tr("Steps"), minimum=1, maximum=1000, tip=form_words.steps_tip())
         self.guidance = NumberField(
             theme,
-            "Guidance",
+            tr("Guidance"),
             minimum=0,
             maximum=MAX_GUIDANCE,
             step=0.5,
@@ -66,17 +66,17 @@ class ColumnView(Card):
         self.seed = SeedField(theme)
         self.seed.lock.hide()
         self.seed.dice.setVisible(place == 0)
-        set_tip(self.seed.field, words.SEED_TIP)
-        self.model = ChoiceField(theme, "Model", tip=form_words.model_tip())
+        set_tip(self.seed.field, words.seed_tip())
+        self.model = ChoiceField(theme, tr("Model"), tip=form_words.model_tip())
         self.options = OptionControls(theme)
-        self.spacing = ChoiceField(theme, "Spacing", tip=form_words.spacing_tip())
+        self.spacing = ChoiceField(theme, tr("Spacing"), tip=form_words.spacing_tip())
         self.spacing.set_items(form_words.spacing_items())
         self._lay_out(theme)
         self._connect()
 
     def _lay_out(self, theme: Theme) -> None:
         head = QHBoxLayout()
-        head.addWidget(PlainLabel(theme, f"Run {self._place + 1}", bold=True), 1)
+        head.addWidget(PlainLabel(theme, words.run_number(self._place + 1), bold=True), 1)
         head.addWidget(self.remove)
         numbers = QHBoxLayout()
         numbers.setSpacing(GAP)
@@ -204,15 +204,18 @@ class SetupView(Ground):
         self.views: list[ColumnView] = []
         self._row = QHBoxLayout()
         self._row.setSpacing(GAP)
-        self.all_samplers = TextButton(theme, "Compare samplers", icon="columns-2")
-        set_tip(self.all_samplers, "One column for each sampler with the form's settings, and start them.")
-        self.add = TextButton(theme, "Add a run", icon="plus")
-        self.recorded = TextButton(theme, "Add a recorded run", icon="images")
-        set_tip(self.recorded, "Lay runs that were made before side by side, or beside these.")
-        self.sweep = TextButton(theme, "Sweep two settings", icon="grid-3x3")
-        set_tip(self.sweep, "A grid: every value of one setting with every value of another.")
-        self.sharing = SegmentedSwitch(theme, "Model calls", list(words.SHARING))
-        self.start = TextButton(theme, "Compare", kind="primary")
+        self.all_samplers = TextButton(theme, tr("Compare samplers"), icon="columns-2")
+        set_tip(
+            self.all_samplers,
+            tr("Makes one column for each sampler with the settings of the form, and starts the runs."),
+        )
+        self.add = TextButton(theme, tr("Add a run"), icon="plus")
+        self.recorded = TextButton(theme, tr("Add a recorded run"), icon="images")
+        set_tip(self.recorded, tr("Compares runs that were made before, with each other or with these."))
+        self.sweep = TextButton(theme, tr("Sweep two settings"), icon="grid-3x3")
+        set_tip(self.sweep, tr("A grid: every value of one setting with every value of another."))
+        self.sharing = SegmentedSwitch(theme, tr("Model calls"), words.sharing())
+        self.start = TextButton(theme, tr("Compare"), kind="primary")
         self._note = PlainLabel(theme, role="dim", elide=True)
         self._note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._lay_out()

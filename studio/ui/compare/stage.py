@@ -14,8 +14,9 @@ from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt, QTimer, Signal, S
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from studio.ui.compare import paint
+from studio.ui.compare import paint, text
 from studio.ui.compare.images import ImageCache
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GRID, INSET
 from studio.ui.widgets.painting import draw_ring, ring_after
 
@@ -159,13 +160,17 @@ Mode = Literal["side", "wipe", "blink", "difference", "tile"]
 
 _SETTLED_MS: Final = 120  # after the last change; then pictures are filtered well
 _SCALE_ROOM: Final = 72.0
+_DRAG: Final = 4  # pixels; less is a click
+_NOTCH: Final = 1.25
+_LARGEST: Final = 4096  # pixels of a side; what is enlarged beyond is filtered quickly
 
 
-class Stage(QWidget):
-    """What is to be painted and where; `PanesView` paints it. Zoom and place are the same for all pictures.
+class ComparisonCanvas(QWidget):
+    """Paints the pictures of a comparison; zoom and position are the same for all of them.
 
     Signals:
         wiped: the line of the wipe was moved.
+        chosen: a picture was clicked: its place, and whether it is to be A (with Shift) rather than B.
 
     Attributes:
         mode: how the pictures are laid out.
@@ -180,6 +185,7 @@ class Stage(QWidget):
     """
 
     wiped = Signal(float)
+    chosen = Signal(int, bool)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Start without pictures."""
@@ -191,9 +197,13 @@ class Stage(QWidget):
         self.base, self.candidate, self.gain = 0, 1, 1.0
         self.wipe, self.turned, self.peeking = 0.5, False, False
         self.enlarge, self.viewport = "smooth", Viewport()
+        self._images, self._ring = ImageCache(), False
+        self._pressed: QPointF | None = None
+        self._last = QPointF()
+        self._dragged = False
         self._settling = QTimer(self, singleShot=True, interval=_SETTLED_MS)
         self._settling.timeout.connect(self.update)
-        self.setAccessibleName("Pictures side by side")
+        self.setAccessibleName(tr("Pictures side by side"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         theme.changed.connect(self.update)
@@ -296,7 +306,7 @@ class Stage(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Small enough for a small window."""
-        return QSize(320, 180)
+        return QSize(320, 160)
 
     def picture_size(self) -> QSizeF:
         """Return the size of the first picture there is; one pixel where there is none."""
@@ -322,29 +332,6 @@ class Stage(QWidget):
         self._still.clear()
         self._settling.start()
         self.update()
-
-
-_DRAG: Final = 4  # pixels; less is a click
-_NOTCH: Final = 1.25
-_LARGEST: Final = 4096  # pixels of a side; what is enlarged beyond is filtered quickly
-
-
-class PanesView(Stage):
-    """Paints what is on the stage, and takes hold of it.
-
-    Signals:
-        chosen: a pane was clicked: its place, and whether it is to be A (with Shift) rather than B.
-    """
-
-    chosen = Signal(int, bool)
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start without pictures."""
-        super().__init__(theme, parent)
-        self._images, self._ring = ImageCache(), False
-        self._pressed: QPointF | None = None
-        self._last = QPointF()
-        self._dragged = False
 
     # ------------------------------------------------------------------------------------------------------ painting
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -388,7 +375,7 @@ class PanesView(Stage):
             self._paint_picture(painter, room, place)
             letter = "A" if self.peeking else "B"
             seen = self._seen(room)
-            paint.draw_chip(painter, theme, seen, f"{letter}  {self._faces[place].name}")
+            paint.draw_chip(painter, theme, seen, text.face(letter, self._faces[place].name))
         else:
             self._paint_difference(painter, room)
 
@@ -405,8 +392,8 @@ class PanesView(Stage):
             second.setLeft(at)
         for part, place, letter in ((first, self.base, "A"), (second, self.candidate, "B")):
             self._paint_picture(painter, room, place, part)
-            text = f"{letter}  {self._faces[place].name}"
-            paint.draw_chip(painter, self._theme, part, text, right=letter == "B" and not self.turned)
+            label = text.face(letter, self._faces[place].name)
+            paint.draw_chip(painter, self._theme, part, label, right=letter == "B" and not self.turned)
         paint.draw_line(painter, seen, at, turned=self.turned)
 
     def _paint_difference(self, painter: QPainter, room: QRectF) -> None:
@@ -415,12 +402,11 @@ class PanesView(Stage):
             return
         found = self._images.difference(first, second, self.gain)
         if found is None:
-            paint.draw_hint(painter, theme, room, "Pictures of two sizes have no difference.")
+            paint.draw_hint(painter, theme, room, tr("Pictures of different sizes cannot be subtracted."))
             return
         self._draw(painter, room, room, found.image)
         seen = self._seen(room)
-        words = f"largest {100 * found.largest:.3g} %, mean {100 * found.mean:.2g} %"
-        paint.draw_chip(painter, theme, seen, words if found.largest else "identical, pixel by pixel")
+        paint.draw_chip(painter, theme, seen, text.difference(found.largest, found.mean))
         bar = QRectF(seen.right() + INSET, seen.top(), paint.SCALE_WIDTH, seen.height())
         paint.draw_scale(painter, theme, bar, self.gain)
 

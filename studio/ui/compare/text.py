@@ -1,7 +1,4 @@
-"""What the page of comparisons says. Plain functions, no Qt.
-
-What is said of how far runs come, and of how far batching took them. Plain functions, no Qt.
-"""
+"""Texts of the comparison: its modes and terms, what each run shows and costs, results, and the recorded runs."""
 
 from __future__ import annotations
 
@@ -9,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.errors import shorten
-from studio.ui.run.text import model_calls, waiting
+from studio.ui.jobs.text import model_calls, waiting
+from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,55 +17,114 @@ if TYPE_CHECKING:
     from studio.ui.compare.model import Alignment, Pane
     from studio.ui.compare.reference import Alone
     from studio.ui.compare.results import Score
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
+
+Choice = tuple[str, str, str]
+"""A choice of a switch: key, text, tooltip."""
 
 
-MODES = (
-    (
-        "side",
-        "Side by side",
-        "All pictures, each with its figures. Click one to make it B, with Shift A. Key S",
-    ),
-    ("wipe", "Wipe", "A beside B with a line between them to drag; X turns it. Key W"),
-    ("blink", "Blink", "B, and A in its place as long as B or the mouse is held down. Key B"),
-    (
-        "difference",
-        "Difference",
-        "How far each pixel of A is from B's: the largest of its three channels. Key D",
-    ),
-    ("tile", "Tile", "All pictures as large as they fit. Key T"),
-)
-ALIGNMENTS = (
-    ("level", "Noise level", "Steps of one noise level stand side by side; where none meets, the nearest."),
-    ("step", "Step", "Steps of one number stand side by side, whatever noise is left at them."),
-    ("calls", "Model calls", "What the same number of model calls has bought in each run."),
-)
-SIDES = (
-    ("x0", "x0", "What the model takes the finished picture to be at this step (x0_hat)."),
-    ("x_t", "x_t", "The state itself, with the noise that is still in it."),
-)
-SHARING = (
-    ("batched", "Batched", "Runs of one model share each model call: faster, and the same but for rounding."),
-    (
-        "exact",
-        "Exact",
-        "No run shares a model call: each is bit for bit what it is alone, and all take longer.",
-    ),
-)
-GAIN_TIP = "How many times a difference is enlarged before it is coloured."
-EMPTY = "Several runs, step by step, side by side."
-EMPTY_HOW = "Compare starts them from the same noise; each goes its next step before any goes the one after."
-LOST = "cannot be decoded: its model is gone"
-PROMPT_TIP = (
-    "The form's, until a run is given its own; what is written for run 1 goes to all that have the same."
-)
-SEED_TIP = (
-    "All start from the same noise, unless one has a seed of its own. The first column's leads the others."
-)
+# ---------------------------------------------------------------------------------------------------------- the page
+def modes() -> list[Choice]:
+    """Return how the pictures can be laid out."""
+    return [
+        (
+            "side",
+            tr("Side by side"),
+            tr("All pictures with their figures. Click one to make it B, Shift+click to make it A. Key S"),
+        ),
+        (
+            "wipe",
+            tr("Wipe"),
+            tr("A and B with a line between them that can be dragged. X turns the line. Key W"),
+        ),
+        ("blink", tr("Blink"), tr("Shows B; hold B or the mouse button to see A. Key B")),
+        (
+            "difference",
+            tr("Difference"),
+            tr(
+                "The difference between A and B at every pixel: the largest of the three color channels. Key D"
+            ),
+        ),
+        ("tile", tr("Tile"), tr("All pictures as large as they fit. Key T")),
+    ]
+
+
+def alignments() -> list[Choice]:
+    """Return by what the steps of the runs are aligned."""
+    return [
+        (
+            "level",
+            tr("Noise level"),
+            tr("Shows steps with the same noise level; if a run has no such step, the nearest one."),
+        ),
+        ("step", tr("Step"), tr("Shows steps with the same number, whatever their noise level.")),
+        ("calls", tr("Model calls"), tr("Shows what each run reached with the same number of model calls.")),
+    ]
+
+
+def quantities() -> list[Choice]:
+    """Return what can be shown of a step."""
+    return [
+        ("x0", "x0", tr("The predicted clean picture at this step (x0_hat).")),
+        ("x_t", "x_t", tr("The state of the sampler itself, with the noise that is still in it.")),
+    ]
+
+
+def sharing() -> list[Choice]:
+    """Return whether runs share model calls."""
+    return [
+        (
+            "batched",
+            tr("Batched"),
+            tr("Runs of the same model share each model call: faster, and equal except for rounding."),
+        ),
+        (
+            "exact",
+            tr("Exact"),
+            tr("Runs do not share model calls: slower, and bit for bit the same as each run alone."),
+        ),
+    ]
+
+
+def gain_tip() -> str:
+    return tr("How many times a difference is amplified before it is colored.")
+
+
+def empty() -> str:
+    return tr("Several runs side by side, step by step")
+
+
+def empty_hint() -> str:
+    return tr("Compare starts all runs from the same noise; they advance one step at a time, together.")
+
+
+def prompt_tip() -> str:
+    return tr(
+        "The form's prompt, until a run gets its own. A change in run 1 applies to all runs with the same prompt."
+    )
+
+
+def seed_tip() -> str:
+    return tr(
+        "All runs start from the same noise unless one has its own seed. The seed of run 1 applies to the others."
+    )
+
+
+def no_prompt() -> str:
+    return tr("(no prompt)")
+
+
+# ---------------------------------------------------------------------------------------------------------- the runs
+def run_number(number: int) -> str:
+    return tr("Run {number}", number=number)
+
+
+def remove_run(number: int) -> str:
+    return tr("Remove run {number}", number=number)
 
 
 def names(requests: Sequence[GenerateRequest]) -> tuple[str, ...]:
-    """Return what each run is called: its sampler and steps, and whatever else is not the same for all."""
+    """Return a name for each run: its sampler and steps, and every other setting that is not the same for all."""
     parts = [parts_of(request) for request in requests]
     keys = list(dict.fromkeys(key for one in parts for key in one))
     differ = [key for key in keys if len({one.get(key) for one in parts if key in one}) > 1]
@@ -82,114 +139,139 @@ def names(requests: Sequence[GenerateRequest]) -> tuple[str, ...]:
 
 
 def parts_of(request: GenerateRequest) -> dict[str, str]:
-    """Return everything that can set a run apart, each in a few words."""
+    """Return everything that can distinguish a run, each part in a few words."""
     name = request.sampler or ""
     sampler = SAMPLERS.get(name)
-    steps = request.steps or 0
     parts = {
-        "sampler": sampler.title if sampler is not None else name,
-        "steps": "1 step" if steps == 1 else f"{steps} steps",
-        "guidance": f"guidance {request.guidance or 0:g}",
+        "sampler": tr(sampler.title) if sampler is not None else name,
+        "steps": trn("{count} step", "{count} steps", request.steps or 0),
+        "guidance": tr("guidance {weight:g}", weight=request.guidance or 0),
         "spacing": request.spacing or "",
-        "seed": f"seed {request.seed}",
+        "seed": tr("seed {seed}", seed=request.seed),
         "model": request.model,
-        "prompt": f"“{shorten(request.prompt, 40)}”",
-        "negative": f"without “{shorten(request.negative, 40)}”" if request.negative else "",
+        "prompt": tr("“{prompt}”", prompt=shorten(request.prompt, 40)),
+        "negative": tr("without “{prompt}”", prompt=shorten(request.negative, 40))
+        if request.negative
+        else "",
     }
-    # Options of two samplers are two things, though they may be called alike.
+    # Options of two samplers are two things, even if they have the same name.
     options = {f"{name} {key}": f"{key} {value}" for key, value in request.options.items()}
     return {**parts, **options}
 
 
 def cost(pane: Pane) -> str:
-    """Return what a run costs: its model calls at the step that is shown, of all."""
+    """Return what a run costs: its model calls up to the step that is shown, of all."""
     total = pane.finished.model_calls if pane.finished is not None else model_calls(pane.request)
     if pane.shown is None or pane.shown.model_calls == total:
         return _calls(total)
-    return f"{pane.shown.model_calls} of {_calls(total)}"
+    return tr("{made} of {calls}", made=pane.shown.model_calls, calls=_calls(total))
 
 
-def where(pane: Pane, course: Course) -> str:
+def where(pane: Pane, job_state: JobState) -> str:
     """Return which step of a run is shown."""
     if pane.shown is None:
-        if course.over:
-            return "Stopped before the first step"
-        return waiting(course) if course.started is None else "Waits for its first step"
+        if job_state.over:
+            return tr("Stopped before the first step")
+        return waiting(job_state) if job_state.started is None else tr("Waiting for the first step")
     if pane.shown.step == 0:
-        return "x_T, the noise it starts from"
-    return f"step {pane.shown.step} of {pane.steps}, noise level {pane.shown.sigma:.2f}"
+        return tr("x_T, the initial noise")
+    return tr(
+        "step {step} of {steps}, noise level {level:.2f}",
+        step=pane.shown.step,
+        steps=pane.steps,
+        level=pane.shown.sigma,
+    )
 
 
 def gap(pane: Pane, alignment: Alignment) -> str:
-    """Return how far the step that is shown is from what was asked for; "" where it is not."""
+    """Return how far the step that is shown is from the requested position; "" if it is not."""
     if alignment == "level":
         if abs(pane.gap) < 0.005:
             return ""
-        return f"{abs(pane.gap):.2f} {'noisier' if pane.gap > 0 else 'cleaner'}"
+        amount = abs(pane.gap)
+        return (
+            tr("{amount:.2f} noisier", amount=amount)
+            if pane.gap > 0
+            else tr("{amount:.2f} cleaner", amount=amount)
+        )
     if pane.gap == 0:
         return ""
     if alignment == "step":
-        return "at its end" if pane.gap < 0 else "at its first step"
-    return f"{_calls(round(abs(pane.gap)))} {'more' if pane.gap > 0 else 'fewer'}"
+        return tr("at its last step") if pane.gap < 0 else tr("at its first step")
+    count = round(abs(pane.gap))
+    if pane.gap > 0:
+        return trn("{count} call more", "{count} calls more", count)
+    return trn("{count} call fewer", "{count} calls fewer", count)
 
 
 def for_now(pane: Pane, what: Quantity, *, lost: bool = False) -> str:
-    """Return what is seen until the picture that is looked at is decoded, or if it cannot be; "" where it is that."""
+    """Return what is shown until the requested picture is decoded, or why it cannot be; "" if it is shown."""
     frame, shown = pane.frame, pane.shown
     if lost:
-        return LOST
+        return tr("cannot be decoded: its model is no longer installed")
     if shown is None or shown.step == 0:
         return ""
     if frame is None:
-        return "being decoded"
+        return tr("decoding…")
     if frame.side != what:
-        return f"{frame.side} for now"
-    return "" if frame.step == shown.step else f"step {frame.step} for now"
+        return tr("{quantity} for now", quantity=frame.side)
+    return "" if frame.step == shown.step else tr("step {step} for now", step=frame.step)
 
 
-def facts(course: Course) -> str:
+def facts(job_state: JobState) -> str:
     """Return what the runs have in common."""
-    requests = course.requests
+    requests = job_state.requests
     parts = []
     if len(seeds := {request.seed for request in requests}) == 1:
-        parts.append(f"seed {seeds.pop()}")
+        parts.append(tr("seed {seed}", seed=seeds.pop()))
     if len(weights := {request.guidance for request in requests}) == 1:
-        parts.append(f"guidance {weights.pop() or 0:g}")
+        parts.append(tr("guidance {weight:g}", weight=weights.pop() or 0))
     if len(models := {request.model for request in requests}) == 1:
         parts.append(models.pop())
+    negatives = {request.negative for request in requests}
+    if len(negatives) == 1 and (negative := negatives.pop()):
+        parts.append(tr("without “{prompt}”", prompt=shorten(negative, 40)))
     return ", ".join(parts)
 
 
 def noise(hashes: Sequence[str], count: int) -> tuple[str, bool]:
-    """Return a word on the noise the runs start from, and whether it is the same; "" as long as it is not known.
+    """Return a note on the initial noise of the runs, and whether it is the same; "" until it is known.
 
     Args:
-        hashes: of each run that it is known of.
-        count: how many runs there are.
+        hashes: of each run whose noise is known.
+        count: the number of runs.
     """
     if len(hashes) < count:
         return "", False
     if len(set(hashes)) == 1:
-        return f"identical x_T {hashes[0][:4]}…{hashes[0][-4:]}", True
-    return "different x_T", False
+        return tr("identical x_T {first}…{last}", first=hashes[0][:4], last=hashes[0][-4:]), True
+    return tr("different x_T"), False
 
 
 def position(places: int, place: int, level: float | None) -> str:
-    """Return where the scrubber stands, for those who do not see it."""
-    at = f"position {place + 1} of {places}"
-    return at if level is None else f"{at}, noise level {level:.2f}"
+    """Return where the scrubber is, for screen readers."""
+    if level is None:
+        return tr("position {position} of {positions}", position=place + 1, positions=places)
+    return tr(
+        "position {position} of {positions}, noise level {level:.2f}",
+        position=place + 1,
+        positions=places,
+        level=level,
+    )
 
 
 def unfinished(panes: Sequence[Pane]) -> str:
-    """Return why a step of a longer run is no run of so many steps; "" where every run shows its last step."""
+    """Return why step k of a longer run is not a run of k steps; "" if every run shows its last step."""
     for pane in sorted(panes, key=lambda pane: -pane.steps):
         if pane.shown is not None and 0 < pane.shown.step < pane.steps:
-            step, left = pane.shown.step, pane.steps - pane.shown.step
-            rest = "the last step was" if left == 1 else f"the remaining {left} steps were"
-            article = "an" if str(step).startswith("8") or step in (11, 18) else "a"
-            return (
-                f"Step {step} of {pane.steps} is not {article} {step}-step run: it still carries the noise that "
-                f"{rest} meant to remove."
+            return trn(
+                "Step {step} of {steps} is not the result of a run of length {step}: it still contains the noise that "
+                "the last step would have removed.",
+                "Step {step} of {steps} is not the result of a run of length {step}: it still contains the noise that "
+                "the remaining {count} steps would have removed.",
+                pane.steps - pane.shown.step,
+                step=pane.shown.step,
+                steps=pane.steps,
             )
     return ""
 
@@ -197,100 +279,204 @@ def unfinished(panes: Sequence[Pane]) -> str:
 def plan(requests: Sequence[GenerateRequest]) -> str:
     """Return what a comparison costs."""
     calls = sum(model_calls(request) for request in requests)
-    return f"{len(requests)} runs, {calls:,} model calls"
+    return trn(
+        "{count} run, {calls} model calls",
+        "{count} runs, {calls} model calls",
+        len(requests),
+        calls=f"{calls:,}",
+    )
 
 
-def title(course: Course) -> str:
-    """Return what the runs make: their prompt, or how many there are."""
-    prompts = dict.fromkeys(request.prompt for request in course.requests)
+def title(job_state: JobState) -> str:
+    """Return what the runs draw: their prompt, or how many there are."""
+    prompts = dict.fromkeys(request.prompt for request in job_state.requests)
     if len(prompts) > 1:
-        return f"{len(prompts)} prompts: {', '.join(prompt or '(no prompt)' for prompt in prompts)}"
-    return course.request.prompt or "(no prompt)"
+        return trn(
+            "{count} prompt: {prompts}",
+            "{count} prompts: {prompts}",
+            len(prompts),
+            prompts=", ".join(prompt or no_prompt() for prompt in prompts),
+        )
+    return job_state.request.prompt or no_prompt()
 
 
 def _calls(count: int) -> str:
-    return "1 call" if count == 1 else f"{count:,} calls"
+    return trn("{number} call", "{number} calls", count, number=f"{count:,}")
 
 
-DISTANCE = "Distance of x0_hat to the finished picture of {name}"
-NO_CURVES = "The curves come when {name} is finished."
-PSNR_TIP = (
-    "Peak signal-to-noise ratio to the reference's finished picture, in decibels; identical ones have no end."
-)
-SSIM_TIP = (
-    "Structural similarity of the brightness to the reference's finished picture; 1 is identical. "
-    "Wang et al. 2004, doi 10.1109/TIP.2003.819861"
-)
-CALLS_TIP = "How often the model was asked; guidance counts two."
-SECONDS_TIP = "Time spent; runs that share their model calls share it."
-ALONE_TIP = (
-    "Runs that share their model calls differ from the same runs made alone by how the kernels round. Measuring makes "
-    "each run once more, alone, and takes the largest difference of all numbers of its last state."
-)
-LONG_TIP = (
-    "Make a long run from the same noise, and measure all others against it. It is kept like any picture."
-)
+# ------------------------------------------------------------------------------------------------------- the results
+def columns() -> list[tuple[str, str]]:
+    """Return the columns of the table: head and tooltip."""
+    return [
+        (
+            tr("PSNR"),
+            tr(
+                "Peak signal-to-noise ratio to the final picture of the reference, in decibels; infinite for identical "
+                "pictures."
+            ),
+        ),
+        (
+            tr("SSIM"),
+            tr(
+                "Structural similarity of the brightness to the final picture of the reference; 1 is identical. "
+                "Wang et al. 2004, doi 10.1109/TIP.2003.819861"
+            ),
+        ),
+        (tr("calls"), tr("Number of model calls; guidance doubles them.")),
+        (tr("seconds"), tr("Time taken; runs that share model calls share the time.")),
+        (tr("alone"), batching_tip()),
+    ]
+
+
+def batching_tip() -> str:
+    return tr(
+        "Runs that share model calls differ slightly from the same runs alone, because the calculations are rounded "
+        "differently. Measure makes each run again, alone, and shows the largest difference in its final state."
+    )
+
+
+def reference_tip() -> str:
+    return tr(
+        "Makes a run with many steps from the same noise and measures the others against it. It is saved like any "
+        "picture."
+    )
+
+
+def distance(name: str) -> str:
+    return tr("Distance of x0_hat from the final picture of {name}", name=name)
+
+
+def no_curves(name: str) -> str:
+    return tr("The curves appear when {name} is finished.", name=name)
 
 
 def figures(pane: Pane, score: Score | None, *, reference: bool) -> tuple[str, str, str, str]:
-    """Return a row of the table: PSNR, SSIM, calls and seconds; empty before the picture is finished.
+    """Return a row of the table: PSNR, SSIM, calls and seconds; empty until the picture is finished.
 
     Args:
         pane: the run.
-        score: how near it came; None as long as it is not known.
-        reference: whether it is what the others are held against.
+        score: how close it is to the reference; None until it is known.
+        reference: whether the others are measured against it.
     """
     if pane.finished is None:
         return "", "", "", ""
     rest = f"{pane.finished.model_calls:,}", f"{pane.finished.seconds:.1f}"
     if reference:
-        return "reference", "", *rest
+        return tr("reference"), "", *rest
     if score is None:
         return "", "", *rest
     if score.psnr is None or score.ssim is None:
         return "–", "–", *rest
-    return "identical" if score.psnr == float("inf") else f"{score.psnr:.1f}", f"{score.ssim:.3f}", *rest
+    psnr = tr("identical") if score.psnr == float("inf") else f"{score.psnr:.1f}"
+    return psnr, f"{score.ssim:.3f}", *rest
 
 
 def long_name(request: GenerateRequest) -> str:
-    """Return what a long run is called."""
+    """Return the name of a run made as a reference."""
     parts = parts_of(request)
     return f"{parts['sampler']}, {parts['steps']}"
 
 
 def offer(offers: Sequence[GenerateRequest]) -> str:
-    """Return what the button says that makes a long run."""
-    return f"Make a reference of {offers[0].steps or 0} steps" if offers else ""
+    """Return the text of the button that makes a reference."""
+    if not offers:
+        return ""
+    return trn(
+        "Make a reference with {count} step", "Make a reference with {count} steps", offers[0].steps or 0
+    )
 
 
-def making(course: Course | None) -> str:
-    """Return how far a long run has come."""
-    latest = course.latest(0) if course is not None else None
-    return f"Step {latest.step} of {latest.steps}" if latest is not None else "Waits for its first step"
+def making(job_state: JobState | None) -> str:
+    """Return how far the reference is."""
+    latest = job_state.latest(0) if job_state is not None else None
+    if latest is None:
+        return tr("Waiting for the first step")
+    return tr("Step {step} of {steps}", step=latest.step, steps=latest.steps)
 
 
 def alone(known: Alone) -> tuple[str, bool]:
-    """Return what is known of how far batching took the runs, and whether that is a fault."""
+    """Return what is known of the effect of batching on the runs, and whether that is an error."""
     match known.standing:
         case "exact":
-            return "Bit for bit what each run is alone", False
+            return tr("Bit for bit the same as each run alone"), False
         case "unknown":
-            return "Batched: difference from the same run alone not measured yet", False
+            return tr("Batched: difference from the same runs alone not measured yet"), False
         case "measuring":
-            return "Batched: each run is being made alone, to measure the difference", False
+            return tr("Batched: measuring the difference from the same runs alone"), False
         case "measured":
             largest = max(known.differences)
             if largest == 0:
-                return "Batched, and bit for bit what each run is alone", False
-            return f"Batched: largest difference from the same run alone: {small(largest)}", False
+                return tr("Batched, and bit for bit the same as each run alone"), False
+            return (
+                tr(
+                    "Batched: largest difference from the same run alone: {difference}",
+                    difference=small(largest),
+                ),
+                False,
+            )
         case "failed":
-            return f"The difference from the same run alone could not be measured: {known.fault}", True
+            return (
+                tr(
+                    "The difference from the same runs alone could not be measured: {reason}",
+                    reason=known.fault,
+                ),
+                True,
+            )
     return "", False
 
 
 def small(value: float) -> str:
-    """Return a small number in one digit, such as 2e-5."""
+    """Return a small number with one digit, such as 2e-5."""
     if value == 0:
         return "0"
     digits, _, power = f"{value:.0e}".partition("e")
     return f"{digits}e{int(power)}"
+
+
+def face(letter: str, name: str) -> str:
+    """Return the label of A or B on its picture."""
+    return tr("{letter}  {name}", letter=letter, name=name)
+
+
+def difference(largest: float, mean: float) -> str:
+    """Return how large a difference is, from shares of the full range."""
+    if not largest:
+        return tr("identical, pixel by pixel")
+    return tr("largest {largest:.3g} %, mean {mean:.2g} %", largest=100 * largest, mean=100 * mean)
+
+
+# -------------------------------------------------------------------------------------------------- the recorded runs
+def chosen(count: int, most: int) -> str:
+    """Return how many runs are selected, and what to do."""
+    if count == 0:
+        return tr("Select two to {most} recorded runs", most=most)
+    if count == 1:
+        return tr("1 selected; select at least one more")
+    return tr("{count} of {most} selected", count=count, most=most)
+
+
+def no_runs(*, searched: bool) -> str:
+    """Return why the list of recorded runs is empty."""
+    if searched:
+        return tr("No recorded run matches.")
+    return tr("There are no recorded runs yet. Every new picture is recorded (see Settings).")
+
+
+def recorded(request: GenerateRequest, number: int, fault: str) -> str:
+    """Return how a recorded run was made, in a few words."""
+    if fault:
+        return tr("Run {number}, steps deleted", number=number)
+    parts = parts_of(request)
+    return f"{parts['sampler']}, {parts['steps']}, {parts['seed']}"
+
+
+def recorded_tip(request: GenerateRequest, number: int, fault: str) -> str:
+    """Return everything that distinguishes a recorded run."""
+    parts = parts_of(request)
+    size = f"{request.width} × {request.height}"
+    made = ", ".join(
+        filter(None, (*(parts[key] for key in parts if key not in ("prompt", "negative")), size))
+    )
+    return "\n".join(
+        filter(None, (request.prompt, tr("Run {number}: {settings}", number=number, settings=made), fault))
+    )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from studio.runs.memory import Quantity
     from studio.ui.core.background import Background
     from studio.ui.core.engine_call import Engine, EngineCaller
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
     Pixels = NDArray[np.uint8]
     Key = tuple[str, int, int | None, str]
@@ -71,7 +71,7 @@ class DecodeFrame:
     The frame is put into the record in the engine's thread: it is there, too, where nobody waits for it any more.
     """
 
-    state: Course
+    state: JobState
     image: int
     step: int
     quantity: Quantity
@@ -131,10 +131,10 @@ class FrameService(QObject):
         self._engine, self._background = engine, background
         self._cache: LRUCache[Key, Pixels] = LRUCache(max_bytes, getsizeof=lambda pixels: pixels.nbytes)
         self._pending: dict[Key, _Pending] = {}
-        self._gone: WeakKeyDictionary[Course, dict[Key, str]] = WeakKeyDictionary()
+        self._gone: WeakKeyDictionary[JobState, dict[Key, str]] = WeakKeyDictionary()
 
     # ----------------------------------------------------------------------------------------------- what is there
-    def best(self, state: Course, image: int, step: int | None, quantity: Quantity) -> Pixels | None:
+    def best(self, state: JobState, image: int, step: int | None, quantity: Quantity) -> Pixels | None:
         """Return the best picture there is at once; None where there is none.
 
         Args:
@@ -163,7 +163,7 @@ class FrameService(QObject):
             done = picture.nearest_available(step)
         return self.of_step(state, done, quantity) if done is not None else None
 
-    def of_step(self, state: Course, done: StepDone, quantity: Quantity) -> Pixels | None:
+    def of_step(self, state: JobState, done: StepDone, quantity: Quantity) -> Pixels | None:
         """Return the best picture there is at once of exactly this step; None where there is none."""
         picture = state.job.record.picture(done.image)
         if picture is None:
@@ -171,7 +171,7 @@ class FrameService(QObject):
         cached = self._cache.get(self._key(state, done.image, done.step, picture.quantity_of(done, quantity)))
         return cached if cached is not None else picture.frame(done, quantity)
 
-    def is_full(self, state: Course, image: int, step: int, quantity: Quantity) -> bool:
+    def is_full(self, state: JobState, image: int, step: int, quantity: Quantity) -> bool:
         """Whether `best` is as the model's own decoder makes it."""
         picture = state.job.record.picture(image)
         done = picture.find(step) if picture is not None else None
@@ -180,7 +180,7 @@ class FrameService(QObject):
         key = self._key(state, image, step, picture.quantity_of(done, quantity))
         return picture.is_full(done, quantity) or key in self._cache
 
-    def why_gone(self, state: Course, image: int, step: int, quantity: Quantity) -> str:
+    def why_gone(self, state: JobState, image: int, step: int, quantity: Quantity) -> str:
         """Return why a frame cannot be decoded any more, a sentence; "" where it can, or nobody tried."""
         picture = state.job.record.picture(image)
         done = picture.find(step) if picture is not None else None
@@ -189,7 +189,7 @@ class FrameService(QObject):
         key = self._key(state, image, step, picture.quantity_of(done, quantity))
         return self._gone.get(state, {}).get(key, "")
 
-    def at_once(self, state: Course, image: int, step: int, quantity: Quantity) -> Pixels | None:
+    def at_once(self, state: JobState, image: int, step: int, quantity: Quantity) -> Pixels | None:
         """Return a frame in full where nobody has to wait for it: it was decoded, or its latents are pixels."""
         picture = state.job.record.picture(image)
         done = picture.find(step) if picture is not None else None
@@ -209,7 +209,7 @@ class FrameService(QObject):
     # -------------------------------------------------------------------------------------------- what is not there yet
     def get(
         self,
-        state: Course,
+        state: JobState,
         image: int,
         step: int | None,
         quantity: Quantity,
@@ -311,12 +311,12 @@ class FrameService(QObject):
             waiter.failed(sentence)
 
     # ----------------------------------------------------------------------------------------------- finished pictures
-    def _finished(self, state: Course, image: int) -> Pixels | None:
+    def _finished(self, state: JobState, image: int) -> Pixels | None:
         """Return a finished picture that is in memory."""
         pixels = state.pictures[image].done.pixels
         return pixels if pixels.size else self._cache.get(self._key(state, image, None, "x0"))
 
-    def _get_finished(self, state: Course, image: int, waiter: _Waiter) -> Pixels | None:
+    def _get_finished(self, state: JobState, image: int, waiter: _Waiter) -> Pixels | None:
         event = state.pictures.get(image)
         if event is None:
             waiter.failed("")
@@ -338,7 +338,7 @@ class FrameService(QObject):
         )
         return None
 
-    def _on_missing(self, state: Course, key: Key, error: StudioError) -> None:
+    def _on_missing(self, state: JobState, key: Key, error: StudioError) -> None:
         """A file that was moved or deleted is not looked for again."""
         self._gone.setdefault(state, {})[key] = str(error)
         self._on_failed(key, str(error))
@@ -347,7 +347,7 @@ class FrameService(QObject):
         if pixels.nbytes <= self._cache.maxsize:
             self._cache[key] = pixels
 
-    def _key(self, state: Course, image: int, step: int | None, quantity: str) -> Key:
+    def _key(self, state: JobState, image: int, step: int | None, quantity: str) -> Key:
         return state.job.id, image, step, quantity
 
 

@@ -88,7 +88,7 @@ class Job:
             run=self.request.parent, step=start.index, of=start.index + start.remaining, kind="fork"
         )
 
-    def with_parent_named(self) -> Job:
+    def with_parent_id(self) -> Job:
         """Return the job with the id of the recorded run that it continues, which is known once that has ended."""
         if not isinstance(self.request, ForkRequest) or self.request.parent or self.parent is None:
             return self

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final, Self
 
@@ -34,7 +33,7 @@ class _Events:
     """The events of one job on their way from the engine's thread to the writer's."""
 
     def __init__(self) -> None:
-        self.failed = threading.Event()
+        self.error: BaseException | None = None
         self._queue: queue.Queue[Event | None] = queue.Queue(CAPACITY)
         self._ended = False
 
@@ -93,8 +92,8 @@ class JobWriter:
 
         def write(event: Event) -> None:
             events.put(event)
-            if events.failed.is_set():
-                future.result()
+            if events.error is not None:  # the writer still waits for the end: its future is not done
+                raise events.error
 
         try:
             yield write
@@ -108,8 +107,8 @@ class JobWriter:
             for event in save_pictures(self._recorded(job, iter(events)), self._store, origin=job.origin):
                 if isinstance(event, _EMITTED):
                     self._emit(event)
-        except BaseException:
-            events.failed.set()
+        except BaseException as error:
+            events.error = error
             events.discard_rest()
             raise
 

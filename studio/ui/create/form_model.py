@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.engine.requests import MAX_SEED, sampler_options
 from studio.errors import RequestError, capitalised, shorten
 from studio.messages import message
-from studio.ui.core.undo import FormSteps
+from studio.ui.core.undo import FieldsUndoStack
 from studio.ui.jobs.run_settings import (
     SUGGESTION,
     Estimate,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class FormModel(QObject):
-    """What stands in the form. Every edit can be undone (see `FormSteps`); the values are kept in the preferences.
+    """The form's values. Every edit can be undone (`FieldsUndoStack`); the values are saved in the preferences.
 
     Attributes:
         undo_stack: the edits.
@@ -58,14 +58,14 @@ class FormModel(QObject):
         draw: Callable[[int], int] = secrets.randbelow,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take up the values of the last start.
+        """Restore the values of the last start.
 
         Args:
             catalog: the models there are.
             preferences: keep the values.
             timings: what model calls take; None gives estimates without a time.
             draw: of n, a random number below n; draws seeds.
-            clock: seconds; tells pauses between edits.
+            clock: seconds; measures pauses between edits.
         """
         super().__init__()
         self._catalog, self._preferences, self._timings = catalog, preferences, timings
@@ -73,12 +73,11 @@ class FormModel(QObject):
         self._device: str | None = None
         self._fault: str | None = None
         self._values = self._first(preferences.form)
-        self.undo_stack = FormSteps(self._put_step, clock, self)
+        self.undo_stack = FieldsUndoStack(self._put_step, clock, self)
         catalog.changed.connect(self._on_catalog_changed)
 
     @property
     def values(self) -> FormValues:
-        """What stands in the form."""
         return self._values
 
     @property
@@ -104,7 +103,7 @@ class FormModel(QObject):
 
     @property
     def estimate(self) -> Estimate:
-        """What the request costs."""
+        """The cost of the request."""
         return estimate(self._values, self.card, self._timings, self._device)
 
     def edit(self, **changes: Any) -> None:  # noqa: ANN401 - as FormValues has them
@@ -143,7 +142,7 @@ class FormModel(QObject):
         """Fill the form from a picture's request, as one step of undo. Its seed is the next that is used.
 
         Returns:
-            A sentence on what of it the model cannot do; "" where all was taken.
+            A sentence about what the model cannot do of it; "" if nothing.
 
         Raises:
             RequestError: no model could make it.
@@ -155,7 +154,7 @@ class FormModel(QObject):
         return sentence
 
     def take_request(self) -> GenerateRequest:
-        """Return what Generate is to make, everything filled in, and count its seed as used.
+        """Return the resolved request for Generate, and mark its seed as used.
 
         A seed that was used and is not locked is replaced by a new one first.
 
@@ -182,7 +181,7 @@ class FormModel(QObject):
         self.estimate_changed.emit()
 
     def _first(self, saved: Mapping[str, Any]) -> FormValues:
-        """Return the values of the last start as far as they still hold."""
+        """Return the values of the last start, as far as they are still valid."""
         base = first_values(self._catalog.first(), self._draw(MAX_SEED + 1))
         values = read_values(saved, base)
         card = self._catalog.card(values.model)
@@ -208,18 +207,18 @@ class FormModel(QObject):
         return self._draw(MAX_SEED + 2 - self._values.count)
 
     def _make(self, values: FormValues, key: tuple[str, ...]) -> None:
-        """Go to ``values`` by a step; ``key`` names what is edited, () is never joined with another."""
+        """Change to ``values`` as an undo command; commands of the same ``key`` are merged, () never is."""
         old = self._values
         names = [item.name for item in fields(old) if getattr(old, item.name) != getattr(values, item.name)]
         names = [name for name in names if name != "seed_used"]
         if names:
             before, after = ({name: getattr(v, name) for name in names} for v in (old, values))
-            self.undo_stack.make(before, after, key)
+            self.undo_stack.change(before, after, key)
         elif "seed" in key:  # the same seed, typed again
             self._put({"seed_used": False})
 
     def _put_step(self, changes: Mapping[str, Any]) -> None:
-        """Set what a step, its undo or its redo sets; a seed that comes back is wanted again."""
+        """Apply a change, its undo or its redo; a restored seed is used for the next picture."""
         self._put({**changes, "seed_used": False} if "seed" in changes else changes)
 
     def _put(self, changes: Mapping[str, Any]) -> None:

@@ -22,11 +22,9 @@ from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import NO_EDGE, Ground
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.collapsible import Collapsible
-from studio.ui.widgets.fact_list import FactList
-from studio.ui.widgets.labels import PlainLabel, labelled, named, set_tip
-from studio.ui.widgets.numbers import NumberField, NumberSlider
+from studio.ui.widgets.labels import FactList, PlainLabel, labelled, named, set_tip
+from studio.ui.widgets.numbers import NumberField, NumberSlider, SeedField
 from studio.ui.widgets.prompt_field import PromptField
-from studio.ui.widgets.seed_field import SeedField
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
@@ -290,7 +288,7 @@ class TextRows(QWidget):
         self.popover.open(corner, adds=self._is_being_written())
 
     def _is_being_written(self) -> bool:
-        """Whether the cursor stands behind a space, where a name is missing."""
+        """Whether the cursor is after a space, where a name can be added."""
         before, _ = self.prompt.editor.around_cursor()
         return bool(before.strip()) and before[-1:].isspace()
 
@@ -311,7 +309,7 @@ class TextRows(QWidget):
 
 
 class FormFoot(Ground):
-    """Stays in sight while the form above it scrolls."""
+    """Generate, its cost, and what is wrong; stays visible while the form scrolls."""
 
     generate_requested = Signal()
     cancel_requested = Signal()
@@ -343,7 +341,7 @@ class FormFoot(Ground):
         self._on_changed()
 
     def set_running(self, running: bool) -> None:
-        """Say whether a job runs: then Generate adds to the queue, and it can be cancelled."""
+        """Show whether a job runs: then Generate adds to the queue, and Cancel is shown."""
         if self.cancel.isHidden() == running:
             self.generate.setText(tr("Add to queue") if running else tr("Generate"))
             self.cancel.setVisible(running)
@@ -355,7 +353,7 @@ class FormFoot(Ground):
         self._column.setSpacing(GRID if compact else GAP)
 
     def set_line(self, shown: bool) -> None:
-        """Draw a line above, where the form goes on beneath."""
+        """Draw a line at the top, where rows are hidden below it."""
         lines = Qt.Edge.TopEdge if shown else NO_EDGE
         if lines != self._lines:
             self._lines = lines
@@ -380,12 +378,12 @@ class FormFoot(Ground):
 
 
 class FormView(Ground):
-    """Edits a `FormModel`. Where the window is low the rows scroll, and Generate stays in sight."""
+    """Edits a `FormModel`. In a low window the rows scroll, and Generate stays visible."""
 
     generate_requested = Signal()
-    """The pictures are to be made, or added to the queue."""
+    """Generate the pictures, or add them to the queue."""
     cancel_requested = Signal()
-    """The running job is to stop."""
+    """Cancel the running job."""
 
     def __init__(
         self,
@@ -417,7 +415,7 @@ class FormView(Ground):
             editor.selectAll()
 
     def set_running(self, running: bool) -> None:
-        """Say whether a job runs: then Generate adds to the queue, and it can be cancelled."""
+        """Show whether a job runs: then Generate adds to the queue, and Cancel is shown."""
         self.foot.set_running(running)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -1,7 +1,4 @@
-"""Which names go on from what was just typed. No Qt, no state but the words themselves.
-
-What the chosen model can draw: its words, read when they are first wanted.
-"""
+"""What the chosen model can draw, and completion of the word being typed."""
 
 from __future__ import annotations
 

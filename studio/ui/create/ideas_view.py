@@ -42,7 +42,7 @@ class IdeasPopover(Card):
     Signals:
         example_chosen: a whole prompt.
         name_chosen: a name.
-        left: Esc, or its button: the keyboard is to go back to the prompt.
+        left: Esc or Close: the focus should return to the prompt.
     """
 
     example_chosen = Signal(str)
@@ -130,7 +130,7 @@ class IdeasPopover(Card):
             app.installEventFilter(self)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Watch no more."""
+        """Stop watching."""
         super().hideEvent(event)
         if (app := QApplication.instance()) is not None:
             app.removeEventFilter(self)
@@ -321,7 +321,7 @@ class PromptCompletion(QObject):
         self._field.editor.setFocus()
 
     def _announce(self, text: str) -> None:
-        """Tell those who cannot see the list, once."""
+        """Announce the list to screen readers, once."""
         if text == self._announced:
             return
         self._announced = text

@@ -1,24 +1,10 @@
-"""Where the tiles of a gallery lie: arithmetic only, so that a hundred thousand cost no more than ten.
-
-A list view whose items lie as `TileLayout` says.
-
-Qt's own layout visits every item, which takes a quarter of a second for 100,000 of them at every new picture. To
-the keyboard, to selections and to screen readers it stays a list.
-
-How one tile of the gallery looks. Everything is in device pixels, so that it is sharp at any density.
-
-The tiles of the gallery as they are painted, and the thumbnails they are painted from.
-
-The tiles of the gallery in the user's hands: gone through, opened, dragged, asked what they are.
-"""
+"""The grid of the gallery: where its tiles lie, which thumbnails are wanted, keyboard, selection and mouse."""
 
 from __future__ import annotations
 
-import functools
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
     QEvent,
@@ -28,7 +14,6 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QPoint,
     QRect,
-    QRectF,
     QSize,
     Qt,
     QTimer,
@@ -36,22 +21,18 @@ from PySide6.QtCore import (
     Slot,
 )
 from PySide6.QtGui import (
-    QBrush,
-    QColor,
     QContextMenuEvent,
     QHelpEvent,
-    QImage,
     QKeySequence,
     QPainter,
-    QPainterPath,
-    QPen,
     QRegion,
-    QTransform,
 )
 from PySide6.QtWidgets import QAbstractItemView, QListView, QScrollBar, QToolTip
 
 from studio.ui.gallery.model import LiveRole
+from studio.ui.gallery.tile_painter import TilePainter, TileState
 from studio.ui.jobs.picture_text import tile_tip
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, SECTION
 from studio.ui.widgets.labels import plain_tip
 
@@ -59,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from PySide6.QtCore import QAbstractItemModel
     from PySide6.QtGui import (
         QFocusEvent,
         QHideEvent,
@@ -72,7 +52,6 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from studio.ui.gallery.model import GalleryModel
-    from studio.ui.jobs.live_tile import LiveTile
     from studio.ui.theme.theme import Theme
 
 
@@ -160,6 +139,8 @@ _Action = QAbstractItemView.CursorAction
 _Flag = QItemSelectionModel.SelectionFlag
 _ROWS_A_NOTCH = 3
 """A notch of the wheel is three single steps, and moves one row of tiles."""
+_AHEAD = 1.0
+"""How many screens of thumbnails are made beyond the visible ones."""
 
 
 class _SlimBar(QScrollBar):
@@ -169,29 +150,52 @@ class _SlimBar(QScrollBar):
         return QSize(MARGIN - RING_PX, super().sizeHint().height())
 
 
-class ArrangedView(QListView):
-    """Tiles from the left, in rows, newest first.
+class GalleryGrid(QListView):
+    """Every picture as a tile, in rows from the left, newest first; the live tile comes before them.
+
+    A list view whose items lie as `TileLayout` says: Qt's own layout visits every item, which takes a quarter of a
+    second for 100,000 of them at every new picture. To the keyboard, selections and screen readers it stays a list.
 
     Signals:
-        scene_changed: other items may be in sight, or the same ones elsewhere.
+        open_requested: show this row in the viewer.
+        copy_requested: copy the selected pictures.
+        trash_requested: move the selected pictures to the trash.
+        menu_requested: open the menu of the selected pictures at this point of the screen.
+        drag_requested: drag the selected pictures out.
     """
 
-    scene_changed = Signal()
+    open_requested = Signal(int)
+    copy_requested = Signal()
+    trash_requested = Signal()
+    menu_requested = Signal(QPoint)
+    drag_requested = Signal()
 
-    def __init__(self, model: QAbstractItemModel, parent: QWidget | None = None) -> None:
-        """Arrange the items of ``model``."""
+    def __init__(self, theme: Theme, model: GalleryModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._gallery, self._theme = model, theme
         self._anchor = self._before = QPersistentModelIndex()
         self._layout = TileLayout(width=0, count=0)
+        self._painter = TilePainter(theme)
+        self._note = ""
+        self._hovered = QPersistentModelIndex()
+        self._visible: dict[Path, int] = {}
+        self._ask_soon = QTimer(self, singleShot=True, interval=0)
+        self._ask_soon.timeout.connect(self._ask)
+        self.setAccessibleName(tr("Pictures"))
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollBar(_SlimBar(Qt.Orientation.Vertical, self))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTabKeyNavigation(False)
+        self.setMouseTracking(True)
+        self.setDragEnabled(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setModel(model)
         for signal in (model.rowsInserted, model.rowsRemoved, model.modelReset):
             signal.connect(self._on_rows_changed)
+        model.thumbnails.made.connect(self._on_made)
+        theme.changed.connect(self.viewport().update)
 
     # ---------------------------------------------------------------------------------------------------- geometry
     @property
@@ -266,7 +270,7 @@ class ArrangedView(QListView):
         bar.setPageStep(page)
         bar.setSingleStep(max(layout.pitch // _ROWS_A_NOTCH, 1))
         QAbstractItemView.updateGeometries(self)
-        self.scene_changed.emit()
+        self._ask_soon.start()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep what is at the top in sight."""
@@ -279,13 +283,15 @@ class ArrangedView(QListView):
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         """Move what is painted already."""
         self.viewport().scroll(0, dy)
-        self.scene_changed.emit()
+        self._ask_soon.start()
 
     def dataChanged(self, first: Index, last: Index, roles: Sequence[int] = ()) -> None:
-        """Paint what changed, if it is in sight."""
-        seen = self.rows_in(0, self.viewport().height())
-        for row in range(max(first.row(), seen.start), min(last.row() + 1, seen.stop)):
+        """Paint what changed, if it is visible; an entry that was read has a thumbnail to ask for."""
+        rows = self.rows_in(0, self.viewport().height())
+        for row in range(max(first.row(), rows.start), min(last.row() + 1, rows.stop)):
             self.viewport().update(self.visualRect(self.model().index(row, 0)))
+        if last.row() > 0 or first.data(LiveRole) is None:
+            self._ask_soon.start()
 
     @Slot()
     def _on_rows_changed(self) -> None:
@@ -348,183 +354,8 @@ class ArrangedView(QListView):
         spans = (selection.at(place) for place in range(selection.count()))
         return sorted(row for span in spans for row in range(span.top(), span.bottom() + 1))
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag what was pressed; what begins between tiles selects nothing."""
-        if self.state() != QAbstractItemView.State.DragSelectingState:
-            super().mouseMoveEvent(event)
-
     def keyboardSearch(self, search: str) -> None:
         """Do nothing: Qt would read every picture there is for a letter; there is a field to search in."""
-
-
-_BAR_PX = 4
-_RING_PX = 2
-_AWAY_PX = 1
-"""Between a tile and its ring."""
-_ICON_PX = 24
-_EDGE_ALPHA = 0.1
-_SHADE = QColor(0, 0, 0, 110)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TileState:
-    """What a tile shows.
-
-    Attributes:
-        image: its picture, ready to be painted; None while there is none.
-        live: the picture that forms, on the live tile.
-        broken: there will be no picture.
-        selected: it is chosen.
-        current: the next key starts from it.
-        focused: the keyboard is with the tiles.
-        hovered: the mouse is over it.
-    """
-
-    image: QImage | None = None
-    live: LiveTile | None = None
-    broken: bool = False
-    selected: bool = False
-    current: bool = False
-    focused: bool = False
-    hovered: bool = False
-
-
-class TilePainter:
-    """Paints tiles in the colours of a theme."""
-
-    def __init__(self, theme: Theme) -> None:
-        """Take the theme."""
-        self._theme = theme
-
-    def paint(self, painter: QPainter, rect: QRect, ratio: float, state: TileState) -> None:
-        """Paint one tile.
-
-        Args:
-            painter: works in device pixels.
-            rect: the tile.
-            ratio: device pixels for each logical one.
-            state: what it shows.
-        """
-        if state.live is not None:
-            self._paint_live(painter, rect, ratio, state.live)
-        elif state.image is None:
-            self._paint_ground(painter, rect, ratio)
-            if state.broken:
-                side = round(_ICON_PX * ratio)
-                icon = QRect(0, 0, side, side)
-                icon.moveCenter(rect.center())
-                self._paint_icon(painter, icon, "triangle-alert")
-        elif state.image.width() == rect.width():
-            painter.drawImage(rect.topLeft(), state.image)
-        else:  # of another size, until the right one is made
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawImage(rect, state.image)
-        self._paint_rings(painter, rect, ratio, state)
-
-    def _paint_ground(self, painter: QPainter, rect: QRect, ratio: float) -> None:
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._theme.colour("raised"))
-        painter.drawRoundedRect(rect, CARD_RADIUS * ratio, CARD_RADIUS * ratio)
-
-    def _paint_icon(self, painter: QPainter, rect: QRect, name: str) -> None:
-        icon = self._theme.icon(name, "faint")
-        icon.paint(painter, rect)
-
-    def _paint_live(self, painter: QPainter, rect: QRect, ratio: float, live: LiveTile) -> None:
-        radius = CARD_RADIUS * ratio
-        if live.image is None:
-            self._paint_ground(painter, rect, ratio)
-        else:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.setBrush(_covering(live.image, rect))
-            painter.drawRoundedRect(rect, radius, radius)
-        shape = QPainterPath()
-        shape.addRoundedRect(QRectF(rect), radius, radius)
-        bar = QRectF(rect)
-        bar.setTop(bar.bottom() - round(_BAR_PX * ratio))
-        painter.fillPath(_part(shape, bar), _SHADE)
-        bar.setWidth(bar.width() * min(live.step / max(live.steps, 1), 1.0))
-        painter.fillPath(_part(shape, bar), self._theme.noise(live.level))
-
-    def _paint_rings(self, painter: QPainter, rect: QRect, ratio: float, state: TileState) -> None:
-        edge = self._theme.colour("text")
-        edge.setAlphaF(_EDGE_ALPHA)  # else a white picture has no edge on white
-        self._ring(painter, rect, ratio, edge, 1, -1)
-        if state.selected:
-            self._ring(
-                painter, rect, ratio, self._theme.colour("accent" if state.focused else "dim"), _RING_PX
-            )
-        elif state.current and state.focused:
-            self._ring(painter, rect, ratio, self._theme.colour("text"), _RING_PX)
-        elif state.live is not None:
-            self._ring(painter, rect, ratio, self._theme.colour("accent"), 1)
-        elif state.hovered:
-            self._ring(painter, rect, ratio, self._theme.colour("faint"), 1)
-
-    def _ring(
-        self, painter: QPainter, rect: QRect, ratio: float, colour: QColor, width: int, away: int = _AWAY_PX
-    ) -> None:
-        """Paint a ring around a tile, or inside it where ``away`` is negative."""
-        ring = _ring_image(rect.width(), ratio, colour.rgba(), width, away)
-        by = (ring.width() - rect.width()) // 2
-        painter.drawImage(rect.left() - by, rect.top() - by, ring)
-
-
-@functools.lru_cache(maxsize=64)
-def _ring_image(side: int, ratio: float, rgba: int, width: int, away: int) -> QImage:
-    """Return a ring, drawn once: smooth curves take ten times as long as a picture does."""
-    reach = math.ceil(max(away + width, 0) * ratio)
-    image = QImage(side + 2 * reach, side + 2 * reach, QImage.Format.Format_ARGB32_Premultiplied)
-    image.fill(Qt.GlobalColor.transparent)
-    by = reach - (away + width / 2) * ratio
-    radius = (CARD_RADIUS + away + width / 2) * ratio
-    painter = QPainter(image)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(QColor.fromRgba(rgba), width * ratio))
-    painter.drawRoundedRect(QRectF(image.rect()).adjusted(by, by, -by, -by), radius, radius)
-    painter.end()
-    return image
-
-
-def _covering(image: QImage, rect: QRect) -> QBrush:
-    """Return a brush that fills ``rect`` with the middle of ``image``."""
-    scale = rect.width() / min(image.width(), image.height())
-    left = rect.left() - (image.width() * scale - rect.width()) / 2
-    top = rect.top() - (image.height() * scale - rect.height()) / 2
-    brush = QBrush(image)
-    brush.setTransform(QTransform.fromTranslate(left, top).scale(scale, scale))
-    return brush
-
-
-def _part(shape: QPainterPath, rect: QRectF) -> QPainterPath:
-    bar = QPainterPath()
-    bar.addRect(rect)
-    return shape.intersected(bar)
-
-
-_AHEAD = 1.0
-"""How many screens of tiles are made beyond what is in sight."""
-
-
-class TileSurface(ArrangedView):
-    """Paints what is in sight, and has the thumbnails for it made."""
-
-    def __init__(self, theme: Theme, model: GalleryModel, parent: QWidget | None = None) -> None:
-        """Show the rows of ``model``."""
-        super().__init__(model, parent)
-        self._gallery, self._theme = model, theme
-        self._painter = TilePainter(theme)
-        self._note = ""
-        self._hovered = QPersistentModelIndex()
-        self._in_sight: dict[Path, int] = {}
-        self._ask_soon = QTimer(self)
-        self._ask_soon.setSingleShot(True)
-        self._ask_soon.setInterval(0)
-        self._ask_soon.timeout.connect(self._ask)
-        self.scene_changed.connect(self._ask_soon.start)
-        model.thumbnails.made.connect(self._on_made)
-        theme.changed.connect(self.viewport().update)
 
     def set_note(self, note: str) -> None:
         """Say something below the tiles; "" says nothing."""
@@ -550,30 +381,24 @@ class TileSurface(ArrangedView):
         side, height = self._side_px(), self.viewport().height()
         seen = self.rows_in(0, height)
         near = self.rows_in(-round(_AHEAD * height), height + round(_AHEAD * height))
-        self._in_sight.clear()
+        self._visible.clear()
         keys: list[tuple[Path, int]] = []
         for row in (*seen, *range(seen.stop, near.stop), *reversed(range(near.start, seen.start))):
             entry = self._gallery.entry_at(row)
             if entry is not None:
                 keys.append((entry.path, side))
                 if row in seen:
-                    self._in_sight[entry.path] = row
+                    self._visible[entry.path] = row
         self._gallery.thumbnails.want(self, keys, CARD_RADIUS * self.devicePixelRatioF())
 
     @Slot(object)
     def _on_made(self, path: Path) -> None:
-        row = self._in_sight.get(path)
+        row = self._visible.get(path)
         if row is not None:
             self.viewport().update(self.visualRect(self._gallery.index(row)))
 
     def _side_px(self) -> int:
         return round(self.tiles.side * self.devicePixelRatioF())
-
-    def dataChanged(self, first: Index, last: Index, roles: Any = ()) -> None:  # noqa: ANN401 - Qt's
-        """Paint what changed; an entry that was read has a thumbnail to ask for."""
-        super().dataChanged(first, last, roles)
-        if last.row() > 0 or first.data(LiveRole) is None:
-            self._ask_soon.start()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Ask for what is in sight now."""
@@ -634,32 +459,7 @@ class TileSurface(ArrangedView):
             broken=image is None and bool(self._gallery.thumbnails.fault(entry.path)),
         )
 
-
-class GalleryGrid(TileSurface):
-    """Every picture as a tile.
-
-    Signals:
-        open_requested: a row is to be shown large.
-        copy_requested: the selected pictures are to be copied.
-        trash_requested: the selected pictures are to be thrown away.
-        menu_requested: the menu of the selected pictures is wanted, at a point of the screen.
-        drag_requested: the selected pictures are dragged out.
-    """
-
-    open_requested = Signal(int)
-    copy_requested = Signal()
-    trash_requested = Signal()
-    menu_requested = Signal(QPoint)
-    drag_requested = Signal()
-
-    def __init__(self, theme: Theme, model: GalleryModel, parent: QWidget | None = None) -> None:
-        """Show the rows of ``model``."""
-        super().__init__(theme, model, parent)
-        self.setAccessibleName("Pictures")
-        self.setMouseTracking(True)
-        self.setDragEnabled(True)
-        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
-
+    # ------------------------------------------------------------------------------------------- keys, mouse and menu
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Select a tile when the keyboard comes, so that it can be seen where it is."""
         super().focusInEvent(event)
@@ -714,9 +514,10 @@ class GalleryGrid(TileSurface):
         self.drag_requested.emit()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Follow the mouse."""
+        """Show the tile under the mouse; a drag that starts between tiles selects nothing."""
         self.hover(self.indexAt(event.position().toPoint()))
-        super().mouseMoveEvent(event)
+        if self.state() != QAbstractItemView.State.DragSelectingState:
+            super().mouseMoveEvent(event)
 
     def viewportEvent(self, event: QEvent) -> bool:
         """Tell of the picture under the mouse."""

@@ -1,12 +1,4 @@
-"""Which pictures the gallery lists, in which order, and what is known of each so far. Plain Python, no Qt.
-
-The rows of the gallery as Qt sees them: the live tile, then one picture for each id.
-
-All pictures ever made, as the window shows them: read, searched, added to, thrown away and brought back.
-
-The model holds only ids. Entries are read in another thread for the rows that somebody looks at, and stand as None
-until they come; nothing here waits for the catalogue or the disk.
-"""
+"""The model of the gallery: which pictures are listed, and what is known of each so far."""
 
 from __future__ import annotations
 
@@ -156,23 +148,61 @@ LiveRole = Qt.ItemDataRole.UserRole + 3
 
 SIDE_PX = 256
 """How large `ImageRole` is; a view that knows its tiles asks the thumbnails itself."""
+_PAGE = 120
+"""The most entries read at once."""
 
 
-class GalleryList(QAbstractListModel):
-    """Row 0 is the live tile while there is one; the others are pictures, newest first.
+class GalleryModel(QAbstractListModel):
+    """The pictures that match the search, newest first; row 0 is the live tile while there is one.
+
+    The model holds only ids. Entries are read in another thread for the rows that a view asks for, and are None until
+    they come; nothing here waits for the catalogue or the disk.
+
+    Attributes:
+        notices: where errors and results are posted.
+        errands: runs work that a view must not wait for, such as reading a whole picture.
 
     Signals:
-        count_changed: there are more or fewer rows than before.
+        count_changed: the number of rows has changed.
+        state_changed: `loaded` or `text` has changed.
+        thrown: pictures were moved to the trash; carries their entries.
     """
 
     count_changed = Signal()
+    state_changed = Signal()
+    thrown = Signal(object)
 
-    def __init__(self, thumbnails: Thumbnails, parent: QObject | None = None) -> None:
-        """Begin empty."""
+    def __init__(
+        self,
+        store: PictureStore,
+        thumbnails: Thumbnails,
+        notices: Notices,
+        runs: RunStore | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        """Read nothing yet; `reload` does. A picture's run of ``runs`` goes to the trash with it."""
         super().__init__(parent)
         self.thumbnails = thumbnails
         self._rows = Rows()
         self._live: LiveTile | None = None
+        self._catalogue, self.notices = store.catalogue, notices
+        self._set_aside = store.catalogue.set_aside
+        self._background = Background(self)
+        self.errands = Background(self)
+        self._trash = GalleryTrash(store.catalogue, runs, notices, self._background, self)
+        self._trash.thrown.connect(self._on_thrown)
+        self._trash.back.connect(self.add)
+        self._text = self._listed_text = ""
+        self._loaded = False
+        self._fault = ""
+        self._version = 0  # how often the list changed by itself, so that an older answer is not believed
+        self._wanted: dict[int, None] = {}
+        self._gone: set[int] = set()
+        self._fetching = False
+        self._fetch_soon = QTimer(self)
+        self._fetch_soon.setSingleShot(True)
+        self._fetch_soon.setInterval(0)
+        self._fetch_soon.timeout.connect(self._fetch)
 
     # ------------------------------------------------------------------------------------------------- questions
     @property
@@ -289,9 +319,6 @@ class GalleryList(QAbstractListModel):
         if rows:
             self.dataChanged.emit(self.index(min(rows)), self.index(max(rows)))
 
-    def _want(self, number: int) -> None:
-        """Have the entry of an id read; whoever can read overrides this."""
-
     # -------------------------------------------------------------------------------------------------- insides
     @property
     def _offset(self) -> int:
@@ -323,57 +350,7 @@ class GalleryList(QAbstractListModel):
             return f"Forming: {one_line(tile.prompt) or NO_PROMPT}, step {tile.step} of {tile.steps}"
         return None
 
-
-__all__ = ["EntryRole", "GalleryModel", "ImageRole", "LiveRole"]
-
-_PAGE = 120
-"""The most entries read at once."""
-
-
-class GalleryModel(GalleryList):
-    """The pictures that match the search, newest first; row 0 is the live tile while there is one.
-
-    Attributes:
-        notices: where it tells what happened.
-        errands: does what a view must not wait for, such as reading a whole picture.
-
-    Signals:
-        state_changed: `loaded` or `text` is another.
-        thrown: pictures are in the trash; carries their entries.
-    """
-
-    state_changed = Signal()
-    thrown = Signal(object)
-
-    def __init__(
-        self,
-        store: PictureStore,
-        thumbnails: Thumbnails,
-        notices: Notices,
-        runs: RunStore | None = None,
-        parent: QObject | None = None,
-    ) -> None:
-        """Read nothing yet; `reload` does. A picture's run of ``runs`` goes to the trash with it."""
-        super().__init__(thumbnails, parent)
-        self._catalogue, self.notices = store.catalogue, notices
-        self._set_aside = store.catalogue.set_aside
-        self._background = Background(self)
-        self.errands = Background(self)
-        self._trash = GalleryTrash(store.catalogue, runs, notices, self._background, self)
-        self._trash.thrown.connect(self._on_thrown)
-        self._trash.back.connect(self.add)
-        self._text = self._listed_text = ""
-        self._loaded = False
-        self._fault = ""
-        self._version = 0  # how often the list changed by itself, so that an older answer is not believed
-        self._wanted: dict[int, None] = {}
-        self._gone: set[int] = set()
-        self._fetching = False
-        self._fetch_soon = QTimer(self)
-        self._fetch_soon.setSingleShot(True)
-        self._fetch_soon.setInterval(0)
-        self._fetch_soon.timeout.connect(self._fetch)
-
+    # ------------------------------------------------------------------------------------------------------ the search
     @property
     def text(self) -> str:
         """What is searched for; "" lists all."""

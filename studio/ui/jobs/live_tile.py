@@ -10,7 +10,7 @@ from studio.ui.core.images import to_image
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +34,16 @@ class LiveTile:
     level: float
 
 
-def live_tile(course: Course) -> LiveTile:
+def live_tile(job_state: JobState) -> LiveTile:
     """Return the picture of a job that forms now, with its newest frame."""
-    image = course.current_image
-    picture, done = course.job.record.picture(image), course.latest(image)
+    image = job_state.current_image
+    picture, done = job_state.job.record.picture(image), job_state.latest(image)
     pixels = picture.latest_frame() if picture is not None else None
     return LiveTile(
-        job_id=course.job.id,
-        prompt=course.request_of(image).prompt,
+        job_id=job_state.job.id,
+        prompt=job_state.request_of(image).prompt,
         image=to_image(pixels) if pixels is not None else None,
         step=done.step if done is not None else 0,
-        steps=course.steps_of(image),
+        steps=job_state.steps_of(image),
         level=done.sigma if done is not None else 1.0,
     )

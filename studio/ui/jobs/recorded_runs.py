@@ -1,4 +1,4 @@
-"""A recorded run as a course, as if it had just been made.
+"""Recorded runs, read into the state of a job, as if they had just been made.
 
 The recorded runs, for the window to open: everything that reads the disk happens in another thread.
 """
@@ -17,7 +17,7 @@ from studio.gallery.store import PictureSaved
 from studio.messages import message
 from studio.ui.core.background import Background
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course, Lineage
+from studio.ui.core.job_state import JobState, Lineage
 from studio.ui.jobs.lineage import family_of
 from studio.ui.language import tr
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from studio.runs.store import RunStore
 
 
-def course_of(run: StoredRun, entry: Entry | None) -> Course:
+def job_state_of(run: StoredRun, entry: Entry | None) -> JobState:
     """Return a stored run, its steps read into memory; for any thread.
 
     Args:
@@ -47,16 +47,16 @@ def course_of(run: StoredRun, entry: Entry | None) -> Course:
     """
     header = run.header
     request = header.generate_request
-    course = Course(Job(request=request))
-    course.run_ids[0] = run.id
+    job_state = JobState(Job(request=request))
+    job_state.run_ids[0] = run.id
     if header.parent is not None and header.parent_step is not None:
-        course.lineage = Lineage(run=header.parent, step=header.parent_step)
-    course.take(_started(course, header, request))
-    course.note = fill(course, run, gaps=True)
-    if entry is not None and (done := finished(course, run, pixels=_pixels_of(entry))) is not None:
-        course.take(PictureSaved(job_id=course.job.id, done=done, entry=entry))
-    course.take(JobFinished(job_id=course.job.id, pictures=1, seconds=_seconds(run)))
-    return course
+        job_state.lineage = Lineage(run=header.parent, step=header.parent_step)
+    job_state.take(_started(job_state, header, request))
+    job_state.note = fill(job_state, run, gaps=True)
+    if entry is not None and (done := finished(job_state, run, pixels=_pixels_of(entry))) is not None:
+        job_state.take(PictureSaved(job_id=job_state.job.id, done=done, entry=entry))
+    job_state.take(JobFinished(job_id=job_state.job.id, pictures=1, seconds=_seconds(run)))
+    return job_state
 
 
 def _pixels_of(entry: Entry) -> NDArray[np.uint8] | None:
@@ -69,9 +69,9 @@ def _pixels_of(entry: Entry) -> NDArray[np.uint8] | None:
         return None
 
 
-def _started(course: Course, header: RunHeader, request: GenerateRequest) -> JobStarted:
+def _started(job_state: JobState, header: RunHeader, request: GenerateRequest) -> JobStarted:
     return JobStarted(
-        job_id=course.job.id,
+        job_id=job_state.job.id,
         request=request,
         model_title=header.model,
         device=header.device,
@@ -83,33 +83,33 @@ def _started(course: Course, header: RunHeader, request: GenerateRequest) -> Job
     )
 
 
-def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1, gaps: bool = False) -> str:
-    """Read a run's steps into a course's record, up to the first one that is damaged; return what should be said.
+def fill(job_state: JobState, run: StoredRun, image: int = 0, *, every: int = 1, gaps: bool = False) -> str:
+    """Read a run's steps into a job's record, up to the first one that is damaged; return what should be said.
 
     Args:
-        course: of the run, or of several.
+        job_state: of the run, or of several.
         run: the run.
-        image: its place in the course.
+        image: its place in the job.
         every: how many steps one is read of; the last is read in any case.
         gaps: whether steps that were not kept are there too, without their arrays, to be made again.
 
     Raises:
         StorageError: it has no steps that can be read.
     """
-    header, record = run.header, course.job.record
+    header, record = run.header, job_state.job.record
     start = run.state(header.first_index)
     began = PictureStarted(
-        job_id=course.job.id,
+        job_id=job_state.job.id,
         image=image,
         seed=header.seed,
-        request=course.request_of(image),
+        request=job_state.request_of(image),
         start=start,
         steps=header.last_index,
         x_T_sha256=header.x_T_sha256,
         sigma=run.start.sigma if run.start is not None else 1.0,
     )
     record.begin(began)
-    course.take(began)
+    job_state.take(began)
     seconds = 0.0
     readable = {*run.kept[::every], *run.kept[-1:]}
     for facts in run.steps:
@@ -118,26 +118,26 @@ def fill(course: Course, run: StoredRun, image: int = 0, *, every: int = 1, gaps
             continue
         try:
             kept = facts.step in readable
-            done = (_step if kept else _facts_of)(course, run, facts, image, seconds)
+            done = (_step if kept else _facts_of)(job_state, run, facts, image, seconds)
         except StorageError as fault:
             return str(fault)
         record.add(done)
-        course.take_step(done)
+        job_state.take_step(done)
     if run.picture is None:
         return tr("This run was cut off; it is shown as far as it went.")
     return "" if run.complete else tr("This run was not recorded completely; it is shown as far as it was.")
 
 
-def _step(course: Course, run: StoredRun, facts: StepLog, image: int, seconds: float) -> StepDone:
+def _step(job_state: JobState, run: StoredRun, facts: StepLog, image: int, seconds: float) -> StepDone:
     state = run.state(facts.step)
-    bare = _facts_of(course, run, facts, image, seconds)
+    bare = _facts_of(job_state, run, facts, image, seconds)
     return replace(bare, x0_hat=run.x0_hat(facts.step), state=state.x, history=state.history)
 
 
-def _facts_of(course: Course, run: StoredRun, facts: StepLog, image: int, seconds: float) -> StepDone:
+def _facts_of(job_state: JobState, run: StoredRun, facts: StepLog, image: int, seconds: float) -> StepDone:
     """Return a step without its arrays."""
     return StepDone(
-        job_id=course.job.id,
+        job_id=job_state.job.id,
         image=image,
         step=facts.step,
         steps=run.header.last_index,
@@ -153,14 +153,14 @@ def _facts_of(course: Course, run: StoredRun, facts: StepLog, image: int, second
 
 
 def finished(
-    course: Course, run: StoredRun, image: int = 0, pixels: NDArray[np.uint8] | None = None
+    job_state: JobState, run: StoredRun, image: int = 0, pixels: NDArray[np.uint8] | None = None
 ) -> PictureDone | None:
     """Return how a run ended; None where it was cut off.
 
     Args:
-        course: of the run, or of several.
+        job_state: of the run, or of several.
         run: the run.
-        image: its place in the course.
+        image: its place in the job.
         pixels: of its picture; None where they are to be read from its file.
     """
     import numpy as np  # noqa: PLC0415 - the window opens before numpy is there
@@ -172,8 +172,8 @@ def finished(
         pixels = np.empty((0, 0, 3), np.uint8)
         pixels.setflags(write=False)
     return PictureDone(
-        job_id=course.job.id,
-        request=course.request_of(image),
+        job_id=job_state.job.id,
+        request=job_state.request_of(image),
         image=image,
         seed=header.seed,
         pixels=pixels,
@@ -202,7 +202,7 @@ class RunsModel(QObject):
     """Opens runs.
 
     Signals:
-        opened: a run is there, a `Course`.
+        opened: a run is there, a `JobState`.
         failed: it cannot be opened: a sentence.
         family: a run and its relatives were found, a tuple of `Relative`.
         used: how many bytes all runs take.
@@ -274,8 +274,8 @@ class RunsModel(QObject):
         """Drop what was not begun."""
         self._background.close()
 
-    def _on_opened(self, course: Course) -> None:
-        self.opened.emit(course)
+    def _on_opened(self, job_state: JobState) -> None:
+        self.opened.emit(job_state)
 
     def _on_pinned(self, run: str, pinned: bool) -> None:
         self.pinned.emit(run, pinned)
@@ -302,15 +302,15 @@ class NotThereError(StorageError):
         return self._sentence
 
 
-def _of_picture(store: RunStore, entry: Entry) -> Course:
+def _of_picture(store: RunStore, entry: Entry) -> JobState:
     run, origin = _run_of(store, entry), entry.metadata.origin
     if not run:
         raise NotThereError(entry.path, NOT_RECORDED)
     if origin is None or origin.kind != "step":
-        return course_of(store.open(run), entry)
-    course = course_of(store.open(run), None)
-    course.opens_at = origin.step
-    return course
+        return job_state_of(store.open(run), entry)
+    job_state = job_state_of(store.open(run), None)
+    job_state.opens_at = origin.step
+    return job_state
 
 
 def _run_of(store: RunStore, entry: Entry) -> str:
@@ -321,17 +321,17 @@ def _run_of(store: RunStore, entry: Entry) -> str:
     return store.of_picture(entry.metadata.final_sha256) or ""
 
 
-def _of_lineage(store: RunStore, catalogue: Catalogue, lineage: Lineage) -> Course:
-    course = _of_id(store, catalogue, lineage.run)
-    course.opens_at = lineage.step
-    return course
+def _of_lineage(store: RunStore, catalogue: Catalogue, lineage: Lineage) -> JobState:
+    job_state = _of_id(store, catalogue, lineage.run)
+    job_state.opens_at = lineage.step
+    return job_state
 
 
-def _of_id(store: RunStore, catalogue: Catalogue, run: str) -> Course:
+def _of_id(store: RunStore, catalogue: Catalogue, run: str) -> JobState:
     if run not in store.runs():
         raise NotThereError(store.path(run), GONE)
     stored, entry = store.open(run), None
     if stored.picture is not None:
         number = catalogue.ids_by_final_hash().get(stored.picture.final_sha256)
         entry = next(iter(catalogue.entries_of([number])), None) if number is not None else None
-    return course_of(stored, entry)
+    return job_state_of(stored, entry)

@@ -16,7 +16,7 @@ from studio.runs.writer import RunRecorded
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineFailed, EngineReady
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course, JobEvent, is_job_event
+from studio.ui.core.job_state import JobEvent, JobState, is_job_event
 from studio.ui.jobs.live_tile import live_tile
 from studio.ui.jobs.queue_model import take_out
 from studio.ui.jobs.timings import note_pace
@@ -44,19 +44,19 @@ class RunSink(Protocol):
     """What shows how the running job goes: the model of the canvas."""
 
     @property
-    def viewed(self) -> Course | None:
+    def viewed(self) -> JobState | None:
         """The job that is shown."""
 
-    def begin(self, course: Course) -> None:
+    def begin(self, job_state: JobState) -> None:
         """Take a job that begins."""
 
-    def note_steps(self, course: Course) -> None:
+    def note_steps(self, job_state: JobState) -> None:
         """Take note of new steps of a job."""
 
-    def note_phase(self, course: Course) -> None:
+    def note_phase(self, job_state: JobState) -> None:
         """Take note of an event of a job."""
 
-    def end(self, course: Course) -> None:
+    def end(self, job_state: JobState) -> None:
         """Take note that a job is over."""
 
 
@@ -80,7 +80,7 @@ class StatusSink(Protocol):
         """Show the share of the last job's time that previews took."""
 
 
-class KeptPictures:
+class SavedPictures:
     """Leads finished pictures to the gallery and the notices."""
 
     def __init__(
@@ -141,11 +141,11 @@ class Session(QObject):
         running_changed: whether a job runs or waits.
         picture_kept: a finished picture is on the disk, a `PictureSaved`.
         step_taken: the newest step of the running job was passed on to the models (for whoever measures).
-        job_changed: the running job's `Course` began, or went on by a step or another event, its last one too.
+        job_changed: the running job's `JobState` began, or went on by a step or another event, its last one too.
     """
 
     running_changed = Signal(bool)
-    picture_kept = Signal(object)
+    picture_saved = Signal(object)
     step_taken = Signal(object)
     job_changed = Signal(object)
 
@@ -167,11 +167,11 @@ class Session(QObject):
         super().__init__(parent)
         self._thread = thread
         self._background = Background(self)
-        self._kept = KeptPictures(store, gallery, notices, self._background)
+        self._kept = SavedPictures(store, gallery, notices, self._background)
         self._queue, self._run, self._gallery = queue, run, gallery
         self._status, self._notices = status, notices
         self._preferences, self._timings = preferences, timings
-        self._course: Course | None = None
+        self._course: JobState | None = None
         self._busy = False
         # Slots of an object of this thread: a plain function would run in the engine's thread, or never.
         thread.engine_event.connect(self._on_engine_event, Qt.ConnectionType.QueuedConnection)
@@ -191,7 +191,7 @@ class Session(QObject):
         """Have the pictures of a request made, after the jobs that wait."""
         return self._add(request)
 
-    def fork(self, request: ForkRequest, parent: tuple[Course, int] | None = None) -> Job:
+    def fork(self, request: ForkRequest, parent: tuple[JobState, int] | None = None) -> Job:
         """Have a run continue from a step of another (of a picture of ``parent``), after the jobs that wait."""
         return self._add(request, (parent[0].run_ids, parent[1]) if parent is not None else None)
 
@@ -246,23 +246,23 @@ class Session(QObject):
     @Slot()
     def _on_steps_ready(self) -> None:
         """Lead the newest steps on; they are in the record already."""
-        course = self._course
+        job_state = self._course
         steps = [done for done in self._thread.mailbox.take().values() if self._is_current(done.job_id)]
-        if course is None or not steps:
+        if job_state is None or not steps:
             return
         for done in steps:
-            course.take_step(done)
-        self._run.note_steps(course)
-        self._gallery.set_live(live_tile(course))
-        self.job_changed.emit(course)
+            job_state.take_step(done)
+        self._run.note_steps(job_state)
+        self._gallery.set_live(live_tile(job_state))
+        self.job_changed.emit(job_state)
         self.step_taken.emit(steps[-1])
 
     def _on_event(self, event: JobEvent) -> None:
-        course = self._course
-        if course is None or not self._is_current(event.job_id):
+        job_state = self._course
+        if job_state is None or not self._is_current(event.job_id):
             return
         self._on_steps_ready()  # what happened before must be seen before
-        course.take(event)
+        job_state.take(event)
         match event:
             case JobStarted():
                 for note in event.notes:
@@ -274,13 +274,13 @@ class Session(QObject):
             case PictureSaved() | PictureUnsaved():
                 self._kept.take(event)
                 if isinstance(event, PictureSaved):
-                    self.picture_kept.emit(event)
+                    self.picture_saved.emit(event)
             case JobFinished() | JobCancelled() | JobFailed():
-                self._end(course)
+                self._end(job_state)
                 return
-        self._run.note_phase(course)
-        self._gallery.set_live(live_tile(course))  # perhaps of the next picture
-        self.job_changed.emit(course)
+        self._run.note_phase(job_state)
+        self._gallery.set_live(live_tile(job_state))  # perhaps of the next picture
+        self.job_changed.emit(job_state)
 
     def _is_current(self, job_id: str) -> bool:
         return self._course is not None and self._course.job.id == job_id
@@ -289,26 +289,26 @@ class Session(QObject):
         job = self._queue.start_next()
         if job is None:
             return
-        job = job.with_parent_named()
-        self._course = Course(job)
+        job = job.with_parent_id()
+        self._course = JobState(job)
         self._run.begin(self._course)
         self._gallery.set_live(live_tile(self._course))
         self._set_busy(True)
         self.job_changed.emit(self._course)
         self._thread.submit(job)
 
-    def _end(self, course: Course) -> None:
-        if course.preview_share is not None:
-            self._status.set_preview_share(course.preview_share)
-        note_pace(course, self._timings)
-        if course.failure is not None and course is not self._run.viewed:
-            failure = course.failure  # the canvas shows another job, and so cannot say it
+    def _end(self, job_state: JobState) -> None:
+        if job_state.preview_share is not None:
+            self._status.set_preview_share(job_state.preview_share)
+        note_pace(job_state, self._timings)
+        if job_state.failure is not None and job_state is not self._run.viewed:
+            failure = job_state.failure  # the canvas shows another job, and so cannot say it
             self._notices.post(failure.sentence, kind="error", details=failure.details)
         self._course = None
         self._queue.finish()
         self._gallery.set_live(None)
-        self._run.end(course)
-        self.job_changed.emit(course)
+        self._run.end(job_state)
+        self.job_changed.emit(job_state)
         self._start_next()
         if self._course is None:
             self._set_busy(False)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from studio import format as quantity
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.errors import shorten
+from studio.engine.requests import sampler_options
+from studio.errors import RequestError, shorten
 from studio.ui.jobs.run_settings import calls_per_step
 from studio.ui.language import tr, trn
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import InstalledModel
     from studio.engine.requests import GenerateRequest
+    from studio.ui.core.job_state import JobState
     from studio.ui.jobs.run_settings import Estimate, FormValues
 
 Item = tuple[str, str, str, str]
@@ -238,3 +240,23 @@ def trained_on(card: ModelCard | None) -> str:
         return ""
     data = " ".join(_BRACKETS.sub("", card.training_data).split())  # licences stand among the facts
     return tr("Trained on {data}", data=shorten(data, 70))
+
+
+def waiting(job_state: JobState) -> str:
+    """Return what is being waited for before the first step."""
+    if job_state.phase == "loading":
+        return tr("Loading the model {model}", model=job_state.request.model)
+    return tr("Getting the device ready")
+
+
+def model_calls(request: GenerateRequest) -> int:
+    """Return how many model calls one picture of a resolved request takes; 0 where that is not known yet."""
+    name = request.sampler or ""
+    if name not in SAMPLERS or request.steps is None or request.guidance is None:
+        return 0
+    try:
+        options = sampler_options(name, request.options)
+    except RequestError:
+        return 0
+    queries = SAMPLERS[name].count_queries(options, request.steps)
+    return queries * (1 if request.guidance == 1 else 2)

@@ -18,7 +18,7 @@ from studio.storage import ensure_folder, write_files
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 TIMINGS_NAME = "timings.json"
 MAX_BYTES = 1_000_000
@@ -100,18 +100,18 @@ def _is_time(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
-def note_pace(course: Course, timings: Timings) -> None:
+def note_pace(job_state: JobState, timings: Timings) -> None:
     """Remember what a model call of a job took: of all together, since pictures that form together share their time.
 
     Not of a comparison: its runs share their calls.
     """
-    made = [event.done for event in course.pictures.values()]
-    if course.finished is None or not made or len(course.requests) > 1:
+    made = [event.done for event in job_state.pictures.values()]
+    if job_state.finished is None or not made or len(job_state.requests) > 1:
         return
     timings.note(
         model_sha256=made[0].model_sha256,
         device=made[0].device,
         size=(made[0].request.width or 0, made[0].request.height or 0),
         model_calls=sum(done.model_calls for done in made),
-        seconds=course.seconds - course.finished.preview_seconds,
+        seconds=job_state.seconds - job_state.finished.preview_seconds,
     )

@@ -55,7 +55,7 @@ class TrainingSession(QObject):
         self._thread, self._run, self._catalog, self._notices = thread, run, catalog, notices
         self._current: Training | None = None
         self._offered = False
-        thread.engine_event.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
+        thread.engine_event.connect(self._on_engine_event, Qt.ConnectionType.QueuedConnection)
         thread.training_steps_ready.connect(self._on_trained, Qt.ConnectionType.QueuedConnection)
 
     # --------------------------------------------------------------------------------------------------- intents
@@ -95,7 +95,7 @@ class TrainingSession(QObject):
 
     # ------------------------------------------------------------------------------------------- from the thread
     @Slot(object)
-    def _on_told(self, event: object) -> None:
+    def _on_engine_event(self, event: object) -> None:
         if isinstance(event, _EVENTS) and self._is_current(event.job_id):
             self._on_trained()  # what happened before must be seen before
             self._run.take(event)

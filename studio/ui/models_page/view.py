@@ -13,8 +13,7 @@ from studio.ui.models_page import text
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import Card
-from studio.ui.widgets.fact_list import FactList
-from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.labels import FactList, PlainLabel
 from studio.ui.widgets.page import Page, open_folder
 
 if TYPE_CHECKING:

@@ -263,27 +263,27 @@ class CanvasView(Ground):
     @Slot()
     def _on_changed(self) -> None:
         """Another job, picture or step is looked at, or the job is in another phase."""
-        run, course = self._run, self._run.viewed
+        run, job_state = self._run, self._run.viewed
         for widget in (self.timeline, self.action_row):
-            widget.setVisible(course is not None)
-        if course is None:
+            widget.setVisible(job_state is not None)
+        if job_state is None:
             self._stage.setCurrentIndex(0)
             self.fork_panel.hide()
             return
-        if course.failure is not None and run.step is None:
-            self._error.set_error(course.failure.sentence, course.failure.details)
+        if job_state.failure is not None and run.step is None:
+            self._error.set_error(job_state.failure.sentence, job_state.failure.details)
         self._on_frame_changed()
 
     @Slot()
     def _on_frame_changed(self) -> None:
         """The picture is another."""
-        run, course = self._run, self._run.viewed
-        if course is None:
+        run, job_state = self._run, self._run.viewed
+        if job_state is None:
             return
-        failed = course.failure is not None and run.step is None
+        failed = job_state.failure is not None and run.step is None
         self._stage.setCurrentIndex(2 if failed else 3 if self.head.shows_panes else 1)
         if not failed:
-            live = course.phase == "running" and run.step is None and run.image not in course.pictures
+            live = job_state.phase == "running" and run.step is None and run.image not in job_state.pictures
             frame = run.frame
             if frame is None and live and run.live:
                 return  # until the next picture of the job has a frame, the one before is better than none

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from studio.gallery.export import ExportKind
     from studio.runs.memory import Quantity
     from studio.ui.core.frame_service import FrameService
+    from studio.ui.core.job_state import JobState
     from studio.ui.core.notices import Notices
-    from studio.ui.jobs.job_state import Course
     from studio.ui.run.model import RunModel
     from studio.ui.theme.theme import Theme
 
@@ -50,8 +50,8 @@ class _Export:
         fault: why a frame could not be decoded; "" where all could.
     """
 
-    def __init__(self, course: Course, image: int, steps: list[StepDone], what: Quantity) -> None:
-        self.course, self.image, self.steps, self.what = course, image, steps, what
+    def __init__(self, job_state: JobState, image: int, steps: list[StepDone], what: Quantity) -> None:
+        self.job_state, self.image, self.steps, self.what = job_state, image, steps, what
         self.frames: dict[int, NDArray[np.uint8]] = {}
         self.waits: set[int] = set()
         self.fault = ""
@@ -72,15 +72,15 @@ class ExportModel(QObject):
     @property
     def name(self) -> str:
         """What a file of the run that is looked at may be called, without its ending."""
-        course = self._run.viewed
-        words = course.request_of(self._run.image).prompt if course is not None else ""
+        job_state = self._run.viewed
+        words = job_state.request_of(self._run.image).prompt if job_state is not None else ""
         plain = "".join(letter if letter.isalnum() else "-" for letter in words.lower())
         return "-".join(filter(None, plain.split("-")))[:60].rstrip("-") or "run"
 
     def export(self, kind: ExportKind, path: Path, *, captions: bool) -> None:
         """Make a file of all steps so far, from the side that is looked at."""
-        course, picture = self._run.viewed, self._run.picture
-        if course is None or picture is None or not picture.steps:
+        job_state, picture = self._run.viewed, self._run.picture
+        if job_state is None or picture is None or not picture.steps:
             self._notices.post(tr("There are no steps to export yet."), kind="warn")
             return
         if self._export is not None:
@@ -92,8 +92,8 @@ class ExportModel(QObject):
         if what == "x_t" and picture.start is not None:
             steps.insert(0, picture.start)
         some = [steps[place] for place in film.chosen(len(steps), film.MOST_FRAMES[kind])]
-        export = self._export = _Export(course, self._run.image, some, what)
-        title = course.request_of(export.image).prompt
+        export = self._export = _Export(job_state, self._run.image, some, what)
+        title = job_state.request_of(export.image).prompt
         self._into = partial(_write, kind, path, title, captions)
         self._gather(export)
 
@@ -118,7 +118,7 @@ class ExportModel(QObject):
         export.waits = {done.step for done in export.steps}
         for done in export.steps:
             pixels = self._frames.get(
-                export.course,
+                export.job_state,
                 export.image,
                 done.step,
                 export.what,

@@ -129,27 +129,27 @@ class FilmstripModel(QAbstractListModel):
         return next((row for row, done in enumerate(self._steps) if done.step == step), -1)
 
     def _frame(self, done: StepDone) -> NDArray[np.uint8] | None:
-        course, picture = self._run.viewed, self._picture
-        if course is None or picture is None or picture is not self._run.picture:
+        job_state, picture = self._run.viewed, self._picture
+        if job_state is None or picture is None or picture is not self._run.picture:
             return None
-        pixels = self._frames.of_step(course, done, self._what)
+        pixels = self._frames.of_step(job_state, done, self._what)
         if pixels is None:  # it may take no time: states that are pictures
-            pixels = self._frames.at_once(course, done.image, done.step, self._what)
+            pixels = self._frames.at_once(job_state, done.image, done.step, self._what)
         return pixels
 
     def _is_draft(self, done: StepDone) -> bool:
-        course, picture = self._run.viewed, self._picture
-        if course is None or picture is None or picture.frame(done, self._what) is None:
+        job_state, picture = self._run.viewed, self._picture
+        if job_state is None or picture is None or picture.frame(done, self._what) is None:
             return False
-        return is_draft(done) and not self._frames.is_full(course, self._run.image, done.step, self._what)
+        return is_draft(done) and not self._frames.is_full(job_state, self._run.image, done.step, self._what)
 
     def _request_visible(self) -> None:
-        course, picture = self._run.viewed, self._run.picture
+        job_state, picture = self._run.viewed, self._run.picture
         wanted: list[tuple[object, ...]] = []
-        if course is not None and picture is not None and self._over:
-            eye = self._run.step if self._run.step is not None else course.steps_of(self._run.image)
+        if job_state is not None and picture is not None and self._over:
+            eye = self._run.step if self._run.step is not None else job_state.steps_of(self._run.image)
             steps = sorted(self._visible, key=lambda step: abs(step - eye))
-            wanted = [("filmstrip", course.job.id, self._run.image, step, self._what) for step in steps]
+            wanted = [("filmstrip", job_state.job.id, self._run.image, step, self._what) for step in steps]
         for token in self._tokens - set(wanted):
             self._frames.drop(token)
         known, self._tokens = self._tokens, set(wanted)

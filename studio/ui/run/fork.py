@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from studio.engine.option_values import OptionValue
     from studio.ui.core.catalog import Catalog
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
     from studio.ui.run.model import RunModel
 
 ALWAYS_DRAWS = ("langevin", "pc")
@@ -57,14 +57,14 @@ class ForkModel(QObject):
         """Fork runs of ``run``; ``catalog`` knows their models."""
         super().__init__(parent)
         self._run, self._catalog = run, catalog
-        self._of: tuple[Course, int] | None = None
+        self._of: tuple[JobState, int] | None = None
         self.values: ForkValues | None = None
         for signal in (run.changed, run.selection_changed, run.steps_changed):
             signal.connect(self._on_run_changed)
 
     # ------------------------------------------------------------------------------------------------- what it is of
     @property
-    def parent_run(self) -> tuple[Course, int] | None:
+    def parent_run(self) -> tuple[JobState, int] | None:
         """The job that is forked, and which of its pictures."""
         return self._of
 
@@ -124,23 +124,23 @@ class ForkModel(QObject):
     @property
     def fault(self) -> str:
         """Why nothing can be forked here, a sentence; "" where it can."""
-        course = self._run.viewed
-        if course is None or self._run.shown_step is None:
+        job_state = self._run.viewed
+        if job_state is None or self._run.shown_step is None:
             return tr("There is no step to fork from yet.")
         done = self._run.shown_step
         if done.step >= done.steps:
             return tr("This is the last step: nothing remains to be done. Choose an earlier one.")
-        if self._run.waits_for_step and not course.gaps_stay:
+        if self._run.waits_for_step and not job_state.cannot_recompute:
             return tr("One moment: this step was not kept, and is being made again.")
         if self.start is None:
             return tr("This step was not kept whole. Choose another one.")
-        card = self._catalog.card(course.request_of(done.image).model)
+        card = self._catalog.card(job_state.request_of(done.image).model)
         if card is None:
             return tr(
                 "The model of this run, {model}, is not here any more.",
-                model=course.request_of(done.image).model,
+                model=job_state.request_of(done.image).model,
             )
-        if card.weights_sha256 != course.weights_of(done.image):
+        if card.weights_sha256 != job_state.weights_of(done.image):
             return tr(
                 "The model has changed since this run (its hash differs), so the run cannot be continued."
             )
@@ -149,12 +149,12 @@ class ForkModel(QObject):
     # ------------------------------------------------------------------------------------------------------- intents
     def begin(self) -> None:
         """Start from the settings of the run that is looked at."""
-        course = self._run.viewed
-        if course is None:
+        job_state = self._run.viewed
+        if job_state is None:
             return
         image = self._run.image
-        request, picture = course.request_of(image), self._run.picture
-        self._of = (course, image)
+        request, picture = job_state.request_of(image), self._run.picture
+        self._of = (job_state, image)
         seed = picture.began.seed if picture is not None and picture.began is not None else request.seed
         sampler = request.sampler or "ddim"
         self.values = ForkValues(
@@ -190,8 +190,8 @@ class ForkModel(QObject):
         start, values, of = self.start, self.values, self._of
         if start is None or values is None or of is None or self.fault:
             raise RequestError("fork", self.fault or tr("There is nothing to fork."))
-        course, image = of
-        request = course.request_of(image)
+        job_state, image = of
+        request = job_state.request_of(image)
         if self.remaining != start.remaining:
             start = respaced(start, self.remaining, self._times(request), request.spacing or "trailing")
         if values.sampler != request.sampler:
@@ -207,7 +207,7 @@ class ForkModel(QObject):
             steps=start.index + start.remaining,
             count=1,
         )
-        return ForkRequest(request=how, start=start, parent=course.run_ids.get(image, "")).validate()
+        return ForkRequest(request=how, start=start, parent=job_state.run_ids.get(image, "")).validate()
 
     def _times(self, request: GenerateRequest) -> int:
         card = self._catalog.card(request.model)

@@ -151,8 +151,8 @@ class CanvasHead(QWidget):
     @Slot()
     def _on_changed(self) -> None:
         """Another job, picture or step is looked at, or the job is in another phase."""
-        run, course = self._run, self._run.viewed
-        there = course is not None
+        run, job_state = self._run, self._run.viewed
+        there = job_state is not None
         for widget in (self.sides, self._caption, self._title):
             widget.setVisible(there)
         if not self.shows_panes:
@@ -163,32 +163,32 @@ class CanvasHead(QWidget):
         else:
             self.pill.set_text("back to live" if run.running is not None else "result", "dim")
         self.pill.setAccessibleName(tr("Back to the newest step"))
-        count = course.count if course is not None else 1
+        count = job_state.count if job_state is not None else 1
         for button in (self.previous_picture, self.next_picture):
             button.setVisible(count > 1)
         self.previous_picture.setEnabled(run.image > 0)
         self.next_picture.setEnabled(run.image < count - 1)
-        self._which.setText(words.which_picture(course, run.image) if course is not None else "")
+        self._which.setText(words.which_picture(job_state, run.image) if job_state is not None else "")
         self._which.setVisible(count > 1)
-        self.pin.set_run(course.run_ids.get(run.image, "") if course is not None else "")
+        self.pin.set_run(job_state.run_ids.get(run.image, "") if job_state is not None else "")
         self.picture.setVisible(self._entry is not None)
         self.family.setVisible(bool(self._recorded))
-        lineage = course.lineage if course is not None else None
+        lineage = job_state.lineage if job_state is not None else None
         self.lineage.setVisible(lineage is not None)
         if lineage is not None:
             self.lineage.setText(tr("Forked from step {step}", step=lineage.step))
-        if course is not None:
-            self._title.setText(words.title(course))
+        if job_state is not None:
+            self._title.setText(words.title(job_state))
             self._on_frame_changed()
 
     @Slot()
     def _on_frame_changed(self) -> None:
         """The picture's figures are others."""
-        run, course = self._run, self._run.viewed
-        if course is not None:
-            said = words.caption(course, run.shown_step, run.image, run.step)
+        run, job_state = self._run, self._run.viewed
+        if job_state is not None:
+            said = words.caption(job_state, run.shown_step, run.image, run.step)
             self._caption.setText(words.again(run) + said)
-            self.time_left.setText(words.time_left(course))
+            self.time_left.setText(words.time_left(job_state))
 
     @Slot(str)
     def _on_side(self, side: str) -> None:
@@ -199,17 +199,17 @@ class CanvasHead(QWidget):
     @property
     def _recorded(self) -> str:
         """The recorded run that is looked at, or while it is still made the one it goes on from; "" for neither."""
-        course = self._run.viewed
-        if course is None:
+        job_state = self._run.viewed
+        if job_state is None:
             return ""
-        parent = course.lineage.run if course.lineage is not None else ""
-        return course.run_ids.get(self._run.image, parent)
+        parent = job_state.lineage.run if job_state.lineage is not None else ""
+        return job_state.run_ids.get(self._run.image, parent)
 
     @property
     def _entry(self) -> Entry | None:
         """The picture in the gallery that the run ended in."""
-        course = self._run.viewed
-        kept = course.pictures.get(self._run.image) if course is not None else None
+        job_state = self._run.viewed
+        kept = job_state.pictures.get(self._run.image) if job_state is not None else None
         return kept.entry if isinstance(kept, PictureSaved) else None
 
     @Slot(object)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.runs.memory import PictureRecord, Quantity
     from studio.ui.core.frame_service import FrameService
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 _TOKEN: Final = "what the canvas shows"
 
@@ -58,8 +58,8 @@ class RunModel(QObject):
     def __init__(self, frames: FrameService, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._frames = frames
-        self.running: Course | None = None
-        self.viewed: Course | None = None
+        self.running: JobState | None = None
+        self.viewed: JobState | None = None
         self.step: int | None = None
         self.what: Quantity = "x0"
         self._image: int | None = None
@@ -105,7 +105,7 @@ class RunModel(QObject):
         return self.step is not None and done is not None and not is_available(done)
 
     @property
-    def was_made_again(self) -> bool:
+    def was_recomputed(self) -> bool:
         """Whether it was recomputed."""
         return self.picture is not None and self.step in self.picture.recomputed
 
@@ -130,13 +130,13 @@ class RunModel(QObject):
         """Look at the newest step of the running job, or of the last one."""
         if self.live and self.viewed is not None:
             return
-        course = self.running or self.viewed
-        if course is not None:
-            self.watch(course)
+        job_state = self.running or self.viewed
+        if job_state is not None:
+            self.watch(job_state)
 
-    def watch(self, course: Course) -> None:
+    def watch(self, job_state: JobState) -> None:
         """Look at another job, such as a recorded run."""
-        self.viewed, self._image, self.step = course, None, None
+        self.viewed, self._image, self.step = job_state, None, None
         self._announce_all()
 
     def set_what(self, what: Quantity) -> None:
@@ -144,9 +144,9 @@ class RunModel(QObject):
         if what == self.what:
             return
         self.what = what
-        for course in {self.viewed, self.running} - {None}:
-            if course is not None:
-                course.job.shown.what = what
+        for job_state in {self.viewed, self.running} - {None}:
+            if job_state is not None:
+                job_state.job.shown.what = what
         self._announce_selection()
 
     def request_frame(
@@ -168,54 +168,54 @@ class RunModel(QObject):
         Returns:
             Whether it is there already.
         """
-        course, image = self.viewed, self.image
-        if course is None:
+        job_state, image = self.viewed, self.image
+        if job_state is None:
             return False
-        then = partial(self._on_frame, course, image, step)
+        then = partial(self._on_frame, job_state, image, step)
         pixels = self._frames.get(
-            course, image, step, what or self.what, then, priority=priority, token=token
+            job_state, image, step, what or self.what, then, priority=priority, token=token
         )
         return pixels is not None
 
     # --------------------------------------------------------------------------------------- facts, from the session
-    def begin(self, course: Course) -> None:
+    def begin(self, job_state: JobState) -> None:
         """A job begins; it is looked at, unless an old one is looked at more closely."""
         chosen = self.step is not None or self._image is not None
         follows = self.live or self.viewed is None or (not chosen and self.viewed.over)
-        self.running = course
-        course.job.shown.what = self.what
+        self.running = job_state
+        job_state.job.shown.what = self.what
         if follows:
-            self.watch(course)
+            self.watch(job_state)
 
-    def note_phase(self, course: Course) -> None:
+    def note_phase(self, job_state: JobState) -> None:
         """An event of the job was taken in."""
-        if course is self.viewed:
+        if job_state is self.viewed:
             if (done := self.shown_step) is not None and done.model_calls == 0:
-                self._frames.at_once(course, self.image, done.step, self.what)  # x_T, until the first step
+                self._frames.at_once(job_state, self.image, done.step, self.what)  # x_T, until the first step
             self.changed.emit()
             self._stay_near()
-            if course.over:
+            if job_state.over:
                 self._request_shown()
             self.frame_changed.emit()
             self.steps_changed.emit()
 
-    def note_steps(self, course: Course) -> None:
+    def note_steps(self, job_state: JobState) -> None:
         """The job took steps."""
-        if course is self.viewed:
+        if job_state is self.viewed:
             self._stay_near()
             self.steps_changed.emit()
             if self.step is None:
                 self.frame_changed.emit()
 
-    def end(self, course: Course) -> None:
+    def end(self, job_state: JobState) -> None:
         """The job is over; it stays in view until another begins."""
-        if self.running is course:
+        if self.running is job_state:
             self.running = None
-        self.note_phase(course)
+        self.note_phase(job_state)
 
-    def take_again(self, course: Course, image: int) -> None:
+    def note_recomputed(self, job_state: JobState, image: int) -> None:
         """Steps of a picture were recomputed."""
-        if course is self.viewed and image == self.image and self.step is not None:
+        if job_state is self.viewed and image == self.image and self.step is not None:
             self._announce_selection()
 
     def _stay_near(self) -> None:
@@ -230,15 +230,15 @@ class RunModel(QObject):
 
     def _request_shown(self) -> None:
         """Have what is looked at in full; where that step has no arrays, the nearest that has."""
-        course, image = self.viewed, self.image
-        if course is None:
+        job_state, image = self.viewed, self.image
+        if job_state is None:
             return
-        if self.step is None and image in course.pictures:
-            then = partial(self._on_frame, course, image, None)
-            self._frames.get(course, image, None, self.what, then, token=_TOKEN)
+        if self.step is None and image in job_state.pictures:
+            then = partial(self._on_frame, job_state, image, None)
+            self._frames.get(job_state, image, None, self.what, then, token=_TOKEN)
             return
         done, picture = self.shown_step, self.picture
-        newest = self.step is None and not course.over
+        newest = self.step is None and not job_state.over
         if done is None or picture is None or (newest and picture.frame(done, self.what) is not None):
             self._frames.drop(_TOKEN)
             return  # the newest step of a running job is shown as its preview
@@ -246,8 +246,8 @@ class RunModel(QObject):
         if near is not None:
             self.request_frame(near.step, token=_TOKEN)
 
-    def _on_frame(self, course: Course, image: int, step: int | None, _: NDArray[np.uint8]) -> None:
-        if course is not self.viewed or image != self.image:
+    def _on_frame(self, job_state: JobState, image: int, step: int | None, _: NDArray[np.uint8]) -> None:
+        if job_state is not self.viewed or image != self.image:
             return
         if step is not None:
             self.frame_decoded.emit(step)

@@ -118,8 +118,10 @@ class PanesModel(QObject):
         self._asked = None if self._asked == key else self._asked
 
     def _key(self) -> Key | None:
-        course, done = self._run.viewed, self._run.shown_step
-        return (course.job.id, done.image, done.step) if course is not None and done is not None else None
+        job_state, done = self._run.viewed, self._run.shown_step
+        return (
+            (job_state.job.id, done.image, done.step) if job_state is not None and done is not None else None
+        )
 
     def _recorded(self, name: PaneKey) -> Pane:
         """Return what is there without asking the model: the sides that were recorded."""
@@ -153,8 +155,8 @@ class PanesModel(QObject):
     @Slot()
     def _ask(self) -> None:
         """Ask about the state that this step was taken from: it is what the model saw."""
-        course, picture, done, key = self._run.viewed, self._run.picture, self._run.shown_step, self._key()
-        if not self._active or course is None or picture is None or done is None or key is None:
+        job_state, picture, done, key = self._run.viewed, self._run.picture, self._run.shown_step, self._key()
+        if not self._active or job_state is None or picture is None or done is None or key is None:
             return
         sides: tuple[Quantity, ...] = ("x0", "x_t")
         for side in sides:
@@ -166,14 +168,14 @@ class PanesModel(QObject):
             self._run.step_wanted.emit(before.step)
             return
         if before is None or before.state is None or picture.began is None:
-            if done is not picture.last or course.over:
+            if done is not picture.last or job_state.over:
                 self._known[key] = dict.fromkeys(
                     ("cond", "uncond", "difference", "score"), Pane(None, tr("This step was not kept whole."))
                 )
                 self.changed.emit()
             return
         self._asked = key
-        request, weights = course.request_of(done.image), course.weights_of(done.image)
+        request, weights = job_state.request_of(done.image), job_state.weights_of(done.image)
         self._engine.call(
             EngineCall(
                 work=partial(_explain, request, weights, before.state, done.t),

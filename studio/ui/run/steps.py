@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from studio.runs.memory import PictureRecord
     from studio.ui.core.engine_call import Engine, EngineCaller
     from studio.ui.core.frame_service import FrameService
+    from studio.ui.core.job_state import JobState
     from studio.ui.core.notices import Notices
     from studio.ui.gallery.model import GalleryModel
-    from studio.ui.jobs.job_state import Course
     from studio.ui.run.model import RunModel
 
 
-class StepKeeper(QObject):
+class StepSaver(QObject):
     """Saves steps. What was shown coarsely is decoded in full before."""
 
     def __init__(
@@ -56,31 +56,31 @@ class StepKeeper(QObject):
         self._run, self._frames = run, frames
         self._store, self._gallery, self._notices = store, gallery, notices
         self._background = Background(self)
-        self._waits_for_step: tuple[Course, int] | None = None
+        self._waits_for_step: tuple[JobState, int] | None = None
         run.selection_changed.connect(self._on_selection_changed)
 
     @Slot()
     def keep(self) -> None:
         """Save the step that is looked at, as it is looked at."""
-        course, done, picture = self._run.viewed, self._run.shown_step, self._run.picture
-        if course is None or done is None or picture is None or picture.began is None:
+        job_state, done, picture = self._run.viewed, self._run.shown_step, self._run.picture
+        if job_state is None or done is None or picture is None or picture.began is None:
             return
         self._waits_for_step = None
         if self._run.waits_for_step:
-            if course.gaps_stay:
+            if job_state.cannot_recompute:
                 self._notices.post(tr("This step was not kept, and cannot be made again."), kind="warn")
             else:
-                self._waits_for_step = course, done.step  # it is being recomputed
+                self._waits_for_step = job_state, done.step  # it is being recomputed
             return
         side = picture.quantity_of(done, self._run.what)
-        if done.step == done.steps and side == "x0" and done.image in course.pictures:
+        if done.step == done.steps and side == "x0" and done.image in job_state.pictures:
             self._notices.post(
                 tr("The last step is the finished picture, and that is in the gallery already.")
             )
             return
-        save = partial(self._write, course, picture, done)
+        save = partial(self._write, job_state, picture, done)
         pixels = self._frames.get(
-            course, done.image, done.step, side, save, self._on_undecoded, token="the step to save"
+            job_state, done.image, done.step, side, save, self._on_undecoded, token="the step to save"
         )
         if pixels is not None:
             save(pixels)
@@ -103,12 +103,12 @@ class StepKeeper(QObject):
         self._background.close()
 
     def _write(
-        self, course: Course, picture: PictureRecord, done: StepDone, pixels: NDArray[np.uint8]
+        self, job_state: JobState, picture: PictureRecord, done: StepDone, pixels: NDArray[np.uint8]
     ) -> None:
         if done.state is None:
             return
-        origin = Origin(run=course.run_ids.get(done.image, ""), step=done.step, of=done.steps, kind="step")
-        made = _as_picture(course, picture, done, pixels)
+        origin = Origin(run=job_state.run_ids.get(done.image, ""), step=done.step, of=done.steps, kind="step")
+        made = _as_picture(job_state, picture, done, pixels)
         self._background.do(
             partial(save_picture, made, self._store, origin=origin), self._on_kept, self._on_failed
         )
@@ -130,22 +130,22 @@ class StepKeeper(QObject):
 
 
 def _as_picture(
-    course: Course, picture: PictureRecord, done: StepDone, pixels: NDArray[np.uint8]
+    job_state: JobState, picture: PictureRecord, done: StepDone, pixels: NDArray[np.uint8]
 ) -> PictureDone:
     """Return a step as the picture it is kept as."""
-    began, started = picture.began, course.started
+    began, started = picture.began, job_state.started
     assert began is not None
     assert started is not None
     assert done.state is not None
-    request = course.request_of(done.image)
-    finished = next(iter(course.pictures.values()), None)
+    request = job_state.request_of(done.image)
+    finished = next(iter(job_state.pictures.values()), None)
     return PictureDone(
-        job_id=course.job.id,
+        job_id=job_state.job.id,
         request=request,
         image=done.image,
         seed=began.seed,
         pixels=pixels,
-        model_sha256=course.weights_of(done.image),
+        model_sha256=job_state.weights_of(done.image),
         device=started.device,
         dtype=started.dtype,
         versions=finished.done.versions if finished is not None else {"stepwise-studio": __version__},
@@ -160,7 +160,7 @@ SETTLE_MS = 60
 """How long a step must be looked at before it is recomputed: while scrubbing none is."""
 
 
-class RemakingModel(QObject):
+class StepRecompute(QObject):
     """Has the step that is looked at recomputed where it has no arrays.
 
     Signals:
@@ -173,7 +173,7 @@ class RemakingModel(QObject):
         super().__init__(parent)
         self._run, self._engine = run, engine
         self._wanted: int | None = None
-        self._asked: tuple[Course, int, int] | None = None
+        self._asked: tuple[JobState, int, int] | None = None
         self._settled = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settled.timeout.connect(self._ask)
         run.selection_changed.connect(self._on_selection_changed)
@@ -182,9 +182,9 @@ class RemakingModel(QObject):
     @Slot(int)
     def want(self, step: int) -> None:
         """Have a step of the picture that is looked at recomputed, once nothing else is looked at for a moment."""
-        course, picture = self._run.viewed, self._run.picture
+        job_state, picture = self._run.viewed, self._run.picture
         done = picture.find(step) if picture is not None else None
-        if course is None or course.gaps_stay or done is None or is_available(done):
+        if job_state is None or job_state.cannot_recompute or done is None or is_available(done):
             return
         self._wanted = step
         self._settled.start()
@@ -196,18 +196,18 @@ class RemakingModel(QObject):
 
     @Slot()
     def _ask(self) -> None:
-        course, picture, step = self._run.viewed, self._run.picture, self._wanted
-        if course is None or picture is None or picture.began is None or step is None:
+        job_state, picture, step = self._run.viewed, self._run.picture, self._wanted
+        if job_state is None or picture is None or picture.began is None or step is None:
             return
-        asked = course, self._run.image, step
+        asked = job_state, self._run.image, step
         start = picture.latest_state_before(step)
         if asked == self._asked or start is None or start.index >= step:
             return
         self._asked = asked
-        request = replace(course.request_of(asked[1]), seed=picture.began.seed, count=1)
+        request = replace(job_state.request_of(asked[1]), seed=picture.began.seed, count=1)
         self._engine.call(
             EngineCall(
-                work=partial(_recompute, request, course.weights_of(asked[1]), start, step),
+                work=partial(_recompute, request, job_state.weights_of(asked[1]), start, step),
                 then=partial(self._take, asked),
                 failed=partial(self._fail, asked),
                 dropped=partial(self._forget, asked),
@@ -217,23 +217,25 @@ class RemakingModel(QObject):
             )
         )
 
-    def _take(self, asked: tuple[Course, int, int], steps: tuple[StepDone, ...]) -> None:
+    def _take(self, asked: tuple[JobState, int, int], steps: tuple[StepDone, ...]) -> None:
         self._forget(asked)
-        course, image, step = asked
-        course.job.record.put_recomputed(image, steps)
-        picture = course.job.record.picture(image)
-        course.gaps_stay = picture is None or step not in picture.recomputed  # there is no room in memory
-        self._run.take_again(course, image)
+        job_state, image, step = asked
+        job_state.job.record.put_recomputed(image, steps)
+        picture = job_state.job.record.picture(image)
+        job_state.cannot_recompute = (
+            picture is None or step not in picture.recomputed
+        )  # there is no room in memory
+        self._run.note_recomputed(job_state, image)
 
-    def _fail(self, asked: tuple[Course, int, int], sentence: str) -> None:
+    def _fail(self, asked: tuple[JobState, int, int], sentence: str) -> None:
         self._forget(asked)
-        asked[0].gaps_stay = True
+        asked[0].cannot_recompute = True
         self.failed.emit(
             tr("The steps between those that were kept cannot be made again: {reason}", reason=sentence)
         )
-        self._run.take_again(asked[0], asked[1])
+        self._run.note_recomputed(asked[0], asked[1])
 
-    def _forget(self, asked: tuple[Course, int, int]) -> None:
+    def _forget(self, asked: tuple[JobState, int, int]) -> None:
         self._asked = None if self._asked == asked else self._asked
 
 

@@ -5,47 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.requests import sampler_options
-from studio.errors import RequestError
 from studio.messages import message
+from studio.ui.jobs.text import model_calls, waiting
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
     from studio.engine.events import StepDone
-    from studio.engine.requests import GenerateRequest
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
     from studio.ui.run.model import RunModel
 
 EMPTY = message("Your picture forms here.")
 EMPTY_HOW = message("Ctrl+Enter starts it. Every step stays, so that you can look back.")
-GETTING_READY = message("Getting the device ready")
 
 
-def title(course: Course) -> str:
+def title(job_state: JobState) -> str:
     """Return what the job makes."""
-    return course.request.prompt or tr("(no prompt)")
+    return job_state.request.prompt or tr("(no prompt)")
 
 
-def waiting(course: Course) -> str:
-    """Return what is being waited for before the first step."""
-    if course.phase == "loading":
-        return tr("Loading the model {model}", model=course.request.model)
-    return tr(GETTING_READY)
-
-
-def caption(course: Course, done: StepDone | None, image: int, step: int | None) -> str:
+def caption(job_state: JobState, done: StepDone | None, image: int, step: int | None) -> str:
     """Return one line on where the picture stands.
 
     Args:
-        course: the job.
+        job_state: the job.
         done: the step that is shown.
         image: which picture, from 0.
         step: the step that was chosen, None for the newest.
     """
-    request = course.request_of(image)
+    request = job_state.request_of(image)
     name = request.sampler or ""
     sampler = SAMPLERS[name].title if name in SAMPLERS else ""
-    finished = course.pictures.get(image)
+    finished = job_state.pictures.get(image)
     if finished is not None and step is None:
         made = finished.done
         return tr(
@@ -57,14 +47,14 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
             calls=made.model_calls,
             seconds=f"{made.seconds:.1f}",
         )
-    if course.phase == "failed" and step is None:
+    if job_state.phase == "failed" and step is None:
         return (
             tr("Stopped at step {step} of {steps}", step=done.step, steps=done.steps)
             if done is not None
             else ""
         )
     if done is None:
-        return tr("Cancelled before the first step") if course.phase == "cancelled" else waiting(course)
+        return tr("Cancelled before the first step") if job_state.phase == "cancelled" else waiting(job_state)
     if done.model_calls == 0:  # where it starts
         if done.step == 0:
             return tr("{sampler}, x_T: all noise", sampler=sampler)
@@ -74,7 +64,7 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
             step=done.step,
             steps=done.steps,
         )
-    total = 0 if course.job.first_step else model_calls(request)  # a fork makes only the rest of them
+    total = 0 if job_state.job.first_step else model_calls(request)  # a fork makes only the rest of them
     calls = tr("{calls} model calls", calls=done.model_calls)
     if total:
         calls = tr("{calls} of {total} model calls", calls=done.model_calls, total=total)
@@ -86,7 +76,7 @@ def caption(course: Course, done: StepDone | None, image: int, step: int | None)
         level=f"{done.sigma:.2f}",
         calls=calls,
     )
-    stopped = course.phase == "cancelled" and step is None
+    stopped = job_state.phase == "cancelled" and step is None
     return tr("Cancelled, {where}", where=said) if stopped else said
 
 
@@ -128,17 +118,21 @@ def drafts(count: int) -> str:
 def again(run: RunModel) -> str:
     """Return what is said of a step that was not kept, before the rest; "" where it was."""
     if run.waits_for_step and run.viewed is not None:
-        return tr("Not kept, the nearest is shown: ") if run.viewed.gaps_stay else tr("Being made again: ")
-    return tr("Made again: ") if run.was_made_again else ""
+        return (
+            tr("Not kept, the nearest is shown: ")
+            if run.viewed.cannot_recompute
+            else tr("Being made again: ")
+        )
+    return tr("Made again: ") if run.was_recomputed else ""
 
 
-def time_left(course: Course) -> str:
+def time_left(job_state: JobState) -> str:
     """Return how long the job still takes, or "" where that is not known or over."""
-    if course.over:
+    if job_state.over:
         return ""
-    if course.job.cancelled.is_set():
+    if job_state.job.cancelled.is_set():
         return tr("Stopping")
-    seconds = course.seconds_left
+    seconds = job_state.seconds_left
     if seconds is None:
         return ""
     if seconds < 60:
@@ -149,20 +143,7 @@ def time_left(course: Course) -> str:
     return tr("{hours} h {minutes} min left", hours=minutes // 60, minutes=f"{minutes % 60:02d}")
 
 
-def which_picture(course: Course, image: int) -> str:
+def which_picture(job_state: JobState, image: int) -> str:
     """Return which of several pictures is shown; "" where there is only one."""
-    count = course.count
+    count = job_state.count
     return tr("Picture {number} of {count}", number=image + 1, count=count) if count > 1 else ""
-
-
-def model_calls(request: GenerateRequest) -> int:
-    """Return how many model calls one picture of a resolved request takes; 0 where that is not known yet."""
-    name = request.sampler or ""
-    if name not in SAMPLERS or request.steps is None or request.guidance is None:
-        return 0
-    try:
-        options = sampler_options(name, request.options)
-    except RequestError:
-        return 0
-    queries = SAMPLERS[name].count_queries(options, request.steps)
-    return queries * (1 if request.guidance == 1 else 2)

@@ -45,8 +45,8 @@ class ScrubbingModel(QObject):
         picture = self._run.picture
         if picture is not None and picture.start is not None:
             return picture.start.step
-        course = self._run.viewed
-        return course.job.first_step + 1 if course is not None else 1  # where it started was not told
+        job_state = self._run.viewed
+        return job_state.job.first_step + 1 if job_state is not None else 1  # where it started was not told
 
     @property
     def first_predicted(self) -> int:
@@ -58,8 +58,8 @@ class ScrubbingModel(QObject):
     @property
     def last(self) -> int:
         """The last step."""
-        course = self._run.viewed
-        return course.steps_of(self._run.image) if course is not None else 0
+        job_state = self._run.viewed
+        return job_state.steps_of(self._run.image) if job_state is not None else 0
 
     @property
     def count(self) -> int:

@@ -1,44 +1,125 @@
-"""The window: puts its parts together and leads every key to what it does."""
+"""The main window: lays out pages, rail and status bar, and connects actions to what they do."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStyle, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStyle, QVBoxLayout, QWidget
 
-from studio.errors import RequestError
+from studio.engine.requests import GenerateRequest
+from studio.errors import RequestError, StorageError
+from studio.gallery import png
 from studio.ui.language import tr
 from studio.ui.shell import text
 from studio.ui.shell.actions import ACTIONS
-from studio.ui.shell.banners import BannerPlace
-from studio.ui.shell.dropping import dropped_file, read_request
 from studio.ui.shell.overlays import Overlays
 from studio.ui.shell.pages import RAIL_PAGES, FocusKeeper, Pages
 from studio.ui.shell.rail import Rail
 from studio.ui.shell.status_bar import StatusBar
-from studio.ui.shell.undoing import Undoing
+from studio.ui.widgets.cards import Banner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
+    from PySide6.QtCore import QMimeData
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QUndoStack
 
-    from studio.engine.requests import GenerateRequest
     from studio.errors import StudioError
     from studio.ui.jobs.session import Session
     from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.shell.models import Models
+    from studio.ui.shell.status_model import StatusModel
     from studio.ui.theme.theme import Theme
+
+
+class BannerPlace(QWidget):
+    """Shows a banner while a graphics card cannot be used."""
+
+    def __init__(self, theme: Theme, status: StatusModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme, self._status = theme, status
+        self.banner: Banner | None = None
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        status.changed.connect(self._on_changed)
+
+    @Slot()
+    def _on_changed(self) -> None:
+        if self._status.unused_gpu and self.banner is None:
+            self.banner = Banner(self._theme, self._status.unused_gpu)
+            self.banner.closed.connect(self.banner.hide)
+            self._layout.addWidget(self.banner)
+
+
+def dropped_file(data: QMimeData) -> Path | None:
+    """Return the one local file that is being dragged, or None."""
+    urls = [url for url in data.urls() if url.isLocalFile()]
+    return Path(urls[0].toLocalFile()) if len(urls) == 1 else None
+
+
+def read_request(path: Path) -> GenerateRequest | str:
+    """Return what a picture was made from, for that picture alone; or a sentence on why it cannot be read.
+
+    The file may come from a stranger: only its metadata is read, under the usual limits, and nothing starts.
+    """
+    try:
+        metadata = png.read(path).metadata
+        if metadata is None:
+            return tr("{file} has no Stepwise settings in it.", file=path.name)
+        request = GenerateRequest.from_dict(metadata.request)
+        return replace(request, seed=metadata.seed, count=1).validate()
+    except StorageError as error:
+        return tr(error.message)
+    except RequestError as error:
+        return tr("The settings in {file} cannot be used: {reason}", file=path.name, reason=error.message)
+
+
+class Undoing(QObject):
+    """Undo and Redo of the whole window: those of the form at hand, or else the last action that can be undone."""
+
+    def __init__(self, models: Models, pages: Pages, overlays: Overlays, parent: QObject) -> None:
+        super().__init__(parent)
+        self._models, self._pages, self._overlays = models, pages, overlays
+
+    @Slot()
+    def undo(self) -> None:
+        """Undo in the form of the open page, else the last notice with Undo."""
+        stack = self._stack()
+        if stack is not None and (stack.canUndo() or not self._pages.is_comparing):
+            stack.undo()
+        else:
+            self._overlays.board.undo()
+
+    @Slot()
+    def redo(self) -> None:
+        """Redo in the open page: a comparison, a training, else the form."""
+        (self._stack() or self._models.form.undo_stack).redo()
+
+    def _stack(self) -> QUndoStack | None:
+        focus, page = QApplication.focusWidget(), self._pages.create_page
+        overlays = (self._overlays.queue, self._overlays.toast)
+        elsewhere = (page.column, page.stack.large, *overlays)
+        if any(part.isVisible() and focus is not None and part.isAncestorOf(focus) for part in elsewhere):
+            return None
+        if self._pages.currentWidget() is page:
+            return self._models.form.undo_stack
+        if self._pages.is_training:
+            return self._models.train.form.undo_stack
+        # That of the page of comparisons: to name its class would be to import it, and numpy with it.
+        return getattr(self._pages.currentWidget(), "undo_stack", None)
+
 
 SMALLEST, USUAL = (1012, 592), (1440, 900)
 """Sizes in logical pixels. The smallest fits a screen of 1024 by 640 with a title bar."""
 
 
 FRAME = 8
-"""What a window manager may draw around a window at each side, before it is known."""
+"""Assumed width of the window manager's frame, until the real one is known."""
 
 
 class MainWindow(QMainWindow):
@@ -53,7 +134,7 @@ class MainWindow(QMainWindow):
     closing = Signal()
 
     def __init__(self, theme: Theme, models: Models, session: Session, training: TrainingSession) -> None:
-        """Build the window around the models; what it wants done goes to ``session``."""
+        """Build the window around the models; jobs go to ``session``."""
         super().__init__()
         self._theme, self._models, self._session = theme, models, session
         self._is_painted = False
@@ -175,7 +256,7 @@ class MainWindow(QMainWindow):
     # -------------------------------------------------------------------------------------------------- intents
     @Slot()
     def generate(self) -> None:
-        """Make what the form says, and watch it form; on the pages of comparisons and trainings start what they say."""
+        """Start what the open page sets up: a comparison, a training, else the form's pictures or the fork."""
         if self.pages.start_here():
             return
         if self.pages.create_page.canvas.fork_panel.has_keyboard:
@@ -193,7 +274,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def fork(self) -> None:
-        """Go on from the step that is looked at, as the panel says, and watch that."""
+        """Fork from the shown step with the settings of the panel."""
         forks = self._models.forks
         try:
             request = forks.request()
@@ -206,7 +287,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def go_back(self) -> None:
-        """Close what lies on top, or else stop the running job."""
+        """Close the topmost overlay or panel, or else cancel the running job."""
         if not self.overlays.close_one() and not self.pages.go_back():
             self._session.cancel()
 
@@ -231,7 +312,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _watch(self) -> None:
         self._show_canvas()
-        self.pages.create_page.canvas.timeline.scrubber.setFocus()  # its keys are wanted next
+        self.pages.create_page.canvas.timeline.scrubber.setFocus()  # so that its keys work at once
 
     @Slot()
     def _on_prompt(self) -> None:
@@ -269,7 +350,7 @@ class MainWindow(QMainWindow):
         self._models.notices.post(str(error), kind="error")
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Tell of the first time."""
+        """Emit `painted` the first time."""
         super().paintEvent(event)
         if not self._is_painted:
             self._is_painted = True
@@ -277,7 +358,7 @@ class MainWindow(QMainWindow):
             self.painted.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Ask nothing; everything that is finished is on the disk already."""
+        """Close without a question: everything finished is on the disk already."""
         self._models.preferences.set("geometry", self.saveGeometry().toBase64().toStdString())
         self.hide()
         self.closing.emit()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from studio.ui.run.fork import ForkModel
     from studio.ui.run.model import RunModel
     from studio.ui.run.panes import PanesModel
-    from studio.ui.run.steps import RemakingModel, StepKeeper
+    from studio.ui.run.steps import StepRecompute, StepSaver
     from studio.ui.shell.status_model import StatusModel
     from studio.ui.sweep.model import SweepModel
     from studio.ui.train.model import TrainModels
@@ -53,9 +53,9 @@ class Models:
     gallery: GalleryModel
     runs: RunsModel
     verifier: VerifyModel
-    keeper: StepKeeper
+    keeper: StepSaver
     forks: ForkModel
-    remaking: RemakingModel
+    recompute: StepRecompute
     panes: PanesModel
     exports: ExportModel
     compare: CompareModel

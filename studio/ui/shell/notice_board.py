@@ -11,10 +11,10 @@ from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from studio.ui.core.notices import Notice, Notices
-    from studio.ui.widgets.toast import Toast
+    from studio.ui.widgets.cards import Toast
 
 MOST = 50
-"""Notices that wait for an error to be closed, and acts that can be undone; the oldest give way."""
+"""Most notices that wait behind an error, and most actions that can be undone; the oldest are dropped."""
 
 
 def _undoes(notice: Notice) -> bool:
@@ -35,7 +35,7 @@ class NoticeBoard(QObject):
         notices.posted.connect(self._on_posted)
 
     def undo(self) -> bool:
-        """Undo what was told last of all that can be; False where there is nothing."""
+        """Undo the latest notice that offers Undo; False if there is none."""
         if not self._undoable:
             return False
         notice = self._undoable[-1]
@@ -48,16 +48,16 @@ class NoticeBoard(QObject):
 
     @Slot(object)
     def _on_posted(self, notice: Notice) -> None:
-        """Show a notice at once; an error that nobody has closed yet gives way only to what can be undone."""
+        """Show a notice at once; while an error is shown, only one that offers Undo replaces it."""
         if _undoes(notice):
             self._undoable.append(notice)
-        stands = self._shown if self.toast.isVisible() else None
-        if stands is None or stands.kind != "error":
+        current = self._shown if self.toast.isVisible() else None
+        if current is None or current.kind != "error":
             self._show(notice)
         elif _undoes(notice):
-            self._waiting.appendleft(stands)
+            self._waiting.appendleft(current)
             self._show(notice)
-        elif notice.sentence not in (stands.sentence, *(other.sentence for other in self._waiting)):
+        elif notice.sentence not in (current.sentence, *(other.sentence for other in self._waiting)):
             self._waiting.append(notice)
 
     @Slot()

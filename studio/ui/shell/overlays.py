@@ -1,4 +1,4 @@
-"""What lies over the window for a while: the queue, and the list of shortcuts."""
+"""What opens over the window: the queue, and the list of shortcuts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Overlays(QObject):
-    """Keeps them where they belong over ``ground``."""
+    """Opens, places and closes them over ``ground``."""
 
     def __init__(self, theme: Theme, models: Models, ground: QWidget, status: StatusBar) -> None:
         """Make them, hidden; the queue belongs above its button in the status bar, which also has the notices."""
@@ -65,7 +65,7 @@ class Overlays(QObject):
 
     @Slot()
     def toggle_shortcuts(self) -> None:
-        """Show or hide the list of keys; it is made when it is first wanted."""
+        """Show or hide the list of shortcuts, which is made the first time."""
         if self.shortcuts is None:
             self.shortcuts = ShortcutsView(self._theme, self._ground)
             self.shortcuts.closed.connect(self.shortcuts.hide)
@@ -75,7 +75,7 @@ class Overlays(QObject):
         self.shortcuts.raise_()
 
     def close_one(self) -> bool:
-        """Close what lies on top; False where nothing does."""
+        """Close the topmost; False if none is open."""
         if self.shortcuts is not None and self.shortcuts.isVisible():
             self.shortcuts.hide()
             return True

@@ -13,14 +13,13 @@ from studio.ui.models_page.view import ModelsView
 from studio.ui.settings_page.view import SettingsView
 from studio.ui.shell.create_page import CreatePage
 from studio.ui.shell.picture_stack import PictureStack
-from studio.ui.train.page import TrainPlace
+from studio.ui.train.page import TrainPage
 
 if TYPE_CHECKING:
     from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.shell.compare_page import ComparePage
     from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
-    from studio.ui.train.page import TrainPage
 
 
 def give_keyboard(page: QWidget) -> None:
@@ -283,13 +282,12 @@ class Pages(QStackedWidget):
         return page
 
     def _make_train(self) -> TrainPage:
-        place = TrainPlace(self._theme, self._models, self._training, self)
-        place.use_requested.connect(self.use_model)
-        place.compare_requested.connect(self.compare_requested)
-        place.compare_requested.connect(self.show_comparison)
-        place.sheet_requested.connect(self.compare_requested)
-        self._train_page = place.page
-        return place.page
+        self._train_page = page = TrainPage(self._theme, self._models, self._training)
+        page.use_requested.connect(self.use_model)
+        page.compare_requested.connect(self.compare_requested)
+        page.compare_requested.connect(self.show_comparison)
+        page.sheet_requested.connect(self.compare_requested)
+        return page
 
     @Slot()
     def _on_form_changed(self) -> None:

@@ -12,9 +12,8 @@ from studio.ui.shell import text
 from studio.ui.theme.metrics import GAP, PADDING, SECTION
 from studio.ui.train import text as training_text
 from studio.ui.widgets.buttons import TextButton
-from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.cards import Ground, Toast
 from studio.ui.widgets.labels import PlainLabel, set_tip
-from studio.ui.widgets.toast import Toast
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class TrainStatus(TextButton):
-    """Seen while a training runs, or waits for a picture."""
+    """A button with the state of the training, while there is one; opens its page."""
 
     def __init__(self, theme: Theme, run: TrainRun, parent: QWidget | None = None) -> None:
-        """Tell of ``run``."""
+        """Follow ``run``."""
         super().__init__(theme, "", kind="quiet", parent=parent)
         self._run = run
         self.setFont(theme.font("label"))
@@ -55,10 +54,10 @@ HEIGHT = 36
 
 
 class StatusBar(Ground):
-    """What runs where.
+    """Device, previews, disk space and queue; notices take the place of the first three.
 
     Signals:
-        queue_requested: the queue is to be shown, or hidden again.
+        queue_requested: show or hide the queue.
     """
 
     queue_requested = Signal()
@@ -72,7 +71,6 @@ class StatusBar(Ground):
         run: TrainRun,
         parent: QWidget | None = None,
     ) -> None:
-        """Show the models' state."""
         super().__init__(theme, "panel", lines=Qt.Edge.TopEdge, parent=parent)
         self._status, self._queue, self._preferences = status, queue, preferences
         self.setMinimumHeight(HEIGHT)
@@ -109,12 +107,12 @@ class StatusBar(Ground):
 
     @property
     def device_text(self) -> str:
-        """What is said of the device."""
+        """The device, as shown."""
         return self._device.text()
 
     @property
     def runs_text(self) -> str:
-        """What is said of the room that runs take."""
+        """The disk space of recorded runs, as shown."""
         return self._runs.text()
 
     @Slot()

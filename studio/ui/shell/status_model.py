@@ -1,4 +1,4 @@
-"""What the line at the window's foot says."""
+"""What the status bar shows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 
 class StatusModel(QObject):
-    """The device, what previews took of the last job, and the room that recorded runs take."""
+    """The device, the share of the last job that previews took, and the disk space of recorded runs."""
 
     changed = Signal()
 

@@ -1,4 +1,4 @@
-"""What of the models moves what: the connections that belong to no view."""
+"""Connections between models that belong to no view."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
 from studio.engine.compare import CompareRequest
-from studio.ui.jobs.resume import remainder_of
+from studio.ui.jobs.resume import remaining_work
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from studio.engine.requests import GenerateRequest
     from studio.gallery.store import PictureSaved
-    from studio.ui.jobs.job_state import Course
-    from studio.ui.jobs.resume import Remainder
+    from studio.ui.core.job_state import JobState
+    from studio.ui.jobs.resume import RemainingWork
     from studio.ui.jobs.session import Session
     from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.shell.models import Models
@@ -44,9 +44,9 @@ class Wiring(QObject):
         models.preferences.changed.connect(self._on_preference_changed)
         models.preferences.unsaved.connect(self._on_unsaved)
         models.status.changed.connect(self._on_status_changed)
-        session.picture_kept.connect(self._on_picture_kept)
-        models.remaking.failed.connect(self._on_unopened)
-        session.job_changed.connect(self._on_went_on)
+        session.picture_saved.connect(self._on_picture_kept)
+        models.recompute.failed.connect(self._on_unopened)
+        session.job_changed.connect(self._on_job_changed)
         models.reference.run_requested.connect(self._on_reference_wanted)
         models.reference.stop_requested.connect(session.cancel_job)
         models.library.opened.connect(self._on_comparison_opened)
@@ -97,38 +97,38 @@ class Wiring(QObject):
         self._models.reference.job = self._session.generate(request)
 
     @Slot(object)
-    def _on_went_on(self, course: Course) -> None:
+    def _on_job_changed(self, job_state: JobState) -> None:
         """Lead a job to who asked for it, and see what it left on the disk."""
-        if course.over:
+        if job_state.over:
             self._models.runs.measure()
-        if not self._models.sweep.follow(course) and not self._models.reference.follow(course):
-            self._models.compare.follow(course)
-            if (left := remainder_of(course)) is not None:
-                act = partial(self._go_on, course, left)
+        if not self._models.sweep.follow(job_state) and not self._models.reference.follow(job_state):
+            self._models.compare.follow(job_state)
+            if (left := remaining_work(job_state)) is not None:
+                act = partial(self._go_on, job_state, left)
                 self._models.notices.post(left.sentence, action="Go on", act=act)
 
-    def _go_on(self, course: Course, left: Remainder) -> None:
+    def _go_on(self, job_state: JobState, left: RemainingWork) -> None:
         """Take up what was cancelled, where it was cancelled."""
         for fork, image in left.forks:
-            self._session.fork(fork, (course, image))
+            self._session.fork(fork, (job_state, image))
         if left.rest is not None:
             self._session.generate(left.rest)
         self._models.run.go_live()
 
     @Slot(object)
-    def _on_run_opened(self, course: Course) -> None:
+    def _on_run_opened(self, job_state: JobState) -> None:
         """Look at a recorded run."""
-        self._models.run.watch(course)
-        self._models.run.select(course.opens_at)
-        if course.note:
-            self._models.notices.post(course.note, kind="warn")
+        self._models.run.watch(job_state)
+        self._models.run.select(job_state.opens_at)
+        if job_state.note:
+            self._models.notices.post(job_state.note, kind="warn")
 
     @Slot(object)
-    def _on_comparison_opened(self, course: Course) -> None:
+    def _on_comparison_opened(self, job_state: JobState) -> None:
         """Look at recorded runs side by side."""
-        self._models.compare.show(course)
-        if course.note:
-            self._models.notices.post(course.note, kind="warn")
+        self._models.compare.show(job_state)
+        if job_state.note:
+            self._models.notices.post(job_state.note, kind="warn")
 
     @Slot(str)
     def _on_unopened(self, sentence: str) -> None:

@@ -13,6 +13,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QAbstractScrollArea, QSizePolicy
 
 from studio.ui.compare.images import ImageCache
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, RADIUS, RING
 from studio.ui.widgets.painting import draw_ring, fill_rounded, ring_after
 
@@ -127,7 +128,7 @@ class SweepGrid(QAbstractScrollArea):
         self._theme, self._model, self._images = theme, model, ImageCache()
         self._ring, self.current = False, 0
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
-        self.setAccessibleName("Pictures of the sweep")
+        self.setAccessibleName(tr("Pictures of the sweep"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.viewport().setAutoFillBackground(False)

@@ -22,6 +22,7 @@ from studio.engine.compare import CompareRequest
 from studio.engine.requests import GenerateRequest
 from studio.errors import RequestError, shorten
 from studio.gallery.store import PictureSaved
+from studio.messages import message
 from studio.runs.format import is_run_id
 from studio.ui.core.background import Background
 from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, requests
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.job import Job
+    from studio.ui.core.job_state import JobState
     from studio.ui.core.settings import SettingsFile
     from studio.ui.create.form_model import FormModel
-    from studio.ui.jobs.job_state import Course
     from studio.ui.sweep.plan import Batch
 
 
@@ -372,27 +373,27 @@ class SweepModel(QObject):
         self.background.close()
 
     # ------------------------------------------------------------------------------------------------------- facts
-    def follow(self, course: Course) -> bool:
+    def follow(self, job_state: JobState) -> bool:
         """Take in how a job went on; False where it belongs to no sweep of this one."""
         sweep, batch = self.sweep, self._current
-        if sweep is None or batch is None or course.job.request is not batch.request:
+        if sweep is None or batch is None or job_state.job.request is not batch.request:
             return False
         for image, place in enumerate(batch.places):
-            event, record = course.pictures.get(image), course.job.record.picture(image)
+            event, record = job_state.pictures.get(image), job_state.job.record.picture(image)
             if event is not None:
                 if place not in sweep.finished:
                     self._pictures.put(place, event.done.pixels)
                 kept = event.entry.path if isinstance(event, PictureSaved) else None
-                sweep.finished[place] = Finished(picture=kept, run=course.run_ids.get(image, ""))
+                sweep.finished[place] = Finished(picture=kept, run=job_state.run_ids.get(image, ""))
             elif record is not None and (frame := record.latest_frame()) is not None:
                 self._pictures.put(place, frame)
         self._saving.start()
         self.cells_changed.emit()
-        if course.phase == "done" and self._waiting:
+        if job_state.phase == "done" and self._waiting:
             self._ask_for_next()
-        elif course.over:
+        elif job_state.over:
             self.running, self._waiting = False, []
-            self.fault = course.failure.sentence if course.failure is not None else ""
+            self.fault = job_state.failure.sentence if job_state.failure is not None else ""
             self.changed.emit()
         return True
 
@@ -409,7 +410,7 @@ class SweepModel(QObject):
     def _card_of(self, name: str) -> ModelCard:
         card = self._catalog.card(name)
         if card is None:
-            raise RequestError("model", f"{shorten(name)!r} is not here")
+            raise RequestError("model", message("{model} is not installed", model=repr(shorten(name))))
         return card
 
     def _on_loaded(self, saved: dict[str, object]) -> None:

@@ -17,6 +17,7 @@ from studio.diffusion.spacings import SPACINGS
 from studio.engine.compare import MAX_PANES, CompareRequest
 from studio.engine.requests import GenerateRequest
 from studio.errors import RequestError, UnknownNameError, shorten
+from studio.messages import message
 from studio.ui.jobs.run_settings import with_model
 
 if TYPE_CHECKING:
@@ -59,7 +60,11 @@ class Field:
             return dataclasses.replace(values, **{name: value})
         if values.sampler != self.sampler:
             raise RequestError(
-                self.title, f"is of another sampler than {SAMPLERS[values.sampler].title}; choose that one"
+                self.title,
+                message(
+                    "is an option of another sampler than {sampler}; choose that sampler",
+                    sampler=SAMPLERS[values.sampler].title,
+                ),
             )
         own = {**values.options.get(self.sampler, {}), self.option: value}
         return dataclasses.replace(values, options={**values.options, self.sampler: own})
@@ -99,7 +104,7 @@ def _options() -> dict[str, Field]:
     for name, sampler in SAMPLERS.items():
         for option in dataclasses.fields(sampler.Options):
             found[f"{name}.{option.name}"] = Field(
-                title=f"{sampler.title}: {option.metadata['label']}",
+                title=message("{sampler}: {option}", sampler=sampler.title, option=option.metadata["label"]),
                 read=_reader(option),
                 usual=_usual(option),
                 sampler=name,
@@ -109,14 +114,14 @@ def _options() -> dict[str, Field]:
 
 
 FIELDS: dict[str, Field] = {
-    "steps": Field(title="Steps", read=int, usual="5, 10, 20, 40"),
-    "guidance": Field(title="Guidance", read=float, usual="1, 2, 4, 8"),
-    "seed": Field(title="Seed", read=int, usual="1, 2, 3, 4"),
-    "sampler": Field(title="Sampler", read=_sampler, usual="ddpm, ddim"),
-    "spacing": Field(title="Spacing", read=_spacing, usual=", ".join(SPACINGS)),
-    "prompt": Field(title="Prompt", read=str, usual="a fox, a red apple, an owl"),
-    "negative": Field(title="Negative prompt", read=str, usual="blue, red"),
-    "model": Field(title="Model", read=str, usual="starter"),
+    "steps": Field(title=message("Steps"), read=int, usual="5, 10, 20, 40"),
+    "guidance": Field(title=message("Guidance"), read=float, usual="1, 2, 4, 8"),
+    "seed": Field(title=message("Seed"), read=int, usual="1, 2, 3, 4"),
+    "sampler": Field(title=message("Sampler"), read=_sampler, usual="ddpm, ddim"),
+    "spacing": Field(title=message("Spacing"), read=_spacing, usual=", ".join(SPACINGS)),
+    "prompt": Field(title=message("Prompt"), read=str, usual="a fox, a red apple, an owl"),
+    "negative": Field(title=message("Negative prompt"), read=str, usual="blue, red"),
+    "model": Field(title=message("Model"), read=str, usual="starter"),
     **_options(),
 }
 
@@ -169,13 +174,13 @@ def read_axis(field: str, text: str) -> Axis:
     """
     parts = [part.strip() for part in text.split(";" if ";" in text else ",") if part.strip()]
     if not parts:
-        raise RequestError(field, "has no values: write some, with commas between them")
+        raise RequestError(field, message("has no values: enter some, separated by commas"))
     values = []
     for part in parts:
         try:
             values.append(FIELDS[field].read(part))
         except ValueError as error:
-            raise RequestError(field, f"cannot be {shorten(part)!r}") from error
+            raise RequestError(field, message("cannot be {value}", value=repr(shorten(part)))) from error
     return Axis(field=field, values=tuple(dict.fromkeys(values)))
 
 
@@ -207,10 +212,12 @@ def requests(base: FormValues, card_of: CardOf, across: Axis, down: Axis) -> tup
             pictures differ in size.
     """
     if across.field == down.field:
-        raise RequestError(across.field, "is on both axes; choose another for one of them")
+        raise RequestError(across.field, message("is on both axes; choose another setting for one of them"))
     count = len(across.values) * len(down.values)
     if not 2 <= count <= MAX_CELLS:
-        raise RequestError("sweep", f"must have 2 to {MAX_CELLS:,} pictures, not {count:,}")
+        raise RequestError(
+            "sweep", message("must have 2 to {most:,} pictures, not {count:,}", most=MAX_CELLS, count=count)
+        )
     cells = []
     for below in down.values:
         for right in across.values:

@@ -11,9 +11,11 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from studio.errors import RequestError, capitalised
-from studio.ui.compare import text as words
 from studio.ui.core.save_sheet import ask_for_sheet
 from studio.ui.core.sheet_writer import Labelled
+from studio.ui.jobs.text import model_calls
+from studio.ui.language import tr
+from studio.ui.sweep import text as words
 from studio.ui.sweep.grid import SweepGrid
 from studio.ui.sweep.plan import FIELDS, Axis, read_axis, written
 from studio.ui.theme.metrics import CONTROL, GAP, GRID, PADDING, PAGE_HEAD
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 
-VALUES_TIP = "The values, with commas between them; with semicolons where a value itself holds commas."
-
-
 class AxisField(QWidget):
     """A choice of setting and a list of values.
 
@@ -47,15 +46,15 @@ class AxisField(QWidget):
         """Begin with a setting's usual values."""
         super().__init__(parent)
         self.setting = ChoiceField(theme, label)
-        self.setting.set_items([(key, one.title, "", "") for key, one in FIELDS.items()])
+        self.setting.set_items([(key, tr(one.title), "", "") for key, one in FIELDS.items()])
         self.setting.set_value(field)
         self.values = QLineEdit(FIELDS[field].usual)
         self.values.setFont(theme.font("body"))
         self.values.setFixedHeight(CONTROL)
         self.values.setMaxLength(4000)
-        named(self.values, f"{label}: values", VALUES_TIP)
+        named(self.values, words.values_of(label), words.values_tip())
         holder = QWidget()
-        labelled(theme, holder, "Values", tip=VALUES_TIP).addWidget(self.values)
+        labelled(theme, holder, tr("Values"), tip=words.values_tip()).addWidget(self.values)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
@@ -112,19 +111,19 @@ class SweepView(Ground):
         self._plan, self._fault = "", ""
         self._shown: Sweep | None = None
         self.title = PlainLabel(theme, kind="title", elide=True)
-        self.back = TextButton(theme, "Back to the runs", kind="quiet", icon="chevron-left")
-        self.compare = TextButton(theme, "Compare these two", icon="columns-2")
-        set_tip(self.compare, "Lay the runs of the two chosen cells side by side (Enter)")
-        self.stop = TextButton(theme, "Stop")
-        set_tip(self.stop, "Make no more cells; what is finished stays, and the sweep can go on later.")
-        self.resume = TextButton(theme, "Go on")
-        set_tip(self.resume, "Make the cells that are missing, and no other.")
-        self.save = IconButton(theme, "download", "Save the sweep as one labelled picture")
-        self.across = AxisField(theme, "Across", "steps")
-        self.down = AxisField(theme, "Down", "guidance")
+        self.back = TextButton(theme, tr("Back to the comparison"), kind="quiet", icon="chevron-left")
+        self.compare = TextButton(theme, tr("Compare these two"), icon="columns-2")
+        set_tip(self.compare, tr("Compares the runs of the two selected cells (Enter)"))
+        self.stop = TextButton(theme, tr("Stop"))
+        set_tip(self.stop, tr("Stops the sweep. Finished pictures stay, and it can be resumed later."))
+        self.resume = TextButton(theme, tr("Resume"))
+        set_tip(self.resume, tr("Makes the missing pictures only."))
+        self.save = IconButton(theme, "download", tr("Save the sweep as one labelled picture"))
+        self.across = AxisField(theme, tr("Across"), "steps")
+        self.down = AxisField(theme, tr("Down"), "guidance")
         self.note = PlainLabel(theme, role="dim", elide=True)
         self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.start_button = TextButton(theme, "Sweep", kind="primary")
+        self.start_button = TextButton(theme, tr("Sweep"), kind="primary")
         self.grid = SweepGrid(theme, model)
         self._lay_out(theme)
         self.back.clicked.connect(self.back_requested)
@@ -216,10 +215,9 @@ class SweepView(Ground):
         try:
             plan = self._model.plan(self.across.axis(), self.down.axis())
         except RequestError as error:
-            sentence = str(error)
-            self._plan, self._fault = "", capitalised(sentence)
+            self._plan, self._fault = "", capitalised(tr(error.message))
         else:
-            self._plan, self._fault = words.plan(plan), ""
+            self._plan, self._fault = words.plan(len(plan), sum(map(model_calls, plan))), ""
         self._on_changed()
 
     @Slot()
@@ -227,14 +225,14 @@ class SweepView(Ground):
         """The sweep went on."""
         model, sweep = self._model, self._model.sweep
         prompt = sweep.cells[0].prompt if sweep is not None else self._form.values.prompt
-        self.title.setText(f"{prompt or '(no prompt)'}, swept")
+        self.title.setText(words.title(prompt))
         self.stop.setVisible(model.running)
         self.resume.setVisible(model.can_resume)
         self.save.setVisible(bool(model.finished))
         self.compare.setVisible(bool(model.count))
         self.compare.setEnabled(len(model.chosen) == 2)
-        progress = f"{model.finished:,} of {model.count:,} pictures"
-        self.grid.setAccessibleDescription(f"{progress} are finished")
+        progress = words.progress(model.finished, model.count)
+        self.grid.setAccessibleDescription(progress)
         fault = self._fault or ("" if model.running else model.fault)
         self.note.setText(fault or (progress if model.running else self._plan))
         self.note.set_role("warn" if fault else "dim")
@@ -245,16 +243,16 @@ class SweepView(Ground):
         sweep = self._model.sweep
         if sweep is None:
             return
-        names = sweep.across.title.lower(), sweep.down.title.lower()
+        names = tr(sweep.across.title).lower(), tr(sweep.down.title).lower()
         pairs = [(right, below) for below in sweep.down.labels for right in sweep.across.labels]
         pictures = [
             Labelled(
                 pixels=self._model.picture(place) or self._model.pixels(place),
-                lines=(f"{names[0]} {pairs[place][0]}", f"{names[1]} {pairs[place][1]}"),
+                lines=(words.cell(names[0], pairs[place][0]), words.cell(names[1], pairs[place][1])),
             )
             for place in range(max(sweep.finished, default=-1) + 1)
         ]
         path = ask_for_sheet(self, sweep.cells[0].prompt)
         if path is not None:
-            title = f"{sweep.cells[0].prompt}, {names[0]} across, {names[1]} down"
+            title = words.sheet_title(sweep.cells[0].prompt, *names)
             self._sheets.write(path, pictures, len(sweep.across.values), title)

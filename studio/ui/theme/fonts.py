@@ -10,7 +10,7 @@ from studio.folders import interface_font
 from studio.ui.theme.metrics import BODY_PX, LABEL_PX, TITLE_PX
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication
+    from PySide6.QtCore import QCoreApplication
 
 FontKind = Literal["label", "body", "title", "mono"]
 
@@ -25,7 +25,7 @@ _TABULAR = QFont.Tag("tnum")
 _LOADED: Final = "interfaceFontLoaded"
 
 
-def load_fonts(app: QApplication) -> None:
+def load_fonts(app: QCoreApplication) -> None:
     """Register the shipped font with ``app``, once. Where it cannot be read the system's sans stands in."""
     if app.property(_LOADED):
         return

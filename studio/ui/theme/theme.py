@@ -1,4 +1,4 @@
-"""The look of one window: which palette is in force, and everything that is drawn from it."""
+"""The current palette, fonts and icons of the window."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCHEMES = {"dark": Qt.ColorScheme.Dark, "light": Qt.ColorScheme.Light}
 
 
 class Theme(QObject):
-    """The look in force. One per window, passed to every widget that paints.
+    """The current look. One per window, passed to every widget that paints.
 
     Attributes:
         reduce_motion: nothing may slide or fade; set from the system where it says so.
@@ -46,23 +46,21 @@ class Theme(QObject):
         app.setFont(self.font("body"))
         self._system = app.styleHints().colorScheme()
         self._ask_for_scheme()
-        self._palette = self._wanted()
+        self._palette = self._chosen_palette()
         self._dress()
         app.styleHints().colorSchemeChanged.connect(self._on_scheme_changed)
 
     @property
     def palette(self) -> Palette:
-        """The palette in force."""
         return self._palette
 
     @property
     def choice(self) -> ThemeChoice:
-        """What was chosen: "system", "dark" or "light"."""
+        """The choice of the user: "system", "dark" or "light"."""
         return self._choice
 
     @property
     def dark(self) -> bool:
-        """Whether the dark palette is in force."""
         return self._palette is DARK
 
     def choose(self, choice: str) -> None:
@@ -105,7 +103,7 @@ class Theme(QObject):
     def _icon_colour(self, role: str, enabled: bool) -> QColor:
         return self.colour(role if enabled else "disabled")
 
-    def _wanted(self) -> Palette:
+    def _chosen_palette(self) -> Palette:
         if self._choice != "system":
             return DARK if self._choice == "dark" else LIGHT
         return LIGHT if self._system == Qt.ColorScheme.Light else DARK
@@ -126,7 +124,7 @@ class Theme(QObject):
             self._follow()
 
     def _follow(self) -> None:
-        wanted = self._wanted()
+        wanted = self._chosen_palette()
         if wanted is self._palette:
             return
         self._palette = wanted

@@ -1,4 +1,4 @@
-"""The pictures that were found, with their captions, and what was refused with the reason."""
+"""The training pictures with their captions, and the files that cannot be used, with the reason."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID
-from studio.ui.train import text as words
+from studio.ui.train import text
 from studio.ui.train.data import FoundRole
 from studio.ui.train.form_view import stacked
 from studio.ui.widgets.collapsible import Collapsible
@@ -48,8 +49,8 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 
-_TILE: Final = 128  # how wide a tile likes to be
-_WORDS: Final = 36  # two lines of caption
+_TILE: Final = 128  # preferred width of a tile
+_CAPTION_PX: Final = 36  # two lines
 _REFUSED_ROWS: Final = 6
 
 
@@ -57,8 +58,8 @@ class TrainPicturesView(QWidget):
     """Shows a `TrainFolder`.
 
     Signals:
-        picture_chosen: this picture is looked at, a Path.
-        noise_requested: it is to be seen dissolving.
+        picture_chosen: the current picture, a Path.
+        noise_requested: show this picture, a Path, on the Noise tab.
     """
 
     picture_chosen = Signal(object)
@@ -67,18 +68,17 @@ class TrainPicturesView(QWidget):
     def __init__(
         self, theme: Theme, folder: TrainFolder, tiles: Thumbnails, parent: QWidget | None = None
     ) -> None:
-        """Build the grid and the list."""
         super().__init__(parent)
         self._folder = folder
         self.grid = PictureGrid(theme, folder, tiles)
         self._sentences = QStringListModel(self)
         self.refused = QListView()
-        self.refused.setAccessibleName("Files that cannot be used")
+        self.refused.setAccessibleName(tr("Files that cannot be used"))
         self.refused.setModel(self._sentences)
         self.refused.setUniformItemSizes(True)
         self.refused.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.refused.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.more = Collapsible(theme, "Refused", stacked(self.refused))
+        self.more = Collapsible(theme, text.refused(0), stacked(self.refused))
         self.more.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -95,8 +95,8 @@ class TrainPicturesView(QWidget):
         refused = self._folder.refused
         self.more.setVisible(bool(refused))
         if len(refused) != self._sentences.rowCount():
-            self._sentences.setStringList([one.sentence for one in refused])
-            self.more.set_title(words.count(len(refused), "file was refused", "files were refused"))
+            self._sentences.setStringList([tr(one.sentence) for one in refused])
+            self.more.set_title(text.refused(len(refused)))
             rows = min(len(refused), _REFUSED_ROWS)
             row = max(self.refused.sizeHintForRow(0), 16) if refused else 0
             self.refused.setFixedHeight(rows * row + 2 * self.refused.frameWidth() + 2 * GAP)
@@ -113,13 +113,12 @@ class TrainPicturesView(QWidget):
 
 
 class PictureGrid(QListView):
-    """Tiles with captions; those in sight are made first, and away from the window's thread."""
+    """Tiles with captions; thumbnails are made in another thread, the visible ones first."""
 
     def __init__(self, theme: Theme, folder: QAbstractItemModel, tiles: Thumbnails) -> None:
-        """Show ``folder``."""
         super().__init__()
         self._tiles = tiles
-        self.setAccessibleName("Pictures found, with their captions")
+        self.setAccessibleName(tr("Training pictures with their captions"))
         self.setViewMode(QListView.ViewMode.IconMode)
         self.setMovement(QListView.Movement.Static)
         self.setResizeMode(QListView.ResizeMode.Adjust)
@@ -137,34 +136,31 @@ class PictureGrid(QListView):
         tiles.made.connect(self._on_made)
 
     def side(self) -> int:
-        """Return how wide a tile is, in logical pixels."""
+        """Return the width of a tile in logical pixels."""
         return self.gridSize().width() - GAP
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Fit whole tiles into the width."""
         width = self.viewport().width()
         columns = max(width // (_TILE + GAP), 2)
         cell = max(width // columns, 48)
-        self.setGridSize(QSize(cell, cell - GAP + _WORDS + GAP))
+        self.setGridSize(QSize(cell, cell - GAP + _CAPTION_PX + GAP))
         super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint what is in sight, and have made what of it is missing."""
         super().paintEvent(event)
         side = round(self.side() * self.devicePixelRatioF())
-        keys = [(index.data(FoundRole).path, side) for index in self._in_sight()]
+        keys = [(index.data(FoundRole).path, side) for index in self._visible()]
         self._tiles.want(self, keys, CARD_RADIUS * self.devicePixelRatioF())
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Show the whole caption, and where it comes from, under the mouse."""
         if isinstance(event, QHelpEvent):
             found = self.indexAt(event.pos()).data(FoundRole)
-            text = words.about_picture(found) if found is not None else ""
-            QToolTip.showText(event.globalPos(), plain_tip(text), self.viewport())
+            tip = text.about_picture(found) if found is not None else ""
+            QToolTip.showText(event.globalPos(), plain_tip(tip), self.viewport())
             return True
         return super().viewportEvent(event)
 
-    def _in_sight(self) -> list[QModelIndex]:
+    def _visible(self) -> list[QModelIndex]:
         model, cell, area = self.model(), self.gridSize(), self.viewport().rect()
         columns = max(area.width() // max(cell.width(), 1), 1)
         top = self.verticalScrollBar().value() // max(cell.height(), 1)
@@ -207,7 +203,7 @@ class _Tile(QStyledItemDelegate):
             draw_ring(painter, tile, CARD_RADIUS, theme.colour("accent" if focused else "dim"))
         painter.setFont(theme.font("label"))
         painter.setPen(theme.colour("text" if found.caption_from == "text" else "dim"))
-        room = QRect(tile.left(), tile.bottom() + GRID, side, _WORDS - GRID)
+        room = QRect(tile.left(), tile.bottom() + GRID, side, _CAPTION_PX - GRID)
         flags = Qt.AlignmentFlag.AlignTop.value | Qt.TextFlag.TextWordWrap.value
         metrics = painter.fontMetrics()
         fitted = metrics.elidedText(found.caption, Qt.TextElideMode.ElideRight, 2 * side - 3 * GAP)

@@ -1,7 +1,4 @@
-"""The form of a training: what to learn from and how, with its faults, its undo and what it costs.
-
-What trainings take on this machine, and having it found out where nobody knows yet.
-"""
+"""The model of the training form: the settings with their errors and undo, and estimates of time and memory."""
 
 from __future__ import annotations
 
@@ -18,7 +15,9 @@ from studio.engine.train_request import PICTOGRAMS, STATES, TrainRequest, defaul
 from studio.errors import RequestError, capitalised
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineCall, Priority
-from studio.ui.core.undo import FormSteps
+from studio.ui.core.undo import FieldsUndoStack
+from studio.ui.language import tr
+from studio.ui.train import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,25 +30,25 @@ if TYPE_CHECKING:
     from studio.ui.train.data import TrainFolder
 
 
-KEPT = (
+SAVED_FIELDS = (
     *("source", "size", "backbone", "scale", "schedule", "prediction", "latents"),
     *("dropout", "steps", "batch", "learning_rate", "min_snr", "base", "codec_steps", "text_steps"),
 )
-"""The fields that are there again at the next start; the name is made from the source."""
+"""The fields that are saved for the next start; the name is derived from the source."""
 _BLANK = TrainRequest(source="", name="")
 _VALID = TrainRequest(source=PICTOGRAMS, name="x")
 
 
 class TrainForm(QObject):
-    """What stands in the form.
+    """The settings in the training form.
 
     Attributes:
         undo_stack: the edits.
-        folder: the pictures of the folder that is chosen.
-        costs: what trainings take.
+        folder: the pictures of the chosen folder.
+        costs: estimates of time and memory.
 
     Signals:
-        changed: the values, or what is wrong with them.
+        changed: the values or their errors have changed.
     """
 
     changed = Signal()
@@ -63,23 +62,23 @@ class TrainForm(QObject):
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take up the values of the last start.
+        """Restore the values of the last start.
 
         Args:
-            catalog: the models there are.
-            preferences: keep the values.
-            folder: looks for pictures.
-            costs: what trainings take.
-            clock: seconds; tells pauses between edits.
+            catalog: the installed models.
+            preferences: where the values are saved.
+            folder: finds the pictures of a folder.
+            costs: estimates time and memory.
+            clock: in seconds; edits close together become one undo step.
         """
         super().__init__()
         self._catalog, self._preferences, self.folder = catalog, preferences, folder
         self.costs = costs
-        self._request = _kept(preferences.train)
+        self._request = _saved_request(preferences.train)
         self._given: set[str] = set()
-        self._names: frozenset[str] = frozenset()  # of the folders there are, which hold models or trainings
+        self._names: frozenset[str] = frozenset()  # of the folders on the disk, of models and trainings
         self._background = Background(self)
-        self.undo_stack = FormSteps(self._put_step, clock, self)
+        self.undo_stack = FieldsUndoStack(self._put_step, clock, self)
         folder.changed.connect(self.changed)
         catalog.changed.connect(self.changed)
         catalog.changed.connect(self._list_names)
@@ -88,65 +87,62 @@ class TrainForm(QObject):
     # ------------------------------------------------------------------------------------------------ what it says
     @property
     def request(self) -> TrainRequest:
-        """The values; without a source as long as none was chosen."""
+        """The values; the source is "" until one is chosen."""
         return self._request
 
     @property
     def from_folder(self) -> Path | None:
-        """The folder to learn from; None where it is something else, or nothing yet."""
+        """The folder of training pictures; None for pictograms and before a source is chosen."""
         source = self._request.source
         return Path(source) if source and source != PICTOGRAMS else None
 
     @property
     def has_source(self) -> bool:
-        """Whether it is said what to learn from."""
         return bool(self._request.source)
 
     @property
     def faults(self) -> dict[str, str]:
-        """What is wrong, a sentence for each field that it is wrong with."""
+        """A translated sentence for each field whose value cannot be used."""
         found: dict[str, str] = {}
         for item in fields(TrainRequest):
             if item.name == "source" or (item.name == "name" and not self.has_source):
                 continue
             try:
                 changes = {item.name: getattr(self._request, item.name)}
-                if item.name == "scale":  # what there is depends on the backbone
+                if item.name == "scale":  # the choices depend on the backbone
                     changes["backbone"] = self._request.backbone
                 replace(_VALID, **changes).validate()
             except RequestError as error:
-                sentence = str(error)
-                found[item.name] = capitalised(sentence)
+                found[item.name] = capitalised(tr(error.message))
         if (source := self._source_fault()) and self.has_source:
             found["source"] = source
         if self.has_source and "name" not in found and self._is_taken(self._request.name):
-            found["name"] = f"A model is called {self._request.name} already; choose another name."
+            found["name"] = text.name_taken(self._request.name)
         if self._request.base and self._catalog.card(self._request.base) is None:
-            found["base"] = f"The model {self._request.base} is not here any more; choose another."
+            found["base"] = text.base_missing(self._request.base)
         return found
 
     @property
     def can_train(self) -> bool:
-        """Whether Train works now."""
         return self.has_source and not self.faults
 
     def estimate(self, **changes: Any) -> TrainEstimate:  # noqa: ANN401 - as TrainRequest has them
-        """Return what the training takes, or would take with other values, as far as that is known."""
+        """Return the estimate for these settings with ``changes``, as far as it is known."""
         return self.costs.of(replace(self._request, **changes))
 
     # ----------------------------------------------------------------------------------------------------- intents
     def choose(self, source: Path | str) -> None:
-        """Learn from a folder, or from "pictograms"; the model is called after it."""
+        """Train on a folder or on "pictograms", and name the model after it."""
         named = default_request(source, self._catalog.folders)
         self._make(replace(self._request, source=named.source, name=named.name, title=named.title), ())
 
     def edit(self, **changes: Any) -> None:  # noqa: ANN401 - as TrainRequest has them
-        """Change fields by name, as one step of undo."""
+        """Change fields by name, as one undo step."""
         self._make(replace(self._request, **changes), tuple(changes))
 
     @Slot()
     def open(self) -> None:
-        """Look at the source of the last start, which may have changed since, or be gone."""
+        """Read the folder of the last start, which may have changed or gone."""
         source = self._request.source
         if source and not self._request.name:
             named = default_request(source, self._catalog.folders)
@@ -154,10 +150,10 @@ class TrainForm(QObject):
             self._look()
 
     def take_request(self) -> TrainRequest:
-        """Return what Train is to train; the form then stands ready for another of the same kind.
+        """Return the request to train, and give the form a new name for the next one.
 
         Raises:
-            RequestError: see `faults`.
+            RequestError: a value cannot be used; see `faults`.
         """
         request = self._request.validate()
         if self.faults:
@@ -169,12 +165,12 @@ class TrainForm(QObject):
 
     @Slot()
     def rename(self) -> None:
-        """Give the next training a name that nothing has, if this one is taken now."""
+        """Choose a free name if this one is taken by now."""
         self._rename()
         self._background.do(self._read_names, self._on_names_for_rename, self._on_unread)
 
     def close(self) -> None:
-        """Return once nothing is read any more."""
+        """Stop background work and wait for it."""
         self._background.close()
 
     def _rename(self) -> None:
@@ -187,7 +183,7 @@ class TrainForm(QObject):
             self._put({"name": name})
 
     def ask_for_estimate(self) -> None:
-        """Have it found out what the training takes, where that is not known."""
+        """Measure the time of a training with these settings if it is not known."""
         if self.can_train:
             self.costs.ask(self._request)
 
@@ -199,17 +195,17 @@ class TrainForm(QObject):
         if folder.fault:
             return folder.fault
         if not folder.reading and not folder.count:
-            return "There is no picture in this folder that can be used; choose another."
+            return text.no_usable_picture()
         return ""
 
     def _is_taken(self, name: str) -> bool:
         known = self._catalog.find(name) is not None
-        # Of a training that waits there is no folder yet.
+        # A training in the queue has no folder yet.
         return known or name in self._given or name in self._names
 
     @Slot()
     def _list_names(self) -> None:
-        """Look which names are taken, in another thread: nothing that is typed waits for the disk."""
+        """List the taken names in another thread, so that typing never waits for the disk."""
         self._background.do(self._read_names, self._on_names, self._on_unread, key="names")
 
     def _read_names(self) -> frozenset[str]:
@@ -229,16 +225,16 @@ class TrainForm(QObject):
         self._rename()
 
     def _on_unread(self, error: StudioError) -> None:
-        """Names that cannot be listed are found taken when the training starts, which says so."""
+        """Ignore it: a taken name is then refused when the training starts."""
 
     def _make(self, request: TrainRequest, key: tuple[str, ...]) -> None:
         old = self._request
         names = [item.name for item in fields(old) if getattr(old, item.name) != getattr(request, item.name)]
         if names:
             before, after = ({name: getattr(one, name) for name in names} for one in (old, request))
-            self.undo_stack.make(before, after, key)
+            self.undo_stack.change(before, after, key)
         elif "source" not in names and self.from_folder is not None and not key:
-            self._look()  # the same folder again: it may hold other pictures by now
+            self._look()  # the same folder again: its pictures may have changed
 
     def _put_step(self, changes: Mapping[str, Any]) -> None:
         self._put(changes)
@@ -252,17 +248,17 @@ class TrainForm(QObject):
                 self._list_names()
             self._request = request
             values = request.to_dict()
-            self._preferences.set("train", {name: values[name] for name in KEPT})
+            self._preferences.set("train", {name: values[name] for name in SAVED_FIELDS})
             self.changed.emit()
 
     def _look(self) -> None:
         self.folder.look_into(self.from_folder)
 
 
-def _kept(values: Mapping[str, Any]) -> TrainRequest:
-    """Return the values of the last start, without those that do not hold any more."""
+def _saved_request(values: Mapping[str, Any]) -> TrainRequest:
+    """Return the values of the last start that are still valid."""
     request = _BLANK
-    for name in KEPT:
+    for name in SAVED_FIELDS:
         if name not in values:
             continue
         try:
@@ -287,17 +283,17 @@ COSTLY = (
     "text_steps",
     "base",
 )
-"""The fields of a request that decide on time and memory."""
+"""The fields of a request that time and memory depend on."""
 
 
 class TrainCosts(QObject):
-    """Remembers what was found out.
+    """Caches estimates of time and memory, and asks the engine to measure the unknown ones.
 
     Attributes:
-        fault: why it could not be found out last, a sentence; "" where it could.
+        fault: the error of the last measurement, translated; "" if it succeeded.
 
     Signals:
-        changed: it is known better what trainings take.
+        changed: an estimate has changed.
     """
 
     changed = Signal()
@@ -308,7 +304,7 @@ class TrainCosts(QObject):
         engine: EngineCaller,
         parent: QObject | None = None,
     ) -> None:
-        """Take what estimates a training from what was measured here, and what measures."""
+        """Estimate with ``estimate`` from what was measured here before; ``engine`` measures."""
         super().__init__(parent)
         self.fault = ""
         self._engine = engine
@@ -319,16 +315,16 @@ class TrainCosts(QObject):
         self._call: EngineCall[TrainEstimate] | None = None
 
     def of(self, request: TrainRequest) -> TrainEstimate:
-        """Return what a training takes, as far as that is known."""
+        """Return the estimate for a training, as far as it is known."""
         key = _costly(request)
         if key not in self._known:
             self._known[key] = self._estimate(request)
         return self._known[key]
 
     def ask(self, request: TrainRequest) -> None:
-        """Have it estimated what a training takes, then what it would take in the other sizes of its backbone.
+        """Measure a training, then the same one with the other model sizes of its backbone.
 
-        One is asked for at a time, and none twice; one of another training is dropped.
+        One measurement runs at a time, and none is repeated; a measurement of other settings is cancelled.
         """
         scales = (request.scale, *(name for name in SCALES[request.backbone] if name != request.scale))
         requests = [replace(request, scale=scale) for scale in scales]
@@ -353,7 +349,7 @@ class TrainCosts(QObject):
         self._end(call, "")
 
     def _fail(self, call: EngineCall[TrainEstimate], sentence: str) -> None:
-        self._end(call, sentence)
+        self._end(call, tr(sentence))
 
     def _drop(self, call: EngineCall[TrainEstimate], key: tuple[object, ...]) -> None:
         self._asked.discard(key)
@@ -366,7 +362,7 @@ class TrainCosts(QObject):
 
     @Slot()
     def forget(self) -> None:
-        """Something was measured since."""
+        """Invalidate the cached estimates."""
         self._known.clear()
         self.changed.emit()
 

@@ -1,9 +1,4 @@
-"""What the form of trainings is made of: a line of text, and a field with a sentence on what is wrong with it.
-
-The settings of a training: what matters most at hand, the rest under a title that opens.
-
-The form of trainings: what to learn from, how, and Train at its foot.
-"""
+"""The training form: the source, the settings (the rarer ones fold away), unfinished trainings, and Train."""
 
 from __future__ import annotations
 
@@ -14,8 +9,9 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QScr
 
 from studio.engine.scales import SCALES
 from studio.engine.train_request import SIDES
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CONTROL, FORM, GAP, GRID, PADDING
-from studio.ui.train import text as words
+from studio.ui.train import text
 from studio.ui.train.resumable import ResumablesView
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import Ground
@@ -34,7 +30,7 @@ if TYPE_CHECKING:
     from studio.ui.train.model import TrainModels
 
 
-MOST_LETTERS = 48
+MAX_LENGTH = 48
 
 
 class _Edit(QLineEdit):
@@ -67,17 +63,16 @@ class _Edit(QLineEdit):
 
 
 class TextField(QWidget):
-    """A label and a line of text."""
+    """A labelled line of text; `edited` also tells of text that an input method is composing."""
 
     edited = Signal(str)
 
     def __init__(self, theme: Theme, label: str, *, tip: str = "", parent: QWidget | None = None) -> None:
-        """Show ``label`` above the line."""
         super().__init__(parent)
         self.line = _Edit()
         self.line.setFont(theme.font("body"))
         self.line.setFixedHeight(CONTROL)
-        self.line.setMaxLength(MOST_LETTERS)
+        self.line.setMaxLength(MAX_LENGTH)
         named(self.line, label, tip)
         labelled(theme, self, label, tip=tip).addWidget(self.line)
         stand_for(self, self.line)
@@ -85,48 +80,47 @@ class TextField(QWidget):
         self.line.textEdited.connect(self._on_edited)
         self.line.composed.connect(self._on_edited)
 
-    def set_value(self, text: str) -> None:
-        """Show another text, without a word."""
-        if text != self._text:
-            self._text = text
-            self.line.setText(text)
+    def set_value(self, value: str) -> None:
+        """Show ``value``; `edited` is not emitted."""
+        if value != self._text:
+            self._text = value
+            self.line.setText(value)
 
     @Slot()
     def _on_edited(self) -> None:
-        text = self.line.shown()[:MOST_LETTERS]
-        if text != self._text:
-            self._text = text
-            self.edited.emit(text)
+        value = self.line.shown()[:MAX_LENGTH]
+        if value != self._text:
+            self._text = value
+            self.edited.emit(value)
 
 
 class FieldFault(PlainLabel):
-    """Says beneath a field what is wrong with it; takes no room where nothing is."""
+    """The error of a field, below it; hidden while there is none."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Say nothing yet."""
         super().__init__(theme, kind="label", role="bad", wrap=True, parent=parent)
         self.hide()
 
-    def say(self, sentence: str) -> None:
-        """Say what is wrong; "" for nothing."""
+    def show_fault(self, sentence: str) -> None:
+        """Show ``sentence``; "" hides the label."""
         self.setText(sentence)
         self.setVisible(bool(sentence))
 
 
 def stacked(*widgets: QWidget, gap: int = GRID) -> QWidget:
-    """Return the widgets, one beneath the other."""
-    held = QWidget()
-    column = QVBoxLayout(held)
+    """Return the widgets in one column."""
+    box = QWidget()
+    column = QVBoxLayout(box)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(gap)
     for widget in widgets:
         column.addWidget(widget)
-    return held
+    return box
 
 
 _SLIDER_STEPS = 20_000
 _OF_THE_BASE = ("size", "backbone", "scale", "schedule", "prediction", "latents")
-"""What a model that is gone on from has decided already."""
+"""The fields that a base model fixes."""
 
 Item = tuple[str, str, str, str]
 
@@ -137,50 +131,49 @@ class TrainRows(QWidget):
     def __init__(
         self, theme: Theme, form: TrainForm, catalog: Catalog, parent: QWidget | None = None
     ) -> None:
-        """Build the rows."""
         super().__init__(parent)
         self._form, self._catalog = form, catalog
         self._items: dict[str, list[Item]] = {}
-        self.name = TextField(theme, "Name of the model", tip=words.NAME_TIP)
-        self.base = ChoiceField(theme, "Begin with", tip=words.BASE_TIP)
-        self.size_field = ChoiceField(theme, "Size", tip=words.SIZE_TIP)
-        self.backbone = ChoiceField(theme, "Backbone", tip=words.BACKBONE_TIP)
-        self.scale = ChoiceField(theme, "How large", tip=words.SCALE_TIP)
+        self.name = TextField(theme, tr("Name of the model"), tip=text.name_tip())
+        self.base = ChoiceField(theme, tr("Start from"), tip=text.base_tip())
+        self.size_field = ChoiceField(theme, tr("Size"), tip=text.size_tip())
+        self.backbone = ChoiceField(theme, tr("Backbone"), tip=text.backbone_tip())
+        self.scale = ChoiceField(theme, tr("Model size"), tip=text.scale_tip())
         self.steps = NumberSlider(
             theme,
-            "Steps",
+            tr("Steps"),
             minimum=1,
             maximum=10_000_000,
             step=100,
             slider_maximum=_SLIDER_STEPS,
-            tip=words.STEPS_TIP,
+            tip=text.steps_tip(),
         )
-        self.schedule = ChoiceField(theme, "Schedule", tip=words.SCHEDULE_TIP)
-        self.prediction = ChoiceField(theme, "Prediction", tip=words.PREDICTION_TIP)
-        self.latents = ChoiceField(theme, "Works on", tip=words.LATENTS_TIP)
+        self.schedule = ChoiceField(theme, tr("Schedule"), tip=text.schedule_tip())
+        self.prediction = ChoiceField(theme, tr("Prediction"), tip=text.prediction_tip())
+        self.latents = ChoiceField(theme, tr("Space"), tip=text.space_tip())
         self.dropout = NumberField(
             theme,
-            "Without caption, %",
+            tr("Caption dropout (%)"),
             minimum=0,
             maximum=100,
             step=5,
-            tip=words.DROPOUT_TIP,
+            tip=text.dropout_tip(),
         )
         self.batch = NumberField(
-            theme, "Pictures a step", minimum=1, maximum=1024, step=8, tip=words.BATCH_TIP
+            theme, tr("Batch size"), minimum=1, maximum=1024, step=8, tip=text.batch_tip()
         )
         self.learning_rate = NumberField(
             theme,
-            "Learning rate",
+            tr("Learning rate"),
             minimum=0.00001,
             maximum=0.5,
             step=0.0001,
             decimals=5,
-            tip=words.RATE_TIP,
+            tip=text.learning_rate_tip(),
         )
-        self.min_snr = ChoiceField(theme, "Weight of the times", tip=words.MIN_SNR_TIP)
+        self.min_snr = ChoiceField(theme, tr("Loss weighting"), tip=text.loss_weighting_tip())
         self.faults = {field: FieldFault(theme) for field in ("name", "base", "size", "scale", "steps")}
-        self.more = Collapsible(theme, "More settings", self._rest())
+        self.more = Collapsible(theme, tr("More settings"), self._rest())
         self._lay_out()
         self._connect()
 
@@ -196,15 +189,15 @@ class TrainRows(QWidget):
         column.addWidget(self.more)
 
     def _rest(self) -> QWidget:
-        held = QWidget()
-        column = QVBoxLayout(held)
+        box = QWidget()
+        column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP + GRID)
         column.addLayout(_side_by_side(self.schedule, self.prediction))
         column.addLayout(_side_by_side(self.latents, self.min_snr))
         column.addLayout(_side_by_side(self.batch, self.learning_rate))
         column.addLayout(_side_by_side(self.dropout, QWidget()))
-        return held
+        return box
 
     def _connect(self) -> None:
         self.name.edited.connect(self._on_name_edited)
@@ -222,7 +215,7 @@ class TrainRows(QWidget):
         self.min_snr.edited.connect(self._on_min_snr_edited)
 
     def synchronise(self) -> None:
-        """Show the form's values, and what is wrong with them."""
+        """Show the values of the form and their errors."""
         request, form = self._form.request, self._form
         self.name.set_value(request.name)
         self.name.setEnabled(form.has_source)
@@ -230,46 +223,45 @@ class TrainRows(QWidget):
         sides = sorted({*SIDES, request.size})
         self._choose(self.size_field, "size", [(str(side), f"{side} × {side}", "", "") for side in sides])
         self.size_field.set_value(str(request.size))
-        kinds = [(key, words.BACKBONES[key], "", "") for key in SCALES]
+        titles = text.backbones()
+        kinds = [(key, titles[key], "", "") for key in SCALES]
         self._choose(self.backbone, "backbone", kinds, request.backbone)
         self._choose(self.scale, "scale", self._scale_items(), request.scale)
         self.steps.set_value(request.steps)
-        schedules = [(key, text, "", "") for key, text in words.SCHEDULES.items()]
+        schedules = [(key, title, "", "") for key, title in text.schedules().items()]
         self._choose(self.schedule, "schedule", schedules, request.schedule)
-        predictions = [(key, *text, "") for key, text in words.PREDICTIONS.items()]
+        predictions = [(key, *shown, "") for key, shown in text.predictions().items()]
         self._choose(self.prediction, "prediction", predictions, request.prediction)
-        works = [("latents", "Latents", "", ""), ("pixels", "Pixels", "", "")]
-        self._choose(self.latents, "latents", works, "latents" if request.latents else "pixels")
+        spaces = [(key, title, "", "") for key, title in text.spaces().items()]
+        self._choose(self.latents, "latents", spaces, "latents" if request.latents else "pixels")
         self.dropout.set_value(100 * request.dropout)
         self.batch.set_value(request.batch)
         self.learning_rate.set_value(request.learning_rate)
         gamma = "even" if request.min_snr is None else f"{request.min_snr:g}"
-        weights = [(key, *text, "") for key, text in words.WEIGHTS.items()]
-        if gamma not in words.WEIGHTS:
-            weights.append((gamma, f"min-SNR {gamma}", "", ""))
-        self._choose(self.min_snr, "min_snr", weights, gamma)
+        weightings = [(key, *shown, "") for key, shown in text.loss_weightings(gamma).items()]
+        self._choose(self.min_snr, "min_snr", weightings, gamma)
         for field in _OF_THE_BASE:
             getattr(self, "size_field" if field == "size" else field).setEnabled(not request.base)
         faults = form.faults
         for field, label in self.faults.items():
-            label.say(faults.get(field, ""))
+            label.show_fault(faults.get(field, ""))
 
     def _base_items(self) -> list[Item]:
-        made = [("new", "Nothing: a new model", "", "")]
-        made += [
-            (model.name, model.card.title, "go on from it", "")
+        items = [("new", text.from_scratch(), "", "")]
+        items += [
+            (model.name, model.card.title, text.fine_tune(), "")
             for model in self._catalog.models
             if model.card is not None
         ]
         wanted = self._form.request.base
-        if wanted and wanted not in {key for key, *_ in made}:
-            made.append((wanted, wanted, "not here", ""))
-        return made
+        if wanted and wanted not in {key for key, *_ in items}:
+            items.append((wanted, wanted, text.not_installed(), ""))
+        return items
 
     def _scale_items(self) -> list[Item]:
         scales = SCALES[self._form.request.backbone]
         return [
-            (key, scale.title, words.short_cost(self._form.estimate(scale=key)), "")
+            (key, tr(scale.title), text.short_cost(self._form.estimate(scale=key)), "")
             for key, scale in scales.items()
         ]
 
@@ -281,8 +273,8 @@ class TrainRows(QWidget):
             field.set_value(value or "new")
 
     @Slot(str)
-    def _on_name_edited(self, text: str) -> None:
-        self._form.edit(name=text)
+    def _on_name_edited(self, name: str) -> None:
+        self._form.edit(name=name)
 
     @Slot(str)
     def _on_base_edited(self, key: str) -> None:
@@ -349,9 +341,9 @@ class TrainFormView(Ground):
     """Edits the form of `TrainModels`.
 
     Signals:
-        folder_requested: a folder is to be chosen.
-        train_requested: what the form says is to be trained.
-        resume_requested: this `ResumableTraining` is to go on.
+        folder_requested: open the dialog that chooses a folder.
+        train_requested: train with these settings.
+        resume_requested: resume this `ResumableTraining`.
     """
 
     folder_requested = Signal()
@@ -361,19 +353,18 @@ class TrainFormView(Ground):
     def __init__(
         self, theme: Theme, models: TrainModels, catalog: Catalog, parent: QWidget | None = None
     ) -> None:
-        """Build it."""
         super().__init__(theme, "panel", lines=Qt.Edge.RightEdge, parent=parent)
         self._models, self._form = models, models.form
-        self.choose = TextButton(theme, "Choose a folder", icon="folder-open")
-        self.pictograms = TextButton(theme, "Pictograms")
-        set_tip(self.pictograms, words.PICTOGRAMS_HOW)
+        self.choose = TextButton(theme, tr("Choose a folder"), icon="folder-open")
+        self.pictograms = TextButton(theme, tr("Pictograms"))
+        set_tip(self.pictograms, text.pictograms_how())
         self.source = PlainLabel(theme, bold=True, elide=True)
         self.found = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.source_fault = FieldFault(theme)
         self.rows = TrainRows(theme, models.form, catalog)
         self.resumables = ResumablesView(theme, models.resumables, models.run)
-        self.train = TextButton(theme, "Train", kind="primary")
-        set_tip(self.train, "Train a model as the form says (Ctrl+Enter)")
+        self.train = TextButton(theme, tr("Train"), kind="primary")
+        set_tip(self.train, tr("Train a model with these settings (Ctrl+Enter)"))
         self.cost = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.cost.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._clicked = QTimer(self, singleShot=True)
@@ -408,7 +399,7 @@ class TrainFormView(Ground):
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.area.viewport().setAutoFillBackground(False)
-        rows.setAutoFillBackground(False)  # the area fills what it is given
+        rows.setAutoFillBackground(False)  # setWidget() turned it on
         foot = QVBoxLayout()
         foot.setContentsMargins(PADDING, PADDING - GRID, PADDING - 1, PADDING)
         foot.setSpacing(GAP)
@@ -422,7 +413,7 @@ class TrainFormView(Ground):
 
     @Slot()
     def _on_train(self) -> None:
-        """Ask for one training where the button is clicked twice, as folders are."""
+        """Start one training for a double click."""
         if not self._clicked.isActive():
             self._clicked.start(QApplication.doubleClickInterval())
             self.train_requested.emit()
@@ -444,19 +435,19 @@ class TrainFormView(Ground):
         folder = form.from_folder
         if folder is not None:
             self.source.setText(folder.name or str(folder))
-            self.found.setText(words.found(self._models.folder))
+            self.found.setText(text.pictures_found(self._models.folder))
         else:
-            self.source.setText(words.PICTOGRAMS if form.has_source else "")
-            self.found.setText("" if form.has_source else words.EMPTY_HOW)
+            self.source.setText(text.pictograms() if form.has_source else "")
+            self.found.setText("" if form.has_source else text.empty_how())
         self.source.setVisible(form.has_source)
         self.found.setVisible(bool(self.found.text()))
-        self.source_fault.say(form.faults.get("source", ""))
+        self.source_fault.show_fault(form.faults.get("source", ""))
         self.train.setEnabled(form.can_train)
         if not form.has_source:
-            self.cost.setText("Two clicks: choose a folder, and Train")
+            self.cost.setText(text.no_source())
         else:
             self.cost.setText(self._cost() if form.can_train else "")
-        set_tip(self.cost, f"{request.steps:,} steps of {request.batch} pictures")
+        set_tip(self.cost, text.steps_and_batch(request.steps, request.batch))
         self._on_run_changed()
         if self.isVisible() and form.can_train and not self._models.folder.reading:
             self._asking.start()
@@ -465,22 +456,22 @@ class TrainFormView(Ground):
         estimate = self._form.estimate()
         if estimate.seconds is None and self._form.costs.fault:
             return self._form.costs.fault
-        return words.cost(estimate, measuring=self._models.run.over)
+        return text.cost(estimate, measuring=self._models.run.over)
 
     @Slot()
     def _on_run_changed(self) -> None:
-        text = "Train" if self._models.run.over else "Train after this one"
-        if text != self.train.text():
-            self.train.setText(text)
+        shown = text.train_button(waits=not self._models.run.over)
+        if shown != self.train.text():
+            self.train.setText(shown)
             self._on_changed()
 
     @Slot()
     def _on_asking(self) -> None:
-        """Measure, unless a training runs: its own pace tells by itself."""
+        """Measure the time, unless a training runs, which measures it anyway."""
         if self.isVisible() and self._models.run.over:
             self._form.ask_for_estimate()
 
     @Slot()
     def _on_pictograms(self) -> None:
-        self._clicked.stop()  # what is clicked from now on is meant anew
+        self._clicked.stop()  # the next click on Train counts
         self._form.choose("pictograms")

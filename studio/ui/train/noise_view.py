@@ -1,4 +1,4 @@
-"""The forward process: a picture noised under two schedules side by side, and where each stands at that time."""
+"""The forward process: one picture noised with two schedules side by side, and their curves."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING
-from studio.ui.train import text as words
+from studio.ui.train import text
 from studio.ui.train.noise import FORWARD_SCHEDULES, T, alpha_bars, level
 from studio.ui.widgets.buttons import IconButton, TextButton
-from studio.ui.widgets.chart import Axis, Chart, Line
+from studio.ui.widgets.chart import Axis, Chart, Line, line_colour
 from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.numbers import NumberSlider
 from studio.ui.widgets.picture_view import PictureView
-from studio.ui.widgets.plot import COLOURS
 
 if TYPE_CHECKING:
     from studio.ui.core.settings import Preferences
@@ -32,7 +31,7 @@ class ForwardView(QWidget):
     """Shows a `ForwardModel`.
 
     Signals:
-        picture_chosen: another picture is wanted, a Path.
+        picture_chosen: show this picture, a Path.
     """
 
     picture_chosen = Signal(object)
@@ -40,19 +39,18 @@ class ForwardView(QWidget):
     def __init__(
         self, theme: Theme, model: ForwardModel, preferences: Preferences, parent: QWidget | None = None
     ) -> None:
-        """Build the panes, the slider and the curves."""
         super().__init__(parent)
         self._theme, self._model, self._preferences = theme, model, preferences
         self.title = PlainLabel(theme, kind="title", elide=True)
         self.caption = PlainLabel(theme, role="dim", elide=True)
-        self.choose = TextButton(theme, "Choose a picture", icon="image")
-        self.roll = IconButton(theme, "dices", "Draw another noise")
+        self.choose = TextButton(theme, tr("Choose a picture"), icon="image")
+        self.roll = IconButton(theme, "dices", tr("Draw new noise"))
         self.panes = {name: _Pane(theme, name) for name in FORWARD_SCHEDULES}
         self.slider = NumberSlider(
-            theme, "Time t, from the picture to noise", minimum=0, maximum=T - 1, step=1, tip=words.TIME_TIP
+            theme, tr("Time t, from picture to noise"), minimum=0, maximum=T - 1, step=1, tip=text.time_tip()
         )
-        self.shares = Chart(theme, "alpha_bar: the share of the variance that is picture")
-        self.ratios = Chart(theme, "log-SNR: how loud the picture is against the noise")
+        self.shares = Chart(theme, tr("alpha_bar: fraction of the variance that is signal"))
+        self.ratios = Chart(theme, tr("log-SNR: signal-to-noise ratio"))
         self._lay_out()
         self.choose.clicked.connect(self._on_choose)
         self.roll.clicked.connect(model.roll_noise)
@@ -96,23 +94,22 @@ class ForwardView(QWidget):
     @Slot()
     def _on_changed(self) -> None:
         model = self._model
-        self.title.setText(model.path.name if model.path is not None else words.FORWARD_EMPTY)
-        self.caption.setText(model.fault or (words.as_training_sees(model.size) if model.size else ""))
+        self.title.setText(model.path.name if model.path is not None else text.noise_empty())
+        self.caption.setText(model.fault or (text.training_size(model.size) if model.size else ""))
         self.caption.set_role("warn" if model.fault else "dim")
 
     @Slot()
     def _on_moved(self) -> None:
-        """Show another time; while the view is hidden it rests."""
+        """Show the current time; a hidden view is updated when it is shown."""
         if not self.isVisible():
             return
         t = self._model.t
         self.slider.set_value(t)
         for name, pane in self.panes.items():
-            held = level(name, t)
-            pane.show_state(self._model.noised(name), words.state(held))
+            pane.show_state(self._model.noised(name), text.noise_level(level(name, t)))
         self.shares.set_lines(
             [
-                self._line(name, alpha_bars(name), words.figure(level(name, t).alpha_bar))
+                self._line(name, alpha_bars(name), text.figure(level(name, t).alpha_bar))
                 for name in FORWARD_SCHEDULES
             ],
             _SHARES,
@@ -125,7 +122,7 @@ class ForwardView(QWidget):
                 self._line(
                     name,
                     [level(name, time).log_snr for time in range(T)],
-                    words.figure(level(name, t).log_snr),
+                    text.figure(level(name, t).log_snr),
                 )
                 for name in FORWARD_SCHEDULES
             ],
@@ -137,11 +134,10 @@ class ForwardView(QWidget):
 
     def _line(self, name: str, values: tuple[float, ...] | list[float], value: str) -> Line:
         place = list(FORWARD_SCHEDULES).index(name)
-        colour = QColor(COLOURS[place][0 if self._theme.dark else 1])
-        return Line(name=name, points=tuple(enumerate(values)), colour=colour, value=value)
+        colour = line_colour(self._theme, place)
+        return Line(name=text.schedules()[name], points=tuple(enumerate(values)), colour=colour, value=value)
 
     def showEvent(self, event: object) -> None:
-        """Catch up."""
         super().showEvent(event)  # type: ignore[arg-type]
         self._on_moved()
 
@@ -154,18 +150,18 @@ class ForwardView(QWidget):
     @Slot()
     def _on_choose(self) -> None:
         start = str(self._model.path.parent) if self._model.path is not None else ""
-        chosen, _ = QFileDialog.getOpenFileName(self, "Choose a picture", start, words.PICTURE_FILTER)
+        chosen, _ = QFileDialog.getOpenFileName(self, tr("Choose a picture"), start, text.picture_filter())
         if chosen:
             self.picture_chosen.emit(Path(chosen))
 
 
 class _Pane(QWidget):
-    """One schedule: the state, and its figures."""
+    """The noised picture of one schedule, with its figures."""
 
     def __init__(self, theme: Theme, schedule: str) -> None:
         super().__init__()
-        self.picture = PictureView(theme, f"The picture noised under the {schedule} schedule")
-        self.name = PlainLabel(theme, schedule, bold=True)
+        self.picture = PictureView(theme, text.schedule_pane(schedule))
+        self.name = PlainLabel(theme, text.schedules()[schedule], bold=True)
         self.figures = PlainLabel(theme, role="dim", elide=True)
         row = QHBoxLayout()
         row.setSpacing(GAP + GRID)

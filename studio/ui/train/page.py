@@ -1,20 +1,18 @@
-"""The page of trainings: the form, and beside it the pictures, the training, or a picture on its way into noise.
-
-The page of trainings in its place: what it wants goes to the training session and to the other pages.
-"""
+"""The training page: the form, and beside it the pictures, the training, or a picture dissolving into noise."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QStandardPaths, Qt, Signal, Slot
+from PySide6.QtCore import QStandardPaths, Qt, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.errors import RequestError, capitalised
 from studio.ui.core.save_sheet import ask_for_sheet
+from studio.ui.language import tr
 from studio.ui.theme.metrics import FORM, GAP, GRID, PADDING
-from studio.ui.train import text as words
+from studio.ui.train import text
 from studio.ui.train.checkpoints import checkpoints_of, compare_checkpoints
 from studio.ui.train.data_view import TrainPicturesView
 from studio.ui.train.form_view import TrainFormView
@@ -36,47 +34,34 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 
-PARTS = (
-    ("pictures", "Pictures", "What was found in the folder, and what was refused."),
-    ("training", "Training", "Curves, samples and checkpoints."),
-    ("noise", "Noise", "How a picture dissolves into noise under two schedules."),
-)
-
-
 class TrainPage(Ground):
-    """Shows `TrainModels`.
+    """Shows `TrainModels`, and has the training session train.
 
     Signals:
-        train_requested: this `TrainRequest` is to be trained, or trained on.
-        pause_requested: the training is to rest, or to go on.
-        stop_requested: it is to stop.
-        remove_requested: this waiting `Training` is not wanted any more.
-        use_requested: pictures are to be made with the model of this name.
-        compare_requested: the checkpoints of the training are to be compared.
-        sheet_requested: a sheet of them is to be saved.
+        use_requested: make pictures with the model of this name.
+        compare_requested: run this `CompareRequest`, and show it.
+        sheet_requested: run this `CompareRequest`, for the sheet that waits for it.
     """
 
-    train_requested = Signal(object)
-    pause_requested = Signal(bool)
-    stop_requested = Signal()
-    remove_requested = Signal(object)
     use_requested = Signal(str)
-    compare_requested = Signal()
-    sheet_requested = Signal()
+    compare_requested = Signal(object)
+    sheet_requested = Signal(object)
 
-    def __init__(self, theme: Theme, models: Models, parent: QWidget | None = None) -> None:
-        """Build it."""
+    def __init__(
+        self, theme: Theme, models: Models, training: TrainingSession, parent: QWidget | None = None
+    ) -> None:
         super().__init__(theme, "window", parent=parent)
-        self._models, self._notices = models.train, models.notices
+        self._all_models, self._models, self._notices = models, models.train, models.notices
+        self._training = training
         self.setAcceptDrops(True)
         self.form = TrainFormView(theme, models.train, models.catalog)
         self.form.setFixedWidth(FORM)
-        self.parts = SegmentedSwitch(theme, "What to look at", list(PARTS))
+        self.parts = SegmentedSwitch(theme, tr("View"), text.tabs())
         self.title = PlainLabel(theme, kind="title", elide=True)
         self.pictures = TrainPicturesView(theme, models.train.folder, models.train.tiles)
-        self.choose = TextButton(theme, "Choose a folder", kind="primary", icon="folder-open")
-        self.empty = EmptyPage(theme, "folder-open", words.EMPTY, words.EMPTY_HOW)
-        self.drawn = EmptyPage(theme, "sparkles", words.PICTOGRAMS, words.PICTOGRAMS_HOW)
+        self.choose = TextButton(theme, tr("Choose a folder"), kind="primary", icon="folder-open")
+        self.empty = EmptyPage(theme, "folder-open", text.empty(), text.empty_how())
+        self.drawn = EmptyPage(theme, "sparkles", text.pictograms(), text.pictograms_how())
         self.progress = TrainProgressView(theme, models.train.run, models.catalog, models.preferences)
         self.noise = ForwardView(theme, models.train.forward, models.preferences)
         self._stack = QStackedWidget()
@@ -113,54 +98,54 @@ class TrainPage(Ground):
         self.pictures.picture_chosen.connect(self._on_picture_chosen)
         self.pictures.noise_requested.connect(self._on_noise_requested)
         self.noise.picture_chosen.connect(self._on_picture_chosen)
-        progress.pause_requested.connect(self.pause_requested)
-        progress.stop_requested.connect(self.stop_requested)
+        progress.pause_requested.connect(self._training.pause)
+        progress.stop_requested.connect(self._training.stop)
         progress.resume_requested.connect(self._on_resume_last)
-        progress.remove_requested.connect(self.remove_requested)
+        progress.remove_requested.connect(self._training.take_out)
         progress.use_requested.connect(self.use_requested)
-        progress.compare_requested.connect(self.compare_requested)
-        progress.sheet_requested.connect(self.sheet_requested)
+        progress.compare_requested.connect(self._on_compare)
+        progress.sheet_requested.connect(self._on_sheet)
         self._models.form.changed.connect(self._on_changed)
 
     # ----------------------------------------------------------------------------------------------------- intents
     @Slot()
     def ask_for_folder(self) -> None:
-        """Let a folder be chosen."""
+        """Open the dialog that chooses a folder of pictures."""
         known = self._models.form.from_folder
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         start = str(known.parent) if known is not None else pictures
-        chosen = QFileDialog.getExistingDirectory(self, "Choose a folder of pictures", start)
+        chosen = QFileDialog.getExistingDirectory(self, tr("Choose a folder of pictures"), start)
         if chosen:
             self.learn_from(Path(chosen))
 
     def learn_from(self, folder: Path) -> None:
-        """Take a folder, and show what is in it."""
+        """Choose ``folder``, and show its pictures."""
         self._models.form.choose(folder)
         self.show_part("pictures")
 
     @Slot()
     def start(self) -> None:
-        """Train what the form says."""
+        """Train with the settings of the form."""
         try:
             request = self._models.form.take_request()
         except RequestError as error:
-            self._notices.post(str(error), kind="warn")
+            self._notices.post(tr(error.message), kind="warn")
             return
-        self.train_requested.emit(request)
+        self._training.train(request)
         self.show_part("training")
 
     @Slot(str)
     def show_part(self, key: str) -> None:
-        """Look at something else."""
+        """Show the tab ``key``."""
         self.parts.set_value(key)
         self._on_changed()
 
     def toggle_pause(self) -> None:
-        """Have the training rest, or go on."""
+        """Pause or resume the training."""
         self.progress.toggle_pause()
 
     def go_back(self) -> bool:
-        """Close the sample that is open large; False where none is."""
+        """Close the enlarged sample; return False if none is open."""
         if self._stack.currentWidget() is not self.progress or not self.progress.is_large:
             return False
         self.progress.close_large()
@@ -193,72 +178,15 @@ class TrainPage(Ground):
 
     @Slot(object)
     def _on_resume(self, training: ResumableTraining) -> None:
-        self.train_requested.emit(training.request)
+        self._training.train(training.request)
         self.show_part("training")
+        self.progress.take_focus()  # the row with the button is gone
 
     @Slot()
     def _on_resume_last(self) -> None:
         training = self._models.run.training
         if training is not None:
-            self.train_requested.emit(training.request)
-
-    # ----------------------------------------------------------------------------------------------------- Qt's side
-    def showEvent(self, event: QShowEvent) -> None:
-        """Look again at what may have changed meanwhile."""
-        super().showEvent(event)
-        self._models.resumables.reload()
-        self._models.form.open()
-        self._on_changed()
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take a folder, or a picture."""
-        if _dropped(event.mimeData()) is not None:
-            event.setDropAction(Qt.DropAction.CopyAction)
-            event.accept()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Learn from the folder; see the picture dissolve."""
-        path = _dropped(event.mimeData())
-        if path is not None and path.is_dir():
-            self.learn_from(path)
-        elif path is not None:
-            self._on_noise_requested(path)
-
-
-def _dropped(data: QMimeData) -> Path | None:
-    """Return the one local file or folder that is being dragged, or None."""
-    urls = [url for url in data.urls() if url.isLocalFile()]
-    return Path(urls[0].toLocalFile()) if len(urls) == 1 else None
-
-
-class TrainPlace(QObject):
-    """Holds the page.
-
-    Attributes:
-        page: the page.
-
-    Signals:
-        use_requested: pictures are to be made with the model of this name.
-        compare_requested: a `CompareRequest` is to be run, and looked at.
-        sheet_requested: a `CompareRequest` is to be run for the sheet that waits for it.
-    """
-
-    use_requested = Signal(str)
-    compare_requested = Signal(object)
-    sheet_requested = Signal(object)
-
-    def __init__(self, theme: Theme, models: Models, training: TrainingSession, parent: QObject) -> None:
-        """Make the page and connect it."""
-        super().__init__(parent)
-        self._models = models
-        self.page = page = TrainPage(theme, models)
-        page.train_requested.connect(training.train)
-        page.pause_requested.connect(training.pause)
-        page.stop_requested.connect(training.stop)
-        page.remove_requested.connect(training.take_out)
-        page.use_requested.connect(self.use_requested)
-        page.compare_requested.connect(self._on_compare)
-        page.sheet_requested.connect(self._on_sheet)
+            self._training.train(training.request)
 
     @Slot()
     def _on_compare(self) -> None:
@@ -269,14 +197,16 @@ class TrainPlace(QObject):
     @Slot()
     def _on_sheet(self) -> None:
         request = self._comparison()
-        path = ask_for_sheet(self.page, f"{request.requests[-1].model} checkpoints") if request else None
-        if request is not None and path is not None:
-            self._models.train.sheet.begin(request, path)
+        if request is None:
+            return
+        path = ask_for_sheet(self, text.checkpoints_file(request.requests[-1].model))
+        if path is not None:
+            self._models.sheet.begin(request, path)
             self.sheet_requested.emit(request)
 
     def _comparison(self) -> CompareRequest | None:
-        """Return what lays the checkpoints of the training side by side; None, after telling, where that cannot be."""
-        models, run = self._models, self._models.train.run
+        """Return the comparison of the training's checkpoints; None, with a notice, if there can be none."""
+        models, run = self._all_models, self._models.run
         if run.training is None:
             return None
         names = checkpoints_of(run.training.request.name, [model.name for model in models.catalog.models])
@@ -285,5 +215,33 @@ class TrainPlace(QObject):
         try:
             return compare_checkpoints(names, prompt, models.form, models.catalog)
         except RequestError as error:
-            models.notices.post(capitalised(str(error)), kind="warn")
+            self._notices.post(capitalised(tr(error.message)), kind="warn")
             return None
+
+    # ----------------------------------------------------------------------------------------------------- Qt's side
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read again what may have changed while the page was hidden."""
+        super().showEvent(event)
+        self._models.resumables.reload()
+        self._models.form.open()
+        self._on_changed()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Accept one folder or one file."""
+        if _dropped(event.mimeData()) is not None:
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Train on a dropped folder; show a dropped picture on the Noise tab."""
+        path = _dropped(event.mimeData())
+        if path is not None and path.is_dir():
+            self.learn_from(path)
+        elif path is not None:
+            self._on_noise_requested(path)
+
+
+def _dropped(data: QMimeData) -> Path | None:
+    """Return the local file or folder that is dragged; None if it is not exactly one."""
+    urls = [url for url in data.urls() if url.isLocalFile()]
+    return Path(urls[0].toLocalFile()) if len(urls) == 1 else None

@@ -1,9 +1,4 @@
-"""The trainings that come after the one that runs, each with a button that takes it out.
-
-The curves of a training: the loss, and beside it the error of each band of the noise level.
-
-A training while it goes on: where it stands, its curves, its samples, and the models that came of it.
-"""
+"""The progress of a training: its curves, samples and checkpoints, and the trainings queued after it."""
 
 from __future__ import annotations
 
@@ -14,8 +9,9 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.ui.core.training_losses import smoothed
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING
-from studio.ui.train import text as words
+from studio.ui.train import text
 from studio.ui.train.checkpoints import checkpoints_of
 from studio.ui.train.samples_view import LargeSample, SampleStrip
 from studio.ui.widgets.buttons import IconButton, TextButton
@@ -36,16 +32,15 @@ if TYPE_CHECKING:
 
 
 class WaitingView(QWidget):
-    """Shows the trainings that wait.
+    """Lists the queued trainings; hidden while there is none.
 
     Signals:
-        removed: this `Training` is not wanted any more.
+        removed: remove this `Training` from the queue.
     """
 
     removed = Signal(object)
 
     def __init__(self, theme: Theme, run: TrainRun, parent: QWidget | None = None) -> None:
-        """Show those of ``run``."""
         super().__init__(parent)
         self._theme, self._run = theme, run
         self._shown: tuple[Training, ...] = ()
@@ -81,12 +76,12 @@ class _Row(QWidget):
         super().__init__()
         self._training = training
         name = training.request.title or training.request.name
-        self.remove = IconButton(theme, "x", f"Do not train {name}", kind="quiet", role="dim")
+        self.remove = IconButton(theme, "x", text.remove_waiting(name), kind="quiet", role="dim")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
-        row.addWidget(PlainLabel(theme, "Next", kind="label", role="dim"))
-        row.addWidget(PlainLabel(theme, f"{name}, when this training is over", elide=True), 1)
+        row.addWidget(PlainLabel(theme, tr("Next"), kind="label", role="dim"))
+        row.addWidget(PlainLabel(theme, text.waiting(name), elide=True), 1)
         row.addWidget(self.remove)
         self.remove.clicked.connect(self._on_clicked)
 
@@ -96,22 +91,21 @@ class _Row(QWidget):
 
 
 REDRAW_MS = 250
-"""How often curves are drawn anew while steps pass."""
+"""The shortest time between two redraws of the curves."""
 _LEVELS = (0.1, 0.4, 0.7, 1.0)
-"""The noise level that each band is coloured by."""
+"""The noise level whose colour each band has."""
 
 
 class LossView(QWidget):
-    """Shows the losses of a `TrainRun`; while it is hidden it rests."""
+    """The loss of a `TrainRun`, and its error by noise level; not updated while hidden."""
 
     def __init__(self, theme: Theme, run: TrainRun, parent: QWidget | None = None) -> None:
-        """Build both charts."""
         super().__init__(parent)
         self._theme, self._run = theme, run
-        self.loss = Chart(theme, "Loss")
-        self.bands = Chart(theme, "Error by noise level")
-        self.loss.set_hint("The curve begins with the first steps.")
-        self.bands.set_hint("How well each strength of noise is undone, once the model learns to denoise.")
+        self.loss = Chart(theme, text.loss_title(""))
+        self.bands = Chart(theme, tr("Error by noise level"))
+        self.loss.set_hint(tr("The curve starts after the first steps."))
+        self.bands.set_hint(tr("Prediction error at each noise level, once the denoiser is being trained."))
         self._waiting = QTimer(self, singleShot=True, interval=REDRAW_MS)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -124,7 +118,6 @@ class LossView(QWidget):
         theme.changed.connect(self._redraw)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Catch up."""
         super().showEvent(event)
         self._redraw()
 
@@ -143,8 +136,8 @@ class LossView(QWidget):
         curves = losses.curves(stage)
         first, last = losses.ends(stage)
         ends = (float(first), float(max(last, first + 1)))
-        foot = (f"step {first:,}", f"{last:,}")
-        self.loss.set_title(words.loss_title(stage) if stage else "Loss")
+        foot = (tr("step {step:,}", step=first), f"{last:,}")
+        self.loss.set_title(text.loss_title(stage))
         self._draw(self.loss, self._loss_lines(curves[0]) if curves else [], ends, foot)
         self._draw(self.bands, self._band_lines(curves[1:]), ends, foot)
 
@@ -161,35 +154,40 @@ class LossView(QWidget):
         faint.setAlphaF(0.22)
         smooth = smoothed(points)
         return [
-            Line(name="smoothed", points=smooth, colour=colour, value=shown(smooth[-1][1]) if smooth else ""),
+            Line(
+                name=tr("smoothed"),
+                points=smooth,
+                colour=colour,
+                value=shown(smooth[-1][1]) if smooth else "",
+            ),
             Line(name="", points=points, colour=faint, width=1.0),
         ]
 
     def _band_lines(self, curves: tuple[Points, ...]) -> list[Line]:
-        """Return a line for each band, the noisiest first."""
-        made = []
+        """Return a line for each noise band, the noisiest first."""
+        lines, names = [], text.noise_bands()
         for place, points in reversed(list(enumerate(curves))):
             smooth = smoothed(points)
             value = shown(smooth[-1][1]) if smooth else ""
             colour = self._theme.noise(_LEVELS[place % len(_LEVELS)])
-            made.append(Line(name=words.BANDS[place % 4], points=smooth, colour=colour, value=value))
-        return made
+            lines.append(Line(name=names[place % len(names)], points=smooth, colour=colour, value=value))
+        return lines
 
 
-_TIME = 96  # room for the time that is left, so that nothing moves while it changes
+_TIME = 96  # width of the time left, so that nothing moves while it changes
 
 
 class TrainProgressView(QStackedWidget):
     """Shows a `TrainRun`.
 
     Signals:
-        pause_requested: the training is to rest, or to go on.
-        stop_requested: it is to stop.
-        resume_requested: it is to go on where it was stopped.
-        remove_requested: this waiting `Training` is not wanted any more.
-        use_requested: pictures are to be made with the model of this name.
-        compare_requested: the checkpoints are to be compared.
-        sheet_requested: a sheet of them is to be saved.
+        pause_requested: pause (True) or resume (False) the training.
+        stop_requested: stop it.
+        resume_requested: resume the stopped training.
+        remove_requested: remove this `Training` from the queue.
+        use_requested: make pictures with the model of this name.
+        compare_requested: compare the checkpoints.
+        sheet_requested: save a sheet of the checkpoints.
     """
 
     pause_requested = Signal(bool)
@@ -208,7 +206,6 @@ class TrainProgressView(QStackedWidget):
         preferences: Preferences,
         parent: QWidget | None = None,
     ) -> None:
-        """Build the parts."""
         super().__init__(parent)
         self._run, self._catalog = run, catalog
         self.title = PlainLabel(theme, kind="title", elide=True)
@@ -216,26 +213,30 @@ class TrainProgressView(QStackedWidget):
         self.time_left = PlainLabel(theme, role="dim")
         self.time_left.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.time_left.setMinimumWidth(_TIME)
-        self.pause = TextButton(theme, "Pause", icon="pause")
-        set_tip(self.pause, "Rest after this step; nothing is lost (Ctrl+P)")
-        self.stop = TextButton(theme, "Stop", icon="square")
-        set_tip(self.stop, "Stop after this step. Everything is saved, and it can go on at any time.")
-        self.resume = TextButton(theme, "Resume", icon="play")
-        self.bar = NoiseBar(theme, "How far the training is")
+        self.pause = TextButton(theme, text.pause_button(paused=False), icon="pause")
+        set_tip(self.pause, text.pause_tip(paused=False))
+        self.stop = TextButton(theme, tr("Stop"), icon="square")
+        set_tip(self.stop, text.stop_tip())
+        self.resume = TextButton(theme, tr("Resume"), icon="play")
+        self.bar = NoiseBar(theme, tr("Training progress"))
         self.losses = LossView(theme, run)
         self.facts = PlainLabel(theme, kind="label", role="dim")
         self.strip = SampleStrip(theme, run)
         self.checkpoints = PlainLabel(theme, role="dim", elide=True)
-        self.use = TextButton(theme, "Make pictures", icon="pencil")
-        set_tip(self.use, "Make pictures with the newest checkpoint")
-        self.compare = TextButton(theme, "Compare checkpoints", icon="columns-2")
-        set_tip(self.compare, "One prompt and one noise, drawn by up to six checkpoints side by side")
-        self.sheet = TextButton(theme, "Sheet", icon="grid-3x3")
-        set_tip(self.sheet, "Save the same as one picture: training step across, denoising step down")
+        self.use = TextButton(theme, tr("Make pictures"), icon="pencil")
+        set_tip(self.use, tr("Make pictures with the newest checkpoint"))
+        self.compare = TextButton(theme, tr("Compare checkpoints"), icon="columns-2")
+        set_tip(self.compare, tr("The same prompt and noise with up to six checkpoints side by side"))
+        self.sheet = TextButton(theme, tr("Sheet"), icon="grid-3x3")
+        set_tip(
+            self.sheet, tr("Save this comparison as one picture: training step across, denoising step down")
+        )
         self.waiting = WaitingView(theme, run)
         self.large = LargeSample(theme, run, self.strip, preferences)
         self._progress = self._lay_out(theme)
-        self._empty = EmptyPage(theme, "chart-line", "No training yet", "Train begins one, as the form says.")
+        self._empty = EmptyPage(
+            theme, "chart-line", tr("No training yet"), tr("Train starts one with these settings.")
+        )
         for page in (self._empty, self._progress, self.large):
             self.addWidget(page)
         self._connect()
@@ -259,7 +260,9 @@ class TrainProgressView(QStackedWidget):
         foot.addWidget(self.sheet)
         between = QHBoxLayout()
         between.setSpacing(GAP)
-        between.addWidget(PlainLabel(theme, "Samples, always from the same noise", kind="label", role="dim"))
+        between.addWidget(
+            PlainLabel(theme, tr("Samples, always from the same noise"), kind="label", role="dim")
+        )
         between.addStretch()
         between.addWidget(self.facts)
         page = QWidget()
@@ -292,59 +295,70 @@ class TrainProgressView(QStackedWidget):
 
     @property
     def is_large(self) -> bool:
-        """Whether a sample is open large."""
+        """Whether a sample fills the view."""
         return self.currentWidget() is self.large
 
     @Slot()
     def close_large(self) -> None:
-        """Show the training again."""
+        """Leave the sample that fills the view."""
         self.setCurrentWidget(self._progress)
         self.strip.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def toggle_pause(self) -> None:
-        """Have the training rest, or go on."""
         if not self._run.over:
             self.pause_requested.emit(not self._run.paused)
 
     @Slot()
     def _on_changed(self) -> None:
         run = self._run
+        had_focus = any(button.hasFocus() for button in (self.pause, self.stop, self.resume))
         there = run.training is not None
         if not self.is_large:
             self.setCurrentWidget(self._progress if there else self._empty)
         self.pause.setVisible(there and not run.over)
         self.stop.setVisible(there and not run.over)
         self.resume.setVisible(run.phase in ("stopped", "failed") and there)
-        self.pause.setText("Go on" if run.paused else "Pause")
+        self.pause.setText(text.pause_button(paused=run.paused))
+        set_tip(self.pause, text.pause_tip(paused=run.paused))
         self.pause.set_icon("play" if run.paused else "pause")
         for button in (self.pause, self.stop):
             button.setEnabled(run.phase not in ("waiting", "stopping"))
         if there:
-            self.title.setText(words.running_title(run))
-            self.facts.setText(words.data(run.started) if run.started is not None else "")
+            self.title.setText(text.running_title(run))
+            self.facts.setText(text.data(run.started) if run.started is not None else "")
             self._on_stepped()
             self._on_saved()
+        if had_focus and self.focusWidget() is not self._focus_target():
+            self.take_focus()
+
+    def take_focus(self) -> None:
+        """Focus Pause or Resume, whichever there is; the samples while neither can be used."""
+        self._focus_target().setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _focus_target(self) -> QWidget:
+        buttons = (self.pause, self.resume)
+        return next((one for one in buttons if not one.isHidden() and one.isEnabled()), self.strip)
 
     @Slot()
     def _on_stepped(self) -> None:
         run = self._run
-        self.caption.setText(words.running_caption(run))
+        self.caption.setText(text.running_caption(run))
         self.caption.set_role("bad" if run.failure is not None else "dim")
         going = run.phase == "running" and not run.paused
-        self.time_left.setText(words.time_left(run.newest) if going else "")
+        self.time_left.setText(text.time_left(run.newest) if going else "")
         self.bar.set_progress(run.fraction, 0.0)
 
     @Slot()
     def _on_saved(self) -> None:
-        made = self._made()
-        self.checkpoints.setText(words.checkpoints(made))
-        self.use.setEnabled(bool(made))
+        models = self._saved_models()
+        self.checkpoints.setText(text.checkpoints(models))
+        self.use.setEnabled(bool(models))
         for button in (self.compare, self.sheet):
-            button.setEnabled(len(made) > 1)
+            button.setEnabled(len(models) > 1)
 
-    def _made(self) -> tuple[str, ...]:
-        """Return the models that came of the training, the newest last."""
+    def _saved_models(self) -> tuple[str, ...]:
+        """Return the models that the training has saved, the newest last."""
         training = self._run.training
         if training is None:
             return ()
@@ -353,8 +367,8 @@ class TrainProgressView(QStackedWidget):
 
     @Slot()
     def _on_use(self) -> None:
-        if made := self._made():
-            self.use_requested.emit(made[-1])
+        if models := self._saved_models():
+            self.use_requested.emit(models[-1])
 
     @Slot(object)
     def _on_opened(self, place: tuple[int, int]) -> None:

@@ -1,7 +1,4 @@
-"""The trainings that were stopped or cut off and can go on.
-
-The trainings that can go on, each with a button.
-"""
+"""Unfinished trainings: those stopped or interrupted, each with a button that resumes it."""
 
 from __future__ import annotations
 
@@ -14,8 +11,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.engine.resumable import ResumableTraining, resumable
 from studio.ui.core.background import Background
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP
-from studio.ui.train import text as words
+from studio.ui.train import text
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.labels import PlainLabel, set_tip
 
@@ -27,19 +25,18 @@ if TYPE_CHECKING:
 
 
 class Resumables(QObject):
-    """Looks for them in the background.
+    """Finds unfinished trainings in the background.
 
     Attributes:
-        trainings: the latest first.
+        trainings: newest first.
 
     Signals:
-        changed: there are others.
+        changed: `trainings` has changed.
     """
 
     changed = Signal()
 
     def __init__(self, folders: Folders, parent: QObject | None = None) -> None:
-        """Begin with none known."""
         super().__init__(parent)
         self.trainings: tuple[ResumableTraining, ...] = ()
         self._folders = folders
@@ -47,11 +44,9 @@ class Resumables(QObject):
 
     @Slot()
     def reload(self) -> None:
-        """Look again."""
         self._background.do(partial(resumable, self._folders), self._on_read, self._on_failed, key="read")
 
     def close(self) -> None:
-        """Look no more."""
         self._background.close()
 
     def _on_read(self, trainings: tuple[ResumableTraining, ...]) -> None:
@@ -60,18 +55,18 @@ class Resumables(QObject):
             self.changed.emit()
 
     def _on_failed(self, error: StudioError) -> None:
-        """Leave the list as it is: that a disk is gone is told where something is to be read from it."""
+        """Keep the list: a missing disk is reported when something is read from it."""
         del error
 
 
-MOST = 6
+MAX_ROWS = 6
 
 
 class ResumablesView(QWidget):
-    """Shows `Resumables` but for those that run or wait already.
+    """Lists the `Resumables` that are not running or in the queue; hidden while there is none.
 
     Signals:
-        resume_requested: this `ResumableTraining` is to go on.
+        resume_requested: resume this `ResumableTraining`.
     """
 
     resume_requested = Signal(object)
@@ -79,7 +74,6 @@ class ResumablesView(QWidget):
     def __init__(
         self, theme: Theme, resumables: Resumables, run: TrainRun, parent: QWidget | None = None
     ) -> None:
-        """Show nothing as long as there is none."""
         super().__init__(parent)
         self._theme, self._resumables, self._run = theme, resumables, run
         self._shown: tuple[ResumableTraining, ...] = ()
@@ -87,7 +81,7 @@ class ResumablesView(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(GAP)
-        self._column.addWidget(PlainLabel(theme, "Unfinished trainings", kind="label", role="dim"))
+        self._column.addWidget(PlainLabel(theme, tr("Unfinished trainings"), kind="label", role="dim"))
         resumables.changed.connect(self._on_changed)
         run.changed.connect(self._on_changed)
         self.hide()
@@ -99,7 +93,7 @@ class ResumablesView(QWidget):
         busy = {training.request.name for training in run.waiting}
         if run.training is not None and not run.over:
             busy.add(run.training.request.name)
-        shown = tuple(one for one in self._resumables.trainings if one.name not in busy)[:MOST]
+        shown = tuple(one for one in self._resumables.trainings if one.name not in busy)[:MAX_ROWS]
         self.setVisible(bool(shown))
         if shown == self._shown:
             return
@@ -115,26 +109,25 @@ class ResumablesView(QWidget):
 
 
 class ResumableRow(QWidget):
-    """One of them.
+    """One unfinished training: its name, its last step and Resume.
 
     Signals:
-        resume_requested: the `ResumableTraining` is to go on.
+        resume_requested: resume this `ResumableTraining`.
     """
 
     resume_requested = Signal(object)
 
     def __init__(self, theme: Theme, training: ResumableTraining) -> None:
-        """Tell where it stands."""
         super().__init__()
         self._training = training
-        self.resume = TextButton(theme, "Resume", icon="play")
-        self.resume.setAccessibleName(f"Resume {training.name}")
-        set_tip(self.resume, f"Go on training {training.name} where it stands")
+        self.resume = TextButton(theme, tr("Resume"), icon="play")
+        self.resume.setAccessibleName(text.resume_name(training.name))
+        set_tip(self.resume, text.resume_tip(training.name))
         lines = QVBoxLayout()
         lines.setSpacing(0)
         lines.addWidget(PlainLabel(theme, training.request.title or training.name, elide=True))
-        stands = words.stands(training, time.time())
-        lines.addWidget(PlainLabel(theme, stands, kind="label", role="dim", elide=True))
+        last_step = text.last_step(training, time.time())
+        lines.addWidget(PlainLabel(theme, last_step, kind="label", role="dim", elide=True))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)

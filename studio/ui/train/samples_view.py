@@ -1,7 +1,4 @@
-"""The samples of a training as a strip that grows: one column for each time, one row for each prompt.
-
-A sample of a training, large: the arrows lead to its neighbours.
-"""
+"""The samples of a training: a strip with a column for each time and a row for each prompt, and one sample enlarged."""
 
 from __future__ import annotations
 
@@ -12,8 +9,9 @@ from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.ui.core.images import to_image
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, RADIUS
-from studio.ui.train import text as words
+from studio.ui.train import text
 from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.painting import draw_ring, ring_after
@@ -36,16 +34,15 @@ _LARGEST: Final = 128
 
 
 class SampleStrip(QAbstractScrollArea):
-    """Paints the samples that are in sight; the newest is kept in sight while nobody looks at others.
+    """Paints the visible samples; follows the newest one unless it was scrolled away from.
 
     Signals:
-        opened: this place is to be seen large: column and row, a pair.
+        opened: enlarge the sample at this column and row, a pair.
     """
 
     opened = Signal(object)
 
     def __init__(self, theme: Theme, run: TrainRun, parent: QWidget | None = None) -> None:
-        """Show the samples of ``run``."""
         super().__init__(parent)
         self._theme, self._run, self._ring = theme, run, False
         self._images: dict[int, list[QImage]] = {}
@@ -53,7 +50,7 @@ class SampleStrip(QAbstractScrollArea):
         self.current: tuple[int, int] | None = None
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.viewport().setAutoFillBackground(False)
-        self.setAccessibleName("Samples, from the first to the newest")
+        self.setAccessibleName(tr("Samples, oldest first"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
@@ -64,16 +61,16 @@ class SampleStrip(QAbstractScrollArea):
 
     @property
     def rows(self) -> int:
-        """How many pictures a column has."""
+        """The most pictures in a column."""
         return max((len(one.pictures) for one in self._samples), default=4)
 
     def side(self) -> int:
-        """Return how wide a picture is: all rows fit into the height, whether there is a scroll bar or not."""
+        """Return the side of a picture: all rows fit the height, with or without a scroll bar."""
         room = self.height() - _BAR - _FOOT - self.rows * GRID
         return max(min(room // max(self.rows, 1), _LARGEST), _SMALLEST)
 
     def rect_of(self, column: int, row: int) -> QRect:
-        """Return where a picture lies, in the viewport."""
+        """Return the rectangle of a picture, in viewport coordinates."""
         side = self.side()
         left = _NAMES + column * (side + GAP) - self.horizontalScrollBar().value()
         return QRect(left, row * (side + GRID), side, side)
@@ -89,7 +86,6 @@ class SampleStrip(QAbstractScrollArea):
         return (column, row) if there and self.rect_of(column, row).contains(point) else None
 
     def image(self, column: int, row: int) -> QImage:
-        """Return a picture."""
         event = self._samples[column]
         key = id(event)
         if key not in self._images:
@@ -97,20 +93,18 @@ class SampleStrip(QAbstractScrollArea):
         return self._images[key][row]
 
     def original(self, column: int, row: int) -> QImage | None:
-        """Return what a picture is a reconstruction of; None where it is none."""
+        """Return the original of a reconstruction; None for other samples."""
         originals = self._samples[column].originals
         return None if originals is None else to_image(originals[row])
 
     def sizeHint(self) -> QSize:
-        """High enough for four rows."""
         return QSize(480, 4 * (96 + GRID) + _FOOT + 12)
 
     def minimumSizeHint(self) -> QSize:
-        """Lower, nothing is to be seen."""
         return QSize(240, 4 * (_SMALLEST + GRID) + _FOOT + 12)
 
     def go_to(self, column: int, row: int) -> None:
-        """Make a picture the current one, and bring it into sight."""
+        """Make a picture current, and scroll to it."""
         if not self._samples:
             return
         column = min(max(column, 0), len(self._samples) - 1)
@@ -122,26 +116,23 @@ class SampleStrip(QAbstractScrollArea):
         elif area.right() > self.viewport().width():
             bar.setValue(bar.value() + area.right() - self.viewport().width() + GAP)
         event = self._samples[column]
-        self.setAccessibleDescription(f"{words.sample_title(event)}: {event.prompts[row]}")
+        self.setAccessibleDescription(text.sample_description(event, row))
         self.viewport().update()
 
     # --------------------------------------------------------------------------------------------------- Qt's side
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Open the picture under the mouse."""
         place = self.at(event.position().toPoint())
         if place is not None and event.button() == Qt.MouseButton.LeftButton:
             self.go_to(*place)
             self.opened.emit(place)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Scroll sideways with any wheel."""
         turned = event.angleDelta()
         by = turned.x() or turned.y()
         self.horizontalScrollBar().setValue(self.horizontalScrollBar().value() - by)
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move with the arrows; open with Return or Space."""
         column, row = self.current or (len(self._samples) - 1, 0)
         moves = {
             Qt.Key.Key_Left: (column - 1, row),
@@ -161,28 +152,23 @@ class SampleStrip(QAbstractScrollArea):
             super().keyPressEvent(event)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Ring the current picture when the keyboard came."""
         self._ring = ring_after(event.reason(), self._ring)
         super().focusInEvent(event)
         self.viewport().update()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Take the ring away."""
         super().focusOutEvent(event)
         self.viewport().update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Scroll over another width."""
         super().resizeEvent(event)
         self._fit()
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
-        """Paint what is in sight now."""
         del dx, dy
         self.viewport().update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the pictures, their steps and their prompts."""
         del event
         painter, theme = QPainter(self.viewport()), self._theme
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -202,7 +188,7 @@ class SampleStrip(QAbstractScrollArea):
                     draw_ring(painter, area, RADIUS, theme.colour("accent"))
             foot = QRect(first.left() - GAP, self.rows * (self.side() + GRID), self.side() + 2 * GAP, _FOOT)
             painter.setPen(theme.colour("dim"))
-            painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, words.sample_label(sampled))
+            painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, text.sample_label(sampled))
         painter.setClipping(False)
         if self._samples:
             self._paint_prompts(painter, self._samples[-1])
@@ -243,10 +229,10 @@ class SampleStrip(QAbstractScrollArea):
 
 
 class LargeSample(QWidget):
-    """Shows the current picture of a `SampleStrip`; of a reconstruction also what it is of.
+    """The current sample of a `SampleStrip`, enlarged; a reconstruction with its original. Arrow keys go to neighbours.
 
     Signals:
-        closed: the strip is wanted again.
+        closed: show the strip again.
     """
 
     closed = Signal()
@@ -259,16 +245,17 @@ class LargeSample(QWidget):
         preferences: Preferences,
         parent: QWidget | None = None,
     ) -> None:
-        """Show nothing yet."""
         super().__init__(parent)
         self._run, self._strip, self._preferences = run, strip, preferences
-        self.setAccessibleName("Sample")
+        self.setAccessibleName(tr("Sample"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.title = PlainLabel(theme, kind="title", elide=True)
         self.caption = PlainLabel(theme, role="dim", elide=True)
-        self.close_button = IconButton(theme, "x", "Back to the training", kind="quiet", tip="Back (Esc)")
-        self.picture = PictureView(theme, "Sample, large")
-        self.original = PictureView(theme, "What it is a reconstruction of")
+        self.close_button = IconButton(
+            theme, "x", tr("Back to the training"), kind="quiet", tip=tr("Back (Esc)")
+        )
+        self.picture = PictureView(theme, tr("Enlarged sample"))
+        self.original = PictureView(theme, tr("Original picture"))
         lines = QVBoxLayout()
         lines.setSpacing(0)
         lines.addWidget(self.title)
@@ -290,7 +277,7 @@ class LargeSample(QWidget):
         self._on_preference_changed("enlarge")
 
     def show_place(self, column: int, row: int) -> None:
-        """Show the picture at a place of the strip, or the nearest."""
+        """Show the sample at ``column`` and ``row``, or the nearest one."""
         samples = self._run.samples
         if not samples:
             return
@@ -299,14 +286,13 @@ class LargeSample(QWidget):
         column, row = self._strip.current
         sampled = samples[column]
         self.title.setText(sampled.prompts[row])
-        self.caption.setText(f"{words.sample_title(sampled)}, seed {sampled.seeds[row]}")
+        self.caption.setText(text.sample_caption(sampled, row))
         self.picture.set_image(self._strip.image(column, row))
         original = self._strip.original(column, row)
         self.original.set_image(original)
         self.original.setVisible(original is not None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Go to a neighbour."""
         moves = {
             Qt.Key.Key_Left: (-1, 0),
             Qt.Key.Key_Right: (1, 0),

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Slot
 
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.sheet_writer import Labelled
+from studio.ui.train import text
 from studio.ui.train.checkpoints import spread
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from studio.engine.compare import CompareRequest
     from studio.engine.events import StepDone
     from studio.ui.core.frame_service import FrameService
+    from studio.ui.core.job_state import JobState
     from studio.ui.core.sheet_writer import SheetWriter
-    from studio.ui.jobs.job_state import Course
 
 ROWS = 6
 
@@ -31,7 +32,7 @@ class CheckpointSheet(QObject):
         super().__init__(parent)
         self._writer, self._frames = writer, frames
         self._wanted: tuple[CompareRequest, Path] | None = None
-        self._course: Course | None = None
+        self._course: JobState | None = None
         self._missing: set[tuple[int, int]] = set()
 
     def begin(self, request: CompareRequest, path: Path) -> None:
@@ -40,54 +41,54 @@ class CheckpointSheet(QObject):
         self._missing.clear()
 
     @Slot(object)
-    def follow(self, course: Course) -> None:
+    def follow(self, job_state: JobState) -> None:
         """A job began or went on."""
-        if self._wanted is None or self._course is not None or course.job.request is not self._wanted[0]:
+        if self._wanted is None or self._course is not None or job_state.job.request is not self._wanted[0]:
             return
-        if course.phase == "done":
-            self._course = course
-            self._have_decoded(course)
-        elif course.over:
+        if job_state.phase == "done":
+            self._course = job_state
+            self._have_decoded(job_state)
+        elif job_state.over:
             self._wanted = None
 
-    def _have_decoded(self, course: Course) -> None:
+    def _have_decoded(self, job_state: JobState) -> None:
         """Have decoded what was only shown cheaply, one model after another."""
-        wanted = [(pane, done.step) for pane in range(course.count) for done in _rows(course, pane)]
+        wanted = [(pane, done.step) for pane in range(job_state.count) for done in _rows(job_state, pane)]
         self._missing = set(wanted)
         for pane, step in wanted:
-            settled = partial(self._settle, course, pane, step)
-            pixels = self._frames.get(course, pane, step, "x0", settled, settled, priority=Priority.NORMAL)
+            settled = partial(self._settle, job_state, pane, step)
+            pixels = self._frames.get(job_state, pane, step, "x0", settled, settled, priority=Priority.NORMAL)
             if pixels is not None:
                 settled()
         self._write_if_whole()
 
-    def _settle(self, course: Course, pane: int, step: int, _: object = None) -> None:
+    def _settle(self, job_state: JobState, pane: int, step: int, _: object = None) -> None:
         """A frame is there, or cannot be had: then what is there of it goes on the sheet."""
-        if course is self._course:
+        if job_state is self._course:
             self._missing.discard((pane, step))
             self._write_if_whole()
 
     def _write_if_whole(self) -> None:
-        course, wanted = self._course, self._wanted
-        if course is None or wanted is None or self._missing:
+        job_state, wanted = self._course, self._wanted
+        if job_state is None or wanted is None or self._missing:
             return
         self._course = self._wanted = None
-        columns = [_rows(course, pane) for pane in range(course.count)]
+        columns = [_rows(job_state, pane) for pane in range(job_state.count)]
         cells = []
         for row in range(max(map(len, columns))):
             for pane, steps in enumerate(columns):
-                cells.append(self._cell(course, pane, steps[min(row, len(steps) - 1)]))
-        title = f"{course.request.prompt}: training step across, denoising step down"
-        self._writer.write(wanted[1], cells, course.count, title)
+                cells.append(self._cell(job_state, pane, steps[min(row, len(steps) - 1)]))
+        title = text.sheet_title(job_state.request.prompt)
+        self._writer.write(wanted[1], cells, job_state.count, title)
 
-    def _cell(self, course: Course, pane: int, done: StepDone) -> Labelled:
-        pixels = self._frames.best(course, pane, done.step, "x0")
-        request = course.request_of(pane)
-        where = f"step {done.step} of {done.steps}, noise level {done.sigma:.2f}"
+    def _cell(self, job_state: JobState, pane: int, done: StepDone) -> Labelled:
+        pixels = self._frames.best(job_state, pane, done.step, "x0")
+        request = job_state.request_of(pane)
+        where = text.sheet_cell(done.step, done.steps, done.sigma)
         return Labelled(pixels=pixels, lines=(request.model, where))
 
 
-def _rows(course: Course, pane: int) -> tuple[StepDone, ...]:
+def _rows(job_state: JobState, pane: int) -> tuple[StepDone, ...]:
     """Return the steps of a run that go on the sheet, from noise to picture."""
-    record = course.job.record.picture(pane)
+    record = job_state.job.record.picture(pane)
     return spread(record.available(), ROWS) if record is not None else ()

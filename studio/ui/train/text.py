@@ -1,13 +1,11 @@
-"""What the page of trainings says, in words. No Qt.
-
-What is said of a training while it goes on. No Qt.
-"""
+"""The texts of the training page, translated."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.errors import capitalised
+from studio import format as quantity
+from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,278 +19,518 @@ if TYPE_CHECKING:
     from studio.ui.train.noise import NoiseLevel
 
 
-PICTURE_FILTER = "Pictures (*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff)"
-
-EMPTY = "Teach a model your own pictures"
-EMPTY_HOW = (
-    "Choose a folder of pictures, or drop one here. A picture is called by the text file beside it, else by its own "
-    "name, else by the name of its folder."
-)
-FORWARD_EMPTY = "Choose a picture to see it dissolve into noise"
-TIME_TIP = (
-    "Training shows the model pictures with noise of every strength: t = 0 is almost the picture, t = 999 almost "
-    "noise alone. x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps."
-)
-PICTOGRAMS = "Pictograms, drawn as they are needed"
-PICTOGRAMS_HOW = (
-    "Drawings of things, animals and faces on coloured backgrounds, with captions in English and Korean: what the "
-    "shipped models learned from. There is nothing to choose; press Train."
-)
-
-SIZE_TIP = "Pixels of a side. Twice as many take four times as long."
-BACKBONE_TIP = (
-    "What learns to denoise: a U-Net (Ronneberger et al. 2015) learns faster from few pictures, a transformer "
-    "(DiT, Peebles & Xie 2023) goes further with many."
-)
-SCALE_TIP = "How much the model can hold. A larger one learns slower, and more."
-STEPS_TIP = "How often the model is corrected. More steps, better pictures, up to a point."
-SCHEDULE_TIP = "How fast pictures drown in noise: see them do it under Noise."
-PREDICTION_TIP = (
-    "What the model is asked for at each step: the noise, the picture, or v, a mixture that suits every t."
-)
-LATENTS_TIP = (
-    "Latents: a codec is learned first, and the model then works on its small codes: much faster from 64 pixels on. "
-    "Pixels: no codec, sharper in the smallest sizes."
-)
-DROPOUT_TIP = (
-    "How often the caption is left out while learning, so that guidance has something to push away from."
-)
-BATCH_TIP = "Pictures of one step. More are steadier and need more memory."
-RATE_TIP = "How far each step corrects, at its most. Halve it if the loss jumps."
-MIN_SNR_TIP = (
-    "Keeps the almost clean times from ruling the loss (min-SNR, Hang et al. 2023, arXiv 2303.09556)."
-)
-BASE_TIP = "Go on from a model that is there, on these pictures: its kind, size and schedule are kept."
-NAME_TIP = "What the model will be called; checkpoints add their step."
-
-SCHEDULES = {"cosine": "Cosine", "linear": "Linear", "scaled_linear": "Scaled linear"}
-PREDICTIONS = {
-    "v": ("v", "the usual"),
-    "eps": ("eps", "the noise"),
-    "x0": ("x0", "the picture"),
-}
-BACKBONES = {"unet": "U-Net", "dit": "DiT"}
-WEIGHTS = {
-    "even": ("Even", ""),
-    "1": ("min-SNR 1", ""),
-    "5": ("min-SNR 5", "usual"),
-    "20": ("min-SNR 20", ""),
-}
-
-STAGES = {
-    "codec": "learning to compress pictures",
-    "decoder": "sharpening the decoder",
-    "preview": "learning quick previews",
-    "text": "learning the words",
-    "backbone": "learning to denoise",
-}
+# ---------------------------------------------------------------------------------------------------------- empty pages
+def empty() -> str:
+    return tr("Train a model on your own pictures")
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """Return "1 picture", "1,200 pictures"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def figure(value: float) -> str:
-    """Return a value with three places that never jump."""
-    return f"{value:.3f}".replace("-", "−") if abs(value) < 100 else f"{value:.0f}"
-
-
-def state(held: NoiseLevel) -> str:
-    """Return what a state holds."""
-    snr = held.alpha_bar / (1 - held.alpha_bar)
-    return (
-        f"alpha_bar {held.alpha_bar:.4f}, signal {held.alpha:.3f}, noise {held.sigma:.3f}, "
-        f"SNR {snr:.3g}, log-SNR {figure(held.log_snr)}"
+def empty_how() -> str:
+    return tr(
+        "Choose a folder of pictures, or drop one here. The caption of a picture is the text file beside it; "
+        "without one, the file name; without that, the name of the folder."
     )
 
 
-def as_training_sees(size: int) -> str:
-    """Return at which size a picture is noised."""
-    return f"{size} × {size} pixels, as training sees it; the same noise on both sides"
+def noise_empty() -> str:
+    return tr("Choose a picture to see it dissolve into noise")
 
 
-def duration(seconds: float) -> str:
-    """Return a time in the unit that fits."""
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
-    if seconds < 36 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.1f} days"
+def pictograms() -> str:
+    return tr("Pictograms, drawn during training")
 
 
-def memory(size: int) -> str:
-    """Return an amount of memory."""
-    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{max(round(size / 2**20), 1)} MB"
+def pictograms_how() -> str:
+    return tr(
+        "Drawings of things, animals and faces on coloured backgrounds, with captions in English and Korean: "
+        "the data of the models that come with the program. Nothing has to be chosen; press Train."
+    )
 
 
-def parameters(number: int) -> str:
-    """Return how large a model is."""
-    return f"{number / 1e6:.1f} million parameters" if number >= 1e5 else f"{number:,} parameters"
+def picture_filter() -> str:
+    return tr("Pictures ({patterns})", patterns="*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff")
 
 
+def tabs() -> list[tuple[str, str, str]]:
+    """Return the key, the title and the tooltip of each tab."""
+    return [
+        ("pictures", tr("Pictures"), tr("The pictures in the folder, and the files that cannot be used.")),
+        ("training", tr("Training"), tr("Loss curves, samples and checkpoints.")),
+        ("noise", tr("Noise"), tr("A picture dissolving into noise, with two noise schedules.")),
+    ]
+
+
+# ------------------------------------------------------------------------------------------------- tooltips of the form
+def size_tip() -> str:
+    return tr("Width and height in pixels. Doubling them takes about four times as long.")
+
+
+def backbone_tip() -> str:
+    return tr(
+        "The network that learns to remove noise. A U-Net (Ronneberger et al. 2015) learns faster from few pictures; "
+        "a transformer (DiT, Peebles & Xie 2023) improves further with many."
+    )
+
+
+def scale_tip() -> str:
+    return tr("The number of parameters. A larger model learns more, and trains more slowly.")
+
+
+def steps_tip() -> str:
+    return tr("Number of optimizer steps. More steps give better pictures, up to a point.")
+
+
+def schedule_tip() -> str:
+    return tr("Noise schedule. Preview it on the Noise tab.")
+
+
+def prediction_tip() -> str:
+    return tr(
+        "What the model predicts at each step: the noise (eps), the clean picture (x0), "
+        "or v, a mixture of both that works well at every noise level."
+    )
+
+
+def space_tip() -> str:
+    return tr(
+        "Latent: a codec is trained first, and the model works on its small codes; much faster from 64 pixels on. "
+        "Pixel: no codec; sharper at the smallest sizes."
+    )
+
+
+def dropout_tip() -> str:
+    return tr("How often training leaves out the caption. Guidance needs some training without captions.")
+
+
+def batch_tip() -> str:
+    return tr("Pictures in each step. Larger batches make training steadier and need more memory.")
+
+
+def learning_rate_tip() -> str:
+    return tr("Peak learning rate. Halve it if the loss jumps.")
+
+
+def loss_weighting_tip() -> str:
+    return tr(
+        "How much each noise level counts in the loss. Min-SNR keeps nearly clean pictures from dominating it "
+        "(Hang et al. 2023, arXiv 2303.09556)."
+    )
+
+
+def base_tip() -> str:
+    return tr(
+        "Train a new model from scratch, or fine-tune an installed one on these pictures. "
+        "Fine-tuning keeps the model's architecture, size and schedule."
+    )
+
+
+def name_tip() -> str:
+    return tr("The name of the model. Checkpoints add their step to it.")
+
+
+# -------------------------------------------------------------------------------------------------- choices of the form
+def backbones() -> dict[str, str]:
+    """Return the title of each backbone, by its key in a request."""
+    return {"unet": tr("U-Net"), "dit": tr("DiT")}
+
+
+def schedules() -> dict[str, str]:
+    """Return the title of each noise schedule, by its key in a request."""
+    return {"cosine": tr("Cosine"), "linear": tr("Linear"), "scaled_linear": tr("Scaled linear")}
+
+
+def predictions() -> dict[str, tuple[str, str]]:
+    """Return the title and the detail of each prediction, by its key in a request."""
+    return {
+        "v": (tr("v"), tr("default")),
+        "eps": (tr("eps"), tr("noise")),
+        "x0": (tr("x0"), tr("clean picture")),
+    }
+
+
+def spaces() -> dict[str, str]:
+    return {"latents": tr("Latent"), "pixels": tr("Pixel")}
+
+
+def loss_weightings(gamma: str) -> dict[str, tuple[str, str]]:
+    """Return the title and the detail of each loss weighting, by key; ``gamma``, the one in use, is always included."""
+    choices = {"even": (tr("Uniform"), "")}
+    for value in ("1", "5", "20"):
+        choices[value] = (tr("Min-SNR {gamma}", gamma=value), tr("default") if value == "5" else "")
+    if gamma not in choices:
+        choices[gamma] = (tr("Min-SNR {gamma}", gamma=gamma), "")
+    return choices
+
+
+def from_scratch() -> str:
+    return tr("Scratch (new model)")
+
+
+def fine_tune() -> str:
+    return tr("fine-tune")
+
+
+def not_installed() -> str:
+    return tr("not installed")
+
+
+# --------------------------------------------------------------------------------------------------- faults of the form
+def name_taken(name: str) -> str:
+    return tr("There is already a model named {name}; choose another name.", name=name)
+
+
+def base_missing(name: str) -> str:
+    return tr("The model {name} is no longer installed; choose another.", name=name)
+
+
+def no_usable_picture() -> str:
+    return tr("This folder has no usable picture; choose another.")
+
+
+# ---------------------------------------------------------------------------------------------------------------- costs
 def cost(estimate: TrainEstimate, *, measuring: bool) -> str:
-    """Return what a training takes on this machine.
+    """Return the time and the memory that a training takes on this machine.
 
     Args:
         estimate: as far as it is known.
-        measuring: whether the time is found out soon, where it is not known.
+        measuring: whether an unknown time is about to be measured.
     """
-    held = f"about {memory(estimate.memory_bytes)} of memory"
+    memory = quantity.size(estimate.memory_bytes)
     if estimate.seconds is not None:
-        size = f"{memory(estimate.memory_bytes)}, {parameters(estimate.parameters)}"
-        return f"About {duration(estimate.seconds)}, {size}"
-    return f"Measuring the time; {held}" if measuring else capitalised(held)
+        return tr(
+            "About {time}, {memory}, {parameters}",
+            time=quantity.duration(estimate.seconds),
+            memory=memory,
+            parameters=quantity.parameters(estimate.parameters),
+        )
+    if measuring:
+        return tr("Measuring the time; about {memory} of memory", memory=memory)
+    return tr("About {memory} of memory", memory=memory)
 
 
 def short_cost(estimate: TrainEstimate) -> str:
-    """Return the same beside a choice."""
-    time = "" if estimate.seconds is None else f"{duration(estimate.seconds)}, "
-    return f"{time}{memory(estimate.memory_bytes)}"
+    """Return the time and the memory in the few characters there are beside a choice."""
+    memory = quantity.size(estimate.memory_bytes)
+    if estimate.seconds is None:
+        return tr(memory)
+    return tr("{time}, {memory}", time=quantity.duration(estimate.seconds), memory=memory)
 
 
-def ago(seconds: float) -> str:
-    """Return how long ago something was."""
-    if seconds < 90:
-        return "just now"
-    if seconds < 36 * 3600:
-        return f"{duration(seconds)} ago"
-    return f"{round(seconds / 86400)} days ago"
+def no_source() -> str:
+    return tr("Choose a folder, then press Train")
 
 
-def found(folder: TrainFolder) -> str:
-    """Return what there is in a folder."""
+def steps_and_batch(steps: int, batch: int) -> str:
+    return tr("{steps:,} steps with a batch size of {batch}", steps=steps, batch=batch)
+
+
+def train_button(*, waits: bool) -> str:
+    return tr("Train after this one") if waits else tr("Train")
+
+
+# ------------------------------------------------------------------------------------------------------------- pictures
+def pictures_found(folder: TrainFolder) -> str:
+    """Return how many usable pictures a folder has; "" if it cannot be read."""
     if folder.fault:
         return ""
-    pictures = count(folder.count, "picture")
     if folder.reading:
-        return f"{pictures} so far"
-    refused = f", {folder.refused_count:,} refused" if folder.refused_count else ""
-    alone = "; one picture is learned by heart, and nothing besides" if folder.count == 1 else ""
-    return f"{pictures}{refused}{alone}"
-
-
-def stands(training: ResumableTraining, now: float) -> str:
-    """Return where a training stands that can go on."""
-    when = ago(max(now - training.when, 0.0))
-    if not training.stage:
-        return f"not begun, {when}"
-    stage = "" if training.stage == "backbone" else f"{STAGES.get(training.stage, training.stage)}, "
-    return f"{stage}step {training.step:,} of {training.steps:,}, {when}"
-
-
-def about_picture(found: Found) -> str:
-    """Return all that is known of a picture."""
-    where = {"text": "the text file beside it", "name": "its name", "folder": "the name of its folder"}
-    size = f"{found.path.name}, {found.width} × {found.height}"
-    return f"{found.caption}\n{size}\nCaption from {where[found.caption_from]}"
-
-
-BANDS = ("clean", "nearly clean", "noisy", "noisiest")
-SAMPLES = {"reconstruction": "codec", "draft": "draft", "sample": "sample"}
-
-
-def pace(stepped: TrainingStepped) -> str:
-    """Return where a training stands."""
-    return (
-        f"step {stepped.step:,} of {stepped.steps:,}, {stepped.pictures_per_second:,.0f} pictures/s, "
-        f"rate {stepped.rate:.2g}"
-    )
-
-
-def time_left(stepped: TrainingStepped | None) -> str:
-    """Return how long it still takes."""
-    if stepped is None or stepped.seconds_left is None:
-        return ""
-    return f"{duration(stepped.seconds_left)} left"
-
-
-def data(started: TrainingStarted) -> str:
-    """Return what is learned, from what, on what."""
-    parts = [count(started.pictures, "picture"), parameters(started.parameters)]
-    if started.device:
-        parts.append(f"on {started.device}, {started.dtype}")
+        return trn("{count:,} picture so far", "{count:,} pictures so far", folder.count)
+    pictures = trn("{count:,} picture", "{count:,} pictures", folder.count)
+    parts = [pictures]
+    if folder.refused_count:
+        parts.append(
+            trn("{count:,} file cannot be used", "{count:,} files cannot be used", folder.refused_count)
+        )
+    if folder.count == 1:
+        parts.append(tr("the model will only memorise this one picture"))
     return ", ".join(parts)
 
 
-def sample_label(sampled: TrainingSampled) -> str:
-    """Return what stands beneath a column of samples."""
-    return f"{sampled.step:,}" if sampled.what == "sample" else f"{SAMPLES[sampled.what]} {sampled.step:,}"
+def refused(count: int) -> str:
+    return trn("{count:,} file cannot be used", "{count:,} files cannot be used", count)
 
 
-def sample_title(sampled: TrainingSampled) -> str:
-    """Return what a column of samples is."""
-    return f"{SAMPLES[sampled.what].capitalize()}, step {sampled.step:,}"
+def about_picture(found: Found) -> str:
+    """Return the caption, the file and the source of the caption, one a line."""
+    sources = {
+        "text": tr("Caption from the text file beside the picture"),
+        "name": tr("Caption from the file name"),
+        "folder": tr("Caption from the folder name"),
+    }
+    size = tr(
+        "{file}, {width} × {height} pixels", file=found.path.name, width=found.width, height=found.height
+    )
+    return f"{found.caption}\n{size}\n{sources[found.caption_from]}"
+
+
+# ------------------------------------------------------------------------------------------------- unfinished trainings
+def resume_name(name: str) -> str:
+    """Return the accessible name of the button that resumes a training."""
+    return tr("Resume {name}", name=name)
+
+
+def resume_tip(name: str) -> str:
+    return tr("Resume training {name}", name=name)
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something happened."""
+    if seconds < 90:
+        return tr("just now")
+    if seconds < 36 * 3600:
+        return tr("{duration} ago", duration=quantity.duration(seconds))
+    return trn("{count} day ago", "{count} days ago", round(seconds / 86400))
+
+
+def last_step(training: ResumableTraining, now: float) -> str:
+    """Return how far an unfinished training came, and when."""
+    when = ago(max(now - training.when, 0.0))
+    if not training.stage:
+        return tr("not started, {when}", when=when)
+    where = tr("step {step:,} of {steps:,}", step=training.step, steps=training.steps)
+    if training.stage == "backbone":
+        return f"{where}, {when}"
+    return f"{stage(training.stage)}, {where}, {when}"
+
+
+def waiting(name: str) -> str:
+    return tr("{name}, after the current training", name=name)
+
+
+def remove_waiting(name: str) -> str:
+    """Return the accessible name of the button that takes a training out of the queue."""
+    return tr("Remove {name} from the queue", name=name)
+
+
+# --------------------------------------------------------------------------------------------------- a running training
+def stage(key: str) -> str:
+    """Return what a stage of a training does; an unknown stage by its key."""
+    stages = {
+        "codec": tr("training the codec"),
+        "decoder": tr("fine-tuning the decoder"),
+        "preview": tr("training the preview decoder"),
+        "text": tr("training the text encoder"),
+        "backbone": tr("training the denoiser"),
+    }
+    return stages.get(key, key)
+
+
+def loss_title(key: str) -> str:
+    """Return the title of a stage's loss curve; of no stage for ""."""
+    stages = {
+        "codec": tr("Loss of the codec"),
+        "decoder": tr("Loss of the decoder"),
+        "preview": tr("Loss of the preview decoder"),
+        "text": tr("Loss of the text encoder"),
+        "backbone": tr("Loss of the denoiser"),
+    }
+    return stages.get(key, tr("Loss"))
 
 
 def running_title(run: TrainRun) -> str:
-    """Return what a training is called, and what it is at."""
+    """Return the name of the training and its state."""
     assert run.training is not None, "there is a title only where there is a training"
     request = run.training.request
     name = request.title or request.name
-    return {
-        "waiting": f"{name}: waiting for the device",
-        "preparing": f"{name}: getting ready",
-        "stopping": f"{name}: stopping after this step",
-        "stopped": f"{name}: stopped",
-        "done": f"{name}: trained",
-        "failed": f"{name}: failed",
-    }.get(run.phase) or f"{name}: {_doing(run)}"
-
-
-def _doing(run: TrainRun) -> str:
-    if run.held:
-        return "paused for a picture"
-    if run.paused:
-        return "paused"
-    return STAGES[run.newest.stage] if run.newest is not None else "the first step"
+    match run.phase:
+        case "waiting":
+            return tr("{name}: waiting for the device", name=name)
+        case "preparing":
+            return tr("{name}: preparing", name=name)
+        case "stopping":
+            return tr("{name}: stopping after this step", name=name)
+        case "stopped":
+            return tr("{name}: stopped", name=name)
+        case "done":
+            return tr("{name}: finished", name=name)
+        case "failed":
+            return tr("{name}: failed", name=name)
+        case _ if run.held:
+            return tr("{name}: paused while a picture is made", name=name)
+        case _ if run.paused:
+            return tr("{name}: paused", name=name)
+        case _ if run.newest is None:
+            return tr("{name}: first step", name=name)
+        case _:
+            return tr("{name}: {stage}", name=name, stage=stage(run.newest.stage))
 
 
 def running_status(run: TrainRun) -> str:
-    """Return the same for the window's foot, with how far it is."""
+    """Return the text of the status bar: the name of the training, and the time left or its state."""
     if run.newest is None or run.held or run.paused or run.phase != "running":
         return running_title(run)
     assert run.training is not None, "as above"
     name = run.training.request.title or run.training.request.name
-    return f"Training {name}: {time_left(run.newest) or STAGES[run.newest.stage]}"
+    state = time_left(run.newest) or stage(run.newest.stage)
+    return tr("Training {name}: {state}", name=name, state=state)
 
 
 def running_caption(run: TrainRun) -> str:
-    """Return where a training stands, in figures."""
+    """Return the line below the title: the step and the speed, or how the training ended."""
     if run.failure is not None:
-        return run.failure.sentence
+        return tr(run.failure.sentence)
     if run.finished is not None:
-        took = duration(run.finished.seconds)
+        took = tr(quantity.duration(run.finished.seconds))
         if run.started is not None and run.started.resumed_at:
-            took = f"{took} since it went on"
-        return (
-            f"{run.finished.steps:,} steps, {took}; the model {run.finished.model} is in the list of models"
+            took = tr("{duration} since it was resumed", duration=took)
+        return tr(
+            "{steps:,} steps, {duration}; the model {model} is in the list of models",
+            steps=run.finished.steps,
+            duration=took,
+            model=run.finished.model,
         )
     if run.stopped is not None:
-        return "Everything is saved; Resume goes on from here at any time, also after a restart"
+        return tr("Everything is saved. Resume continues from here at any time, even after a restart.")
     if run.newest is not None and run.phase in ("running", "stopping"):
-        return f"{_which_stage(run)}{pace(run.newest)}"
-    if run.preparing is not None and run.preparing.total:
-        return f"{run.preparing.what}: {run.preparing.done:,} of {run.preparing.total:,}"
-    return run.preparing.what if run.preparing is not None else ""
+        return f"{_stage_number(run)}{pace(run.newest)}"
+    if run.preparing is None:
+        return ""
+    if not run.preparing.total:
+        return tr(run.preparing.what)
+    return tr(
+        "{what}: {done:,} of {total:,}",
+        what=tr(run.preparing.what),
+        done=run.preparing.done,
+        total=run.preparing.total,
+    )
 
 
-def _which_stage(run: TrainRun) -> str:
+def _stage_number(run: TrainRun) -> str:
     stages = run.started.stages if run.started is not None else ()
     if run.newest is None or len(stages) < 2 or run.newest.stage not in stages:
         return ""
-    return f"stage {stages.index(run.newest.stage) + 1} of {len(stages)}, "
+    number = tr("stage {number} of {count}", number=stages.index(run.newest.stage) + 1, count=len(stages))
+    return f"{number}, "
 
 
-def checkpoints(made: Sequence[str]) -> str:
-    """Return which models a training has made so far."""
-    if not made:
-        return "Every checkpoint becomes a model that pictures can be made with"
-    return f"{count(len(made), 'checkpoint')}, the newest is {made[-1]}"
+def pace(stepped: TrainingStepped) -> str:
+    """Return the step, the speed and the learning rate."""
+    return tr(
+        "step {step:,} of {steps:,}, {speed:,.0f} pictures/s, learning rate {rate:.2g}",
+        step=stepped.step,
+        steps=stepped.steps,
+        speed=stepped.pictures_per_second,
+        rate=stepped.rate,
+    )
 
 
-def loss_title(stage: str) -> str:
-    """Return the title of a stage's curve."""
-    return f"Loss while {STAGES.get(stage, stage)}"
+def time_left(stepped: TrainingStepped | None) -> str:
+    """Return the time until the training ends; "" if it is not known."""
+    if stepped is None or stepped.seconds_left is None:
+        return ""
+    return tr("{duration} left", duration=quantity.duration(stepped.seconds_left))
+
+
+def data(started: TrainingStarted) -> str:
+    """Return the number of pictures and parameters, the device and the precision."""
+    parts = [
+        trn("{count:,} picture", "{count:,} pictures", started.pictures),
+        tr(quantity.parameters(started.parameters)),
+    ]
+    if started.device:
+        parts.append(tr("on {device}, {dtype}", device=started.device, dtype=started.dtype))
+    return ", ".join(parts)
+
+
+def pause_button(*, paused: bool) -> str:
+    return tr("Resume") if paused else tr("Pause")
+
+
+def pause_tip(*, paused: bool) -> str:
+    return tr("Resume training (Ctrl+P)") if paused else tr("Pause after this step (Ctrl+P)")
+
+
+def stop_tip() -> str:
+    return tr("Stop after this step. Everything is saved, and training can be resumed at any time.")
+
+
+def noise_bands() -> tuple[str, str, str, str]:
+    """Return the names of the four bands of the noise level, the cleanest first."""
+    return tr("clean"), tr("nearly clean"), tr("noisy"), tr("noisiest")
+
+
+# ---------------------------------------------------------------------------------------------- samples and checkpoints
+def sample_label(sampled: TrainingSampled) -> str:
+    """Return the label below a column of samples."""
+    if sampled.what == "reconstruction":
+        return tr("codec {step:,}", step=sampled.step)
+    if sampled.what == "draft":
+        return tr("draft {step:,}", step=sampled.step)
+    return tr("{step:,}", step=sampled.step)
+
+
+def sample_title(sampled: TrainingSampled) -> str:
+    """Return the kind and the step of a sample."""
+    if sampled.what == "reconstruction":
+        return tr("Reconstruction by the codec, step {step:,}", step=sampled.step)
+    if sampled.what == "draft":
+        return tr("Draft, step {step:,}", step=sampled.step)
+    return tr("Sample, step {step:,}", step=sampled.step)
+
+
+def sample_caption(sampled: TrainingSampled, row: int) -> str:
+    return tr("{title}, seed {seed}", title=sample_title(sampled), seed=sampled.seeds[row])
+
+
+def sample_description(sampled: TrainingSampled, row: int) -> str:
+    """Return what a screen reader says of a sample."""
+    return tr("{title}: {prompt}", title=sample_title(sampled), prompt=sampled.prompts[row])
+
+
+def checkpoints(models: Sequence[str]) -> str:
+    """Return how many checkpoints a training has saved so far."""
+    if not models:
+        return tr("Every checkpoint becomes a model that you can make pictures with")
+    return trn(
+        "{count:,} checkpoint, the newest is {model}",
+        "{count:,} checkpoints, the newest is {model}",
+        len(models),
+        model=models[-1],
+    )
+
+
+def checkpoints_file(model: str) -> str:
+    """Return the suggested file name of a sheet of checkpoints, without its ending."""
+    return tr("{model} checkpoints", model=model)
+
+
+def sheet_title(prompt: str) -> str:
+    return tr("{prompt}: training step across, denoising step down", prompt=prompt)
+
+
+def sheet_cell(step: int, steps: int, level: float) -> str:
+    return tr("step {step} of {steps}, noise level {level:.2f}", step=step, steps=steps, level=level)
+
+
+# -------------------------------------------------------------------------------------------------------- the Noise tab
+def time_tip() -> str:
+    return tr(
+        "Training shows the model pictures at every noise level: almost none at t = 0, almost only noise at t = 999. "
+        "x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps."
+    )
+
+
+def schedule_pane(schedule: str) -> str:
+    """Return the accessible name of the picture noised under a schedule."""
+    return tr("The picture noised with the {schedule} schedule", schedule=schedules()[schedule])
+
+
+def figure(value: float) -> str:
+    """Return a value with three decimals, and none from 100 on."""
+    return f"{value:.3f}".replace("-", "−") if abs(value) < 100 else f"{value:.0f}"
+
+
+def noise_level(level: NoiseLevel) -> str:
+    """Return the figures of a noise level."""
+    return tr(
+        "alpha_bar {alpha_bar:.4f}, signal {signal:.3f}, noise {noise:.3f}, SNR {snr:.3g}, log-SNR {log_snr}",
+        alpha_bar=level.alpha_bar,
+        signal=level.alpha,
+        noise=level.sigma,
+        snr=level.alpha_bar / (1 - level.alpha_bar),
+        log_snr=figure(level.log_snr),
+    )
+
+
+def training_size(size: int) -> str:
+    """Return the size at which a picture is noised."""
+    return tr("{size} × {size} pixels, as in training; the same noise on both sides", size=size)

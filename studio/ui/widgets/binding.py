@@ -20,12 +20,12 @@ class BindableModel(Protocol):
     """A model whose fields can be bound."""
 
     @property
-    def values(self) -> Any: ...  # noqa: ANN401, D102 - a dataclass, or None while there is nothing to edit
+    def values(self) -> Any: ...  # noqa: ANN401 - a dataclass, or None while there is nothing to edit
 
     @property
-    def changed(self) -> SignalInstance: ...  # noqa: D102
+    def changed(self) -> SignalInstance: ...
 
-    def edit(self, **changes: Any) -> None: ...  # noqa: ANN401, D102
+    def edit(self, **changes: Any) -> None: ...  # noqa: ANN401
 
 
 class Binding(QObject):

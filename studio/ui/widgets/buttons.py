@@ -1,11 +1,4 @@
-"""A square button that shows an icon and says its name to those who cannot see it.
-
-A button with a text, and an icon if it helps. The text is shown as it is: an ampersand is an ampersand.
-
-A small rounded button that states something, such as "live"; pressing it goes there.
-
-An icon that only shows, and takes no part in the keyboard's round.
-"""
+"""Buttons with an icon, a text or a state, and an icon without a function."""
 
 from __future__ import annotations
 

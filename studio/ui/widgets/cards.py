@@ -1,22 +1,13 @@
-"""A rounded panel with a hairline around it, on which something is told.
-
-A plain surface: one colour of the palette, with a line at those edges where another surface begins.
-
-A sentence across the top of a view that stays until it is dealt with or closed.
-
-What stands in the place of something before there is any of it.
-
-What went wrong, in the place where its result was expected.
-"""
+"""Surfaces, and what is shown on them: cards, banners, empty pages, errors and notices."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPainter
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, CONTROL, GAP, GRID, INSET, PADDING
@@ -26,7 +17,9 @@ from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.painting import draw_outline, fill_rounded
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QPaintEvent
+    from collections.abc import Callable
+
+    from PySide6.QtGui import QKeyEvent, QPaintEvent
 
     from studio.ui.theme.theme import Theme
 
@@ -36,7 +29,7 @@ KIND_ICONS = {"info": "info", "good": "circle-check", "warn": "triangle-alert", 
 
 
 class Card(QFrame):
-    """The ground that toasts, banners and error cards share."""
+    """A rounded panel with a hairline around it."""
 
     def __init__(self, theme: Theme, *, ground: str = "panel", parent: QWidget | None = None) -> None:
         """Paint the ``ground`` colour of ``theme``."""
@@ -87,7 +80,7 @@ class Ground(QWidget):
 
 
 class Banner(Card):
-    """An icon, a sentence, at most one thing to do about it, and Close."""
+    """A sentence across the top of a view, with at most one action; it stays until it is closed."""
 
     action_clicked = Signal()
     closed = Signal()
@@ -101,7 +94,7 @@ class Banner(Card):
         action: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        """Tell ``sentence``; ``action`` is the text of a button, "" for none."""
+        """Show ``sentence``; ``action`` is the text of a button, "" for none."""
         super().__init__(theme, parent=parent)
         self._sentence = PlainLabel(theme, sentence, wrap=True)
         self.action = TextButton(theme, action)
@@ -122,7 +115,7 @@ class Banner(Card):
         self.close_button.clicked.connect(self._on_close_clicked)
 
     def set_sentence(self, sentence: str, action: str = "") -> None:
-        """Tell something else."""
+        """Show another sentence."""
         self._sentence.setText(sentence)
         self.setAccessibleName(sentence)
         self.action.setText(action)
@@ -139,7 +132,7 @@ class Banner(Card):
 
 
 class EmptyPage(QWidget):
-    """An icon, what will be here, and how to get it."""
+    """A placeholder: an icon, what will be here, and how to get it."""
 
     def __init__(self, theme: Theme, icon: str, title: str, how: str, parent: QWidget | None = None) -> None:
         """Show the Lucide icon ``icon`` over two lines."""
@@ -170,7 +163,7 @@ _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
 class ErrorCard(Card):
-    """The first sentence says what happened, the others what to do; details and Copy for a report."""
+    """An error in the place of its result: what happened, what to do, and details to copy for a report."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Start empty."""
@@ -193,10 +186,111 @@ class ErrorCard(Card):
         row.addLayout(texts, 1)
 
     def set_error(self, sentence: str, details: str = "") -> None:
-        """Tell ``sentence`` (one or more of them); ``details`` is for a report."""
+        """Show ``sentence`` (one or more of them); ``details`` is for a report."""
         happened, *remedy = _SENTENCE_END.split(sentence, maxsplit=1)
         self.happened.setText(happened)
         self.remedy.setText("".join(remedy))
         self.remedy.setVisible(bool(remedy))
         self.details.set_details(sentence, details)
         self.setAccessibleName(sentence)
+
+
+_INFO_MS: Final = 6_000
+_ACTION_MS: Final = 12_000
+
+
+class Toast(Card):
+    """A notice in a strip of its own; it covers nothing and never takes the focus.
+
+    The next notice replaces it. It stays while it has the mouse or the focus; an error stays until it is closed.
+    """
+
+    closed = Signal()
+    acted = Signal()
+    """The button was pressed; its action runs right after."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, parent=parent)
+        self._act: Callable[[], None] | None = None
+        self._transient = True
+        self._icon = IconView(theme, "info")
+        self._sentence = PlainLabel(theme, wrap=True)
+        self.action = TextButton(theme, "")
+        self.close_button = IconButton(theme, "x", tr("Close"), kind="quiet", role="dim")
+        self.details = Details(theme)
+        self.details.setContentsMargins(0, 0, 0, GAP)
+        self.lifetime = QTimer(self, singleShot=True)
+        row = QHBoxLayout()
+        row.setSpacing(GAP)
+        row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self._sentence, 1)
+        row.addWidget(self.action)
+        row.addWidget(self.close_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(INSET, 0, GRID, 0)
+        column.setSpacing(GRID)
+        column.addLayout(row)
+        column.addWidget(self.details)
+        self.hide()
+        self.lifetime.timeout.connect(self._on_lifetime_over)
+        self.close_button.clicked.connect(self._close)
+        self.action.clicked.connect(self._on_action_clicked)
+
+    def show_notice(
+        self,
+        sentence: str,
+        *,
+        kind: str = "info",
+        action: str = "",
+        act: Callable[[], None] | None = None,
+        details: str = "",
+    ) -> None:
+        """Show ``sentence``; ``action`` is the text of a button that calls ``act``."""
+        self._act = act
+        self._icon.set_icon(KIND_ICONS.get(kind, "info"), KIND_ROLES.get(kind, "dim"))
+        self._sentence.setText(sentence)
+        self.setAccessibleName(sentence)
+        self.action.setText(action)
+        self.action.setVisible(bool(action))
+        self.details.set_details(sentence, details)
+        self.lifetime.stop()
+        self._transient = kind != "error"
+        if self._transient:
+            self.lifetime.start(_ACTION_MS if action or kind == "warn" or details else _INFO_MS)
+        self.show()
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Stay a little longer after the mouse was here."""
+        super().leaveEvent(event)
+        if self._transient and self.isVisible():
+            self.lifetime.start(_INFO_MS)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Close with Escape."""
+        if event.key() == Qt.Key.Key_Escape:
+            self._close()
+        else:
+            super().keyPressEvent(event)
+
+    @Slot()
+    def _on_lifetime_over(self) -> None:
+        focused = QApplication.focusWidget()
+        if self.underMouse() or (focused is not None and self.isAncestorOf(focused)):
+            self.lifetime.start(_INFO_MS)
+        else:
+            self._close()
+
+    @Slot()
+    def _close(self) -> None:
+        self.lifetime.stop()
+        self.hide()
+        self.closed.emit()
+
+    @Slot()
+    def _on_action_clicked(self) -> None:
+        act = self._act
+        self.acted.emit()
+        self._close()
+        if act is not None:
+            act()

@@ -1,7 +1,4 @@
-"""Where the values of a chart lie on its upright axis, and which of them are written beside it. No Qt.
-
-A card with lines over an axis, a legend that tells their values, and a cursor that can be dragged.
-"""
+"""The one chart of the window: lines over an axis on a card, with a legend and a cursor that can be dragged."""
 
 from __future__ import annotations
 
@@ -22,6 +19,18 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QMouseEvent, QPaintEvent
 
     from studio.ui.theme.theme import Theme
+
+
+# Distinguishable with a colour vision deficiency too: Okabe & Ito 2008, without the colours of noise levels. The second
+# of each pair is for light backgrounds.
+COLOURS: Final = (
+    ("#56b4e9", "#0072b2"),
+    ("#e8e8ea", "#1c1c1f"),
+    ("#7bc47f", "#1f7a4d"),
+    ("#f0e442", "#8a6d00"),
+    ("#2fc9b4", "#0f766e"),
+    ("#ff8f73", "#b8442a"),
+)
 
 
 _MOST_TICKS = 5
@@ -78,6 +87,17 @@ def log_axis(low: float, high: float) -> Axis:
     return Axis(low=low, high=high, log=True, ticks=best)
 
 
+def linear_axis(high: float) -> Axis:
+    """Return an axis from 0 to ``high`` (1 if that is 0) with both ends and the middle to write."""
+    high = high or 1.0
+    return Axis(low=0.0, high=high, ticks=(0.0, high / 2, high))
+
+
+def line_colour(theme: Theme, place: int) -> QColor:
+    """Return the colour of the line at ``place``; colours repeat after the last."""
+    return QColor(COLOURS[place % len(COLOURS)][0 if theme.dark else 1])
+
+
 def shown(value: float) -> str:
     """Return a value as it is written beside the axis."""
     return f"{value:.3g}".replace("-", "\u2212")
@@ -100,6 +120,8 @@ class Line:
         colour: of the line.
         value: what is said of it in the legend after its name.
         width: of the line.
+        mark: the x of the point that is marked with a dot; None marks none.
+        description: what a screen reader says of it; "" is its name and value.
     """
 
     name: str
@@ -107,10 +129,12 @@ class Line:
     colour: QColor
     value: str = ""
     width: float = 1.6
+    mark: float | None = None
+    description: str = ""
 
 
 class Chart(QWidget):
-    """Paints lines.
+    """Draws lines.
 
     Signals:
         pointed: the mouse asks for this place along the x axis.
@@ -159,8 +183,8 @@ class Chart(QWidget):
         """
         self._lines, self._axis, self._ends, self._foot = tuple(lines), axis, ends, foot
         self._cursor = cursor
-        said = (f"{line.name} {line.value}" for line in self._lines if line.name)
-        self.setAccessibleDescription(", ".join(said))
+        said = [line.description or f"{line.name} {line.value}" for line in self._lines if line.name]
+        self.setAccessibleDescription(", ".join(said) or self._hint)
         self.update()
 
     def set_title(self, title: str) -> None:
@@ -174,6 +198,8 @@ class Chart(QWidget):
         """Say why there is no line."""
         if hint != self._hint:
             self._hint = hint
+            if not self._lines:
+                self.setAccessibleDescription(hint)
             self.update()
 
     def sizeHint(self) -> QSize:
@@ -181,7 +207,7 @@ class Chart(QWidget):
         return QSize(420, 220)
 
     def minimumSizeHint(self) -> QSize:
-        """Lower, nothing is to be seen."""
+        """Room for the axis, the legend and a line."""
         return QSize(200, 130)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -202,7 +228,9 @@ class Chart(QWidget):
         painter.setFont(self._theme.font("body", bold=True))
         painter.setPen(self._theme.colour("text"))
         left = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(QRectF(room.left(), room.top(), room.width(), _HEAD - GRID), left, self._title)
+        metrics = QFontMetrics(painter.font())
+        title = metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, int(room.width()))
+        painter.drawText(QRectF(room.left(), room.top(), room.width(), _HEAD - GRID), left, title)
         room.setTop(room.top() + _HEAD)
         if any(len(line.points) > 1 for line in self._lines):
             self._paint_legend(painter, room)
@@ -275,6 +303,12 @@ class Chart(QWidget):
             painter.setPen(QPen(line.colour, line.width, j=Qt.PenJoinStyle.RoundJoin))
             places = [QPointF(self._x(area, x), self._y(area, y)) for x, y in line.points]
             painter.drawPolyline(QPolygonF(places))
+            for (x, _), place in zip(line.points, places, strict=True):
+                if x == line.mark:
+                    painter.setBrush(line.colour)
+                    painter.setPen(QPen(self._theme.colour("panel"), 2))
+                    painter.drawEllipse(place, 5, 5)
+                    painter.setBrush(Qt.BrushStyle.NoBrush)
         if self._cursor is not None:
             x = self._x(area, self._cursor)
             painter.setPen(QPen(self._theme.colour("dim"), 1))

@@ -1,9 +1,4 @@
-"""The box of a choice and the rows of its list, painted alike: text at the left, detail at the right.
-
-A labelled choice from a list; each row has a text, and a dim detail at its right.
-
-A few choices side by side, one of them in force. The arrow keys move, as in any group of radio buttons.
-"""
+"""Controls for choosing one of several: a list that opens, and a switch that shows all choices."""
 
 from __future__ import annotations
 
@@ -175,11 +170,11 @@ class ChoiceField(QWidget):
 
     @property
     def value(self) -> str:
-        """The key of the choice in force, "" if there is none."""
+        """The chosen key, "" if there is none."""
         return self._value
 
     def set_value(self, key: str) -> None:
-        """Put another choice in force without a word; an unknown key leaves nothing chosen."""
+        """Choose another key without emitting `edited`; an unknown one chooses nothing."""
         number = self.box.findData(key, KEY_ROLE) if key else -1
         self._value = key if number >= 0 else ""
         if number != self.box.currentIndex():
@@ -224,7 +219,7 @@ class SegmentedSwitch(QWidget):
         choices: Sequence[tuple[str, str, str]],
         parent: QWidget | None = None,
     ) -> None:
-        """Offer ``choices`` of (key, label, tooltip); the first is in force."""
+        """Offer ``choices`` of (key, label, tooltip); the first is chosen."""
         super().__init__(parent)
         self._keys = [key for key, _, _ in choices]
         self._group = QButtonGroup(self)
@@ -247,18 +242,18 @@ class SegmentedSwitch(QWidget):
 
     @property
     def value(self) -> str:
-        """The key of the choice in force."""
+        """The chosen key."""
         return self._value
 
     def set_value(self, key: str) -> None:
-        """Put another choice in force without a word; an unknown one is ignored."""
+        """Choose another key without emitting `edited`; an unknown one is ignored."""
         if key in self._keys and key != self._value:
             self._value = key
             self.segments[key].setChecked(True)
             self._stop_tab_once()
 
     def set_choice_enabled(self, key: str, enabled: bool) -> None:
-        """Let a choice be made, or not."""
+        """Enable or disable a choice."""
         self.segments[key].setEnabled(enabled)
         self._stop_tab_once()
 

@@ -1,7 +1,4 @@
-"""A title that opens and closes what lies beneath it.
-
-Details that are shown on demand, in a typewriter face, and can be copied for a report.
-"""
+"""Sections that fold: a title over content, and the details of an error."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ _UNLIMITED: Final = 16_777_215  # Qt's QWIDGETSIZE_MAX
 
 
 class Collapsible(QWidget):
-    """Opens in 120 ms, or at once where motion is to be reduced; what is closed is out of the keyboard's round."""
+    """A title that folds the content below it; folded content takes no focus. Does not move with reduced motion."""
 
     toggled = Signal(bool)
 
@@ -164,7 +161,7 @@ _LINES: Final = 8
 
 
 class Details(QWidget):
-    """Two buttons, Show details and Copy, and the text that the first one opens."""
+    """Details for a report: Show details and Copy, and the text that the first one opens."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Start without a text, hidden."""

@@ -1,9 +1,4 @@
-"""Tooltips that show any text as it is: Qt would read some of it as HTML, and fetch what it names.
-
-A label that shows any text as it is, in one of the program's fonts and colours.
-
-A label above a control, as every row of a form has it.
-"""
+"""Labels, tooltips and lists of facts that show any text literally: Qt would read some of it as HTML."""
 
 from __future__ import annotations
 
@@ -12,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSize, Qt, Slot
 from PySide6.QtGui import QPainter, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from studio.ui.theme.metrics import GAP, GRID
+from studio.ui.theme.metrics import GAP, GRID, SECTION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from PySide6.QtGui import QPaintEvent, QResizeEvent
-    from PySide6.QtWidgets import QWidget
 
     from studio.ui.theme.fonts import FontKind
     from studio.ui.theme.theme import Theme
@@ -78,7 +74,7 @@ class PlainLabel(QLabel):
         """Show another text."""
         super().setText(text)
         if self._elide:
-            self._tell_the_whole()
+            self._update_tip()
 
     def minimumSizeHint(self) -> QSize:
         """A label that may be cut needs no width of its own."""
@@ -86,16 +82,16 @@ class PlainLabel(QLabel):
         return QSize(0, hint.height()) if self._elide else hint
 
     def changeEvent(self, event: QEvent) -> None:
-        """Keep the colour when the style puts back the palette of before its sheet."""
+        """Keep the colour when the style sheet restores an earlier palette."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._recolour()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Offer the whole text where it no longer fits."""
+        """Show the whole text as a tooltip where it does not fit."""
         super().resizeEvent(event)
         if self._elide:
-            self._tell_the_whole()
+            self._update_tip()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the text, cut with an ellipsis if it may be."""
@@ -109,7 +105,7 @@ class PlainLabel(QLabel):
         painter.setPen(self.palette().color(role))
         painter.drawText(rect, int(self.alignment().value) | Qt.TextFlag.TextSingleLine.value, shown)
 
-    def _tell_the_whole(self) -> None:
+    def _update_tip(self) -> None:
         cut = self.fontMetrics().horizontalAdvance(self.text()) > self.contentsRect().width()
         set_tip(self, self.text() if cut else "")
 
@@ -138,17 +134,65 @@ def labelled(theme: Theme, owner: QWidget, label: str, *, tip: str = "") -> QHBo
 
 
 def named(control: QWidget, name: str, tip: str = "") -> None:
-    """Tell assistive technology what ``control`` is, and give it its tooltip."""
+    """Set the accessible name of ``control``, and its tooltip."""
     control.setAccessibleName(name)
     if tip:
         set_tip(control, tip)
 
 
 def stand_for(owner: QWidget, control: QWidget) -> None:
-    """Let whoever gives ``owner`` the focus, or a place in the order of Tab, give it to ``control``.
+    """Pass the focus, and a place in the tab order, from ``owner`` on to ``control``.
 
     It must be the first stop in ``owner``: Tab goes to it at once, and on from there.
     """
     owner.setAccessibleName(control.accessibleName())
     owner.setFocusProxy(control)
     owner.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # without one, QWidget.setTabOrder passes over it
+
+
+class FactList(QWidget):
+    """Each fact's label above what it says; as many columns as asked, filled row by row."""
+
+    def __init__(
+        self, theme: Theme, *, columns: int = 1, spacing: int = GAP, parent: QWidget | None = None
+    ) -> None:
+        """Start with none; ``spacing`` is between the rows."""
+        super().__init__(parent)
+        self._theme, self._columns = theme, columns
+        self._shown: list[tuple[str, str]] = []
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(SECTION)
+        self._grid.setVerticalSpacing(0)
+        self._spacing = spacing
+        for column in range(columns):
+            self._grid.setColumnStretch(column, 1)
+
+    def set_facts(self, facts: Sequence[tuple[str, str]]) -> None:
+        """Show other facts."""
+        facts = list(facts)
+        if facts == self._shown:
+            return
+        self._shown = facts
+        while (item := self._grid.takeAt(0)) is not None:
+            if (cell := item.widget()) is not None:
+                cell.hide()
+                cell.deleteLater()
+        for place, (label, value) in enumerate(facts):
+            row, column = divmod(place, self._columns)
+            # Straight into the grid: around cells of their own, lines that wrap would ask for room they do not need.
+            self._grid.addWidget(PlainLabel(self._theme, label, kind="label", role="dim"), 3 * row, column)
+            self._grid.addWidget(self._value(label, value), 3 * row + 1, column)
+            if row:
+                self._grid.setRowMinimumHeight(3 * row - 1, self._spacing)
+
+    @property
+    def texts(self) -> Iterable[tuple[str, str]]:
+        """The facts shown."""
+        return tuple(self._shown)
+
+    def _value(self, label: str, value: str) -> PlainLabel:
+        text = PlainLabel(self._theme, value, wrap=True)
+        text.setAccessibleName(f"{label}: {value}")
+        text.setAlignment(Qt.AlignmentFlag.AlignTop)
+        return text

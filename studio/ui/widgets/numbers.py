@@ -1,11 +1,4 @@
-"""The field in which a number is typed: it takes typing, arrow keys and, when focused, the wheel; it clamps.
-
-A labelled number that is typed.
-
-The track of a slider: filled up to its round handle; a click goes there at once.
-
-A labelled number with a slider for the hand and a field for the exact value.
-"""
+"""Controls for numbers: a field, a field with a slider, and the seed. Values outside the limits are clamped."""
 
 from __future__ import annotations
 
@@ -16,7 +9,9 @@ from PySide6.QtCore import QPointF, QRectF, QRegularExpression, QSignalBlocker, 
 from PySide6.QtGui import QPainter, QRegularExpressionValidator
 from PySide6.QtWidgets import QLineEdit, QSlider, QWidget
 
+from studio.ui.language import tr
 from studio.ui.theme.metrics import CONTROL, FIELD, GRID, RING
+from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.labels import labelled, named, stand_for
 from studio.ui.widgets.painting import fill_rounded, is_undo_of_the_window, ring_after
 from studio.ui.widgets.scrubber import DragAlong
@@ -34,8 +29,8 @@ _PAGE = 10
 class NumberEdit(QLineEdit):
     """A number between two limits.
 
-    What is typed counts at once if it lies within the limits; if not, it is moved into them when the field is left, so
-    that a shortcut pressed while typing never works with an older number.
+    What is typed takes effect at once if it lies within the limits, so that a shortcut pressed while typing uses it; if
+    not, it is clamped when the field loses the focus.
     """
 
     edited = Signal(float)
@@ -67,18 +62,17 @@ class NumberEdit(QLineEdit):
 
     @property
     def value(self) -> float:
-        """The number in force."""
         return self._value
 
     def set_value(self, value: float) -> None:
-        """Show another number, moved into the limits, without a word."""
+        """Set the value, clamped, without emitting `edited`."""
         value = self._clamped(value)
         if value != self._value or not self.hasFocus():
             self._value = value
             self._write()
 
     def set_limits(self, minimum: float, maximum: float) -> None:
-        """Allow other numbers; the one in force moves into them without a word."""
+        """Set other limits; the value is clamped without emitting `edited`."""
         self._minimum, self._maximum = minimum, maximum
         self.set_value(self._value)
 
@@ -127,7 +121,7 @@ class NumberEdit(QLineEdit):
         self.selectAll()
 
     def shown(self, value: float) -> str:
-        """Return how a number is written here."""
+        """Return a value as the field writes it."""
         return f"{value:.{self._decimals}f}"
 
     @Slot(str)
@@ -194,15 +188,14 @@ class NumberField(QWidget):
 
     @property
     def value(self) -> float:
-        """The number in force."""
         return self.field.value
 
     def set_value(self, value: float) -> None:
-        """Show another number, moved into the limits, without a word."""
+        """Set the value, clamped, without emitting `edited`."""
         self.field.set_value(value)
 
     def set_limits(self, minimum: float, maximum: float) -> None:
-        """Allow other numbers."""
+        """Set other limits."""
         self.field.set_limits(minimum, maximum)
 
 
@@ -227,7 +220,7 @@ class Track(QSlider):
         return QSize(160, CONTROL)
 
     def minimumSizeHint(self) -> QSize:
-        """Narrower, a step is too small for the hand."""
+        """Wide enough to hit a step."""
         return QSize(64, CONTROL)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -313,16 +306,15 @@ class NumberSlider(QWidget):
 
     @property
     def value(self) -> float:
-        """The number in force."""
         return self.field.value
 
     def set_value(self, value: float) -> None:
-        """Show another number, moved into the limits, without a word."""
+        """Set the value, clamped, without emitting `edited`."""
         self.field.set_value(value)
         self._show_on_track()
 
     def set_limits(self, minimum: float, maximum: float, slider_maximum: float | None = None) -> None:
-        """Allow other numbers."""
+        """Set other limits."""
         self._slider_maximum = slider_maximum
         self.field.set_limits(minimum, maximum)
         self._set_track_limits(minimum, maximum)
@@ -350,3 +342,128 @@ class NumberSlider(QWidget):
     def _on_field_edited(self, value: float) -> None:
         self._show_on_track()
         self.edited.emit(value)
+
+
+MAX_SEED: Final = 2**32 - 1
+_SPACE: Final = "\u00a0"  # no-break
+
+
+class SeedField(QWidget):
+    """A seed from 0 to 2^32 - 1: grouped by threes for reading, plain digits while it is edited."""
+
+    edited = Signal(object)  # an int: a seed is too large for the int of a Qt signal
+    roll_requested = Signal()
+    lock_edited = Signal(bool)
+
+    def __init__(self, theme: Theme, label: str = "", parent: QWidget | None = None) -> None:
+        """Start at seed 0, unlocked."""
+        super().__init__(parent)
+        label = label or tr("Seed")
+        tip = tr(
+            "The number of the noise a picture starts from. The same seed and settings give the same picture."
+        )
+        self.field = _Digits(theme)
+        self.dice = IconButton(theme, "dices", tr("Roll a new seed"), role="dim")
+        self.lock = IconButton(theme, "lock-open", tr("Keep this seed"), checkable=True, role="dim")
+        named(self.field, label, tip)
+        row = labelled(theme, self, label, tip=tip)
+        row.addWidget(self.field, 1)
+        row.addWidget(self.dice)
+        row.addWidget(self.lock)
+        stand_for(self, self.field)
+        self.field.edited.connect(self.edited)
+        self.dice.clicked.connect(self._on_dice_clicked)
+        self.lock.clicked.connect(self._on_lock_clicked)
+
+    @property
+    def value(self) -> int:
+        return self.field.value
+
+    def set_value(self, value: int) -> None:
+        """Set the seed without emitting `edited`."""
+        self.field.set_value(value)
+
+    @property
+    def locked(self) -> bool:
+        """Whether the seed is kept for the next picture."""
+        return self.lock.isChecked()
+
+    def set_locked(self, locked: bool) -> None:
+        """Lock or unlock the seed without emitting `lock_edited`."""
+        with QSignalBlocker(self.lock):
+            self.lock.setChecked(locked)
+        self.lock.set_icon("lock" if locked else "lock-open")
+        self.lock.update()
+
+    @Slot()
+    def _on_dice_clicked(self) -> None:
+        self.roll_requested.emit()
+
+    @Slot(bool)
+    def _on_lock_clicked(self, locked: bool) -> None:
+        self.lock.set_icon("lock" if locked else "lock-open")
+        self.lock_edited.emit(locked)
+
+
+class _Digits(QLineEdit):
+    edited = Signal(object)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.value = 0
+        self.setFont(theme.font("body"))
+        self.setFixedHeight(CONTROL)
+        allowed = QRegularExpression(r"[\d\s\x{a0}\x{2009}\x{202f},._']{0,40}")
+        self.setValidator(QRegularExpressionValidator(allowed, self))
+        self.textEdited.connect(self._on_text_edited)
+        self.editingFinished.connect(self._on_editing_finished)
+        self._write()
+
+    def set_value(self, value: int) -> None:
+        value = min(max(int(value), 0), MAX_SEED)
+        if value != self.value or not self.hasFocus():
+            self.value = value
+            self._write()
+
+    def event(self, event: QEvent) -> bool:
+        if is_undo_of_the_window(event):
+            event.ignore()
+            return False
+        return super().event(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self._write(grouped=False)
+        super().focusInEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._write(grouped=True)
+
+    @Slot(str)
+    def _on_text_edited(self, text: str) -> None:
+        value = _read(text)
+        if value is not None and value <= MAX_SEED:
+            self._edit(value)
+
+    @Slot()
+    def _on_editing_finished(self) -> None:
+        value = _read(self.text())
+        if value is not None:
+            self._edit(min(value, MAX_SEED))
+        self._write()
+
+    def _edit(self, value: int) -> None:
+        if value != self.value:
+            self.value = value
+            self.edited.emit(value)
+
+    def _write(self, *, grouped: bool | None = None) -> None:
+        grouped = not self.hasFocus() if grouped is None else grouped
+        text = f"{self.value:,}".replace(",", _SPACE) if grouped else str(self.value)
+        if text != self.text():
+            self.setText(text)
+
+
+def _read(text: str) -> int | None:
+    digits = "".join(character for character in text if character.isdecimal())
+    return int(digits) if digits else None

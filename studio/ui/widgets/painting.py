@@ -1,4 +1,4 @@
-"""What the widgets that paint themselves have in common: rounded grounds and the focus ring."""
+"""Painting shared by custom widgets: rounded backgrounds and the focus ring."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def draw_ring(
 
 
 def ring_after(reason: Qt.FocusReason, before: bool) -> bool:
-    """Return whether focus that came for ``reason`` is to be ringed; ``before`` is whether it last was."""
+    """Return whether focus that came for ``reason`` shows a ring; ``before`` is whether it last did."""
     if reason == Qt.FocusReason.ActiveWindowFocusReason:
         return before
     return reason not in _WITHOUT_RING

@@ -59,13 +59,13 @@ class PromptField(QWidget):
         return self._text
 
     def set_value(self, text: str) -> None:
-        """Show another prompt without a word; what is beyond 2,000 characters is cut."""
+        """Set the prompt without emitting `edited`; it is cut to 2,000 characters."""
         text = text[:MAX_CHARACTERS]
         if text != self._text:
             self._show(text)
 
     def put(self, text: str, before: str) -> None:
-        """Show ``text`` without a word, with the cursor after its part ``before``."""
+        """Set the prompt without emitting `edited`, with the cursor after its part ``before``."""
         self._show(text[:MAX_CHARACTERS])
         self.editor.go_behind(before)
 
@@ -141,7 +141,7 @@ class PromptEditor(QPlainTextEdit):
             self.typed.emit()
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:
-        """Tell that something was written."""
+        """Emit `typed` for composed text too."""
         super().inputMethodEvent(event)
         self.typed.emit()
 

@@ -1,9 +1,4 @@
-"""The hand on a widget that is an axis: a press goes there, and a drag goes along.
-
-A row of ticks and a handle: choose one of many places along an axis, with the mouse, the wheel or the keyboard.
-
-A thin bar of progress, in the colour of the noise that is left.
-"""
+"""Controls along an axis of noise levels: the timeline's scrubber and a progress bar."""
 
 from __future__ import annotations
 
@@ -94,7 +89,7 @@ class Scrubber(QSlider):
     play_requested = Signal()
 
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
-        """Start without a place; ``name`` is read to those who do not see it."""
+        """Start without a place; ``name`` is the accessible name."""
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._theme, self._ring = theme, False
         DragAlong(self, self._go_to_x)
@@ -133,7 +128,7 @@ class Scrubber(QSlider):
         self._repaint_all()
 
     def set_current(self, place: int, words: str = "") -> None:
-        """Choose a place without a word; ``words`` say of it what a reader is told, such as "step 12 of 30"."""
+        """Choose a place without emitting `edited`; ``words`` describe it to screen readers: "step 12 of 30"."""
         with QSignalBlocker(self):
             self.setValue(place)
         if words != self.accessibleDescription():
@@ -151,7 +146,7 @@ class Scrubber(QSlider):
         return QSize(320, HEIGHT)
 
     def minimumSizeHint(self) -> QSize:
-        """Narrower, no place can be hit."""
+        """Wide enough to hit a place."""
         return QSize(120, HEIGHT)
 
     # --------------------------------------------------------------------------------------------------- the hand's

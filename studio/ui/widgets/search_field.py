@@ -27,7 +27,7 @@ class SearchField(QLineEdit):
 
     Signals:
         search_requested: after a pause in typing, or Enter; carries the text.
-        left: the keyboard is to go on to what was found.
+        left: the focus should move on to the results.
     """
 
     search_requested = Signal(str)

@@ -51,7 +51,7 @@ class TextList(QListView):
     chosen = Signal(str)
 
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
-        """Start empty; ``name`` is for those who cannot see it."""
+        """Start empty; ``name`` is the accessible name."""
         super().__init__(parent)
         self._texts = QStringListModel(self)
         self.setModel(self._texts)
@@ -71,7 +71,7 @@ class TextList(QListView):
 
     @property
     def texts(self) -> list[str]:
-        """What it lists."""
+        """The texts listed."""
         return self._texts.stringList()
 
     @property
@@ -107,7 +107,7 @@ class TextList(QListView):
         super().mouseMoveEvent(event)
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Tell a text in full where it is cut."""
+        """Show a text that is cut as a tooltip."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             index = self.indexAt(event.pos())
             text = str(index.data()) if index.isValid() else ""

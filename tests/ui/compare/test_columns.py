@@ -154,11 +154,11 @@ def test_there_are_two_to_six_columns(columns: CompareColumns) -> None:
 
 def test_what_a_column_cannot_do_is_said_with_its_number(columns: CompareColumns) -> None:
     columns.edit(2, model="gone")
-    assert columns.fault == "Model of column 3 'gone' is not here."
+    assert columns.fault == "Model of run 3 'gone' is not installed."
     columns.edit(2, model="starter")
     assert columns.fault == ""
     columns.edit(1, guidance=99.0)
-    assert columns.fault.startswith("Guidance of column 2 must be")
+    assert columns.fault.startswith("Guidance of run 2 must be")
 
 
 def test_every_change_is_undone_and_made_again(columns: CompareColumns, clock: Clock) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from studio.ui.compare.model import CompareModel, marks_of, noise_hashes
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course
+from studio.ui.core.job_state import JobState
 from tests.runs.steps import latents
 from tests.ui.asked import Asked, make_frames
 from tests.ui.compared import Compared
@@ -64,8 +64,8 @@ def test_without_a_comparison_there_is_nothing(model: CompareModel) -> None:
 
 
 def test_other_jobs_are_not_followed(model: CompareModel) -> None:
-    model.follow(Course(Job(request=asking())))
-    assert model.course is None
+    model.follow(JobState(Job(request=asking())))
+    assert model.job_state is None
 
 
 def test_while_it_runs_every_run_shows_its_newest_step(model: CompareModel) -> None:
@@ -78,14 +78,14 @@ def test_while_it_runs_every_run_shows_its_newest_step(model: CompareModel) -> N
 
 def test_by_noise_level_nearest_levels_stand_side_by_side_and_the_gap_is_told(model: CompareModel) -> None:
     Compared(model, FOUR, EIGHT).play()
-    assert model.positions == (0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0)
+    assert model.positions == pytest.approx((0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0))
     assert model.levels == model.positions
     model.select(3)
     assert steps(model) == [2, 4]
     assert gaps(model) == [0, 0]
     model.select(0)
     assert steps(model) == [1, 1]
-    assert gaps(model) == [-0.125, 0.0]
+    assert gaps(model) == pytest.approx([-0.125, 0])
 
 
 def test_by_step_and_by_model_calls(model: CompareModel) -> None:
@@ -94,7 +94,7 @@ def test_by_step_and_by_model_calls(model: CompareModel) -> None:
     model.select(5)
     assert steps(model) == [4, 6]
     assert gaps(model) == [-2, 0]
-    assert model.levels[5] == 0.25  # of the longer run
+    assert model.levels[5] == pytest.approx(0.25)  # of the longer run
     model.set_alignment("calls")
     assert model.positions == (2, 4, 6, 8, 10, 12, 14, 16)
     model.set_alignment("something else")
@@ -115,7 +115,7 @@ def test_who_looks_at_a_step_stays_there_while_it_runs(model: CompareModel) -> N
     played = Compared(model, FOUR, EIGHT).begin().rounds(1, 2)
     model.select(0)
     played.rounds(3, 4)
-    assert model.position == 0.875
+    assert model.position == pytest.approx(0.875)
     assert steps(model) == [1, 1]
     model.select(None)
     assert steps(model) == [4, 4]
@@ -213,14 +213,14 @@ def test_frames_of_other_jobs_and_those_that_failed_are_no_matter(model: Compare
     told.names.clear()
     asked.decode(0)
     assert told.names == []
-    assert played.course.over is False
+    assert played.job_state.over is False
 
 
 def test_an_old_comparison_that_ends_does_not_come_back(model: CompareModel) -> None:
     first = Compared(model, FOUR, FOUR).begin()
     second = Compared(model, FOUR, FOUR).begin()
     first.end()
-    assert model.course is second.course
+    assert model.job_state is second.job_state
 
 
 def test_a_record_that_gave_up_steps_still_shows_the_nearest(model: CompareModel) -> None:
@@ -234,8 +234,8 @@ def test_a_record_that_gave_up_steps_still_shows_the_nearest(model: CompareModel
 
 def test_the_noise_they_start_from_is_a_step_too(model: CompareModel) -> None:
     played = Compared(model, FOUR, EIGHT).begin().start()
-    assert model.positions == (1.0,)
-    assert noise_hashes(played.course) == (noise_hashes(played.course)[0],) * 2
+    assert model.positions == pytest.approx((1,))
+    assert noise_hashes(played.job_state) == (noise_hashes(played.job_state)[0],) * 2
     played.rounds(1, 2)
     model.select(0)
     assert steps(model) == [0, 0]
@@ -247,16 +247,16 @@ def test_the_noise_they_start_from_is_a_step_too(model: CompareModel) -> None:
 
 def test_what_a_picture_says_of_its_noise_is_what_its_start_says(model: CompareModel) -> None:
     played = Compared(model, FOUR, EIGHT).begin()
-    assert noise_hashes(played.course) == ()
+    assert noise_hashes(played.job_state) == ()
     played.start()
     start = played.job.record.picture(0)
     assert start is not None
     assert start.start is not None
     assert start.start.state is not None
     wanted = hashlib.sha256(start.start.state.tobytes()).hexdigest()
-    assert noise_hashes(played.course) == (wanted, wanted)
+    assert noise_hashes(played.job_state) == (wanted, wanted)
     played.rounds(*range(1, 9)).keep()
-    assert noise_hashes(played.course) == (played.take.picture(0).x_T_sha256,) * 2
+    assert noise_hashes(played.job_state) == (played.take.picture(0).x_T_sha256,) * 2
 
 
 def test_marks_that_are_known_are_not_read_again(model: CompareModel) -> None:

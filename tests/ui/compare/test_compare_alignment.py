@@ -72,7 +72,7 @@ def test_a_run_without_steps_matches_nothing() -> None:
 
 
 def test_positions_are_those_of_all_runs_once_each_in_the_order_of_a_run() -> None:
-    assert positions([run(2), run(4)], "level") == (0.75, 0.5, 0.25, 0.0)
+    assert positions([run(2), run(4)], "level") == pytest.approx((0.75, 0.5, 0.25, 0))
     assert positions([run(2), run(4)], "step") == (1, 2, 3, 4)
     assert positions([run(2, calls_per_step=3), run(4)], "calls") == (1, 2, 3, 4, 6)
 

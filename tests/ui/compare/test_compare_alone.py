@@ -33,14 +33,14 @@ class Room:
         """Make runs whose states are as those of the engine alone, and those of the second a little off."""
         played = Compared(self.model, *runs)
         times = iter([0.0, seconds])
-        played.course._clock = lambda: next(times, seconds)
+        played.job_state._clock = lambda: next(times, seconds)
         played.begin()
         for step in range(1, 5):
             for image in range(len(runs)):
                 state = played.take.pixel_state(0, -step / 100 + image * 0.25)
                 done = played.take.step(image, step, x0_hat=state, state=state)
                 played.job.record.add(done)
-                played.course.take_step(done)
+                played.job_state.take_step(done)
         return played.keep().end()
 
     def do(self) -> None:
@@ -99,7 +99,7 @@ def test_the_next_comparison_does_not_wait_for_it(room: Room) -> None:
 
 def test_another_model_by_now_is_said(room: Room) -> None:
     played = room.play({}, {})
-    played.course.started = played.take.started(weights=("ee" * 32, "ee" * 32))
+    played.job_state.started = played.take.started(weights=("ee" * 32, "ee" * 32))
     room.alone.stop()
     room.alone.measure()
     room.do()
@@ -110,6 +110,6 @@ def test_another_model_by_now_is_said(room: Room) -> None:
 def test_recorded_runs_and_those_cut_short_have_nothing_to_measure(room: Room) -> None:
     assert room.standing == "none"
     other = Compared(CompareModel(make_frames()), {}, {}).play()
-    room.model.show(other.course)
+    room.model.show(other.job_state)
     assert room.standing == "none"
     other._model.close()

@@ -50,7 +50,7 @@ def test_six_runs_are_chosen_at_most_and_let_go_of_again(library: CompareLibrary
     for row in range(7):
         library.toggle(row)
     assert len(library.chosen) == 6
-    assert told == ["6 runs at most lie side by side: let go of one first."]
+    assert told == ["At most 6 runs can be compared; deselect one first."]
     library.toggle(0)
     assert len(library.chosen) == 5
 
@@ -82,4 +82,4 @@ def test_what_cannot_be_opened_is_a_sentence(qtbot: QtBot, studio: Studio, libra
         (studio.runs.path(run) / "states.safetensors").unlink()
     with qtbot.waitSignal(library.failed) as heard:
         library.open()
-    assert heard.args[0].startswith("Two recorded runs at least are needed")
+    assert heard.args[0].startswith("A comparison needs at least two recorded runs")

@@ -11,7 +11,7 @@ from studio.engine.events import JobFailed
 from studio.engine.previews import Previews
 from studio.ui.compare.reference import LONG, A
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course
+from studio.ui.core.job_state import JobState
 from tests.ui.cards import LARGE, STARTER
 from tests.ui.compared import Compared
 from tests.ui.fakes import Take
@@ -33,7 +33,7 @@ class Room:
         self.reference.run_requested.connect(self.asked.append)
         self.played = Compared(self.model, DDPM, {}).play()
 
-    def begin(self) -> tuple[Course, Take]:
+    def begin(self) -> tuple[JobState, Take]:
         job = Job(request=self.asked[-1])
         take = Take(
             request=self.asked[-1],
@@ -42,10 +42,10 @@ class Room:
             previews=Previews(),
             cancelled=threading.Event(),
         )
-        course = Course(job)
-        course.take(take.started())
-        assert self.reference.follow(course)
-        return course, take
+        job_state = JobState(job)
+        job_state.take(take.started())
+        assert self.reference.follow(job_state)
+        return job_state, take
 
     @property
     def place(self) -> int | None:
@@ -76,14 +76,14 @@ def test_a_long_run_is_made_from_the_same_noise_and_measured_against(room: Room)
     assert room.asked == [offers[0]]
     assert room.reference.current is not None
     assert room.reference.current.place == 0
-    course, take = room.begin()
+    job_state, take = room.begin()
     done = take.step(0, 250, x0_hat=take.pixel_state(0, 0.5), state=take.pixel_state(0, 0.5))
-    course.job.record.add(done)
-    course.take_step(done)
+    job_state.job.record.add(done)
+    job_state.take_step(done)
     made = Compared.kept(take)
-    course.take(made)
-    course.take(take.finished())
-    assert room.reference.follow(course)
+    job_state.take(made)
+    job_state.take(take.finished())
+    assert room.reference.follow(job_state)
     assert not room.reference.making
     assert (room.reference.key, room.place) == (LONG, None)
     assert room.reference.current.finish is not None or room.reference.current.done is not None
@@ -95,9 +95,9 @@ def test_one_that_fails_or_is_stopped_leaves_a(room: Room) -> None:
     stopped: list[object] = []
     room.reference.stop_requested.connect(stopped.append)
     room.reference.make(room.reference.offers()[0])
-    course, take = room.begin()
-    course.take(JobFailed(job_id=take.job_id, sentence="It is gone."))
-    assert room.reference.follow(course)
+    job_state, take = room.begin()
+    job_state.take(JobFailed(job_id=take.job_id, sentence="It is gone."))
+    assert room.reference.follow(job_state)
     assert (room.reference.making, room.reference.fault, room.place) == (False, "It is gone.", 0)
     room.reference.make(room.reference.offers()[1])
     room.reference.job = Job(request=room.asked[-1])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
     made.close()
 
 
-def opened(studio: Studio, tmp_path: Path, *runs: str) -> Course:
+def opened(studio: Studio, tmp_path: Path, *runs: str) -> JobState:
     chosen = runs or tuple(reversed(studio.runs.runs()))
     return comparison_of(chosen, studio.runs, studio.store.catalogue, Folders.under(tmp_path))
 
@@ -58,15 +58,15 @@ def shown(model: CompareModel) -> list[tuple[int, int]]:
 
 def test_recorded_runs_are_looked_at_as_if_they_had_just_been_made(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox", "a cat")
-    course = opened(studio, tmp_path)
-    assert (course.count, course.phase, course.note) == (2, "done", "")
+    job_state = opened(studio, tmp_path)
+    assert (job_state.count, job_state.phase, job_state.note) == (2, "done", "")
     model = CompareModel(make_frames())
-    model.show(course)
+    model.show(job_state)
     assert shown(model) == [(4, 100), (4, 100)], "their pictures, from their files"
     model.select(2)
     assert shown(model) == [(2, round(1.02 * 127.5))] * 2
     assert [pane.finished.model_calls for pane in model.panes() if pane.finished] == [8, 8]
-    assert [request.prompt for request in course.requests] == ["a fox", "a cat"]
+    assert [request.prompt for request in job_state.requests] == ["a fox", "a cat"]
     model.close()
 
 
@@ -76,10 +76,10 @@ def test_a_run_that_cannot_be_read_is_left_out_and_the_others_are_shown(
     made(studio, "a fox", "a cat", "a dog")
     first = studio.runs.runs()[-1]
     (studio.runs.path(first) / "states.safetensors").unlink()
-    course = opened(studio, tmp_path)
-    assert course.count == 2
-    assert course.note.startswith("Run 1 is left out:")
-    assert "given up its steps" in course.note
+    job_state = opened(studio, tmp_path)
+    assert job_state.count == 2
+    assert job_state.note.startswith("Run 1 is left out:")
+    assert "given up its steps" in job_state.note
     assert [one.fault != "" for one in list_recorded(studio.runs, studio.store.catalogue)] == [
         False,
         False,
@@ -90,7 +90,7 @@ def test_a_run_that_cannot_be_read_is_left_out_and_the_others_are_shown(
 def test_of_too_few_runs_a_sentence_says_why(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox", "a cat")
     (studio.runs.path(studio.runs.runs()[0]) / "run.json").write_text("{}")
-    with pytest.raises(UncomparableError, match="Two recorded runs at least") as caught:
+    with pytest.raises(UncomparableError, match="A comparison needs at least two") as caught:
         opened(studio, tmp_path)
     assert "Run 2 is left out" in str(caught.value)
 
@@ -98,7 +98,7 @@ def test_of_too_few_runs_a_sentence_says_why(studio: Studio, tmp_path: Path) -> 
 def test_runs_of_two_sizes_are_refused(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox")
     made(studio, "a cat", width=16, height=16)
-    with pytest.raises(UncomparableError, match="Run 1 is of 8 x 8 pixels and run 2 of 16 x 16"):
+    with pytest.raises(UncomparableError, match="Run 1 has 8 x 8 pixels and run 2 has 16 x 16"):
         opened(studio, tmp_path)
 
 
@@ -109,11 +109,11 @@ def test_a_run_that_was_cut_off_or_damaged_is_shown_as_far_as_it_went(studio: St
     data = bytearray((oldest / "states.safetensors").read_bytes())
     data[-10] ^= 1
     (oldest / "states.safetensors").write_bytes(bytes(data))
-    course = opened(studio, tmp_path)
-    assert "Run 1: " in course.note
-    assert "is damaged" in course.note
-    assert "Run 2: This run was cut off" in course.note
-    assert [len(course.job.record.picture(place).steps) for place in (0, 1)] == [3, 4]  # type: ignore[union-attr]
+    job_state = opened(studio, tmp_path)
+    assert "Run 1: " in job_state.note
+    assert "is damaged" in job_state.note
+    assert "Run 2: This run was cut off" in job_state.note
+    assert [len(job_state.job.record.picture(place).steps) for place in (0, 1)] == [3, 4]  # type: ignore[union-attr]
 
 
 def test_a_list_of_the_runs_knows_their_pictures(studio: Studio) -> None:
@@ -130,9 +130,9 @@ def test_a_list_of_the_runs_knows_their_pictures(studio: Studio) -> None:
 def test_a_run_whose_picture_is_gone_still_has_its_figures(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox", "a cat")
     studio.wall.entries[0].path.unlink()
-    course = opened(studio, tmp_path)
+    job_state = opened(studio, tmp_path)
     model = CompareModel(make_frames())
-    model.show(course)
+    model.show(job_state)
     assert [pane.finished is not None for pane in model.panes()] == [True, True]
     assert shown(model)[0][0] == 4
     model.close()
@@ -145,19 +145,19 @@ def test_of_a_run_whose_model_is_gone_a_sentence_says_what_cannot_be_seen(
     for _ in range(2):
         list(record(LatentJob().events(), store))
     catalogue = make_store(tmp_path).catalogue
-    course = comparison_of(store.runs(), store, catalogue, Folders.under(tmp_path))
-    assert "Run 1: model 'tiny' is not known" in course.note
-    assert "Its steps cannot be decoded without that." in course.note
+    job_state = comparison_of(store.runs(), store, catalogue, Folders.under(tmp_path))
+    assert "Run 1: model 'tiny' is not known" in job_state.note
+    assert "Its steps cannot be decoded without the model." in job_state.note
     asked = Asked()
     model = CompareModel(make_frames(asked))
-    model.show(course)
+    model.show(job_state)
     model.select(2)
     assert asked.waiting
     for call in asked.waiting:
         asked.give(call, ModelGone(sentence="The model 'tiny' is gone."))
     pane = model.pane(0)
     assert model.is_lost(pane)
-    assert words.for_now(pane, "x0", lost=model.is_lost(pane)) == words.LOST
+    assert words.for_now(pane, "x0", lost=model.is_lost(pane)).startswith("cannot be decoded")
     assert pane.shown is not None
     assert pane.shown.x0_hat is not None, "the numbers are there, for curves and figures"
     model.close()

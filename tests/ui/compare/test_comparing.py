@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.ui.compare.text import MODES
+from studio.ui.compare.text import modes
 from studio.ui.shell.compare_page import ComparePage
 from studio.ui.shell.main_window import SMALLEST
 from studio.ui.theme.metrics import RAIL
@@ -85,14 +85,14 @@ def test_escape_and_cancel_stop_the_runs(qtbot: QtBot, opened: Opened) -> None:
     QTest.keyClick(page.runs.panes, Qt.Key.Key_Escape)
     gates[0].open()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
-    assert program.models.compare.course is not None
-    assert program.models.compare.course.phase == "cancelled"
+    assert program.models.compare.job_state is not None
+    assert program.models.compare.job_state.phase == "cancelled"
     page.start()
     qtbot.waitUntil(gates[1].reached.is_set)
     QTest.mouseClick(page.head.cancel, Qt.MouseButton.LeftButton)
     gates[1].open()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
-    assert program.models.compare.course.phase == "cancelled"
+    assert program.models.compare.job_state.phase == "cancelled"
 
 
 def test_control_t_looks_at_the_other_side_of_what_is_open(opened: Opened) -> None:
@@ -116,7 +116,8 @@ def test_a_comparison_that_ran_unseen_is_there_when_the_page_is_opened_again(
     assert len(page.runs.panes.faces) == len(SAMPLERS)
 
 
-@pytest.mark.parametrize("mode", [key for key, *_ in MODES])
+@pytest.mark.layout
+@pytest.mark.parametrize("mode", [key for key, *_ in modes()])
 def test_every_layout_fits_the_smallest_window(qtbot: QtBot, opened: Opened, mode: Mode) -> None:
     program = opened(FakeEngine(Lockstep()))
     page = page_of(program)
@@ -150,9 +151,9 @@ def test_the_window_says_how_far_batching_took_the_runs(qtbot: QtBot, opened: Op
     page.start()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
     said = page.runs.results.bar.said
-    qtbot.waitUntil(lambda: said.text() == "Batched, and bit for bit what each run is alone")
+    qtbot.waitUntil(lambda: said.text() == "Batched, and bit for bit the same as each run alone")
     assert page.runs.results.table.texts[0][-1] == "0"
     program.window.pages.currentWidget().columns.set_batched(False)
     page.start()
-    qtbot.waitUntil(lambda: said.text() == "Bit for bit what each run is alone")
+    qtbot.waitUntil(lambda: said.text() == "Bit for bit the same as each run alone")
     assert not page.runs.results.bar.measure.isVisible()

@@ -58,8 +58,8 @@ class Room:
 
     def compared(self) -> list[str]:
         """The prompts of what lies side by side."""
-        course = self.models.compare.course
-        return [request.prompt for request in course.requests] if course is not None else []
+        job_state = self.models.compare.job_state
+        return [request.prompt for request in job_state.requests] if job_state is not None else []
 
     def card(self, prompt: str) -> QPoint:
         """Where the card of a run is."""
@@ -100,7 +100,7 @@ def test_runs_are_chosen_from_their_list_and_laid_side_by_side(room: Room) -> No
     assert page.head.title.text() == "2 prompts: a fox, a dog"
     assert page.head.noise.text() == "identical x_T efef…efef"
     QTest.keyClick(page.runs.panes, Qt.Key.Key_Home)
-    assert page.runs.panes.faces[0].where == "x_T, the noise it starts from"
+    assert page.runs.panes.faces[0].where == "x_T, the initial noise"
     assert "“a fox”" in page.runs.panes.faces[0].name
 
 
@@ -138,7 +138,7 @@ def test_a_run_that_gave_up_its_steps_is_refused_with_a_sentence(room: Room) -> 
     page = opened(room)
     room.choose("a fox")
     assert room.models.library.chosen == ()
-    assert "given up its steps" in room.told[-1]
+    assert "Its steps were deleted" in room.told[-1]
     assert not page.library.start.isEnabled()
 
 
@@ -163,9 +163,9 @@ def test_what_runs_is_not_lost_where_others_are_looked_at(room: Room) -> None:
     QTest.keyClick(room.window, Qt.Key.Key_2, CONTROL)
     room.page.start()
     room.wait(lambda: room.models.queue.rowCount() == 0)
-    live = room.models.compare.course
+    live = room.models.compare.job_state
     room.models.library.open_runs(room.models.runs.store.runs()[-2:])
-    room.wait(lambda: room.models.compare.course is not live)
+    room.wait(lambda: room.models.compare.job_state is not live)
     assert room.models.compare.newest is live
 
 
@@ -181,6 +181,7 @@ def test_control_enter_compares_what_is_chosen_and_escape_closes_the_list(room: 
     assert room.models.queue.rowCount() == 0
 
 
+@pytest.mark.layout
 def test_the_list_fits_the_smallest_window(room: Room) -> None:
     page = opened(room)
     assert page.minimumSizeHint().width() <= SMALLEST[0]

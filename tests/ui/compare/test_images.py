@@ -37,7 +37,7 @@ def test_one_image_is_kept_however_large() -> None:
 def test_identical_pictures_have_a_difference_of_nothing() -> None:
     found = ImageCache().difference(frame(40), frame(40), 10)
     assert found is not None
-    assert (found.largest, found.mean) == (0.0, 0.0)
+    assert (found.largest, found.mean) == pytest.approx((0, 0))
     assert found.image.pixelColor(0, 0) == found.image.pixelColor(7, 7)
 
 

@@ -41,16 +41,16 @@ def test_runs_that_are_alike_are_told_apart_by_their_number() -> None:
 def test_a_pane_says_where_it_is_and_what_it_cost(qapp: object) -> None:
     model = CompareModel(make_frames())
     played = Compared(model, {}, {"steps": 8})
-    model.follow(played.course)
-    assert words.where(model.pane(0), played.course) == "Getting the device ready"
+    model.follow(played.job_state)
+    assert words.where(model.pane(0), played.job_state) == "Getting the device ready"
     assert words.cost(model.pane(1)) == "16 calls"
     played.begin()
-    assert words.where(model.pane(0), played.course) == "Waits for its first step"
+    assert words.where(model.pane(0), played.job_state) == "Waiting for the first step"
     played.start().rounds(1, 2, 3)
-    assert words.where(model.pane(1), played.course) == "step 3 of 8, noise level 0.62"
+    assert words.where(model.pane(1), played.job_state) == "step 3 of 8, noise level 0.62"
     assert words.cost(model.pane(1)) == "6 of 16 calls"
     model.select(0)
-    assert words.where(model.pane(1), played.course) == "x_T, the noise it starts from"
+    assert words.where(model.pane(1), played.job_state) == "x_T, the initial noise"
     model.select(None)
     played.rounds(*range(4, 9)).keep()
     assert words.cost(model.pane(1)) == "16 calls"
@@ -60,7 +60,7 @@ def test_a_run_that_was_stopped_before_its_first_step_says_so(qapp: object) -> N
     model = CompareModel(make_frames())
     played = Compared(model, {}, {}).begin()
     played.tell(JobCancelled(job_id=played.job.id, pictures=0))
-    assert words.where(model.pane(0), played.course) == "Stopped before the first step"
+    assert words.where(model.pane(0), played.job_state) == "Stopped before the first step"
 
 
 def test_a_gap_is_told_in_the_unit_of_the_alignment(qapp: object) -> None:
@@ -70,7 +70,7 @@ def test_a_gap_is_told_in_the_unit_of_the_alignment(qapp: object) -> None:
     assert [words.gap(pane, "level") for pane in model.panes()] == ["0.12 cleaner", ""]
     model.set_alignment("step")
     model.select(7)
-    assert [words.gap(pane, "step") for pane in model.panes()] == ["at its end", ""]
+    assert [words.gap(pane, "step") for pane in model.panes()] == ["at its last step", ""]
     model.set_alignment("calls")
     model.select(7)
     assert [words.gap(pane, "calls") for pane in model.panes()] == ["8 calls fewer", ""]
@@ -87,12 +87,14 @@ def test_what_is_seen_until_a_picture_is_decoded_is_said(qapp: object) -> None:
     model.set_what("x_t")
     assert words.for_now(model.pane(0), "x_t") == "x0 for now"
     model.select(2)
-    assert words.for_now(model.pane(0), "x_t") == "being decoded"
+    assert words.for_now(model.pane(0), "x_t") == "decoding…"
     model.select(0)
     assert words.for_now(model.pane(0), "x_t") == ""
 
 
-@pytest.mark.parametrize(("step", "wanted"), [(8, "an 8-step"), (11, "an 11-step"), (12, "a 12-step")])
+@pytest.mark.parametrize(
+    ("step", "wanted"), [(8, "a run of length 8:"), (11, "a run of length 11:"), (12, "a run of length 12:")]
+)
 def test_a_number_has_its_article(qapp: object, step: int, wanted: str) -> None:
     model = CompareModel(make_frames())
     Compared(model, {"steps": 20}, {"steps": 20}).play()
@@ -102,8 +104,8 @@ def test_a_number_has_its_article(qapp: object, step: int, wanted: str) -> None:
 
 def test_what_all_runs_share_is_said_once(qapp: object) -> None:
     model = CompareModel(make_frames())
-    assert words.facts(Compared(model, {}, {}).course) == "seed 7, guidance 3, fake"
-    assert words.facts(Compared(model, {"seed": 1}, {"guidance": 1.0}).course) == "fake"
+    assert words.facts(Compared(model, {}, {}).job_state) == "seed 7, guidance 3, fake"
+    assert words.facts(Compared(model, {"seed": 1}, {"guidance": 1.0}).job_state) == "fake"
 
 
 @pytest.mark.parametrize(
@@ -127,11 +129,11 @@ def test_a_step_of_a_longer_run_is_not_a_run_of_so_many_steps(qapp: object) -> N
     model.set_alignment("step")
     model.select(19)
     assert words.unfinished(model.panes()) == (
-        "Step 20 of 50 is not a 20-step run: it still carries the noise that the remaining 30 steps were meant to "
-        "remove."
+        "Step 20 of 50 is not the result of a run of length 20: it still contains the noise that the remaining 30 "
+        "steps would have removed."
     )
     model.select(48)
-    assert "the last step was meant" in words.unfinished(model.panes())
+    assert "the last step would have removed" in words.unfinished(model.panes())
 
 
 @pytest.mark.parametrize(
@@ -160,9 +162,9 @@ def test_what_a_comparison_costs_is_said_before_it_is_made() -> None:
     ("known", "part"),
     [
         (Alone("none"), ""),
-        (Alone("exact"), "Bit for bit what each run is alone"),
+        (Alone("exact"), "Bit for bit the same as each run alone"),
         (Alone("unknown"), "not measured yet"),
-        (Alone("measuring"), "being made alone"),
+        (Alone("measuring"), "measuring the difference"),
         (Alone("measured", (0.0, 2.4e-5)), "largest difference from the same run alone: 2e-5"),
         (Alone("measured", (0.0, 0.0)), "bit for bit"),
         (Alone("failed", fault="It is gone."), "could not be measured: It is gone."),

@@ -865,3 +865,13 @@ def test_an_unexpected_error_while_writing_fails_the_job_and_the_next_runs(
     room.submit()
     room.wait_for_end(2)
     assert room.ears.of(JobFinished)
+
+
+@pytest.mark.parametrize("steps", [4, 300], ids=["all events wait already", "more come later"])
+def test_a_job_ends_however_much_is_still_to_come_when_writing_fails(room: Room, steps: int) -> None:
+    room.store.full = room.store.rescue_full = True
+    room.start()
+    room.submit(count=3, steps=steps)
+    room.wait_for_end()
+    assert room.ears.of(JobFailed)
+    assert room.engine.takes[0].over

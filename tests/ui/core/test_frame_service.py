@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.ui.core.frame_service import FrameService
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 
 @pytest.fixture
@@ -43,17 +43,17 @@ def frames(asked: Asked) -> FrameService:
 
 
 @pytest.fixture
-def state(frames: FrameService) -> Course:
+def state(frames: FrameService) -> JobState:
     """A job of ten steps, each with a preview that is a draft."""
     played = Played(RunModel(frames), steps=10)
     played.begin().steps(*range(1, 11), tier="linear")
-    return played.course
+    return played.job_state
 
 
 class Waits:
     """Asks for frames, and remembers the answers."""
 
-    def __init__(self, frames: FrameService, state: Course) -> None:
+    def __init__(self, frames: FrameService, state: JobState) -> None:
         self.frames, self.state = frames, state
         self.got: list[tuple[str, int]] = []
         self.failed: list[tuple[str, str]] = []
@@ -73,7 +73,7 @@ class Waits:
 
 
 @pytest.fixture
-def waits(frames: FrameService, state: Course) -> Waits:
+def waits(frames: FrameService, state: JobState) -> Waits:
     return Waits(frames, state)
 
 
@@ -81,7 +81,7 @@ def waits(frames: FrameService, state: Course) -> Waits:
 def test_a_frame_that_is_full_is_returned_and_nothing_is_asked(frames: FrameService, asked: Asked) -> None:
     played = Played(RunModel(frames))
     played.begin().steps(1, tier="full")
-    assert Waits(frames, played.course).ask("a", 1) == 1
+    assert Waits(frames, played.job_state).ask("a", 1) == 1
     assert asked.calls == []
 
 
@@ -101,7 +101,7 @@ def test_states_that_are_pictures_need_no_decoder(frames: FrameService, asked: A
     played = Played(RunModel(frames))
     pixels = np.zeros((3, 8, 8), np.float32)
     played.begin().steps(1, tier="linear", x0_hat=pixels)
-    assert Waits(frames, played.course).ask("a", 1) == 128
+    assert Waits(frames, played.job_state).ask("a", 1) == 128
     assert asked.calls == []
 
 
@@ -110,7 +110,7 @@ def test_a_step_without_anything_to_decode_fails_without_a_sentence(
 ) -> None:
     played = Played(RunModel(frames))
     played.begin().steps(1, tier="linear", x0_hat=None)
-    waits = Waits(frames, played.course)
+    waits = Waits(frames, played.job_state)
     assert waits.ask("a", 1) is None
     assert waits.ask("b", 7) is None
     assert waits.failed == [("a", ""), ("b", "")]
@@ -237,7 +237,7 @@ def test_the_cache_is_bounded_by_bytes_and_gives_up_what_was_not_looked_at_longe
     played.begin().steps(10, tier="linear")
     for step in range(1, 6):
         played.job.record.picture(0).steps.insert(step - 1, played.take.step(0, step, tier="linear"))  # type: ignore[union-attr]
-    waits = Waits(frames, played.course)
+    waits = Waits(frames, played.job_state)
     for step in (1, 2, 3):
         waits.ask("a", step)
         asked.decode(-1, 100 + step)
@@ -252,7 +252,7 @@ def test_memory_over_2000_previews_does_not_grow(asked: Asked, qapp: object) -> 
     frames = make_frames(asked, max_bytes=64 * 2**10)
     run = RunModel(frames)
 
-    def a_job() -> weakref.ref[Course]:
+    def a_job() -> weakref.ref[JobState]:
         asked.calls.clear()
         played = Played(run, steps=100, max_bytes=64 * 2**10)
         played.begin()
@@ -263,7 +263,7 @@ def test_memory_over_2000_previews_does_not_grow(asked: Asked, qapp: object) -> 
         played.keep()
         played.end()
         run.go_live()
-        return weakref.ref(played.course)
+        return weakref.ref(played.job_state)
 
     old = [a_job() for _ in range(4)]
     gc.collect()
@@ -315,11 +315,11 @@ def test_a_finished_picture_whose_file_is_gone_fails_with_a_sentence(
     assert failed[0] == failed[1] != ""
 
 
-def let_go_of(frames: FrameService, home: Path) -> Course:
+def let_go_of(frames: FrameService, home: Path) -> JobState:
     """Return a job of so many pictures that the pixels of the first ones are only in their files."""
     store, played = make_store(home), Played(RunModel(frames), count=40)
     played.begin()
     for image in range(40):
-        played.course.take(save_picture(played.take.picture(image), store))
-    assert not played.course.pictures[2].done.pixels.size
-    return played.course
+        played.job_state.take(save_picture(played.take.picture(image), store))
+    assert not played.job_state.pictures[2].done.pixels.size
+    return played.job_state

@@ -13,6 +13,7 @@ from studio.engine.requests import GenerateRequest
 from studio.ui.create import text
 from studio.ui.jobs import text as run_text
 from studio.ui.jobs.run_settings import SUGGESTION
+from studio.ui.theme.metrics import SECTION
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, numbers, show_models
 
 if TYPE_CHECKING:
@@ -247,6 +248,7 @@ def test_generate_is_asked_for_by_its_button_alone(view: FormView, qtbot: QtBot)
     assert not view.foot.cancel.isVisible()
 
 
+@pytest.mark.layout
 def test_what_is_wrong_stands_above_generate(view: FormView, form: FormModel) -> None:
     assert not view.foot.fault.isVisible()
     form.edit(count=4, seed=2**32 - 1)
@@ -269,6 +271,7 @@ def test_the_cost_stands_beneath(view: FormView, form: FormModel, timings: Timin
     assert view.foot.cost.text() == "4 × 30 model calls, about 4 s on this machine"
 
 
+@pytest.mark.layout
 @pytest.mark.parametrize("height", [360, 560, 1200])
 def test_generate_is_always_in_sight(height: int, view: FormView, form: FormModel) -> None:
     form.edit(sampler="pc", negative="snow")
@@ -348,3 +351,53 @@ def test_what_tab_reaches_comes_into_sight(view: FormView) -> None:
         widget.setFocus(Qt.FocusReason.TabFocusReason)
         view.area.ensureWidgetVisible(widget)
         assert not widget.visibleRegion().isEmpty()
+
+
+# ------------------------------------------------------------------------------------------------------------- layout
+@pytest.mark.parametrize("height", [700, 1500, 2100])
+def test_spare_height_goes_below_the_rows(view: FormView, height: int) -> None:
+    view.resize(320, height)
+    QApplication.processEvents()
+    label = next(label for label in view.findChildren(QLabel) if label.text() == "Prompt")
+    editor = view.texts.prompt.editor
+    assert label.mapTo(view, label.rect().topLeft()).y() < label.height() + SECTION
+    gap = editor.mapTo(view, editor.rect().topLeft()).y() - label.mapTo(view, label.rect().bottomLeft()).y()
+    assert gap <= SECTION
+
+
+def test_the_first_screen_shows_the_main_settings_and_folds_the_others(
+    view: FormView, form: FormModel
+) -> None:
+    settings = view.settings
+    shown = (settings.model, settings.fixed_size, settings.sampler, settings.steps, settings.guidance)
+    assert all(row.isVisible() for row in (view.texts.prompt, *shown, settings.seed, settings.count))
+    assert not settings.spacing.isVisible()
+    assert not settings.options.isVisible()
+
+
+def test_whether_more_settings_are_shown_is_remembered(view: FormView, opened: OpenPage) -> None:
+    assert not opened.models.preferences.more_settings_shown
+    opened.click("More settings")
+    assert opened.models.preferences.more_settings_shown
+    assert view.settings.spacing.isVisible()
+
+
+def test_folded_settings_that_differ_from_the_defaults_are_named(view: FormView, form: FormModel) -> None:
+    header = view.settings.more.header
+    assert header.accessibleDescription() == ""
+    form.edit_option("eta", 0.5)
+    form.edit(spacing="leading")
+    assert header.accessibleDescription() == "eta 0.5, Leading"
+
+
+def test_an_active_negative_prompt_is_named_while_it_is_folded(view: FormView, form: FormModel) -> None:
+    form.edit(negative="teeth\nand hats")
+    view.texts.disclosure.set_open(False)
+    assert view.texts.disclosure.header.accessibleDescription() == "teeth and hats"
+    form.edit(negative="")
+    assert view.texts.disclosure.header.accessibleDescription() == ""
+
+
+def test_opening_the_negative_prompt_puts_the_cursor_into_it(view: FormView, opened: OpenPage) -> None:
+    opened.click("Negative prompt")
+    assert QApplication.focusWidget() is view.texts.negative.editor

@@ -229,6 +229,7 @@ def test_names_are_shown_as_they_are(texts: TextRows, form: FormModel) -> None:
     assert form.values.prompt == texts.prompt.editor.toPlainText() == "<b>bold</b>"
 
 
+@pytest.mark.layout
 def test_the_list_lies_under_what_was_typed_and_within_the_window(texts: TextRows) -> None:
     type_(texts, "ca")
     card, window = texts.completion.card, texts.window()
@@ -336,6 +337,7 @@ def test_words_that_cannot_be_read_are_told_in_its_place(texts: TextRows, catalo
     assert offered(texts) == []
 
 
+@pytest.mark.layout
 def test_it_stays_within_a_low_window(texts: TextRows) -> None:
     texts.window().resize(700, 420)
     open_ideas(texts)

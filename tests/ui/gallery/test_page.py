@@ -27,8 +27,9 @@ from studio.gallery.images import encode
 from studio.ui.core.images import to_image
 from studio.ui.gallery import picture_actions
 from studio.ui.gallery.grid import MARGIN, TileLayout
-from studio.ui.gallery.model import EntryRole, LiveTile
+from studio.ui.gallery.model import EntryRole
 from studio.ui.gallery.page import EMPTY, NOT_FOUND, GalleryView
+from studio.ui.jobs.live_tile import LiveTile
 from studio.ui.theme.theme import Theme
 from tests.gallery.samples import metadata
 from tests.ui.pictures import Gallery, live, make_gallery
@@ -324,6 +325,7 @@ def test_going_to_a_tile_brings_it_into_sight(view: GalleryView) -> None:
     assert view.grid.verticalOffset() == 0
 
 
+@pytest.mark.layout
 def test_the_tiles_stay_where_they_are_when_a_scroll_bar_comes(view: GalleryView) -> None:
     view.resize(320, 900)
     before = view.grid.tile_rect(1)

@@ -134,6 +134,7 @@ def test_a_nasty_prompt_is_only_text(view: LargeView, gallery: Gallery, qtbot: Q
         assert "<img" not in child.toolTip()
 
 
+@pytest.mark.layout
 @pytest.mark.parametrize("gallery", [["x" * 2000]], indirect=True)
 def test_a_word_without_end_does_not_widen_the_panel(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 0)
@@ -367,6 +368,7 @@ def test_everything_that_takes_the_keyboard_has_a_name(
             assert name, child
 
 
+@pytest.mark.layout
 def test_in_a_narrow_place_the_settings_are_beneath_the_picture(
     view: LargeView, gallery: Gallery, qtbot: QtBot
 ) -> None:
@@ -381,6 +383,7 @@ def test_in_a_narrow_place_the_settings_are_beneath_the_picture(
     qtbot.waitUntil(lambda: view._panel.geometry().left() == 900 - 304)
 
 
+@pytest.mark.layout
 def test_keys_scroll_the_settings(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
     view.resize(404, 500)
     open_row(view, gallery, qtbot, 1)

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from studio.engine.fork import ForkRequest
 from studio.errors import StorageError
+from studio.ui.core.job_state import Lineage
 from studio.ui.core.thumbnails import Thumbnails
-from studio.ui.jobs.job_state import Lineage
 from studio.ui.jobs.lineage import Relative, family_of, places_of
 from studio.ui.run.lineage_view import LineagePopup
 from studio.ui.theme.theme import Theme
@@ -37,12 +37,12 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
 
 def forked(studio: Studio, step: int, prompt: str) -> str:
     """Fork the run that is looked at; return the fork's id."""
-    course, picture = studio.run.viewed, studio.run.picture
-    assert course is not None
+    job_state, picture = studio.run.viewed, studio.run.picture
+    assert job_state is not None
     assert picture is not None
     start = picture.state_at(step)
     assert start is not None
-    studio.session.fork(ForkRequest(request=asking(prompt), start=start), (course, 0))
+    studio.session.fork(ForkRequest(request=asking(prompt), start=start), (job_state, 0))
     studio.run.go_live()
     studio.wait_idle()
     return studio.runs.runs()[0]
@@ -51,11 +51,11 @@ def forked(studio: Studio, step: int, prompt: str) -> str:
 def test_a_family_is_listed_from_its_first_run_on_whoever_asks(studio: Studio) -> None:
     studio.generate("a fox")
     studio.wait_idle()
-    first, course = studio.runs.runs()[0], studio.run.viewed
-    assert course is not None
+    first, job_state = studio.runs.runs()[0], studio.run.viewed
+    assert job_state is not None
     child = forked(studio, 2, "a wolf")
     grandchild = forked(studio, 3, "a dog")
-    studio.run.watch(course)
+    studio.run.watch(job_state)
     other = forked(studio, 1, "a cat")
     for run in (first, child, grandchild, other):
         family = family_of(studio.runs, studio.store.catalogue, run)
@@ -174,6 +174,7 @@ def test_it_closes_by_escape_by_asking_again_and_when_the_keyboard_goes_elsewher
         popup.show_family(FAMILY, QPoint(700, 10))
 
 
+@pytest.mark.layout
 def test_a_run_alone_says_how_to_fork_it(popup: LineagePopup) -> None:
     popup.hide()
     popup.show_family(FAMILY[:1], QPoint(700, 10))

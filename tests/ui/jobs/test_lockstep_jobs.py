@@ -11,7 +11,7 @@ from studio.engine.compare import CompareRequest
 from studio.engine.fork import ForkRequest, StartState
 from studio.gallery.store import PictureSaved
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course
+from studio.ui.core.job_state import JobState
 from studio.ui.jobs.queue_view import describe
 from tests.ui.fakes import Gate, Lockstep, Take, asking
 from tests.ui.rooms import Studio
@@ -40,21 +40,21 @@ def test_a_comparison_is_one_job_whose_pictures_are_its_runs(
 ) -> None:
     studio = Studio(qtbot, tmp_path, Lockstep())
     open_studio.append(studio)
-    courses: list[Course] = []
-    studio.session.job_changed.connect(courses.append)
+    states: list[JobState] = []
+    studio.session.job_changed.connect(states.append)
     studio.session.start()
     request = CompareRequest(requests=RUNS)
     job = studio.session.compare(request)
     studio.wait_idle()
     assert studio.engine.takes[0].asked is request
-    assert {id(course) for course in courses} == {id(courses[0])}
-    course = courses[0]
-    assert course.job is job
-    assert (course.phase, course.fraction, course.count) == ("done", 1.0, 3)
+    assert {id(job_state) for job_state in states} == {id(states[0])}
+    job_state = states[0]
+    assert job_state.job is job
+    assert (job_state.phase, job_state.fraction, job_state.count) == ("done", 1.0, 3)
     assert [len(job.record.picture(image).steps) for image in range(3)] == [2, 4, 3]  # type: ignore[union-attr]
-    assert [course.steps_of(image) for image in range(3)] == [2, 4, 3]
+    assert [job_state.steps_of(image) for image in range(3)] == [2, 4, 3]
     assert [entry.metadata.seed for entry in studio.wall.entries] == [7, 7, 8]
-    made = [event for event in course.pictures.values() if isinstance(event, PictureSaved)]
+    made = [event for event in job_state.pictures.values() if isinstance(event, PictureSaved)]
     assert {event.done.image: event.done.request.prompt for event in made} == {
         0: "a fox",
         1: "a cat",
@@ -72,10 +72,10 @@ def test_progress_counts_the_steps_of_every_run(
     studio.session.compare(CompareRequest(requests=RUNS))
     studio.wait_for(gate)
     studio.wait(lambda: studio.run.running is not None and len(studio.run.running.pictures) == 1)
-    course = studio.run.running
-    assert course is not None
-    studio.wait(lambda: course.latest(2) is not None and course.latest(2).step == 2)
-    assert course.fraction == pytest.approx((2 + 2 + 2) / 9)
+    job_state = studio.run.running
+    assert job_state is not None
+    studio.wait(lambda: job_state.latest(2) is not None and job_state.latest(2).step == 2)
+    assert job_state.fraction == pytest.approx((2 + 2 + 2) / 9)
     gate.open()
     studio.wait_idle()
 
@@ -113,6 +113,6 @@ def test_what_a_job_is_called_after_is_its_first_run(qtbot: QtBot) -> None:
     job = Job(request=CompareRequest(requests=RUNS))
     assert (job.lead, job.count, job.first_step) == (RUNS[0], 3, 0)
     assert "3 runs in lockstep" in describe(job)
-    course = Course(job)
-    assert course.steps_of(1) == 4
-    assert course.request_of(1).prompt == "a cat"
+    job_state = JobState(job)
+    assert job_state.steps_of(1) == 4
+    assert job_state.request_of(1).prompt == "a cat"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 
 @pytest.fixture
@@ -33,20 +33,20 @@ def runs(studio: Studio) -> RunsModel:
     return studio.models.runs
 
 
-def opened(qtbot: QtBot, runs: RunsModel, studio: Studio) -> Course:
+def opened(qtbot: QtBot, runs: RunsModel, studio: Studio) -> JobState:
     with qtbot.waitSignal(runs.opened) as heard:
         runs.open_picture(studio.wall.entries[-1])
-    course: Course = heard.args[0]
-    return course
+    job_state: JobState = heard.args[0]
+    return job_state
 
 
 def test_every_run_is_recorded_and_its_course_knows_where(studio: Studio) -> None:
     studio.generate(count=2)
     studio.wait_idle()
-    course = studio.run.viewed
-    assert course is not None
-    assert sorted(course.run_ids) == [0, 1]
-    assert set(course.run_ids.values()) == set(studio.runs.runs())
+    job_state = studio.run.viewed
+    assert job_state is not None
+    assert sorted(job_state.run_ids) == [0, 1]
+    assert set(job_state.run_ids.values()) == set(studio.runs.runs())
     assert studio.sentences == []
 
 
@@ -74,9 +74,9 @@ def test_an_opened_run_is_looked_at_as_if_it_had_just_been_made(
 ) -> None:
     studio.generate()
     studio.wait_idle()
-    course = opened(qtbot, runs, studio)
-    assert (course.phase, course.note, course.run_ids) == ("done", "", {0: studio.runs.runs()[0]})
-    studio.run.watch(course)
+    job_state = opened(qtbot, runs, studio)
+    assert (job_state.phase, job_state.note, job_state.run_ids) == ("done", "", {0: studio.runs.runs()[0]})
+    studio.run.watch(job_state)
     scrubbing = ScrubbingModel(studio.run)
     assert (scrubbing.first, scrubbing.last, scrubbing.count, scrubbing.reached) == (0, 4, 5, 5)
     frame = studio.run.frame
@@ -90,7 +90,7 @@ def test_an_opened_run_is_looked_at_as_if_it_had_just_been_made(
     frame = studio.run.frame
     assert frame is not None
     assert frame.pixelColor(0, 0).red() == round(1.25 * 127.5)
-    assert [done.change for done in course.job.record.picture(0).steps] == [None] * 4  # type: ignore[union-attr]
+    assert [done.change for done in job_state.job.record.picture(0).steps] == [None] * 4  # type: ignore[union-attr]
 
 
 def test_a_run_that_was_cut_off_is_shown_as_far_as_it_went(
@@ -113,9 +113,9 @@ def test_a_damaged_step_ends_what_is_shown(qtbot: QtBot, studio: Studio, runs: R
     data = bytearray(states.read_bytes())
     data[-10] ^= 1
     states.write_bytes(bytes(data))
-    course = opened(qtbot, runs, studio)
-    assert "damaged" in course.note
-    assert len(course.job.record.picture(0).steps) == 3  # type: ignore[union-attr]
+    job_state = opened(qtbot, runs, studio)
+    assert "damaged" in job_state.note
+    assert len(job_state.job.record.picture(0).steps) == 3  # type: ignore[union-attr]
 
 
 def test_a_picture_without_a_run_is_told_in_one_sentence(

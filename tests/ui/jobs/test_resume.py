@@ -11,9 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from studio.engine.fork import ForkRequest
+from studio.ui.core.job_state import JobState
 from studio.ui.jobs import resume as going_on
-from studio.ui.jobs.job_state import Course
-from studio.ui.jobs.resume import remainder_of
+from studio.ui.jobs.resume import remaining_work
 from tests.ui.fakes import FakeEngine, Forming, Gate, asking
 from tests.ui.rooms import Studio
 
@@ -40,45 +40,45 @@ def studio(qtbot: QtBot, tmp_path: Path, gate: Gate) -> Iterator[Studio]:
     made.close()
 
 
-def cancelled(studio: Studio, gate: Gate, **fields: int) -> Course:
+def cancelled(studio: Studio, gate: Gate, **fields: int) -> JobState:
     studio.generate(**fields)
     studio.wait_for(gate)
-    course = studio.run.running
-    assert course is not None
+    job_state = studio.run.running
+    assert job_state is not None
     studio.session.cancel()
     gate.open()
     studio.wait_idle()
-    return course
+    return job_state
 
 
 def test_begun_pictures_go_on_from_their_step_and_the_others_with_their_own_seeds(
     studio: Studio, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
-    course = cancelled(studio, gate, count=4, seed=40)
-    left = remainder_of(course)
+    job_state = cancelled(studio, gate, count=4, seed=40)
+    left = remaining_work(job_state)
     assert left is not None
     ((fork, image),) = left.forks
-    done = course.latest(1)
+    done = job_state.latest(1)
     assert done is not None
     assert image == 1
     assert left.sentence == f"Cancelled picture 2 of 4 at step {done.step} of {done.steps}."
-    assert fork.request == replace(course.request, seed=41, count=1)
+    assert fork.request == replace(job_state.request, seed=41, count=1)
     assert (fork.start.index, fork.start.remaining) == (done.step, done.steps - done.step)
     assert fork.start.x is done.state or np.array_equal(fork.start.x, done.state)  # type: ignore[arg-type]
-    assert fork.parent == course.run_ids.get(1, "")
-    assert left.rest == replace(course.request, seed=42, count=2)
+    assert fork.parent == job_state.run_ids.get(1, "")
+    assert left.rest == replace(job_state.request, seed=42, count=2)
     fork.validate()
 
 
 def test_a_short_job_and_one_that_is_nearly_done_are_simply_over(
     studio: Studio, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    course = cancelled(studio, gate, count=2)
-    assert remainder_of(course) is None  # it took no ten seconds
+    job_state = cancelled(studio, gate, count=2)
+    assert remaining_work(job_state) is None  # it took no ten seconds
     for spent, offered in ((9.0, False), (11.0, False), (300.0, True)):  # 7 of 8 steps are done
-        monkeypatch.setattr(Course, "seconds", property(lambda _, spent=spent: spent))
-        assert (remainder_of(course) is not None) == offered, spent
+        monkeypatch.setattr(JobState, "seconds", property(lambda _, spent=spent: spent))
+        assert (remaining_work(job_state) is not None) == offered, spent
 
 
 def test_what_was_not_cancelled_has_no_remainder(
@@ -87,11 +87,11 @@ def test_what_was_not_cancelled_has_no_remainder(
     monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
     gate.open()
     studio.generate()
-    course = studio.run.running
-    assert course is not None
-    assert remainder_of(course) is None
+    job_state = studio.run.running
+    assert job_state is not None
+    assert remaining_work(job_state) is None
     studio.wait_idle()
-    assert remainder_of(course) is None
+    assert remaining_work(job_state) is None
 
 
 def test_esc_offers_to_go_on_and_that_makes_the_rest(

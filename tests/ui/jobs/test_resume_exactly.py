@@ -12,7 +12,7 @@ from studio.engine.previews import NO_PREVIEWS
 from studio.engine.requests import GenerateRequest
 from studio.folders import Folders
 from studio.ui.jobs import resume as going_on
-from studio.ui.jobs.resume import remainder_of
+from studio.ui.jobs.resume import remaining_work
 from tests.engine.tiny import save_tiny
 from tests.ui.rooms import Studio
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.engine.events import StepDone
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
 
 WAIT_MS = 60_000  # torch is imported in between
 REQUEST = GenerateRequest(
@@ -51,24 +51,26 @@ def test_a_cancelled_job_that_goes_on_makes_what_it_would_have_made(
 ) -> None:
     monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
     made: dict[int, str] = {}
-    studio.session.picture_kept.connect(lambda event: made.update({event.done.seed: event.done.final_sha256}))
+    studio.session.picture_saved.connect(
+        lambda event: made.update({event.done.seed: event.done.final_sha256})
+    )
 
     def cancel_the_second(done: StepDone) -> None:
-        if course is not None and done.job_id == course.job.id and done.image == 1 and done.step >= 5:
+        if job_state is not None and done.job_id == job_state.job.id and done.image == 1 and done.step >= 5:
             studio.session.cancel()
 
     studio.session.step_taken.connect(cancel_the_second)
-    course: Course | None = None
+    job_state: JobState | None = None
     studio.session.generate(REQUEST)
-    course = studio.run.running
-    assert course is not None
+    job_state = studio.run.running
+    assert job_state is not None
     qtbot.waitUntil(lambda: studio.queue.running is None, timeout=WAIT_MS)
-    assert course.phase == "cancelled"
-    left = remainder_of(course)
+    assert job_state.phase == "cancelled"
+    left = remaining_work(job_state)
     assert left is not None
     assert left.rest is not None
     for fork, image in left.forks:
-        studio.session.fork(fork, (course, image))
+        studio.session.fork(fork, (job_state, image))
     studio.session.generate(left.rest)
     qtbot.waitUntil(lambda: len(made) == REQUEST.count, timeout=WAIT_MS)
     whole = {

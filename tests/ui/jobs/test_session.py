@@ -195,9 +195,9 @@ def test_what_happened_before_a_change_of_state_is_seen_before_it(open_studio: O
     behind: list[int] = []
 
     def look() -> None:
-        course = studio.run.viewed
-        if course is not None:
-            latest = [course.latest(image) for image in course.pictures]
+        job_state = studio.run.viewed
+        if job_state is not None:
+            latest = [job_state.latest(image) for image in job_state.pictures]
             behind.extend(done.steps - done.step if done is not None else 99 for done in latest)
 
     studio.run.changed.connect(look)
@@ -468,11 +468,11 @@ def test_a_failure_is_said_once_by_the_canvas_that_shows_the_job(open_studio: Op
     studio = open_studio(Forming(at={(0, 2): RuntimeError("odd")}))
     studio.generate()
     studio.wait_idle()
-    course = studio.run.viewed
-    assert course is not None
-    assert course.failure is not None
-    assert "RuntimeError (odd)" in course.failure.sentence
-    assert "Traceback" in course.failure.details
+    job_state = studio.run.viewed
+    assert job_state is not None
+    assert job_state.failure is not None
+    assert "RuntimeError (odd)" in job_state.failure.sentence
+    assert "Traceback" in job_state.failure.details
     assert studio.told == []
 
 

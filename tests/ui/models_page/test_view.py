@@ -109,6 +109,7 @@ def test_the_models_folder_is_opened_or_the_reason_told(
     assert catalog.folders.models.is_dir()
 
 
+@pytest.mark.layout
 @pytest.mark.parametrize("width", [500, 1044, 2400])
 def test_nothing_is_cut_at_any_width(width: int, view: ModelsView) -> None:
     view.resize(width, 672)

@@ -14,7 +14,7 @@ from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
 from studio.gallery.store import PictureSaved
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course
+from studio.ui.core.job_state import JobState
 from studio.ui.run.text import EMPTY
 from tests.ui.fakes import Take, asking
 
@@ -34,7 +34,7 @@ class Scene:
         models, self.canvas = self.opened.models, self.opened.widget
         self.run, self.strip, self.preferences = models.run, models.strip, models.preferences
         self.job = Job(request=asking(**fields), budget=None)
-        self.course = Course(self.job)
+        self.job_state = JobState(self.job)
         self.take = Take(
             request=self.job.request,
             job_id=self.job.id,
@@ -43,27 +43,27 @@ class Scene:
         )
 
     def begin(self) -> None:
-        self.run.begin(self.course)
-        self.course.take(self.take.started())
-        self.run.note_phase(self.course)
+        self.run.begin(self.job_state)
+        self.job_state.take(self.take.started())
+        self.run.note_phase(self.job_state)
 
     def start(self) -> None:
         began = self.take.began(0)
         self.job.record.begin(began)
-        self.course.take(began)
-        self.run.note_phase(self.course)
+        self.job_state.take(began)
+        self.run.note_phase(self.job_state)
 
     def step(self, image: int, number: int) -> None:
         done = self.take.step(image, number)
         self.job.record.add(done)
-        self.course.take_step(done)
-        self.run.note_steps(self.course)
+        self.job_state.take_step(done)
+        self.run.note_steps(self.job_state)
 
     def keep(self, image: int, home: Path) -> None:
         done = self.take.picture(image)
         entry = Entry(path=home / "x.png", width=8, height=8, metadata=PictureMetadata.of(done))
-        self.course.take(PictureSaved(job_id=self.job.id, done=done, entry=entry))
-        self.run.note_phase(self.course)
+        self.job_state.take(PictureSaved(job_id=self.job.id, done=done, entry=entry))
+        self.run.note_phase(self.job_state)
 
     def said(self) -> str:
         return "\n".join(self.opened.texts)
@@ -141,8 +141,8 @@ def test_it_plays_to_the_end_and_stops(qtbot: QtBot, make_page: MakePage, tmp_pa
     for number in (1, 2, 3, 4):
         scene.step(0, number)
     scene.keep(0, tmp_path)
-    scene.course.take(scene.take.finished())
-    scene.run.end(scene.course)
+    scene.job_state.take(scene.take.finished())
+    scene.run.end(scene.job_state)
     seen: list[int | None] = []
     scene.run.selection_changed.connect(lambda: seen.append(scene.run.step))
     QTest.keyClick(scene.canvas, Qt.Key.Key_Space)
@@ -203,12 +203,12 @@ def test_a_failure_is_one_sentence_with_details_and_the_next_job_takes_its_place
     scene = Scene(make_page)
     scene.begin()
     scene.step(0, 1)
-    scene.course.take(JobFailed(job_id=scene.job.id, sentence="It broke; do this.", details="Traceback"))
-    scene.run.end(scene.course)
+    scene.job_state.take(JobFailed(job_id=scene.job.id, sentence="It broke; do this.", details="Traceback"))
+    scene.run.end(scene.job_state)
     assert "It broke; do this." in scene.said()
     assert not scene.canvas.picture.isVisible()
     again = Scene(make_page)
-    scene.run.begin(again.course)
+    scene.run.begin(again.job_state)
     assert "It broke" not in scene.said()
 
 
@@ -219,8 +219,8 @@ def test_a_cancelled_job_keeps_its_last_step_in_sight(make_page: MakePage) -> No
     scene.job.cancelled.set()
     scene.run.changed.emit()
     assert scene.canvas.time_left == "Stopping"
-    scene.course.take(JobCancelled(job_id=scene.job.id, pictures=0))
-    scene.run.end(scene.course)
+    scene.job_state.take(JobCancelled(job_id=scene.job.id, pictures=0))
+    scene.run.end(scene.job_state)
     assert "Cancelled, DDIM, step 2 of 4" in scene.said()
     assert scene.canvas.picture.image is not None
 
@@ -231,8 +231,8 @@ def test_the_finished_picture_is_the_one_that_was_kept(make_page: MakePage, tmp_
     for number in (1, 2, 3, 4):
         scene.step(0, number)
     scene.keep(0, tmp_path)
-    scene.course.take(JobFinished(job_id=scene.job.id, pictures=1, seconds=2.0))
-    scene.run.end(scene.course)
+    scene.job_state.take(JobFinished(job_id=scene.job.id, pictures=1, seconds=2.0))
+    scene.run.end(scene.job_state)
     image = scene.canvas.picture.image
     assert image is not None
     assert image.pixelColor(0, 0).red() == int(scene.take.picture(0).pixels[0, 0, 0])
@@ -258,6 +258,7 @@ def test_pictures_are_enlarged_as_it_was_chosen(make_page: MakePage) -> None:
     assert hard.width() <= smooth.width()
 
 
+@pytest.mark.layout
 def test_where_there_is_little_room_the_last_buttons_show_their_icons_alone(
     qtbot: QtBot, make_page: MakePage
 ) -> None:

@@ -13,8 +13,8 @@ from PySide6.QtCore import QObject
 from studio.errors import StorageError, UnknownNameError
 from studio.runs.format import RUN_FILE
 from studio.runs.writer import RunWriter
+from studio.ui.core.job_state import Lineage
 from studio.ui.gallery.trash import bring_back, throw_away
-from studio.ui.jobs.job_state import Lineage
 from studio.ui.jobs.recorded_runs import GONE
 from tests.ui.fakes import Forming, Take
 from tests.ui.rooms import Studio
@@ -163,9 +163,9 @@ def test_a_disk_that_fills_in_the_middle_costs_no_picture_and_is_said_once(
         "/runs cannot be written: the disk is full. The run is not recorded completely."
     ]
     for entry in room.studio.wall.entries:
-        course = room.ask(lambda entry=entry: room.runs.open_picture(entry))
-        assert course.note == "This run was not recorded completely; it is shown as far as it was."  # type: ignore[attr-defined]
-        picture = course.job.record.picture(0)  # type: ignore[attr-defined]
+        job_state = room.ask(lambda entry=entry: room.runs.open_picture(entry))
+        assert job_state.note == "This run was not recorded completely; it is shown as far as it was."  # type: ignore[attr-defined]
+        picture = job_state.job.record.picture(0)  # type: ignore[attr-defined]
         assert [done.step for done in picture.steps] == [1, 2]
 
 
@@ -184,8 +184,8 @@ def test_of_a_run_whose_model_is_gone_everything_recorded_is_seen_and_the_rest_t
     studio.session.start()
     room = Room(qtbot, studio)
     entry = make(room)
-    course = room.ask(lambda: room.runs.open_picture(entry))
-    studio.run.watch(course)  # type: ignore[arg-type]
+    job_state = room.ask(lambda: room.runs.open_picture(entry))
+    studio.run.watch(job_state)  # type: ignore[arg-type]
     studio.engine.decode_error = UnknownNameError("model", "fake", [])
     studio.run.select(2)
     assert studio.run.frame is not None

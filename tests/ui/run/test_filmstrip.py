@@ -179,12 +179,12 @@ def test_a_record_that_another_thread_fills_and_thins_never_confuses_the_rows(
     thread = threading.Thread(target=fill)
     thread.start()
     while thread.is_alive():
-        run.note_steps(played.course)
+        run.note_steps(played.job_state)
         seen = numbers(strip)
         assert seen == sorted(set(seen))
         assert None not in values(strip)
     thread.join()
-    run.note_steps(played.course)
+    run.note_steps(played.job_state)
     assert numbers(strip)[-1] == steps
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from studio.errors import RequestError
-from studio.ui.jobs.job_state import Lineage
+from studio.ui.core.job_state import Lineage
 from tests.ui.fakes import WEIGHTS, Forming, Gate
 from tests.ui.rooms import Studio
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
     from studio.ui.run.fork import ForkModel
 
 
@@ -178,9 +178,9 @@ def test_a_fork_knows_its_parent_and_leads_back_to_it(qtbot: QtBot, studio: Stud
     studio.run.go_live()
     studio.wait_idle()
     parent = studio.runs.runs()[-1]
-    course = studio.run.viewed
-    assert course is not None
-    assert course.lineage == Lineage(parent, 2)
+    job_state = studio.run.viewed
+    assert job_state is not None
+    assert job_state.lineage == Lineage(parent, 2)
     header = studio.runs.open(studio.runs.runs()[0]).header
     assert (header.parent, header.parent_step, header.first_index) == (parent, 2, 2)
     origin = studio.wall.entries[-1].metadata.origin
@@ -188,7 +188,7 @@ def test_a_fork_knows_its_parent_and_leads_back_to_it(qtbot: QtBot, studio: Stud
     assert (origin.kind, origin.run, origin.step, origin.of) == ("fork", parent, 2, 4)
     runs = studio.models.runs
     with qtbot.waitSignal(runs.opened) as heard:
-        runs.open_parent(course.lineage)
+        runs.open_parent(job_state.lineage)
     assert heard.args[0].opens_at == 2
 
 
@@ -217,7 +217,7 @@ def test_a_fork_of_a_run_that_is_still_made_waits_and_is_then_told_its_name(
 
 def test_forking_20_times_in_a_row_keeps_no_ancestor_alive(studio: Studio, forks: ForkModel) -> None:
     made(studio, forks, 2)
-    ancestors: list[weakref.ref[Course]] = []
+    ancestors: list[weakref.ref[JobState]] = []
     for _ in range(20):
         assert studio.run.viewed is not None
         ancestors.append(weakref.ref(studio.run.viewed))

@@ -67,12 +67,12 @@ def test_at_first_nothing_is_looked_at(run: RunModel) -> None:
 def test_a_job_is_looked_at_live_from_its_beginning(run: RunModel) -> None:
     played = Played(run)
     assert heard(run, played.begin) == set(SIGNALS)
-    assert run.viewed is run.running is played.course
+    assert run.viewed is run.running is played.job_state
     assert run.live
     assert run.frame is None
     for step in (1, 2, 3):
         assert heard(run, lambda step=step: played.steps(step)) == {"steps_changed", "frame_changed"}
-        assert run.shown_step is played.course.latest(0)
+        assert run.shown_step is played.job_state.latest(0)
         assert value(run.frame) == step
 
 
@@ -83,7 +83,7 @@ def test_the_finished_picture_takes_the_place_of_the_last_preview_and_stays(run:
     assert value(run.frame) == 100
     assert heard(run, played.end) >= {"changed", "frame_changed"}
     assert run.running is None
-    assert run.viewed is played.course
+    assert run.viewed is played.job_state
     assert run.live
     assert value(run.frame) == 100
 
@@ -96,7 +96,7 @@ def test_it_goes_from_each_picture_of_a_job_to_the_next(run: RunModel) -> None:
     assert run.image == 1
     assert run.frame is None
     played.steps(1, image=1)
-    assert run.shown_step is played.course.latest(1)
+    assert run.shown_step is played.job_state.latest(1)
     assert value(run.frame) == 1
 
 
@@ -110,7 +110,7 @@ def test_the_next_job_is_followed_however_the_last_one_ended(run: RunModel, end:
     first.begin().steps(1)
     first.end(endings.get(end))
     second.begin()
-    assert run.viewed is second.course
+    assert run.viewed is second.job_state
     assert run.live
 
 
@@ -120,8 +120,8 @@ def test_who_looks_at_an_old_step_stays_there_while_the_next_job_starts(run: Run
     frame = value(run.frame)
     assert "frame_changed" not in heard(run, second.begin)
     assert heard(run, lambda: second.steps(1, 2, 3)) == set()
-    assert run.viewed is first.course
-    assert run.running is second.course
+    assert run.viewed is first.job_state
+    assert run.running is second.job_state
     assert (run.step, value(run.frame), frame) == (2, 2, 2)
     assert not run.live
 
@@ -130,9 +130,9 @@ def test_who_chose_a_picture_of_an_old_job_stays_with_it_when_the_next_begins(ru
     first = Played(run, count=2).play(count=2)
     run.select_image(0)
     second = Played(run, prompt="an owl").begin()
-    assert (run.viewed, run.image) == (first.course, 0)
+    assert (run.viewed, run.image) == (first.job_state, 0)
     run.go_live()
-    assert run.viewed is second.course
+    assert run.viewed is second.job_state
     assert run.live
 
 
@@ -142,7 +142,7 @@ def test_going_live_looks_at_the_newest_of_the_running_job(run: RunModel) -> Non
     second = Played(run, prompt="an owl").begin()
     second.steps(1, 2, 3)
     assert heard(run, run.go_live) == set(SIGNALS)
-    assert run.viewed is second.course
+    assert run.viewed is second.job_state
     assert run.live
     assert value(run.frame) == 3
     assert heard(run, run.go_live) == set()
@@ -174,7 +174,7 @@ def test_choosing_a_step_shows_it_and_choosing_it_again_changes_nothing(run: Run
     assert run.shown_step.step == value(run.frame) == 3
     assert heard(run, lambda: run.select(3)) == set()
     assert heard(run, lambda: run.select(None)) == {"selection_changed", "frame_changed"}
-    assert run.shown_step is played.course.latest(0)
+    assert run.shown_step is played.job_state.latest(0)
 
 
 def test_who_looks_at_a_step_of_one_picture_stays_with_that_picture(run: RunModel) -> None:
@@ -203,7 +203,7 @@ def test_a_picture_can_be_chosen_and_keeps_its_place_in_the_job(run: RunModel) -
     assert (run.shown_step.image, run.shown_step.step) == (1, 2)
     run.select_image(2)
     assert (run.image, run.step) == (2, None)
-    assert played.course is run.viewed
+    assert played.job_state is run.viewed
 
 
 def test_where_the_record_gives_up_the_state_that_is_looked_at_it_waits_to_be_recomputed(
@@ -283,7 +283,7 @@ def test_a_step_that_was_shown_cheaply_is_decoded_when_it_is_looked_at_again(
     run.select(2)
     (call,) = asked.decodes
     work: Any = call.work
-    assert (work.state, work.image, work.step, work.quantity) == (played.course, 0, 2, "x0")
+    assert (work.state, work.image, work.step, work.quantity) == (played.job_state, 0, 2, "x0")
     assert call.weights_sha256 == WEIGHTS
     assert work.latents is done.x0_hat
     assert value(run.frame) == 2
@@ -415,8 +415,8 @@ def test_a_picture_that_was_let_go_of_is_read_from_its_file_in_another_thread(
     played = Played(run, count=40)
     played.begin()
     for image in range(40):
-        played.course.take(save_picture(played.take.picture(image), store))
-    assert not played.course.pictures[2].done.pixels.size
+        played.job_state.take(save_picture(played.take.picture(image), store))
+    assert not played.job_state.pictures[2].done.pixels.size
     with qtbot.waitSignal(run.frame_changed, check_params_cb=lambda: run.frame is not None):
         run.select_image(2)
         assert run.frame is None

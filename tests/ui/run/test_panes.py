@@ -130,6 +130,7 @@ def test_the_view_asks_only_while_it_is_seen(
     assert not panes._timer.isActive()
 
 
+@pytest.mark.layout
 @pytest.mark.parametrize(("size", "shape"), [((700, 470), (2, 3)), ((366, 470), (3, 2))])
 def test_all_pictures_are_of_one_size_and_named_beside_a_panel_too(
     qtbot: QtBot,

@@ -31,8 +31,8 @@ class Desk:
     def __init__(self, qtbot: QtBot, home: Path, *scripts: Forming) -> None:
         self.studio = studio = Studio(qtbot, home, Forming(pixels=True), *scripts)
         self.run = studio.run
-        self.models, self.remaking = studio.models, studio.models.remaking
-        self.said: list[str] = heard(self.remaking.failed)
+        self.models, self.recompute = studio.models, studio.models.recompute
+        self.said: list[str] = heard(self.recompute.failed)
         self.scrubbing = ScrubbingModel(self.run)
         self.runs = self.models.runs
         studio.session.start()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.gallery.images import read_pixels
-from studio.ui.run.steps import StepKeeper
+from studio.ui.run.steps import StepSaver
 from tests.ui.fakes import Forming, Take
 from tests.ui.rooms import Studio
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.engine.events import Event
-    from studio.ui.run.steps import StepKeeper
+    from studio.ui.run.steps import StepSaver
 
 
 def latent(take: Take) -> Iterator[Event]:
@@ -31,10 +31,10 @@ def latent(take: Take) -> Iterator[Event]:
 
 
 @pytest.fixture
-def keeping(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[[bool], tuple[Studio, StepKeeper]]]:
-    made: list[tuple[Studio, StepKeeper]] = []
+def keeping(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[[bool], tuple[Studio, StepSaver]]]:
+    made: list[tuple[Studio, StepSaver]] = []
 
-    def make(pixels: bool) -> tuple[Studio, StepKeeper]:
+    def make(pixels: bool) -> tuple[Studio, StepSaver]:
         studio = Studio(qtbot, tmp_path, Forming(pixels=True) if pixels else latent)
         studio.session.start()
         made.append((studio, studio.models.keeper))
@@ -46,7 +46,7 @@ def keeping(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[[bool], tuple[Stu
 
 
 def test_a_step_is_kept_as_it_is_shown_and_says_where_it_comes_from(
-    keeping: Callable[[bool], tuple[Studio, StepKeeper]],
+    keeping: Callable[[bool], tuple[Studio, StepSaver]],
 ) -> None:
     studio, keeper = keeping(True)
     studio.generate()
@@ -67,7 +67,7 @@ def test_a_step_is_kept_as_it_is_shown_and_says_where_it_comes_from(
 
 
 def test_a_kept_step_leads_back_to_its_run(
-    qtbot: QtBot, keeping: Callable[[bool], tuple[Studio, StepKeeper]]
+    qtbot: QtBot, keeping: Callable[[bool], tuple[Studio, StepSaver]]
 ) -> None:
     studio, keeper = keeping(True)
     studio.generate()
@@ -82,7 +82,7 @@ def test_a_kept_step_leads_back_to_its_run(
 
 
 def test_a_latent_step_is_decoded_in_full_before_it_is_kept(
-    keeping: Callable[[bool], tuple[Studio, StepKeeper]],
+    keeping: Callable[[bool], tuple[Studio, StepSaver]],
 ) -> None:
     studio, keeper = keeping(False)
     studio.preferences.set("record_runs", False)
@@ -96,7 +96,7 @@ def test_a_latent_step_is_decoded_in_full_before_it_is_kept(
 
 
 def test_the_finished_picture_is_not_kept_twice(
-    keeping: Callable[[bool], tuple[Studio, StepKeeper]],
+    keeping: Callable[[bool], tuple[Studio, StepSaver]],
 ) -> None:
     studio, keeper = keeping(True)
     keeper.keep()
@@ -107,7 +107,7 @@ def test_the_finished_picture_is_not_kept_twice(
     assert "in the gallery already" in studio.sentences[-1]
 
 
-def test_a_disk_that_is_full_is_told(keeping: Callable[[bool], tuple[Studio, StepKeeper]]) -> None:
+def test_a_disk_that_is_full_is_told(keeping: Callable[[bool], tuple[Studio, StepSaver]]) -> None:
     studio, keeper = keeping(True)
     studio.generate()
     studio.wait_idle()

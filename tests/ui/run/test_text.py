@@ -10,7 +10,8 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.engine.events import JobCancelled, JobFailed, JobStarted, ModelLoading, StepDone
 from studio.engine.requests import GenerateRequest
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course
+from studio.ui.core.job_state import JobState
+from studio.ui.jobs.text import model_calls
 from studio.ui.run import text as words
 
 
@@ -21,12 +22,12 @@ class Clock:
         return self.now
 
 
-def course(clock: Clock | None = None, **changes: object) -> Course:
+def job_state(clock: Clock | None = None, **changes: object) -> JobState:
     request = GenerateRequest(prompt="a fox", sampler="ddim", steps=30, guidance=3.0, **changes)
-    return Course(Job(request=request), clock or Clock())
+    return JobState(Job(request=request), clock or Clock())
 
 
-def started(of: Course) -> JobStarted:
+def started(of: JobState) -> JobStarted:
     return JobStarted(
         job_id=of.job.id,
         request=of.job.request,
@@ -38,7 +39,7 @@ def started(of: Course) -> JobStarted:
     )
 
 
-def step(of: Course, number: int, **changes: object) -> StepDone:
+def step(of: JobState, number: int, **changes: object) -> StepDone:
     done = StepDone(
         job_id=of.job.id,
         image=0,
@@ -55,21 +56,21 @@ def step(of: Course, number: int, **changes: object) -> StepDone:
 
 
 def test_before_anything_it_says_what_is_waited_for() -> None:
-    job = course()
+    job = job_state()
     assert words.caption(job, None, 0, None) == "Getting the device ready"
     job.take(ModelLoading(job_id=job.job.id, model="starter"))
     assert words.caption(job, None, 0, None) == "Loading the model starter"
 
 
 def test_a_forming_picture_is_told_by_step_level_and_calls() -> None:
-    job = course()
+    job = job_state()
     job.take(started(job))
     said = words.caption(job, step(job, 12), 0, None)
     assert said == "DDIM, step 12 of 30, noise level 0.81, 24 of 60 model calls"
 
 
 def test_a_cancelled_picture_says_so_at_its_newest_step_only() -> None:
-    job = course()
+    job = job_state()
     job.take(started(job))
     job.take(JobCancelled(job_id=job.job.id, pictures=0))
     assert words.caption(job, step(job, 12), 0, None).startswith("Cancelled, DDIM, step 12")
@@ -78,7 +79,7 @@ def test_a_cancelled_picture_says_so_at_its_newest_step_only() -> None:
 
 
 def test_a_failed_job_waits_for_nothing() -> None:
-    job = course()
+    job = job_state()
     job.take(JobFailed(job_id=job.job.id, sentence="It broke."))
     assert words.caption(job, None, 0, None) == ""
     assert words.caption(job, step(job, 12), 0, None) == "Stopped at step 12 of 30"
@@ -87,7 +88,7 @@ def test_a_failed_job_waits_for_nothing() -> None:
 
 def test_the_time_left_is_that_of_all_pictures_at_the_pace_so_far() -> None:
     clock = Clock()
-    job = course(clock, count=4)
+    job = job_state(clock, count=4)
     job.take(started(job))
     assert words.time_left(job) == ""
     clock.now = 3.0
@@ -101,7 +102,7 @@ def test_the_time_left_is_that_of_all_pictures_at_the_pace_so_far() -> None:
 )
 def test_long_times_are_told_in_minutes_and_hours(seconds_a_step: float, said: str) -> None:
     clock = Clock()
-    job = course(clock)
+    job = job_state(clock)
     job.take(started(job))
     clock.now = seconds_a_step
     job.take_step(step(job, 1))
@@ -109,7 +110,7 @@ def test_long_times_are_told_in_minutes_and_hours(seconds_a_step: float, said: s
 
 
 def test_a_job_that_is_to_stop_says_that_at_once() -> None:
-    job = course()
+    job = job_state()
     job.take(started(job))
     job.job.cancelled.set()
     assert words.time_left(job) == "Stopping"
@@ -118,16 +119,16 @@ def test_a_job_that_is_to_stop_says_that_at_once() -> None:
 
 
 def test_several_pictures_are_counted_and_one_is_not() -> None:
-    assert words.which_picture(course(), 0) == ""
-    assert words.which_picture(course(count=4), 2) == "Picture 3 of 4"
+    assert words.which_picture(job_state(), 0) == ""
+    assert words.which_picture(job_state(count=4), 2) == "Picture 3 of 4"
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_model_calls_double_under_guidance(sampler: str) -> None:
     guided = GenerateRequest(sampler=sampler, steps=10, guidance=3.0)
     alone = dataclasses.replace(guided, guidance=1.0)
-    assert words.model_calls(guided) == 2 * words.model_calls(alone) > 0
+    assert model_calls(guided) == 2 * model_calls(alone) > 0
 
 
 def test_what_is_not_known_is_not_guessed() -> None:
-    assert words.model_calls(GenerateRequest()) == 0
+    assert model_calls(GenerateRequest()) == 0

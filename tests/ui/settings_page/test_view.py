@@ -145,6 +145,7 @@ def test_versions_are_named_without_importing_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.layout
 def test_the_content_stays_in_its_place_when_the_scroll_bar_comes(view: SettingsView) -> None:
     QApplication.processEvents()
     place = view.folders[0].place

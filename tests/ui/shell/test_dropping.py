@@ -11,7 +11,7 @@ from PySide6.QtCore import QMimeData, QUrl
 
 from studio.engine.requests import GenerateRequest
 from studio.gallery.store import PictureStore
-from studio.ui.shell.dropping import dropped_file, read_request
+from studio.ui.shell.main_window import dropped_file, read_request
 from tests.gallery.samples import metadata
 
 if TYPE_CHECKING:

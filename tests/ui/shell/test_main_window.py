@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 from studio.engine.events import EngineReport
 from studio.errors import CheckpointError
 from studio.gallery.store import PictureStore
+from studio.ui.shell.main_window import SMALLEST
 from tests.gallery.samples import metadata
 from tests.ui.fakes import Forming, Gate
 
@@ -319,6 +320,7 @@ def test_an_error_stays_until_it_is_closed_and_what_comes_meanwhile_waits(make_p
     assert seen == ["One more.", "Another error.", ""]
 
 
+@pytest.mark.layout
 def test_a_notice_covers_neither_the_steps_nor_what_can_be_done_with_them(make_program: MakeProgram) -> None:
     hand = make_program()
     hand.generate()
@@ -417,6 +419,7 @@ def test_every_page_opens_with_its_key(make_program: MakeProgram) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- layout
+@pytest.mark.layout
 @pytest.mark.parametrize("size", [(1100, 700), (1280, 800), (1920, 1080), (3840, 2160)])
 def test_the_picture_has_room_and_nothing_lies_outside_the_window(
     make_program: MakeProgram, size: tuple[int, int], qtbot: QtBot
@@ -432,6 +435,38 @@ def test_the_picture_has_room_and_nothing_lies_outside_the_window(
         corner = widget.mapTo(hand.window, QPoint(0, 0))
         assert everything.contains(corner)
         assert everything.contains(corner + QPoint(widget.width() - 1, widget.height() - 1))
+
+
+def test_the_window_fits_a_small_screen_and_its_frame_too(make_program: MakeProgram) -> None:
+    assert SMALLEST[0] < 1024
+    assert SMALLEST[1] < 640 - 30, "a title bar is left room for"
+    window = make_program().window
+    assert window.minimumSize().width() <= SMALLEST[0]
+    window.setMinimumSize(0, 0)
+    room = window.screen().availableGeometry()
+    window.resize(room.width() + 300, room.height() + 300)
+    window.fit_to_screen()
+    QApplication.processEvents()
+    assert room.contains(window.frameGeometry())
+
+
+def test_the_panel_of_forks_fits_the_smallest_window(make_program: MakeProgram) -> None:
+    hand = make_program()
+    hand.generate()
+    hand.finish()
+    hand.window.resize(*SMALLEST)
+    QApplication.processEvents()
+    hand.models.run.select(1)
+    canvas = hand.window.pages.create_page.canvas
+    canvas.toggle_fork()
+    QApplication.processEvents()
+    panel = canvas.fork_panel
+    place = QRect(panel.mapTo(hand.window, QPoint()), panel.size())
+    assert hand.window.rect().contains(place)
+    for control in (panel.go, panel.prompt, panel.sampler, panel.guidance, panel.steps):
+        assert control.visibleRegion().boundingRect() == control.rect(), control.accessibleName()
+    assert canvas.picture.width() >= 200
+    canvas.close_fork()
 
 
 def test_a_narrow_window_begins_without_the_column_of_pictures(

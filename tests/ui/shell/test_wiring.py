@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 
 if TYPE_CHECKING:
-    from studio.ui.jobs.job_state import Course
+    from studio.ui.core.job_state import JobState
     from tests.ui.program import MakeProgram
 
 
 def test_a_job_that_nobody_looks_at_any_more_is_freed(make_program: MakeProgram) -> None:
     hand = make_program()
-    jobs: list[weakref.ref[Course]] = []
+    jobs: list[weakref.ref[JobState]] = []
     for _ in range(3):
         hand.generate()
         hand.finish()

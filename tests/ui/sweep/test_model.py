@@ -18,7 +18,7 @@ from studio.gallery.metadata import PictureMetadata
 from studio.gallery.store import PictureSaved
 from studio.runs.writer import RunRecorded
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import Course
+from studio.ui.core.job_state import JobState
 from studio.ui.jobs.run_settings import FormValues
 from studio.ui.sweep.model import Finished, Sweep, read_sweep
 from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, read_axis, requests, written
@@ -96,7 +96,7 @@ def test_what_cannot_be_swept_is_said() -> None:
         (many, STEPS, f"not {2 * MAX_CELLS:,}"),
         (one, Axis(field="seed", values=(1,)), "not 1"),
         (Axis(field="steps", values=(0, 5)), GUIDANCE, "steps must be"),
-        (Axis(field="sampler", values=("ddim", "ddpm")), eta, "is of another sampler than DDPM"),
+        (Axis(field="sampler", values=("ddim", "ddpm")), eta, "is an option of another sampler than DDPM"),
         (Axis(field="model", values=("starter", "gone")), GUIDANCE, "'gone' is not here"),
     ):
         with pytest.raises(RequestError, match=part):
@@ -158,7 +158,7 @@ class Swept:
         model.job_requested.connect(self.asked.append)
         model.cells_changed.connect(lambda: self.told.append(model.finished))
 
-    def begin(self) -> tuple[Course, Take]:
+    def begin(self) -> tuple[JobState, Take]:
         job = Job(request=self.asked[-1])
         take = Take(
             request=job.lead,
@@ -167,26 +167,26 @@ class Swept:
             previews=job.previews,
             cancelled=job.cancelled,
         )
-        return Course(job), take
+        return JobState(job), take
 
     def play(self) -> None:
         """Make the comparison that was asked for last."""
-        course, take = self.begin()
-        course.take(take.started())
+        job_state, take = self.begin()
+        job_state.take(take.started())
         for image in range(len(take.runs)):
-            course.job.record.add(take.step(image, 1))
-            assert self.model.follow(course)
+            job_state.job.record.add(take.step(image, 1))
+            assert self.model.follow(job_state)
             done = take.picture(image)
             path = self.home / f"{len(self.told)}.png"
             self.home.mkdir(exist_ok=True)
             path.write_bytes(encode(done.pixels, PictureMetadata.of(done)))
             entry = Entry(path=path, width=8, height=8, metadata=PictureMetadata.of(done))
-            course.take(PictureSaved(job_id=take.job_id, done=done, entry=entry))
+            job_state.take(PictureSaved(job_id=take.job_id, done=done, entry=entry))
             run_id = f"{len(self.told):06d}-0123abcd"
-            course.take(RunRecorded(job_id=take.job_id, image=image, run_id=run_id, complete=True))
-            assert self.model.follow(course)
-        course.take(take.finished())
-        assert self.model.follow(course)
+            job_state.take(RunRecorded(job_id=take.job_id, image=image, run_id=run_id, complete=True))
+            assert self.model.follow(job_state)
+        job_state.take(take.finished())
+        assert self.model.follow(job_state)
 
 
 @pytest.fixture
@@ -211,15 +211,15 @@ def test_comparisons_are_asked_for_one_after_another(swept: Swept) -> None:
 def test_a_sweep_that_is_stopped_asks_for_no_more(swept: Swept) -> None:
     model = swept.model
     model.start(Axis(field="seed", values=(1, 2, 3, 4)), GUIDANCE)
-    course, take = swept.begin()
-    course.take(take.started())
-    course.take(JobCancelled(job_id=take.job_id, pictures=0))
-    assert model.follow(course)
+    job_state, take = swept.begin()
+    job_state.take(take.started())
+    job_state.take(JobCancelled(job_id=take.job_id, pictures=0))
+    assert model.follow(job_state)
     assert (len(swept.asked), model.running) == (1, False)
 
 
 def test_other_jobs_are_not_followed(swept: Swept) -> None:
-    other = Course(Job(request=CompareRequest(requests=(asking(), asking()))))
+    other = JobState(Job(request=CompareRequest(requests=(asking(), asking()))))
     assert not swept.model.follow(other)
     swept.model.start(STEPS, GUIDANCE)
     assert not swept.model.follow(other)
@@ -298,10 +298,10 @@ def test_two_cells_are_compared_as_they_were_recorded(swept: Swept) -> None:
 
 def test_a_job_that_fails_ends_the_sweep_with_its_sentence(swept: Swept) -> None:
     swept.model.start(STEPS, GUIDANCE)
-    course, take = swept.begin()
-    course.take(take.started())
-    course.take(JobFailed(job_id=take.job_id, sentence="The model is gone."))
-    assert swept.model.follow(course)
+    job_state, take = swept.begin()
+    job_state.take(take.started())
+    job_state.take(JobFailed(job_id=take.job_id, sentence="The model is gone."))
+    assert swept.model.follow(job_state)
     assert (swept.model.running, swept.model.fault, swept.model.can_resume) == (
         False,
         "The model is gone.",

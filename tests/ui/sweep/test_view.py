@@ -55,7 +55,7 @@ def sweeping(make_program: MakeProgram) -> Iterator[Sweeping]:
 
 def test_every_cell_is_made_and_none_disturbs_the_runs(qtbot: QtBot, sweeping: Sweeping) -> None:
     sweeping.set_axes("4, 5, 6, 7", "1, 2")
-    assert sweeping.view.note.text().startswith("8 runs, ")
+    assert sweeping.view.note.text().startswith("8 pictures, ")
     QTest.mouseClick(sweeping.view.start_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(sweeping.gate.reached.is_set)
     assert sweeping.view.stop.isVisible()
@@ -64,7 +64,7 @@ def test_every_cell_is_made_and_none_disturbs_the_runs(qtbot: QtBot, sweeping: S
     sweeping.finish()
     assert sweeping.model.finished == 8
     assert [len(take.runs) for take in sweeping.engine.takes] == [4, 4]
-    assert sweeping.program.models.compare.course is None
+    assert sweeping.program.models.compare.job_state is None
     assert len(list(sweeping.program.models.folders.outputs.rglob("*.png"))) == 8
     assert not sweeping.view.stop.isVisible()
 
@@ -160,9 +160,9 @@ def test_two_cells_are_chosen_and_lie_side_by_side(qtbot: QtBot, sweeping: Sweep
     assert grid.grab().toImage().pixelColor(corner.x() + 20, corner.y() - 1) == accent
     QTest.mouseClick(view.compare, Qt.MouseButton.LeftButton)
     compare = sweeping.program.models.compare
-    qtbot.waitUntil(lambda: compare.course is not None and compare.course.over)
-    assert compare.course is not None
-    assert [request.steps for request in compare.course.requests] == [4, 5]
+    qtbot.waitUntil(lambda: compare.job_state is not None and compare.job_state.over)
+    assert compare.job_state is not None
+    assert [request.steps for request in compare.job_state.requests] == [4, 5]
     assert sweeping.page.currentWidget() is sweeping.page.view
 
 

@@ -5,27 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 import pytest
-from PySide6.QtGui import QFont, QFontDatabase, QFontInfo, QRawFont, QTextLayout
+from PySide6.QtGui import QFont, QFontDatabase, QFontInfo, QRawFont
+from PySide6.QtWidgets import QWidget
 
 from studio.ui.theme.fonts import FAMILY, FontKind, load_fonts
+from tests.ui.widgets.hands import lettered
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from studio.ui.theme.theme import Theme
+    from tests.ui.program import MakeProgram
 
 KOREAN = "빨간 고양이가 창가에 앉아 있다. 뷁쀍힣 ㅋㅋ"
 KINDS = [kind for kind in get_args(FontKind) if kind != "mono"]
-
-
-def lettered(text: str, font: QFont) -> list[tuple[str, int]]:
-    """Return the family and the glyph of each sign that is drawn; glyph 0 is a font's sign for a missing one."""
-    layout = QTextLayout(text, font)
-    layout.beginLayout()
-    layout.createLine()
-    layout.endLayout()
-    runs = layout.glyphRuns()
-    return [(run.rawFont().familyName(), glyph) for run in runs for glyph in run.glyphIndexes()]
 
 
 @pytest.mark.layout
@@ -51,6 +44,17 @@ def test_reports_have_korean_glyphs_too(theme: Theme) -> None:
 @pytest.mark.layout
 def test_it_is_the_applications_font(theme: Theme, qapp: QApplication) -> None:
     assert QFontInfo(qapp.font()).family() == FAMILY
+
+
+@pytest.mark.layout
+def test_every_widget_of_the_window_is_lettered_in_it(make_program: MakeProgram) -> None:
+    window = make_program().window
+    widgets = [window, *window.findChildren(QWidget)]
+    assert len(widgets) > 200
+    reports = {widget for widget in widgets if widget.accessibleName() == "Details"}  # in a fixed width
+    reports |= {child for report in reports for child in report.findChildren(QWidget)}
+    others = {QFontInfo(widget.font()).family() for widget in widgets if widget not in reports}
+    assert others == {FAMILY}
 
 
 def test_the_fonts_are_loaded_once(theme: Theme, qapp: QApplication) -> None:

@@ -91,6 +91,7 @@ def test_under_the_style_sheet_lies_fusion(theme: Theme, qapp: QApplication) -> 
     assert qapp.style().name() == "fusion"
 
 
+@pytest.mark.layout
 def test_fonts_have_the_three_sizes_two_weights_and_figures_of_one_width(theme: Theme) -> None:
     sizes = {kind: theme.font(kind).pixelSize() for kind in ("label", "body", "title")}
     assert sizes == {"label": 11, "body": 13, "title": 15}
@@ -122,6 +123,7 @@ def test_the_style_sheet_is_whole_and_free_of_fonts() -> None:
         assert "font" not in sheet  # a font in a style sheet beats the one that a widget was given
 
 
+@pytest.mark.layout
 def test_a_line_edit_is_as_high_as_every_control(theme: Theme, qtbot: QtBot) -> None:
     edit = QLineEdit()
     qtbot.addWidget(edit)

@@ -108,7 +108,7 @@ def test_other_comparisons_are_not_written(desk: Desk) -> None:
     assert desk.asked.decodes == []
     other = Desk()
     desk.sheet.begin(other.request, PATH)
-    desk.sheet.follow(desk.compared.course)
+    desk.sheet.follow(desk.compared.job_state)
     assert desk.asked.decodes == []
     assert desk.paper.sheets == []
 
@@ -116,7 +116,7 @@ def test_other_comparisons_are_not_written(desk: Desk) -> None:
 def test_a_comparison_that_failed_is_not_waited_for_any_more(desk: Desk) -> None:
     desk.sheet.begin(desk.request, PATH)
     desk.compared.begin().tell(JobFailed(job_id=desk.compared.job.id, sentence="Oh.", details=""))
-    desk.compared.course.phase = "done"
-    desk.sheet.follow(desk.compared.course)
+    desk.compared.job_state.phase = "done"
+    desk.sheet.follow(desk.compared.job_state)
     assert desk.asked.decodes == []
     assert desk.paper.sheets == []

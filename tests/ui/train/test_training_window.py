@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from studio.engine.resumable import TrainingNote, folder_of
+from studio.ui.train import text
 from studio.ui.train.data import FoundRole
 from studio.ui.train.page import TrainPage
 from tests.ui.cards import STARTER, installed, show_models
@@ -98,8 +99,11 @@ def test_two_clicks_lead_from_a_folder_to_training(hand: Hand, chosen: Path) -> 
     (lesson,) = hand.engine.lessons
     assert (lesson.request.source, lesson.request.name) == (str(chosen), "foxes")
     assert page.progress.isVisible()
-    assert page.progress.title.text() == "Foxes: trained"
-    assert page.progress.facts.text() == "12 pictures, 4.2 million parameters, on cpu, float32"
+    run = hand.models.train.run
+    assert run.phase == "done"
+    assert page.progress.title.text() == text.running_title(run)
+    assert run.started is not None
+    assert page.progress.facts.text() == text.data(run.started)
 
 
 def test_a_double_click_asks_for_one_training(hand: Hand, chosen: Path) -> None:
@@ -149,9 +153,9 @@ def test_the_pictures_are_shown_with_captions_and_the_refused_with_reasons(
     hand.wait_read()
     view = hand.page.pictures
     assert view.grid.model().index(0, 0).data() == "a brown fox"
-    assert view.more.header.text() == "5 files were refused"
+    assert view.more.header.text() == text.refused(5)
     assert view.refused.model().rowCount() == 5
-    assert hand.page.form.found.text() == "5 pictures, 5 refused"
+    assert hand.page.form.found.text() == text.pictures_found(hand.models.train.folder)
     side = round(view.grid.side() * view.grid.devicePixelRatioF())
     path = view.grid.model().index(0, 0).data(FoundRole).path
     hand.wait(lambda: hand.models.train.tiles.has(path, side))
@@ -163,7 +167,7 @@ def test_a_folder_without_pictures_says_so_at_the_source_and_cannot_be_trained(
     (tmp_path / "empty").mkdir()
     hand.page.learn_from(tmp_path / "empty")
     hand.wait_read()
-    assert "no picture" in hand.page.form.source_fault.text()
+    assert hand.page.form.source_fault.text() == text.no_usable_picture()
     assert hand.page.empty.isVisible()  # the button to choose another is at hand
     assert not hand.page.form.train.isEnabled()
     hand.page.start()
@@ -182,9 +186,9 @@ def test_of_very_many_pictures_only_those_in_sight_are_made(
     hand.wait_read()
     grid = hand.page.pictures.grid
     assert grid.model().rowCount() == 20_000
-    assert 0 < len(grid._in_sight()) < 200
+    assert 0 < len(grid._visible()) < 200
     grid.scrollToBottom()
-    assert 0 < len(grid._in_sight()) < 200
+    assert 0 < len(grid._visible()) < 200
 
 
 # ------------------------------------------------------------------------------------------------------------ the form
@@ -196,7 +200,7 @@ def test_a_fault_is_said_at_its_field(hand: Hand, pictures: Path) -> None:
     rows.name.line.selectAll()
     QTest.keyClicks(rows.name.line, "My Foxes!")
     assert rows.faults["name"].isVisible()
-    assert "Name must be" in rows.faults["name"].text()
+    assert rows.faults["name"].text() == hand.models.train.form.faults["name"]
     assert not hand.page.form.train.isEnabled()
 
 
@@ -267,13 +271,15 @@ def test_it_is_paused_and_goes_on_and_says_so(hand: Hand, pictures: Path) -> Non
     begun(hand, pictures, _3=gate)
     progress = hand.page.progress
     hand.wait(gate.reached.is_set)
-    hand.wait(lambda: progress.title.text() == "Foxes: learning to denoise")
+    run = hand.models.train.run
+    hand.wait(lambda: run.newest is not None and progress.title.text() == text.running_title(run))
     hand.click(progress.pause)
-    assert progress.title.text() == "Foxes: paused"
-    assert progress.pause.text() == "Go on"
+    assert run.paused
+    assert progress.title.text() == text.running_title(run)
+    assert progress.pause.text() == text.pause_button(paused=True)
     gate.open()
     hand.press(Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
-    assert progress.pause.text() == "Pause"
+    assert progress.pause.text() == text.pause_button(paused=False)
     hand.wait_over()
 
 
@@ -287,8 +293,9 @@ def test_a_picture_is_made_in_the_middle_and_the_page_says_so(hand: Hand, pictur
     gate.open()
     hand.wait(picture.reached.is_set)
     hand.wait(lambda: hand.models.train.run.held)
-    assert hand.page.progress.title.text() == "Foxes: paused for a picture"
-    assert "paused for a picture" in hand.window.status.training.text()
+    title = text.running_title(hand.models.train.run)
+    assert hand.page.progress.title.text() == title
+    assert title in hand.window.status.training.text()
     hand.click(hand.window.status.training)
     assert hand.page.progress.isVisible()
     picture.open()
@@ -319,7 +326,7 @@ def test_a_second_training_queues_and_can_be_taken_out(hand: Hand, pictures: Pat
     gate = Gate()
     begun(hand, pictures, _3=gate)
     hand.wait(gate.reached.is_set)
-    assert hand.page.form.train.text() == "Train after this one"
+    assert hand.page.form.train.text() == text.train_button(waits=True)
     hand.click(hand.page.form.pictograms)
     hand.click(hand.page.form.train)
     waiting = hand.page.progress.waiting
@@ -338,11 +345,18 @@ def test_a_stopped_training_is_resumed_from_the_page(hand: Hand, pictures: Path)
     hand.wait(gate.reached.is_set)
     hand.wait(hand.page.progress.stop.isEnabled)
     hand.click(hand.page.progress.stop)
-    assert hand.page.progress.title.text() == "Foxes: stopping after this step"
+    run = hand.models.train.run
+    assert run.phase == "stopping"
+    assert hand.page.progress.title.text() == text.running_title(run)
     gate.open()
     hand.wait_over()
-    assert hand.page.progress.title.text() == "Foxes: stopped"
-    hand.click(hand.page.progress.resume)
+    assert run.phase == "stopped"
+    assert hand.page.progress.title.text() == text.running_title(run)
+    hand.page.progress.resume.setFocus()
+    hand.press(Qt.Key.Key_Space)
+    focus = QApplication.focusWidget()
+    assert focus is not None
+    assert hand.page.progress.isAncestorOf(focus), "the focus left the page when Resume disappeared"
     hand.wait(lambda: hand.models.train.run.phase == "done")
     first, second = hand.engine.lessons
     assert first.request == second.request
@@ -359,13 +373,21 @@ def test_an_unfinished_training_of_another_day_is_listed_with_resume(
     hand.wait(lambda: hand.page.form.resumables.rows)
     (row,) = hand.page.form.resumables.rows
     hand.wait(row.resume.isVisible)
-    assert row.resume.accessibleName() == "Resume hens"
-    hand.click(row.resume)
+    assert row.resume.accessibleName() == text.resume_name("hens")
+    row.resume.setFocus()
+    hand.press(Qt.Key.Key_Space)
+    focus = QApplication.focusWidget()
+    assert focus is not None
+    assert hand.page.progress.isAncestorOf(focus), "the focus left the page when Resume disappeared"
     hand.wait_over()
     assert hand.engine.lessons[0].request == request
 
 
 # --------------------------------------------------------------------------------------------- samples and checkpoints
+def caption(hand: Hand, column: int, row: int) -> str:
+    return text.sample_caption(hand.models.train.run.samples[column], row)
+
+
 def test_the_samples_are_a_strip_and_one_opens_large_with_its_neighbours(hand: Hand, pictures: Path) -> None:
     begun(hand, pictures)
     hand.wait_over()
@@ -375,21 +397,21 @@ def test_the_samples_are_a_strip_and_one_opens_large_with_its_neighbours(hand: H
     QTest.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert progress.is_large
     assert progress.large.title.text() == "two foxes"
-    assert progress.large.caption.text() == "Sample, step 2, seed 2"
+    assert progress.large.caption.text() == caption(hand, 1, 2)
     hand.press(Qt.Key.Key_Right)
     hand.press(Qt.Key.Key_Up)
     assert progress.large.title.text() == "a hen"
-    assert progress.large.caption.text() == "Sample, step 4, seed 1"
+    assert progress.large.caption.text() == caption(hand, 2, 1)
     for _ in range(5):
         hand.press(Qt.Key.Key_Left)
-    assert progress.large.caption.text() == "Codec, step 2, seed 1"
+    assert progress.large.caption.text() == caption(hand, 0, 1)
     assert progress.large.original.isVisible()
     hand.press(Qt.Key.Key_Escape)
     assert not progress.is_large
     assert QApplication.focusWidget() is strip
     hand.press(Qt.Key.Key_End)
     hand.press(Qt.Key.Key_Return)
-    assert progress.large.caption.text() == "Sample, step 6, seed 1"
+    assert progress.large.caption.text() == caption(hand, len(hand.models.train.run.samples) - 1, 1)
 
 
 def test_the_curves_follow_the_losses(hand: Hand, pictures: Path) -> None:
@@ -397,8 +419,8 @@ def test_the_curves_follow_the_losses(hand: Hand, pictures: Path) -> None:
     hand.wait_over()
     losses = hand.page.progress.losses
     hand.wait(lambda: len(losses.loss.lines) == 2)
-    assert losses.loss.accessibleName() == "Loss while learning to denoise"
-    assert [line.name for line in losses.bands.lines] == ["noisiest", "noisy", "nearly clean", "clean"]
+    assert losses.loss.accessibleName() == text.loss_title("backbone")
+    assert [line.name for line in losses.bands.lines] == list(reversed(text.noise_bands()))
     assert len(losses.loss.lines[1].points) == 6
 
 
@@ -410,7 +432,8 @@ def test_what_cannot_be_trained_is_told_on_the_page(hand: Hand, pictures: Path) 
     hand.wait_read()
     hand.click(hand.page.form.train)
     hand.wait_over()
-    assert hand.page.progress.title.text() == "Foxes: failed"
+    assert hand.models.train.run.phase == "failed"
+    assert hand.page.progress.title.text() == text.running_title(hand.models.train.run)
     assert hand.page.progress.caption.text() == "/states cannot be written."
     assert hand.page.progress.resume.isVisible()
 

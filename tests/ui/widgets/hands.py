@@ -1,15 +1,15 @@
-"""Hands for the tests of the controls: showing, the wheel, and reading back what was painted."""
+"""Hands for the tests of the controls: showing, the wheel, and reading back what was painted and lettered."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QTextLayout, QWheelEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QColor, QImage
+    from PySide6.QtGui import QColor, QFont, QImage
     from pytestqt.qtbot import QtBot
 
 NOTCH = 120
@@ -57,3 +57,13 @@ def count(image: QImage, colour: QColor) -> int:
     """Return how many pixels have exactly ``colour``."""
     wanted = colour.rgb()
     return sum(image.pixel(x, y) == wanted for x in range(image.width()) for y in range(image.height()))
+
+
+def lettered(text: str, font: QFont) -> list[tuple[str, int]]:
+    """Return the family and the glyph of each sign that is drawn; glyph 0 is a font's sign for a missing one."""
+    layout = QTextLayout(text, font)
+    layout.beginLayout()
+    layout.createLine()
+    layout.endLayout()
+    runs = layout.glyphRuns()
+    return [(run.rawFont().familyName(), glyph) for run in runs for glyph in run.glyphIndexes()]

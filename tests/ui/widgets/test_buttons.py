@@ -99,11 +99,13 @@ def test_an_ampersand_is_an_ampersand(theme: Theme, qtbot: QtBot) -> None:
     assert (button.text(), spoken(button)) == ("R&D", "R&D")
 
 
+@pytest.mark.layout
 def test_controls_are_as_high_as_the_design_says(theme: Theme) -> None:
     heights = {button.sizeHint().height() for button in buttons(theme)[2:7]}
     assert heights == {CONTROL}
 
 
+@pytest.mark.layout
 def test_a_text_button_is_wide_enough_for_its_text(theme: Theme, qtbot: QtBot) -> None:
     button = TextButton(theme, "Add to queue", kind="primary", icon="plus")
     show(qtbot, button)
@@ -189,6 +191,7 @@ def test_a_choice_can_be_taken_away(switch: SegmentedSwitch, qtbot: QtBot) -> No
 # --------------------------------------------------------------------------------------------------------- the fold
 
 
+@pytest.mark.layout
 @pytest.mark.parametrize("reduced", [True, False])
 def test_a_fold_opens_and_closes(theme: Theme, qtbot: QtBot, reduced: bool) -> None:
     theme.reduce_motion = reduced

@@ -138,6 +138,7 @@ def test_it_is_named_and_its_rows_are_read_out_whole(sampler: ChoiceField) -> No
     assert sampler.box.itemData(2, Qt.ItemDataRole.AccessibleTextRole) == "Euler"
 
 
+@pytest.mark.layout
 def test_the_list_is_wide_enough_for_its_longest_row(theme: Theme, qtbot: QtBot) -> None:
     field = ChoiceField(theme, "Model")
     field.set_items([("a", "A model with a name of some length", "512 px, scaled linear, v prediction", "")])
@@ -176,6 +177,7 @@ def test_text_and_detail_never_meet(theme: Theme, width: int, text: str, detail:
     assert both[-1] >= width - 3
 
 
+@pytest.mark.layout
 def test_the_arrow_is_kept_free(sampler: ChoiceField, theme: Theme) -> None:
     sampler.set_items([("a", "W" * 100, "M" * 100, "")])
     sampler.set_value("a")

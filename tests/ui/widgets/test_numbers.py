@@ -195,6 +195,7 @@ def test_the_wheel_changes_only_what_is_focused(guidance: NumberSlider, qtbot: Q
     assert values == [4.5, 4.0]
 
 
+@pytest.mark.layout
 def test_scrolling_a_form_by_its_sliders_changes_no_value(theme: Theme, qtbot: QtBot) -> None:
     page = QWidget()
     slider = NumberSlider(theme, "Steps", minimum=1, maximum=100, step=1, parent=page)
@@ -217,6 +218,7 @@ def test_both_parts_have_a_name_and_say_what_they_are_for(steps: NumberSlider) -
         assert part.focusPolicy() == Qt.FocusPolicy.StrongFocus
 
 
+@pytest.mark.layout
 def test_the_parts_have_the_sizes_of_the_design(steps: NumberSlider) -> None:
     assert (steps.field.width(), steps.field.height(), steps.track.height()) == (FIELD, CONTROL, CONTROL)
 

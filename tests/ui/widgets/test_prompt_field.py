@@ -10,10 +10,10 @@ from PySide6.QtGui import QGuiApplication, QInputMethodEvent, QKeySequence, QSho
 from PySide6.QtWidgets import QApplication
 
 from studio.engine.requests import MAX_PROMPT
-from studio.ui.widgets.numbers import NumberField
+from studio.ui.theme.fonts import FAMILY
+from studio.ui.widgets.numbers import NumberField, SeedField
 from studio.ui.widgets.prompt_field import MAX_CHARACTERS, PromptField
-from studio.ui.widgets.seed_field import SeedField
-from tests.ui.widgets.hands import show
+from tests.ui.widgets.hands import lettered, show
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -210,6 +210,15 @@ def test_what_is_heard_and_set_again_disturbs_no_composing(prompt: PromptField) 
     assert prompt.editor.toPlainText() == "another prompt"
 
 
+@pytest.mark.layout
+def test_korean_is_shown_with_glyphs_of_the_shipped_font(prompt: PromptField) -> None:
+    prompt.set_text("빨간 고양이가 창가에 앉아 있다. 뷁쀍힣")
+    drawn = lettered(prompt.editor.toPlainText(), prompt.editor.document().defaultFont())
+    assert len(drawn) == len(prompt.text)
+    assert {family for family, _ in drawn} == {FAMILY}
+    assert all(glyph for _, glyph in drawn)
+
+
 def test_what_is_composed_cannot_pass_the_limit_either(prompt: PromptField) -> None:
     prompt.set_value("a" * MAX_CHARACTERS)
     compose(prompt, "고")
@@ -226,6 +235,7 @@ def test_it_keeps_no_undo_of_its_own(prompt: PromptField, qtbot: QtBot) -> None:
     assert not prompt.editor.document().isUndoAvailable()
 
 
+@pytest.mark.layout
 def test_it_is_named_and_shows_its_hint_below_its_lines(prompt: PromptField) -> None:
     assert prompt.editor.accessibleName() == "Prompt"
     assert prompt.editor.accessibleDescription() == "Words."

@@ -10,9 +10,8 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QWidget
 
 from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
-from studio.ui.widgets.numbers import NumberField, NumberSlider
+from studio.ui.widgets.numbers import NumberField, NumberSlider, SeedField
 from studio.ui.widgets.prompt_field import PromptField
-from studio.ui.widgets.seed_field import SeedField
 from tests.ui.widgets.hands import show
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from studio.ui.theme.metrics import GRID
-from studio.ui.widgets import toast as toast_module
-from studio.ui.widgets.cards import Banner, ErrorCard
+from studio.ui.widgets import cards
+from studio.ui.widgets.cards import Banner, ErrorCard, Toast
 from studio.ui.widgets.numbers import NumberField
 from studio.ui.widgets.scrubber import NoiseBar
-from studio.ui.widgets.toast import Toast
 from tests.ui.widgets.hands import count, show
 
 if TYPE_CHECKING:
@@ -39,10 +38,11 @@ def toast(theme: Theme, qtbot: QtBot) -> Toast:
 
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toast_module, "_INFO_MS", 10)
-    monkeypatch.setattr(toast_module, "_ACTION_MS", 20)
+    monkeypatch.setattr(cards, "_INFO_MS", 10)
+    monkeypatch.setattr(cards, "_ACTION_MS", 20)
 
 
+@pytest.mark.layout
 def test_a_toast_lies_at_the_bottom_centre_and_stays_there(toast: Toast, qtbot: QtBot) -> None:
     window = toast.parentWidget()
     toast.show_notice("Kept.")
@@ -52,6 +52,7 @@ def test_a_toast_lies_at_the_bottom_centre_and_stays_there(toast: Toast, qtbot: 
         assert toast.geometry().center().x() == pytest.approx(window.width() / 2, abs=1)
 
 
+@pytest.mark.layout
 def test_a_toast_keeps_clear_of_what_is_in_use_at_the_foot(toast: Toast) -> None:
     others = [child for child in toast.parentWidget().children() if isinstance(child, QWidget)]
     toast.show_notice("Kept. " * 60)
@@ -145,6 +146,7 @@ def test_close_and_escape_close(toast: Toast, qtbot: QtBot) -> None:
     assert not toast.isVisible()
 
 
+@pytest.mark.layout
 def test_opened_details_lie_within_the_window(toast: Toast, qtbot: QtBot) -> None:
     toast.show_notice("Failed.", kind="error", details="\n".join(map(str, range(200))))
     low = toast.height()
@@ -155,6 +157,7 @@ def test_opened_details_lie_within_the_window(toast: Toast, qtbot: QtBot) -> Non
     qtbot.waitUntil(lambda: toast.height() == low)
 
 
+@pytest.mark.layout
 def test_a_long_notice_is_shown_whole(toast: Toast, qtbot: QtBot) -> None:
     toast.show_notice("Kept.")
     QApplication.processEvents()

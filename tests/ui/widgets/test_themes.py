@@ -14,11 +14,10 @@ from studio.ui.widgets.cards import Banner, ErrorCard
 from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
 from studio.ui.widgets.collapsible import Collapsible
 from studio.ui.widgets.labels import PlainLabel
-from studio.ui.widgets.numbers import NumberSlider
+from studio.ui.widgets.numbers import NumberSlider, SeedField
 from studio.ui.widgets.picture_view import PictureView
 from studio.ui.widgets.prompt_field import PromptField
 from studio.ui.widgets.scrubber import NoiseBar
-from studio.ui.widgets.seed_field import SeedField
 from tests.ui.widgets.hands import show
 
 if TYPE_CHECKING:

@@ -11,13 +11,12 @@ from PySide6.QtGui import Qt as QtOfGui
 from PySide6.QtWidgets import QLabel, QPlainTextEdit, QWidget
 
 from studio.ui.widgets.buttons import IconButton, Pill, TextButton
-from studio.ui.widgets.cards import Banner, ErrorCard
+from studio.ui.widgets.cards import Banner, ErrorCard, Toast
 from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
 from studio.ui.widgets.collapsible import Collapsible
 from studio.ui.widgets.labels import PlainLabel, plain_tip, set_tip
 from studio.ui.widgets.numbers import NumberSlider
 from studio.ui.widgets.prompt_field import PromptField
-from studio.ui.widgets.toast import Toast
 from tests.ui.widgets.hands import show
 
 if TYPE_CHECKING:
@@ -116,6 +115,7 @@ def test_a_label(theme: Theme, qtbot: QtBot, text: str) -> None:
     assert seen_in_a_tip(narrow.toolTip()) == text * 9
 
 
+@pytest.mark.layout
 @nasty
 def test_a_label_draws_the_letters_themselves(theme: Theme, qtbot: QtBot, text: str) -> None:
     label = PlainLabel(theme, text)

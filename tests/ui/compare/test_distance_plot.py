@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.ui.compare.results import Point
+from studio.ui.compare.results_view import Curve, DistancePlot
 from studio.ui.theme.colour import contrast
 from studio.ui.theme.theme import Theme
 from studio.ui.theme.tokens import DARK, LIGHT
-from studio.ui.widgets.plot import COLOURS, Curve, PlotView
+from studio.ui.widgets.chart import COLOURS
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def plot(qtbot: QtBot, qapp: QApplication) -> PlotView:
-    plot = PlotView(Theme(qapp, "dark"))
+def plot(qtbot: QtBot, qapp: QApplication) -> DistancePlot:
+    plot = DistancePlot(Theme(qapp, "dark"))
     qtbot.addWidget(plot)
     plot.resize(600, 240)
     return plot
@@ -35,23 +36,23 @@ def test_every_curve_is_seen_on_its_ground_and_told_from_the_others(place: int, 
     assert len(set(colours)) == len(colours)
 
 
-def test_curves_are_drawn_in_their_colours(plot: PlotView) -> None:
+def test_curves_are_drawn_in_their_colours(plot: DistancePlot) -> None:
     plot.set_curves("Distance", [curve(3, 2, 1, 0), curve(4, 4, 4, 4, name="DDPM", at=4)])
     image = plot.grab().toImage()
     seen = {image.pixel(x, y) for x in range(image.width()) for y in range(image.height())}
     assert {plot.colour(0).rgb(), plot.colour(1).rgb()} <= seen
-    assert plot.accessibleDescription() == ("Distance. DDIM, 4 steps ends at 0.000. DDPM ends at 4.000")
+    assert plot.accessibleDescription() == ("DDIM, 4 steps ends at 0.000, DDPM ends at 4.000")
 
 
-def test_what_cannot_be_drawn_yet_is_said(plot: PlotView) -> None:
+def test_what_cannot_be_drawn_yet_is_said(plot: DistancePlot) -> None:
     empty = plot.grab().toImage()
     plot.set_curves("Distance", (), "Later.")
-    assert plot.accessibleDescription() == "Distance. Later."
+    assert plot.accessibleDescription() == "Later."
     assert plot.grab().toImage() != empty
 
 
 @pytest.mark.parametrize("curves", [[curve()], [curve(1.0)], [curve(0.0, 0.0)], [curve(*range(200))] * 6])
-def test_any_curves_can_be_drawn(plot: PlotView, curves: list[Curve]) -> None:
+def test_any_curves_can_be_drawn(plot: DistancePlot, curves: list[Curve]) -> None:
     plot.set_curves("x" * 500, curves)
     plot.resize(200, 120)
     plot.grab()

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtTest import QTest
 
 from studio.ui.compare.paint import Face, table
-from studio.ui.compare.stage import PanesView
+from studio.ui.compare.stage import ComparisonCanvas
 from studio.ui.theme.theme import Theme
 from tests.runs.steps import frame
 from tests.ui.widgets.hands import wheel
@@ -38,8 +38,8 @@ def split(left: int, right: int) -> NDArray[np.uint8]:
 
 
 @pytest.fixture
-def panes(qtbot: QtBot, qapp: QApplication) -> PanesView:
-    view = PanesView(Theme(qapp, "dark"))
+def panes(qtbot: QtBot, qapp: QApplication) -> ComparisonCanvas:
+    view = ComparisonCanvas(Theme(qapp, "dark"))
     qtbot.addWidget(view)
     view.set_enlarge("pixels")
     view.resize(900, 500)
@@ -48,22 +48,24 @@ def panes(qtbot: QtBot, qapp: QApplication) -> PanesView:
     return view
 
 
-def painted(panes: PanesView) -> QImage:
+def painted(panes: ComparisonCanvas) -> QImage:
     return panes.grab().toImage()
 
 
-def grey_at(panes: PanesView, point: QPointF) -> int:
+def grey_at(panes: ComparisonCanvas, point: QPointF) -> int:
     colour = painted(panes).pixelColor(point.toPoint())
     assert colour.red() == colour.green() == colour.blue()
     return colour.red()
 
 
-def seen(panes: PanesView) -> QRectF:
+def seen(panes: ComparisonCanvas) -> QRectF:
     room = panes.picture_rooms()[0]
     return panes.viewport.rect(room, panes.picture_size()).intersected(room)
 
 
-def test_without_pictures_nothing_is_painted_and_nothing_can_be_taken_hold_of(panes: PanesView) -> None:
+def test_without_pictures_nothing_is_painted_and_nothing_can_be_taken_hold_of(
+    panes: ComparisonCanvas,
+) -> None:
     panes.set_faces([])
     painted(panes)
     panes.toggle_scale()
@@ -73,18 +75,18 @@ def test_without_pictures_nothing_is_painted_and_nothing_can_be_taken_hold_of(pa
 
 
 @pytest.mark.parametrize("mode", ["side", "tile"])
-def test_every_picture_has_its_place(panes: PanesView, mode: str) -> None:
+def test_every_picture_has_its_place(panes: ComparisonCanvas, mode: str) -> None:
     panes.set_mode(mode)  # type: ignore[arg-type]
     assert [grey_at(panes, room.center()) for room in panes.picture_rooms()] == list(GREYS)
 
 
-def test_tiles_are_larger_than_cards(panes: PanesView) -> None:
+def test_tiles_are_larger_than_cards(panes: ComparisonCanvas) -> None:
     cards = panes.picture_rooms()[0]
     panes.set_mode("tile")
     assert min(panes.picture_rooms()[0].size().toTuple()) > min(cards.size().toTuple())
 
 
-def test_a_run_without_a_picture_says_what_it_waits_for(panes: PanesView) -> None:
+def test_a_run_without_a_picture_says_what_it_waits_for(panes: ComparisonCanvas) -> None:
     panes.set_faces([face(None), face(frame(90))])
     before = painted(panes)
     panes.set_faces([face(frame(40)), face(frame(90))])
@@ -93,7 +95,7 @@ def test_a_run_without_a_picture_says_what_it_waits_for(panes: PanesView) -> Non
 
 
 # ------------------------------------------------------------------------------------------------------------- wipe
-def test_a_wipe_shows_a_at_the_left_and_b_at_the_right(panes: PanesView) -> None:
+def test_a_wipe_shows_a_at_the_left_and_b_at_the_right(panes: ComparisonCanvas) -> None:
     panes.set_mode("wipe")
     panes.set_pair(1, 3)
     area = seen(panes)
@@ -101,7 +103,7 @@ def test_a_wipe_shows_a_at_the_left_and_b_at_the_right(panes: PanesView) -> None
         assert grey_at(panes, QPointF(area.left() + share * area.width(), area.center().y())) == wanted
 
 
-def test_the_line_is_dragged_and_stays_in_the_picture(panes: PanesView) -> None:
+def test_the_line_is_dragged_and_stays_in_the_picture(panes: ComparisonCanvas) -> None:
     panes.set_mode("wipe")
     area = seen(panes)
     told: list[float] = []
@@ -116,7 +118,7 @@ def test_the_line_is_dragged_and_stays_in_the_picture(panes: PanesView) -> None:
     assert grey_at(panes, area.center()) == 90  # B everywhere
 
 
-def test_x_turns_the_line(panes: PanesView) -> None:
+def test_x_turns_the_line(panes: ComparisonCanvas) -> None:
     panes.set_mode("wipe")
     panes.turn()
     area = seen(panes)
@@ -128,7 +130,7 @@ def test_x_turns_the_line(panes: PanesView) -> None:
 
 
 # ---------------------------------------------------------------------------------------------- blink and difference
-def test_while_it_is_held_b_gives_way_to_a(panes: PanesView) -> None:
+def test_while_it_is_held_b_gives_way_to_a(panes: ComparisonCanvas) -> None:
     panes.set_mode("blink")
     panes.set_pair(0, 2)
     middle = seen(panes).center()
@@ -139,7 +141,7 @@ def test_while_it_is_held_b_gives_way_to_a(panes: PanesView) -> None:
     assert grey_at(panes, middle) == 140
 
 
-def test_identical_pictures_have_the_colour_of_no_difference_everywhere(panes: PanesView) -> None:
+def test_identical_pictures_have_the_colour_of_no_difference_everywhere(panes: ComparisonCanvas) -> None:
     panes.set_faces([face(frame(50)), face(frame(50))])
     panes.set_mode("difference")
     panes.set_gain(10)
@@ -152,7 +154,7 @@ def test_identical_pictures_have_the_colour_of_no_difference_everywhere(panes: P
 
 
 @pytest.mark.parametrize("gain", [1, 2, 5])
-def test_a_difference_has_the_colour_of_its_amount(panes: PanesView, gain: int) -> None:
+def test_a_difference_has_the_colour_of_its_amount(panes: ComparisonCanvas, gain: int) -> None:
     panes.set_faces([face(split(50, 50)), face(split(50, 101))])
     panes.set_mode("difference")
     panes.set_gain(gain)
@@ -164,7 +166,7 @@ def test_a_difference_has_the_colour_of_its_amount(panes: PanesView, gain: int) 
         assert list(image.pixelColor(at.toPoint()).getRgb())[:3] == wanted
 
 
-def test_pictures_of_two_sizes_or_none_are_no_error(panes: PanesView) -> None:
+def test_pictures_of_two_sizes_or_none_are_no_error(panes: ComparisonCanvas) -> None:
     panes.set_mode("difference")
     for second in (frame(1, side=16), None):
         panes.set_faces([face(frame(50)), face(second)])
@@ -172,7 +174,7 @@ def test_pictures_of_two_sizes_or_none_are_no_error(panes: PanesView) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------- zoom and pan
-def test_zoom_and_place_are_the_same_for_all(panes: PanesView) -> None:
+def test_zoom_and_place_are_the_same_for_all(panes: ComparisonCanvas) -> None:
     panes.set_faces([face(split(10, 200)), face(split(20, 210))])
     left, right = panes.picture_rooms()
     for _ in range(6):
@@ -190,7 +192,7 @@ def test_zoom_and_place_are_the_same_for_all(panes: PanesView) -> None:
     assert [grey_at(panes, room.center() - QPointF(9, 0)) for room in (left, right)] == [10, 20]
 
 
-def test_a_double_click_shows_pixel_for_pixel_and_back(panes: PanesView) -> None:
+def test_a_double_click_shows_pixel_for_pixel_and_back(panes: ComparisonCanvas) -> None:
     room = panes.picture_rooms()[0]
     QTest.mouseDClick(panes, Qt.MouseButton.LeftButton, pos=room.center().toPoint())
     assert panes.viewport.rect(room, panes.picture_size()).width() == pytest.approx(8)
@@ -198,7 +200,7 @@ def test_a_double_click_shows_pixel_for_pixel_and_back(panes: PanesView) -> None
     assert panes.viewport.is_fit
 
 
-def test_a_click_chooses_a_pane_and_a_drag_does_not(panes: PanesView) -> None:
+def test_a_click_chooses_a_pane_and_a_drag_does_not(panes: ComparisonCanvas) -> None:
     told: list[tuple[int, bool]] = []
     panes.chosen.connect(lambda place, is_base: told.append((place, is_base)))
     at = panes.picture_rooms()[2].center().toPoint()
@@ -211,14 +213,14 @@ def test_a_click_chooses_a_pane_and_a_drag_does_not(panes: PanesView) -> None:
     assert told == [(2, False), (2, True)]
 
 
-def test_pictures_are_filtered_well_once_they_stand_still(qtbot: QtBot, panes: PanesView) -> None:
+def test_pictures_are_filtered_well_once_they_stand_still(qtbot: QtBot, panes: ComparisonCanvas) -> None:
     panes.set_enlarge("smooth")
     panes.set_faces([face(split(0, 255)), face(frame(90))])
     quick = painted(panes)
     qtbot.waitUntil(lambda: painted(panes) != quick, timeout=2000)
 
 
-def test_the_keyboard_rings_the_panes(qtbot: QtBot, panes: PanesView) -> None:
+def test_the_keyboard_rings_the_panes(qtbot: QtBot, panes: ComparisonCanvas) -> None:
     panes.activateWindow()
     qtbot.waitUntil(panes.isActiveWindow)
     panes.clearFocus()

@@ -12,7 +12,7 @@ from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
 from studio.gallery.store import PictureSaved, PictureUnsaved
 from studio.ui.core.job import Job
-from studio.ui.jobs.job_state import WITH_PIXELS, Course
+from studio.ui.core.job_state import WITH_PIXELS, JobState
 from studio.ui.jobs.timings import Timings, note_pace
 from tests.runs.steps import step_done
 from tests.ui.fakes import REPORT, WEIGHTS, Take, asking
@@ -33,11 +33,11 @@ def clock() -> Clock:
     return Clock()
 
 
-def course_of(clock: Clock, **fields: Any) -> tuple[Course, Take]:  # noqa: ANN401
-    """Return the course of a job, and what tells its events."""
+def course_of(clock: Clock, **fields: Any) -> tuple[JobState, Take]:  # noqa: ANN401
+    """Return the state of a job, and what tells its events."""
     job = Job(request=asking(**fields))
     take = Take(request=job.request, job_id=job.id, previews=Previews(), cancelled=threading.Event())
-    return Course(job, clock), take
+    return JobState(job, clock), take
 
 
 def kept(take: Take, image: int, tmp_path: Path) -> PictureSaved:
@@ -47,132 +47,132 @@ def kept(take: Take, image: int, tmp_path: Path) -> PictureSaved:
 
 
 def test_a_job_that_goes_well_waits_loads_runs_and_is_done(clock: Clock, tmp_path: Path) -> None:
-    course, take = course_of(clock)
-    phases: list[str] = [course.phase]
+    job_state, take = course_of(clock)
+    phases: list[str] = [job_state.phase]
     for event in (take.loading(), take.started(), kept(take, 0, tmp_path), take.finished()):
-        course.take(event)
-        phases.append(course.phase)
-        assert course.over == (course.phase == "done")
+        job_state.take(event)
+        phases.append(job_state.phase)
+        assert job_state.over == (job_state.phase == "done")
     assert phases == ["waiting", "loading", "running", "running", "done"]
-    assert course.finished == take.finished()
-    assert course.failure is None
+    assert job_state.finished == take.finished()
+    assert job_state.failure is None
 
 
 @pytest.mark.parametrize("start", [False, True], ids=["while loading", "while running"])
 def test_a_job_can_end_early(clock: Clock, start: bool) -> None:
     failed = JobFailed(job_id="x", sentence="It is gone.")
     for last, phase in ((JobCancelled(job_id="x", pictures=0), "cancelled"), (failed, "failed")):
-        course, take = course_of(clock)
-        course.take(take.loading())
+        job_state, take = course_of(clock)
+        job_state.take(take.loading())
         if start:
-            course.take(take.started())
-        course.take(last)
-        assert (course.phase, course.over) == (phase, True)
-        assert course.failure is (failed if phase == "failed" else None)
-        assert course.seconds_left is None
+            job_state.take(take.started())
+        job_state.take(last)
+        assert (job_state.phase, job_state.over) == (phase, True)
+        assert job_state.failure is (failed if phase == "failed" else None)
+        assert job_state.seconds_left is None
 
 
 def test_the_request_is_the_engines_once_it_has_filled_it_in(clock: Clock) -> None:
-    course, take = course_of(clock, steps=None)
-    assert course.request.steps is None
-    assert course.steps == 0
-    assert course.fraction == 0.0
+    job_state, take = course_of(clock, steps=None)
+    assert job_state.request.steps is None
+    assert job_state.steps == 0
+    assert job_state.fraction == 0.0
     take.request = asking(steps=9)
-    course.take(take.started())
-    assert course.request.steps == course.steps == 9
+    job_state.take(take.started())
+    assert job_state.request.steps == job_state.steps == 9
 
 
 def test_the_current_picture_is_the_first_that_is_not_finished_or_the_last(
     clock: Clock, tmp_path: Path
 ) -> None:
-    course, take = course_of(clock, count=3)
-    seen = [course.current_image]
+    job_state, take = course_of(clock, count=3)
+    seen = [job_state.current_image]
     for image in (0, 1, 2):
-        course.take(kept(take, image, tmp_path))
-        seen.append(course.current_image)
+        job_state.take(kept(take, image, tmp_path))
+        seen.append(job_state.current_image)
     assert seen == [0, 1, 2, 2]
 
 
 def test_a_picture_that_could_not_be_saved_is_finished_too(clock: Clock, tmp_path: Path) -> None:
-    course, take = course_of(clock, count=2)
+    job_state, take = course_of(clock, count=2)
     unsaved = PictureUnsaved(
         job_id=take.job_id, done=take.picture(0), error=StorageError(tmp_path, "is full")
     )
-    course.take(unsaved)
-    assert course.pictures == {0: unsaved}
-    assert course.current_image == 1
+    job_state.take(unsaved)
+    assert job_state.pictures == {0: unsaved}
+    assert job_state.current_image == 1
 
 
 def test_the_fraction_grows_by_steps_over_all_pictures_and_ends_at_one(clock: Clock, tmp_path: Path) -> None:
-    course, take = course_of(clock, count=2, steps=4)
-    course.take(take.started())
-    seen = [course.fraction]
+    job_state, take = course_of(clock, count=2, steps=4)
+    job_state.take(take.started())
+    seen = [job_state.fraction]
     for image in (0, 1):
         for step in (1, 3, 4):  # the mailbox dropped one
-            course.take_step(step_done(step, image=image))
-            seen.append(course.fraction)
-        course.take(kept(take, image, tmp_path))
-        seen.append(course.fraction)
+            job_state.take_step(step_done(step, image=image))
+            seen.append(job_state.fraction)
+        job_state.take(kept(take, image, tmp_path))
+        seen.append(job_state.fraction)
     assert seen == [0, 1 / 8, 3 / 8, 4 / 8, 4 / 8, 5 / 8, 7 / 8, 1, 1]
 
 
 def test_pictures_that_form_together_are_counted_together(clock: Clock) -> None:
-    course, take = course_of(clock, count=4, steps=4)
-    course.take(take.started())
+    job_state, take = course_of(clock, count=4, steps=4)
+    job_state.take(take.started())
     for image in range(4):
-        course.take_step(step_done(2, image=image))
-    assert course.fraction == 0.5
+        job_state.take_step(step_done(2, image=image))
+    assert job_state.fraction == 0.5
     newest = step_done(3, image=2)
-    course.take_step(newest)
-    assert course.latest(2) is newest
-    assert course.latest(7) is None
+    job_state.take_step(newest)
+    assert job_state.latest(2) is newest
+    assert job_state.latest(7) is None
 
 
 def test_the_time_left_goes_by_the_pace_since_the_start_of_the_pictures(clock: Clock) -> None:
-    course, take = course_of(clock, count=2, steps=4)
-    course.take(take.loading())
-    assert course.seconds_left is None
+    job_state, take = course_of(clock, count=2, steps=4)
+    job_state.take(take.loading())
+    assert job_state.seconds_left is None
     clock.now += 50  # loading is no part of the pace
-    course.take(take.started())
-    assert course.seconds_left is None
+    job_state.take(take.started())
+    assert job_state.seconds_left is None
     clock.now += 3
-    course.take_step(step_done(2))
-    assert course.seconds_left == pytest.approx(9)
+    job_state.take_step(step_done(2))
+    assert job_state.seconds_left == pytest.approx(9)
     clock.now += 3
-    course.take_step(step_done(4))
-    assert course.seconds_left == pytest.approx(6)
+    job_state.take_step(step_done(4))
+    assert job_state.seconds_left == pytest.approx(6)
 
 
 def test_the_pictures_time_ends_with_the_job_and_loading_is_no_part_of_it(clock: Clock) -> None:
-    course, take = course_of(clock)
+    job_state, take = course_of(clock)
     clock.now += 5
-    course.take(take.loading())
+    job_state.take(take.loading())
     clock.now += 5
-    assert course.seconds == 0
-    course.take(take.started())
+    assert job_state.seconds == 0
+    job_state.take(take.started())
     clock.now += 3
-    assert course.seconds == 3
-    course.take(take.finished())
+    assert job_state.seconds == 3
+    job_state.take(take.finished())
     clock.now += 3
-    assert course.seconds == 3
+    assert job_state.seconds == 3
 
 
 def test_what_a_model_call_took_is_reckoned_over_all_pictures_without_loading_and_previews(
     clock: Clock, tmp_path: Path
 ) -> None:
-    course, take = course_of(clock, count=2)
+    job_state, take = course_of(clock, count=2)
     timings = Timings(tmp_path / "timings.json")
-    course.take(take.loading())
+    job_state.take(take.loading())
     clock.now += 50
-    course.take(take.started())
+    job_state.take(take.started())
     clock.now += 9
     for image in (0, 1):
-        course.take(kept(take, image, tmp_path))
-    note_pace(course, timings)  # not over yet
+        job_state.take(kept(take, image, tmp_path))
+    note_pace(job_state, timings)  # not over yet
     assert timings.seconds_per_call(model_sha256=WEIGHTS, size=(8, 8)) is None
-    course.take(take.finished())
+    job_state.take(take.finished())
     clock.now += 50
-    note_pace(course, timings)
+    note_pace(job_state, timings)
     measured = timings.seconds_per_call(model_sha256=WEIGHTS, size=(8, 8), device=REPORT.device)
     assert measured == pytest.approx((9 - 1) / 16)  # the fake says that previews took a second of it
 
@@ -180,24 +180,24 @@ def test_what_a_model_call_took_is_reckoned_over_all_pictures_without_loading_an
 def test_older_pictures_are_left_to_their_files_and_unsaved_ones_are_not(
     clock: Clock, tmp_path: Path
 ) -> None:
-    course, take = course_of(clock, count=100)
-    course.take(take.started())
+    job_state, take = course_of(clock, count=100)
+    job_state.take(take.started())
     unsaved = PictureUnsaved(
         job_id=take.job_id, done=take.picture(0), error=StorageError(tmp_path, "is full")
     )
-    course.take(unsaved)
+    job_state.take(unsaved)
     for image in range(1, 100):
-        course.take(kept(take, image, tmp_path))
-    holding = [image for image, event in course.pictures.items() if event.done.pixels.size]
+        job_state.take(kept(take, image, tmp_path))
+    holding = [image for image, event in job_state.pictures.items() if event.done.pixels.size]
     assert holding == [0, *range(100 - WITH_PIXELS, 100)]
-    assert len(course.pictures) == 100
+    assert len(job_state.pictures) == 100
 
 
 def test_loading_the_model_is_no_part_of_what_previews_are_measured_by(clock: Clock, tmp_path: Path) -> None:
-    course, take = course_of(clock)
-    course.take(take.loading())
+    job_state, take = course_of(clock)
+    job_state.take(take.loading())
     clock.now += 1.0
-    course.take(take.started())
-    assert course.preview_share is None
-    course.take(take.finished())  # two seconds in all, half a second of previews
-    assert course.preview_share == pytest.approx(0.5)
+    job_state.take(take.started())
+    assert job_state.preview_share is None
+    job_state.take(take.finished())  # two seconds in all, half a second of previews
+    assert job_state.preview_share == pytest.approx(0.5)

@@ -51,7 +51,7 @@ class Lineage:
     step: int
 
 
-class Course:
+class JobState:
     """One job from its start to its end.
 
     Attributes:
@@ -82,7 +82,7 @@ class Course:
         self.lineage = Lineage(origin.run, origin.step) if origin is not None and named else None
         self.note = ""
         self.opens_at: int | None = None
-        self.gaps_stay = False
+        self.cannot_recompute = False
         self._clock = clock
         self._began = clock()
         self._ended: float | None = None
@@ -190,7 +190,7 @@ class Course:
                     self.run_ids[event.image] = event.run_id
             case PictureSaved() | PictureUnsaved():
                 self.pictures[event.done.image] = event
-                self._let_go_of_old_pixels()
+                self._drop_old_pixels()
             case JobFinished():
                 self.phase, self.finished = "done", event
             case JobCancelled():
@@ -200,7 +200,7 @@ class Course:
         if self.over:
             self._ended = self._clock()
 
-    def _let_go_of_old_pixels(self) -> None:
+    def _drop_old_pixels(self) -> None:
         """Keep the pixels of the newest pictures only; the others are in their files. What is unsaved stays."""
         for image in list(self.pictures)[-1 - WITH_PIXELS : -WITH_PIXELS]:
             event = self.pictures[image]
