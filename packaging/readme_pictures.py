@@ -16,8 +16,8 @@ from PIL import Image
 
 from studio.engine.engine import Engine
 from studio.engine.events import PictureDone, StepDone
-from studio.engine.previews import EVERY_STEP, NO_PREVIEWS
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import EVERY_STEP, NO_PREVIEWS
 from studio.folders import Folders, resources_dir
 
 if TYPE_CHECKING:

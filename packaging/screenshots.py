@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -26,8 +26,8 @@ def draw(folder: Path) -> None:
     from PIL import Image, ImageColor
 
     from studio.folders import resources_dir
-    from studio.training.pictogram_list import load_pictograms
-    from studio.training.pictograms import draw_pictograms, find_font
+    from studio.training.pictograms.drawing import draw_pictograms, find_font
+    from studio.training.pictograms.pictogram_list import load_pictograms
 
     entries = load_pictograms(resources_dir() / "recipes" / "pictograms.json").entries[:DRAWINGS]
     for number, (entry, drawing) in enumerate(

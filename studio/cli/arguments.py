@@ -1,7 +1,7 @@
-"""Arguments that several commands share, and how a sampler's options become flags. Imports nothing heavy.
+"""Arguments that several commands share, and the flags of the samplers' options. Imports neither torch nor numpy.
 
-Values are handed on as they were typed where they are no numbers: what a value must be is said in one place, by the
-request, in the same sentence for the window and for the command line.
+Values that are not numbers are passed on as typed: they are validated in one place, by the request, with the same
+sentences for the window and the command line.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.errors import RequestError, shorten
+from studio.messages import message
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +26,7 @@ _OPTION = "option_"
 
 
 def number(text: str) -> int | float | str:
-    """Return the number that a text spells; a text that spells none as it is, to be refused by name later."""
+    """Return the text as a number; as it is if it is not one, to be rejected later."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -38,11 +39,11 @@ def size(text: str) -> tuple[int, int]:
     """Return (width, height) in pixels of a text such as "64x64".
 
     Raises:
-        RequestError: it does not look like that.
+        RequestError: it has another form.
     """
     found = _SIZE.fullmatch(text.strip())
     if not found:
-        raise RequestError("size", f"must look like 64x64, not {shorten(text)!r}")
+        raise RequestError("size", message("must look like 64x64, not {value}", value=repr(shorten(text))))
     return int(found[1]), int(found[2])
 
 
@@ -57,10 +58,13 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add where pictures go, how they are told of, and whether their runs are recorded."""
+    """Add where pictures are saved, the output format, and whether runs are recorded."""
     output = parser.add_argument_group("output")
     output.add_argument(
-        "--out", metavar="FOLDER", type=Path, help="where to (default: Stepwise in your pictures)"
+        "--out",
+        metavar="FOLDER",
+        type=Path,
+        help="where to save the pictures (default: Stepwise in your pictures)",
     )
     output.add_argument("--json", action="store_true", help="print one JSON object for each picture")
     output.add_argument(
@@ -69,7 +73,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sampler_options(parser: argparse.ArgumentParser) -> None:
-    """Add a flag for every option of every sampler; samplers that name an option alike share its flag."""
+    """Add a flag for every option of every sampler; options of the same name share a flag."""
     group = parser.add_argument_group("options of the samplers")
     for name, samplers in _options().items():
         field = samplers[0][1]
@@ -94,7 +98,7 @@ def sampler_options(args: argparse.Namespace) -> dict[str, int | float | str]:
 
 
 def _options() -> dict[str, list[tuple[str, dataclasses.Field[object]]]]:
-    """Return for each option's name the samplers that have it, with its field."""
+    """Return the samplers that have each option, with its field."""
     found: dict[str, list[tuple[str, dataclasses.Field[object]]]] = {}
     for sampler, field in _fields():
         found.setdefault(field.name, []).append((sampler, field))

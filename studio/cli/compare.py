@@ -1,33 +1,45 @@
-"""``stepwise compare``: several pictures from one noise, made in lockstep and laid side by side."""
+"""``stepwise compare``: several pictures from the same noise, made in lockstep and shown side by side."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import math
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.checkpoints.catalog import find_model
 from studio.cli.arguments import add_device, add_sampler_options, number, sampler_options, size
-from studio.cli.making import DONE, FAILED, INTERRUPTED, RECORDED, cancelled_by_interrupt, check_writable
+from studio.cli.making import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    RECORDED,
+    cancelled_by_interrupt,
+    check_writable,
+    save_and_show,
+)
 from studio.cli.models import table
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.compare import CompareRequest, naming_pane
-from studio.engine.previews import NO_PREVIEWS
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.compare import CompareRequest, naming_pane
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS
 from studio.errors import RequestError, StorageError
 from studio.folders import Folders
+from studio.messages import message
 from studio.storage import storage_error
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from studio.engine.events import PictureDone
+    from studio.engine.events import Event, PictureDone
+    from studio.gallery.store import PictureStore
+    from studio.runs.writer import RunRecorded
 
 SUMMARY = "make several pictures in lockstep, from one noise, side by side"
 
@@ -42,8 +54,8 @@ class Plan:
 
     Attributes:
         request: for the engine.
-        labels: what sets each pane apart.
-        columns: how many panes lie side by side on a sheet.
+        labels: how each pane differs from the others.
+        columns: of the sheet, in panes.
     """
 
     request: CompareRequest
@@ -54,7 +66,7 @@ class Plan:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("prompt", metavar="PROMPT", help="what to make")
-    parser.add_argument("--negative", metavar="TEXT", default="", help="what to keep away from")
+    parser.add_argument("--negative", metavar="TEXT", default="", help="what to avoid")
     lists = parser.add_argument_group("what to compare: a list with commas makes a pane for each")
     lists.add_argument(
         "--model", metavar="NAMES", default="starter", help="models' names or folders (default: starter)"
@@ -79,18 +91,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the pictures, which are kept and recorded as all are, the sheet and the table."""
+    """Make the pictures, which are saved and recorded like any others, the sheet and the table."""
     plan, folders = plan_of(args), Folders.find()
-    for place, pane in enumerate(plan.request.requests, start=1):
-        with naming_pane(place):
+    for number_of_pane, pane in enumerate(plan.request.requests, start=1):
+        with naming_pane(number_of_pane):
             if (card := find_model(pane.model, folders).card) is not None:
                 pane.resolve(card)
     if args.out is not None:
         if os.path.lexists(args.out):
-            raise StorageError(args.out, "is there already, and no picture is ever written over")
+            raise StorageError(args.out, message("exists already, and pictures are never overwritten"))
         check_writable(args.out.absolute().parent)
-    # Late: they bring torch and numpy, and --help needs neither.
-    from studio.cli.compare_making import made
+    # Imported late because they need torch and numpy, and --help does not.
     from studio.engine.engine import Engine
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
@@ -99,8 +110,8 @@ def run(args: argparse.Namespace) -> int:
     with cancelled_by_interrupt() as cancelled:
         previews = NO_PREVIEWS if args.no_record else RECORDED
         events = Engine(folders, args.device).run(plan.request, cancelled=cancelled, previews=previews)
-        told = events if args.no_record else record(events, RunStore.of(folders))
-        found = made(told, len(plan.labels), PictureStore.of(folders))
+        recorded = events if args.no_record else record(events, RunStore.of(folders))
+        found = _collect(recorded, len(plan.labels), PictureStore.of(folders))
     if found is None:
         return INTERRUPTED
     done = [pane.done for pane in found]
@@ -120,9 +131,9 @@ def run(args: argparse.Namespace) -> int:
             pane["pane"],
             str(pane["model_calls"]),
             f"{pane['seconds']:.2f}",
-            _likeness(pane) if place else "-",
+            _similarity(pane) if index else "-",
         ]
-        for place, pane in enumerate(panes)
+        for index, pane in enumerate(panes)
     ]
     print("\n".join(table([_COLUMNS, *rows])))
     if args.out is not None:
@@ -131,10 +142,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def plan_of(args: argparse.Namespace) -> Plan:
-    """Return what the arguments describe.
+    """Return the comparison that the arguments describe.
 
     Raises:
-        RequestError: one of them cannot be used, or they make fewer than two panes or more than six.
+        RequestError: one of them is invalid, or they make fewer than two panes or more than six.
     """
     width, height = size(args.size) if args.size is not None else (None, None)
     axes = {name: _values(getattr(args, name), name) for name in AXES}
@@ -153,25 +164,26 @@ def plan_of(args: argparse.Namespace) -> Plan:
         )
         labels.append(", ".join(_label(name, chosen[name]) for name in varied))
     if unused:
-        raise RequestError("options", f"{sorted(unused)[0]!r} is an option of no sampler that is compared")
+        reason = message("{name} is not an option of any of the samplers", name=repr(sorted(unused)[0]))
+        raise RequestError("options", reason)
     request = CompareRequest(requests=tuple(panes), batched=not args.exact).validate()
     columns = len(axes[varied[-1]])
     return Plan(request=request, labels=tuple(labels), columns=columns)
 
 
 def _values(text: str | None, name: str) -> list[Any]:
-    """Return the values of a list with commas."""
+    """Return the values of a comma-separated list."""
     if text is None:
         return [None]
     words = [word.strip() for word in text.split(",")]
     values = [number(word) for word in words] if name in _NUMBERS else words
     if len(set(values)) != len(values):
-        raise RequestError(name, "names a value twice; the panes would be alike")
+        raise RequestError(name, message("has a value twice; the panes would be identical"))
     return values
 
 
 def _options_of(sampler: object) -> set[str] | None:
-    """Return the names of a sampler's options; None where the sampler is left open, or unknown."""
+    """Return the names of a sampler's options; None if the sampler is not given or unknown."""
     known = SAMPLERS.get(sampler) if isinstance(sampler, str) else None
     return None if known is None else {field.name for field in fields(known.Options)}
 
@@ -184,6 +196,48 @@ def _label(name: str, value: object) -> str:
         if name in ("sampler", "model")
         else f"{name} {value}"
     )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pane:
+    """One finished pane.
+
+    Attributes:
+        done: its picture.
+        path: of the saved file.
+        run: id of the recorded run; None if it is not recorded.
+        fault: whether the picture could not be saved where it should be.
+    """
+
+    done: PictureDone
+    path: Path
+    run: str | None = None
+    fault: bool = False
+
+
+def _collect(events: Iterator[Event | RunRecorded], count: int, store: PictureStore) -> list[Pane] | None:
+    """Save every picture and show the progress; return the panes, or None if it was interrupted.
+
+    Raises:
+        StorageError: a picture could not be written anywhere.
+    """
+    from studio.engine.events import JobCancelled
+    from studio.gallery.store import PictureSaved
+    from studio.runs.writer import RunRecorded
+
+    found: dict[int, Pane] = {}
+    with contextlib.closing(save_and_show(events, count, store)) as shown:
+        for event in shown:
+            match event:
+                case PictureSaved():
+                    found[event.done.image] = Pane(
+                        done=event.done, path=event.entry.path, fault=event.fault is not None
+                    )
+                case RunRecorded() if event.image in found:
+                    found[event.image] = replace(found[event.image], run=event.run_id)
+                case JobCancelled():
+                    return None
+    return [found[index] for index in range(count)]
 
 
 def _facts(done: PictureDone, first: PictureDone) -> dict[str, Any]:
@@ -199,18 +253,20 @@ def _facts(done: PictureDone, first: PictureDone) -> dict[str, Any]:
     }
 
 
-def _likeness(pane: dict[str, Any]) -> str:
+def _similarity(pane: dict[str, Any]) -> str:
     if pane["identical"]:
         return "identical"
     return "of another size" if pane["psnr_db"] is None else f"{pane['psnr_db']:.1f} dB"
 
 
 def _psnr(done: PictureDone, first: PictureDone) -> float | None:
-    """Return the peak signal-to-noise ratio of the bytes; None where all are the same, or the sizes differ."""
+    """Return the peak signal-to-noise ratio in decibels; None if the pictures are identical, or their sizes differ."""
+    from studio.metrics import psnr
+
     if done.pixels.shape != first.pixels.shape:
         return None
-    error = float(((done.pixels.astype(float) - first.pixels.astype(float)) ** 2).mean())
-    return round(20 * math.log10(255) - 10 * math.log10(error), 2) if error else None
+    decibels = psnr(done.pixels, first.pixels)
+    return round(decibels, 2) if math.isfinite(decibels) else None
 
 
 def _sheet(plan: Plan, done: Sequence[PictureDone], prompt: str) -> bytes:

@@ -64,7 +64,8 @@ def _devices(folders: Folders) -> dict[str, Any]:
     try:
         import torch
 
-        from studio.engine.device import choose, choose_precision, find_devices, unused_gpu
+        from studio.engine.device.device import choose, find_devices, unused_gpu
+        from studio.engine.device.precision import choose_precision
     except ImportError as error:
         problem = (
             f"torch cannot be imported ({(str(error).splitlines() or [''])[0]}), so no picture can be made."

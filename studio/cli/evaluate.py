@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import argparse
 
     from studio.checkpoints.card import ModelCard
-    from studio.engine.evaluate import Progress
-    from studio.engine.evaluate_plan import Plan
+    from studio.evaluation.evaluate import Progress
+    from studio.evaluation.plan import Plan
 
 SUMMARY = "measure a model: names, backgrounds, compositions, guidance, steps, memory"
 MEASUREMENTS = ("naming", "background", "compositions", "guidance", "steps", "memory")
@@ -67,9 +67,9 @@ def run(args: argparse.Namespace) -> int:
     from studio.checkpoints import native
     from studio.checkpoints.catalog import find_model
     from studio.checkpoints.folder import read_card, write_card
-    from studio.engine.device import choose
-    from studio.engine.evaluate import FIGURE_OF, Measured, evaluate, merged
-    from studio.training.pictogram_list import load_pictograms
+    from studio.engine.device.device import choose
+    from studio.evaluation.evaluate import FIGURE_OF, Measured, evaluate, merged
+    from studio.training.pictograms.pictogram_list import load_pictograms
 
     only = chosen(args.only)
     installed = find_model(args.model, Folders.find())
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     plan = dataclasses.replace(plan_of(args, model.card), names=learned_names(model.card))
     pictograms = load_pictograms(resources_dir() / "recipes" / "pictograms.json")
     figures: dict[str, Any] = {}
-    teller = Teller()
+    teller = ProgressLine()
     for step in evaluate(model, pictograms, plan, only):
         if isinstance(step, Measured):
             figures |= step.figures
@@ -116,7 +116,7 @@ def plan_of(args: argparse.Namespace, card: ModelCard) -> Plan:
     Raises:
         RequestError: an argument is out of range.
     """
-    from studio.engine.evaluate_plan import Plan, Settings
+    from studio.evaluation.plan import Plan, Settings
 
     ranges = {
         "concepts": (args.concepts, 100_000),
@@ -150,7 +150,7 @@ def learned_names(card: ModelCard) -> tuple[str, ...]:
     return load_recipe(path).data.concepts if card.recipe and path.is_file() else ()
 
 
-class Teller:
+class ProgressLine:
     """Says on stderr how far an evaluation is: a line that redraws itself on a terminal, else one now and then."""
 
     SELDOM = 10.0

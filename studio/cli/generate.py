@@ -1,4 +1,4 @@
-"""``stepwise generate``: from a prompt to PNG files."""
+"""``stepwise generate``: make pictures of a prompt and save them as PNG files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from studio.cli.arguments import (
 from studio.cli.making import RECORDED, cancelled_by_interrupt, check_writable, report
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.previews import NO_PREVIEWS
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS
 from studio.folders import Folders
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "prompt", metavar="PROMPT", help='what to make, such as "a red apple"; "" is anything'
     )
-    parser.add_argument("--negative", metavar="TEXT", default="", help="what to keep away from")
+    parser.add_argument("--negative", metavar="TEXT", default="", help="what to avoid")
     parser.add_argument(
         "--model", metavar="NAME", default="starter", help="a model's name or folder (default: starter)"
     )
@@ -57,7 +57,7 @@ def request_of(args: argparse.Namespace) -> GenerateRequest:
     """Return the validated request that the arguments describe.
 
     Raises:
-        RequestError: one of them cannot be used.
+        RequestError: one of them is invalid.
     """
     width, height = size(args.size) if args.size is not None else (None, None)
     return GenerateRequest(
@@ -77,14 +77,14 @@ def request_of(args: argparse.Namespace) -> GenerateRequest:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the pictures; each is on disk before the next is begun."""
+    """Make the pictures; each is saved before the next is started."""
     request, folders = request_of(args), Folders.find()
     installed = find_model(request.model, folders)
     if installed.card is not None:
-        request.resolve(installed.card)  # what this model cannot make is said before torch is there
+        request.resolve(installed.card)  # an invalid request is reported before torch is imported
     if args.out is not None:
         check_writable(args.out)
-    # Late: they bring torch and numpy, and --help needs neither.
+    # Imported late because they need torch and numpy, and --help does not.
     from studio.engine.engine import Engine
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
@@ -93,5 +93,5 @@ def run(args: argparse.Namespace) -> int:
     with cancelled_by_interrupt() as cancelled:
         previews = NO_PREVIEWS if args.no_record else RECORDED
         events = Engine(folders, args.device).run(request, cancelled=cancelled, previews=previews)
-        told = events if args.no_record else record(events, RunStore.of(folders))
-        return report(told, request.count, PictureStore.of(folders), args.out, as_json=args.json)
+        recorded = events if args.no_record else record(events, RunStore.of(folders))
+        return report(recorded, request.count, PictureStore.of(folders), args.out, as_json=args.json)

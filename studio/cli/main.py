@@ -1,11 +1,11 @@
-"""The command line: which commands there are, how their arguments are read, and how a failure ends.
+"""The command line: the commands, the parsing of their arguments, and the handling of errors.
 
-A command is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(arguments) -> exit code``; a new one is a
-file and a line in `COMMANDS`. Nothing heavy is imported before the arguments have been read, so that ``--help``
-answers at once.
+A command is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(arguments) -> exit code``; adding one needs
+a file and a line in `COMMANDS`. torch and numpy are not imported before the arguments are parsed, so that ``--help``
+answers immediately.
 
-Exit codes: 0 done, 1 whoever read the output has gone, 2 an error (one sentence on stderr), 3 ``verify`` made another
-picture than the one it was given, 130 interrupted.
+Exit codes: 0 success, 1 the reader of the output closed the pipe, 2 an error (one sentence on stderr), 3 ``verify``
+made a different picture than the given one, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Stepwise Studio {__version__} makes pictures with diffusion models, step by step
 
 
 class Command(Protocol):
-    """What the module of a command offers."""
+    """The interface of a command's module."""
 
     SUMMARY: str
 
@@ -55,24 +55,24 @@ class Command(Protocol):
         """Describe the command's arguments."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it and return the exit code."""
+        """Run the command and return the exit code."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence, without the usage."""
+    """Reports errors in one sentence, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(FAILED, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command and return its exit code; whatever happens is told in one sentence.
+    """Run a command and return its exit code; every error is reported in one sentence.
 
     Args:
         arguments: without the program's name.
     """
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal of another alphabet shows escapes, and is no error
+        if hasattr(stream, "reconfigure"):  # a terminal with another encoding shows escapes
             stream.reconfigure(errors="backslashreplace")
     try:
         code = _run_command(arguments)
@@ -80,18 +80,18 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as stop:  # argparse: --help, --version or a wrong argument
         code = stop.code if isinstance(stop.code, int) else DONE
     except StudioError as error:
-        _tell(str(error))
+        _report(str(error))
         code = FAILED
     except KeyboardInterrupt:
-        _tell("Interrupted.")
+        _report("Interrupted.")
         code = INTERRUPTED
     except BrokenPipeError:
-        _forget_output()
+        _discard_output()
         code = READER_GONE
-    except Exception as error:  # noqa: BLE001 - the one place; a person gets a sentence, the log gets the rest
-        from studio.logs import tell_unexpected  # only needed when something went wrong
+    except Exception as error:  # noqa: BLE001 - the only place: the user gets a sentence, the log the traceback
+        from studio.logs import tell_unexpected  # only needed for errors
 
-        _tell(tell_unexpected(error))
+        _report(tell_unexpected(error))
         code = FAILED
     return code
 
@@ -113,7 +113,7 @@ def _run_command(arguments: Sequence[str]) -> int:
 
 
 def _overview() -> argparse.ArgumentParser:
-    """Return the parser of what comes before a command."""
+    """Return the parser of the options without a command."""
     width = max(map(len, COMMANDS))
     listed = "\n".join(f"  {name:<{width}}  {_load(name).SUMMARY}" for name in COMMANDS)
     parser = _Parser(
@@ -136,14 +136,14 @@ def _sentence(summary: str) -> str:
     return f"{summary[:1].upper()}{summary[1:]}."
 
 
-def _tell(sentence: str) -> None:
+def _report(sentence: str) -> None:
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{PROGRAM}: {sentence}\n")
         sys.stderr.flush()
 
 
-def _forget_output() -> None:
-    """Let nothing be written to a closed pipe any more: Python would complain about it at exit."""
+def _discard_output() -> None:
+    """Redirect output to nowhere: Python would report the closed pipe at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):

@@ -1,30 +1,35 @@
-"""What commands that make pictures share: telling of a job, keeping its pictures, ending it with Ctrl+C."""
+"""What the commands that make pictures share: saving and reporting pictures, progress on stderr, and Ctrl+C."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import signal
+import sys
 import tempfile
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from studio.engine.previews import Previews
+from studio.engine.events import JobCancelled, JobStarted, ModelLoading, StepDone
+from studio.engine.requests.previews import Previews
+from studio.format import time_left
 from studio.storage import ensure_folder, storage_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    from studio.engine.events import Event
+    from studio.engine.events import Event, PictureDone
     from studio.gallery.metadata import Origin
-    from studio.gallery.store import PictureSaved, PictureStore
+    from studio.gallery.store import PictureSaved, PictureStore, PictureUnsaved
     from studio.runs.writer import RunRecorded
 
 RECORDED = Previews(every=0, arrays=True)
-"""What a run that is recorded needs of the engine: its numbers, and nothing to see."""
+"""The previews of a run that is recorded: arrays, and nothing to look at."""
 
 DONE, FAILED, INTERRUPTED = 0, 2, 130
+BAR = 24
 
 
 def report(
@@ -36,68 +41,165 @@ def report(
     as_json: bool,
     origin: Origin | None = None,
 ) -> int:
-    """Keep every picture, tell of everything, and return the exit code."""
-    from studio.cli.progress import Progress
-    from studio.engine.events import JobCancelled, JobStarted, ModelLoading, StepDone
+    """Save every picture, print a line for each, and return the exit code."""
+    from studio.gallery.store import PictureSaved
+    from studio.runs.writer import RunRecorded
+
+    lines, code = _Lines(as_json=as_json), DONE
+    reported = save_and_show(events, count, store, out, origin, name_runs=True)
+    try:
+        with contextlib.closing(reported):
+            for event in reported:
+                match event:
+                    case ModelLoading() | JobStarted() | StepDone():
+                        pass
+                    case PictureSaved():
+                        lines.add(event)
+                        if event.fault is not None:
+                            return FAILED
+                    case RunRecorded():
+                        lines.finish(event.run_id)
+                    case JobCancelled():
+                        code = INTERRUPTED
+                    case _:
+                        lines.finish()
+    finally:
+        lines.finish()
+    return code
+
+
+def save_and_show(
+    events: Iterator[Event | RunRecorded],
+    count: int,
+    store: PictureStore,
+    out: Path | None = None,
+    origin: Origin | None = None,
+    *,
+    name_runs: bool = False,
+) -> Generator[Event | RunRecorded | PictureSaved | PictureUnsaved, None, None]:
+    """Save every picture of a job and show its progress on stderr; pass all events on.
+
+    Args:
+        events: of the job.
+        count: how many pictures it makes.
+        store: where pictures are saved.
+        out: a folder to save them in instead.
+        origin: of forks, what they were forked from.
+        name_runs: whether to show the id of every recorded run.
+
+    Yields:
+        The events, with a `PictureSaved` in place of each `PictureDone`, each after it was shown.
+
+    Raises:
+        StorageError: a picture could not be written anywhere.
+    """
     from studio.gallery.store import PictureSaved, save_pictures
     from studio.runs.writer import RunRecorded
 
-    progress, code = Progress(count), DONE
-    lines = _Lines(as_json=as_json)
+    progress = Progress(count)
     try:
         for event in save_pictures(events, store, out, origin):
             match event:
                 case ModelLoading() | JobStarted() | StepDone():
-                    progress.tell(event)
+                    progress.show(event)
                 case PictureSaved():
                     progress.picture(event.done)
                     for note in event.entry.notes:
                         progress.say(f"Note: {note}")
-                    lines.add(event)
                     if event.fault is not None:
-                        lines.finish()
-                        progress.say(f"stepwise: {event.fault} The picture was kept as {event.entry.path}.")
-                        return FAILED
+                        progress.say(f"stepwise: {event.fault} The picture was saved as {event.entry.path}.")
                 case RunRecorded():
-                    lines.finish(event.run_id)
-                    if event.run_id is not None:
-                        whole = "" if event.complete else ", as far as it went"
+                    if event.run_id is not None and name_runs:
+                        whole = "" if event.complete else ", incompletely"
                         progress.say(f"Recorded as run {event.run_id}{whole}")
                     if event.fault is not None:
-                        progress.say(f"Note: The run could not be recorded whole. {event.fault}")
+                        progress.say(f"Note: The run could not be recorded completely. {event.fault}")
                 case JobCancelled():
                     progress.say(f"Interrupted; {event.pictures} of {count} pictures are saved.")
-                    code = INTERRUPTED
-                case _:
-                    lines.finish()
+            yield event
     finally:
-        lines.finish()
         progress.clear()
-    return code
+
+
+class Progress:
+    """Progress on stderr: a bar that redraws itself on a terminal, a line for each picture elsewhere."""
+
+    def __init__(self, count: int, stream: TextIO | None = None) -> None:
+        """Take the number of pictures, and where to write (None: stderr)."""
+        self._count, self._stream = count, stream or sys.stderr
+        self._is_terminal = self._stream.isatty()
+        self._drawn = 0  # characters of the bar on the screen
+
+    def show(self, event: ModelLoading | JobStarted | StepDone) -> None:
+        """Show that a model is loaded or a job starts, with its notes, or redraw the bar."""
+        match event:
+            case ModelLoading():
+                self.say(f"Loading the model {event.model} ...")
+            case JobStarted():
+                self.say(f"{event.model_title} on {event.device}, {event.dtype}")
+                for note in event.notes:
+                    self.say(f"Note: {note}")
+            case StepDone():
+                self.step(event)
+
+    def step(self, done: StepDone) -> None:
+        """Redraw the bar, if there is one."""
+        if not self._is_terminal:
+            return
+        filled = BAR * done.step // done.steps
+        left = done.seconds / done.step * (done.steps - done.step)
+        which = f"picture {done.image + 1} of {self._count}, " if self._count > 1 else ""
+        bar = f"{'#' * filled}{'.' * (BAR - filled)}"
+        line = f"[{bar}] {which}step {done.step} of {done.steps}, {time_left(left)}"
+        # Spaces and not an escape sequence, which not every terminal on Windows supports.
+        shown = line[: shutil.get_terminal_size().columns - 1]
+        self._write("\r" + shown.ljust(self._drawn))
+        self._drawn = len(shown)
+
+    def picture(self, done: PictureDone) -> None:
+        """Show that a picture is finished."""
+        self.clear()
+        which = f"picture {done.image + 1} of {self._count}: " if self._count > 1 else ""
+        self.say(f"{which}seed {done.seed}, {done.model_calls} model calls, {done.seconds:.1f} s")
+
+    def say(self, line: str) -> None:
+        """Write a line of its own."""
+        self.clear()
+        self._write(line + "\n")
+
+    def clear(self) -> None:
+        """Erase the bar."""
+        if self._drawn:
+            self._write("\r" + " " * self._drawn + "\r")
+            self._drawn = 0
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
 
 
 class _Lines:
-    """Prints a line for each picture; as JSON together with its run, of which is told right after it."""
+    """Prints a line for each picture; as JSON together with its run, which is reported right after the picture."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._waiting: PictureSaved | None = None
+        self._pending: PictureSaved | None = None
 
-    def add(self, kept: PictureSaved) -> None:
+    def add(self, saved: PictureSaved) -> None:
         if self._as_json:
             self.finish()
-            self._waiting = kept
+            self._pending = saved
         else:
-            print(kept.entry.path, flush=True)
+            print(saved.entry.path, flush=True)
 
     def finish(self, run: str | None = None) -> None:
-        kept, self._waiting = self._waiting, None
-        if kept is not None:
-            print(_as_json(kept, run), flush=True)
+        saved, self._pending = self._pending, None
+        if saved is not None:
+            print(_as_json(saved, run), flush=True)
 
 
 def check_writable(folder: Path) -> None:
-    """Create the folder, and refuse one that takes no files before anyone has waited for a picture.
+    """Create the folder and check that files can be written there, before anyone has waited for a picture.
 
     Raises:
         StorageError: it cannot be created or written.
@@ -112,7 +214,7 @@ def check_writable(folder: Path) -> None:
 
 @contextlib.contextmanager
 def cancelled_by_interrupt() -> Iterator[threading.Event]:
-    """Give an event that Ctrl+C sets, so that a job ends between two model calls and no picture is lost.
+    """Provide an event that Ctrl+C sets, so that a job ends between two model calls and no picture is lost.
 
     A second Ctrl+C interrupts at once.
     """
@@ -132,11 +234,11 @@ def cancelled_by_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _as_json(kept: PictureSaved, run: str | None) -> str:
-    done = kept.done
+def _as_json(saved: PictureSaved, run: str | None) -> str:
+    done = saved.done
     return json.dumps(
         {
-            "path": str(kept.entry.path),
+            "path": str(saved.entry.path),
             "run": run,
             "seed": done.seed,
             "sampler": done.request.sampler,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.cli.arguments import number
 from studio.cli.models import table
-from studio.engine.checks import check_whole
+from studio.engine.requests.checks import check_whole
 from studio.errors import RequestError, StorageError, shorten
 from studio.folders import Folders
 from studio.runs.store import MAX_RUNS, RunStore

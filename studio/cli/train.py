@@ -1,26 +1,71 @@
-"""``stepwise train``: make a model from a folder of pictures, or from a recipe."""
+"""``stepwise train``: train a model on a folder of pictures, on the pictograms, or as a recipe says."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import sys
 import time
+import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from studio.cli import train_folder
-from studio.cli.arguments import add_device
-from studio.errors import RecipeError, RequestError
+from studio.cli.arguments import add_device, number
+from studio.cli.making import DONE, INTERRUPTED, cancelled_by_interrupt, check_writable
+from studio.engine.training.events import (
+    CheckpointFailed,
+    CheckpointSaved,
+    TrainEvent,
+    TrainingFinished,
+    TrainingPreparing,
+    TrainingRecovered,
+    TrainingSampled,
+    TrainingStarted,
+    TrainingStepped,
+    TrainingStopped,
+)
+from studio.engine.training.request import PICTOGRAMS, SCHEDULE_NAMES, TrainRequest, default_request
+from studio.engine.training.scales import SCALES
+from studio.errors import RequestError
 from studio.folders import Folders
+from studio.storage import as_storage_error
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from studio.engine.stage import TrainProgress
-    from studio.training.recipe import Recipe
+    from studio.engine.engine import Engine
 
 SUMMARY = "train a model on a folder of pictures, or from a recipe; goes on after any stop"
 REPORT_SECONDS = 5.0
+MAX_REFUSED = 20
+"""Number of unusable files that are listed one by one."""
+NO_SAMPLES = 1e6
+"""Seconds between samples where nobody looks at them."""
+_NUMBERS = {
+    "size": ("PIXELS", "side of the pictures, a multiple of 16"),
+    "dropout": ("P", "caption dropout: how often the caption is left out"),
+    "steps": ("N", "optimizer steps of the backbone"),
+    "batch": ("N", "batch size"),
+    "learning_rate": ("X", "highest learning rate"),
+    "min_snr": ("GAMMA", "min-SNR loss weighting, 5 is usual"),
+    "seed": ("N", "of everything random"),
+    "codec_steps": ("N", "optimizer steps of the codec"),
+    "text_steps": ("N", "optimizer steps of the text encoder; 0 trains it with the backbone"),
+    "sample_seconds": ("S", "time between samples"),
+    "save_seconds": ("S", "time between checkpoints"),
+    "keep_last": ("N", "number of the latest checkpoints to keep"),
+    "keep_every": ("N", "keep every checkpoint at a multiple of this step"),
+}
+_NAMES = {
+    "name": ("NAME", "of the model (default: from the folder)"),
+    "title": ("TEXT", "the model's display name"),
+    "backbone": ("KIND", "unet or dit"),
+    "scale": ("NAME", ", ".join(SCALES["unet"])),
+    "schedule": ("NAME", ", ".join(SCHEDULE_NAMES)),
+    "prediction": ("NAME", "eps, v or x0"),
+    "base": ("MODEL", "start from this model, with its codec and text encoder"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", metavar="FOLDER|RECIPE", help='a folder of pictures, "pictograms", or a recipe (.toml)'
     )
     add_device(parser)
-    train_folder.add_arguments(parser)
+    _add_folder_arguments(parser)
     recipes = parser.add_argument_group("of a recipe")
     recipes.add_argument(
         "--out", metavar="FOLDER", type=Path, help="where the model goes (default: the models folder)"
@@ -40,71 +85,243 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipes.add_argument(
         "--preview",
         action="store_true",
-        help="make only the preview decoder, for a model that is there already",
+        help="train only the preview decoder, for a finished model",
     )
 
 
+def _add_folder_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('of a folder of pictures, or of "pictograms"')
+    defaults = {field.name: field.default for field in dataclasses.fields(TrainRequest)}
+    for kind, named in ((str, _NAMES), (number, _NUMBERS)):
+        for name, (metavar, description) in named.items():
+            default = defaults[name]
+            tail = f" (default: {default})" if default not in (dataclasses.MISSING, "", None) else ""
+            flag = f"--{name.replace('_', '-')}"
+            group.add_argument(flag, metavar=metavar, type=kind, help=description + tail)
+    group.add_argument("--pixels", action="store_true", help="train in pixels, without a codec")
+    group.add_argument(
+        "--prompt", metavar="TEXT", action="append", help="prompt of a sample; may be given several times"
+    )
+    group.add_argument("--samples", metavar="FOLDER", type=Path, help="where samples go, as PNG files")
+    group.add_argument(
+        "--estimate", action="store_true", help="print what it would take here, and train nothing"
+    )
+    group.add_argument("--json", action="store_true", help="print one JSON object for each event")
+
+
 def run(args: argparse.Namespace) -> int:
-    """Train until done; Ctrl+C stops, and the same command goes on from where it was."""
+    """Train until it is done; Ctrl+C stops, and the same command resumes."""
     folders = Folders.find()
+    if args.samples is not None:
+        check_writable(args.samples)
     if args.source.lower().endswith(".toml"):
         return _run_recipe(args, folders)
     if args.out is not None or args.preview:
         raise RequestError(
             "out" if args.out is not None else "preview", "is for recipes; a folder's model has a name"
         )
-    return train_folder.run(args, folders)
+    return _run_folder(args, folders)
 
 
+# ------------------------------------------------------------------------------------------------------------- folders
+def request_of(args: argparse.Namespace) -> TrainRequest:
+    """Return the validated request that the arguments describe.
+
+    Raises:
+        RequestError: one of them cannot be used.
+    """
+    given = {name: getattr(args, name) for name in (*_NUMBERS, *_NAMES) if getattr(args, name) is not None}
+    if args.pixels:
+        given["latents"] = False
+    if args.prompt:
+        given["sample_prompts"] = tuple(args.prompt)
+    return dataclasses.replace(default_request(args.source), **given).validate()
+
+
+def _run_folder(args: argparse.Namespace, folders: Folders) -> int:
+    request = request_of(args)
+    from studio.engine.engine import Engine  # late: it imports torch
+
+    engine = Engine(folders, args.device)
+    if args.estimate:
+        return _estimate(engine, request, as_object=args.json)
+    with cancelled_by_interrupt() as cancelled:
+        return _report(engine.train(request, cancelled=cancelled), args, _Lines())
+
+
+def _estimate(engine: Engine, request: TrainRequest, *, as_object: bool) -> int:
+    """Print the number of pictures, the files that cannot be used, and what the training would take."""
+    from studio.training.data.folder_source import NoPicturesError  # late: they import Pillow and numpy
+    from studio.training.data.inspect import Found, Refused, inspect_folder
+
+    pictures, refused = None, []
+    if request.source != PICTOGRAMS:
+        folder = Path(request.source)
+        listed = list(inspect_folder(folder))
+        refused = [item for item in listed if isinstance(item, Refused)]
+        pictures = sum(isinstance(item, Found) for item in listed)
+        if not pictures:
+            raise NoPicturesError(folder, tuple(refused))
+    found = engine.rehearse_training(request)
+    sentences = [item.sentence for item in refused]
+    if as_object:
+        print(json.dumps({**dataclasses.asdict(found), "pictures": pictures, "refused": sentences}))
+        return DONE
+    for sentence in sentences[:MAX_REFUSED]:
+        _say(f"Not used: {sentence}")
+    if len(sentences) > MAX_REFUSED:
+        _say(f"Not used: {len(sentences) - MAX_REFUSED:,} more")
+    print(
+        ("" if pictures is None else f"{pictures:,} pictures, " if pictures > 1 else "1 picture, ")
+        + f"{found.parameters / 1e6:.1f} million parameters, about {found.memory_bytes / 1e9:.1f} GB of memory and "
+        f"{_duration(found.seconds)}"
+    )
+    return DONE
+
+
+# ------------------------------------------------------------------------------------------------------------- recipes
 def _run_recipe(args: argparse.Namespace, folders: Folders) -> int:
     # Late, so that --help does not wait for torch.
-    import torch
-
-    from studio.engine.device import choose
-    from studio.engine.train import train_preview, train_recipe
+    from studio.engine.device.device import choose
+    from studio.engine.training.pipeline import train, train_preview_decoder
     from studio.training.recipe import load_recipe
 
     recipe = load_recipe(Path(args.source))
-    out = args.out or folders.models / recipe.about.name
-    device = torch.device(choose(args.device).torch_name)
-    train, what = (train_preview, "preview decoder") if args.preview else (train_recipe, "model")
-    _say(
-        f"Training {recipe.about.name} on {device}; the {what} goes to {out}. Ctrl+C stops, the same command resumes."
+    out: Path = args.out or folders.models / recipe.about.name
+    device, job_id = choose(args.device), uuid.uuid4().hex
+    request = TrainRequest(
+        source=args.source,
+        name=recipe.about.name,
+        save_seconds=60 * args.save_minutes,
+        sample_seconds=(args.sample_seconds or 20.0) if args.samples is not None else NO_SAMPLES,
+        sample_prompts=tuple(args.prompt or ()),
+        keep_every=recipe.loop.steps,
     )
-    _report(train(recipe, out, device, save_seconds=60 * args.save_minutes), recipe)
-    _say(f"Done: {out}")
-    return 0
+    what = "preview decoder" if args.preview else "model"
+    _say(
+        f"Training {recipe.about.name} on {device.torch_name}; the {what} goes to {out}. "
+        "Ctrl+C stops, the same command resumes."
+    )
+    with cancelled_by_interrupt() as cancelled:
+        if args.preview:
+            events = train_preview_decoder(request, out, device, cancelled=cancelled, job_id=job_id)
+        else:
+            events = train(request, folders, device, cancelled=cancelled, job_id=job_id, recipe_folder=out)
+        code = _report(events, args, _Lines(recipe=True))
+    if code == DONE:
+        _say(f"Done: {out}")
+    return code
 
 
-def _report(steps: Iterator[TrainProgress], recipe: Recipe) -> None:
-    """Say every few seconds how far training is."""
-    loops = {
-        "codec": recipe.codec_loop,
-        "decoder": recipe.decoder_loop,
-        "preview": recipe.preview_loop,
-        "text": recipe.text_loop,
-        "backbone": recipe.loop,
-    }
-    stage, losses, begun, first = "", [0.0], 0.0, 0
-    said = 0.0
-    for progress in steps:
-        done, now = progress.done, time.monotonic()
-        if progress.stage != stage:
-            stage, losses, begun, first = progress.stage, [], now - done.seconds, done.step
-        losses.append(done.loss)
-        if now - said < REPORT_SECONDS and done.step + 1 < done.steps:
-            continue
-        said = now
-        loop = loops[stage]
-        if loop is None:
-            raise RecipeError(recipe.path, f"has no {stage} to train")
-        rate = (done.step + 1 - first) / (now - begun)
-        minutes = (done.steps - done.step - 1) / rate / 60
+# -------------------------------------------------------------------------------------------------------------- events
+def _report(events: Iterator[TrainEvent], args: argparse.Namespace, lines: _Lines) -> int:
+    code = DONE
+    for event in events:
+        if isinstance(event, TrainingSampled) and args.samples is not None:
+            _save_sample(event, args.samples)
+        if args.json:
+            print(json.dumps(as_json(event)), flush=True)
+        else:
+            lines.show(event)
+        if isinstance(event, TrainingStopped):
+            code = INTERRUPTED
+    return code
+
+
+def as_json(event: TrainEvent) -> dict[str, Any]:
+    """Return an event as JSON values; pictures are left out."""
+    return {"event": type(event).__name__, **_fields(event)}
+
+
+def _fields(event: TrainEvent) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(event)]
+    if isinstance(event, TrainingSampled):
+        names = [name for name in names if name not in ("pictures", "originals")]
+    return {name: _json_value(getattr(event, name)) for name in names}
+
+
+def _json_value(value: Any) -> Any:  # noqa: ANN401 - JSON is whatever it is
+    if isinstance(value, TrainRequest):
+        return value.to_dict()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, tuple):
+        return [_fields(item) if dataclasses.is_dataclass(item) else item for item in value]  # type: ignore[arg-type]
+    return value
+
+
+class _Lines:
+    """Prints lines on stderr: every few seconds for steps, at once for everything else."""
+
+    def __init__(self, *, recipe: bool = False) -> None:
+        """Start; of a ``recipe`` the start and the end are printed by the command."""
+        self._recipe = recipe
+        self._printed, self._stage, self._losses = 0.0, "", list[float]()
+        self._preparing = ""
+
+    def show(self, event: TrainEvent) -> None:
+        match event:
+            case TrainingPreparing():
+                if event.what != self._preparing:
+                    self._preparing = event.what
+                    _say(f"{event.what} ...")
+            case TrainingStarted():
+                if not self._recipe:
+                    refused = f" ({event.refused:,} files not used)" if event.refused else ""
+                    _say(
+                        f"Training {event.request.name!r} on {event.pictures:,} pictures{refused}, {event.device}, "
+                        f"{event.dtype}. Ctrl+C stops, the same command resumes."
+                    )
+                for note in event.notes:
+                    _say(f"Note: {note}")
+            case TrainingStepped():
+                self._show_step(event)
+            case CheckpointSaved():
+                _say(f"Saved the model {event.model}")
+            case CheckpointFailed() | TrainingRecovered():
+                _say(f"Note: {event.sentence}")
+            case TrainingFinished():
+                if not self._recipe:
+                    _say(f"Done in {_duration(event.seconds)}: the model {event.model}")
+            case TrainingStopped():
+                where = f" at step {event.step:,} of the {event.stage}" if event.stage else ""
+                _say(f"Stopped{where}; the same command resumes.")
+            case _:
+                pass
+
+    def _show_step(self, event: TrainingStepped) -> None:
+        if event.stage != self._stage:
+            self._stage, self._losses = event.stage, []
+        self._losses.append(event.loss)
+        now = time.monotonic()
+        if now - self._printed < REPORT_SECONDS and event.step < event.steps:
+            return
+        left = "" if event.seconds_left is None else f"  {_duration(event.seconds_left)} left"
         _say(
-            f"{stage} {done.step + 1}/{done.steps}  loss {sum(losses) / len(losses):.4f}  "
-            f"{rate * loop.batch:.0f} pictures/s  {minutes:.0f} min left"
+            f"{event.stage} {event.step}/{event.steps}  loss {sum(self._losses) / len(self._losses):.4f}  "
+            f"{event.pictures_per_second:.0f} pictures/s{left}"
         )
-        losses = []
+        self._printed, self._losses = now, []
+
+
+def _save_sample(sampled: TrainingSampled, folder: Path) -> None:
+    """Write the pictures of a sample as one row; raises StorageError."""
+    import numpy as np
+    from PIL import Image
+
+    path = folder / f"{sampled.stage}-{sampled.step:06}.png"
+    with as_storage_error(path):
+        Image.fromarray(np.concatenate(list(sampled.pictures), axis=1)).save(path)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "an unknown time"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _say(line: str) -> None:

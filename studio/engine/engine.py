@@ -17,8 +17,8 @@ import torch
 from studio.checkpoints.catalog import find_model
 from studio.checkpoints.folder import WEIGHTS_NAME
 from studio.checkpoints.model import LoadCancelled
-from studio.engine.compare import CompareRequest
-from studio.engine.device import AUTO, Device, choose, choose_precision, find_devices, spare_cores, unused_gpu
+from studio.engine.device.device import AUTO, Device, choose, find_devices, spare_cores, unused_gpu
+from studio.engine.device.precision import choose_precision
 from studio.engine.events import (
     EngineReport,
     Event,
@@ -28,15 +28,16 @@ from studio.engine.events import (
     ModelLoading,
     PictureDone,
 )
-from studio.engine.explain import explain
-from studio.engine.generate import make
 from studio.engine.memory import translating_full_memory
-from studio.engine.models import LoadedModels
-from studio.engine.notes import merge_notes, notes_on
-from studio.engine.plan import plan
-from studio.engine.preview import decode, to_pixels
-from studio.engine.previews import NO_PREVIEWS, Previews
-from studio.engine.training import rehearse_training, train
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.plan import plan
+from studio.engine.requests.previews import NO_PREVIEWS, Previews
+from studio.engine.sampling.explain import explain
+from studio.engine.sampling.generate import make
+from studio.engine.sampling.models import LoadedModels
+from studio.engine.sampling.notes import merge_notes, notes_on
+from studio.engine.sampling.preview import decode, to_pixels
+from studio.engine.training.pipeline import rehearse_training, train
 from studio.errors import CheckpointError, MemoryShortError, RequestError
 from studio.messages import message
 
@@ -47,11 +48,11 @@ if TYPE_CHECKING:
 
     from studio.checkpoints.catalog import InstalledModel
     from studio.engine.events import Explained
-    from studio.engine.models import ReadyModel
-    from studio.engine.plan import Part, Request
-    from studio.engine.requests import GenerateRequest
-    from studio.engine.train_events import TrainEvent
-    from studio.engine.train_request import TrainEstimate, TrainRequest
+    from studio.engine.requests.generate import GenerateRequest
+    from studio.engine.requests.plan import Part, Request
+    from studio.engine.sampling.models import ReadyModel
+    from studio.engine.training.events import TrainEvent
+    from studio.engine.training.request import TrainEstimate, TrainRequest
     from studio.folders import Folders
 
 
@@ -193,8 +194,8 @@ class Engine:
 
     def train(
         self, request: TrainRequest, *, cancelled: threading.Event | None = None, job_id: str | None = None
-    ) -> Iterator[TrainEvent]:
-        """Train a model, or resume its training; see `studio.engine.training.train`."""
+    ) -> Generator[TrainEvent, None, None]:
+        """Train a model, or resume its training; see `studio.engine.training.pipeline.train`."""
         job_id, cancelled = job_id or uuid.uuid4().hex, cancelled or threading.Event()
         with self._translating_full_memory():
             yield from train(request, self.folders, self.device, cancelled=cancelled, job_id=job_id)

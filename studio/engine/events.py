@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.engine.fork import StartState
-    from studio.engine.previews import PreviewKind, Tier
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.fork import StartState
+    from studio.engine.requests.generate import GenerateRequest
+    from studio.engine.requests.previews import Quantity, Tier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,7 @@ class StepDone:
     model_calls: int
     seconds: float
     preview: NDArray[np.uint8] | None = None
-    preview_of: PreviewKind = "x0"
+    preview_of: Quantity = "x0"
     tier: Tier | None = None
     x0_hat: NDArray[np.float32] | None = None
     state: NDArray[np.float32] | None = None

@@ -15,7 +15,7 @@ from studio.errors import MemoryShortError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from studio.engine.device import Device
+    from studio.engine.device.device import Device
 
 _MEMORY_INFO = Path("/proc/meminfo")
 

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
-from studio.engine.checks import check_name, check_number, check_text, check_whole
+from studio.engine.requests.checks import check_name, check_number, check_text, check_whole
 from studio.errors import RequestError, shorten
 from studio.messages import message
 

@@ -25,7 +25,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 from studio.checkpoints.strict import Fields, parse, thawed
-from studio.engine.requests import MAX_COUNT, MAX_SEED, MAX_STEPS, GenerateRequest
+from studio.engine.requests.generate import MAX_COUNT, MAX_SEED, MAX_STEPS, GenerateRequest
 from studio.errors import CheckpointError, RequestError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from studio.engine.events import PictureStarted, StepDone
-from studio.engine.fork import StartState
+from studio.engine.requests.fork import StartState
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from studio.checkpoints.files import open_regular, read_small, unreadable
-from studio.engine.fork import StartState
+from studio.engine.requests.fork import StartState
 from studio.errors import CheckpointError, StorageError
 from studio.runs.format import (
     JOURNAL_FILE,

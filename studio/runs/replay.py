@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from studio.checkpoints.catalog import find_model
 from studio.engine.events import JobStarted, PictureDone, PictureStarted, StepDone
-from studio.engine.fork import ForkRequest, StartState, respaced
-from studio.engine.previews import NO_PREVIEWS, Previews
-from studio.engine.requests import MAX_STEPS, GenerateRequest
+from studio.engine.requests.fork import ForkRequest, StartState, respaced
+from studio.engine.requests.generate import MAX_STEPS, GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS, Previews
 from studio.engine.versions import same_version, versions
 from studio.errors import CheckpointError, StorageError
 
@@ -29,29 +29,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.checkpoints.card import ModelCard
-    from studio.engine.events import Event
-    from studio.engine.plan import Request
+    from studio.engine.protocol import Engine
     from studio.folders import Folders
     from studio.gallery.metadata import PictureMetadata
     from studio.runs.reader import StoredRun
     from studio.runs.store import RunStore
-
-
-class Runner(Protocol):
-    """What makes steps again: the engine, as far as it is needed for that."""
-
-    def run(
-        self,
-        request: Request,
-        *,
-        cancelled: threading.Event | None,
-        previews: Previews,
-        job_id: str | None,
-    ) -> Iterator[Event]:
-        """Run a request."""
-
-    def decode(self, model: str, weights_sha256: str, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the picture of latents."""
 
 
 def model_of(run: StoredRun, folders: Folders) -> ModelCard:
@@ -74,7 +56,7 @@ def recompute_steps(
     weights_sha256: str,
     start: StartState,
     last: int,
-    engine: Runner,
+    engine: Engine,
     cancelled: threading.Event | None = None,
 ) -> Iterator[StepDone]:
     """Yield the steps after ``start``, with their arrays, up to step ``last``; fewer once ``cancelled``.
@@ -92,7 +74,9 @@ def recompute_steps(
         StudioError: as `Engine.run`.
     """
     fork = ForkRequest(request=request, start=start, parent="")
-    events = engine.run(fork, cancelled=cancelled, previews=Previews(every=0, arrays=True), job_id="")
+    events = engine.run(
+        fork, cancelled=cancelled, previews=Previews(every=0, arrays=True), job_id="", secondary=True
+    )
     for event in events:
         if isinstance(event, JobStarted) and event.weights_sha256 != weights_sha256:
             reason = "is not the one that these steps were made with (its hash is another)"
@@ -104,7 +88,7 @@ def recompute_steps(
 
 
 def state_at(
-    run: StoredRun, step: int, engine: Runner, cancelled: threading.Event | None = None
+    run: StoredRun, step: int, engine: Engine, cancelled: threading.Event | None = None
 ) -> StartState | None:
     """Return where a run stood at a step, bit for bit where its device is this one; None once ``cancelled``.
 
@@ -162,7 +146,7 @@ class Verdict:
 def verify(
     kept: NDArray[np.uint8],
     metadata: PictureMetadata,
-    engine: Runner,
+    engine: Engine,
     runs: RunStore,
     folders: Folders,
     cancelled: threading.Event | None = None,
@@ -190,7 +174,7 @@ def verify(
     # A preview without a budget is what the model's own decoder makes.
     previews = NO_PREVIEWS if wanted is None else Previews(every=1, arrays=True)
     started: JobStarted | None = None
-    for event in engine.run(request, cancelled=cancelled, previews=previews, job_id=""):
+    for event in engine.run(request, cancelled=cancelled, previews=previews, job_id="", secondary=True):
         if isinstance(event, JobStarted):
             started = event
         if isinstance(event, StepDone) and told is not None:
@@ -227,7 +211,7 @@ def _views(event: PictureStarted | StepDone) -> tuple[list[NDArray[np.uint8]], N
 
 def _request(
     metadata: PictureMetadata,
-    engine: Runner,
+    engine: Engine,
     runs: RunStore,
     folders: Folders,
     cancelled: threading.Event | None,

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import Event
-    from studio.engine.fork import StartState
+    from studio.engine.requests.fork import StartState
     from studio.runs.store import RunStore
 
 

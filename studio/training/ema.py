@@ -1,7 +1,10 @@
-"""An exponential moving average of weights: what is sampled from, and saved.
+"""An exponential moving average of parameters: the weights that are sampled from and saved.
+
+Buffers are not averaged. The one network with running statistics is the codec; `studio.training.tasks.fit_statistics`
+measures them anew for its averaged weights.
 
 Source:
-    Polyak and Juditsky 1992; in diffusion Ho et al. 2020, appendix B, arXiv:2006.11239; the warm-up follows that of
+    Polyak and Juditsky 1992; for diffusion models Ho et al. 2020, appendix B, arXiv:2006.11239; the warm-up follows
     TensorFlow's ``ExponentialMovingAverage``.
 """
 
@@ -12,26 +15,26 @@ from torch import Tensor, nn
 
 
 class Ema:
-    """A shadow copy of a module's parameters that follows them slowly."""
+    """A moving average of a module's parameters."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
-        """Start from the module's present weights; ``decay`` is the share kept at every update, 0 to 1."""
+        """Start from the module's present parameters; ``decay`` is the share kept at each update, 0 to 1."""
         self.decay = decay
         self.names = [name for name, _ in module.named_parameters()]
         self.shadow = [parameter.detach().clone() for parameter in module.parameters()]
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
-        """Move towards the module's weights; early steps (from 0) move further, so that the start is forgotten."""
+        """Average in the module's parameters; early steps (from 0) count more, so that the start is forgotten."""
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(self.shadow, list(module.parameters()), 1 - decay)
 
     def state(self) -> dict[str, Tensor]:
-        """Return the shadow weights by name."""
+        """Return the averaged parameters by name; the tensors are not copies."""
         return dict(zip(self.names, self.shadow, strict=True))
 
     @torch.no_grad()
     def load(self, state: dict[str, Tensor]) -> None:
-        """Take shadow weights by name; raises KeyError where one is missing."""
+        """Load averaged parameters by name; raises KeyError where one is missing."""
         for name, shadow in zip(self.names, self.shadow, strict=True):
             shadow.copy_(state[name])

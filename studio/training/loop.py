@@ -1,8 +1,8 @@
-"""The one training loop: a generator of steps.
+"""The training loop: a generator of optimizer steps.
 
-Whoever drives it saves, samples, shows or stops between two steps. What step k does depends on the weights and on
-(seed, k) alone: data, times and noise are drawn from generators keyed by them, never from a running stream. So a run
-that was stopped and resumed is the run that was never stopped.
+Whoever iterates over it saves, samples or stops between two steps. What step k does depends only on the weights and on
+(seed, k): data, times and noise come from generators keyed by them, never from a running stream. A run that is stopped
+and resumed is therefore identical to one that never stopped.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import math
 import time
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
+
+from studio.messages import message
+from studio.strict_json import must
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,16 +28,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LoopConfig:
-    """How long and how fast to train."""
+    """Length, learning rate and seed of one training stage. Field names are the keys of a recipe."""
 
-    pictures: int  # seen in all
-    batch: int = 64
-    learning_rate: float = 8e-4
-    embedding_rate: float = 5.0  # how many times faster embeddings learn than the rest
-    warmup: int = 10_000  # pictures over which the rate rises
-    cooldown: float = 0.3  # last share of the run, over which the rate falls to nothing
+    pictures: Annotated[
+        int, Meta(ge=1, extra=must(message("must be at least one picture")))
+    ]  # examples in all
+    batch: Annotated[int, Meta(ge=1, le=4096, extra=must(message("must be a batch of 1 to 4096")))] = 64
+    learning_rate: Annotated[
+        float, Meta(gt=0, lt=1, extra=must(message("must be a learning rate between 0 and 1")))
+    ] = 8e-4
+    embedding_rate: float = 5.0  # learning-rate multiplier of embedding tables
+    warmup: int = 10_000  # examples over which the learning rate rises
+    cooldown: float = 0.3  # last share of the steps, over which the learning rate falls to zero
     weight_decay: float = 0.01
-    clip: float = 1.0  # largest norm of the gradient
+    clip: float = 1.0  # maximum norm of the gradient
     ema: float = 0.999
     seed: int = 0
 
@@ -42,8 +50,8 @@ class LoopConfig:
         """The number of optimizer steps."""
         return math.ceil(self.pictures / self.batch)
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0: up, level, and down as 1 - sqrt.
+    def learning_rate_at(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0: linear warm-up, constant, then 1 - sqrt cooldown.
 
         Source: Haegele et al. 2024, section 3, arXiv:2405.18392.
         """
@@ -55,33 +63,45 @@ class LoopConfig:
 
 @dataclass(frozen=True)
 class TrainStep:
-    """What one step was: its number (from 0) out of how many, its loss, its rate and its length."""
+    """One finished step.
+
+    Attributes:
+        step: its number, from 0.
+        steps: how many there are.
+        loss: NaN where the loss or its gradient was not finite; the step then changed nothing.
+        learning_rate: that it used.
+        seconds: that it took.
+    """
 
     step: int
     steps: int
     loss: float
-    rate: float
+    learning_rate: float
     seconds: float
 
 
 def keyed_generator(seed: int, step: int) -> torch.Generator:
-    """Make the CPU generator of all that is random in a step."""
+    """Return the CPU generator of everything random in a step."""
     digest = blake2b(f"train:{seed}:{step}".encode(), digest_size=4).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
 
 
 def make_optimizer(module: nn.Module, config: LoopConfig) -> torch.optim.AdamW:
-    """AdamW with decay on matrices and kernels only, and a higher rate for embeddings.
+    """Return AdamW with weight decay on matrices and kernels only, and a higher learning rate for embeddings.
 
-    A row of an embedding is met by few pictures of a batch, and moves only then.
+    A row of an embedding table appears in few examples of a batch, and only then has a gradient.
     """
     tables = [table.weight for table in module.modules() if isinstance(table, nn.Embedding)]
-    known = {id(table) for table in tables}
-    others = [parameter for parameter in module.parameters() if id(parameter) not in known]
+    table_ids = {id(table) for table in tables}
+    others = [parameter for parameter in module.parameters() if id(parameter) not in table_ids]
     groups = [
-        {"params": [p for p in others if p.ndim > 1], "weight_decay": config.weight_decay, "faster": 1.0},
-        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0, "faster": 1.0},
-        {"params": tables, "weight_decay": 0.0, "faster": config.embedding_rate},
+        {
+            "params": [p for p in others if p.ndim > 1],
+            "weight_decay": config.weight_decay,
+            "lr_multiplier": 1.0,
+        },
+        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0, "lr_multiplier": 1.0},
+        {"params": tables, "weight_decay": 0.0, "lr_multiplier": config.embedding_rate},
     ]
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
 
@@ -94,30 +114,25 @@ def train(
     ema: Ema,
     *,
     start: int = 0,
-    slower: float = 1.0,
+    lr_scale: float = 1.0,
 ) -> Iterator[TrainStep]:
-    """Train from step ``start`` to the end, yielding after every step.
-
-    A step whose loss or gradient is not a number changes nothing, and its loss is told as NaN.
+    """Train from step ``start`` to the end and yield every step.
 
     Args:
         module: what is trained.
         loss_of: draws a batch with the given generator and returns its loss, a scalar.
-        config: lengths and rates.
+        config: number of steps and learning rates.
         optimizer: of the module's parameters.
         ema: the module's moving average.
         start: steps already done.
-        slower: a factor of all learning rates.
-
-    Yields:
-        The steps done.
+        lr_scale: a factor on all learning rates.
     """
     parameters = list(module.parameters())
     for step in range(start, config.steps):
         begun = time.perf_counter()
-        rate = config.rate(step) * slower
+        learning_rate = config.learning_rate_at(step) * lr_scale
         for group in optimizer.param_groups:
-            group["lr"] = rate * group.get("faster", 1.0)
+            group["lr"] = learning_rate * group.get("lr_multiplier", 1.0)
         loss = loss_of(keyed_generator(config.seed, step))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -126,4 +141,4 @@ def train(
         if math.isfinite(value):
             optimizer.step()
             ema.update(module, step)
-        yield TrainStep(step, config.steps, value, rate, time.perf_counter() - begun)
+        yield TrainStep(step, config.steps, value, learning_rate, time.perf_counter() - begun)

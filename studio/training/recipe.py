@@ -1,19 +1,23 @@
-"""A recipe: everything from which a model can be made again. A TOML file, read once, checked at once."""
+"""A recipe: everything that determines a model, in a TOML file. It is read once and checked as a whole."""
 
 from __future__ import annotations
 
 import dataclasses
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from msgspec import Meta
 
 from studio.backbones.codec import CodecConfig
 from studio.backbones.preview_decoder import PreviewConfig
 from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextConfig
-from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
+from studio.diffusion.prediction import PredictionKind  # noqa: TC001 - msgspec reads the annotations
 from studio.diffusion.schedules import SCHEDULES
 from studio.errors import RecipeError
+from studio.messages import message
+from studio.strict_json import InvalidJsonError, convert, must, quoted
 from studio.training.loop import LoopConfig
 
 if TYPE_CHECKING:
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _C = TypeVar("_C")
-SECTIONS = {
+SECTIONS = (
     "about",
     "data",
     "codec",
@@ -34,40 +38,69 @@ SECTIONS = {
     "backbone",
     "diffusion",
     "train",
-}
+)
+RENAMED: dict[tuple[str, str], str] = {("diffusion", "noisy"): "high_noise_fraction"}
+"""Older names of entries, which are still read: by section and old name, the new one."""
+MAX_POOL = 4_000_000
+MAX_NOISE = 10.0
+
+_Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """Which pictures, at what size."""
+    """The pictures to learn from.
 
-    kind: str  # "pictograms" or "folder"
-    path: str  # of the list or the folder, relative to the recipe
-    size: int = 64
-    white: float = 0.4  # pictograms: share on white
-    shift: int = 2  # pictograms: largest shift in pixels
-    concepts: tuple[str, ...] = ()  # pictograms: first names of those to learn; none: all
-    layouts: bool = False  # pictograms: other sizes and places, and two things, too
-    korean: float = 0.0  # pictograms: share of captions in Korean
-    pool: int = (
-        0  # captioned pictures to draw and encode once for text and backbone; 0: drafts alone have a pool
-    )
+    The field names are part of the hash that tells whether the data has changed, so none can be renamed.
+
+    Attributes:
+        kind: "pictograms" or "folder".
+        path: of the list of pictograms or the folder of pictures, relative to the recipe.
+        size: side of the pictures in pixels.
+        white: pictograms: share of pictures with a white background.
+        shift: pictograms: largest random shift, in pixels.
+        concepts: pictograms: first names of those to learn; none: all.
+        layouts: pictograms: whether other sizes and positions, and two pictograms at once, are rendered too.
+        korean: pictograms: share of captions in Korean.
+        pool: captioned pictures to render and encode once for text encoder and backbone; 0: only drafts have a pool.
+    """
+
+    kind: Literal["pictograms", "folder"]
+    path: str
+    size: Annotated[
+        int,
+        Meta(ge=8, le=1024, multiple_of=8, extra=must(message("must be a size of 8 to 1024 in steps of 8"))),
+    ] = 64
+    white: _Share = 0.4
+    shift: Annotated[int, Meta(ge=0, le=1024)] = 2
+    concepts: tuple[str, ...] = ()
+    layouts: bool = False
+    korean: _Share = 0.0
+    pool: Annotated[int, Meta(ge=0, le=MAX_POOL)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiffusionConfig:
-    """What is learned: the schedule, what the network predicts, and how often the caption is dropped."""
+    """The diffusion objective.
+
+    Attributes:
+        schedule: name of a noise schedule.
+        prediction: what the backbone predicts.
+        dropout: caption dropout: probability that an example's caption is left out.
+        high_noise_fraction: share of examples trained at the noisiest quarter of times (in older recipes ``noisy``).
+        min_snr: gamma of min-SNR weighting; 0: none.
+    """
 
     schedule: str = "cosine"
     prediction: PredictionKind = "eps"
-    dropout: float = 0.1
-    noisy: float = 0.0  # share of pictures trained at the noisiest quarter of times
-    min_snr: float = 0.0  # gamma of min-SNR weighting; 0 is none
+    dropout: _Share = 0.1
+    high_noise_fraction: _Share = 0.0
+    min_snr: Annotated[float, Meta(ge=0, le=1000)] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class AboutConfig:
-    """What the model's card says, and the settings that it suggests."""
+    """The model's card, and the settings that it suggests."""
 
     name: str
     title: str
@@ -80,7 +113,25 @@ class AboutConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A whole recipe. A model in pixels has no codec, and then no loop for it or its decoders."""
+    """A complete recipe. A model in pixels has no codec, and then no stages for it or its decoders.
+
+    Attributes:
+        path: the file.
+        about: the model's card.
+        data: the pictures.
+        diffusion: the objective.
+        text: configuration of the text encoder.
+        backbone_kind: a name in `studio.backbones.registry.BACKBONES`.
+        backbone: configuration of that backbone.
+        loop: the backbone's training.
+        codec: configuration of the codec; None: a model in pixels.
+        codec_loop: its training.
+        decoder_loop: further training of its decoder alone.
+        text_loop: training of the text encoder's drafts, before the backbone.
+        preview: configuration of the preview decoder.
+        preview_loop: its training.
+        codec_noise: standard deviation of the noise added to latents while the codec is trained.
+    """
 
     path: Path
     about: AboutConfig
@@ -88,39 +139,42 @@ class Recipe:
     diffusion: DiffusionConfig
     text: TextConfig
     backbone_kind: str
-    backbone: Any  # the backbone's own frozen configuration
+    backbone: Any
     loop: LoopConfig
     codec: CodecConfig | None = None
     codec_loop: LoopConfig | None = None
-    decoder_loop: LoopConfig | None = None  # more training for the decoder alone
-    text_loop: LoopConfig | None = None  # drafts, before the backbone
+    decoder_loop: LoopConfig | None = None
+    text_loop: LoopConfig | None = None
     preview: PreviewConfig | None = None
-    preview_loop: LoopConfig | None = None  # a small decoder for previews
-    codec_noise: float = 0.1  # standard deviation of the noise on latents while the codec learns
+    preview_loop: LoopConfig | None = None
+    codec_noise: float = 0.1
 
 
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe.
 
     Raises:
-        RecipeError: the file cannot be read, is no TOML, or holds an entry that is unknown or of the wrong kind.
+        RecipeError: the file cannot be read, is not TOML, or has an unknown, missing or invalid entry.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RecipeError(path, f"cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RecipeError(path, f"is not valid TOML: {error}") from error
-    unknown = set(raw) - SECTIONS
-    if unknown:
-        raise RecipeError(path, f"has unknown sections: {', '.join(sorted(unknown))}")
+        raise RecipeError(path, message("cannot be read: {fault}", fault=error.strerror)) from error
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: also bytes that are not UTF-8, and endless digits
+        raise RecipeError(path, message("is not valid TOML: {fault}", fault=error)) from error
+    if unknown := sorted(set(raw) - set(SECTIONS)):
+        raise RecipeError(path, message("has unknown sections: {names}", names=", ".join(unknown)))
     sections = {name: _table(path, name, raw) for name in SECTIONS}
     kind = sections["backbone"].pop("kind", "unet")
     if kind not in BACKBONES:
-        raise RecipeError(path, f"names the backbone {kind!r}; there are {', '.join(BACKBONES)}")
-    noise = sections["codec"].pop("noise", 0.1)
-    if isinstance(noise, bool) or not isinstance(noise, int | float):
-        raise RecipeError(path, f"needs noise in [codec] to be a number, not {noise!r}")
+        known = ", ".join(BACKBONES)
+        raise RecipeError(
+            path, message("names the backbone {kind}; there are {known}", kind=repr(kind), known=known)
+        )
+    noise = _noise(path, sections["codec"].pop("noise", 0.1))
     loops = {
         name: _section(path, name, LoopConfig, sections[name]) if name in raw else None
         for name in ("codec_train", "decoder_train", "preview_train", "text_train")
@@ -128,91 +182,76 @@ def load_recipe(path: Path) -> Recipe:
     codec = _section(path, "codec", CodecConfig, sections["codec"]) if loops["codec_train"] else None
     channels, downscale = (3, 1) if codec is None else (codec.channels, 2 ** len(codec.widths))
     data = _section(path, "data", DataConfig, sections["data"])
-    latents = {"channels": channels, "downscale": downscale}
+    if data.kind == "pictograms" and data.shift >= data.size:
+        raise RecipeError(path, message("needs a shift smaller than the picture"))
     side = data.size // downscale
     text = _section(path, "text", TextConfig, sections["text"])
     text = dataclasses.replace(text, draft=(channels, side, side) if loops["text_train"] else ())
-    # What follows from the other sections is not asked for twice.
-    follows = {"channels": channels, "text": text.features}
+    # These follow from the other sections.
+    derived = {"channels": channels, "text": text.features}
     if loops["text_train"]:
-        follows["draft"] = channels
-    recipe = Recipe(
+        derived["draft"] = channels
+    preview = sections["preview"] | {"channels": channels, "downscale": downscale}
+    diffusion = _section(path, "diffusion", DiffusionConfig, sections["diffusion"])
+    if diffusion.schedule not in SCHEDULES:
+        known = ", ".join(SCHEDULES)
+        raise RecipeError(
+            path,
+            message(
+                "names the schedule {name}; there are {known}", name=repr(diffusion.schedule), known=known
+            ),
+        )
+    return Recipe(
         path=path,
         about=_section(path, "about", AboutConfig, sections["about"]),
         data=data,
-        diffusion=_section(path, "diffusion", DiffusionConfig, sections["diffusion"]),
+        diffusion=diffusion,
         text=text,
         backbone_kind=kind,
-        backbone=_section(path, "backbone", BACKBONES[kind][0], sections["backbone"] | follows),
+        backbone=_section(path, "backbone", BACKBONES[kind][0], sections["backbone"] | derived),
         loop=_section(path, "train", LoopConfig, sections["train"]),
         codec=codec,
         codec_loop=loops["codec_train"],
         decoder_loop=loops["decoder_train"] if codec else None,
         text_loop=loops["text_train"],
-        preview=_section(path, "preview", PreviewConfig, sections["preview"] | latents) if codec else None,
+        preview=_section(path, "preview", PreviewConfig, preview) if codec else None,
         preview_loop=loops["preview_train"] if codec else None,
         codec_noise=noise,
     )
-    _check(recipe)
-    return recipe
+
+
+def _noise(path: Path, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_NOISE:
+        reason = message("needs noise in [codec] to be 0 to 10, not {value}", value=quoted(value))
+        raise RecipeError(path, reason)
+    return float(value)
 
 
 def _table(path: Path, name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     table = raw.get(name, {})
     if not isinstance(table, dict):
-        raise RecipeError(path, f"needs [{name}] to be a section")
-    return dict(table)
+        raise RecipeError(path, message("needs [{name}] to be a section", name=name))
+    renamed: dict[str, Any] = {RENAMED.get((name, entry)) or entry: value for entry, value in table.items()}
+    return renamed
 
 
 def _section(path: Path, name: str, config: type[_C], values: Mapping[str, Any]) -> _C:
-    """Build a configuration from a section's entries, each of which must be a known field of the right kind."""
-    fields = {field.name: field for field in dataclasses.fields(config)}  # type: ignore[arg-type]
-    unknown = set(values) - set(fields)
-    if unknown:
-        raise RecipeError(path, f"has unknown entries in [{name}]: {', '.join(sorted(unknown))}")
-    kinds = {"PredictionKind": (str,), "int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
-    built = {}
-    for key, value in values.items():
-        kind = str(fields[key].type)
-        if kind.startswith("tuple"):
-            right = isinstance(value, list)
-            built[key] = tuple(value) if right else value
-        else:
-            right = isinstance(value, kinds[kind]) and isinstance(value, bool) == (kind == "bool")
-            built[key] = value
-        if not right:
-            raise RecipeError(path, f"needs {key} in [{name}] to be of the kind {kind}, not {value!r}")
+    """Return the configuration that a section's entries describe; raises RecipeError."""
     try:
-        return config(**built)
-    except TypeError as error:
-        raise RecipeError(path, f"lacks an entry in [{name}]: {error}") from error
-
-
-def _check(recipe: Recipe) -> None:
-    """Refuse what no run can be made of."""
-    data, diffusion = recipe.data, recipe.diffusion
-    if data.kind not in {"pictograms", "folder"}:
-        raise RecipeError(recipe.path, f"names the data {data.kind!r}; there are pictograms and folder")
-    if diffusion.schedule not in SCHEDULES:
-        raise RecipeError(
-            recipe.path, f"names the schedule {diffusion.schedule!r}; there are {', '.join(SCHEDULES)}"
-        )
-    if diffusion.prediction not in PREDICTION_KINDS:
-        raise RecipeError(
-            recipe.path,
-            f"names the prediction {diffusion.prediction!r}; there are {', '.join(PREDICTION_KINDS)}",
-        )
-    if not 0 <= diffusion.min_snr <= 1000:
-        raise RecipeError(recipe.path, f"needs min_snr to be 0 to 1000, not {diffusion.min_snr!r}")
-    noise = recipe.codec_noise
-    if not 0 <= noise <= 10:
-        raise RecipeError(recipe.path, f"needs noise in [codec] to be 0 to 10, not {noise!r}")
-    if not 8 <= data.size <= 1024 or data.size % 8:
-        raise RecipeError(recipe.path, f"needs a size of 8 to 1024 in steps of 8, not {data.size}")
-    for loop in (recipe.loop, recipe.codec_loop, recipe.decoder_loop, recipe.preview_loop, recipe.text_loop):
-        if loop is not None and not (
-            loop.pictures >= 1 and 1 <= loop.batch <= 4096 and 0 < loop.learning_rate < 1
-        ):
-            raise RecipeError(
-                recipe.path, "needs at least one picture, a batch of 1 to 4096 and a rate between 0 and 1"
-            )
+        return convert(values, config)
+    except InvalidJsonError as error:
+        match error.kind:
+            case "unknown":
+                reason = message(
+                    "has unknown entries in [{section}]: {entry}", section=name, entry=error.field or "?"
+                )
+            case "missing":
+                reason = message("lacks the entry {entry} in [{section}]", entry=error.field, section=name)
+            case _:
+                reason = message(
+                    "has a wrong entry: {entry} in [{section}] {reason}",
+                    entry=error.field,
+                    section=name,
+                    reason=error.reason,
+                )
+        raise RecipeError(path, reason) from error

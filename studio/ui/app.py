@@ -14,7 +14,7 @@ from PySide6.QtCore import QLibraryInfo, QLocale, Qt, QTranslator
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
-from studio.engine.courtesy import prepare_for_torch
+from studio.engine.torch_setup import prepare_for_torch
 from studio.folders import Folders, resources_dir
 from studio.gallery.store import PictureStore
 from studio.runs.store import RunStore
@@ -55,7 +55,7 @@ from studio.ui.train.model import TrainModels
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from studio.ui.core.engine_call import Engine
+    from studio.engine.protocol import Engine
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -59,7 +59,7 @@ def _learn(modules: nn.ModuleDict, schedule: Schedule, *, shuffled: bool) -> nn.
         condition = modules["text"].encode(told, trim=True)
         return denoising_loss(
             modules["backbone"], schedule, pictures[which], condition, prediction="v", generator=generator
-        )
+        ).loss
 
     config = LoopConfig(pictures=32 * 300, batch=32, learning_rate=3e-3, warmup=640, ema=0.98)
     ema = Ema(modules, config.ema)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import diffusers
 import torch
 
-from studio.engine.hardware import processor_name
+from studio.engine.device.hardware import processor_name
 from tests.bench import (
     code_size,
     compare,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from studio.diffusion.denoiser import Denoiser
-from studio.engine.compare import CompareRequest
 from studio.engine.engine import Engine
 from studio.engine.events import PictureDone
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.folders import Folders
 from tests.bench.measure import MILLISECONDS, ratio, say, take_turns
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
     from studio.diffusion.denoiser import Condition, Prediction
-    from studio.engine.plan import Request
+    from studio.engine.requests.plan import Request
 
 PANES = 6
 STEPS = 20

@@ -15,8 +15,8 @@ import torch
 
 from studio.backbones.text import TextConfig, TextEncoder
 from studio.backbones.unet import UNet, UNetConfig
-from studio.engine.backbone import in_precision
-from studio.engine.device import REDUCED, choose, choose_precision, measure_speedup
+from studio.engine.device.device import choose
+from studio.engine.device.precision import REDUCED, choose_precision, in_precision, measure_speedup
 from tests.bench.measure import MILLISECONDS, ratio, say, take_turns
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from studio.diffusion.denoiser import Backbone, Condition
-    from studio.engine.device import Device
+    from studio.engine.device.device import Device
     from tests.bench.measure import Work
 
 ROUNDS = 15

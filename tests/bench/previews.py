@@ -1,39 +1,45 @@
-"""What previews cost a run of the starter, and how near the cheap ones come to the codec's decoder.
+"""What previews cost in a run of the starter, and how close the shown ones are to the codec's own decoder.
 
-The share of a run is measured twice: by wall time, runs with previews taking turns with runs without, and by what the
-engine itself says that it spent. x0_hat of real runs is new to every tier: the small decoder learned from latents of
+The share of a run is measured twice: by wall time, runs with previews alternating with runs without, and by what the
+engine itself reports. What the window would show is measured frame by frame, on an idle machine and with every core
+kept busy by another process. The x0_hat of real runs is new to every decoder: the small one learned from latents of
 pictures and blends of them, the linear map from discs and boxes.
 """
 
 from __future__ import annotations
 
-import math
+import contextlib
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from studio.engine.engine import Engine
 from studio.engine.events import JobFinished, StepDone
-from studio.engine.previews import NO_PREVIEWS, Previews, Shown
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS, TIERS, Previews, PreviewTarget
 from studio.folders import Folders
+from studio.metrics import psnr
 from tests.bench.measure import say, take_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from studio.engine.decoders import Decoders
     from studio.engine.events import Event
-    from studio.engine.previews import PreviewKind
+    from studio.engine.requests.previews import Quantity
+    from studio.engine.sampling.decoders import Decoders
 
 BUDGET = 0.10
 ROUNDS = 9
@@ -48,6 +54,8 @@ PROMPTS = (
     "owl on a red background",
     "bento box",
 )
+TRUE_DB, TRUE_SHARE = 26.0, 0.95
+"""A frame is true if its PSNR against the full decoder is at least this; so many of the shown ones must be."""
 WHEN = {"early": 3, "middle": 15, "late": 27}
 """Steps of thirty."""
 
@@ -62,7 +70,8 @@ def bench() -> Mapping[str, object]:
         held = engine._models.newest
         assert held is not None
         shape = held.model.card.latent_shape
-        return share | cost(held.decoders, shape, share["step_ms"]) | likeness(engine, held.decoders)
+        measured = share | cost(held.decoders, shape, share["step_ms"]) | likeness(engine, held.decoders)
+        return measured | truth(Engine(Folders.under(Path(home)), spared_cores=1))  # as in the window
 
 
 def run(engine: Engine, previews: Previews, prompt: str = "fox", seed: int = 0) -> list[Event]:
@@ -123,12 +132,12 @@ def cost(decoders: Decoders, shape: tuple[int, ...], step_ms: object) -> dict[st
 def likeness(engine: Engine, decoders: Decoders) -> dict[str, object]:
     """Compare the cheaper tiers with the full one at steps of real runs, in dB of the bytes shown (PSNR)."""
     found: dict[str, object] = {}
-    kinds: tuple[PreviewKind, ...] = ("x0", "x_t")
+    kinds: tuple[Quantity, ...] = ("x0", "x_t")
     for what in kinds:
         say(f"previews: likeness of {what}")
         decibels: dict[tuple[str, str], list[float]] = {}
         for seed, prompt in enumerate(PROMPTS):
-            asked = Previews(shown=Shown(what), arrays=True)
+            asked = Previews(target=PreviewTarget(what), arrays=True)
             events = run(engine, asked, prompt, seed=1000 + seed)
             steps = {event.step: event for event in events if isinstance(event, StepDone)}
             for when, step in WHEN.items():
@@ -145,7 +154,70 @@ def likeness(engine: Engine, decoders: Decoders) -> dict[str, object]:
     return found
 
 
-def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Return the peak signal-to-noise ratio of two pictures of bytes."""
-    error = float(np.square(one.astype(np.float64) - other.astype(np.float64)).mean())
-    return 20 * math.log10(255) - 10 * math.log10(max(error, 1e-9))
+def truth(engine: Engine) -> dict[str, object]:
+    """Compare every frame that is shown at the default budget with the full decoder's."""
+    say("previews: what is shown, on an idle machine")
+    figures = {"idle": shown_frames(engine)}
+    say("previews: what is shown, with every core kept busy")
+    with every_core_busy():
+        figures["busy"] = shown_frames(engine)
+    return {"shown_frames": figures}
+
+
+def shown_frames(engine: Engine) -> dict[str, object]:
+    """Run each prompt as the window does, and decode its shown steps in full afterwards."""
+    decibels: list[float] = []
+    shares: list[float] = []
+    steps, flips, to_full = 0, 0, []
+    for seed, prompt in enumerate(PROMPTS):
+        events = run(engine, Previews(budget=BUDGET, arrays=True), prompt, seed=2000 + seed)
+        end = next(event for event in events if isinstance(event, JobFinished))
+        shares.append(end.preview_seconds / end.seconds)
+        done = [event for event in events if isinstance(event, StepDone)]
+        tiers = [event.tier for event in done if event.tier is not None]
+        flips += sum(TIERS.index(later) > TIERS.index(sooner) for sooner, later in pairwise(tiers))
+        steps += len(done) - 1
+        started = time.perf_counter()
+        full = [decode(engine, event) for event in done]
+        to_full.append(time.perf_counter() - started)
+        decibels += [
+            psnr(event.preview, frame)
+            for event, frame in zip(done[:-1], full, strict=False)  # the last is the picture itself
+            if event.preview is not None
+        ]
+    true = sum(value >= TRUE_DB for value in decibels) / len(decibels)
+    return {
+        "shown": len(decibels),
+        "of_steps": round(len(decibels) / steps, 4),
+        "true_share": round(true, 4),
+        "worst_db": round(min(min(decibels), 99.0), 1),
+        "enough_are_true": true >= TRUE_SHARE,
+        "changes_to_a_worse_decoder": flips,
+        "share_of_run_median": round(statistics.median(shares), 4),
+        "share_of_run_worst": round(max(shares), 4),
+        "budget_holds": statistics.median(shares) <= BUDGET,
+        "seconds_to_decode_all_in_full": round(max(to_full), 3),
+    }
+
+
+def decode(engine: Engine, done: StepDone) -> NDArray[np.uint8]:
+    """Return the full frame of a step, as the window asks for it after the run."""
+    held = engine._models.newest
+    assert held is not None
+    assert done.x0_hat is not None
+    return engine.decode(held.model.card.name, held.model.card.weights_sha256, done.x0_hat)
+
+
+@contextlib.contextmanager
+def every_core_busy() -> Iterator[None]:
+    """Keep every core busy with a process of its own."""
+    code = "while True: sum(range(100_000))"
+    busy = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(os.cpu_count() or 1)]
+    try:
+        time.sleep(1)
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+        for process in busy:
+            process.wait()

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.engine.engine import Engine
-from studio.engine.previews import NO_PREVIEWS, Previews
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS, Previews
 from studio.folders import Folders
 from studio.runs.store import RunStore
 from studio.runs.writer import RunRecorded, record

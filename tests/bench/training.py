@@ -27,22 +27,22 @@ from studio.backbones.text import TextEncoder
 from studio.diffusion.forward import q_sample
 from studio.diffusion.prediction import target
 from studio.diffusion.schedules import cosine
-from studio.engine.device import choose
-from studio.engine.rehearsal import rehearse
-from studio.engine.train_plan import plan_training
-from studio.engine.train_request import TrainRequest
+from studio.engine.device.device import choose
+from studio.engine.training.plan import plan_training
+from studio.engine.training.rehearsal import rehearse
+from studio.engine.training.request import TrainRequest
 from studio.folders import Folders
+from studio.training.backbone_task import Autocast, DenoisingTask, make_modules
+from studio.training.data.folder_source import FolderSource, read_folder, run_to_end
+from studio.training.data.training_data import FolderData
 from studio.training.ema import Ema
-from studio.training.folder_source import FolderSource, finish, read_folder
-from studio.training.lesson import BackboneLesson, Precision, make_modules
 from studio.training.loop import make_optimizer, train
-from studio.training.material import FolderMaterial
 from tests.bench.measure import say, take_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from studio.training.lesson import LatentDraw
+    from studio.training.data.sources import LatentSource
     from studio.training.recipe import Recipe
 
 BAR, LOADER_BAR = 1.3, 0.05
@@ -98,7 +98,7 @@ class Case:
         request = TrainRequest(source=str(folder), name="bench", backbone=backbone, scale=scale, dropout=0.0)  # type: ignore[arg-type]
         plan = plan_training(request, Folders.under(place))
         say(f"training: {self.name}, choosing the numbers")
-        self.dtype = finish(rehearse(plan, device)).dtype
+        self.dtype = run_to_end(rehearse(plan, device)).dtype
         self.recipe = plan.recipe
         assert self.recipe.codec is not None
         torch.manual_seed(0)
@@ -106,13 +106,13 @@ class Case:
         text = TextEncoder(self.recipe.text).eval().requires_grad_(False)
         modules = make_modules(self.recipe, text)
         self.plain = PlainLoop(folder, self.recipe, codec, deepcopy(modules))
-        read = finish(read_folder(folder, request.size, place / "cache"))
-        latents = finish(FolderMaterial(FolderSource(read)).encode(codec, CPU, threading.Event()))
+        read = run_to_end(read_folder(folder, request.size, place / "cache"))
+        latents = run_to_end(FolderData(FolderSource(read)).encode(codec, CPU, threading.Event()))
         self.latents = Timed(latents)
-        self.lesson = BackboneLesson(self.recipe, self.latents, modules, Precision(self.dtype), taught=True)
+        self.task = DenoisingTask(self.recipe, self.latents, modules, Autocast(self.dtype), text_frozen=True)
         config = self.recipe.loop
         self.steps = train(
-            modules, self.lesson.loss, config, make_optimizer(modules, config), Ema(modules, config.ema)
+            modules, self.task.loss, config, make_optimizer(modules, config), Ema(modules, config.ema)
         )
 
     def figures(self) -> dict[str, float]:
@@ -141,12 +141,12 @@ class Case:
 class Timed:
     """Latents, with the seconds that drawing them took."""
 
-    def __init__(self, latents: LatentDraw) -> None:
+    def __init__(self, latents: LatentSource) -> None:
         self._latents, self.seconds = latents, 0.0
 
-    def draw(self, count: int, generator: torch.Generator, *, pooled: bool) -> tuple[Tensor, list[str]]:
+    def draw(self, count: int, generator: torch.Generator, *, from_pool: bool) -> tuple[Tensor, list[str]]:
         begun = time.perf_counter()
-        drawn = self._latents.draw(count, generator, pooled=pooled)
+        drawn = self._latents.draw(count, generator, from_pool=from_pool)
         self.seconds += time.perf_counter() - begun
         return drawn
 

@@ -119,12 +119,12 @@ def test_the_table_has_a_line_for_each_and_models_may_differ(stepwise: Stepwise,
     [
         ([], "comparison must have 2 to 6 panes, not 1."),
         (["--steps", "1,2,3,4,5,6,7"], "comparison must have 2 to 6 panes, not 7."),
-        (["--steps", "2,2"], "steps names a value twice; the panes would be alike."),
+        (["--steps", "2,2"], "steps has a value twice; the panes would be identical."),
         (["--steps", "2,"], "steps of pane 2 must be a whole number from 1 to 1000, not ''."),
         (["--steps", "2,many"], "steps of pane 2 must be a whole number from 1 to 1000, not 'many'."),
         (["--sampler", "ddim,dppm"], "sampler of pane 2 'dppm' is not known; did you mean 'ddpm'?"),
         (["--model", "tiny,none"], "model of pane 2 'none' is not known"),
-        (["--sampler", "ddim,ddpm", "--snr", "1"], "options 'snr' is an option of no sampler"),
+        (["--sampler", "ddim,ddpm", "--snr", "1"], "options 'snr' is not an option of any"),
         (
             ["--steps", "2,3", "--size", "64x64"],
             "size of pane 1 64x64 is not one that the model 'tiny' makes",
@@ -147,7 +147,7 @@ def test_a_sheet_is_never_written_over(stepwise: Stepwise, tmp_path: Path) -> No
     there.write_bytes(b"mine")
     ran = stepwise("compare", "dog", "--steps", "1,2", "--out", there)
     assert ran.code == 2
-    assert ran.err == f"stepwise: {there} is there already, and no picture is ever written over.\n"
+    assert ran.err == f"stepwise: {there} exists already, and pictures are never overwritten.\n"
     assert there.read_bytes() == b"mine"
     ran = stepwise("compare", "dog", "--steps", "1,2", "--out", there / "x.png")
     assert "a file stands where a folder is needed" in ran.err

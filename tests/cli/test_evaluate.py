@@ -12,13 +12,13 @@ import pytest
 from studio.checkpoints.folder import read_card
 from studio.cli import evaluate as command
 from studio.cli import main
-from studio.cli.evaluate import MEASUREMENTS, Teller, learned_names
+from studio.cli.evaluate import MEASUREMENTS, ProgressLine, learned_names
 from studio.cli.evaluate_words import sentences
-from studio.engine import evaluate as measured
-from studio.engine.evaluate import Progress
-from studio.engine.evaluate_plan import Plan, Settings
+from studio.evaluation import evaluate as measured
+from studio.evaluation.evaluate import Progress
+from studio.evaluation.plan import Plan, Settings
 from studio.folders import resources_dir
-from studio.training import pictogram_list
+from studio.training.pictograms import pictogram_list
 from tests.engine.tiny import save_tiny
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def test_progress_tells_the_time_left_now_and_then(monkeypatch: pytest.MonkeyPat
     now = [100.0]
     monkeypatch.setattr(command.time, "monotonic", lambda: now[0])
     stream = io.StringIO()
-    teller = Teller(stream)
+    teller = ProgressLine(stream)
     for passed, done in ((10, 0.1), (11, 0.11), (30, 0.25)):
         now[0] = 100.0 + passed
         teller.tell(Progress("steps", 3, 12, done))

@@ -18,7 +18,7 @@ import pytest
 from studio.cli.generate import request_of
 from studio.cli.main import _load, _Parser
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.gallery import png, store
 from studio.storage import storage_error
 
@@ -112,7 +112,7 @@ def test_every_option_of_every_sampler_is_a_flag(name: str) -> None:
         (["--model", "tny"], "model 'tny' is not known; did you mean 'tiny'?"),
         (["--device", "cuda:99"], "The device 'cuda:99' is not there (there are: auto, "),
         (["--negative", "x" * 100_000], "negative must be at most 2,000 characters, not 100,000."),
-        (["--negative", "a\udc80b"], "negative holds half a character at place 2; type it again."),
+        (["--negative", "a\udc80b"], "negative contains half a character at position 2; type it again."),
         (["--spacing", "trail"], "spacing 'trail' is not known; did you mean 'trailing'?"),
     ],
     ids=lambda value: (
@@ -278,7 +278,7 @@ def test_a_picture_that_the_disk_has_no_room_for_is_kept_elsewhere(
     assert kept.parent == home / "cache" / "rescued"
     assert png.read(kept).metadata is not None
     last = ran.err.splitlines()[-1]
-    assert last == f"stepwise: {out} cannot be written: the disk is full. The picture was kept as {kept}."
+    assert last == f"stepwise: {out} cannot be written: the disk is full. The picture was saved as {kept}."
 
 
 def test_a_disk_without_any_room_is_told_in_a_sentence(

@@ -12,7 +12,7 @@ import pytest
 from studio.checkpoints.folder import read_card, write_card
 from studio.cli.doctor import free_bytes
 from studio.cli.models import headline, table
-from studio.engine import device as device_module
+from studio.engine.device import device as device_module
 from studio.folders import Folders
 
 if TYPE_CHECKING:

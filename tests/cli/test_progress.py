@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from studio.cli.progress import Progress
+from studio.cli.making import Progress
 from studio.engine.events import StepDone
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def test_a_terminal_gets_a_bar_that_redraws_itself(monkeypatch: pytest.MonkeyPat
     terminal = Terminal()
     progress = Progress(3, terminal)
     progress.step(step(5))
-    assert terminal.getvalue() == f"\r[{'#' * 12}{'.' * 12}] picture 2 of 3, step 5 of 10, 10 s left"
+    assert terminal.getvalue() == f"\r[{'#' * 12}{'.' * 12}] picture 2 of 3, step 5 of 10, 10.0 s left"
     shown = len(terminal.getvalue()) - 1
     progress.step(step(10))
-    assert terminal.getvalue().endswith("step 10 of 10, 0 s left")
+    assert terminal.getvalue().endswith("step 10 of 10, 0.0 s left")
     progress.say("Note: hello")
     assert terminal.getvalue().endswith(f"\r{' ' * shown}\rNote: hello\n")
 

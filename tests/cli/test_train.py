@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from studio.cli import main, train_folder
-from tests.engine.lessons import add_tiny_scales, draw_folder
+from studio.cli import main, train
+from tests.engine.training.tiny_trainings import add_tiny_scales, draw_folder
 
 if TYPE_CHECKING:
     import threading
@@ -155,7 +155,7 @@ def test_what_it_would_take_is_told_and_nothing_trained(
     (squares / "cut off.jpg").write_bytes(b"\xff\xd8\xff")
     assert main.run(["train", str(squares), *TINY, "--estimate"]) == 0
     said = capsys.readouterr()
-    assert re.match(r"\d+ pictures, .* million numbers, about", said.out)
+    assert re.match(r"\d+ pictures, .* million parameters, about", said.out)
     assert "Not used: cut off.jpg is" in said.err
     assert main.run(["train", str(squares), *TINY, "--estimate", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -182,7 +182,7 @@ def test_nothing_is_estimated_where_there_is_nothing_to_learn_from(
         (["--steps", "many"], "steps must be a whole number"),
         (["--scale", "huge"], "'huge' is not known"),
         (["--base", "nobody"], "'nobody' is not known"),
-        (["--name", "starter"], "is that of a model already"),
+        (["--name", "starter"], "is the name of a model already"),
         (["--out", "there"], "out is for recipes"),
         (["--preview"], "preview is for recipes"),
     ],
@@ -199,7 +199,7 @@ def test_a_flag_that_cannot_be_used_is_one_sentence(
 def test_interrupted_it_says_that_the_same_command_goes_on(
     squares: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = train_folder.cancelled_by_interrupt
+    real = train.cancelled_by_interrupt
 
     @contextlib.contextmanager
     def interrupted() -> Iterator[threading.Event]:
@@ -207,9 +207,9 @@ def test_interrupted_it_says_that_the_same_command_goes_on(
             cancelled.set()
             yield cancelled
 
-    monkeypatch.setattr(train_folder, "cancelled_by_interrupt", interrupted)
+    monkeypatch.setattr(train, "cancelled_by_interrupt", interrupted)
     assert main.run(["train", str(squares), *TINY]) == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "the same command resumes" in capsys.readouterr().err
 
 
 def test_a_preview_decoder_can_be_made_alone(

@@ -16,9 +16,9 @@ from PIL import Image
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.engine import Engine
 from studio.engine.events import PictureDone, PictureStarted, StepDone
-from studio.engine.fork import ForkRequest
-from studio.engine.previews import Previews
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.fork import ForkRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import Previews
 from studio.folders import Folders
 from studio.gallery import png
 from studio.gallery.images import encode, read_pixels

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio.engine.events import PictureDone, StepDone
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

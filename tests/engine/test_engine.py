@@ -19,9 +19,8 @@ import torch
 
 from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine import decoders as decoders_module
 from studio.engine import engine as engine_module
-from studio.engine.device import EXACT, REDUCED
+from studio.engine.device.precision import EXACT, REDUCED
 from studio.engine.engine import Engine
 from studio.engine.events import (
     Event,
@@ -33,8 +32,9 @@ from studio.engine.events import (
     StepDone,
 )
 from studio.engine.memory import is_out_of_memory
-from studio.engine.previews import EVERY_STEP, Previews, Shown
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import EVERY_STEP, Previews, PreviewTarget
+from studio.engine.sampling import decoders as decoders_module
 from studio.errors import CheckpointError, MemoryShortError, NotFiniteError, RequestError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ import torch
 torch.set_num_threads(int(sys.argv[3]))
 from studio.engine.engine import Engine
 from studio.engine.events import PictureDone
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.folders import Folders
 engine = Engine(Folders.under(Path(sys.argv[1])), "cpu")
 for text in json.loads(sys.argv[2]):
@@ -229,7 +229,7 @@ def test_previews_change_nothing_even_if_the_codec_writes_into_its_input(
     codec = engine._models.newest.model.codec  # type: ignore[union-attr]
     monkeypatch.setattr(codec, "decode", decode_into_its_input)
     (plain,) = pictures(engine.run(request))
-    state = Previews(shown=Shown("x_t"))
+    state = Previews(target=PreviewTarget("x_t"))
     for previews in (EVERY_STEP, state):
         (watched,) = pictures(engine.run(request, previews=previews))
         assert bits(plain) == bits(watched)

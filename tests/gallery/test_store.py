@@ -17,7 +17,7 @@ from PIL import Image
 
 from studio import storage
 from studio.engine.events import Event, JobFinished, JobStarted, PictureDone
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.errors import StorageError
 from studio.folders import Folders
 from studio.gallery import png

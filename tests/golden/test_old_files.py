@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from studio.cli.main import run
 from studio.folders import Folders
 from studio.gallery.store import PictureStore
-from tests.engine.lessons import add_tiny_scales
+from tests.engine.training.tiny_trainings import add_tiny_scales
 from tests.golden.commands import RECORDED
 
 if TYPE_CHECKING:

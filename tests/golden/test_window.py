@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QTextEdit, Q
 
 from studio.folders import Folders
 from studio.ui.app import Program, build
-from tests.engine.lessons import add_tiny_scales
+from tests.engine.training.tiny_trainings import add_tiny_scales
 from tests.golden.commands import RECORDED
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from studio.engine.events import JobCancelled, JobFinished, JobStarted, PictureDone, PictureStarted
-from studio.engine.fork import StartState
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.fork import StartState
+from studio.engine.requests.generate import GenerateRequest
 from studio.runs.writer import RunRecorded, record
 from tests.runs.steps import frame, step_done
 

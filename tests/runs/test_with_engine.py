@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.compare import CompareRequest
 from studio.engine.engine import Engine
 from studio.engine.events import PictureDone
-from studio.engine.fork import ForkRequest
-from studio.engine.previews import NO_PREVIEWS, Previews
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.fork import ForkRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS, Previews
 from studio.errors import CheckpointError, UnknownNameError
 from studio.folders import Folders
 from studio.runs.replay import model_of, recompute_steps, state_at
@@ -25,7 +25,7 @@ from tests.engine.tiny import save_tiny
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from studio.engine.plan import Request
+    from studio.engine.requests.plan import Request
     from studio.runs.reader import StoredRun
 
 ARRAYS = Previews(every=0, arrays=True)

@@ -11,10 +11,10 @@ from PIL import Image
 from studio.backbones.codec import Codec, CodecConfig, picture_loss
 from studio.backbones.preview_decoder import PreviewConfig
 from studio.training import distillation
-from studio.training.distillation import half_formed, preview_task
+from studio.training.data.training_data import open_source
+from studio.training.distillation import intermediate_latents, preview_task
 from studio.training.loop import keyed_generator
 from studio.training.recipe import Recipe, load_recipe
-from studio.training.tasks import open_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,16 +102,16 @@ def test_a_step_depends_on_its_key_alone(recipe: Recipe) -> None:
     assert not torch.equal(first(keyed_generator(0, 7)), first(keyed_generator(0, 8)))
 
 
-def test_half_formed_latents_are_pictures_blends_and_states() -> None:
+def test_intermediate_latents_are_pictures_blends_and_states() -> None:
     latents = torch.randn(64, 4, 4, 4, generator=torch.Generator().manual_seed(0))
-    drawn = half_formed(latents, 4000, torch.Generator().manual_seed(1))
+    drawn = intermediate_latents(latents, 4000, torch.Generator().manual_seed(1))
     assert drawn.shape == (4000, 4, 4, 4)
     error = (drawn[:, None] - latents).square().mean(dim=(2, 3, 4)).amin(dim=1).sqrt()
-    near = float((error < distillation.NOISE * 1.2).float().mean())
-    assert distillation.CLEAN - 0.05 < near < distillation.CLEAN + 0.25, (
+    near = float((error < distillation.MAX_NOISE * 1.2).float().mean())
+    assert distillation.CLEAN_SHARE - 0.05 < near < distillation.CLEAN_SHARE + 0.25, (
         "each is near to one picture, with noise"
     )
     norms = drawn.square().mean(dim=(1, 2, 3)).sqrt()
     assert float(norms.max()) > 1.5, "guidance pushes beyond what pictures are"
     assert float(norms.min()) < 0.7, "averages are flat"
-    assert torch.equal(drawn, half_formed(latents, 4000, torch.Generator().manual_seed(1)))
+    assert torch.equal(drawn, intermediate_latents(latents, 4000, torch.Generator().manual_seed(1)))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from studio.errors import CheckpointError, StorageError
 from studio.training.ema import Ema
 from studio.training.loop import LoopConfig, keyed_generator, make_optimizer, train
-from studio.training.state import Reached, load_state, save_state
+from studio.training.state import SavedProgress, load_state, save_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def _broken(path: Path, stops: tuple[int, ...], *, streaming: bool = False) -> T
         for done in train(module, loss, CONFIG, optimizer, ema, start=start):
             if done.step + 1 == stop:
                 break
-        save_state(path, Reached(stop), module, ema, optimizer)
+        save_state(path, SavedProgress(stop), module, ema, optimizer)
     return _weights(module, ema)
 
 
@@ -78,7 +78,7 @@ def test_training_lowers_the_loss() -> None:
 
 def test_rate_rises_stays_and_falls_to_nothing() -> None:
     config = LoopConfig(pictures=1000, batch=1, learning_rate=1.0, warmup=100, cooldown=0.2)
-    rates = [config.rate(step) for step in range(config.steps)]
+    rates = [config.learning_rate_at(step) for step in range(config.steps)]
     assert rates[0] == pytest.approx(0.01)
     assert rates[100:800] == pytest.approx([1.0] * 700)
     assert all(a > b for a, b in itertools.pairwise(rates[800:]))
@@ -114,11 +114,9 @@ def test_average_follows_the_closed_form() -> None:
 def test_a_state_of_another_run_is_refused_by_name(tmp_path: Path) -> None:
     module, _ = _task()
     path = tmp_path / "state.safetensors"
-    save_state(path, Reached(3), module, Ema(module, 0.9), make_optimizer(module, CONFIG))
+    save_state(path, SavedProgress(3), module, Ema(module, 0.9), make_optimizer(module, CONFIG))
     other = nn.Linear(2, 2)
-    with pytest.raises(
-        CheckpointError, match=r"state\.safetensors does not hold a state of this training run"
-    ):
+    with pytest.raises(CheckpointError, match=r"state\.safetensors does not hold a state of this training"):
         load_state(path, other, Ema(other, 0.9), make_optimizer(other, CONFIG))
 
 
@@ -127,7 +125,7 @@ def test_a_truncated_state_is_refused(tmp_path: Path, cut: int) -> None:
     module, _ = _task()
     path = tmp_path / "state.safetensors"
     ema, optimizer = Ema(module, 0.9), make_optimizer(module, CONFIG)
-    save_state(path, Reached(3), module, ema, optimizer)
+    save_state(path, SavedProgress(3), module, ema, optimizer)
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(CheckpointError):
         load_state(path, module, ema, optimizer)
@@ -136,11 +134,11 @@ def test_a_truncated_state_is_refused(tmp_path: Path, cut: int) -> None:
 def test_a_recovered_run_keeps_its_slower_rate(tmp_path: Path) -> None:
     module, loss = _task()
     path, optimizer, ema = tmp_path / "state.safetensors", make_optimizer(module, CONFIG), Ema(module, 0.9)
-    save_state(path, Reached(3, 0.25), module, ema, optimizer)
-    reached = load_state(path, module, ema, optimizer)
-    assert reached == Reached(3, 0.25)
-    step = next(train(module, loss, CONFIG, optimizer, ema, start=3, slower=reached.slower))
-    assert step.rate == pytest.approx(0.25 * CONFIG.rate(3))
+    save_state(path, SavedProgress(3, 0.25), module, ema, optimizer)
+    progress = load_state(path, module, ema, optimizer)
+    assert progress == SavedProgress(3, 0.25)
+    step = next(train(module, loss, CONFIG, optimizer, ema, start=3, lr_scale=progress.lr_scale))
+    assert step.learning_rate == pytest.approx(0.25 * CONFIG.learning_rate_at(3))
 
 
 @pytest.mark.parametrize("where", ["loss", "gradient"])
@@ -164,14 +162,14 @@ def test_a_step_that_is_no_number_changes_nothing_and_says_so(where: str) -> Non
 def test_a_full_disk_leaves_the_state_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module, _ = _task()
     path, optimizer, ema = tmp_path / "state.safetensors", make_optimizer(module, CONFIG), Ema(module, 0.9)
-    save_state(path, Reached(3), module, ema, optimizer)
+    save_state(path, SavedProgress(3), module, ema, optimizer)
     good = path.read_bytes()
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("studio.training.state.os.fsync", full)
+    monkeypatch.setattr("studio.storage.os.fsync", full)
     with pytest.raises(StorageError, match="the disk is full"):
-        save_state(path, Reached(4), module, ema, optimizer)
+        save_state(path, SavedProgress(4), module, ema, optimizer)
     assert path.read_bytes() == good
     assert [file.name for file in tmp_path.iterdir()] == [path.name]

@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.engine.compare import CompareRequest
-from studio.engine.previews import Previews
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.previews import Previews
 from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
 from studio.gallery.store import PictureSaved
@@ -47,7 +47,7 @@ class Compared:
             request=requests[0],
             asked=self.job.request,
             job_id=self.job.id,
-            previews=Previews(shown=self.job.shown),
+            previews=Previews(target=self.job.preview_target),
             cancelled=threading.Event(),
         )
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QThread, Slot
 
-from studio.engine.compare import CompareRequest
 from studio.engine.events import (
     EngineReport,
     Explained,
@@ -21,8 +20,9 @@ from studio.engine.events import (
     PictureDone,
     PictureStarted,
 )
-from studio.engine.fork import ForkRequest, StartState
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.fork import ForkRequest, StartState
+from studio.engine.requests.generate import GenerateRequest
 from studio.errors import StorageError
 from studio.gallery.store import PictureStore
 from studio.ui.core.engine_call import EngineCall
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import Event, StepDone
-    from studio.engine.previews import Previews
-    from studio.engine.train_events import TrainEvent
-    from studio.engine.train_request import TrainEstimate, TrainRequest
+    from studio.engine.requests.previews import Previews
+    from studio.engine.training.events import TrainEvent
+    from studio.engine.training.request import TrainEstimate, TrainRequest
     from studio.gallery.index import Entry
     from studio.gallery.metadata import PictureMetadata
     from studio.ui.core.engine_thread import EngineThread
@@ -133,7 +133,7 @@ class Take:
         """Make a model call, and return the step it took."""
         self.model_calls += 1
         self.calls_after_cancel += self.cancelled.is_set()
-        what = self.previews.shown.what
+        what = self.previews.target.quantity
         steps = self.request_of(image).steps or 0
         shown = {"preview_of": what} if self.previews.wanted(step, steps) else {"preview": None, "tier": None}
         known = {"steps": steps, "image": image, "job_id": self.job_id}
@@ -308,6 +308,7 @@ class FakeEngine:
         cancelled: threading.Event | None,
         previews: Previews,
         job_id: str | None,
+        secondary: bool = False,
     ) -> Iterator[Event]:
         assert cancelled is not None
         assert job_id is not None

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.engine.previews import Previews
+from studio.engine.requests.previews import Previews
 from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
 from studio.gallery.store import PictureSaved
@@ -40,7 +40,7 @@ class Played:
         self._run = run
         self.job = Job(request=asking(**fields), record=JobRecord(max_bytes, max_state_bytes))
         self.job_state = JobState(self.job)
-        previews = Previews(shown=self.job.shown)
+        previews = Previews(target=self.job.preview_target)
         self.take = Take(
             request=self.job.request, job_id=self.job.id, previews=previews, cancelled=threading.Event()
         )

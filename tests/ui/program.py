@@ -23,7 +23,7 @@ from studio.folders import Folders
 from studio.ui import app as composition
 from studio.ui.create.form_view import FormView
 from studio.ui.gallery.page import GalleryView
-from studio.ui.gallery.viewer import LargeView
+from studio.ui.gallery.viewer import Viewer
 from studio.ui.models_page.view import ModelsView
 from studio.ui.run.canvas import CanvasView
 from studio.ui.settings_page.view import SettingsView
@@ -68,7 +68,9 @@ PAGES: dict[str, Callable[[Theme, Models], QWidget]] = {
         models.runs,
         models.thumbnails,
     ),
-    "large": lambda theme, models: LargeView(theme, models.gallery, models.verifier, models.runs),
+    "large": lambda theme, models: Viewer(
+        theme, models.gallery, models.verifier, models.runs, models.catalog
+    ),
     "settings": lambda theme, models: SettingsView(theme, models.preferences, models.folders, models.runs),
 }
 SHOWN_SIZE = (1300, 860)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studio.engine.train_events import (
+from studio.engine.training.events import (
     CheckpointSaved,
     TrainingFinished,
     TrainingPreparing,
@@ -18,14 +18,14 @@ from studio.engine.train_events import (
     TrainingStepped,
     TrainingStopped,
 )
-from studio.engine.train_request import TrainEstimate, TrainRequest
+from studio.engine.training.request import TrainEstimate, TrainRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from studio.engine.train_events import StageName, TrainEvent
+    from studio.engine.training.events import StageName, TrainEvent, TrainingHistory
 
 ESTIMATE = TrainEstimate(seconds=600.0, memory_bytes=800 * 2**20, parameters=4_200_000)
 STAGES: tuple[StageName, ...] = ("codec", "backbone")
@@ -109,15 +109,19 @@ class Teaching:
         at: what happens before a step of the backbone (from 1), or at "start" or "end": a gate is waited at, an error
             raised, anything else called.
         extra: events told after a step of the backbone.
+        past: what happened before it was stopped.
     """
 
     at: Mapping[int | str, BaseException | Callable[[], object]] = field(default_factory=dict)
     extra: Mapping[int, Callable[[Lesson], TrainEvent]] = field(default_factory=dict)
+    past: TrainingHistory | None = None
 
     def __call__(self, lesson: Lesson) -> Iterator[TrainEvent]:
         self._do("start")
         yield TrainingPreparing(job_id=lesson.job_id, what="Reading the pictures", done=6, total=12)
         yield lesson.started()
+        if self.past is not None:
+            yield replace(self.past, job_id=lesson.job_id)
         for step in (1, 2):
             yield lesson.stepped("codec", step, 2)
         yield lesson.sampled(2, "codec")

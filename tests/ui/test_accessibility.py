@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PAGES = ("create", "fork", "compare", "sweep", "gallery", "large", "models", "train", "settings")
 WORDLESS = {QAccessible.Role.NoRole, QAccessible.Role.Client, QAccessible.Role.Window, QAccessible.Role.Pane}
-PAINTED = ("LargeView", "SweepGrid")
+PAINTED = ("Viewer", "SweepGrid")
 """They paint what they hold and have no role of their own in Qt; name and description say it."""
 
 

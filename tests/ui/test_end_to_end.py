@@ -10,8 +10,8 @@ import pytest
 
 from studio.engine.engine import Engine
 from studio.engine.events import PictureDone, StepDone
-from studio.engine.previews import NO_PREVIEWS
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS
 from studio.folders import Folders
 from studio.gallery.images import read_pixels
 from studio.ui.gallery.model import EntryRole, LiveRole

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from studio.checkpoints.catalog import list_models
-from studio.engine.resumable import folder_of, resumable
+from studio.engine.training.resumable import folder_of, resumable
 from studio.folders import Folders
 from tests.screen import missing, screen
 from tests.ui.test_real_window import nothing_is_left_of, pictures, program, until

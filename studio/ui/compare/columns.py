@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
-from studio.engine.requests import sampler_options
+from studio.engine.requests.compare import MAX_PANES, MIN_PANES, CompareRequest
+from studio.engine.requests.generate import sampler_options
 from studio.errors import RequestError, capitalised, shorten
 from studio.messages import message
 from studio.ui.core.undo import FieldsUndoStack
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from studio.checkpoints.card import ModelCard
-    from studio.engine.option_values import OptionValue
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest, OptionValue
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.settings import Preferences
     from studio.ui.create.form_model import FormModel

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtGui import QImage
 
+from studio.metrics import PEAK, difference
 from studio.ui.compare.paint import coloured
-from studio.ui.compare.results import PEAK, difference
 from studio.ui.core.images import to_image
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 
-from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.engine.events import JobFinished, JobStarted
+from studio.engine.requests.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.errors import RequestError, StorageError, StudioError
 from studio.gallery.store import PictureSaved, PictureUnsaved
 from studio.messages import message
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QObject
 
     from studio.engine.events import PictureDone
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.folders import Folders
     from studio.gallery.index import Catalogue, Entry
     from studio.runs.reader import StoredRun

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.engine.compare import MAX_PANES
+from studio.engine.requests.compare import MAX_PANES
 from studio.ui.compare import text as words
 from studio.ui.compare.library import PlaceRole, RecordedRole
 from studio.ui.language import tr

@@ -13,7 +13,6 @@ A comparison as it is looked at: which step of each run, laid side by side by wh
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.engine.compare import CompareRequest
+from studio.engine.requests.compare import CompareRequest
 from studio.ui.core.background import Background
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import PictureDone, StepDone
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.runs.memory import PictureRecord, Quantity
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.job_state import JobState
@@ -208,6 +207,8 @@ def marks_of(record: PictureRecord | None, known: tuple[Mark, ...] = ()) -> tupl
 
 def noise_hashes(job_state: JobState) -> tuple[str, ...]:
     """Return the hash of the noise each run starts from, as pictures have it; of those only that it is known of."""
+    from studio.arrays import sha256_of  # noqa: PLC0415 - the window opens before numpy is there
+
     found = []
     for place in range(job_state.count):
         event, record = job_state.pictures.get(place), job_state.job.record.picture(place)
@@ -215,7 +216,7 @@ def noise_hashes(job_state: JobState) -> tuple[str, ...]:
         if event is not None:
             found.append(event.done.x_T_sha256)
         elif start is not None and start.state is not None:
-            found.append(hashlib.sha256(start.state.astype("<f4").tobytes()).hexdigest())
+            found.append(sha256_of(start.state))
     return tuple(found)
 
 
@@ -384,7 +385,7 @@ class CompareModel(QObject):
         if what != self.what:
             self.what = what
             if self.job_state is not None:
-                self.job_state.job.shown.what = what
+                self.job_state.job.preview_target.quantity = what
             self._look()
 
     def set_pair(self, base: int, candidate: int) -> None:
@@ -423,7 +424,7 @@ class CompareModel(QObject):
 
     def _begin(self, job_state: JobState) -> None:
         self.job_state, self.position, self._phase = job_state, None, ""
-        job_state.job.shown.what = self.what
+        job_state.job.preview_target.quantity = self.what
         self._marks, self._positions, self._hashes = (), (), ()
         if max(self.base, self.candidate) >= job_state.count:
             self.base, self.candidate = 0, 1

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.engine.compare import CompareRequest
+from studio.diffusion.samplers import SAMPLERS, ode_sampler
 from studio.engine.events import JobCancelled, JobStarted, StepDone
-from studio.engine.previews import Previews
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.generate import sampler_options
+from studio.engine.requests.previews import Previews
 from studio.errors import StorageError
 from studio.ui.core.engine_call import EngineCall
 from studio.ui.jobs.run_settings import most_steps
@@ -26,18 +28,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import PictureDone
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.protocol import Engine
+    from studio.engine.requests.generate import GenerateRequest
     from studio.runs.memory import PictureRecord
     from studio.ui.compare.model import CompareModel
     from studio.ui.core.catalog import Catalog
-    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.engine_call import EngineCaller
     from studio.ui.core.job import Job
     from studio.ui.core.job_state import JobState
 
 
 STEPS: Final = 250
-LIMIT: Final = "ddim"
-"""The sampler that all deterministic ones come near to with more steps: that of the probability-flow equation."""
 A: Final = "a"
 LONG: Final = "long"
 
@@ -137,9 +138,10 @@ class ReferenceModel(QObject):
             return ()
         asked = job_state.request_of(compare.base)
         own = replace(asked, steps=min(STEPS, most_steps(self._catalog.card(asked.model))), count=1)
-        if own.sampler == LIMIT and not own.options.get("eta"):
+        sampler = SAMPLERS[own.sampler or ""]
+        if sampler.ode_limit(sampler_options(sampler.name, own.options)):
             return (own,)
-        return replace(own, sampler=LIMIT, options={}), own
+        return replace(own, sampler=ode_sampler(), options={}), own
 
     # ----------------------------------------------------------------------------------------------------- intents
     def choose(self, key: str) -> None:

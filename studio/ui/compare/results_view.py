@@ -15,10 +15,11 @@ from PySide6.QtCore import QPoint, Qt, Slot
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from studio.engine.compare import MAX_PANES
+from studio.engine.requests.compare import MAX_PANES
+from studio.metrics import score
 from studio.ui.compare import text as words
 from studio.ui.compare.reference import LONG, A
-from studio.ui.compare.results import Curves, score
+from studio.ui.compare.results import Curves
 from studio.ui.compare.text import unfinished
 from studio.ui.language import tr, trn
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, INSET
@@ -35,9 +36,10 @@ if TYPE_CHECKING:
 
     from studio.engine.events import PictureDone
     from studio.errors import StudioError
+    from studio.metrics import Score
     from studio.ui.compare.model import CompareModel, Pane
     from studio.ui.compare.reference import AloneModel, Reference, ReferenceModel
-    from studio.ui.compare.results import Point, Score
+    from studio.ui.compare.results import Point
     from studio.ui.theme.theme import Theme
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from studio.engine.requests import MAX_GUIDANCE, MAX_SEED
+from studio.engine.requests.generate import MAX_GUIDANCE, MAX_SEED
 from studio.ui.compare import text as words
 from studio.ui.jobs import text as form_words
 from studio.ui.jobs.option_fields import OptionControls
@@ -26,7 +26,7 @@ from studio.ui.widgets.numbers import NumberField, SeedField
 from studio.ui.widgets.prompt_field import PromptField
 
 if TYPE_CHECKING:
-    from studio.engine.option_values import OptionValue
+    from studio.engine.requests.generate import OptionValue
     from studio.ui.compare.columns import CompareColumns
     from studio.ui.core.catalog import Catalog
     from studio.ui.theme.theme import Theme

@@ -12,11 +12,11 @@ from studio.ui.language import tr, trn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
+    from studio.metrics import Score
     from studio.runs.memory import Quantity
     from studio.ui.compare.model import Alignment, Pane
     from studio.ui.compare.reference import Alone
-    from studio.ui.compare.results import Score
     from studio.ui.core.job_state import JobState
 
 Choice = tuple[str, str, str]

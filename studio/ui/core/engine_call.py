@@ -12,17 +12,10 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable, Iterator
+    from collections.abc import Callable, Hashable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from studio.engine.events import EngineReport, Event, Explained
-    from studio.engine.previews import Previews
-    from studio.engine.requests import GenerateRequest
-    from studio.engine.train_events import TrainEvent
-    from studio.engine.train_request import TrainEstimate, TrainRequest
-    from studio.ui.core.job import JobRequest
+    from studio.engine.events import EngineReport
+    from studio.engine.protocol import Engine
 
 Answer = TypeVar("Answer")
 
@@ -38,39 +31,6 @@ class Priority(IntEnum):
     """Likewise, and between two steps of a job that has the model of this call in use anyway."""
     LOOK = 3
     """Likewise, before all others: somebody waits for it."""
-
-
-class Engine(Protocol):
-    """What runs jobs: `studio.engine.engine.Engine`, or a script in its place."""
-
-    def run(
-        self,
-        request: JobRequest,
-        *,
-        cancelled: threading.Event | None,
-        previews: Previews,
-        job_id: str | None,
-    ) -> Iterator[Event]:
-        """Run a request."""
-
-    def decode(self, model: str, weights_sha256: str, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the picture of latents."""
-
-    def explain(
-        self, request: GenerateRequest, weights_sha256: str, x: NDArray[np.float32], t: int
-    ) -> Explained:
-        """Return what the model predicts at a state."""
-
-    def train(
-        self, request: TrainRequest, *, cancelled: threading.Event | None, job_id: str | None
-    ) -> Generator[TrainEvent, None, None]:
-        """Train a model, or resume its training."""
-
-    def rehearse_training(self, request: TrainRequest, *, cancelled: threading.Event | None) -> TrainEstimate:
-        """Estimate what a training takes, by a few of its steps."""
-
-    def report(self) -> EngineReport:
-        """Return what the engine runs on."""
 
 
 @dataclass(frozen=True, kw_only=True)

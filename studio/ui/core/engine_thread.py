@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
 from studio.engine.events import JobFailed, JobStarted, ModelLoading, PictureStarted, StepDone
-from studio.engine.train_events import TrainingStepped
+from studio.engine.training.events import TrainingStepped
 from studio.errors import StudioError, capitalised
 from studio.logs import tell_unexpected
 from studio.ui.core.engine_call import EngineCall, EngineFailed, EngineReady, Priority
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from studio.engine.events import Event
-    from studio.engine.train_events import TrainEvent
+    from studio.engine.protocol import Engine
+    from studio.engine.training.events import TrainEvent
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
-    from studio.ui.core.engine_call import Engine
 
 
 class NoEngineError(Exception):
@@ -157,6 +157,14 @@ class TaskQueue:
                 self._condition.wait()
             return None
 
+    def withdraw(self, training: Training) -> bool:
+        """Take out a training that has not begun; return whether it was there."""
+        with self._condition:
+            waits = training in self._jobs
+            if waits:
+                self._jobs.remove(training)
+            return waits
+
     def between_steps(self, weights: tuple[str, ...]) -> EngineCall[Any] | None:
         """Return a call to be done between two steps of a job that has models with these weights in use."""
         with self._condition:
@@ -259,6 +267,10 @@ class EngineThread(QThread):
         """Have a job stop, after at most one more model call; a training after at most one more step."""
         job.cancelled.set()
         self._tasks.wake()
+
+    def withdraw(self, training: Training) -> bool:
+        """Take back a training that still waits for the device; False where it has begun."""
+        return self._tasks.withdraw(training)
 
     def pause(self, training: Training, paused: bool) -> None:
         """Have a training pause after at most one more step, or resume."""

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.events import StepDone
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.protocol import Engine
+    from studio.engine.requests.generate import GenerateRequest
     from studio.errors import StudioError
     from studio.runs.memory import Quantity
     from studio.ui.core.background import Background
-    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.engine_call import EngineCaller
     from studio.ui.core.job_state import JobState
 
     Pixels = NDArray[np.uint8]
@@ -49,12 +50,9 @@ def direct_pixels(latents: NDArray[np.float32], request: GenerateRequest) -> Pix
     """
     if latents.shape != (3, request.height, request.width):
         return None
-    import numpy as np  # noqa: PLC0415 - the window opens before numpy is there
+    from studio.arrays import to_uint8  # noqa: PLC0415 - the window opens before numpy is there
 
-    levels = (np.clip(np.nan_to_num(latents, nan=0.0), -1.0, 1.0) + np.float32(1.0)) * np.float32(127.5)
-    pixels: Pixels = np.ascontiguousarray(np.rint(levels).astype(np.uint8).transpose(1, 2, 0))
-    pixels.setflags(write=False)
-    return pixels
+    return to_uint8(latents)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,10 +7,10 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from studio.engine.compare import CompareRequest
-from studio.engine.fork import ForkRequest
-from studio.engine.previews import Previews, Shown
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.fork import ForkRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import Previews, PreviewTarget
 from studio.gallery.metadata import Origin
 from studio.runs.memory import JobRecord
 from studio.ui.core.training_losses import LossRecord
@@ -18,7 +18,7 @@ from studio.ui.core.training_losses import LossRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from studio.engine.train_request import TrainRequest
+    from studio.engine.training.request import TrainRequest
 
 JobRequest: TypeAlias = GenerateRequest | ForkRequest | CompareRequest
 """Whatever the engine runs."""
@@ -36,7 +36,7 @@ class Job:
         request: what to make: pictures, one that goes on from a step of another run, or several runs in lockstep.
         id: what its events carry.
         record: where its steps go.
-        shown: what its previews show; may be changed while it runs.
+        preview_target: what its previews show; may be changed while it runs.
         recorded: whether its runs are recorded.
         parent: of a fork the recorded runs of the job that it continues, by picture, and which of its pictures. The
             runs are added to that mapping as they are recorded; nothing else of the parent is kept alive.
@@ -47,7 +47,7 @@ class Job:
     request: JobRequest
     id: str = field(default_factory=_new_id)
     record: JobRecord = field(default_factory=JobRecord)
-    shown: Shown = field(default_factory=Shown)
+    preview_target: PreviewTarget = field(default_factory=PreviewTarget)
     budget: float | None = 0.1
     recorded: bool = True
     parent: tuple[Mapping[int, str], int] | None = None
@@ -99,7 +99,7 @@ class Job:
     def previews(self) -> Previews:
         """Which steps carry what."""
         every = 0 if self.budget == 0 else 1
-        return Previews(every, budget=self.budget, shown=self.shown, arrays=True)
+        return Previews(every, budget=self.budget, target=self.preview_target, arrays=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -21,7 +21,7 @@ from studio.runs.writer import RunRecorded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.ui.core.job import Job
 
 JobEvent = (

@@ -7,12 +7,17 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from studio.engine.train_events import TrainingRecovered, TrainingStarted, TrainingStepped
+from studio.engine.training.events import (
+    TrainingHistory,
+    TrainingRecovered,
+    TrainingStarted,
+    TrainingStepped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from studio.engine.train_events import TrainEvent
+    from studio.engine.training.events import TrainEvent
 
 MOST_POINTS = 512
 """A series of more is thinned: two neighbours become one."""
@@ -90,6 +95,11 @@ class LossRecord:
                     self._rewind(event.stage, event.back_to)
                 case TrainingStarted():
                     self._rewind("backbone", event.resumed_at)
+                case TrainingHistory() if (
+                    not self._stages
+                ):  # resumed by another process than the one that stopped it
+                    for step in event.losses:
+                        self._stages.setdefault(step.stage, _Stage()).add(step)
 
     def _rewind(self, stage: str, step: int) -> None:
         known = self._stages.get(stage)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.engine.requests import MAX_SEED, sampler_options
+from studio.engine.requests.generate import MAX_SEED, sampler_options
 from studio.errors import RequestError, capitalised, shorten
 from studio.messages import message
 from studio.ui.core.undo import FieldsUndoStack
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from studio.checkpoints.card import ModelCard
-    from studio.engine.option_values import OptionValue
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest, OptionValue
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.settings import Preferences
     from studio.ui.jobs.timings import Timings

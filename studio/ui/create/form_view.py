@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from studio.engine.requests import MAX_COUNT, MAX_GUIDANCE, MAX_STEPS
+from studio.engine.requests.generate import MAX_COUNT, MAX_GUIDANCE, MAX_STEPS
 from studio.ui.create import text
 from studio.ui.create.ideas import IdeasModel
 from studio.ui.create.ideas_view import IdeasPopover, PromptCompletion
@@ -29,7 +29,7 @@ from studio.ui.widgets.prompt_field import PromptField
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
 
-    from studio.engine.option_values import OptionValue
+    from studio.engine.requests.generate import OptionValue
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.settings import Preferences
     from studio.ui.create.form_model import FormModel

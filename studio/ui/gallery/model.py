@@ -20,9 +20,11 @@ from PySide6.QtCore import (
 
 from studio.gallery.index import holds
 from studio.ui.core.background import Background
+from studio.ui.gallery import text
 from studio.ui.gallery.reading import Fetched, Loaded, fetch, load
 from studio.ui.gallery.trash import GalleryTrash
-from studio.ui.jobs.picture_text import NO_PROMPT, accessible_text, one_line, prompt_of
+from studio.ui.jobs.picture_text import accessible_text, one_line, prompt_of
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 
 KNOWN_ENTRIES = 4096
-"""How many entries are kept in memory; what is on the screen is far less."""
+"""How many entries are cached; far more than fit on the screen."""
 MANY_RUNS = 100
 _FIRST_LOOSE = 2**62
 
@@ -46,17 +48,16 @@ Run = tuple[int, int]
 
 
 class Rows:
-    """Ids, falling (newest first), and the entries that were read for them.
+    """The ids of the listed pictures, newest (largest) first, and the entries read so far.
 
-    A picture that the catalogue does not list yet gets an id above all others, and its entry is never forgotten.
+    A picture that is not in the catalogue yet gets an id above all others, and its entry is never dropped.
 
     Attributes:
         ids: one for each row.
-        loose: entries without a place in the catalogue, by their ids here.
+        loose: entries that are not in the catalogue, by the ids they have here.
     """
 
     def __init__(self) -> None:
-        """Begin empty."""
         self.ids: list[int] = []
         self.loose: dict[int, Entry] = {}
         self._known: OrderedDict[int, Entry] = OrderedDict()
@@ -79,21 +80,21 @@ class Rows:
             return entry.id
         return next((number for number, kept in self.loose.items() if kept.path == entry.path), None)
 
-    def name_loose(self, entry: Entry) -> int:
-        """Give an entry without a place in the catalogue an id, and keep it."""
+    def add_loose(self, entry: Entry) -> int:
+        """Give an entry that is not in the catalogue an id."""
         number = max(self.loose, default=_FIRST_LOOSE - 1) + 1
         self.loose[number] = entry
         return number
 
     def entry(self, number: int) -> Entry | None:
-        """Return the entry of an id, where it was read already."""
+        """Return the entry of an id; None if it has not been read."""
         found = self.loose.get(number) or self._known.get(number)
         if found is not None and number in self._known:
             self._known.move_to_end(number)
         return found
 
     def know(self, entries: Iterable[Entry]) -> None:
-        """Keep entries that were read, and forget those not looked at for longest."""
+        """Cache entries, and drop the least recently used ones."""
         for entry in entries:
             if entry.id is not None:
                 self._known[entry.id] = entry
@@ -102,7 +103,7 @@ class Rows:
             self._known.popitem(last=False)
 
     def forget(self, numbers: Iterable[int] | None = None) -> None:
-        """Forget the entries of these ids, or all that can be read again."""
+        """Drop the entries of these ids; by default all that can be read again."""
         if numbers is None:
             self._known.clear()
             return
@@ -112,7 +113,7 @@ class Rows:
 
 
 def runs_of(rows: Sequence[int]) -> list[Run]:
-    """Return rising row numbers as runs without gaps."""
+    """Return ascending row numbers as runs without gaps."""
     runs: list[Run] = []
     for row in rows:
         if runs and runs[-1][1] == row - 1:
@@ -123,7 +124,7 @@ def runs_of(rows: Sequence[int]) -> list[Run]:
 
 
 def changes(old: Sequence[int], new: Sequence[int]) -> tuple[list[Run], list[Run]] | None:
-    """Return the runs of ``old`` that go, and those of ``new`` that come then; None where they are too many."""
+    """Return the runs of ``old`` to remove, then those of ``new`` to insert; None if they are too many."""
     if list(new[len(new) - len(old) :]) == list(old):  # the usual case: new pictures only
         added = len(new) - len(old)
         return [], [(0, added - 1)] if added else []
@@ -195,7 +196,7 @@ class GalleryModel(QAbstractListModel):
         self._text = self._listed_text = ""
         self._loaded = False
         self._fault = ""
-        self._version = 0  # how often the list changed by itself, so that an older answer is not believed
+        self._version = 0  # counts changes made here, so that an older answer is not used
         self._wanted: dict[int, None] = {}
         self._gone: set[int] = set()
         self._fetching = False
@@ -207,7 +208,7 @@ class GalleryModel(QAbstractListModel):
     # ------------------------------------------------------------------------------------------------- questions
     @property
     def live(self) -> LiveTile | None:
-        """The picture that forms."""
+        """The picture in progress; None if there is none."""
         return self._live
 
     @property
@@ -216,11 +217,9 @@ class GalleryModel(QAbstractListModel):
         return len(self._rows)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:
-        """Return the number of rows."""
         return 0 if parent.isValid() else len(self._rows) + self._offset
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401 - Qt's
-        """Return what a row says in a role."""
         if not self.checkIndex(index, self.CheckIndexOption.IndexIsValid):
             return None
         if index.row() < self._offset:
@@ -229,7 +228,7 @@ class GalleryModel(QAbstractListModel):
         if role == EntryRole:
             return entry
         if entry is None:
-            return "Being read" if role == Qt.ItemDataRole.AccessibleTextRole else None
+            return text.loading() if role == Qt.ItemDataRole.AccessibleTextRole else None
         if role == ImageRole:
             return self.thumbnails.image(entry.path, SIDE_PX)
         if role == Qt.ItemDataRole.DisplayRole:
@@ -239,16 +238,16 @@ class GalleryModel(QAbstractListModel):
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Let pictures be dragged, but not the live tile, which is no file yet."""
+        """Let pictures be dragged; the live tile is not a file yet."""
         flags = super().flags(index)
         return flags | Qt.ItemFlag.ItemIsDragEnabled if index.row() >= self._offset else flags
 
     def supportedDragActions(self) -> Qt.DropAction:
-        """Pictures are copied out, never moved away."""
+        """Allow copying only: a drag never moves a file."""
         return Qt.DropAction.CopyAction
 
     def entry_at(self, row: int) -> Entry | None:
-        """Return the entry of a row; None for the live tile, and while it is being read (then it is asked for)."""
+        """Return the entry of a row; None for the live tile, and until the entry, which this asks for, is read."""
         number = self.id_at(row)
         entry = self._rows.entry(number) if number is not None else None
         if entry is None and number is not None:
@@ -256,7 +255,7 @@ class GalleryModel(QAbstractListModel):
         return entry
 
     def id_at(self, row: int) -> int | None:
-        """Return what stands for a row's picture, read or not; None for the live tile."""
+        """Return the id of a row's picture; None for the live tile."""
         place = row - self._offset
         return self._rows.ids[place] if 0 <= place < len(self._rows) else None
 
@@ -268,7 +267,7 @@ class GalleryModel(QAbstractListModel):
 
     # --------------------------------------------------------------------------------------------------- changes
     def set_live(self, tile: LiveTile | None) -> None:
-        """Show how the running job stands; None ends it."""
+        """Show the picture in progress; None removes the live tile."""
         if (tile is None) != (self._live is None):
             if tile is None:
                 self.beginRemoveRows(QModelIndex(), 0, 0)
@@ -284,7 +283,7 @@ class GalleryModel(QAbstractListModel):
             self.dataChanged.emit(self.index(0), self.index(0))
 
     def list_all(self, ids: Sequence[int], *, anew: bool = False) -> None:
-        """List these ids, falling; rows that stay keep their selection, unless all is ``anew``."""
+        """List these ids, largest first; rows that stay keep their selection, unless ``anew``."""
         found = None if anew else changes(self._rows.ids, ids)
         if found is None:
             self.beginResetModel()
@@ -300,20 +299,19 @@ class GalleryModel(QAbstractListModel):
             self.count_changed.emit()
 
     def insert(self, number: int) -> None:
-        """List one more id, at its place."""
+        """List one more id."""
         if self._rows.row_of(number) is None:
             self._insert_run(self._rows.place_of(number), [number])
             self.count_changed.emit()
 
     def remove(self, numbers: Iterable[int]) -> None:
-        """List these ids no more."""
         places = sorted(place for number in numbers if (place := self._rows.row_of(number)) is not None)
         self._remove_runs(runs_of(places))
         if places:
             self.count_changed.emit()
 
     def know(self, entries: Sequence[Entry]) -> None:
-        """Take entries that were read."""
+        """Cache entries that were read, and update their rows."""
         self._rows.know(entries)
         rows = [row for entry in entries if (row := self.row_of(entry)) is not None]
         if rows:
@@ -347,7 +345,7 @@ class GalleryModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return one_line(tile.prompt)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"Forming: {one_line(tile.prompt) or NO_PROMPT}, step {tile.step} of {tile.steps}"
+            return text.live_tile(tile)
         return None
 
     # ------------------------------------------------------------------------------------------------------ the search
@@ -362,37 +360,37 @@ class GalleryModel(QAbstractListModel):
         return self._loaded
 
     def close(self) -> None:
-        """Stop reading; what was begun is ended first."""
+        """Stop reading; waits for what is running."""
         self._fetch_soon.stop()
         self._background.close()
         self.errands.close()
 
     # ---------------------------------------------------------------------------------------------------- reading
-    def search(self, text: str) -> None:
-        """List only the pictures whose prompt or model holds every word of ``text``."""
-        if text != self._text:
-            self._text = text
+    def search(self, words: str) -> None:
+        """List only the pictures whose prompt or model name contains every word of ``words``."""
+        if words != self._text:
+            self._text = words
             self.state_changed.emit()
             self._load()
 
     @Slot()
     def reload(self) -> None:
-        """Read the list again: other programs make pictures too, and drives are plugged in."""
+        """Read the list again: other programs add pictures too, and drives are connected."""
         self.thumbnails.retry()
         self._load()
 
     def add(self, entry: Entry) -> None:
-        """List a picture that was just kept."""
+        """List a picture that was just saved."""
         self._version += 1
         number = self._rows.id_of(entry)
         if number is None:
-            number = self._rows.name_loose(entry)
+            number = self._rows.add_loose(entry)
         if not self._is_renewed() and holds(entry.metadata, self._listed_text):
             self._rows.know([entry])
             self.insert(number)
 
     def read_entries(self, rows: Sequence[int], then: Callable[[Sequence[Entry]], None]) -> None:
-        """Call ``then`` with the entries of some rows, read or not: at once, or when they were. No live tile."""
+        """Call ``then`` with the entries of ``rows``, without the live tile, once all are read."""
         numbers = [number for row in rows if (number := self.id_at(row)) is not None]
         known = {number: entry for number in numbers if (entry := self._rows.entry(number)) is not None}
         missing = [number for number in numbers if number not in known]
@@ -414,9 +412,9 @@ class GalleryModel(QAbstractListModel):
             work, partial(self._on_loaded, self._text, self._version), self._on_failed, key="load"
         )
 
-    def _on_loaded(self, text: str, version: int, loaded: Loaded) -> None:
+    def _on_loaded(self, search: str, version: int, loaded: Loaded) -> None:
         self._rows.forget(loaded.entered)
-        if self._is_renewed() or text != self._text:  # it is being read again
+        if self._is_renewed() or search != self._text:  # it is being read again
             return
         if version != self._version:
             self._load()
@@ -424,8 +422,8 @@ class GalleryModel(QAbstractListModel):
         self._fault = ""
         self._gone.clear()
         self._rows.know(loaded.first)
-        loose = [number for number, entry in self._rows.loose.items() if holds(entry.metadata, text)]
-        other, self._listed_text = text != self._listed_text, text
+        loose = [number for number, entry in self._rows.loose.items() if holds(entry.metadata, search)]
+        other, self._listed_text = search != self._listed_text, search
         self.list_all((*sorted(loose, reverse=True), *loaded.ids), anew=other or not self._loaded)
         self._loaded = True
         self.state_changed.emit()
@@ -440,7 +438,7 @@ class GalleryModel(QAbstractListModel):
 
     @Slot()
     def _fetch(self) -> None:
-        """Read what was looked at last; what was wanted before has scrolled away, and will be asked for again."""
+        """Read the entries asked for last; earlier ones have scrolled away, and are asked for again when shown."""
         ids = list(self._wanted)[-_PAGE:]
         self._wanted.clear()
         if ids:
@@ -462,21 +460,18 @@ class GalleryModel(QAbstractListModel):
 
     def _on_failed(self, error: StudioError) -> None:
         self._fetching = False
-        if str(error) != self._fault:  # not again at every look
+        if str(error) != self._fault:  # posted once, not at every read
             self._fault = str(error)
-            self.notices.post(self._fault, kind="error")
+            self.notices.post(tr(error.message), kind="error")
 
     def _is_renewed(self) -> bool:
-        """Whether the catalogue was made anew meanwhile: then all ids are others, and all is read again."""
+        """Whether the catalogue was rebuilt meanwhile: then all ids have changed, and everything is read again."""
         if self._catalogue.set_aside == self._set_aside:
             return False
         self._set_aside = self._catalogue.set_aside
         self._rows.forget()
         self._loaded = False
-        self.notices.post(
-            f"The catalogue of pictures was damaged. It is kept as {self._set_aside} and was made anew.",
-            kind="warn",
-        )
+        self.notices.post(text.catalogue_damaged(self._set_aside), kind="warn")
         self._load()
         return True
 

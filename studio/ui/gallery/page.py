@@ -1,4 +1,4 @@
-"""The gallery: a field to search in, and every picture as a tile. As a column beside the canvas, and as a page."""
+"""The gallery: a search field above the grid of pictures, as a column beside the canvas and as a page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
+from studio.ui.gallery import text
 from studio.ui.gallery.grid import MARGIN, RING_PX, GalleryGrid
 from studio.ui.gallery.model import KNOWN_ENTRIES, EntryRole, ImageRole
 from studio.ui.gallery.picture_actions import PictureActions
@@ -23,21 +24,18 @@ if TYPE_CHECKING:
     from studio.ui.gallery.model import GalleryModel
     from studio.ui.theme.theme import Theme
 
-EMPTY = "Pictures you make appear here."
-EMPTY_HINT = "Ctrl+Enter makes the first."
-NOT_FOUND = "No picture matches."
 _SEARCH_PX = 360
 _ROOM_PX = 480
-"""From this width on there is room for the number of pictures beside the search field."""
+"""The smallest width at which the number of pictures is shown."""
 
 
 class GalleryView(QWidget):
-    """All pictures, newest first, the running job before them.
+    """All pictures, newest first, after the one in progress.
 
     Signals:
-        open_requested: an `Entry` is to be shown large, or the `LiveTile` to be watched.
-        settings_requested: a `GenerateRequest` is to fill the form.
-        compare_requested: the recorded runs of these `Entry` are to lie side by side.
+        open_requested: show this `Entry` in the viewer, or this `LiveTile` on the canvas.
+        settings_requested: fill the form with this `GenerateRequest`.
+        compare_requested: compare the recorded runs of these `Entry`.
     """
 
     open_requested = Signal(object)
@@ -45,14 +43,13 @@ class GalleryView(QWidget):
     compare_requested = Signal(object)
 
     def __init__(self, theme: Theme, model: GalleryModel, parent: QWidget | None = None) -> None:
-        """Show ``model``."""
         super().__init__(parent)
         self._model = model
         self.search_field = SearchField(theme)
         self.grid = GalleryGrid(theme, model)
         self._count = PlainLabel(theme, role="dim")
         self._empty = PlainLabel(theme, role="dim", wrap=True)
-        self._hint = PlainLabel(theme, EMPTY_HINT, kind="label", role="faint")
+        self._hint = PlainLabel(theme, text.empty_hint(), kind="label", role="faint")
         self._menu = PictureMenu(theme, opens=True, parent=self)
         self._actions = PictureActions(model, self)
         self._stack = QStackedLayout()
@@ -62,18 +59,17 @@ class GalleryView(QWidget):
 
     @Slot(object)
     def select(self, entry: Entry) -> None:
-        """Go to the tile of a picture, such as the one that was looked at large."""
+        """Make the tile of a picture current."""
         row = self._model.row_of(entry)
         if row is not None:
             self.grid.setCurrentIndex(self._model.index(row))
 
     def take_keyboard(self) -> None:
-        """Give the keyboard to the pictures, or to the search where none is shown."""
+        """Focus the pictures, or the search field if there is none."""
         # No focus proxy: where the pictures are hidden, Tab would end at it.
         (self.grid if self.grid.isVisible() else self.search_field).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Say how many there are where there is room."""
         super().resizeEvent(event)
         self._count.setVisible(self.width() >= _ROOM_PX)
 
@@ -129,11 +125,12 @@ class GalleryView(QWidget):
         if not self.search_field.hasFocus():  # the other view of the same pictures may search too
             self.search_field.set_text(self._model.text)
         pictures = self._model.pictures
-        count = "1 picture" if pictures == 1 else f"{pictures:,} pictures"
-        self._count.setText(count if pictures else "")
+        self._count.setText(text.pictures(pictures) if pictures else "")
         nothing = self._model.loaded and self._model.rowCount() == 0
-        self.grid.set_note(NOT_FOUND if self._model.text and self._model.loaded and pictures == 0 else "")
-        self._empty.setText(NOT_FOUND if self._model.text else EMPTY)
+        self.grid.set_note(
+            text.not_found() if self._model.text and self._model.loaded and pictures == 0 else ""
+        )
+        self._empty.setText(text.not_found() if self._model.text else text.empty())
         self._hint.setVisible(not self._model.text)
         self._stack.setCurrentIndex(1 if nothing else 0)
 
@@ -180,7 +177,7 @@ class GalleryView(QWidget):
 
     @Slot()
     def _on_selection_changed(self) -> None:
-        """Have what is selected read, so that it can be dragged."""
+        """Read the selected entries, so that they can be dragged."""
         rows = self.grid.selected_rows()
         if 1 < len(rows) <= KNOWN_ENTRIES // 2:
             self._model.read_entries(rows, _forget)
@@ -188,11 +185,9 @@ class GalleryView(QWidget):
     @Slot()
     def _on_drag(self) -> None:
         found = (self._model.entry_at(row) for row in self.grid.selected_rows())
-        entries = [
-            entry for entry in found if entry is not None
-        ]  # what was not read yet cannot be waited for
+        entries = [entry for entry in found if entry is not None]  # a drag cannot wait for the others
         self._actions.drag(self.grid, entries, self.grid.currentIndex().data(ImageRole))
 
 
 def _forget(_: object) -> None:
-    """Do nothing: the model knows the entries now."""
+    """Ignore the entries: reading them was the point."""

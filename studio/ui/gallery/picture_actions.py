@@ -1,7 +1,4 @@
-"""Pictures handed to other programs: copied, dragged, shown among their files.
-
-What can be done with finished pictures, whichever view shows them.
-"""
+"""Actions on finished pictures: copy, drag out, save, show in the file manager, reuse settings, move to the trash."""
 
 from __future__ import annotations
 
@@ -16,8 +13,10 @@ from PySide6.QtDBus import QDBusConnection, QDBusMessage, QDBusPendingCallWatche
 from PySide6.QtGui import QDesktopServices, QDrag, QGuiApplication, QPixmap
 
 from studio.errors import RequestError, StorageError
+from studio.ui.gallery import text
 from studio.ui.gallery.reading import read_picture, request_of
 from studio.ui.jobs.picture_menu import ask_where, enlarged_name
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,28 +37,25 @@ _ASK_MS = 5000
 
 
 class PictureFiles(QMimeData):
-    """Pictures as other programs take them: as files, their paths as text, and a single one as an image.
+    """Pictures as files, their paths as text, and a single one as an image.
 
-    The image is read when somebody asks for it, which most targets of a drag never do.
+    The image is read on request, which most targets of a drag never make.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        """Hand over these files."""
         super().__init__()
         self._paths = tuple(paths)
         self.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
         self.setText("\n".join(str(path) for path in paths))
 
     def formats(self) -> list[str]:
-        """Return the types that can be asked for."""
         return [*super().formats(), *([_IMAGE] if len(self._paths) == 1 else [])]
 
     def hasFormat(self, mime_type: str) -> bool:
-        """Return whether a type can be asked for."""
         return mime_type in self.formats()
 
     def retrieveData(self, mime_type: str, preferred: QMetaType | QMetaType.Type) -> Any:  # noqa: ANN401 - Qt's
-        """Return what is asked for; None where the picture cannot be read."""
+        """Return the data of a type; None if the picture cannot be read."""
         if mime_type != _IMAGE or len(self._paths) != 1:
             return super().retrieveData(mime_type, preferred)
         try:
@@ -69,23 +65,23 @@ class PictureFiles(QMimeData):
 
 
 def copied(paths: Sequence[Path], image: QImage | None = None) -> QMimeData:
-    """Return what goes to the clipboard. The image is there already: its file may be gone when it is pasted."""
+    """Return the clipboard data. It holds the image itself, since the file may be gone when it is pasted."""
     mime = QMimeData()
     urls = [QUrl.fromLocalFile(str(path)) for path in paths]
     mime.setUrls(urls)
     mime.setText("\n".join(str(path) for path in paths))
     if image is not None:
         mime.setImageData(image)
-    # What file managers on Linux look for when files are pasted into them.
+    # Read by file managers on Linux when files are pasted.
     encoded = [bytes(url.toEncoded().data()) for url in urls]
     mime.setData("x-special/gnome-copied-files", b"\n".join([b"copy", *encoded]))
     return mime
 
 
-def show_among_files(path: Path) -> bool:
-    """Open the file manager of Windows or macOS with a file chosen in it; return False where there is neither."""
+def select_in_file_manager(path: Path) -> bool:
+    """Open the file manager of Windows or macOS with the file selected; return False on other systems."""
     if sys.platform == "win32":
-        # As one string: explorer takes its command line apart by rules of its own.
+        # As one string: explorer parses its command line by its own rules.
         subprocess.Popen(f'explorer /select,"{path}"')
         return True
     if sys.platform == "darwin":
@@ -94,9 +90,9 @@ def show_among_files(path: Path) -> bool:
 
 
 def ask_file_manager(path: Path, parent: QObject) -> QDBusPendingCallWatcher | None:
-    """Ask a Linux desktop's file manager to show a file among its neighbours; None where nobody can be asked.
+    """Ask the file manager of a Linux desktop over D-Bus to select a file; return None without a session bus.
 
-    Whether it did is known when the watcher has finished. Waiting for the answer would hold Python up.
+    The watcher finishes with the answer. Waiting for it here would block the window.
     """
     bus = QDBusConnection.sessionBus()
     if not bus.isConnected():
@@ -111,51 +107,48 @@ _DRAGGED_PX = 96
 
 
 class PictureActions(QObject):
-    """Copies, shows, drags and throws away; nothing here makes the window wait.
+    """Actions on the pictures of a `GalleryModel`; files are read and written in another thread.
 
     Signals:
-        settings_requested: a `GenerateRequest` that makes one picture again is to fill the form.
+        settings_requested: fill the form with this `GenerateRequest`, which makes one picture again.
     """
 
     settings_requested = Signal(object)
 
     def __init__(self, model: GalleryModel, parent: QObject | None = None) -> None:
-        """Act on the pictures of ``model``."""
         super().__init__(parent)
         self._model, self._notices = model, model.notices
         self._asked: dict[QDBusPendingCallWatcher, Entry] = {}
 
     def use_settings(self, entry: Entry) -> None:
-        """Give the settings of a picture, with its own seed, to the form."""
+        """Fill the form with the settings and the seed of a picture."""
         try:
             request = request_of(entry.metadata)
         except RequestError as error:
-            self._notices.post(f"The settings of this picture cannot be used: {error}", kind="error")
+            self._notices.post(text.settings_unusable(error), kind="error")
         else:
             self.settings_requested.emit(request)
 
     def copy(self, entries: Sequence[Entry]) -> None:
-        """Put pictures on the clipboard: as files, and a single one as an image too."""
+        """Copy pictures as files, and a single one as an image too."""
         if len(entries) == 1:
             then, failed = partial(self._copied, entries[0]), partial(self._copied_file, entries[0])
             self._model.errands.do(partial(read_picture, entries[0].path), then, failed, key="copy")
         elif entries:
             QGuiApplication.clipboard().setMimeData(copied([entry.path for entry in entries]))
-            self._notices.post(f"{len(entries)} pictures copied.")
+            self._notices.post(text.copied(len(entries)))
 
     def save(self, entry: Entry, factor: int, smooth: bool, parent: QWidget) -> None:
-        """Ask where a picture is to be saved, so many times as large, and save it."""
+        """Ask for a file, and save the picture there, enlarged ``factor`` times."""
         path = ask_where(parent, enlarged_name(entry.path.stem, factor))
         if path is not None:
             work = partial(_save, entry.path, path, factor, smooth)
             self._model.errands.do(work, self._saved, self._failed)
 
     def show_in_folder(self, entry: Entry) -> None:
-        """Open the system's file manager where a picture lies."""
+        """Show the file of a picture in the system's file manager."""
         if not os.path.lexists(entry.path):
-            self._notices.post(
-                f"{entry.path} cannot be found (was it moved, or the drive unplugged?).", kind="error"
-            )
+            self._notices.post(text.file_missing(entry.path), kind="error")
             return
         watcher = ask_file_manager(entry.path, self)
         if watcher is not None:
@@ -163,7 +156,10 @@ class PictureActions(QObject):
             watcher.finished.connect(self._on_asked)
         else:
             self._model.errands.do(
-                partial(show_among_files, entry.path), partial(self._shown, entry), self._failed, key="show"
+                partial(select_in_file_manager, entry.path),
+                partial(self._shown, entry),
+                self._failed,
+                key="show",
             )
 
     @Slot(QDBusPendingCallWatcher)
@@ -179,9 +175,9 @@ class PictureActions(QObject):
         """Drag pictures out of the window as files, until they are dropped.
 
         Args:
-            source: where they come from.
+            source: the widget the drag starts from.
             entries: the pictures.
-            image: how the first one looks.
+            image: drawn at the mouse.
         """
         if not entries:
             return Qt.DropAction.IgnoreAction
@@ -201,22 +197,22 @@ class PictureActions(QObject):
         return drag.exec(Qt.DropAction.CopyAction, Qt.DropAction.CopyAction)  # never moved away
 
     def _saved(self, path: Path) -> None:
-        self._notices.post(f"Saved as {path}.")
+        self._notices.post(text.saved(path))
 
     def _copied(self, entry: Entry, image: QImage) -> None:
         QGuiApplication.clipboard().setMimeData(copied([entry.path], image))
-        self._notices.post("Copied.")
+        self._notices.post(text.copied(1))
 
     def _copied_file(self, entry: Entry, error: StudioError) -> None:
         del entry
-        self._notices.post(f"The picture cannot be copied: {error}", kind="error")
+        self._notices.post(text.not_copied(error), kind="error")
 
     def _shown(self, entry: Entry, shown: bool) -> None:
         if not shown and not QDesktopServices.openUrl(QUrl.fromLocalFile(str(entry.path.parent))):
-            self._notices.post(f"No program opens the folder {entry.path.parent}.", kind="error")
+            self._notices.post(text.no_file_manager(entry.path.parent), kind="error")
 
     def _failed(self, error: StudioError) -> None:
-        self._notices.post(str(error), kind="error")
+        self._notices.post(tr(error.message), kind="error")
 
 
 def _save(source: Path, to: Path, factor: int, smooth: bool) -> Path:

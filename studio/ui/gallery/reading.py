@@ -1,11 +1,11 @@
-"""What the gallery's thread does with the catalogue and with pictures. Nothing here touches the window."""
+"""Reading of the catalogue and of pictures, in the gallery's thread."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.errors import StorageError
 from studio.ui.core.images import to_image
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from studio.gallery.metadata import PictureMetadata
 
 FIRST_ENTRIES = 60
-"""So many are read with the list itself: they are what is looked at next."""
+"""How many entries are read together with the list: those shown first."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Loaded:
-    """The list as the catalogue has it.
+    """The list of pictures.
 
     Attributes:
-        ids: of all pictures that match, newest first.
+        ids: of all matching pictures, newest first.
         first: the entries of the newest ones.
-        entered: ids of entries that had no place in the catalogue and have one now.
+        entered: ids of loose entries that are in the catalogue now.
     """
 
     ids: tuple[int, ...]
@@ -39,7 +39,7 @@ class Loaded:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fetched:
-    """Entries that were asked for, and the ids that the catalogue no longer has."""
+    """The entries asked for, and the ids that are no longer in the catalogue."""
 
     entries: tuple[Entry, ...]
     gone: tuple[int, ...]
@@ -49,10 +49,10 @@ def load(catalogue: Catalogue, text: str, loose: Mapping[int, Entry], *, recover
     """Read the list.
 
     Args:
-        catalogue: where.
-        text: what to search for.
-        loose: entries that the catalogue did not take before; it is asked again.
-        recover: where the catalogue is empty, look through the folder of pictures, which are the truth.
+        catalogue: the catalogue.
+        text: the search text.
+        loose: entries that could not be added before; they are tried again.
+        recover: rebuild an empty catalogue from the folder of pictures.
 
     Raises:
         StorageError: the catalogue cannot be read.
@@ -81,10 +81,10 @@ def read_picture(path: Path) -> QImage:
 
 
 def request_of(metadata: PictureMetadata) -> GenerateRequest:
-    """Return the request that makes this one picture again.
+    """Return the request that makes this picture again.
 
     Raises:
-        RequestError: the settings are none that this program can use.
+        RequestError: this program cannot use the settings.
     """
     request = GenerateRequest.from_dict(metadata.request)
     return replace(request, seed=metadata.seed, count=1).validate()

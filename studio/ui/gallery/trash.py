@@ -1,8 +1,6 @@
-"""Moving pictures to the system's trash, and back. Nothing here ever deletes a picture.
+"""Moving pictures to the system's trash and back. Nothing here ever deletes a picture.
 
-The recorded run of a picture stays in its own folder, put aside, until it is brought back or its room is needed.
-
-Throwing pictures of the gallery away, with a way back, and telling of it.
+The recorded run of a picture is set aside in its own folder until the picture is restored or the space is needed.
 """
 
 from __future__ import annotations
@@ -17,7 +15,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QFile, QObject, QStandardPaths, Signal
 
 from studio.errors import StorageError
+from studio.messages import message
 from studio.storage import ensure_folder, rename_new, storage_error
+from studio.ui.gallery import text
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Thrown:
-    """One picture that is in the trash.
+    """A picture in the trash.
 
     Attributes:
         entry: as it was listed.
-        place: where its file is now; None where there was no file any more, or the system does not say.
-        returnable: it can be brought back.
-        run: its recorded run, which was put aside; None where it has none, or another picture has it too.
+        place: where its file is now; None if the file was missing, or the system does not say.
+        returnable: whether it can be restored.
+        run: its recorded run, which was set aside; None without one, or if another picture shares it.
     """
 
     entry: Entry
@@ -48,12 +49,12 @@ class Thrown:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
-    """What became of several pictures.
+    """The result of moving several pictures.
 
     Attributes:
-        thrown: those moved to the trash; none where they were brought back.
-        back: those brought back, as the catalogue lists them now.
-        faults: one sentence for each of the others, which stay as they were.
+        thrown: those moved to the trash.
+        back: those restored, as the catalogue lists them now.
+        faults: a translated error for each of the others, which stay where they were.
     """
 
     thrown: tuple[Thrown, ...] = ()
@@ -62,12 +63,12 @@ class Outcome:
 
 
 def throw_away(catalogue: Catalogue, entries: Sequence[Entry], runs: RunStore | None = None) -> Outcome:
-    """Move files to the trash, and then take their entries out of the catalogue. Files that stay keep theirs.
+    """Move pictures to the trash, and remove those that were moved from the catalogue.
 
     Args:
-        catalogue: where they are listed.
+        catalogue: lists the pictures.
         entries: the pictures.
-        runs: where their recorded runs are, which go with them.
+        runs: the store whose runs go with them.
     """
     thrown: list[Thrown] = []
     faults: list[str] = []
@@ -75,13 +76,13 @@ def throw_away(catalogue: Catalogue, entries: Sequence[Entry], runs: RunStore | 
         try:
             thrown.append(_throw(entry))
         except StorageError as error:
-            faults.append(str(error))
+            faults.append(tr(error.message))
     try:
         catalogue.remove([item.entry for item in thrown])
     except StorageError as error:
-        # The catalogue would go on listing them: put them back where it says they are.
+        # The catalogue still lists them, so the files must be where it says.
         undone = bring_back(None, thrown)
-        return Outcome(faults=(*faults, str(error), *undone.faults))
+        return Outcome(faults=(*faults, tr(error.message), *undone.faults))
     if runs is not None:
         thrown = _without_runs(catalogue, thrown, runs, faults)
     return Outcome(thrown=tuple(thrown), faults=tuple(faults))
@@ -90,12 +91,12 @@ def throw_away(catalogue: Catalogue, entries: Sequence[Entry], runs: RunStore | 
 def bring_back(
     catalogue: Catalogue | None, thrown: Sequence[Thrown], runs: RunStore | None = None
 ) -> Outcome:
-    """Move files back from the trash to where they were, and enter them in the catalogue at their old places.
+    """Move pictures back from the trash, and add them to the catalogue at their old places.
 
     Args:
-        catalogue: where they were listed; None where they still are.
+        catalogue: the catalogue; None if it still lists them.
         thrown: the pictures.
-        runs: where their recorded runs are, which come back with them.
+        runs: the store whose runs come back with them.
     """
     back: list[Entry] = []
     faults: list[str] = []
@@ -105,29 +106,27 @@ def bring_back(
             if item.place is not None:
                 _return(item.place, entry.path)
         except StorageError as error:
-            faults.append(str(error))
+            faults.append(tr(error.message))
             continue
         try:
             if catalogue is not None:
                 entry = replace(entry, id=catalogue.add(entry))
         except StorageError as error:
-            faults.append(f"{entry.path} is back, but the catalogue does not list it yet: {error}")
+            faults.append(text.restored_unlisted(entry.path, error))
             entry = replace(entry, id=None)
         back.append(entry)
         if runs is not None and item.run is not None:
             try:
                 runs.restore(item.run)
             except StorageError:
-                faults.append(
-                    f"{entry.path.name} is back; its recorded run has made room for others meanwhile."
-                )
+                faults.append(text.restored_without_run(entry.path))
     return Outcome(back=tuple(back), faults=tuple(faults))
 
 
 def _without_runs(
     catalogue: Catalogue, thrown: Sequence[Thrown], runs: RunStore, faults: list[str]
 ) -> list[Thrown]:
-    """Put the runs of pictures aside, but for those that another picture that is still listed came from."""
+    """Set the runs of the pictures aside, except those that a listed picture also comes from."""
     parted: list[Thrown] = []
     listed: Mapping[str, int] | None = None
     for item in thrown:
@@ -142,7 +141,7 @@ def _without_runs(
                 else:
                     runs.remove(run)
         except StorageError as error:
-            faults.append(f"{item.entry.path.name} is in the trash, but its recorded run stays: {error}")
+            faults.append(text.run_not_trashed(item.entry.path, error))
             run = None
         parted.append(replace(item, run=run))
     return parted
@@ -152,14 +151,14 @@ def _throw(entry: Entry) -> Thrown:
     if not os.path.lexists(entry.path):
         return Thrown(entry=entry, place=None, returnable=True)
     with contextlib.suppress(StorageError):
-        # Qt makes the trash inside, but not this folder itself, which a new user may not have yet.
+        # Qt creates the trash inside it, but not this folder, which a new user may not have yet.
         ensure_folder(
             Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation))
         )
     file = QFile(str(entry.path))
     if not file.moveToTrash():
-        # What Qt says of the cause is an errno of its last attempt, and misleads.
-        reason = "could not be moved to the trash and stays where it is; its drive may have no trash"
+        # Qt reports the errno of its last attempt, which misleads.
+        reason = message("could not be moved to the trash and stays where it is; its drive may have no trash")
         raise StorageError(entry.path, reason)
     place = Path(file.fileName())
     known = bool(file.fileName()) and place != entry.path and os.path.lexists(place)
@@ -169,21 +168,21 @@ def _throw(entry: Entry) -> Thrown:
 def _return(place: Path, path: Path) -> None:
     ensure_folder(path.parent)
     try:
-        rename_new(place, path)  # never in the place of another file
+        rename_new(place, path)  # never overwrites another file
     except OSError as error:
         raise storage_error(path, error) from error
-    # On Linux a note beside the trash says where the file came from; without the file it would be a ghost there.
+    # On Linux a .trashinfo file says where the file came from; left behind, it would show a ghost in the trash.
     if place.parent.name == "files":
         with contextlib.suppress(OSError):
             os.unlink(place.parent.parent / "info" / f"{place.name}.trashinfo")
 
 
 class GalleryTrash(QObject):
-    """The trash, as far as pictures came there from here.
+    """Moves pictures of the gallery to the trash in another thread, and offers to undo it.
 
     Signals:
-        thrown: pictures are in the trash; carries their entries.
-        back: a picture is back; carries its entry.
+        thrown: pictures were moved to the trash; carries their entries.
+        back: a picture was restored; carries its entry.
     """
 
     thrown = Signal(object)
@@ -197,7 +196,6 @@ class GalleryTrash(QObject):
         background: Background,
         parent: QObject | None = None,
     ) -> None:
-        """Take where pictures and runs are listed, where to tell of it, and whose thread moves them."""
         super().__init__(parent)
         self._catalogue, self._runs = catalogue, runs
         self._notices, self._background = notices, background
@@ -214,11 +212,12 @@ class GalleryTrash(QObject):
         returnable = tuple(item for item in outcome.thrown if item.returnable)
         if outcome.thrown:
             count = len(outcome.thrown)
-            said = "Moved to the trash." if count == 1 else f"{count} pictures moved to the trash."
             if returnable:
-                self._notices.post(said, action="Undo", act=partial(self._bring_back, returnable))
+                self._notices.post(
+                    text.trashed(count), action=tr("Undo"), act=partial(self._bring_back, returnable)
+                )
             else:
-                self._notices.post(said)
+                self._notices.post(text.trashed(count))
 
     def _bring_back(self, thrown: Sequence[Thrown]) -> None:
         work = partial(bring_back, self._catalogue, thrown, self._runs)
@@ -231,13 +230,8 @@ class GalleryTrash(QObject):
 
     def _tell_faults(self, outcome: Outcome) -> None:
         if outcome.faults:
-            others = len(outcome.faults) - 1
-            more = f" {others} more could not be moved either." if others else ""
-            self._notices.post(
-                f"{outcome.faults[0]}{more}",
-                kind="error",
-                details="\n".join(outcome.faults) if others else "",
-            )
+            details = "\n".join(outcome.faults) if len(outcome.faults) > 1 else ""
+            self._notices.post(text.errors(outcome.faults), kind="error", details=details)
 
     def _on_failed(self, error: StudioError) -> None:
-        self._notices.post(str(error), kind="error")
+        self._notices.post(tr(error.message), kind="error")

@@ -1,4 +1,4 @@
-"""Making a picture of the gallery again, to see whether it comes out the same: asked of the engine, and remembered."""
+"""Verifying that a picture of the gallery comes out the same when it is made again."""
 
 from __future__ import annotations
 
@@ -11,45 +11,46 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from studio.gallery import png
 from studio.runs.replay import verify
 from studio.ui.core.engine_call import EngineCall
+from studio.ui.gallery import text
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from studio.engine.events import StepDone
+    from studio.engine.protocol import Engine
     from studio.folders import Folders
     from studio.gallery.index import Entry
     from studio.runs.replay import Verdict
     from studio.runs.store import RunStore
-    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.engine_call import EngineCaller
 
 LOOK_MS = 100
-"""How often it is looked how far a check has come."""
-MOST_KEPT = 200
-WAITING = "Waits for the device"
-_RUNNING = "Being made again, step {step} of {steps}"
+"""The interval at which progress is read."""
+MAX_RESULTS = 200
 
 Outcome = Literal["running", "same", "different", "failed"]
 
 
 @dataclass(frozen=True)
 class Check:
-    """What is known of one picture.
+    """The verification of one picture.
 
     Attributes:
-        outcome: how it came out, or that it is under way.
-        words: the same for people.
-        fraction: how far it has come, 0 to 1.
-        level: the noise that is left there, 0 to 1.
+        outcome: the result, or "running".
+        sentence: the same as text.
+        fraction: progress, 0 to 1.
+        level: the noise level reached, 0 to 1.
     """
 
     outcome: Outcome
-    words: str
+    sentence: str
     fraction: float = 0.0
     level: float = 1.0
 
 
 class _Progress:
-    """The newest step; written by the engine's thread, read by the window's."""
+    """The newest step; written by the engine thread, read by the GUI thread."""
 
     newest: StepDone | None = None
 
@@ -58,10 +59,10 @@ class _Progress:
 
 
 class VerifyModel(QObject):
-    """Checks one picture at a time.
+    """Verifies one picture at a time, and remembers the results.
 
     Signals:
-        changed: something else is known of a picture.
+        changed: the result or the progress of a picture has changed.
     """
 
     changed = Signal()
@@ -69,7 +70,7 @@ class VerifyModel(QObject):
     def __init__(
         self, store: RunStore, folders: Folders, engine: EngineCaller, parent: QObject | None = None
     ) -> None:
-        """Make forks again from the runs of ``store``, with the models in ``folders``, by ``engine``."""
+        """Verify with ``engine`` and the models in ``folders``; forks start from the runs of ``store``."""
         super().__init__(parent)
         self._store, self._folders, self._engine = store, folders, engine
         self._known: dict[Path, Check] = {}
@@ -78,11 +79,11 @@ class VerifyModel(QObject):
         self._timer.timeout.connect(self._look)
 
     def of(self, entry: Entry) -> Check | None:
-        """Return what is known of a picture."""
+        """Return the verification of a picture; None if there was none."""
         return self._known.get(entry.path)
 
     def begin(self, entry: Entry) -> None:
-        """Make a picture again; another that is under way is stopped."""
+        """Verify a picture; a running verification of another is stopped."""
         self.stop()
         progress = _Progress()
         call = EngineCall(
@@ -91,13 +92,13 @@ class VerifyModel(QObject):
             failed=self._fail,
         )
         self._running = entry.path, call, progress
-        self._note(entry.path, Check("running", WAITING))
+        self._note(entry.path, Check("running", text.verify_waiting()))
         self._timer.start()
         self._engine.call(call)
 
     @Slot()
     def stop(self) -> None:
-        """Stop what is under way; nothing is known then."""
+        """Stop the running verification, and forget it."""
         if self._running is not None:
             path, call, _ = self._running
             call.cancel()
@@ -109,27 +110,27 @@ class VerifyModel(QObject):
         if self._running is not None and verdict is not None:
             path = self._running[0]
             self._end()
-            self._note(path, Check("same" if verdict.identical else "different", str(verdict)))
+            self._note(path, Check("same" if verdict.identical else "different", tr(str(verdict))))
 
     def _fail(self, sentence: str) -> None:
         if self._running is not None:
             path = self._running[0]
             self._end()
-            self._note(path, Check("failed", f"It cannot be made again: {sentence}"))
+            self._note(path, Check("failed", text.verify_failed(tr(sentence))))
 
     @Slot()
     def _look(self) -> None:
         if self._running is None or (done := self._running[2].newest) is None:
             return
-        words = _RUNNING.format(step=done.step, steps=done.steps)
-        check = Check("running", words, done.step / max(done.steps, 1), done.sigma)
+        sentence = text.verify_step(done.step, done.steps)
+        check = Check("running", sentence, done.step / max(done.steps, 1), done.sigma)
         if check != self._known.get(self._running[0]):
             self._note(self._running[0], check)
 
     def _note(self, path: Path, check: Check) -> None:
         self._known.pop(path, None)
         self._known[path] = check
-        while len(self._known) > MOST_KEPT:
+        while len(self._known) > MAX_RESULTS:
             del self._known[next(iter(self._known))]
         self.changed.emit()
 

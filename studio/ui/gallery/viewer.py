@@ -1,13 +1,4 @@
-"""Above a picture that is shown large: what it is of, which one of how many, and the ways on.
-
-The picture itself, shown large: it can be dragged out, and has a menu.
-
-A picture that is shown large, under its title; or why it cannot be shown.
-
-One picture of the gallery that is looked at, and its neighbours, whatever comes, goes and is searched for.
-
-One picture, as large as it fits, beside how it was made.
-"""
+"""The viewer of the gallery: one picture as large as it fits, beside how it was made."""
 
 from __future__ import annotations
 
@@ -26,11 +17,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.ui.gallery import text
 from studio.ui.gallery.picture_actions import PictureActions
 from studio.ui.gallery.reading import read_picture
-from studio.ui.gallery.viewer_panel import WIDTH, LargePanel
+from studio.ui.gallery.viewer_panel import WIDTH, ViewerPanel
 from studio.ui.jobs.picture_menu import PictureMenu
-from studio.ui.jobs.picture_text import NO_PROMPT, one_line, prompt_of
+from studio.ui.jobs.picture_text import no_prompt, one_line, prompt_of
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING, RADIUS, SECTION
 from studio.ui.widgets.buttons import IconButton, IconView
 from studio.ui.widgets.cards import Ground
@@ -53,19 +46,20 @@ if TYPE_CHECKING:
 
     from studio.errors import StudioError
     from studio.gallery.index import Entry
+    from studio.ui.core.catalog import Catalog
     from studio.ui.gallery.model import GalleryModel
     from studio.ui.gallery.verify import VerifyModel
     from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.theme.theme import Theme
 
 
-class LargeHead(QWidget):
-    """One line.
+class ViewerHead(QWidget):
+    """The title, the position in the list, and the buttons that go to neighbours and close.
 
     Signals:
-        closed: the picture is to be left.
-        newer: the picture before it is wanted.
-        older: the picture after it is wanted.
+        closed: close the viewer.
+        newer: show the previous picture.
+        older: show the next picture.
     """
 
     closed = Signal()
@@ -73,16 +67,15 @@ class LargeHead(QWidget):
     older = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start without a picture."""
         super().__init__(parent)
         self._title = PlainLabel(theme, kind="title", elide=True)
         self._place = PlainLabel(theme, role="dim")
-        close = IconButton(theme, "x", "Close", tip="Close (Esc)", kind="quiet")
+        close = IconButton(theme, "x", tr("Close"), tip=tr("Close (Esc)"), kind="quiet")
         self._newer = IconButton(
-            theme, "chevron-left", "Newer picture", tip="Newer picture (Left)", kind="quiet"
+            theme, "chevron-left", tr("Newer picture"), tip=tr("Newer picture (Left)"), kind="quiet"
         )
         self._older = IconButton(
-            theme, "chevron-right", "Older picture", tip="Older picture (Right)", kind="quiet"
+            theme, "chevron-right", tr("Older picture"), tip=tr("Older picture (Right)"), kind="quiet"
         )
         close.clicked.connect(self.closed)
         self._newer.clicked.connect(self.newer)
@@ -100,27 +93,26 @@ class LargeHead(QWidget):
 
     @property
     def place(self) -> str:
-        """Which picture of how many, as it is shown."""
+        """The position as it is shown."""
         return self._place.text()
 
     def set_title(self, title: str) -> None:
-        """Show what the picture is of."""
         self._title.setText(title)
 
     def set_place(self, place: int | None, count: int) -> None:
-        """Show which picture this is, from 0; None where it is not listed."""
-        self._place.setText("" if place is None else f"{place + 1:,} of {count:,}")
+        """Show the position, from 0; None if the picture is not listed."""
+        self._place.setText("" if place is None else text.position(place, count))
         self._newer.setEnabled(place is not None and place > 0)
         self._older.setEnabled(place is not None and place + 1 < count)
 
 
-class LargePicture(PictureView):
-    """One finished picture.
+class ViewerPicture(PictureView):
+    """The picture, which can be dragged out and has a menu.
 
     Signals:
-        drag_requested: it is being dragged out.
-        menu_requested: its menu is wanted, at a point of the screen.
-        double_clicked: twice.
+        drag_requested: drag the picture out.
+        menu_requested: open the menu at this point of the screen.
+        double_clicked: the picture was double-clicked.
     """
 
     drag_requested = Signal()
@@ -128,19 +120,16 @@ class LargePicture(PictureView):
     double_clicked = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start without a picture."""
-        super().__init__(theme, "Picture", parent)
+        super().__init__(theme, tr("Picture"), parent)
         self._pressed: QPoint | None = None
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Remember where a drag may begin."""
         on_it = self.picture_rect().contains(event.position())
         self._pressed = (
             event.position().toPoint() if on_it and event.button() == Qt.MouseButton.LeftButton else None
         )
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Begin a drag, once the mouse went far enough."""
         if self._pressed is None or not event.buttons() & Qt.MouseButton.LeftButton:
             return
         if (event.position().toPoint() - self._pressed).manhattanLength() >= QApplication.startDragDistance():
@@ -148,18 +137,16 @@ class LargePicture(PictureView):
             self.drag_requested.emit()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Tell of it."""
         if event.button() == Qt.MouseButton.LeftButton:
             self.double_clicked.emit()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Ask for the menu."""
         keyboard = event.reason() == event.Reason.Keyboard
         self.menu_requested.emit(self.mapToGlobal(self.rect().center()) if keyboard else event.globalPos())
 
 
-class LargeStage(QWidget):
-    """Title line and picture.
+class ViewerBody(QWidget):
+    """The title line above the picture, or above the reason why it cannot be shown.
 
     Attributes:
         head: the title line.
@@ -167,11 +154,10 @@ class LargeStage(QWidget):
     """
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start empty."""
         super().__init__(parent)
         self._theme, self._ringed = theme, False
-        self.head = LargeHead(theme)
-        self.picture = LargePicture(theme)
+        self.head = ViewerHead(theme)
+        self.picture = ViewerPicture(theme)
         self._fault = PlainLabel(theme, role="dim", wrap=True)
         self._fault.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         failed = QWidget()
@@ -193,28 +179,25 @@ class LargeStage(QWidget):
 
     @property
     def fault(self) -> str:
-        """Why there is no picture; "" where there is one."""
+        """Why the picture cannot be shown; "" if it can."""
         return self._fault.text() if self._stack.currentIndex() == 1 else ""
 
     def show_image(self, image: QImage) -> None:
-        """Show a picture."""
         self.picture.set_image(image)
         self._stack.setCurrentIndex(0)
 
     def show_fault(self, sentence: str) -> None:
-        """Say why there is no picture."""
         self.picture.set_image(None)
         self._fault.setText(sentence)
         self._stack.setCurrentIndex(1)
 
     def set_ring(self, ringed: bool) -> None:
-        """Show that the keyboard is at the picture."""
+        """Show or hide the focus ring."""
         if ringed != self._ringed:
             self._ringed = ringed
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the ring around the picture."""
         if self._ringed:
             painter = QPainter(self)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -224,16 +207,16 @@ class LargeStage(QWidget):
             draw_ring(painter, room, RADIUS, self._theme.colour("accent"))
 
 
-class GalleryPlace(QObject):
-    """Where in the list one picture is.
+class ViewerPosition(QObject):
+    """The position of the viewer in the list; it stays with its picture while others come, go and are filtered.
 
     Attributes:
-        entry: the picture; None where there is none.
+        entry: the picture; None if there is none.
 
     Signals:
-        moved: another picture is looked at, an `Entry`.
-        left: the picture is gone, and there is no other in its place.
-        changed: its place among the others is another.
+        moved: another picture is shown, an `Entry`.
+        left: the picture is gone, and no other has taken its place.
+        changed: the position in the list has changed.
     """
 
     moved = Signal(object)
@@ -241,28 +224,25 @@ class GalleryPlace(QObject):
     changed = Signal()
 
     def __init__(self, model: GalleryModel, parent: QObject | None = None) -> None:
-        """Look at pictures of ``model``."""
         super().__init__(parent)
         self._model = model
         self.entry: Entry | None = None
         self._row = self._waits_for = -1
-        self._text = ""  # what was searched for when the picture was opened
+        self._text = ""  # the search when the picture was opened
         model.thrown.connect(self._on_thrown)
         model.count_changed.connect(self._on_count_changed)
         model.dataChanged.connect(self._on_data_changed)
 
     @property
     def place(self) -> int | None:
-        """Which picture it is, from 0; None where it is not listed."""
+        """The position, from 0; None if the picture is not listed."""
         return None if self._row < 0 else self._row + self.count - self._model.rowCount()
 
     @property
     def count(self) -> int:
-        """How many pictures are listed."""
         return self._model.pictures
 
     def go_to(self, entry: Entry) -> None:
-        """Look at a picture."""
         self.entry, self._waits_for = entry, -1
         self._text = self._model.text
         self.moved.emit(entry)
@@ -270,12 +250,10 @@ class GalleryPlace(QObject):
 
     @Slot()
     def go_newer(self) -> None:
-        """Look at the picture before this one."""
         self._go(self._row - 1)
 
     @Slot()
     def go_older(self) -> None:
-        """Look at the picture after this one."""
         self._go(self._row + 1)
 
     def _go(self, row: int) -> None:
@@ -293,7 +271,7 @@ class GalleryPlace(QObject):
 
     @Slot()
     def _on_count_changed(self) -> None:
-        """Stay with the picture, also where a search leaves it out; one that is gone gives way to the next."""
+        """Stay with the picture even if a search leaves it out; if it is gone, show the next one."""
         listed = self.entry is not None and self._model.row_of(self.entry) is not None
         if listed or self._model.text != self._text:
             self._find()
@@ -306,7 +284,7 @@ class GalleryPlace(QObject):
             self._go_on()
 
     def _go_on(self) -> None:
-        """Look at what is in the place of the picture now, or leave."""
+        """Show the picture that has taken its place, or leave."""
         self.entry = None
         for row in (self._row, self._row - 1):
             if self._model.id_at(row) is not None:
@@ -321,20 +299,20 @@ class GalleryPlace(QObject):
 
 
 _ROOM_PX = 600
-"""Narrower than this, there is no room beside the picture."""
+"""The smallest width at which the panel stands beside the picture, not below it."""
 _BELOW = QBoxLayout.Direction.TopToBottom
 _BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
 
-class LargeView(Ground):
+class Viewer(Ground):
     """Shows one picture; Left and Right go to its neighbours.
 
     Signals:
         shown: another picture is shown, an `Entry`.
-        closed: the view is to be left.
-        settings_requested: a `GenerateRequest` is to fill the form.
-        watch_requested: the recorded run of an `Entry` is to be opened.
-        compare_requested: the recorded runs of these `Entry` are to lie side by side.
+        closed: close the viewer.
+        settings_requested: fill the form with this `GenerateRequest`.
+        watch_requested: open the recorded run of this `Entry`.
+        compare_requested: compare the recorded runs of these `Entry`.
     """
 
     shown = Signal(object)
@@ -349,41 +327,38 @@ class LargeView(Ground):
         model: GalleryModel,
         verifier: VerifyModel,
         runs: RunsModel,
+        catalog: Catalog,
         parent: QWidget | None = None,
     ) -> None:
-        """Show pictures of ``model``; ``verifier`` makes one again, and its run is among ``runs``."""
         super().__init__(theme, "window", parent=parent)
         self._model = model
-        self._place = GalleryPlace(model, self)
-        self._stage = LargeStage(theme)
-        self._head, self.picture = self._stage.head, self._stage.picture
-        self._panel = LargePanel(theme, verifier, runs)
+        self._place = ViewerPosition(model, self)
+        self._body = ViewerBody(theme)
+        self._head, self.picture = self._body.head, self._body.picture
+        self._panel = ViewerPanel(theme, verifier, runs, catalog)
         self._menu = PictureMenu(theme, opens=False, parent=self)
         self._actions = PictureActions(model, self)
         self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
         self._layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
-        self._layout.addWidget(self._stage, 3)
+        self._layout.addWidget(self._body, 3)
         self._layout.addWidget(self._panel, 2)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._connect()
 
     @property
     def entry(self) -> Entry | None:
-        """The picture that is shown."""
         return self._place.entry
 
     def show_entry(self, entry: Entry) -> None:
-        """Show another picture."""
         self._place.go_to(entry)
 
     def minimumSizeHint(self) -> QSize:
-        """Small enough for a small window, with the settings beneath."""
         return QSize(WIDTH, WIDTH)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Tell of the picture beneath it where there is no room beside it."""
+        """Put the panel below the picture if there is no room beside it."""
         super().resizeEvent(event)
         way = _BELOW if (below := self.width() < _ROOM_PX) else QBoxLayout.Direction.LeftToRight
         if self._layout.direction() != way:
@@ -413,8 +388,8 @@ class LargeView(Ground):
     # ------------------------------------------------------------------------------------------------------ reading
     @Slot(object)
     def _on_moved(self, entry: Entry) -> None:
-        self._head.set_title(title := one_line(prompt_of(entry.metadata)) or NO_PROMPT)
-        self.setAccessibleName(f"Picture: {title}")
+        self._head.set_title(title := one_line(prompt_of(entry.metadata)) or no_prompt())
+        self.setAccessibleName(text.viewer_name(title))
         self._panel.show_entry(entry)
         self._model.errands.do(
             partial(read_picture, entry.path),
@@ -430,25 +405,23 @@ class LargeView(Ground):
 
     def _on_read(self, entry: Entry, image: QImage) -> None:
         if entry is self.entry:
-            self._stage.show_image(image)
+            self._body.show_image(image)
 
     def _on_failed(self, entry: Entry, error: StudioError) -> None:
         if entry is self.entry:
-            self._stage.show_fault(str(error))
+            self._body.show_fault(tr(error.message))
 
     # ------------------------------------------------------------------------------------------------------ intents
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Ring the picture when Tab came to it; that it was opened can be seen without."""
+        """Draw the focus ring only after Tab: an opened picture needs none."""
         super().focusInEvent(event)
-        self._stage.set_ring(event.reason() in _BY_TAB)
+        self._body.set_ring(event.reason() in _BY_TAB)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Take the ring away."""
         super().focusOutEvent(event)
-        self._stage.set_ring(False)
+        self._body.set_ring(False)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Go to a neighbour, scroll the settings, close, or do what a button does."""
         key, check = Qt.Key, self._panel.check
         ways = {
             key.Key_Left: self._place.go_newer,

@@ -1,14 +1,9 @@
-"""What is told of a picture that is shown large: labels and what they say.
-
-Beside a picture that is shown large: whether it comes out the same when it is made again.
-
-Beside a picture that is shown large: how it was made, and what can be done with it.
-"""
+"""The panel beside the picture in the viewer: how it was made, verification, and actions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
@@ -24,9 +19,11 @@ from PySide6.QtWidgets import (
 )
 
 from studio.diffusion.samplers import SAMPLERS
+from studio.ui.gallery import text
 from studio.ui.jobs.picture_menu import COMPARE_WITH, SaveMenu
-from studio.ui.jobs.picture_text import NO_PROMPT, plain_number, prompt_of, sampler_title
+from studio.ui.jobs.picture_text import no_prompt, plain_number, prompt_of, sampler_title
 from studio.ui.jobs.pin_button import PinButton
+from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Ground
@@ -37,46 +34,68 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from studio.gallery.index import Entry
+    from studio.gallery.metadata import Origin
+    from studio.ui.core.catalog import Catalog
     from studio.ui.gallery.verify import VerifyModel
     from studio.ui.jobs.recorded_runs import RunsModel
     from studio.ui.theme.theme import Theme
 
 
-FILE = "File"
+@dataclass(frozen=True)
+class Fact:
+    """A labelled value of a picture.
 
-Fact = tuple[str, str]
+    Attributes:
+        label: translated.
+        value: translated; "" leaves the fact out.
+        tip: the tooltip of the value.
+    """
+
+    label: str
+    value: str
+    tip: str = ""
 
 
 def long_facts(entry: Entry) -> list[Fact]:
-    """Return the texts, which take a line of their own."""
+    """Return the prompts, which get lines of their own."""
     negative = entry.metadata.request.get("negative")
-    prompt = prompt_of(entry.metadata).strip() or NO_PROMPT
-    return [
-        ("Prompt", prompt),
-        *([("Negative prompt", negative)] if isinstance(negative, str) and negative else []),
-    ]
+    prompt = prompt_of(entry.metadata).strip() or no_prompt()
+    facts = [Fact(tr("Prompt"), prompt)]
+    if isinstance(negative, str) and negative:
+        facts.append(Fact(tr("Negative prompt"), negative))
+    return facts
 
 
-def short_facts(entry: Entry) -> list[Fact]:
-    """Return the settings and what making the picture took."""
+def short_facts(entry: Entry, catalog: Catalog | None = None) -> list[Fact]:
+    """Return the origin, the settings and the cost of a picture; models have their titles in ``catalog``."""
     metadata = entry.metadata
-    request = metadata.request
+    request, origin = metadata.request, metadata.origin
+    card = catalog.card(metadata.model) if catalog is not None else None
     facts = [
-        ("Model", metadata.model),
-        ("Sampler", sampler_title(request.get("sampler"))),
+        Fact(tr("Origin"), text.origin(origin) if origin is not None else ""),
+        *_run_of(origin),
+        Fact(tr("Model"), card.title if card is not None else metadata.model, metadata.model),
+        Fact(tr("Sampler"), sampler_title(request.get("sampler"))),
         *_options(request.get("sampler"), request.get("options")),
-        ("Steps", plain_number(request.get("steps"))),
-        ("Spacing", _text(request.get("spacing"))),
-        ("Guidance", plain_number(request.get("guidance"))),
-        ("Seed", str(metadata.seed)),
-        ("Size", f"{entry.width} × {entry.height}"),
-        ("Model calls", f"{metadata.model_calls:,}"),
-        ("Time", f"{metadata.seconds:.1f} s"),
-        ("Device", f"{metadata.device}, {metadata.dtype}"),
-        ("Made", metadata.created.astimezone().strftime("%Y-%m-%d %H:%M")),
-        (FILE, entry.path.name),
+        Fact(tr("Steps"), plain_number(request.get("steps"))),
+        Fact(tr("Spacing"), _text(request.get("spacing"))),
+        Fact(tr("Guidance"), plain_number(request.get("guidance"))),
+        Fact(tr("Seed"), str(metadata.seed)),
+        Fact(tr("Size"), text.size(entry.width, entry.height)),
+        Fact(tr("Model calls"), f"{metadata.model_calls:,}"),
+        Fact(tr("Time"), text.seconds(metadata.seconds)),
+        Fact(tr("Device"), f"{metadata.device}, {metadata.dtype}"),
+        Fact(tr("Created"), text.created(metadata.created)),
+        Fact(tr("File"), entry.path.name, str(entry.path)),
     ]
-    return [(label, value) for label, value in facts if value]
+    return [fact for fact in facts if fact.value]
+
+
+def _run_of(origin: Origin | None) -> Iterator[Fact]:
+    """Yield the run that a picture was forked from, or the run whose step it shows."""
+    if origin is not None:
+        label = tr("Parent run") if origin.kind == "fork" else tr("Run")
+        yield Fact(label, origin.run or text.unrecorded_run())
 
 
 def _options(sampler: object, values: object) -> Iterator[Fact]:
@@ -87,32 +106,29 @@ def _options(sampler: object, values: object) -> Iterator[Fact]:
     if isinstance(sampler, str) and sampler in SAMPLERS:
         labels = {item.name: item.metadata["label"] for item in fields(SAMPLERS[sampler].Options)}
     for name, value in values.items():
-        yield str(labels.get(name, name)), plain_number(value) or _text(value)
+        yield Fact(tr(labels.get(name, str(name))), plain_number(value) or _text(value))
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-VERIFY, STOP = "Verify", "Stop verifying"
-TIP = "Make this picture again from what its file remembers, and compare every pixel (V)"
 _ROLES = {"running": "dim", "same": "good", "different": "warn", "failed": "warn"}
 
 
-class LargeCheck(QWidget):
-    """A button, what came of it, and beside it the pin of the picture's run."""
+class ViewerVerify(QWidget):
+    """Verify, its result, and the pin of the picture's run."""
 
     def __init__(
         self, theme: Theme, verifier: VerifyModel, runs: RunsModel, parent: QWidget | None = None
     ) -> None:
-        """Have pictures checked by ``verifier``, and their runs of ``runs`` pinned."""
         super().__init__(parent)
         self._verifier, self._runs = verifier, runs
         self._entry: Entry | None = None
-        self.words = PlainLabel(theme, role="dim", wrap=True)
-        self.bar = NoiseBar(theme, "How far the picture is made again")
-        self.button = TextButton(theme, VERIFY, icon="circle-check")
-        set_tip(self.button, TIP)
+        self.result = PlainLabel(theme, role="dim", wrap=True)
+        self.bar = NoiseBar(theme, tr("Verification progress"))
+        self.button = TextButton(theme, text.verify_button(running=False), icon="circle-check")
+        set_tip(self.button, text.verify_tip())
         self.pin = PinButton(theme, runs)
         row = QHBoxLayout()
         row.setSpacing(GAP)
@@ -121,7 +137,7 @@ class LargeCheck(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
-        column.addWidget(self.words)
+        column.addWidget(self.result)
         column.addWidget(self.bar)
         column.addLayout(row)
         self.button.clicked.connect(self.toggle)
@@ -130,7 +146,6 @@ class LargeCheck(QWidget):
         self._on_changed()
 
     def show_entry(self, entry: Entry) -> None:
-        """Be about another picture."""
         self._entry = entry
         self.pin.set_run("")
         self._runs.find_run(entry)
@@ -138,7 +153,7 @@ class LargeCheck(QWidget):
 
     @Slot()
     def toggle(self) -> None:
-        """Make the picture again, or stop that."""
+        """Verify the picture, or stop verifying."""
         if self._entry is None:
             return
         check = self._verifier.of(self._entry)
@@ -156,13 +171,13 @@ class LargeCheck(QWidget):
     def _on_changed(self) -> None:
         check = self._verifier.of(self._entry) if self._entry is not None else None
         runs = check is not None and check.outcome == "running"
-        self.button.setText(STOP if runs else VERIFY)
+        self.button.setText(text.verify_button(running=runs))
         self.button.set_icon("square" if runs else "circle-check")
         self.bar.setVisible(runs)
-        self.words.setVisible(check is not None)
+        self.result.setVisible(check is not None)
         if check is not None:
-            self.words.set_role(_ROLES[check.outcome])
-            self.words.setText(check.words)
+            self.result.set_role(_ROLES[check.outcome])
+            self.result.setText(check.sentence)
             self.bar.set_progress(check.fraction, check.level)
 
 
@@ -170,7 +185,7 @@ WIDTH = 304
 _LABEL_PX = 104
 _UNLIMITED = 16_777_215  # Qt's QWIDGETSIZE_MAX
 _LONG = 200
-"""Texts longer than this are in a tooltip too."""
+"""Longer values have a tooltip too."""
 
 _SCROLLS = {
     int(Qt.Key.Key_Up): QAbstractSlider.SliderAction.SliderSingleStepSub,
@@ -180,20 +195,20 @@ _SCROLLS = {
 }
 
 
-class LargePanel(Ground):
-    """The settings of one picture, as a list, above what can be done with it.
+class ViewerPanel(Ground):
+    """The settings of a picture above the buttons of its actions.
 
     Attributes:
-        check: whether it comes out the same again.
+        check: the verification.
 
     Signals:
-        settings_requested: the settings are to fill the form.
-        watch_requested: it is to be watched forming.
-        compare_requested: its run is to lie beside others.
-        save_requested: it is to be saved elsewhere: how many times as large, and whether smooth.
-        copy_requested: the picture is to be copied.
-        folder_requested: its folder is to be shown.
-        trash_requested: it is to be thrown away.
+        settings_requested: fill the form with its settings.
+        watch_requested: open its recorded run.
+        compare_requested: compare its run with others.
+        save_requested: save a copy: the factor of enlargement, and whether it is smooth.
+        copy_requested: copy the picture.
+        folder_requested: show its file in the file manager.
+        trash_requested: move it to the trash.
     """
 
     settings_requested = Signal()
@@ -205,11 +220,17 @@ class LargePanel(Ground):
     trash_requested = Signal()
 
     def __init__(
-        self, theme: Theme, verifier: VerifyModel, runs: RunsModel, parent: QWidget | None = None
+        self,
+        theme: Theme,
+        verifier: VerifyModel,
+        runs: RunsModel,
+        catalog: Catalog,
+        parent: QWidget | None = None,
     ) -> None:
-        """Start without a picture; ``verifier`` makes one again, and its run is among ``runs``."""
         super().__init__(theme, "panel", lines=Qt.Edge.LeftEdge, parent=parent)
-        self._theme_of_rows = theme
+        self._theme_of_rows, self._catalog = theme, catalog
+        self._entry: Entry | None = None
+        catalog.changed.connect(self._on_catalog_changed)
         self.setFixedWidth(WIDTH)
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
@@ -217,19 +238,19 @@ class LargePanel(Ground):
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.viewport().setAutoFillBackground(False)
-        use = TextButton(theme, "Use these settings", kind="primary")
-        watch = TextButton(theme, "Watch it form", icon="play")
-        compare = TextButton(theme, COMPARE_WITH, icon="columns-2")
-        copy = TextButton(theme, "Copy", icon="copy")
-        self._save = TextButton(theme, "Save as…", icon="download")
+        use = TextButton(theme, tr("Use these settings"), kind="primary")
+        watch = TextButton(theme, tr("Watch it form"), icon="play")
+        compare = TextButton(theme, tr(COMPARE_WITH), icon="columns-2")
+        copy = TextButton(theme, tr("Copy"), icon="copy")
+        self._save = TextButton(theme, tr("Save as…"), icon="download")
         self.save_menu = SaveMenu(self)
-        folder = IconButton(theme, "folder-open", "Show in folder")
-        trash = IconButton(theme, "trash-2", "Move to the trash", tip="Move to the trash (Del)")
-        set_tip(use, "Fill the form with what made this picture, its seed too.")
-        set_tip(watch, "Go through the recorded steps of this picture (W)")
-        set_tip(compare, "Lay the recorded run of this picture beside others")
-        set_tip(self._save, "Save this picture elsewhere, as it is or enlarged")
-        set_tip(copy, "Copy the picture and its file (Ctrl+C)")
+        folder = IconButton(theme, "folder-open", tr("Show in folder"))
+        trash = IconButton(theme, "trash-2", tr("Move to the trash"), tip=tr("Move to the trash (Del)"))
+        set_tip(use, text.use_tip())
+        set_tip(watch, text.watch_tip())
+        set_tip(compare, text.compare_tip())
+        set_tip(self._save, text.save_tip())
+        set_tip(copy, text.copy_tip())
         use.clicked.connect(self.settings_requested)
         watch.clicked.connect(self.watch_requested)
         compare.clicked.connect(self.compare_requested)
@@ -253,7 +274,7 @@ class LargePanel(Ground):
         run.addWidget(watch, 1)
         run.addWidget(compare, 1)
         foot.addLayout(run)
-        self.check = LargeCheck(theme, verifier, runs)
+        self.check = ViewerVerify(theme, verifier, runs)
         foot.addWidget(self.check)
         foot.addLayout(others)
         column = QVBoxLayout(self)
@@ -267,22 +288,31 @@ class LargePanel(Ground):
         self.save_menu.popup(self._save.mapToGlobal(QPoint(0, -self.save_menu.sizeHint().height())))
 
     def set_below(self, below: bool) -> None:
-        """Lie beneath the picture, as wide as that, or beside it."""
+        """Stand below the picture, at its full width, or beside it."""
         self._lines = Qt.Edge.TopEdge if below else Qt.Edge.LeftEdge
         self.setMinimumWidth(0 if below else WIDTH)
         self.setMaximumWidth(_UNLIMITED if below else WIDTH)
         self.update()
 
     def scroll_by(self, key: int) -> bool:
-        """Scroll the list with a key; return False for a key that does not scroll."""
+        """Scroll the settings with ``key``; return False if that key does not scroll."""
         action = _SCROLLS.get(key)
         if action is not None:
             self._area.verticalScrollBar().triggerAction(action)
         return action is not None
 
     def show_entry(self, entry: Entry) -> None:
-        """Tell of another picture."""
+        self._entry = entry
         self.check.show_entry(entry)
+        self._show_facts(entry)
+
+    @Slot()
+    def _on_catalog_changed(self) -> None:
+        """Show the titles of models that were installed, renamed or removed."""
+        if self._entry is not None:
+            self._show_facts(self._entry)
+
+    def _show_facts(self, entry: Entry) -> None:
         rows = QWidget()
         grid = QGridLayout(rows)
         grid.setContentsMargins(PADDING, PADDING, PADDING, PADDING)
@@ -291,35 +321,33 @@ class LargePanel(Ground):
         grid.setColumnMinimumWidth(0, _LABEL_PX)
         grid.setColumnStretch(1, 1)
         place = 0
-        for label, text in long_facts(entry):
+        for fact in long_facts(entry):
             block = QVBoxLayout()
             block.setSpacing(GRID)
             block.setContentsMargins(0, 0, 0, GAP)
-            block.addWidget(self._label(label))
-            block.addWidget(self._value(label, text))
+            block.addWidget(self._label(fact.label))
+            block.addWidget(self._value(fact))
             grid.addLayout(block, place, 0, 1, 2)
             place += 1
-        for label, text in short_facts(entry):
-            grid.addWidget(self._label(label), place, 0, Qt.AlignmentFlag.AlignTop)
-            value = self._value(label, text)
-            if label == FILE:
-                set_tip(value, str(entry.path))
-            grid.addWidget(value, place, 1, Qt.AlignmentFlag.AlignTop)
+        for fact in short_facts(entry, self._catalog):
+            grid.addWidget(self._label(fact.label), place, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(self._value(fact), place, 1, Qt.AlignmentFlag.AlignTop)
             place += 1
         grid.setRowStretch(place, 1)
         self._area.setWidget(rows)
         rows.setAutoFillBackground(False)
 
-    def _label(self, text: str) -> PlainLabel:
-        label = PlainLabel(self._theme_of_rows, text, role="dim", wrap=True)
+    def _label(self, name: str) -> PlainLabel:
+        label = PlainLabel(self._theme_of_rows, name, role="dim", wrap=True)
         label.setMaximumWidth(_LABEL_PX)
         return label
 
-    def _value(self, label: str, text: str) -> PlainLabel:
-        value = PlainLabel(self._theme_of_rows, text, wrap=True, tip=text if len(text) > _LONG else "")
-        value.setAccessibleName(f"{label}: {text}")
+    def _value(self, fact: Fact) -> PlainLabel:
+        tip = fact.tip or (fact.value if len(fact.value) > _LONG else "")
+        value = PlainLabel(self._theme_of_rows, fact.value, wrap=True, tip=tip)
+        value.setAccessibleName(text.labelled(fact.label, fact.value))
         value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        # A word that is wider than the panel is cut, and must not widen it.
+        # A word wider than the panel must not widen it.
         policy = value.sizePolicy()
         policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
         value.setSizePolicy(policy)

@@ -18,7 +18,7 @@ from studio.ui.widgets.numbers import NumberSlider
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from studio.engine.option_values import OptionValue
+    from studio.engine.requests.generate import OptionValue
     from studio.ui.theme.theme import Theme
 
 _MOST_DECIMALS = 6

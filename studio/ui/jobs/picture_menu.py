@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QPoint, QStandardPaths, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu
 
-from studio.engine.compare import MAX_PANES
+from studio.engine.requests.compare import MAX_PANES
 from studio.messages import message
 from studio.ui.jobs.text import compare_pictures, trash_pictures
 from studio.ui.language import tr

@@ -1,4 +1,4 @@
-"""What is said of a picture in words: plain text, in one line where it stands among others."""
+"""Texts about a finished picture, translated: plain text, on one line where it stands in a list."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ from typing import TYPE_CHECKING, Any
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.errors import shorten
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from studio.gallery.index import Entry
     from studio.gallery.metadata import PictureMetadata
 
-NO_PROMPT = "No prompt"
+
+def no_prompt() -> str:
+    """Return what stands in place of a prompt that is missing."""
+    return tr("No prompt")
 
 
 def prompt_of(metadata: PictureMetadata) -> str:
-    """Return the prompt; "" where there is none, and for what is no text."""
+    """Return the prompt; "" if the file has none, or one that is not text."""
     prompt = metadata.request.get("prompt")
     return prompt if isinstance(prompt, str) else ""
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` with every run of blanks and line breaks as one blank."""
+    """Return ``text`` with every run of spaces and line breaks as one space."""
     return " ".join(text.split())
 
 
 def sampler_title(name: object) -> str:
-    """Return a sampler's name for people; an unknown name as it is, "" for what is no name."""
+    """Return the title of a sampler; an unknown name as it is, "" for anything but a name."""
     if not isinstance(name, str):
         return ""
-    return SAMPLERS[name].title if name in SAMPLERS else name
+    return tr(SAMPLERS[name].title) if name in SAMPLERS else name
 
 
 def summary(metadata: PictureMetadata) -> str:
@@ -38,27 +42,30 @@ def summary(metadata: PictureMetadata) -> str:
     steps, guidance = request.get("steps"), request.get("guidance")
     parts = [
         sampler_title(request.get("sampler")),
-        f"{steps} steps" if _is_number(steps) else "",
-        f"guidance {plain_number(guidance)}" if _is_number(guidance) else "",
-        f"seed {metadata.seed}",
+        tr("{steps} steps", steps=steps) if _is_number(steps) else "",
+        tr("guidance {guidance}", guidance=plain_number(guidance)) if _is_number(guidance) else "",
+        tr("seed {seed}", seed=metadata.seed),
     ]
     return ", ".join(part for part in parts if part)
 
 
 def tile_tip(entry: Entry, fault: str = "") -> str:
-    """Return what a tooltip says of a picture, and why there is none where that is so."""
-    prompt = shorten(prompt_of(entry.metadata).strip(), 400) or NO_PROMPT
-    return "\n".join(line for line in (prompt, summary(entry.metadata), fault) if line)
+    """Return the tooltip of a picture: prompt, settings, and the error if it cannot be shown, one a line."""
+    prompt = shorten(prompt_of(entry.metadata).strip(), 400) or no_prompt()
+    return "\n".join(line for line in (prompt, summary(entry.metadata), tr(fault)) if line)
 
 
 def accessible_text(entry: Entry) -> str:
     """Return what a screen reader says of a picture."""
-    prompt = one_line(prompt_of(entry.metadata)) or NO_PROMPT
-    gone = ", the file cannot be found" if entry.missing else ""
-    return f"{prompt}, {summary(entry.metadata)}{gone}"
+    prompt = one_line(prompt_of(entry.metadata)) or no_prompt()
+    if entry.missing:
+        return tr(
+            "{prompt}, {summary}, the file cannot be found", prompt=prompt, summary=summary(entry.metadata)
+        )
+    return tr("{prompt}, {summary}", prompt=prompt, summary=summary(entry.metadata))
 
 
-def plain_number(value: Any) -> str:  # noqa: ANN401 - JSON is whatever it is
+def plain_number(value: Any) -> str:  # noqa: ANN401 - JSON can hold anything
     """Return the shortest text of a number (7, 7.5); "" for anything else."""
     if not _is_number(value):
         return ""

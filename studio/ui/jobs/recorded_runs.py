@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.errors import StudioError
     from studio.gallery.index import Catalogue, Entry
     from studio.runs.format import RunHeader, StepLog

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from studio.engine.compare import CompareRequest
-from studio.engine.fork import ForkRequest
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.fork import ForkRequest
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.ui.core.job_state import JobState
 
 LONG_SECONDS: Final = 10.0

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.checks import check_name, check_number, check_text, check_whole
-from studio.engine.option_values import OptionValue, OptionValues
-from studio.engine.requests import (
+from studio.engine.requests.checks import check_name, check_number, check_text, check_whole
+from studio.engine.requests.generate import (
     MAX_COUNT,
     MAX_GUIDANCE,
     MAX_PATH,
@@ -26,6 +25,8 @@ from studio.engine.requests import (
     MAX_SIDE_PX,
     MAX_STEPS,
     GenerateRequest,
+    OptionValue,
+    OptionValues,
     check_known,
     sampler_options,
 )

@@ -25,9 +25,9 @@ from studio.ui.language import tr
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from studio.engine.compare import CompareRequest
-    from studio.engine.fork import ForkRequest
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.compare import CompareRequest
+    from studio.engine.requests.fork import ForkRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.errors import StudioError
     from studio.gallery.index import Entry
     from studio.gallery.store import PictureStore

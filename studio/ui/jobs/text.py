@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from studio import format as quantity
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.requests import sampler_options
+from studio.engine.requests.generate import count_model_calls
 from studio.errors import RequestError, shorten
 from studio.ui.jobs.run_settings import calls_per_step
 from studio.ui.language import tr, trn
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import InstalledModel
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.ui.core.job_state import JobState
     from studio.ui.jobs.run_settings import Estimate, FormValues
 
@@ -255,8 +255,6 @@ def model_calls(request: GenerateRequest) -> int:
     if name not in SAMPLERS or request.steps is None or request.guidance is None:
         return 0
     try:
-        options = sampler_options(name, request.options)
+        return count_model_calls(name, request.options, request.steps, guided=request.guidance != 1)
     except RequestError:
         return 0
-    queries = SAMPLERS[name].count_queries(options, request.steps)
-    return queries * (1 if request.guidance == 1 else 2)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, get_args
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from studio.engine.train_events import (
+from studio.engine.training.events import (
     CheckpointFailed,
     CheckpointSaved,
     TrainEvent,
     TrainingFinished,
+    TrainingHistory,
     TrainingRecovered,
     TrainingStarted,
     TrainingStopped,
@@ -23,7 +24,7 @@ from studio.ui.core.training_losses import LossRecord
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
-    from studio.engine.train_request import TrainRequest
+    from studio.engine.training.request import TrainRequest
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.engine_thread import EngineThread
     from studio.ui.core.notices import Notices
@@ -78,10 +79,15 @@ class TrainingSession(QObject):
 
     @Slot()
     def stop(self) -> None:
-        """Have the training stop; it can go on from there at any time."""
-        if self._current is not None:
+        """Stop the training; it can be resumed from there. One that still waits for the device is over at once."""
+        if self._current is None:
+            return
+        if not self._thread.withdraw(self._current):
             self._thread.cancel(self._current)
             self._run.set_stopping()
+            return
+        self._run.take(TrainingStopped(job_id=self._current.id, stage=None, step=0, model=None))
+        self._end()
 
     @Slot(object)
     def take_out(self, training: Training) -> None:
@@ -112,6 +118,8 @@ class TrainingSession(QObject):
             case TrainingStarted():
                 for note in event.notes:
                     self._notices.post(note)
+            case TrainingHistory():
+                self._offered = self._offered or bool(event.checkpoints)
             case CheckpointSaved():
                 self._catalog.reload()
                 if not self._offered:

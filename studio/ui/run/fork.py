@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.fork import ForkRequest, StartState, respaced
-from studio.engine.requests import MAX_STEPS, GenerateRequest, sampler_options
+from studio.engine.requests.fork import ForkRequest, StartState, respaced
+from studio.engine.requests.generate import MAX_STEPS, GenerateRequest, count_model_calls, sampler_options
 from studio.errors import RequestError
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from studio.engine.option_values import OptionValue
+    from studio.engine.requests.generate import OptionValue
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.job_state import JobState
     from studio.ui.run.model import RunModel
-
-ALWAYS_DRAWS = ("langevin", "pc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +97,9 @@ class ForkModel(QObject):
         """Whether any noise is still to be drawn, so that a seed matters."""
         if self.values is None or self.start is None:
             return False
-        if self.values.sampler in ALWAYS_DRAWS:
-            return True
-        eta = self.options.get("eta", 1.0) if self.values.sampler == "ddim" else 1.0
-        return self.remaining > 1 and isinstance(eta, int | float) and eta > 0
+        sampler = SAMPLERS[self.values.sampler]
+        options = sampler_options(self.values.sampler, self.options)
+        return self.remaining > 1 and sampler.draws_noise(options)
 
     @property
     def options(self) -> Mapping[str, OptionValue]:
@@ -116,10 +113,9 @@ class ForkModel(QObject):
         """How many model calls it costs."""
         if self.values is None or self.start is None:
             return 0
-        sampler = SAMPLERS[self.values.sampler]
-        options = sampler_options(self.values.sampler, self.options)
-        queries = sampler.count_queries(options, self.remaining)
-        return queries * (1 if self.values.guidance == 1 else 2)
+        return count_model_calls(
+            self.values.sampler, self.options, self.remaining, guided=self.values.guidance != 1
+        )
 
     @property
     def fault(self) -> str:

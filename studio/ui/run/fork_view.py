@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.requests import MAX_GUIDANCE, MAX_SEED, MAX_STEPS
+from studio.engine.requests.generate import MAX_GUIDANCE, MAX_SEED, MAX_STEPS
 from studio.messages import message
 from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.language import tr

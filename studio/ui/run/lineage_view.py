@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QToolTip, QVBoxLayout, QWidge
 
 from studio.messages import message
 from studio.ui.jobs.lineage import places_of
-from studio.ui.jobs.picture_text import NO_PROMPT, one_line, sampler_title
+from studio.ui.jobs.picture_text import no_prompt, one_line, sampler_title
 from studio.ui.language import tr
 from studio.ui.run.text import sampler_and_steps
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, PADDING, RADIUS
@@ -200,7 +200,7 @@ class LineageTree(QWidget):
         left = tile.right() + GAP + 1
         text = QRect(left, place.top() + 9, place.right() - left - GAP, 18)
         for line, kind, role in (
-            (one_line(relative.prompt) or NO_PROMPT, "body", "text"),
+            (one_line(relative.prompt) or no_prompt(), "body", "text"),
             (sampler_and_steps(relative.sampler, relative.steps), "label", "dim"),
         ):
             painter.setFont(self._theme.font("body" if kind == "body" else "label"))
@@ -220,7 +220,7 @@ class LineageTree(QWidget):
 
 def words_of(relative: Relative) -> str:
     """Return a relative in words."""
-    prompt = one_line(relative.prompt) or NO_PROMPT
+    prompt = one_line(relative.prompt) or no_prompt()
     where = tr("the first run") if relative.step is None else tr("forked at step {step}", step=relative.step)
     here = ", looked at now" if relative.is_this else ""
     return f"{prompt}, {sampler_title(relative.sampler)}, {relative.steps} steps, {where}{here}"

@@ -146,7 +146,7 @@ class RunModel(QObject):
         self.what = what
         for job_state in {self.viewed, self.running} - {None}:
             if job_state is not None:
-                job_state.job.shown.what = what
+                job_state.job.preview_target.quantity = what
         self._announce_selection()
 
     def request_frame(
@@ -183,7 +183,7 @@ class RunModel(QObject):
         chosen = self.step is not None or self._image is not None
         follows = self.live or self.viewed is None or (not chosen and self.viewed.over)
         self.running = job_state
-        job_state.job.shown.what = self.what
+        job_state.job.preview_target.quantity = self.what
         if follows:
             self.watch(job_state)
 

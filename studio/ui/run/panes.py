@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from studio.diffusion.samplers import SAMPLERS
 from studio.messages import Message, message
 from studio.runs.memory import is_available
 from studio.ui.core.engine_call import EngineCall, Priority
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.events import Explained
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.protocol import Engine
+    from studio.engine.requests.generate import GenerateRequest
     from studio.runs.memory import Quantity
-    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.engine_call import EngineCaller
     from studio.ui.run.model import RunModel
 
 Key = tuple[str, int, int]
@@ -176,9 +178,11 @@ class PanesModel(QObject):
             return
         self._asked = key
         request, weights = job_state.request_of(done.image), job_state.weights_of(done.image)
+        # The evaluation that the step really made: some samplers do not evaluate the state at its own time.
+        t = SAMPLERS[request.sampler or ""].first_query_time(done.t, done.s)
         self._engine.call(
             EngineCall(
-                work=partial(_explain, request, weights, before.state, done.t),
+                work=partial(_explain, request, weights, before.state, t),
                 then=partial(self._take, key),
                 failed=partial(self._fail, key),
                 dropped=partial(self._forget, key),

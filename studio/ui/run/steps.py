@@ -6,7 +6,6 @@ when they are looked at, by a few model calls from the nearest one before.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,12 +26,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.engine.fork import StartState
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.protocol import Engine
+    from studio.engine.requests.fork import StartState
+    from studio.engine.requests.generate import GenerateRequest
     from studio.errors import StudioError
     from studio.gallery.store import PictureStore
     from studio.runs.memory import PictureRecord
-    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.engine_call import EngineCaller
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.job_state import JobState
     from studio.ui.core.notices import Notices
@@ -133,6 +133,8 @@ def _as_picture(
     job_state: JobState, picture: PictureRecord, done: StepDone, pixels: NDArray[np.uint8]
 ) -> PictureDone:
     """Return a step as the picture it is kept as."""
+    from studio.arrays import sha256_of  # noqa: PLC0415 - the window opens before numpy is there
+
     began, started = picture.began, job_state.started
     assert began is not None
     assert started is not None
@@ -150,7 +152,7 @@ def _as_picture(
         dtype=started.dtype,
         versions=finished.done.versions if finished is not None else {"stepwise-studio": __version__},
         x_T_sha256=began.x_T_sha256,
-        final_sha256=hashlib.sha256(done.state.astype("<f4").tobytes()).hexdigest(),
+        final_sha256=sha256_of(done.state),
         model_calls=done.model_calls,
         seconds=done.seconds,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from studio import format as quantity
 from studio.diffusion.samplers import SAMPLERS
 from studio.messages import message
 from studio.ui.jobs.text import model_calls, waiting
@@ -135,12 +136,7 @@ def time_left(job_state: JobState) -> str:
     seconds = job_state.seconds_left
     if seconds is None:
         return ""
-    if seconds < 60:
-        return tr("{seconds} s left", seconds=f"{seconds:.1f}")
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return tr("{minutes} min {seconds} s left", minutes=minutes, seconds=f"{rest:02d}")
-    return tr("{hours} h {minutes} min left", hours=minutes // 60, minutes=f"{minutes % 60:02d}")
+    return tr(quantity.time_left(seconds))
 
 
 def which_picture(job_state: JobState, image: int) -> str:

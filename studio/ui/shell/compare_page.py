@@ -14,7 +14,7 @@ from studio.ui.sweep.view import SweepView
 if TYPE_CHECKING:
     from PySide6.QtGui import QUndoStack
 
-    from studio.engine.compare import CompareRequest
+    from studio.engine.requests.compare import CompareRequest
     from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStyle, QVBoxLayout, QWidget
 
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, StorageError
 from studio.gallery import png
 from studio.ui.language import tr

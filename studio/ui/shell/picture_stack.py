@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.gallery.index import Entry
 from studio.ui.gallery.page import GalleryView
-from studio.ui.gallery.viewer import LargeView
+from studio.ui.gallery.viewer import Viewer
 
 if TYPE_CHECKING:
     from studio.ui.shell.models import Models
@@ -31,7 +31,7 @@ class PictureStack(QStackedWidget):
         """Take the page beneath."""
         super().__init__(parent)
         self.under = under
-        self.large = LargeView(theme, models.gallery, models.verifier, models.runs)
+        self.large = Viewer(theme, models.gallery, models.verifier, models.runs, models.catalog)
         self.addWidget(under)
         self.addWidget(self.large)
         self._preferences = models.preferences

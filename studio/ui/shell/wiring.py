@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
-from studio.engine.compare import CompareRequest
+from studio.engine.requests.compare import CompareRequest
 from studio.ui.jobs.resume import remaining_work
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.gallery.store import PictureSaved
     from studio.ui.core.job_state import JobState
     from studio.ui.jobs.resume import RemainingWork

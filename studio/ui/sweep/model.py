@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from studio.engine.compare import CompareRequest
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, shorten
 from studio.gallery.store import PictureSaved
 from studio.messages import message

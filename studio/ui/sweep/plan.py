@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.compare import MAX_PANES, CompareRequest
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.compare import MAX_PANES, CompareRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, UnknownNameError, shorten
 from studio.messages import message
 from studio.ui.jobs.run_settings import with_model

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from studio.engine.compare import MAX_PANES, MIN_PANES, CompareRequest
+from studio.engine.requests.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.errors import RequestError
 from studio.ui.jobs.run_settings import with_model
 

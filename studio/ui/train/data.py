@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.errors import StudioError
-    from studio.training.inspect import Found, Refused
+    from studio.training.data.inspect import Found, Refused
 
 
 Index = QModelIndex | QPersistentModelIndex
@@ -110,7 +110,7 @@ class TrainFolder(QAbstractListModel):
     # -------------------------------------------------------------------------------------------- in another thread
     def _inspect(self, folder: Path, cancelled: threading.Event) -> None:
         # By name: it brings numpy and Pillow, which the window opens without.
-        inspect = importlib.import_module("studio.training.inspect")
+        inspect = importlib.import_module("studio.training.data.inspect")
         found: list[Found] = []
         refused: list[Refused] = []
         told = time.monotonic()
@@ -171,7 +171,7 @@ def read_square(path: Path, side: int) -> NDArray[np.uint8]:
     # Late, as everywhere in the window: they bring numpy and Pillow.
     import numpy as np  # noqa: PLC0415
 
-    from studio.training import picture_files  # noqa: PLC0415
+    from studio.training.data import picture_files  # noqa: PLC0415
 
     try:
         pixels = np.ascontiguousarray(picture_files.read_square(path, side).transpose(1, 2, 0))

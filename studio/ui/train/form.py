@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.engine.scales import SCALES
-from studio.engine.train_request import PICTOGRAMS, STATES, TrainRequest, default_request
+from studio.engine.training.request import PICTOGRAMS, STATES, TrainRequest, default_request
+from studio.engine.training.scales import SCALES
 from studio.errors import RequestError, capitalised
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineCall, Priority
@@ -22,10 +22,11 @@ from studio.ui.train import text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from studio.engine.train_request import TrainEstimate
+    from studio.engine.protocol import Engine
+    from studio.engine.training.request import TrainEstimate
     from studio.errors import StudioError
     from studio.ui.core.catalog import Catalog
-    from studio.ui.core.engine_call import Engine, EngineCaller
+    from studio.ui.core.engine_call import EngineCaller
     from studio.ui.core.settings import Preferences
     from studio.ui.train.data import TrainFolder
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
-from studio.engine.scales import SCALES
-from studio.engine.train_request import SIDES
+from studio.engine.training.request import SIDES
+from studio.engine.training.scales import SCALES
 from studio.ui.language import tr
 from studio.ui.theme.metrics import CONTROL, FORM, GAP, GRID, PADDING
 from studio.ui.train import text

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.engine.train_estimate import estimate
-from studio.engine.train_events import (
+from studio.engine.training.estimate import estimate
+from studio.engine.training.events import (
     CheckpointSaved,
     TrainingFinished,
+    TrainingHistory,
     TrainingPreparing,
     TrainingRecovered,
     TrainingSampled,
@@ -32,7 +33,7 @@ from studio.ui.train.resumable import Resumables
 from studio.ui.train.sheet import CheckpointSheet
 
 if TYPE_CHECKING:
-    from studio.engine.train_events import TrainEvent, TrainingStepped
+    from studio.engine.training.events import TrainEvent, TrainingStepped
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.engine_call import EngineCaller
     from studio.ui.core.frame_service import FrameService
@@ -158,6 +159,9 @@ class TrainRun(QObject):
             case TrainingStarted():
                 self.started = event
                 self._go_to("running")
+            case TrainingHistory():
+                self._add_past(event)
+                return
             case TrainingSampled():
                 self._add_samples(event)
                 return
@@ -182,6 +186,14 @@ class TrainRun(QObject):
     def _go_to(self, phase: Phase) -> None:
         if self.phase != "stopping":
             self.phase = phase
+
+    def _add_past(self, event: TrainingHistory) -> None:
+        """Show what happened before it was stopped, as far as this window has not seen it."""
+        self.samples = self.samples or event.samples
+        self.checkpoints = self.checkpoints or event.checkpoints
+        self.sampled.emit()
+        self.saved.emit()
+        self.stepped.emit()
 
     def _add_samples(self, event: TrainingSampled) -> None:
         samples = self.samples

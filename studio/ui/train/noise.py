@@ -157,14 +157,14 @@ class ForwardModel(QObject):
             return None
         import numpy as np  # noqa: PLC0415 - not before there is a picture: the window opens without
 
+        from studio.arrays import to_uint8  # noqa: PLC0415 - likewise
+
         if self._noise is None:
             drawn = np.random.default_rng(self._seed).standard_normal(self._clean.shape)
             self._noise = drawn.astype(np.float32)
         held = level(schedule, self.t)
         state = np.float32(held.alpha) * self._clean + np.float32(held.sigma) * self._noise
-        pixels = np.rint((state + 1) * 127.5).clip(0, 255).astype(np.uint8)
-        pixels.flags.writeable = False
-        return to_image(pixels)
+        return to_image(to_uint8(state.transpose(2, 0, 1)))
 
     def close(self) -> None:
         """Return once nothing is read any more."""

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QMimeData
     from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
-    from studio.engine.compare import CompareRequest
-    from studio.engine.resumable import ResumableTraining
+    from studio.engine.requests.compare import CompareRequest
+    from studio.engine.training.resumable import ResumableTraining
     from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme

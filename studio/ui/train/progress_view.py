@@ -323,7 +323,7 @@ class TrainProgressView(QStackedWidget):
         set_tip(self.pause, text.pause_tip(paused=run.paused))
         self.pause.set_icon("play" if run.paused else "pause")
         for button in (self.pause, self.stop):
-            button.setEnabled(run.phase not in ("waiting", "stopping"))
+            button.setEnabled(run.phase != "stopping")
         if there:
             self.title.setText(text.running_title(run))
             self.facts.setText(text.data(run.started) if run.started is not None else "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.engine.resumable import ResumableTraining, resumable
+from studio.engine.training.resumable import ResumableTraining, resumable
 from studio.ui.core.background import Background
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP

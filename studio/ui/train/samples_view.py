@@ -20,7 +20,7 @@ from studio.ui.widgets.picture_view import PictureView
 if TYPE_CHECKING:
     from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent, QWheelEvent
 
-    from studio.engine.train_events import TrainingSampled
+    from studio.engine.training.events import TrainingSampled
     from studio.ui.core.settings import Preferences
     from studio.ui.theme.theme import Theme
     from studio.ui.train.model import TrainRun

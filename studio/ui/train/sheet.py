@@ -15,8 +15,8 @@ from studio.ui.train.checkpoints import spread
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from studio.engine.compare import CompareRequest
     from studio.engine.events import StepDone
+    from studio.engine.requests.compare import CompareRequest
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.job_state import JobState
     from studio.ui.core.sheet_writer import SheetWriter

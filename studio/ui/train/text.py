@@ -10,10 +10,10 @@ from studio.ui.language import tr, trn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from studio.engine.resumable import ResumableTraining
-    from studio.engine.train_events import TrainingSampled, TrainingStarted, TrainingStepped
-    from studio.engine.train_request import TrainEstimate
-    from studio.training.inspect import Found
+    from studio.engine.training.events import TrainingSampled, TrainingStarted, TrainingStepped
+    from studio.engine.training.request import TrainEstimate
+    from studio.engine.training.resumable import ResumableTraining
+    from studio.training.data.inspect import Found
     from studio.ui.train.data import TrainFolder
     from studio.ui.train.model import TrainRun
     from studio.ui.train.noise import NoiseLevel

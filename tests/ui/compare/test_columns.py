@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.compare import MAX_PANES, MIN_PANES
+from studio.engine.requests.compare import MAX_PANES, MIN_PANES
 from studio.errors import RequestError
 from studio.ui.compare.columns import CompareColumns
 from tests.ui.cards import LARGE, STARTER, numbers

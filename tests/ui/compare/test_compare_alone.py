@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from studio.engine.compare import CompareRequest
+from studio.engine.requests.compare import CompareRequest
 from studio.errors import StudioError
 from studio.ui.compare.model import CompareModel
 from studio.ui.compare.reference import CHEAP_S

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from studio.metrics import Score, score
 from studio.runs.memory import PictureRecord
 from studio.ui.compare.reference import finish_of
-from studio.ui.compare.results import MOST_POINTS, Curves, Score, score
+from studio.ui.compare.results import MOST_POINTS, Curves
 from tests.runs.steps import frame, latents, step_done
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.engine.events import JobFailed
-from studio.engine.previews import Previews
+from studio.engine.requests.previews import Previews
 from studio.ui.compare.reference import LONG, A
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobState
@@ -17,7 +17,7 @@ from tests.ui.compared import Compared
 from tests.ui.fakes import Take
 
 if TYPE_CHECKING:
-    from studio.engine.requests import GenerateRequest
+    from studio.engine.requests.generate import GenerateRequest
     from studio.ui.shell.models import Models
     from tests.ui.program import MakeModels
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.engine.compare import CompareRequest
+    from studio.engine.requests.compare import CompareRequest
     from tests.ui.program import MakePage, OpenPage
 
 FOUR: dict[str, Any] = {"steps": 4}

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from studio.engine.events import JobCancelled
+from studio.metrics import Score
 from studio.ui.compare import text as result_words
 from studio.ui.compare import text as words
 from studio.ui.compare.model import CompareModel
 from studio.ui.compare.reference import Alone
-from studio.ui.compare.results import Score
 from tests.ui.asked import make_frames
 from tests.ui.compared import Compared
 from tests.ui.fakes import asking

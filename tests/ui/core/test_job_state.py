@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from studio.engine.events import JobCancelled, JobFailed
-from studio.engine.previews import Previews
+from studio.engine.requests.previews import Previews
 from studio.errors import StorageError
 from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata

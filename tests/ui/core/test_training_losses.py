@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from studio.engine.train_events import StageName, TrainingRecovered, TrainingStepped
+from studio.engine.training.events import StageName, TrainingHistory, TrainingRecovered, TrainingStepped
 from studio.ui.core.training_losses import MOST_POINTS, LossRecord, smoothed
 
 
@@ -64,6 +64,19 @@ def test_going_back_takes_back_what_came_after() -> None:
     record.take(recovered("backbone", 6))
     record.take(recovered("codec", 2))
     assert [step for step, _ in record.curves("backbone")[0]] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_past_of_a_resumed_training_is_shown_before_its_new_steps() -> None:
+    record, seen = LossRecord(), LossRecord()
+    seen.take(stepped(1, 9.0))
+    past = TrainingHistory(
+        job_id="", losses=tuple(stepped(step, 2.0) for step in (1, 2, 3)), samples=(), checkpoints=()
+    )
+    for one in (record, seen):
+        one.take(past)
+        one.take(stepped(4, 1.0))
+    assert [step for step, _ in record.curves("backbone")[0]] == [1, 2, 3, 4]
+    assert [step for step, _ in seen.curves("backbone")[0]] == [1, 4]  # what this window saw itself stays
 
 
 def test_an_unknown_stage_has_no_curves() -> None:

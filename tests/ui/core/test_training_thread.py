@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.engine.events import JobFinished, PictureDone
-from studio.engine.train_events import (
+from studio.engine.training.events import (
     CheckpointSaved,
     TrainingFinished,
     TrainingStarted,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from studio.engine.requests import MAX_SEED, GenerateRequest
+from studio.engine.requests.generate import MAX_SEED, GenerateRequest
 from studio.errors import RequestError
 from studio.ui.jobs.run_settings import SUGGESTION, FormValues
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, numbers, show_models
@@ -115,7 +115,7 @@ def test_a_drawn_seed_leaves_room_for_all_pictures(make_models: MakeModels) -> N
         ({"steps": 1001}, "Steps must be a whole number from 1 to 1000"),
         ({"width": 65, "height": 64}, "Size 65x64 is not one"),
         ({"prompt": "x" * 2001}, "Prompt must be at most"),
-        ({"prompt": "a\0b"}, "Prompt holds a NUL"),
+        ({"prompt": "a\0b"}, "Prompt contains a NUL"),
         ({"model": "none"}, "Model 'none' is not installed; choose another."),
     ],
 )

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.ui.create import text
 from studio.ui.jobs import text as run_text
 from studio.ui.jobs.run_settings import SUGGESTION

@@ -10,7 +10,7 @@ from PySide6.QtCore import QFile, Qt
 
 from studio.errors import StorageError
 from studio.gallery.index import FILE_NAME, Catalogue, Entry
-from studio.ui.gallery import trash
+from studio.ui.gallery import text, trash
 from studio.ui.gallery.model import KNOWN_ENTRIES, EntryRole, ImageRole, LiveRole, Rows, changes
 from tests.gallery.samples import metadata
 from tests.ui.pictures import Gallery, live, make_gallery, read
@@ -116,7 +116,7 @@ def test_entries_are_read_for_the_rows_that_are_looked_at(
     assert len(asked) == 60
     index = gallery.model.index(200)
     assert index.data(EntryRole) is None
-    assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "Being read"
+    assert index.data(Qt.ItemDataRole.AccessibleTextRole) == text.loading()
     with qtbot.waitSignal(gallery.model.dataChanged) as changed:
         assert index.data() is None
     assert changed.args is not None
@@ -239,7 +239,7 @@ def test_the_live_tile_is_the_first_row_while_a_job_runs(gallery: Gallery, qtbot
     assert first.data(LiveRole) is tile
     assert first.data(EntryRole) is None
     assert first.data(ImageRole) is None
-    assert first.data(Qt.ItemDataRole.AccessibleTextRole) == "Forming: a fox, step 3 of 10"
+    assert first.data(Qt.ItemDataRole.AccessibleTextRole) == text.live_tile(live(3))
     with qtbot.waitSignal(gallery.model.dataChanged):
         gallery.model.set_live(live(4))
     gallery.model.set_live(None)
@@ -320,7 +320,7 @@ def test_a_picture_in_the_trash_comes_back_to_its_place(
     assert [path.read_bytes() for path in (trash_can / "files").iterdir()] == [data]
     assert len(gallery.store.catalogue.entries()) == 2
     (told,) = gallery.told
-    assert (told.sentence, told.action) == ("Moved to the trash.", "Undo")
+    assert (told.sentence, told.action) == (text.trashed(1), "Undo")
     assert told.act is not None
     with qtbot.waitSignal(gallery.model.rowsInserted):
         told.act()
@@ -436,7 +436,7 @@ def test_a_catalogue_damaged_meanwhile_is_read_anew(gallery: Gallery, qtbot: QtB
     qtbot.waitUntil(lambda: bool(gallery.told))
     qtbot.waitUntil(lambda: gallery.model.loaded and gallery.prompts() == ["three", "two", "one"])
     assert [told.kind for told in gallery.told] == ["warn"]
-    assert "made anew" in gallery.told[0].sentence
+    assert gallery.told[0].sentence == text.catalogue_damaged(gallery.store.catalogue.set_aside)
 
 
 def test_a_picture_that_another_program_took_out_is_no_hole(gallery: Gallery, qtbot: QtBot) -> None:

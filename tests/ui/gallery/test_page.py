@@ -22,14 +22,14 @@ from PySide6.QtGui import (
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.gallery.images import encode
 from studio.ui.core.images import to_image
-from studio.ui.gallery import picture_actions
+from studio.ui.gallery import picture_actions, text
 from studio.ui.gallery.grid import MARGIN, TileLayout
 from studio.ui.gallery.model import EntryRole
-from studio.ui.gallery.page import EMPTY, NOT_FOUND, GalleryView
 from studio.ui.jobs.live_tile import LiveTile
+from studio.ui.jobs.picture_text import accessible_text, summary
 from studio.ui.theme.theme import Theme
 from tests.gallery.samples import metadata
 from tests.ui.pictures import Gallery, live, make_gallery
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
+
+    from studio.ui.gallery.page import GalleryView
 
 Key = Qt.Key
 NASTY = '<img src="/dev/zero"><b>bold</b> & "more"'
@@ -418,7 +420,7 @@ def test_a_copied_picture_is_an_image_a_file_and_a_path(
     press(view, Key.Key_Home)
     with qtbot.waitSignal(gallery.notices.posted):
         press(view, Key.Key_C, modifier=Qt.KeyboardModifier.ControlModifier)
-    assert gallery.told[0].sentence == "Copied."
+    assert gallery.told[0].sentence == text.copied(1)
     mime, path = QGuiApplication.clipboard().mimeData(), gallery.model.entry_at(0).path
     assert mime.urls() == [QUrl.fromLocalFile(str(path))]
     assert mime.text() == str(path)
@@ -519,7 +521,7 @@ def test_a_file_is_shown_in_its_folder_or_at_least_the_folder_is(
         return answer
 
     monkeypatch.setattr(picture_actions, "ask_file_manager", lambda *_: None)
-    monkeypatch.setattr(picture_actions, "show_among_files", ask)
+    monkeypatch.setattr(picture_actions, "select_in_file_manager", ask)
     monkeypatch.setattr(picture_actions.QDesktopServices, "openUrl", lambda url: bool(opened.append(url)))
     press(view, Key.Key_Home)
     path = gallery.model.entry_at(0).path
@@ -529,10 +531,10 @@ def test_a_file_is_shown_in_its_folder_or_at_least_the_folder_is(
     with qtbot.waitSignal(gallery.notices.posted):
         view._menu.folder_requested.emit()
     assert opened == [QUrl.fromLocalFile(str(path.parent))]
-    assert "No program opens the folder" in gallery.told[0].sentence
+    assert gallery.told[0].sentence == text.no_file_manager(path.parent)
     path.unlink()
     view._menu.folder_requested.emit()
-    assert "cannot be found" in gallery.told[1].sentence
+    assert gallery.told[1].sentence == text.file_missing(path)
     assert asked == [path, path]
 
 
@@ -588,15 +590,15 @@ def test_empty_views_say_what_will_appear(view: GalleryView, gallery: Gallery, q
     assert view._stack.currentIndex() == 0
     gallery.model.search("nothing like it")
     qtbot.waitUntil(lambda: view._stack.currentIndex() == 1)
-    assert view._empty.text() == NOT_FOUND
+    assert view._empty.text() == text.not_found()
     assert not view._hint.isVisible()
     gallery.model.set_live(live())
     assert view._stack.currentIndex() == 0
-    assert view.grid._note == NOT_FOUND
+    assert view.grid._note == text.not_found()
     gallery.model.set_live(None)
     gallery.store.catalogue.remove(gallery.store.catalogue.entries())
     gallery.model.search("")
-    qtbot.waitUntil(lambda: view._empty.text() == EMPTY and view._hint.isVisible())
+    qtbot.waitUntil(lambda: view._empty.text() == text.empty() and view._hint.isVisible())
 
 
 def test_before_it_is_read_a_gallery_does_not_say_that_it_is_empty(
@@ -633,10 +635,10 @@ def tooltip(view: GalleryView, row: int) -> str:
 
 @pytest.mark.parametrize("gallery", [[NASTY]], indirect=True)
 def test_a_nasty_prompt_is_only_text(view: GalleryView, gallery: Gallery) -> None:
-    text = tooltip(view, 0)
-    assert "&lt;img src=" in text
-    assert "<img" not in text
-    assert "DDIM, 30 steps, guidance 4, seed 0" in text
+    tip = tooltip(view, 0)
+    assert "&lt;img src=" in tip
+    assert "<img" not in tip
+    assert summary(gallery.model.entry_at(0).metadata) in tip
 
 
 def test_every_tile_tells_a_screen_reader_what_it_is(view: GalleryView, gallery: Gallery) -> None:
@@ -646,7 +648,7 @@ def test_every_tile_tells_a_screen_reader_what_it_is(view: GalleryView, gallery:
     assert found.text(QAccessible.Text.Name) == "Pictures"
     assert found.childCount() == 8
     names = [found.child(row).text(QAccessible.Text.Name) for row in range(2)]
-    assert names == ["Forming: a fox, step 3 of 10", "picture 6, DDIM, 30 steps, guidance 4, seed 6"]
+    assert names == [text.live_tile(live(3)), accessible_text(gallery.model.entry_at(1))]
     assert found.child(1).role() == QAccessible.Role.ListItem
     assert (
         QAccessible.queryAccessibleInterface(view.search_field).text(QAccessible.Text.Name)

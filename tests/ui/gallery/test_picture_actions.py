@@ -77,6 +77,6 @@ def test_elsewhere_the_systems_own_file_manager_is_started(
     monkeypatch.setattr(picture_files.subprocess, "run", start)
     monkeypatch.setattr(picture_files.subprocess, "Popen", start)
     path = tmp_path / "a picture.png"
-    assert picture_files.show_among_files(path)
+    assert picture_files.select_in_file_manager(path)
     filled = command.format(path) if isinstance(command, str) else [word.format(path) for word in command]
     assert started == [filled]

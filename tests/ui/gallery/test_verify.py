@@ -8,7 +8,7 @@ import pytest
 
 from studio.gallery import png
 from studio.gallery.images import encode, read_pixels
-from studio.ui.gallery.verify import WAITING
+from studio.ui.gallery import text
 from tests.ui.fakes import Forming, Gate
 from tests.ui.rooms import Studio
 
@@ -58,7 +58,7 @@ def test_a_picture_that_comes_out_the_same_is_identical(bench: Bench) -> None:
     entry = bench.picture()
     assert bench.model.of(entry) is None
     check = bench.checked(entry)
-    assert (check.outcome, check.words) == ("same", "Identical, bit for bit.")
+    assert (check.outcome, check.sentence) == ("same", "Identical, bit for bit.")
 
 
 def test_one_that_was_painted_over_differs_and_it_is_said_by_how_much(bench: Bench) -> None:
@@ -68,8 +68,8 @@ def test_one_that_was_painted_over_differs_and_it_is_said_by_how_much(bench: Ben
     entry.path.write_bytes(encode(pixels, entry.metadata))
     check = bench.checked(entry)
     assert check.outcome == "different"
-    assert check.words.startswith("Different: by up to 4 of 255, in ")
-    assert "stepwise-studio (was 0, is " in check.words
+    assert check.sentence.startswith("Different: by up to 4 of 255, in ")
+    assert "stepwise-studio (was 0, is " in check.sentence
 
 
 def test_a_file_that_is_gone_or_is_no_picture_of_ours_is_a_sentence(bench: Bench) -> None:
@@ -80,8 +80,8 @@ def test_a_file_that_is_gone_or_is_no_picture_of_ours_is_a_sentence(bench: Bench
     for said in ("cannot be made again", "cannot be found"):
         check = bench.checked(entry)
         assert check.outcome == "failed"
-        assert said in check.words
-        assert str(entry.path) in check.words
+        assert said in check.sentence
+        assert str(entry.path) in check.sentence
         entry.path.unlink(missing_ok=True)
 
 
@@ -92,9 +92,9 @@ GATE = Gate()
 def test_it_tells_how_far_it_has_come_and_can_be_stopped(bench: Bench) -> None:
     entry = bench.picture()
     bench.model.begin(entry)
-    assert bench.model.of(entry).words == WAITING  # type: ignore[union-attr]
+    assert bench.model.of(entry).sentence == text.verify_waiting()  # type: ignore[union-attr]
     bench.studio.wait(lambda: bench.model.of(entry).fraction == 0.5)  # type: ignore[union-attr]
-    assert bench.model.of(entry).words == "Being made again, step 2 of 4"  # type: ignore[union-attr]
+    assert bench.model.of(entry).sentence == text.verify_step(2, 4)  # type: ignore[union-attr]
     bench.model.stop()
     assert bench.model.of(entry) is None
     GATE.open()

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -13,9 +14,13 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
 from studio.gallery import images as pixels
 from studio.gallery.index import Entry
+from studio.gallery.metadata import Origin
+from studio.ui.gallery import text
 from studio.ui.gallery.viewer_panel import long_facts, short_facts
+from studio.ui.jobs.picture_text import no_prompt
 from studio.ui.theme.theme import Theme
 from tests.gallery.samples import metadata
+from tests.ui.cards import STARTER, installed, show_models
 from tests.ui.pictures import Gallery, live, make_gallery, read
 from tests.ui.program import PAGES
 
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.gallery.viewer import LargeView
+    from studio.ui.gallery.viewer import Viewer
 
 Key = Qt.Key
 NASTY = '<img src="/dev/zero"><h1>huge</h1> & more'
@@ -42,7 +47,7 @@ def gallery(
 
 
 @pytest.fixture
-def view(gallery: Gallery, qapp: QApplication, qtbot: QtBot) -> LargeView:
+def view(gallery: Gallery, qapp: QApplication, qtbot: QtBot) -> Viewer:
     theme = Theme(qapp, "dark")
     view = PAGES["large"](theme, gallery.models)
     qtbot.addWidget(view)
@@ -53,14 +58,14 @@ def view(gallery: Gallery, qapp: QApplication, qtbot: QtBot) -> LargeView:
     return view
 
 
-def shown(view: LargeView) -> list[str]:
+def shown(view: Viewer) -> list[str]:
     """Every text beside the picture."""
     return [
         label.text() for label in view._panel.findChildren(QLabel) if not isinstance(label, QAbstractButton)
     ]
 
 
-def button(view: LargeView, name: str) -> QAbstractButton:
+def button(view: Viewer, name: str) -> QAbstractButton:
     (found,) = (
         child
         for child in view.findChildren(QAbstractButton)
@@ -69,18 +74,23 @@ def button(view: LargeView, name: str) -> QAbstractButton:
     return found
 
 
-def open_row(view: LargeView, gallery: Gallery, qtbot: QtBot, row: int) -> None:
+def model_title(gallery: Gallery) -> str:
+    card = gallery.models.catalog.card("starter")
+    return "starter" if card is None else card.title
+
+
+def open_row(view: Viewer, gallery: Gallery, qtbot: QtBot, row: int) -> None:
     view.show_entry(gallery.model.entry_at(row))
     qtbot.waitUntil(lambda: view.picture.image is not None)
 
 
-def prompt(view: LargeView) -> object:
+def prompt(view: Viewer) -> object:
     return view.entry.metadata.request["prompt"] if view.entry is not None else None
 
 
 # ---------------------------------------------------------------------------------------------------------- showing
 def test_a_picture_is_shown_whole_beside_how_it_was_made(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
+    view: Viewer, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 1)
     assert view.picture.image is not None
@@ -91,7 +101,7 @@ def test_a_picture_is_shown_whole_beside_how_it_was_made(
         *(
             "two",
             "blur, noise",
-            "starter",
+            model_title(gallery),
             "DDIM",
             "0.25",
             "30",
@@ -104,8 +114,8 @@ def test_a_picture_is_shown_whole_beside_how_it_was_made(
         ),
         *("cpu, float32", "000002-1-two.png"),
     ]
-    assert [text for text in told if text not in texts] == []
-    assert view.accessibleName() == "Picture: two"
+    assert [fact for fact in told if fact not in texts] == []
+    assert view.accessibleName() == text.viewer_name("two")
 
 
 def test_whatever_a_file_says_of_its_making_is_told_or_left_out() -> None:
@@ -117,15 +127,50 @@ def test_whatever_a_file_says_of_its_making_is_told_or_left_out() -> None:
         "options": {"flux": True, "k": 2},
     }
     entry = Entry(path=Path("/x.png"), width=8, height=8, metadata=metadata(request=strange))
-    assert long_facts(entry) == [("Prompt", "No prompt")]
-    facts = dict(short_facts(entry))
+    assert [fact.value for fact in long_facts(entry)] == [no_prompt()]
+    facts = {fact.label: fact.value for fact in short_facts(entry)}
     assert facts["Sampler"] == "of tomorrow"
     assert facts["k"] == "2"
     assert not {"Steps", "Guidance", "Spacing"} & facts.keys()
 
 
+@pytest.mark.parametrize("kind", ["step", "fork"])
+def test_a_picture_of_a_step_and_a_fork_say_which_run_they_come_from(
+    view: Viewer, gallery: Gallery, qtbot: QtBot, kind: Literal["step", "fork"]
+) -> None:
+    run = "20261101-120000-abcdef"
+    origin = Origin(run=run, step=14, of=30, kind=kind)
+    gallery.store.add(np.zeros((8, 8, 3), np.uint8), replace(metadata("kept"), origin=origin))
+    read(gallery, qtbot)
+    open_row(view, gallery, qtbot, 0)
+    assert text.origin(origin) in shown(view)
+    assert run in shown(view)
+
+
+def test_a_picture_of_a_whole_run_names_no_other_run(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
+    open_row(view, gallery, qtbot, 0)
+    assert "Origin" not in shown(view)
+
+
+def test_the_model_has_the_title_that_the_form_shows(
+    view: Viewer, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = gallery.models.catalog
+    show_models(monkeypatch)
+    catalog.reload()
+    qtbot.waitUntil(lambda: not catalog.models)
+    open_row(view, gallery, qtbot, 0)
+    assert view.entry is not None
+    assert view.entry.metadata.model in shown(view)  # no such model is installed
+    card = replace(STARTER, name=view.entry.metadata.model, title="Pictograms, U-Net")
+    show_models(monkeypatch, installed(card))
+    catalog.reload()
+    qtbot.waitUntil(lambda: "Pictograms, U-Net" in shown(view))
+    assert view.entry.metadata.model not in shown(view)
+
+
 @pytest.mark.parametrize("gallery", [[NASTY]], indirect=True)
-def test_a_nasty_prompt_is_only_text(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+def test_a_nasty_prompt_is_only_text(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 0)
     assert NASTY in shown(view)
     for label in view.findChildren(QLabel):
@@ -136,27 +181,25 @@ def test_a_nasty_prompt_is_only_text(view: LargeView, gallery: Gallery, qtbot: Q
 
 @pytest.mark.layout
 @pytest.mark.parametrize("gallery", [["x" * 2000]], indirect=True)
-def test_a_word_without_end_does_not_widen_the_panel(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+def test_a_word_without_end_does_not_widen_the_panel(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 0)
     assert view._panel.width() == 304
     assert view._panel._area.horizontalScrollBar().maximum() == 0
     assert view._panel._area.widget().width() <= 304
 
 
-def test_a_picture_whose_file_is_gone_is_a_sentence(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+def test_a_picture_whose_file_is_gone_is_a_sentence(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 0)
     gallery.model.entry_at(1).path.unlink()
     view.show_entry(gallery.model.entry_at(1))
-    qtbot.waitUntil(lambda: view._stage.fault != "")
-    assert "cannot be found" in view._stage.fault
+    qtbot.waitUntil(lambda: view._body.fault != "")
+    assert "cannot be found" in view._body.fault
     assert view.picture.image is None
     open_row(view, gallery, qtbot, 0)
-    assert view._stage.fault == ""
+    assert view._body.fault == ""
 
 
-def test_a_picture_that_was_read_too_late_is_not_shown(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
-) -> None:
+def test_a_picture_that_was_read_too_late_is_not_shown(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     gallery.store.add(np.zeros((8, 40, 3), np.uint8), metadata("wide"))
     read(gallery, qtbot)
     view.show_entry(gallery.model.entry_at(0))
@@ -171,7 +214,7 @@ def test_a_picture_that_was_read_too_late_is_not_shown(
 
 # -------------------------------------------------------------------------------------------------------- neighbours
 def test_left_and_right_go_to_the_neighbours_and_stop_at_the_ends(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
+    view: Viewer, gallery: Gallery, qtbot: QtBot
 ) -> None:
     gallery.model.set_live(live())
     open_row(view, gallery, qtbot, 1)
@@ -194,7 +237,7 @@ def test_left_and_right_go_to_the_neighbours_and_stop_at_the_ends(
 
 
 def test_a_neighbour_that_was_not_read_yet_is_waited_for(
-    view: LargeView, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    view: Viewer, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_row(view, gallery, qtbot, 0)
     gallery.model._rows.forget()
@@ -204,7 +247,7 @@ def test_a_neighbour_that_was_not_read_yet_is_waited_for(
 
 
 def test_new_pictures_do_not_change_the_one_that_is_shown(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
+    view: Viewer, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 0)
     gallery.model.set_live(live())
@@ -213,7 +256,7 @@ def test_new_pictures_do_not_change_the_one_that_is_shown(
     assert view._head.place == "2 of 4"
 
 
-def test_the_views_around_are_told_what_is_shown(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+def test_the_views_around_are_told_what_is_shown(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 0)
     with qtbot.waitSignal(view.shown) as told:
         QTest.keyClick(view, Key.Key_Right)
@@ -222,7 +265,7 @@ def test_the_views_around_are_told_what_is_shown(view: LargeView, gallery: Galle
 
 # ------------------------------------------------------------------------------------------------------------ trash
 def test_after_a_picture_is_thrown_away_the_next_is_shown_and_after_the_last_none(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
+    view: Viewer, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 1)
     QTest.keyClick(view, Key.Key_Delete)
@@ -239,7 +282,7 @@ def test_after_a_picture_is_thrown_away_the_next_is_shown_and_after_the_last_non
 
 
 def test_a_picture_that_a_search_leaves_out_stays_until_it_is_left(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
+    view: Viewer, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 0)
     with qtbot.waitSignal(gallery.model.modelReset):
@@ -257,7 +300,7 @@ def test_a_picture_that_a_search_leaves_out_stays_until_it_is_left(
 
 
 def test_a_picture_that_another_program_took_away_gives_way(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
+    view: Viewer, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 0)
     gallery.store.catalogue.remove([gallery.model.entry_at(0)])
@@ -266,7 +309,7 @@ def test_a_picture_that_another_program_took_away_gives_way(
 
 
 # ---------------------------------------------------------------------------------------------------------- actions
-def test_one_button_gives_the_settings_back(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+def test_one_button_gives_the_settings_back(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 1)
     with qtbot.waitSignal(view.settings_requested) as asked:
         QTest.mouseClick(button(view, "Use these settings"), Qt.MouseButton.LeftButton)
@@ -277,7 +320,7 @@ def test_one_button_gives_the_settings_back(view: LargeView, gallery: Gallery, q
 
 
 def test_of_a_picture_in_the_middle_of_a_job_its_own_seed_is_given_back(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
+    view: Viewer, gallery: Gallery, qtbot: QtBot
 ) -> None:
     kept = metadata("of many", seed=40)
     request = {**kept.request, "count": 4}
@@ -290,7 +333,7 @@ def test_of_a_picture_in_the_middle_of_a_job_its_own_seed_is_given_back(
     assert (asked.args[0].seed, asked.args[0].count) == (42, 1)
 
 
-def test_it_is_copied_by_key_and_by_button(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+def test_it_is_copied_by_key_and_by_button(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 0)
     for copy in (
         lambda: QTest.keyClick(view, Key.Key_C, Qt.KeyboardModifier.ControlModifier),
@@ -305,7 +348,7 @@ def test_it_is_copied_by_key_and_by_button(view: LargeView, gallery: Gallery, qt
 
 
 def test_the_picture_is_dragged_out_as_a_file(
-    view: LargeView, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    view: Viewer, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drags: list[QDrag] = []
     monkeypatch.setattr(QDrag, "exec", lambda drag, *_: drags.append(drag) or Qt.DropAction.IgnoreAction)
@@ -321,7 +364,7 @@ def test_the_picture_is_dragged_out_as_a_file(
     assert len(drags) == 1, "beside the picture there is nothing to drag"
 
 
-def move(view: LargeView, to: QPoint) -> None:
+def move(view: Viewer, to: QPoint) -> None:
     left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     where = QPointF(to)
     moved = QMouseEvent(
@@ -330,7 +373,7 @@ def move(view: LargeView, to: QPoint) -> None:
     QApplication.sendEvent(view.picture, moved)
 
 
-def test_esc_a_double_click_and_the_button_leave_it(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+def test_esc_a_double_click_and_the_button_leave_it(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 0)
     for leave in (
         lambda: QTest.keyClick(view, Key.Key_Escape),
@@ -341,7 +384,7 @@ def test_esc_a_double_click_and_the_button_leave_it(view: LargeView, gallery: Ga
             leave()
 
 
-def test_its_menu_does_not_offer_to_open_it(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+def test_its_menu_does_not_offer_to_open_it(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     opened: list[QPoint] = []
     view._menu.popup = opened.append  # type: ignore[method-assign]
     view.picture.menu_requested.emit(QPoint(5, 5))
@@ -358,9 +401,7 @@ def test_its_menu_does_not_offer_to_open_it(view: LargeView, gallery: Gallery, q
     ]
 
 
-def test_everything_that_takes_the_keyboard_has_a_name(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
-) -> None:
+def test_everything_that_takes_the_keyboard_has_a_name(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 1)
     for child in view.findChildren(QWidget):
         if child.focusPolicy() & Qt.FocusPolicy.TabFocus and child.isVisible():
@@ -370,21 +411,21 @@ def test_everything_that_takes_the_keyboard_has_a_name(
 
 @pytest.mark.layout
 def test_in_a_narrow_place_the_settings_are_beneath_the_picture(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
+    view: Viewer, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 1)
     assert view._panel.geometry().left() == 900 - 304
     view.resize(404, 640)
     qtbot.waitUntil(lambda: view._panel.geometry().left() == 0)
     assert view._panel.width() == 404
-    assert view._panel.geometry().top() >= view._stage.geometry().bottom()
+    assert view._panel.geometry().top() >= view._body.geometry().bottom()
     assert view.minimumSizeHint().width() <= 404
     view.resize(900, 700)
     qtbot.waitUntil(lambda: view._panel.geometry().left() == 900 - 304)
 
 
 @pytest.mark.layout
-def test_keys_scroll_the_settings(view: LargeView, gallery: Gallery, qtbot: QtBot) -> None:
+def test_keys_scroll_the_settings(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     view.resize(404, 500)
     open_row(view, gallery, qtbot, 1)
     bar = view._panel._area.verticalScrollBar()
@@ -397,21 +438,19 @@ def test_keys_scroll_the_settings(view: LargeView, gallery: Gallery, qtbot: QtBo
     assert bar.value() > 0
 
 
-def test_tab_rings_the_picture_and_opening_it_does_not(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
-) -> None:
+def test_tab_rings_the_picture_and_opening_it_does_not(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 1)
     view.setFocus()
-    assert not view._stage._ringed
+    assert not view._body._ringed
     button(view, "Close").setFocus()
     view.setFocus(Qt.FocusReason.BacktabFocusReason)
-    assert view._stage._ringed
+    assert view._body._ringed
     button(view, "Close").setFocus()
-    assert not view._stage._ringed
+    assert not view._body._ringed
 
 
 def test_it_is_never_read_in_the_windows_thread(
-    view: LargeView, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    view: Viewer, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[threading.Thread] = []
     real = pixels.read_pixels
@@ -424,7 +463,7 @@ def test_it_is_never_read_in_the_windows_thread(
 
 
 def test_a_button_and_a_key_ask_for_the_run_it_came_from(
-    view: LargeView, gallery: Gallery, qtbot: QtBot
+    view: Viewer, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 0)
     with qtbot.waitSignal(view.watch_requested) as asked:
@@ -435,7 +474,7 @@ def test_a_button_and_a_key_ask_for_the_run_it_came_from(
 
 
 def test_it_is_saved_elsewhere_enlarged(
-    view: LargeView, gallery: Gallery, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    view: Viewer, gallery: Gallery, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 

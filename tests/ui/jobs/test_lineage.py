@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from studio.engine.fork import ForkRequest
+from studio.engine.requests.fork import ForkRequest
 from studio.errors import StorageError
 from studio.ui.core.job_state import Lineage
 from studio.ui.core.thumbnails import Thumbnails

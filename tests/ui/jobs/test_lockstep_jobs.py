@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from studio.engine.compare import CompareRequest
-from studio.engine.fork import ForkRequest, StartState
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.fork import ForkRequest, StartState
 from studio.gallery.store import PictureSaved
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobState

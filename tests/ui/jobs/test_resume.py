@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from studio.engine.fork import ForkRequest
+from studio.engine.requests.fork import ForkRequest
 from studio.ui.core.job_state import JobState
 from studio.ui.jobs import resume as going_on
 from studio.ui.jobs.resume import remaining_work

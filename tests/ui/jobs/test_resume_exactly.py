@@ -8,8 +8,8 @@ import pytest
 
 from studio.engine.engine import Engine
 from studio.engine.events import PictureDone
-from studio.engine.previews import NO_PREVIEWS
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS
 from studio.folders import Folders
 from studio.ui.jobs import resume as going_on
 from studio.ui.jobs.resume import remaining_work

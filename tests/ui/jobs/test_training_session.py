@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.engine.train_events import CheckpointFailed, TrainingFinished, TrainingRecovered
+from studio.engine.training.events import (
+    CheckpointFailed,
+    TrainingFinished,
+    TrainingHistory,
+    TrainingRecovered,
+)
 from studio.errors import StorageError
 from studio.ui.train.model import MOST_SAMPLES, TrainRun
 from tests.ui.fakes import Forming, Gate
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.engine.train_events import TrainEvent
+    from studio.engine.training.events import TrainEvent
 
 
 class Classroom(Studio):
@@ -123,6 +128,41 @@ def test_it_is_paused_goes_on_and_is_stopped_with_everything_saved(room: Classro
     assert room.train_run.phase == "stopped"
     assert room.train_run.stopped is not None
     assert room.train_run.checkpoints[-1].step == 4
+
+
+def test_one_that_waits_for_the_device_can_be_paused_and_is_stopped_at_once(room: Classroom) -> None:
+    picture = Gate()
+    room.teach(Teaching())
+    room.engine._scripts = (Forming(at={(0, 2): picture}),)
+    room.generate()
+    room.wait_for(picture)
+    room.training.train(to_train())
+    assert room.train_run.phase == "waiting"
+    room.training.pause(True)
+    assert room.train_run.paused
+    room.training.stop()
+    assert (room.train_run.phase, room.train_run.paused) == ("stopped", False)
+    room.training.train(to_train(name="hens"))
+    picture.open()
+    room.wait_over()
+    assert room.train_run.phase == "done"
+    assert room.train_run.training is not None
+    assert room.train_run.training.request.name == "hens"
+
+
+def test_a_resumed_training_shows_its_past_and_has_no_first_checkpoint_again(room: Classroom) -> None:
+    room.teach(Teaching())
+    room.training.train(to_train())
+    room.wait_over()
+    run, sentences = room.train_run, len(room.sentences)
+    past = TrainingHistory(job_id="", losses=(), samples=run.samples[:2], checkpoints=run.checkpoints[:1])
+    room.engine.teaching = (Teaching(past=past),)
+    room.training.train(to_train(name="hens"))
+    room.wait_over()
+    assert run.samples[:2] == past.samples
+    assert run.checkpoints[0] == past.checkpoints[0]
+    assert len(run.checkpoints) == 4
+    assert not any("first checkpoint" in sentence for sentence in room.sentences[sentences:])
 
 
 def test_what_goes_wrong_is_told_and_the_next_training_begins(room: Classroom) -> None:

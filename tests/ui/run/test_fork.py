@@ -130,6 +130,8 @@ def test_the_seed_matters_where_noise_is_still_drawn(studio: Studio, forks: Fork
     forks.edit(remaining=1)
     assert not forks.draws_noise, "the last step draws none"
     forks.edit(sampler="langevin")
+    assert not forks.draws_noise, "nor does that of any other sampler"
+    forks.edit(remaining=2)
     assert forks.draws_noise
 
 

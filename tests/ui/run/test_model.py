@@ -238,7 +238,7 @@ def test_the_other_side_is_what_previews_show_from_then_on(run: RunModel) -> Non
     played = Played(run)
     played.begin().steps(1)
     assert heard(run, lambda: run.set_what("x_t")) == {"selection_changed", "frame_changed"}
-    assert played.job.shown.what == "x_t"
+    assert played.job.preview_target.quantity == "x_t"
     assert heard(run, lambda: run.set_what("x_t")) == set()
     (done,) = played.steps(2)
     assert done.preview_of == "x_t"
@@ -249,9 +249,9 @@ def test_the_other_side_stays_chosen_for_the_jobs_that_follow(run: RunModel) -> 
     Played(run).play()
     run.set_what("x_t")
     second = Played(run, prompt="an owl").begin()
-    assert second.job.shown.what == "x_t"
+    assert second.job.preview_target.quantity == "x_t"
     run.set_what("x0")
-    assert second.job.shown.what == "x0"
+    assert second.job.preview_target.quantity == "x0"
 
 
 def test_the_other_side_of_the_newest_step_is_decoded_and_the_old_frame_stays_until_then(

@@ -8,7 +8,7 @@ import pytest
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.events import JobCancelled, JobFailed, JobStarted, ModelLoading, StepDone
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobState
 from studio.ui.jobs.text import model_calls

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QUrl
 
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.gallery.store import PictureStore
 from studio.ui.shell.main_window import dropped_file, read_request
 from tests.gallery.samples import metadata

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.engine.compare import MAX_PANES, CompareRequest
 from studio.engine.events import JobCancelled, JobFailed
-from studio.engine.requests import GenerateRequest
+from studio.engine.requests.compare import MAX_PANES, CompareRequest
+from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError
 from studio.gallery.images import encode
 from studio.gallery.index import Entry

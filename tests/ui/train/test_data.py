@@ -78,7 +78,7 @@ def test_a_folder_that_is_not_there_is_told_in_a_sentence(
 def test_the_folder_is_read_in_another_thread(
     qtbot: QtBot, tmp_path: Path, folder: TrainFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from studio.training import inspect  # noqa: PLC0415
+    from studio.training.data import inspect  # noqa: PLC0415
 
     threads = set()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from studio.engine.train_request import TrainEstimate
+from studio.engine.training.request import TrainEstimate
 from studio.errors import RequestError
 from studio.folders import Folders
 from studio.ui.core.catalog import Catalog
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-    from studio.engine.train_request import TrainRequest
+    from studio.engine.training.request import TrainRequest
 
 
 class Measured:

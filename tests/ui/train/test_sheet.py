@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from studio.engine.compare import CompareRequest
+    from studio.engine.requests.compare import CompareRequest
     from studio.ui.core.sheet_writer import Labelled
 
 PATH = Path("sheet.png")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from studio.engine.resumable import ResumableTraining
-from studio.engine.train_request import TrainEstimate
+from studio.engine.training.request import TrainEstimate
+from studio.engine.training.resumable import ResumableTraining
 from studio.ui.train import text
 from tests.ui.teaching import to_train
 

@@ -12,7 +12,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
-from studio.engine.resumable import TrainingNote, folder_of
+from studio.engine.training.resumable import TrainingNote, folder_of
 from studio.ui.train import text
 from studio.ui.train.data import FoundRole
 from studio.ui.train.page import TrainPage
@@ -178,7 +178,7 @@ def test_a_folder_without_pictures_says_so_at_the_source_and_cannot_be_trained(
 def test_of_very_many_pictures_only_those_in_sight_are_made(
     hand: Hand, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from studio.training import inspect  # noqa: PLC0415
+    from studio.training.data import inspect  # noqa: PLC0415
 
     (found,) = [one for one in inspect.inspect_folder(pictures) if one.path.name == "a red fox.png"]
     monkeypatch.setattr(inspect, "inspect_folder", lambda *_: iter([found] * 20_000))

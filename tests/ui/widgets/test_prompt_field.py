@@ -9,7 +9,7 @@ from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication
 
-from studio.engine.requests import MAX_PROMPT
+from studio.engine.requests.generate import MAX_PROMPT
 from studio.ui.theme.fonts import FAMILY
 from studio.ui.widgets.numbers import NumberField, SeedField
 from studio.ui.widgets.prompt_field import MAX_CHARACTERS, PromptField

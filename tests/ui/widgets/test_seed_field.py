@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence
 
-from studio.engine.requests import MAX_SEED as ENGINE_MAX_SEED
+from studio.engine.requests.generate import MAX_SEED as ENGINE_MAX_SEED
 from studio.ui.widgets.numbers import MAX_SEED, SeedField
 from tests.ui.widgets.hands import show
 

@@ -1,0 +1,1 @@
+"""Where models run: devices, and the precision each is fastest in."""

@@ -1,0 +1,176 @@
+"""The precision that a backbone runs in: measured once, remembered, and applied to the backbone.
+
+State and sampler arithmetic are float32 everywhere. Only the backbone may run in reduced precision, bfloat16 with
+channels last, and only if a short convolution shows that this processor is clearly faster that way. This is measured
+once for each processor and version of torch and remembered, so that the same request keeps giving the same picture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from studio.checkpoints.model import LoadCancelled
+from studio.errors import StorageError
+from studio.storage import ensure_folder, write_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from studio.diffusion.denoiser import Backbone, Condition
+    from studio.engine.device.device import Device
+
+CACHE_NAME = "precision.json"
+CLEARLY_FASTER = 1.25
+"""How many times faster reduced precision must be: less does not justify its rounding errors, and may be chance."""
+
+_TRIALS = 40
+"""Number of single convolutions, of which the fastest counts: on a busy machine most are slowed down, but not all."""
+_CHANNELS, _SIDE_CPU, _SIDE_GPU = 128, 16, 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """The precision of a backbone.
+
+    Attributes:
+        dtype: "float32" or "bfloat16".
+        channels_last: whether weights and activations have the channels-last memory format.
+    """
+
+    dtype: str = "float32"
+    channels_last: bool = False
+
+
+EXACT = Precision()
+REDUCED = Precision(dtype="bfloat16", channels_last=True)
+
+
+def choose_precision(
+    device: Device,
+    cache: Path,
+    *,
+    cancelled: threading.Event | None = None,
+    measure: Callable[[Device, threading.Event], float] | None = None,
+) -> Precision:
+    """Return the fastest precision of a device, measured the first time and remembered.
+
+    Args:
+        device: where the backbone will run.
+        cache: the cache folder. If it cannot be written, the next start measures again.
+        cancelled: aborts the measurement when set.
+        measure: returns how many times faster `REDUCED` is than `EXACT`; None is `measure_speedup`.
+
+    Raises:
+        LoadCancelled: ``cancelled`` was set.
+    """
+    path, key = cache / CACHE_NAME, f"{device.kind} | {device.title} | torch {torch.__version__}"
+    known = _read_cache(path)
+    if key not in known:
+        known[key] = round((measure or measure_speedup)(device, cancelled or threading.Event()), 2)
+        with contextlib.suppress(StorageError):
+            ensure_folder(cache)
+            write_files({path: json.dumps(known, indent=1).encode()})
+    return REDUCED if known[key] >= CLEARLY_FASTER else EXACT
+
+
+def measure_speedup(device: Device, cancelled: threading.Event) -> float:
+    """Return how many times faster a convolution is in `REDUCED` than in `EXACT`; 0 if it does not work.
+
+    Raises:
+        LoadCancelled: ``cancelled`` was set.
+    """
+    seconds: dict[Precision, list[float]] = {EXACT: [], REDUCED: []}
+    try:
+        work = {precision: _convolution(device, precision) for precision in seconds}
+        for _ in range(_TRIALS):
+            for precision, times in seconds.items():
+                if cancelled.is_set():
+                    raise LoadCancelled
+                times.append(_seconds(device, work[precision]))
+    except RuntimeError:  # torch's way of saying that a device does not support a dtype
+        return 0.0
+    exact, reduced = (min(times[1:]) for times in seconds.values())  # the first of each is a warm-up
+    return exact / max(reduced, 1e-9)
+
+
+@dataclass(frozen=True, eq=False)
+class ReducedBackbone:
+    """A backbone with convolutions and matrix products in reduced precision; norms and sums are float32.
+
+    Attributes:
+        module: the backbone, with the weights of its convolutions and linear layers converted.
+        dtype: of the reduced parts.
+        layout: the memory format of pictures.
+    """
+
+    module: nn.Module
+    dtype: torch.dtype
+    layout: torch.memory_format
+
+    def __call__(self, x: Tensor, t: Tensor, condition: Condition, /) -> Tensor:
+        """Return the prediction, float32, for float32 states x (B, C, H, W) at times t, int64 (B,)."""
+        with torch.autocast(x.device.type, dtype=self.dtype):
+            output: Tensor = self.module(x.contiguous(memory_format=self.layout), t, condition)
+        return output.float()
+
+
+def in_precision(backbone: nn.Module, precision: Precision) -> Backbone:
+    """Return the backbone in a precision; its weights are converted in place and no longer exact.
+
+    Autocast decides what runs reduced, as in training. The weights that it would convert at every call are converted
+    here once.
+    """
+    if precision.dtype == "float32":
+        return backbone
+    dtype = getattr(torch, precision.dtype)
+    for layer in backbone.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.to(dtype=dtype)
+    layout = torch.channels_last if precision.channels_last else torch.contiguous_format
+    backbone.to(memory_format=layout)  # type: ignore[call-overload]
+    return ReducedBackbone(backbone, dtype, layout)
+
+
+@torch.no_grad()
+def _convolution(device: Device, precision: Precision) -> Callable[[], object]:
+    side = _SIDE_CPU if device.kind == "cpu" else _SIDE_GPU
+    dtype, layout = getattr(torch, precision.dtype), _layout(precision)
+    convolution = torch.nn.Conv2d(_CHANNELS, _CHANNELS, 3, padding=1, device=device.torch_name, dtype=dtype)
+    convolution = convolution.requires_grad_(False).to(memory_format=layout)  # type: ignore[call-overload]
+    x = torch.ones(2, _CHANNELS, side, side, device=device.torch_name, dtype=dtype).contiguous(
+        memory_format=layout
+    )
+    return lambda: convolution(x)
+
+
+def _seconds(device: Device, work: Callable[[], object]) -> float:
+    """Return how long ``work`` takes on the device."""
+    start = time.perf_counter()
+    work()
+    if device.kind != "cpu":
+        torch.accelerator.synchronize(device.torch_name)
+    return time.perf_counter() - start
+
+
+def _layout(precision: Precision) -> torch.memory_format:
+    return torch.channels_last if precision.channels_last else torch.contiguous_format
+
+
+def _read_cache(path: Path) -> dict[str, float]:
+    """Return the remembered speed-ups; none if the file cannot be read."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(known, dict):
+        return {}
+    return {key: float(value) for key, value in known.items() if type(value) in (int, float)}

@@ -1,0 +1,279 @@
+"""What to make: a frozen value that contains everything a picture depends on.
+
+A request is validated twice at the border and trusted afterwards. `GenerateRequest.validate` needs no model: it rejects
+what no model could make. `GenerateRequest.resolve` takes a model's card, fills in what was left open (size, sampler,
+steps, guidance, the sampler's options) and rejects what that model cannot make. A resolved request makes the same
+picture today and later, whatever the defaults will be then.
+
+Importable without torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers.options import Options, parse
+from studio.diffusion.spacings import SPACINGS
+from studio.engine.requests.checks import check_name, check_number, check_text, check_whole
+from studio.errors import RequestError, UnknownNameError
+from studio.messages import message
+
+if TYPE_CHECKING:
+    from studio.checkpoints.card import ModelCard
+
+
+OptionValue = int | float | str
+
+
+class OptionValues(Mapping[str, OptionValue]):
+    """A sampler's options by name: an immutable, hashable mapping."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, values: Mapping[str, OptionValue]) -> None:
+        """Copy ``values``; their order is irrelevant."""
+        self._items = dict(sorted(values.items()))
+
+    def __getitem__(self, name: str) -> OptionValue:
+        """Return the value of an option."""
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names in alphabetical order."""
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        """Return the number of options."""
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        """Hash the names and values."""
+        return hash(tuple(self._items.items()))
+
+    def __repr__(self) -> str:
+        """Return the representation of a dict."""
+        return repr(self._items)
+
+
+MAX_STEPS = 1000
+MAX_GUIDANCE = 30.0
+MAX_COUNT = 1000
+MAX_SEED = 2**32 - 1
+MAX_PROMPT = 2_000
+MAX_SIDE_PX = 8192
+MAX_JSON = 1_000_000
+MAX_PATH = 4096
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateRequest:
+    """Make ``count`` pictures of ``prompt``.
+
+    Attributes:
+        prompt: what to make: any Unicode text of at most 2,000 characters; empty for an unconditional picture.
+        negative: what to avoid; replaces the empty prompt in guidance (unused at guidance 1).
+        model: name of an installed model, or path of a model's folder.
+        sampler: a name in `SAMPLERS`; None is the model's default.
+        options: the sampler's options by name; the others have their defaults.
+        steps: number of visited times t, 1 to 1000; None is the model's default.
+        spacing: which t are visited, a name in `SPACINGS`; None is the model's default.
+        guidance: w in ``uncond + w * (cond - uncond)``, 0 to 30, 1 is off; None is the model's default.
+        seed: 0 to 2^32 - 1; picture i uses seed + i.
+        count: number of pictures, 1 to 1000.
+        width: in pixels; None (with ``height``) is the model's default.
+        height: in pixels.
+    """
+
+    prompt: str = ""
+    negative: str = ""
+    model: str = "starter"
+    sampler: str | None = None
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    steps: int | None = None
+    spacing: str | None = None
+    guidance: float | None = None
+    seed: int = 0
+    count: int = 1
+    width: int | None = None
+    height: int | None = None
+
+    def __post_init__(self) -> None:
+        """Store an immutable copy of the options."""
+        if isinstance(self.options, Mapping):  # anything else is rejected by validate()
+            object.__setattr__(self, "options", OptionValues(self.options))
+
+    def validate(self) -> Self:
+        """Return the request itself if there could be a model that can run it.
+
+        Raises:
+            RequestError: a field is invalid for every model; the sentence names the field.
+        """
+        check_text("prompt", self.prompt, MAX_PROMPT)
+        check_text("negative", self.negative, MAX_PROMPT)
+        check_name("model", self.model, MAX_PATH)
+        check_whole("steps", self.steps, 1, MAX_STEPS, optional=True)
+        if self.spacing is not None:
+            check_known("spacing", self.spacing, SPACINGS)
+        check_number("guidance", self.guidance, 0, MAX_GUIDANCE, optional=True)
+        check_whole("seed", self.seed, 0, MAX_SEED)
+        check_whole("count", self.count, 1, MAX_COUNT)
+        if self.seed + self.count - 1 > MAX_SEED:
+            reason = message(
+                "must be at most {high} for a count of {count}",
+                high=MAX_SEED - self.count + 1,
+                count=self.count,
+            )
+            raise RequestError("seed", reason)
+        if (self.width is None) != (self.height is None):
+            missing = "height" if self.height is None else "width"
+            raise RequestError(missing, message("is missing: give both width and height, or neither"))
+        check_whole("width", self.width, 1, MAX_SIDE_PX, optional=True)
+        check_whole("height", self.height, 1, MAX_SIDE_PX, optional=True)
+        if not isinstance(self.options, Mapping):
+            raise RequestError("options", message("must be names with values"))
+        if self.sampler is not None:
+            check_known("sampler", self.sampler, SAMPLERS)
+            sampler_options(self.sampler, self.options)
+        return self
+
+    def resolve(self, card: ModelCard) -> Self:
+        """Return the request with everything filled in that was left to the model.
+
+        If the model takes no text, guidance is off.
+
+        Args:
+            card: the card of the model named by ``model``.
+
+        Raises:
+            RequestError: as `validate`, or this model cannot run it (for a size, the sentence lists those allowed).
+        """
+        self.validate()
+        defaults = card.defaults
+        size = card.sizes[0] if self.width is None or self.height is None else (self.width, self.height)
+        if size not in card.sizes:
+            allowed = ", ".join(f"{width}x{height}" for width, height in card.sizes)
+            reason = message(
+                "{width}x{height} is not one that the model {model} makes (allowed: {allowed})",
+                width=size[0],
+                height=size[1],
+                model=repr(card.name),
+                allowed=allowed,
+            )
+            raise RequestError("size", reason)
+        guidance = float(defaults.guidance if self.guidance is None else self.guidance)
+        filled = replace(
+            self,
+            sampler=defaults.sampler if self.sampler is None else self.sampler,
+            steps=defaults.steps if self.steps is None else self.steps,
+            spacing=defaults.spacing if self.spacing is None else self.spacing,
+            guidance=1.0 if card.text is None else guidance,
+            width=size[0],
+            height=size[1],
+        ).validate()
+        times = card.schedule.config.get("T", MAX_STEPS)
+        if isinstance(times, int):
+            check_whole("steps", filled.steps, 1, times)
+        options = sampler_options(filled.sampler or "", self.options)
+        return replace(filled, options=dataclasses.asdict(options))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values, with the format version."""
+        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {"version": FORMAT_VERSION, **fields, "options": dict(self.options)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the validated request that `to_dict` wrote; missing fields have their defaults.
+
+        Raises:
+            RequestError: a field is unknown or wrong, or the version is not one this program reads.
+        """
+        values = dict(values)
+        version = values.pop("version", FORMAT_VERSION)
+        if type(version) is not int or version != FORMAT_VERSION:
+            reason = message(
+                "must be {version}; a newer program may have written this request", version=FORMAT_VERSION
+            )
+            raise RequestError("version", reason)
+        known = [item.name for item in dataclasses.fields(cls)]
+        for name in values:
+            check_known("field", name, known)
+        return cls(**values).validate()
+
+    def to_json(self) -> str:
+        """Return the request as one line of strict JSON (ASCII, no NaN)."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the validated request that `to_json` wrote.
+
+        Raises:
+            RequestError: the text is not strict JSON (NaN and repeated names are refused), or as `from_dict`.
+        """
+        if len(text) > MAX_JSON:
+            raise RequestError("request", f"must be at most {MAX_JSON:,} characters of JSON")
+        try:
+            values = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated)
+        except RequestError:
+            raise
+        except (ValueError, RecursionError) as error:
+            raise RequestError("request", "is not valid JSON") from error
+        if not isinstance(values, dict):
+            raise RequestError("request", "must be a JSON object")
+        return cls.from_dict(values)
+
+
+def count_model_calls(sampler: str, values: Mapping[str, OptionValue], steps: int, *, guided: bool) -> int:
+    """Return how many backbone evaluations a picture takes.
+
+    Args:
+        sampler: a name in `SAMPLERS`.
+        values: its options by name.
+        steps: number of steps to take.
+        guided: whether each query takes two evaluations: the guidance is not 1, and the model takes text.
+
+    Raises:
+        RequestError: as `sampler_options`.
+    """
+    queries: int = SAMPLERS[sampler].count_queries(sampler_options(sampler, values), steps)
+    return queries * (2 if guided else 1)
+
+
+def sampler_options(sampler: str, values: Mapping[str, OptionValue]) -> Options:
+    """Return a sampler's options dataclass, filled from ``values``.
+
+    Args:
+        sampler: a name in `SAMPLERS`.
+        values: options by name.
+
+    Raises:
+        RequestError: an option is unknown to this sampler, has the wrong type or is out of range.
+    """
+    options_type: type[Options] = SAMPLERS[sampler].Options
+    return parse(options_type, values)
+
+
+def check_known(field_name: str, name: object, known: Mapping[str, object] | list[str]) -> None:
+    """Reject a name that is not among ``known``, suggesting the closest."""
+    if not isinstance(name, str):
+        raise RequestError(field_name, message("must be a name"))
+    if name not in known:
+        raise UnknownNameError(field_name, name, known)
+
+
+def _refuse_constant(text: str) -> object:
+    raise RequestError("request", f"holds {text}, which is not a JSON number")
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise RequestError("request", "names a field twice")
+    return values

@@ -1,0 +1,401 @@
+"""Makes pictures from resolved requests and loaded models: a generator of events.
+
+On the CPU the pictures of a request are made one at a time, so that each is bit for bit the same alone and as one of
+many. On other devices several share each model call, which is what a graphics card needs to be fast.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from studio.arrays import sha256_of
+from studio.diffusion.guidance import ClassifierFreeGuidance
+from studio.diffusion.noise import Noise
+from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers.drive import Run, drive_lockstep
+from studio.diffusion.samplers.stepper import State
+from studio.diffusion.spacings import visit_times
+from studio.engine.events import PictureDone, PictureStarted, StepDone
+from studio.engine.requests.fork import StartState
+from studio.engine.requests.generate import sampler_options
+from studio.engine.sampling.preview import PreviewRenderer, decode, to_array, to_pixels
+from studio.engine.versions import versions
+from studio.errors import NotFiniteError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from studio.checkpoints.model import Model
+    from studio.diffusion.samplers.stepper import StepResult
+    from studio.engine.requests.generate import GenerateRequest
+    from studio.engine.requests.plan import Part
+    from studio.engine.requests.previews import Previews
+    from studio.engine.sampling.models import ReadyModel
+
+BATCH_SIZE = 8
+"""How many pictures of a request share a model call, except on the CPU."""
+
+
+def make(
+    parts: Sequence[Part],
+    ready: Sequence[ReadyModel],
+    *,
+    batched: bool | None,
+    job_id: str,
+    cancelled: threading.Event,
+    previews: Previews,
+) -> Iterator[PictureStarted | StepDone | PictureDone]:
+    """Make all pictures of a job; see `generate` and `compare`.
+
+    Args:
+        parts: what to make.
+        ready: the model of each part.
+        batched: whether panes share model calls; None: not a comparison, and there is one part.
+        job_id: of every event.
+        cancelled: checked before each model call; once set, the iterator ends.
+        previews: how the pictures are shown while they form.
+    """
+    if batched is None:
+        request, start = parts[0].request, parts[0].start
+        return generate(request, ready[0], job_id=job_id, cancelled=cancelled, previews=previews, start=start)
+    panes = [(part.request, one) for part, one in zip(parts, ready, strict=True)]
+    return compare(panes, batched=batched, job_id=job_id, cancelled=cancelled, previews=previews)
+
+
+# A decorator, because a `with` around a yield would leak grad mode into the code that consumes the events.
+@torch.no_grad()
+def generate(
+    request: GenerateRequest,
+    ready: ReadyModel,
+    *,
+    job_id: str,
+    cancelled: threading.Event,
+    previews: Previews,
+    start: StartState | None = None,
+) -> Iterator[PictureStarted | StepDone | PictureDone]:
+    """Make the pictures of a request.
+
+    Args:
+        request: resolved with the model's card.
+        ready: the model.
+        job_id: of every event.
+        cancelled: checked before each model call; once set, the iterator ends.
+        previews: how the pictures are shown while they form.
+        start: the state that each continues from; None starts from noise.
+
+    Yields:
+        Each step as it is taken, and each picture after its last step.
+
+    Raises:
+        NotFiniteError: a state or a picture contains NaN or infinity.
+    """
+    runs = _RunFactory(request, ready, start)
+    renderer = PreviewRenderer(ready.decoders, previews, runs.shape, request.count * runs.steps)
+    batch_size = 1 if ready.device.kind == "cpu" else BATCH_SIZE
+    for first in range(0, request.count, batch_size):
+        images = range(first, min(first + batch_size, request.count))
+        group = [runs.picture(image, request.seed + image, renderer) for image in images]
+        yield from make_together(group, job_id=job_id, cancelled=cancelled, arrays=previews.arrays)
+        if cancelled.is_set():
+            return
+
+
+@torch.no_grad()
+def compare(
+    panes: Sequence[tuple[GenerateRequest, ReadyModel]],
+    *,
+    batched: bool,
+    job_id: str,
+    cancelled: threading.Event,
+    previews: Previews,
+) -> Iterator[PictureStarted | StepDone | PictureDone]:
+    """Make the pictures of several requests in lockstep.
+
+    Args:
+        panes: a resolved request for one picture, and its model, each.
+        batched: whether panes of one model share model calls.
+        job_id: of every event.
+        cancelled: checked before each model call; once set, the iterator ends.
+        previews: how the pictures are shown while they form.
+
+    Yields:
+        As `generate`; the ``image`` of an event is the index of its pane.
+
+    Raises:
+        NotFiniteError: a state or a picture contains NaN or infinity; names the pane.
+    """
+    runs = [_RunFactory(request, ready) for request, ready in panes]
+    keys = [(ready, of_pane.shape) for of_pane, (_, ready) in zip(runs, panes, strict=True)]
+    steps: Counter[tuple[ReadyModel, tuple[int, ...]]] = Counter()
+    for of_pane, key in zip(runs, keys, strict=True):
+        steps[key] += of_pane.steps
+    renderers = {
+        (ready, shape): PreviewRenderer(
+            ready.decoders, _with_share(previews, count / len(panes)), shape, steps[ready, shape]
+        )
+        for (ready, shape), count in Counter(keys).items()
+    }
+    pictures = [
+        of_pane.picture(image, request.seed, renderers[key])
+        for image, (of_pane, (request, _), key) in enumerate(zip(runs, panes, keys, strict=True))
+    ]
+    yield from make_together(
+        pictures, job_id=job_id, cancelled=cancelled, arrays=previews.arrays, batched=batched, panes=True
+    )
+
+
+def guidance_of(request: GenerateRequest, model: Model) -> ClassifierFreeGuidance:
+    """Return the guidance of a resolved request."""
+    # Each text is encoded alone: the condition of a prompt must not depend on what it is batched with.
+    return ClassifierFreeGuidance(
+        request.guidance if request.guidance is not None else 1.0,
+        model.encode_prompts([request.prompt]),
+        model.encode_prompts([request.negative]),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- one picture
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """One picture to be made.
+
+    Attributes:
+        image: its index in the job.
+        request: resolved; carried by its events.
+        seed: of its noise.
+        ready: the model.
+        run: its start and its sampler.
+        renderer: renders its steps.
+    """
+
+    image: int
+    request: GenerateRequest
+    seed: int
+    ready: ReadyModel
+    run: Run
+    renderer: PreviewRenderer
+
+    @property
+    def steps(self) -> int:
+        """The index of the last step."""
+        return self.run.state.index + len(self.run.state.times) - 1
+
+
+class _RunFactory:
+    """Creates the runs of one request, with what they share."""
+
+    def __init__(self, request: GenerateRequest, ready: ReadyModel, start: StartState | None = None) -> None:
+        model, name = ready.model, request.sampler or ""
+        self._request, self._ready, self._start = request, ready, start
+        self._sampler = SAMPLERS[name](model.schedule, sampler_options(name, request.options))
+        self._guidance = guidance_of(request, model)
+        self._times = start.times if start is not None else _times(request, model)
+        self.shape = model.card.latent_shape_for(request.width or 0, request.height or 0)
+
+    @property
+    def steps(self) -> int:
+        """How many steps each run takes."""
+        return len(self._times) - 1
+
+    def picture(self, image: int, seed: int, renderer: PreviewRenderer) -> Picture:
+        """Return one picture at its start."""
+        noise = Noise([seed], self.shape, self._ready.model.device)
+        run = Run(sampler=self._sampler, guidance=self._guidance, state=self._state(noise), noise=noise)
+        return Picture(
+            image=image, request=self._request, seed=seed, ready=self._ready, run=run, renderer=renderer
+        )
+
+    def _state(self, noise: Noise) -> State:
+        start = self._start
+        if start is None:
+            return State(noise.initial(), 0, self._times)
+        # Copies, because the arrays belong to someone else, and may be read-only or mapped from a file.
+        x, *history = (
+            torch.tensor(array, dtype=torch.float32, device=self._ready.model.device)[None]
+            for array in (start.x, *start.history)
+        )
+        return State(x, start.index, start.times, tuple(history))
+
+
+def _times(request: GenerateRequest, model: Model) -> tuple[int, ...]:
+    return visit_times(model.schedule.T, request.steps or 0, request.spacing or "")
+
+
+def _with_share(previews: Previews, share: float) -> Previews:
+    """Return the previews with that share of their budget, if they have one."""
+    budget = previews.budget
+    return replace(previews, budget=budget * share) if previews.limited and budget is not None else previews
+
+
+# --------------------------------------------------------------------------------------------- several in lockstep
+
+
+@dataclass(eq=False)
+class _Progress:
+    """What a picture has cost so far, and its last x0_hat."""
+
+    calls: int = 0
+    preview_seconds: float = 0.0
+    x0_hat: NDArray[np.float32] | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started
+
+
+@torch.no_grad()
+def make_together(
+    pictures: Sequence[Picture],
+    *,
+    job_id: str,
+    cancelled: threading.Event,
+    arrays: bool,
+    batched: bool = True,
+    panes: bool = False,
+) -> Iterator[PictureStarted | StepDone | PictureDone]:
+    """Make pictures in lockstep.
+
+    Args:
+        pictures: at least one; they may differ in everything.
+        job_id: of every event.
+        cancelled: checked before each model call; once set, the iterator ends.
+        arrays: whether `PictureStarted` events are yielded, with the starting states.
+        batched: whether pictures of one model share model calls; see `drive_lockstep`.
+        panes: whether an error names the index, because the pictures are panes of a comparison.
+
+    Yields:
+        First the starts, then each step as it is taken, and each picture after its last step.
+
+    Raises:
+        NotFiniteError: a state or a picture contains NaN or infinity.
+    """
+    hashes = [state_sha256(picture.run.state.x) for picture in pictures]
+    if arrays:
+        for picture, x_T_sha256 in zip(pictures, hashes, strict=True):
+            yield _started(picture, job_id, x_T_sha256)
+    progress = [_Progress() for _ in pictures]
+    runs = [picture.run for picture in pictures]
+    denoisers = [picture.ready.denoiser for picture in pictures]
+    for index, result in drive_lockstep(runs, denoisers, batched=batched, cancelled=cancelled.is_set):
+        picture, made = pictures[index], progress[index]
+        if not bool(result.state.x.isfinite().all()):
+            raise _not_finite(picture, result.state, panes=panes)
+        made.calls += result.model_calls
+        pixels: NDArray[np.uint8] | None = None
+        if result.state.finished:
+            decoded = decode(picture.ready.model, result.state.x)
+            if not bool(decoded.isfinite().all()):
+                raise _not_finite(picture, result.state, panes=panes)
+            pixels = to_pixels(decoded)
+        yield _step(picture, result, made, pixels, job_id, stopping=cancelled.is_set())
+        if pixels is not None:
+            yield _done(picture, result, made, pixels, job_id, hashes[index])
+
+
+def _started(picture: Picture, job_id: str, x_T_sha256: str) -> PictureStarted:  # the field's own symbol
+    state = picture.run.state
+    start = StartState(
+        x=to_array(state.x),
+        index=state.index,
+        times=state.times,
+        history=tuple(map(to_array, state.history)),
+    )
+    return PictureStarted(
+        job_id=job_id,
+        image=picture.image,
+        seed=picture.seed,
+        request=picture.request,
+        start=start,
+        steps=picture.steps,
+        x_T_sha256=x_T_sha256,
+        sigma=picture.ready.model.schedule.sigma(state.times[0]),
+    )
+
+
+def _step(
+    picture: Picture,
+    result: StepResult,
+    made: _Progress,
+    pixels: NDArray[np.uint8] | None,
+    job_id: str,
+    *,
+    stopping: bool,
+) -> StepDone:
+    schedule = picture.ready.model.schedule
+    view = picture.renderer.render(
+        result,
+        picture.steps,
+        pixels,
+        before=made.x0_hat,
+        starts=result.state.index == picture.run.state.index + 1,
+        stopping=stopping,
+    )
+    made.preview_seconds, made.x0_hat = made.preview_seconds + view.seconds, view.x0_hat
+    return StepDone(
+        job_id=job_id,
+        image=picture.image,
+        step=result.state.index,
+        steps=picture.steps,
+        t=result.t,
+        s=result.s,
+        sigma=schedule.sigma(result.s),
+        snr=schedule.snr(result.s),
+        model_calls=made.calls,
+        seconds=made.seconds,
+        preview=view.preview,
+        preview_of=view.preview_of,
+        tier=view.tier,
+        x0_hat=view.x0_hat,
+        state=view.state,
+        history=view.history,
+        change=view.change,
+        guidance=view.guidance,
+    )
+
+
+def _done(
+    picture: Picture,
+    result: StepResult,
+    made: _Progress,
+    pixels: NDArray[np.uint8],
+    job_id: str,
+    x_T_sha256: str,
+) -> PictureDone:
+    return PictureDone(
+        job_id=job_id,
+        request=picture.request,
+        image=picture.image,
+        seed=picture.seed,
+        pixels=pixels,
+        model_sha256=picture.ready.model.card.weights_sha256,
+        device=picture.ready.device.label,
+        dtype=picture.ready.precision.dtype,
+        versions=versions(),
+        x_T_sha256=x_T_sha256,
+        final_sha256=state_sha256(result.state.x),
+        model_calls=made.calls,
+        seconds=made.seconds,
+        preview_seconds=made.preview_seconds,
+    )
+
+
+def _not_finite(picture: Picture, state: State, *, panes: bool) -> NotFiniteError:
+    return NotFiniteError(state.index, pane=picture.image + 1 if panes else None)
+
+
+def state_sha256(tensor: Tensor) -> str:
+    """Return the SHA-256 of a state as float32, little-endian, in C order, wherever and however it is stored."""
+    return sha256_of(tensor.detach().cpu().numpy())

@@ -1,0 +1,1 @@
+"""What ``stepwise evaluate`` measures."""

@@ -1,0 +1,146 @@
+"""Measurements over a setting: the effect of guidance, the steps that a sampler needs, and memorization.
+
+    guidance    accuracy and diversity over the guidance scale
+    steps       accuracy over the number of steps, for every sampler
+    memory      distance of pictures to the nearest training picture, and of training pictures to each other
+
+Each lists the pictures that it needs and turns them into figures; it does not know the model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from studio.diffusion.samplers import SAMPLERS
+from studio.evaluation.accuracy import evenly_spaced, topk_accuracy
+from studio.evaluation.distances import detail, diversity, nearness
+from studio.evaluation.judge import features
+from studio.evaluation.plan import Series
+from studio.training.pictograms.scenes import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from studio.evaluation.accuracy import EvaluationContext, Pictures
+
+
+class Guidance:
+    """Accuracy, and diversity among the seeds of a prompt, at each guidance scale."""
+
+    def __init__(self, ground: EvaluationContext) -> None:
+        """Choose the names."""
+        plan = ground.plan
+        self._ground, self._chosen = ground, evenly_spaced(ground.learned(), plan.scale_concepts)
+        self._settings = [
+            dataclasses.replace(plan.settings, steps=plan.scale_steps, guidance=float(scale))
+            for scale in plan.scales
+        ]
+
+    def series(self) -> tuple[Series, ...]:
+        """Return what must be made: a series for each scale."""
+        seeds = range(self._ground.plan.scale_seeds)
+        asks = tuple(self._ground.ask(Scene((place,)), seed) for place in self._chosen for seed in seeds)
+        return tuple(Series(settings=settings, asks=asks) for settings in self._settings)
+
+    def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
+        """Return the curve."""
+        seeds = self._ground.plan.scale_seeds
+        wanted = [place for place in self._chosen for _ in range(seeds)]
+        curve = []
+        for settings, made in zip(self._settings, pictures, strict=True):
+            among = [diversity(made[start : start + seeds]) for start in range(0, len(made), seeds)]
+            curve.append(
+                {
+                    "guidance": settings.guidance,
+                    **fidelity(self._ground, wanted, made),
+                    "diversity": round(float(np.mean(among)), 4),
+                }
+            )
+        common = self._settings[0].to_dict()
+        del common["guidance"]
+        return {
+            "guidance": {"settings": common, "concepts": len(self._chosen), "seeds": seeds, "curve": curve}
+        }
+
+
+class Steps:
+    """Accuracy at each number of steps, for every sampler with its default options."""
+
+    def __init__(self, ground: EvaluationContext) -> None:
+        """Choose the names, and leave out settings that would take too long."""
+        plan = ground.plan
+        self._ground, self._chosen = ground, evenly_spaced(ground.learned(), plan.step_concepts)
+        asked = [
+            dataclasses.replace(
+                plan.settings, sampler=sampler, options={}, steps=steps, guidance=plan.step_guidance
+            )
+            for sampler in SAMPLERS
+            for steps in plan.steps
+        ]
+        self._settings = [settings for settings in asked if settings.queries <= plan.most_queries]
+
+    def series(self) -> tuple[Series, ...]:
+        """Return what must be made: a series for each point of each curve."""
+        seed = self._ground.plan.seeds[0]
+        asks = tuple(self._ground.ask(Scene((place,)), seed) for place in self._chosen)
+        return tuple(Series(settings=settings, asks=asks) for settings in self._settings)
+
+    def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
+        """Return the curves."""
+        curves: dict[str, list[dict[str, Any]]] = {}
+        for settings, made in zip(self._settings, pictures, strict=True):
+            point = {"steps": settings.steps, "queries": settings.queries}
+            curves.setdefault(settings.sampler, []).append(point | fidelity(self._ground, self._chosen, made))
+        plan = self._ground.plan
+        return {
+            "steps": {
+                "guidance": plan.step_guidance,
+                "spacing": plan.settings.spacing,
+                "concepts": len(self._chosen),
+                "seed": plan.seeds[0],
+                "curves": curves,
+            }
+        }
+
+
+class Memory:
+    """How close samples come to the pictograms that were learned, and these to each other."""
+
+    def __init__(self, ground: EvaluationContext) -> None:
+        """Choose the names: the first of those of `Naming`, so that its pictures are reused."""
+        self._ground, self._chosen = ground, evenly_spaced(ground.learned(), ground.plan.concepts)
+
+    def series(self) -> tuple[Series, ...]:
+        """Return what must be made."""
+        plan = self._ground.plan
+        asks = tuple(self._ground.ask(Scene((place,)), plan.seeds[0]) for place in self._chosen)
+        return (Series(settings=plan.settings, asks=asks),)
+
+    def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
+        """Compare the features of the samples with those of the pictograms."""
+        seen = np.stack([features(picture) for picture in pictures[0]])
+        learned = self._ground.judge.candidates[self._ground.learned()]
+        near = dataclasses.asdict(nearness(seen, learned))
+        return {
+            "memory": {"pictures": len(seen), "drawings": len(learned)}
+            | {name: round(value, 4) for name, value in near.items()}
+        }
+
+
+def fidelity(ground: EvaluationContext, wanted: Sequence[int], pictures: Pictures) -> dict[str, float]:
+    """Return how well pictures show the wanted pictograms.
+
+    Returns:
+        ``top1`` and ``top5``; ``distance``, the root mean square distance to the features of the wanted pictograms;
+        ``detail``, relative to that of the pictograms.
+    """
+    seen = np.stack([features(picture) for picture in pictures])
+    drawn = ground.judge.candidates[list(wanted)]
+    return {
+        **topk_accuracy(ground.judge, wanted, pictures),
+        "distance": round(float(np.sqrt(np.square(seen - drawn).mean(axis=1)).mean()), 4),
+        "detail": round(float(detail(seen).mean() / detail(drawn).mean()), 4),
+    }

@@ -1,0 +1,188 @@
+"""Evaluation of a model: samples the pictures that the measurements need, and collects their figures.
+
+Pictures are sampled in batches, so their last bits differ from those of single pictures; no figure depends on that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+
+from studio.diffusion.guidance import ClassifierFreeGuidance
+from studio.diffusion.noise import Noise
+from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers.drive import drive
+from studio.diffusion.samplers.stepper import State
+from studio.diffusion.spacings import visit_times
+from studio.evaluation.accuracy import Backgrounds, Compositions, EvaluationContext, Naming
+from studio.evaluation.curves import Guidance, Memory, Steps
+from studio.evaluation.judge import PictogramRanker, to_bytes
+from studio.training.pictograms.drawing import find_font
+from studio.training.pictograms.scenes import SceneRenderer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from studio.checkpoints.card import ModelCard
+    from studio.checkpoints.model import Model
+    from studio.evaluation.plan import Plan, PromptSeed, Series, Settings
+    from studio.training.pictograms.pictogram_list import Pictograms
+
+    _Kept = dict[
+        tuple[str, str, int], NDArray[np.uint8]
+    ]  # pictures that several measurements need are sampled once
+
+
+class Measurement(Protocol):
+    """Lists the pictures that it needs, and turns them into figures."""
+
+    def series(self) -> tuple[Series, ...]:
+        """Return the pictures to sample."""
+        ...
+
+    def figures(self, pictures: Sequence[NDArray[np.uint8]]) -> dict[str, Any]:
+        """Return figures (JSON values) of the pictures (N, H, W, 3) of each series."""
+        ...
+
+
+MEASUREMENTS: Mapping[str, Callable[[EvaluationContext], Measurement]] = MappingProxyType(
+    {
+        "naming": Naming,
+        "background": Backgrounds,
+        "compositions": Compositions,
+        "guidance": Guidance,
+        "steps": Steps,
+        "memory": Memory,
+    }
+)
+FIGURE_OF: Mapping[str, str] = MappingProxyType(
+    {name: name for name in MEASUREMENTS} | {"naming": "languages"}
+)
+"""For each measurement a figure that a card has once the measurement was made."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The progress of an evaluation.
+
+    Attributes:
+        measurement: the name of the present measurement.
+        made: number of its pictures that are sampled.
+        wanted: number of its pictures.
+        done: progress of the whole evaluation, 0 to 1.
+    """
+
+    measurement: str
+    made: int
+    wanted: int
+    done: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The figures of a measurement: JSON values, for a card's evaluation."""
+
+    measurement: str
+    figures: dict[str, Any]
+
+
+def making(
+    model: Model, prompts: Sequence[str], seeds: Sequence[int], settings: Settings
+) -> Generator[float, None, NDArray[np.uint8]]:
+    """Sample one picture for each prompt and its seed, in one batch.
+
+    Yields:
+        The progress, 0 to 1, after each step.
+
+    Returns:
+        uint8 (B, H, W, 3).
+    """
+    sampler_type = SAMPLERS[settings.sampler]
+    sampler = sampler_type(model.schedule, sampler_type.Options(**settings.options))
+    guidance = ClassifierFreeGuidance(
+        settings.guidance, model.encode_prompts(prompts), model.encode_prompts([""] * len(prompts))
+    )
+    noise = Noise(seeds, model.card.latent_shape, model.device)
+    state = State(noise.initial(), 0, visit_times(model.schedule.T, settings.steps, settings.spacing))
+    for result in drive(sampler, guidance, model.denoiser(), state, noise):
+        state = result.state
+        yield state.index / (settings.steps + 1)  # the decoder comes last
+    with torch.no_grad():
+        pictures = model.codec.decode(state.x)
+    return to_bytes(pictures.float().cpu().numpy())
+
+
+def evaluate(
+    model: Model,
+    pictograms: Pictograms,
+    plan: Plan,
+    only: Sequence[str] = tuple(MEASUREMENTS),
+    font: Path | None = None,
+) -> Iterator[Progress | Measured]:
+    """Measure a model.
+
+    Args:
+        model: a text-conditional model of pictograms.
+        pictograms: the list that it was trained on.
+        plan: settings and numbers of prompts.
+        only: which measurements, in this order.
+        font: the font file; None: looked for in the usual places.
+
+    Yields:
+        `Progress` after every step, and `Measured` after each measurement.
+
+    Raises:
+        RecipeError: the font is missing.
+    """
+    plan = replace(plan, steps=tuple(steps for steps in plan.steps if steps <= model.schedule.T))
+    stage = SceneRenderer(pictograms, find_font(font), model.card.sizes[0][0], layouts="compositions" in only)
+    ground = EvaluationContext(
+        pictograms=pictograms, judge=PictogramRanker(stage.drawings), stage=stage, plan=plan
+    )
+    wanted = {name: MEASUREMENTS[name](ground) for name in only}
+    kept: _Kept = {}
+    work = sum(series.calls for measurement in wanted.values() for series in measurement.series())
+    spent = 0
+    for name, measurement in wanted.items():
+        asked = measurement.series()
+        made, number = 0, sum(len(series.asks) for series in asked)
+        for series in asked:
+            for start in range(0, len(series.asks), plan.batch):
+                part = series.asks[start : start + plan.batch]
+                calls = series.settings.calls * len(part)
+                for done in _make(model, part, series.settings, kept):
+                    yield Progress(name, made + int(done) * len(part), number, (spent + done * calls) / work)
+                made += len(part)
+                spent += calls
+        taken = [
+            np.asarray([kept[series.settings.key(), ask.prompt, ask.seed] for ask in series.asks])
+            for series in asked
+        ]
+        yield Measured(name, measurement.figures(taken))
+
+
+def _make(
+    model: Model, asks: Sequence[PromptSeed], settings: Settings, kept: _Kept
+) -> Generator[float, None, None]:
+    """Sample the pictures that are not in ``kept`` yet, and add them; yields the progress."""
+    key = settings.key()
+    new = [ask for ask in dict.fromkeys(asks) if (key, ask.prompt, ask.seed) not in kept]
+    if new:
+        pictures = yield from making(model, [ask.prompt for ask in new], [ask.seed for ask in new], settings)
+        kept.update({(key, ask.prompt, ask.seed): one for ask, one in zip(new, pictures, strict=True)})
+    yield 1.0
+
+
+def merged(card: ModelCard, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a card's evaluation with new figures; older ones are kept if they were measured with the same weights."""
+    older = card.to_dict()["evaluation"]
+    if older.get("weights_sha256", card.weights_sha256) != card.weights_sha256:
+        older = {}
+    return {**older, **figures, "weights_sha256": card.weights_sha256}

@@ -1,0 +1,1 @@
+"""Pictures and captions to learn from, and their latents."""

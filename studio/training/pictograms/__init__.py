@@ -1,0 +1,1 @@
+"""The pictograms of the starter models: their list, drawings, scenes and captions."""

@@ -1,0 +1,146 @@
+"""Several pictures in one model call, and the notes on what has no effect."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from studio.diffusion.denoiser import Denoiser, Prediction
+from studio.engine.device.device import Device
+from studio.engine.events import JobStarted, PictureDone, StepDone
+from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.previews import NO_PREVIEWS, Previews
+from studio.engine.sampling.generate import BATCH_SIZE, generate, state_sha256
+
+if TYPE_CHECKING:
+    from studio.engine.engine import Engine
+    from studio.engine.sampling.models import ReadyModel
+
+GRAPHICS_CARD = Device(name="cuda:0", kind="cuda", title="a card that is the CPU", torch_name="cpu")
+
+
+@pytest.fixture
+def ready(engine: Engine) -> ReadyModel:
+    list(engine.run(GenerateRequest(model="latent", steps=1)))
+    kept = engine._models.newest
+    assert kept is not None
+    return kept
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "pc"])
+def test_a_graphics_card_makes_several_pictures_with_each_model_call(
+    engine: Engine, ready: ReadyModel, sampler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = GenerateRequest(
+        prompt="dog", model="latent", sampler=sampler, steps=3, seed=5, count=BATCH_SIZE + 2
+    )
+    resolved = request.resolve(ready.model.card)
+    alone = [event for event in engine.run(request) if isinstance(event, PictureDone)]
+    batches: list[int] = []
+    evaluate = Denoiser.evaluate
+
+    def counted(self: Denoiser, x: torch.Tensor, *rest: Any) -> Prediction:  # noqa: ANN401
+        batches.append(len(x))
+        return evaluate(self, x, *rest)
+
+    monkeypatch.setattr(Denoiser, "evaluate", counted)
+    card = dataclasses.replace(ready, device=GRAPHICS_CARD)
+    events = list(generate(resolved, card, job_id="job", cancelled=threading.Event(), previews=NO_PREVIEWS))
+    done = sorted(
+        (event for event in events if isinstance(event, PictureDone)), key=lambda event: event.image
+    )
+    rounds = len(batches) // 2
+    assert batches == [2 * BATCH_SIZE] * rounds + [2 * 2] * rounds
+    assert [event.seed for event in done] == list(range(5, 5 + BATCH_SIZE + 2))
+    assert sum(isinstance(event, StepDone) for event in events) == 3 * (BATCH_SIZE + 2)
+    for one, other in zip(alone, done, strict=True):
+        assert one.x_T_sha256 == other.x_T_sha256
+        assert one.model_calls == other.model_calls
+        difference = np.abs(one.pixels.astype(int) - other.pixels.astype(int))
+        assert difference.max() <= 1
+
+
+def test_pictures_made_together_are_shown_each_by_itself(ready: ReadyModel) -> None:
+    request = GenerateRequest(model="latent", steps=3, count=3).resolve(ready.model.card)
+    card = dataclasses.replace(ready, device=GRAPHICS_CARD)
+    previews = Previews(arrays=True)
+    events = list(generate(request, card, job_id="job", cancelled=threading.Event(), previews=previews))
+    steps = [event for event in events if isinstance(event, StepDone)]
+    assert [(event.image, event.step) for event in steps] == [(i, n) for n in (1, 2, 3) for i in (0, 1, 2)]
+    for event in steps:
+        assert event.x0_hat is not None
+        shown = ready.decoders.decode("full", torch.from_numpy(event.x0_hat.copy())[None])
+        assert np.array_equal(event.preview, shown)
+    assert len({event.preview.tobytes() for event in steps if event.preview is not None}) == 9
+
+
+def test_a_cancel_stops_the_whole_batch(ready: ReadyModel) -> None:
+    request = GenerateRequest(model="latent", steps=3, count=4).resolve(ready.model.card)
+    card, cancelled, steps = dataclasses.replace(ready, device=GRAPHICS_CARD), threading.Event(), 0
+    for _ in generate(request, card, job_id="job", cancelled=cancelled, previews=NO_PREVIEWS):
+        steps += 1
+        cancelled.set()
+    assert steps == 4, "the round that was on its way is told, no other is begun"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"negative": "cat", "guidance": 1}, ["At guidance 1 the negative prompt is unused."]),
+        ({"negative": "cat", "guidance": 2}, []),
+        ({"negative": "", "guidance": 1}, []),
+        ({"prompt": "one two three four"}, []),
+        ({"prompt": "a b c d e"}, ["The model only reads the first 4 words of the prompt."]),
+        ({"model": "textless"}, []),
+        (
+            {"model": "textless", "prompt": "dog"},
+            ["The model 'textless' takes no text: prompt, negative prompt and guidance are unused."],
+        ),
+        (
+            {"model": "textless", "guidance": 4},
+            ["The model 'textless' takes no text: prompt, negative prompt and guidance are unused."],
+        ),
+    ],
+)
+def test_what_has_no_effect_is_said(engine: Engine, fields: dict[str, Any], said: list[str]) -> None:
+    request = GenerateRequest(**{"model": "latent", "steps": 1, **fields})
+    started = next(event for event in engine.run(request) if isinstance(event, JobStarted))
+    assert list(started.notes) == said
+
+
+def test_a_note_calls_a_model_by_its_name_and_not_by_its_place(engine: Engine) -> None:
+    request = GenerateRequest(prompt="dog", model=str(engine.folders.models / "textless"), steps=1)
+    started = next(event for event in engine.run(request) if isinstance(event, JobStarted))
+    assert started.notes[0].startswith("The model 'textless' takes no text")
+    assert started.request.model == "textless"
+
+
+def test_what_is_said_to_be_unused_is(engine: Engine) -> None:
+    def final(**fields: object) -> str:
+        request = GenerateRequest(**{"model": "latent", "steps": 2, "prompt": "dog", **fields})
+        return next(e.final_sha256 for e in engine.run(request) if isinstance(e, PictureDone))
+
+    assert final(guidance=1, negative="cat") == final(guidance=1)
+    assert final(guidance=2, negative="cat") != final(guidance=2)
+    assert final(prompt="a b c d e") == final(prompt="a b c d f")
+    assert final(prompt="a b c d") != final(prompt="a b c e")
+    assert final(model="textless", guidance=4) == final(model="textless", prompt="cat")
+
+
+def test_a_model_without_text_costs_one_call_a_step(engine: Engine) -> None:
+    request = GenerateRequest(model="textless", steps=3, guidance=5)
+    events = list(engine.run(request))
+    assert next(event.model_calls for event in events if isinstance(event, PictureDone)) == 3
+    assert next(event.request.guidance for event in events if isinstance(event, JobStarted)) == 1.0
+
+
+def test_the_hash_of_a_tensor_is_that_of_its_numbers_wherever_they_lie() -> None:
+    x = torch.arange(24, dtype=torch.float32).reshape(1, 2, 3, 4)
+    turned = x.contiguous(memory_format=torch.channels_last)
+    assert state_sha256(x) == state_sha256(turned) == state_sha256(x.clone().requires_grad_())
+    assert state_sha256(x) != state_sha256(x.flip(3))
