@@ -60,7 +60,9 @@ def pairs(catalog: Catalog) -> Iterator[tuple[str, str]]:
     for entry in catalog:
         if entry.id:
             source = entry.id if isinstance(entry.id, str) else entry.id[1]
-            for translated in (entry.string,) if isinstance(entry.string, str) else entry.string:
+            for translated in filter(
+                None, (entry.string,) if isinstance(entry.string, str) else entry.string
+            ):
                 yield source, translated
 
 
