@@ -12,7 +12,7 @@ from tests.golden.map_tests import ROOT, find_tests, moved_tests, places
 
 SURVIVES: dict[str, list[str]] = {
     "x0_hat and x_t": [
-        "tests/engine/sampling/test_viewing.py::test_a_preview_shows_x0_hat_or_the_state_as_the_codec_decodes_them",
+        "tests/engine/test_viewing.py::test_a_preview_shows_x0_hat_or_the_state_as_the_codec_decodes_them",
         "tests/ui/views/test_canvas.py::test_the_switch_shows_the_state_itself_and_asks_the_running_job_for_it",
         "tests/ui/test_run.py::test_each_side_of_a_step_is_a_frame_of_its_own",
     ],
@@ -26,7 +26,7 @@ SURVIVES: dict[str, list[str]] = {
         "tests/ui/theme/test_tokens.py::test_the_ramp_has_no_jumps",
     ],
     "thinning to 128 steps with recomputation": [
-        "tests/runs/test_writer.py::test_of_a_long_run_evenly_chosen_steps_are_kept",
+        "tests/runs/test_recording.py::test_of_a_long_run_evenly_chosen_steps_are_kept",
         "tests/runs/test_with_engine.py::test_steps_that_are_not_kept_are_made_again_bit_for_bit",
         "tests/golden/test_old_files.py::test_a_step_that_the_old_run_did_not_keep_is_computed_and_forked",
         "tests/ui/test_remaking.py::"
@@ -38,20 +38,20 @@ SURVIVES: dict[str, list[str]] = {
     ],
     "fork of any parameter": [
         "tests/cli/test_fork.py::test_everything_that_is_still_to_come_can_be_changed",
-        "tests/engine/requests/test_fork.py::test_a_fork_may_go_on_otherwise",
-        "tests/engine/requests/test_fork.py::test_a_fork_may_take_another_number_of_steps",
+        "tests/engine/test_fork.py::test_a_fork_may_go_on_otherwise",
+        "tests/engine/test_fork.py::test_a_fork_may_take_another_number_of_steps",
         "tests/ui/test_forking.py::test_everything_can_be_changed",
     ],
     "a fork that changes nothing is bit-equal": [
-        "tests/engine/requests/test_fork.py::"
+        "tests/engine/test_fork.py::"
         "test_a_fork_that_changes_nothing_is_its_parent_from_every_step_for_the_rest_of_the_calls",
-        "tests/engine/requests/test_fork.py::test_the_proof_above_would_notice",
+        "tests/engine/test_fork.py::test_the_proof_above_would_notice",
         "tests/cli/test_fork.py::"
         "test_a_fork_that_changes_nothing_is_its_parent_bit_for_bit_and_costs_what_remains",
     ],
     "panes: conditional, unconditional, guidance, score": [
-        "tests/engine/sampling/test_explain.py::test_each_side_of_guidance_is_what_its_prompt_says_alone",
-        "tests/engine/sampling/test_explain.py::test_the_score_is_the_length_of_the_noise_over_its_level",
+        "tests/engine/test_explain.py::test_each_side_of_guidance_is_what_its_prompt_says_alone",
+        "tests/engine/test_explain.py::test_the_score_is_the_length_of_the_noise_over_its_level",
         "tests/ui/test_panes.py::test_all_pictures_are_of_one_size_and_named_beside_a_panel_too",
     ],
     "lineage and G": [
@@ -70,9 +70,9 @@ SURVIVES: dict[str, list[str]] = {
         "tests/runs/test_store.py::test_a_budget_holds_for_the_next_program_too",
     ],
     "budget of the previews": [
-        "tests/engine/sampling/test_pace.py::test_the_pace_keeps_its_promises",
-        "tests/engine/sampling/test_pace.py::test_a_pace_that_breaks_a_promise_is_seen",
-        "tests/engine/sampling/test_viewing.py::test_a_real_run_keeps_its_budget",
+        "tests/engine/test_pace.py::test_the_pace_keeps_its_promises",
+        "tests/engine/test_pace.py::test_a_pace_that_breaks_a_promise_is_seen",
+        "tests/engine/test_viewing.py::test_a_real_run_keeps_its_budget",
     ],
     "trash with run": [
         "tests/ui/test_trash.py::test_a_run_goes_to_the_trash_with_its_picture_and_comes_back_with_it",
@@ -85,13 +85,13 @@ SURVIVES: dict[str, list[str]] = {
         "tests/golden/test_old_files.py::test_an_old_picture_verifies",
     ],
     "lockstep": [
-        "tests/engine/requests/test_compare.py::test_six_equal_panes_cost_as_many_forwards_as_one",
-        "tests/engine/requests/test_compare.py::"
+        "tests/engine/test_compare.py::test_six_equal_panes_cost_as_many_forwards_as_one",
+        "tests/engine/test_compare.py::"
         "test_batched_every_model_call_answers_each_pane_as_it_is_answered_alone",
-        "tests/engine/requests/test_compare.py::test_a_call_that_mixes_its_panes_up_would_be_noticed",
+        "tests/engine/test_compare.py::test_a_call_that_mixes_its_panes_up_would_be_noticed",
     ],
     "--exact": [
-        "tests/engine/requests/test_compare.py::test_unbatched_every_pane_is_bit_for_bit_what_it_is_alone",
+        "tests/engine/test_compare.py::test_unbatched_every_pane_is_bit_for_bit_what_it_is_alone",
         "tests/cli/test_compare.py::test_exactly_compared_each_is_what_it_is_alone",
     ],
     "stated batching error": [
@@ -163,12 +163,12 @@ SURVIVES: dict[str, list[str]] = {
         "tests/ui/test_training_window.py::test_it_is_paused_and_goes_on_and_says_so",
     ],
     "training resumed after a kill": [
-        "tests/engine/training/test_killed.py::test_a_killed_training_goes_on_to_the_same_bits",
-        "tests/engine/training/test_pipeline.py::test_stopped_anywhere_and_resumed_it_makes_the_same_model",
+        "tests/engine/test_killed.py::test_a_killed_training_goes_on_to_the_same_bits",
+        "tests/engine/test_training.py::test_stopped_anywhere_and_resumed_it_makes_the_same_model",
         "tests/ui/test_training_window.py::test_an_unfinished_training_of_another_day_is_listed_with_resume",
     ],
     "a picture made between two steps of a training": [
-        "tests/engine/training/test_pipeline.py::test_a_picture_made_between_two_steps_changes_no_bit_of_either",
+        "tests/engine/test_training.py::test_a_picture_made_between_two_steps_changes_no_bit_of_either",
         "tests/ui/test_training_thread.py::test_a_picture_is_made_between_two_steps_and_the_training_goes_on",
     ],
     "checkpoint comparison": [
@@ -199,10 +199,10 @@ SURVIVES: dict[str, list[str]] = {
         "tests/ui/models/test_completion.py::test_the_last_words_are_gone_on_from",
     ],
     "three preview decoders": [
-        "tests/engine/sampling/test_viewing.py::test_no_tier_changes_the_picture",
-        "tests/engine/sampling/test_viewing.py::test_cheaper_decoders_are_made_only_where_a_budget_asks_for_them",
-        "tests/engine/sampling/test_viewing.py::test_a_model_that_came_alone_falls_back_to_the_linear_map",
-        "tests/engine/sampling/test_decoders.py::"
+        "tests/engine/test_viewing.py::test_no_tier_changes_the_picture",
+        "tests/engine/test_viewing.py::test_cheaper_decoders_are_made_only_where_a_budget_asks_for_them",
+        "tests/engine/test_viewing.py::test_a_model_that_came_alone_falls_back_to_the_linear_map",
+        "tests/engine/test_starter_previews.py::"
         "test_it_is_nearer_to_the_decoder_than_the_linear_map_and_that_is_of_use",
     ],
     "drag-out": [
@@ -210,7 +210,7 @@ SURVIVES: dict[str, list[str]] = {
         "tests/ui/views/test_large_view.py::test_the_picture_is_dragged_out_as_a_file",
     ],
     "saved 4 or 8 times as large": [
-        "tests/gallery/test_export.py::test_hard_pixels_become_squares_and_smooth_ones_do_not",
+        "tests/gallery/test_saving.py::test_hard_pixels_become_squares_and_smooth_ones_do_not",
         "tests/ui/views/test_large_view.py::test_it_is_saved_elsewhere_enlarged",
         "tests/ui/test_exporting.py::test_the_picture_that_is_looked_at_is_saved_enlarged",
     ],
