@@ -110,7 +110,7 @@ def test_every_option_of_every_sampler_is_a_flag(name: str) -> None:
         (["--seed", "4294967296"], "seed must be a whole number from 0 to 4294967295"),
         (["--count", "0"], "count must be a whole number from 1 to 1000, not 0."),
         (["--model", "tny"], "model 'tny' is not known; did you mean 'tiny'?"),
-        (["--device", "cuda:99"], "The device 'cuda:99' is not there (there are: auto, "),
+        (["--device", "cuda:99"], "The device 'cuda:99' does not exist (there are: auto, "),
         (["--negative", "x" * 100_000], "negative must be at most 2,000 characters, not 100,000."),
         (["--negative", "a\udc80b"], "negative contains half a character at position 2; type it again."),
         (["--spacing", "trail"], "spacing 'trail' is not known; did you mean 'trailing'?"),

@@ -52,7 +52,7 @@ class PictureMenu(QMenu):
             self._add(theme, "maximize-2", tr("Open large") + "\tEnter", self._on_open) if opens else None
         )
         self._use = self._add(theme, "sliders-horizontal", tr("Use these settings"), self._on_use)
-        self._compare = self._add(theme, "columns-2", COMPARE_WITH, self._on_compare)
+        self._compare = self._add(theme, "columns-2", tr(COMPARE_WITH), self._on_compare)
         self.addSeparator()
         self._add(theme, "copy", tr("Copy") + "\tCtrl+C", self._on_copy)
         self._folder = self._add(theme, "folder-open", tr("Show in folder"), self._on_folder)
@@ -101,11 +101,11 @@ class PictureMenu(QMenu):
 
 
 WAYS: Final = (
-    ("As it is…", 1, True),
-    ("4 times as large, smooth…", 4, True),
-    ("4 times as large, hard pixels…", 4, False),
-    ("8 times as large, smooth…", 8, True),
-    ("8 times as large, hard pixels…", 8, False),
+    (message("As it is…"), 1, True),
+    (message("4 times as large, smooth…"), 4, True),
+    (message("4 times as large, hard pixels…"), 4, False),
+    (message("8 times as large, smooth…"), 8, True),
+    (message("8 times as large, hard pixels…"), 8, False),
 )
 
 
@@ -123,7 +123,7 @@ class SaveMenu(QMenu):
         super().__init__(tr("Save this picture"), parent)
         self.ways: dict[QAction, tuple[int, bool]] = {}
         for text, factor, smooth in WAYS:
-            action = self.addAction(text)
+            action = self.addAction(tr(text))
             self.ways[action] = factor, smooth
             action.triggered.connect(self._on_triggered)
 

@@ -74,7 +74,7 @@ class CanvasActions(QWidget):
         set_tip(
             self.fork, tr("Go on from this step in another way: prompt, sampler, guidance, seed, steps (F)")
         )
-        self.compare = TextButton(theme, COMPARE_WITH, icon="columns-2")
+        self.compare = TextButton(theme, tr(COMPARE_WITH), icon="columns-2")
         set_tip(self.compare, tr("Lay this run, as it was recorded, beside others"))
         self.export = TextButton(theme, tr("Export"), icon="download")
         set_tip(

@@ -13,6 +13,7 @@ from PySide6.QtCore import QPointF, QRect, QSize, Qt, Slot
 from PySide6.QtGui import QBrush, QLinearGradient, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.messages import message
 from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, INSET
 from studio.ui.widgets.labels import set_tip
@@ -62,10 +63,10 @@ def curves_of(picture: PictureRecord | None) -> tuple[Curve, ...]:
     steps = list(picture.steps)
     every = steps if picture.start is None else [picture.start, *steps]
     made = (
-        Curve("noise level", tuple((done.step, done.sigma) for done in every), "{:.2f}"),
-        Curve("change of x0", _points(steps, [done.change for done in steps]), "{:.3f}"),
-        Curve("guidance", _points(steps, [done.guidance for done in steps]), "{:.3f}"),
-        Curve("time a step", _times(every), "{:.0f} ms"),
+        Curve(message("noise level"), tuple((done.step, done.sigma) for done in every), "{:.2f}"),
+        Curve(message("change of x0"), _points(steps, [done.change for done in steps]), "{:.3f}"),
+        Curve(message("guidance"), _points(steps, [done.guidance for done in steps]), "{:.3f}"),
+        Curve(message("time a step"), _times(every), "{:.0f} ms"),
     )
     return tuple(curve for curve in made if curve.points)
 
@@ -74,7 +75,7 @@ def words_at(curves: Sequence[Curve], step: int) -> str:
     """Return the values at a step in one line."""
     said = [(curve, curve.at(step)) for curve in curves]
     return ", ".join(
-        f"{curve.name} {curve.shown.format(value)}" for curve, value in said if value is not None
+        f"{tr(curve.name)} {curve.shown.format(value)}" for curve, value in said if value is not None
     )
 
 
@@ -95,7 +96,7 @@ HEIGHT: Final = 76
 _HEAD: Final = 22
 _ROLES: Final = {"change of x0": "text", "guidance": "good", "time a step": "faint"}
 _LEVELS: Final = 5  # stops of the noise level's own colours
-TIP = (
+TIP = message(
     "Noise level; how far x0_hat moved at each step; how far the two sides of guidance are apart; time a step. "
     "Each against its own largest value."
 )
@@ -115,7 +116,7 @@ class CurvesView(QWidget):
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(tr("Curves of this run"))
-        set_tip(self, TIP)
+        set_tip(self, tr(TIP))
         scrubbing.changed.connect(self._on_changed)
         theme.changed.connect(self.update)
         self._on_changed()
@@ -157,9 +158,9 @@ class CurvesView(QWidget):
         metrics, left = painter.fontMetrics(), INSET
         for curve in self._curves:
             value = curve.at(step)
-            text = curve.name if value is None else f"{curve.name} {curve.shown.format(value)}"
+            text = tr(curve.name) if value is None else f"{tr(curve.name)} {curve.shown.format(value)}"
             # Room for the widest figure, so that nothing moves while steps pass.
-            width = metrics.horizontalAdvance(f"{curve.name} {curve.shown.format(curve.most)}") + GAP
+            width = metrics.horizontalAdvance(f"{tr(curve.name)} {curve.shown.format(curve.most)}") + GAP
             if left + width > self.width() - INSET:
                 break
             painter.setPen(QPen(self._ink(curve), 1))

@@ -65,7 +65,9 @@ class ForkPanel(Card):
         self.prompt = PromptField(theme, tr("Prompt from here on"), lines=2)
         self.negative = PromptField(theme, tr("Negative prompt"), lines=1)
         self.sampler = ChoiceField(theme, tr("Sampler"), tip=tr("How the run goes on from this step."))
-        self.sampler.set_items([(name, kind.title, "", kind.summary) for name, kind in SAMPLERS.items()])
+        self.sampler.set_items(
+            [(name, tr(kind.title), "", tr(kind.summary)) for name, kind in SAMPLERS.items()]
+        )
         self.options = OptionControls(theme)
         self.guidance = NumberSlider(
             theme, tr("Guidance"), minimum=0, maximum=MAX_GUIDANCE, step=0.5, decimals=1, slider_maximum=15

@@ -93,7 +93,7 @@ class CanvasHead(QWidget):
             role="dim",
         )
         self.popup = LineagePopup(theme, thumbnails, self)
-        self.pill = Pill(theme, "live", "bad")
+        self.pill = Pill(theme, tr("live"), "bad")
         self._lay_out()
         run.changed.connect(self._on_changed)
         run.selection_changed.connect(self._on_changed)
@@ -159,9 +159,9 @@ class CanvasHead(QWidget):
             self.sides.set_value(run.what)
         self.pill.setVisible(there and (not run.live or run.running is not None))
         if run.live:
-            self.pill.set_text("live", "bad")
+            self.pill.set_text(tr("live"), "bad")
         else:
-            self.pill.set_text("back to live" if run.running is not None else "result", "dim")
+            self.pill.set_text(tr("back to live") if run.running is not None else tr("result"), "dim")
         self.pill.setAccessibleName(tr("Back to the newest step"))
         count = job_state.count if job_state is not None else 1
         for button in (self.previous_picture, self.next_picture):

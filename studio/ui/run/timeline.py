@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from studio.messages import message
 from studio.ui.language import tr
 from studio.ui.run.curves import CurvesView
 from studio.ui.run.filmstrip import FilmstripView
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from studio.ui.run.timeline_model import ScrubbingModel
     from studio.ui.theme.theme import Theme
 
-TIP = (
+TIP = message(
     "A tick for each step, coloured by the noise that is left. Arrows step, with Shift by five; "
     "Home and End, digits for tenths; Space plays."
 )
@@ -43,7 +44,7 @@ class Timeline(QWidget):
         self.curves = CurvesView(theme, run, scrubbing)
         self.filmstrip = FilmstripView(theme, scrubbing, strip)
         self.scrubber = Scrubber(theme, tr("Steps"))
-        set_tip(self.scrubber, TIP)
+        set_tip(self.scrubber, tr(TIP))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

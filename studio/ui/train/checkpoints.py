@@ -1,4 +1,4 @@
-"""The checkpoints of a training as models that are there. No Qt."""
+"""The checkpoints of a training among the installed models, and their comparison. No Qt."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from studio.engine.requests.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.errors import RequestError
+from studio.messages import message
 from studio.ui.jobs.run_settings import with_model
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ Item = TypeVar("Item")
 
 
 def checkpoints_of(training: str, models: Iterable[str]) -> tuple[str, ...]:
-    """Return those of the models that are checkpoints of a training, by step, and last the finished one if it is there.
+    """Return the models that are checkpoints of a training, by step, and last its final model if there is one.
 
     Args:
-        training: the name of the model that it makes.
+        training: the name of the final model.
         models: names of models.
     """
     form = re.compile(re.escape(training) + r"-(\d+)")
@@ -33,31 +34,31 @@ def checkpoints_of(training: str, models: Iterable[str]) -> tuple[str, ...]:
     return (*ordered, training) if training in names else tuple(ordered)
 
 
-def spread(items: Sequence[Item], most: int) -> tuple[Item, ...]:
-    """Return at most so many of the items, evenly spread, the first and the last among them."""
-    if len(items) <= most:
+def spread(items: Sequence[Item], limit: int) -> tuple[Item, ...]:
+    """Return at most ``limit`` of the items, evenly spread, including the first and the last."""
+    if len(items) <= limit:
         return tuple(items)
-    places = [round(place * (len(items) - 1) / (most - 1)) for place in range(most)]
+    places = [round(place * (len(items) - 1) / (limit - 1)) for place in range(limit)]
     return tuple(items[place] for place in places)
 
 
 def compare_checkpoints(
     names: Sequence[str], prompt: str, form: FormModel, catalog: Catalog
 ) -> CompareRequest:
-    """Return what lays checkpoints side by side: one prompt, one noise, and else what the form of pictures says.
+    """Return the comparison of checkpoints with one prompt, one noise and the other settings of the form.
 
     Args:
-        names: of the models; at most six of them are taken, evenly spread.
-        prompt: what all of them draw.
+        names: the checkpoints; at most six, evenly spread, are compared.
+        prompt: the prompt.
         form: the settings.
-        catalog: the models there are.
+        catalog: the installed models.
 
     Raises:
-        RequestError: there are too few of them, or they cannot make it.
+        RequestError: there are too few checkpoints, or they cannot make this picture.
     """
     cards = [card for name in names if (card := catalog.card(name)) is not None]
     if len(cards) < MIN_PANES:
-        raise RequestError("checkpoints", "cannot be compared before there are two of them")
+        raise RequestError("checkpoints", message("cannot be compared before there are two of them"))
     values = replace(form.values, prompt=prompt, count=1)
     taken = spread([card.name for card in cards], MAX_PANES)
     requests = []

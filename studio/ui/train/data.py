@@ -1,6 +1,6 @@
-"""The pictures that are found in a folder, listed while they are found, and what was refused there.
+"""The pictures of a training folder: listed while they are found, and read as training reads them.
 
-Pictures of a training folder as training sees them. Any thread may read; numpy and Pillow come when one does.
+Any thread may read pictures; numpy and Pillow are imported by the first that does.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from PySide6.QtGui import QBrush, QImage, QPainter
 from studio.errors import StorageError
 from studio.ui.core.background import Background
 from studio.ui.core.images import to_image
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,27 +34,26 @@ Index = QModelIndex | QPersistentModelIndex
 FoundRole = Qt.ItemDataRole.UserRole + 1
 """The `Found`."""
 BATCH_SECONDS = 0.1
-"""How often what was found is told."""
+"""The shortest time between two updates of the list."""
 
 
 class TrainFolder(QAbstractListModel):
-    """The pictures of one folder, in the order in which they were found.
+    """The pictures of one folder, in the order in which they are found.
 
     Attributes:
-        folder: the folder; None before one was chosen.
-        refused: what in it cannot be used.
-        reading: whether it is still looked through.
-        fault: why it cannot be looked through, a sentence.
+        folder: the folder; None before one is chosen.
+        refused: the files that cannot be used.
+        reading: whether the folder is still being read.
+        fault: why it cannot be read, a translated sentence; "" if it can.
 
     Signals:
-        changed: more was found, or another folder is looked through.
+        changed: more files were found, or another folder was chosen.
     """
 
     changed = Signal()
     _batch = Signal(object, object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
-        """Begin without a folder."""
         super().__init__(parent)
         self.folder: Path | None = None
         self.refused: tuple[Refused, ...] = ()
@@ -66,26 +66,24 @@ class TrainFolder(QAbstractListModel):
 
     @property
     def found(self) -> tuple[Found, ...]:
-        """The pictures."""
         return tuple(self._found)
 
     @property
     def count(self) -> int:
-        """How many pictures there are so far."""
+        """The number of pictures found so far."""
         return len(self._found)
 
     @property
     def refused_count(self) -> int:
-        """How many files cannot be used."""
         return len(self.refused)
 
     @property
     def is_bare(self) -> bool:
-        """Whether a folder was looked through, or could not be, and there is nothing to show of it."""
+        """Whether reading the folder is over and has found no file at all."""
         return self.folder is not None and not (self.reading or self._found or self.refused)
 
     def look_into(self, folder: Path | None) -> None:
-        """Look through another folder, or the same anew; None forgets it."""
+        """Read another folder, or the same one again; None clears the list."""
         self._cancelled.set()
         self._cancelled = threading.Event()
         self.beginResetModel()
@@ -103,25 +101,24 @@ class TrainFolder(QAbstractListModel):
             )
 
     def close(self) -> None:
-        """Stop looking."""
         self._cancelled.set()
         self._background.close()
 
-    # -------------------------------------------------------------------------------------------- in another thread
+    # ----------------------------------------------------------------------------------------- in another thread
     def _inspect(self, folder: Path, cancelled: threading.Event) -> None:
-        # By name: it brings numpy and Pillow, which the window opens without.
+        # By name: it imports numpy and Pillow, and the window opens without them.
         inspect = importlib.import_module("studio.training.data.inspect")
         found: list[Found] = []
         refused: list[Refused] = []
-        told = time.monotonic()
+        sent = time.monotonic()
         for item in inspect.inspect_folder(folder, cancelled):
             (found if isinstance(item, inspect.Found) else refused).append(item)
-            if time.monotonic() - told >= BATCH_SECONDS:
+            if time.monotonic() - sent >= BATCH_SECONDS:
                 self._batch.emit(cancelled, found, refused)
-                found, refused, told = [], [], time.monotonic()
+                found, refused, sent = [], [], time.monotonic()
         self._batch.emit(cancelled, found, refused)
 
-    # --------------------------------------------------------------------------------------------- in the window's
+    # --------------------------------------------------------------------------------------------- in the GUI thread
     @Slot(object, object, object)
     def _on_batch(self, cancelled: threading.Event, found: list[Found], refused: list[Refused]) -> None:
         if cancelled is not self._cancelled or not (found or refused):
@@ -141,16 +138,14 @@ class TrainFolder(QAbstractListModel):
 
     def _on_failed(self, cancelled: threading.Event, error: StudioError) -> None:
         if cancelled is self._cancelled:
-            self.reading, self.fault = False, str(error)
+            self.reading, self.fault = False, tr(error.message)
             self.changed.emit()
 
     # ------------------------------------------------------------------------------------------------- Qt's side
     def rowCount(self, parent: Index = QModelIndex()) -> int:
-        """Return how many pictures there are so far."""
         return 0 if parent.isValid() else len(self._found)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401 - Qt's
-        """Return what a role means for a picture."""
         if not index.isValid() or index.row() >= len(self._found):
             return None
         found = self._found[index.row()]
@@ -163,12 +158,12 @@ class TrainFolder(QAbstractListModel):
 
 
 def read_square(path: Path, side: int) -> NDArray[np.uint8]:
-    """Return a picture's middle square, resized: uint8 (side, side, 3), read-only.
+    """Return the centre square of a picture, resized: uint8 (side, side, 3), read-only.
 
     Raises:
-        StorageError: there is nothing to learn from it; the sentence says why.
+        StorageError: training cannot use the picture; the sentence says why.
     """
-    # Late, as everywhere in the window: they bring numpy and Pillow.
+    # Late, as everywhere in the window: they import numpy and Pillow.
     import numpy as np  # noqa: PLC0415
 
     from studio.training.data import picture_files  # noqa: PLC0415
@@ -182,11 +177,11 @@ def read_square(path: Path, side: int) -> NDArray[np.uint8]:
 
 
 def make_tile(path: Path, side: int, radius: float) -> QImage | str:
-    """Return the tile of a picture with round corners, or a sentence on why there is none."""
+    """Return the tile of a picture with round corners, or a translated sentence if there is none."""
     try:
         picture = to_image(read_square(path, side))
     except StorageError as error:
-        return str(error)
+        return tr(error.message)
     tile = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
     tile.fill(Qt.GlobalColor.transparent)
     painter = QPainter(tile)

@@ -1,7 +1,4 @@
-"""How a training goes: what the window knows of it from its events, and which others wait.
-
-Everything the page of trainings shows, in one value.
-"""
+"""The state of the training, built from its events, and all models of the training page."""
 
 from __future__ import annotations
 
@@ -45,32 +42,32 @@ if TYPE_CHECKING:
 Phase = Literal["waiting", "preparing", "running", "stopping", "stopped", "done", "failed"]
 OVER = ("stopped", "done", "failed")
 MOST_SAMPLES = 200
-"""Of more, every second of the older half is forgotten."""
+"""Beyond this number, every second sample of the older half is dropped."""
 
 
 class TrainRun(QObject):
-    """The training that runs, or the last one that did.
+    """The running training, or the last one.
 
     Attributes:
         training: the training; None before the first.
-        phase: where it stands.
-        paused: whether it rests because it was told to.
-        held: whether it rests for a picture.
-        preparing: what is done before the first step.
-        started: what was said at the first step.
-        newest: the newest step.
-        samples: the pictures that show how far it is, the oldest first.
-        checkpoints: those that are models, the oldest first.
-        finished: what was said at a good end.
-        stopped: what was said when it was stopped.
-        failure: why it failed.
-        waiting: the trainings that come after it.
+        phase: its phase.
+        paused: whether it was paused.
+        held: whether it waits for a picture that is being made.
+        preparing: the newest event before the first step.
+        started: the event of the first step.
+        newest: the event of the newest step.
+        samples: oldest first.
+        checkpoints: oldest first, without removed ones.
+        finished: the event of a normal end.
+        stopped: the event of a stop.
+        failure: the error that ended it.
+        waiting: the queued trainings.
 
     Signals:
-        changed: another training, another phase, or others wait.
-        stepped: there is another newest step.
-        sampled: there are more samples.
-        saved: there are other checkpoints.
+        changed: the training, its phase or the queue has changed.
+        stepped: `newest` has changed.
+        sampled: `samples` has changed.
+        saved: `checkpoints` has changed.
     """
 
     changed = Signal()
@@ -79,7 +76,6 @@ class TrainRun(QObject):
     saved = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
-        """Begin with no training."""
         super().__init__(parent)
         self.waiting: tuple[Training, ...] = ()
         self.training: Training | None = None
@@ -99,12 +95,12 @@ class TrainRun(QObject):
 
     @property
     def over(self) -> bool:
-        """Whether there is no training, or none that still goes on."""
+        """Whether no training is waiting or running."""
         return self.training is None or self.phase in OVER
 
     @property
     def fraction(self) -> float:
-        """How far the stage that runs is, 0 to 1."""
+        """The progress of the current stage, 0 to 1."""
         if self.phase == "done":
             return 1.0
         if self.newest is not None:
@@ -114,7 +110,7 @@ class TrainRun(QObject):
 
     # --------------------------------------------------------------------------------------- facts, from the session
     def begin(self, training: Training) -> None:
-        """Look at another training, which was handed to the thread; one that goes on keeps what there was of it."""
+        """Show a training that was submitted; a resumed one keeps its samples and checkpoints."""
         known, before = self.training, (self.samples, self.checkpoints)
         self._clear()
         self.training = training
@@ -125,31 +121,30 @@ class TrainRun(QObject):
         self.saved.emit()
 
     def set_waiting(self, waiting: tuple[Training, ...]) -> None:
-        """Other trainings wait."""
         self.waiting = waiting
         self.changed.emit()
 
     def set_paused(self, paused: bool) -> None:
-        """It rests, or goes on, because it was told to."""
+        """Show that the training was paused or resumed."""
         self.paused = paused
         self.changed.emit()
 
     def set_stopping(self) -> None:
-        """It was told to stop."""
+        """Show that the training is going to stop."""
         self.phase = "stopping"
         self.changed.emit()
 
     def take_step(self, event: TrainingStepped) -> None:
-        """It took steps; this is the newest."""
+        """Take the newest step."""
         another = self.newest is None or self.newest.stage != event.stage or self.phase == "preparing"
         self.newest = event
-        self._go_to("running")  # something may have had to be done before this stage
+        self._go_to("running")  # a later stage may have had preparations of its own
         if another:
             self.changed.emit()
         self.stepped.emit()
 
     def take(self, event: TrainEvent | TrainingHeld | TrainingFailed) -> None:
-        """Something else happened."""
+        """Take any event other than a step."""
         match event:
             case TrainingHeld():
                 self.held = event.held
@@ -206,17 +201,17 @@ class TrainRun(QObject):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainModels:
-    """One of each.
+    """The models of the training page.
 
     Attributes:
-        folder: the pictures that were found.
-        form: what to train.
-        run: the training that goes on.
-        resumables: those that can go on.
-        forward: a picture on its way into noise.
-        tiles: the pictures that were found, small.
-        sheet: checkpoints on one sheet.
-        background: writes it.
+        folder: the pictures of the chosen folder.
+        form: the settings.
+        run: the running training.
+        resumables: the unfinished trainings.
+        forward: the picture of the Noise tab.
+        tiles: thumbnails of the folder.
+        sheet: saves a sheet of checkpoints.
+        background: writes the sheet.
     """
 
     folder: TrainFolder
@@ -237,7 +232,7 @@ class TrainModels:
         engine: EngineCaller,
         frames: FrameService,
     ) -> Self:
-        """Make them; nothing is read yet."""
+        """Create the models; nothing is read yet."""
         folder, background = TrainFolder(), Background()
         costs = TrainCosts(partial(estimate, cache=catalog.folders.cache), engine)
         return cls(
@@ -252,7 +247,7 @@ class TrainModels:
         )
 
     def close(self) -> None:
-        """Read nothing more, and return once no thread is at it."""
+        """Stop all reading and writing, and wait for it."""
         self.folder.close()
         self.form.close()
         self.resumables.close()

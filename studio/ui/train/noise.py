@@ -1,6 +1,6 @@
-"""The two schedules as plain numbers, for the window to draw: what `studio.diffusion.schedules` builds with torch.
+"""The forward process for the Noise tab: one picture at time t with two noise schedules and the same noise.
 
-A picture on its way into noise: what training shows a model at time t, under two schedules with the same noise.
+The schedules are computed here without torch; `studio.diffusion.schedules` builds the same ones with it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.ui.core.background import Background
 from studio.ui.core.images import to_image
+from studio.ui.language import tr
 from studio.ui.train.data import read_square
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 T = 1000
-"""How many times there are; the noisiest is T - 1."""
+"""The number of times; the noisiest is T - 1."""
 
 _BETA_START, _BETA_END = 1e-4, 0.02
 _OFFSET = 0.008
@@ -36,22 +37,20 @@ _MAX_BETA = 0.999
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseLevel:
-    """What a state x_t holds: alpha times the picture and sigma times the noise.
+    """The noise level of a state x_t = alpha x_0 + sigma eps.
 
     Attributes:
-        alpha_bar: the share of the variance that is signal.
+        alpha_bar: the fraction of the variance that is signal.
     """
 
     alpha_bar: float
 
     @property
     def alpha(self) -> float:
-        """The scale of the picture."""
         return math.sqrt(self.alpha_bar)
 
     @property
     def sigma(self) -> float:
-        """The scale of the noise."""
         return math.sqrt(1 - self.alpha_bar)
 
     @property
@@ -61,13 +60,13 @@ class NoiseLevel:
 
 
 def level(schedule: str, t: int) -> NoiseLevel:
-    """Return what a state holds at time ``t``, 0 to `T` - 1, under a schedule of `FORWARD_SCHEDULES`."""
+    """Return the noise level at time ``t``, 0 to `T` - 1, with a schedule of `FORWARD_SCHEDULES`."""
     return NoiseLevel(alpha_bar=alpha_bars(schedule)[t])
 
 
 @cache
 def alpha_bars(schedule: str) -> tuple[float, ...]:
-    """Return alpha_bar at every time."""
+    """Return alpha_bar at all `T` times."""
     product, table = 1.0, []
     for beta in FORWARD_SCHEDULES[schedule]():
         product *= 1 - beta
@@ -87,31 +86,30 @@ def _cosine() -> list[float]:
 
 
 FORWARD_SCHEDULES = {"linear": _linear, "cosine": _cosine}
-"""The variance of each single step, by the schedule's name."""
+"""The betas of each schedule, by name."""
 
 
 MIDDLE = 400
-"""The time that is looked at first: much is gone, and not yet all."""
+"""The first time shown: clearly noisy, and still recognisable."""
 
 
 class ForwardModel(QObject):
-    """One picture, one noise, one time.
+    """A picture, its noise and the time.
 
     Attributes:
-        path: the picture's file; None before one was chosen.
+        path: the file of the picture; None before one is chosen.
         t: the time, 0 to T - 1.
-        fault: why the picture cannot be shown, a sentence; "" where it can.
+        fault: why the picture cannot be read, a translated sentence; "" if it can.
 
     Signals:
-        changed: another picture, or it is known why there is none.
-        moved: another time, another noise, or another picture.
+        changed: the picture or its error has changed.
+        moved: the time, the noise or the picture has changed.
     """
 
     changed = Signal()
     moved = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
-        """Begin without a picture."""
         super().__init__(parent)
         self.path: Path | None = None
         self.t = MIDDLE
@@ -124,11 +122,11 @@ class ForwardModel(QObject):
 
     @property
     def size(self) -> int:
-        """Pixels of a side, as training sees it; 0 where there is no picture."""
+        """Width and height in pixels, as in training; 0 without a picture."""
         return 0 if self._clean is None else self._side
 
     def look_at(self, path: Path, side: int) -> None:
-        """Take another picture, cut and reduced to ``side`` pixels as training does it."""
+        """Show another picture, cropped and resized to ``side`` pixels as in training."""
         if (path, side) == (self.path, self._side):
             return
         self.path, self._side = path, side
@@ -138,7 +136,6 @@ class ForwardModel(QObject):
 
     @Slot(float)
     def set_t(self, t: float) -> None:
-        """Look at another time."""
         time = min(max(round(t), 0), T - 1)
         if time != self.t:
             self.t = time
@@ -146,28 +143,27 @@ class ForwardModel(QObject):
 
     @Slot()
     def roll_noise(self) -> None:
-        """Draw another noise."""
         self._seed += 1
         self._noise = None
         self.moved.emit()
 
     def noised(self, schedule: str) -> QImage | None:
-        """Return x_t = alpha x_0 + sigma eps as a picture; None where there is none."""
+        """Return x_t = alpha x_0 + sigma eps as a picture; None without a picture."""
         if self._clean is None:
             return None
-        import numpy as np  # noqa: PLC0415 - not before there is a picture: the window opens without
+        import numpy as np  # noqa: PLC0415 - the window opens without numpy
 
         from studio.arrays import to_uint8  # noqa: PLC0415 - likewise
 
         if self._noise is None:
             drawn = np.random.default_rng(self._seed).standard_normal(self._clean.shape)
             self._noise = drawn.astype(np.float32)
-        held = level(schedule, self.t)
-        state = np.float32(held.alpha) * self._clean + np.float32(held.sigma) * self._noise
+        now = level(schedule, self.t)
+        state = np.float32(now.alpha) * self._clean + np.float32(now.sigma) * self._noise
         return to_image(to_uint8(state.transpose(2, 0, 1)))
 
     def close(self) -> None:
-        """Return once nothing is read any more."""
+        """Stop reading, and wait for it."""
         self._background.close()
 
     def _on_read(self, path: Path, pixels: NDArray[np.uint8]) -> None:
@@ -181,6 +177,6 @@ class ForwardModel(QObject):
         self.moved.emit()
 
     def _on_failed(self, error: StudioError) -> None:
-        self._clean, self.fault = None, str(error)
+        self._clean, self.fault = None, tr(error.message)
         self.changed.emit()
         self.moved.emit()

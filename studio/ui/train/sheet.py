@@ -25,10 +25,10 @@ ROWS = 6
 
 
 class CheckpointSheet(QObject):
-    """Waits for a comparison of checkpoints, has the steps decoded that go on the sheet, and writes it."""
+    """Waits for a comparison of checkpoints, gets the frames of the sheet decoded, and writes it."""
 
     def __init__(self, writer: SheetWriter, frames: FrameService, parent: QObject | None = None) -> None:
-        """Write with ``writer``, which tells how it went, pictures of ``frames``."""
+        """Write frames of ``frames`` with ``writer``, which posts the result."""
         super().__init__(parent)
         self._writer, self._frames = writer, frames
         self._wanted: tuple[CompareRequest, Path] | None = None
@@ -36,7 +36,7 @@ class CheckpointSheet(QObject):
         self._missing: set[tuple[int, int]] = set()
 
     def begin(self, request: CompareRequest, path: Path) -> None:
-        """Write the sheet of a comparison that is asked for now, once it is made; one that was waited for is not."""
+        """Write the sheet of ``request`` to ``path`` once it is done; a sheet that still waits is dropped."""
         self._wanted, self._course = (request, path), None
         self._missing.clear()
 
@@ -52,7 +52,7 @@ class CheckpointSheet(QObject):
             self._wanted = None
 
     def _have_decoded(self, job_state: JobState) -> None:
-        """Have decoded what was only shown cheaply, one model after another."""
+        """Get full frames in place of the previews, one model after another."""
         wanted = [(pane, done.step) for pane in range(job_state.count) for done in _rows(job_state, pane)]
         self._missing = set(wanted)
         for pane, step in wanted:
@@ -63,7 +63,7 @@ class CheckpointSheet(QObject):
         self._write_if_whole()
 
     def _settle(self, job_state: JobState, pane: int, step: int, _: object = None) -> None:
-        """A frame is there, or cannot be had: then what is there of it goes on the sheet."""
+        """Note that a frame is there or cannot be decoded; the sheet then shows the best there is."""
         if job_state is self._course:
             self._missing.discard((pane, step))
             self._write_if_whole()
@@ -89,6 +89,6 @@ class CheckpointSheet(QObject):
 
 
 def _rows(job_state: JobState, pane: int) -> tuple[StepDone, ...]:
-    """Return the steps of a run that go on the sheet, from noise to picture."""
+    """Return the steps of a run that go on the sheet, in order."""
     record = job_state.job.record.picture(pane)
     return spread(record.available(), ROWS) if record is not None else ()

@@ -212,9 +212,9 @@ def test_what_is_heard_and_set_again_disturbs_no_composing(prompt: PromptField) 
 
 @pytest.mark.layout
 def test_korean_is_shown_with_glyphs_of_the_shipped_font(prompt: PromptField) -> None:
-    prompt.set_text("빨간 고양이가 창가에 앉아 있다. 뷁쀍힣")
+    prompt.set_value("빨간 고양이가 창가에 앉아 있다. 뷁쀍힣")
     drawn = lettered(prompt.editor.toPlainText(), prompt.editor.document().defaultFont())
-    assert len(drawn) == len(prompt.text)
+    assert len(drawn) == len(prompt.value)
     assert {family for family, _ in drawn} == {FAMILY}
     assert all(glyph for _, glyph in drawn)
 
