@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 from studio.engine.events import EngineReport
 from studio.errors import CheckpointError
 from studio.gallery.store import PictureStore
+from studio.ui.gallery.text import verify_button
 from studio.ui.shell.main_window import SMALLEST
 from tests.gallery.samples import metadata
 from tests.ui.fakes import Forming, Gate
@@ -513,9 +514,9 @@ def test_a_picture_is_verified_from_its_page(make_program: MakeProgram, qtbot: Q
     check = stack.large._panel.check
     assert not check.result.isVisible()
     hand.press(Qt.Key.Key_V)
-    assert check.button.text() == "Stop verifying"
+    assert check.button.text() == verify_button(running=True)
     qtbot.waitUntil(lambda: check.result.text() == "Identical, bit for bit.")
-    assert check.button.text() == "Verify"
+    assert check.button.text() == verify_button(running=False)
     assert not check.bar.isVisible()
 
 
