@@ -444,6 +444,7 @@ def trained(hand: Hand, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None
     show_models(monkeypatch, *map(installed, (STARTER, *cards)))
     begun(hand, pictures)
     hand.wait_over()
+    hand.wait(hand.page.progress.use.isEnabled)  # once the list of models was read again
 
 
 def test_checkpoints_are_compared_on_the_page_of_comparisons(
