@@ -138,7 +138,7 @@ def choice_title(choice: str) -> str:
     """Return the display name of a sampler option's choice; some samplers use another one."""
     if choice in SAMPLERS:
         return tr(SAMPLERS[choice].title)
-    return {"posterior": tr("Posterior"), "beta": tr("Beta")}.get(choice, choice)
+    return {"posterior": tr("Posterior"), "beta": tr("Beta")}.get(choice) or tr(choice.capitalize())
 
 
 def spacing_items() -> list[Item]:
