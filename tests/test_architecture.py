@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LONGEST_FILE = 600
+FULLEST_FOLDER = 17
 LONGER_FILES: dict[str, int] = {}
 """Files that may be longer, and how long. When a file grows, two ideas live in it."""
 
@@ -126,6 +127,14 @@ def test_no_file_grows_too_long(path: Path) -> None:
     name = path.relative_to(ROOT).as_posix()
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= LONGER_FILES.get(name, LONGEST_FILE), f"{name} has {lines} lines: two ideas live in it"
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in (ROOT / "studio").rglob("*.py")}), ids=lambda path: path.name
+)
+def test_no_folder_grows_too_full(folder: Path) -> None:
+    modules = [path for path in folder.glob("*.py") if path.name not in ("__init__.py", "text.py")]
+    assert len(modules) <= FULLEST_FOLDER, f"{folder.name} has {len(modules)} modules"
 
 
 def test_the_list_of_longer_files_names_only_files_that_are() -> None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studio.evaluation.judge import background, to_bytes
+from studio.arrays import to_uint8
+from studio.evaluation.judge import background
 from studio.evaluation.objects import named_size, objects_in
 from studio.evaluation.plan import PromptSeed, Series
 from studio.training.pictograms.captions import prompt
@@ -160,7 +161,7 @@ class Compositions:
         """Detect the objects of every picture."""
         if not self.scenes:
             return {"compositions": {"scenes": 0}}
-        truth = to_bytes(self._ground.stage.compose(self.scenes, 0, np.random.default_rng(0)))
+        truth = to_uint8(self._ground.stage.compose(self.scenes, 0, np.random.default_rng(0)))
         found = {"scenes": len(self.scenes), "seeds": len(self._ground.plan.seeds), **self._look(pictures[0])}
         return {"compositions": {**found, "truth": self._look(truth)}}
 

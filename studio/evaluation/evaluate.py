@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
+from studio.arrays import to_uint8
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
 from studio.diffusion.samplers import SAMPLERS
@@ -20,7 +21,7 @@ from studio.diffusion.samplers.stepper import State
 from studio.diffusion.spacings import visit_times
 from studio.evaluation.accuracy import Backgrounds, Compositions, EvaluationContext, Naming
 from studio.evaluation.curves import Guidance, Memory, Steps
-from studio.evaluation.judge import PictogramRanker, to_bytes
+from studio.evaluation.judge import PictogramRanker
 from studio.training.pictograms.drawing import find_font
 from studio.training.pictograms.scenes import SceneRenderer
 
@@ -116,7 +117,7 @@ def making(
         yield state.index / (settings.steps + 1)  # the decoder comes last
     with torch.no_grad():
         pictures = model.codec.decode(state.x)
-    return to_bytes(pictures.float().cpu().numpy())
+    return to_uint8(pictures.float().cpu().numpy())
 
 
 def evaluate(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from studio.arrays import to_uint8
 from studio.training.pictograms.drawing import compose_batch
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class PictogramRanker:
         """Take the candidates, (N, size, size, 4) premultiplied."""
         count = len(drawings)
         white, still = np.full((count, 3), 255), np.zeros((count, 2), dtype=np.int64)
-        pictures = to_bytes(compose_batch(drawings, white, still))
+        pictures = to_uint8(compose_batch(drawings, white, still))
         marked = [_drawn(picture) for picture in pictures]
         self.candidates = np.stack(
             [features_of(picture, drawn) for picture, drawn in zip(pictures, marked, strict=True)]
@@ -48,12 +49,6 @@ class PictogramRanker:
         """Return the root mean square distance, 0 to 1, of each candidate (N,) from a picture's `features`."""
         far: NDArray[np.float32] = np.sqrt(np.square(self.candidates - seen).mean(axis=1))
         return far
-
-
-def to_bytes(pictures: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Convert (B, 3, H, W) in [-1, 1] to uint8 (B, H, W, 3); values outside are clipped."""
-    scaled = np.rint((pictures.clip(-1, 1) + 1) * np.float32(127.5))
-    return np.ascontiguousarray(scaled.astype(np.uint8).transpose(0, 2, 3, 1))
 
 
 def border_color(picture: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from studio.arrays import to_uint8
 from studio.evaluation.distances import detail, diversity, nearness
-from studio.evaluation.judge import SIDE, PictogramRanker, features, to_bytes
+from studio.evaluation.judge import SIDE, PictogramRanker, features
 from studio.folders import resources_dir
 from studio.training.pictograms.drawing import compose_batch, draw_pictograms, find_font
 from studio.training.pictograms.pictogram_list import load_pictograms
@@ -30,7 +31,7 @@ def drawings() -> NDArray[np.uint8]:
 def pictures(which: slice, shift: int = 0) -> NDArray[np.uint8]:
     chosen = drawings()[which]
     grounds, shifts = np.full((len(chosen), 3), WHITE), np.full((len(chosen), 2), shift)
-    return to_bytes(compose_batch(chosen, grounds, shifts))
+    return to_uint8(compose_batch(chosen, grounds, shifts))
 
 
 @cache

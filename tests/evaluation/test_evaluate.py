@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from studio.arrays import to_uint8
 from studio.evaluation import evaluate as measured
 from studio.evaluation.evaluate import FIGURE_OF, MEASUREMENTS, Measured, Progress, evaluate, merged
-from studio.evaluation.judge import to_bytes
 from studio.evaluation.plan import Plan, Settings
 from studio.folders import resources_dir
 from studio.training.pictograms.captions import prompt
@@ -79,7 +79,7 @@ def painter(change: Callable[[Scene], Scene] = lambda scene: scene) -> Painter:
         for told, seed in zip(prompts, seeds, strict=True):
             rng = np.random.default_rng(seed)
             painted.append(stage().compose([change(asked[told])], 2, rng))
-        return to_bytes(np.concatenate(painted))
+        return to_uint8(np.concatenate(painted))
 
     return paint
 

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from studio.evaluation.judge import PictogramRanker, to_bytes
+from studio.arrays import to_uint8
+from studio.evaluation.judge import PictogramRanker
 from studio.evaluation.objects import named_size, objects_in
 from studio.folders import resources_dir
 from studio.training.pictograms.drawing import compose_batch, draw_pictograms, find_font
@@ -42,7 +43,7 @@ class Room:
             top, left = (SIDE - part.side) // 2, part.middle - part.side // 2
             canvas[top : top + part.side, left : left + part.side] = self.drawings[part.side][part.thing]
         flat = compose_batch(canvas[None], np.asarray([color]), np.zeros((1, 2), dtype=np.int64))
-        picture: Picture = to_bytes(flat)[0]
+        picture: Picture = to_uint8(flat)[0]
         return picture
 
 

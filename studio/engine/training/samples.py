@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from studio.arrays import to_uint8
 from studio.checkpoints.model import Model
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
@@ -70,19 +71,6 @@ def render_samples(
     for step in drive(sampler, guidance, model.denoiser(), state, noise, cancelled=cancelled.is_set):
         state = step.state
     return to_uint8(model.codec.decode(state.x).float()) if state.finished else None
-
-
-def to_uint8(pictures: Tensor) -> NDArray[np.uint8]:
-    """Convert pictures (N, 3, H, W) in [-1, 1] to read-only uint8 (N, H, W, 3); NaN becomes grey."""
-    levels = ((pictures.nan_to_num(0.0).clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8)
-    return read_only(levels.permute(0, 2, 3, 1).cpu().numpy())
-
-
-def read_only(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a contiguous read-only copy."""
-    copied: NDArray[np.uint8] = np.array(pixels, order="C", copy=True)
-    copied.setflags(write=False)
-    return copied
 
 
 class AveragedCopy:

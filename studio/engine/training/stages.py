@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from studio.arrays import read_only_copy
 from studio.backbones.codec import Codec, Identity
 from studio.engine.training.events import (
     CheckpointSaved,
@@ -17,7 +18,6 @@ from studio.engine.training.events import (
 from studio.engine.training.samples import (
     AveragedCopy,
     make_model,
-    read_only,
     render_drafts,
     render_reconstructions,
     render_samples,
@@ -236,7 +236,7 @@ class TrainingHooks:
                 tuple(range(len(stages.captions))),
             )
             pictures = render_reconstructions(codec, stages.pictures, stages.device)
-            originals = read_only(stages.pictures.transpose(0, 2, 3, 1))
+            originals = read_only_copy(stages.pictures.transpose(0, 2, 3, 1))
         elif self._name == "text":
             what = "draft"
             text = self._averaged(self._stage.module)

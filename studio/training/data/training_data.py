@@ -6,8 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 
+from studio.arrays import to_uint8
 from studio.backbones.codec import Codec
 from studio.errors import RecipeError
 from studio.messages import message
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
+    import torch
     from numpy.typing import NDArray
 
     from studio.backbones.codec import Identity
@@ -111,7 +112,7 @@ class PictogramData:
     def examples(self, count: int) -> tuple[NDArray[np.uint8], list[str]]:
         """Return rendered scenes, drawn from a fixed key."""
         pictures, captions = draw_batch(self.source, count, keyed_generator(0, EXAMPLES_KEY))
-        return ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy(), captions
+        return np.ascontiguousarray(to_uint8(pictures).transpose(0, 3, 1, 2)), captions
 
     def encode(
         self, codec: Codec | Identity, device: torch.device, cancelled: Event | None

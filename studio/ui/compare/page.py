@@ -12,8 +12,7 @@ from studio.ui.compare.library import course_runs
 from studio.ui.compare.library_view import LibraryView
 from studio.ui.compare.runs_view import RunsView
 from studio.ui.compare.setup_view import SetupView
-from studio.ui.core.save_sheet import ask_for_sheet, labelled
-from studio.ui.core.sheet_writer import SheetWriter
+from studio.ui.core.sheet_writer import SheetWriter, ask_for_sheet, labelled
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, PADDING, PAGE_HEAD
 from studio.ui.widgets.buttons import IconButton, TextButton

@@ -1,4 +1,4 @@
-"""Writing several pictures as one labelled file, without holding up the window."""
+"""Saves several pictures as one labelled sheet: the file dialog, and the writing in another thread."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QStandardPaths
+from PySide6.QtWidgets import QFileDialog
 
 from studio.storage import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+    from PySide6.QtWidgets import QWidget
 
     from studio.errors import StudioError
+    from studio.ui.compare.paint import Face
     from studio.ui.core.background import Background
     from studio.ui.core.notices import Notices
 
@@ -69,3 +72,37 @@ def _write(path: Path, pictures: tuple[Labelled, ...], columns: int, title: str)
         cells.append(sheet.Cell(pixels=pixels, lines=one.lines))
     write_file(path, sheet.draw_sheet(cells, columns, title))
     return path
+
+
+SUFFIX = ".png"
+_LONGEST = 60
+
+
+def ask_for_sheet(parent: QWidget, words: str) -> Path | None:
+    """Return where a sheet is to go, or None where nobody wants it any more.
+
+    Args:
+        parent: what the question belongs to.
+        words: what the file may be called after.
+    """
+    plain = "".join(letter if letter.isalnum() else "-" for letter in words.lower())
+    name = "-".join(filter(None, plain.split("-")))[:_LONGEST].rstrip("-") or "pictures"
+    folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+    suggested = str(Path(folder) / f"{name}{SUFFIX}")
+    chosen, _ = QFileDialog.getSaveFileName(parent, "Save as one picture", suggested, "PNG (*.png)")
+    if not chosen:
+        return None
+    path = Path(chosen)
+    return path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
+
+
+def labelled(faces: Iterable[Face]) -> list[Labelled]:
+    """Return the pictures that are seen, with their words."""
+    return [
+        Labelled(
+            pixels=face.pixels,
+            lines=(face.name, face.where, ", ".join(filter(None, (face.cost, face.gap)))),
+        )
+        for face in faces
+        if face.pixels is not None
+    ]

@@ -11,8 +11,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from studio.errors import RequestError, capitalised
-from studio.ui.core.save_sheet import ask_for_sheet
-from studio.ui.core.sheet_writer import Labelled
+from studio.ui.core.sheet_writer import Labelled, ask_for_sheet
 from studio.ui.jobs.text import model_calls
 from studio.ui.language import tr
 from studio.ui.sweep import text as words

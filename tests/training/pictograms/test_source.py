@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from studio.evaluation.judge import PictogramRanker, background, to_bytes
+from studio.arrays import to_uint8
+from studio.evaluation.judge import PictogramRanker, background
 from studio.folders import resources_dir
 from studio.training.pictograms.pictogram_list import Pictograms, load_pictograms
 from studio.training.pictograms.source import PictogramSource
@@ -23,7 +24,7 @@ def test_a_caption_names_what_the_picture_shows(source: PictogramSource) -> None
     pictures, captions = source.draw(200, np.random.default_rng(0))
     judge = PictogramRanker(source.stage.drawings)
     named = colored = 0
-    for picture, caption in zip(to_bytes(pictures), captions, strict=True):
+    for picture, caption in zip(to_uint8(pictures), captions, strict=True):
         entry = FEW.entries[judge.rank(picture)[0]]
         named += any(name in caption for name in entry.names)
         shown = background(picture, FEW.colors)
@@ -62,7 +63,7 @@ def test_the_judge_knows_shifted_and_noisy_drawings(source: PictogramSource) -> 
         solo = Pictograms(entries=FEW.entries[index : index + 1], colors=FEW.colors, held_out=frozenset())
         pictures, _ = PictogramSource(solo, 64, white=1.0, shift=3).draw(1, rng)
         noisy = pictures + rng.normal(0, 0.05, pictures.shape).astype(np.float32)
-        right += judge.rank(to_bytes(noisy)[0])[0] == index
+        right += judge.rank(to_uint8(noisy)[0])[0] == index
     assert right >= len(source.stage.drawings) - 1
 
 
@@ -71,7 +72,7 @@ def test_the_judge_rejects_a_mirrored_list(source: PictogramSource) -> None:
     pictures, captions = source.draw(20, np.random.default_rng(4))
     right = sum(
         any(name in caption for name in FEW.entries[judge.rank(picture)[0]].names)
-        for picture, caption in zip(to_bytes(pictures), captions, strict=True)
+        for picture, caption in zip(to_uint8(pictures), captions, strict=True)
     )
     assert right <= 3
 

@@ -131,7 +131,7 @@ def test_the_sweep_is_saved_as_one_labelled_picture(
     told: list[str] = []
     sweeping.program.models.notices.posted.connect(lambda notice: told.append(notice.sentence))
     path = tmp_path / "sweep.png"
-    monkeypatch.setattr("studio.ui.core.save_sheet.QFileDialog.getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr("studio.ui.core.sheet_writer.QFileDialog.getSaveFileName", lambda *_: (str(path), ""))
     QTest.mouseClick(sweeping.view.save, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(told))
     assert told == [f"Saved as {path}."]
