@@ -511,10 +511,10 @@ def test_a_picture_is_verified_from_its_page(make_program: MakeProgram, qtbot: Q
     stack = hand.window.pages.create_page.stack
     stack.open(hand.models.gallery.entry_at(0))
     check = stack.large._panel.check
-    assert not check.words.isVisible()
+    assert not check.result.isVisible()
     hand.press(Qt.Key.Key_V)
     assert check.button.text() == "Stop verifying"
-    qtbot.waitUntil(lambda: check.words.text() == "Identical, bit for bit.")
+    qtbot.waitUntil(lambda: check.result.text() == "Identical, bit for bit.")
     assert check.button.text() == "Verify"
     assert not check.bar.isVisible()
 
