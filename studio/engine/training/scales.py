@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from studio.messages import message
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from studio.messages import Message
 
 MAX_TOKENS_SIDE = 16
 """Patches of a transformer are chosen such that a picture has at most so many of them along each side."""
@@ -24,7 +28,7 @@ class Scale:
         codec: entries of the codec's configuration.
     """
 
-    title: str
+    title: Message
     backbone: Mapping[str, Any]
     text: Mapping[str, Any] = field(default_factory=lambda: {"features": 192})
     codec: Mapping[str, Any] = field(default_factory=lambda: {"channels": 16, "widths": (32, 64, 128)})
@@ -32,14 +36,14 @@ class Scale:
 
 SCALES: dict[str, dict[str, Scale]] = {
     "unet": {
-        "small": Scale(title="Small", backbone={"widths": (96, 160), "embedding": 256}),
-        "medium": Scale(title="Medium", backbone={"widths": (160, 256), "embedding": 384}),
-        "large": Scale(title="Large", backbone={"widths": (256, 384), "embedding": 512}),
+        "small": Scale(title=message("Small"), backbone={"widths": (96, 160), "embedding": 256}),
+        "medium": Scale(title=message("Medium"), backbone={"widths": (160, 256), "embedding": 384}),
+        "large": Scale(title=message("Large"), backbone={"widths": (256, 384), "embedding": 512}),
     },
     "dit": {
-        "small": Scale(title="Small", backbone={"features": 192, "layers": 6, "heads": 4}),
-        "medium": Scale(title="Medium", backbone={"features": 256, "layers": 10, "heads": 4}),
-        "large": Scale(title="Large", backbone={"features": 384, "layers": 12, "heads": 6}),
+        "small": Scale(title=message("Small"), backbone={"features": 192, "layers": 6, "heads": 4}),
+        "medium": Scale(title=message("Medium"), backbone={"features": 256, "layers": 10, "heads": 4}),
+        "large": Scale(title=message("Large"), backbone={"features": 384, "layers": 12, "heads": 6}),
     },
 }
 """By kind of backbone, then by name, smallest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.ui.jobs.text import spacings
+from studio.ui.jobs.text import choice_title, spacings
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def changed_settings(values: FormValues, card: ModelCard | None) -> str:
     defaults = sampler.Options()
     for name, value in values.options_of(values.sampler).items():
         if value != getattr(defaults, name):
-            shown = f"{value:g}" if isinstance(value, int | float) else tr(str(value).capitalize())
+            shown = f"{value:g}" if isinstance(value, int | float) else choice_title(str(value))
             changed.append(tr("{option} {value}", option=name.replace("_", " "), value=shown))
     if card is not None and values.spacing != card.defaults.spacing:
         changed.append(spacings().get(values.spacing, (values.spacing, "", ""))[0])

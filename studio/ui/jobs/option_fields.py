@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
+from studio.ui.jobs.text import choice_title
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID
 from studio.ui.widgets.choice import ChoiceField
@@ -43,7 +44,7 @@ class OptionControl(QObject):
         self.widget: NumberSlider | ChoiceField
         if "choices" in meta:
             choices = ChoiceField(theme, label, tip=help_, parent=parent)
-            choices.set_items([(choice, _title(choice), "", "") for choice in meta["choices"]])
+            choices.set_items([(choice, choice_title(choice), "", "") for choice in meta["choices"]])
             choices.edited.connect(self._on_choice_edited)
             self.widget = choices
         else:
@@ -127,11 +128,6 @@ class OptionControls(QWidget):
             self.setVisible(bool(self.controls))
         for name, control in self.controls.items():
             control.set_value(values[name])
-
-
-def _title(choice: str) -> str:
-    """Return a choice's name for people; many a sampler lets another one take part."""
-    return tr(SAMPLERS[choice].title) if choice in SAMPLERS else tr(choice.capitalize())
 
 
 def _decimals(*numbers: float) -> int:

@@ -134,6 +134,13 @@ def sampler_summary(name: str) -> str:
     return f"{tr(sampler.summary)} {tr(sampler.paper)}"
 
 
+def choice_title(choice: str) -> str:
+    """Return the display name of a sampler option's choice; some samplers use another one."""
+    if choice in SAMPLERS:
+        return tr(SAMPLERS[choice].title)
+    return {"posterior": tr("Posterior"), "beta": tr("Beta")}.get(choice) or tr(choice.capitalize())
+
+
 def spacing_items() -> list[Item]:
     """Return the spacings."""
     known = spacings()
