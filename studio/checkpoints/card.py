@@ -1,6 +1,4 @@
-"""The most telling figures of a card's evaluation. A card may come from a stranger: what is no share is passed over.
-
-A model's card: what its weights are, what they were made from, and how well they do.
+"""A model's card: what its weights are, what they were made from, and how well they do.
 
 The card lies beside the weights as ``card.json``. It is read strictly, because a model may come from a
 stranger: every field has a type and a range, unknown fields are refused, and each refusal is one sentence

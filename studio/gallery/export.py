@@ -1,9 +1,4 @@
-"""Several pictures on one labelled sheet.
-
-A run as something to send to others: an animation of its steps, or all of them on one sheet.
-
-A picture saved where its maker wants it, as it is or enlarged.
-"""
+"""Files to share: several pictures on one labelled sheet, a run as an animation or sheet, a picture at another size."""
 
 from __future__ import annotations
 

@@ -1,16 +1,10 @@
-"""A picture as the gallery knows it.
+"""The SQLite index of all pictures: newest first, searchable, and never the truth.
 
-The catalogue's SQLite file: opening it safely, checking it, setting a damaged one aside.
+The picture files are the truth. A damaged index is set aside and made anew from them; a missing file marks its entry as
+missing and never removes it, so an unplugged drive costs nothing. Every row has a checksum of its own.
 
-Every use opens its own connection, so any thread may come, none holds a stale file, and nothing needs closing. WAL
-with synchronous=FULL: a transaction that returned survives a power cut, and readers do not wait for writers.
-
-The rows of the catalogue: an entry put into SQLite and taken out again, each row with a checksum of its own.
-
-The index of all pictures: newest first, searchable, and never the truth.
-
-The picture files are the truth. A damaged catalogue is set aside and made anew from them; a file that is not there
-marks its entry missing and never removes it, so an unplugged drive costs nothing.
+Every use opens its own connection, so any thread may come, none holds a stale file, and nothing needs closing. WAL with
+synchronous=FULL: a transaction that returned survives a power cut, and readers do not wait for writers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Where a picture comes from that is not the end of a whole run of its own: a step of a recorded run.
-
-What a picture remembers of its making, and the JSON it is kept as in the file.
+"""What a picture remembers of its making, and how that is kept in its file.
 
 The text is complete (the whole request and where its answer came from), versioned and strict: a reader takes every
 field of its version with the right type, refuses what it does not know, and never meets NaN or half a character.

@@ -1,10 +1,7 @@
-"""Going back to a step of a run: read, or, of a long run that keeps some of its steps only, made again.
+"""Computes again what a recorded run or a picture file remembers.
 
-Importable without torch; the engine is the caller's.
-
-Making a picture again from what its file remembers, and saying whether it is the same.
-
-Importable without torch and NumPy; the engine is the caller's.
+A step that a long run did not keep is recomputed from the nearest one before; a finished picture is made again and
+compared with what its file says. Importable without torch and NumPy; the engine is the caller's.
 """
 
 from __future__ import annotations

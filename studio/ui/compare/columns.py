@@ -1,7 +1,4 @@
-"""The columns of a comparison as one value: how it is kept between starts, and how changes of it are undone.
-
-What is to be compared: two to six columns, each a run with its own settings.
-"""
+"""The columns of a comparison: two to six runs with their own settings; how they are saved between starts, and undo."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Recorded runs as one comparison, as if they had just been made in lockstep; for any thread.
-
-The recorded runs to choose from: a list that can be searched, and the two to six that are to lie side by side.
-"""
+"""The list of recorded runs to compare: searching it, selecting two to six, and reading them as one comparison."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The cards of the recorded runs; only those that are seen are painted, and only their pictures are read.
-
-The recorded runs to choose from: a field to search in, a card for each run, and the button that lays them out.
-"""
+"""The list of recorded runs: a search field, a card for each run, and the button that compares the selected ones."""
 
 from __future__ import annotations
 

@@ -1,14 +1,7 @@
-"""Which steps of several runs belong together: at one noise level, at one step, or for the same model calls.
+"""A comparison: which step of each run is shown, how the runs are aligned, and which two are A and B.
 
 Step numbers are not comparable across samplers and numbers of steps: step 5 of 10 stands where step 25 of 50 does. So
-runs are laid side by side at one noise level unless something else is asked for, and what does not meet exactly has a
-gap, which is shown.
-
-Knows no Qt and no numpy.
-
-One run of a comparison, at the step that is looked at. Knows no Qt.
-
-A comparison as it is looked at: which step of each run, laid side by side by what, and which two are the pair.
+steps are aligned by noise level unless another alignment is chosen, and the gap is shown where levels do not meet.
 """
 
 from __future__ import annotations

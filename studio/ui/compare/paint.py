@@ -1,9 +1,8 @@
-"""The colours of a difference: a table from dark (none) over blue and green to a pale yellow (as much as can be).
+"""Paints the parts of a comparison: cards, labels, the line of the wipe, and the color scale of a difference.
 
-It is even to the eye and its lightness only grows, so that it reads the same in grey and to who sees no red or green.
-It keeps clear of violet and amber, which mean the noise level.
-
-The parts that the panes of a comparison are painted from.
+The color scale goes from dark (none) over blue and green to a pale yellow. It is perceptually even and its lightness
+only grows, so that it reads the same in grey and with color blindness. It avoids violet and amber, which mean the noise
+level.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What the runs of a comparison are measured against: A, any other run, or a long one that is made for it.
+"""What the runs of a comparison are measured against, and how much batching changed them.
 
-How far the runs of a batched comparison are from the same runs alone: made again one by one, and measured.
-
-Runs that share their model calls depend on their neighbours in the last bits, which the kernels round in another order.
+The reference is A, any other run, or a run with many steps made for it. Runs that share model calls depend on their
+neighbours in the last bits, because kernels round in another order; each is made again alone and the states compared.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""What each finished run is worth beside one of them: PSNR, SSIM, model calls and seconds.
-
-The row above curves and figures: what they are measured against, and how far batching took the runs.
-
-How far the runs come: curves of their distance to one finished picture, and a table of what they are worth.
-"""
+"""Results of a comparison: the reference, curves of the distance to its final picture, and a table of figures."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The row above the scrubber: by what runs stand side by side, which side of a step is seen, and the pair.
-
-The runs of a comparison: panes, one scrubber for all, and what they are worth.
-"""
+"""The runs of a comparison: the canvas, the bar above the scrubber, the scrubber, and the results."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The settings of one run of a comparison.
-
-What is to be compared: a column of settings for each run, and the button that starts them.
-"""
+"""The settings of a comparison: a column for each run, and the buttons that start it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""Where pictures lie: rooms for several of one shape, and one zoom and place for all of them.
+"""The canvas of a comparison: pictures side by side, wiped, blinked, subtracted or tiled.
 
-How the pictures of a comparison are laid out: which mode, which pair, which part of them, and where that lies.
-
-All pictures of a comparison in one widget: side by side, wiped, blinked, subtracted or tiled.
+One `Viewport` holds zoom and position for all pictures; `rooms` finds the rows in which they are largest.
 """
 
 from __future__ import annotations

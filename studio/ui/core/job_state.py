@@ -65,7 +65,7 @@ class JobState:
         lineage: where it was forked; None where it was not, or that run was not recorded.
         note: what should be said about it.
         opens_at: the step that is looked at first; None is the newest.
-        gaps_stay: steps that were not kept cannot be made again.
+        cannot_recompute: steps that were not kept cannot be made again.
     """
 
     def __init__(self, job: Job, clock: Callable[[], float] = time.perf_counter) -> None:

@@ -1,7 +1,4 @@
-"""Beside the prompt: prompts to try, and everything the model knows by name.
-
-The quiet list of names under what is typed into the prompt.
-"""
+"""Prompts to try and the names a model knows: the popover beside the prompt, and the completion list beneath it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The one menu of finished pictures: made once for a view, and asked anew each time for what it is about.
-
-The menu of how large a picture is saved, and the system's own question where to put it.
-"""
+"""The context menu of finished pictures, and the menu of sizes in which a picture can be saved."""
 
 from __future__ import annotations
 

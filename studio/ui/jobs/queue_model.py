@@ -1,7 +1,4 @@
-"""The jobs that wait, and before them the one that runs.
-
-Taking a job out of the queue so that it can be put back where it was.
-"""
+"""The queue: the running job and the waiting ones, which can be moved, removed and restored."""
 
 from __future__ import annotations
 

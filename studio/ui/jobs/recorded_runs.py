@@ -1,7 +1,4 @@
-"""Recorded runs, read into the state of a job, as if they had just been made.
-
-The recorded runs, for the window to open: everything that reads the disk happens in another thread.
-"""
+"""Opens recorded runs in another thread and turns them into the state of a job, as if they had just been made."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""What stands in the form: a value, how it is kept as JSON, and the request it makes. Knows no Qt.
+"""The settings of a run as the form holds them: values, the rules between them, the request they make, and its cost.
 
-How the form's values follow one another: a model brings its defaults, a picture its settings. Knows no Qt.
-
-What the form's request costs, before it is made. Knows no Qt.
+A model brings its defaults, a picture its settings. Imports no Qt.
 """
 
 from __future__ import annotations

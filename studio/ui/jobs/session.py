@@ -139,7 +139,7 @@ class Session(QObject):
 
     Signals:
         running_changed: whether a job runs or waits.
-        picture_kept: a finished picture is on the disk, a `PictureSaved`.
+        picture_saved: a finished picture is on the disk, a `PictureSaved`.
         step_taken: the newest step of the running job was passed on to the models (for whoever measures).
         job_changed: the running job's `JobState` began, or went on by a step or another event, its last one too.
     """
@@ -171,7 +171,7 @@ class Session(QObject):
         self._queue, self._run, self._gallery = queue, run, gallery
         self._status, self._notices = status, notices
         self._preferences, self._timings = preferences, timings
-        self._course: JobState | None = None
+        self._job_state: JobState | None = None
         self._busy = False
         # Slots of an object of this thread: a plain function would run in the engine's thread, or never.
         thread.engine_event.connect(self._on_engine_event, Qt.ConnectionType.QueuedConnection)
@@ -218,8 +218,8 @@ class Session(QObject):
         """Stop a job, or take it out of the queue."""
         if not take_out(job, self._queue, self._notices, self._start_next):
             self._thread.cancel(job)
-            if self._course is not None:
-                self._run.note_phase(self._course)  # it says that it stops
+            if self._job_state is not None:
+                self._run.note_phase(self._job_state)  # it says that it stops
 
     def close(self) -> bool:
         """End the thread, within a model call; False where it did not end in a minute."""
@@ -238,7 +238,7 @@ class Session(QObject):
                 self._status.set_device(report.device, report.dtype, report.unused_gpu)
             case EngineFailed():
                 self._status.set_device(tr("No device"))
-                if self._course is None:  # else the job says so
+                if self._job_state is None:  # else the job says so
                     self._notices.post(event.sentence, kind="error", details=event.details)
             case _ if is_job_event(event):
                 self._on_event(event)
@@ -246,7 +246,7 @@ class Session(QObject):
     @Slot()
     def _on_steps_ready(self) -> None:
         """Lead the newest steps on; they are in the record already."""
-        job_state = self._course
+        job_state = self._job_state
         steps = [done for done in self._thread.mailbox.take().values() if self._is_current(done.job_id)]
         if job_state is None or not steps:
             return
@@ -258,7 +258,7 @@ class Session(QObject):
         self.step_taken.emit(steps[-1])
 
     def _on_event(self, event: JobEvent) -> None:
-        job_state = self._course
+        job_state = self._job_state
         if job_state is None or not self._is_current(event.job_id):
             return
         self._on_steps_ready()  # what happened before must be seen before
@@ -283,18 +283,18 @@ class Session(QObject):
         self.job_changed.emit(job_state)
 
     def _is_current(self, job_id: str) -> bool:
-        return self._course is not None and self._course.job.id == job_id
+        return self._job_state is not None and self._job_state.job.id == job_id
 
     def _start_next(self) -> None:
         job = self._queue.start_next()
         if job is None:
             return
         job = job.with_parent_id()
-        self._course = JobState(job)
-        self._run.begin(self._course)
-        self._gallery.set_live(live_tile(self._course))
+        self._job_state = JobState(job)
+        self._run.begin(self._job_state)
+        self._gallery.set_live(live_tile(self._job_state))
         self._set_busy(True)
-        self.job_changed.emit(self._course)
+        self.job_changed.emit(self._job_state)
         self._thread.submit(job)
 
     def _end(self, job_state: JobState) -> None:
@@ -304,13 +304,13 @@ class Session(QObject):
         if job_state.failure is not None and job_state is not self._run.viewed:
             failure = job_state.failure  # the canvas shows another job, and so cannot say it
             self._notices.post(failure.sentence, kind="error", details=failure.details)
-        self._course = None
+        self._job_state = None
         self._queue.finish()
         self._gallery.set_live(None)
         self._run.end(job_state)
         self.job_changed.emit(job_state)
         self._start_next()
-        if self._course is None:
+        if self._job_state is None:
             self._set_busy(False)
 
     def _set_busy(self, busy: bool) -> None:

@@ -1,7 +1,4 @@
-"""The row under the scrubber: what can be done with the step that is looked at.
-
-The picture as it forms: x0_hat of the newest step, or whichever step is looked at, with its figures.
-"""
+"""The canvas: the newest step or the chosen one, its figures, and the row of actions beneath the scrubber."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How the steps of a run went, as curves over its steps: noise level, change, guidance, time. No Qt.
-
-Curves of the run on the scrubber's axis, with its cursor. Each is drawn against its own largest value.
-"""
+"""Curves over the steps of a run (noise level, change of x0_hat, guidance, time), each against its own maximum."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Making a file of the run that is looked at: its frames are decoded in full first, then drawn in another thread.
-
-The menu of what can be made of a picture and its run, and the system's own question where to put it.
-"""
+"""Exports of a run: decodes its frames in full, writes the file in another thread; with the menu of formats."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The steps of the picture that is looked at, as rows.
-
-The steps so far, side by side along the scrubber's axis: as many frames as there is room for, evenly chosen.
-"""
+"""The filmstrip: the steps of a picture as rows of a model, and evenly chosen frames along the axis of the scrubber."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The family of a run, drawn as a small tree of pictures; choosing a relative opens it.
-
-The tree of a run's family, over the canvas until a relative is chosen or it is left.
-"""
+"""The lineage of a run as a tree of pictures; choosing one opens it."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Wiring(QObject):
         models.preferences.changed.connect(self._on_preference_changed)
         models.preferences.unsaved.connect(self._on_unsaved)
         models.status.changed.connect(self._on_status_changed)
-        session.picture_saved.connect(self._on_picture_kept)
+        session.picture_saved.connect(self._on_picture_saved)
         models.recompute.failed.connect(self._on_unopened)
         session.job_changed.connect(self._on_job_changed)
         models.reference.run_requested.connect(self._on_reference_wanted)
@@ -144,7 +144,7 @@ class Wiring(QObject):
             self._models.form.set_device(self._models.status.device)
 
     @Slot(object)
-    def _on_picture_kept(self, event: PictureSaved) -> None:
+    def _on_picture_saved(self, event: PictureSaved) -> None:
         del event
         self._models.form.refresh_estimate()
 

@@ -1,7 +1,4 @@
-"""Where the cells of a sweep lie: fitted into the room there is, or, where they would be too small, to be scrolled.
-
-The cells of a sweep, with the values of both settings along the edges; only what is seen is read and painted.
-"""
+"""The grid of a sweep: its geometry, and the cells with the values of both settings along the edges."""
 
 from __future__ import annotations
 

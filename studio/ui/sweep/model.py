@@ -1,10 +1,6 @@
-"""A sweep as it is kept between starts: its cells, and where the pictures and runs of the finished ones are.
+"""A sweep: its cells as they are made, one job after another; stopped, and resumed also after a restart.
 
-Knows no Qt.
-
-The pictures of a sweep's cells: the newest in memory, the others read from their files when they are looked at.
-
-A sweep on its way: its cells as they form, one job after another; stopped, and gone on with at another start.
+The file between starts holds the cells and where their pictures and runs are; other pictures are read from disk.
 """
 
 from __future__ import annotations

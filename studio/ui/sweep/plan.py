@@ -1,9 +1,4 @@
-"""The settings that can be swept: what each is called, how its values are read, and those it is usually tried with.
-
-Knows no Qt.
-
-A sweep: every value of one setting with every value of another, and how that becomes jobs. Knows no Qt.
-"""
+"""The plan of a sweep: which settings can be swept, how their values are read, and the jobs that make the cells."""
 
 from __future__ import annotations
 

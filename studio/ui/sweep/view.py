@@ -1,7 +1,4 @@
-"""One axis of a sweep: which setting, and its values.
-
-Sweeping two settings: a grid of pictures that fills as they form, and can be saved as one.
-"""
+"""The page of the sweep: two axes, the grid, and saving it as one picture."""
 
 from __future__ import annotations
 

@@ -197,7 +197,7 @@ def test_of_a_run_whose_model_is_gone_everything_recorded_is_seen_and_the_rest_t
     studio.wait(lambda: "model 'fake' is not known" in panes.panes["score"].words.lower())
     verifier.begin(entry)
     studio.wait(lambda: verifier.of(entry).outcome == "failed")  # type: ignore[union-attr]
-    assert "model 'fake' is not known" in verifier.of(entry).words.lower()  # type: ignore[union-attr]
+    assert "model 'fake' is not known" in verifier.of(entry).sentence.lower()  # type: ignore[union-attr]
     keeper.keep()  # states that are pictures need no model
     studio.wait(lambda: len(studio.wall.entries) == 2)
     studio.close()
