@@ -108,7 +108,7 @@ class FormModel(QObject):
     def edit(self, **changes: Any) -> None:  # noqa: ANN401 - as FormValues has them
         """Change fields of `FormValues` by name, as one step of undo.
 
-        Another model brings its defaults along (see `studio.ui.jobs.run_settings.with_model`), another seed is not used yet.
+        Another model brings its defaults along (see `run_settings.with_model`), another seed is not used yet.
         """
         values = self._values
         if changes.get("model", values.model) != values.model:
