@@ -25,6 +25,7 @@ from studio.errors import RequestError, StorageError
 from studio.gallery import png
 from studio.gallery.files import counter_of
 from studio.gallery.metadata import PictureMetadata
+from studio.messages import message
 from studio.storage import absolute, ensure_folder, storage_error
 
 if TYPE_CHECKING:
@@ -93,13 +94,15 @@ _SCHEMA = (
 # Primary result codes, https://www.sqlite.org/rescode.html
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _REASONS = {
-    sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
-    sqlite3.SQLITE_READONLY: "cannot be written: it or its folder is read-only",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: this user has no permission there, or the drive is gone",
-    sqlite3.SQLITE_PERM: "cannot be opened: this user has no permission there",
-    sqlite3.SQLITE_BUSY: "cannot be used: another program holds it",
-    sqlite3.SQLITE_LOCKED: "cannot be used: another program holds it",
-    sqlite3.SQLITE_IOERR: "cannot be used: the disk reports a fault (input/output error)",
+    sqlite3.SQLITE_FULL: message("cannot be written: the disk is full"),
+    sqlite3.SQLITE_READONLY: message("cannot be written: it or its folder is read-only"),
+    sqlite3.SQLITE_CANTOPEN: message(
+        "cannot be opened: this user has no permission there, or the drive is gone"
+    ),
+    sqlite3.SQLITE_PERM: message("cannot be opened: this user has no permission there"),
+    sqlite3.SQLITE_BUSY: message("cannot be used: another program holds it"),
+    sqlite3.SQLITE_LOCKED: message("cannot be used: another program holds it"),
+    sqlite3.SQLITE_IOERR: message("cannot be used: the disk reports a fault (input/output error)"),
 }
 
 

@@ -161,7 +161,7 @@ class GalleryModel(QAbstractListModel):
 
     Attributes:
         notices: where errors and results are posted.
-        errands: runs work that a view must not wait for, such as reading a whole picture.
+        background_reads: runs work that a view must not wait for, such as reading a whole picture.
 
     Signals:
         count_changed: the number of rows has changed.
@@ -189,7 +189,7 @@ class GalleryModel(QAbstractListModel):
         self._catalogue, self.notices = store.catalogue, notices
         self._set_aside = store.catalogue.set_aside
         self._background = Background(self)
-        self.errands = Background(self)
+        self.background_reads = Background(self)
         self._trash = GalleryTrash(store.catalogue, runs, notices, self._background, self)
         self._trash.thrown.connect(self._on_thrown)
         self._trash.back.connect(self.add)
@@ -363,7 +363,7 @@ class GalleryModel(QAbstractListModel):
         """Stop reading; waits for what is running."""
         self._fetch_soon.stop()
         self._background.close()
-        self.errands.close()
+        self.background_reads.close()
 
     # ---------------------------------------------------------------------------------------------------- reading
     def search(self, words: str) -> None:

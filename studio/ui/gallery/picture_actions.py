@@ -133,7 +133,7 @@ class PictureActions(QObject):
         """Copy pictures as files, and a single one as an image too."""
         if len(entries) == 1:
             then, failed = partial(self._copied, entries[0]), partial(self._copied_file, entries[0])
-            self._model.errands.do(partial(read_picture, entries[0].path), then, failed, key="copy")
+            self._model.background_reads.do(partial(read_picture, entries[0].path), then, failed, key="copy")
         elif entries:
             QGuiApplication.clipboard().setMimeData(copied([entry.path for entry in entries]))
             self._notices.post(text.copied(len(entries)))
@@ -143,7 +143,7 @@ class PictureActions(QObject):
         path = ask_where(parent, enlarged_name(entry.path.stem, factor))
         if path is not None:
             work = partial(_save, entry.path, path, factor, smooth)
-            self._model.errands.do(work, self._saved, self._failed)
+            self._model.background_reads.do(work, self._saved, self._failed)
 
     def show_in_folder(self, entry: Entry) -> None:
         """Show the file of a picture in the system's file manager."""
@@ -155,7 +155,7 @@ class PictureActions(QObject):
             self._asked[watcher] = entry
             watcher.finished.connect(self._on_asked)
         else:
-            self._model.errands.do(
+            self._model.background_reads.do(
                 partial(select_in_file_manager, entry.path),
                 partial(self._shown, entry),
                 self._failed,

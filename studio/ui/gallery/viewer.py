@@ -391,7 +391,7 @@ class Viewer(Ground):
         self._head.set_title(title := one_line(prompt_of(entry.metadata)) or no_prompt())
         self.setAccessibleName(text.viewer_name(title))
         self._panel.show_entry(entry)
-        self._model.errands.do(
+        self._model.background_reads.do(
             partial(read_picture, entry.path),
             partial(self._on_read, entry),
             partial(self._on_failed, entry),

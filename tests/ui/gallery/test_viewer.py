@@ -206,7 +206,7 @@ def test_a_picture_that_was_read_too_late_is_not_shown(view: Viewer, gallery: Ga
     view.show_entry(gallery.model.entry_at(1))
     qtbot.waitUntil(lambda: view.picture.image is not None)
     done: list[int] = []
-    gallery.model.errands.do(lambda: 1, done.append, done.append)
+    gallery.model.background_reads.do(lambda: 1, done.append, done.append)
     qtbot.waitUntil(lambda: done == [1])
     assert view.picture.image is not None
     assert view.picture.image.width() == 19
