@@ -127,9 +127,9 @@ class Photographer:
         for column, changes in enumerate(COMPARED):
             page.columns.edit(column, **changes)
         self.window.generate()
-        self.until(lambda: compare.course is not None and bool(compare.positions))
+        self.until(lambda: compare.job_state is not None and bool(compare.positions))
         seen = 0
-        while not compare.course.over:
+        while not compare.job_state.over:
             self.settle(5)
             if len(compare.positions) >= seen + 4:
                 seen = len(compare.positions)

@@ -130,7 +130,7 @@ def rooms(area: QRectF, count: int, *, gap: float, inset: float, foot: float, sh
         foot: of each card, for words.
         shape: a picture's width over its height.
     """
-    best, found = -1.0, list[QRectF]()
+    best, found = -math.inf, list[QRectF]()  # a room may be smaller than what surrounds a picture
     for columns in range(1, count + 1):
         rows = math.ceil(count / columns)
         width = (area.width() - gap * (columns - 1)) / columns

@@ -90,3 +90,9 @@ def test_cards_are_equal_lie_inside_and_do_not_meet(
         assert room.size() == found[0].size()
         assert slack.contains(room)
         assert not any(room.intersects(other) for other in found[number + 1 :])
+
+
+@pytest.mark.parametrize("height", [0.0, 1.0, 40.0])
+def test_every_picture_has_a_card_however_little_room_there_is(height: float) -> None:
+    found = rooms(QRectF(0, 0, 300, height), 4, gap=8, inset=8, foot=60, shape=1.0)
+    assert len(found) == 4
