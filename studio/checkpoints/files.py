@@ -36,5 +36,5 @@ def read_small(path: Path, limit: int) -> bytes:
 
 def unreadable(path: Path, error: OSError | ValueError) -> CheckpointError:
     """Return the sentence for what the operating system said when ``path`` was to be read."""
-    worded = storage.read_error(path, error)
-    return CheckpointError(worded.path, worded.reason)
+    fault = storage.read_error(path, error)
+    return CheckpointError(fault.path, fault.reason)

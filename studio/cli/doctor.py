@@ -91,7 +91,7 @@ def _folders(folders: Folders) -> list[dict[str, Any]]:
 
 
 def free_bytes(path: Path) -> int | None:
-    """Return the space left where ``path`` is or would be; None where that cannot be told."""
+    """Return the space left where ``path`` is or would be; None if it cannot be determined."""
     for place in (path, *path.parents):
         with contextlib.suppress(OSError):
             return shutil.disk_usage(place).free

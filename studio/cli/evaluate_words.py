@@ -54,6 +54,6 @@ def _compositions(found: Mapping[str, Any]) -> list[str]:
         "named_top1": "all things named first",
         "named_top5": "all among the first five",
     }
-    told = [f"{word} {found[key]:.1%} (truth: {truth[key]:.1%})" for key, word in words.items()]
+    shares = [f"{word} {found[key]:.1%} (truth: {truth[key]:.1%})" for key, word in words.items()]
     whole = f"{found['scenes']} combinations held out of training, {found['seeds']} seeds: "
-    return [whole + ", ".join(told)]
+    return [whole + ", ".join(shares)]

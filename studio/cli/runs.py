@@ -62,8 +62,10 @@ def run(args: argparse.Namespace) -> int:
             _show(store, runs, as_json=args.json)
         case "trim":
             freed = store.trim()
-            told = {"freed_bytes": freed, "used_bytes": store.used_bytes()}
-            print(json.dumps(told) if args.json else f"{freed / _MIB:.1f} MiB were given up. {_room(store)}")
+            result = {"freed_bytes": freed, "used_bytes": store.used_bytes()}
+            print(
+                json.dumps(result) if args.json else f"{freed / _MIB:.1f} MiB were given up. {_room(store)}"
+            )
         case action:
             for name in runs:
                 (store.pin if action == "pin" else store.unpin)(name)

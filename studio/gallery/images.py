@@ -6,7 +6,7 @@ ends in pixels or in a sentence. Any thread may read. This brings numpy and Pill
 Small square pictures for a gallery: cut out of the middle, scaled, with round corners, ready to be painted.
 
 Large pictures are kept reduced in a cache folder, keyed by path, time and size of the file. The cache may be deleted
-at any time, is bounded, and no fault of it is ever told: then the picture itself is read.
+at any time and is bounded. Its errors are never shown: the picture itself is read instead.
 """
 
 from __future__ import annotations

@@ -517,7 +517,7 @@ def _mark_missing(connection: sqlite3.Connection, folder: Path) -> int:
                 missing += 1
                 if not marked:
                     gone.append((number,))
-            except OSError:  # it cannot be told: leave the entry as it is
+            except OSError:  # unknown whether the file exists: leave the entry as it is
                 continue
     connection.executemany("UPDATE pictures SET missing = 1, checksum = checksum + 1 WHERE id = ?", gone)
     return missing

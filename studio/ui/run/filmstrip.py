@@ -55,11 +55,6 @@ DraftRole = Qt.ItemDataRole.UserRole + 3
 """Whether that frame is a draft: made faster than the model's own decoder would, and less true."""
 
 
-def is_draft(done: StepDone) -> bool:
-    """Whether the preview that a step carried is a draft."""
-    return done.preview is not None and done.tier not in (None, "full")
-
-
 def _held(picture: PictureRecord | None) -> list[StepDone]:
     return [done for done in picture.steps if is_available(done)] if picture is not None else []
 
@@ -138,7 +133,8 @@ class FilmstripModel(QAbstractListModel):
         job_state, picture = self._run.viewed, self._picture
         if job_state is None or picture is None or picture.frame(done, self._what) is None:
             return False
-        return is_draft(done) and not self._frames.is_full(job_state, self._run.image, done.step, self._what)
+        drafted = done.preview is not None and done.draft
+        return drafted and not self._frames.is_full(job_state, self._run.image, done.step, self._what)
 
     def _request_visible(self) -> None:
         job_state, picture = self._run.viewed, self._run.picture
