@@ -8,6 +8,7 @@ the caller wants.
 
 A limit's sentence follows from the annotation ("must be a whole number from 1 to 9, not 12"); where that says too
 little, the annotation carries its own: ``Meta(pattern=..., extra=must(message("must be a name in lower case")))``.
+`text_up_to`, `one_of` and `SHA256` are ready-made annotations.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import functools
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 import msgspec
@@ -27,7 +30,6 @@ from studio.messages import Message, message
 from studio.storage import read_small
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 MAX_DIGITS = 25
@@ -41,9 +43,9 @@ _ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
-# Control characters, half characters, and marks that make text read in another order than it is stored.
-_UNSHOWABLE = "\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-_UNSHOWABLE_CHARACTER = re.compile(f"[{_UNSHOWABLE}]")
+UNSHOWABLE = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+"""Of a regular expression's set: control characters, lone surrogates, and marks that reorder the text around them."""
+_UNSHOWABLE_CHARACTER = re.compile(f"[{UNSHOWABLE}]")
 
 
 class InvalidJsonError(Exception):
@@ -52,7 +54,8 @@ class InvalidJsonError(Exception):
     Attributes:
         field: where, such as "defaults.steps"; "" for the whole.
         reason: a clause, such as "must be a whole number from 1 to 9, not 12".
-        kind: "text" for what is no JSON at all, "missing" and "unknown" for fields, else "wrong".
+        kind: "text" for what is no JSON at all, "missing" and "unknown" for fields, "newer" for what a newer version
+            of the program wrote, else "wrong".
         known: of an unknown field, the fields there are.
     """
 
@@ -60,7 +63,7 @@ class InvalidJsonError(Exception):
         self,
         field: str,
         reason: Message,
-        kind: Literal["text", "missing", "unknown", "wrong"] = "wrong",
+        kind: Literal["text", "missing", "unknown", "newer", "wrong"] = "wrong",
         known: Iterable[str] = (),
     ) -> None:
         super().__init__(field, reason)
@@ -69,7 +72,7 @@ class InvalidJsonError(Exception):
     def of_file(self) -> Message:
         """Return the clause that says of a file what is wrong with it."""
         match self.kind:
-            case "text":
+            case "text" | "newer":
                 return self.reason
             case "missing":
                 return message("lacks the field {field!r}", field=self.field)
@@ -83,9 +86,41 @@ class InvalidJsonError(Exception):
                 return self.reason
 
 
-def must(reason: Message) -> dict[str, Any]:
-    """Return the ``extra`` of a `msgspec.Meta` whose limits are to be explained by ``reason``: "must be ..."."""
+def must(reason: Message | Callable[[str], Message]) -> dict[str, Any]:
+    """Return the ``extra`` of a `msgspec.Meta` whose limits are to be explained by ``reason``: "must be ...".
+
+    A function gets the value, as `quoted` shows it.
+    """
     return {"must": reason}
+
+
+def text_up_to(most: int, *, empty: bool = False) -> msgspec.Meta:
+    """Return the annotation of a text of at most ``most`` characters, all of which can be shown.
+
+    Args:
+        most: the limit.
+        empty: whether it may be empty, or only spaces.
+    """
+    least = "" if empty else r"(?=\s*\S)"
+    pattern = rf"\A{least}[^{UNSHOWABLE}]*\Z"
+    return msgspec.Meta(min_length=0 if empty else 1, max_length=most, pattern=pattern)
+
+
+def one_of(names: Iterable[str]) -> msgspec.Meta:
+    """Return the annotation of a text that must be one of ``names``."""
+    known = tuple(names)
+    return msgspec.Meta(
+        pattern=rf"\A(?:{'|'.join(map(re.escape, known))})\Z",
+        extra=must(
+            lambda given: message("must be one of {names}, not {value}", names=", ".join(known), value=given)
+        ),
+    )
+
+
+SHA256 = msgspec.Meta(
+    pattern=r"\A[0-9a-f]{64}\Z", extra=must(message("must be 64 lower-case hexadecimal digits"))
+)
+"""The annotation of a hash."""
 
 
 def read_file(
@@ -205,7 +240,7 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------------------------------------ to a declared type
-def convert(value: object, kind: type[T], where: str = "") -> T:
+def convert(value: object, kind: type[T], where: str = "", *, complete: bool = False) -> T:
     """Return a JSON value as one of the type ``kind``: a `msgspec.Struct`, a dataclass, or what these are made of.
 
     Fields that ``kind`` does not have are refused, of dataclasses too. NaN and infinity are no JSON.
@@ -214,13 +249,14 @@ def convert(value: object, kind: type[T], where: str = "") -> T:
         value: a JSON value.
         kind: what is wanted of it.
         where: put before the names of fields.
+        complete: whether fields that have a default must be given too.
 
     Raises:
         InvalidJsonError: it is something else.
     """
     info = _type_info(kind)  # type: ignore[arg-type]  # types are hashable
     try:
-        _refuse_unknown(info, value, where)
+        _check_names(info, value, where, complete=complete)
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         if (cause := error.__cause__) is not None and cause.args and isinstance(cause.args[0], Message):
@@ -234,8 +270,49 @@ def _type_info(kind: Any) -> inspect.Type:  # noqa: ANN401 - whatever msgspec kn
     return inspect.type_info(kind)
 
 
-def _refuse_unknown(info: inspect.Type, value: object, where: str) -> None:
-    """Refuse unknown fields, and numbers that are none, wherever they are."""
+def convert_fields(values: Mapping[str, object], kind: type) -> dict[str, Any]:
+    """Return the fields of the dataclass ``kind``, each converted from its value in ``values``, which holds them all.
+
+    For values that were made in the program: a dataclass can check itself with this in its ``__post_init__``.
+
+    Raises:
+        InvalidJsonError: one of them does not fit its annotation.
+    """
+    return {name: convert(values[name], one, name, complete=True) for name, one in _hints(kind).items()}
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+def without_version(value: object, known: int, name: str = "format_version") -> dict[str, Any]:
+    """Return a JSON object without the field ``name``, which must be ``known``, the version of this format.
+
+    Raises:
+        InvalidJsonError: it is no object, or of another version; a newer one is said to be newer.
+    """
+    if not isinstance(value, Mapping):
+        raise InvalidJsonError("", message("must be a JSON object"))
+    values = dict(value)
+    if name not in values:
+        raise InvalidJsonError(name, message("is missing"), "missing")
+    version = values.pop(name)
+    if type(version) is int and version > known:
+        reason = message(
+            "is of version {version}: a newer Stepwise Studio wrote it (this one reads version {known})",
+            version=quoted(version),
+            known=known,
+        )
+        raise InvalidJsonError(name, reason, "newer")
+    if type(version) is not int or version != known:
+        reason = message("must be {known}, not {version}", known=known, version=quoted(version))
+        raise InvalidJsonError(name, reason)
+    return values
+
+
+def _check_names(info: inspect.Type, value: object, where: str, *, complete: bool) -> None:
+    """Refuse unknown fields, missing ones where all must be given, and floats that are not finite."""
     info = _inner(info)
     if isinstance(info, inspect.StructType | inspect.DataclassType) and isinstance(value, Mapping):
         fields = {field.encode_name: field for field in info.fields}
@@ -243,11 +320,14 @@ def _refuse_unknown(info: inspect.Type, value: object, where: str) -> None:
             if name not in fields:
                 shown = name if isinstance(name, str) else quoted(name)
                 raise InvalidJsonError(_join(where, shown), message("is not known"), "unknown", fields)
+        for name in fields if complete else ():
+            if name not in value:
+                raise InvalidJsonError(_join(where, name), message("is missing"), "missing")
         for name, item in value.items():
-            _refuse_unknown(fields[name].type, item, _join(where, name))
+            _check_names(fields[name].type, item, _join(where, name), complete=complete)
     elif isinstance(value, list | tuple) and isinstance(info, inspect.CollectionType):
         for place, item in enumerate(value):
-            _refuse_unknown(info.item_type, item, f"{where}[{place}]")
+            _check_names(info.item_type, item, f"{where}[{place}]", complete=complete)
     elif isinstance(value, float) and not math.isfinite(value):
         raise InvalidJsonError(where, _must(info, value))
 
@@ -308,11 +388,14 @@ def _inner(info: inspect.Type, value: object = ...) -> inspect.Type:
 def _must(info: inspect.Type, value: object) -> Message:
     """Return what a value of a type must be, as a clause."""
     if isinstance(info, inspect.Metadata):
-        if info.extra is not None and isinstance(own := info.extra.get("must"), Message):
+        own = (info.extra or {}).get("must")
+        if isinstance(own, Message):
             return own
-        return _must(info.type, value)
+        return own(quoted(value)) if own is not None else _must(info.type, value)
     given = quoted(value)
     match info:
+        case inspect.StrType() if isinstance(value, str) and (found := unshowable(value)):
+            return message("must not contain {character}, which cannot be shown", character=ascii(found))
         case inspect.UnionType():
             others = [one for one in info.types if not isinstance(one, inspect.NoneType)]
             return message("{must}, or null", must=_must(others[0], value))
@@ -367,6 +450,39 @@ def _span(info: inspect.Type) -> Message | str:
     return ""
 
 
+# ------------------------------------------------------------------------------------------------ any JSON value
+def frozen(value: object, where: str = "", depth: int = 8) -> Any:  # noqa: ANN401 - JSON is whatever it is
+    """Return a JSON value made of read-only mappings and tuples.
+
+    Raises:
+        InvalidJsonError: it is not a JSON value, contains text that cannot be shown, or nests deeper than ``depth``.
+    """
+    if depth < 0:
+        raise InvalidJsonError(where, message("nests too deeply"))
+    if isinstance(value, Mapping):
+        for name in value:
+            if not isinstance(name, str):
+                raise InvalidJsonError(where, message("has a field whose name is not text"))
+            frozen(name, where)
+        return MappingProxyType({name: frozen(item, where, depth - 1) for name, item in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(frozen(item, where, depth - 1) for item in value)
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if not finite or not (value is None or isinstance(value, bool | int | float | str)):
+        raise InvalidJsonError(where, message("must be JSON, and contains {value}", value=quoted(value)))
+    if isinstance(value, str) and (found := unshowable(value)):
+        reason = message("must not contain {character}, which cannot be shown", character=ascii(found))
+        raise InvalidJsonError(where, reason)
+    return value
+
+
+def thawed(value: object) -> Any:  # noqa: ANN401
+    """Return what `frozen` froze as dicts and lists."""
+    if isinstance(value, Mapping):
+        return {name: thawed(item) for name, item in value.items()}
+    return [thawed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 # ----------------------------------------------------------------------------------------------------------- texts
 def is_showable(text: str) -> bool:
     """Whether a text holds nothing that cannot be shown, or that makes it read in another order."""
@@ -387,4 +503,6 @@ def quoted(value: object) -> str:
         return repr(shorten(value))
     if value is None or isinstance(value, bool | int | float):
         return json.dumps(value)
-    return "an object" if isinstance(value, Mapping) else "a list"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "an object" if isinstance(value, Mapping) else type(value).__name__

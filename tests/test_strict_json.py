@@ -11,7 +11,22 @@ from msgspec import Meta
 
 from studio.errors import CheckpointError, StorageError
 from studio.messages import message
-from studio.strict_json import InvalidJsonError, convert, must, parse, read_bytes, read_file
+from studio.strict_json import (
+    MAX_DEPTH,
+    SHA256,
+    InvalidJsonError,
+    convert,
+    convert_fields,
+    frozen,
+    must,
+    one_of,
+    parse,
+    read_bytes,
+    read_file,
+    text_up_to,
+    thawed,
+    without_version,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,3 +138,136 @@ def test_of_a_file_the_error_names_it(tmp_path: Path) -> None:
         read_bytes(b"{}", path, Whole, CheckpointError)
     with pytest.raises(CheckpointError, match="is missing"):
         read_file(tmp_path / "gone", Whole, 9, CheckpointError)
+
+
+def nested(depth: int) -> bytes:
+    return b"[" * depth + b"]" * depth
+
+
+def test_json_nests_as_deep_as_is_allowed_and_no_deeper() -> None:
+    value = parse(nested(MAX_DEPTH))
+    for _ in range(MAX_DEPTH - 1):
+        (value,) = value
+    assert value == []
+    with pytest.raises(InvalidJsonError, match="nests its JSON too deeply"):
+        parse(nested(MAX_DEPTH + 1))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a": 1, "b": ' + nested(5_000) + b"}",
+        b"[" * 5_000,
+        b'{"a":' * 5_000,
+        b'["\\"", ' + nested(5_000) + b"]",
+    ],
+    ids=["beside other values", "unfinished", "objects", "after an escaped quote"],
+)
+def test_deep_nesting_is_refused_wherever_it_is(data: bytes) -> None:
+    with pytest.raises(InvalidJsonError, match="nests its JSON too deeply"):
+        parse(data)
+
+
+def test_many_lists_beside_each_other_are_not_deep_nor_are_brackets_in_texts() -> None:
+    assert len(parse(b"[" + b"[]," * 5_000 + b"{}]")) == 5_001
+    text = r"[{\"[" * 5_000
+    assert parse(f'["{text}"]'.encode()) == ['[{"[' * 5_000]
+
+
+def test_an_unfinished_text_is_refused_in_no_time() -> None:
+    with pytest.raises(InvalidJsonError, match="is not valid JSON"):
+        parse(b'["' + b"[\\" * 500_000)
+
+
+@dataclasses.dataclass(frozen=True)
+class Limited:
+    title: Annotated[str, text_up_to(5)] = "fox"
+    note: Annotated[str, text_up_to(5, empty=True)] = ""
+    mode: Annotated[str, one_of(["slow", "fast.er"])] = "slow"
+    digest: Annotated[str, SHA256] = "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"title": ""}, "title must be text of 1 to 5 characters"),
+        ({"title": "   "}, "title must be text of 1 to 5 characters"),
+        ({"title": "sixsix"}, "title must be text of 1 to 5 characters"),
+        ({"title": "a\u202eb"}, r"title must not contain '\u202e', which cannot be shown"),
+        ({"note": "a\nb\0"}, r"note must not contain '\x00', which cannot be shown"),
+        ({"note": "\ud800"}, r"note must not contain '\ud800', which cannot be shown"),
+        ({"note": "sixsix"}, "note must be at most 5 characters, not 6"),
+        ({"mode": "faster"}, "mode must be one of slow, fast.er, not 'faster'"),
+        ({"mode": "fastXer"}, "mode must be one of slow, fast.er, not 'fastXer'"),
+        ({"mode": "slow\n"}, "mode must be one of slow, fast.er, not 'slow\\n'"),
+        ({"digest": "0" * 63 + "G"}, "digest must be 64 lower-case hexadecimal digits"),
+        ({"digest": "0" * 64 + "\n"}, "digest must be 64 lower-case hexadecimal digits"),
+    ],
+)
+def test_ready_made_annotations_say_what_they_limit(value: dict[str, Any], reason: str) -> None:
+    assert refused(value, Limited) == f"has a wrong field: {reason}"
+    assert convert({"title": "a\nb", "note": "", "mode": "fast.er"}, Limited).mode == "fast.er"
+
+
+def test_fields_with_a_default_can_be_required_wherever_they_are() -> None:
+    assert convert({"name": "a", "part": {}}, Whole).part == Part()
+    with pytest.raises(InvalidJsonError, match="is missing") as error:
+        convert({"width": 1, "more": {}}, Nested, complete=True)
+    assert error.value.of_file() == "lacks the field 'more.width'"
+    assert convert({"width": 1, "more": {"width": 2}}, Nested, complete=True) == Nested(1, Plain(2))
+
+
+@dataclasses.dataclass(frozen=True)
+class Nested:
+    width: int = 1
+    more: Plain = dataclasses.field(default_factory=Plain)
+
+
+def test_what_was_made_in_the_program_is_checked_field_by_field() -> None:
+    assert convert_fields({"width": 3, "more": {"width": 4}}, Nested) == {"width": 3, "more": Plain(4)}
+    with pytest.raises(InvalidJsonError) as error:
+        convert_fields({"width": 3, "more": {"width": 65}}, Nested)
+    assert error.value.field == "more.width"
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (3, "is of version 3: a newer Stepwise Studio wrote it (this one reads version 2)"),
+        (1, "has a wrong field: version must be 2, not 1"),
+        (True, "has a wrong field: version must be 2, not true"),
+        ("3", "has a wrong field: version must be 2, not '3'"),
+    ],
+)
+def test_a_newer_version_is_said_to_be_newer(version: object, reason: str) -> None:
+    assert without_version({"version": 2, "a": 1}, 2, "version") == {"a": 1}
+    with pytest.raises(InvalidJsonError) as error:
+        without_version({"version": version}, 2, "version")
+    assert error.value.of_file() == reason
+    assert (error.value.kind == "newer") == (version == 3)
+
+
+def test_a_frozen_value_cannot_change_and_thaws_to_what_it_was() -> None:
+    value = {"a": [1, {"b": None}], "c": 0.5}
+    kept = frozen(value)
+    assert thawed(kept) == value
+    with pytest.raises(TypeError):
+        kept["a"] = 1
+    with pytest.raises(TypeError):
+        kept["a"][1]["b"] = 1
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"a": [[[1]]]}, "nests too deeply"),
+        ({"a\x1b": 1}, r"must not contain '\x1b', which cannot be shown"),
+        ([float("nan")], "must be JSON, and contains NaN"),
+        ([b"a"], "must be JSON, and contains bytes"),
+        ({1: 2}, "has a field whose name is not text"),
+    ],
+)
+def test_what_no_card_can_hold_is_not_frozen(value: object, reason: str) -> None:
+    with pytest.raises(InvalidJsonError) as error:
+        frozen(value, "more", 3)
+    assert error.value.of_file() == f"has a wrong field: more {reason}"
