@@ -7,10 +7,12 @@ variance, and decodes them. Pixel models use the identity.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from msgspec import Meta
 from torch import Tensor, nn
 
-from studio.backbones.layers import ResidualBlock
+from studio.backbones.layers import MAX_LEVELS, ResidualBlock, Size
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,9 @@ class Identity(nn.Module):
 class CodecConfig:
     """Shape of a convolutional autoencoder."""
 
-    channels: int = 16  # of the latents
-    widths: tuple[int, ...] = (
-        32,
-        64,
-        128,
-    )  # channels of each level, finest first; the first has half the resolution
+    channels: Size = 16  # of the latents
+    # Channels of each level, finest first; the first has half the resolution.
+    widths: Annotated[tuple[Size, ...], Meta(max_length=MAX_LEVELS)] = (32, 64, 128)
 
 
 class Codec(nn.Module):

@@ -16,7 +16,9 @@ from torch.nn import functional as F
 
 from studio.backbones.layers import (
     Attention,
+    Depth,
     FeedForward,
+    Size,
     TimeEmbedding,
     resize,
     sinusoidal,
@@ -28,13 +30,13 @@ from studio.backbones.layers import (
 class DiTConfig:
     """Shape of a diffusion transformer."""
 
-    channels: int = 3  # of the pictures or latents
-    patch: int = 2  # side length of a patch; height and width must be divisible by it
-    features: int = 256  # of a token; divisible by 4 and by ``heads``
-    layers: int = 8
-    heads: int = 4
-    text: int = 0  # features of the text tokens; 0: unconditional
-    draft: int = 0  # channels of the text encoder's draft; 0: none
+    channels: Size = 3  # of the pictures or latents
+    patch: Size = 2  # side length of a patch; height and width must be divisible by it
+    features: Size = 256  # of a token; divisible by 4 and by ``heads``
+    layers: Depth = 8
+    heads: Size = 4
+    text: Size = 0  # features of the text tokens; 0: unconditional
+    draft: Size = 0  # channels of the text encoder's draft; 0: none
 
 
 class Block(nn.Module):

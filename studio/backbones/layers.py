@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 _M = TypeVar("_M", bound=nn.Module)
+
+# A configuration may come from a stranger's model card and ask for a network of gigabytes or of 100,000 layers, so its
+# fields are limited. Only then is a network built, without memory at first, and compared with the weights file.
+Size = Annotated[int, Meta(ge=0, le=4096)]
+Depth = Annotated[int, Meta(ge=0, le=64)]
+MAX_LEVELS = 8
+
 SHORT = 64 * 64  # queries times keys, up to which attention is not fused in training on a CPU
 
 

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from studio.backbones.layers import Depth, Size  # noqa: TC001 - msgspec reads the annotations
+
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewConfig:
     """Shape of a preview decoder."""
 
-    channels: int = 16  # of the latents
-    downscale: int = 8  # of the codec
-    width: int = 128  # channels of the hidden layers
-    layers: int = 2  # between the first and the last
+    channels: Size = 16  # of the latents
+    downscale: Size = 8  # of the codec
+    width: Size = 128  # channels of the hidden layers
+    layers: Depth = 2  # between the first and the last
 
 
 class PreviewDecoder(nn.Module):

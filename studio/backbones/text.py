@@ -20,13 +20,14 @@ import unicodedata
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from studio.backbones.layers import Attention, FeedForward, zero_module
+from studio.backbones.layers import Attention, Depth, FeedForward, Size, zero_module
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,14 +40,14 @@ _NGRAM_SIZES = (2, 3, 4, 5)
 class TextConfig:
     """Shape of a text encoder."""
 
-    features: int = 256  # of tokens and of the pooled vector
-    words: int = 24  # maximum; further words are ignored
-    ngrams: int = 24  # maximum per word
-    buckets: int = 8192  # of the hash tables
-    layers: int = 2
-    heads: int = 4
-    draft: tuple[int, ...] = ()  # shape (C, H, W) of the draft; (): none
-    tiles: int = 0  # of half the draft's width, evenly spaced and added to it; 0: none
+    features: Size = 256  # of tokens and of the pooled vector
+    words: Annotated[int, Meta(ge=0, le=1024)] = 24  # maximum; further words are ignored
+    ngrams: Annotated[int, Meta(ge=0, le=128)] = 24  # maximum per word
+    buckets: Annotated[int, Meta(ge=0, le=65_536)] = 8192  # of the hash tables
+    layers: Depth = 2
+    heads: Size = 4
+    draft: Annotated[tuple[Size, ...], Meta(max_length=3)] = ()  # shape (C, H, W) of the draft; (): none
+    tiles: Size = 0  # of half the draft's width, evenly spaced and added to it; 0: none
 
 
 @lru_cache(maxsize=65_536)

@@ -8,15 +8,19 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from studio.backbones.layers import (
+    MAX_LEVELS,
     Attention,
     FeedForward,
     ResidualBlock,
+    Size,
     TimeEmbedding,
     grid_features,
     resize,
@@ -31,14 +35,16 @@ class UNetConfig:
     """Shape of a U-Net."""
 
     # The names of the fields are the keys of a model card.
-    channels: int = 3  # of the pictures or latents
-    widths: tuple[int, ...] = (128, 256)  # channels of each level, finest first
-    attention: tuple[bool, ...] = (False, True)  # whether a level has self-attention and cross-attention
-    blocks: int = 2  # per level of the downsampling path; one more in the upsampling path
-    head_width: int = 64  # features of an attention head
-    embedding: int = 512  # features of the embedding of time and pooled text
-    text: int = 0  # features of the text tokens; 0: unconditional
-    draft: int = 0  # channels of the text encoder's draft; 0: none
+    channels: Size = 3  # of the pictures or latents
+    # Channels of each level, finest first; and whether a level has self-attention and cross-attention.
+    widths: Annotated[tuple[Size, ...], Meta(max_length=MAX_LEVELS)] = (128, 256)
+    attention: Annotated[tuple[bool, ...], Meta(max_length=MAX_LEVELS)] = (False, True)
+    # Per level of the downsampling path; one more in the upsampling path.
+    blocks: Annotated[int, Meta(ge=0, le=8)] = 2
+    head_width: Size = 64  # features of an attention head
+    embedding: Size = 512  # features of the embedding of time and pooled text
+    text: Size = 0  # features of the text tokens; 0: unconditional
+    draft: Size = 0  # channels of the text encoder's draft; 0: none
 
 
 class Transformer(nn.Module):

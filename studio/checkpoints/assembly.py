@@ -1,38 +1,45 @@
-"""From a card to the modules it describes.
+"""Builds the modules that a card describes.
 
-They are first built without memory, on torch's meta device, where tensors have only shapes. Only when these shapes
-are those of the weights file is anything allocated, so that no card can ask for more memory than the file beside it
-is long. With its weights, a model is rehearsed once: what does not fit together shows before a person waits for it.
+They are first built on torch's meta device, where tensors have only shapes. Memory is allocated only after these shapes
+have been compared with the weights file, so no card can ask for more memory than the file beside it takes. A model with
+its weights then runs once on a tiny input, so that parts that do not fit each other are found when it is loaded.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
+import typing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from studio.backbones.registry import BACKBONES, CODECS
 from studio.backbones.text import TextConfig, TextEncoder
-from studio.checkpoints.configs import arguments
-from studio.checkpoints.strict import quoted
+from studio.checkpoints.files import as_checkpoint_error
 from studio.diffusion.schedules import SCHEDULES, Schedule
 from studio.errors import CheckpointError
+from studio.messages import message
+from studio.strict_json import convert, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from studio.checkpoints.card import Component, ModelCard
 
+_C = TypeVar("_C")
+
 TEXT_ENCODERS = {"words": (TextConfig, TextEncoder)}
 
 MAX_ACTIVATION = 2**28
-"""Numbers that a layer may hand on for one picture: 1 GiB of float32."""
+"""The most values that a layer may return for one picture: 1 GiB of float32."""
 
-# What layers say when their sizes are impossible. A fault of memory or of the machine is not among them.
+# What layers raise when their sizes are impossible. Running out of memory is not among them.
 _IMPOSSIBLE = (ValueError, TypeError, RuntimeError, AssertionError, ArithmeticError, LookupError)
 
 _DRAWS = (torch.randn, torch.rand)
@@ -42,13 +49,12 @@ _FILLS = (Tensor.normal_, Tensor.uniform_, *_SCALES, *_INITS)
 
 
 class _Shapes(TorchFunctionMode):
-    """Makes tensors that have only shapes, and skips giving them first values.
+    """Skips the initialisation of tensors, which on the meta device have only shapes.
 
-    The device alone would do; but for random numbers on it torch imports its compiler, which takes a second.
+    The device alone would be enough; but for random numbers on it torch imports its compiler, which takes a second.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
-        """Answer one call of torch."""
         kwargs = kwargs or {}
         if func in _FILLS:
             return next(item for item in (*args, *kwargs.values()) if isinstance(item, Tensor))
@@ -77,7 +83,7 @@ class Assembly:
         }
 
     def fill(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put the tensors of the weights file into the modules, as they are."""
+        """Assign the tensors of the weights file to the modules, without a copy."""
         for part, module in self.modules.items():
             own = {name: tensors[f"{part}.{name}"] for name in module.state_dict()}
             module.load_state_dict(own, assign=True)
@@ -85,23 +91,25 @@ class Assembly:
 
 
 def assemble(card: ModelCard, path: Path) -> Assembly:
-    """Build a card's parts without memory.
+    """Build a card's parts on the meta device.
 
     Args:
         card: the card.
         path: its file, for the sentence.
 
     Raises:
-        CheckpointError: a part is of an unknown kind or cannot be built, or would need absurd memory to run.
+        CheckpointError: a part is of an unknown kind, cannot be built, or would need too much memory to run.
     """
     make_schedule = _known(SCHEDULES, card.schedule, "schedule", path)
-    chosen = arguments(make_schedule, card.schedule.config, path, "schedule.config")
+    parameters = read_config(_parameters_of(make_schedule), card.schedule, "schedule", path)
     try:
-        schedule = make_schedule(**chosen)
+        schedule = make_schedule(**msgspec.structs.asdict(parameters))
     except _IMPOSSIBLE as error:
-        raise CheckpointError(path, f"describes an impossible schedule: {_said(error)}") from error
+        reason = message("describes an impossible schedule: {fault}", fault=_first_line(error))
+        raise CheckpointError(path, reason) from error
     if card.defaults.steps > schedule.T:
-        raise CheckpointError(path, f"has more default steps than its schedule has times ({schedule.T})")
+        reason = message("has more default steps than its schedule has times ({count})", count=schedule.T)
+        raise CheckpointError(path, reason)
     _check_activations(card, path)
     modules = {
         "backbone": build_part(BACKBONES, card.backbone, "backbone", path),
@@ -114,17 +122,48 @@ def assemble(card: ModelCard, path: Path) -> Assembly:
 
 def _known(registry: Mapping[str, Any], component: Component, where: str, path: Path) -> Any:  # noqa: ANN401
     if component.kind not in registry:
-        kinds = f"{quoted(component.kind)} (there are: {', '.join(registry)})"
-        raise CheckpointError(path, f"asks for a {where} of kind {kinds}")
+        reason = message(
+            "asks for a {part} of kind {kind} (there are: {known})",
+            part=where,
+            kind=quoted(component.kind),
+            known=", ".join(registry),
+        )
+        raise CheckpointError(path, reason)
     return registry[component.kind]
 
 
-def build_part(registry: Mapping[str, Any], component: Component, where: str, path: Path) -> nn.Module:
-    """Build one part without memory, in evaluation mode, without gradients.
+def read_config(kind: type[_C], component: Component, where: str, path: Path) -> _C:
+    """Return a component's configuration.
 
     Args:
-        registry: configuration and module by kind.
-        component: the kind and the configuration that are wanted.
+        kind: its type, whose annotations limit it.
+        component: of a card.
+        where: the component's name in the card, for the sentence.
+        path: the card's file, likewise.
+
+    Raises:
+        CheckpointError: a field is unknown, missing, of another type or outside its limits.
+    """
+    with as_checkpoint_error(path):
+        return convert(component.config, kind, f"{where}.config")
+
+
+@functools.cache
+def _parameters_of(make_schedule: Callable[..., Schedule]) -> type[msgspec.Struct]:
+    """Return a type with the parameters of a function as fields."""
+    hints = typing.get_type_hints(make_schedule, include_extras=True)
+    parameters = inspect.signature(make_schedule).parameters.values()
+    return msgspec.defstruct(
+        "Parameters", [(one.name, hints[one.name], one.default) for one in parameters], kw_only=True
+    )
+
+
+def build_part(registry: Mapping[str, Any], component: Component, where: str, path: Path) -> nn.Module:
+    """Build one part on the meta device, in evaluation mode, without gradients.
+
+    Args:
+        registry: configuration type and module type by kind.
+        component: the kind and the configuration.
         where: the part's name in the file, for the sentence.
         path: the file, likewise.
 
@@ -132,22 +171,24 @@ def build_part(registry: Mapping[str, Any], component: Component, where: str, pa
         CheckpointError: there is no such kind, or it cannot be built so.
     """
     config_type, module_type = _known(registry, component, where, path)
-    chosen = arguments(config_type, component.config, path, f"{where}.config")
+    config = read_config(config_type, component, where, path)
     try:
         with torch.device("meta"), _Shapes():
-            module: nn.Module = module_type(config_type(**chosen))
+            module: nn.Module = module_type(config)
     except _IMPOSSIBLE as error:
-        raise CheckpointError(path, f"describes an impossible {where}: {_said(error)}") from error
+        reason = message("describes an impossible {part}: {fault}", part=where, fault=_first_line(error))
+        raise CheckpointError(path, reason) from error
     return module.eval().requires_grad_(False)
 
 
 def _check_activations(card: ModelCard, path: Path) -> None:
-    """Refuse a card by whose largest number of channels a picture of its largest size would fill the memory."""
+    """Refuse a card whose widest layers would fill the memory for a picture of its largest size."""
     pixels = max(width * height for width, height in card.sizes)
     for component, cells in ((card.backbone, pixels // card.downscale**2), (card.codec, pixels // 4)):
         widest = max(_wholes(component.config.values()), default=0)
         if cells * widest > MAX_ACTIVATION:
-            raise CheckpointError(path, f"describes layers of {cells * widest:,} numbers for one picture")
+            reason = message("describes layers of {count:,} values for one picture", count=cells * widest)
+            raise CheckpointError(path, reason)
 
 
 def _wholes(values: Iterable[object]) -> Iterable[int]:
@@ -159,21 +200,21 @@ def _wholes(values: Iterable[object]) -> Iterable[int]:
 
 
 @torch.no_grad()
-def rehearse(card: ModelCard, assembly: Assembly, device: torch.device, path: Path) -> None:
-    """Denoise and decode one picture of the smallest size, once.
+def run_once(card: ModelCard, assembly: Assembly, device: torch.device, path: Path) -> None:
+    """Denoise and decode one picture of the smallest size in a single step, to test that the parts fit each other.
 
     Args:
         card: the card.
-        assembly: its parts, filled.
+        assembly: its parts, with weights.
         device: where they are.
         path: the card's file, for the sentence.
 
     Raises:
-        CheckpointError: the parts do not fit each other, or give values that are not finite.
+        CheckpointError: the parts do not fit each other, or return values that are not finite.
     """
     modules: Mapping[str, Any] = assembly.modules
     width, height = min(card.sizes, key=lambda size: size[0] * size[1])
-    # A plain ramp: neither random, nor so flat that a normalisation divides by nothing.
+    # A ramp: deterministic, and not constant, so that no normalisation divides by zero.
     shape = card.latent_shape_for(width, height)
     latents = torch.linspace(-1, 1, shape[0] * shape[1] * shape[2], device=device).reshape(1, *shape)
     time = torch.tensor([assembly.schedule.T - 1], device=device)
@@ -185,17 +226,19 @@ def rehearse(card: ModelCard, assembly: Assembly, device: torch.device, path: Pa
         predicted = modules["backbone"](latents, time, condition)
         picture = codec.decode(latents)
     except torch.OutOfMemoryError:
-        raise  # the machine's fault, not the card's
+        raise  # not the card's fault
     except _IMPOSSIBLE as error:
-        raise CheckpointError(path, f"describes parts that do not fit each other: {_said(error)}") from error
+        reason = message("describes parts that do not fit each other: {fault}", fault=_first_line(error))
+        raise CheckpointError(path, reason) from error
     if predicted.shape != latents.shape or picture.shape != (1, 3, height, width):
-        found = "x".join(map(str, (*predicted.shape, *picture.shape)))
-        raise CheckpointError(path, f"describes parts that do not fit each other: they give {found}")
+        found = " and ".join("x".join(map(str, shape)) for shape in (predicted.shape, picture.shape))
+        reason = message("describes parts that do not fit each other: they return {shapes}", shapes=found)
+        raise CheckpointError(path, reason)
     if not bool(predicted.isfinite().all()) or not bool(picture.isfinite().all()):
-        raise CheckpointError(path, "describes a model that gives values which are not finite numbers")
+        raise CheckpointError(path, message("describes a model whose values are not finite numbers"))
 
 
-def _said(error: Exception) -> str:
-    """Return the first line of what a layer said, as the end of a sentence."""
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error's text, as the end of a sentence."""
     first = (str(error).splitlines() or [""])[0].strip().rstrip(".")
     return first[:200] or type(error).__name__

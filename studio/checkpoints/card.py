@@ -1,27 +1,41 @@
 """A model's card: what its weights are, what they were made from, and how well they do.
 
-The card lies beside the weights as ``card.json``. It is read strictly, because a model may come from a
-stranger: every field has a type and a range, unknown fields are refused, and each refusal is one sentence
-that names the file and the field. Importable without torch.
+The card lies beside the weights as ``card.json``. It is read strictly, because a model may come from a stranger: every
+field has a type and a range, unknown fields are refused, and each refusal is one sentence that names the file and the
+field. Importable without torch.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from studio.checkpoints.strict import Fields, parse, quoted, thawed
-from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
+from msgspec import Meta
+
+from studio.checkpoints.files import as_checkpoint_error
+from studio.diffusion.prediction import PredictionKind  # noqa: TC001 - msgspec reads the annotations
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.errors import CheckpointError
 from studio.messages import Message, message
+from studio.strict_json import (
+    InvalidJsonError,
+    convert,
+    convert_fields,
+    frozen,
+    must,
+    one_of,
+    parse,
+    text_up_to,
+    thawed,
+    without_version,
+)
 
-_PATHS: Sequence[tuple[Message, tuple[str, ...]]] = (
+_FIGURES: Sequence[tuple[Message, tuple[str, ...]]] = (
     (message("top-1"), ("top1",)),
     (message("top-5"), ("top5",)),
     (message("Korean top-1"), ("languages", "ko", "top1")),
@@ -33,12 +47,12 @@ _PATHS: Sequence[tuple[Message, tuple[str, ...]]] = (
 
 
 def headline_figures(evaluation: Mapping[str, Any]) -> list[tuple[Message, float]]:
-    """Return the most telling shares, 0 to 1, each with its name; none where there are none."""
-    found = [(name, _at(evaluation, path)) for name, path in _PATHS]
+    """Return the main results of a card's evaluation, shares from 0 to 1, each with its name; those that it has."""
+    found = [(name, _share_at(evaluation, path)) for name, path in _FIGURES]
     return [(name, value) for name, value in found if value is not None]
 
 
-def _at(value: object, path: Sequence[str]) -> float | None:
+def _share_at(value: object, path: Sequence[str]) -> float | None:
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
@@ -52,14 +66,44 @@ MAX_CARD_BYTES = 1_000_000
 MAX_SIDE_PX = 2048
 MAX_SIZES = 32
 MAX_LATENT_CHANNELS = 256
-MAX_DOWNSCALE = 64
-MAX_STEPS = 1000
-MAX_GUIDANCE = 30.0
 MAX_PARAMETERS = 10**11
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _UNNAMED = Path("card.json")
+
+_Side = Annotated[int, Meta(ge=1, le=MAX_SIDE_PX)]
+_Kind = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[a-z][a-z0-9_]{0,31}\Z",
+        extra=must(lambda given: message("must be a short lower-case name, not {value}", value=given)),
+    ),
+]
+_Name = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[a-z0-9][a-z0-9._-]{0,63}\Z",
+        extra=must(
+            lambda given: message(
+                "must be 1 to 64 characters of a-z, 0-9, '.', '_' and '-', not {value}", value=given
+            )
+        ),
+    ),
+]
+_Sizes = Annotated[
+    tuple[tuple[_Side, _Side], ...],
+    Meta(
+        min_length=1,
+        max_length=MAX_SIZES,
+        extra=must(
+            message(
+                "must be 1 to {count} pairs of width and height, whole numbers from 1 to {side:,}",
+                count=MAX_SIZES,
+                side=MAX_SIDE_PX,
+            )
+        ),
+    ),
+]
+Parameters = Annotated[int, Meta(ge=0, le=MAX_PARAMETERS)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,22 +112,11 @@ class Component:
 
     Attributes:
         kind: its name in the registry of such parts, such as "unet".
-        config: JSON values; what that kind is built from.
+        config: JSON values; what that kind is built from, checked when it is.
     """
 
-    kind: str
+    kind: _Kind
     config: Mapping[str, Any] = field(default_factory=dict, hash=False)
-
-    @classmethod
-    def read(cls, value: object, path: Path, where: str) -> Self:
-        """Return the component of a JSON object; what its ``config`` means is checked when it is built."""
-        fields = Fields(value, path, where)
-        kind = fields.text("kind", 32)
-        if not _KIND.fullmatch(kind):
-            raise fields.refuse("kind", f"must be a short lower-case name, not {quoted(kind)}")
-        config = fields.mapping("config")
-        fields.finish()
-        return cls(kind=kind, config=config)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,87 +125,97 @@ class Defaults:
 
     Attributes:
         sampler: a sampler's name.
-        steps: how many times t are visited.
+        steps: number of sampling steps.
         guidance: w in ``uncond + w * (cond - uncond)``; 1 is off.
         spacing: a spacing's name.
     """
 
-    sampler: str = "ddim"
-    steps: int = 30
-    guidance: float = 1.0
-    spacing: str = "trailing"
-
-    @classmethod
-    def read(cls, value: object, path: Path) -> Self:
-        """Return the defaults that a JSON object describes."""
-        fields = Fields(value, path, "defaults")
-        defaults = cls(
-            sampler=fields.choice("sampler", SAMPLERS),
-            steps=fields.whole("steps", 1, MAX_STEPS),
-            guidance=fields.number("guidance", 0, MAX_GUIDANCE),
-            spacing=fields.choice("spacing", SPACINGS),
-        )
-        fields.finish()
-        return defaults
+    sampler: Annotated[str, one_of(SAMPLERS)] = "ddim"
+    steps: Annotated[int, Meta(ge=1, le=1000)] = 30
+    guidance: Annotated[float, Meta(ge=0, le=30)] = 1.0
+    spacing: Annotated[str, one_of(SPACINGS)] = "trailing"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """Everything about a model but its weights. Always valid: making one checks it as reading one does.
+    """Everything about a model but its weights. Always valid: constructing one checks it as reading one does.
 
     Attributes:
         name: lower-case letters, digits, ``.``, ``_`` and ``-``; what ``--model`` takes.
-        title: the name for people.
-        backbone: what denoises.
-        text: what turns prompts into a condition; None: the model is unconditional.
-        codec: what lies between pictures and what the sampler sees.
+        title: the display name.
+        backbone: the network that denoises.
+        text: the text encoder; None: the model is unconditional.
+        codec: maps pictures to latents and back.
         schedule: the noise schedule it was trained with.
-        prediction: what the backbone's output means: "eps", "v" or "x0".
+        prediction: what the backbone predicts: "eps", "v" or "x0".
         sizes: (width, height) in pixels of the pictures it makes; the first is the default.
-        downscale: pixels per latent cell along each side.
-        latent_shape: (C, H, W) of what the sampler sees at the default size.
-        clip: whether x0_hat is clipped to [-1, 1] (for models of pixels).
-        defaults: what a request leaves open.
-        licence: under what terms the weights may be used.
-        training_data: what it was trained on, and under what licence that is.
-        recipe: the name of the recipe that makes it again.
-        evaluation: what was measured, JSON values.
-        training: how it was made in the program: its recipe, the hash of the data, the step; JSON values.
-        parameters: numbers in the weights file; set when saved.
+        downscale: pixels per latent along each side.
+        latent_shape: (C, H, W) of the latents at the default size.
+        clip: whether x0_hat is clipped to [-1, 1] (for pixel models).
+        defaults: settings for what a request leaves open.
+        licence: the terms under which the weights may be used.
+        training_data: what it was trained on, and the licence of that.
+        recipe: the name of the recipe that trains it.
+        evaluation: results of its evaluation, JSON values.
+        training: how it was trained in the program: recipe, hash of the data, step; JSON values.
+        parameters: number of values in the weights file; set when saved.
         weights_sha256: the hash of the weights file, lower-case hexadecimal; set when saved, empty before.
 
     Raises:
         CheckpointError: a field is malformed.
     """
 
-    name: str
-    title: str
+    name: _Name
+    title: Annotated[str, text_up_to(200)]
     backbone: Component
     text: Component | None
     codec: Component
     schedule: Component
     prediction: PredictionKind
-    sizes: tuple[tuple[int, int], ...]
-    downscale: int
-    latent_shape: tuple[int, int, int]
+    sizes: _Sizes
+    downscale: Annotated[int, Meta(ge=1, le=64)]
+    latent_shape: tuple[_Side, _Side, _Side]
     clip: bool
     defaults: Defaults
-    licence: str
-    training_data: str
-    recipe: str = ""
+    licence: Annotated[str, text_up_to(2000)]
+    training_data: Annotated[str, text_up_to(20_000)]
+    recipe: Annotated[str, text_up_to(200, empty=True)] = ""
     evaluation: Mapping[str, Any] = field(default_factory=dict, hash=False)
     training: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    parameters: int = 0
-    weights_sha256: str = ""
+    parameters: Parameters = 0
+    weights_sha256: Annotated[
+        str,
+        Meta(
+            pattern=r"\A(?:[0-9a-f]{64})?\Z", extra=must(message("must be 64 lower-case hexadecimal digits"))
+        ),
+    ] = ""
 
     def __post_init__(self) -> None:
-        """Check every field by the rules for reading, and keep copies that cannot change."""
-        checked = _check(Fields(_plain(self), _UNNAMED))
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+        """Check every field, and keep copies that cannot change."""
+        with as_checkpoint_error(_UNNAMED):
+            for name, value in convert_fields(_plain(self), ModelCard).items():
+                object.__setattr__(self, name, _frozen(value, name))
+            self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        channels, height, width = self.latent_shape
+        if channels > MAX_LATENT_CHANNELS:
+            reason = message("must have at most {count} channels", count=MAX_LATENT_CHANNELS)
+            raise InvalidJsonError("latent_shape", reason)
+        if (width * self.downscale, height * self.downscale) != self.sizes[0]:
+            reason = message(
+                "times {downscale} must be the default size {width}x{height}",
+                downscale=self.downscale,
+                width=self.sizes[0][0],
+                height=self.sizes[0][1],
+            )
+            raise InvalidJsonError("latent_shape", reason)
+        if any(side % self.downscale for size in self.sizes for side in size):
+            reason = message("must all be multiples of {downscale}", downscale=self.downscale)
+            raise InvalidJsonError("sizes", reason)
 
     def latent_shape_for(self, width: int, height: int) -> tuple[int, int, int]:
-        """Return (C, H, W) of what the sampler sees for pictures of ``width`` x ``height`` pixels."""
+        """Return (C, H, W) of the latents of pictures of ``width`` x ``height`` pixels."""
         return self.latent_shape[0], height // self.downscale, width // self.downscale
 
     def to_dict(self) -> dict[str, Any]:
@@ -194,80 +237,36 @@ class ModelCard:
         Raises:
             CheckpointError: they are no card of this version.
         """
-        fields = Fields(value, path)
-        version = fields.take("format_version")
-        if type(version) is not int or version != FORMAT_VERSION:
-            raise fields.refuse("format_version", f"must be {FORMAT_VERSION}, not {quoted(version)}")
-        return cls(**_check(fields))
+        try:
+            with as_checkpoint_error(path):
+                values = without_version(value, FORMAT_VERSION)
+                return convert({"training": {}, **values}, cls, complete=True)
+        except CheckpointError as error:
+            raise CheckpointError(path, error.reason) from error
 
     @classmethod
-    def from_json(cls, text: str | bytes, path: Path = _UNNAMED) -> Self:
+    def from_json(cls, data: str | bytes, path: Path = _UNNAMED) -> Self:
         """Return the card that the text of a ``card.json`` describes.
 
         Raises:
             CheckpointError: it is not strict JSON, longer than a card can be, or as `from_dict`.
         """
-        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
         if len(data) > MAX_CARD_BYTES:
-            raise CheckpointError(path, f"is larger than a card can be ({MAX_CARD_BYTES:,} bytes)")
-        return cls.from_dict(parse(data, path), path)
+            reason = message("is larger than a card can be ({count:,} bytes)", count=MAX_CARD_BYTES)
+            raise CheckpointError(path, reason)
+        with as_checkpoint_error(path):
+            return cls.from_dict(parse(data), path)
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401
     if isinstance(value, ModelCard | Component | Defaults):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {name: _plain(item) for name, item in vars(value).items()}
     return thawed(value)
 
 
-def _check(fields: Fields) -> dict[str, Any]:
-    """Return a card's fields by name, checked and frozen."""
-    path = fields.path
-    name = fields.text("name", 64)
-    if not _NAME.fullmatch(name):
-        raise fields.refuse("name", f"must be of a-z, 0-9, '.', '_' and '-', not {quoted(name)}")
-    text = fields.take("text")
-    checked: dict[str, Any] = {
-        "name": name,
-        "title": fields.text("title"),
-        "backbone": Component.read(fields.take("backbone"), path, "backbone"),
-        "text": None if text is None else Component.read(text, path, "text"),
-        "codec": Component.read(fields.take("codec"), path, "codec"),
-        "schedule": Component.read(fields.take("schedule"), path, "schedule"),
-        "prediction": fields.choice("prediction", PREDICTION_KINDS),
-        "sizes": _sizes(fields),
-        "downscale": fields.whole("downscale", 1, MAX_DOWNSCALE),
-        "latent_shape": fields.wholes("latent_shape", 3, 1, MAX_SIDE_PX),
-        "clip": fields.flag("clip"),
-        "defaults": Defaults.read(fields.take("defaults"), path),
-        "licence": fields.text("licence", 2000),
-        "training_data": fields.text("training_data", 20_000),
-        "recipe": fields.text("recipe", 200, empty=True),
-        "evaluation": fields.mapping("evaluation"),
-        "training": fields.mapping("training", optional=True),
-        "parameters": fields.whole("parameters", 0, MAX_PARAMETERS),
-        "weights_sha256": fields.sha256("weights_sha256", empty=True),
-    }
-    fields.finish()
-    _check_shapes(fields, checked["sizes"], checked["downscale"], checked["latent_shape"])
-    return checked
-
-
-def _sizes(fields: Fields) -> tuple[tuple[int, int], ...]:
-    value = fields.take("sizes")
-    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_SIZES:
-        raise fields.refuse("sizes", f"must be 1 to {MAX_SIZES} pairs of width and height")
-    pairs = [Fields({"sizes": pair}, fields.path).wholes("sizes", 2, 1, MAX_SIDE_PX) for pair in value]
-    return tuple((width, height) for width, height in pairs)
-
-
-def _check_shapes(
-    fields: Fields, sizes: tuple[tuple[int, int], ...], downscale: int, latent_shape: tuple[int, int, int]
-) -> None:
-    channels, height, width = latent_shape
-    if channels > MAX_LATENT_CHANNELS:
-        raise fields.refuse("latent_shape", f"must have at most {MAX_LATENT_CHANNELS} channels")
-    if (width * downscale, height * downscale) != sizes[0]:
-        wide, high = sizes[0]
-        raise fields.refuse("latent_shape", f"times {downscale} must be the default size {wide}x{high}")
-    if any(side % downscale for size in sizes for side in size):
-        raise fields.refuse("sizes", f"must all be multiples of {downscale}")
+def _frozen(value: object, where: str) -> object:
+    """Return a field's value with nothing in it that can change."""
+    if isinstance(value, Component):
+        return dataclasses.replace(value, config=frozen(value.config, f"{where}.config"))
+    return value if isinstance(value, Defaults) else frozen(value, where)

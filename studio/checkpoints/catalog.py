@@ -1,4 +1,4 @@
-"""Which models there are: those shipped with the program and those in the user's folder. Importable without torch."""
+"""Lists the models that are installed: shipped ones and those in the user's folder. Importable without torch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from studio.checkpoints.folder import CARD_NAME, describe
 from studio.checkpoints.header import check_file
 from studio.errors import CheckpointError, UnknownNameError
 from studio.folders import resources_dir
+from studio.messages import message
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class InstalledModel:
-    """A model's folder and what is known of it without loading it.
+    """A model's folder and what is known without loading it.
 
     Attributes:
         name: the card's name; of a broken model, its folder's.
         folder: where it is.
         shipped: whether it came with the program.
-        card: None where the model is broken.
-        error: why it is broken, a whole sentence; None where it is whole.
+        card: None if the model is broken.
+        error: why it is broken, a whole sentence; None if it is not.
     """
 
     name: str
@@ -49,7 +50,11 @@ def list_models(folders: Folders) -> tuple[InstalledModel, ...]:
             _inspect_all(home, shipped=shipped), key=lambda model: (model.name, model.folder)
         ):
             if model.card is not None and taken.setdefault(model.name, model.folder) != model.folder:
-                reason = f"is called {model.name!r}, as the one in {_shown(taken[model.name])} is; rename one"
+                reason = message(
+                    "has the name {name}, which the model in {folder} has already; rename one of them",
+                    name=repr(model.name),
+                    folder=_shown(str(taken[model.name])),
+                )
                 model = _broken(model.folder, shipped, CheckpointError(model.folder, reason))
             listed[model.folder] = model
     return tuple(listed.values())
@@ -63,8 +68,8 @@ def find_model(name: str, folders: Folders) -> InstalledModel:
         folders: the user's folders.
 
     Raises:
-        UnknownNameError: no model is called so and nothing lies there; offers the nearest name.
-        CheckpointError: the model is broken, or the path leads to no model of this program.
+        UnknownNameError: there is no model of that name and nothing at that path; suggests the closest name.
+        CheckpointError: the model is broken, or what is at the path is no model of this program.
     """
     models = list_models(folders)
     for model in sorted(models, key=lambda model: model.card is None):
@@ -80,7 +85,7 @@ def _shipped_home() -> Path:
 
 
 def _inspect_all(home: Path, *, shipped: bool) -> list[InstalledModel]:
-    """Look into every folder of ``home``; one that cannot be listed is itself the broken model."""
+    """Inspect every folder in ``home``; if it cannot be listed, it is itself listed as a broken model."""
     try:
         folders = [path for path in home.iterdir() if path.is_dir() and not path.name.startswith(".")]
     except (FileNotFoundError, NotADirectoryError):
@@ -99,33 +104,36 @@ def _inspect(folder: Path, *, shipped: bool) -> InstalledModel:
 
 
 def _broken(folder: Path, shipped: bool, error: CheckpointError) -> InstalledModel:
-    return InstalledModel(name=_shown(folder.name), folder=folder, shipped=shipped, error=_shown(error))
+    sentence = _shown(error.message)
+    return InstalledModel(name=_shown(folder.name), folder=folder, shipped=shipped, error=sentence)
 
 
-def _shown(value: object) -> str:
-    """Return a text that any terminal takes, though a file's name may hold bytes that are no text."""
-    return str(value).encode("utf-8", "backslashreplace").decode()
+def _shown(text: str) -> str:
+    """Return a text that any terminal can print, though a file's name may contain bytes that are not UTF-8."""
+    shown = text.encode("utf-8", "backslashreplace").decode()
+    return text if shown == text else shown  # a message stays one that can be translated
 
 
 def _is_path(name: str) -> bool:
-    """Whether a name that no model has was meant as a path."""
+    """Whether a name that no model has looks like a path."""
     if os.sep in name or (os.altsep or os.sep) in name:
         return True
     return os.path.isfile(name) or os.path.lexists(os.path.join(name, CARD_NAME))
 
 
 def _model_at(path: Path) -> InstalledModel:
-    """Return the model at a path, or say what is there instead."""
+    """Return the model at a path; raises CheckpointError that says what is there instead."""
     try:
         is_folder = path.is_dir()
         beside = is_folder or (path.parent / CARD_NAME).is_file()
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     if not beside:
-        check_file(path)  # says what it is: missing, truncated, a web page, a pickle
-        raise CheckpointError(path, f"has no {CARD_NAME} beside it, so it is not a model of this program")
+        check_file(path)  # raises an error for what it is: missing, truncated, a web page, a pickle
+        reason = message("has no {card} beside it, so it is not a model of this program", card=CARD_NAME)
+        raise CheckpointError(path, reason)
     if not is_folder and not path.exists():
-        raise CheckpointError(path, "is missing")
+        raise CheckpointError(path, message("is missing"))
     folder = path if is_folder else path.parent
     card = describe(folder)
     return InstalledModel(name=card.name, folder=folder, shipped=folder.parent == _shipped_home(), card=card)

@@ -1,4 +1,4 @@
-"""A model's files, opened without trust: as `studio.storage`, with the sentences of a model's files."""
+"""A model's files, read without trust: as `studio.storage` and `studio.strict_json`, raising CheckpointError."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from studio import storage
 from studio.errors import CheckpointError, StorageError
+from studio.strict_json import InvalidJsonError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,23 +15,25 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def as_checkpoint_error() -> Iterator[None]:
-    """Say of a model's file what is said of any file."""
+def as_checkpoint_error(path: Path) -> Iterator[None]:
+    """Raise CheckpointError for a file at ``path`` that cannot be read, or for JSON from it that is refused."""
     try:
         yield
     except StorageError as error:
         raise CheckpointError(error.path, error.reason) from error
+    except InvalidJsonError as error:
+        raise CheckpointError(path, error.of_file()) from error
 
 
 def open_regular(path: Path) -> BinaryIO:
     """Return `studio.storage.open_regular`; raises CheckpointError."""
-    with as_checkpoint_error():
+    with as_checkpoint_error(path):
         return storage.open_regular(path)
 
 
 def read_small(path: Path, limit: int) -> bytes:
     """Return `studio.storage.read_small`; raises CheckpointError."""
-    with as_checkpoint_error():
+    with as_checkpoint_error(path):
         return storage.read_small(path, limit)
 
 

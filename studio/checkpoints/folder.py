@@ -8,6 +8,7 @@ from studio.checkpoints.card import MAX_CARD_BYTES, ModelCard
 from studio.checkpoints.files import read_small
 from studio.checkpoints.header import check_file
 from studio.errors import CheckpointError
+from studio.messages import message
 from studio.storage import write_files
 
 if TYPE_CHECKING:
@@ -28,27 +29,26 @@ def read_card(folder: Path) -> ModelCard:
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
-    """Replace the card of the model in ``folder`` (with new figures, say); the weights stay as they are.
+    """Replace the card of the model in ``folder`` (with new results, for example); the weights stay as they are.
 
     Raises:
-        StorageError: it cannot be written; the card that was there still is.
+        StorageError: it cannot be written; the old card is left as it was.
     """
     write_files({folder / CARD_NAME: card.to_json().encode()})
 
 
 def describe(folder: Path) -> ModelCard:
-    """Return the card of the model in ``folder`` once its weights' header agrees with it.
+    """Return the card of the model in ``folder`` after comparing it with the header of the weights file.
 
-    Quick: the weights themselves are not read, nor is their hash.
+    Quick: the weights themselves are not read, and their hash is not computed.
 
     Raises:
         CheckpointError: the card or the weights file is missing or malformed, or they do not belong together.
     """
     card = read_card(folder)
     path = folder / WEIGHTS_NAME
-    found = check_file(path).parameters
+    header = check_file(path)
     if not card.weights_sha256:
-        raise CheckpointError(folder / CARD_NAME, "lacks the hash of its weights")
-    if found != card.parameters:
-        raise CheckpointError(path, f"holds {found:,} numbers; its card says {card.parameters:,}")
+        raise CheckpointError(folder / CARD_NAME, message("lacks the hash of its weights"))
+    header.check_parameters(card.parameters, path)
     return card

@@ -1,4 +1,4 @@
-"""The model formats this program reads. A new one is one file and one line here."""
+"""The model formats that this program reads. A new one is a module with these two functions and a line here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from studio.checkpoints import native
 from studio.errors import CheckpointError
+from studio.messages import message
 
 if TYPE_CHECKING:
     import threading
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Format(Protocol):
-    """A way to keep a model in a folder."""
+    """How a model is stored in a folder."""
 
     def recognises(self, folder: Path) -> bool:
-        """Whether the folder is meant as a model of this format."""
+        """Whether the folder holds a model of this format, valid or not."""
 
     def load(
         self, folder: Path, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
@@ -41,7 +42,7 @@ def load_model(
     Args:
         folder: the model's folder.
         device: where the weights go.
-        cancelled: drops the load when set.
+        cancelled: stops the load when set.
 
     Raises:
         CheckpointError: no format knows the folder, or something in it is wrong.
@@ -50,4 +51,5 @@ def load_model(
     for format_ in FORMATS.values():
         if format_.recognises(folder):
             return format_.load(folder, device=device, cancelled=cancelled)
-    raise CheckpointError(folder, f"is not a model in a format known here ({', '.join(FORMATS)})")
+    reason = message("is not a model in a known format ({formats})", formats=", ".join(FORMATS))
+    raise CheckpointError(folder, reason)

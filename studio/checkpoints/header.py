@@ -1,9 +1,9 @@
-"""The header of a safetensors file, checked before anything in the file is believed. Standard library only.
+"""The header of a safetensors file, checked before anything in the file is trusted. Needs neither torch nor NumPy.
 
-The format (https://huggingface.co/docs/safetensors): eight bytes n, little-endian; n bytes of JSON, each
-tensor's name with its dtype, shape and the span of its bytes; then those bytes, without gaps. The library
-that usually reads it takes names given twice (the last wins), shapes of a million dimensions, and headers of
-100 MB; this reader takes none of them.
+The format (https://huggingface.co/docs/safetensors): eight bytes n, little-endian; n bytes of JSON, each tensor's name
+with its dtype, shape and the range of its bytes; then those bytes, without gaps. The safetensors library accepts
+repeated names (the last wins), shapes of a million dimensions, and headers of 100 MB; this reader refuses them. The
+entries are checked by hand, since every limit has its own sentence.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from studio.checkpoints.files import open_regular, unreadable
-from studio.checkpoints.strict import parse, quoted
 from studio.errors import CheckpointError
+from studio.messages import Message, message
+from studio.strict_json import InvalidJsonError, parse, quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,21 +28,30 @@ MAX_DIMENSION = 2**31
 MAX_NAME = 300
 
 WIDTHS = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8}
-"""Bytes of one number, by the dtypes that a model's weights may have."""
+"""Bytes per value of the dtypes that a model's weights may have."""
 
 _LENGTH_BYTES = 8
 _METADATA = "__metadata__"
-_PART = "has a header that "
 
-_TRUNCATED = "ends before its header does: it is truncated"
-_PICKLES = "pickles can run code and are never opened here"
+_TRUNCATED = message("ends before its header does: it is truncated")
 _FOREIGN = (
-    (b"version https://git-lfs", "is a Git LFS pointer, not the weights; run 'git lfs pull' in its folder"),
-    (b"<", "is a web page, not weights; the download went wrong"),
-    (b"PK\x03\x04", f"is a zip archive or a PyTorch file, not safetensors; {_PICKLES}"),
-    (b"\x80", f"is a Python pickle, not safetensors; {_PICKLES}"),
-    (b"GGUF", "is a GGUF file, not safetensors"),
-    (b"{", "is a JSON text, not safetensors"),
+    (
+        b"version https://git-lfs",
+        message("is a Git LFS pointer, not the weights; run 'git lfs pull' in its folder"),
+    ),
+    (b"<", message("is a web page, not weights; the download went wrong")),
+    (
+        b"PK\x03\x04",
+        message(
+            "is a zip archive or a PyTorch file, not safetensors; pickles can run code and are never opened here"
+        ),
+    ),
+    (
+        b"\x80",
+        message("is a Python pickle, not safetensors; pickles can run code and are never opened here"),
+    ),
+    (b"GGUF", message("is a GGUF file, not safetensors")),
+    (b"{", message("is a JSON text, not safetensors")),
 )
 
 
@@ -78,8 +88,18 @@ class Header:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the tensors hold together."""
+        """Number of values of all tensors."""
         return sum(entry.size // WIDTHS[entry.dtype] for entry in self.entries)
+
+    def check_parameters(self, expected: int, path: Path) -> None:
+        """Raise CheckpointError unless the file at ``path`` has as many parameters as its card says."""
+        if self.parameters != expected:
+            reason = message(
+                "holds {found:,} parameters; its card says {expected:,}",
+                found=self.parameters,
+                expected=expected,
+            )
+            raise CheckpointError(path, reason)
 
 
 def check_file(path: Path) -> Header:
@@ -109,13 +129,21 @@ def read_header(file: BinaryIO, path: Path) -> Header:
     if len(text) < length:
         raise CheckpointError(path, _TRUNCATED)
     _check_counts(text, path)
-    listed = parse(text, path, part=_PART)
+    try:
+        listed = parse(text)
+    except InvalidJsonError as error:
+        raise _refused(path, error.reason) from error
     if not isinstance(listed, dict):
-        raise CheckpointError(path, f"{_PART}is not a JSON object")
+        raise _refused(path, message("is not a JSON object"))
     if not isinstance(listed.pop(_METADATA, {}), dict):
-        raise CheckpointError(path, f"{_PART}has metadata that is not a JSON object")
+        raise _refused(path, message("has metadata that is not a JSON object"))
     if not 1 <= len(listed) <= MAX_TENSORS:
-        raise CheckpointError(path, f"{_PART}lists {len(listed):,} tensors; 1 to {MAX_TENSORS:,} are taken")
+        raise _refused(
+            path,
+            message(
+                "lists {count:,} tensors; 1 to {most:,} are allowed", count=len(listed), most=MAX_TENSORS
+            ),
+        )
     entries = sorted(
         (_entry(name, value, path) for name, value in listed.items()), key=lambda entry: entry.begin
     )
@@ -123,9 +151,13 @@ def read_header(file: BinaryIO, path: Path) -> Header:
     return Header(entries=tuple(entries), raw=length_bytes + text)
 
 
+def _refused(path: Path, reason: Message) -> CheckpointError:
+    return CheckpointError(path, message("has a header that {reason}", reason=reason))
+
+
 def _header_length(length_bytes: bytes, file: BinaryIO, size: int, path: Path) -> int:
     if len(length_bytes) < _LENGTH_BYTES:
-        raise CheckpointError(path, _TRUNCATED if length_bytes else "is empty")
+        raise CheckpointError(path, _TRUNCATED if length_bytes else message("is empty"))
     length = int.from_bytes(length_bytes, "little")
     if 2 <= length <= min(MAX_HEADER_BYTES, size - _LENGTH_BYTES):
         return length
@@ -134,44 +166,65 @@ def _header_length(length_bytes: bytes, file: BinaryIO, size: int, path: Path) -
         if start.lstrip().startswith(magic):
             raise CheckpointError(path, reason)
     if length < 2:
-        raise CheckpointError(path, f"is no safetensors file: it says that its header has {length} bytes")
+        reason = message("is no safetensors file: it says that its header has {count} bytes", count=length)
+        raise CheckpointError(path, reason)
     if length > MAX_HEADER_BYTES:
-        said = f"it says that its header has {length:,} bytes (at most {MAX_HEADER_BYTES:,} are taken)"
-        raise CheckpointError(path, f"is no safetensors file: {said}")
+        reason = message(
+            "is no safetensors file: it says that its header has {count:,} bytes (at most {most:,} are allowed)",
+            count=length,
+            most=MAX_HEADER_BYTES,
+        )
+        raise CheckpointError(path, reason)
     raise CheckpointError(path, _TRUNCATED)
 
 
 def _check_counts(text: bytes, path: Path) -> None:
-    """Refuse, before it costs any memory, a header whose punctuation shows that it lists too much."""
+    """Refuse, before parsing costs any memory, a header whose punctuation shows that it lists too much."""
     if text.count(b"{") > 2 * MAX_TENSORS:
-        raise CheckpointError(path, f"{_PART}lists more than {MAX_TENSORS:,} tensors")
+        raise _refused(path, message("lists more than {count:,} tensors", count=MAX_TENSORS))
     if text.count(b",") > 16 * MAX_TENSORS or text.count(b"[") > 8 * MAX_TENSORS:
-        raise CheckpointError(path, f"{_PART}lists more numbers than {MAX_TENSORS:,} tensors can need")
+        raise _refused(path, message("lists more numbers than {count:,} tensors can need", count=MAX_TENSORS))
 
 
 def _entry(name: str, value: object, path: Path) -> Entry:
     if not 1 <= len(name) <= MAX_NAME:
-        raise CheckpointError(path, f"{_PART}names a tensor with {len(name):,} characters (1 to {MAX_NAME})")
+        reason = message(
+            "names a tensor with {count:,} characters (1 to {most})", count=len(name), most=MAX_NAME
+        )
+        raise _refused(path, reason)
     shown = quoted(name)
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
-        raise CheckpointError(path, f"{_PART}does not give {shown} exactly a dtype, a shape and its offsets")
+        reason = message("does not give {name} exactly a dtype, a shape and its offsets", name=shown)
+        raise _refused(path, reason)
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     if not isinstance(dtype, str) or dtype not in WIDTHS:
-        raise CheckpointError(path, f"holds {shown} as {quoted(dtype)}; only {', '.join(WIDTHS)} are taken")
+        reason = message(
+            "holds {name} as {dtype}; only {known} are supported",
+            name=shown,
+            dtype=quoted(dtype),
+            known=", ".join(WIDTHS),
+        )
+        raise CheckpointError(path, reason)
     if not isinstance(shape, list) or not all(type(side) is int for side in shape):
-        raise CheckpointError(path, f"{_PART}gives {shown} a shape that is not a list of whole numbers")
+        raise _refused(path, message("gives {name} a shape that is not a list of whole numbers", name=shown))
     if len(shape) > MAX_DIMENSIONS:
-        limit = f"at most {MAX_DIMENSIONS}"
-        raise CheckpointError(path, f"{_PART}gives {shown} {len(shape):,} dimensions ({limit})")
+        reason = message(
+            "gives {name} {count:,} dimensions (at most {most})",
+            name=shown,
+            count=len(shape),
+            most=MAX_DIMENSIONS,
+        )
+        raise _refused(path, reason)
     if not all(1 <= side <= MAX_DIMENSION for side in shape):
-        raise CheckpointError(path, f"{_PART}gives {shown} a side that is not 1 to {MAX_DIMENSION:,} long")
+        reason = message("gives {name} a side that is not 1 to {most:,} long", name=shown, most=MAX_DIMENSION)
+        raise _refused(path, reason)
     if not isinstance(offsets, list) or [type(place) for place in offsets] != [int, int]:
-        raise CheckpointError(path, f"{_PART}gives {shown} offsets that are not two whole numbers")
+        raise _refused(path, message("gives {name} offsets that are not two whole numbers", name=shown))
     begin, end = offsets
     if not 0 <= begin < end:
-        raise CheckpointError(path, f"{_PART}gives {shown} offsets that run backwards or below zero")
+        raise _refused(path, message("gives {name} offsets that run backwards or below zero", name=shown))
     if math.prod(shape) * WIDTHS[dtype] != end - begin:
-        raise CheckpointError(path, f"{_PART}gives {shown} more or fewer bytes than its shape needs")
+        raise _refused(path, message("gives {name} more or fewer bytes than its shape needs", name=shown))
     return Entry(name=name, dtype=dtype, shape=tuple(shape), begin=begin, size=end - begin)
 
 
@@ -179,12 +232,18 @@ def _check_spans(entries: list[Entry], available: int, path: Path) -> None:
     """Refuse tensors that do not follow each other exactly to the end of the file."""
     place = 0
     for entry in entries:
-        if entry.begin != place:
-            what = "overlap the ones before" if entry.begin < place else "leave a gap before them"
-            raise CheckpointError(path, f"{_PART}gives {quoted(entry.name)} bytes that {what}")
+        shown = quoted(entry.name)
+        if entry.begin < place:
+            raise _refused(path, message("gives {name} bytes that overlap the ones before", name=shown))
+        if entry.begin > place:
+            raise _refused(path, message("gives {name} bytes that leave a gap before them", name=shown))
         place += entry.size
     if place > available:
-        lacking = place - available
-        raise CheckpointError(path, f"ends before its weights do ({lacking:,} bytes lack): it is truncated")
+        reason = message(
+            "ends before its weights do ({count:,} bytes are missing): it is truncated",
+            count=place - available,
+        )
+        raise CheckpointError(path, reason)
     if place < available:
-        raise CheckpointError(path, f"goes on for {available - place:,} bytes after its last tensor")
+        reason = message("continues for {count:,} bytes after its last tensor", count=available - place)
+        raise CheckpointError(path, reason)

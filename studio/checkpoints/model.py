@@ -1,4 +1,4 @@
-"""A loaded model: everything that stands between a prompt, the sampler and a picture."""
+"""A loaded model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class LoadCancelled(Exception):
-    """The load was dropped because it was asked to be."""
+    """Loading a model was cancelled."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

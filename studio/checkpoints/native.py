@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from studio.checkpoints.assembly import assemble, rehearse
+from studio.checkpoints.assembly import assemble, run_once
 from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, read_card
 from studio.checkpoints.model import LoadCancelled, Model
 from studio.checkpoints.weights import pack, read_weights
 from studio.errors import CheckpointError
+from studio.messages import message
 from studio.storage import ensure_folder, write_files
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ Stored = Literal["float32", "float16", "bfloat16"]
 
 
 def recognises(folder: Path) -> bool:
-    """Whether a folder is meant as a model of this format; whether it is a good one, `load` says."""
+    """Whether a folder holds a model of this format, valid or not."""
     return (folder / CARD_NAME).exists()
 
 
@@ -41,13 +42,13 @@ def save(
     *,
     stored: Stored = "float32",
 ) -> ModelCard:
-    """Write a model, replacing one that is there only once the new one is safe on disk.
+    """Write a model; an existing one is replaced once the new one is completely on disk.
 
     Args:
-        folder: created if need be.
+        folder: created if necessary.
         card: its ``parameters`` and ``weights_sha256`` are filled in here.
         modules: "backbone", "codec" and, for a conditional model, "text": modules or their state dicts.
-        stored: what the file keeps floating-point weights in; loading gives float32 in any case.
+        stored: dtype of floating-point weights in the file; they are always loaded as float32.
 
     Returns:
         The card as written.
@@ -65,7 +66,7 @@ def save(
     assembly = assemble(card, card_path)
     data = pack(tensors, assembly.state(), getattr(torch, stored), weights_path)
     assembly.fill({name: _on_cpu(tensor) for name, tensor in tensors.items()})
-    rehearse(card, assembly, torch.device("cpu"), card_path)
+    run_once(card, assembly, torch.device("cpu"), card_path)
     written = dataclasses.replace(
         card,
         parameters=sum(tensor.numel() for tensor in tensors.values()),
@@ -88,15 +89,15 @@ def load(
     Args:
         folder: a folder that `save` wrote.
         device: where the weights go.
-        cancelled: drops the load when set, at the latest after the next 4 MiB.
+        cancelled: stops the load when set, at the latest after the next 4 MiB.
 
     Raises:
-        CheckpointError: something about the folder is wrong; the sentence names the file.
+        CheckpointError: a file in the folder is missing, malformed or damaged; the sentence names it.
         LoadCancelled: ``cancelled`` was set.
     """
     card = read_card(folder)
     if not card.weights_sha256:
-        raise CheckpointError(folder / CARD_NAME, "lacks the hash of its weights")
+        raise CheckpointError(folder / CARD_NAME, message("lacks the hash of its weights"))
     assembly = assemble(card, folder / CARD_NAME)
     if cancelled is not None and cancelled.is_set():
         raise LoadCancelled
@@ -112,7 +113,7 @@ def load(
     assembly.fill(tensors)
     if cancelled is not None and cancelled.is_set():
         raise LoadCancelled
-    rehearse(card, assembly, place, folder / CARD_NAME)
+    run_once(card, assembly, place, folder / CARD_NAME)
     modules = cast("dict[str, Any]", assembly.modules)
     return Model(
         card=card,

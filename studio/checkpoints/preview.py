@@ -1,8 +1,8 @@
 """A model's preview decoder: ``preview.json`` beside ``preview.safetensors``, in the model's folder.
 
-Both are optional and no part of the model: its card and its hash know nothing of them, and without them it makes the
-same pictures. They are read as strictly as the model is. The card says of which decoder this is the stand-in, so that
-one which was left behind by another model is not used.
+Both are optional: neither the model's card nor its hash covers them, and without them the model makes the same
+pictures. They are read as strictly as the model. The card names the decoder that this one was distilled from, so that a
+preview decoder left behind by another model is not used.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import torch
 
 from studio.backbones.registry import PREVIEW_DECODERS
 from studio.checkpoints.assembly import build_part
-from studio.checkpoints.card import MAX_PARAMETERS, Component
-from studio.checkpoints.files import read_small
-from studio.checkpoints.strict import Fields, parse, quoted, thawed
+from studio.checkpoints.card import Component, Parameters
+from studio.checkpoints.files import as_checkpoint_error, read_small
 from studio.checkpoints.weights import pack, read_weights
 from studio.errors import CheckpointError
+from studio.messages import message
 from studio.storage import ensure_folder, write_files
+from studio.strict_json import SHA256, convert, parse, thawed, without_version
 
 if TYPE_CHECKING:
     import threading
@@ -43,19 +44,19 @@ _PREFIX = "decoder."
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewCard:
-    """What a preview decoder is.
+    """The card of a preview decoder.
 
     Attributes:
         decoder: its kind and configuration.
         stands_for: the fingerprint of the codec's decoder that it was distilled from.
-        parameters: numbers in its weights file.
+        parameters: number of values in its weights file.
         weights_sha256: that file's hash.
     """
 
     decoder: Component
-    stands_for: str
-    parameters: int
-    weights_sha256: str
+    stands_for: Annotated[str, SHA256]
+    parameters: Parameters
+    weights_sha256: Annotated[str, SHA256]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -65,18 +66,9 @@ class PreviewCard:
             CheckpointError: there is none, or it is malformed.
         """
         path = folder / PREVIEW_CARD
-        fields = Fields(parse(read_small(path, MAX_CARD_BYTES), path), path)
-        version = fields.take("format_version")
-        if type(version) is not int or version != FORMAT_VERSION:
-            raise fields.refuse("format_version", f"must be {FORMAT_VERSION}, not {quoted(version)}")
-        card = cls(
-            decoder=Component.read(fields.take("decoder"), path, "decoder"),
-            stands_for=fields.sha256("stands_for"),
-            parameters=fields.whole("parameters", 1, MAX_PARAMETERS),
-            weights_sha256=fields.sha256("weights_sha256"),
-        )
-        fields.finish()
-        return card
+        with as_checkpoint_error(path):
+            values = without_version(parse(read_small(path, MAX_CARD_BYTES)), FORMAT_VERSION)
+            return convert(values, cls, complete=True)
 
     def to_json(self) -> str:
         """Return the card as the text of its file."""
@@ -91,10 +83,10 @@ class PreviewCard:
 
 
 def save_preview(folder: Path, decoder: PreviewDecoder, codec: Codec) -> PreviewCard:
-    """Write a preview decoder in float16, replacing one that is there only once the new one is safe on disk.
+    """Write a preview decoder in float16; an existing one is replaced once the new one is completely on disk.
 
     Args:
-        folder: the model's folder; created if need be.
+        folder: the model's folder; created if necessary.
         decoder: the preview decoder.
         codec: the codec whose decoder it was distilled from.
 
@@ -127,7 +119,7 @@ def load_preview(
         folder: the model's folder.
         codec: the model's codec.
         device: where the weights go.
-        cancelled: drops the load when set.
+        cancelled: stops the load when set.
 
     Returns:
         The decoder, or None where the folder has none.
@@ -141,10 +133,13 @@ def load_preview(
         return None
     card = PreviewCard.read(folder)
     if card.stands_for != fingerprint(codec.decoder):
-        raise CheckpointError(card_path, "belongs to another model: it was distilled from another decoder")
+        reason = message("belongs to another model: it was distilled from another decoder")
+        raise CheckpointError(card_path, reason)
     decoder: Any = build_part(PREVIEW_DECODERS, card.decoder, "decoder", card_path)
     if (decoder.config.channels, decoder.config.downscale) != (codec.channels, codec.downscale):
-        raise CheckpointError(card_path, "describes a decoder of other latents than the model has")
+        raise CheckpointError(
+            card_path, message("describes a decoder for latents of another shape than the model's")
+        )
     wanted = {f"{_PREFIX}{name}": tensor for name, tensor in decoder.state_dict().items()}
     tensors = read_weights(
         path,
@@ -161,7 +156,7 @@ def load_preview(
 
 
 def fingerprint(decoder: nn.Module) -> str:
-    """Return a hash of a decoder's weights, as they are once they were kept in float16 (models may be)."""
+    """Return a hash of a decoder's weights rounded to float16, in which models may be stored."""
     digest = hashlib.sha256()
     for name, tensor in sorted(decoder.state_dict().items()):
         kind = "<f2" if tensor.is_floating_point() else "<i8"

@@ -1,8 +1,8 @@
-"""The tensors of a safetensors file, read and written.
+"""Reads and writes the tensors of a safetensors file.
 
 The file is read once, in order, through one open handle: what is hashed is what is loaded, a file that another
-program shortens meanwhile is an error and not a crash (as it would be if it were mapped), and the read can be dropped
-at any chunk.
+program truncates meanwhile is an error and not a crash (as it would be if it were memory-mapped), and reading can be
+cancelled at any chunk.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from torch import Tensor
 from studio.checkpoints.files import open_regular, unreadable
 from studio.checkpoints.header import Entry, Header, read_header
 from studio.checkpoints.model import LoadCancelled
-from studio.checkpoints.strict import quoted
 from studio.errors import CheckpointError
+from studio.messages import message
+from studio.strict_json import quoted
 
 if TYPE_CHECKING:
     import threading
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
 READ_CHUNK = 4 * 2**20
 _DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
-_NAMED = 3
-_NOT_WRITTEN = "was not written: card and weights differ"
+_NAMED = 3  # in a sentence
 
 
 def read_weights(
@@ -40,28 +40,27 @@ def read_weights(
     device: torch.device,
     cancelled: threading.Event | None = None,
 ) -> dict[str, Tensor]:
-    """Read the tensors of a file that must hold exactly those wanted.
+    """Read the tensors of a file that must hold exactly the expected ones.
 
-    Nothing is allocated before names and shapes have been compared. Floating-point tensors come as float32, whatever
-    the file stores them in.
+    Names and shapes are compared before anything is allocated. Floating-point tensors are returned as float32, whatever
+    dtype the file stores.
 
     Args:
         path: the file.
-        wanted: by key, a tensor of the shape and kind of number that is wanted (on the meta device).
+        wanted: by key, a tensor of the expected shape and kind of dtype (on the meta device).
         sha256: the file's hash.
-        parameters: how many numbers it holds.
+        parameters: number of values that it holds.
         device: where the tensors go.
-        cancelled: drops the read when set.
+        cancelled: stops reading when set; checked every 4 MiB.
 
     Raises:
-        CheckpointError: the file is not what was wanted, or holds values that are not finite.
-        LoadCancelled: ``cancelled`` was set; it is looked at for every 4 MiB.
+        CheckpointError: the file is not the expected one, or holds values that are not finite.
+        LoadCancelled: ``cancelled`` was set.
     """
     with open_regular(path) as file:
         header = read_header(file, path)
         _compare(header, wanted, path)
-        if header.parameters != parameters:
-            raise CheckpointError(path, f"holds {header.parameters:,} numbers; its card says {parameters:,}")
+        header.check_parameters(parameters, path)
         digest = hashlib.sha256(header.raw)
         tensors: dict[str, Tensor] = {}
         not_finite: list[str] = []
@@ -72,9 +71,13 @@ def read_weights(
             dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
             tensors[entry.name] = tensor.to(device=device, dtype=dtype)
     if digest.hexdigest() != sha256:
-        raise CheckpointError(path, "is damaged or not the file its card was made for (its hash is another)")
+        raise CheckpointError(
+            path, message("is damaged or not the file its card was made for (its hash differs)")
+        )
     if not_finite:
-        raise CheckpointError(path, f"holds values that are not finite numbers in {_some(not_finite)}")
+        raise CheckpointError(
+            path, message("holds values that are not finite numbers in {names}", names=_some(not_finite))
+        )
     return tensors
 
 
@@ -93,35 +96,44 @@ def _read_tensor(
         except OSError as error:
             raise unreadable(path, error) from error
         if count != len(chunk):
-            raise CheckpointError(path, "became shorter while it was read")
+            raise CheckpointError(path, message("became shorter while it was read"))
         digest.update(chunk)
     return raw.view(_DTYPES[entry.dtype]).reshape(entry.shape)
 
 
 def _compare(header: Header, wanted: Mapping[str, Tensor], path: Path) -> None:
-    """Refuse a file whose tensors are not exactly those wanted."""
+    """Refuse a file whose tensors are not exactly the expected ones."""
     found = {entry.name: entry for entry in header.entries}
     if missing := [name for name in wanted if name not in found]:
-        raise CheckpointError(path, f"lacks what its card asks for: {_some(missing)}")
+        raise CheckpointError(path, message("lacks tensors of its card: {names}", names=_some(missing)))
     if unexpected := [name for name in found if name not in wanted]:
-        raise CheckpointError(path, f"holds what its card knows nothing of: {_some(unexpected)}")
+        reason = message("holds tensors that its card does not have: {names}", names=_some(unexpected))
+        raise CheckpointError(path, reason)
     for name, tensor in wanted.items():
         entry = found[name]
         if entry.shape != tuple(tensor.shape):
-            shapes = f"{_sides(entry.shape)}; its card asks for {_sides(tuple(tensor.shape))}"
-            raise CheckpointError(path, f"holds {quoted(name)} with the shape {shapes}")
+            reason = message(
+                "holds {name} with the shape {found}; its card asks for {wanted}",
+                name=quoted(name),
+                found=_shape(entry.shape),
+                wanted=_shape(tuple(tensor.shape)),
+            )
+            raise CheckpointError(path, reason)
         if _DTYPES[entry.dtype].is_floating_point != tensor.is_floating_point():
-            raise CheckpointError(path, f"holds {quoted(name)} as {entry.dtype}, the wrong kind of number")
+            reason = message(
+                "holds {name} as {dtype}, the wrong kind of number", name=quoted(name), dtype=entry.dtype
+            )
+            raise CheckpointError(path, reason)
 
 
 def _some(names: Iterable[str]) -> str:
     listed = list(names)
-    more = len(listed) - _NAMED
-    return ", ".join(map(quoted, listed[:_NAMED])) + (f" and {more:,} more" if more > 0 else "")
+    first, more = ", ".join(map(quoted, listed[:_NAMED])), len(listed) - _NAMED
+    return message("{names} and {count:,} more", names=first, count=more) if more > 0 else first
 
 
-def _sides(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "of a single number"
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or message("of a single number")
 
 
 def pack(
@@ -139,13 +151,20 @@ def pack(
         CheckpointError: the tensors are not those that the card asks for, or not finite in ``dtype``.
     """
     if different := sorted(tensors.keys() ^ wanted.keys()):
-        raise CheckpointError(path, f"{_NOT_WRITTEN} in {_some(different)}")
+        reason = message("was not written: card and weights differ in {names}", names=_some(different))
+        raise CheckpointError(path, reason)
     stored: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if tensor.shape != wanted[name].shape:
-            raise CheckpointError(path, f"{_NOT_WRITTEN} in the shape of {quoted(name)}")
+            reason = message(
+                "was not written: card and weights differ in the shape of {name}", name=quoted(name)
+            )
+            raise CheckpointError(path, reason)
         kind = dtype if tensor.is_floating_point() else tensor.dtype
         stored[name] = tensor.detach().to(device="cpu", dtype=kind, copy=True).contiguous()
         if tensor.is_floating_point() and not bool(stored[name].isfinite().all()):
-            raise CheckpointError(path, f"was not written: {quoted(name)} is not finite in {dtype}")
+            reason = message(
+                "was not written: {name} is not finite in {dtype}", name=quoted(name), dtype=dtype
+            )
+            raise CheckpointError(path, reason)
     return to_safetensors(stored)

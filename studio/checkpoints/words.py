@@ -1,24 +1,27 @@
-"""What a model can draw, in words: ``words.json`` beside the card, which may be lacking. Importable without torch.
+"""The vocabulary of a model: an optional ``words.json`` beside the card. Importable without torch.
 
-It only helps whoever writes prompts: a model is whole without it, and one that is malformed is no reason to refuse
-the model. It may come from a stranger, so it is read as strictly as a card.
+It only helps to write prompts: a model is complete without it, and a malformed one is no reason to refuse the model. It
+may come from a stranger, so it is read as strictly as a card.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from studio.checkpoints.files import read_small
-from studio.checkpoints.strict import Fields, parse, showable
-from studio.errors import CheckpointError
+from msgspec import Meta
+
+from studio.checkpoints.files import as_checkpoint_error, read_small
+from studio.messages import Message, message
 from studio.storage import write_files
+from studio.strict_json import UNSHOWABLE, InvalidJsonError, convert, must, parse, without_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-    from typing import Any
 
 WORDS_NAME = "words.json"
 FORMAT = 1
@@ -29,21 +32,42 @@ MAX_EXAMPLES = 48
 MAX_EXAMPLE_LENGTH = 400
 
 
+_LINE = rf"\A[^\s{UNSHOWABLE}]+(?: [^\s{UNSHOWABLE}]+)*\Z"
+
+
+def _must(count: int, length: int) -> Message:
+    return message(
+        "must be a list of at most {count:,} texts, each one line of 1 to {length} characters that can be shown",
+        count=count,
+        length=length,
+    )
+
+
+_Names = Annotated[
+    tuple[Annotated[str, Meta(max_length=MAX_NAME_LENGTH, pattern=_LINE)], ...],
+    Meta(max_length=MAX_NAMES, extra=must(_must(MAX_NAMES, MAX_NAME_LENGTH))),
+]
+_Examples = Annotated[
+    tuple[Annotated[str, Meta(max_length=MAX_EXAMPLE_LENGTH, pattern=_LINE)], ...],
+    Meta(max_length=MAX_EXAMPLES, extra=must(_must(MAX_EXAMPLES, MAX_EXAMPLE_LENGTH))),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """What a model can draw.
+    """The vocabulary of a model.
 
     Attributes:
-        names: what it knows by name, each once, in the order in which they are to be shown.
-        examples: whole prompts that it can follow.
+        names: what it knows by name, without repetition, in display order.
+        examples: example prompts.
     """
 
-    names: tuple[str, ...] = ()
-    examples: tuple[str, ...] = ()
+    names: _Names = ()
+    examples: _Examples = ()
 
 
 def has_words(folder: Path) -> bool:
-    """Whether there is anything to read."""
+    """Whether the model in ``folder`` has the file."""
     try:
         return (folder / WORDS_NAME).is_file()
     except OSError:
@@ -51,31 +75,32 @@ def has_words(folder: Path) -> bool:
 
 
 def read_words(folder: Path) -> Words:
-    """Return the words of the model in ``folder``.
+    """Return the vocabulary of the model in ``folder``.
 
     Raises:
-        CheckpointError: there are none, or the file is malformed.
+        CheckpointError: there is no such file, or it is malformed.
     """
     path = folder / WORDS_NAME
-    fields = Fields(parse(read_small(path, MAX_WORDS_BYTES), path), path)
-    fields.whole("format", FORMAT, FORMAT)
-    names = _texts(fields, "names", MAX_NAMES, MAX_NAME_LENGTH)
-    examples = _texts(fields, "examples", MAX_EXAMPLES, MAX_EXAMPLE_LENGTH)
-    fields.finish()
-    return Words(names=names, examples=examples)
+    with as_checkpoint_error(path):
+        values = without_version(parse(read_small(path, MAX_WORDS_BYTES)), FORMAT, "format")
+        words = convert(values, Words, complete=True)
+        for name in ("names", "examples"):
+            if len(set(texts := getattr(words, name))) != len(texts):
+                raise InvalidJsonError(name, message("contains a text twice"))
+    return words
 
 
 def save_words(folder: Path, names: Iterable[str], examples: Iterable[str]) -> Words:
-    """Write what a model can draw beside its card, and return what was written; no file for nothing at all.
+    """Write the vocabulary of a model beside its card, and return what was written; an empty one leaves no file.
 
     Args:
-        folder: the model's; it must be there.
-        names: in the order in which they are to be shown, as many as there are: what is there twice, is too long, is
-            empty or cannot be shown is left out, and of too many the first are kept.
+        folder: the model's; it must exist.
+        names: in display order. Repeated ones and those that are empty, too long or cannot be shown are left out, and
+            of too many the first are kept.
         examples: prompts; likewise.
 
     Raises:
-        StorageError: it cannot be written; what was there before still is.
+        StorageError: it cannot be written; an existing file is left as it was.
     """
     words = Words(
         names=_fitting(names, MAX_NAMES, MAX_NAME_LENGTH),
@@ -83,42 +108,21 @@ def save_words(folder: Path, names: Iterable[str], examples: Iterable[str]) -> W
     )
     if words == Words():
         return words
-    data = _written(words)
+    data = _encoded(words)
     while len(data) > MAX_WORDS_BYTES:  # many long captions
         words = Words(names=words.names[: len(words.names) * 3 // 4], examples=words.examples)
-        data = _written(words)
+        data = _encoded(words)
     write_files({folder / WORDS_NAME: data})
     return words
 
 
-def _written(words: Words) -> bytes:
-    content: dict[str, Any] = {"format": FORMAT, "names": words.names, "examples": words.examples}
+def _encoded(words: Words) -> bytes:
+    content = {"format": FORMAT, "names": words.names, "examples": words.examples}
     return (json.dumps(content, ensure_ascii=False, indent=0) + "\n").encode()
 
 
-def _texts(fields: Fields, name: str, most: int, longest: int) -> tuple[str, ...]:
-    value = fields.take(name)
-    if not isinstance(value, list) or len(value) > most:
-        raise fields.refuse(name, f"must be a list of at most {most:,} texts")
-    for text in value:
-        if not isinstance(text, str) or not _fits(text, longest):
-            raise fields.refuse(
-                name, f"must hold single lines of 1 to {longest} characters that can be shown"
-            )
-    if len(set(value)) != len(value):
-        raise CheckpointError(fields.path, f"holds a text twice in {name!r}")
-    return tuple(value)
-
-
 def _fitting(texts: Iterable[str], most: int, longest: int) -> tuple[str, ...]:
-    fitting = dict.fromkeys(text for text in map(_tidied, texts) if _fits(text, longest))
-    return tuple(fitting)[:most]
-
-
-def _fits(text: str, longest: int) -> bool:
-    return 0 < len(text) <= longest and text == _tidied(text) and showable(text)
-
-
-def _tidied(text: str) -> str:
-    """Return a text as one line, with single spaces."""
-    return " ".join(text.split())
+    """Return texts as single lines with single spaces, without those that are too long or cannot be shown."""
+    lines = dict.fromkeys(" ".join(text.split()) for text in texts)
+    fitting = (line for line in lines if len(line) <= longest and re.match(_LINE, line))
+    return tuple(itertools.islice(fitting, most))

@@ -12,13 +12,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+Times = Annotated[int, Meta(ge=0, le=10_000)]
+Coefficient = Annotated[float, Meta(ge=-1e6, le=1e6)]
+"""Parameters of a schedule, limited since they may come from a stranger's model card; what makes no schedule is found
+when it is built."""
 
 MAX_BETA = 0.999
 """The largest beta; keeps alpha_bar(T-1) above zero (Nichol & Dhariwal)."""
@@ -102,7 +108,7 @@ class Schedule:
         return self._tables[device]
 
 
-def linear(T: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> Schedule:
+def linear(T: Times = 1000, beta_start: Coefficient = 1e-4, beta_end: Coefficient = 0.02) -> Schedule:
     """Build the schedule with linearly increasing beta.
 
     beta_start and beta_end are used as they are for every T, as in diffusers. guided-diffusion scales them by 1000 / T,
@@ -114,7 +120,7 @@ def linear(T: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> S
     return _from_betas("linear", torch.linspace(beta_start, beta_end, T, dtype=torch.float64))
 
 
-def cosine(T: int = 1000, s: float = 0.008) -> Schedule:
+def cosine(T: Times = 1000, s: Coefficient = 0.008) -> Schedule:
     """Build the schedule whose alpha_bar is a squared cosine, with beta clamped to 0.999.
 
     The clamp is active at t = T-1 only and leaves alpha_bar(T-1) near 2e-9. A state there is almost pure noise, so
@@ -129,7 +135,9 @@ def cosine(T: int = 1000, s: float = 0.008) -> Schedule:
     return _from_betas("cosine", (1.0 - f[1:] / f[:-1]).clamp(max=MAX_BETA))
 
 
-def scaled_linear(T: int = 1000, beta_start: float = 0.00085, beta_end: float = 0.012) -> Schedule:
+def scaled_linear(
+    T: Times = 1000, beta_start: Coefficient = 0.00085, beta_end: Coefficient = 0.012
+) -> Schedule:
     """Build the schedule with a linearly increasing square root of beta, as used by Stable Diffusion.
 
     Source: Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion Models", arXiv

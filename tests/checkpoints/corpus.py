@@ -95,9 +95,9 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         "overlap the ones before",
     ),
     "a gap": (packed({"a": entry(), "b": entry(offsets=[12, 20])}, bytes(20)), "leave a gap before them"),
-    "past the end": (packed({"a": entry([2**20], [0, 2**22])}, bytes(8)), "4,194,296 bytes lack"),
-    "a byte short": (GOOD[:-1], "1 bytes lack"),
-    "a byte too many": (GOOD + b"x", "goes on for 1 bytes"),
+    "past the end": (packed({"a": entry([2**20], [0, 2**22])}, bytes(8)), "4,194,296 bytes are missing"),
+    "a byte short": (GOOD[:-1], "1 bytes are missing"),
+    "a byte too many": (GOOD + b"x", "continues for 1 bytes"),
     "20,001 tensors": (_many(20_001), "lists 20,001 tensors"),
     "600,000 tensors": (packed(b'{"a":' + b"{" * 600_000), "lists more than 20,000 tensors"),
 }

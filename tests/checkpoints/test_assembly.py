@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 
-from studio.backbones.registry import BACKBONES, CODECS
-from studio.checkpoints.assembly import TEXT_ENCODERS, assemble
+from studio.backbones.layers import MAX_LEVELS, Size
+from studio.backbones.registry import BACKBONES, CODECS, PREVIEW_DECODERS
+from studio.checkpoints.assembly import TEXT_ENCODERS, assemble, read_config
+from studio.checkpoints.card import Component
+from studio.diffusion.schedules import SCHEDULES
+from studio.errors import CheckpointError
 from tests.checkpoints.models import CARD, make_modules, write_model
 
 ROOT = Path(__file__).parents[2]
+HERE = Path("somewhere") / "card.json"
 PARTS = [
     pytest.param(config, module, id=kind)
     for registry in (BACKBONES, CODECS, TEXT_ENCODERS)
@@ -125,3 +133,81 @@ def test_hostile_cards_take_neither_time_nor_memory(tmp_path: Path) -> None:
         assert megabytes < 64, sentence
     assert result["twin"] > 300  # what is allocated is seen
     assert not result["compiler"]  # importing it would make every first load a second longer
+
+
+@dataclass(frozen=True)
+class Example:
+    width: Size
+    widths: Annotated[tuple[Size, ...], Meta(max_length=MAX_LEVELS)] = (1, 2)
+    pair: tuple[int, float] = (1, 0.5)
+    rate: Annotated[float, Meta(ge=-1e6, le=1e6)] = 0.5
+    mode: Annotated[str, Meta(min_length=1, max_length=100)] = "plain"
+    flag: bool = False
+    blocks: Annotated[int, Meta(ge=0, le=8)] | None = None
+
+
+def built(**values: Any) -> Example:  # noqa: ANN401
+    return read_config(Example, Component(kind="example", config=values), "part", HERE)
+
+
+def test_json_becomes_what_the_dataclass_declares() -> None:
+    example = built(width=3, widths=[4, 5, 6], pair=[7, 8], rate=1, mode="fast", flag=True, blocks=2)
+    assert example == Example(3, (4, 5, 6), (7, 8.0), 1.0, "fast", True, 2)
+    assert isinstance(example.rate, float)
+    assert built(width=3) == Example(3)
+    assert built(width=3, blocks=None).blocks is None
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({}, "lacks the field 'part.config.width'"),
+        ({"width": 3, "code": "x"}, "has the field 'part.config.code', which this program does not know"),
+        ({"width": True}, "part.config.width must be a whole number from 0 to 4,096, not true"),
+        ({"width": 3.0}, "part.config.width must be a whole number"),
+        ({"width": -1}, "part.config.width must be a whole number from 0 to 4,096, not -1"),
+        ({"width": 4097}, "part.config.width must be a whole number from 0 to 4,096, not 4097"),
+        ({"width": 10**30}, "not a number of more than 25 digits"),
+        ({"width": 3, "blocks": 100_000}, "part.config.blocks must be a whole number from 0 to 8"),
+        ({"width": 3, "widths": 4}, "part.config.widths must be 0 to 8 whole numbers"),
+        ({"width": 3, "widths": [1] * 9}, "part.config.widths must be 0 to 8 whole numbers"),
+        ({"width": 3, "widths": [1, "2"]}, "part.config.widths must be 0 to 8 whole numbers"),
+        ({"width": 3, "pair": [1]}, "part.config.pair must be a list of 2 items"),
+        ({"width": 3, "rate": float("nan")}, "part.config.rate must be a number"),
+        ({"width": 3, "rate": 1e9}, "part.config.rate must be a number"),
+        ({"width": 3, "mode": ""}, "part.config.mode must be text"),
+        ({"width": 3, "flag": 1}, "part.config.flag must be true or false"),
+    ],
+)
+def test_what_it_does_not_declare_is_refused(values: dict[str, Any], reason: str) -> None:
+    with pytest.raises(CheckpointError) as refused:
+        built(**values)
+    assert reason in str(refused.value)
+    assert str(HERE) in str(refused.value)
+
+
+def test_a_type_nobody_planned_for_is_a_fault_of_the_program() -> None:
+    @dataclass(frozen=True)
+    class WithAModule:
+        items: nn.Module
+
+    with pytest.raises(TypeError, match="Module"):
+        read_config(WithAModule, Component(kind="example", config={"items": []}), "part", HERE)
+
+
+@pytest.mark.parametrize(
+    "registry",
+    [BACKBONES, CODECS, TEXT_ENCODERS, PREVIEW_DECODERS],
+    ids=["backbones", "codecs", "text", "preview"],
+)
+def test_every_part_of_the_program_has_a_configuration_that_a_card_can_hold(registry: dict[str, Any]) -> None:
+    for kind, (config_type, _) in registry.items():
+        config = config_type()
+        component = Component(kind=kind, config=json.loads(json.dumps(dataclasses.asdict(config))))
+        assert read_config(config_type, component, "part", HERE) == config
+
+
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_every_schedule_can_be_made_from_a_card(kind: str) -> None:
+    card = dataclasses.replace(CARD, schedule=Component(kind=kind, config={"T": 50}))
+    assert assemble(card, HERE).schedule.T == 50

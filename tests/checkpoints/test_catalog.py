@@ -78,7 +78,7 @@ def test_a_name_always_means_the_same_model(folders: Folders, shipped: Path) -> 
     write_model(folders.models / "false", title="False one")
     first, second = list_models(folders)
     assert (first.error, second.name, second.card) == (None, "false", None)
-    assert "is called 'tiny', as the one in" in (second.error or "")
+    assert "has the name 'tiny', which the model in" in (second.error or "")
     assert find_model("tiny", folders).folder == shipped / "tiny"
 
 

@@ -23,7 +23,7 @@ def test_a_model_is_loaded_by_the_format_that_knows_it(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_no_format_knows_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"is not a model in a format known here \(native\)"):
+    with pytest.raises(CheckpointError, match=r"is not a model in a known format \(native\)"):
         load_model(tmp_path)
-    with pytest.raises(CheckpointError, match=r"is not a model in a format known here"):
+    with pytest.raises(CheckpointError, match=r"is not a model in a known format"):
         load_model(tmp_path / "nothing")

@@ -76,13 +76,13 @@ def _poison(value: float) -> Callable[[Tensors], None]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (_drop, "lacks what its card asks for: 'codec.encoder.1.weight'"),
-        (_add, "holds what its card knows nothing of: 'backbone.extra'"),
+        (_drop, "lacks tensors of its card: 'codec.encoder.1.weight'"),
+        (_add, "holds tensors that its card does not have: 'backbone.extra'"),
         (_reshape, "holds 'backbone.out.bias' with the shape 5; its card asks for 4"),
         (_retype, "holds 'backbone.out.bias' as I64, the wrong kind of number"),
         (_poison(float("nan")), "holds values that are not finite numbers in 'text.norm.bias'"),
         (_poison(float("inf")), "holds values that are not finite numbers in 'text.norm.bias'"),
-        (_poison(3e38), "describes a model that gives values which are not finite numbers"),
+        (_poison(3e38), "describes a model whose values are not finite numbers"),
     ],
     ids=["missing", "unexpected", "another shape", "another kind", "NaN", "infinite", "huge"],
 )
@@ -120,7 +120,7 @@ def test_a_damaged_file_is_called_damaged_even_where_the_damage_is_no_number(tmp
         ({"weights_sha256": "0" * 64}, "is damaged or not the file its card was made for"),
         ({"weights_sha256": ""}, "lacks the hash of its weights"),
         ({"parameters": 5}, "its card says 5"),
-        ({"text": None}, "holds what its card knows nothing of: 'text."),
+        ({"text": None}, "holds tensors that its card does not have: 'text."),
         ({"defaults": CARD.to_dict()["defaults"] | {"steps": 60}, "schedule": {"kind": "cosine", "config": {"T": 50}}},
          "has more default steps than its schedule has times (50)"),
         ({"schedule": {"kind": "karras", "config": {}}}, "asks for a schedule of kind 'karras' (there are: linear,"),
@@ -139,18 +139,18 @@ def test_a_card_that_is_not_the_weights_is_named(tmp_path: Path, fields: dict[st
     ("part", "change", "reason"),
     [
         ("backbone", {"widths": [16, 64]}, "with the shape 32x16x3x3; its card asks for 64x16x3x3"),
-        ("backbone", {"blocks": 2}, "lacks what its card asks for"),
+        ("backbone", {"blocks": 2}, "lacks tensors of its card"),
         (
             "backbone",
             {"widths": [4096] * 8, "attention": [True] * 8, "blocks": 8, "text": 4096},
-            "lacks what",
+            "lacks tensors of its card",
         ),
         ("backbone", {"widths": [16, 17]}, "describes an impossible backbone"),
         ("backbone", {"widths": [16]}, "describes an impossible backbone"),
         ("backbone", {"head_width": 0}, "describes an impossible backbone"),
         ("backbone", {"head_width": 10}, "describes an impossible backbone"),
         ("backbone", {"channels": 8}, "with the shape"),
-        ("text", {"features": 4096, "buckets": 65_536, "layers": 64}, "lacks what its card asks for"),
+        ("text", {"features": 4096, "buckets": 65_536, "layers": 64}, "lacks tensors of its card"),
         ("text", {"buckets": 65_536}, "with the shape"),
         ("text", {"buckets": 2 * 10**8}, "text.config.buckets must be a whole number from 0 to 65,536"),
         ("text", {"layers": 20_000}, "text.config.layers must be a whole number from 0 to 64"),
@@ -169,7 +169,7 @@ def test_a_hostile_configuration_is_refused_without_building_it(
 def test_sizes_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
     config = CARD.to_dict()["codec"]["config"] | {"widths": [16, 4096]}
     folder = write_model(tmp_path, sizes=[[16, 16], [2048, 2048]], codec={"kind": "conv", "config": config})
-    assert "numbers for one picture" in refused(folder)
+    assert "values for one picture" in refused(folder)
 
 
 def test_a_card_with_any_one_change_is_loaded_or_refused_and_never_anything_else(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WHOLE: dict[str, Any] = {"format": 1, "names": ["fox", "여우"], "examples": ["a fox on a teal background"]}
+NAMES = "names must be a list of at most 20,000 texts, each one line of 1 to 200 characters that can be shown"
 
 
 def write(folder: Path, content: object) -> None:
@@ -82,25 +83,30 @@ def test_a_folder_in_the_words_place_is_none(tmp_path: Path) -> None:
         (b"[" * 100_000, "nests its JSON too deeply"),
         (b" " * (MAX_WORDS_BYTES + 1), "is larger than"),
         (b'{"format": 1, "format": 1}', "names 'format' twice"),
-        ([], "must hold a JSON object"),
+        ([], "must be a JSON object"),
         ({}, "lacks the field 'format'"),
-        (WHOLE | {"format": 2}, "must be a whole number"),
+        (WHOLE | {"format": 2}, "is of version 2: a newer Stepwise Studio wrote it"),
+        (WHOLE | {"format": 0}, "format must be 1, not 0"),
+        (WHOLE | {"format": True}, "format must be 1, not true"),
         (WHOLE | {"more": 1}, "does not know"),
         (WHOLE | {"names": "fox"}, "names must be a list"),
         (
             WHOLE | {"names": [f"x{number}" for number in range(MAX_NAMES + 1)]},
             "names must be a list of at most",
         ),
-        (WHOLE | {"names": [1]}, "names must hold single lines"),
-        (WHOLE | {"names": [""]}, "names must hold single lines"),
-        (WHOLE | {"names": [" fox"]}, "names must hold single lines"),
-        (WHOLE | {"names": ["a\nfox"]}, "names must hold single lines"),
-        (WHOLE | {"names": ["a\u2028fox"]}, "names must hold single lines"),
-        (WHOLE | {"names": ["\u202efox"]}, "names must hold single lines"),
-        (WHOLE | {"names": ["\ud800"]}, "names must hold single lines"),
-        (WHOLE | {"names": ["x" * 201]}, "names must hold single lines"),
-        (WHOLE | {"names": ["fox", "fox"]}, "holds a text twice in 'names'"),
-        (WHOLE | {"examples": [["a"]]}, "examples must hold single lines"),
+        (WHOLE | {"names": [1]}, NAMES),
+        (WHOLE | {"names": [""]}, NAMES),
+        (WHOLE | {"names": [" fox"]}, NAMES),
+        (WHOLE | {"names": ["a\nfox"]}, NAMES),
+        (WHOLE | {"names": ["a\u2028fox"]}, NAMES),
+        (WHOLE | {"names": ["\u202efox"]}, NAMES),
+        (WHOLE | {"names": ["\ud800"]}, NAMES),
+        (WHOLE | {"names": ["x" * 201]}, NAMES),
+        (WHOLE | {"names": ["fox", "fox"]}, "names contains a text twice"),
+        (
+            WHOLE | {"examples": [["a"]]},
+            "examples must be a list of at most 48 texts, each one line of 1 to 400 characters",
+        ),
         (
             WHOLE | {"examples": [f"a {number}" for number in range(49)]},
             "examples must be a list of at most 48",

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from studio.backbones.codec import CodecConfig
 from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextConfig
-from studio.checkpoints.assembly import assemble
+from studio.checkpoints.assembly import assemble, read_config
 from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.checkpoints.catalog import find_model
-from studio.checkpoints.configs import arguments
 from studio.checkpoints.formats import load_model
 from studio.engine.training.estimate import CODEC_BATCH, TEXT_BATCH
 from studio.engine.training.request import PICTOGRAMS, TrainRequest
@@ -237,13 +236,9 @@ def _plan_from_base(request: TrainRequest, folders: Folders, cancelled: threadin
         about=dataclasses.replace(about, guidance=card.defaults.guidance),
         data=dataclasses.replace(data, size=width),
         diffusion=_diffusion(request),
-        text=TextConfig(**arguments(TextConfig, card.text.config, place, "text"))
-        if card.text
-        else TextConfig(),
+        text=read_config(TextConfig, card.text, "text", place) if card.text else TextConfig(),
         backbone_kind=card.backbone.kind,
-        backbone=BACKBONES[card.backbone.kind][0](
-            **arguments(BACKBONES[card.backbone.kind][0], card.backbone.config, place, "backbone")
-        ),
+        backbone=read_config(BACKBONES[card.backbone.kind][0], card.backbone, "backbone", place),
         loop=_loop(request, request.steps, request.batch),
     )
     made = dataclasses.replace(
