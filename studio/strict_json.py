@@ -2,9 +2,9 @@
 
 `parse` takes text apart and refuses what Python's reader lets through: a name given twice, NaN, numbers of 5,000
 digits, nesting without end (on every Python alike). `convert` makes the value of a declared type of it, whose
-annotations hold the limits (`msgspec.Meta`); a field that the type does not have is refused. Both raise
-`InvalidJsonError`, which names the field. `read_file` does it all for a file and raises a `StorageError`, or what error
-the caller wants.
+annotations hold the limits (`msgspec.Meta`); a field that the type does not have is refused. `convert_fields` does the
+same for the fields of a dataclass that was made in the program. All raise `InvalidJsonError`, which names the field.
+`read_file` does it all for a file and raises a `StorageError`, or what error the caller wants.
 
 A limit's sentence follows from the annotation ("must be a whole number from 1 to 9, not 12"); where that says too
 little, the annotation carries its own: ``Meta(pattern=..., extra=must(message("must be a name in lower case")))``.
@@ -13,6 +13,7 @@ little, the annotation carries its own: ``Meta(pattern=..., extra=must(message("
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 import msgspec
 from msgspec import inspect
 
-from studio.errors import StorageError, StudioError, shorten
+from studio.errors import RequestError, StorageError, StudioError, UnknownNameError, shorten
 from studio.messages import Message, message
 from studio.storage import read_small
 
@@ -40,6 +41,7 @@ T = TypeVar("T")
 
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*+"?', re.DOTALL)
 _ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
+_PLAIN = {str, int, bool, type(None)}
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
@@ -56,7 +58,8 @@ class InvalidJsonError(Exception):
         reason: a clause, such as "must be a whole number from 1 to 9, not 12".
         kind: "text" for what is no JSON at all, "missing" and "unknown" for fields, "newer" for what a newer version
             of the program wrote, else "wrong".
-        known: of an unknown field, the fields there are.
+        known: the fields there are, of an unknown field; the names there are, of a value that is none of them.
+        value: what was refused.
     """
 
     def __init__(
@@ -65,9 +68,11 @@ class InvalidJsonError(Exception):
         reason: Message,
         kind: Literal["text", "missing", "unknown", "newer", "wrong"] = "wrong",
         known: Iterable[str] = (),
+        value: object = None,
     ) -> None:
         super().__init__(field, reason)
-        self.field, self.reason, self.kind, self.known = field, reason, kind, tuple(known)
+        self.field, self.reason, self.kind = field, reason, kind
+        self.known, self.value = tuple(known), value
 
     def of_file(self) -> Message:
         """Return the clause that says of a file what is wrong with it."""
@@ -85,11 +90,23 @@ class InvalidJsonError(Exception):
             case _:
                 return self.reason
 
+    def of_request(self, whole: str = "request") -> RequestError:
+        """Return the error for a field of a request; an unknown name is answered with the closest.
 
-def must(reason: Message | Callable[[str], Message]) -> dict[str, Any]:
+        Args:
+            whole: names what has no field.
+        """
+        if self.kind == "unknown":
+            return UnknownNameError("field", self.field, self.known)
+        if self.known and isinstance(self.value, str):
+            return UnknownNameError(self.field, self.value, self.known)
+        return RequestError(whole if self.kind == "newer" else shorten(self.field or whole), self.reason)
+
+
+def must(reason: Message | Callable[[Any], Message]) -> dict[str, Any]:
     """Return the ``extra`` of a `msgspec.Meta` whose limits are to be explained by ``reason``: "must be ...".
 
-    A function gets the value, as `quoted` shows it.
+    Of a text it explains the pattern; its type and length are explained without it. A function gets the value.
     """
     return {"must": reason}
 
@@ -112,7 +129,9 @@ def one_of(names: Iterable[str]) -> msgspec.Meta:
     return msgspec.Meta(
         pattern=rf"\A(?:{'|'.join(map(re.escape, known))})\Z",
         extra=must(
-            lambda given: message("must be one of {names}, not {value}", names=", ".join(known), value=given)
+            lambda name: message(
+                "must be one of {names}, not {value}", names=", ".join(known), value=quoted(name)
+            )
         ),
     )
 
@@ -263,6 +282,8 @@ def convert(value: object, kind: type[T], where: str = "", *, complete: bool = F
             # Raised by a `__post_init__`.
             raise InvalidJsonError(_join(where, _place_of(str(error))), cause.args[0]) from error
         raise _explained(str(error), info, value, where) from error
+    except UnicodeEncodeError as error:  # where one of some names is expected
+        raise InvalidJsonError(where, message("contains half a character (a lone surrogate)")) from error
 
 
 @functools.cache
@@ -278,7 +299,27 @@ def convert_fields(values: Mapping[str, object], kind: type) -> dict[str, Any]:
     Raises:
         InvalidJsonError: one of them does not fit its annotation.
     """
-    return {name: convert(values[name], one, name, complete=True) for name, one in _hints(kind).items()}
+    struct = _struct_of(kind)
+    made = convert({name: values[name] for name in struct.__struct_fields__}, struct)
+    return {name: getattr(made, name) for name in struct.__struct_fields__}
+
+
+def usable_fields(values: Mapping[str, object], kind: type) -> dict[str, Any]:
+    """Return those of ``values`` that fit the fields of the dataclass ``kind``, converted; the others are left out.
+
+    For a file whose every value stands alone, such as one of settings.
+    """
+    usable = {}
+    for name, one in _hints(kind).items():
+        with contextlib.suppress(KeyError, InvalidJsonError):
+            usable[name] = convert(values[name], one, name)
+    return usable
+
+
+@functools.cache
+def _struct_of(kind: type) -> type[msgspec.Struct]:
+    """Return a structure with the fields of a dataclass: to check one by it does not construct another."""
+    return msgspec.defstruct(kind.__name__, _hints(kind).items())
 
 
 @functools.cache
@@ -286,8 +327,16 @@ def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
-def without_version(value: object, known: int, name: str = "format_version") -> dict[str, Any]:
-    """Return a JSON object without the field ``name``, which must be ``known``, the version of this format.
+def without_version(
+    value: object, known: int, name: str = "format_version", *, optional: bool = False
+) -> dict[str, Any]:
+    """Return a JSON object without the field ``name``, the version of its format: 1 to ``known``.
+
+    Args:
+        value: a JSON value.
+        known: the newest version.
+        name: of the field.
+        optional: whether an object without a version is taken for one of the newest.
 
     Raises:
         InvalidJsonError: it is no object, or of another version; a newer one is said to be newer.
@@ -295,9 +344,9 @@ def without_version(value: object, known: int, name: str = "format_version") -> 
     if not isinstance(value, Mapping):
         raise InvalidJsonError("", message("must be a JSON object"))
     values = dict(value)
-    if name not in values:
+    if name not in values and not optional:
         raise InvalidJsonError(name, message("is missing"), "missing")
-    version = values.pop(name)
+    version = values.pop(name, known)
     if type(version) is int and version > known:
         reason = message(
             "is of version {version}: a newer Stepwise Studio wrote it (this one reads version {known})",
@@ -305,9 +354,9 @@ def without_version(value: object, known: int, name: str = "format_version") -> 
             known=known,
         )
         raise InvalidJsonError(name, reason, "newer")
-    if type(version) is not int or version != known:
-        reason = message("must be {known}, not {version}", known=known, version=quoted(version))
-        raise InvalidJsonError(name, reason)
+    if type(version) is not int or version < 1:
+        must_be = _must(inspect.IntType(ge=1, le=known), version)
+        raise InvalidJsonError(name, must_be)
     return values
 
 
@@ -324,7 +373,8 @@ def _check_names(info: inspect.Type, value: object, where: str, *, complete: boo
             if name not in value:
                 raise InvalidJsonError(_join(where, name), message("is missing"), "missing")
         for name, item in value.items():
-            _check_names(fields[name].type, item, _join(where, name), complete=complete)
+            if type(item) not in _PLAIN:
+                _check_names(fields[name].type, item, _join(where, name), complete=complete)
     elif isinstance(value, list | tuple) and isinstance(info, inspect.CollectionType):
         for place, item in enumerate(value):
             _check_names(info.item_type, item, f"{where}[{place}]", complete=complete)
@@ -354,7 +404,9 @@ def _explained(said: str, info: inspect.Type, value: object, where: str) -> Inva
         field = f"{field}{name}" if name.startswith("[") else _join(field, name)
     if found := re.match(r"Object missing required field `(.*?)`", said):
         return InvalidJsonError(_join(field, found[1]), message("is missing"), "missing")
-    return InvalidJsonError(field, _must(info, value))
+    inner = _inner(info, value)
+    known = map(str, inner.values) if isinstance(inner, inspect.LiteralType) else ()
+    return InvalidJsonError(field, _must(info, value), known=known, value=value)
 
 
 def _place_of(said: str) -> str:
@@ -389,18 +441,21 @@ def _must(info: inspect.Type, value: object) -> Message:
     """Return what a value of a type must be, as a clause."""
     if isinstance(info, inspect.Metadata):
         own = (info.extra or {}).get("must")
-        if isinstance(own, Message):
-            return own
-        return own(quoted(value)) if own is not None else _must(info.type, value)
+        if own is None or (isinstance(info.type, inspect.StrType) and not _has_length(info.type, value)):
+            return _must(info.type, value)
+        return own(value) if callable(own) else own  # type: ignore[no-any-return]
     given = quoted(value)
     match info:
-        case inspect.StrType() if isinstance(value, str) and (found := unshowable(value)):
+        case inspect.StrType() if _has_length(info, value) and (found := unshowable(str(value))):
             return message("must not contain {character}, which cannot be shown", character=ascii(found))
         case inspect.UnionType():
             others = [one for one in info.types if not isinstance(one, inspect.NoneType)]
-            return message("{must}, or null", must=_must(others[0], value))
+            said = _must(others[0], value)
+            return said if "value" in said.values else message("{must}, or null", must=said)
         case inspect.BoolType():
             return message("must be true or false, not {value}", value=given)
+        case inspect.IntType(ge=low, le=high) if low is not None and low == high:
+            return message("must be {only}, not {value}", only=low, value=given)
         case inspect.IntType(ge=low, le=high) if low is not None and high is not None:
             return message(
                 "must be a whole number from {low:,} to {high:,}, not {value}",
@@ -442,6 +497,12 @@ def _must(info: inspect.Type, value: object) -> Message:
             return message("must be a list of {low:,} to {most:,} items", low=low or 0, most=most)
         case _:
             return message("must be something else than {value}", value=given)
+
+
+def _has_length(info: inspect.StrType, value: object) -> bool:
+    """Whether a value is a text of an allowed length."""
+    least, most = info.min_length or 0, math.inf if info.max_length is None else info.max_length
+    return isinstance(value, str) and least <= len(value) <= most
 
 
 def _span(info: inspect.Type) -> Message | str:

@@ -110,6 +110,7 @@ STEPS = "has a wrong field: part.steps must be a whole number from 1 to 1,000, n
             {"name": "a", "shape": [1, 10]},
             "has a wrong field: shape must be 2 whole numbers from 1 to 9, or null",
         ),
+        ({"name": "a", "kind": "\ud800"}, "contains half a character (a lone surrogate)"),
         ({"name": "a", "kind": "vae"}, "has a wrong field: kind must be one of dit, unet, not 'vae'"),
         ({"name": "a", "text": ""}, "has a wrong field: text must be text of 1 to 4 characters, or null"),
         ({"name": "a", "flag": 1}, "has a wrong field: flag must be true or false, not 1"),
@@ -234,13 +235,14 @@ def test_what_was_made_in_the_program_is_checked_field_by_field() -> None:
     ("version", "reason"),
     [
         (3, "is of version 3: a newer Stepwise Studio wrote it (this one reads version 2)"),
-        (1, "has a wrong field: version must be 2, not 1"),
-        (True, "has a wrong field: version must be 2, not true"),
-        ("3", "has a wrong field: version must be 2, not '3'"),
+        (0, "has a wrong field: version must be a whole number from 1 to 2, not 0"),
+        (True, "has a wrong field: version must be a whole number from 1 to 2, not true"),
+        ("3", "has a wrong field: version must be a whole number from 1 to 2, not '3'"),
     ],
 )
 def test_a_newer_version_is_said_to_be_newer(version: object, reason: str) -> None:
     assert without_version({"version": 2, "a": 1}, 2, "version") == {"a": 1}
+    assert without_version({"version": 1, "a": 1}, 2, "version") == {"a": 1}
     with pytest.raises(InvalidJsonError) as error:
         without_version({"version": version}, 2, "version")
     assert error.value.of_file() == reason

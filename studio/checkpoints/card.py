@@ -30,6 +30,7 @@ from studio.strict_json import (
     must,
     one_of,
     parse,
+    quoted,
     text_up_to,
     thawed,
     without_version,
@@ -75,7 +76,7 @@ _Kind = Annotated[
     str,
     Meta(
         pattern=r"\A[a-z][a-z0-9_]{0,31}\Z",
-        extra=must(lambda given: message("must be a short lower-case name, not {value}", value=given)),
+        extra=must(lambda kind: message("must be a short lower-case name, not {value}", value=quoted(kind))),
     ),
 ]
 _Name = Annotated[
@@ -83,8 +84,8 @@ _Name = Annotated[
     Meta(
         pattern=r"\A[a-z0-9][a-z0-9._-]{0,63}\Z",
         extra=must(
-            lambda given: message(
-                "must be 1 to 64 characters of a-z, 0-9, '.', '_' and '-', not {value}", value=given
+            lambda name: message(
+                "must be 1 to 64 characters of a-z, 0-9, '.', '_' and '-', not {value}", value=quoted(name)
             )
         ),
     ),
@@ -261,7 +262,7 @@ class ModelCard:
 
 def _plain(value: object) -> Any:  # noqa: ANN401
     if isinstance(value, ModelCard | Component | Defaults):
-        return {name: _plain(item) for name, item in vars(value).items()}
+        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
     return thawed(value)
 
 
