@@ -47,6 +47,8 @@ _PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 UNSHOWABLE = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 """Of a regular expression's set: control characters, lone surrogates, and marks that reorder the text around them."""
+LINE = rf"\A[^\s{UNSHOWABLE}]+(?: [^\s{UNSHOWABLE}]+)*\Z"
+"""The pattern of a text of one line that can be shown: words, separated by single spaces."""
 _UNSHOWABLE_CHARACTER = re.compile(f"[{UNSHOWABLE}]")
 
 

@@ -17,7 +17,7 @@ from msgspec import Meta
 from studio.checkpoints.files import as_checkpoint_error, read_small
 from studio.messages import Message, message
 from studio.storage import write_files
-from studio.strict_json import UNSHOWABLE, InvalidJsonError, convert, must, parse, without_version
+from studio.strict_json import LINE, InvalidJsonError, convert, must, parse, without_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,9 +32,6 @@ MAX_EXAMPLES = 48
 MAX_EXAMPLE_LENGTH = 400
 
 
-_LINE = rf"\A[^\s{UNSHOWABLE}]+(?: [^\s{UNSHOWABLE}]+)*\Z"
-
-
 def _must(count: int, length: int) -> Message:
     return message(
         "must be a list of at most {count:,} texts, each one line of 1 to {length} characters that can be shown",
@@ -44,11 +41,11 @@ def _must(count: int, length: int) -> Message:
 
 
 _Names = Annotated[
-    tuple[Annotated[str, Meta(max_length=MAX_NAME_LENGTH, pattern=_LINE)], ...],
+    tuple[Annotated[str, Meta(max_length=MAX_NAME_LENGTH, pattern=LINE)], ...],
     Meta(max_length=MAX_NAMES, extra=must(_must(MAX_NAMES, MAX_NAME_LENGTH))),
 ]
 _Examples = Annotated[
-    tuple[Annotated[str, Meta(max_length=MAX_EXAMPLE_LENGTH, pattern=_LINE)], ...],
+    tuple[Annotated[str, Meta(max_length=MAX_EXAMPLE_LENGTH, pattern=LINE)], ...],
     Meta(max_length=MAX_EXAMPLES, extra=must(_must(MAX_EXAMPLES, MAX_EXAMPLE_LENGTH))),
 ]
 
@@ -124,5 +121,5 @@ def _encoded(words: Words) -> bytes:
 def _fitting(texts: Iterable[str], most: int, longest: int) -> tuple[str, ...]:
     """Return texts as single lines with single spaces, without those that are too long or cannot be shown."""
     lines = dict.fromkeys(" ".join(text.split()) for text in texts)
-    fitting = (line for line in lines if len(line) <= longest and re.match(_LINE, line))
+    fitting = (line for line in lines if len(line) <= longest and re.match(LINE, line))
     return tuple(itertools.islice(fitting, most))

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from studio.checkpoints.model import LoadCancelled
 from studio.errors import StorageError
 from studio.storage import ensure_folder, write_files
+from studio.strict_json import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from studio.engine.device.device import Device
 
 CACHE_NAME = "precision.json"
+MAX_CACHE = 100_000
 CLEARLY_FASTER = 1.25
 """How many times faster reduced precision must be: less does not justify its rounding errors, and may be chance."""
 
@@ -167,10 +169,6 @@ def _layout(precision: Precision) -> torch.memory_format:
 
 def _read_cache(path: Path) -> dict[str, float]:
     """Return the remembered speed-ups; none if the file cannot be read."""
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    if not isinstance(known, dict):
-        return {}
-    return {key: float(value) for key, value in known.items() if type(value) in (int, float)}
+    with contextlib.suppress(StorageError):
+        return read_file(path, dict[str, float], MAX_CACHE)
+    return {}

@@ -6,15 +6,18 @@ import contextlib
 import json
 import statistics
 from collections import deque
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
 
 from studio.engine.training.request import TrainEstimate
 from studio.errors import StorageError
-from studio.storage import read_small, write_file
+from studio.storage import write_file
+from studio.strict_json import InvalidJsonError, convert, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from studio.engine.training.request import TrainRequest
@@ -34,6 +37,10 @@ _PER_PICTURE = {"unet": (8e6, 12e6, 20e6), "dit": (16e6, 34e6, 60e6)}
 """Estimates for each scale in latents of 64x64 pictures, until a rehearsal has measured them."""
 
 
+_NotNegative = Annotated[float, Meta(ge=0)]
+_Positive = Annotated[int, Meta(ge=1)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timing:
     """What a rehearsal measured. The field names are those of the file.
@@ -49,10 +56,10 @@ class Timing:
 
     machine: str
     dtype: str
-    seconds: Mapping[str, float]
-    batch: int
-    bytes_per_picture: float
-    parameters: int
+    seconds: Mapping[str, _NotNegative]
+    batch: _Positive
+    bytes_per_picture: _NotNegative
+    parameters: _Positive
 
     @classmethod
     def unmeasured(cls, machine: str, batch: int, parameters: int) -> Timing:
@@ -76,14 +83,9 @@ def timing_key(request: TrainRequest) -> str:
 
 def read_timing(request: TrainRequest, cache: Path) -> Timing | None:
     """Return the stored timing of such a training; None where there is none."""
-    values: Any = _read(cache / TIMINGS_NAME).get(timing_key(request))
-    try:
-        timing = Timing(**values)
-        right = all(type(value) is float and value >= 0 for value in timing.seconds.values())
-        right = right and timing.batch > 0 and timing.parameters > 0 and timing.bytes_per_picture >= 0
-        return timing if right and isinstance(timing.dtype, str) else None
-    except (TypeError, AttributeError):
-        return None
+    with contextlib.suppress(InvalidJsonError):
+        return convert(_read(cache / TIMINGS_NAME).get(timing_key(request)), Timing)
+    return None
 
 
 def write_timing(request: TrainRequest, timing: Timing, cache: Path) -> None:
@@ -141,11 +143,9 @@ def _memory(parameters: int, activations: float) -> int:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(read_small(path, MAX_TIMINGS))
-    except (StorageError, ValueError, RecursionError):
-        return {}
-    return known if isinstance(known, dict) else {}
+    with contextlib.suppress(StorageError):
+        return read_file(path, dict[str, Any], MAX_TIMINGS)
+    return {}
 
 
 RECENT_STEPS = 25

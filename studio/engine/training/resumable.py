@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from msgspec import Meta
 
 from studio.checkpoints.catalog import list_models
 from studio.engine.training.request import STATES, TrainRequest
 from studio.errors import RequestError, StorageError
 from studio.messages import message
-from studio.storage import read_small, write_file
+from studio.storage import write_file
+from studio.strict_json import InvalidJsonError, convert, read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +47,9 @@ class ResumableTraining:
     folder: Path
 
 
+_Steps = Annotated[int, Meta(ge=0)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingNote:
     """The file ``training.json`` beside the states of a training.
@@ -65,8 +71,8 @@ class TrainingNote:
     data_sha256: str = ""
     dtype: str = "float32"
     stage: str = ""
-    step: int = 0
-    steps: int = 0
+    step: _Steps = 0
+    steps: _Steps = 0
     when: float = 0.0
     finished: bool = False
     fits_codec_statistics: bool = False
@@ -80,22 +86,11 @@ class TrainingNote:
     def read(cls, folder: Path) -> Self | None:
         """Return the note in a training's folder; None where there is none, or none that can be read."""
         try:
-            values: Any = json.loads(read_small(folder / NOTE_NAME, MAX_NOTE))
-            note = cls(**{**values, "request": TrainRequest.from_dict(values["request"])})
-        except (StorageError, RequestError, ValueError, TypeError, KeyError, RecursionError):
+            values = read_file(folder / NOTE_NAME, dict[str, Any], MAX_NOTE)
+            request = TrainRequest.from_dict(convert(values.pop("request", {}), dict[str, Any]))
+            return convert({"fits_codec_statistics": False, **values, "request": request}, cls, complete=True)
+        except (StorageError, RequestError, InvalidJsonError):
             return None
-        values.setdefault("fits_codec_statistics", False)
-        kinds = {
-            "data_sha256": str,
-            "dtype": str,
-            "stage": str,
-            "step": int,
-            "steps": int,
-            "finished": bool,
-            "fits_codec_statistics": bool,
-        }
-        right = all(type(values.get(name)) is kind for name, kind in kinds.items())
-        return note if right and type(values.get("when")) in (int, float) else None
 
 
 def folder_of(name: str, folders: Folders) -> Path:

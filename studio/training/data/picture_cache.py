@@ -16,6 +16,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import msgspec
 import numpy as np
 
 from studio.storage import as_storage_error, ensure_folder, part_of, storage_error, sync_file, write_file
@@ -33,6 +34,13 @@ INDEX_NAME = "index.json"
 KEPT_FOLDERS = 8
 """Number of folders whose caches are kept; the least recently used are deleted."""
 MAX_INDEX = 200_000_000
+
+
+class _Index(msgspec.Struct):
+    """The hash of the pixel file; and by file size, modification time, hash, row and why it was refused."""
+
+    pixels: str
+    files: dict[str, tuple[int, int, str, int, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,20 +86,21 @@ class PictureCache:
         if home is not None:
             key = hashlib.sha256(f"{VERSION}|{size}|{folder.resolve()}".encode("utf-8", "surrogateescape"))
             self.folder = home / key.hexdigest()[:24]
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            with contextlib.suppress(OSError, ValueError, msgspec.ValidationError, RecursionError):
                 self.rows, self.pixels = self._read(self.folder)
 
     def _read(self, folder: Path) -> tuple[dict[str, Row], NDArray[np.uint8]]:
         path = folder / INDEX_NAME
         if path.stat().st_size > MAX_INDEX:
             raise ValueError("the index is too large")
-        index: dict[str, Any] = json.loads(path.read_bytes())
+        # Python's reader and writer: names of files may contain surrogates, which stand for bytes that are not UTF-8.
+        index = msgspec.convert(json.loads(path.read_bytes()), _Index)
         rows = {
             name: Row(stamp=Stamp(length=length, changed=changed), sha256=sha256, row=row, refused=refused)
-            for name, (length, changed, sha256, row, refused) in index["files"].items()
+            for name, (length, changed, sha256, row, refused) in index.files.items()
         }
-        pixels, digest = map_rows(folder / f"pixels-{index['pixels'][:16]}.u8", np.uint8, self.shape)
-        if digest != index["pixels"] or any(not -1 <= row.row < len(pixels) for row in rows.values()):
+        pixels, digest = map_rows(folder / f"pixels-{index.pixels[:16]}.u8", np.uint8, self.shape)
+        if digest != index.pixels or any(not -1 <= row.row < len(pixels) for row in rows.values()):
             raise ValueError("the pixels do not match the index")
         os.utime(folder)  # for the pruning of caches not used for long
         return rows, pixels
@@ -110,8 +119,7 @@ class PictureCache:
             name: (row.stamp.length, row.stamp.changed, row.sha256, row.row, row.refused)
             for name, row in rows.items()
         }
-        index = json.dumps({"pixels": digest, "files": files}).encode()
-        write_file(self.folder / INDEX_NAME, index)
+        write_file(self.folder / INDEX_NAME, json.dumps({"pixels": digest, "files": files}).encode())
         for old in self.folder.glob("pixels-*"):
             if old.name != f"pixels-{digest[:16]}.u8":
                 with contextlib.suppress(OSError):  # on Windows another training may have it mapped

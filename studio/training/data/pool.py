@@ -11,6 +11,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
@@ -86,12 +87,10 @@ def load_pool(path: Path, key: str) -> LatentPool | None:
             if (file.metadata() or {}).get("key") != key:
                 return None
             latents, texts = file.get_tensor("latents"), file.get_tensor("captions")
-        captions = json.loads(bytes(texts.numpy()))
-    except (OSError, SafetensorError, ValueError):
+        captions = msgspec.json.decode(texts.numpy().tobytes(), type=list[str])
+    except (OSError, SafetensorError, msgspec.DecodeError):
         return None
-    if not isinstance(captions, list) or len(captions) != len(latents):
-        return None
-    return LatentPool(latents, captions)
+    return LatentPool(latents, captions) if len(captions) == len(latents) else None
 
 
 def save_pool(path: Path, key: str, pool: LatentPool) -> None:

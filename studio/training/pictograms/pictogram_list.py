@@ -1,49 +1,63 @@
 """The list of pictograms: code points, names, background colours, and what is held out of training.
 
-The file is data that anybody may edit or send, so it is read with suspicion: every entry is checked and each
-fault gets one sentence. Nothing but the standard library is imported.
+The file may come from a stranger, so every entry is checked, and every fault has its own sentence. Importable without
+torch.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from studio.errors import RecipeError, shorten
+import msgspec
+from msgspec import Meta
+
+from studio.errors import RecipeError
+from studio.messages import message
+from studio.strict_json import LINE, InvalidJsonError, convert, must, parse, quoted, without_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
 FORMAT = 1
 MAX_BYTES = 4 << 20
 MAX_NAMES = 4
 MAX_NAME_LENGTH = 80
-CODE = re.compile(r"[0-9A-F]{1,6}", re.ASCII)
-COLOR = re.compile(r"#[0-9a-f]{6}", re.ASCII)
-KEYS = ("format", "font", "colors", "pictograms", "held_out")
-MORE_KEYS = ("held_out_layouts", "held_out_pairs")  # may be left out
 LANGUAGES = ("en", "ko")
 LAYOUTS = ("plain", "small", "large", "left", "right", "two", "pair")
+
+_NAMES = must(
+    message(
+        "must be at most {count} names of 1 to {length} characters", count=MAX_NAMES, length=MAX_NAME_LENGTH
+    )
+)
+_Name = Annotated[str, Meta(max_length=MAX_NAME_LENGTH, pattern=LINE)]
+_Code = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[0-9A-F]{1,6}\Z",
+        extra=must(
+            lambda code: message("must be a code point such as 1F415, not {value}", value=quoted(code))
+        ),
+    ),
+]
+_Color = Annotated[str, Meta(pattern=r"\A#[0-9a-f]{6}\Z")]
+_Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pictogram:
-    """One drawing and what it is called in English and, where known, in Korean.
+    """A pictogram and its names in English and, where known, in Korean; the first name is what a bare prompt uses."""
 
-    The first name is the one a bare prompt uses.
-    """
-
-    code: str
-    names: tuple[str, ...]
-    ko: tuple[str, ...] = ()
+    code: _Code
+    names: Annotated[tuple[_Name, ...], Meta(min_length=1, max_length=MAX_NAMES, extra=_NAMES)]
+    ko: Annotated[tuple[_Name, ...], Meta(max_length=MAX_NAMES, extra=_NAMES)] = ()
 
     @property
     def char(self) -> str:
-        """The one character that the font draws."""
+        """The character that the font draws."""
         return chr(int(self.code, 16))
 
     def named(self, language: str) -> tuple[str, ...]:
@@ -53,11 +67,11 @@ class Pictogram:
 
 @dataclass(frozen=True, kw_only=True)
 class Pictograms:
-    """The whole list. ``colors`` maps a name to red, green, blue (0 to 255) and holds "white".
+    """The whole list. ``colors`` maps names, among them "white", to red, green, blue (0 to 255).
 
-    Training skips what is held out, so that evaluation can ask for what was never seen: ``held_out`` has pairs of a
-    code and a colour, ``held_out_layouts`` of a code and one of ``LAYOUTS``, ``held_out_pairs`` of two codes that are
-    never side by side, in either order.
+    Training skips what is held out, so that an evaluation can prompt for combinations that the model has never seen:
+    ``held_out`` has pairs of a code and a colour, ``held_out_layouts`` of a code and one of ``LAYOUTS``,
+    ``held_out_pairs`` of two codes that are never side by side, in either order.
     """
 
     entries: tuple[Pictogram, ...]
@@ -67,8 +81,19 @@ class Pictograms:
     held_out_pairs: frozenset[tuple[str, str]] = frozenset()
 
 
-class _FaultError(ValueError):
-    """A fault in the list; its text is the clause for the sentence."""
+class _File(msgspec.Struct):
+    font: Annotated[str, Meta(min_length=1, max_length=200)]
+    colors: Annotated[
+        dict[_Name, _Color], Meta(extra=must(message("must give each colour as a name and #rrggbb")))
+    ]
+    pictograms: Annotated[
+        tuple[Pictogram, ...], Meta(min_length=1, extra=must(message("must list at least one pictogram")))
+    ]
+    held_out: Annotated[_Pairs, Meta(extra=must(message("must be pairs of a code and a colour")))]
+    held_out_layouts: Annotated[
+        _Pairs, Meta(extra=must(message("must be pairs of a code and a layout")))
+    ] = ()
+    held_out_pairs: Annotated[_Pairs, Meta(extra=must(message("must be pairs of two codes")))] = ()
 
 
 def load_pictograms(path: Path) -> Pictograms:
@@ -80,131 +105,79 @@ def load_pictograms(path: Path) -> Pictograms:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise _FaultError(f"is larger than {MAX_BYTES >> 20} MiB, which no list of pictograms is")
-        return _read(json.loads(content.decode("utf-8"), object_pairs_hook=_once))
     except OSError as error:
-        raise RecipeError(path, f"cannot be read: {error.strerror or error}") from error
-    except _FaultError as fault:
-        raise RecipeError(path, str(fault)) from fault
-    except UnicodeDecodeError as error:
-        raise RecipeError(path, "is not UTF-8 text") from error
-    except (ValueError, RecursionError) as error:
-        raise RecipeError(path, f"is not valid JSON ({shorten(str(error))})") from error
+        raise RecipeError(path, message("cannot be read: {fault}", fault=error.strerror or error)) from error
+    if len(content) > MAX_BYTES:
+        reason = message("is larger than {size} MiB, which no list of pictograms is", size=MAX_BYTES >> 20)
+        raise RecipeError(path, reason)
+    try:
+        return _checked(convert(without_version(parse(content), FORMAT, "format"), _File))
+    except InvalidJsonError as error:
+        raise RecipeError(path, error.of_file()) from error
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Build an object, refusing a key given twice (plain ``json`` keeps the last without a word)."""
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise _FaultError("gives a key twice in one object")
-    return made
-
-
-def _read(data: object) -> Pictograms:
-    if not isinstance(data, dict) or not set(KEYS) <= set(data) <= {*KEYS, *MORE_KEYS}:
-        raise _FaultError(
-            f"must be an object with the keys {', '.join(KEYS)}, and at most {' and '.join(MORE_KEYS)} beside them"
-        )
-    if type(data["format"]) is not int or data["format"] != FORMAT:
-        raise _FaultError(
-            f"has the format {shorten(repr(data['format']))}; this program reads format {FORMAT}"
-        )
-    if not isinstance(data["font"], str) or not data["font"]:
-        raise _FaultError("must name its font")
-    colors = _read_colors(data["colors"])
-    entries = _read_entries(data["pictograms"])
-    codes = {entry.code for entry in entries}
-    layouts, pairs = data.get("held_out_layouts", []), data.get("held_out_pairs", [])
+def _checked(file: _File) -> Pictograms:
+    """Return the list; raises InvalidJsonError where its parts do not fit each other."""
+    if "white" not in file.colors:
+        raise InvalidJsonError("colors", message("must have a colour white"))
+    if len(set(file.colors.values())) != len(file.colors):
+        raise InvalidJsonError("colors", message("gives one colour under two names"))
+    codes = _check_entries(file.pictograms)
+    colors = {name: tuple(bytes.fromhex(value[1:])) for name, value in file.colors.items()}
     return Pictograms(
-        entries=entries,
-        colors=MappingProxyType(colors),
-        held_out=_read_held_out("held_out", data["held_out"], codes, set(colors) - {"white"}, "colour"),
-        held_out_layouts=_read_held_out("held_out_layouts", layouts, codes, set(LAYOUTS[1:-1]), "layout"),
-        held_out_pairs=_read_held_out("held_out_pairs", pairs, codes, codes, "other code"),
+        entries=file.pictograms,
+        colors=MappingProxyType(colors),  # type: ignore[arg-type]  # three bytes each
+        held_out=_held_out("held_out", file.held_out, codes, file.colors.keys() - {"white"}),
+        held_out_layouts=_held_out("held_out_layouts", file.held_out_layouts, codes, LAYOUTS[1:-1]),
+        held_out_pairs=_held_out("held_out_pairs", file.held_out_pairs, codes, codes),
     )
 
 
-def _read_colors(data: object) -> dict[str, tuple[int, int, int]]:
-    if not isinstance(data, dict) or "white" not in data:
-        raise _FaultError('must have an object "colors" that holds "white"')
-    colors = {}
-    for name, value in data.items():
-        if not _is_name(name) or not isinstance(value, str) or not COLOR.fullmatch(value):
-            raise _FaultError(f"has a colour {shorten(repr(name))} that is not written as a name and #rrggbb")
-        red, green, blue = bytes.fromhex(value[1:])
-        colors[name] = (red, green, blue)
-    if len(set(colors.values())) != len(colors):
-        raise _FaultError("gives one colour under two names")
-    return colors
-
-
-def _read_entries(data: object) -> tuple[Pictogram, ...]:
-    if not isinstance(data, list) or not data:
-        raise _FaultError("must list at least one pictogram")
-    entries = tuple(_read_entry(item, number) for number, item in enumerate(data, 1))
+def _check_entries(entries: Iterable[Pictogram]) -> set[str]:
+    """Return the codes. Raises InvalidJsonError for a code that is no character, or a code or name used twice."""
     codes, owners = set[str](), dict[str, str]()
-    for entry in entries:
+    for place, entry in enumerate(entries):
+        where = f"pictograms[{place}]"
+        if not _is_character(int(entry.code, 16)):
+            reason = message("must be a code point such as 1F415, not {value}", value=quoted(entry.code))
+            raise InvalidJsonError(f"{where}.code", reason)
         if entry.code in codes:
-            raise _FaultError(f"lists the pictogram {entry.code} twice")
+            raise InvalidJsonError(
+                f"{where}.code", message("lists the pictogram {code} twice", code=entry.code)
+            )
         codes.add(entry.code)
         for name in (*entry.names, *entry.ko):
             owner = owners.get(name.casefold())
-            if owner is not None and not (owner == entry.code and name in entry.names and name in entry.ko):
-                raise _FaultError(
-                    f"gives the name {shorten(repr(name))} to {owner} and again to {entry.code}"
+            in_both = name in entry.names and name in entry.ko
+            if owner is not None and not (owner == entry.code and in_both):
+                reason = message(
+                    "gives the name {name} to {first} and again to {second}",
+                    name=quoted(name),
+                    first=owner,
+                    second=entry.code,
                 )
+                raise InvalidJsonError(where, reason)
             owners[name.casefold()] = entry.code
-    return entries
+    return codes
 
 
-def _read_entry(item: object, number: int) -> Pictogram:
-    if not isinstance(item, dict) or not {"code", "names"} <= set(item) <= {"code", "names", "ko"}:
-        raise _FaultError(
-            f'has a pictogram (number {number}) that is not an object with "code", "names" and perhaps "ko"'
-        )
-    code = item["code"]
-    if not isinstance(code, str) or not CODE.fullmatch(code) or not _is_character(int(code, 16)):
-        raise _FaultError(f"has a pictogram (number {number}) with {shorten(repr(code))} for a code point")
-    return Pictogram(
-        code=code, names=_read_names(code, item["names"]), ko=_read_names(code, item.get("ko"), least=0)
-    )
-
-
-def _read_names(code: str, names: object, least: int = 1) -> tuple[str, ...]:
-    if names is None and not least:
-        return ()
-    if not isinstance(names, list) or not least <= len(names) <= MAX_NAMES or not all(map(_is_name, names)):
-        raise _FaultError(f"must give {code} 1 to {MAX_NAMES} names of 1 to {MAX_NAME_LENGTH} characters")
-    return tuple(names)
-
-
-def _read_held_out(
-    key: str, data: object, codes: set[str], others: set[str], what: str
+def _held_out(
+    field: str, pairs: _Pairs, codes: Collection[str], others: Collection[str]
 ) -> frozenset[tuple[str, str]]:
-    """Read pairs of a listed code and one of the others."""
-    if not isinstance(data, list):
-        raise _FaultError(f'must have a list "{key}"')
-    pairs = set[tuple[str, str]]()
-    for item in data:
-        if not isinstance(item, list) or len(item) != 2 or not all(isinstance(part, str) for part in item):
-            raise _FaultError(f"holds out {shorten(repr(item))}, which is not a code and a {what}")
-        code, other = item
-        if code not in codes or other not in others or (code, other) in pairs or code == other:
-            raise _FaultError(
-                f"holds out {shorten(repr(item))}, which is not a listed pictogram and a {what} that can be held out, "
-                "named once"
+    """Return pairs of a listed code and one of the others, each listed once; raises InvalidJsonError."""
+    listed = set[tuple[str, str]]()
+    for place, (code, other) in enumerate(pairs):
+        if code not in codes or other not in others or code == other or (code, other) in listed:
+            reason = message(
+                "is {code} and {other}, which is not a listed pictogram and something that can be held out, named once",
+                code=quoted(code),
+                other=quoted(other),
             )
-        pairs.add((code, other))
-    return frozenset(pairs)
-
-
-def _is_name(value: object) -> bool:
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_NAME_LENGTH:
-        return False
-    return value == value.strip() and value.isprintable()
+            raise InvalidJsonError(f"{field}[{place}]", reason)
+        listed.add((code, other))
+    return frozenset(listed)
 
 
 def _is_character(point: int) -> bool:
-    """Whether ``point`` can stand alone in a text: in Unicode's range, and no half of a surrogate pair."""
+    """Whether ``point`` is a printable character's: in Unicode's range, and no half of a surrogate pair."""
     return 0x20 < point < 0xD800 or 0xDFFF < point <= 0x10FFFF
