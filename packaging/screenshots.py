@@ -135,19 +135,19 @@ class Photographer:
                 seen = len(compare.positions)
                 shoot(180, rest=1)
         self.finish()
-        self.until(lambda: models.alone.current.standing != "measuring")
+        self.until(lambda: models.batching_error.current.status != "measuring")
         shoot(1500)
         for share in (0.8, 0.6, 0.42, 0.26):
             compare.select(round(share * (len(compare.positions) - 1)))
             self.until(
-                lambda: all(compare.record(pane.place).is_full(pane.shown, "x0") for pane in compare.panes())
+                lambda: all(compare.record(run.place).is_full(run.shown, "x0") for run in compare.runs())
             )
             shoot(280)
         pauses[-1] = 1500
         compare.select(None)
         page.view.set_mode("wipe")
         for share in (0.3, 0.45, 0.6, 0.75, 0.5):
-            page.view.runs.panes.set_wipe(share)
+            page.view.runs.canvas.set_wipe(share)
             shoot(240)
         page.view.set_mode("difference")
         shoot(1800)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from studio.metrics import difference, gaussian, mse, psnr, ssim
-from studio.ui.compare.paint import GAINS, coloured, table
+from studio.ui.compare.paint import GAINS, heat_colours, heat_map
 from studio.ui.theme.colour import contrast
 
 if TYPE_CHECKING:
@@ -106,25 +106,25 @@ def test_pictures_of_two_sizes_are_refused() -> None:
 # ---------------------------------------------------------------------------------------------------------- colours
 def test_the_colours_grow_lighter_all_the_way_and_never_repeat() -> None:
     black = "#000000"
-    lightness = [contrast(black, "#{:02x}{:02x}{:02x}".format(*row)) for row in table()]
+    lightness = [contrast(black, "#{:02x}{:02x}{:02x}".format(*row)) for row in heat_colours()]
     assert all(later > before for before, later in itertools.pairwise(lightness))
-    assert len({tuple(row) for row in table()}) == len(table())
+    assert len({tuple(row) for row in heat_colours()}) == len(heat_colours())
 
 
 def test_no_difference_is_the_darkest_colour_and_all_of_it_the_lightest() -> None:
     amount = np.array([[0, 255]], dtype=np.uint8)
-    assert (coloured(amount, 1)[0] == table()[[0, 255]]).all()
+    assert (heat_map(amount, 1)[0] == heat_colours()[[0, 255]]).all()
 
 
 @pytest.mark.parametrize("gain", GAINS)
 def test_gain_enlarges_a_difference_and_stops_at_the_last_colour(gain: int) -> None:
     amount = np.array([[13, 128]], dtype=np.uint8)
     wanted = [min(value * gain, 255) for value in (13, 128)]
-    assert (coloured(amount, gain)[0] == table()[wanted]).all()
+    assert (heat_map(amount, gain)[0] == heat_colours()[wanted]).all()
 
 
 def test_a_coloured_difference_can_be_shown_as_it_is() -> None:
-    picture = coloured(np.zeros((3, 4), dtype=np.uint8), 1)
+    picture = heat_map(np.zeros((3, 4), dtype=np.uint8), 1)
     assert picture.shape == (3, 4, 3)
     assert picture.flags.c_contiguous
     assert not picture.flags.writeable

@@ -20,7 +20,7 @@ from studio.gallery.store import PictureStore
 from studio.runs.store import RunStore
 from studio.ui.compare.library import CompareLibrary
 from studio.ui.compare.model import CompareModel
-from studio.ui.compare.reference import AloneModel, ReferenceModel
+from studio.ui.compare.reference import BatchingErrorModel, ReferenceModel
 from studio.ui.core.background import Background
 from studio.ui.core.catalog import Catalog
 from studio.ui.core.engine_thread import EngineThread
@@ -130,7 +130,7 @@ def make_models(
         compare=compare,
         library=CompareLibrary(runs.store, store.catalogue, folders),
         reference=ReferenceModel(compare, catalog),
-        alone=AloneModel(compare, engine),
+        batching_error=BatchingErrorModel(compare, engine),
         sweep=SweepModel(form, catalog, SettingsFile(folders.catalogue / "sweep.json")),
         train=TrainModels.make(catalog, preferences, notices, engine, frames),
         status=StatusModel(),

@@ -59,7 +59,7 @@ def measure() -> dict[str, object]:
     app = QApplication([])
     models = make_models(Folders.under(Path(mkdtemp())))
     model = models.compare
-    view = RunsView(Theme(app, "dark"), model, models.reference, models.alone, models.preferences)
+    view = RunsView(Theme(app, "dark"), model, models.reference, models.batching_error, models.preferences)
     view.resize(*SIZE)
     view.show()
     # All of it is kept, so that every frame is another picture.
@@ -84,7 +84,7 @@ def measure() -> dict[str, object]:
             for place in range(STEPS):
                 began = time.perf_counter()
                 view.scrubber.go_to(place)
-                view.panes.repaint()
+                view.canvas.repaint()
                 app.processEvents()
                 frames.append(time.perf_counter() - began)
         figures[mode] = round(len(frames) / sum(frames), 1)

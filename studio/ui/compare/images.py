@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtGui import QImage
 
 from studio.metrics import PEAK, difference
-from studio.ui.compare.paint import coloured
+from studio.ui.compare.paint import heat_map
 from studio.ui.core.images import to_image
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ImageCache:
             return known[3]
         amount = difference(first, second)
         made = Difference(
-            image=to_image(coloured(amount, gain)).convertToFormat(QImage.Format.Format_RGB32),
+            image=to_image(heat_map(amount, gain)).convertToFormat(QImage.Format.Format_RGB32),
             largest=float(amount.max()) / PEAK,
             mean=float(amount.mean()) / PEAK,
         )

@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from studio.runs.store import RunStore
 
 
-class UncomparableError(StudioError):
+class NotComparableError(StudioError):
     """Recorded runs cannot be laid side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded:
+class RecordedRun:
     """A recorded run, as a list of them shows it.
 
     Attributes:
@@ -66,7 +66,7 @@ def number_of(run: str) -> int:
     return int(run.partition("-")[0])
 
 
-def list_recorded(store: RunStore, catalogue: Catalogue) -> tuple[Recorded, ...]:
+def list_recorded(store: RunStore, catalogue: Catalogue) -> tuple[RecordedRun, ...]:
     """Return every run, newest first; those that cannot be read are left out.
 
     Raises:
@@ -83,7 +83,7 @@ def list_recorded(store: RunStore, catalogue: Catalogue) -> tuple[Recorded, ...]
             continue
         fault = "" if store.has_states(run) else tr("Its steps were deleted to free space.")
         entry = entries.get(pictures.get(one.final_sha256 or "", -1))
-        found.append(Recorded(run=run, request=request, fault=fault, entry=entry))
+        found.append(RecordedRun(run=run, request=request, fault=fault, entry=entry))
     return tuple(found)
 
 
@@ -134,7 +134,7 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
 
 def _check(runs: Sequence[StoredRun], notes: Sequence[str]) -> None:
     if len(runs) < MIN_PANES:
-        raise UncomparableError(
+        raise NotComparableError(
             message("A comparison needs at least two recorded runs. {reason}", reason=" ".join(notes))
             if notes
             else message("A comparison needs at least two recorded runs.")
@@ -142,7 +142,7 @@ def _check(runs: Sequence[StoredRun], notes: Sequence[str]) -> None:
     sizes = {_size(run): run for run in reversed(runs)}
     if len(sizes) > 1:
         first, second, *_ = sorted(sizes.items(), key=lambda item: runs.index(item[1]))
-        raise UncomparableError(
+        raise NotComparableError(
             message(
                 "Run {first} has {first_size} pixels and run {second} has {second_size}: only runs of the same size "
                 "can be compared.",
@@ -223,8 +223,8 @@ def _finish(job_state: JobState, run: StoredRun, place: int, entry: Entry | None
 
 
 Index = QModelIndex | QPersistentModelIndex
-RecordedRole = Qt.ItemDataRole.UserRole + 1
-"""The `Recorded` of a row."""
+RunRole = Qt.ItemDataRole.UserRole + 1
+"""The `RecordedRun` of a row."""
 PlaceRole = Qt.ItemDataRole.UserRole + 2
 """Its place among those that are chosen, from 0; None where it is not."""
 
@@ -254,8 +254,8 @@ class CompareLibrary(QAbstractListModel):
         super().__init__(parent)
         self._store, self._catalogue, self._folders = store, catalogue, folders
         self._background = Background(self)
-        self._all: tuple[Recorded, ...] = ()
-        self._rows: tuple[Recorded, ...] = ()
+        self._all: tuple[RecordedRun, ...] = ()
+        self._rows: tuple[RecordedRun, ...] = ()
         self._text = ""
         self.loaded = False
         self.chosen: tuple[str, ...] = ()
@@ -270,7 +270,7 @@ class CompareLibrary(QAbstractListModel):
         if not self.checkIndex(index, QAbstractListModel.CheckIndexOption.IndexIsValid):
             return None
         found = self._rows[index.row()]
-        if role == RecordedRole:
+        if role == RunRole:
             return found
         if role == PlaceRole:
             return self.chosen.index(found.run) if found.run in self.chosen else None
@@ -363,7 +363,7 @@ class CompareLibrary(QAbstractListModel):
             )
         self.open_runs(there)
 
-    def _on_listed(self, found: tuple[Recorded, ...]) -> None:
+    def _on_listed(self, found: tuple[RecordedRun, ...]) -> None:
         self.loaded, self._all = True, found
         self._list()
 
@@ -383,7 +383,7 @@ class CompareLibrary(QAbstractListModel):
         self.changed.emit()
 
 
-def _words(one: Recorded) -> str:
+def _words(one: RecordedRun) -> str:
     return f"{one.request.prompt}\n{one.request.model}\n{one.request.sampler}\nrun {one.number}".casefold()
 
 
@@ -391,7 +391,7 @@ def _runs_of(store: RunStore, ids_by_final_hash: tuple[str, ...]) -> tuple[str |
     return tuple(store.of_picture(final) for final in ids_by_final_hash)
 
 
-def course_runs(job_state: JobState | None) -> tuple[str, ...]:
+def run_ids_of(job_state: JobState | None) -> tuple[str, ...]:
     """Return the recorded runs of a comparison, in the order of its panes; none where one is not recorded."""
     if job_state is None or not job_state.over or len(job_state.run_ids) < job_state.count:
         return ()

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from studio.engine.requests.compare import MAX_PANES
 from studio.ui.compare import text as words
-from studio.ui.compare.library import PlaceRole, RecordedRole
+from studio.ui.compare.library import PlaceRole, RunRole
 from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, CONTROL, GAP, GRID, PADDING, RADIUS
 from studio.ui.widgets.buttons import IconButton, TextButton
@@ -107,7 +107,7 @@ class LibraryList(QListView):
         """Tell of the run under the mouse, in full."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             index = self.indexAt(event.pos())
-            found = index.data(RecordedRole)
+            found = index.data(RunRole)
             text = words.recorded_tip(found.request, found.number, found.fault) if found is not None else ""
             QToolTip.showText(event.globalPos(), plain_tip(text), self.viewport(), self.visualRect(index))
             return True
@@ -128,7 +128,7 @@ class LibraryList(QListView):
             place = self.visualRect(index)
             if place.top() > seen.bottom():
                 break
-            entry = index.data(RecordedRole).entry
+            entry = index.data(RunRole).entry
             if entry is not None and place.intersects(seen):
                 keys.append((entry.path, side))
         self._thumbnails.want(self, keys, RADIUS * self.devicePixelRatioF())
@@ -149,7 +149,7 @@ class _RunDelegate(QStyledItemDelegate):
         return QSize(WIDTH, ROW)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        theme, found, place = self._theme, index.data(RecordedRole), index.data(PlaceRole)
+        theme, found, place = self._theme, index.data(RunRole), index.data(PlaceRole)
         area: QRect = option.rect
         state: QStyle.StateFlag = option.state
         card = area.adjusted(0, 0, -GAP, -GAP)

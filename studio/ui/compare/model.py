@@ -118,11 +118,11 @@ class Frame:
 
     pixels: NDArray[np.uint8]
     step: int
-    side: Quantity
+    quantity: Quantity
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pane:
+class ComparedRun:
     """One run as it is shown.
 
     Attributes:
@@ -146,9 +146,9 @@ class Pane:
     finished: PictureDone | None
 
 
-def pane_of(
+def compared_run(
     job_state: JobState, frames: FrameService, place: int, found: Match | None, what: Quantity
-) -> Pane:
+) -> ComparedRun:
     """Return a run as it is shown.
 
     Args:
@@ -163,7 +163,7 @@ def pane_of(
     if record is not None and found is not None:
         shown = record.nearest(found.mark.step)
     event = job_state.pictures.get(place)
-    return Pane(
+    return ComparedRun(
         place=place,
         request=job_state.request_of(place),
         steps=job_state.steps_of(place),
@@ -222,14 +222,14 @@ def _frame(
         return (
             None
             if pixels is None
-            else Frame(pixels=pixels, step=done.step, side=record.quantity_of(done, what))
+            else Frame(pixels=pixels, step=done.step, quantity=record.quantity_of(done, what))
         )
     earlier = [kept for kept in list(record.steps) if kept.step <= done.step]
     other: Quantity = "x_t" if what == "x0" else "x0"
-    for side, steps in ((what, earlier[::-1]), (other, [done])):
+    for quantity, steps in ((what, earlier[::-1]), (other, [done])):
         for kept in steps:
-            if (pixels := frames.of_step(job_state, kept, side)) is not None:
-                return Frame(pixels=pixels, step=kept.step, side=side)
+            if (pixels := frames.of_step(job_state, kept, quantity)) is not None:
+                return Frame(pixels=pixels, step=kept.step, quantity=quantity)
     return None
 
 
@@ -310,31 +310,31 @@ class CompareModel(QObject):
             return starts + max(job_state.steps_of(place) for place in range(job_state.count))
         return max(starts + round((there - starts) / job_state.fraction), there)
 
-    def panes(self) -> tuple[Pane, ...]:
+    def runs(self) -> tuple[ComparedRun, ...]:
         """Return the runs as they are shown."""
-        return tuple(self.pane(place) for place in range(self.count))
+        return tuple(self.run(place) for place in range(self.count))
 
-    def pane(self, place: int) -> Pane:
+    def run(self, place: int) -> ComparedRun:
         """Return one run as it is shown."""
         assert self.job_state is not None, "there is a pane only where there is a comparison"
         found = None
         if self.position is not None:
             found = match(self._marks[place], self.position, self.alignment)
-        return pane_of(self.job_state, self._frames, place, found, self.what)
+        return compared_run(self.job_state, self._frames, place, found, self.what)
 
     def record(self, place: int) -> PictureRecord | None:
         """Return the steps of a run."""
         return self.job_state.job.record.picture(place) if self.job_state is not None else None
 
-    def is_lost(self, pane: Pane) -> bool:
+    def is_lost(self, run: ComparedRun) -> bool:
         """Whether what a run is to show cannot be decoded: its model is gone, or is another by now."""
-        return bool(self.why_lost(pane))
+        return bool(self.why_lost(run))
 
-    def why_lost(self, pane: Pane) -> str:
+    def why_lost(self, run: ComparedRun) -> str:
         """Return why that cannot be decoded, a sentence; "" where it can."""
-        if self.job_state is None or pane.shown is None:
+        if self.job_state is None or run.shown is None:
             return ""
-        return self._frames.why_gone(self.job_state, pane.place, pane.shown.step, self.what)
+        return self._frames.why_gone(self.job_state, run.place, run.shown.step, self.what)
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -444,11 +444,11 @@ class CompareModel(QObject):
             return
         if self.position is not None or job_state.over:
             settled, self._looking = partial(self._on_frame, job_state), True
-            for pane in self.panes():
-                token = ("compare", pane.place)
-                if pane.shown is not None:
+            for run in self.runs():
+                token = ("compare", run.place)
+                if run.shown is not None:
                     self._frames.get(
-                        job_state, pane.place, pane.shown.step, self.what, settled, settled, token=token
+                        job_state, run.place, run.shown.step, self.what, settled, settled, token=token
                     )
             self._looking = False
         self.shown_changed.emit()

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.compare import text as words
-from studio.ui.compare.library import course_runs
+from studio.ui.compare.library import run_ids_of
 from studio.ui.compare.library_view import LibraryView
 from studio.ui.compare.runs_view import RunsView
 from studio.ui.compare.setup_view import SetupView
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QKeyEvent, QShowEvent
 
+    from studio.ui.compare.canvas import ComparisonCanvas, Mode
     from studio.ui.compare.columns import CompareColumns
     from studio.ui.compare.library import CompareLibrary
     from studio.ui.compare.model import CompareModel
-    from studio.ui.compare.reference import AloneModel, ReferenceModel
-    from studio.ui.compare.stage import ComparisonCanvas, Mode
+    from studio.ui.compare.reference import BatchingErrorModel, ReferenceModel
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
@@ -108,14 +108,14 @@ class CompareKeys:
     """Changes the layout, the candidate or the scale."""
 
     def __init__(
-        self, model: CompareModel, panes: ComparisonCanvas, set_mode: Callable[[Mode], None]
+        self, model: CompareModel, canvas: ComparisonCanvas, set_mode: Callable[[Mode], None]
     ) -> None:
         """Act on these."""
-        self._model, self._panes, self._set_mode = model, panes, set_mode
+        self._model, self._panes, self._set_mode = model, canvas, set_mode
 
     def take(self, event: QKeyEvent) -> bool:
         """Do what a key says; False where it says nothing."""
-        key, panes = event.key(), self._panes
+        key, canvas = event.key(), self._panes
         if self._model.job_state is None:
             return False
         if key in _MODES:
@@ -123,13 +123,13 @@ class CompareKeys:
         elif key == Qt.Key.Key_B:
             if not event.isAutoRepeat():
                 self._set_mode("blink")
-                panes.set_peeking(True)
+                canvas.set_peeking(True)
         elif key == Qt.Key.Key_X:
-            panes.turn()
+            canvas.turn()
         elif key == Qt.Key.Key_Z:
-            panes.toggle_scale()
+            canvas.toggle_scale()
         elif key in (Qt.Key.Key_Comma, Qt.Key.Key_Period):
-            panes.set_wipe(panes.wipe + (_NUDGE if key == Qt.Key.Key_Period else -_NUDGE))
+            canvas.set_wipe(canvas.wipe + (_NUDGE if key == Qt.Key.Key_Period else -_NUDGE))
         elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self._model.step_candidate(1 if key == Qt.Key.Key_Down else -1)
         else:
@@ -157,7 +157,7 @@ class CompareView(Ground):
         columns: CompareColumns,
         library: CompareLibrary,
         reference: ReferenceModel,
-        alone: AloneModel,
+        batching_error: BatchingErrorModel,
         catalog: Catalog,
         thumbnails: Thumbnails,
         preferences: Preferences,
@@ -172,10 +172,10 @@ class CompareView(Ground):
         self.setup = SetupView(theme, columns, catalog)
         self.library = LibraryView(theme, library, thumbnails)
         self.library.hide()
-        self.runs = RunsView(theme, model, reference, alone, preferences)
+        self.runs = RunsView(theme, model, reference, batching_error, preferences)
         self.error = ErrorCard(theme)
         self._empty = EmptyPage(theme, "columns-2", words.empty(), words.empty_hint())
-        self._keys = CompareKeys(model, self.runs.panes, self.set_mode)
+        self._keys = CompareKeys(model, self.runs.canvas, self.set_mode)
         self._lay_out()
         model.changed.connect(self._on_changed)
         model.shown_changed.connect(self._on_shown_changed)
@@ -224,7 +224,7 @@ class CompareView(Ground):
     @Slot(bool)
     def show_library(self, shown: bool) -> None:
         """Show or hide the recorded runs; of those, whatever is compared already is chosen."""
-        if shown and (runs := course_runs(self._model.job_state)):
+        if shown and (runs := run_ids_of(self._model.job_state)):
             self._library.choose(runs)
         self._show_above(library=shown)
 
@@ -249,7 +249,7 @@ class CompareView(Ground):
         """Show what is compared, and give it the keyboard."""
         self._show_above()
         # Without a ring: nobody went there by Tab.
-        self.runs.panes.setFocus(Qt.FocusReason.MouseFocusReason)
+        self.runs.canvas.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def _show_above(self, *, setup: bool = False, library: bool = False) -> None:
         self.setup.setVisible(setup)
@@ -305,7 +305,7 @@ class CompareView(Ground):
     @Slot()
     def _on_save_requested(self) -> None:
         """Save the pictures that are seen, in rows as they lie, with their words."""
-        job_state, pictures = self._model.job_state, labelled(self.runs.panes.faces)
+        job_state, pictures = self._model.job_state, labelled(self.runs.canvas.faces)
         if job_state is None or not pictures:
             return
         path = ask_for_sheet(self, job_state.request.prompt)
@@ -320,7 +320,7 @@ class CompareView(Ground):
     def showEvent(self, event: QShowEvent) -> None:
         """Be ready for keys."""
         super().showEvent(event)
-        ready = self.runs.panes if self._model.job_state is not None else self.setup.start
+        ready = self.runs.canvas if self._model.job_state is not None else self.setup.start
         ready.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -332,6 +332,6 @@ class CompareView(Ground):
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         """Let go of A."""
         if event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
-            self.runs.panes.set_peeking(False)
+            self.runs.canvas.set_peeking(False)
         else:
             super().keyReleaseEvent(event)

@@ -33,7 +33,7 @@ GAINS = (1, 2, 5, 10)
 
 
 @lru_cache(maxsize=1)
-def table() -> NDArray[np.uint8]:
+def heat_colours() -> NDArray[np.uint8]:
     """Return the colours from no difference to all there is, uint8 (256, 3); not to be changed."""
     colours = [ramp(STOPS, place / (SIZE - 1)) for place in range(SIZE)]
     made = np.array(
@@ -43,7 +43,7 @@ def table() -> NDArray[np.uint8]:
     return made
 
 
-def coloured(amount: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
+def heat_map(amount: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
     """Return a difference as a picture.
 
     Args:
@@ -54,7 +54,7 @@ def coloured(amount: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
         uint8 (H, W, 3), contiguous and read-only.
     """
     enlarged = np.rint(np.minimum(np.arange(SIZE) * gain, SIZE - 1)).astype(np.intp)
-    picture = np.take(table()[enlarged], amount, axis=0)
+    picture = np.take(heat_colours()[enlarged], amount, axis=0)
     picture.setflags(write=False)
     return picture
 
@@ -68,7 +68,7 @@ _BADGE: Final = 16.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Face:
+class RunCard:
     """What is shown of a run.
 
     Attributes:
@@ -96,7 +96,7 @@ def draw_card(painter: QPainter, theme: Theme, room: QRectF) -> QRectF:
     return room.adjusted(INSET, INSET, -INSET, -FOOT)
 
 
-def draw_foot(painter: QPainter, theme: Theme, room: QRectF, face: Face, badge: str) -> None:
+def draw_foot(painter: QPainter, theme: Theme, room: QRectF, face: RunCard, badge: str) -> None:
     """Draw the words and the bar beneath a picture into ``room``, which is `FOOT` less its inset high."""
     name, where, bar = _lines(room)
     if badge:
@@ -168,7 +168,7 @@ def draw_hint(painter: QPainter, theme: Theme, room: QRectF, text: str) -> None:
 @lru_cache(maxsize=1)
 def _strip() -> QImage:
     """Return the colours of a difference from top to bottom."""
-    colours = table()
+    colours = heat_colours()
     strip = QImage(1, len(colours), QImage.Format.Format_RGB32)
     for place, (red, green, blue) in enumerate(colours.tolist()):
         strip.setPixelColor(0, len(colours) - 1 - place, QColor(red, green, blue))

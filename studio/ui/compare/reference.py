@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from studio.ui.core.job_state import JobState
 
 
-STEPS: Final = 250
+LONG_STEPS: Final = 250
 A: Final = "a"
 LONG: Final = "long"
 
@@ -114,14 +114,14 @@ class ReferenceModel(QObject):
             long = self.job_state
             record = long.job.record.picture(0)
             return Reference(
-                place=None, request=long.request, finish=finish_of(record), done=long.pictures[0].done
+                place=None, request=long.request, finish=final_x0_hat(record), done=long.pictures[0].done
             )
         place = int(self.key) if self.key.isdecimal() else compare.base
         event = job_state.pictures.get(place)
         return Reference(
             place=place,
             request=job_state.request_of(place),
-            finish=finish_of(compare.record(place)),
+            finish=final_x0_hat(compare.record(place)),
             done=event.done if event is not None else None,
         )
 
@@ -136,7 +136,7 @@ class ReferenceModel(QObject):
         ):
             return ()
         asked = job_state.request_of(compare.base)
-        own = replace(asked, steps=min(STEPS, most_steps(self._catalog.card(asked.model))), count=1)
+        own = replace(asked, steps=min(LONG_STEPS, most_steps(self._catalog.card(asked.model))), count=1)
         sampler = SAMPLERS[own.sampler or ""]
         if sampler.ode_limit(sampler_options(sampler.name, own.options)):
             return (own,)
@@ -186,20 +186,20 @@ class ReferenceModel(QObject):
         self.changed.emit()
 
 
-def finish_of(record: PictureRecord | None) -> NDArray[np.float32] | None:
+def final_x0_hat(record: PictureRecord | None) -> NDArray[np.float32] | None:
     """Return what a finished run arrived at, before it was decoded; None where it is not finished."""
     last = record.last if record is not None else None
     return last.x0_hat if last is not None and last.step == last.steps else None
 
 
-CHEAP_S: Final = 4.0
+UNASKED_MAX_S: Final = 4.0
 """Comparisons that took no longer are measured unasked."""
 
-Standing = Literal["none", "exact", "unknown", "measuring", "measured", "failed"]
+Status = Literal["none", "exact", "unknown", "measuring", "measured", "failed"]
 
 
 @dataclass(frozen=True)
-class Alone:
+class BatchingError:
     """What is known of one comparison.
 
     Attributes:
@@ -209,7 +209,7 @@ class Alone:
         fault: why it could not be measured, a sentence.
     """
 
-    standing: Standing
+    status: Status
     differences: tuple[float, ...] = ()
     fault: str = ""
 
@@ -223,7 +223,7 @@ class _Run:
     state: NDArray[np.float32]
 
 
-class AloneModel(QObject):
+class BatchingErrorModel(QObject):
     """Measures the comparison that is looked at: unasked where that is cheap, else when it is asked to.
 
     Signals:
@@ -235,27 +235,27 @@ class AloneModel(QObject):
     def __init__(self, compare: CompareModel, engine: EngineCaller, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._compare, self._engine = compare, engine
-        self._known: dict[str, Alone] = {}
+        self._known: dict[str, BatchingError] = {}
         self._running: tuple[str, EngineCall[tuple[float, ...] | None]] | None = None
         compare.changed.connect(self._on_changed)
 
     @property
-    def current(self) -> Alone:
+    def current(self) -> BatchingError:
         """What is known of the comparison that is looked at."""
         job_state = self._compare.job_state
         if job_state is None or job_state is not self._compare.newest or job_state.phase != "done":
-            return Alone("none")
+            return BatchingError("none")
         if job_state.job.id in self._known:
             return self._known[job_state.job.id]
         request = job_state.job.request
         exact = isinstance(request, CompareRequest) and not request.batched
-        return Alone("exact" if exact else "unknown")
+        return BatchingError("exact" if exact else "unknown")
 
     @Slot()
     def measure(self) -> None:
         """Make each run of the comparison that is looked at alone, and see how far it is."""
         job_state = self._compare.job_state
-        if job_state is None or self.current.standing not in ("unknown", "failed"):
+        if job_state is None or self.current.status not in ("unknown", "failed"):
             return
         runs = _runs_of(job_state)
         if runs is None:
@@ -269,7 +269,7 @@ class AloneModel(QObject):
             gives_way=True,
         )
         self._running = job_id, call
-        self._note(job_id, Alone("measuring"))
+        self._note(job_id, BatchingError("measuring"))
         self._engine.call(call)
 
     @Slot()
@@ -285,24 +285,24 @@ class AloneModel(QObject):
     def _take(self, job_id: str, differences: tuple[float, ...] | None) -> None:
         if differences is not None:
             self._running = None
-            self._note(job_id, Alone("measured", differences))
+            self._note(job_id, BatchingError("measured", differences))
 
     def _fail(self, job_id: str, sentence: str) -> None:
         self._running = None
-        self._note(job_id, Alone("failed", fault=sentence))
+        self._note(job_id, BatchingError("failed", fault=sentence))
 
     @Slot()
     def _on_changed(self) -> None:
         job_state = self._compare.job_state
         if self._running is not None and (job_state is None or job_state.job.id != self._running[0]):
             self.stop()  # the next comparison must not wait for it
-        if job_state is not None and self.current.standing == "unknown" and job_state.seconds <= CHEAP_S:
+        if job_state is not None and self.current.status == "unknown" and job_state.seconds <= UNASKED_MAX_S:
             self.measure()
         else:
             self.changed.emit()
 
-    def _note(self, job_id: str, alone: Alone) -> None:
-        self._known = {job_id: alone}  # of one comparison, the newest
+    def _note(self, job_id: str, batching_error: BatchingError) -> None:
+        self._known = {job_id: batching_error}  # of one comparison, the newest
         self.changed.emit()
 
 

@@ -1,11 +1,16 @@
-"""Results of a comparison: the reference, curves of the distance to its final picture, and a table of figures."""
+"""How far each run is from the finished picture of one of them, at every step. numpy only.
+
+Results of a comparison: the reference, curves of the distance to its final picture, and a table of figures.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from PySide6.QtCore import QPoint, Qt, Slot
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
@@ -14,7 +19,6 @@ from studio.engine.requests.compare import MAX_PANES
 from studio.metrics import score
 from studio.ui.compare import text as words
 from studio.ui.compare.reference import LONG, A
-from studio.ui.compare.results import Curves
 from studio.ui.compare.text import unfinished
 from studio.ui.language import tr, trn
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, INSET
@@ -27,15 +31,63 @@ from studio.ui.widgets.painting import fill_rounded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from PySide6.QtGui import QColor, QPaintEvent
 
-    from studio.engine.events import PictureDone
+    from studio.engine.events import PictureDone, StepDone
     from studio.errors import StudioError
     from studio.metrics import Score
-    from studio.ui.compare.model import CompareModel, Pane
-    from studio.ui.compare.reference import AloneModel, Reference, ReferenceModel
-    from studio.ui.compare.results import Point
+    from studio.ui.compare.model import ComparedRun, CompareModel
+    from studio.ui.compare.reference import BatchingErrorModel, Reference, ReferenceModel
     from studio.ui.theme.theme import Theme
+
+
+MAX_POINTS = 200
+"""Of one curve; a run of more steps has them evenly chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One step on a curve.
+
+    Attributes:
+        calls: the model calls spent so far.
+        distance: the root of the mean squared difference to the reference, in the model's own units.
+        level: the noise level reached.
+    """
+
+    calls: int
+    distance: float
+    level: float
+
+
+class Curves:
+    """Distances to one reference; each step's is reckoned once."""
+
+    def __init__(self) -> None:
+        """Begin without a reference."""
+        self._reference: NDArray[np.float32] | None = None
+        self._known: dict[StepDone, float] = {}
+
+    def of(self, steps: Sequence[StepDone], reference: NDArray[np.float32]) -> tuple[Point, ...]:
+        """Return how far x0_hat is from the reference at each step; one of another shape has no place on a curve."""
+        if reference is not self._reference:
+            self._reference = reference
+            self._known.clear()
+        stride = max(math.ceil(len(steps) / MAX_POINTS), 1)
+        chosen = [done for place, done in enumerate(steps) if place % stride == 0 or done is steps[-1]]
+        return tuple(
+            Point(calls=done.model_calls, distance=self._distance(done, done.x0_hat), level=done.sigma)
+            for done in chosen
+            if done.x0_hat is not None and done.x0_hat.shape == reference.shape
+        )
+
+    def _distance(self, done: StepDone, x0_hat: NDArray[np.float32]) -> float:
+        if done not in self._known:
+            assert self._reference is not None, "set by the only caller"
+            apart = x0_hat.astype(np.float64) - self._reference
+            self._known[done] = math.sqrt(float(np.mean(apart * apart)))
+        return self._known[done]
 
 
 _WIDTH: Final = 62
@@ -122,14 +174,18 @@ _CHOICE_PX = 200
 
 
 class ReferenceBar(QWidget):
-    """Edits a `ReferenceModel`, and tells what an `AloneModel` knows."""
+    """Edits a `ReferenceModel`, and tells what an `BatchingErrorModel` knows."""
 
     def __init__(
-        self, theme: Theme, reference: ReferenceModel, alone: AloneModel, parent: QWidget | None = None
+        self,
+        theme: Theme,
+        reference: ReferenceModel,
+        batching_error: BatchingErrorModel,
+        parent: QWidget | None = None,
     ) -> None:
         """Show the choice."""
         super().__init__(parent)
-        self._reference, self._alone = reference, alone
+        self._reference, self._alone = reference, batching_error
         self._names: tuple[str, ...] = ()
         self.choice = ChoiceField(theme, "")
         self.choice.box.setAccessibleName(tr("Measured against"))
@@ -153,7 +209,7 @@ class ReferenceBar(QWidget):
         self.make.clicked.connect(self._on_make)
         self.measure.clicked.connect(self._on_measure)
         reference.changed.connect(self.synchronise)
-        alone.changed.connect(self.synchronise)
+        batching_error.changed.connect(self.synchronise)
 
     def show_runs(self, names: Sequence[str]) -> None:
         """Offer these runs."""
@@ -163,7 +219,7 @@ class ReferenceBar(QWidget):
     @Slot()
     def synchronise(self) -> None:
         """Show what is chosen and known."""
-        reference, alone = self._reference, self._alone.current
+        reference, batching_error = self._reference, self._alone.current
         items = [
             (A, tr("A"), "", ""),
             *((str(place), name, "", "") for place, name in enumerate(self._names)),
@@ -176,13 +232,13 @@ class ReferenceBar(QWidget):
         self.make.setVisible(bool(offers))
         self.make.setText(words.making(reference.job_state) if reference.making else words.offer(offers))
         self.make.set_icon("x" if reference.making else "plus")
-        sentence, bad = words.alone(alone)
+        sentence, bad = words.batching_error(batching_error)
         if reference.fault:
             sentence, bad = reference.fault, True
         self.said.setText(sentence)
         self.said.set_role("warn" if bad else "dim")
-        self.measure.setVisible(alone.standing in ("unknown", "measuring", "failed"))
-        self.measure.setText(tr("Stop") if alone.standing == "measuring" else tr("Measure"))
+        self.measure.setVisible(batching_error.status in ("unknown", "measuring", "failed"))
+        self.measure.setText(tr("Stop") if batching_error.status == "measuring" else tr("Measure"))
 
     @Slot()
     def _on_make(self) -> None:
@@ -206,7 +262,7 @@ class ReferenceBar(QWidget):
 
     @Slot()
     def _on_measure(self) -> None:
-        if self._alone.current.standing == "measuring":
+        if self._alone.current.status == "measuring":
             self._alone.stop()
         else:
             self._alone.measure()
@@ -285,16 +341,16 @@ class ResultsView(QWidget):
         theme: Theme,
         model: CompareModel,
         reference: ReferenceModel,
-        alone: AloneModel,
+        batching_error: BatchingErrorModel,
         parent: QWidget | None = None,
     ) -> None:
         """Start empty."""
         super().__init__(parent)
         self._model, self._curves = model, Curves()
-        self._reference, self._alone = reference, alone
+        self._reference, self._alone = reference, batching_error
         self._scores: dict[tuple[PictureDone, PictureDone], Score | None] = {}
-        self._shown: tuple[tuple[str, ...], tuple[Pane, ...]] = (), ()
-        self.bar = ReferenceBar(theme, reference, alone)
+        self._shown: tuple[tuple[str, ...], tuple[ComparedRun, ...]] = (), ()
+        self.bar = ReferenceBar(theme, reference, batching_error)
         self.plot, self.table = DistancePlot(theme), TableView(theme)
         row = QHBoxLayout()
         row.setSpacing(INSET)
@@ -306,21 +362,21 @@ class ResultsView(QWidget):
         layout.addWidget(self.bar)
         layout.addLayout(row, 1)
         reference.changed.connect(self._on_changed)
-        alone.changed.connect(self._on_changed)
+        batching_error.changed.connect(self._on_changed)
 
-    def show_runs(self, names: Sequence[str], panes: Sequence[Pane]) -> None:
+    def show_runs(self, names: Sequence[str], runs: Sequence[ComparedRun]) -> None:
         """Show what is known of the runs.
 
         Args:
             names: of each.
-            panes: each as it is shown.
+            runs: each as it is shown.
         """
         if self._shown[0] != tuple(names):
             self.bar.show_runs(names)
-        self._shown = tuple(names), tuple(panes)
+        self._shown = tuple(names), tuple(runs)
         self._show_curves()
         self._show_figures()
-        self.table.set_note(unfinished(panes))
+        self.table.set_note(unfinished(runs))
 
     @Slot()
     def _on_changed(self) -> None:
@@ -336,17 +392,17 @@ class ResultsView(QWidget):
         return words.long_name(reference.request)
 
     def _show_figures(self) -> None:
-        names, panes = self._shown
-        reference, alone = self._reference.current, self._alone.current.differences
-        if reference is None or (reference.place or 0) >= len(panes):
+        names, runs = self._shown
+        reference, batching_error = self._reference.current, self._alone.current.differences
+        if reference is None or (reference.place or 0) >= len(runs):
             return  # an answer that came after another comparison had begun
         rows = []
-        for pane in panes:
-            is_reference = pane.place == reference.place
-            score = None if is_reference else self._score(pane.finished, reference.done)
-            apart = words.small(alone[pane.place]) if len(alone) == len(panes) else ""
-            row = words.figures(pane, score, reference=is_reference)
-            rows.append((names[pane.place], (*row, apart)))
+        for run in runs:
+            is_reference = run.place == reference.place
+            score = None if is_reference else self._score(run.finished, reference.done)
+            apart = words.small(batching_error[run.place]) if len(batching_error) == len(runs) else ""
+            row = words.figures(run, score, reference=is_reference)
+            rows.append((names[run.place], (*row, apart)))
         if reference.place is None and reference.done is not None:
             done = reference.done
             figures = (tr("reference"), "", f"{done.model_calls:,}", f"{done.seconds:.1f}", "")
@@ -354,7 +410,7 @@ class ResultsView(QWidget):
         self.table.set_rows(rows)
 
     def _show_curves(self) -> None:
-        names, panes = self._shown
+        names, runs = self._shown
         reference = self._reference.current
         if reference is None:
             return
@@ -364,11 +420,11 @@ class ResultsView(QWidget):
             self.plot.set_curves(title, (), words.no_curves(name))
             return
         curves = []
-        for pane in panes:
-            record = self._model.record(pane.place)
+        for run in runs:
+            record = self._model.record(run.place)
             points = self._curves.of(record.steps, reference.finish) if record is not None else ()
-            at = pane.shown.model_calls if pane.shown is not None else None
-            curves.append(Curve(name=names[pane.place], points=points, at=at))
+            at = run.shown.model_calls if run.shown is not None else None
+            curves.append(Curve(name=names[run.place], points=points, at=at))
         self.plot.set_curves(title, curves)
 
     def _score(self, done: PictureDone | None, reference: PictureDone | None) -> Score | None:

@@ -9,9 +9,9 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.compare import text as words
-from studio.ui.compare.paint import GAINS, Face
+from studio.ui.compare.canvas import ComparisonCanvas
+from studio.ui.compare.paint import GAINS, RunCard
 from studio.ui.compare.results_view import ResultsView
-from studio.ui.compare.stage import ComparisonCanvas
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, PADDING
 from studio.ui.widgets.buttons import IconButton, Pill
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 
-    from studio.ui.compare.model import CompareModel, Pane
-    from studio.ui.compare.reference import AloneModel, ReferenceModel
-    from studio.ui.compare.stage import Mode
+    from studio.ui.compare.canvas import Mode
+    from studio.ui.compare.model import ComparedRun, CompareModel
+    from studio.ui.compare.reference import BatchingErrorModel, ReferenceModel
     from studio.ui.core.job_state import JobState
     from studio.ui.core.settings import Preferences
     from studio.ui.theme.theme import Theme
@@ -36,7 +36,7 @@ _NARROWEST, _WIDEST = 96, 190  # of the choice of a run, so that all fits the sm
 
 
 class CompareBar(QWidget):
-    """Edits a `CompareModel`; what belongs to the panes alone is asked for.
+    """Edits a `CompareModel`; what belongs to the runs alone is asked for.
 
     Signals:
         gain_edited: how many times a difference is to be enlarged.
@@ -134,7 +134,7 @@ class CompareBar(QWidget):
 
 
 PLAY_MS = 80
-LEAST = 60
+EXTRA_HEIGHT = 60
 """How much higher than they must be the results are at least."""
 UNLIMITED = 16_777_215  # Qt's QWIDGETSIZE_MAX
 
@@ -147,7 +147,7 @@ class RunsView(QWidget):
         theme: Theme,
         model: CompareModel,
         reference: ReferenceModel,
-        alone: AloneModel,
+        batching_error: BatchingErrorModel,
         preferences: Preferences,
         parent: QWidget | None = None,
     ) -> None:
@@ -157,15 +157,15 @@ class RunsView(QWidget):
         self._named_for: JobState | None = None
         self._names: tuple[str, ...] = ()
         self._with_results = True
-        self.panes = ComparisonCanvas(theme)
+        self.canvas = ComparisonCanvas(theme)
         self.bar = CompareBar(theme, model)
         self.scrubber = Scrubber(theme, tr("Steps of all runs"))
-        self.results = ResultsView(theme, model, reference, alone)
+        self.results = ResultsView(theme, model, reference, batching_error)
         self._playing = QTimer(self, interval=PLAY_MS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PADDING, PADDING, PADDING, PADDING)
         layout.setSpacing(GAP)
-        layout.addWidget(self.panes, 9)
+        layout.addWidget(self.canvas, 9)
         layout.addWidget(self.bar)
         layout.addWidget(self.scrubber)
         layout.addWidget(self.results, 4)
@@ -180,31 +180,33 @@ class RunsView(QWidget):
         self._preferences.changed.connect(self._on_preference_changed)
         self.scrubber.edited.connect(self._on_scrubbed)
         self.scrubber.play_requested.connect(self._on_play_requested)
-        self.panes.chosen.connect(self._on_chosen)
-        self.bar.gain_edited.connect(self.panes.set_gain)
-        self.bar.turn_requested.connect(self.panes.turn)
+        self.canvas.chosen.connect(self._on_chosen)
+        self.bar.gain_edited.connect(self.canvas.set_gain)
+        self.bar.turn_requested.connect(self.canvas.turn)
         self._playing.timeout.connect(self._on_play_tick)
 
     def set_mode(self, mode: Mode) -> None:
         """Lay the pictures out in another way."""
-        self.panes.set_mode(mode)
+        self.canvas.set_mode(mode)
         self.bar.show_mode(mode)
         self.show_results(self._with_results)
 
     def show_results(self, shown: bool) -> None:
         """Show what the runs are worth, or give that room to the pictures; tiles have it anyway."""
         self._with_results = shown
-        self.results.setVisible(shown and self.panes.mode != "tile")
+        self.results.setVisible(shown and self.canvas.mode != "tile")
         self.fit_panes()
 
     def fit_panes(self) -> None:
         """Give the room that no picture can use to the results."""
-        results = self.results.minimumSizeHint().height() + LEAST if self.results.isVisibleTo(self) else 0
+        results = (
+            self.results.minimumSizeHint().height() + EXTRA_HEIGHT if self.results.isVisibleTo(self) else 0
+        )
         margins, gaps = 2 * PADDING, 3 * GAP
         most = self.height() - self.bar.height() - self.scrubber.height() - results - margins - gaps
-        wanted = self.panes.height_for(self.width() - 2 * PADDING, max(most, 1))
+        wanted = self.canvas.height_for(self.width() - 2 * PADDING, max(most, 1))
         fits = self.results.isVisibleTo(self) and wanted < most
-        self.panes.setMaximumHeight(math.ceil(wanted) if fits else UNLIMITED)
+        self.canvas.setMaximumHeight(math.ceil(wanted) if fits else UNLIMITED)
 
     def handle_key(self, event: QKeyEvent) -> bool:
         """Go where a key leads; False where it leads nowhere."""
@@ -227,9 +229,9 @@ class RunsView(QWidget):
             return
         if job_state is not self._named_for:
             self._named_for, self._names = job_state, words.names(job_state.requests)
-            self.panes.viewport.fit()
+            self.canvas.viewport.fit()
         self.bar.show_pair(self._names)
-        self.panes.set_pair(model.base, model.candidate)
+        self.canvas.set_pair(model.base, model.candidate)
         self._on_positions_changed()  # how many there will be is known better in another phase
         self._on_shown_changed()
 
@@ -248,39 +250,39 @@ class RunsView(QWidget):
         model, job_state = self._model, self._model.job_state
         if job_state is None or job_state is not self._named_for or not self.isVisible():
             return
-        panes = model.panes()
-        before = len(self.panes.faces), self.panes.picture_size()
-        self.panes.set_faces([self._face(pane, job_state) for pane in panes])
-        if before != (len(panes), self.panes.picture_size()):
+        runs = model.runs()
+        before = len(self.canvas.faces), self.canvas.picture_size()
+        self.canvas.set_faces([self._face(run, job_state) for run in runs])
+        if before != (len(runs), self.canvas.picture_size()):
             self.fit_panes()
         place, levels = model.place, model.levels
         level = levels[place] if 0 <= place < len(levels) else None
         self.scrubber.set_current(max(place, 0), words.position(len(levels), place, level))
         self.bar.synchronise()
         if self.results.isVisible():
-            self.results.show_runs(self._names, panes)
+            self.results.show_runs(self._names, runs)
 
-    def _face(self, pane: Pane, job_state: JobState) -> Face:
-        shown = pane.shown
-        return Face(
-            name=self._names[pane.place],
-            cost=words.cost(pane),
-            where=words.where(pane, job_state),
-            gap=words.for_now(pane, self._model.what, lost=self._model.is_lost(pane))
-            or words.gap(pane, self._model.alignment),
+    def _face(self, run: ComparedRun, job_state: JobState) -> RunCard:
+        shown = run.shown
+        return RunCard(
+            name=self._names[run.place],
+            cost=words.cost(run),
+            where=words.where(run, job_state),
+            gap=words.for_now(run, self._model.what, lost=self._model.is_lost(run))
+            or words.gap(run, self._model.alignment),
             fraction=shown.step / shown.steps if shown is not None else 0.0,
             level=shown.sigma if shown is not None else 1.0,
-            pixels=pane.frame.pixels if pane.frame is not None else None,
+            pixels=run.frame.pixels if run.frame is not None else None,
         )
 
     @Slot(str)
     def _on_preference_changed(self, name: str) -> None:
         if name == "enlarge":
-            self.panes.set_enlarge(self._preferences.enlarge)
+            self.canvas.set_enlarge(self._preferences.enlarge)
 
     @Slot(int, bool)
     def _on_chosen(self, place: int, is_base: bool) -> None:
-        """Make a pane A or B; what it takes the place of becomes the other."""
+        """Make a run A or B; what it takes the place of becomes the other."""
         base, candidate = self._model.base, self._model.candidate
         if is_base:
             self._model.set_pair(place, base if place == candidate else candidate)

@@ -170,7 +170,7 @@ class ColumnView(Card):
         self._columns.edit(self._place, model=name)
 
 
-HIGHEST = 600
+MAX_HEIGHT = 600
 
 
 class _Area(QScrollArea):
@@ -180,7 +180,7 @@ class _Area(QScrollArea):
         """Ask for what the columns need; with less, they scroll."""
         inside = self.widget()
         assert inside is not None, "it is given what it holds at once"
-        return QSize(super().sizeHint().width(), min(inside.sizeHint().height(), HIGHEST))
+        return QSize(super().sizeHint().width(), min(inside.sizeHint().height(), MAX_HEIGHT))
 
 
 class SetupView(Ground):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from studio.engine.requests.generate import GenerateRequest
     from studio.metrics import Score
     from studio.runs.memory import Quantity
-    from studio.ui.compare.model import Alignment, Pane
-    from studio.ui.compare.reference import Alone
+    from studio.ui.compare.model import Alignment, ComparedRun
+    from studio.ui.compare.reference import BatchingError
     from studio.ui.core.job_state import JobState
 
 Choice = tuple[str, str, str]
@@ -159,62 +159,62 @@ def parts_of(request: GenerateRequest) -> dict[str, str]:
     return {**parts, **options}
 
 
-def cost(pane: Pane) -> str:
+def cost(run: ComparedRun) -> str:
     """Return what a run costs: its model calls up to the step that is shown, of all."""
-    total = pane.finished.model_calls if pane.finished is not None else model_calls(pane.request)
-    if pane.shown is None or pane.shown.model_calls == total:
+    total = run.finished.model_calls if run.finished is not None else model_calls(run.request)
+    if run.shown is None or run.shown.model_calls == total:
         return _calls(total)
-    return tr("{made} of {calls}", made=pane.shown.model_calls, calls=_calls(total))
+    return tr("{made} of {calls}", made=run.shown.model_calls, calls=_calls(total))
 
 
-def where(pane: Pane, job_state: JobState) -> str:
+def where(run: ComparedRun, job_state: JobState) -> str:
     """Return which step of a run is shown."""
-    if pane.shown is None:
+    if run.shown is None:
         if job_state.over:
             return tr("Stopped before the first step")
         return waiting(job_state) if job_state.started is None else tr("Waiting for the first step")
-    if pane.shown.step == 0:
+    if run.shown.step == 0:
         return tr("x_T, the initial noise")
     return tr(
         "step {step} of {steps}, noise level {level:.2f}",
-        step=pane.shown.step,
-        steps=pane.steps,
-        level=pane.shown.sigma,
+        step=run.shown.step,
+        steps=run.steps,
+        level=run.shown.sigma,
     )
 
 
-def gap(pane: Pane, alignment: Alignment) -> str:
+def gap(run: ComparedRun, alignment: Alignment) -> str:
     """Return how far the step that is shown is from the requested position; "" if it is not."""
     if alignment == "level":
-        if abs(pane.gap) < 0.005:
+        if abs(run.gap) < 0.005:
             return ""
-        amount = abs(pane.gap)
+        amount = abs(run.gap)
         return (
             tr("{amount:.2f} noisier", amount=amount)
-            if pane.gap > 0
+            if run.gap > 0
             else tr("{amount:.2f} cleaner", amount=amount)
         )
-    if pane.gap == 0:
+    if run.gap == 0:
         return ""
     if alignment == "step":
-        return tr("at its last step") if pane.gap < 0 else tr("at its first step")
-    count = round(abs(pane.gap))
-    if pane.gap > 0:
+        return tr("at its last step") if run.gap < 0 else tr("at its first step")
+    count = round(abs(run.gap))
+    if run.gap > 0:
         return trn("{count} call more", "{count} calls more", count)
     return trn("{count} call fewer", "{count} calls fewer", count)
 
 
-def for_now(pane: Pane, what: Quantity, *, lost: bool = False) -> str:
+def for_now(run: ComparedRun, what: Quantity, *, lost: bool = False) -> str:
     """Return what is shown until the requested picture is decoded, or why it cannot be; "" if it is shown."""
-    frame, shown = pane.frame, pane.shown
+    frame, shown = run.frame, run.shown
     if lost:
         return tr("cannot be decoded: its model is no longer installed")
     if shown is None or shown.step == 0:
         return ""
     if frame is None:
         return tr("decoding…")
-    if frame.side != what:
-        return tr("{quantity} for now", quantity=frame.side)
+    if frame.quantity != what:
+        return tr("{quantity} for now", quantity=frame.quantity)
     return "" if frame.step == shown.step else tr("step {step} for now", step=frame.step)
 
 
@@ -260,18 +260,18 @@ def position(places: int, place: int, level: float | None) -> str:
     )
 
 
-def unfinished(panes: Sequence[Pane]) -> str:
+def unfinished(runs: Sequence[ComparedRun]) -> str:
     """Return why step k of a longer run is not a run of k steps; "" if every run shows its last step."""
-    for pane in sorted(panes, key=lambda pane: -pane.steps):
-        if pane.shown is not None and 0 < pane.shown.step < pane.steps:
+    for run in sorted(runs, key=lambda run: -run.steps):
+        if run.shown is not None and 0 < run.shown.step < run.steps:
             return trn(
                 "Step {step} of {steps} is not the result of a run of length {step}: it still contains the noise that "
                 "the last step would have removed.",
                 "Step {step} of {steps} is not the result of a run of length {step}: it still contains the noise that "
                 "the remaining {count} steps would have removed.",
-                pane.steps - pane.shown.step,
-                step=pane.shown.step,
-                steps=pane.steps,
+                run.steps - run.shown.step,
+                step=run.shown.step,
+                steps=run.steps,
             )
     return ""
 
@@ -350,17 +350,17 @@ def no_curves(name: str) -> str:
     return tr("The curves appear when {name} is finished.", name=name)
 
 
-def figures(pane: Pane, score: Score | None, *, reference: bool) -> tuple[str, str, str, str]:
+def figures(run: ComparedRun, score: Score | None, *, reference: bool) -> tuple[str, str, str, str]:
     """Return a row of the table: PSNR, SSIM, calls and seconds; empty until the picture is finished.
 
     Args:
-        pane: the run.
+        run: the run.
         score: how close it is to the reference; None until it is known.
         reference: whether the others are measured against it.
     """
-    if pane.finished is None:
+    if run.finished is None:
         return "", "", "", ""
-    rest = f"{pane.finished.model_calls:,}", f"{pane.finished.seconds:.1f}"
+    rest = f"{run.finished.model_calls:,}", f"{run.finished.seconds:.1f}"
     if reference:
         return tr("reference"), "", *rest
     if score is None:
@@ -394,9 +394,9 @@ def making(job_state: JobState | None) -> str:
     return tr("Step {step} of {steps}", step=latest.step, steps=latest.steps)
 
 
-def alone(known: Alone) -> tuple[str, bool]:
+def batching_error(known: BatchingError) -> tuple[str, bool]:
     """Return what is known of the effect of batching on the runs, and whether that is an error."""
-    match known.standing:
+    match known.status:
         case "exact":
             return tr("Bit for bit the same as each run alone"), False
         case "unknown":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from studio.errors import StudioError
-    from studio.ui.compare.paint import Face
+    from studio.ui.compare.paint import RunCard
     from studio.ui.core.background import Background
     from studio.ui.core.notices import Notices
 
@@ -96,7 +96,7 @@ def ask_for_sheet(parent: QWidget, words: str) -> Path | None:
     return path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
 
 
-def labelled(faces: Iterable[Face]) -> list[Labelled]:
+def labelled(faces: Iterable[RunCard]) -> list[Labelled]:
     """Return the pictures that are seen, with their words."""
     return [
         Labelled(

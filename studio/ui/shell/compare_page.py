@@ -41,7 +41,7 @@ class ComparePage(QStackedWidget):
             self.columns,
             models.library,
             models.reference,
-            models.alone,
+            models.batching_error,
             catalog,
             models.gallery.thumbnails,
             models.preferences,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from studio.gallery.store import PictureStore
     from studio.ui.compare.library import CompareLibrary
     from studio.ui.compare.model import CompareModel
-    from studio.ui.compare.reference import AloneModel, ReferenceModel
+    from studio.ui.compare.reference import BatchingErrorModel, ReferenceModel
     from studio.ui.core.background import Background
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.engine_thread import EngineThread
@@ -61,7 +61,7 @@ class Models:
     compare: CompareModel
     library: CompareLibrary
     reference: ReferenceModel
-    alone: AloneModel
+    batching_error: BatchingErrorModel
     sweep: SweepModel
     train: TrainModels
     status: StatusModel

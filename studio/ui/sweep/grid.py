@@ -26,9 +26,9 @@ TOP: Final = 44.0
 """The height of the labels above."""
 LEFT: Final = 120.0
 """The width of those at the left."""
-SMALLEST: Final = 72.0
+MIN_CELL: Final = 72.0
 """Cells that would be narrower are scrolled instead."""
-SCROLLED: Final = 96.0
+SCROLLED_CELL: Final = 96.0
 """How wide those are."""
 
 
@@ -57,9 +57,9 @@ class Geometry:
         width = (room[0] - LEFT - GRID * self._columns) / self._columns
         height = (room[1] - TOP - GRID * self._rows) / self._rows
         width = min(width, height * shape)
-        fits = width >= SMALLEST
+        fits = width >= MIN_CELL
         if not fits:
-            width = SCROLLED
+            width = SCROLLED_CELL
         self.cell = width, width / shape
         self.whole = (
             LEFT + self._columns * (self.cell[0] + GRID),

@@ -45,7 +45,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished:
+class FinishedCell:
     """One finished cell.
 
     Attributes:
@@ -71,7 +71,7 @@ class Sweep:
     across: Axis
     down: Axis
     cells: tuple[GenerateRequest, ...]
-    finished: dict[int, Finished] = field(default_factory=dict)
+    finished: dict[int, FinishedCell] = field(default_factory=dict)
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -126,7 +126,7 @@ def _axis(saved: Mapping[str, Any]) -> Axis:
     return made
 
 
-def _finished(saved: Mapping[str, Any]) -> Finished:
+def _finished(saved: Mapping[str, Any]) -> FinishedCell:
     picture, run = saved["picture"], saved["run"]
     if (
         not isinstance(picture, str)
@@ -135,7 +135,7 @@ def _finished(saved: Mapping[str, Any]) -> Finished:
         or (run and not is_run_id(run))
     ):
         raise ValueError(picture)
-    return Finished(picture=Path(picture), run=run)
+    return FinishedCell(picture=Path(picture), run=run)
 
 
 MAX_BYTES: Final = 96 * 2**20
@@ -380,7 +380,7 @@ class SweepModel(QObject):
                 if place not in sweep.finished:
                     self._pictures.put(place, event.done.pixels)
                 kept = event.entry.path if isinstance(event, PictureSaved) else None
-                sweep.finished[place] = Finished(picture=kept, run=job_state.run_ids.get(image, ""))
+                sweep.finished[place] = FinishedCell(picture=kept, run=job_state.run_ids.get(image, ""))
             elif record is not None and (frame := record.latest_frame()) is not None:
                 self._pictures.put(place, frame)
         self._saving.start()

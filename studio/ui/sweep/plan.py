@@ -161,7 +161,7 @@ class Batch:
     request: BatchRequest
 
 
-def read_axis(field: str, text: str) -> Axis:
+def parse_axis(field: str, text: str) -> Axis:
     """Return the axis that a list with commas describes, or with semicolons where there are any.
 
     Raises:
@@ -179,8 +179,8 @@ def read_axis(field: str, text: str) -> Axis:
     return Axis(field=field, values=tuple(dict.fromkeys(values)))
 
 
-def written(axis: Axis) -> str:
-    """Return the list that `read_axis` reads as these values."""
+def format_axis(axis: Axis) -> str:
+    """Return the list that `parse_axis` reads as these values."""
     if not any("," in text for text in axis.labels):
         return ", ".join(axis.labels)
     return "; ".join(axis.labels) + ("" if len(axis.labels) > 1 else ";")

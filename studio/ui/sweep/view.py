@@ -13,7 +13,7 @@ from studio.ui.jobs.text import model_calls
 from studio.ui.language import tr
 from studio.ui.sweep import text as words
 from studio.ui.sweep.grid import SweepGrid
-from studio.ui.sweep.plan import FIELDS, Axis, read_axis, written
+from studio.ui.sweep.plan import FIELDS, Axis, format_axis, parse_axis
 from studio.ui.theme.metrics import CONTROL, GAP, GRID, PADDING, PAGE_HEAD
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Ground
@@ -65,13 +65,13 @@ class AxisField(QWidget):
         Raises:
             RequestError: a value cannot be read.
         """
-        return read_axis(self.setting.value, self.values.text())
+        return parse_axis(self.setting.value, self.values.text())
 
     def show_axis(self, axis: Axis) -> None:
         """Show an axis that was swept before, unless other values have been written here since."""
         if not self.values.isModified():
             self.setting.set_value(axis.field)
-            self.values.setText(written(axis))
+            self.values.setText(format_axis(axis))
 
     @Slot(str)
     def _on_setting_edited(self, field: str) -> None:

@@ -90,11 +90,11 @@ def test_the_seed_is_the_same_for_all_until_a_column_has_its_own(columns: Compar
 def test_prompt_and_size_follow_the_form_and_nothing_else_does(
     form: FormModel, columns: CompareColumns
 ) -> None:
-    told: list[str] = []
-    columns.changed.connect(lambda: told.append(columns.prompt))
+    received: list[str] = []
+    columns.changed.connect(lambda: received.append(columns.prompt))
     columns.edit(1, steps=50)
     form.edit(prompt="an owl", steps=9, seed=4)
-    assert told == ["a fox on a teal background", "an owl"]
+    assert received == ["a fox on a teal background", "an owl"]
     assert {column.prompt for column in columns.columns} == {"an owl"}
     assert [column.steps for column in columns.columns] == [30, 50, 30, 30]
     assert {column.seed for column in columns.columns} == {7}

@@ -9,7 +9,7 @@ import pytest
 from studio.engine.requests.compare import CompareRequest
 from studio.errors import StudioError
 from studio.ui.compare.model import CompareModel
-from studio.ui.compare.reference import CHEAP_S
+from studio.ui.compare.reference import UNASKED_MAX_S
 from tests.ui.asked import make_frames
 from tests.ui.compared import Compared
 from tests.ui.fakes import FakeEngine, Forming
@@ -24,7 +24,7 @@ class Room:
     """A comparison and what measures it; errands are done when a test says so."""
 
     def __init__(self, models: Models) -> None:
-        self.model, self.alone = models.compare, models.alone
+        self.model, self.batching_error = models.compare, models.batching_error
         self.asked: list[EngineCall[Any]] = []
         models.engine.call = self.asked.append  # type: ignore[method-assign]
         self.engine = FakeEngine(Forming(pixels=True))
@@ -51,8 +51,8 @@ class Room:
             call.failed(str(error))
 
     @property
-    def standing(self) -> str:
-        return self.alone.current.standing
+    def status(self) -> str:
+        return self.batching_error.current.status
 
 
 @pytest.fixture
@@ -62,24 +62,24 @@ def room(make_models: MakeModels) -> Room:
 
 def test_a_cheap_comparison_is_measured_unasked(room: Room) -> None:
     room.play({}, {})
-    assert room.standing == "measuring"
+    assert room.status == "measuring"
     room.do()
-    assert room.standing == "measured"
-    assert room.alone.current.differences == pytest.approx((0.0, 0.25))
+    assert room.status == "measured"
+    assert room.batching_error.current.differences == pytest.approx((0.0, 0.25))
     assert [len(take.runs) for take in room.engine.takes] == [1, 1], "each alone"
 
 
 def test_a_dear_one_is_measured_when_it_is_asked_to(room: Room) -> None:
-    room.play({}, {}, seconds=2 * CHEAP_S)
-    assert (room.standing, room.asked) == ("unknown", [])
-    room.alone.measure()
-    assert room.standing == "measuring"
-    room.alone.stop()
+    room.play({}, {}, seconds=2 * UNASKED_MAX_S)
+    assert (room.status, room.asked) == ("unknown", [])
+    room.batching_error.measure()
+    assert room.status == "measuring"
+    room.batching_error.stop()
     assert room.asked[0].cancelled.is_set()
-    assert room.standing == "unknown"
-    room.alone.measure()
+    assert room.status == "unknown"
+    room.batching_error.measure()
     room.do()
-    assert room.standing == "measured"
+    assert room.status == "measured"
 
 
 def test_where_no_run_shared_a_call_there_is_nothing_to_measure(room: Room) -> None:
@@ -87,29 +87,29 @@ def test_where_no_run_shared_a_call_there_is_nothing_to_measure(room: Room) -> N
     request = CompareRequest(requests=played.job.requests, batched=False)
     object.__setattr__(played.job, "request", request)
     played.play()
-    assert (room.standing, room.asked) == ("exact", [])
+    assert (room.status, room.asked) == ("exact", [])
 
 
 def test_the_next_comparison_does_not_wait_for_it(room: Room) -> None:
     room.play({}, {})
     Compared(room.model, {}, {}).begin()
     assert room.asked[0].cancelled.is_set()
-    assert room.standing == "none"
+    assert room.status == "none"
 
 
 def test_another_model_by_now_is_said(room: Room) -> None:
     played = room.play({}, {})
     played.job_state.started = played.take.started(weights=("ee" * 32, "ee" * 32))
-    room.alone.stop()
-    room.alone.measure()
+    room.batching_error.stop()
+    room.batching_error.measure()
     room.do()
-    assert room.standing == "failed"
-    assert "is another model by now" in room.alone.current.fault
+    assert room.status == "failed"
+    assert "is another model by now" in room.batching_error.current.fault
 
 
 def test_recorded_runs_and_those_cut_short_have_nothing_to_measure(room: Room) -> None:
-    assert room.standing == "none"
+    assert room.status == "none"
     other = Compared(CompareModel(make_frames()), {}, {}).play()
     room.model.show(other.job_state)
-    assert room.standing == "none"
+    assert room.status == "none"
     other._model.close()

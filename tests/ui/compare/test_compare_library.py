@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.ui.compare.library import CompareLibrary, course_runs
+from studio.ui.compare.library import CompareLibrary, run_ids_of
 from tests.ui.fakes import Forming
 from tests.ui.rooms import Studio
 
@@ -45,12 +45,12 @@ def test_it_is_a_list_as_qt_wants_it(library: CompareLibrary, qtmodeltester: Mod
 
 
 def test_six_runs_are_chosen_at_most_and_let_go_of_again(library: CompareLibrary) -> None:
-    told: list[str] = []
-    library.failed.connect(told.append)
+    received: list[str] = []
+    library.failed.connect(received.append)
     for row in range(7):
         library.toggle(row)
     assert len(library.chosen) == 6
-    assert told == ["At most 6 runs can be compared; deselect one first."]
+    assert received == ["At most 6 runs can be compared; deselect one first."]
     library.toggle(0)
     assert len(library.chosen) == 5
 
@@ -63,7 +63,7 @@ def test_one_run_alone_is_offered_and_two_are_opened(
     assert len(library.chosen) == 1
     with qtbot.waitSignal(library.opened) as heard:
         library.open_pictures(studio.wall.entries[:2])
-    assert course_runs(heard.args[0]) == library.chosen
+    assert run_ids_of(heard.args[0]) == library.chosen
 
 
 def test_pictures_without_a_run_are_told_of(qtbot: QtBot, studio: Studio, library: CompareLibrary) -> None:

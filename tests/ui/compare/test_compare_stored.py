@@ -10,7 +10,7 @@ from studio.folders import Folders
 from studio.runs.store import RunStore
 from studio.runs.writer import record
 from studio.ui.compare import text as words
-from studio.ui.compare.library import UncomparableError, comparison_of, list_recorded
+from studio.ui.compare.library import NotComparableError, comparison_of, list_recorded
 from studio.ui.compare.model import CompareModel
 from studio.ui.core.frame_service import ModelGone
 from tests.runs.jobs import Job as LatentJob
@@ -49,10 +49,10 @@ def made(studio: Studio, *prompts: str, **fields: int) -> None:
 def shown(model: CompareModel) -> list[tuple[int, int]]:
     """The step of each pane, and the value of its first pixel."""
     found = []
-    for pane in model.panes():
-        assert pane.shown is not None
-        assert pane.frame is not None
-        found.append((pane.shown.step, int(pane.frame.pixels[0, 0, 0])))
+    for run in model.runs():
+        assert run.shown is not None
+        assert run.frame is not None
+        found.append((run.shown.step, int(run.frame.pixels[0, 0, 0])))
     return found
 
 
@@ -65,7 +65,7 @@ def test_recorded_runs_are_looked_at_as_if_they_had_just_been_made(studio: Studi
     assert shown(model) == [(4, 100), (4, 100)], "their pictures, from their files"
     model.select(2)
     assert shown(model) == [(2, round(1.02 * 127.5))] * 2
-    assert [pane.finished.model_calls for pane in model.panes() if pane.finished] == [8, 8]
+    assert [run.finished.model_calls for run in model.runs() if run.finished] == [8, 8]
     assert [request.prompt for request in job_state.requests] == ["a fox", "a cat"]
     model.close()
 
@@ -90,7 +90,7 @@ def test_a_run_that_cannot_be_read_is_left_out_and_the_others_are_shown(
 def test_of_too_few_runs_a_sentence_says_why(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox", "a cat")
     (studio.runs.path(studio.runs.runs()[0]) / "run.json").write_text("{}")
-    with pytest.raises(UncomparableError, match="A comparison needs at least two") as caught:
+    with pytest.raises(NotComparableError, match="A comparison needs at least two") as caught:
         opened(studio, tmp_path)
     assert "Run 2 is left out" in str(caught.value)
 
@@ -98,7 +98,7 @@ def test_of_too_few_runs_a_sentence_says_why(studio: Studio, tmp_path: Path) -> 
 def test_runs_of_two_sizes_are_refused(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox")
     made(studio, "a cat", width=16, height=16)
-    with pytest.raises(UncomparableError, match="Run 1 has 8 x 8 pixels and run 2 has 16 x 16"):
+    with pytest.raises(NotComparableError, match="Run 1 has 8 x 8 pixels and run 2 has 16 x 16"):
         opened(studio, tmp_path)
 
 
@@ -133,7 +133,7 @@ def test_a_run_whose_picture_is_gone_still_has_its_figures(studio: Studio, tmp_p
     job_state = opened(studio, tmp_path)
     model = CompareModel(make_frames())
     model.show(job_state)
-    assert [pane.finished is not None for pane in model.panes()] == [True, True]
+    assert [run.finished is not None for run in model.runs()] == [True, True]
     assert shown(model)[0][0] == 4
     model.close()
 
@@ -155,9 +155,9 @@ def test_of_a_run_whose_model_is_gone_a_sentence_says_what_cannot_be_seen(
     assert asked.waiting
     for call in asked.waiting:
         asked.give(call, ModelGone(sentence="The model 'tiny' is gone."))
-    pane = model.pane(0)
-    assert model.is_lost(pane)
-    assert words.for_now(pane, "x0", lost=model.is_lost(pane)).startswith("cannot be decoded")
-    assert pane.shown is not None
-    assert pane.shown.x0_hat is not None, "the numbers are there, for curves and figures"
+    run = model.run(0)
+    assert model.is_lost(run)
+    assert words.for_now(run, "x0", lost=model.is_lost(run)).startswith("cannot be decoded")
+    assert run.shown is not None
+    assert run.shown.x0_hat is not None, "the numbers are there, for curves and figures"
     model.close()

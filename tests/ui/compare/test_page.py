@@ -39,16 +39,16 @@ class Page:
         self.asked: list[CompareRequest] = heard(self.view.compare_requested)
 
     def press(self, key: Qt.Key, widget: QWidget | None = None) -> None:
-        QTest.keyClick(widget or self.runs.panes, key)
+        QTest.keyClick(widget or self.runs.canvas, key)
 
     @property
     def shown(self) -> list[str]:
-        return [face.where for face in self.runs.panes.faces]
+        return [face.where for face in self.runs.canvas.faces]
 
     @property
     def mode(self) -> str:
-        assert self.view.head.modes.value == self.runs.panes.mode
-        return self.runs.panes.mode
+        assert self.view.head.modes.value == self.runs.canvas.mode
+        return self.runs.canvas.mode
 
 
 @pytest.fixture
@@ -138,22 +138,22 @@ def test_while_it_runs_every_run_is_seen_at_its_newest_step(page: Page) -> None:
 
 
 def test_cancel_is_asked_for(page: Page) -> None:
-    told: list[bool] = []
-    page.view.cancel_requested.connect(lambda: told.append(True))
+    received: list[bool] = []
+    page.view.cancel_requested.connect(lambda: received.append(True))
     Compared(page.model, FOUR, EIGHT).begin()
     QTest.mouseClick(page.view.head.cancel, Qt.MouseButton.LeftButton)
-    assert told == [True]
+    assert received == [True]
 
 
 def test_the_scrubber_moves_all_runs_and_says_where(page: Page) -> None:
     Compared(page.model, FOUR, EIGHT).play()
     page.press(Qt.Key.Key_Home)
     assert page.shown == ["step 1 of 4, noise level 0.75", "step 1 of 8, noise level 0.88"]
-    assert page.runs.panes.faces[0].gap == "0.12 cleaner"
+    assert page.runs.canvas.faces[0].gap == "0.12 cleaner"
     assert page.runs.scrubber.accessibleDescription() == "position 1 of 8, noise level 0.88"
     page.press(Qt.Key.Key_Right)
     assert page.shown == ["step 1 of 4, noise level 0.75", "step 2 of 8, noise level 0.75"]
-    assert page.runs.panes.faces[0].gap == ""
+    assert page.runs.canvas.faces[0].gap == ""
     page.runs.bar.alignment.edited.emit("step")
     assert page.shown[0] == "step 1 of 4, noise level 0.75"
     QTest.mouseClick(page.runs.bar.pill, Qt.MouseButton.LeftButton)
@@ -275,41 +275,41 @@ def test_a_key_changes_the_layout_wherever_the_focus_is(page: Page, key: Qt.Key,
 
 def test_holding_b_shows_a(page: Page) -> None:
     Compared(page.model, FOUR, EIGHT).play()
-    QTest.keyPress(page.runs.panes, Qt.Key.Key_B)
-    assert page.runs.panes.peeking
-    QTest.keyRelease(page.runs.panes, Qt.Key.Key_B)
-    assert not page.runs.panes.peeking
+    QTest.keyPress(page.runs.canvas, Qt.Key.Key_B)
+    assert page.runs.canvas.peeking
+    QTest.keyRelease(page.runs.canvas, Qt.Key.Key_B)
+    assert not page.runs.canvas.peeking
     assert page.mode == "blink"
 
 
 def test_comma_and_period_move_the_line(page: Page) -> None:
     Compared(page.model, FOUR, EIGHT).play()
     page.press(Qt.Key.Key_Period)
-    assert page.runs.panes.wipe == pytest.approx(0.55)
+    assert page.runs.canvas.wipe == pytest.approx(0.55)
     for _ in range(12):
         page.press(Qt.Key.Key_Comma)
-    assert page.runs.panes.wipe == 0.0
+    assert page.runs.canvas.wipe == 0.0
 
 
 def test_x_turns_and_z_scales_and_arrows_move_the_candidate(page: Page) -> None:
     Compared(page.model, FOUR, EIGHT, FOUR).play()
     page.press(Qt.Key.Key_X)
-    assert page.runs.panes.turned
+    assert page.runs.canvas.turned
     page.press(Qt.Key.Key_Z)
-    assert not page.runs.panes.viewport.is_fit
+    assert not page.runs.canvas.viewport.is_fit
     page.press(Qt.Key.Key_Down)
     assert (page.model.base, page.model.candidate) == (0, 2)
     page.press(Qt.Key.Key_Up)
-    assert page.runs.panes.candidate == 1
+    assert page.runs.canvas.candidate == 1
 
 
 def test_a_clicked_pane_becomes_b_and_with_shift_a(page: Page) -> None:
     Compared(page.model, FOUR, EIGHT, FOUR).play()
-    page.runs.panes.chosen.emit(2, False)
+    page.runs.canvas.chosen.emit(2, False)
     assert (page.model.base, page.model.candidate) == (0, 2)
-    page.runs.panes.chosen.emit(2, True)
+    page.runs.canvas.chosen.emit(2, True)
     assert (page.model.base, page.model.candidate) == (2, 0)
-    page.runs.panes.chosen.emit(2, False)
+    page.runs.canvas.chosen.emit(2, False)
     assert (page.model.base, page.model.candidate) == (0, 2)
 
 
@@ -321,7 +321,7 @@ def test_the_pair_is_chosen_by_name(page: Page) -> None:
     assert (page.model.base, page.model.candidate) == (1, 2)
     assert (bar.base.value, bar.candidate.value) == ("1", "2")
     bar.gain.edited.emit("5")
-    assert page.runs.panes.gain == 5
+    assert page.runs.canvas.gain == 5
 
 
 def test_everything_that_takes_the_focus_has_a_name(page: Page) -> None:

@@ -10,7 +10,7 @@ from studio.metrics import Score
 from studio.ui.compare import text as result_words
 from studio.ui.compare import text as words
 from studio.ui.compare.model import CompareModel
-from studio.ui.compare.reference import Alone
+from studio.ui.compare.reference import BatchingError
 from tests.ui.asked import make_frames
 from tests.ui.compared import Compared
 from tests.ui.fakes import asking
@@ -42,38 +42,38 @@ def test_a_pane_says_where_it_is_and_what_it_cost(qapp: object) -> None:
     model = CompareModel(make_frames())
     played = Compared(model, {}, {"steps": 8})
     model.follow(played.job_state)
-    assert words.where(model.pane(0), played.job_state) == "Getting the device ready"
-    assert words.cost(model.pane(1)) == "16 calls"
+    assert words.where(model.run(0), played.job_state) == "Getting the device ready"
+    assert words.cost(model.run(1)) == "16 calls"
     played.begin()
-    assert words.where(model.pane(0), played.job_state) == "Waiting for the first step"
+    assert words.where(model.run(0), played.job_state) == "Waiting for the first step"
     played.start().rounds(1, 2, 3)
-    assert words.where(model.pane(1), played.job_state) == "step 3 of 8, noise level 0.62"
-    assert words.cost(model.pane(1)) == "6 of 16 calls"
+    assert words.where(model.run(1), played.job_state) == "step 3 of 8, noise level 0.62"
+    assert words.cost(model.run(1)) == "6 of 16 calls"
     model.select(0)
-    assert words.where(model.pane(1), played.job_state) == "x_T, the initial noise"
+    assert words.where(model.run(1), played.job_state) == "x_T, the initial noise"
     model.select(None)
     played.rounds(*range(4, 9)).keep()
-    assert words.cost(model.pane(1)) == "16 calls"
+    assert words.cost(model.run(1)) == "16 calls"
 
 
 def test_a_run_that_was_stopped_before_its_first_step_says_so(qapp: object) -> None:
     model = CompareModel(make_frames())
     played = Compared(model, {}, {}).begin()
     played.tell(JobCancelled(job_id=played.job.id, pictures=0))
-    assert words.where(model.pane(0), played.job_state) == "Stopped before the first step"
+    assert words.where(model.run(0), played.job_state) == "Stopped before the first step"
 
 
 def test_a_gap_is_told_in_the_unit_of_the_alignment(qapp: object) -> None:
     model = CompareModel(make_frames())
     Compared(model, {}, {"steps": 8}).play()
     model.select(0)
-    assert [words.gap(pane, "level") for pane in model.panes()] == ["0.12 cleaner", ""]
+    assert [words.gap(run, "level") for run in model.runs()] == ["0.12 cleaner", ""]
     model.set_alignment("step")
     model.select(7)
-    assert [words.gap(pane, "step") for pane in model.panes()] == ["at its last step", ""]
+    assert [words.gap(run, "step") for run in model.runs()] == ["at its last step", ""]
     model.set_alignment("calls")
     model.select(7)
-    assert [words.gap(pane, "calls") for pane in model.panes()] == ["8 calls fewer", ""]
+    assert [words.gap(run, "calls") for run in model.runs()] == ["8 calls fewer", ""]
 
 
 def test_what_is_seen_until_a_picture_is_decoded_is_said(qapp: object) -> None:
@@ -81,15 +81,15 @@ def test_what_is_seen_until_a_picture_is_decoded_is_said(qapp: object) -> None:
     played = Compared(model, {}, {}).begin().start().rounds(1)
     played.rounds(2, preview=None, tier=None)
     model.select(2)
-    assert words.for_now(model.pane(0), "x0") == "step 1 for now"
+    assert words.for_now(model.run(0), "x0") == "step 1 for now"
     model.select(1)
-    assert words.for_now(model.pane(0), "x0") == ""
+    assert words.for_now(model.run(0), "x0") == ""
     model.set_what("x_t")
-    assert words.for_now(model.pane(0), "x_t") == "x0 for now"
+    assert words.for_now(model.run(0), "x_t") == "x0 for now"
     model.select(2)
-    assert words.for_now(model.pane(0), "x_t") == "decoding…"
+    assert words.for_now(model.run(0), "x_t") == "decoding…"
     model.select(0)
-    assert words.for_now(model.pane(0), "x_t") == ""
+    assert words.for_now(model.run(0), "x_t") == ""
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_number_has_its_article(qapp: object, step: int, wanted: str) -> None:
     model = CompareModel(make_frames())
     Compared(model, {"steps": 20}, {"steps": 20}).play()
     model.select(step - 1)
-    assert wanted in words.unfinished(model.panes())
+    assert wanted in words.unfinished(model.runs())
 
 
 def test_what_all_runs_share_is_said_once(qapp: object) -> None:
@@ -125,15 +125,15 @@ def test_whether_the_noise_is_the_same_is_said_once_it_is_known(
 def test_a_step_of_a_longer_run_is_not_a_run_of_so_many_steps(qapp: object) -> None:
     model = CompareModel(make_frames())
     Compared(model, {"steps": 4}, {"steps": 50}).play()
-    assert words.unfinished(model.panes()) == ""
+    assert words.unfinished(model.runs()) == ""
     model.set_alignment("step")
     model.select(19)
-    assert words.unfinished(model.panes()) == (
+    assert words.unfinished(model.runs()) == (
         "Step 20 of 50 is not the result of a run of length 20: it still contains the noise that the remaining 30 "
         "steps would have removed."
     )
     model.select(48)
-    assert "the last step would have removed" in words.unfinished(model.panes())
+    assert "the last step would have removed" in words.unfinished(model.runs())
 
 
 @pytest.mark.parametrize(
@@ -148,10 +148,10 @@ def test_a_step_of_a_longer_run_is_not_a_run_of_so_many_steps(qapp: object) -> N
 def test_a_row_of_the_table(qapp: object, score: Score | None, wanted: tuple[str, ...]) -> None:
     model = CompareModel(make_frames())
     played = Compared(model, {}, {}).begin()
-    assert result_words.figures(model.pane(0), score, reference=False) == ("", "", "", "")
+    assert result_words.figures(model.run(0), score, reference=False) == ("", "", "", "")
     played.rounds(1, 2, 3, 4).keep()
-    assert result_words.figures(model.pane(0), score, reference=False) == (*wanted, "8", "2.0")
-    assert result_words.figures(model.pane(0), score, reference=True) == ("reference", "", "8", "2.0")
+    assert result_words.figures(model.run(0), score, reference=False) == (*wanted, "8", "2.0")
+    assert result_words.figures(model.run(0), score, reference=True) == ("reference", "", "8", "2.0")
 
 
 def test_what_a_comparison_costs_is_said_before_it_is_made() -> None:
@@ -161,17 +161,17 @@ def test_what_a_comparison_costs_is_said_before_it_is_made() -> None:
 @pytest.mark.parametrize(
     ("known", "part"),
     [
-        (Alone("none"), ""),
-        (Alone("exact"), "Bit for bit the same as each run alone"),
-        (Alone("unknown"), "not measured yet"),
-        (Alone("measuring"), "measuring the difference"),
-        (Alone("measured", (0.0, 2.4e-5)), "largest difference from the same run alone: 2e-5"),
-        (Alone("measured", (0.0, 0.0)), "bit for bit"),
-        (Alone("failed", fault="It is gone."), "could not be measured: It is gone."),
+        (BatchingError("none"), ""),
+        (BatchingError("exact"), "Bit for bit the same as each run alone"),
+        (BatchingError("unknown"), "not measured yet"),
+        (BatchingError("measuring"), "measuring the difference"),
+        (BatchingError("measured", (0.0, 2.4e-5)), "largest difference from the same run alone: 2e-5"),
+        (BatchingError("measured", (0.0, 0.0)), "bit for bit"),
+        (BatchingError("failed", fault="It is gone."), "could not be measured: It is gone."),
     ],
 )
-def test_how_far_batching_took_the_runs_is_stated(known: Alone, part: str) -> None:
-    assert part in result_words.alone(known)[0]
+def test_how_far_batching_took_the_runs_is_stated(known: BatchingError, part: str) -> None:
+    assert part in result_words.batching_error(known)[0]
 
 
 def test_runs_of_several_prompts_are_told_apart() -> None:

@@ -20,8 +20,8 @@ from studio.runs.writer import RunRecorded
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobState
 from studio.ui.jobs.run_settings import FormValues
-from studio.ui.sweep.model import Finished, Sweep, read_sweep
-from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, read_axis, requests, written
+from studio.ui.sweep.model import FinishedCell, Sweep, read_sweep
+from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, format_axis, parse_axis, requests
 from tests.ui.cards import LARGE, STARTER, numbers
 from tests.ui.fakes import Take, asking
 
@@ -56,7 +56,7 @@ def card_of(name: str) -> ModelCard:
 def test_an_axis_is_a_list_with_commas(
     field: str, text: str, values: tuple[object, ...], labels: tuple[str, ...]
 ) -> None:
-    axis = read_axis(field, text)
+    axis = parse_axis(field, text)
     assert (axis.values, axis.labels) == (values, labels)
 
 
@@ -71,7 +71,7 @@ def test_an_axis_is_a_list_with_commas(
 )
 def test_what_is_no_value_is_said(field: str, text: str, part: str) -> None:
     with pytest.raises(RequestError, match=part):
-        read_axis(field, text)
+        parse_axis(field, text)
 
 
 def test_every_value_meets_every_other_row_by_row() -> None:
@@ -114,13 +114,13 @@ def test_what_cannot_be_swept_is_said() -> None:
     ],
 )
 def test_the_values_of_an_axis_are_written_as_they_are_read(field: str, text: str) -> None:
-    axis = read_axis(field, text)
-    assert read_axis(field, written(axis)) == axis
+    axis = parse_axis(field, text)
+    assert parse_axis(field, format_axis(axis)) == axis
 
 
 def test_options_prompts_and_spacings_are_swept_too() -> None:
     made = requests(
-        BASE, card_of, read_axis("ddim.eta", "0, 0.5"), read_axis("prompt", "a fox; an owl, white")
+        BASE, card_of, parse_axis("ddim.eta", "0, 0.5"), parse_axis("prompt", "a fox; an owl, white")
     )
     assert [(one.options["eta"], one.prompt) for one in made] == [
         (0.0, "a fox"),
@@ -128,12 +128,12 @@ def test_options_prompts_and_spacings_are_swept_too() -> None:
         (0.0, "an owl, white"),
         (0.5, "an owl, white"),
     ]
-    assert read_axis("spacing", "Trailing, leading").values == ("trailing", "leading")
+    assert parse_axis("spacing", "Trailing, leading").values == ("trailing", "leading")
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_setting_has_usual_values_that_can_be_read(name: str) -> None:
-    assert read_axis(name, FIELDS[name].usual).labels
+    assert parse_axis(name, FIELDS[name].usual).labels
 
 
 @given(st.sets(st.integers(0, 39), min_size=1))
@@ -154,9 +154,9 @@ class Swept:
     def __init__(self, model: SweepModel, home: Path) -> None:
         self.model, self.home = model, home
         self.asked: list[BatchRequest] = []
-        self.told: list[int] = []
+        self.received: list[int] = []
         model.job_requested.connect(self.asked.append)
-        model.cells_changed.connect(lambda: self.told.append(model.finished))
+        model.cells_changed.connect(lambda: self.received.append(model.finished))
 
     def begin(self) -> tuple[JobState, Take]:
         job = Job(request=self.asked[-1])
@@ -205,7 +205,7 @@ def test_comparisons_are_asked_for_one_after_another(swept: Swept) -> None:
     assert (len(swept.asked), model.finished, model.running) == (2, 8, False)
     values = [int(pixels[0, 0, 0]) for place in range(8) if (pixels := model.pixels(place)) is not None]
     assert values == [100, 101, 102, 103] * 2
-    assert swept.told == sorted(swept.told)
+    assert swept.received == sorted(swept.received)
 
 
 def test_a_sweep_that_is_stopped_asks_for_no_more(swept: Swept) -> None:
@@ -319,7 +319,7 @@ def test_a_job_that_fails_ends_the_sweep_with_its_sentence(swept: Swept) -> None
 def test_a_file_that_was_changed_by_hand_is_no_sweep_and_no_fault(value: object, key: str) -> None:
     cells = requests(BASE, card_of, STEPS, GUIDANCE)
     sweep = Sweep(across=STEPS, down=GUIDANCE, cells=cells)
-    sweep.finished[1] = Finished(picture=Path("/x.png"), run="000001-0123abcd")
+    sweep.finished[1] = FinishedCell(picture=Path("/x.png"), run="000001-0123abcd")
     saved = sweep.to_dict()
     read = read_sweep(json.loads(json.dumps(saved)))
     assert read is not None

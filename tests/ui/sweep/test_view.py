@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 
 from studio.ui.shell.compare_page import ComparePage
 from studio.ui.sweep.model import Sweep
-from studio.ui.sweep.plan import read_axis
+from studio.ui.sweep.plan import parse_axis
 from tests.ui.fakes import Gate, Lockstep
 
 if TYPE_CHECKING:
@@ -128,13 +128,13 @@ def test_the_sweep_is_saved_as_one_labelled_picture(
     sweeping.set_axes("4, 5", "1, 2")
     sweeping.view.start()
     sweeping.finish()
-    told: list[str] = []
-    sweeping.program.models.notices.posted.connect(lambda notice: told.append(notice.sentence))
+    received: list[str] = []
+    sweeping.program.models.notices.posted.connect(lambda notice: received.append(notice.sentence))
     path = tmp_path / "sweep.png"
     monkeypatch.setattr("studio.ui.core.sheet_writer.QFileDialog.getSaveFileName", lambda *_: (str(path), ""))
     QTest.mouseClick(sweeping.view.save, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: bool(told))
-    assert told == [f"Saved as {path}."]
+    qtbot.waitUntil(lambda: bool(received))
+    assert received == [f"Saved as {path}."]
     assert QImage(str(path)).width() > 2 * 256
 
 
@@ -168,8 +168,8 @@ def test_two_cells_are_chosen_and_lie_side_by_side(qtbot: QtBot, sweeping: Sweep
 
 def test_of_a_large_sweep_only_what_is_seen_is_read(qtbot: QtBot, sweeping: Sweeping) -> None:
     model, view = sweeping.model, sweeping.view
-    across = read_axis("steps", ", ".join(map(str, range(1, 33))))
-    down = read_axis("seed", ", ".join(map(str, range(1, 33))))
+    across = parse_axis("steps", ", ".join(map(str, range(1, 33))))
+    down = parse_axis("seed", ", ".join(map(str, range(1, 33))))
     cells = model.plan(across, down)
     asked: set[int] = set()
     model.picture = lambda place: asked.add(place)  # type: ignore[method-assign]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.ui.app import Program
+    from studio.ui.compare.canvas import Mode
     from studio.ui.compare.page import CompareView
-    from studio.ui.compare.stage import Mode
     from tests.ui.program import MakeProgram
 
     Opened = Callable[[FakeEngine], Program]
@@ -53,7 +53,7 @@ def test_one_click_compares_all_samplers_live_and_keeps_the_pictures(qtbot: QtBo
     page = page_of(program)
     QTest.mouseClick(page.setup.all_samplers, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(gate.reached.is_set)
-    faces = page.runs.panes
+    faces = page.runs.canvas
     qtbot.waitUntil(lambda: [face.where[:9] for face in faces.faces] == ["step 2 of"] * len(SAMPLERS))
     QTest.keyClick(faces, Qt.Key.Key_Home)
     assert all(face.where.startswith("step 1 of") for face in faces.faces)
@@ -82,7 +82,7 @@ def test_escape_and_cancel_stop_the_runs(qtbot: QtBot, opened: Opened) -> None:
     page = page_of(program)
     page.start()
     qtbot.waitUntil(gates[0].reached.is_set)
-    QTest.keyClick(page.runs.panes, Qt.Key.Key_Escape)
+    QTest.keyClick(page.runs.canvas, Qt.Key.Key_Escape)
     gates[0].open()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
     assert program.models.compare.job_state is not None
@@ -113,7 +113,7 @@ def test_a_comparison_that_ran_unseen_is_there_when_the_page_is_opened_again(
     QTest.keyClick(program.window, Qt.Key.Key_3, CONTROL)
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
     QTest.keyClick(program.window, Qt.Key.Key_2, CONTROL)
-    assert len(page.runs.panes.faces) == len(SAMPLERS)
+    assert len(page.runs.canvas.faces) == len(SAMPLERS)
 
 
 @pytest.mark.layout

@@ -1,6 +1,6 @@
 """The canvas of a comparison: pictures side by side, wiped, blinked, subtracted or tiled.
 
-One `Viewport` holds zoom and position for all pictures; `rooms` finds the rows in which they are largest.
+One `Viewport` holds zoom and position for all pictures; `card_layout` finds the rows in which they are largest.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QFocusEvent, QMouseEvent, QPaintEvent, QWheelEvent
 
-    from studio.ui.compare.paint import Face
+    from studio.ui.compare.paint import RunCard
     from studio.ui.theme.theme import Theme
 
 
-MOST: Final = 64.0
+MAX_ZOOM: Final = 64.0
 """How far one may zoom in, times what fits."""
 
 
@@ -98,7 +98,7 @@ class Viewport:
 
     def _set_zoom(self, zoom: float, room: QRectF, size: QSizeF) -> None:
         least = min(1.0, 1.0 / _fit(room, size))
-        self.zoom = min(max(zoom, least), MOST)
+        self.zoom = min(max(zoom, least), MAX_ZOOM)
         if abs(self.zoom - 1.0) < 1e-6:
             self.fit()
 
@@ -119,7 +119,9 @@ def _held(centre: float, seen: float) -> float:
     return 0.5 if seen >= 1 else min(max(centre, seen / 2), 1 - seen / 2)
 
 
-def rooms(area: QRectF, count: int, *, gap: float, inset: float, foot: float, shape: float) -> list[QRectF]:
+def card_layout(
+    area: QRectF, count: int, *, gap: float, inset: float, foot: float, shape: float
+) -> list[QRectF]:
     """Return equal cards for ``count`` pictures, in as many rows as make the pictures largest.
 
     Args:
@@ -189,7 +191,7 @@ class ComparisonCanvas(QWidget):
         """Start without pictures."""
         super().__init__(parent)
         self._theme = theme
-        self._faces: tuple[Face, ...] = ()
+        self._faces: tuple[RunCard, ...] = ()
         self._still: dict[tuple[int, int, int], QImage] = {}
         self.mode: Mode = "side"
         self.base, self.candidate, self.gain = 0, 1, 1.0
@@ -208,11 +210,11 @@ class ComparisonCanvas(QWidget):
 
     # ------------------------------------------------------------------------------------------------- what is shown
     @property
-    def faces(self) -> tuple[Face, ...]:
+    def faces(self) -> tuple[RunCard, ...]:
         """What is shown of each run."""
         return self._faces
 
-    def set_faces(self, faces: Sequence[Face]) -> None:
+    def set_faces(self, faces: Sequence[RunCard]) -> None:
         """Show other pictures, or other words."""
         before = [face.pixels for face in self._faces]
         self._faces = tuple(faces)
@@ -316,7 +318,7 @@ class ComparisonCanvas(QWidget):
     def _rooms(self, area: QRectF) -> list[QRectF]:
         size, tiled = self.picture_size(), self.mode == "tile"
         foot, inset = (0.0, 0.0) if tiled else (paint.FOOT - paint.INSET, paint.INSET)
-        return rooms(
+        return card_layout(
             area,
             len(self._faces),
             gap=GRID if tiled else INSET,

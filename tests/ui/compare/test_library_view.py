@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from studio.ui.compare.library import PlaceRole, RecordedRole
+from studio.ui.compare.library import PlaceRole, RunRole
 from studio.ui.shell.compare_page import ComparePage
 from studio.ui.shell.main_window import SMALLEST
 from tests.ui.fakes import Forming
@@ -47,7 +47,7 @@ class Room:
         self._opened.wait(condition)
 
     @property
-    def told(self) -> list[str]:
+    def received(self) -> list[str]:
         return [notice.sentence for notice in self._opened.notices]
 
     @property
@@ -66,7 +66,7 @@ class Room:
         cards = self.page.library.list
         for row in range(self.models.library.rowCount()):
             index = self.models.library.index(row)
-            if index.data(RecordedRole).request.prompt == prompt:
+            if index.data(RunRole).request.prompt == prompt:
                 return cards.visualRect(index).center()
         raise AssertionError(prompt)
 
@@ -96,12 +96,12 @@ def test_runs_are_chosen_from_their_list_and_laid_side_by_side(room: Room) -> No
     assert page.runs.isVisible()
     assert page.runs.results.isVisible()
     assert not page.library.isVisible()
-    assert [face.where[:9] for face in page.runs.panes.faces] == ["step 4 of", "step 4 of"]
+    assert [face.where[:9] for face in page.runs.canvas.faces] == ["step 4 of", "step 4 of"]
     assert page.head.title.text() == "2 prompts: a fox, a dog"
     assert page.head.noise.text() == "identical x_T efef…efef"
-    QTest.keyClick(page.runs.panes, Qt.Key.Key_Home)
-    assert page.runs.panes.faces[0].where == "x_T, the initial noise"
-    assert "“a fox”" in page.runs.panes.faces[0].name
+    QTest.keyClick(page.runs.canvas, Qt.Key.Key_Home)
+    assert page.runs.canvas.faces[0].where == "x_T, the initial noise"
+    assert "“a fox”" in page.runs.canvas.faces[0].name
 
 
 def test_another_recorded_run_joins_those_that_are_compared(room: Room) -> None:
@@ -138,7 +138,7 @@ def test_a_run_that_gave_up_its_steps_is_refused_with_a_sentence(room: Room) -> 
     page = opened(room)
     room.choose("a fox")
     assert room.models.library.chosen == ()
-    assert "Its steps were deleted" in room.told[-1]
+    assert "Its steps were deleted" in room.received[-1]
     assert not page.library.start.isEnabled()
 
 

@@ -4,14 +4,117 @@ import hashlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from studio.ui.compare.model import CompareModel, marks_of, noise_hashes
+from studio.ui.compare.model import (
+    CompareModel,
+    Mark,
+    marks_of,
+    match,
+    nearest_position,
+    noise_hashes,
+    positions,
+)
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobState
 from tests.runs.steps import latents
 from tests.ui.asked import Asked, make_frames
 from tests.ui.compared import Compared
 from tests.ui.fakes import asking
+
+
+def run(steps: int, calls_per_step: int = 1, power: float = 1.0) -> list[Mark]:
+    """A run whose noise level falls from just below 1 to 0."""
+    return [
+        Mark(step=step, level=(1 - step / steps) ** power, calls=calls_per_step * step)
+        for step in range(1, steps + 1)
+    ]
+
+
+def test_by_noise_level_step_5_of_10_stands_beside_step_25_of_50() -> None:
+    found = match(run(50), 0.5, "level")
+    assert found is not None
+    assert (found.mark.step, found.gap) == (25, 0.0)
+    found = match(run(10), 0.5, "level")
+    assert found is not None
+    assert (found.mark.step, found.gap) == (5, 0.0)
+
+
+def test_where_levels_do_not_meet_the_nearest_is_taken_and_the_gap_told() -> None:
+    found = match(run(4), 0.9, "level")  # has 0.75, 0.5, 0.25, 0
+    assert found is not None
+    assert found.mark.step == 1
+    assert found.gap == pytest.approx(-0.15)
+
+
+def test_of_two_that_are_equally_near_the_noisier_is_taken() -> None:
+    found = match(run(4), 0.625, "level")
+    assert found is not None
+    assert found.mark.step == 1
+
+
+def test_by_step_a_run_that_is_over_stays_at_its_end() -> None:
+    found = match(run(10), 20, "step")
+    assert found is not None
+    assert (found.mark.step, found.gap) == (10, -10)
+
+
+def test_by_model_calls_two_calls_a_step_pair_step_k_with_step_2k() -> None:
+    heun, euler = run(10, calls_per_step=2), run(20)
+    for k in range(1, 11):
+        first, second = match(heun, 2 * k, "calls"), match(euler, 2 * k, "calls")
+        assert first is not None
+        assert second is not None
+        assert (first.mark.step, second.mark.step) == (k, 2 * k)
+        assert first.gap == second.gap == 0
+
+
+def test_by_model_calls_a_step_that_is_not_paid_for_is_not_shown() -> None:
+    found = match(run(10, calls_per_step=2), 5, "calls")
+    assert found is not None
+    assert (found.mark.step, found.gap) == (2, -1)
+
+
+def test_before_its_first_step_a_run_shows_that() -> None:
+    found = match(run(3, calls_per_step=4), 1, "calls")
+    assert found is not None
+    assert (found.mark.step, found.gap) == (1, 3)
+
+
+def test_a_run_without_steps_matches_nothing() -> None:
+    assert match([], 0.5, "level") is None
+    assert positions([[], []], "level") == ()
+    assert nearest_position((), 0.5) == -1
+
+
+def test_positions_are_those_of_all_runs_once_each_in_the_order_of_a_run() -> None:
+    assert positions([run(2), run(4)], "level") == pytest.approx((0.75, 0.5, 0.25, 0))
+    assert positions([run(2), run(4)], "step") == (1, 2, 3, 4)
+    assert positions([run(2, calls_per_step=3), run(4)], "calls") == (1, 2, 3, 4, 6)
+
+
+def test_a_value_finds_its_nearest_position() -> None:
+    assert nearest_position((1.0, 0.5, 0.0), 0.6) == 1
+
+
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=6), st.floats(0, 1))
+def test_no_other_step_of_any_run_is_nearer_to_a_level(lengths: list[int], level: float) -> None:
+    for steps in lengths:
+        marks = run(steps, power=0.7)
+        found = match(marks, level, "level")
+        assert found is not None
+        assert abs(found.gap) == min(abs(mark.level - level) for mark in marks)
+
+
+@given(st.integers(1, 60), st.sampled_from(["level", "step", "calls"]))
+def test_a_run_alone_meets_each_of_its_positions_without_a_gap(steps: int, alignment: str) -> None:
+    marks = run(steps, calls_per_step=2)
+    for number, position in enumerate(positions([marks], alignment)):  # type: ignore[arg-type]
+        found = match(marks, position, alignment)  # type: ignore[arg-type]
+        assert found is not None
+        assert (found.index, found.gap) == (number, 0)
+
 
 FOUR, EIGHT = {"steps": 4}, {"steps": 8, "sampler": "ddpm", "options": {"variance": "posterior"}}
 
@@ -33,18 +136,18 @@ def looked_at(asked: Asked) -> list[tuple[int, int, str]]:
 
 
 def steps(model: CompareModel) -> list[int | None]:
-    return [pane.shown.step if pane.shown is not None else None for pane in model.panes()]
+    return [run.shown.step if run.shown is not None else None for run in model.runs()]
 
 
 def gaps(model: CompareModel) -> list[float]:
-    return [pane.gap for pane in model.panes()]
+    return [run.gap for run in model.runs()]
 
 
 def values(model: CompareModel) -> list[int | None]:
-    return [None if pane.frame is None else int(pane.frame.pixels[0, 0, 0]) for pane in model.panes()]
+    return [None if run.frame is None else int(run.frame.pixels[0, 0, 0]) for run in model.runs()]
 
 
-class Told:
+class Received:
     """What a model told, in order."""
 
     def __init__(self, model: CompareModel) -> None:
@@ -55,7 +158,7 @@ class Told:
 
 
 def test_without_a_comparison_there_is_nothing(model: CompareModel) -> None:
-    assert model.panes() == ()
+    assert model.runs() == ()
     assert (model.count, model.place, model.positions, model.levels, model.planned) == (0, -1, (), (), 0)
     model.select(3)
     model.set_pair(0, 1)
@@ -140,14 +243,14 @@ def test_the_start_counts_as_a_position(model: CompareModel) -> None:
 
 
 def test_it_tells_of_positions_only_where_there_are_others(model: CompareModel) -> None:
-    played, told = Compared(model, FOUR, FOUR).begin(), Told(model)
+    played, received = Compared(model, FOUR, FOUR).begin(), Received(model)
     played.rounds(1)
-    assert told.names == ["positions", "shown"]
-    told.names.clear()
+    assert received.names == ["positions", "shown"]
+    received.names.clear()
     played.keep()
-    assert set(told.names) == {"shown"}
+    assert set(received.names) == {"shown"}
     played.end()
-    assert told.names[-2:] == ["changed", "shown"]
+    assert received.names[-2:] == ["changed", "shown"]
 
 
 def test_the_pair_is_of_two_runs_and_the_candidate_goes_round(model: CompareModel) -> None:
@@ -167,7 +270,7 @@ def test_the_pair_is_of_two_runs_and_the_candidate_goes_round(model: CompareMode
 
 def test_a_step_that_is_looked_at_is_decoded_in_full_once(model: CompareModel, asked: Asked) -> None:
     cheap: dict[str, Any] = {"tier": "small"}
-    played, told = Compared(model, FOUR, FOUR).begin(), Told(model)
+    played, received = Compared(model, FOUR, FOUR).begin(), Received(model)
     played.rounds(1, 2, 3, **cheap)
     assert asked.decodes == []  # what only passes by is shown as it comes
     model.select(1)
@@ -178,7 +281,7 @@ def test_a_step_that_is_looked_at_is_decoded_in_full_once(model: CompareModel, a
     assert len(asked.waiting) == 2  # only what is looked at
     asked.decode(-1, 200)
     assert values(model) == [2, 200]
-    assert told.names[-1] == "shown"
+    assert received.names[-1] == "shown"
 
 
 def test_a_step_without_a_picture_shows_the_one_before_until_it_is_decoded(
@@ -186,7 +289,7 @@ def test_a_step_without_a_picture_shows_the_one_before_until_it_is_decoded(
 ) -> None:
     played = Compared(model, FOUR, FOUR).begin().rounds(1)
     played.rounds(2, 3, preview=None, tier=None)
-    Told(model)
+    Received(model)
     model.select(2)
     assert values(model) == [1, 1]
     for place in range(len(asked.decodes)):
@@ -206,13 +309,13 @@ def test_the_other_side_of_a_step_can_be_looked_at(model: CompareModel, asked: A
 
 
 def test_frames_of_other_jobs_and_those_that_failed_are_no_matter(model: CompareModel, asked: Asked) -> None:
-    told = Told(model)
+    received = Received(model)
     played = Compared(model, FOUR, FOUR).begin().rounds(1, tier="small")
     model.select(0)
     Compared(model, FOUR, FOUR).begin()
-    told.names.clear()
+    received.names.clear()
     asked.decode(0)
-    assert told.names == []
+    assert received.names == []
     assert played.job_state.over is False
 
 
@@ -239,7 +342,7 @@ def test_the_noise_they_start_from_is_a_step_too(model: CompareModel) -> None:
     played.rounds(1, 2)
     model.select(0)
     assert steps(model) == [0, 0]
-    assert all(pane.frame is not None for pane in model.panes())
+    assert all(run.frame is not None for run in model.runs())
     model.set_alignment("calls")
     assert model.positions[0] == 0
     assert steps(model) == [0, 0]
