@@ -13,7 +13,7 @@ from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.ui.compare import paint, text
-from studio.ui.compare.images import ImageCache
+from studio.ui.core.images import ImageCache
 from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GRID, INSET
 from studio.ui.widgets.painting import draw_ring, ring_after
@@ -197,7 +197,8 @@ class ComparisonCanvas(QWidget):
         self.base, self.candidate, self.gain = 0, 1, 1.0
         self.wipe, self.turned, self.peeking = 0.5, False, False
         self.enlarge, self.viewport = "smooth", Viewport()
-        self._images, self._ring = ImageCache(), False
+        self._images, self._differences = ImageCache(), paint.DifferenceCache()
+        self._ring = False
         self._pressed: QPointF | None = None
         self._last = QPointF()
         self._dragged = False
@@ -400,7 +401,7 @@ class ComparisonCanvas(QWidget):
         theme, first, second = self._theme, self._faces[self.base].pixels, self._faces[self.candidate].pixels
         if first is None or second is None:
             return
-        found = self._images.difference(first, second, self.gain)
+        found = self._differences.get(first, second, self.gain)
         if found is None:
             paint.draw_hint(painter, theme, room, tr("Pictures of different sizes cannot be subtracted."))
             return

@@ -16,6 +16,8 @@ import numpy as np
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter
 
+from studio.metrics import PEAK, difference
+from studio.ui.core.images import to_image
 from studio.ui.theme.colour import ramp
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, RADIUS
 from studio.ui.widgets.painting import fill_rounded
@@ -65,6 +67,42 @@ FOOT: Final = 60.0
 SCALE_WIDTH: Final = 12.0
 _LINE: Final = 20.0
 _BADGE: Final = 16.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Difference:
+    """How two pictures differ.
+
+    Attributes:
+        image: the difference of each pixel, in the colours of the scale.
+        largest: the largest difference, 0 to 1.
+        mean: the mean over all pixels, 0 to 1.
+    """
+
+    image: QImage
+    largest: float
+    mean: float
+
+
+class DifferenceCache:
+    """The difference that was asked for last."""
+
+    def __init__(self) -> None:
+        self._key: tuple[NDArray[np.uint8], NDArray[np.uint8], float] | None = None
+        self._found: Difference | None = None
+
+    def get(self, first: NDArray[np.uint8], second: NDArray[np.uint8], gain: float) -> Difference | None:
+        """Return how two pictures differ, amplified ``gain`` times; None if their sizes differ."""
+        if first.shape != second.shape:
+            return None
+        known = self._key
+        if known is None or known[0] is not first or known[1] is not second or known[2] != gain:
+            amount = difference(first, second)
+            image = to_image(heat_map(amount, gain)).convertToFormat(QImage.Format.Format_RGB32)
+            largest, mean = float(amount.max()) / PEAK, float(amount.mean()) / PEAK
+            self._key = (first, second, gain)
+            self._found = Difference(image=image, largest=largest, mean=mean)
+        return self._found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

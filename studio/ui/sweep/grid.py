@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QAbstractScrollArea, QSizePolicy
 
-from studio.ui.compare.images import ImageCache
+from studio.ui.core.images import ImageCache
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, RADIUS, RING
 from studio.ui.widgets.painting import draw_ring, fill_rounded, ring_after

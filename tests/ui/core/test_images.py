@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QImage
 
-from studio.ui.core.images import to_image
+from studio.ui.core.images import ImageCache, to_image
+from tests.runs.steps import frame
 
 
 def noise(height: int = 4, width: int = 5) -> np.ndarray:
@@ -94,3 +95,30 @@ def test_one_buffer_for_all_frames_would_change_what_was_handed_over() -> None:
     before = read(image)
     buffer += 1
     assert read(image) != before
+
+
+EACH = 8 * 8 * 4
+
+
+def test_a_picture_is_made_into_an_image_once() -> None:
+    cache, pixels = ImageCache(), frame(9)
+    image = cache.image(pixels)
+    assert image.format() == QImage.Format.Format_RGB32
+    assert image.pixelColor(3, 3).getRgb()[:3] == (9, 9, 9)
+    assert cache.image(pixels) is image
+
+
+def test_the_image_used_longest_ago_goes_first() -> None:
+    cache = ImageCache(max_bytes=2 * EACH)
+    first, second, third = frame(1), frame(2), frame(3)
+    kept = cache.image(first)
+    gone = cache.image(second)
+    assert cache.image(first) is kept
+    cache.image(third)
+    assert cache.image(first) is kept
+    assert cache.image(second) is not gone
+
+
+def test_one_image_is_kept_however_large() -> None:
+    cache, pixels = ImageCache(max_bytes=1), frame(1)
+    assert cache.image(pixels) is cache.image(pixels)
