@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from studio.ui.core.job_state import JobState
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from studio.ui.compare.model import CompareModel
     from studio.ui.core.job_state import JobEvent
 
@@ -35,6 +38,7 @@ class Compared:
         *runs: dict[str, Any],
         max_bytes: int = MAX_BYTES,
         max_state_bytes: int = MAX_STATE_BYTES,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Take what each run is asked for with, besides the usual."""
         self._model = model
@@ -42,7 +46,7 @@ class Compared:
         self.job = Job(
             request=CompareRequest(requests=requests), record=JobRecord(max_bytes, max_state_bytes)
         )
-        self.job_state = JobState(self.job)
+        self.job_state = JobState(self.job, clock)
         self.take = Take(
             request=requests[0],
             asked=self.job.request,

@@ -1,4 +1,4 @@
-"""The columns of a comparison: two to six runs with their own settings; how they are saved between starts, and undo."""
+"""The columns of a comparison: the settings of two to six runs, saved between starts, with undo."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """What is to be compared.
+    """The settings of a comparison.
 
     Attributes:
         columns: the settings of each run.
-        own_prompts: the places of those that have a prompt of their own; the others have the form's.
+        own_prompts: the indices of the runs with their own prompt; the others use the form's.
         batched: whether runs of one model share their model calls.
     """
 
@@ -43,17 +43,17 @@ class Columns:
     batched: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the settings as JSON values."""
         columns = [column.to_dict() for column in self.columns]
         return {"columns": columns, "own_prompts": sorted(self.own_prompts), "batched": self.batched}
 
 
 def read_columns(saved: Mapping[str, Any], base: FormValues) -> Columns | None:
-    """Return what `Columns.to_dict` wrote; None where that is not there or of no use.
+    """Return what `Columns.to_dict` wrote; None if it is missing or unusable.
 
     Args:
         saved: JSON values of any kind.
-        base: what stands where ``saved`` says nothing of use.
+        base: the settings to use where a saved one is missing or invalid.
     """
     found = saved.get("columns")
     if not isinstance(found, list) or not MIN_PANES <= len(found) <= MAX_PANES:
@@ -68,20 +68,41 @@ def read_columns(saved: Mapping[str, Any], base: FormValues) -> Columns | None:
 
 
 SETUP = "runs to compare"
-"""The one field of the undo commands."""
+"""The only field of the undo commands."""
+
+
+class Column(QObject):
+    """One of the columns as a model for `studio.ui.widgets.binding.bind`."""
+
+    def __init__(self, columns: CompareColumns, place: int, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._columns, self._place = columns, place
+        self.changed = columns.changed
+
+    @property
+    def values(self) -> FormValues | None:
+        """The column's settings; None while there are fewer columns."""
+        columns = self._columns.columns
+        return columns[self._place] if self._place < len(columns) else None
+
+    def edit(self, **changes: Any) -> None:  # noqa: ANN401 - as FormValues has them
+        """See `CompareColumns.edit`."""
+        self._columns.edit(self._place, **changes)
 
 
 class CompareColumns(QObject):
     """The columns, from left to right.
 
-    Negative prompt and size are the form's and the same for all; so is the prompt, unless a column is given its own.
-    All have one seed until a column is given its own; then they start from the same noise no more.
+    All columns use the negative prompt and the size of the form, and its prompt unless a column has its own. All have
+    the same seed, hence the same initial noise, unless a column has its own.
+
+    Signals:
+        changed: the settings of a column, or those they share.
+        count_changed: a column was added or removed.
     """
 
     changed = Signal()
-    """A column's settings are others, or what they share."""
     count_changed = Signal()
-    """There are more columns, or fewer."""
 
     def __init__(
         self,
@@ -92,7 +113,7 @@ class CompareColumns(QObject):
         clock: Callable[[], float] = time.monotonic,
         parent: QObject | None = None,
     ) -> None:
-        """Begin with the columns of the last time, or one for each sampler; keep them in ``preferences``."""
+        """Start with the columns saved in ``preferences``, or with one for each sampler."""
         super().__init__(parent)
         self._form, self._catalog, self._preferences = form, catalog, preferences
         kept = read_columns(preferences.comparison, form.values)
@@ -103,7 +124,7 @@ class CompareColumns(QObject):
 
     @property
     def columns(self) -> tuple[FormValues, ...]:
-        """The settings of each; what they share is in each of them."""
+        """The settings of each column, including those that all share."""
         return self._setup.columns
 
     @property
@@ -113,22 +134,22 @@ class CompareColumns(QObject):
 
     @property
     def prompt(self) -> str:
-        """What the first of them makes."""
+        """The prompt of the first column."""
         return self.columns[0].prompt
 
     @property
     def can_add(self) -> bool:
-        """Whether there is room for another column."""
+        """Whether there are fewer columns than the most."""
         return len(self.columns) < MAX_PANES
 
     @property
     def can_remove(self) -> bool:
-        """Whether there are more columns than a comparison needs."""
+        """Whether there are more columns than the least."""
         return len(self.columns) > MIN_PANES
 
     @property
     def fault(self) -> str:
-        """Why they cannot be compared now, a sentence; "" when they can."""
+        """Why the columns cannot be compared, a sentence; "" if they can."""
         try:
             self.take_request()
         except RequestError as error:
@@ -136,11 +157,14 @@ class CompareColumns(QObject):
         return ""
 
     def card(self, place: int) -> ModelCard | None:
-        """Return the card of a column's model; None where that model is not here or broken."""
+        """Return the card of a column's model; None if that model is not installed or broken."""
         return self._catalog.card(self.columns[place].model)
 
     def edit(self, place: int, **changes: Any) -> None:  # noqa: ANN401 - as FormValues has them
-        """Change settings of a column by name. Another seed or prompt of the first is that of all like it."""
+        """Change settings of a column by name.
+
+        A new seed or prompt of the first column also applies to every column that has the same one.
+        """
         old = self.columns[place]
         values = old
         name = changes.get("model", old.model)
@@ -161,7 +185,7 @@ class CompareColumns(QObject):
         """Change an option of a column's sampler.
 
         Raises:
-            RequestError: the sampler has no such option, or it cannot have this value.
+            RequestError: the sampler has no such option, or the value is not allowed.
         """
         column = self.columns[place]
         sampler_options(column.sampler, {name: value})
@@ -172,34 +196,34 @@ class CompareColumns(QObject):
 
     @Slot(bool)
     def set_batched(self, batched: bool) -> None:
-        """Let runs share their model calls, or let each be, bit for bit, what it is alone."""
+        """Let runs share their model calls; or not, so that each is bit for bit the same as alone."""
         if batched != self.batched:
             self._change(replace(self._setup, batched=batched), ())
 
     @Slot()
     def fill_samplers(self) -> None:
-        """Begin anew with the form's settings: one column for each sampler."""
+        """Replace the columns by one for each sampler, with the form's settings."""
         self._make(self._of_all_samplers().columns, (), ())
 
     @Slot()
     def add(self) -> None:
-        """Add a column like the last."""
+        """Add a copy of the last column."""
         if self.can_add:
             last, own = len(self.columns) - 1, self._setup.own_prompts
             self._make([*self.columns, self.columns[-1]], (), own | {last + 1} if last in own else own)
 
     def remove(self, place: int) -> None:
-        """Take a column away."""
+        """Remove a column."""
         if self.can_remove:
             columns = [column for other, column in enumerate(self.columns) if other != place]
             own = (other for other in self._setup.own_prompts if other != place)
             self._make(columns, (), {other - (other > place) for other in own})
 
     def take_request(self) -> CompareRequest:
-        """Return what is to be made, everything filled in.
+        """Return the request for the comparison, with every default filled in.
 
         Raises:
-            RequestError: a column cannot be made; the sentence names it.
+            RequestError: a column's settings are not valid; the sentence names the column.
         """
         requests = tuple(map(self._resolved, range(len(self.columns))))
         return CompareRequest(requests=requests, batched=self.batched).validate()
@@ -235,10 +259,7 @@ class CompareColumns(QObject):
         self.undo_stack.change({SETUP: self._setup}, {SETUP: after}, key)
 
     def _put_change(self, changes: Mapping[str, Columns]) -> None:
-        self._put(changes[SETUP])
-
-    def _put(self, setup: Columns) -> None:
-        before = len(self.columns)
+        setup, before = changes[SETUP], len(self.columns)
         self._setup = replace(setup, columns=self._shared(setup))
         self._preferences.set("comparison", self._setup.to_dict())
         if len(self.columns) != before:
@@ -246,7 +267,7 @@ class CompareColumns(QObject):
         self.changed.emit()
 
     def _shared(self, setup: Columns) -> tuple[FormValues, ...]:
-        """Return the columns with what they have from the form."""
+        """Return the columns with the settings that come from the form."""
         form = self._form.values
         shared = {name: getattr(form, name) for name in ("negative", "width", "height")}
         columns: list[FormValues] = []
@@ -258,7 +279,6 @@ class CompareColumns(QObject):
 
     @Slot()
     def _on_form_changed(self) -> None:
-        """Follow the form in what columns have from it."""
         columns = self._shared(self._setup)
         if columns != self.columns:
             self._setup = replace(self._setup, columns=columns)

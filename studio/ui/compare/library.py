@@ -1,4 +1,4 @@
-"""The list of recorded runs to compare: searching it, selecting two to six, and reading them as one comparison."""
+"""The recorded runs to compare: their list, its search and selection, and reading two to six as one comparison."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
 
 
 class NotComparableError(StudioError):
-    """Recorded runs cannot be laid side by side."""
+    """The selected runs cannot be compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedRun:
-    """A recorded run, as a list of them shows it.
+    """A row of the list.
 
     Attributes:
-        run: its id.
-        request: what it was made with.
-        fault: why it cannot be looked at, a sentence; "" where it can.
-        entry: its picture in the gallery; None where that is not there.
+        run: the run's id.
+        request: its request.
+        fault: why it cannot be shown, a sentence; "" if it can.
+        entry: its picture in the gallery; None if there is none.
     """
 
     run: str
@@ -57,17 +57,17 @@ class RecordedRun:
 
     @property
     def number(self) -> int:
-        """The number that people call the run by."""
+        """See `number_of`."""
         return number_of(self.run)
 
 
 def number_of(run: str) -> int:
-    """Return the number that people call a run by."""
+    """Return the number that the window shows for a run id."""
     return int(run.partition("-")[0])
 
 
 def list_recorded(store: RunStore, catalogue: Catalogue) -> tuple[RecordedRun, ...]:
-    """Return every run, newest first; those that cannot be read are left out.
+    """Return every readable run, newest first.
 
     Raises:
         StorageError: the catalogue cannot be read.
@@ -88,18 +88,18 @@ def list_recorded(store: RunStore, catalogue: Catalogue) -> tuple[RecordedRun, .
 
 
 def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, folders: Folders) -> JobState:
-    """Return recorded runs side by side, their steps read into memory.
+    """Read recorded runs into memory and return them as one comparison; for any thread.
 
-    What cannot be read is left out and told in the note of the job.
+    Runs that cannot be read are left out; the note of the returned state says why.
 
     Args:
-        runs: the ids of two to six, in the order of their panes.
-        store: where they are.
-        catalogue: where their pictures are listed.
-        folders: where models are.
+        runs: two to six run ids, in the order in which they are shown.
+        store: holds the runs.
+        catalogue: lists their pictures.
+        folders: where the models are.
 
     Raises:
-        UncomparableError: they make pictures of different sizes, or fewer than two can be read.
+        NotComparableError: their pictures have different sizes, or fewer than two runs can be read.
         StorageError: the catalogue cannot be read.
     """
     read: list[StoredRun] = []
@@ -123,8 +123,10 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
     pictures = catalogue.ids_by_final_hash()
     for place, stored in enumerate(read):
         job_state.run_ids[place] = stored.id
-        told = (fill(job_state, stored, place, every=every), _unmade(stored, folders))
-        notes += [tr("Run {number}: {note}", number=number_of(stored.id), note=note) for note in told if note]
+        faults = (fill(job_state, stored, place, every=every), _why_not_decoded(stored, folders))
+        notes += [
+            tr("Run {number}: {note}", number=number_of(stored.id), note=note) for note in faults if note
+        ]
         _finish(job_state, stored, place, _entry_of(stored, pictures, catalogue))
     seconds = sum(event.done.seconds for event in job_state.pictures.values())
     job_state.take(JobFinished(job_id=job_state.job.id, pictures=len(job_state.pictures), seconds=seconds))
@@ -181,8 +183,8 @@ def _stride(runs: Sequence[StoredRun]) -> int:
     return max(math.ceil(size / (MAX_BYTES // 2)), 1)
 
 
-def _unmade(run: StoredRun, folders: Folders) -> str:
-    """Return why steps of a run cannot be decoded; "" where they can, or are pictures already."""
+def _why_not_decoded(run: StoredRun, folders: Folders) -> str:
+    """Return why steps of a run cannot be decoded; "" if they can, or need no decoding."""
     request = run.header.generate_request
     if run.header.shape == (3, request.height, request.width):
         return ""
@@ -200,7 +202,7 @@ def _entry_of(run: StoredRun, pictures: dict[str, int], catalogue: Catalogue) ->
 
 
 def _finish(job_state: JobState, run: StoredRun, place: int, entry: Entry | None) -> None:
-    """Add how a run ended, and its picture, which needs no decoding."""
+    """Add a run's end and its picture, which is read from its file and not decoded again."""
     from studio.gallery.images import read_pixels  # noqa: PLC0415 - it brings numpy and Pillow
 
     pixels, fault = None, StorageError(job_state.run_ids[place], "has no picture in the gallery")
@@ -224,22 +226,23 @@ def _finish(job_state: JobState, run: StoredRun, place: int, entry: Entry | None
 
 Index = QModelIndex | QPersistentModelIndex
 RunRole = Qt.ItemDataRole.UserRole + 1
-"""The `RecordedRun` of a row."""
+"""The row's `RecordedRun`."""
 PlaceRole = Qt.ItemDataRole.UserRole + 2
-"""Its place among those that are chosen, from 0; None where it is not."""
+"""The row's index in the selection, from 0; None if it is not selected."""
 
 
 class CompareLibrary(QAbstractListModel):
     """A row for each recorded run that matches the search, newest first.
 
     Attributes:
-        chosen: the ids of the runs that are to be compared, in the order of their panes.
+        loaded: whether the list was read.
+        chosen: the ids of the selected runs, in the order of selection.
 
     Signals:
-        changed: other runs are chosen, or listed.
-        opened: the chosen runs are side by side, a `JobState`.
-        failed: they cannot be, or no more can be chosen: a sentence.
-        offered: a run is chosen and waits for others: the list is to be seen.
+        changed: the rows or the selection.
+        opened: the selected runs were read, a `JobState`.
+        failed: an error, or why a run cannot be selected: a sentence.
+        offered: a single run was selected from outside: show the list, to select others.
     """
 
     changed = Signal()
@@ -250,7 +253,6 @@ class CompareLibrary(QAbstractListModel):
     def __init__(
         self, store: RunStore, catalogue: Catalogue, folders: Folders, parent: QObject | None = None
     ) -> None:
-        """List the runs of ``store``; nothing is read before `reload`."""
         super().__init__(parent)
         self._store, self._catalogue, self._folders = store, catalogue, folders
         self._background = Background(self)
@@ -260,13 +262,11 @@ class CompareLibrary(QAbstractListModel):
         self.loaded = False
         self.chosen: tuple[str, ...] = ()
 
-    # ------------------------------------------------------------------------------------------------ the list's side
+    # -------------------------------------------------------------------------------------------------------- rows
     def rowCount(self, parent: Index | None = None) -> int:
-        """Return how many runs match."""
         return 0 if parent is not None and parent.isValid() else len(self._rows)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401 - Qt's
-        """Return the run of a row, and what it is called."""
         if not self.checkIndex(index, QAbstractListModel.CheckIndexOption.IndexIsValid):
             return None
         found = self._rows[index.row()]
@@ -280,12 +280,12 @@ class CompareLibrary(QAbstractListModel):
 
     @property
     def text(self) -> str:
-        """What is searched for; "" lists all."""
+        """The search text; "" lists all runs."""
         return self._text
 
     @property
     def can_open(self) -> bool:
-        """Whether enough runs are chosen."""
+        """Whether enough runs are selected."""
         return len(self.chosen) >= MIN_PANES
 
     # ----------------------------------------------------------------------------------------------------- intents
@@ -297,20 +297,20 @@ class CompareLibrary(QAbstractListModel):
 
     @Slot(str)
     def search(self, text: str) -> None:
-        """List only the runs whose prompt or model holds every word."""
+        """List only the runs whose prompt, model, sampler or number contains every word of ``text``."""
         if text != self._text:
             self._text = text
             self._list()
 
     def choose(self, runs: Sequence[str]) -> None:
-        """Choose these and no others."""
+        """Select these runs only; at most six."""
         chosen = tuple(dict.fromkeys(runs))[:MAX_PANES]
         if chosen != self.chosen:
             self.chosen = chosen
             self._announce()
 
     def toggle(self, row: int) -> None:
-        """Choose the run of a row, or let go of it."""
+        """Select or deselect the run of a row."""
         found = self._rows[row]
         if found.run in self.chosen:
             self.choose([run for run in self.chosen if run != found.run])
@@ -325,25 +325,26 @@ class CompareLibrary(QAbstractListModel):
 
     @Slot()
     def open(self) -> None:
-        """Lay the chosen runs side by side."""
+        """Read the selected runs and emit `opened` or `failed`; does nothing while there are too few."""
+        if not self.can_open:
+            return
         work = partial(comparison_of, self.chosen, self._store, self._catalogue, self._folders)
         self._background.do(work, self.opened.emit, self._on_failed, key="open")
 
     def open_runs(self, runs: Sequence[str]) -> None:
-        """Choose these and lay them side by side; one alone is offered to be compared with others."""
+        """Select these runs and open them; a single run is only selected, and `offered` is emitted."""
         self.choose(runs)
-        if self.can_open:
-            self.open()
-        elif self.chosen:
+        self.open()
+        if self.chosen and not self.can_open:
             self.offered.emit()
 
     def open_pictures(self, entries: Sequence[Entry]) -> None:
-        """Do so with the runs that pictures of the gallery came from."""
+        """Do the same with the runs of these pictures."""
         work = partial(_runs_of, self._store, tuple(entry.metadata.final_sha256 for entry in entries))
         self._background.do(work, self._on_found, self._on_failed, key="find")
 
     def close(self) -> None:
-        """Drop what was not begun."""
+        """Drop the work that has not started."""
         self._background.close()
 
     # ----------------------------------------------------------------------------------------------------- answers
@@ -368,7 +369,7 @@ class CompareLibrary(QAbstractListModel):
         self._list()
 
     def _on_failed(self, error: StudioError) -> None:
-        self.failed.emit(str(error))
+        self.failed.emit(tr(error.message))
 
     def _list(self) -> None:
         words = self._text.casefold().split()
@@ -392,7 +393,7 @@ def _runs_of(store: RunStore, ids_by_final_hash: tuple[str, ...]) -> tuple[str |
 
 
 def run_ids_of(job_state: JobState | None) -> tuple[str, ...]:
-    """Return the recorded runs of a comparison, in the order of its panes; none where one is not recorded."""
+    """Return the run ids of a finished comparison, in its order; () unless every run is recorded."""
     if job_state is None or not job_state.over or len(job_state.run_ids) < job_state.count:
         return ()
     return tuple(job_state.run_ids[place] for place in range(job_state.count))

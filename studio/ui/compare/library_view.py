@@ -46,22 +46,13 @@ _BADGE: Final = 20
 
 
 class LibraryList(QListView):
-    """A card for each run; a click or Space chooses it.
-
-    Signals:
-        toggle_requested: the run of a row is to be chosen, or let go of.
-        open_requested: those that are chosen are to lie side by side.
-    """
-
-    toggle_requested = Signal(int)
-    open_requested = Signal()
+    """A card for each run. A click or Space selects or deselects it, Enter compares the selected runs."""
 
     def __init__(
         self, theme: Theme, library: CompareLibrary, thumbnails: Thumbnails, parent: QWidget | None = None
     ) -> None:
-        """Show the rows of ``library``."""
         super().__init__(parent)
-        self._thumbnails = thumbnails
+        self._library, self._thumbnails = library, thumbnails
         self.setAccessibleName(tr("Recorded runs"))
         self.setModel(library)
         self.setItemDelegate(_RunDelegate(theme, thumbnails, self))
@@ -76,35 +67,33 @@ class LibraryList(QListView):
         self.setFrameShape(QListView.Shape.NoFrame)
         self.setMouseTracking(True)
         self.viewport().setAutoFillBackground(False)
-        self._wanting = QTimer(self, singleShot=True, interval=0)
-        self._wanting.timeout.connect(self._want)
+        self._requesting = QTimer(self, singleShot=True, interval=0)
+        self._requesting.timeout.connect(self._request_thumbnails)
+        self.clicked.connect(self._on_clicked)
         thumbnails.made.connect(self._on_made)
         theme.changed.connect(self.viewport().update)
 
     @Slot()
     def enter(self) -> None:
-        """Take the keyboard, from the search."""
+        """Take the focus from the search field."""
         if self.model().rowCount():
             if not self.currentIndex().isValid():
                 self.setCurrentIndex(self.model().index(0, 0))
             self.setFocus(Qt.FocusReason.TabFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Choose with Space, compare with Enter; all else moves."""
         if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
-            self.toggle_requested.emit(self.currentIndex().row())
+            self._library.toggle(self.currentIndex().row())
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.open_requested.emit()
+            self._library.open()
         else:
             super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the cards, and have the pictures made that are missing."""
         super().paintEvent(event)
-        self._wanting.start()
+        self._requesting.start()
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Tell of the run under the mouse, in full."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             index = self.indexAt(event.pos())
             found = index.data(RunRole)
@@ -113,14 +102,18 @@ class LibraryList(QListView):
             return True
         return super().viewportEvent(event)
 
+    @Slot(QModelIndex)
+    def _on_clicked(self, index: QModelIndex) -> None:
+        self._library.toggle(index.row())
+
     @Slot(object)
     def _on_made(self, path: object) -> None:
         del path
         self.viewport().update()
 
     @Slot()
-    def _want(self) -> None:
-        """Ask for the pictures of the cards that are seen."""
+    def _request_thumbnails(self) -> None:
+        """Request the thumbnails of the visible cards."""
         side, seen = self._side(), self.viewport().rect()
         keys = []
         for row in range(self.model().rowCount()):
@@ -138,7 +131,7 @@ class LibraryList(QListView):
 
 
 class _RunDelegate(QStyledItemDelegate):
-    """Paints one run: its picture, its prompt, and how it was made beneath."""
+    """Paints one run: its picture, its prompt, and its settings below."""
 
     def __init__(self, theme: Theme, thumbnails: Thumbnails, parent: QWidget) -> None:
         super().__init__(parent)
@@ -204,24 +197,21 @@ class _RunDelegate(QStyledItemDelegate):
 
 
 _SEARCH_PX = 320
-_MOST_ROWS = 4
+_MAX_ROWS = 4
 
 
 class LibraryView(Ground):
-    """Chooses from a `CompareLibrary`.
+    """Selects and opens the runs of a `CompareLibrary`.
 
     Signals:
-        open_requested: the chosen runs are to lie side by side.
-        closed: it is to be left.
+        closed: the close button was clicked.
     """
 
-    open_requested = Signal()
     closed = Signal()
 
     def __init__(
         self, theme: Theme, library: CompareLibrary, thumbnails: Thumbnails, parent: QWidget | None = None
     ) -> None:
-        """List the runs of ``library``."""
         super().__init__(theme, "window", lines=Qt.Edge.BottomEdge, parent=parent)
         self._library = library
         self.search = SearchField(theme)
@@ -237,10 +227,7 @@ class LibraryView(Ground):
         self._lay_out()
         self.search.search_requested.connect(library.search)
         self.search.left.connect(self.list.enter)
-        self.list.clicked.connect(self._on_clicked)
-        self.list.toggle_requested.connect(library.toggle)
-        self.list.open_requested.connect(self._on_start)
-        self.start.clicked.connect(self._on_start)
+        self.start.clicked.connect(library.open)
         self._close.clicked.connect(self.closed)
         library.changed.connect(self._on_changed)
         self._on_changed()
@@ -261,34 +248,23 @@ class LibraryView(Ground):
         layout.addWidget(self._empty, 1)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Read the list anew, and be ready to search."""
         super().showEvent(event)
         self._library.reload()
         self.search.set_text(self._library.text)
         self.search.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keep keys from the runs beneath: a letter is meant for the list."""
-        event.accept()
+        event.accept()  # else a letter would change the layout of the comparison below
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Be as high as the cards need, up to a limit."""
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
+        """Be as high as the cards need, up to a limit."""
         columns = max((self.width() - 2 * PADDING) // WIDTH, 1)
-        rows = min(max(math.ceil(self._library.rowCount() / columns), 1), _MOST_ROWS)
+        rows = min(max(math.ceil(self._library.rowCount() / columns), 1), _MAX_ROWS)
         self.setFixedHeight(CONTROL + rows * ROW + 2 * (GAP + GRID) + GAP + 2 * GRID)
-
-    @Slot()
-    def _on_start(self) -> None:
-        if self._library.can_open:
-            self.open_requested.emit()
-
-    @Slot(QModelIndex)
-    def _on_clicked(self, index: QModelIndex) -> None:
-        self._library.toggle(index.row())
 
     @Slot()
     def _on_changed(self) -> None:

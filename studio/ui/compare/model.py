@@ -1,7 +1,8 @@
-"""A comparison: which step of each run is shown, how the runs are aligned, and which two are A and B.
+"""The comparison that is shown: its alignment (by noise level, step or model calls), each run's step, and A and B.
 
-Step numbers are not comparable across samplers and numbers of steps: step 5 of 10 stands where step 25 of 50 does. So
-steps are aligned by noise level unless another alignment is chosen, and the gap is shown where levels do not meet.
+Step 5 of 10 corresponds to step 25 of 50, not to step 5 of 50. So runs are aligned by noise level unless another
+alignment is chosen; if a run has no step at that level, the nearest one is shown with the difference (its gap).
+`noise_hashes` returns the hashes of the initial noise x_T, which show whether the runs start alike.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ ALIGNMENTS: tuple[Alignment, ...] = get_args(Alignment)
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """Where one step of a run stands.
+    """One step of a run, as far as alignment needs it.
 
     Attributes:
-        step: its number, from 1.
-        level: the noise level it reached, 1 (all noise) to 0 (clean).
-        calls: the model calls spent on the run so far.
+        step: the step's number, from 1; 0 is the initial noise.
+        level: the noise level after the step, 1 (all noise) to 0 (clean).
+        calls: the run's model calls up to the step.
     """
 
     step: int
@@ -50,12 +51,12 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """The step of a run that belongs to a position.
+    """The step of a run that is shown at a position.
 
     Attributes:
-        index: its place among the run's marks.
+        index: its index among the run's marks.
         mark: the step.
-        gap: how far it is from the position: its level, step number or model calls less the position's.
+        gap: its level, step number or model calls minus the position's.
     """
 
     index: int
@@ -64,26 +65,26 @@ class Match:
 
 
 def positions(runs: Sequence[Sequence[Mark]], alignment: Alignment) -> tuple[float, ...]:
-    """Return every position at which some run has a step, in the order in which a run comes to them.
+    """Return every position at which at least one run has a step, from noise to picture.
 
     Args:
         runs: the marks of each run, in the order of their steps.
-        alignment: what belongs together.
+        alignment: the unit of the positions.
     """
     values = {_value(mark, alignment) for run in runs for mark in run}
     return tuple(sorted(values, reverse=alignment == "level"))
 
 
 def match(run: Sequence[Mark], position: float, alignment: Alignment) -> Match | None:
-    """Return the step of a run that belongs to a position; None where the run has no steps.
+    """Return the step of a run to show at a position; None if the run has no steps.
 
-    By noise level it is the nearest, the noisier of two that are equally near. By step and by model calls it is the
-    last that comes no later: what so many steps, or so many calls, have bought; before a run's first step it is that.
+    By noise level this is the nearest step; of two equally near ones, the noisier. By step and by model calls it is
+    the last step at or before the position, or the first step if there is none.
 
     Args:
         run: the marks of one run, in the order of their steps.
-        position: one of `positions`, or any value of its kind.
-        alignment: what belongs together.
+        position: one of `positions`, or any value in the same unit.
+        alignment: the unit of the position.
     """
     if not run:
         return None
@@ -96,7 +97,7 @@ def match(run: Sequence[Mark], position: float, alignment: Alignment) -> Match |
 
 
 def nearest_position(places: Sequence[float], value: float) -> int:
-    """Return the place of the position that is nearest to a value; -1 where there are none."""
+    """Return the index of the position nearest to a value; -1 if there are no positions."""
     return min(range(len(places)), key=lambda place: abs(places[place] - value), default=-1)
 
 
@@ -108,12 +109,12 @@ def _value(mark: Mark, alignment: Alignment) -> float:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frame:
-    """A picture, and what it is of.
+    """The picture of one step.
 
     Attributes:
         pixels: uint8 (H, W, 3).
         step: the step's number.
-        side: which side of it.
+        quantity: x0_hat or x_t.
     """
 
     pixels: NDArray[np.uint8]
@@ -123,17 +124,17 @@ class Frame:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ComparedRun:
-    """One run as it is shown.
+    """One run of the comparison, at the step that is shown.
 
     Attributes:
-        place: which column, from 0.
-        request: what it makes.
-        steps: how many steps it takes.
+        place: its index in the comparison, from 0.
+        request: its request.
+        steps: its number of steps.
         latest: its newest step; None before the first.
-        shown: the step that is looked at, likewise.
-        gap: how far that is from what was asked for, in the unit of the alignment; 0 while the newest is looked at.
-        frame: the best picture there is of it, or None.
-        finished: the finished picture's facts, once it is.
+        shown: the step that is shown; None before the first.
+        gap: see `Match`; 0 while the newest step is shown.
+        frame: the best picture of that step that is in memory, or None.
+        finished: the finished picture; None until then.
     """
 
     place: int
@@ -149,14 +150,14 @@ class ComparedRun:
 def compared_run(
     job_state: JobState, frames: FrameService, place: int, found: Match | None, what: Quantity
 ) -> ComparedRun:
-    """Return a run as it is shown.
+    """Return a run of a comparison at the step that is shown.
 
     Args:
-        job_state: how the comparison goes.
-        frames: where its pictures are.
-        place: which column, from 0.
-        found: the step that is looked at; None is the newest.
-        what: which side of it.
+        job_state: the comparison's state.
+        frames: has the pictures of its steps.
+        place: the run's index, from 0.
+        found: the step to show; None shows the newest.
+        what: x0_hat or x_t.
     """
     record, latest = job_state.job.record.picture(place), job_state.latest(place)
     shown = latest
@@ -176,18 +177,18 @@ def compared_run(
 
 
 def marks_of(record: PictureRecord | None, known: tuple[Mark, ...] = ()) -> tuple[Mark, ...]:
-    """Return where the steps of a run stand that are kept, and where it starts.
+    """Return the marks of a run's initial noise and of every step in its record.
 
     Args:
-        record: of the run.
-        known: what was returned before; where the run only went on since, only what is new is read.
+        record: the run's record.
+        known: the marks returned before; if steps were only appended since, only those are read.
     """
     if record is None:
         return ()
     steps = record.available()
     every = [record.start, *steps] if record.start is not None else steps
     count = len(known)
-    # The record gives up steps evenly: where first and last stand at their places still, so does what lies between.
+    # The record thins evenly: if the first and the last mark are unchanged, so is everything between them.
     if (
         not known
         or count > len(every)
@@ -199,7 +200,7 @@ def marks_of(record: PictureRecord | None, known: tuple[Mark, ...] = ()) -> tupl
 
 
 def noise_hashes(job_state: JobState) -> tuple[str, ...]:
-    """Return the hash of the noise each run starts from, as pictures have it; of those only that it is known of."""
+    """Return the SHA-256 of each run's initial noise x_T, as its PNG stores it; a run whose x_T is unknown has none."""
     from studio.arrays import sha256_of  # noqa: PLC0415 - the window opens before numpy is there
 
     found = []
@@ -216,7 +217,7 @@ def noise_hashes(job_state: JobState) -> tuple[str, ...]:
 def _frame(
     job_state: JobState, frames: FrameService, record: PictureRecord, done: StepDone, what: Quantity
 ) -> Frame | None:
-    """Return the picture of a step; until it is decoded, that before it: what is a step old shows more than a gap."""
+    """Return the picture of a step; until it is decoded, of the nearest earlier step, or of the other quantity."""
     if done is record.start:
         pixels = frames.of_step(job_state, done, what)
         return (
@@ -234,22 +235,22 @@ def _frame(
 
 
 class CompareModel(QObject):
-    """The comparison that is looked at: the newest, as soon as it begins, or recorded runs once they are opened.
+    """The comparison that is shown: the newest job as soon as it starts, or recorded runs once they are opened.
 
     Attributes:
-        job_state: how its job goes; None before the first.
-        newest: how that goes that was made last; None before the first.
-        alignment: what of the runs stands side by side.
-        position: where, a noise level, a step or a number of model calls; None is each run's newest step.
-        what: which side of a step is shown.
-        base: the place of the run the others are held against, A.
-        candidate: the place of the one that is held against it, B.
-        background: does what takes long: the pictures' figures, and files.
+        job_state: its state; None before the first comparison.
+        newest: the state of the comparison that was started last; None before the first.
+        alignment: the unit of the positions.
+        position: a noise level, a step or a number of model calls; None shows each run's newest step.
+        what: whether x0_hat or x_t is shown.
+        base: the index of A, the run that the others are compared with.
+        candidate: the index of B.
+        background: computes scores and writes files.
 
     Signals:
-        changed: another comparison, another phase of it, or another pair.
-        positions_changed: there are more positions, or other ones.
-        shown_changed: other steps are looked at, or better frames of them are there.
+        changed: another comparison, phase or pair.
+        positions_changed: the list of positions changed.
+        shown_changed: other steps are shown, or better pictures of them.
     """
 
     changed = Signal()
@@ -270,29 +271,29 @@ class CompareModel(QObject):
         self._positions: tuple[float, ...] = ()
         self._hashes: tuple[str, ...] = ()
         self._phase = ""
-        self._looking = False
+        self._requesting = False
 
-    # -------------------------------------------------------------------------------------------- what is looked at
+    # -------------------------------------------------------------------------------------------------------- state
     @property
     def count(self) -> int:
-        """How many runs there are."""
+        """The number of runs."""
         return self.job_state.count if self.job_state is not None else 0
 
     @property
     def positions(self) -> tuple[float, ...]:
-        """Where some run has a step, from noise to picture."""
+        """See `positions`."""
         return self._positions
 
     @property
     def place(self) -> int:
-        """Which of `positions` is looked at; the last while the newest is, -1 where there are none."""
+        """The index among `positions` that is shown: the last if that is the newest steps, -1 if there are none."""
         if self.position is None:
             return len(self._positions) - 1
         return nearest_position(self._positions, self.position)
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """The noise level at each of `positions`: that of the run with the most steps."""
+        """The noise level at each of `positions`, taken from the run with the most steps."""
         if self.alignment == "level":
             return self._positions
         longest = max(self._marks, key=len, default=())
@@ -301,7 +302,7 @@ class CompareModel(QObject):
 
     @property
     def planned(self) -> int:
-        """About how many positions there will be: from the pace so far, exact where all take the same steps."""
+        """The expected number of positions at the end; exact if all runs take the same steps."""
         job_state, there = self.job_state, len(self._positions)
         if job_state is None or job_state.over or not job_state.fraction:
             return there
@@ -311,78 +312,77 @@ class CompareModel(QObject):
         return max(starts + round((there - starts) / job_state.fraction), there)
 
     def runs(self) -> tuple[ComparedRun, ...]:
-        """Return the runs as they are shown."""
+        """Return every run at the step that is shown."""
         return tuple(self.run(place) for place in range(self.count))
 
     def run(self, place: int) -> ComparedRun:
-        """Return one run as it is shown."""
-        assert self.job_state is not None, "there is a pane only where there is a comparison"
+        """Return one run at the step that is shown."""
+        assert self.job_state is not None, "only a comparison has runs"
         found = None
         if self.position is not None:
             found = match(self._marks[place], self.position, self.alignment)
         return compared_run(self.job_state, self._frames, place, found, self.what)
 
     def record(self, place: int) -> PictureRecord | None:
-        """Return the steps of a run."""
+        """Return the record of a run's steps."""
         return self.job_state.job.record.picture(place) if self.job_state is not None else None
 
     def is_lost(self, run: ComparedRun) -> bool:
-        """Whether what a run is to show cannot be decoded: its model is gone, or is another by now."""
+        """Whether the shown step cannot be decoded, because its model was removed or changed."""
         return bool(self.why_lost(run))
 
     def why_lost(self, run: ComparedRun) -> str:
-        """Return why that cannot be decoded, a sentence; "" where it can."""
+        """Return why the shown step cannot be decoded, a sentence; "" if it can."""
         if self.job_state is None or run.shown is None:
             return ""
         return self._frames.why_gone(self.job_state, run.place, run.shown.step, self.what)
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """The hash of the noise each run starts from; of those only that it is known of."""
+        """See `noise_hashes`."""
         if self.job_state is not None and len(self._hashes) < self.count:
             self._hashes = noise_hashes(self.job_state)
         return self._hashes
 
     def close(self) -> None:
-        """Return once what was begun in the background is done."""
+        """Wait for the work in the background."""
         self.background.close()
 
     # ----------------------------------------------------------------------------------------------------- intents
     def select(self, place: int | None) -> None:
-        """Look at one of `positions`; None looks at the newest steps."""
+        """Show one of `positions`; None shows the newest steps."""
         position = None
         if place is not None and self._positions:
             position = self._positions[min(max(place, 0), len(self._positions) - 1)]
         if position != self.position:
             self.position = position
-            self._look()
+            self._show()
 
     def set_alignment(self, alignment: str) -> None:
-        """Lay the runs side by side by something else; what the first run shows stays where it is."""
+        """Align the runs in another way; A keeps showing its step. An unknown alignment is ignored."""
         known = next((name for name in ALIGNMENTS if name == alignment), self.alignment)
         if known == self.alignment:
             return
-        held = None
+        base = None
         if self.position is not None and self._marks:
-            held = match(self._marks[self.base], self.position, self.alignment)
+            base = match(self._marks[self.base], self.position, self.alignment)
         self.alignment = known
         self._positions = positions(self._marks, known)
-        if held is not None:
-            own = positions([[held.mark]], known)
-            self.position = own[0]
+        if base is not None:
+            self.position = _value(base.mark, known)
         self.positions_changed.emit()
-        self._look()
+        self._show()
 
     def set_what(self, what: Quantity) -> None:
-        """Look at the model's idea of the finished picture, or at the state itself."""
+        """Show x0_hat, the predicted clean picture, or x_t, the state itself."""
         if what != self.what:
             self.what = what
             if self.job_state is not None:
                 self.job_state.job.preview_target.quantity = what
-            self._look()
+            self._show()
 
     def set_pair(self, base: int, candidate: int) -> None:
-        """Hold another run against another; a run is not held against itself."""
+        """Choose A and B; an index out of range, or the same run twice, is ignored."""
         if base == candidate or (base, candidate) == (self.base, self.candidate):
             return
         if 0 <= base < self.count and 0 <= candidate < self.count:
@@ -390,15 +390,15 @@ class CompareModel(QObject):
             self.changed.emit()
 
     def step_candidate(self, by: int) -> None:
-        """Hold the next run against the base, or the one before."""
+        """Make the next run (or with -1 the previous one) B, passing over A."""
         others = [place for place in range(self.count) if place != self.base]
         if self.candidate in others:
             self.set_pair(self.base, others[(others.index(self.candidate) + by) % len(others)])
 
-    # --------------------------------------------------------------------------------------- facts, from the session
+    # ------------------------------------------------------------------------------------------------- job updates
     @Slot(object)
     def follow(self, job_state: JobState) -> None:
-        """A job began or went on; only comparisons are followed, and looked at when they begin."""
+        """Take the new state of a job; only comparisons are followed, and shown as soon as they start."""
         if not isinstance(job_state.job.request, CompareRequest):
             return
         if job_state is not self.newest:
@@ -407,13 +407,13 @@ class CompareModel(QObject):
             self.newest = job_state
             self._begin(job_state)
         if job_state is self.job_state:
-            self._go_on(job_state)
+            self._update(job_state)
 
     @Slot(object)
     def show(self, job_state: JobState) -> None:
-        """Look at another comparison, such as recorded runs, or again at the newest."""
+        """Show another comparison, such as recorded runs, or the newest again."""
         self._begin(job_state)
-        self._go_on(job_state)
+        self._update(job_state)
 
     def _begin(self, job_state: JobState) -> None:
         self.job_state, self.position, self._phase = job_state, None, ""
@@ -422,12 +422,12 @@ class CompareModel(QObject):
         if max(self.base, self.candidate) >= job_state.count:
             self.base, self.candidate = 0, 1
 
-    def _go_on(self, job_state: JobState) -> None:
+    def _update(self, job_state: JobState) -> None:
         self._read_marks()
         if job_state.phase != self._phase:
             self._phase = job_state.phase
             self.changed.emit()
-        self._look()
+        self._show()
 
     def _read_marks(self) -> None:
         known = self._marks or ((),) * self.count
@@ -437,23 +437,23 @@ class CompareModel(QObject):
             self._positions = found
             self.positions_changed.emit()
 
-    def _look(self) -> None:
-        """Say that something else is shown, and have decoded what of it is only there as a preview."""
+    def _show(self) -> None:
+        """Announce that other steps are shown, and request the pictures that are missing or only previews."""
         job_state = self.job_state
         if job_state is None:
             return
         if self.position is not None or job_state.over:
-            settled, self._looking = partial(self._on_frame, job_state), True
+            settled, self._requesting = partial(self._on_frame, job_state), True
             for run in self.runs():
                 token = ("compare", run.place)
                 if run.shown is not None:
                     self._frames.get(
                         job_state, run.place, run.shown.step, self.what, settled, settled, token=token
                     )
-            self._looking = False
+            self._requesting = False
         self.shown_changed.emit()
 
     def _on_frame(self, job_state: JobState, _: object) -> None:
-        """A frame is there, or cannot be had."""
-        if job_state is self.job_state and not self._looking:
+        """Show a picture that was decoded, or why it cannot be."""
+        if job_state is self.job_state and not self._requesting:
             self.shown_changed.emit()

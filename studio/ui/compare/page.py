@@ -1,4 +1,4 @@
-"""The page of comparisons: several runs in lockstep, laid side by side at one noise level, step or cost."""
+"""The comparison page: head, settings, recorded runs and the comparison itself; its keys, and saving it as a sheet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from studio.ui.compare.library import run_ids_of
 from studio.ui.compare.library_view import LibraryView
 from studio.ui.compare.runs_view import RunsView
 from studio.ui.compare.setup_view import SetupView
-from studio.ui.core.sheet_writer import SheetWriter, ask_for_sheet, labelled
+from studio.ui.core.sheet_writer import Labelled, SheetWriter, ask_for_sheet
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, PADDING, PAGE_HEAD
 from studio.ui.widgets.buttons import IconButton, TextButton
@@ -21,14 +21,16 @@ from studio.ui.widgets.choice import SegmentedSwitch
 from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
     from PySide6.QtGui import QKeyEvent, QShowEvent
 
-    from studio.ui.compare.canvas import ComparisonCanvas, Mode
+    from studio.engine.requests.compare import CompareRequest
+    from studio.ui.compare.canvas import Mode
     from studio.ui.compare.columns import CompareColumns
     from studio.ui.compare.library import CompareLibrary
     from studio.ui.compare.model import CompareModel
+    from studio.ui.compare.paint import RunCard
     from studio.ui.compare.reference import BatchingErrorModel, ReferenceModel
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.notices import Notices
@@ -48,36 +50,25 @@ _NUDGE: Final = 0.05
 
 
 class CompareHead(Ground):
-    """Title and modes.
-
-    Signals:
-        cancel_requested: the runs are to stop.
-        save_requested: what is seen is to be saved as one picture.
-        newest_requested: the comparison that runs is to be seen again.
-    """
-
-    cancel_requested = Signal()
-    save_requested = Signal()
-    newest_requested = Signal()
+    """The head of the page: title, facts and x_T of the comparison, its buttons, and the switch of the layouts."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start without a comparison."""
         super().__init__(theme, "panel", lines=Qt.Edge.BottomEdge, parent=parent)
         self.setFixedHeight(PAGE_HEAD)
         self.title = PlainLabel(theme, kind="title", elide=True)
         self.facts = PlainLabel(theme, kind="label", role="dim", elide=True)
         self.noise = PlainLabel(theme, kind="label", role="good")
-        self.cancel = TextButton(theme, tr("Cancel"))
-        self.setup = IconButton(
-            theme, "sliders-horizontal", tr("Show or hide the settings of the runs"), checkable=True
-        )
-        self.library = IconButton(
-            theme, "images", tr("Show or hide the list of recorded runs"), checkable=True
-        )
         self.newest = TextButton(
             theme, tr("Back to the running comparison"), kind="quiet", icon="chevron-left"
         )
+        self.cancel = TextButton(theme, tr("Cancel"))
         self.save = IconButton(theme, "download", tr("Save what is shown as one labelled picture"))
+        self.library = IconButton(
+            theme, "images", tr("Show or hide the list of recorded runs"), checkable=True
+        )
+        self.setup = IconButton(
+            theme, "sliders-horizontal", tr("Show or hide the settings of the runs"), checkable=True
+        )
         self.modes = SegmentedSwitch(theme, tr("Layout"), words.modes())
         row = QHBoxLayout(self)
         row.setContentsMargins(PADDING, 0, PADDING, 1)
@@ -93,57 +84,21 @@ class CompareHead(Ground):
             row.addWidget(widget)
         self.cancel.hide()
         self.newest.hide()
-        self.newest.clicked.connect(self.newest_requested)
-        self.cancel.clicked.connect(self.cancel_requested)
-        self.save.clicked.connect(self.save_requested)
 
     def show_noise(self, sentence: str, *, same: bool) -> None:
-        """Say whether the runs start from the same noise."""
+        """Show whether the runs start from the same noise."""
         self.noise.setText(sentence)
         self.noise.set_role("good" if same else "warn")
         self.noise.setVisible(bool(sentence))
 
 
-class CompareKeys:
-    """Changes the layout, the candidate or the scale."""
-
-    def __init__(
-        self, model: CompareModel, canvas: ComparisonCanvas, set_mode: Callable[[Mode], None]
-    ) -> None:
-        """Act on these."""
-        self._model, self._panes, self._set_mode = model, canvas, set_mode
-
-    def take(self, event: QKeyEvent) -> bool:
-        """Do what a key says; False where it says nothing."""
-        key, canvas = event.key(), self._panes
-        if self._model.job_state is None:
-            return False
-        if key in _MODES:
-            self._set_mode(_MODES[key])
-        elif key == Qt.Key.Key_B:
-            if not event.isAutoRepeat():
-                self._set_mode("blink")
-                canvas.set_peeking(True)
-        elif key == Qt.Key.Key_X:
-            canvas.turn()
-        elif key == Qt.Key.Key_Z:
-            canvas.toggle_scale()
-        elif key in (Qt.Key.Key_Comma, Qt.Key.Key_Period):
-            canvas.set_wipe(canvas.wipe + (_NUDGE if key == Qt.Key.Key_Period else -_NUDGE))
-        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            self._model.step_candidate(1 if key == Qt.Key.Key_Down else -1)
-        else:
-            return False
-        return True
-
-
 class CompareView(Ground):
-    """Shows a `CompareModel`, and sets up the next with `CompareColumns`.
+    """Shows a `CompareModel`, and sets up the next comparison with `CompareColumns`.
 
     Signals:
-        compare_requested: a `CompareRequest` is to be run.
-        cancel_requested: the running job is to stop.
-        sweep_requested: two settings are to be swept.
+        compare_requested: run this `CompareRequest`.
+        cancel_requested: cancel the running job.
+        sweep_requested: open the sweep.
     """
 
     compare_requested = Signal(object)
@@ -164,7 +119,6 @@ class CompareView(Ground):
         notices: Notices,
         parent: QWidget | None = None,
     ) -> None:
-        """Build the page."""
         super().__init__(theme, "window", parent=parent)
         self._model, self._columns, self._library = model, columns, library
         self.sheets = SheetWriter(notices, model.background, self)
@@ -175,21 +129,20 @@ class CompareView(Ground):
         self.runs = RunsView(theme, model, reference, batching_error, preferences)
         self.error = ErrorCard(theme)
         self._empty = EmptyPage(theme, "columns-2", words.empty(), words.empty_hint())
-        self._keys = CompareKeys(model, self.runs.canvas, self.set_mode)
         self._lay_out()
         model.changed.connect(self._on_changed)
         model.shown_changed.connect(self._on_shown_changed)
         columns.changed.connect(self._on_changed)
-        self.head.modes.edited.connect(self._on_mode_edited)
-        self.head.setup.clicked.connect(self.show_setup)
-        self.head.library.clicked.connect(self.show_library)
-        self.head.newest_requested.connect(self._on_newest_requested)
-        self.head.cancel_requested.connect(self.cancel_requested)
-        self.head.save_requested.connect(self._on_save_requested)
+        head = self.head
+        head.modes.edited.connect(self._on_mode_edited)
+        head.setup.clicked.connect(self.show_setup)
+        head.library.clicked.connect(self.show_library)
+        head.newest.clicked.connect(self._on_newest_clicked)
+        head.cancel.clicked.connect(self.cancel_requested)
+        head.save.clicked.connect(self._on_save_clicked)
         self.setup.start_requested.connect(self.start)
         self.setup.sweep.clicked.connect(self.sweep_requested)
         self.setup.recorded.clicked.connect(self.open_library)
-        self.library.open_requested.connect(library.open)
         self.library.closed.connect(self.show_runs)
         self.show_setup(model.job_state is None)
         self._on_changed()
@@ -208,28 +161,39 @@ class CompareView(Ground):
     # ----------------------------------------------------------------------------------------------------- intents
     @Slot()
     def start(self) -> None:
-        """Compare what is set up, or the recorded runs that are chosen, where those are listed."""
+        """Start what is visible: the columns, or in the list of recorded runs the selected ones.
+
+        If the columns are hidden and would make other pictures than the comparison that is shown, they are shown first.
+        """
         if self.library.isVisible():
-            if self._library.can_open:
-                self._library.open()
+            self._library.open()
         elif not self._columns.fault:
+            request = self._columns.take_request()
+            if self.setup.isHidden() and self._is_another(request):
+                self.show_setup(True)
+                return
             self.show_runs()
-            self.compare_requested.emit(self._columns.take_request())
+            self.compare_requested.emit(request)
+
+    def _is_another(self, request: CompareRequest) -> bool:
+        """Whether a request makes other runs than those that are shown."""
+        shown = self._model.job_state
+        return shown is not None and shown.requests != request.requests
 
     @Slot(bool)
     def show_setup(self, shown: bool) -> None:
-        """Show or hide the settings of the runs; what they are worth makes room for them."""
+        """Show or hide the settings of the runs; while they are visible, the results are hidden."""
         self._show_above(setup=shown)
 
     @Slot(bool)
     def show_library(self, shown: bool) -> None:
-        """Show or hide the recorded runs; of those, whatever is compared already is chosen."""
+        """Show or hide the recorded runs; those of the comparison that is shown are selected."""
         if shown and (runs := run_ids_of(self._model.job_state)):
             self._library.choose(runs)
         self._show_above(library=shown)
 
     def offer_library(self) -> None:
-        """Show the recorded runs, with those chosen that are."""
+        """Show the recorded runs; the selection stays."""
         self._show_above(library=True)
 
     @Slot()
@@ -238,7 +202,7 @@ class CompareView(Ground):
         self.show_library(True)
 
     def go_back(self) -> bool:
-        """Close the list of recorded runs; False where it is not open."""
+        """Close the list of recorded runs; return whether it was open."""
         listed = self.library.isVisible()
         if listed:
             self.show_runs()
@@ -246,10 +210,9 @@ class CompareView(Ground):
 
     @Slot()
     def show_runs(self) -> None:
-        """Show what is compared, and give it the keyboard."""
+        """Show the comparison and give it the focus."""
         self._show_above()
-        # Without a ring: nobody went there by Tab.
-        self.runs.canvas.setFocus(Qt.FocusReason.MouseFocusReason)
+        self.runs.canvas.setFocus(Qt.FocusReason.MouseFocusReason)  # a reason that shows no focus ring
 
     def _show_above(self, *, setup: bool = False, library: bool = False) -> None:
         self.setup.setVisible(setup)
@@ -259,11 +222,11 @@ class CompareView(Ground):
         self.runs.show_results(not setup and not library)
 
     def set_mode(self, mode: Mode) -> None:
-        """Lay the pictures out in another way."""
+        """Show the pictures in another layout."""
         self.runs.set_mode(mode)
         self.head.modes.set_value(mode)
 
-    # -------------------------------------------------------------------------------------------------------- facts
+    # ------------------------------------------------------------------------------------------------------ changes
     @Slot()
     def _on_changed(self) -> None:
         job_state, head = self._model.job_state, self.head
@@ -275,7 +238,7 @@ class CompareView(Ground):
         head.cancel.setVisible(job_state is not None and not job_state.over)
         newest = self._model.newest
         head.newest.setVisible(newest is not None and newest is not job_state and not newest.over)
-        asked = self._columns.prompt or "(no prompt)"
+        asked = self._columns.prompt or words.no_prompt()
         head.title.setText(words.title(job_state) if job_state is not None else asked)
         head.facts.setText(words.facts(job_state) if job_state is not None else "")
         head.facts.setVisible(there)
@@ -294,7 +257,7 @@ class CompareView(Ground):
         self.head.show_noise(sentence, same=same)
 
     @Slot()
-    def _on_newest_requested(self) -> None:
+    def _on_newest_clicked(self) -> None:
         if (newest := self._model.newest) is not None:
             self._model.show(newest)
 
@@ -303,9 +266,9 @@ class CompareView(Ground):
         self.set_mode(cast("Mode", mode))
 
     @Slot()
-    def _on_save_requested(self) -> None:
-        """Save the pictures that are seen, in rows as they lie, with their words."""
-        job_state, pictures = self._model.job_state, labelled(self.runs.canvas.faces)
+    def _on_save_clicked(self) -> None:
+        """Save the visible pictures with their texts, in rows, as one picture."""
+        job_state, pictures = self._model.job_state, sheet_pictures(self.runs.canvas.cards)
         if job_state is None or not pictures:
             return
         path = ask_for_sheet(self, job_state.request.prompt)
@@ -316,22 +279,54 @@ class CompareView(Ground):
             )
             self.sheets.write(path, pictures, columns, title)
 
-    # ------------------------------------------------------------------------------------------------------ the hand
+    # ------------------------------------------------------------------------------------------------------- events
     def showEvent(self, event: QShowEvent) -> None:
-        """Be ready for keys."""
         super().showEvent(event)
         ready = self.runs.canvas if self._model.job_state is not None else self.setup.start
         ready.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Change the layout, the candidate or the scale, or lead the scrubber."""
         plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
-        if not (plain and self._keys.take(event)) and not self.runs.handle_key(event):
+        if not (plain and self._handle_key(event)) and not self.runs.handle_key(event):
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        """Let go of A."""
         if event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
             self.runs.canvas.set_peeking(False)
         else:
             super().keyReleaseEvent(event)
+
+    def _handle_key(self, event: QKeyEvent) -> bool:
+        """Change the layout, the wipe, the zoom or B; return whether the key does any of it."""
+        key, canvas = event.key(), self.runs.canvas
+        if self._model.job_state is None:
+            return False
+        if key in _MODES:
+            self.set_mode(_MODES[key])
+        elif key == Qt.Key.Key_B:
+            if not event.isAutoRepeat():
+                self.set_mode("blink")
+                canvas.set_peeking(True)
+        elif key == Qt.Key.Key_X:
+            canvas.turn()
+        elif key == Qt.Key.Key_Z:
+            canvas.toggle_scale()
+        elif key in (Qt.Key.Key_Comma, Qt.Key.Key_Period):
+            canvas.set_wipe(canvas.wipe + (_NUDGE if key == Qt.Key.Key_Period else -_NUDGE))
+        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self._model.step_candidate(1 if key == Qt.Key.Key_Down else -1)
+        else:
+            return False
+        return True
+
+
+def sheet_pictures(cards: Iterable[RunCard]) -> list[Labelled]:
+    """Return the pictures of a sheet with their texts; runs without a picture are left out."""
+    return [
+        Labelled(
+            pixels=card.pixels,
+            lines=(card.name, card.where, ", ".join(filter(None, (card.cost, card.gap)))),
+        )
+        for card in cards
+        if card.pixels is not None
+    ]

@@ -1,8 +1,8 @@
-"""Paints the parts of a comparison: cards, labels, the line of the wipe, and the color scale of a difference.
+"""Paints the parts of a comparison: cards, labels, the line of the wipe, the difference of two pictures and its scale.
 
-The color scale goes from dark (none) over blue and green to a pale yellow. It is perceptually even and its lightness
-only grows, so that it reads the same in grey and with color blindness. It avoids violet and amber, which mean the noise
-level.
+The colour scale goes from dark (no difference) over blue and green to a pale yellow. It is perceptually uniform and its
+lightness only increases, so it can be read in greyscale and with colour blindness. It avoids violet and amber, which
+stand for the noise level.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 
 STOPS = ("#08090c", "#143a66", "#12707e", "#2fa873", "#a3d65c", "#fbf6b8")
-SIZE = 256
+COLOURS = 256
 GAINS = (1, 2, 5, 10)
-"""How much a difference may be enlarged before it is coloured."""
+"""The factors by which a difference can be amplified before it is coloured."""
 
 
 @lru_cache(maxsize=1)
 def heat_colours() -> NDArray[np.uint8]:
-    """Return the colours from no difference to all there is, uint8 (256, 3); not to be changed."""
-    colours = [ramp(STOPS, place / (SIZE - 1)) for place in range(SIZE)]
+    """Return the colours from no difference to the largest, uint8 (256, 3), read-only."""
+    colours = [ramp(STOPS, place / (COLOURS - 1)) for place in range(COLOURS)]
     made = np.array(
         [[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in colours], dtype=np.uint8
     )
@@ -46,16 +46,16 @@ def heat_colours() -> NDArray[np.uint8]:
 
 
 def heat_map(amount: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
-    """Return a difference as a picture.
+    """Return a difference in the colours of the scale.
 
     Args:
-        amount: per pixel, uint8 (H, W).
-        gain: what it is multiplied by; what then is above 255 has the last colour.
+        amount: the difference of each pixel, uint8 (H, W).
+        gain: factor by which it is amplified; values above 255 are clipped.
 
     Returns:
         uint8 (H, W, 3), contiguous and read-only.
     """
-    enlarged = np.rint(np.minimum(np.arange(SIZE) * gain, SIZE - 1)).astype(np.intp)
+    enlarged = np.rint(np.minimum(np.arange(COLOURS) * gain, COLOURS - 1)).astype(np.intp)
     picture = np.take(heat_colours()[enlarged], amount, axis=0)
     picture.setflags(write=False)
     return picture
@@ -63,7 +63,7 @@ def heat_map(amount: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
 
 INSET: Final = 8.0
 FOOT: Final = 60.0
-"""Of a card, beneath its picture: its name, where it stands, and how far it has come."""
+"""Height of a card's foot below the picture: name and cost, step and gap, progress bar."""
 SCALE_WIDTH: Final = 12.0
 _LINE: Final = 20.0
 _BADGE: Final = 16.0
@@ -107,16 +107,16 @@ class DifferenceCache:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunCard:
-    """What is shown of a run.
+    """What the card of a run shows.
 
     Attributes:
         name: such as "DDIM, 30 steps".
         cost: such as "60 calls".
         where: such as "step 18 of 30, noise level 0.41".
-        gap: how far that is from what was asked for, "" where it is not.
-        fraction: how far the run has come, 0 to 1.
+        gap: the distance from the requested position, or what the picture shows for now; "" if neither applies.
+        fraction: the shown step's share of the run, 0 to 1.
         level: the noise level that is shown.
-        pixels: the picture, or None.
+        pixels: the picture, uint8 (H, W, 3), or None.
     """
 
     name: str
@@ -128,31 +128,33 @@ class RunCard:
     pixels: NDArray[np.uint8] | None
 
 
-def draw_card(painter: QPainter, theme: Theme, room: QRectF) -> QRectF:
-    """Draw a card's ground and return where its picture goes."""
-    fill_rounded(painter, room, CARD_RADIUS, theme.colour("panel"))
-    return room.adjusted(INSET, INSET, -INSET, -FOOT)
+def draw_card(painter: QPainter, theme: Theme, rect: QRectF) -> None:
+    """Draw a card's background."""
+    fill_rounded(painter, rect, CARD_RADIUS, theme.colour("panel"))
 
 
-def draw_foot(painter: QPainter, theme: Theme, room: QRectF, face: RunCard, badge: str) -> None:
-    """Draw the words and the bar beneath a picture into ``room``, which is `FOOT` less its inset high."""
-    name, where, bar = _lines(room)
+def draw_foot(painter: QPainter, theme: Theme, rect: QRectF, card: RunCard, badge: str) -> None:
+    """Draw the texts and the progress bar of a card; ``badge`` is "A", "B" or ""."""
+    left, width, top = rect.left(), rect.width(), rect.top()
+    name = QRectF(left, top, width, _LINE)
+    where = QRectF(left, top + _LINE, width, _LINE - 2)
+    bar = QRectF(left, top + 2 * _LINE + 2, width, GRID)
     if badge:
         draw_badge(painter, theme, name, badge)
         name = name.adjusted(_BADGE + 6, 0, 0, 0)
-    cost = _text(painter, theme, name, face.cost, "label", "dim", right=True)
-    _text(painter, theme, name.adjusted(0, 0, -cost - GAP, 0), face.name, "body", "text", bold=True)
-    gap = _text(painter, theme, where, face.gap, "label", "warn", right=True)
-    _text(painter, theme, where.adjusted(0, 0, -gap - GAP if gap else 0, 0), face.where, "label", "dim")
+    cost = _text(painter, theme, name, card.cost, "label", "dim", right=True)
+    _text(painter, theme, name.adjusted(0, 0, -cost - GAP, 0), card.name, "body", "text", bold=True)
+    gap = _text(painter, theme, where, card.gap, "label", "warn", right=True)
+    _text(painter, theme, where.adjusted(0, 0, -gap - GAP if gap else 0, 0), card.where, "label", "dim")
     fill_rounded(painter, bar, bar.height() / 2, theme.colour("line"))
-    if face.fraction > 0:
+    if card.fraction > 0:
         done = QRectF(bar)
-        done.setWidth(max(min(face.fraction, 1.0) * bar.width(), bar.height()))
-        fill_rounded(painter, done, bar.height() / 2, theme.noise(face.level))
+        done.setWidth(max(min(card.fraction, 1.0) * bar.width(), bar.height()))
+        fill_rounded(painter, done, bar.height() / 2, theme.noise(card.level))
 
 
 def draw_badge(painter: QPainter, theme: Theme, line: QRectF, letter: str) -> None:
-    """Draw a letter in a small square at the left of a line."""
+    """Draw a letter on a small square at the left of a line."""
     box = QRectF(line.left(), line.center().y() - _BADGE / 2, _BADGE, _BADGE)
     fill_rounded(painter, box, GRID, theme.colour("line"))
     painter.setFont(theme.font("label", bold=True))
@@ -161,7 +163,7 @@ def draw_badge(painter: QPainter, theme: Theme, line: QRectF, letter: str) -> No
 
 
 def draw_chip(painter: QPainter, theme: Theme, within: QRectF, text: str, *, right: bool = False) -> None:
-    """Draw a name on a ground of its own over a picture's upper corner; nothing where it does not fit."""
+    """Draw a label over an upper corner of ``within``; nothing if it does not fit."""
     font = theme.font("label", bold=True)
     width = QFontMetrics(font).horizontalAdvance(text) + 2 * GAP
     if not text or width + 2 * GAP > within.width() or within.height() < 2 * _LINE:
@@ -177,7 +179,7 @@ def draw_chip(painter: QPainter, theme: Theme, within: QRectF, text: str, *, rig
 
 
 def draw_scale(painter: QPainter, theme: Theme, bar: QRectF, gain: float) -> None:
-    """Draw the colours of a difference from none (below) to as much as has the last colour, with their amounts."""
+    """Draw the colour scale of a difference, none at the bottom, with its amounts."""
     painter.drawImage(bar, _strip())
     for share in (0.0, 0.5, 1.0):
         y = bar.bottom() - share * bar.height()
@@ -185,41 +187,32 @@ def draw_scale(painter: QPainter, theme: Theme, bar: QRectF, gain: float) -> Non
         _text(painter, theme, line, f"{100 * share / gain:.3g} %", "label", "dim")
 
 
-def draw_line(painter: QPainter, room: QRectF, at: float, *, turned: bool) -> None:
-    """Draw the line of a wipe, light with a dark edge, so that it is seen on any picture."""
-    at = math.floor(at) + 0.5  # on whole pixels, or it would be two grey ones wide
+def draw_wipe_line(painter: QPainter, rect: QRectF, at: float, *, turned: bool) -> None:
+    """Draw the line of a wipe, white with a dark edge, to be visible on any picture."""
+    at = math.floor(at) + 0.5  # the middle of a pixel, else the line would be two grey pixels wide
     for width, colour in ((3.0, QColor(0, 0, 0, 120)), (1.0, QColor(255, 255, 255))):
         if turned:
-            painter.fillRect(QRectF(room.left(), at - width / 2, room.width(), width), colour)
+            painter.fillRect(QRectF(rect.left(), at - width / 2, rect.width(), width), colour)
         else:
-            painter.fillRect(QRectF(at - width / 2, room.top(), width, room.height()), colour)
+            painter.fillRect(QRectF(at - width / 2, rect.top(), width, rect.height()), colour)
 
 
-def draw_hint(painter: QPainter, theme: Theme, room: QRectF, text: str) -> None:
-    """Draw a sentence in the middle of a room."""
+def draw_hint(painter: QPainter, theme: Theme, rect: QRectF, text: str) -> None:
+    """Draw a sentence in the middle of a rectangle."""
     painter.setFont(theme.font("body"))
     painter.setPen(theme.colour("dim"))
     flags = Qt.AlignmentFlag.AlignCenter.value | Qt.TextFlag.TextWordWrap.value
-    painter.drawText(room, flags, text)
+    painter.drawText(rect, flags, text)
 
 
 @lru_cache(maxsize=1)
 def _strip() -> QImage:
-    """Return the colours of a difference from top to bottom."""
+    """Return the colour scale as an image one pixel wide, the largest difference at the top."""
     colours = heat_colours()
     strip = QImage(1, len(colours), QImage.Format.Format_RGB32)
     for place, (red, green, blue) in enumerate(colours.tolist()):
         strip.setPixelColor(0, len(colours) - 1 - place, QColor(red, green, blue))
     return strip
-
-
-def _lines(room: QRectF) -> tuple[QRectF, QRectF, QRectF]:
-    left, width = room.left(), room.width()
-    return (
-        QRectF(left, room.top(), width, _LINE),
-        QRectF(left, room.top() + _LINE, width, _LINE - 2),
-        QRectF(left, room.top() + 2 * _LINE + 2, width, GRID),
-    )
 
 
 def _text(
@@ -233,7 +226,7 @@ def _text(
     bold: bool = False,
     right: bool = False,
 ) -> float:
-    """Draw a text, cut to its line, and return its width."""
+    """Draw a text, elided if it is too long, and return its width."""
     if not text or line.width() <= 0:
         return 0.0
     font = theme.font("label" if kind == "label" else "body", bold=bold)

@@ -1,7 +1,7 @@
-"""What the runs of a comparison are measured against, and how much batching changed them.
+"""The reference of a comparison (A, another run, or a long run with 250 steps), and its batching error.
 
-The reference is A, any other run, or a run with many steps made for it. Runs that share model calls depend on their
-neighbours in the last bits, because kernels round in another order; each is made again alone and the states compared.
+Runs that share model calls differ from the same runs alone in the last bits, since kernels round in another order. The
+batching error is that difference: each run is made again, alone, and the final states are compared.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from studio.engine.requests.compare import CompareRequest
 from studio.engine.requests.generate import sampler_options
 from studio.engine.requests.previews import Previews
 from studio.errors import StorageError
+from studio.messages import message
 from studio.ui.core.engine_call import EngineCall
 from studio.ui.jobs.run_settings import most_steps
 
@@ -40,37 +41,41 @@ if TYPE_CHECKING:
 LONG_STEPS: Final = 250
 A: Final = "a"
 LONG: Final = "long"
+"""Keys of `ReferenceModel`; the key of any other run is its index."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reference:
-    """What the runs are measured against.
+    """The run that the others are compared with.
 
     Attributes:
-        place: which run it is; None where it is the long one.
-        request: what it is made with.
-        finish: what it arrived at, before it was decoded; None as long as it is not finished.
-        done: its finished picture, likewise.
+        place: its index in the comparison; None for the long run.
+        request: its request.
+        x0_hat: its final x0_hat, float32 (C, H, W), before decoding; None until it is finished.
+        done: its finished picture; None until then.
     """
 
     place: int | None
     request: GenerateRequest
-    finish: NDArray[np.float32] | None
+    x0_hat: NDArray[np.float32] | None
     done: PictureDone | None
 
 
 class ReferenceModel(QObject):
-    """The choice for the comparison that is looked at; with another it is A again.
+    """The reference of the comparison that is shown.
+
+    For another comparison it is A again; but a long run stays the reference as long as A starts from the same noise
+    with the same settings.
 
     Attributes:
-        key: `A`, `LONG`, or the place of a run.
-        job_state: how the long one goes; None where there is none.
-        job: the long one's job, set by who runs it.
+        key: `A`, `LONG`, or the index of a run.
+        job_state: the state of the long run's job; None if there is no long run.
+        job: the long run's job, set by the session that runs it.
 
     Signals:
-        changed: another reference, or it has come further.
-        run_requested: a `GenerateRequest` is to be run: the long one.
-        stop_requested: its `Job` is to stop.
+        changed: another reference, or the long run progressed.
+        run_requested: run this `GenerateRequest`, the long run.
+        stop_requested: stop this `Job`.
     """
 
     changed = Signal()
@@ -78,11 +83,11 @@ class ReferenceModel(QObject):
     stop_requested = Signal(object)
 
     def __init__(self, compare: CompareModel, catalog: Catalog, parent: QObject | None = None) -> None:
-        """Follow ``compare``; ``catalog`` knows how many steps a model can take."""
         super().__init__(parent)
         self._compare, self._catalog = compare, catalog
         self.job: Job | None = None
-        self._of: JobState | None = None
+        self._shown: JobState | None = None
+        self._checked = True
         self._asked: GenerateRequest | None = None
         self.key = A
         self.job_state: JobState | None = None
@@ -90,23 +95,23 @@ class ReferenceModel(QObject):
 
     @property
     def making(self) -> bool:
-        """Whether the long one is on its way."""
+        """Whether the long run is queued or running."""
         return self._asked is not None and (self.job_state is None or not self.job_state.over)
 
     @property
     def made(self) -> bool:
-        """Whether there is a long one to choose."""
+        """Whether the long run is finished."""
         return self.job_state is not None and self.job_state.phase == "done" and 0 in self.job_state.pictures
 
     @property
     def fault(self) -> str:
-        """Why the long one could not be made, a sentence; "" where it could."""
+        """Why the long run failed, a sentence; "" if it did not."""
         failure = self.job_state.failure if self.job_state is not None else None
         return failure.sentence if failure is not None else ""
 
     @property
     def current(self) -> Reference | None:
-        """What is measured against; None where there is no comparison."""
+        """The reference; None without a comparison."""
         compare, job_state = self._compare, self._compare.job_state
         if job_state is None:
             return None
@@ -114,43 +119,39 @@ class ReferenceModel(QObject):
             long = self.job_state
             record = long.job.record.picture(0)
             return Reference(
-                place=None, request=long.request, finish=final_x0_hat(record), done=long.pictures[0].done
+                place=None, request=long.request, x0_hat=final_x0_hat(record), done=long.pictures[0].done
             )
         place = int(self.key) if self.key.isdecimal() else compare.base
         event = job_state.pictures.get(place)
         return Reference(
             place=place,
             request=job_state.request_of(place),
-            finish=final_x0_hat(compare.record(place)),
+            x0_hat=final_x0_hat(compare.record(place)),
             done=event.done if event is not None else None,
         )
 
     def offers(self) -> tuple[GenerateRequest, ...]:
-        """Return the long runs that can be made from A's noise: with DDIM, and with A's own sampler."""
+        """Return the long runs that can be made from A's noise: with the ODE sampler, and with A's own sampler."""
         compare, job_state = self._compare, self._compare.job_state
-        record = compare.record(compare.base) if job_state is not None else None
-        if (
-            job_state is None
-            or not job_state.over
-            or (record is not None and record.start and record.start.step)
-        ):
+        if job_state is None or not job_state.over or self._is_fork():
             return ()
-        asked = job_state.request_of(compare.base)
-        own = replace(asked, steps=min(LONG_STEPS, most_steps(self._catalog.card(asked.model))), count=1)
+        base = job_state.request_of(compare.base)
+        own = replace(base, steps=min(LONG_STEPS, most_steps(self._catalog.card(base.model))), count=1)
         sampler = SAMPLERS[own.sampler or ""]
-        if sampler.ode_limit(sampler_options(sampler.name, own.options)):
-            return (own,)
-        return replace(own, sampler=ode_sampler(), options={}), own
+        offers = [own]
+        if not sampler.ode_limit(sampler_options(sampler.name, own.options)):
+            offers.insert(0, replace(own, sampler=ode_sampler(), options={}))
+        return tuple(offer for offer in offers if not (self.made and offer == self._asked))
 
     # ----------------------------------------------------------------------------------------------------- intents
     def choose(self, key: str) -> None:
-        """Measure against another."""
+        """Choose another reference."""
         if key != self.key:
             self.key = key
             self.changed.emit()
 
     def make(self, request: GenerateRequest) -> None:
-        """Have a long one made, and measure against it once it is there."""
+        """Request a long run; it becomes the reference once it is finished."""
         if not self.making:
             self._asked, self.job_state, self.job = request, None, None
             self.run_requested.emit(request)
@@ -158,16 +159,16 @@ class ReferenceModel(QObject):
 
     @Slot()
     def stop(self) -> None:
-        """Make it no more."""
+        """Cancel the long run."""
         if self.making:
             if self.job is not None:
                 self.stop_requested.emit(self.job)
             self._asked = self.job_state = None
             self.changed.emit()
 
-    # ------------------------------------------------------------------------------------------------------- facts
+    # ------------------------------------------------------------------------------------------------- job updates
     def follow(self, job_state: JobState) -> bool:
-        """Take in how a job went on; False where it is not the long one."""
+        """Take the new state of a job; return whether it is the long run."""
         if self._asked is None or job_state.job.request is not self._asked:
             return False
         begins = self.job_state is None
@@ -180,32 +181,54 @@ class ReferenceModel(QObject):
 
     @Slot()
     def _on_changed(self) -> None:
-        if self._compare.job_state is not self._of:
-            self._of = self._compare.job_state
-            self.key, self.job_state, self._asked = A, None, None
+        shown = self._compare.job_state
+        if shown is not self._shown:
+            self._shown, self._checked = shown, False
+            self.key = LONG if self.key == LONG else A
+        if not self._checked:
+            self._checked = shown is None or shown.started is not None
+            if not self._fits():
+                self.key, self.job_state, self._asked = A, None, None
         self.changed.emit()
+
+    def _fits(self) -> bool:
+        """Whether the finished long run starts from A's noise, with A's model and settings."""
+        shown, long = self._shown, self.job_state
+        if shown is None or long is None or not self.made or self._is_fork():
+            return False
+        base, made = shown.request_of(self._compare.base), long.request
+        alike = replace(made, sampler=base.sampler, steps=base.steps, options=base.options, count=base.count)
+        weights = shown.weights_of(self._compare.base) or long.weights_of(
+            0
+        )  # not known before the job has started
+        return alike == base and weights == long.weights_of(0)
+
+    def _is_fork(self) -> bool:
+        """Whether A starts from a step of another run, not from noise."""
+        record = self._compare.record(self._compare.base)
+        return record is not None and record.start is not None and record.start.step > 0
 
 
 def final_x0_hat(record: PictureRecord | None) -> NDArray[np.float32] | None:
-    """Return what a finished run arrived at, before it was decoded; None where it is not finished."""
+    """Return the x0_hat of a run's last step; None if the run is not finished."""
     last = record.last if record is not None else None
     return last.x0_hat if last is not None and last.step == last.steps else None
 
 
 UNASKED_MAX_S: Final = 4.0
-"""Comparisons that took no longer are measured unasked."""
+"""Comparisons that took at most this many seconds are measured without being asked."""
 
 Status = Literal["none", "exact", "unknown", "measuring", "measured", "failed"]
 
 
 @dataclass(frozen=True)
 class BatchingError:
-    """What is known of one comparison.
+    """The batching error of one comparison.
 
     Attributes:
-        standing: "none" where there is nothing to know: it is not over, or its runs were made at other times; "exact"
-            where no run shared a model call.
-        differences: of each run, the largest of all numbers of its last state.
+        status: "none" if there is nothing to measure: the comparison is not finished, or its runs are recorded ones;
+            "exact" if no run shared a model call.
+        differences: for each run, the largest absolute difference of its final state from that of the same run alone.
         fault: why it could not be measured, a sentence.
     """
 
@@ -216,7 +239,7 @@ class BatchingError:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Run:
-    """One run as the comparison made it."""
+    """One run of the comparison, with its final state, float32 (C, H, W)."""
 
     request: GenerateRequest
     weights_sha256: str
@@ -224,10 +247,10 @@ class _Run:
 
 
 class BatchingErrorModel(QObject):
-    """Measures the comparison that is looked at: unasked where that is cheap, else when it is asked to.
+    """The batching error of the comparison that is shown: measured at once if that is cheap, else on request.
 
     Signals:
-        changed: something else is known.
+        changed: another status.
     """
 
     changed = Signal()
@@ -241,7 +264,7 @@ class BatchingErrorModel(QObject):
 
     @property
     def current(self) -> BatchingError:
-        """What is known of the comparison that is looked at."""
+        """The batching error of the comparison that is shown."""
         job_state = self._compare.job_state
         if job_state is None or job_state is not self._compare.newest or job_state.phase != "done":
             return BatchingError("none")
@@ -253,7 +276,7 @@ class BatchingErrorModel(QObject):
 
     @Slot()
     def measure(self) -> None:
-        """Make each run of the comparison that is looked at alone, and see how far it is."""
+        """Make each run again, alone, and compare the final states."""
         job_state = self._compare.job_state
         if job_state is None or self.current.status not in ("unknown", "failed"):
             return
@@ -295,19 +318,19 @@ class BatchingErrorModel(QObject):
     def _on_changed(self) -> None:
         job_state = self._compare.job_state
         if self._running is not None and (job_state is None or job_state.job.id != self._running[0]):
-            self.stop()  # the next comparison must not wait for it
+            self.stop()  # so that the next comparison does not wait
         if job_state is not None and self.current.status == "unknown" and job_state.seconds <= UNASKED_MAX_S:
             self.measure()
         else:
             self.changed.emit()
 
     def _note(self, job_id: str, batching_error: BatchingError) -> None:
-        self._known = {job_id: batching_error}  # of one comparison, the newest
+        self._known = {job_id: batching_error}  # only of the newest comparison
         self.changed.emit()
 
 
 def _runs_of(job_state: JobState) -> tuple[_Run, ...] | None:
-    """Return the runs of a comparison; None where the last state of one is not in memory."""
+    """Return the runs of a comparison; None if a final state is not in memory."""
     found = []
     for place in range(job_state.count):
         last = job_state.latest(place)
@@ -321,7 +344,7 @@ def _runs_of(job_state: JobState) -> tuple[_Run, ...] | None:
 def _measure(
     runs: tuple[_Run, ...], call: EngineCall[tuple[float, ...] | None], engine: Engine
 ) -> tuple[float, ...] | None:
-    """Return how far each run is from itself alone; None once stopped."""
+    """Return the largest difference of each run from the same run alone; None if cancelled."""
     found = []
     for run in runs:
         state = None
@@ -335,11 +358,9 @@ def _measure(
             if isinstance(event, JobCancelled):
                 return None
             if isinstance(event, JobStarted) and event.weights_sha256 != run.weights_sha256:
-                raise StorageError(
-                    run.request.model, "is another model by now than the one that was compared"
-                )
+                raise StorageError(run.request.model, message("has changed since the comparison was made"))
             if isinstance(event, StepDone):
                 state = event.state
-        assert state is not None, "arrays were asked for"
+        assert state is not None, "the request asks for arrays"
         found.append(float(abs(state - run.state).max()))
     return tuple(found)

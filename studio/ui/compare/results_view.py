@@ -1,6 +1,7 @@
-"""How far each run is from the finished picture of one of them, at every step. numpy only.
+"""Results of a comparison: choosing the reference, each run's distance to it as curves, and the table of figures.
 
-Results of a comparison: the reference, curves of the distance to its final picture, and a table of figures.
+The curves show the root mean square of x0_hat minus the reference's final x0_hat over the model calls; the table shows
+PSNR, SSIM, model calls, seconds and the batching error.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 
 MAX_POINTS = 200
-"""Of one curve; a run of more steps has them evenly chosen."""
+"""The most points of a curve; of a longer run, evenly spaced steps are drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +52,9 @@ class Point:
     """One step on a curve.
 
     Attributes:
-        calls: the model calls spent so far.
-        distance: the root of the mean squared difference to the reference, in the model's own units.
-        level: the noise level reached.
+        calls: the model calls up to the step.
+        distance: the root mean square of the difference from the reference, in units of the latents.
+        level: the noise level after the step.
     """
 
     calls: int
@@ -62,15 +63,14 @@ class Point:
 
 
 class Curves:
-    """Distances to one reference; each step's is reckoned once."""
+    """Distances to one reference, each computed once."""
 
     def __init__(self) -> None:
-        """Begin without a reference."""
         self._reference: NDArray[np.float32] | None = None
         self._known: dict[StepDone, float] = {}
 
     def of(self, steps: Sequence[StepDone], reference: NDArray[np.float32]) -> tuple[Point, ...]:
-        """Return how far x0_hat is from the reference at each step; one of another shape has no place on a curve."""
+        """Return the distance of each step's x0_hat from the reference; steps of another shape are left out."""
         if reference is not self._reference:
             self._reference = reference
             self._known.clear()
@@ -85,19 +85,20 @@ class Curves:
     def _distance(self, done: StepDone, x0_hat: NDArray[np.float32]) -> float:
         if done not in self._known:
             assert self._reference is not None, "set by the only caller"
-            apart = x0_hat.astype(np.float64) - self._reference
-            self._known[done] = math.sqrt(float(np.mean(apart * apart)))
+            difference = x0_hat.astype(np.float64) - self._reference
+            self._known[done] = math.sqrt(float(np.mean(difference * difference)))
         return self._known[done]
 
 
-_WIDTH: Final = 62
+_COLUMN_PX: Final = 62
+Row = tuple[str, tuple[str, str, str, str, str]]
+"""A run's name and its figures."""
 
 
 class TableView(QWidget):
-    """A row for each run, and a sentence beneath."""
+    """A row for each run, and a note below."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start empty."""
         super().__init__(parent)
         self._theme = theme
         theme.changed.connect(self.update)
@@ -108,11 +109,11 @@ class TableView(QWidget):
         grid.setVerticalSpacing(GRID)
         grid.setColumnStretch(0, 1)
         self._heads: list[PlainLabel] = []
-        self._shown: tuple[tuple[str, tuple[str, str, str, str, str]], ...] = ()
+        self._shown: tuple[Row, ...] = ()
         for column, (head, tip) in enumerate(words.columns(), start=1):
             label = PlainLabel(theme, head, kind="label", role="dim", tip=tip)
             label.setAlignment(right)
-            label.setMinimumWidth(_WIDTH)
+            label.setMinimumWidth(_COLUMN_PX)
             grid.addWidget(label, 0, column)
             self._heads.append(label)
         self._rows: list[list[PlainLabel]] = []
@@ -134,39 +135,38 @@ class TableView(QWidget):
         layout.addWidget(self._note)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the ground."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         fill_rounded(painter, self.rect(), CARD_RADIUS, self._theme.colour("panel"))
 
-    def set_rows(self, rows: Sequence[tuple[str, tuple[str, str, str, str, str]]]) -> None:
-        """Show each run's name and figures; a last column without any is left out."""
-        if tuple(rows) == self._shown:  # most of the time: figures do not change while steps are gone through
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """Show each run's name and figures; the last column is hidden while it is empty."""
+        if tuple(rows) == self._shown:  # most of the time: the figures do not change while scrubbing
             return
         self._shown = tuple(rows)
-        apart = any(figures[-1] for _, figures in rows)
-        self._heads[-1].setVisible(apart)
+        measured = any(figures[-1] for _, figures in rows)
+        self._heads[-1].setVisible(measured)
         for place, labels in enumerate(self._rows):
             there = place < len(rows)
             texts = [rows[place][0], *rows[place][1]] if there else [""] * len(labels)
             for label, text in zip(labels, texts, strict=True):
                 label.setText(text)
                 label.setVisible(there)
-            labels[-1].setVisible(there and apart)
+            labels[-1].setVisible(there and measured)
 
     def set_note(self, sentence: str) -> None:
-        """Say something beneath."""
+        """Show another note."""
         if sentence != self._note.text():
             self._note.setText(sentence)
 
     @property
     def texts(self) -> list[list[str]]:
-        """What the rows say."""
+        """The texts of the rows."""
         return [[label.text() for label in labels] for labels in self._rows if labels[0].text()]
 
     @property
     def note(self) -> str:
-        """What stands beneath."""
+        """The text of the note."""
         return self._note.text()
 
 
@@ -174,7 +174,7 @@ _CHOICE_PX = 200
 
 
 class ReferenceBar(QWidget):
-    """Edits a `ReferenceModel`, and tells what an `BatchingErrorModel` knows."""
+    """Edits a `ReferenceModel`, and shows and starts the measurement of a `BatchingErrorModel`."""
 
     def __init__(
         self,
@@ -183,9 +183,8 @@ class ReferenceBar(QWidget):
         batching_error: BatchingErrorModel,
         parent: QWidget | None = None,
     ) -> None:
-        """Show the choice."""
         super().__init__(parent)
-        self._reference, self._alone = reference, batching_error
+        self._reference, self._batching_error = reference, batching_error
         self._names: tuple[str, ...] = ()
         self.choice = ChoiceField(theme, "")
         self.choice.box.setAccessibleName(tr("Measured against"))
@@ -193,8 +192,8 @@ class ReferenceBar(QWidget):
         self.make = TextButton(theme, "", icon="plus")
         set_tip(self.make, words.reference_tip())
         self._menu = QMenu(self)
-        self.said = PlainLabel(theme, role="dim", elide=True)
-        self.said.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.status = PlainLabel(theme, role="dim", elide=True)
+        self.status.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.measure = TextButton(theme, tr("Measure"))
         set_tip(self.measure, words.batching_tip())
         row = QHBoxLayout(self)
@@ -203,7 +202,7 @@ class ReferenceBar(QWidget):
         row.addWidget(PlainLabel(theme, tr("Measured against"), role="dim"))
         row.addWidget(self.choice)
         row.addWidget(self.make)
-        row.addWidget(self.said, 1)
+        row.addWidget(self.status, 1)
         row.addWidget(self.measure)
         self.choice.edited.connect(reference.choose)
         self.make.clicked.connect(self._on_make)
@@ -212,14 +211,14 @@ class ReferenceBar(QWidget):
         batching_error.changed.connect(self.synchronise)
 
     def show_runs(self, names: Sequence[str]) -> None:
-        """Offer these runs."""
+        """Offer these runs as references."""
         self._names = tuple(names)
         self.synchronise()
 
     @Slot()
     def synchronise(self) -> None:
-        """Show what is chosen and known."""
-        reference, batching_error = self._reference, self._alone.current
+        """Show the state of both models."""
+        reference, error = self._reference, self._batching_error.current
         items = [
             (A, tr("A"), "", ""),
             *((str(place), name, "", "") for place, name in enumerate(self._names)),
@@ -232,13 +231,13 @@ class ReferenceBar(QWidget):
         self.make.setVisible(bool(offers))
         self.make.setText(words.making(reference.job_state) if reference.making else words.offer(offers))
         self.make.set_icon("x" if reference.making else "plus")
-        sentence, bad = words.batching_error(batching_error)
+        sentence, bad = words.batching_error(error)
         if reference.fault:
             sentence, bad = reference.fault, True
-        self.said.setText(sentence)
-        self.said.set_role("warn" if bad else "dim")
-        self.measure.setVisible(batching_error.status in ("unknown", "measuring", "failed"))
-        self.measure.setText(tr("Stop") if batching_error.status == "measuring" else tr("Measure"))
+        self.status.setText(sentence)
+        self.status.set_role("warn" if bad else "dim")
+        self.measure.setVisible(error.status in ("unknown", "measuring", "failed"))
+        self.measure.setText(tr("Stop") if error.status == "measuring" else tr("Measure"))
 
     @Slot()
     def _on_make(self) -> None:
@@ -262,13 +261,13 @@ class ReferenceBar(QWidget):
 
     @Slot()
     def _on_measure(self) -> None:
-        if self._alone.current.status == "measuring":
-            self._alone.stop()
+        if self._batching_error.current.status == "measuring":
+            self._batching_error.stop()
         else:
-            self._alone.measure()
+            self._batching_error.measure()
 
 
-_MOST_SCORES: Final = 64
+_MAX_SCORES: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -276,9 +275,9 @@ class Curve:
     """One run's distances to the reference.
 
     Attributes:
-        name: of the run.
-        points: from its first step to its last.
-        at: the model calls at the step that is shown; None where none is.
+        name: the run's name.
+        points: from the first step to the last.
+        at: the model calls at the step that is shown, or None.
     """
 
     name: str
@@ -287,7 +286,7 @@ class Curve:
 
 
 class DistancePlot(Chart):
-    """How far each run is from the finished picture of one of them, over model calls."""
+    """A chart of each run's distance to the reference over model calls."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, tr("Distance to the finished picture"), parent)
@@ -296,11 +295,11 @@ class DistancePlot(Chart):
 
     @property
     def curves(self) -> tuple[Curve, ...]:
-        """What is drawn."""
+        """The curves that are drawn."""
         return self._curves
 
     def set_curves(self, title: str, curves: Sequence[Curve], hint: str = "") -> None:
-        """Draw other curves; ``hint`` says why there are none."""
+        """Draw these curves; ``hint`` says why there are none."""
         self._curves = tuple(curves)
         self.set_title(title)
         self.set_hint(hint)
@@ -334,7 +333,7 @@ class DistancePlot(Chart):
 
 
 class ResultsView(QWidget):
-    """The foot of the page of comparisons."""
+    """The reference bar above the chart and the table."""
 
     def __init__(
         self,
@@ -344,10 +343,9 @@ class ResultsView(QWidget):
         batching_error: BatchingErrorModel,
         parent: QWidget | None = None,
     ) -> None:
-        """Start empty."""
         super().__init__(parent)
         self._model, self._curves = model, Curves()
-        self._reference, self._alone = reference, batching_error
+        self._reference, self._batching_error = reference, batching_error
         self._scores: dict[tuple[PictureDone, PictureDone], Score | None] = {}
         self._shown: tuple[tuple[str, ...], tuple[ComparedRun, ...]] = (), ()
         self.bar = ReferenceBar(theme, reference, batching_error)
@@ -365,11 +363,11 @@ class ResultsView(QWidget):
         batching_error.changed.connect(self._on_changed)
 
     def show_runs(self, names: Sequence[str], runs: Sequence[ComparedRun]) -> None:
-        """Show what is known of the runs.
+        """Show the results of these runs.
 
         Args:
-            names: of each.
-            runs: each as it is shown.
+            names: the runs' names.
+            runs: the runs, at the steps that are shown.
         """
         if self._shown[0] != tuple(names):
             self.bar.show_runs(names)
@@ -380,7 +378,6 @@ class ResultsView(QWidget):
 
     @Slot()
     def _on_changed(self) -> None:
-        """Another reference, or more is known."""
         if self._shown[1] and self.isVisible():
             self._show_curves()
             self._show_figures()
@@ -393,16 +390,16 @@ class ResultsView(QWidget):
 
     def _show_figures(self) -> None:
         names, runs = self._shown
-        reference, batching_error = self._reference.current, self._alone.current.differences
+        reference, errors = self._reference.current, self._batching_error.current.differences
         if reference is None or (reference.place or 0) >= len(runs):
-            return  # an answer that came after another comparison had begun
+            return  # a score that arrived after another comparison had started
         rows = []
         for run in runs:
             is_reference = run.place == reference.place
             score = None if is_reference else self._score(run.finished, reference.done)
-            apart = words.small(batching_error[run.place]) if len(batching_error) == len(runs) else ""
+            error = words.small(errors[run.place]) if len(errors) == len(runs) else ""
             row = words.figures(run, score, reference=is_reference)
-            rows.append((names[run.place], (*row, apart)))
+            rows.append((names[run.place], (*row, error)))
         if reference.place is None and reference.done is not None:
             done = reference.done
             figures = (tr("reference"), "", f"{done.model_calls:,}", f"{done.seconds:.1f}", "")
@@ -416,24 +413,24 @@ class ResultsView(QWidget):
             return
         name = self._name_of(reference)
         title = words.distance(name)
-        if reference.finish is None:
+        if reference.x0_hat is None:
             self.plot.set_curves(title, (), words.no_curves(name))
             return
         curves = []
         for run in runs:
             record = self._model.record(run.place)
-            points = self._curves.of(record.steps, reference.finish) if record is not None else ()
+            points = self._curves.of(record.steps, reference.x0_hat) if record is not None else ()
             at = run.shown.model_calls if run.shown is not None else None
             curves.append(Curve(name=names[run.place], points=points, at=at))
         self.plot.set_curves(title, curves)
 
     def _score(self, done: PictureDone | None, reference: PictureDone | None) -> Score | None:
-        """Return how near a picture comes; None as long as that is being reckoned, or there is nothing to reckon."""
+        """Return a picture's PSNR and SSIM; None while they are computed, or without two finished pictures."""
         if done is None or reference is None:
             return None
         key = (done, reference)
         if key not in self._scores:
-            if len(self._scores) > _MOST_SCORES:  # of comparisons long gone
+            if len(self._scores) > _MAX_SCORES:  # most of them of earlier comparisons
                 self._scores.clear()
             self._scores[key] = None
             work = partial(score, done.pixels, reference.pixels)
@@ -446,5 +443,5 @@ class ResultsView(QWidget):
 
 
 def _nothing(error: StudioError) -> None:
-    """Take no notice: reckoning raises nothing that is meant for people."""
+    """Ignore an error; computing a score has none that the user could act on."""
     del error

@@ -1,4 +1,4 @@
-"""The runs of a comparison: the canvas, the bar above the scrubber, the scrubber, and the results."""
+"""The comparison itself: the canvas, the bar with alignment, A and B and quantity, the scrubber, and the results."""
 
 from __future__ import annotations
 
@@ -32,22 +32,21 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 
-_NARROWEST, _WIDEST = 96, 190  # of the choice of a run, so that all fits the smallest window
+_CHOICE_MIN, _CHOICE_MAX = 96, 190  # widths of the choice of a run; the minimum fits the smallest window
 
 
 class CompareBar(QWidget):
-    """Edits a `CompareModel`; what belongs to the runs alone is asked for.
+    """Edits a `CompareModel`, and the gain and the line of the canvas.
 
     Signals:
-        gain_edited: how many times a difference is to be enlarged.
-        turn_requested: the line of the wipe is to be turned.
+        gain_edited: another factor for the difference.
+        turn_requested: turn the line of the wipe.
     """
 
     gain_edited = Signal(float)
     turn_requested = Signal()
 
     def __init__(self, theme: Theme, model: CompareModel, parent: QWidget | None = None) -> None:
-        """Show the model's choices."""
         super().__init__(parent)
         self._model = model
         self.alignment = SegmentedSwitch(theme, tr("Aligned by"), words.alignments())
@@ -74,8 +73,8 @@ class CompareBar(QWidget):
         for letter, field in zip(self._letters, (self.base, self.candidate), strict=True):
             row.addWidget(letter)
             row.addWidget(field, 1)
-            field.setMinimumWidth(_NARROWEST)
-            field.setMaximumWidth(_WIDEST)
+            field.setMinimumWidth(_CHOICE_MIN)
+            field.setMaximumWidth(_CHOICE_MAX)
         for widget in (self.turn, self.gain, self.sides):
             row.addWidget(widget)
         self.alignment.edited.connect(model.set_alignment)
@@ -87,7 +86,7 @@ class CompareBar(QWidget):
         self.turn.clicked.connect(self.turn_requested)
 
     def show_mode(self, mode: str) -> None:
-        """Offer what belongs to a mode."""
+        """Show the controls of a layout."""
         pair = mode in ("wipe", "blink", "difference")
         for widget in (self.base, self.candidate, *self._letters):
             widget.setVisible(pair)
@@ -95,7 +94,7 @@ class CompareBar(QWidget):
         self.gain.setVisible(mode == "difference")
 
     def show_pair(self, names: Sequence[str]) -> None:
-        """Show which two are the pair, by the names of all runs."""
+        """Show A and B among the names of all runs."""
         model = self._model
         for field, chosen, other in (
             (self.base, model.base, model.candidate),
@@ -107,7 +106,7 @@ class CompareBar(QWidget):
             field.set_value(str(chosen))
 
     def synchronise(self) -> None:
-        """Show the model's choices."""
+        """Show the model's alignment, quantity and whether it shows the newest steps."""
         model = self._model
         self.alignment.set_value(model.alignment)
         self.sides.set_value(model.what)
@@ -135,12 +134,12 @@ class CompareBar(QWidget):
 
 PLAY_MS = 80
 EXTRA_HEIGHT = 60
-"""How much higher than they must be the results are at least."""
+"""Added to the minimum height of the results, in pixels."""
 UNLIMITED = 16_777_215  # Qt's QWIDGETSIZE_MAX
 
 
 class RunsView(QWidget):
-    """Shows a `CompareModel`. While it is hidden it rests, and catches up when it is shown."""
+    """Shows a `CompareModel`. It updates only while it is visible."""
 
     def __init__(
         self,
@@ -151,7 +150,6 @@ class RunsView(QWidget):
         preferences: Preferences,
         parent: QWidget | None = None,
     ) -> None:
-        """Build the parts."""
         super().__init__(parent)
         self._model, self._preferences = model, preferences
         self._named_for: JobState | None = None
@@ -186,19 +184,19 @@ class RunsView(QWidget):
         self._playing.timeout.connect(self._on_play_tick)
 
     def set_mode(self, mode: Mode) -> None:
-        """Lay the pictures out in another way."""
+        """Show the pictures in another layout."""
         self.canvas.set_mode(mode)
         self.bar.show_mode(mode)
         self.show_results(self._with_results)
 
     def show_results(self, shown: bool) -> None:
-        """Show what the runs are worth, or give that room to the pictures; tiles have it anyway."""
+        """Show or hide the results; tiles always use their space."""
         self._with_results = shown
         self.results.setVisible(shown and self.canvas.mode != "tile")
-        self.fit_panes()
+        self.fit_canvas()
 
-    def fit_panes(self) -> None:
-        """Give the room that no picture can use to the results."""
+    def fit_canvas(self) -> None:
+        """Give the height that the pictures do not need to the results."""
         results = (
             self.results.minimumSizeHint().height() + EXTRA_HEIGHT if self.results.isVisibleTo(self) else 0
         )
@@ -209,16 +207,14 @@ class RunsView(QWidget):
         self.canvas.setMaximumHeight(math.ceil(wanted) if fits else UNLIMITED)
 
     def handle_key(self, event: QKeyEvent) -> bool:
-        """Go where a key leads; False where it leads nowhere."""
+        """Move the scrubber; return whether the key does that."""
         return self._model.job_state is not None and self.scrubber.handle_key(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Share the room anew."""
         super().resizeEvent(event)
-        self.fit_panes()
+        self.fit_canvas()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Catch up with what happened meanwhile."""
         super().showEvent(event)
         self._on_changed()
 
@@ -232,7 +228,7 @@ class RunsView(QWidget):
             self.canvas.viewport.fit()
         self.bar.show_pair(self._names)
         self.canvas.set_pair(model.base, model.candidate)
-        self._on_positions_changed()  # how many there will be is known better in another phase
+        self._on_positions_changed()  # the expected number of positions depends on the phase
         self._on_shown_changed()
 
     @Slot()
@@ -251,10 +247,10 @@ class RunsView(QWidget):
         if job_state is None or job_state is not self._named_for or not self.isVisible():
             return
         runs = model.runs()
-        before = len(self.canvas.faces), self.canvas.picture_size()
-        self.canvas.set_faces([self._face(run, job_state) for run in runs])
+        before = len(self.canvas.cards), self.canvas.picture_size()
+        self.canvas.set_cards([self._card(run, job_state) for run in runs])
         if before != (len(runs), self.canvas.picture_size()):
-            self.fit_panes()
+            self.fit_canvas()
         place, levels = model.place, model.levels
         level = levels[place] if 0 <= place < len(levels) else None
         self.scrubber.set_current(max(place, 0), words.position(len(levels), place, level))
@@ -262,7 +258,7 @@ class RunsView(QWidget):
         if self.results.isVisible():
             self.results.show_runs(self._names, runs)
 
-    def _face(self, run: ComparedRun, job_state: JobState) -> RunCard:
+    def _card(self, run: ComparedRun, job_state: JobState) -> RunCard:
         shown = run.shown
         return RunCard(
             name=self._names[run.place],
@@ -282,7 +278,7 @@ class RunsView(QWidget):
 
     @Slot(int, bool)
     def _on_chosen(self, place: int, is_base: bool) -> None:
-        """Make a run A or B; what it takes the place of becomes the other."""
+        """Make a run A or B; if it was the other of the two, they are swapped."""
         base, candidate = self._model.base, self._model.candidate
         if is_base:
             self._model.set_pair(place, base if place == candidate else candidate)

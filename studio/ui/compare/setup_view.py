@@ -1,4 +1,4 @@
-"""The settings of a comparison: a column for each run, and the buttons that start it."""
+"""The settings of a comparison: a column of fields for each run, and below them the buttons that add and start runs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVB
 
 from studio.engine.requests.generate import MAX_GUIDANCE, MAX_SEED
 from studio.ui.compare import text as words
+from studio.ui.compare.columns import Column
 from studio.ui.jobs import text as form_words
 from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.jobs.run_settings import most_steps, takes_text
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING
+from studio.ui.widgets.binding import bind
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Card, Ground
 from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
@@ -40,11 +42,9 @@ class ColumnView(Card):
         place: int,
         parent: QWidget | None = None,
     ) -> None:
-        """Edit the column at ``place``, from 0."""
         super().__init__(theme, parent=parent)
         self._columns, self._catalog, self._place = columns, catalog, place
-        self._model_items: list[form_words.Item] = []
-        self._sampler_items: list[form_words.Item] = []
+        self._items: dict[ChoiceField, list[form_words.Item]] = {}
         self.setAccessibleName(words.run_number(place + 1))
         self.remove = IconButton(theme, "x", words.remove_run(place + 1), kind="quiet", role="dim")
         self.prompt = PromptField(theme, tr("Prompt"), lines=2, tip=words.prompt_tip())
@@ -69,7 +69,20 @@ class ColumnView(Card):
         self.spacing = ChoiceField(theme, tr("Spacing"), tip=form_words.spacing_tip())
         self.spacing.set_items(form_words.spacing_items())
         self._lay_out(theme)
-        self._connect()
+        column = Column(columns, place, self)
+        for name, control in (
+            ("prompt", self.prompt),
+            ("sampler", self.sampler),
+            ("steps", self.steps),
+            ("guidance", self.guidance),
+            ("seed", self.seed),
+            ("model", self.model),
+            ("spacing", self.spacing),
+        ):
+            bind(column, name, control)
+        self.remove.clicked.connect(self._on_remove)
+        self.options.edited.connect(self._on_option_edited)
+        self.seed.roll_requested.connect(self._on_roll_requested)
 
     def _lay_out(self, theme: Theme) -> None:
         head = QHBoxLayout()
@@ -86,100 +99,52 @@ class ColumnView(Card):
         column.addWidget(self.prompt)
         column.addWidget(self.sampler)
         column.addLayout(numbers)
-        column.addWidget(self.seed)
-        column.addWidget(self.model)
-        column.addWidget(self.options)
-        column.addWidget(self.spacing)
+        for control in (self.seed, self.model, self.options, self.spacing):
+            column.addWidget(control)
         column.addStretch()
 
-    def _connect(self) -> None:
-        self.remove.clicked.connect(self._on_remove)
-        self.prompt.edited.connect(self._on_prompt_edited)
-        self.sampler.edited.connect(self._on_sampler_edited)
-        self.steps.edited.connect(self._on_steps_edited)
-        self.guidance.edited.connect(self._on_guidance_edited)
-        self.options.edited.connect(self._on_option_edited)
-        self.spacing.edited.connect(self._on_spacing_edited)
-        self.seed.edited.connect(self._on_seed_edited)
-        self.seed.roll_requested.connect(self._on_roll_requested)
-        self.model.edited.connect(self._on_model_edited)
-
     def synchronise(self) -> None:
-        """Show the column's settings."""
+        """Update the choices, the limits and what is enabled; the values follow by their bindings."""
         values, card = self._columns.columns[self._place], self._columns.card(self._place)
-        self.remove.setEnabled(self._columns.can_remove)
-        self.prompt.set_value(values.prompt)
-        self.prompt.setVisible(takes_text(card))
-        self.spacing.set_value(values.spacing)
-        items = form_words.sampler_items(values)
-        if items != self._sampler_items:
-            self._sampler_items = items
-            self.sampler.set_items(items)
-        self.sampler.set_value(values.sampler)
+        models = form_words.model_items(self._catalog.models, values.model)
+        self._offer(self.sampler, form_words.sampler_items(values), values.sampler)
+        self._offer(self.model, models, values.model)
+        self.model.setVisible(len(models) > 1)
         self.steps.set_limits(1, most_steps(card))
         self.steps.set_value(values.steps)
-        self.guidance.set_value(values.guidance)
-        self.guidance.setEnabled(takes_text(card))
         self.options.show_options(values.sampler, values.options_of(values.sampler))
-        self.seed.set_value(values.seed)
-        items = form_words.model_items(self._catalog.models, values.model)
-        if items != self._model_items:
-            self._model_items = items
-            self.model.set_items(items)
-        self.model.set_value(values.model)
-        self.model.setVisible(len(items) > 1)
+        self.prompt.setVisible(takes_text(card))
+        self.guidance.setEnabled(takes_text(card))
+        self.remove.setEnabled(self._columns.can_remove)
+
+    def _offer(self, choice: ChoiceField, items: list[form_words.Item], chosen: str) -> None:
+        if items != self._items.get(choice):
+            self._items[choice] = items
+            choice.set_items(items)
+        choice.set_value(chosen)
 
     @Slot()
     def _on_remove(self) -> None:
         self._columns.remove(self._place)
 
-    @Slot(str)
-    def _on_prompt_edited(self, text: str) -> None:
-        self._columns.edit(self._place, prompt=text)
-
-    @Slot(str)
-    def _on_spacing_edited(self, name: str) -> None:
-        self._columns.edit(self._place, spacing=name)
-
-    @Slot(str)
-    def _on_sampler_edited(self, name: str) -> None:
-        self._columns.edit(self._place, sampler=name)
-
-    @Slot(float)
-    def _on_steps_edited(self, value: float) -> None:
-        self._columns.edit(self._place, steps=round(value))
-
-    @Slot(float)
-    def _on_guidance_edited(self, value: float) -> None:
-        self._columns.edit(self._place, guidance=value)
-
     @Slot(str, object)
     def _on_option_edited(self, name: str, value: OptionValue) -> None:
         self._columns.edit_option(self._place, name, value)
 
-    @Slot(object)
-    def _on_seed_edited(self, seed: int) -> None:
-        self._columns.edit(self._place, seed=seed)
-
     @Slot()
     def _on_roll_requested(self) -> None:
         self._columns.edit(self._place, seed=secrets.randbelow(MAX_SEED + 1))
-
-    @Slot(str)
-    def _on_model_edited(self, name: str) -> None:
-        self._columns.edit(self._place, model=name)
 
 
 MAX_HEIGHT = 600
 
 
 class _Area(QScrollArea):
-    """As high as what it holds, up to a limit."""
+    """A scroll area as high as its content, up to a limit."""
 
     def sizeHint(self) -> QSize:
-        """Ask for what the columns need; with less, they scroll."""
         inside = self.widget()
-        assert inside is not None, "it is given what it holds at once"
+        assert inside is not None, "set when the area is built"
         return QSize(super().sizeHint().width(), min(inside.sizeHint().height(), MAX_HEIGHT))
 
 
@@ -187,7 +152,7 @@ class SetupView(Ground):
     """Edits `CompareColumns`.
 
     Signals:
-        start_requested: the comparison is to be made as it stands.
+        start_requested: start the comparison.
     """
 
     start_requested = Signal()
@@ -195,7 +160,6 @@ class SetupView(Ground):
     def __init__(
         self, theme: Theme, columns: CompareColumns, catalog: Catalog, parent: QWidget | None = None
     ) -> None:
-        """Show a column for each run."""
         super().__init__(theme, "window", lines=Qt.Edge.BottomEdge, parent=parent)
         self._columns, self._catalog = columns, catalog
         self.views: list[ColumnView] = []
@@ -260,8 +224,8 @@ class SetupView(Ground):
             view = ColumnView(self._theme, self._columns, self._catalog, len(self.views))
             self.views.append(view)
             self._row.addWidget(view, 1)
-        for place, view in enumerate(self.views):
-            view.setVisible(place < count)
+        for place, column in enumerate(self.views):
+            column.setVisible(place < count)
 
     @Slot()
     def _on_changed(self) -> None:

@@ -1,12 +1,10 @@
-"""Texts of the comparison: its modes and terms, what each run shows and costs, results, and the recorded runs."""
+"""Texts of the comparison: layouts and terms, names and costs of the runs, results, and the recorded runs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.diffusion.samplers import SAMPLERS
-from studio.errors import shorten
-from studio.ui.jobs.text import model_calls, waiting
+from studio.ui.jobs.text import model_calls, settings_of, waiting
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
@@ -124,43 +122,20 @@ def remove_run(number: int) -> str:
 
 
 def names(requests: Sequence[GenerateRequest]) -> tuple[str, ...]:
-    """Return a name for each run: its sampler and steps, and every other setting that is not the same for all."""
-    parts = [parts_of(request) for request in requests]
+    """Return a name for each run: every setting that is not the same for all, or sampler and steps if there is none."""
+    parts = [settings_of(request) for request in requests]
     keys = list(dict.fromkeys(key for one in parts for key in one))
     differ = [key for key in keys if len({one.get(key) for one in parts if key in one}) > 1]
     found: list[str] = []
     for one in parts:
-        name = ", ".join(
-            one[key] for key in keys if one.get(key) and (key in ("sampler", "steps") or key in differ)
-        )
+        name = ", ".join(one[key] for key in differ if one.get(key)) or f"{one['sampler']}, {one['steps']}"
         alike = sum(known == name or known.startswith(f"{name} (") for known in found)
         found.append(f"{name} ({alike + 1})" if alike else name)
     return tuple(found)
 
 
-def parts_of(request: GenerateRequest) -> dict[str, str]:
-    """Return everything that can distinguish a run, each part in a few words."""
-    name = request.sampler or ""
-    sampler = SAMPLERS.get(name)
-    parts = {
-        "sampler": tr(sampler.title) if sampler is not None else name,
-        "steps": trn("{count} step", "{count} steps", request.steps or 0),
-        "guidance": tr("guidance {weight:g}", weight=request.guidance or 0),
-        "spacing": request.spacing or "",
-        "seed": tr("seed {seed}", seed=request.seed),
-        "model": request.model,
-        "prompt": tr("“{prompt}”", prompt=shorten(request.prompt, 40)),
-        "negative": tr("without “{prompt}”", prompt=shorten(request.negative, 40))
-        if request.negative
-        else "",
-    }
-    # Options of two samplers are two things, even if they have the same name.
-    options = {f"{name} {key}": f"{key} {value}" for key, value in request.options.items()}
-    return {**parts, **options}
-
-
 def cost(run: ComparedRun) -> str:
-    """Return what a run costs: its model calls up to the step that is shown, of all."""
+    """Return the cost of a run: its model calls up to the step that is shown, of the total."""
     total = run.finished.model_calls if run.finished is not None else model_calls(run.request)
     if run.shown is None or run.shown.model_calls == total:
         return _calls(total)
@@ -168,7 +143,7 @@ def cost(run: ComparedRun) -> str:
 
 
 def where(run: ComparedRun, job_state: JobState) -> str:
-    """Return which step of a run is shown."""
+    """Return the step of a run that is shown."""
     if run.shown is None:
         if job_state.over:
             return tr("Stopped before the first step")
@@ -184,7 +159,7 @@ def where(run: ComparedRun, job_state: JobState) -> str:
 
 
 def gap(run: ComparedRun, alignment: Alignment) -> str:
-    """Return how far the step that is shown is from the requested position; "" if it is not."""
+    """Return the difference between the step that is shown and the requested position; "" if there is none."""
     if alignment == "level":
         if abs(run.gap) < 0.005:
             return ""
@@ -205,7 +180,7 @@ def gap(run: ComparedRun, alignment: Alignment) -> str:
 
 
 def for_now(run: ComparedRun, what: Quantity, *, lost: bool = False) -> str:
-    """Return what is shown until the requested picture is decoded, or why it cannot be; "" if it is shown."""
+    """Return what is shown until the requested picture is decoded, or why it cannot be decoded; "" once it is shown."""
     frame, shown = run.frame, run.shown
     if lost:
         return tr("cannot be decoded: its model is no longer installed")
@@ -219,26 +194,18 @@ def for_now(run: ComparedRun, what: Quantity, *, lost: bool = False) -> str:
 
 
 def facts(job_state: JobState) -> str:
-    """Return what the runs have in common."""
-    requests = job_state.requests
-    parts = []
-    if len(seeds := {request.seed for request in requests}) == 1:
-        parts.append(tr("seed {seed}", seed=seeds.pop()))
-    if len(weights := {request.guidance for request in requests}) == 1:
-        parts.append(tr("guidance {weight:g}", weight=weights.pop() or 0))
-    if len(models := {request.model for request in requests}) == 1:
-        parts.append(models.pop())
-    negatives = {request.negative for request in requests}
-    if len(negatives) == 1 and (negative := negatives.pop()):
-        parts.append(tr("without “{prompt}”", prompt=shorten(negative, 40)))
-    return ", ".join(parts)
+    """Return the settings that are the same for all runs."""
+    parts = [settings_of(request) for request in job_state.requests]
+    keys = ("sampler", "steps", "seed", "guidance", "model", "negative")
+    shared = [parts[0][key] for key in keys if len({one[key] for one in parts}) == 1]
+    return ", ".join(filter(None, shared))
 
 
 def noise(hashes: Sequence[str], count: int) -> tuple[str, bool]:
-    """Return a note on the initial noise of the runs, and whether it is the same; "" until it is known.
+    """Return a note on the initial noise x_T of the runs, and whether it is identical; "" until it is known.
 
     Args:
-        hashes: of each run whose noise is known.
+        hashes: SHA-256 of the noise of each run for which it is known.
         count: the number of runs.
     """
     if len(hashes) < count:
@@ -249,7 +216,7 @@ def noise(hashes: Sequence[str], count: int) -> tuple[str, bool]:
 
 
 def position(places: int, place: int, level: float | None) -> str:
-    """Return where the scrubber is, for screen readers."""
+    """Return the scrubber's position, for screen readers."""
     if level is None:
         return tr("position {position} of {positions}", position=place + 1, positions=places)
     return tr(
@@ -277,18 +244,19 @@ def unfinished(runs: Sequence[ComparedRun]) -> str:
 
 
 def plan(requests: Sequence[GenerateRequest]) -> str:
-    """Return what a comparison costs."""
+    """Return the cost of a comparison, and the negative prompt, which is the form's."""
     calls = sum(model_calls(request) for request in requests)
-    return trn(
+    cost = trn(
         "{count} run, {calls} model calls",
         "{count} runs, {calls} model calls",
         len(requests),
         calls=f"{calls:,}",
     )
+    return ", ".join(filter(None, (cost, settings_of(requests[0])["negative"])))
 
 
 def title(job_state: JobState) -> str:
-    """Return what the runs draw: their prompt, or how many there are."""
+    """Return the prompt of the runs, or the number of prompts and a list of them."""
     prompts = dict.fromkeys(request.prompt for request in job_state.requests)
     if len(prompts) > 1:
         return trn(
@@ -306,7 +274,7 @@ def _calls(count: int) -> str:
 
 # ------------------------------------------------------------------------------------------------------- the results
 def columns() -> list[tuple[str, str]]:
-    """Return the columns of the table: head and tooltip."""
+    """Return header and tooltip of each column of the table."""
     return [
         (
             tr("PSNR"),
@@ -373,7 +341,7 @@ def figures(run: ComparedRun, score: Score | None, *, reference: bool) -> tuple[
 
 def long_name(request: GenerateRequest) -> str:
     """Return the name of a run made as a reference."""
-    parts = parts_of(request)
+    parts = settings_of(request)
     return f"{parts['sampler']}, {parts['steps']}"
 
 
@@ -387,7 +355,7 @@ def offer(offers: Sequence[GenerateRequest]) -> str:
 
 
 def making(job_state: JobState | None) -> str:
-    """Return how far the reference is."""
+    """Return the progress of the reference."""
     latest = job_state.latest(0) if job_state is not None else None
     if latest is None:
         return tr("Waiting for the first step")
@@ -395,7 +363,7 @@ def making(job_state: JobState | None) -> str:
 
 
 def batching_error(known: BatchingError) -> tuple[str, bool]:
-    """Return what is known of the effect of batching on the runs, and whether that is an error."""
+    """Return the batching error in words, and whether measuring it failed."""
     match known.status:
         case "exact":
             return tr("Bit for bit the same as each run alone"), False
@@ -433,13 +401,13 @@ def small(value: float) -> str:
     return f"{digits}e{int(power)}"
 
 
-def face(letter: str, name: str) -> str:
-    """Return the label of A or B on its picture."""
+def labelled_name(letter: str, name: str) -> str:
+    """Return the label of A or B over its picture."""
     return tr("{letter}  {name}", letter=letter, name=name)
 
 
 def difference(largest: float, mean: float) -> str:
-    """Return how large a difference is, from shares of the full range."""
+    """Return the size of a difference in percent; arguments are 0 to 1."""
     if not largest:
         return tr("identical, pixel by pixel")
     return tr("largest {largest:.3g} %, mean {mean:.2g} %", largest=100 * largest, mean=100 * mean)
@@ -463,16 +431,16 @@ def no_runs(*, searched: bool) -> str:
 
 
 def recorded(request: GenerateRequest, number: int, fault: str) -> str:
-    """Return how a recorded run was made, in a few words."""
+    """Return the settings of a recorded run in a few words."""
     if fault:
         return tr("Run {number}, steps deleted", number=number)
-    parts = parts_of(request)
+    parts = settings_of(request)
     return f"{parts['sampler']}, {parts['steps']}, {parts['seed']}"
 
 
 def recorded_tip(request: GenerateRequest, number: int, fault: str) -> str:
-    """Return everything that distinguishes a recorded run."""
-    parts = parts_of(request)
+    """Return all settings of a recorded run, for its tooltip."""
+    parts = settings_of(request)
     size = f"{request.width} × {request.height}"
     made = ", ".join(
         filter(None, (*(parts[key] for key in parts if key not in ("prompt", "negative")), size))

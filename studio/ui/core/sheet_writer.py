@@ -1,4 +1,4 @@
-"""Saves several pictures as one labelled sheet: the file dialog, and the writing in another thread."""
+"""Saves several pictures as one labelled PNG, a sheet: the file dialog, and the writing in another thread."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from PySide6.QtCore import QObject, QStandardPaths
 from PySide6.QtWidgets import QFileDialog
 
 from studio.storage import write_file
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
     from PySide6.QtWidgets import QWidget
 
     from studio.errors import StudioError
-    from studio.ui.compare.paint import RunCard
     from studio.ui.core.background import Background
     from studio.ui.core.notices import Notices
 
@@ -31,8 +31,8 @@ class Labelled:
     """One picture of a sheet.
 
     Attributes:
-        pixels: uint8 (H, W, 3), or the file that they are read from; None leaves its place empty.
-        lines: what is written beneath it.
+        pixels: uint8 (H, W, 3), or the file to read them from; None leaves an empty cell.
+        lines: the texts below the picture.
     """
 
     pixels: NDArray[np.uint8] | Path | None
@@ -40,23 +40,22 @@ class Labelled:
 
 
 class SheetWriter(QObject):
-    """Writes sheets one after another, and tells how it went."""
+    """Writes sheets one after another and posts a notice for each."""
 
     def __init__(self, notices: Notices, background: Background, parent: QObject | None = None) -> None:
-        """Write in the ``background``, and tell by ``notices``."""
         super().__init__(parent)
         self._notices, self._background = notices, background
 
     def write(self, path: Path, pictures: Sequence[Labelled], columns: int, title: str) -> None:
-        """Write pictures in rows of ``columns`` under a title; a file of that name is replaced."""
+        """Write pictures in rows of ``columns`` below a title; an existing file is replaced."""
         work = partial(_write, path, tuple(pictures), columns, title)
         self._background.do(work, self._on_written, self._on_failed)
 
     def _on_written(self, path: Path) -> None:
-        self._notices.post(f"Saved as {path}.")
+        self._notices.post(tr("Saved as {path}.", path=path))
 
     def _on_failed(self, error: StudioError) -> None:
-        self._notices.post(f"The pictures could not be saved: {error}", kind="error")
+        self._notices.post(tr("The pictures could not be saved: {error}", error=error.message), kind="error")
 
 
 def _write(path: Path, pictures: tuple[Labelled, ...], columns: int, title: str) -> Path:
@@ -75,34 +74,22 @@ def _write(path: Path, pictures: tuple[Labelled, ...], columns: int, title: str)
 
 
 SUFFIX = ".png"
-_LONGEST = 60
+_MAX_NAME = 60
 
 
-def ask_for_sheet(parent: QWidget, words: str) -> Path | None:
-    """Return where a sheet is to go, or None where nobody wants it any more.
+def ask_for_sheet(parent: QWidget, title: str) -> Path | None:
+    """Ask for the file of a sheet; return None if the dialog is cancelled.
 
     Args:
-        parent: what the question belongs to.
-        words: what the file may be called after.
+        parent: parent of the dialog.
+        title: text that the suggested file name is made from.
     """
-    plain = "".join(letter if letter.isalnum() else "-" for letter in words.lower())
-    name = "-".join(filter(None, plain.split("-")))[:_LONGEST].rstrip("-") or "pictures"
+    plain = "".join(letter if letter.isalnum() else "-" for letter in title.lower())
+    name = "-".join(filter(None, plain.split("-")))[:_MAX_NAME].rstrip("-") or "pictures"
     folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
     suggested = str(Path(folder) / f"{name}{SUFFIX}")
-    chosen, _ = QFileDialog.getSaveFileName(parent, "Save as one picture", suggested, "PNG (*.png)")
+    chosen, _ = QFileDialog.getSaveFileName(parent, tr("Save as one picture"), suggested, "PNG (*.png)")
     if not chosen:
         return None
     path = Path(chosen)
     return path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
-
-
-def labelled(faces: Iterable[RunCard]) -> list[Labelled]:
-    """Return the pictures that are seen, with their words."""
-    return [
-        Labelled(
-            pixels=face.pixels,
-            lines=(face.name, face.where, ", ".join(filter(None, (face.cost, face.gap)))),
-        )
-        for face in faces
-        if face.pixels is not None
-    ]

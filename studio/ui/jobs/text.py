@@ -10,6 +10,7 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.generate import count_model_calls
 from studio.errors import RequestError, shorten
+from studio.ui.jobs.picture_text import sampler_title
 from studio.ui.jobs.run_settings import calls_per_step
 from studio.ui.language import tr, trn
 
@@ -236,6 +237,26 @@ def of_queue(request: GenerateRequest) -> str:
         sampler=(request.sampler or "").upper(),
         seed=request.seed,
     )
+
+
+def settings_of(request: GenerateRequest) -> dict[str, str]:
+    """Return every setting of a resolved request in a few words, by name; an option's name is "sampler.option"."""
+    spacing = request.spacing or ""
+    settings = {
+        "sampler": sampler_title(request.sampler),
+        "steps": trn("{count} step", "{count} steps", request.steps or 0),
+        "guidance": tr("guidance {weight:g}", weight=request.guidance or 0),
+        "spacing": spacings()[spacing][0] if spacing in spacings() else spacing,
+        "seed": tr("seed {seed}", seed=request.seed),
+        "model": request.model,
+        "prompt": tr("“{prompt}”", prompt=shorten(request.prompt, 40)),
+        "negative": tr("without “{prompt}”", prompt=shorten(request.negative, 40))
+        if request.negative
+        else "",
+    }
+    # Options of different samplers are different settings, even if they have the same name.
+    options = {f"{request.sampler}.{name}": f"{name} {value}" for name, value in request.options.items()}
+    return {**settings, **options}
 
 
 _BRACKETS = re.compile(r"\([^()]*\)")

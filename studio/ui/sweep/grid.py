@@ -1,4 +1,4 @@
-"""The grid of a sweep: its geometry, and the cells with the values of both settings along the edges."""
+"""The grid of a sweep: where its cells are, and painting them with the values of both settings along the edges."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QSizePolicy
 
 from studio.ui.core.images import ImageCache
 from studio.ui.language import tr
+from studio.ui.sweep.text import value
 from studio.ui.theme.metrics import GAP, GRID, RADIUS, RING
 from studio.ui.widgets.painting import draw_ring, fill_rounded, ring_after
 
@@ -23,71 +24,70 @@ if TYPE_CHECKING:
 
 
 TOP: Final = 44.0
-"""The height of the labels above."""
+"""Height of the labels above the grid."""
 LEFT: Final = 120.0
-"""The width of those at the left."""
+"""Width of the labels left of the grid."""
 MIN_CELL: Final = 72.0
 """Cells that would be narrower are scrolled instead."""
 SCROLLED_CELL: Final = 96.0
-"""How wide those are."""
+"""Width of a cell in a grid that scrolls."""
 
 
 class Geometry:
-    """Of one grid in one room.
+    """The layout of a grid in a view of a given size.
 
     Attributes:
         cell: width and height of a cell.
-        whole: of the whole grid with its labels.
-        left: where the first column would be if nothing were scrolled.
+        whole: width and height of the grid with its labels.
+        left: left edge of the first column without scrolling.
     """
 
     def __init__(
-        self, counts: tuple[int, int], room: tuple[float, float], shape: float, scrolled: tuple[int, int]
+        self, counts: tuple[int, int], view: tuple[float, float], shape: float, scrolled: tuple[int, int]
     ) -> None:
-        """Lay cells out.
+        """Lay out the cells.
 
         Args:
-            counts: how many columns and rows.
-            room: width and height there is.
-            shape: width by height of a cell.
-            scrolled: how far.
+            counts: number of columns and rows.
+            view: width and height of the view.
+            shape: width of a cell divided by its height.
+            scrolled: values of the horizontal and the vertical scroll bar.
         """
         self._columns, self._rows = counts
         self._x, self._y = scrolled
-        width = (room[0] - LEFT - GRID * self._columns) / self._columns
-        height = (room[1] - TOP - GRID * self._rows) / self._rows
+        width = (view[0] - LEFT - GRID * self._columns) / self._columns
+        height = (view[1] - TOP - GRID * self._rows) / self._rows
         width = min(width, height * shape)
-        fits = width >= MIN_CELL
-        if not fits:
+        if width < MIN_CELL:
             width = SCROLLED_CELL
         self.cell = width, width / shape
         self.whole = (
             LEFT + self._columns * (self.cell[0] + GRID),
             TOP + self._rows * (self.cell[1] + GRID),
         )
-        self.left = LEFT + max(room[0] - self.whole[0], 0) / 2
+        self.left = LEFT + max(view[0] - self.whole[0], 0) / 2
 
-    def room(self, place: int) -> QRectF:
-        """Return where a cell lies."""
+    def cell_rect(self, place: int) -> QRectF:
+        """Return the rectangle of a cell."""
         row, column = divmod(place, self._columns)
         left = self.left + column * (self.cell[0] + GRID) - self._x
         return QRectF(left, TOP + row * (self.cell[1] + GRID) - self._y, *self.cell)
 
     def places_in(self, seen: QRectF) -> list[int]:
-        """Return the cells of which something lies in an area."""
+        """Return the cells that overlap an area."""
         columns = self._range(seen.left() - self.left + self._x, seen.width(), self.cell[0], self._columns)
         rows = self._range(seen.top() - TOP + self._y, seen.height(), self.cell[1], self._rows)
         return [row * self._columns + column for row in rows for column in columns]
 
     def place_at(self, point: QPointF) -> int | None:
-        """Return the cell at a point; None where there is none, or labels lie over it."""
+        """Return the cell at a point; None if there is none, or a label covers it."""
         if point.x() < self.left or point.y() < TOP:
             return None
         found = self.places_in(QRectF(point.x(), point.y(), 1, 1))
-        return next((place for place in found if self.room(place).contains(point)), None)
+        return next((place for place in found if self.cell_rect(place).contains(point)), None)
 
     def neighbour(self, place: int, across: int, down: int) -> int:
-        """Return the cell so many columns and rows further, or the last before the edge."""
+        """Return the cell ``across`` columns and ``down`` rows further, at most the one at the edge."""
         row, column = divmod(place, self._columns)
         row = min(max(row + down, 0), self._rows - 1)
         return row * self._columns + min(max(column + across, 0), self._columns - 1)
@@ -108,19 +108,18 @@ _MOVES: Final = {
 
 
 class SweepGrid(QAbstractScrollArea):
-    """Paints a `SweepModel`; two cells are chosen with clicks, or with the arrows and Space.
+    """Paints a `SweepModel`. Two cells are selected with clicks, or with the arrow keys and Space.
 
     Signals:
-        compare_requested: the chosen cells are to lie side by side.
+        compare_requested: compare the selected cells.
 
     Attributes:
-        current: the cell that keys start from.
+        current: the cell that the arrow keys move from.
     """
 
     compare_requested = Signal()
 
     def __init__(self, theme: Theme, model: SweepModel, parent: QWidget | None = None) -> None:
-        """Show the cells as they form."""
         super().__init__(parent)
         self._theme, self._model, self._images = theme, model, ImageCache()
         self._ring, self.current = False, 0
@@ -135,16 +134,14 @@ class SweepGrid(QAbstractScrollArea):
         theme.changed.connect(self.viewport().update)
 
     def sizeHint(self) -> QSize:
-        """Large; the layout decides."""
         return QSize(640, 400)
 
     def minimumSizeHint(self) -> QSize:
-        """Small enough for a small window."""
         return QSize(320, 200)
 
     @property
     def geometry_of_cells(self) -> Geometry | None:
-        """Where the cells lie; None where there are none."""
+        """The layout of the cells; None without a sweep."""
         sweep = self._model.sweep
         if sweep is None:
             return None
@@ -154,25 +151,21 @@ class SweepGrid(QAbstractScrollArea):
         counts = len(sweep.across.values), len(sweep.down.values)
         return Geometry(counts, (size.width(), size.height()), shape, scrolled)
 
-    # --------------------------------------------------------------------------------------------------- the hand
+    # ------------------------------------------------------------------------------------------ mouse, keys, scrolling
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Scroll as far as there is something."""
         super().resizeEvent(event)
         self._on_changed()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Ring the grid when the keyboard came to it."""
         self._ring = ring_after(event.reason(), self._ring)
         super().focusInEvent(event)
         self.viewport().update()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Take the ring away."""
         super().focusOutEvent(event)
         self.viewport().update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the cell under the mouse, or let go of it."""
         geometry = self.geometry_of_cells
         place = geometry.place_at(event.position()) if geometry is not None else None
         if event.button() == Qt.MouseButton.LeftButton and place is not None:
@@ -180,14 +173,13 @@ class SweepGrid(QAbstractScrollArea):
             self._model.choose(place)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Go from cell to cell, choose with Space, compare with Enter."""
         geometry, key = self.geometry_of_cells, event.key()
         if geometry is None or event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             event.ignore()
         elif key in _MOVES:
             self._ring = True
             self.current = geometry.neighbour(self.current, *_MOVES[Qt.Key(key)])
-            self._scroll_to(geometry.room(self.current))
+            self._scroll_to(geometry.cell_rect(self.current))
             self.viewport().update()
         elif key == Qt.Key.Key_Space:
             self._model.choose(self.current)
@@ -197,22 +189,21 @@ class SweepGrid(QAbstractScrollArea):
             event.ignore()
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
-        """Paint anew: the edges stay where they are."""
         del dx, dy
-        self.viewport().update()
+        self.viewport().update()  # moving the pixels would move the labels too
 
-    def _scroll_to(self, room: QRectF) -> None:
+    def _scroll_to(self, rect: QRectF) -> None:
         seen = self.viewport().rect()
         for bar, first, last, least, most in (
-            (self.horizontalScrollBar(), room.left(), room.right(), LEFT, seen.width()),
-            (self.verticalScrollBar(), room.top(), room.bottom(), TOP, seen.height()),
+            (self.horizontalScrollBar(), rect.left(), rect.right(), LEFT, seen.width()),
+            (self.verticalScrollBar(), rect.top(), rect.bottom(), TOP, seen.height()),
         ):
             by = min(first - least, 0) or max(last - most, 0)
             bar.setValue(bar.value() + round(by))
 
     @Slot()
     def _on_changed(self) -> None:
-        """The cells lie elsewhere, or are others."""
+        """Follow another sweep or another size."""
         self.current = min(self.current, max(self._model.count - 1, 0))
         if (geometry := self.geometry_of_cells) is not None:
             for bar, whole, seen, step in (
@@ -226,7 +217,6 @@ class SweepGrid(QAbstractScrollArea):
 
     # --------------------------------------------------------------------------------------------------- painting
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw cells and labels."""
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -236,48 +226,47 @@ class SweepGrid(QAbstractScrollArea):
         seen = QRectF(self.viewport().rect())
         painter.setClipRect(seen.adjusted(LEFT - RING, TOP - RING, 0, 0))
         for place in geometry.places_in(seen):
-            self._paint_cell(painter, geometry.room(place), place)
+            self._paint_cell(painter, geometry.cell_rect(place), place)
         painter.setClipRect(seen)
         self._paint_labels(painter, sweep, geometry, seen)
 
-    def _paint_cell(self, painter: QPainter, room: QRectF, place: int) -> None:
+    def _paint_cell(self, painter: QPainter, rect: QRectF, place: int) -> None:
         theme, pixels = self._theme, self._model.pixels(place)
         if pixels is None:
-            fill_rounded(painter, room, RADIUS, theme.colour("panel"))
+            fill_rounded(painter, rect, RADIUS, theme.colour("panel"))
         else:
-            painter.drawImage(room, self._images.image(pixels))
+            painter.drawImage(rect, self._images.image(pixels))
         if place in self._model.chosen:
-            draw_ring(painter, room.adjusted(-RING, -RING, RING, RING), RADIUS, theme.colour("accent"))
-            box = QRectF(room.right() - _BADGE - GRID, room.top() + GRID, _BADGE, _BADGE)
+            draw_ring(painter, rect.adjusted(-RING, -RING, RING, RING), RADIUS, theme.colour("accent"))
+            box = QRectF(rect.right() - _BADGE - GRID, rect.top() + GRID, _BADGE, _BADGE)
             fill_rounded(painter, box, _BADGE / 2, theme.colour("accent"))
             painter.setFont(theme.font("label", bold=True))
             painter.setPen(theme.colour("on_accent"))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "AB"[self._model.chosen.index(place)])
         if place == self.current and self.hasFocus() and self._ring:
-            draw_ring(painter, room.adjusted(2, 2, -2, -2), RADIUS, theme.colour("text"))
+            draw_ring(painter, rect.adjusted(2, 2, -2, -2), RADIUS, theme.colour("text"))
 
     def _paint_labels(self, painter: QPainter, sweep: Sweep, geometry: Geometry, seen: QRectF) -> None:
-        """Draw the values along the upper and the left edge, which stay while the cells scroll."""
+        """Draw the values along the top and the left edge, which do not scroll away."""
         centre = Qt.AlignmentFlag.AlignCenter
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         columns, rows = len(sweep.across.values), len(sweep.down.values)
-        last = min(geometry.room(columns - 1).right(), seen.right())
+        last = min(geometry.cell_rect(columns - 1).right(), seen.right())
         head = QRectF(geometry.left, 0, max(last - geometry.left, 1), 20)
-        self._draw(painter, head, sweep.across.title, centre, bold=True)
-        self._draw(
-            painter, QRectF(geometry.left - LEFT, 20, LEFT - GAP, 20), sweep.down.title, right, bold=True
-        )
+        self._draw(painter, head, tr(sweep.across.title), centre, bold=True)
+        corner = QRectF(geometry.left - LEFT, 20, LEFT - GAP, 20)
+        self._draw(painter, corner, tr(sweep.down.title), right, bold=True)
         painter.setClipRect(QRectF(geometry.left, 0, seen.width(), TOP))
         for column, text in enumerate(sweep.across.labels):
-            room = geometry.room(column)
-            if room.right() > 0 and room.left() < seen.right():
-                self._draw(painter, QRectF(room.left(), 20, room.width(), 20), text, centre)
+            rect = geometry.cell_rect(column)
+            if rect.right() > 0 and rect.left() < seen.right():
+                self._draw(painter, QRectF(rect.left(), 20, rect.width(), 20), value(text), centre)
         painter.setClipRect(QRectF(0, TOP, seen.width(), seen.height()))
         for row, text in enumerate(sweep.down.labels[:rows]):
-            room = geometry.room(row * columns)
-            if room.bottom() > 0 and room.top() < seen.bottom():
-                line = QRectF(geometry.left - LEFT, room.top(), LEFT - GAP, room.height())
-                self._draw(painter, line, text, right)
+            rect = geometry.cell_rect(row * columns)
+            if rect.bottom() > 0 and rect.top() < seen.bottom():
+                line = QRectF(geometry.left - LEFT, rect.top(), LEFT - GAP, rect.height())
+                self._draw(painter, line, value(text), right)
 
     def _draw(
         self, painter: QPainter, line: QRectF, text: str, flags: Qt.AlignmentFlag, *, bold: bool = False
@@ -288,7 +277,7 @@ class SweepGrid(QAbstractScrollArea):
         painter.drawText(line, flags, shown)
 
     def centre_of(self, place: int) -> QPointF:
-        """Return where the middle of a cell is."""
+        """Return the centre of a cell, in coordinates of the viewport."""
         geometry = self.geometry_of_cells
-        assert geometry is not None, "there are cells"
-        return geometry.room(place).center()
+        assert geometry is not None, "only a sweep has cells"
+        return geometry.cell_rect(place).center()

@@ -1,6 +1,7 @@
-"""A sweep: its cells as they are made, one job after another; stopped, and resumed also after a restart.
+"""The sweep: making its cells job by job, stopping and resuming it, also after a restart, and comparing two cells.
 
-The file between starts holds the cells and where their pictures and runs are; other pictures are read from disk.
+Between sessions a file keeps the requests of the cells and the paths of their pictures and runs. A cell counts as
+missing, and is made again on resuming, if its picture cannot be read.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedCell:
-    """One finished cell.
+    """A finished cell.
 
     Attributes:
-        picture: its file; None where it could not be kept.
-        run: its recorded run; "" where it has none.
+        picture: the file of its picture; None if it could not be saved.
+        run: the id of its recorded run; "" if it has none.
     """
 
     picture: Path | None
@@ -59,13 +60,13 @@ class FinishedCell:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sweep:
-    """One sweep.
+    """A sweep and its progress.
 
     Attributes:
-        across: what changes from left to right.
-        down: what changes from top to bottom.
-        cells: what each cell is made with, row by row.
-        finished: the finished ones, by their places.
+        across: the axis from left to right.
+        down: the axis from top to bottom.
+        cells: the resolved request of each cell, row by row.
+        finished: the finished cells by index.
     """
 
     across: Axis
@@ -75,11 +76,11 @@ class Sweep:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """Which cells are still to be made."""
+        """The indices of the cells that are not finished."""
         return tuple(place for place in range(len(self.cells)) if place not in self.finished)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values; of every cell but the first only what is not as there."""
+        """Return the sweep as JSON values; of all cells but the first, only what differs from the first."""
         first = self.cells[0].to_dict()
         others = [cell.to_dict() for cell in self.cells[1:]]
         return {
@@ -142,11 +143,11 @@ MAX_BYTES: Final = 96 * 2**20
 
 
 class SweepPictures(QObject):
-    """Pixels by the place of their cell.
+    """The pixels of the cells by index, read from their files when they are needed.
 
     Signals:
-        read: the picture of another cell is there.
-        gone: it cannot be read: its place.
+        read: the picture of a cell was read.
+        gone: the picture of the cell with this index cannot be read.
     """
 
     read = Signal()
@@ -155,7 +156,6 @@ class SweepPictures(QObject):
     def __init__(
         self, background: Background, max_bytes: int = MAX_BYTES, parent: QObject | None = None
     ) -> None:
-        """Read in the ``background``."""
         super().__init__(parent)
         self._background, self._max_bytes = background, max_bytes
         self._pixels: OrderedDict[int, Pixels] = OrderedDict()
@@ -163,20 +163,20 @@ class SweepPictures(QObject):
         self._asked: set[int] = set()
 
     def clear(self) -> None:
-        """Forget all; what is being read is not taken in any more."""
+        """Drop all pictures, including those that are being read."""
         self._pixels.clear()
         self._asked.clear()
         self._bytes = 0
         self._version += 1
 
     def get(self, place: int) -> Pixels | None:
-        """Return the picture of a cell where it is in memory."""
+        """Return the picture of a cell, uint8 (H, W, 3); None if it is not in memory."""
         if place in self._pixels:
             self._pixels.move_to_end(place)
         return self._pixels.get(place)
 
     def put(self, place: int, pixels: Pixels) -> None:
-        """Remember the picture of a cell; those looked at longest ago go first."""
+        """Keep the picture of a cell; the least recently used are dropped first."""
         old = self._pixels.pop(place, None)
         self._bytes += pixels.nbytes - (old.nbytes if old is not None else 0)
         self._pixels[place] = pixels
@@ -185,7 +185,7 @@ class SweepPictures(QObject):
             self._bytes -= dropped.nbytes
 
     def want(self, place: int, path: Path) -> None:
-        """Have the picture of a cell read, unless it was asked for already."""
+        """Read the picture of a cell in the background, unless that was requested already."""
         if place not in self._asked:
             self._asked.add(place)
             key = place, self._version
@@ -218,24 +218,24 @@ SAVE_AFTER_MS = 500
 
 
 class SweepModel(QObject):
-    """The newest sweep. Each job is asked for when the one before it is done, so that it can be stopped.
+    """The newest sweep. Each job is requested when the previous one is done, so that stopping is immediate.
 
     Attributes:
-        sweep: its cells, and which are finished; None before the first.
-        running: whether more is to come.
-        fault: why it ended before its end, a sentence; "" where it did not.
-        job: the job that was asked for last, set by who runs it.
-        chosen: the places of up to two cells that are to be compared, in the order in which they were chosen.
-        background: does what takes long: files.
+        sweep: the sweep; None before the first.
+        running: whether its cells are being made.
+        fault: why it ended early, a sentence; "" if it did not.
+        job: the job requested last, set by the session that runs it.
+        chosen: the indices of up to two selected cells, in the order of selection.
+        background: reads and writes files.
 
     Signals:
-        changed: another sweep, it goes on, or it is over.
-        cells_changed: there is more to see.
-        chosen_changed: other cells are chosen.
-        stop_requested: a `Job` is to stop.
-        job_requested: a `CompareRequest`, or for a single cell a `GenerateRequest`, is to be run.
-        runs_requested: these recorded runs are to lie side by side.
-        comparison_requested: a `CompareRequest` is to be run and looked at: cells that are not recorded.
+        changed: another sweep, or it was started, stopped or finished.
+        cells_changed: a cell has a new picture.
+        chosen_changed: other cells are selected.
+        stop_requested: stop this `Job`.
+        job_requested: run this `CompareRequest`, or for a single cell this `GenerateRequest`.
+        runs_requested: compare these recorded runs.
+        comparison_requested: run and show this `CompareRequest`, for cells without a recorded run.
     """
 
     changed = Signal()
@@ -253,7 +253,7 @@ class SweepModel(QObject):
         file: SettingsFile | None = None,
         parent: QObject | None = None,
     ) -> None:
-        """Sweep what stands in ``form``; keep how far it came in ``file``."""
+        """Sweep the settings of ``form``; save the progress in ``file``."""
         super().__init__(parent)
         self._form, self._catalog, self._file = form, catalog, file
         self.sweep: Sweep | None = None
@@ -269,50 +269,50 @@ class SweepModel(QObject):
         self._pictures.read.connect(self.cells_changed)
         self._pictures.gone.connect(self._on_gone)
 
-    # ------------------------------------------------------------------------------------------------ what there is
+    # -------------------------------------------------------------------------------------------------------- state
     @property
     def count(self) -> int:
-        """How many cells there are."""
+        """The number of cells."""
         return len(self.sweep.cells) if self.sweep is not None else 0
 
     @property
     def finished(self) -> int:
-        """How many of them are finished."""
+        """The number of finished cells."""
         return len(self.sweep.finished) if self.sweep is not None else 0
 
     @property
     def can_resume(self) -> bool:
-        """Whether cells are missing that nothing makes now."""
+        """Whether cells are missing and the sweep is not running."""
         return self.sweep is not None and not self.running and bool(self.sweep.missing)
 
     def pixels(self, place: int) -> NDArray[np.uint8] | None:
-        """Return what there is to see of a cell; what has to be read first comes with `cells_changed`."""
+        """Return the picture of a cell, or None; if it must be read first, `cells_changed` follows."""
         pixels = self._pictures.get(place)
         if pixels is None and (path := self.picture(place)) is not None:
             self._pictures.want(place, path)
         return pixels
 
     def picture(self, place: int) -> Path | None:
-        """Return the file of a finished cell's picture; None where it has none."""
+        """Return the file of a finished cell's picture, or None."""
         found = self.sweep.finished.get(place) if self.sweep is not None else None
         return found.picture if found is not None else None
 
     def plan(self, across: Axis, down: Axis) -> tuple[GenerateRequest, ...]:
-        """Return what every cell would be made with.
+        """Return the requests of the cells for these axes; see `studio.ui.sweep.plan.requests`.
 
         Raises:
-            RequestError: it cannot be made; the sentence says why.
+            RequestError: the sweep is not valid.
         """
         return requests(self._form.values, self._card_of, across, down)
 
     # ----------------------------------------------------------------------------------------------------- intents
     def load(self) -> None:
-        """Read the sweep that was kept at an earlier start, unless there is one already."""
+        """Read the sweep of the last session, unless there is one already."""
         if self._file is not None and self.sweep is None:
             self.background.do(self._file.load, self._on_loaded, _nothing, key="load")
 
     def start(self, across: Axis, down: Axis) -> None:
-        """Make every cell; what ran before is not followed any more.
+        """Start a new sweep; the previous one is no longer followed.
 
         Raises:
             RequestError: as `plan`.
@@ -322,7 +322,7 @@ class SweepModel(QObject):
 
     @Slot()
     def resume(self) -> None:
-        """Make the cells that are missing."""
+        """Make the missing cells."""
         if self.sweep is None or not self.can_resume:
             return
         self.running, self.fault = True, ""
@@ -333,7 +333,7 @@ class SweepModel(QObject):
 
     @Slot()
     def stop(self) -> None:
-        """Make no more; what is finished stays, and `resume` goes on from there."""
+        """Stop; finished cells stay, and `resume` makes the others."""
         if self.running:
             self.running, self._waiting = False, []
             if self.job is not None:
@@ -341,7 +341,7 @@ class SweepModel(QObject):
             self.changed.emit()
 
     def choose(self, place: int) -> None:
-        """Choose a cell, or let go of it; of three the one chosen first is let go of."""
+        """Select or deselect a cell; a third one replaces the one selected first."""
         if place in self.chosen:
             self.chosen = tuple(one for one in self.chosen if one != place)
         else:
@@ -350,7 +350,7 @@ class SweepModel(QObject):
 
     @Slot()
     def compare_chosen(self) -> None:
-        """Lay the two chosen cells side by side: as they were recorded, or else made again."""
+        """Compare the two selected cells: their recorded runs, or if one has none, both made again."""
         if self.sweep is None or len(self.chosen) < 2:
             return
         finished = [self.sweep.finished.get(place) for place in self.chosen]
@@ -362,15 +362,15 @@ class SweepModel(QObject):
             self.comparison_requested.emit(CompareRequest(requests=cells))
 
     def close(self) -> None:
-        """Keep how far it came."""
+        """Save the progress."""
         if self._saving.isActive() and self._file is not None and self.sweep is not None:
             self._file.save(self.sweep.to_dict())
         self._saving.stop()
         self.background.close()
 
-    # ------------------------------------------------------------------------------------------------------- facts
+    # ------------------------------------------------------------------------------------------------- job updates
     def follow(self, job_state: JobState) -> bool:
-        """Take in how a job went on; False where it belongs to no sweep of this one."""
+        """Take the new state of a job; return whether it makes cells of this sweep."""
         sweep, batch = self.sweep, self._current
         if sweep is None or batch is None or job_state.job.request is not batch.request:
             return False
@@ -417,7 +417,7 @@ class SweepModel(QObject):
 
     @Slot(int)
     def _on_gone(self, place: int) -> None:
-        """Count a cell whose picture is gone as one that is still to be made."""
+        """Count a cell whose picture cannot be read as missing."""
         if self.sweep is not None and self.sweep.finished.pop(place, None) is not None:
             self.changed.emit()
 
@@ -429,5 +429,5 @@ class SweepModel(QObject):
 
 
 def _nothing(answer: StudioError | object) -> None:
-    """Take no notice: a sweep that cannot be kept is lost at the end only, and its pictures are in the gallery."""
+    """Ignore the result: a sweep that cannot be saved only cannot be resumed; its pictures are in the gallery."""
     del answer

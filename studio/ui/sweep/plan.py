@@ -1,4 +1,4 @@
-"""The plan of a sweep: which settings can be swept, how their values are read, and the jobs that make the cells."""
+"""The plan of a sweep: the settings that can be swept, reading their values, the cells, and the jobs that make them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One setting.
+    """A setting that can be swept.
 
     Attributes:
-        title: what it is called.
-        read: returns the value that a text means. Raises ValueError or RequestError.
-        usual: the values it is tried with, as a text.
-        sampler: the sampler whose option it is; "" where it is a setting of any run.
+        title: its title.
+        read: parses a value; raises ValueError or RequestError.
+        usual: the values that are suggested, as text.
+        sampler: the sampler whose option it is; "" if it is no sampler option.
         option: the option's name.
     """
 
@@ -44,10 +44,10 @@ class Field:
     option: str = ""
 
     def put(self, values: FormValues, name: str, value: Any, card_of: CardOf) -> FormValues:  # noqa: ANN401 - as FormValues has them
-        """Return ``values`` with this setting at ``value``.
+        """Return ``values`` with this setting set to ``value``.
 
         Raises:
-            RequestError: the model is not here, or another sampler is chosen than the one whose option this is.
+            RequestError: the model is not installed, or this is an option of another sampler.
         """
         if name == "model":
             return with_model(values, card_of(values.model), card_of(str(value)), str(value))
@@ -127,11 +127,11 @@ BatchRequest: TypeAlias = CompareRequest | GenerateRequest
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """One setting and the values it takes.
+    """A setting and its values along one axis.
 
     Attributes:
         field: a name in `FIELDS`.
-        values: from left to right, or from top to bottom; none twice.
+        values: distinct values, from left to right or from top to bottom.
     """
 
     field: str
@@ -139,22 +139,22 @@ class Axis:
 
     @property
     def title(self) -> str:
-        """What the setting is called."""
+        """The setting's title."""
         return FIELDS[self.field].title
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What each value is called."""
+        """The label of each value."""
         return tuple(label(self.field, value) for value in self.values)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """Cells that are made together.
+    """Cells that one job makes.
 
     Attributes:
-        places: which, of all.
-        request: makes them.
+        places: their indices among all cells.
+        request: the job's request.
     """
 
     places: tuple[int, ...]
@@ -162,10 +162,10 @@ class Batch:
 
 
 def parse_axis(field: str, text: str) -> Axis:
-    """Return the axis that a list with commas describes, or with semicolons where there are any.
+    """Return the axis with the values in ``text``, separated by semicolons if it contains any, else by commas.
 
     Raises:
-        RequestError: there is no value, or one cannot be read.
+        RequestError: there is no value, or one is not valid.
     """
     parts = [part.strip() for part in text.split(";" if ";" in text else ",") if part.strip()]
     if not parts:
@@ -180,31 +180,31 @@ def parse_axis(field: str, text: str) -> Axis:
 
 
 def format_axis(axis: Axis) -> str:
-    """Return the list that `parse_axis` reads as these values."""
+    """Return the text that `parse_axis` reads as this axis."""
     if not any("," in text for text in axis.labels):
         return ", ".join(axis.labels)
     return "; ".join(axis.labels) + ("" if len(axis.labels) > 1 else ";")
 
 
 def label(field: str, value: object) -> str:
-    """Return what a value is called."""
+    """Return the label of a value."""
     if field == "sampler":
         return SAMPLERS[str(value)].title
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def requests(base: FormValues, card_of: CardOf, across: Axis, down: Axis) -> tuple[GenerateRequest, ...]:
-    """Return what every cell is made with, row by row, everything filled in.
+    """Return the resolved request of every cell, row by row.
 
     Args:
-        base: what all cells share.
+        base: the settings that all cells share.
         card_of: returns the card of a model, or raises RequestError.
-        across: what changes from left to right.
-        down: what changes from top to bottom.
+        across: the setting that changes from left to right.
+        down: the setting that changes from top to bottom.
 
     Raises:
-        RequestError: both axes are one setting, there are too many cells or only one, one cannot be made, or their
-            pictures differ in size.
+        RequestError: both axes have the same setting, the number of cells is not 2 to 1,024, the settings of a cell
+            are not valid, or the pictures differ in size.
     """
     if across.field == down.field:
         raise RequestError(across.field, message("is on both axes; choose another setting for one of them"))
@@ -216,23 +216,26 @@ def requests(base: FormValues, card_of: CardOf, across: Axis, down: Axis) -> tup
     cells = []
     for below in down.values:
         for right in across.values:
-            # A model brings its defaults, and a sampler its options, before anything else is set.
+            # The model first, since it brings its defaults, then the sampler, since options need it.
             changes = sorted([(across.field, right), (down.field, below)], key=_rank)
             values = replace(base, count=1)
             for field, value in changes:
                 values = FIELDS[field].put(values, field, value, card_of)
             cells.append(values.request().resolve(card_of(values.model)))
     if len({(cell.width, cell.height) for cell in cells}) > 1:
-        raise RequestError("model", "makes pictures of another size than the others; a grid is of one size")
+        raise RequestError(
+            "model",
+            message("makes pictures of another size than the others; all cells must have the same size"),
+        )
     return tuple(cells)
 
 
 def batches(cells: Sequence[GenerateRequest], places: Sequence[int]) -> tuple[Batch, ...]:
-    """Return the jobs that make some of the cells, in their order and as equal in number as may be.
+    """Return the jobs that make some of the cells, in order, with about the same number of cells each.
 
     Args:
-        cells: all cells.
-        places: which of them are to be made.
+        cells: the requests of all cells.
+        places: the indices of the cells to make.
     """
     parts = math.ceil(len(places) / MAX_PANES)
     sizes = [len(places) // parts + (number < len(places) % parts) for number in range(parts)]

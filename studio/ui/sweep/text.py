@@ -1,8 +1,17 @@
-"""Texts of the sweep."""
+"""Texts of the sweep: its settings, progress and cost, the empty page, and the labels of its cells."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from studio.messages import Message
+from studio.ui.jobs.text import settings_of
 from studio.ui.language import tr, trn
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from studio.engine.requests.generate import GenerateRequest
 
 
 def values_tip() -> str:
@@ -12,6 +21,18 @@ def values_tip() -> str:
 def values_of(axis: str) -> str:
     """Return the accessible name of the field with an axis's values."""
     return tr("{axis}: values", axis=axis)
+
+
+def facts(request: GenerateRequest, swept: Collection[str]) -> str:
+    """Return the settings that all cells share; ``swept`` names the two that they do not."""
+    settings = settings_of(request)
+    keys = ("sampler", "steps", "seed", "guidance", "model", "negative")
+    return ", ".join(settings[key] for key in keys if key not in swept and settings[key])
+
+
+def value(label: str) -> str:
+    """Return a value as it stands along an edge; titles of samplers are translated."""
+    return tr(label) if isinstance(label, Message) else label
 
 
 def title(prompt: str) -> str:
@@ -41,8 +62,12 @@ def plan(pictures: int, model_calls: int) -> str:
     )
 
 
+def empty_title() -> str:
+    return tr("Every combination of two settings")
+
+
 def empty(prompt: str) -> str:
-    """Return what the page says before there is a sweep."""
+    """Return what the page says before the first sweep."""
     if not prompt:
         return tr("Choose two settings and their values. Sweep makes one picture for each combination.")
     return tr(

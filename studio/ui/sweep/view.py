@@ -1,4 +1,4 @@
-"""The page of the sweep: two axes, the grid, and saving it as one picture."""
+"""The sweep page: the fields of the two axes, starting and resuming, the grid, and saving it as one picture."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from studio.ui.sweep.grid import SweepGrid
 from studio.ui.sweep.plan import FIELDS, Axis, format_axis, parse_axis
 from studio.ui.theme.metrics import CONTROL, GAP, GRID, PADDING, PAGE_HEAD
 from studio.ui.widgets.buttons import IconButton, TextButton
-from studio.ui.widgets.cards import Ground
+from studio.ui.widgets.cards import EmptyPage, Ground
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.labels import PlainLabel, labelled, named, set_tip
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
+    from studio.engine.requests.generate import GenerateRequest
     from studio.ui.core.sheet_writer import SheetWriter
     from studio.ui.create.form_model import FormModel
     from studio.ui.sweep.model import Sweep, SweepModel
@@ -30,16 +31,15 @@ if TYPE_CHECKING:
 
 
 class AxisField(QWidget):
-    """A choice of setting and a list of values.
+    """The setting of an axis and its values.
 
     Signals:
-        edited: either is another.
+        edited: the setting or the values were changed by the user.
     """
 
     edited = Signal()
 
     def __init__(self, theme: Theme, label: str, field: str, parent: QWidget | None = None) -> None:
-        """Begin with a setting's usual values."""
         super().__init__(parent)
         self.setting = ChoiceField(theme, label)
         self.setting.set_items([(key, tr(one.title), "", "") for key, one in FIELDS.items()])
@@ -60,15 +60,15 @@ class AxisField(QWidget):
         self.values.textEdited.connect(self._on_values_edited)
 
     def axis(self) -> Axis:
-        """Return what stands here.
+        """Return the axis.
 
         Raises:
-            RequestError: a value cannot be read.
+            RequestError: a value is not valid.
         """
         return parse_axis(self.setting.value, self.values.text())
 
     def show_axis(self, axis: Axis) -> None:
-        """Show an axis that was swept before, unless other values have been written here since."""
+        """Show the axis of a sweep, unless the user has changed the values."""
         if not self.values.isModified():
             self.setting.set_value(axis.field)
             self.values.setText(format_axis(axis))
@@ -85,10 +85,10 @@ class AxisField(QWidget):
 
 
 class SweepView(Ground):
-    """Sets up a `SweepModel` and shows it.
+    """Sets up and shows a `SweepModel`.
 
     Signals:
-        back_requested: the runs are to be seen again.
+        back_requested: return to the comparison.
     """
 
     back_requested = Signal()
@@ -101,12 +101,13 @@ class SweepView(Ground):
         sheets: SheetWriter,
         parent: QWidget | None = None,
     ) -> None:
-        """Build the page."""
         super().__init__(theme, "window", parent=parent)
         self._model, self._form, self._sheets = model, form, sheets
         self._plan, self._fault = "", ""
+        self._next: GenerateRequest | None = None
         self._shown: Sweep | None = None
         self.title = PlainLabel(theme, kind="title", elide=True)
+        self.facts = PlainLabel(theme, kind="label", role="dim", elide=True)
         self.back = TextButton(theme, tr("Back to the comparison"), kind="quiet", icon="chevron-left")
         self.compare = TextButton(theme, tr("Compare these two"), icon="columns-2")
         set_tip(self.compare, tr("Compares the runs of the two selected cells (Enter)"))
@@ -121,6 +122,7 @@ class SweepView(Ground):
         self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.start_button = TextButton(theme, tr("Sweep"), kind="primary")
         self.grid = SweepGrid(theme, model)
+        self.empty = EmptyPage(theme, "grid-3x3", words.empty_title(), "")
         self._lay_out(theme)
         self.back.clicked.connect(self.back_requested)
         self.compare.clicked.connect(model.compare_chosen)
@@ -145,9 +147,14 @@ class SweepView(Ground):
         row = QHBoxLayout(head)
         row.setContentsMargins(PADDING, 0, PADDING, 1)
         row.setSpacing(GAP + GRID)
+        lines = QVBoxLayout()
+        lines.setSpacing(0)
+        lines.addStretch()
+        lines.addWidget(self.title)
+        lines.addWidget(self.facts)
+        lines.addStretch()
         row.addWidget(self.back)
-        row.addWidget(self.title, 1)
-        # What stops it stays where it is when the others come.
+        row.addLayout(lines, 1)
         for button in (self.compare, self.save, self.stop, self.resume):
             row.addWidget(button)
         axes = QHBoxLayout()
@@ -165,6 +172,7 @@ class SweepView(Ground):
         body.addLayout(foot)
         body.addSpacing(GAP)
         body.addWidget(self.grid, 1)
+        body.addWidget(self.empty, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -172,30 +180,30 @@ class SweepView(Ground):
         layout.addLayout(body, 1)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Be ready to start."""
         super().showEvent(event)
-        # Without a ring: nobody went there by Tab.
-        self.start_button.setFocus(Qt.FocusReason.MouseFocusReason)
+        self.start_button.setFocus(Qt.FocusReason.MouseFocusReason)  # a reason that shows no focus ring
 
     @Slot()
     def start(self) -> None:
-        """Make every cell, if nothing speaks against it."""
+        """Start the sweep, unless an axis is not valid or a sweep is running."""
         if self.start_button.isEnabled():
-            self._leave_buttons()
+            self._focus_grid()
             self._model.start(self.across.axis(), self.down.axis())
 
     @Slot()
     def _on_resume(self) -> None:
-        self._leave_buttons()
+        self._focus_grid()
         self._model.resume()
 
-    def _leave_buttons(self) -> None:
-        """Give the keyboard to the grid: no button that starts something can keep it while that runs."""
+    def _focus_grid(self) -> None:
+        """Move the focus to the grid, since the buttons are disabled or hidden while a sweep runs."""
+        self.empty.hide()
+        self.grid.show()
         self.grid.setFocus(Qt.FocusReason.MouseFocusReason)
 
     @Slot()
     def _on_swept_changed(self) -> None:
-        """Another sweep may be shown: its axes stand in the fields, also where it is one of an earlier start."""
+        """Show the sweep; of a new one, or one from an earlier session, also the axes."""
         sweep = self._model.sweep
         if sweep is not None and sweep is not self._shown:
             self._shown = sweep
@@ -207,21 +215,32 @@ class SweepView(Ground):
 
     @Slot()
     def _on_asked_changed(self) -> None:
-        """Something else would be swept."""
+        """Show what the next sweep would cost, or why it cannot start."""
         try:
             plan = self._model.plan(self.across.axis(), self.down.axis())
         except RequestError as error:
-            self._plan, self._fault = "", capitalised(tr(error.message))
+            self._plan, self._fault, self._next = "", capitalised(tr(error.message)), None
         else:
-            self._plan, self._fault = words.plan(len(plan), sum(map(model_calls, plan))), ""
+            self._plan, self._fault, self._next = (
+                words.plan(len(plan), sum(map(model_calls, plan))),
+                "",
+                plan[0],
+            )
         self._on_changed()
 
     @Slot()
     def _on_changed(self) -> None:
-        """The sweep went on."""
         model, sweep = self._model, self._model.sweep
         prompt = sweep.cells[0].prompt if sweep is not None else self._form.values.prompt
         self.title.setText(words.title(prompt))
+        shown, swept = self._next, (self.across.setting.value, self.down.setting.value)
+        if sweep is not None:
+            shown, swept = sweep.cells[0], (sweep.across.field, sweep.down.field)
+        self.facts.setText(words.facts(shown, swept) if shown is not None else "")
+        self.facts.setVisible(shown is not None)
+        self.grid.setVisible(sweep is not None)
+        self.empty.setVisible(sweep is None)
+        self.empty.how.setText(words.empty(prompt))
         self.stop.setVisible(model.running)
         self.resume.setVisible(model.can_resume)
         self.save.setVisible(bool(model.finished))
@@ -244,7 +263,10 @@ class SweepView(Ground):
         pictures = [
             Labelled(
                 pixels=self._model.picture(place) or self._model.pixels(place),
-                lines=(words.cell(names[0], pairs[place][0]), words.cell(names[1], pairs[place][1])),
+                lines=tuple(
+                    words.cell(name, words.value(label))
+                    for name, label in zip(names, pairs[place], strict=True)
+                ),
             )
             for place in range(max(sweep.finished, default=-1) + 1)
         ]

@@ -132,7 +132,11 @@ class Banner(Card):
 
 
 class EmptyPage(QWidget):
-    """A placeholder: an icon, what will be here, and how to get it."""
+    """A placeholder: an icon, what will be here, and how to get it.
+
+    Attributes:
+        how: the second of the two lines.
+    """
 
     def __init__(self, theme: Theme, icon: str, title: str, how: str, parent: QWidget | None = None) -> None:
         """Show the Lucide icon ``icon`` over two lines."""
@@ -141,10 +145,8 @@ class EmptyPage(QWidget):
         lines.setSpacing(GAP)
         lines.addStretch()
         lines.addWidget(IconView(theme, icon, role="faint", size=40), 0, Qt.AlignmentFlag.AlignHCenter)
-        for label in (
-            PlainLabel(theme, title, kind="title", wrap=True),
-            PlainLabel(theme, how, role="dim", wrap=True),
-        ):
+        self.how = PlainLabel(theme, how, role="dim", wrap=True)
+        for label in (PlainLabel(theme, title, kind="title", wrap=True), self.how):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             lines.addWidget(label)
         self._actions = QHBoxLayout()

@@ -138,7 +138,7 @@ def canvas(qtbot: QtBot, qapp: QApplication) -> ComparisonCanvas:
     view.set_enlarge("pixels")
     view.resize(900, 500)
     view.show()
-    view.set_faces([face(frame(grey), f"run {grey}") for grey in GREYS])
+    view.set_cards([face(frame(grey), f"run {grey}") for grey in GREYS])
     return view
 
 
@@ -153,14 +153,14 @@ def grey_at(canvas: ComparisonCanvas, point: QPointF) -> int:
 
 
 def seen(canvas: ComparisonCanvas) -> QRectF:
-    room = canvas.picture_rooms()[0]
+    room = canvas.picture_rects()[0]
     return canvas.viewport.rect(room, canvas.picture_size()).intersected(room)
 
 
 def test_without_pictures_nothing_is_painted_and_nothing_can_be_taken_hold_of(
     canvas: ComparisonCanvas,
 ) -> None:
-    canvas.set_faces([])
+    canvas.set_cards([])
     painted(canvas)
     canvas.toggle_scale()
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton)
@@ -171,19 +171,19 @@ def test_without_pictures_nothing_is_painted_and_nothing_can_be_taken_hold_of(
 @pytest.mark.parametrize("mode", ["side", "tile"])
 def test_every_picture_has_its_place(canvas: ComparisonCanvas, mode: str) -> None:
     canvas.set_mode(mode)  # type: ignore[arg-type]
-    assert [grey_at(canvas, room.center()) for room in canvas.picture_rooms()] == list(GREYS)
+    assert [grey_at(canvas, room.center()) for room in canvas.picture_rects()] == list(GREYS)
 
 
 def test_tiles_are_larger_than_cards(canvas: ComparisonCanvas) -> None:
-    cards = canvas.picture_rooms()[0]
+    cards = canvas.picture_rects()[0]
     canvas.set_mode("tile")
-    assert min(canvas.picture_rooms()[0].size().toTuple()) > min(cards.size().toTuple())
+    assert min(canvas.picture_rects()[0].size().toTuple()) > min(cards.size().toTuple())
 
 
 def test_a_run_without_a_picture_says_what_it_waits_for(canvas: ComparisonCanvas) -> None:
-    canvas.set_faces([face(None), face(frame(90))])
+    canvas.set_cards([face(None), face(frame(90))])
     before = painted(canvas)
-    canvas.set_faces([face(frame(40)), face(frame(90))])
+    canvas.set_cards([face(frame(40)), face(frame(90))])
     assert painted(canvas) != before
     assert canvas.accessibleDescription() == "DDIM, 30 steps: step 3 of 4. DDIM, 30 steps: step 3 of 4"
 
@@ -236,7 +236,7 @@ def test_while_it_is_held_b_gives_way_to_a(canvas: ComparisonCanvas) -> None:
 
 
 def test_identical_pictures_have_the_colour_of_no_difference_everywhere(canvas: ComparisonCanvas) -> None:
-    canvas.set_faces([face(frame(50)), face(frame(50))])
+    canvas.set_cards([face(frame(50)), face(frame(50))])
     canvas.set_mode("difference")
     canvas.set_gain(10)
     area = seen(canvas)
@@ -249,28 +249,31 @@ def test_identical_pictures_have_the_colour_of_no_difference_everywhere(canvas: 
 
 @pytest.mark.parametrize("gain", [1, 2, 5])
 def test_a_difference_has_the_colour_of_its_amount(canvas: ComparisonCanvas, gain: int) -> None:
-    canvas.set_faces([face(split(50, 50)), face(split(50, 101))])
+    canvas.set_cards([face(split(50, 50)), face(split(50, 101))])
     canvas.set_mode("difference")
     canvas.set_gain(gain)
     area = seen(canvas)
     image = painted(canvas)
-    for share, amount in ((0.25, 0.0), (0.75, 51 / 255)):
+    shades = []
+    for share in (0.25, 0.75):  # where the pictures are equal, and where they differ
         at = QPointF(area.left() + share * area.width(), area.top() + 0.8 * area.height())
-        wanted = heat_colours()[round(255 * min(gain * amount, 1.0))].tolist()
-        assert list(image.pixelColor(at.toPoint()).getRgb())[:3] == wanted
+        shades.append(list(image.pixelColor(at.toPoint()).getRgb())[:3])
+    scale = heat_colours().tolist()
+    assert shades[0] == scale[0]
+    assert scale.index(shades[1]) == pytest.approx(51 * gain, abs=1)
 
 
 def test_pictures_of_two_sizes_or_none_are_no_error(canvas: ComparisonCanvas) -> None:
     canvas.set_mode("difference")
     for second in (frame(1, side=16), None):
-        canvas.set_faces([face(frame(50)), face(second)])
+        canvas.set_cards([face(frame(50)), face(second)])
         painted(canvas)
 
 
 # ------------------------------------------------------------------------------------------------------- zoom and pan
 def test_zoom_and_place_are_the_same_for_all(canvas: ComparisonCanvas) -> None:
-    canvas.set_faces([face(split(10, 200)), face(split(20, 210))])
-    left, right = canvas.picture_rooms()
+    canvas.set_cards([face(split(10, 200)), face(split(20, 210))])
+    left, right = canvas.picture_rects()
     for _ in range(6):
         assert wheel(canvas, 1)
     before = canvas.viewport.zoom
@@ -287,7 +290,7 @@ def test_zoom_and_place_are_the_same_for_all(canvas: ComparisonCanvas) -> None:
 
 
 def test_a_double_click_shows_pixel_for_pixel_and_back(canvas: ComparisonCanvas) -> None:
-    room = canvas.picture_rooms()[0]
+    room = canvas.picture_rects()[0]
     QTest.mouseDClick(canvas, Qt.MouseButton.LeftButton, pos=room.center().toPoint())
     assert canvas.viewport.rect(room, canvas.picture_size()).width() == pytest.approx(8)
     QTest.mouseDClick(canvas, Qt.MouseButton.LeftButton, pos=room.center().toPoint())
@@ -297,7 +300,7 @@ def test_a_double_click_shows_pixel_for_pixel_and_back(canvas: ComparisonCanvas)
 def test_a_click_chooses_a_pane_and_a_drag_does_not(canvas: ComparisonCanvas) -> None:
     received: list[tuple[int, bool]] = []
     canvas.chosen.connect(lambda place, is_base: received.append((place, is_base)))
-    at = canvas.picture_rooms()[2].center().toPoint()
+    at = canvas.picture_rects()[2].center().toPoint()
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=at)
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, at)
     QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=at)
@@ -309,7 +312,7 @@ def test_a_click_chooses_a_pane_and_a_drag_does_not(canvas: ComparisonCanvas) ->
 
 def test_pictures_are_filtered_well_once_they_stand_still(qtbot: QtBot, canvas: ComparisonCanvas) -> None:
     canvas.set_enlarge("smooth")
-    canvas.set_faces([face(split(0, 255)), face(frame(90))])
+    canvas.set_cards([face(split(0, 255)), face(frame(90))])
     quick = painted(canvas)
     qtbot.waitUntil(lambda: painted(canvas) != quick, timeout=2000)
 

@@ -31,9 +31,8 @@ class Room:
 
     def play(self, *runs: dict[str, Any], seconds: float = 1.0) -> Compared:
         """Make runs whose states are as those of the engine alone, and those of the second a little off."""
-        played = Compared(self.model, *runs)
-        times = iter([0.0, seconds])
-        played.job_state._clock = lambda: next(times, seconds)
+        times = iter([0.0, 0.0, seconds])
+        played = Compared(self.model, *runs, clock=lambda: next(times, seconds))
         played.begin()
         for step in range(1, 5):
             for image in range(len(runs)):
@@ -104,12 +103,13 @@ def test_another_model_by_now_is_said(room: Room) -> None:
     room.batching_error.measure()
     room.do()
     assert room.status == "failed"
-    assert "is another model by now" in room.batching_error.current.fault
+    assert "starter" in room.batching_error.current.fault
 
 
 def test_recorded_runs_and_those_cut_short_have_nothing_to_measure(room: Room) -> None:
     assert room.status == "none"
-    other = Compared(CompareModel(make_frames()), {}, {}).play()
+    model = CompareModel(make_frames())
+    other = Compared(model, {}, {}).play()
     room.model.show(other.job_state)
     assert room.status == "none"
-    other._model.close()
+    model.close()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
+def seven(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
     made = Studio(qtbot, tmp_path, Forming(pixels=True))
     made.session.start()
     made.generate(count=7)
@@ -29,8 +29,8 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
 
 
 @pytest.fixture
-def library(qtbot: QtBot, studio: Studio) -> CompareLibrary:
-    made = studio.models.library
+def library(qtbot: QtBot, seven: Studio) -> CompareLibrary:
+    made = seven.models.library
     with qtbot.waitSignal(made.modelReset):
         made.reload()
     return made
@@ -56,30 +56,30 @@ def test_six_runs_are_chosen_at_most_and_let_go_of_again(library: CompareLibrary
 
 
 def test_one_run_alone_is_offered_and_two_are_opened(
-    qtbot: QtBot, studio: Studio, library: CompareLibrary
+    qtbot: QtBot, seven: Studio, library: CompareLibrary
 ) -> None:
     with qtbot.waitSignal(library.offered):
-        library.open_pictures(studio.wall.entries[:1])
+        library.open_pictures(seven.wall.entries[:1])
     assert len(library.chosen) == 1
     with qtbot.waitSignal(library.opened) as heard:
-        library.open_pictures(studio.wall.entries[:2])
+        library.open_pictures(seven.wall.entries[:2])
     assert run_ids_of(heard.args[0]) == library.chosen
 
 
-def test_pictures_without_a_run_are_told_of(qtbot: QtBot, studio: Studio, library: CompareLibrary) -> None:
-    studio.runs.remove(studio.runs.runs()[-1])
+def test_pictures_without_a_run_are_told_of(qtbot: QtBot, seven: Studio, library: CompareLibrary) -> None:
+    seven.runs.remove(seven.runs.runs()[-1])
     with qtbot.waitSignal(library.failed) as heard:
-        library.open_pictures(studio.wall.entries[:3])
+        library.open_pictures(seven.wall.entries[:3])
     assert heard.args == ["1 of 3 pictures have no recorded run to compare."]
     with qtbot.waitSignal(library.failed) as heard:
-        library.open_pictures(studio.wall.entries[:1])
+        library.open_pictures(seven.wall.entries[:1])
     assert "no recorded run" in heard.args[0]
 
 
-def test_what_cannot_be_opened_is_a_sentence(qtbot: QtBot, studio: Studio, library: CompareLibrary) -> None:
-    library.choose(studio.runs.runs()[:2])
-    for run in studio.runs.runs():
-        (studio.runs.path(run) / "states.safetensors").unlink()
+def test_what_cannot_be_opened_is_a_sentence(qtbot: QtBot, seven: Studio, library: CompareLibrary) -> None:
+    library.choose(seven.runs.runs()[:2])
+    for run in seven.runs.runs():
+        (seven.runs.path(run) / "states.safetensors").unlink()
     with qtbot.waitSignal(library.failed) as heard:
         library.open()
     assert heard.args[0].startswith("A comparison needs at least two recorded runs")

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from studio.ui.compare import text as words
 from studio.ui.compare.library import PlaceRole, RunRole
 from studio.ui.shell.compare_page import ComparePage
 from studio.ui.shell.main_window import SMALLEST
@@ -96,12 +97,14 @@ def test_runs_are_chosen_from_their_list_and_laid_side_by_side(room: Room) -> No
     assert page.runs.isVisible()
     assert page.runs.results.isVisible()
     assert not page.library.isVisible()
-    assert [face.where[:9] for face in page.runs.canvas.faces] == ["step 4 of", "step 4 of"]
-    assert page.head.title.text() == "2 prompts: a fox, a dog"
-    assert page.head.noise.text() == "identical x_T efef…efef"
+    assert [card.fraction for card in page.runs.canvas.cards] == pytest.approx([1, 1])
+    assert page.head.title.text() == words.title(room.models.compare.job_state)
+    assert len(set(room.models.compare.hashes)) == 1
+    assert page.head.noise.isVisible()
     QTest.keyClick(page.runs.canvas, Qt.Key.Key_Home)
-    assert page.runs.canvas.faces[0].where == "x_T, the initial noise"
-    assert "“a fox”" in page.runs.canvas.faces[0].name
+    assert [run.shown.step for run in room.models.compare.runs()] == [0, 0]
+    assert [card.fraction for card in page.runs.canvas.cards] == pytest.approx([0, 0])
+    assert "a fox" in page.runs.canvas.cards[0].name
 
 
 def test_another_recorded_run_joins_those_that_are_compared(room: Room) -> None:

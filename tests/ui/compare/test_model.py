@@ -369,4 +369,4 @@ def test_marks_that_are_known_are_not_read_again(model: CompareModel) -> None:
     for step in range(1, 33):
         played.rounds(step)
         record = played.job.record.picture(0)
-        assert model._marks[0] == marks_of(record)
+        assert model.positions == positions([marks_of(record)], "level")

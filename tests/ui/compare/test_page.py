@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.events import JobFailed
+from studio.ui.compare import text as words
 from tests.ui.cards import LARGE, STARTER, numbers
 from tests.ui.compared import Compared
 from tests.ui.program import heard
@@ -42,8 +43,13 @@ class Page:
         QTest.keyClick(widget or self.runs.canvas, key)
 
     @property
-    def shown(self) -> list[str]:
-        return [face.where for face in self.runs.canvas.faces]
+    def shown(self) -> list[tuple[int, float]]:
+        """The step and the noise level on the card of each run."""
+        runs = self.model.runs()
+        return [
+            (round(card.fraction * run.steps), card.level)
+            for card, run in zip(self.runs.canvas.cards, runs, strict=False)
+        ]
 
     @property
     def mode(self) -> str:
@@ -126,10 +132,11 @@ def test_the_settings_can_be_shown_again_and_take_the_results_room(page: Page) -
 def test_while_it_runs_every_run_is_seen_at_its_newest_step(page: Page) -> None:
     page.view.start()
     played = Compared(page.model, FOUR, EIGHT).begin().start().rounds(1, 2)
-    assert page.shown == ["step 2 of 4, noise level 0.50", "step 2 of 8, noise level 0.75"]
+    assert page.shown == [(2, pytest.approx(0.5)), (2, pytest.approx(0.75))]
     assert page.view.head.cancel.isVisible()
     assert page.view.head.title.text() == "a fox"
-    assert page.view.head.noise.text().startswith("identical x_T")
+    assert page.view.head.noise.isVisible()
+    assert page.view.head.noise.text() == words.noise(page.model.hashes, 2)[0]
     assert page.runs.scrubber.reached == len(page.model.positions)
     assert len(page.runs.scrubber.ticks) > page.runs.scrubber.reached
     played.rounds(*range(3, 9)).keep().end()
@@ -148,14 +155,14 @@ def test_cancel_is_asked_for(page: Page) -> None:
 def test_the_scrubber_moves_all_runs_and_says_where(page: Page) -> None:
     Compared(page.model, FOUR, EIGHT).play()
     page.press(Qt.Key.Key_Home)
-    assert page.shown == ["step 1 of 4, noise level 0.75", "step 1 of 8, noise level 0.88"]
-    assert page.runs.canvas.faces[0].gap == "0.12 cleaner"
-    assert page.runs.scrubber.accessibleDescription() == "position 1 of 8, noise level 0.88"
+    assert page.shown == [(1, pytest.approx(0.75)), (1, pytest.approx(0.875))]
+    assert page.runs.canvas.cards[0].gap == words.gap(page.model.run(0), "level") != ""
+    assert page.runs.scrubber.accessibleDescription() == words.position(8, 0, 0.875)
     page.press(Qt.Key.Key_Right)
-    assert page.shown == ["step 1 of 4, noise level 0.75", "step 2 of 8, noise level 0.75"]
-    assert page.runs.canvas.faces[0].gap == ""
+    assert page.shown == [(1, pytest.approx(0.75)), (2, pytest.approx(0.75))]
+    assert page.runs.canvas.cards[0].gap == ""
     page.runs.bar.alignment.edited.emit("step")
-    assert page.shown[0] == "step 1 of 4, noise level 0.75"
+    assert page.shown[0] == (1, pytest.approx(0.75))
     QTest.mouseClick(page.runs.bar.pill, Qt.MouseButton.LeftButton)
     assert page.model.position is None
 
@@ -176,7 +183,8 @@ def test_curves_and_figures_come_with_the_reference(qtbot: QtBot, page: Page) ->
     page.view.start()
     played = Compared(page.model, FOUR, EIGHT).begin().start().rounds(1, 2, 3)
     assert page.runs.results.plot.curves == ()
-    assert page.runs.results.plot.accessibleDescription().endswith("when DDIM, 4 steps is finished.")
+    names = words.names(page.model.job_state.requests)  # type: ignore[union-attr]
+    assert page.runs.results.plot.accessibleDescription() == words.no_curves(names[0])
     assert page.runs.results.table.texts[0][1] == ""
     played.rounds(*range(4, 9)).keep().end()
     plot, table = page.runs.results.plot, page.runs.results.table
@@ -184,13 +192,14 @@ def test_curves_and_figures_come_with_the_reference(qtbot: QtBot, page: Page) ->
         [0, 4]
     )  # x0_hat is the step's number
     qtbot.waitUntil(lambda: table.texts[1][1] != "")
-    assert [row[:2] for row in table.texts] == [["DDIM, 4 steps", "reference"], ["DDPM, 8 steps", "48.1"]]
+    reference = words.figures(page.model.run(0), None, reference=True)[0]
+    assert [row[:2] for row in table.texts] == [[names[0], reference], [names[1], "48.1"]]
     page.model.set_pair(1, 0)
     qtbot.waitUntil(lambda: table.texts[0][1] != "")
-    assert [row[:2] for row in table.texts] == [["DDIM, 4 steps", "48.1"], ["DDPM, 8 steps", "reference"]]
+    assert [row[:2] for row in table.texts] == [[names[0], "48.1"], [names[1], reference]]
     page.press(Qt.Key.Key_Home)
     page.press(Qt.Key.Key_Right)
-    assert "is not the result of a run of length 1" in table.note
+    assert table.note == words.unfinished(page.model.runs()) != ""
 
 
 def test_hidden_it_rests_and_catches_up_when_shown(page: Page) -> None:

@@ -24,14 +24,14 @@ def test_runs_are_called_after_their_sampler_and_steps() -> None:
 
 def test_what_else_is_not_the_same_for_all_is_named_too() -> None:
     assert words.names([asking(guidance=2.0), asking(guidance=4.5)]) == (
-        "DDIM, 4 steps, guidance 2",
-        "DDIM, 4 steps, guidance 4.5",
+        "guidance 2",
+        "guidance 4.5",
     )
     assert words.names([asking(options={"eta": 0.0}), asking(options={"eta": 1.0})]) == (
-        "DDIM, 4 steps, eta 0.0",
-        "DDIM, 4 steps, eta 1.0",
+        "eta 0.0",
+        "eta 1.0",
     )
-    assert words.names([asking(seed=1), asking(seed=2)])[1] == "DDIM, 4 steps, seed 2"
+    assert words.names([asking(seed=1), asking(seed=2)])[1] == "seed 2"
 
 
 def test_runs_that_are_alike_are_told_apart_by_their_number() -> None:
@@ -104,8 +104,8 @@ def test_a_number_has_its_article(qapp: object, step: int, wanted: str) -> None:
 
 def test_what_all_runs_share_is_said_once(qapp: object) -> None:
     model = CompareModel(make_frames())
-    assert words.facts(Compared(model, {}, {}).job_state) == "seed 7, guidance 3, fake"
-    assert words.facts(Compared(model, {"seed": 1}, {"guidance": 1.0}).job_state) == "fake"
+    assert words.facts(Compared(model, {}, {}).job_state) == "DDIM, 4 steps, seed 7, guidance 3, fake"
+    assert words.facts(Compared(model, {"seed": 1}, {"guidance": 1.0}).job_state) == "DDIM, 4 steps, fake"
 
 
 @pytest.mark.parametrize(
@@ -156,6 +156,8 @@ def test_a_row_of_the_table(qapp: object, score: Score | None, wanted: tuple[str
 
 def test_what_a_comparison_costs_is_said_before_it_is_made() -> None:
     assert words.plan([asking(), asking(steps=8)]) == "2 runs, 24 model calls"
+    without = [asking(negative="a hat"), asking(negative="a hat")]
+    assert words.plan(without) == "2 runs, 16 model calls, without “a hat”"
 
 
 @pytest.mark.parametrize(
@@ -176,5 +178,5 @@ def test_how_far_batching_took_the_runs_is_stated(known: BatchingError, part: st
 
 def test_runs_of_several_prompts_are_told_apart() -> None:
     names = words.names([asking("a fox"), asking("an owl"), asking("an owl", negative="snow")])
-    assert names[0] == "DDIM, 4 steps, “a fox”"
-    assert names[2] == "DDIM, 4 steps, “an owl”, without “snow”"
+    assert names[0] == "“a fox”"
+    assert names[2] == "“an owl”, without “snow”"

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.ui.compare.text import modes
+from studio.ui.compare import text as words
 from studio.ui.shell.compare_page import ComparePage
 from studio.ui.shell.main_window import SMALLEST
 from studio.ui.theme.metrics import RAIL
@@ -53,13 +53,20 @@ def test_one_click_compares_all_samplers_live_and_keeps_the_pictures(qtbot: QtBo
     page = page_of(program)
     QTest.mouseClick(page.setup.all_samplers, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(gate.reached.is_set)
-    faces = page.runs.canvas
-    qtbot.waitUntil(lambda: [face.where[:9] for face in faces.faces] == ["step 2 of"] * len(SAMPLERS))
-    QTest.keyClick(faces, Qt.Key.Key_Home)
-    assert all(face.where.startswith("step 1 of") for face in faces.faces)
+    canvas = page.runs.canvas
+    steps = program.models.form.values.steps
+
+    def at_step(step: int) -> bool:
+        return [round(card.fraction * steps) for card in canvas.cards] == [step] * len(SAMPLERS)
+
+    qtbot.waitUntil(lambda: at_step(2))
+    QTest.keyClick(canvas, Qt.Key.Key_Home)
+    assert at_step(1)
     gate.open()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
-    assert page.runs.results.table.texts[0][1] == "reference"
+    assert len(page.runs.results.table.texts) == len(SAMPLERS)
+    assert program.models.reference.current is not None
+    assert program.models.reference.current.done is not None
     assert len(list(program.models.folders.outputs.rglob("*.png"))) == len(SAMPLERS)
 
 
@@ -113,11 +120,11 @@ def test_a_comparison_that_ran_unseen_is_there_when_the_page_is_opened_again(
     QTest.keyClick(program.window, Qt.Key.Key_3, CONTROL)
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
     QTest.keyClick(program.window, Qt.Key.Key_2, CONTROL)
-    assert len(page.runs.canvas.faces) == len(SAMPLERS)
+    assert len(page.runs.canvas.cards) == len(SAMPLERS)
 
 
 @pytest.mark.layout
-@pytest.mark.parametrize("mode", [key for key, *_ in modes()])
+@pytest.mark.parametrize("mode", [key for key, *_ in words.modes()])
 def test_every_layout_fits_the_smallest_window(qtbot: QtBot, opened: Opened, mode: Mode) -> None:
     program = opened(FakeEngine(Lockstep()))
     page = page_of(program)
@@ -150,10 +157,13 @@ def test_the_window_says_how_far_batching_took_the_runs(qtbot: QtBot, opened: Op
     page = page_of(program)
     page.start()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
-    said = page.runs.results.bar.said
-    qtbot.waitUntil(lambda: said.text() == "Batched, and bit for bit the same as each run alone")
+    error, bar = program.models.batching_error, page.runs.results.bar
+    qtbot.waitUntil(lambda: error.current.status == "measured")
+    assert max(error.current.differences) == pytest.approx(0)
+    assert bar.status.text() == words.batching_error(error.current)[0]
     assert page.runs.results.table.texts[0][-1] == "0"
     program.window.pages.currentWidget().columns.set_batched(False)
     page.start()
-    qtbot.waitUntil(lambda: said.text() == "Bit for bit the same as each run alone")
-    assert not page.runs.results.bar.measure.isVisible()
+    qtbot.waitUntil(lambda: error.current.status == "exact")
+    assert bar.status.text() == words.batching_error(error.current)[0]
+    assert not bar.measure.isVisible()
