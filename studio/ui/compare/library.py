@@ -16,11 +16,12 @@ from studio.gallery.store import PictureSaved, PictureUnsaved
 from studio.messages import message
 from studio.runs.memory import MAX_BYTES
 from studio.runs.replay import model_of
+from studio.ui.compare import text as words
 from studio.ui.core.background import Background
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobState
 from studio.ui.jobs.recorded_runs import NOT_RECORDED, fill, finished
-from studio.ui.language import tr, trn
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def list_recorded(store: RunStore, catalogue: Catalogue) -> tuple[RecordedRun, .
             request = one.header.generate_request
         except RequestError:
             continue
-        fault = "" if store.has_states(run) else tr("Its steps were deleted to free space.")
+        fault = "" if store.has_states(run) else words.steps_deleted()
         entry = entries.get(pictures.get(one.final_sha256 or "", -1))
         found.append(RecordedRun(run=run, request=request, fault=fault, entry=entry))
     return tuple(found)
@@ -110,9 +111,7 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
             stored.state(stored.header.first_index)
             stored.header.generate_request.validate()
         except (StorageError, RequestError) as error:
-            notes.append(
-                tr("Run {number} is left out: {reason}", number=number_of(run), reason=error.message)
-            )
+            notes.append(words.left_out(number_of(run), error.message))
         else:
             read.append(stored)
     _check(read, notes)
@@ -124,9 +123,7 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
     for place, stored in enumerate(read):
         job_state.run_ids[place] = stored.id
         faults = (fill(job_state, stored, place, every=every), _why_not_decoded(stored, folders))
-        notes += [
-            tr("Run {number}: {note}", number=number_of(stored.id), note=note) for note in faults if note
-        ]
+        notes += [words.note(number_of(stored.id), fault) for fault in faults if fault]
         _finish(job_state, stored, place, _entry_of(stored, pictures, catalogue))
     seconds = sum(event.done.seconds for event in job_state.pictures.values())
     job_state.take(JobFinished(job_id=job_state.job.id, pictures=len(job_state.pictures), seconds=seconds))
@@ -191,7 +188,7 @@ def _why_not_decoded(run: StoredRun, folders: Folders) -> str:
     try:
         model_of(run, folders)
     except StudioError as error:
-        return tr("{reason} Its steps cannot be decoded without the model.", reason=error.message)
+        return words.not_decoded(error.message)
     return ""
 
 
@@ -315,11 +312,9 @@ class CompareLibrary(QAbstractListModel):
         if found.run in self.chosen:
             self.choose([run for run in self.chosen if run != found.run])
         elif found.fault:
-            self.failed.emit(
-                tr("Run {number} cannot be compared. {reason}", number=found.number, reason=found.fault)
-            )
+            self.failed.emit(words.not_comparable(found.number, found.fault))
         elif len(self.chosen) == MAX_PANES:
-            self.failed.emit(tr("At most {count} runs can be compared; deselect one first.", count=MAX_PANES))
+            self.failed.emit(words.too_many(MAX_PANES))
         else:
             self.choose([*self.chosen, found.run])
 
@@ -354,14 +349,7 @@ class CompareLibrary(QAbstractListModel):
         if missing == 1 and len(runs) == 1:
             self.failed.emit(NOT_RECORDED)
         elif missing:
-            self.failed.emit(
-                trn(
-                    "{missing} of {count} picture has no recorded run to compare.",
-                    "{missing} of {count} pictures have no recorded run to compare.",
-                    len(runs),
-                    missing=missing,
-                )
-            )
+            self.failed.emit(words.without_run(missing, len(runs)))
         self.open_runs(there)
 
     def _on_listed(self, found: tuple[RecordedRun, ...]) -> None:
@@ -372,9 +360,9 @@ class CompareLibrary(QAbstractListModel):
         self.failed.emit(tr(error.message))
 
     def _list(self) -> None:
-        words = self._text.casefold().split()
+        wanted = self._text.casefold().split()
         self.beginResetModel()
-        self._rows = tuple(one for one in self._all if all(word in _words(one) for word in words))
+        self._rows = tuple(one for one in self._all if all(word in _searched(one) for word in wanted))
         self.endResetModel()
         self.changed.emit()
 
@@ -384,7 +372,7 @@ class CompareLibrary(QAbstractListModel):
         self.changed.emit()
 
 
-def _words(one: RecordedRun) -> str:
+def _searched(one: RecordedRun) -> str:
     return f"{one.request.prompt}\n{one.request.model}\n{one.request.sampler}\nrun {one.number}".casefold()
 
 

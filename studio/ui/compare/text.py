@@ -430,6 +430,39 @@ def no_runs(*, searched: bool) -> str:
     return tr("There are no recorded runs yet. Every new picture is recorded (see Settings).")
 
 
+def too_many(most: int) -> str:
+    return tr("At most {count} runs can be compared; deselect one first.", count=most)
+
+
+def not_comparable(number: int, reason: str) -> str:
+    return tr("Run {number} cannot be compared. {reason}", number=number, reason=reason)
+
+
+def without_run(missing: int, count: int) -> str:
+    return trn(
+        "{missing} of {count} picture has no recorded run to compare.",
+        "{missing} of {count} pictures have no recorded run to compare.",
+        count,
+        missing=missing,
+    )
+
+
+def steps_deleted() -> str:
+    return tr("Its steps were deleted to free space.")
+
+
+def left_out(number: int, reason: str) -> str:
+    return tr("Run {number} is left out: {reason}", number=number, reason=reason)
+
+
+def note(number: int, sentence: str) -> str:
+    return tr("Run {number}: {note}", number=number, note=sentence)
+
+
+def not_decoded(reason: str) -> str:
+    return tr("{reason} Its steps cannot be decoded without the model.", reason=reason)
+
+
 def recorded(request: GenerateRequest, number: int, fault: str) -> str:
     """Return the settings of a recorded run in a few words."""
     if fault:

@@ -180,3 +180,14 @@ def test_runs_of_several_prompts_are_told_apart() -> None:
     names = words.names([asking("a fox"), asking("an owl"), asking("an owl", negative="snow")])
     assert names[0] == "“a fox”"
     assert names[2] == "“an owl”, without “snow”"
+
+
+def test_what_keeps_recorded_runs_from_being_compared() -> None:
+    assert words.too_many(6) == "At most 6 runs can be compared; deselect one first."
+    assert words.without_run(1, 3) == "1 of 3 pictures have no recorded run to compare."
+    assert words.not_comparable(4, words.steps_deleted()) == (
+        "Run 4 cannot be compared. Its steps were deleted to free space."
+    )
+    assert words.left_out(2, "It is damaged.") == "Run 2 is left out: It is damaged."
+    assert words.note(2, "It is damaged.") == "Run 2: It is damaged."
+    assert words.not_decoded("It is gone.") == "It is gone. Its steps cannot be decoded without the model."

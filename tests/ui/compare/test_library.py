@@ -1,4 +1,7 @@
-"""Recorded runs laid side by side: what is read of them, and what is said where something is wrong."""
+"""The list of recorded runs: what is chosen of it, and how many may be.
+
+Recorded runs laid side by side: what is read of them, and what is said where something is wrong.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from studio.errors import StorageError
 from studio.folders import Folders
 from studio.runs.store import RunStore
 from studio.runs.writer import record
 from studio.ui.compare import text as words
-from studio.ui.compare.library import NotComparableError, comparison_of, list_recorded
+from studio.ui.compare.library import (
+    CompareLibrary,
+    NotComparableError,
+    comparison_of,
+    list_recorded,
+    run_ids_of,
+)
 from studio.ui.compare.model import CompareModel
 from studio.ui.core.frame_service import ModelGone
+from studio.ui.jobs.recorded_runs import NOT_RECORDED
 from tests.runs.jobs import Job as LatentJob
 from tests.ui.asked import Asked, make_frames
 from tests.ui.fakes import Forming, make_store
@@ -22,9 +33,78 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pytestqt.modeltest import ModelTester
     from pytestqt.qtbot import QtBot
 
     from studio.ui.core.job_state import JobState
+
+
+@pytest.fixture
+def seven(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
+    made = Studio(qtbot, tmp_path, Forming(pixels=True))
+    made.session.start()
+    made.generate(count=7)
+    made.wait_idle()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def library(qtbot: QtBot, seven: Studio) -> CompareLibrary:
+    made = seven.models.library
+    with qtbot.waitSignal(made.modelReset):
+        made.reload()
+    return made
+
+
+def test_it_is_a_list_as_qt_wants_it(library: CompareLibrary, qtmodeltester: ModelTester) -> None:
+    qtmodeltester.check(library)
+    library.search("nothing of this kind")
+    assert library.rowCount() == 0
+    library.search("FOX fake")
+    assert library.rowCount() == 7
+
+
+def test_six_runs_are_chosen_at_most_and_let_go_of_again(library: CompareLibrary) -> None:
+    received: list[str] = []
+    library.failed.connect(received.append)
+    for row in range(7):
+        library.toggle(row)
+    assert len(library.chosen) == 6
+    assert received == [words.too_many(6)]
+    library.toggle(0)
+    assert len(library.chosen) == 5
+
+
+def test_one_run_alone_is_offered_and_two_are_opened(
+    qtbot: QtBot, seven: Studio, library: CompareLibrary
+) -> None:
+    with qtbot.waitSignal(library.offered):
+        library.open_pictures(seven.wall.entries[:1])
+    assert len(library.chosen) == 1
+    with qtbot.waitSignal(library.opened) as heard:
+        library.open_pictures(seven.wall.entries[:2])
+    assert run_ids_of(heard.args[0]) == library.chosen
+
+
+def test_pictures_without_a_run_are_told_of(qtbot: QtBot, seven: Studio, library: CompareLibrary) -> None:
+    seven.runs.remove(seven.runs.runs()[-1])
+    with qtbot.waitSignal(library.failed) as heard:
+        library.open_pictures(seven.wall.entries[:3])
+    assert heard.args == [words.without_run(1, 3)]
+    with qtbot.waitSignal(library.failed) as heard:
+        library.open_pictures(seven.wall.entries[:1])
+    assert heard.args == [NOT_RECORDED]
+
+
+def test_what_cannot_be_opened_is_a_sentence(qtbot: QtBot, seven: Studio, library: CompareLibrary) -> None:
+    library.choose(seven.runs.runs()[:2])
+    for run in seven.runs.runs():
+        (seven.runs.path(run) / "states.safetensors").unlink()
+    with qtbot.waitSignal(library.failed) as heard:
+        library.open()
+    assert heard.args[0].count(words.left_out(1, "")) == heard.args[0].count(words.left_out(2, ""))
+    assert not heard.args[0].startswith(words.left_out(1, "")), "first it says what is wrong"
 
 
 @pytest.fixture
@@ -47,7 +127,7 @@ def made(studio: Studio, *prompts: str, **fields: int) -> None:
 
 
 def shown(model: CompareModel) -> list[tuple[int, int]]:
-    """The step of each pane, and the value of its first pixel."""
+    """The step of each run, and the value of its first pixel."""
     found = []
     for run in model.runs():
         assert run.shown is not None
@@ -78,8 +158,10 @@ def test_a_run_that_cannot_be_read_is_left_out_and_the_others_are_shown(
     (studio.runs.path(first) / "states.safetensors").unlink()
     job_state = opened(studio, tmp_path)
     assert job_state.count == 2
-    assert job_state.note.startswith("Run 1 is left out:")
-    assert "given up its steps" in job_state.note
+    stored = studio.runs.open(first)
+    with pytest.raises(StorageError) as caught:
+        stored.state(stored.header.first_index)
+    assert job_state.note == words.left_out(1, caught.value.message)
     assert [one.fault != "" for one in list_recorded(studio.runs, studio.store.catalogue)] == [
         False,
         False,
@@ -90,16 +172,19 @@ def test_a_run_that_cannot_be_read_is_left_out_and_the_others_are_shown(
 def test_of_too_few_runs_a_sentence_says_why(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox", "a cat")
     (studio.runs.path(studio.runs.runs()[0]) / "run.json").write_text("{}")
-    with pytest.raises(NotComparableError, match="A comparison needs at least two") as caught:
+    with pytest.raises(NotComparableError) as caught:
         opened(studio, tmp_path)
-    assert "Run 2 is left out" in str(caught.value)
+    assert words.left_out(2, "") in str(caught.value)
 
 
 def test_runs_of_two_sizes_are_refused(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox")
     made(studio, "a cat", width=16, height=16)
-    with pytest.raises(NotComparableError, match="Run 1 has 8 x 8 pixels and run 2 has 16 x 16"):
+    with pytest.raises(NotComparableError) as caught:
         opened(studio, tmp_path)
+    values = caught.value.message.values
+    assert (values["first"], values["first_size"]) == (1, "8 x 8")
+    assert (values["second"], values["second_size"]) == (2, "16 x 16")
 
 
 def test_a_run_that_was_cut_off_or_damaged_is_shown_as_far_as_it_went(studio: Studio, tmp_path: Path) -> None:
@@ -110,9 +195,8 @@ def test_a_run_that_was_cut_off_or_damaged_is_shown_as_far_as_it_went(studio: St
     data[-10] ^= 1
     (oldest / "states.safetensors").write_bytes(bytes(data))
     job_state = opened(studio, tmp_path)
-    assert "Run 1: " in job_state.note
-    assert "is damaged" in job_state.note
-    assert "Run 2: This run was cut off" in job_state.note
+    assert words.note(1, "") in job_state.note
+    assert words.note(2, "") in job_state.note
     assert [len(job_state.job.record.picture(place).steps) for place in (0, 1)] == [3, 4]  # type: ignore[union-attr]
 
 
@@ -146,8 +230,8 @@ def test_of_a_run_whose_model_is_gone_a_sentence_says_what_cannot_be_seen(
         list(record(LatentJob().events(), store))
     catalogue = make_store(tmp_path).catalogue
     job_state = comparison_of(store.runs(), store, catalogue, Folders.under(tmp_path))
-    assert "Run 1: model 'tiny' is not known" in job_state.note
-    assert "Its steps cannot be decoded without the model." in job_state.note
+    assert words.note(1, "") in job_state.note
+    assert words.not_decoded("").strip() in job_state.note
     asked = Asked()
     model = CompareModel(make_frames(asked))
     model.show(job_state)
@@ -157,7 +241,7 @@ def test_of_a_run_whose_model_is_gone_a_sentence_says_what_cannot_be_seen(
         asked.give(call, ModelGone(sentence="The model 'tiny' is gone."))
     run = model.run(0)
     assert model.is_lost(run)
-    assert words.for_now(run, "x0", lost=model.is_lost(run)).startswith("cannot be decoded")
+    assert words.for_now(run, "x0", lost=True) != words.for_now(run, "x0")
     assert run.shown is not None
     assert run.shown.x0_hat is not None, "the numbers are there, for curves and figures"
     model.close()
