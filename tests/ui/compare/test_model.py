@@ -148,7 +148,7 @@ def values(model: CompareModel) -> list[int | None]:
 
 
 class Received:
-    """What a model told, in order."""
+    """The signals of a model, in order."""
 
     def __init__(self, model: CompareModel) -> None:
         self.names: list[str] = []
@@ -368,5 +368,5 @@ def test_marks_that_are_known_are_not_read_again(model: CompareModel) -> None:
     )
     for step in range(1, 33):
         played.rounds(step)
-        record = played.job.record.picture(0)
-        assert model.positions == positions([marks_of(record)], "level")
+        marks = [marks_of(played.job.record.picture(place)) for place in (0, 1)]
+        assert model.positions == positions(marks, "level")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -126,6 +127,24 @@ def test_the_settings_can_be_shown_again_and_take_the_results_room(page: Page) -
     QTest.mouseClick(page.view.head.setup, Qt.MouseButton.LeftButton)
     assert page.view.setup.isVisible()
     assert not page.runs.results.isVisible()
+
+
+def test_hidden_columns_that_would_replace_what_is_shown_are_shown_first(page: Page) -> None:
+    page.view.start()
+    Compared(page.model, FOUR, EIGHT).play()
+    page.view.start()
+    assert page.view.setup.isVisible()
+    assert len(page.asked) == 1
+    page.view.start()
+    assert len(page.asked) == 2
+
+
+def test_hidden_columns_that_are_what_is_shown_are_made_again(page: Page) -> None:
+    page.view.start()
+    Compared(page.model, *map(asdict, page.asked[0].requests)).begin()
+    page.view.start()
+    assert not page.view.setup.isVisible()
+    assert len(page.asked) == 2
 
 
 # ------------------------------------------------------------------------------------------------------ what is seen

@@ -25,6 +25,7 @@ from tests.ui.fakes import FakeEngine, Forming, Take
 
 if TYPE_CHECKING:
     from studio.engine.requests.generate import GenerateRequest
+    from studio.gallery.store import PictureSaved
     from studio.ui.core.engine_call import EngineCall
     from studio.ui.shell.models import Models
     from tests.ui.program import MakeModels
@@ -113,7 +114,7 @@ def test_another_model_by_now_is_said(measuring: Measuring) -> None:
     measuring.batching_error.measure()
     measuring.do()
     assert measuring.status == "failed"
-    assert "starter" in measuring.batching_error.current.fault
+    assert "fake" in measuring.batching_error.current.fault
 
 
 def test_recorded_runs_and_those_cut_short_have_nothing_to_measure(measuring: Measuring) -> None:
@@ -151,6 +152,18 @@ class Room:
         assert self.reference.follow(job_state)
         return job_state, take
 
+    def finish(self) -> PictureSaved:
+        """Make the long run that was asked for last."""
+        job_state, take = self.begin()
+        done = take.step(0, 250, x0_hat=take.pixel_state(0, 0.5), state=take.pixel_state(0, 0.5))
+        job_state.job.record.add(done)
+        job_state.take_step(done)
+        made = Compared.kept(take)
+        job_state.take(made)
+        job_state.take(take.finished())
+        assert self.reference.follow(job_state)
+        return made
+
     @property
     def place(self) -> int | None:
         assert self.reference.current is not None
@@ -180,19 +193,33 @@ def test_a_long_run_is_made_from_the_same_noise_and_measured_against(room: Room)
     assert room.asked == [offers[0]]
     assert room.reference.current is not None
     assert room.reference.current.place == 0
-    job_state, take = room.begin()
-    done = take.step(0, 250, x0_hat=take.pixel_state(0, 0.5), state=take.pixel_state(0, 0.5))
-    job_state.job.record.add(done)
-    job_state.take_step(done)
-    made = Compared.kept(take)
-    job_state.take(made)
-    job_state.take(take.finished())
-    assert room.reference.follow(job_state)
+    made = room.finish()
     assert not room.reference.making
     assert (room.reference.key, room.place) == (LONG, None)
-    assert room.reference.current.finish is not None or room.reference.current.done is not None
+    assert room.reference.current.x0_hat is not None or room.reference.current.done is not None
     assert room.reference.current is not None
     assert room.reference.current.done is made.done
+
+
+def test_a_long_run_stays_the_reference_when_a_run_joins(room: Room) -> None:
+    room.reference.make(room.reference.offers()[0])
+    room.finish()
+    Compared(room.model, DDPM, {}, {"steps": 8}).play()
+    assert (room.reference.key, room.place) == (LONG, None)
+    assert [one.sampler for one in room.reference.offers()] == ["ddpm"], "the other is there"
+    room.reference.choose(A)
+    Compared(room.model, {}, {"steps": 8}).play()
+    assert (room.reference.key, room.reference.made) == (A, True), "there to be chosen again"
+
+
+@pytest.mark.parametrize(
+    "other", [{"seed": 8}, {"prompt": "an owl"}, {"guidance": 1.5}, {"negative": "a hat"}]
+)
+def test_a_long_run_from_other_noise_or_settings_is_no_reference(room: Room, other: dict[str, Any]) -> None:
+    room.reference.make(room.reference.offers()[0])
+    room.finish()
+    Compared(room.model, {**DDPM, **other}, {}).play()
+    assert (room.reference.key, room.place, room.reference.made) == (A, 0, False)
 
 
 def test_one_that_fails_or_is_stopped_leaves_a(room: Room) -> None:

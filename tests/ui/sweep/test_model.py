@@ -177,12 +177,12 @@ class Swept:
             job_state.job.record.add(take.step(image, 1))
             assert self.model.follow(job_state)
             done = take.picture(image)
-            path = self.home / f"{len(self.told)}.png"
+            path = self.home / f"{len(self.received)}.png"
             self.home.mkdir(exist_ok=True)
             path.write_bytes(encode(done.pixels, PictureMetadata.of(done)))
             entry = Entry(path=path, width=8, height=8, metadata=PictureMetadata.of(done))
             job_state.take(PictureSaved(job_id=take.job_id, done=done, entry=entry))
-            run_id = f"{len(self.told):06d}-0123abcd"
+            run_id = f"{len(self.received):06d}-0123abcd"
             job_state.take(RunRecorded(job_id=take.job_id, image=image, run_id=run_id, complete=True))
             assert self.model.follow(job_state)
         job_state.take(take.finished())

@@ -106,6 +106,23 @@ def test_the_grid_shows_each_cell_in_its_place(sweeping: Sweeping) -> None:
     ]
 
 
+def test_before_the_first_sweep_the_page_says_what_it_would_make(sweeping: Sweeping) -> None:
+    view, form = sweeping.view, sweeping.program.models.form
+    assert view.empty.isVisible()
+    assert not view.grid.isVisible()
+    form.edit(prompt="an owl", seed=5)
+    cells = sweeping.model.plan(view.across.axis(), view.down.axis())
+    assert view.empty.how.text() == words.empty("an owl")
+    assert view.facts.text() == words.facts(cells[0], ("steps", "guidance"))
+    sweeping.set_axes("4, 5", "1, 2")
+    view.start()
+    assert view.grid.isVisible()
+    assert not view.empty.isVisible()
+    sweeping.finish()
+    form.edit(seed=6)
+    assert view.facts.text() == words.facts(cells[0], ("steps", "guidance")), "still what is shown"
+
+
 def test_stop_ends_the_whole_sweep(qtbot: QtBot, sweeping: Sweeping) -> None:
     sweeping.set_axes("4, 5, 6, 7", "1, 2")
     sweeping.view.start()
