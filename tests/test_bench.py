@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from tests.bench.__main__ import BENCHES, main
+from tests.bench.__main__ import BENCHES, ROOT, main
 from tests.bench.code_size import lines_of_code
 from tests.bench.measure import MILLISECONDS, ratio, take_turns
 
@@ -20,6 +23,28 @@ def test_a_bench_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]
         main(["loop", "lop"])
     assert stop.value.code == 2
     assert "no bench 'lop'" in capsys.readouterr().err
+
+
+def test_the_long_proofs_are_left_out_by_the_suite_and_run_by_the_bench(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    proof = "test_a_killed_training_goes_on_to_the_same_bits"
+    collect = ["--collect-only", "-q", "tests/engine/training/test_killed.py"]
+    assert main(["--long", *collect]) == 0
+    long = capfd.readouterr().out
+    subprocess.run([sys.executable, "-m", "pytest", *collect], cwd=ROOT, check=True)
+    suite = capfd.readouterr().out
+    assert f"{proof}[20-3]" in long
+    assert f"{proof}[4-2]" not in long
+    assert f"{proof}[4-2]" in suite
+    assert f"{proof}[20-3]" not in suite
+
+
+def test_the_long_proofs_and_a_bench_are_not_run_together(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["loop", "--long"])
+    assert stop.value.code == 2
+    assert "--long takes no names" in capsys.readouterr().err
 
 
 def test_work_takes_turns_in_turning_order_and_warm_ups_do_not_count() -> None:

@@ -1,4 +1,8 @@
-"""``python -m tests.bench [NAME ...]``: run some or all benches; JSON to stdout, progress to stderr."""
+"""Measurements and long proofs, which are no part of the suite.
+
+``python -m tests.bench [NAME ...]`` runs some or all benches: JSON to stdout, progress to stderr.
+``python -m tests.bench --long [ARGUMENT ...]`` runs the tests marked ``long`` with pytest, which gets the arguments.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import diffusers
@@ -49,16 +55,36 @@ BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
 }
 
 
+ROOT = Path(__file__).parents[2]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benches that are named; returns 0 whatever the figures are."""
+    """Run the benches that are named; returns 0 whatever the figures are, and pytest's exit code for long proofs."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure speed, side by side.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHES)}; none means all")
-    names: list[str] = parser.parse_args(arguments).names or list(BENCHES)
+    parser.add_argument(
+        "--long",
+        nargs=argparse.REMAINDER,
+        metavar="ARGUMENT",
+        help="run the long proofs, which the suite leaves out, instead; what follows goes to pytest",
+    )
+    given = parser.parse_args(arguments)
+    if given.long is not None:
+        if given.names:
+            parser.error("--long takes no names of benches; `--long -k WORD` chooses among the long proofs")
+        return run_long_proofs(given.long)
+    names: list[str] = given.names or list(BENCHES)
     if unknown := [name for name in names if name not in BENCHES]:
         parser.error(f"there is no bench {unknown[0]!r}; there are {', '.join(BENCHES)}")
     figures = {name: dict(BENCHES[name]()) for name in names}
     print(json.dumps({"machine": machine(), **figures}, indent=2))
     return 0
+
+
+def run_long_proofs(arguments: Sequence[str]) -> int:
+    """Run the tests marked ``long`` in a pytest of its own, one after another; returns its exit code."""
+    command = [sys.executable, "-m", "pytest", "-m", "long", "--durations=0", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 def machine() -> dict[str, object]:

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import launch
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -88,10 +89,30 @@ def test_the_suite_runs_in_the_project_with_its_own_arguments(copy: Copy) -> Non
         str(copy.root),
         "[-m]",
         "[pytest]",
-        "[--durations=10]",
+        *(f"[{option}]" for option in launch.suite_options(launch.count_cores())),
         "[-k]",
         "[launch or plan]",
     ]
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(1, "0"), (2, "2"), (4, "4"), (64, "4")])
+def test_the_suite_runs_in_a_process_a_core_up_to_four(cores: int, processes: str) -> None:
+    options = launch.suite_options(cores)
+    assert options[options.index("--numprocesses") + 1] == processes
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="this system does not say which cores are free"
+)
+def test_cores_that_this_process_may_not_use_do_not_count(copy: Copy) -> None:
+    copy.stamp(test=True)
+    one = min(os.sched_getaffinity(0))
+    code = (
+        f"import os, sys; sys.path.insert(0, {str(copy.root / 'packaging')!r}); os.sched_setaffinity(0, {{{one}}}); "
+        "import launch; sys.exit(launch.main(['test']))"
+    )
+    said = copy.start(code=code).stdout.splitlines()
+    assert said[said.index("[--numprocesses]") + 1] == "[0]"
 
 
 def not_ready(copy: Copy, *arguments: str, **environment: str) -> bool:
