@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import subprocess
-import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench.__main__ import BENCHES, ROOT, main
+from tests.bench.__main__ import BENCHES, main
 from tests.bench.code_size import lines_of_code
 from tests.bench.measure import MILLISECONDS, ratio, take_turns
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_bench_lists_what_it_can_measure(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,19 +28,22 @@ def test_a_bench_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]
     assert "no bench 'lop'" in capsys.readouterr().err
 
 
-def test_the_long_proofs_are_left_out_by_the_suite_and_run_by_the_bench(
-    capfd: pytest.CaptureFixture[str],
+def test_the_suite_leaves_the_long_proofs_out_and_the_bench_runs_them(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proof = "test_a_killed_training_goes_on_to_the_same_bits"
-    collect = ["--collect-only", "-q", "tests/engine/training/test_killed.py"]
-    assert main(["--long", *collect]) == 0
-    long = capfd.readouterr().out
-    subprocess.run([sys.executable, "-m", "pytest", *collect], cwd=ROOT, check=True)
-    suite = capfd.readouterr().out
-    assert f"{proof}[20-3]" in long
-    assert f"{proof}[4-2]" not in long
-    assert f"{proof}[4-2]" in suite
-    assert f"{proof}[20-3]" not in suite
+    assert " -m not long" in " ".join(pytestconfig.getini("addopts"))
+    commands: list[list[str]] = []
+
+    def run(command: list[str], *, cwd: Path, check: bool) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        assert (cwd / "pyproject.toml").is_file()
+        return subprocess.CompletedProcess(command, 5)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert main(["--long", "-k", "killed"]) == 5
+    (command,) = commands
+    assert command[1:5] == ["-m", "pytest", "-m", "long"]
+    assert command[-2:] == ["-k", "killed"]
 
 
 def test_the_long_proofs_and_a_bench_are_not_run_together(capsys: pytest.CaptureFixture[str]) -> None:
