@@ -69,6 +69,7 @@ class CompareHead(Ground):
         self.setup = IconButton(
             theme, "sliders-horizontal", tr("Show or hide the settings of the runs"), checkable=True
         )
+        self.results = IconButton(theme, "chart-line", tr("Show or hide the results"), checkable=True)
         self.modes = SegmentedSwitch(theme, tr("Layout"), words.modes())
         row = QHBoxLayout(self)
         row.setContentsMargins(PADDING, 0, PADDING, 1)
@@ -80,8 +81,10 @@ class CompareHead(Ground):
         lines.addWidget(self.facts)
         lines.addStretch()
         row.addLayout(lines, 1)
-        for widget in (self.noise, self.newest, self.cancel, self.save, self.library, self.setup, self.modes):
-            row.addWidget(widget)
+        row.addWidget(self.noise)
+        for button in (self.newest, self.cancel, self.save, self.library, self.setup, self.results):
+            row.addWidget(button)
+        row.addWidget(self.modes)
         self.cancel.hide()
         self.newest.hide()
 
@@ -121,6 +124,7 @@ class CompareView(Ground):
     ) -> None:
         super().__init__(theme, "window", parent=parent)
         self._model, self._columns, self._library = model, columns, library
+        self._with_results = True
         self.sheets = SheetWriter(notices, model.background, self)
         self.head = CompareHead(theme)
         self.setup = SetupView(theme, columns, catalog)
@@ -137,6 +141,7 @@ class CompareView(Ground):
         head.modes.edited.connect(self._on_mode_edited)
         head.setup.clicked.connect(self.show_setup)
         head.library.clicked.connect(self.show_library)
+        head.results.clicked.connect(self.show_results)
         head.newest.clicked.connect(self._on_newest_clicked)
         head.cancel.clicked.connect(self.cancel_requested)
         head.save.clicked.connect(self._on_save_clicked)
@@ -196,6 +201,12 @@ class CompareView(Ground):
         """Show the recorded runs; the selection stays."""
         self._show_above(library=True)
 
+    @Slot(bool)
+    def show_results(self, shown: bool) -> None:
+        """Show the results below the pictures, or give their space to the pictures."""
+        self._with_results = shown
+        self._show_above()
+
     @Slot()
     def open_library(self) -> None:
         """Show the recorded runs."""
@@ -219,7 +230,9 @@ class CompareView(Ground):
         self.library.setVisible(library)
         self.head.setup.setChecked(setup)
         self.head.library.setChecked(library)
-        self.runs.show_results(not setup and not library)
+        results = self._with_results and not setup and not library
+        self.head.results.setChecked(results)
+        self.runs.show_results(results)
 
     def set_mode(self, mode: Mode) -> None:
         """Show the pictures in another layout."""
@@ -235,6 +248,7 @@ class CompareView(Ground):
         self.runs.setVisible(there)
         head.modes.setVisible(there)
         head.save.setVisible(there)
+        head.results.setVisible(there)
         head.cancel.setVisible(job_state is not None and not job_state.over)
         newest = self._model.newest
         head.newest.setVisible(newest is not None and newest is not job_state and not newest.over)

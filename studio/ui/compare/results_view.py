@@ -90,7 +90,7 @@ class Curves:
         return self._known[done]
 
 
-_COLUMN_PX: Final = 62
+_NAME_PX, _COLUMN_PX = 112, 62
 Row = tuple[str, tuple[str, str, str, str, str]]
 """A run's name and its figures."""
 
@@ -108,6 +108,7 @@ class TableView(QWidget):
         grid.setHorizontalSpacing(GAP)
         grid.setVerticalSpacing(GRID)
         grid.setColumnStretch(0, 1)
+        grid.setColumnMinimumWidth(0, _NAME_PX)
         self._heads: list[PlainLabel] = []
         self._shown: tuple[Row, ...] = ()
         for column, (head, tip) in enumerate(words.columns(), start=1):

@@ -17,7 +17,7 @@ from studio.ui.jobs.run_settings import most_steps, takes_text
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.widgets.binding import bind
-from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.buttons import IconButton, TextButton, fit_texts
 from studio.ui.widgets.cards import Card, Ground
 from studio.ui.widgets.choice import ChoiceField, SegmentedSwitch
 from studio.ui.widgets.labels import PlainLabel, set_tip
@@ -25,6 +25,8 @@ from studio.ui.widgets.numbers import NumberField, SeedField
 from studio.ui.widgets.prompt_field import PromptField
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
     from studio.engine.requests.generate import OptionValue
     from studio.ui.compare.columns import CompareColumns
     from studio.ui.core.catalog import Catalog
@@ -171,6 +173,7 @@ class SetupView(Ground):
             tr("Makes one column for each sampler with the settings of the form, and starts the runs."),
         )
         self.add = TextButton(theme, tr("Add a run"), icon="plus")
+        set_tip(self.add, tr("Adds a copy of the last run."))
         self.recorded = TextButton(theme, tr("Add a recorded run"), icon="images")
         set_tip(self.recorded, tr("Compares runs that were made before, with each other or with these."))
         self.sweep = TextButton(theme, tr("Sweep two settings"), icon="grid-3x3")
@@ -179,6 +182,11 @@ class SetupView(Ground):
         self.start = TextButton(theme, tr("Compare"), kind="primary")
         self._note = PlainLabel(theme, role="dim", elide=True)
         self._note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._texts = {
+            button: button.text() for button in (self.all_samplers, self.add, self.recorded, self.sweep)
+        }
+        for button, label in self._texts.items():
+            button.setAccessibleName(label)
         self._lay_out()
         self.all_samplers.clicked.connect(self._on_all_samplers)
         self.add.clicked.connect(columns.add)
@@ -206,8 +214,8 @@ class SetupView(Ground):
         area.viewport().setAutoFillBackground(False)
         foot = QHBoxLayout()
         foot.setSpacing(GAP)
-        for widget in (self.all_samplers, self.add, self.recorded, self.sweep):
-            foot.addWidget(widget)
+        for button in self._texts:
+            foot.addWidget(button)
         foot.addWidget(self._note, 1)
         foot.addWidget(self.sharing)
         foot.addWidget(self.start)
@@ -216,6 +224,16 @@ class SetupView(Ground):
         layout.setSpacing(GAP + GRID)
         layout.addWidget(area, 1)
         layout.addLayout(foot)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_foot()
+
+    def _fit_foot(self) -> None:
+        """Shorten the buttons to their icons where the note, which may be an error, would be cut."""
+        note = self._note.fontMetrics().horizontalAdvance(self._note.text()) + GAP
+        fixed = self.sharing.sizeHint().width() + self.start.sizeHint().width() + 2 * GAP
+        fit_texts(self._texts, self.width() - 2 * PADDING - fixed - note)
 
     @Slot()
     def _on_count_changed(self) -> None:
@@ -239,6 +257,7 @@ class SetupView(Ground):
         self.add.setEnabled(columns.can_add)
         self._note.setText(fault or words.plan(columns.take_request().requests))
         self._note.set_role("warn" if fault else "dim")
+        self._fit_foot()
 
     @Slot()
     def _on_all_samplers(self) -> None:

@@ -18,7 +18,7 @@ from studio.ui.run.panes_view import PanesView
 from studio.ui.run.timeline import Timeline
 from studio.ui.run.timeline_model import ScrubbingModel
 from studio.ui.theme.metrics import GAP, GRID, PADDING, SECTION
-from studio.ui.widgets.buttons import IconButton, TextButton
+from studio.ui.widgets.buttons import IconButton, TextButton, fit_texts
 from studio.ui.widgets.cards import EmptyPage, ErrorCard, Ground
 from studio.ui.widgets.labels import PlainLabel, set_tip
 from studio.ui.widgets.picture_view import PictureView
@@ -109,13 +109,9 @@ class CanvasActions(QWidget):
         """Where there is no room for every text, let the last ones give way to their icons."""
         super().resizeEvent(event)
         room = self.width() - self.play.width()
-        widths = {button: button.width_with(text) + GAP for button, text in self._texts.items()}
-        for button in reversed(self._texts):
-            lacks = sum(widths.values()) > room
-            button.setText("" if lacks else self._texts[button])
-            widths[button] = button.sizeHint().width() + GAP
+        used = fit_texts(self._texts, room)
         needed = self._hint.fontMetrics().horizontalAdvance(tr(HINT)) + GAP
-        self._hint.setText(tr(HINT) if sum(widths.values()) + needed <= room else "")  # whole, or not at all
+        self._hint.setText(tr(HINT) if used + needed <= room else "")  # whole, or not at all
 
     @Slot()
     def _on_export(self) -> None:

@@ -14,6 +14,8 @@ from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded, ring_after
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from PySide6.QtGui import QFocusEvent, QPaintEvent
 
     from studio.ui.theme.theme import Theme
@@ -199,6 +201,23 @@ class TextButton(QPushButton):
 _HEIGHT: Final = 6 * GRID
 _DOT: Final = 3.5
 _SIDE: Final = GAP + 2
+
+
+def fit_texts(texts: Mapping[TextButton, str], width: int) -> int:
+    """Show the texts of a row of buttons as far as they fit; from the last button on, icons stand alone.
+
+    Args:
+        texts: the buttons and their texts, in the order of the row; each has an icon and an accessible name.
+        width: available for them and the gaps after them.
+
+    Returns:
+        The width that the buttons and the gaps after them take.
+    """
+    widths = {button: button.width_with(text) + GAP for button, text in texts.items()}
+    for button in reversed(texts):
+        button.setText(texts[button] if sum(widths.values()) <= width else "")
+        widths[button] = button.sizeHint().width() + GAP
+    return sum(widths.values())
 
 
 class Pill(QToolButton):

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.events import JobFailed
@@ -237,6 +237,21 @@ def test_a_failure_is_shown_with_what_to_do(page: Page) -> None:
     assert page.view.error.isVisible()
     Compared(page.model, FOUR, EIGHT).begin()
     assert not page.view.error.isVisible()
+
+
+def test_the_results_give_their_space_to_the_pictures(page: Page) -> None:
+    page.view.start()
+    Compared(page.model, FOUR, EIGHT).play()
+    page.view.set_mode("wipe")
+    before = page.runs.canvas.picture_rects()[0].height()
+    QTest.mouseClick(page.view.head.results, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+    assert not page.runs.results.isVisible()
+    assert page.runs.canvas.picture_rects()[0].height() > before
+    QTest.mouseClick(page.view.head.setup, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(page.view.head.results, Qt.MouseButton.LeftButton)
+    assert page.runs.results.isVisible()
+    assert not page.view.setup.isVisible()
 
 
 # ------------------------------------------------------------------------------------------------------------ saving
