@@ -14,8 +14,6 @@ from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded, ring_after
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from PySide6.QtGui import QFocusEvent, QPaintEvent
 
     from studio.ui.theme.theme import Theme
@@ -203,7 +201,7 @@ _DOT: Final = 3.5
 _SIDE: Final = GAP + 2
 
 
-def fit_texts(texts: Mapping[TextButton, str], width: int) -> int:
+def fit_texts(texts: dict[TextButton, str], width: int) -> int:
     """Show the texts of a row of buttons as far as they fit; from the last button on, icons stand alone.
 
     Args:
