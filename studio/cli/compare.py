@@ -17,17 +17,16 @@ from studio.cli.making import (
     DONE,
     FAILED,
     INTERRUPTED,
-    RECORDED,
     cancelled_by_interrupt,
     check_writable,
+    run_request,
     save_and_show,
 )
-from studio.cli.models import table
+from studio.cli.output import table
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.compare import CompareRequest, naming_pane
 from studio.engine.requests.generate import GenerateRequest
-from studio.engine.requests.previews import NO_PREVIEWS
 from studio.errors import RequestError, StorageError
 from studio.folders import Folders
 from studio.messages import message
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from studio.gallery.store import PictureStore
     from studio.runs.writer import RunRecorded
 
-SUMMARY = "make several pictures in lockstep, from one noise, side by side"
+SUMMARY = "make several pictures in lockstep from the same noise, side by side"
 
 AXES = ("model", "sampler", "steps", "spacing", "guidance", "seed")
 _NUMBERS = ("steps", "guidance", "seed")
@@ -67,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("prompt", metavar="PROMPT", help="what to make")
     parser.add_argument("--negative", metavar="TEXT", default="", help="what to avoid")
-    lists = parser.add_argument_group("what to compare: a list with commas makes a pane for each")
+    lists = parser.add_argument_group("what to compare: a comma-separated list makes a pane for each value")
     lists.add_argument(
         "--model", metavar="NAMES", default="starter", help="models' names or folders (default: starter)"
     )
@@ -76,25 +75,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lists.add_argument("--spacing", metavar="NAMES", help=f"{', '.join(SPACINGS)} (default: the model's)")
     lists.add_argument("--guidance", metavar="NUMBERS", help="0 to 30, 1 is off (default: the model's)")
     lists.add_argument("--seed", metavar="NUMBERS", default="0", help="of the noise (default: 0)")
-    parser.add_argument("--size", metavar="WxH", help="pixels, one the models make (default: their first)")
+    parser.add_argument(
+        "--size", metavar="WxH", help="in pixels, a size of the models (default: their first)"
+    )
     parser.add_argument(
         "--exact",
         action="store_true",
-        help="let no pane share a model call: each is then, to the last bit, what it is alone",
+        help="never batch the panes' model calls: each picture is bit-identical to one made alone",
     )
     add_sampler_options(parser)
     output = parser.add_argument_group("output")
     output.add_argument("--out", metavar="PNG", type=Path, help="the sheet to write, a new file")
-    output.add_argument("--json", action="store_true", help="print the figures as JSON")
+    output.add_argument("--json", action="store_true", help="print the results as JSON")
     output.add_argument("--no-record", action="store_true", help="do not record the runs")
     add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the pictures, which are saved and recorded like any others, the sheet and the table."""
+    """Make the pictures, which are saved and recorded as by ``generate``, and write the sheet and the table."""
     plan, folders = plan_of(args), Folders.find()
-    for number_of_pane, pane in enumerate(plan.request.requests, start=1):
-        with naming_pane(number_of_pane):
+    for place, pane in enumerate(plan.request.requests, start=1):
+        with naming_pane(place):
             if (card := find_model(pane.model, folders).card) is not None:
                 pane.resolve(card)
     if args.out is not None:
@@ -105,13 +106,11 @@ def run(args: argparse.Namespace) -> int:
     from studio.engine.engine import Engine
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
-    from studio.runs.writer import record
 
     with cancelled_by_interrupt() as cancelled:
-        previews = NO_PREVIEWS if args.no_record else RECORDED
-        events = Engine(folders, args.device).run(plan.request, cancelled=cancelled, previews=previews)
-        recorded = events if args.no_record else record(events, RunStore.of(folders))
-        found = _collect(recorded, len(plan.labels), PictureStore.of(folders))
+        runs = None if args.no_record else RunStore.of(folders)
+        events = run_request(Engine(folders, args.device), plan.request, cancelled, runs)
+        found = _collect(events, len(plan.labels), PictureStore.of(folders))
     if found is None:
         return INTERRUPTED
     done = [pane.done for pane in found]
@@ -178,7 +177,7 @@ def _values(text: str | None, name: str) -> list[Any]:
     words = [word.strip() for word in text.split(",")]
     values = [number(word) for word in words] if name in _NUMBERS else words
     if len(set(values)) != len(values):
-        raise RequestError(name, message("has a value twice; the panes would be identical"))
+        raise RequestError(name, message("has the same value twice; the panes would be identical"))
     return values
 
 
@@ -189,13 +188,9 @@ def _options_of(sampler: object) -> set[str] | None:
 
 
 def _label(name: str, value: object) -> str:
-    return (
-        f"{value} steps"
-        if name == "steps"
-        else str(value)
-        if name in ("sampler", "model")
-        else f"{name} {value}"
-    )
+    if name == "steps":
+        return f"{value} steps"
+    return str(value) if name in ("sampler", "model") else f"{name} {value}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -205,7 +200,7 @@ class Pane:
     Attributes:
         done: its picture.
         path: of the saved file.
-        run: id of the recorded run; None if it is not recorded.
+        run: id of the recorded run; None if it was not recorded.
         fault: whether the picture could not be saved where it should be.
     """
 

@@ -1,4 +1,4 @@
-"""``stepwise doctor``: what the program finds on this machine, and what is wrong with it."""
+"""``stepwise doctor``: show what the program finds on this machine, and problems."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from studio import __version__
 from studio.checkpoints.catalog import list_models
-from studio.cli.models import table
+from studio.cli.output import table
 from studio.folders import Folders
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-SUMMARY = "show devices, versions, folders and free space, and what is wrong"
+SUMMARY = "show devices, versions, folders, free space and problems"
 
 _PACKAGES = ("torch", "numpy", "Pillow", "safetensors", "platformdirs", "PySide6-Essentials")
 _GIB = 2**30
@@ -28,16 +28,16 @@ _SPARE_BYTES = 500 * 2**20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what was found; problems are part of it, so the exit code is 0."""
+    """Print the report; it may list problems, so the exit code is always 0."""
     folders = Folders.find()
     found = {"versions": _versions(), **_devices(folders), "folders": _folders(folders)}
     found["models"], broken = _models(folders)
     found["problems"] += broken + [
-        f"There is little space left in {place['path']}: {place['free_bytes'] / _GIB:.2f} GiB."
+        f"Little space is left in {place['path']}: {place['free_bytes'] / _GIB:.2f} GiB."
         for place in found["folders"]
         if place["free_bytes"] is not None and place["free_bytes"] < _SPARE_BYTES
     ]
@@ -60,7 +60,7 @@ def _versions() -> dict[str, str]:
 
 
 def _devices(folders: Folders) -> dict[str, Any]:
-    """Return the devices, the one that "auto" means, its precision, and what is wrong with them."""
+    """Return the devices, the one that "auto" chooses, its precision, and problems."""
     try:
         import torch
 
@@ -72,13 +72,13 @@ def _devices(folders: Folders) -> dict[str, Any]:
         )
         return {"devices": [], "chosen": None, "precision": None, "problems": [problem]}
     devices, chosen = find_devices(), choose()
-    said = unused_gpu(devices)
+    warning = unused_gpu(devices)
     return {
         "devices": [dataclasses.asdict(device) for device in devices],
         "chosen": chosen.name,
         "precision": dataclasses.asdict(choose_precision(chosen, folders.cache)),
         "threads": torch.get_num_threads(),
-        "problems": [said] if said else [],
+        "problems": [warning] if warning else [],
     }
 
 
@@ -91,7 +91,7 @@ def _folders(folders: Folders) -> list[dict[str, Any]]:
 
 
 def free_bytes(path: Path) -> int | None:
-    """Return the space left where ``path`` is or would be; None if it cannot be determined."""
+    """Return the free space where ``path`` is or would be; None if it cannot be determined."""
     for place in (path, *path.parents):
         with contextlib.suppress(OSError):
             return shutil.disk_usage(place).free

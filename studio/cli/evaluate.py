@@ -1,20 +1,23 @@
-"""``stepwise evaluate``: measure how well a model draws what it is asked for."""
+"""``stepwise evaluate``: measure how well a model follows its prompts."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from studio.cli.evaluate_words import sentences
+from studio.cli.output import StatusLine
+from studio.engine.requests.checks import check_whole
 from studio.errors import CheckpointError, RequestError, UnknownNameError
 from studio.folders import Folders, resources_dir
+from studio.format import estimate
+from studio.messages import message
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from studio.checkpoints.card import ModelCard
     from studio.evaluation.evaluate import Progress
@@ -31,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only",
         metavar="NAMES",
         default=",".join(MEASUREMENTS),
-        help=f"which measurements, with commas between (default: {','.join(MEASUREMENTS)})",
+        help=f"measurements, separated by commas (default: {','.join(MEASUREMENTS)})",
     )
     parser.add_argument(
-        "--missing", action="store_true", help="leave out the measurements whose figures the card has"
+        "--missing", action="store_true", help="skip the measurements whose results are in the card"
     )
     parser.add_argument(
         "--quick", action="store_true", help="measure less: about ten minutes for a starter on one core"
@@ -43,27 +46,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--most-queries",
         type=int,
         metavar="N",
-        help="end a sampler's curve over steps where a picture would take more than N (quick: 150, else 5000)",
+        help="end a sampler's curve over steps where a picture would take more than N predictions "
+        "(quick: 150, else 5000)",
     )
-    parser.add_argument("--concepts", type=int, metavar="N", help="name N concepts, evenly chosen")
-    parser.add_argument("--seeds", type=int, metavar="N", help="pictures of each of these")
-    parser.add_argument("--steps", type=int, metavar="N", help="steps of DDIM (default: 30)", default=30)
+    parser.add_argument("--concepts", type=int, metavar="N", help="prompt for N concepts, evenly spaced")
+    parser.add_argument("--seeds", type=int, metavar="N", help="pictures of each")
+    parser.add_argument("--steps", type=int, metavar="N", default=30, help="steps of DDIM (default: 30)")
     parser.add_argument("--guidance", type=float, metavar="W", help="guidance (default: the model's own)")
     parser.add_argument(
         "--batch", type=int, default=64, metavar="N", help="pictures in one model call (default: 64)"
     )
-    parser.add_argument("--device", default="auto", help="cpu, cuda, mps, ... (default: the best there is)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, mps, ... (default: the best that works)")
     parser.add_argument(
         "--write",
         action="store_true",
-        help="keep the figures in the model's card, each as soon as it is there",
+        help="store the results in the model's card, each measurement as soon as it is done",
     )
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print."""
-    # Late, so that --help does not wait for torch.
+    """Measure, print the results and store them if asked to."""
+    # Imported late because they need torch, and --help does not.
     from studio.checkpoints import native
     from studio.checkpoints.catalog import find_model
     from studio.checkpoints.folder import read_card, write_card
@@ -75,30 +79,30 @@ def run(args: argparse.Namespace) -> int:
     installed = find_model(args.model, Folders.find())
     model = native.load(installed.folder, device=choose(args.device).torch_name)
     if model.text_encoder is None:
-        raise CheckpointError(installed.folder, "takes no prompt, so there is nothing to ask it for")
+        reason = message("takes no prompt, so there is nothing to measure")
+        raise CheckpointError(installed.folder, reason)
     if args.missing:
         only = tuple(name for name in only if FIGURE_OF[name] not in model.card.evaluation)
     plan = dataclasses.replace(plan_of(args, model.card), names=learned_names(model.card))
     pictograms = load_pictograms(resources_dir() / "recipes" / "pictograms.json")
     figures: dict[str, Any] = {}
-    teller = ProgressLine()
+    progress = ProgressLine()
     for step in evaluate(model, pictograms, plan, only):
         if isinstance(step, Measured):
             figures |= step.figures
             if args.write:
-                card = read_card(
-                    installed.folder
-                )  # anew: another measurement may have been written meanwhile
+                # Read again: another process may have written a measurement meanwhile.
+                card = read_card(installed.folder)
                 write_card(installed.folder, dataclasses.replace(card, evaluation=merged(card, step.figures)))
         else:
-            teller.tell(step)
-    teller.clear()
-    sys.stdout.write((json.dumps(figures) if args.json else "\n".join(sentences(figures))) + "\n")
+            progress.show(step)
+    progress.clear()
+    print(json.dumps(figures) if args.json else "\n".join(sentences(figures)))
     return 0
 
 
 def chosen(names: str) -> tuple[str, ...]:
-    """Return the measurements of a list with commas, in the usual order.
+    """Return the measurements of a comma-separated list, in the usual order.
 
     Raises:
         UnknownNameError: there is no such measurement.
@@ -126,11 +130,11 @@ def plan_of(args: argparse.Namespace, card: ModelCard) -> Plan:
         "batch": (args.batch, 4096),
     }
     for name, (value, most) in ranges.items():
-        if value is not None and not 1 <= value <= most:
-            raise RequestError(name, f"must be 1 to {most}, not {value}")
+        if value is not None:
+            check_whole(name, value, 1, most)
     guidance = card.defaults.guidance if args.guidance is None else args.guidance
     if not 0 <= guidance <= 30:
-        raise RequestError("guidance", f"must be 0 to 30, not {guidance}")
+        raise RequestError("guidance", message("must be 0 to 30, not {value}", value=guidance))
     plan = Plan(settings=Settings(steps=args.steps, guidance=float(guidance)), batch=args.batch)
     if args.quick:
         plan = plan.quick()
@@ -143,49 +147,89 @@ def plan_of(args: argparse.Namespace, card: ModelCard) -> Plan:
 
 
 def learned_names(card: ModelCard) -> tuple[str, ...]:
-    """Return the concepts that a model's shipped recipe names; none where it names none, or is not shipped."""
-    from studio.training.recipe import load_recipe  # brings torch: not before the arguments are read
+    """Return the concepts that the model's shipped recipe lists; none if it lists none or is not shipped."""
+    from studio.training.recipe import load_recipe  # imported late because it needs torch
 
-    path = resources_dir() / "recipes" / Path(card.recipe).name  # a card is not trusted with folders
+    path = (
+        resources_dir() / "recipes" / Path(card.recipe).name
+    )  # only the name: a card is not trusted with folders
     return load_recipe(path).data.concepts if card.recipe and path.is_file() else ()
 
 
-class ProgressLine:
-    """Says on stderr how far an evaluation is: a line that redraws itself on a terminal, else one now and then."""
+class ProgressLine(StatusLine):
+    """Progress of an evaluation on stderr: a line that redraws itself on a terminal, else a line now and then."""
 
-    SELDOM = 10.0
-    OFTEN = 0.2
+    INTERVAL = 10.0
+    """Seconds between two lines."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """Take where to write (None: stderr)."""
-        self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
+        super().__init__(stream)
         self._began = time.monotonic()
-        self._told, self._drawn = -self.SELDOM, 0
+        self._written = -self.INTERVAL
 
-    def tell(self, progress: Progress) -> None:
-        """Say how far it is, if it is time to."""
+    def show(self, progress: Progress) -> None:
+        """Show how much is done, with the estimated time left."""
         passed = time.monotonic() - self._began
-        last = progress.made == progress.wanted
-        if not last and passed - self._told < (self.OFTEN if self._live else self.SELDOM):
-            return
-        self._told = passed
         line = (
             f"{progress.measurement}: {progress.made}/{progress.wanted} pictures, {progress.done:.0%} of all"
         )
         if 0.005 < progress.done < 1:
-            line += f", {_clock(passed / progress.done - passed)} left"
-        self._stream.write(f"\r{line:<{self._drawn}}" if self._live else line + "\n")
-        self._stream.flush()
-        self._drawn = len(line)
-
-    def clear(self) -> None:
-        """Take the line away, where there is one."""
-        if self._live and self._drawn:
-            self._stream.write("\r" + " " * self._drawn + "\r")
-            self._stream.flush()
+            line += f", {estimate(passed / progress.done - passed)} left"
+        if self.is_terminal:
+            self.draw(line)
+        elif progress.made == progress.wanted or passed - self._written >= self.INTERVAL:
+            self._written = passed
+            self.say(line)
 
 
-def _clock(seconds: float) -> str:
-    minutes = round(seconds) // 60
-    return f"{minutes} min" if minutes else f"{seconds:.0f} s"
+LANGUAGES = {"en": "English", "ko": "Korean"}
+
+
+def sentences(figures: Mapping[str, Any]) -> list[str]:
+    """Return the results of an evaluation as lines of text; of measurements that were skipped, none."""
+    lines: list[str] = []
+    if "settings" in figures:
+        settings = figures["settings"]
+        how = f"{settings['sampler']}, {settings['steps']} steps, guidance {settings['guidance']:g}"
+        for language, shares in figures["languages"].items():
+            lines.append(
+                f"names in {LANGUAGES.get(language, language)}: {_named(shares)} ({shares['concepts']} concepts "
+                f"among {figures['candidates']}, {len(figures['seeds'])} seeds, {how})"
+            )
+    if "background" in figures:
+        lines.append(
+            f"background: {figures['background']:.1%} of {figures['background_pairs']} pairs held out of training"
+        )
+    if figures.get("compositions", {}).get("scenes"):
+        lines += _compositions(figures["compositions"])
+    for point in figures.get("guidance", {}).get("curve", ()):
+        lines.append(f"guidance {point['guidance']:g}: {_named(point)}, diversity {point['diversity']:.3f}")
+    for sampler, curve in figures.get("steps", {}).get("curves", {}).items():
+        lines += [f"{sampler}, {point['steps']} steps: {_named(point)}" for point in curve]
+    if "memory" in figures:
+        near = figures["memory"]
+        lines.append(
+            f"memory: pictures are {near['sample']:.3f} from the nearest drawing learned, drawings "
+            f"{near['training']:.3f} from each other; {near['copied']:.1%} repeat one, with "
+            f"{near['detail']:.0%} of its detail"
+        )
+    return lines
+
+
+def _named(shares: Mapping[str, Any]) -> str:
+    return f"top-1 {shares['top1']:.1%}, top-5 {shares['top5']:.1%}"
+
+
+def _compositions(found: Mapping[str, Any]) -> list[str]:
+    truth = found["truth"]
+    words = {
+        "count": "number",
+        "position": "position",
+        "size": "size",
+        "named_top1": "all things named first",
+        "named_top5": "all among the first five",
+    }
+    shares = [f"{word} {found[key]:.1%} (truth: {truth[key]:.1%})" for key, word in words.items()]
+    whole = f"{found['scenes']} combinations held out of training, {found['seeds']} seeds: "
+    return [whole + ", ".join(shares)]

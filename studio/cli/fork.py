@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from studio.cli.arguments import add_device, add_output, add_sampler_options, number, sampler_options
-from studio.cli.making import RECORDED, cancelled_by_interrupt, check_writable, report
+from studio.cli.making import cancelled_by_interrupt, check_writable, report, run_request
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.checks import check_whole
 from studio.engine.requests.fork import ForkRequest, StartState, respaced
 from studio.engine.requests.generate import MAX_STEPS, GenerateRequest
-from studio.engine.requests.previews import NO_PREVIEWS
 from studio.errors import RequestError
 from studio.folders import Folders
 from studio.messages import message
@@ -76,7 +75,6 @@ def run(args: argparse.Namespace) -> int:
     from studio.engine.engine import Engine
     from studio.gallery.metadata import Origin
     from studio.gallery.store import PictureStore
-    from studio.runs.writer import record
 
     engine = Engine(folders, args.device)
     with cancelled_by_interrupt() as cancelled:
@@ -84,11 +82,10 @@ def run(args: argparse.Namespace) -> int:
         if start is None:
             raise KeyboardInterrupt
         fork = fork_of(parent, start, request, args.remaining, T)
-        previews = NO_PREVIEWS if args.no_record else RECORDED
-        events = engine.run(fork, cancelled=cancelled, previews=previews)
-        recorded = events if args.no_record else record(events, runs, parent=parent.id, parent_step=args.at)
+        store = None if args.no_record else runs
+        events = run_request(engine, fork, cancelled, store, parent=parent.id, parent_step=args.at)
         origin = Origin(run=parent.id, step=args.at, of=parent.header.last_index, kind="fork")
-        return report(recorded, 1, PictureStore.of(folders), args.out, as_json=args.json, origin=origin)
+        return report(events, 1, PictureStore.of(folders), args.out, as_json=args.json, origin=origin)
 
 
 def check_step(header: RunHeader, step: object) -> None:

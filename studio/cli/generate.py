@@ -13,11 +13,10 @@ from studio.cli.arguments import (
     sampler_options,
     size,
 )
-from studio.cli.making import RECORDED, cancelled_by_interrupt, check_writable, report
+from studio.cli.making import cancelled_by_interrupt, check_writable, report, run_request
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.generate import GenerateRequest
-from studio.engine.requests.previews import NO_PREVIEWS
 from studio.folders import Folders
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ SUMMARY = "make pictures of a prompt"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument(
-        "prompt", metavar="PROMPT", help='what to make, such as "a red apple"; "" is anything'
+        "prompt", metavar="PROMPT", help='what to make, such as "a red apple"; "" for no prompt'
     )
     parser.add_argument("--negative", metavar="TEXT", default="", help="what to avoid")
     parser.add_argument(
@@ -45,9 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", metavar="N", type=number, default=0, help="of the first picture (default: 0)"
     )
     parser.add_argument(
-        "--count", metavar="N", type=number, default=1, help="pictures, seed and up (default: 1)"
+        "--count",
+        metavar="N",
+        type=number,
+        default=1,
+        help="number of pictures, with consecutive seeds (default: 1)",
     )
-    parser.add_argument("--size", metavar="WxH", help="pixels, one the model makes (default: its first)")
+    parser.add_argument("--size", metavar="WxH", help="in pixels, a size of the model (default: its first)")
     add_sampler_options(parser)
     add_output(parser)
     add_device(parser)
@@ -88,10 +91,8 @@ def run(args: argparse.Namespace) -> int:
     from studio.engine.engine import Engine
     from studio.gallery.store import PictureStore
     from studio.runs.store import RunStore
-    from studio.runs.writer import record
 
     with cancelled_by_interrupt() as cancelled:
-        previews = NO_PREVIEWS if args.no_record else RECORDED
-        events = Engine(folders, args.device).run(request, cancelled=cancelled, previews=previews)
-        recorded = events if args.no_record else record(events, RunStore.of(folders))
-        return report(recorded, request.count, PictureStore.of(folders), args.out, as_json=args.json)
+        runs = None if args.no_record else RunStore.of(folders)
+        events = run_request(Engine(folders, args.device), request, cancelled, runs)
+        return report(events, request.count, PictureStore.of(folders), args.out, as_json=args.json)

@@ -41,8 +41,8 @@ WELCOME = f"""\
 Stepwise Studio {__version__} makes pictures with diffusion models, step by step.
 
     {PROGRAM} generate "a red apple"     make a picture
-    {PROGRAM} models                     which models there are
-    {PROGRAM} --help                     everything else
+    {PROGRAM} models                     list the models
+    {PROGRAM} --help                     list all commands
 """
 
 

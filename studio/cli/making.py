@@ -1,18 +1,17 @@
-"""What the commands that make pictures share: saving and reporting pictures, progress on stderr, and Ctrl+C."""
+"""What the commands that make pictures share: running a request, saving and reporting pictures, and Ctrl+C."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import signal
-import sys
 import tempfile
 import threading
 from typing import TYPE_CHECKING, TextIO
 
+from studio.cli.output import StatusLine
 from studio.engine.events import JobCancelled, JobStarted, ModelLoading, StepDone
-from studio.engine.requests.previews import Previews
+from studio.engine.requests.previews import NO_PREVIEWS, Previews
 from studio.format import time_left
 from studio.storage import ensure_folder, storage_error
 
@@ -20,16 +19,42 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from studio.engine.engine import Engine
     from studio.engine.events import Event, PictureDone
+    from studio.engine.requests.plan import Request
     from studio.gallery.metadata import Origin
     from studio.gallery.store import PictureSaved, PictureStore, PictureUnsaved
+    from studio.runs.store import RunStore
     from studio.runs.writer import RunRecorded
-
-RECORDED = Previews(every=0, arrays=True)
-"""The previews of a run that is recorded: arrays, and nothing to look at."""
 
 DONE, FAILED, INTERRUPTED = 0, 2, 130
 BAR = 24
+
+
+def run_request(
+    engine: Engine,
+    request: Request,
+    cancelled: threading.Event,
+    runs: RunStore | None,
+    *,
+    parent: str | None = None,
+    parent_step: int | None = None,
+) -> Iterator[Event | RunRecorded]:
+    """Run a request and record it.
+
+    Args:
+        engine: runs it.
+        request: what to make.
+        cancelled: stops it when set.
+        runs: where it is recorded; None: nowhere.
+        parent: of a fork, the id of the run that it continues.
+        parent_step: the step of that run.
+    """
+    from studio.runs.writer import record
+
+    previews = NO_PREVIEWS if runs is None else Previews(every=0, arrays=True)  # arrays are what is recorded
+    events = engine.run(request, cancelled=cancelled, previews=previews)
+    return events if runs is None else record(events, runs, parent=parent, parent_step=parent_step)
 
 
 def report(
@@ -121,14 +146,13 @@ def save_and_show(
         progress.clear()
 
 
-class Progress:
-    """Progress on stderr: a bar that redraws itself on a terminal, a line for each picture elsewhere."""
+class Progress(StatusLine):
+    """Progress of a job on stderr: a bar on a terminal, a line for each picture elsewhere."""
 
     def __init__(self, count: int, stream: TextIO | None = None) -> None:
         """Take the number of pictures, and where to write (None: stderr)."""
-        self._count, self._stream = count, stream or sys.stderr
-        self._is_terminal = self._stream.isatty()
-        self._drawn = 0  # characters of the bar on the screen
+        super().__init__(stream)
+        self._count = count
 
     def show(self, event: ModelLoading | JobStarted | StepDone) -> None:
         """Show that a model is loaded or a job starts, with its notes, or redraw the bar."""
@@ -143,39 +167,17 @@ class Progress:
                 self.step(event)
 
     def step(self, done: StepDone) -> None:
-        """Redraw the bar, if there is one."""
-        if not self._is_terminal:
-            return
+        """Redraw the bar."""
         filled = BAR * done.step // done.steps
         left = done.seconds / done.step * (done.steps - done.step)
         which = f"picture {done.image + 1} of {self._count}, " if self._count > 1 else ""
         bar = f"{'#' * filled}{'.' * (BAR - filled)}"
-        line = f"[{bar}] {which}step {done.step} of {done.steps}, {time_left(left)}"
-        # Spaces and not an escape sequence, which not every terminal on Windows supports.
-        shown = line[: shutil.get_terminal_size().columns - 1]
-        self._write("\r" + shown.ljust(self._drawn))
-        self._drawn = len(shown)
+        self.draw(f"[{bar}] {which}step {done.step} of {done.steps}, {time_left(left)}")
 
     def picture(self, done: PictureDone) -> None:
         """Show that a picture is finished."""
-        self.clear()
         which = f"picture {done.image + 1} of {self._count}: " if self._count > 1 else ""
         self.say(f"{which}seed {done.seed}, {done.model_calls} model calls, {done.seconds:.1f} s")
-
-    def say(self, line: str) -> None:
-        """Write a line of its own."""
-        self.clear()
-        self._write(line + "\n")
-
-    def clear(self) -> None:
-        """Erase the bar."""
-        if self._drawn:
-            self._write("\r" + " " * self._drawn + "\r")
-            self._drawn = 0
-
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
 
 
 class _Lines:

@@ -1,4 +1,4 @@
-"""``stepwise models``: which models there are, with what their cards say."""
+"""``stepwise models``: list the installed models."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from studio.checkpoints.card import headline_figures
 from studio.checkpoints.catalog import InstalledModel, list_models
+from studio.cli.output import table
 from studio.errors import shorten
 from studio.folders import Folders
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from studio.checkpoints.card import ModelCard
 
-SUMMARY = "list the models: size, schedule, licence, how well they do"
+SUMMARY = "list the models: size, schedule, licence, evaluation"
 
 _COLUMNS = ("name", "backbone", "size", "schedule", "parameters", "licence", "evaluation")
 _WIDEST, _WIDEST_FIGURES = 40, 140
@@ -24,7 +25,7 @@ _WIDEST, _WIDEST_FIGURES = 40, 140
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("--json", action="store_true", help="print everything their cards say as JSON")
+    parser.add_argument("--json", action="store_true", help="print their cards as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,17 +48,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def headline(evaluation: Mapping[str, Any]) -> str:
-    """Return the most telling figures of an evaluation, such as "top-1 86.0%, background 97.1%"; "" if none."""
+    """Return the main results of an evaluation, such as "top-1 86.0%, background 97.1%"; "" if there are none."""
     return ", ".join(f"{name} {share:.1%}" for name, share in headline_figures(evaluation))
-
-
-def table(rows: Sequence[Sequence[str]], widest: int = _WIDEST) -> list[str]:
-    """Return rows of cells as lines with aligned columns; long cells are cut."""
-    cut = [[shorten(cell, widest) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in cut) for column in range(len(cut[0]))]
-    return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cut
-    ]
 
 
 def _row(card: ModelCard) -> tuple[str, ...]:

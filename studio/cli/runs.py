@@ -1,4 +1,4 @@
-"""``stepwise runs``: the recorded runs: list them, look at one, keep or give up what they take."""
+"""``stepwise runs``: list, show, pin and trim the recorded runs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from studio.cli.arguments import number
-from studio.cli.models import table
+from studio.cli.output import table
 from studio.engine.requests.checks import check_whole
 from studio.errors import RequestError, StorageError, shorten
 from studio.folders import Folders
+from studio.messages import message
 from studio.runs.store import MAX_RUNS, RunStore
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "list the recorded runs; show, pin, unpin or trim them"
 
-_COLUMNS = ("run", "begun", "model", "sampler", "steps", "prompt", "notes")
+_COLUMNS = ("run", "started", "model", "sampler", "steps", "prompt", "notes")
 _STEP_COLUMNS = ("step", "t", "s", "sigma", "change", "guidance", "ms", "model calls")
 _ACTIONS = ("list", "show", "pin", "unpin", "trim")
 _MIB = 2**20
@@ -35,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="list",
         choices=_ACTIONS,
-        help="list (if none is given); show RUN: its settings and every step; pin RUN: it never gives up its steps; "
-        "unpin RUN; trim: give up now what is more than the room for runs",
+        help="list (if none is given); show RUN: its settings and every step; pin RUN: its steps are never deleted; "
+        "unpin RUN; trim: delete steps of old runs now, until all runs fit the storage limit",
     )
     parser.add_argument("run", metavar="RUN", nargs="*", help="a run's number or id, or last")
     parser.add_argument(
@@ -46,14 +47,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Carry out the action."""
     store = RunStore.of(Folders.find())
     check_whole("limit", args.limit, 0, MAX_RUNS)
     alone = args.action in ("list", "trim")
     if alone and args.run:
-        raise RequestError("runs", f"{args.action} takes no run, but was given {shorten(args.run[0])!r}")
+        reason = message(
+            "{action} takes no run, but was given {run}", action=args.action, run=repr(shorten(args.run[0]))
+        )
+        raise RequestError("runs", reason)
     if not alone and not args.run:
-        raise RequestError("runs", f"{args.action} needs a run: its number, its id, or last")
+        reason = message("{action} needs a run: its number, its id, or last", action=args.action)
+        raise RequestError("runs", reason)
     runs = [store.find(text) for text in args.run]
     match args.action:
         case "list":
@@ -64,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             freed = store.trim()
             result = {"freed_bytes": freed, "used_bytes": store.used_bytes()}
             print(
-                json.dumps(result) if args.json else f"{freed / _MIB:.1f} MiB were given up. {_room(store)}"
+                json.dumps(result) if args.json else f"{freed / _MIB:.1f} MiB were deleted. {_usage(store)}"
             )
         case action:
             for name in runs:
@@ -91,7 +96,7 @@ def _list(store: RunStore, limit: int, *, as_json: bool) -> None:
         print("There are no recorded runs yet.")
     if len(names) > limit:
         print(f"... and {len(names) - limit:,} older ones (--limit 0 lists all)")
-    print(_room(store))
+    print(_usage(store))
     for fault in faults:
         print(f"Cannot be read: {fault}")
 
@@ -132,7 +137,7 @@ def _notes(store: RunStore, one: StoredRun) -> list[str]:
     if store.is_pinned(one.id):
         notes.append("pinned")
     if one.states_deleted:
-        notes.append("steps given up")
+        notes.append("steps deleted")
     elif not one.complete:
         notes.append("incomplete")
     return notes
@@ -178,18 +183,14 @@ def _step(step: StepLog) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return (
-        "-"
-        if value is None
-        else value
-        if isinstance(value, str) and value.isprintable()
-        else json.dumps(value)
-    )
+    return value if isinstance(value, str) and value.isprintable() else json.dumps(value)
 
 
-def _room(store: RunStore) -> str:
+def _usage(store: RunStore) -> str:
     return (
         f"Runs take {store.used_bytes() / _MIB:.1f} of {store.budget_bytes / _MIB:,.0f} MiB in {store.folder}"
     )

@@ -1,10 +1,9 @@
-"""``stepwise train``: train a model on a folder of pictures, on the pictograms, or as a recipe says."""
+"""``stepwise train``: train a model on a folder of pictures, on the pictograms, or from a recipe."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 import time
 import uuid
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.cli.arguments import add_device, number
 from studio.cli.making import DONE, INTERRUPTED, cancelled_by_interrupt, check_writable
+from studio.cli.output import StatusLine
 from studio.engine.training.events import (
     CheckpointFailed,
     CheckpointSaved,
@@ -28,6 +28,8 @@ from studio.engine.training.request import PICTOGRAMS, SCHEDULE_NAMES, TrainRequ
 from studio.engine.training.scales import SCALES
 from studio.errors import RequestError
 from studio.folders import Folders
+from studio.format import duration, parameters, size
+from studio.messages import message
 from studio.storage import as_storage_error
 
 if TYPE_CHECKING:
@@ -36,12 +38,12 @@ if TYPE_CHECKING:
 
     from studio.engine.engine import Engine
 
-SUMMARY = "train a model on a folder of pictures, or from a recipe; goes on after any stop"
+SUMMARY = "train a model on a folder of pictures, or from a recipe; resumes after any interruption"
 REPORT_SECONDS = 5.0
 MAX_REFUSED = 20
 """Number of unusable files that are listed one by one."""
 NO_SAMPLES = 1e6
-"""Seconds between samples where nobody looks at them."""
+"""Seconds between samples that are not saved."""
 _NUMBERS = {
     "size": ("PIXELS", "side of the pictures, a multiple of 16"),
     "dropout": ("P", "caption dropout: how often the caption is left out"),
@@ -104,22 +106,23 @@ def _add_folder_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--samples", metavar="FOLDER", type=Path, help="where samples go, as PNG files")
     group.add_argument(
-        "--estimate", action="store_true", help="print what it would take here, and train nothing"
+        "--estimate",
+        action="store_true",
+        help="print time and memory that it would take here, and train nothing",
     )
     group.add_argument("--json", action="store_true", help="print one JSON object for each event")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train until it is done; Ctrl+C stops, and the same command resumes."""
+    """Train the model; Ctrl+C stops, and the same command resumes."""
     folders = Folders.find()
     if args.samples is not None:
         check_writable(args.samples)
     if args.source.lower().endswith(".toml"):
         return _run_recipe(args, folders)
     if args.out is not None or args.preview:
-        raise RequestError(
-            "out" if args.out is not None else "preview", "is for recipes; a folder's model has a name"
-        )
+        flag = "out" if args.out is not None else "preview"
+        raise RequestError(flag, message("is for recipes; a folder's model has a name"))
     return _run_folder(args, folders)
 
 
@@ -128,7 +131,7 @@ def request_of(args: argparse.Namespace) -> TrainRequest:
     """Return the validated request that the arguments describe.
 
     Raises:
-        RequestError: one of them cannot be used.
+        RequestError: one of them is invalid.
     """
     given = {name: getattr(args, name) for name in (*_NUMBERS, *_NAMES) if getattr(args, name) is not None}
     if args.pixels:
@@ -140,7 +143,7 @@ def request_of(args: argparse.Namespace) -> TrainRequest:
 
 def _run_folder(args: argparse.Namespace, folders: Folders) -> int:
     request = request_of(args)
-    from studio.engine.engine import Engine  # late: it imports torch
+    from studio.engine.engine import Engine  # imported late because it needs torch
 
     engine = Engine(folders, args.device)
     if args.estimate:
@@ -151,7 +154,9 @@ def _run_folder(args: argparse.Namespace, folders: Folders) -> int:
 
 def _estimate(engine: Engine, request: TrainRequest, *, as_object: bool) -> int:
     """Print the number of pictures, the files that cannot be used, and what the training would take."""
-    from studio.training.data.folder_source import NoPicturesError  # late: they import Pillow and numpy
+    from studio.training.data.folder_source import (
+        NoPicturesError,
+    )  # imported late: they need Pillow and numpy
     from studio.training.data.inspect import Found, Refused, inspect_folder
 
     pictures, refused = None, []
@@ -171,17 +176,16 @@ def _estimate(engine: Engine, request: TrainRequest, *, as_object: bool) -> int:
         _say(f"Not used: {sentence}")
     if len(sentences) > MAX_REFUSED:
         _say(f"Not used: {len(sentences) - MAX_REFUSED:,} more")
-    print(
-        ("" if pictures is None else f"{pictures:,} pictures, " if pictures > 1 else "1 picture, ")
-        + f"{found.parameters / 1e6:.1f} million parameters, about {found.memory_bytes / 1e9:.1f} GB of memory and "
-        f"{_duration(found.seconds)}"
-    )
+    counted = "" if pictures is None else f"{pictures:,} pictures, " if pictures > 1 else "1 picture, "
+    time_needed = "an unknown time" if found.seconds is None else duration(found.seconds)
+    memory = size(found.memory_bytes)
+    print(f"{counted}{parameters(found.parameters)}, about {memory} of memory and {time_needed}")
     return DONE
 
 
 # ------------------------------------------------------------------------------------------------------------- recipes
 def _run_recipe(args: argparse.Namespace, folders: Folders) -> int:
-    # Late, so that --help does not wait for torch.
+    # Imported late because they need torch, and --help does not.
     from studio.engine.device.device import choose
     from studio.engine.training.pipeline import train, train_preview_decoder
     from studio.training.recipe import load_recipe
@@ -253,10 +257,10 @@ def _json_value(value: Any) -> Any:  # noqa: ANN401 - JSON is whatever it is
 
 
 class _Lines:
-    """Prints lines on stderr: every few seconds for steps, at once for everything else."""
+    """Prints events on stderr: steps every few seconds, everything else at once."""
 
     def __init__(self, *, recipe: bool = False) -> None:
-        """Start; of a ``recipe`` the start and the end are printed by the command."""
+        """Take whether it is a recipe, whose start and end are printed by the command."""
         self._recipe = recipe
         self._printed, self._stage, self._losses = 0.0, "", list[float]()
         self._preparing = ""
@@ -284,7 +288,7 @@ class _Lines:
                 _say(f"Note: {event.sentence}")
             case TrainingFinished():
                 if not self._recipe:
-                    _say(f"Done in {_duration(event.seconds)}: the model {event.model}")
+                    _say(f"Done in {duration(event.seconds)}: the model {event.model}")
             case TrainingStopped():
                 where = f" at step {event.step:,} of the {event.stage}" if event.stage else ""
                 _say(f"Stopped{where}; the same command resumes.")
@@ -298,7 +302,7 @@ class _Lines:
         now = time.monotonic()
         if now - self._printed < REPORT_SECONDS and event.step < event.steps:
             return
-        left = "" if event.seconds_left is None else f"  {_duration(event.seconds_left)} left"
+        left = "" if event.seconds_left is None else f"  {duration(event.seconds_left)} left"
         _say(
             f"{event.stage} {event.step}/{event.steps}  loss {sum(self._losses) / len(self._losses):.4f}  "
             f"{event.pictures_per_second:.0f} pictures/s{left}"
@@ -316,14 +320,5 @@ def _save_sample(sampled: TrainingSampled, folder: Path) -> None:
         Image.fromarray(np.concatenate(list(sampled.pictures), axis=1)).save(path)
 
 
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "an unknown time"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    StatusLine().say(line)

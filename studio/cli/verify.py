@@ -1,4 +1,4 @@
-"""``stepwise verify``: make a picture again from what its file remembers, and say whether it is the same."""
+"""``stepwise verify``: make a picture again from the metadata of its file, and compare."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from studio.runs.store import RunStore
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "make a picture again from what its file remembers, and compare"
+SUMMARY = "make a picture again from the metadata of its file, and compare"
 DIFFERENT = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("picture", metavar="PNG", type=Path, help="a picture that this program made")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make it again; the exit code is 0 where it is identical and 3 where it is not."""
+    """Make the picture again; the exit code is 0 if it is identical and 3 if it is not."""
     metadata = png.metadata_of(args.picture)
     folders = Folders.find()
-    find_model(metadata.model, folders)  # one that is gone is said before torch is there
-    from studio.engine.engine import Engine  # late: it brings torch, and --help needs none
+    find_model(metadata.model, folders)  # a missing model is reported before torch is imported
+    from studio.engine.engine import Engine  # imported late because it needs torch, and --help does not
     from studio.gallery.images import read_pixels
 
     pixels = read_pixels(args.picture)

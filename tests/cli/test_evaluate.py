@@ -12,8 +12,7 @@ import pytest
 from studio.checkpoints.folder import read_card
 from studio.cli import evaluate as command
 from studio.cli import main
-from studio.cli.evaluate import MEASUREMENTS, ProgressLine, learned_names
-from studio.cli.evaluate_words import sentences
+from studio.cli.evaluate import MEASUREMENTS, ProgressLine, learned_names, sentences
 from studio.evaluation import evaluate as measured
 from studio.evaluation.evaluate import Progress
 from studio.evaluation.plan import Plan, Settings
@@ -129,10 +128,10 @@ def test_quick_measures_less_of_everything() -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--steps", "0"], "steps must be 1"),
+        (["--steps", "0"], "steps must be a whole number from 1"),
         (["--guidance", "nan"], "guidance"),
         (["--concepts", "-1"], "concepts"),
-        (["--most-queries", "0"], "most-queries must be 1"),
+        (["--most-queries", "0"], "most-queries must be a whole number from 1"),
         (["--only", "naming,stepps"], "'stepps' is not known; did you mean 'steps'?"),
     ],
 )
@@ -169,16 +168,16 @@ def test_progress_tells_the_time_left_now_and_then(monkeypatch: pytest.MonkeyPat
     now = [100.0]
     monkeypatch.setattr(command.time, "monotonic", lambda: now[0])
     stream = io.StringIO()
-    teller = ProgressLine(stream)
+    line = ProgressLine(stream)
     for passed, done in ((10, 0.1), (11, 0.11), (30, 0.25)):
         now[0] = 100.0 + passed
-        teller.tell(Progress("steps", 3, 12, done))
+        line.show(Progress("steps", 3, 12, done))
     now[0] = 101.0 + 120
-    teller.tell(Progress("steps", 12, 12, 1.0))
-    teller.clear()
+    line.show(Progress("steps", 12, 12, 1.0))
+    line.clear()
     assert stream.getvalue().splitlines() == [
-        "steps: 3/12 pictures, 10% of all, 1 min left",
-        "steps: 3/12 pictures, 25% of all, 1 min left",
+        "steps: 3/12 pictures, 10% of all, about 2 min left",
+        "steps: 3/12 pictures, 25% of all, about 2 min left",
         "steps: 12/12 pictures, 100% of all",
     ]
 

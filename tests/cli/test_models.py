@@ -11,7 +11,8 @@ import pytest
 
 from studio.checkpoints.folder import read_card, write_card
 from studio.cli.doctor import free_bytes
-from studio.cli.models import headline, table
+from studio.cli.models import headline
+from studio.cli.output import table
 from studio.engine.device import device as device_module
 from studio.folders import Folders
 
@@ -95,7 +96,7 @@ def test_the_doctor_tells_of_broken_models_and_full_disks(
     monkeypatch.setattr("studio.cli.doctor.free_bytes", lambda _: 1000)
     out = stepwise("doctor").out
     assert "Problem: The model file" in out
-    assert f"Problem: There is little space left in {home / 'outputs'}: 0.00 GiB." in out
+    assert f"Problem: Little space is left in {home / 'outputs'}: 0.00 GiB." in out
 
 
 def test_free_space_is_that_of_the_nearest_folder_there_is(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_runs_are_pinned_and_unpinned_and_trimmed(stepwise: Stepwise, store: Run
     assert stepwise("runs", "pin", "1").out.strip() == first
     assert "pinned" in stepwise("runs").out.splitlines()[3]
     (store.folder / "budget").write_text("1")
-    assert "MiB were given up" in stepwise("runs", "trim").out
+    assert "MiB were deleted" in stepwise("runs", "trim").out
     assert store.runs() == (third, first)
     assert store.open(first).complete
     assert second not in stepwise("runs").out
