@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 Times = Annotated[int, Meta(ge=0, le=10_000)]
 Coefficient = Annotated[float, Meta(ge=-1e6, le=1e6)]
-"""Parameters of a schedule, limited since they may come from a stranger's model card; what makes no schedule is found
-when it is built."""
+"""Parameters of a schedule, limited because a model card may come from a stranger; `Schedule` refuses tables that these
+still allow."""
 
 MAX_BETA = 0.999
 """The largest beta; keeps alpha_bar(T-1) above zero (Nichol & Dhariwal)."""

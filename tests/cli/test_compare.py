@@ -119,7 +119,7 @@ def test_the_table_has_a_line_for_each_and_models_may_differ(stepwise: Stepwise,
     [
         ([], "comparison must have 2 to 6 panes, not 1."),
         (["--steps", "1,2,3,4,5,6,7"], "comparison must have 2 to 6 panes, not 7."),
-        (["--steps", "2,2"], "steps has a value twice; the panes would be identical."),
+        (["--steps", "2,2"], "steps has the same value twice; the panes would be identical."),
         (["--steps", "2,"], "steps of pane 2 must be a whole number from 1 to 1000, not ''."),
         (["--steps", "2,many"], "steps of pane 2 must be a whole number from 1 to 1000, not 'many'."),
         (["--sampler", "ddim,dppm"], "sampler of pane 2 'dppm' is not known; did you mean 'ddpm'?"),

@@ -48,7 +48,7 @@ from studio.engine.training.plan import plan_recipe, plan_training
 from studio.engine.training.rehearsal import machine_of, rehearse
 from studio.engine.training.resumable import TrainingNote, find_note, folder_of
 from studio.engine.training.stage import Stage, StageRunner, TrainingMemoryError, saved_steps
-from studio.engine.training.stages import StageFactory
+from studio.engine.training.stage_factory import StageFactory
 from studio.engine.training.vocabulary import vocabulary_of
 from studio.errors import CheckpointError, RecipeError
 from studio.messages import message

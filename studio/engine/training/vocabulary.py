@@ -57,7 +57,10 @@ def vocabulary_of(source: Source) -> Words:
         return of_captions(source.folder.captions)
     if isinstance(source, PictogramSource):
         return of_pictograms(
-            source.stage.pictograms, layouts=source.layouts, korean=source.korean > 0, colors=source.white < 1
+            source.renderer.pictograms,
+            layouts=source.layouts,
+            korean=source.korean > 0,
+            colors=source.white < 1,
         )
     return Words()
 

@@ -1,4 +1,4 @@
-"""Scenes in words, in English and Korean, in many wordings for training and in one for evaluation."""
+"""Captions of scenes in English and Korean: varied ones for training, and one fixed prompt for evaluation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from studio.training.pictograms.pictogram_list import Pictograms
     from studio.training.pictograms.scenes import Scene
 
-# {x} is a name, {a_x} the same with its article, {xs} several of it, {y} the other thing, {x_wa} "x and" in Korean.
+# {x} is a name, {a_x} the same with its article, {xs} its plural, {y} the other name, {x_wa} "x and" in Korean.
 THINGS = {
     "en": {
         "plain": ("{x}", "{x}", "{a_x}"),
@@ -31,7 +31,7 @@ THINGS = {
         "pair": ("{x_wa} {y}", "{x} 그리고 {y}", "{x} 옆에 {y}"),
     },
 }
-GROUNDS = {
+BACKGROUNDS = {
     "en": (
         "{what} on {a_color} background",
         "{what} on {a_color} background",
@@ -55,45 +55,48 @@ KOREAN_COLORS = {
     "gray": "회색",
     "black": "검은색",
 }
-NAMED_WHITE = 0.2  # share of pictures on white whose caption says so
+NAMED_WHITE = 0.2
+"""Probability that the caption of a picture on white mentions the background."""
 
 
-def word(scene: Scene, pictograms: Pictograms, language: str, rng: np.random.Generator) -> str:
-    """Word a caption at random: the first name half of the time, else any; white is seldom named."""
+def random_caption(scene: Scene, pictograms: Pictograms, language: str, rng: np.random.Generator) -> str:
+    """Return a random caption: with the first name half of the time, else with any of the names."""
     names = []
     for thing in scene.things:
         known = pictograms.entries[thing].named(language)
         names.append(known[0] if rng.random() < 0.5 else known[int(rng.integers(len(known)))])
-    forms, grounds = THINGS[language][scene.layout], GROUNDS[language]
-    what = _put(forms[int(rng.integers(len(forms)))], names)
-    ground = grounds[int(rng.integers(len(grounds)))]
+    things, backgrounds = THINGS[language][scene.layout], BACKGROUNDS[language]
+    what = _with_names(things[int(rng.integers(len(things)))], names)
+    background = backgrounds[int(rng.integers(len(backgrounds)))]
     if scene.color == "white" and rng.random() >= NAMED_WHITE:
         return what
-    return _on(ground, what, scene.color, language)
+    return _with_background(background, what, scene.color, language)
 
 
 def prompt(scene: Scene, pictograms: Pictograms, language: str = "en") -> str:
-    """Word the one prompt by which a scene is asked for in evaluation."""
+    """Return the prompt for a scene in an evaluation."""
     names = [pictograms.entries[thing].named(language)[0] for thing in scene.things]
-    what = _put(THINGS[language][scene.layout][0], names)
-    return what if scene.color == "white" else _on(GROUNDS[language][0], what, scene.color, language)
+    what = _with_names(THINGS[language][scene.layout][0], names)
+    if scene.color == "white":
+        return what
+    return _with_background(BACKGROUNDS[language][0], what, scene.color, language)
 
 
-def _put(form: str, names: list[str]) -> str:
+def _with_names(template: str, names: list[str]) -> str:
     x, y = names[0], names[-1]
-    return form.format(
+    return template.format(
         x=x,
         y=y,
         a_x=with_article(x),
         a_y=with_article(y),
         xs=plural(x),
-        x_wa=x + ("과" if closed(x) else "와"),
+        x_wa=x + ("과" if ends_in_consonant(x) else "와"),
     )
 
 
-def _on(ground: str, what: str, color: str, language: str) -> str:
+def _with_background(template: str, what: str, color: str, language: str) -> str:
     shown = KOREAN_COLORS.get(color, color) if language == "ko" else color
-    return ground.format(what=what, color=shown, a_color=with_article(color))
+    return template.format(what=what, color=shown, a_color=with_article(color))
 
 
 def with_article(name: str) -> str:
@@ -102,7 +105,7 @@ def with_article(name: str) -> str:
 
 
 def plural(name: str) -> str:
-    """Return several of an English name, by the regular rules."""
+    """Return the regular plural of an English name."""
     if name.endswith(("s", "x", "ch", "sh")):
         return name + "es"
     if name.endswith("y") and name[-2:-1] not in {"a", "e", "i", "o", "u"}:
@@ -110,7 +113,10 @@ def plural(name: str) -> str:
     return name + "s"
 
 
-def closed(name: str) -> bool:
-    """Whether a Korean name ends in a consonant, which decides between 과 and 와 (Hangul syllables: Unicode, 3.12)."""
+def ends_in_consonant(name: str) -> bool:
+    """Whether a Korean name ends in a consonant, which decides between 과 and 와.
+
+    Source: Hangul syllable composition, The Unicode Standard, section 3.12.
+    """
     last = ord(name[-1]) - 0xAC00
     return 0 <= last < 11172 and last % 28 != 0

@@ -1,7 +1,6 @@
-"""The pictograms a starter model learns: their list, their drawings, and how a drawing meets a background.
+"""Renders pictograms from the bitmap build of Noto Color Emoji, and composes them with plain backgrounds.
 
-The list is read by ``studio.training.pictograms.pictogram_list``. The drawings come from the bitmap build of Noto Color
-Emoji (136 x 128 pixels a glyph). Needs numpy and Pillow, not torch.
+The glyphs have 136 x 128 pixels. Needs numpy and Pillow, not torch.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from studio.errors import RecipeError
+from studio.messages import message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,57 +22,59 @@ if TYPE_CHECKING:
 
     from studio.training.pictograms.pictogram_list import Pictogram
 
+LIST = "pictograms.json"
 FONT_FILE = "NotoColorEmoji.ttf"
 FAMILY = "Noto Color Emoji"
 STRIKE = 109
-"""The one size at which the bitmap build of the font can be drawn."""
+"""The only size at which the bitmap build of the font can be rendered."""
 CANVAS = 192
-"""Side in pixels of the canvas a glyph is drawn on; every glyph fits with room to spare."""
+"""Side in pixels of the canvas that a glyph is rendered on; larger than any glyph."""
 FILL = 52 / 64
-"""The longer side of a drawing as a part of the picture's side; what is left takes the shifts."""
+"""The longer side of a drawing as a fraction of the picture's side; the rest leaves room for shifts."""
 
 
 def find_font(override: Path | None = None) -> Path:
     """Return the path of Noto Color Emoji on this machine.
 
     Args:
-        override: the font file to take instead of looking for one.
+        override: a font file to use instead of searching for one.
 
     Raises:
-        RecipeError: the file is not there; the sentence says which package or file is needed.
+        RecipeError: there is no such file; the sentence names the package or file that is needed.
     """
     if override is not None:
         if not override.is_file():
-            raise RecipeError("pictograms.json", f"needs a font, and there is no file {override}")
+            raise RecipeError(LIST, message("needs a font, and there is no file {path}", path=override))
         return override
     for folder in _font_folders():
-        for found in (folder / FONT_FILE, *_deeper(folder)):
+        for found in (folder / FONT_FILE, *_below(folder)):
             if found.is_file():
                 return found
-    raise RecipeError(
-        "pictograms.json",
-        f"needs the font {FONT_FILE}, which is not on this machine; on Debian and Ubuntu install the package "
+    reason = message(
+        "needs the font {font}, which is not on this machine; on Debian and Ubuntu install the package "
         "fonts-noto-color-emoji, elsewhere put the file from the folder fonts of the project "
         "googlefonts/noto-emoji into your fonts folder",
+        font=FONT_FILE,
     )
+    raise RecipeError(LIST, reason)
 
 
 def draw_pictograms(
     pictograms: Sequence[Pictogram], font: Path, size: int = 64, *, fill: float = FILL
 ) -> NDArray[np.uint8]:
-    """Draw each pictogram once, centred.
+    """Render each pictogram, centred.
 
-    The colours are **premultiplied** by alpha: where alpha is 0 they are 0. That is what resizing needs (the
-    colour of a transparent pixel must not bleed into an edge) and what composing needs.
+    The colours are **premultiplied** by alpha: where alpha is 0 they are 0. Resizing needs this, so that the colour of
+    a transparent pixel does not bleed into an edge, and so does compositing.
 
     Args:
-        pictograms: what to draw.
+        pictograms: the N pictograms.
         font: the font file, as ``find_font`` returns it.
         size: side of the pictures in pixels.
-        fill: the longer side of a drawing as a part of the picture's.
+        fill: the longer side of a drawing as a fraction of the picture's side.
 
     Returns:
-        Array (N, size, size, 4), red, green, blue, alpha.
+        (N, size, size, 4): red, green, blue, alpha.
 
     Raises:
         RecipeError: the file is no font of this kind, or lacks one of the pictograms.
@@ -83,8 +85,13 @@ def draw_pictograms(
         glyph = _draw_glyph(pictogram.char, face)
         rows, columns = np.flatnonzero(glyph[..., 3].any(1)), np.flatnonzero(glyph[..., 3].any(0))
         if not rows.size:
-            wanted = f"{pictogram.names[0]!r} (U+{pictogram.code})"
-            raise RecipeError("pictograms.json", f"needs the pictogram {wanted}, which {font} does not draw")
+            reason = message(
+                "needs the pictogram {name} (U+{code}), which {font} does not contain",
+                name=repr(pictogram.names[0]),
+                code=pictogram.code,
+                font=font,
+            )
+            raise RecipeError(LIST, reason)
         _fit(glyph[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], drawing, fill)
     return drawings
 
@@ -92,11 +99,7 @@ def draw_pictograms(
 def compose(
     drawing: NDArray[np.uint8], color: Sequence[int], shift: tuple[int, int] = (0, 0)
 ) -> NDArray[np.float32]:
-    """Lay one premultiplied drawing (H, W, 4) on a plain colour; see ``compose_batch``.
-
-    Returns:
-        Array (3, H, W) in [-1, 1].
-    """
+    """Compose one premultiplied drawing (H, W, 4) with a plain colour; returns (3, H, W), see ``compose_batch``."""
     picture: NDArray[np.float32] = compose_batch(drawing[None], np.asarray([color]), np.asarray([shift]))[0]
     return picture
 
@@ -104,17 +107,17 @@ def compose(
 def compose_batch(
     drawings: NDArray[np.uint8], colors: NDArray[np.integer], shifts: NDArray[np.integer]
 ) -> NDArray[np.float32]:
-    """Lay premultiplied drawings on plain colours: ``drawing + (1 - alpha) * color``, in floating point.
+    """Compose premultiplied drawings with plain colours: ``drawing + (1 - alpha) * color``, in floating point.
 
-    Integer arithmetic would round each soft edge twice and put a faint ring around every drawing.
+    Integer arithmetic would round each soft edge twice and leave a faint ring around every drawing.
 
     Args:
         drawings: (B, H, W, 4), premultiplied, as ``draw_pictograms`` returns them.
         colors: (B, 3), red, green, blue, each 0 to 255.
-        shifts: (B, 2), whole pixels to the right and down; what leaves the picture is gone.
+        shifts: (B, 2), whole pixels to the right and down; what leaves the picture is cut off.
 
     Returns:
-        Array (B, 3, H, W) in [-1, 1].
+        (B, 3, H, W) in [-1, 1].
     """
     batch, height, width, _ = drawings.shape
     moved = np.zeros((batch, 4, height, width), dtype=np.float32)
@@ -123,45 +126,56 @@ def compose_batch(
         (to_y, from_y), (to_x, from_x) = _overlap(down, height), _overlap(right, width)
         target[:, to_y, to_x] = source[:, from_y, from_x]
     picture, alpha = moved[:, :3], moved[:, 3:]
-    ground = np.asarray(colors, dtype=np.float32)[:, :, None, None] / np.float32(127.5)
+    background = np.asarray(colors, dtype=np.float32)[:, :, None, None] / np.float32(127.5)
     picture *= np.float32(1 / 127.5)
-    picture += alpha * (ground * np.float32(-1 / 255)) + (ground - 1)
+    picture += alpha * (background * np.float32(-1 / 255)) + (background - 1)
     return picture
 
 
 def _overlap(shift: int, length: int) -> tuple[slice, slice]:
-    """Return where pixels go to and come from on an axis of ``length`` pixels moved by ``shift``."""
+    """Return the target and source ranges of an axis of ``length`` pixels that is shifted by ``shift``."""
     shift = max(-length, min(length, shift))
     return slice(max(0, shift), length + min(0, shift)), slice(max(0, -shift), length - max(0, shift))
 
 
 def _open_font(font: Path) -> ImageFont.FreeTypeFont:
     try:
-        # The basic layout: the other one depends on how Pillow was built, and lone characters need none.
+        # The basic layout engine: the other one depends on how Pillow was built, and single characters do not need it.
         face = ImageFont.truetype(str(font), STRIKE, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
-        reason = f"needs the bitmap build of the font {FAMILY}, and {font} is not that ({error})"
-        raise RecipeError("pictograms.json", reason) from error
+        reason = message(
+            "needs the bitmap build of the font {family}, and {font} is not that ({fault})",
+            family=FAMILY,
+            font=font,
+            fault=error,
+        )
+        raise RecipeError(LIST, reason) from error
     if face.getname()[0] != FAMILY:
-        raise RecipeError("pictograms.json", f"needs the font {FAMILY}, and {font} is {face.getname()[0]}")
+        reason = message(
+            "needs the font {family}, and {font} is {other}",
+            family=FAMILY,
+            font=font,
+            other=face.getname()[0],
+        )
+        raise RecipeError(LIST, reason)
     return face
 
 
 def _draw_glyph(char: str, face: ImageFont.FreeTypeFont) -> NDArray[np.float32]:
-    """Draw one glyph; return (CANVAS, CANVAS, 4), premultiplied, 0 to 255.
+    """Render one glyph; return (CANVAS, CANVAS, 4), premultiplied, 0 to 255.
 
-    It is drawn on black and on white: the black one is the premultiplied colour itself, and what the white
-    one gained is 255 minus alpha. This holds however Pillow blends into a transparent picture.
+    It is rendered on black and on white: on black it is the premultiplied colour itself, and the difference of the two
+    is 255 minus alpha. This does not depend on how Pillow blends into a transparent picture.
     """
     on_black, on_white = (
-        np.asarray(_draw_on(char, face, ground), dtype=np.float32) for ground in ((0, 0, 0), (255, 255, 255))
+        np.asarray(_draw_on(char, face, color), dtype=np.float32) for color in ((0, 0, 0), (255, 255, 255))
     )
     alpha = 255 - (on_white - on_black).mean(axis=2, keepdims=True)
     return np.concatenate([np.minimum(on_black, alpha), alpha], axis=2)
 
 
-def _draw_on(char: str, face: ImageFont.FreeTypeFont, ground: tuple[int, int, int]) -> Image.Image:
-    canvas = Image.new("RGB", (CANVAS, CANVAS), ground)
+def _draw_on(char: str, face: ImageFont.FreeTypeFont, color: tuple[int, int, int]) -> Image.Image:
+    canvas = Image.new("RGB", (CANVAS, CANVAS), color)
     ImageDraw.Draw(canvas).text((24, 24), char, font=face, embedded_color=True)
     return canvas
 
@@ -181,7 +195,7 @@ def _fit(glyph: NDArray[np.float32], drawing: NDArray[np.uint8], fill: float) ->
 
 
 def _font_folders() -> list[Path]:
-    """Return the folders in which systems keep fonts, the likeliest first."""
+    """Return the font folders of common systems, the most likely first."""
     home = Path.home()
     folders = [
         Path("/usr/share/fonts/truetype/noto"),  # Debian, Ubuntu
@@ -200,8 +214,8 @@ def _font_folders() -> list[Path]:
     return folders
 
 
-def _deeper(folder: Path) -> list[Path]:
-    """Return the font's files below ``folder``; an unreadable folder holds none."""
+def _below(folder: Path) -> list[Path]:
+    """Return the font's files in subfolders of ``folder``; none if it cannot be read."""
     try:
         return sorted(folder.rglob(FONT_FILE))
     except OSError:

@@ -1,7 +1,7 @@
-"""What a training picture shows: one or two pictograms, where and how large, and on what colour.
+"""Scenes: one or two pictograms with their positions and sizes, and the colour of the background.
 
-A *scene* is drawn at random, rendered from drawings and described by ``studio.training.pictograms.captions``. Held-out
-combinations are never drawn, so that evaluation can ask for them. Needs numpy, not torch.
+Scenes are sampled at random, rendered here and described by ``studio.training.pictograms.captions``. Held-out
+combinations are never sampled, so that an evaluation can prompt for them. Needs numpy, not torch.
 """
 
 from __future__ import annotations
@@ -22,28 +22,25 @@ if TYPE_CHECKING:
     from studio.training.pictograms.pictogram_list import Pictograms
 
 SHARES = {"plain": 0.4, "small": 0.1, "large": 0.1, "left": 0.1, "right": 0.1, "two": 0.08, "pair": 0.12}
-LARGE_FILL = (
-    62 / 64
-)  # of the picture, by the longer side of a large drawing; that of a small one is half of a plain one's
-CENTERS = {
-    "left": (0.25,),
-    "right": (0.75,),
-    "two": (0.25, 0.75),
-    "pair": (0.25, 0.75),
-}  # across; others: the middle
-SMALL_SHIFT = 1  # pixels by which each small drawing is moved at most; large ones are not
+"""Probability of each layout."""
+LARGE_FILL = 62 / 64
+"""The longer side of a large drawing as a fraction of the picture's side; a small one is half as large as a plain one."""
+CENTERS = {"left": (0.25,), "right": (0.75,), "two": (0.25, 0.75), "pair": (0.25, 0.75)}
+"""Horizontal positions of the drawings as fractions of the width; in other layouts there is one in the middle."""
+SMALL_SHIFT = 1
+"""The largest random shift of a small drawing, in pixels; large ones are not shifted."""
 TRIES = 100
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows.
+    """The content of a picture.
 
     Attributes:
-        things: places in the list: one; two for "pair", the left one first.
+        things: indices of its pictograms in the list: one; two for "pair", the left one first.
         layout: one of ``LAYOUTS``. "plain" is one drawing in the middle, "small" and "large" are other sizes of it,
             "left" and "right" a small one on that side, "two" the same small one on both, "pair" two different ones.
-        color: name of the background's colour.
+        color: name of the background colour.
     """
 
     things: tuple[int, ...]
@@ -52,7 +49,7 @@ class Scene:
 
 
 def is_held_out(scene: Scene, pictograms: Pictograms) -> bool:
-    """Whether a scene is one of those that training must not see."""
+    """Whether a scene is held out of training."""
     codes = [pictograms.entries[thing].code for thing in scene.things]
     if any((code, scene.color) in pictograms.held_out for code in codes):
         return True
@@ -65,13 +62,13 @@ def is_held_out(scene: Scene, pictograms: Pictograms) -> bool:
 def draw_scene(
     pictograms: Pictograms, rng: np.random.Generator, *, white: float, layouts: bool = True
 ) -> Scene:
-    """Draw a scene that may be trained on.
+    """Sample a scene that is not held out.
 
     Args:
         pictograms: the list.
-        rng: where chance comes from.
-        white: share on white, 0 to 1; the others take one of the other colours, each as likely.
-        layouts: draw all layouts, each with its share; otherwise "plain" alone.
+        rng: the random generator.
+        white: probability of a white background, 0 to 1; the other colours are equally likely.
+        layouts: whether all layouts are sampled, with the probabilities in ``SHARES``; otherwise only "plain".
     """
     colors = [name for name in pictograms.colors if name != "white"]
     shares = SHARES if layouts and len(pictograms.entries) > 1 else {"plain": 1.0}
@@ -82,20 +79,20 @@ def draw_scene(
         scene = Scene(tuple(things.tolist()), layout, color)
         if not is_held_out(scene, pictograms):
             return scene
-    return Scene(scene.things[:1])  # on white and in the middle nothing is held out
+    return Scene(scene.things[:1])  # the plain layout on white is never held out
 
 
 class SceneRenderer:
-    """Every pictogram in every size, ready to be put on a picture."""
+    """Renders scenes from drawings of every pictogram in every size."""
 
     def __init__(self, pictograms: Pictograms, font: Path, size: int, *, layouts: bool = True) -> None:
-        """Draw them all.
+        """Render the drawings.
 
         Args:
             pictograms: the list.
             font: the font file, as ``find_font`` returns it.
             size: side of the pictures in pixels, even.
-            layouts: draw the sizes that layouts other than "plain" need.
+            layouts: whether the sizes for layouts other than "plain" are needed.
 
         Raises:
             RecipeError: the file is no font of the right kind, or lacks one of the pictograms.
@@ -108,12 +105,12 @@ class SceneRenderer:
             self.small = draw_pictograms(pictograms.entries, font, size // 2)
 
     def compose(self, scenes: Sequence[Scene], shift: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Compose pictures.
+        """Render B scenes.
 
         Args:
-            scenes: what they show.
-            shift: pixels by which a plain drawing is moved at most, along each axis.
-            rng: where the shifts come from.
+            scenes: their content.
+            shift: the largest random shift of a plain drawing along each axis, in pixels.
+            rng: the random generator of the shifts.
 
         Returns:
             (B, 3, size, size) in [-1, 1].
@@ -122,18 +119,18 @@ class SceneRenderer:
         canvas = np.zeros((len(scenes), size + 2 * margin, size + 2 * margin, 4), dtype=np.uint8)
         for target, scene in zip(canvas, scenes, strict=True):
             for center, thing in zip(CENTERS.get(scene.layout, (0.5,)), scene.things * 2, strict=False):
-                drawing, most = self._drawing(scene.layout, thing, shift)
-                down, right = rng.integers(-most, most + 1, size=2).tolist()
+                drawing, max_shift = self._drawing(scene.layout, thing, shift)
+                down, right = rng.integers(-max_shift, max_shift + 1, size=2).tolist()
                 side = drawing.shape[0]
                 top = margin + (size - side) // 2 + down
                 left = margin + round(center * size) - side // 2 + right
                 target[top : top + side, left : left + side] = drawing
-        seen = canvas[:, margin : margin + size, margin : margin + size]
+        cropped = canvas[:, margin : margin + size, margin : margin + size]
         colors = np.asarray([self.pictograms.colors[scene.color] for scene in scenes])
-        return compose_batch(seen, colors, np.zeros((len(scenes), 2), dtype=np.int64))
+        return compose_batch(cropped, colors, np.zeros((len(scenes), 2), dtype=np.int64))
 
     def _drawing(self, layout: str, thing: int, shift: int) -> tuple[NDArray[np.uint8], int]:
-        """Return a drawing in a layout's size, and by how much it may be moved."""
+        """Return a drawing in the size of a layout, and its largest shift in pixels."""
         match layout:
             case "plain":
                 return self.drawings[thing], shift

@@ -1,10 +1,10 @@
-"""Captioned pictures of pictograms, drawn as they are asked for."""
+"""The pictograms as a source of captioned training pictures, rendered on demand."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.training.pictograms.captions import word
+from studio.training.pictograms.captions import random_caption
 from studio.training.pictograms.drawing import find_font
 from studio.training.pictograms.scenes import SceneRenderer, draw_scene
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PictogramSource:
-    """Pictograms on plain backgrounds, shifted a little, called by one of their names."""
+    """Samples pictures of pictograms on plain backgrounds, with captions."""
 
     def __init__(
         self,
@@ -28,30 +28,30 @@ class PictogramSource:
         layouts: bool = False,
         korean: float = 0.0,
     ) -> None:
-        """Draw every pictogram in every size that is needed.
+        """Render every pictogram in every size that is needed.
 
         Args:
             pictograms: the list.
             size: side of the pictures in pixels.
-            white: share of pictures on white, 0 to 1; the others take one of the other colours.
-            shift: pixels by which a plain drawing is moved at most, along each axis.
-            layouts: show other sizes and places and two things too, see ``studio.training.pictograms.scenes``.
-            korean: share of captions in Korean, 0 to 1; the others are English. A thing without a Korean name is named
-                in English.
+            white: probability of a white background, 0 to 1; the other colours are equally likely.
+            shift: the largest random shift of a plain drawing along each axis, in pixels.
+            layouts: whether other sizes, positions and two pictograms at once are shown, see
+                ``studio.training.pictograms.scenes``.
+            korean: probability of a Korean caption, 0 to 1. Pictograms without a Korean name get English captions.
 
         Raises:
-            RecipeError: the font is not there.
+            RecipeError: the font is missing.
         """
         self.white, self.shift, self.layouts, self.korean = white, shift, layouts, korean
-        self.stage = SceneRenderer(pictograms, find_font(), size, layouts=layouts)
+        self.renderer = SceneRenderer(pictograms, find_font(), size, layouts=layouts)
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[str]]:
-        """Draw pictures; what is held out never comes."""
-        pictograms = self.stage.pictograms
+        """Sample pictures (count, 3, size, size) in [-1, 1] with captions; held-out scenes are never sampled."""
+        pictograms = self.renderer.pictograms
         scenes = [draw_scene(pictograms, rng, white=self.white, layouts=self.layouts) for _ in range(count)]
         captions = []
         for scene in scenes:
             known = all(pictograms.entries[thing].ko for thing in scene.things)
             language = "ko" if known and rng.random() < self.korean else "en"
-            captions.append(word(scene, pictograms, language, rng))
-        return self.stage.compose(scenes, self.shift, rng), captions
+            captions.append(random_caption(scene, pictograms, language, rng))
+        return self.renderer.compose(scenes, self.shift, rng), captions

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from studio.folders import resources_dir
-from studio.training.pictograms.captions import THINGS, closed, plural, prompt, with_article, word
+from studio.training.pictograms.captions import (
+    THINGS,
+    ends_in_consonant,
+    plural,
+    prompt,
+    random_caption,
+    with_article,
+)
 from studio.training.pictograms.pictogram_list import LANGUAGES, LAYOUTS, load_pictograms
 from studio.training.pictograms.scenes import Scene
 
@@ -25,7 +32,7 @@ def test_a_caption_names_what_is_shown(language: str, layout: str) -> None:
     rng = np.random.default_rng(0)
     colors = {"en": "teal", "ko": "청록색"}
     for _ in range(50):
-        caption = word(_scene(layout, "teal"), LIST, language, rng)
+        caption = random_caption(_scene(layout, "teal"), LIST, language, rng)
         for thing in _scene(layout).things:
             assert any(
                 name in caption or plural(name) in caption for name in LIST.entries[thing].named(language)
@@ -36,7 +43,10 @@ def test_a_caption_names_what_is_shown(language: str, layout: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_two_layouts_share_a_wording(language: str) -> None:
     rng = np.random.default_rng(0)
-    said = {layout: {word(_scene(layout), LIST, language, rng) for _ in range(200)} for layout in LAYOUTS}
+    said = {
+        layout: {random_caption(_scene(layout), LIST, language, rng) for _ in range(200)}
+        for layout in LAYOUTS
+    }
     everything = [caption for captions in said.values() for caption in captions]
     assert len(everything) == len(set(everything))
 
@@ -74,4 +84,8 @@ def test_regular_plurals(name: str, several: str) -> None:
 
 def test_articles_and_particles_follow_the_sound() -> None:
     assert (with_article("apple"), with_article("fox")) == ("an apple", "a fox")
-    assert (closed("집"), closed("여우"), closed("dna")) == (True, False, False)
+    assert (ends_in_consonant("집"), ends_in_consonant("여우"), ends_in_consonant("dna")) == (
+        True,
+        False,
+        False,
+    )

@@ -22,7 +22,7 @@ def source() -> PictogramSource:
 
 def test_a_caption_names_what_the_picture_shows(source: PictogramSource) -> None:
     pictures, captions = source.draw(200, np.random.default_rng(0))
-    judge = PictogramRanker(source.stage.drawings)
+    judge = PictogramRanker(source.renderer.drawings)
     named = colored = 0
     for picture, caption in zip(to_uint8(pictures), captions, strict=True):
         entry = FEW.entries[judge.rank(picture)[0]]
@@ -56,19 +56,19 @@ def test_a_batch_depends_on_the_generator_alone(source: PictogramSource) -> None
 
 
 def test_the_judge_knows_shifted_and_noisy_drawings(source: PictogramSource) -> None:
-    judge = PictogramRanker(source.stage.drawings)
+    judge = PictogramRanker(source.renderer.drawings)
     rng = np.random.default_rng(3)
     right = 0
-    for index in range(len(source.stage.drawings)):
+    for index in range(len(source.renderer.drawings)):
         solo = Pictograms(entries=FEW.entries[index : index + 1], colors=FEW.colors, held_out=frozenset())
         pictures, _ = PictogramSource(solo, 64, white=1.0, shift=3).draw(1, rng)
         noisy = pictures + rng.normal(0, 0.05, pictures.shape).astype(np.float32)
         right += judge.rank(to_uint8(noisy)[0])[0] == index
-    assert right >= len(source.stage.drawings) - 1
+    assert right >= len(source.renderer.drawings) - 1
 
 
 def test_the_judge_rejects_a_mirrored_list(source: PictogramSource) -> None:
-    judge = PictogramRanker(source.stage.drawings[::-1])
+    judge = PictogramRanker(source.renderer.drawings[::-1])
     pictures, captions = source.draw(20, np.random.default_rng(4))
     right = sum(
         any(name in caption for name in FEW.entries[judge.rank(picture)[0]].names)
@@ -78,6 +78,6 @@ def test_the_judge_rejects_a_mirrored_list(source: PictogramSource) -> None:
 
 
 def test_an_empty_picture_is_judged_without_failing(source: PictogramSource) -> None:
-    assert len(PictogramRanker(source.stage.drawings).rank(np.full((64, 64, 3), 255, np.uint8))) == len(
-        source.stage.drawings
+    assert len(PictogramRanker(source.renderer.drawings).rank(np.full((64, 64, 3), 255, np.uint8))) == len(
+        source.renderer.drawings
     )

@@ -1,4 +1,4 @@
-"""The stages of a training: each is built on what the earlier ones trained, and ends with its averaged weights."""
+"""Builds the stages of a training, each on what the earlier ones trained, and keeps their averaged weights."""
 
 from __future__ import annotations
 
