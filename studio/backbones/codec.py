@@ -31,11 +31,9 @@ class Identity(nn.Module):
         super().__init__()
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Return ``pictures``."""
         return pictures
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Return ``latents``."""
         return latents
 
 
@@ -61,7 +59,6 @@ class Codec(nn.Module):
     """
 
     def __init__(self, config: CodecConfig) -> None:
-        """Build the autoencoder described by ``config``."""
         super().__init__()
         self.config = config
         self.channels = config.channels

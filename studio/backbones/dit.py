@@ -43,7 +43,6 @@ class Block(nn.Module):
     """Self-attention, cross-attention and a feed-forward layer; time sets scale, shift and gate (zero at first)."""
 
     def __init__(self, config: DiTConfig) -> None:
-        """Build a block with the sizes of ``config``."""
         super().__init__()
         width = config.features
         self.modulation = zero_module(nn.Linear(width, 6 * width))
@@ -68,7 +67,6 @@ class DiT(nn.Module):
     """Predicts eps, v or x0 from a noisy picture, its time and a condition; which of them, training decides."""
 
     def __init__(self, config: DiTConfig) -> None:
-        """Build the network described by ``config``."""
         super().__init__()
         self.config = config
         self.embed = TimeEmbedding(config.features, config.text)

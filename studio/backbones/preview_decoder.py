@@ -29,7 +29,6 @@ class PreviewDecoder(nn.Module):
     """A few 3x3 convolutions over latents, and a final 1x1 convolution that gives the pixels of each latent."""
 
     def __init__(self, config: PreviewConfig) -> None:
-        """Build the decoder described by ``config``."""
         super().__init__()
         self.config = config
         self.first = nn.Conv2d(config.channels, config.width, 3, padding=1)

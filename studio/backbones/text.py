@@ -89,7 +89,6 @@ class TextEncoder(nn.Module):
     """Encodes texts as a condition: tokens, their mask and one pooled vector."""
 
     def __init__(self, config: TextConfig) -> None:
-        """Build the encoder described by ``config``."""
         super().__init__()
         self.config = config
         self.word = nn.Embedding(config.buckets, config.features)

@@ -96,7 +96,6 @@ class UNet(nn.Module):
     """
 
     def __init__(self, config: UNetConfig) -> None:
-        """Build the network described by ``config``."""
         super().__init__()
         self.config = config
         self.embed = TimeEmbedding(config.embedding, config.text)

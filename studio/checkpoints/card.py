@@ -192,7 +192,6 @@ class ModelCard:
     ] = ""
 
     def __post_init__(self) -> None:
-        """Check every field, and keep copies that cannot change."""
         with as_checkpoint_error(_UNNAMED):
             for name, value in convert_fields(_plain(self), ModelCard).items():
                 object.__setattr__(self, name, _frozen(value, name))
@@ -220,7 +219,6 @@ class ModelCard:
         return self.latent_shape[0], height // self.downscale, width // self.downscale
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the card as JSON values."""
         return {"format_version": FORMAT_VERSION, **_plain(self)}
 
     def to_json(self) -> str:

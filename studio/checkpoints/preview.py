@@ -71,7 +71,6 @@ class PreviewCard:
             return convert(values, cls, complete=True)
 
     def to_json(self) -> str:
-        """Return the card as the text of its file."""
         values = {
             "format_version": FORMAT_VERSION,
             "decoder": {"kind": self.decoder.kind, "config": thawed(self.decoder.config)},

@@ -167,7 +167,6 @@ class Progress(StatusLine):
                 self.step(event)
 
     def step(self, done: StepDone) -> None:
-        """Redraw the bar."""
         filled = BAR * done.step // done.steps
         left = done.seconds / done.step * (done.steps - done.step)
         which = f"picture {done.image + 1} of {self._count}, " if self._count > 1 else ""

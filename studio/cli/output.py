@@ -40,7 +40,6 @@ class StatusLine:
         self._write(line + "\n")
 
     def clear(self) -> None:
-        """Erase the status line."""
         if self._drawn:
             self._write("\r" + " " * self._drawn + "\r")
             self._drawn = 0

@@ -30,8 +30,7 @@ class Engine(Protocol):
         previews: Previews,
         job_id: str | None,
         secondary: bool = False,
-    ) -> Iterator[Event]:
-        """Run a request."""
+    ) -> Iterator[Event]: ...
 
     def decode(self, model: str, weights_sha256: str, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Decode latents of a step to pixels."""
@@ -43,11 +42,9 @@ class Engine(Protocol):
 
     def train(
         self, request: TrainRequest, *, cancelled: threading.Event | None, job_id: str | None
-    ) -> Generator[TrainEvent, None, None]:
-        """Train a model, or resume its training."""
+    ) -> Generator[TrainEvent, None, None]: ...
 
     def rehearse_training(self, request: TrainRequest, *, cancelled: threading.Event | None) -> TrainEstimate:
         """Estimate what a training takes, by a few of its steps."""
 
-    def report(self) -> EngineReport:
-        """Return what the engine runs on."""
+    def report(self) -> EngineReport: ...

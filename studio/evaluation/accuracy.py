@@ -57,7 +57,6 @@ class EvaluationContext:
         ]
 
     def ask(self, scene: Scene, seed: int, language: str = "en") -> PromptSeed:
-        """Return the prompt and seed of a scene."""
         return PromptSeed(prompt(scene, self.pictograms, language), seed)
 
 
@@ -65,7 +64,6 @@ class Naming:
     """Top-1 and top-5 of bare names, in each language."""
 
     def __init__(self, ground: EvaluationContext) -> None:
-        """Choose the names."""
         self._ground = ground
         self._asked = {
             language: [(place, seed) for place in chosen for seed in ground.plan.seeds]
@@ -74,7 +72,6 @@ class Naming:
         }
 
     def series(self) -> tuple[Series, ...]:
-        """Return what must be made: a series for each language."""
         return tuple(
             Series(
                 settings=self._ground.plan.settings,
@@ -102,7 +99,6 @@ class Backgrounds:
     """Whether the background has the requested colour, for pairs held out of training."""
 
     def __init__(self, ground: EvaluationContext) -> None:
-        """Choose the pairs."""
         self._ground = ground
         learned = {ground.pictograms.entries[place].code: place for place in ground.learned()}
         pairs = [
@@ -111,13 +107,11 @@ class Backgrounds:
         self._pairs = evenly_spaced(pairs, ground.plan.pairs)
 
     def series(self) -> tuple[Series, ...]:
-        """Return what must be made."""
         seed = self._ground.plan.seeds[0]
         asks = tuple(self._ground.ask(Scene((place,), color=color), seed) for place, color in self._pairs)
         return (Series(settings=self._ground.plan.settings, asks=asks),)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
-        """Compare every background with its prompt."""
         colors = self._ground.pictograms.colors
         right = [
             background(picture, colors) == color
@@ -135,7 +129,6 @@ class Compositions:
     """
 
     def __init__(self, ground: EvaluationContext) -> None:
-        """Choose the scenes."""
         self._ground = ground
         learned = {ground.pictograms.entries[place].code: place for place in ground.learned()}
         by_layout: dict[str, list[Scene]] = {}
@@ -151,14 +144,12 @@ class Compositions:
         ]
 
     def series(self) -> tuple[Series, ...]:
-        """Return what must be made."""
         asks = tuple(
             self._ground.ask(scene, seed) for seed in self._ground.plan.seeds for scene in self.scenes
         )
         return (Series(settings=self._ground.plan.settings, asks=asks),)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
-        """Detect the objects of every picture."""
         if not self.scenes:
             return {"compositions": {"scenes": 0}}
         truth = to_uint8(self._ground.stage.compose(self.scenes, 0, np.random.default_rng(0)))

@@ -31,7 +31,6 @@ class Guidance:
     """Accuracy, and diversity among the seeds of a prompt, at each guidance scale."""
 
     def __init__(self, ground: EvaluationContext) -> None:
-        """Choose the names."""
         plan = ground.plan
         self._ground, self._chosen = ground, evenly_spaced(ground.learned(), plan.scale_concepts)
         self._settings = [
@@ -40,13 +39,11 @@ class Guidance:
         ]
 
     def series(self) -> tuple[Series, ...]:
-        """Return what must be made: a series for each scale."""
         seeds = range(self._ground.plan.scale_seeds)
         asks = tuple(self._ground.ask(Scene((place,)), seed) for place in self._chosen for seed in seeds)
         return tuple(Series(settings=settings, asks=asks) for settings in self._settings)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
-        """Return the curve."""
         seeds = self._ground.plan.scale_seeds
         wanted = [place for place in self._chosen for _ in range(seeds)]
         curve = []
@@ -83,13 +80,11 @@ class Steps:
         self._settings = [settings for settings in asked if settings.queries <= plan.most_queries]
 
     def series(self) -> tuple[Series, ...]:
-        """Return what must be made: a series for each point of each curve."""
         seed = self._ground.plan.seeds[0]
         asks = tuple(self._ground.ask(Scene((place,)), seed) for place in self._chosen)
         return tuple(Series(settings=settings, asks=asks) for settings in self._settings)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
-        """Return the curves."""
         curves: dict[str, list[dict[str, Any]]] = {}
         for settings, made in zip(self._settings, pictures, strict=True):
             point = {"steps": settings.steps, "queries": settings.queries}
@@ -114,13 +109,11 @@ class Memory:
         self._ground, self._chosen = ground, evenly_spaced(ground.learned(), ground.plan.concepts)
 
     def series(self) -> tuple[Series, ...]:
-        """Return what must be made."""
         plan = self._ground.plan
         asks = tuple(self._ground.ask(Scene((place,)), plan.seeds[0]) for place in self._chosen)
         return (Series(settings=plan.settings, asks=asks),)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
-        """Compare the features of the samples with those of the pictograms."""
         seen = np.stack([features(picture) for picture in pictures[0]])
         learned = self._ground.judge.candidates[self._ground.learned()]
         near = dataclasses.asdict(nearness(seen, learned))

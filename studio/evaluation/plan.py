@@ -34,7 +34,6 @@ class Settings:
         return self.queries * (1 if self.guidance == 1 else 2)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
         return {
             "sampler": self.sampler,
             "options": dict(self.options),
@@ -44,7 +43,6 @@ class Settings:
         }
 
     def key(self) -> str:
-        """Return a text that identifies the settings."""
         return json.dumps(self.to_dict(), sort_keys=True)
 
 
@@ -65,7 +63,6 @@ class Series:
 
     @property
     def calls(self) -> int:
-        """Number of backbone evaluations for all of them."""
         return self.settings.calls * len(self.asks)
 
 

@@ -47,7 +47,6 @@ class LoopConfig:
 
     @property
     def steps(self) -> int:
-        """The number of optimizer steps."""
         return math.ceil(self.pictures / self.batch)
 
     def learning_rate_at(self, step: int) -> float:

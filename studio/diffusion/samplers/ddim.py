@@ -50,7 +50,6 @@ class DDIM(Sampler[DDIMOptions]):
 
     @classmethod
     def draws_noise(cls, options: DDIMOptions) -> bool:
-        """Return whether eta is above 0."""
         return options.eta > 0.0
 
     @classmethod
@@ -59,7 +58,6 @@ class DDIM(Sampler[DDIMOptions]):
         return options.eta <= 0.0
 
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
-        """Take one step from t to s; see ``Sampler.step``."""
         p = yield Query(state.x, t)
         alpha_s, sigma_s = self.schedule.alpha(s), self.schedule.sigma(s)
         fresh = self.options.eta * sigma_s / self.schedule.sigma(t) * math.sqrt(self.schedule.beta(t, s))

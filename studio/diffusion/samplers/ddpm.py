@@ -47,7 +47,6 @@ class DDPM(Sampler[DDPMOptions]):
     Options = DDPMOptions
 
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
-        """Take one step from t to s; see ``Sampler.step``."""
         p = yield Query(state.x, t)
         mean, variance = posterior(self.schedule, state.x, p.x0_hat, t, s)
         if s < 0:

@@ -81,7 +81,6 @@ class AnnealedLangevin(Sampler[LangevinOptions]):
         return t if s < 0 else s
 
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
-        """Take one step from t to s; see ``Sampler.step``."""
         if s < 0:
             p = yield Query(state.x, t)
             return state.advance(p.x0_hat)

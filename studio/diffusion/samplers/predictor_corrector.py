@@ -76,7 +76,6 @@ class PredictorCorrector(Sampler[PredictorCorrectorOptions]):
     Options = PredictorCorrectorOptions
 
     def __init__(self, schedule: Schedule, options: PredictorCorrectorOptions) -> None:
-        """Create the predictor named by the options."""
         super().__init__(schedule, options)
         self._predictor: Sampler[DDIMOptions] | Sampler[DDPMOptions] = (
             DDIM(schedule, DDIMOptions()) if options.predictor == "ddim" else DDPM(schedule, DDPMOptions())
@@ -98,7 +97,6 @@ class PredictorCorrector(Sampler[PredictorCorrectorOptions]):
         return not cls.draws_noise(options)
 
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
-        """Take one step from t to s; see ``Sampler.step``."""
         predicted = yield from self._predictor.step(state, t, s, noise)
         if s < 0:
             return predicted

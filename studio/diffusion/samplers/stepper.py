@@ -140,7 +140,6 @@ class Sampler(ABC, Generic[OptionsT]):
     Options: ClassVar[type[Any]]
 
     def __init__(self, schedule: Schedule, options: OptionsT) -> None:
-        """Use the model's noise schedule, and these options."""
         self.schedule, self.options = schedule, options
 
     @classmethod

@@ -47,7 +47,6 @@ class StartState:
 
     @property
     def remaining(self) -> int:
-        """The number of remaining steps."""
         return len(self.times) - 1
 
 

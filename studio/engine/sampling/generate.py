@@ -189,7 +189,6 @@ class Picture:
 
     @property
     def steps(self) -> int:
-        """The index of the last step."""
         return self.run.state.index + len(self.run.state.times) - 1
 
 
@@ -206,7 +205,6 @@ class _RunFactory:
 
     @property
     def steps(self) -> int:
-        """How many steps each run takes."""
         return len(self._times) - 1
 
     def picture(self, image: int, seed: int, renderer: PreviewRenderer) -> Picture:

@@ -55,7 +55,6 @@ class TierCosts:
         self._last: deque[float] = deque(maxlen=REMEMBERED)
 
     def note(self, tier: Tier, seconds: float) -> None:
-        """Record the time of one preview."""
         seconds = max(seconds, 1e-9)
         if tier != self._current:
             self._left_at = {known: self.of(known) for known in self._own}

@@ -101,7 +101,6 @@ class HistoryLog:
 
     # ---------------------------------------------------------------------------------------------------- collecting
     def add_step(self, event: TrainingStepped) -> None:
-        """Add a step to the losses of its stage."""
         stage = self._record.stages.setdefault(event.stage, _StageLosses(steps=event.steps))
         point = _Point(event.step, 1, event.loss, event.rate, event.bands)
         if stage.points and stage.points[-1].count < stage.width:

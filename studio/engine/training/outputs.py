@@ -59,9 +59,7 @@ class ModelOutput(Protocol):
         """Write the finished model; return its name and folder. Raises as `checkpoint` does."""
         ...
 
-    def is_finished(self) -> bool:
-        """Whether the finished model has been written."""
-        ...
+    def is_finished(self) -> bool: ...
 
 
 def _parts(weights: Weights, codec: Codec | Identity) -> dict[str, nn.Module | dict[str, Tensor]]:
@@ -98,7 +96,6 @@ class CheckpointFolders:
         self._preview: PreviewDecoder | None = None
 
     def describe_data(self, *, pictures: int, data_sha256: str, words: Words) -> None:
-        """See `ModelOutput`."""
         self._words = words
         request = self._plan.request.to_dict()
         request["source"] = request["source"].rsplit(os.sep, 1)[-1]  # not where the user keeps the pictures
@@ -111,17 +108,14 @@ class CheckpointFolders:
     def checkpoint(
         self, step: int, weights: Weights, codec: Codec | Identity
     ) -> tuple[str, Path, tuple[str, ...]]:
-        """See `ModelOutput`."""
         name = f"{self._name}-{step}"
         folder = self._write(name, f"{self._plan.card.title}, step {step:,}", step, weights, codec)
         return name, folder, self._prune(step)
 
     def finish(self, step: int, weights: Weights, codec: Codec | Identity) -> tuple[str, Path]:
-        """See `ModelOutput`."""
         return self._name, self._write(self._name, self._plan.card.title, step, weights, codec)
 
     def is_finished(self) -> bool:
-        """See `ModelOutput`."""
         return _all_steps_done(_card_in(self._models / self._name))
 
     def _write(self, name: str, title: str, step: int, weights: Weights, codec: Codec | Identity) -> Path:
@@ -169,7 +163,6 @@ class CheckpointFolders:
         return tuple(removed)
 
     def _steps(self) -> list[int]:
-        """Return the steps of this training's checkpoints."""
         pattern = re.compile(re.escape(self._name) + r"-(\d+)")
         found = []
         for folder in self._models.iterdir():
@@ -194,7 +187,6 @@ class RecipeFolder:
         self._words = Words()
 
     def describe_data(self, *, pictures: int, data_sha256: str, words: Words) -> None:
-        """See `ModelOutput`."""
         self._words = words
         self._training = {"pictures": pictures, "data_sha256": data_sha256}
 
@@ -206,7 +198,6 @@ class RecipeFolder:
     def checkpoint(
         self, step: int, weights: Weights, codec: Codec | Identity
     ) -> tuple[str, Path, tuple[str, ...]]:
-        """See `ModelOutput`."""
         training = {**self._training, "step": step, "steps": self._plan.recipe.loop.steps}
         card = dataclasses.replace(self._plan.card, training=training)
         native.save(ensure_folder(self._folder), card, _parts(weights, codec), stored="float16")
@@ -214,7 +205,6 @@ class RecipeFolder:
         return card.name, self._folder, ()
 
     def finish(self, step: int, weights: Weights, codec: Codec | Identity) -> tuple[str, Path]:
-        """See `ModelOutput`."""
         name, folder, _ = self.checkpoint(step, weights, codec)
         return name, folder
 

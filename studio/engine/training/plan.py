@@ -50,7 +50,6 @@ class TrainPlan:
 
     @property
     def stages(self) -> tuple[Literal["codec", "decoder", "preview", "text", "backbone"], ...]:
-        """The stages in their order."""
         recipe = self.recipe
         if self.base is not None:
             return ("backbone",)

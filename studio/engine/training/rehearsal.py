@@ -112,7 +112,6 @@ class RandomLatents:
         self._shape, self._device = shape, device
 
     def draw(self, count: int, generator: torch.Generator, *, from_pool: bool) -> tuple[Tensor, list[str]]:
-        """Draw latents and captions."""
         latents = torch.randn(count, *self._shape, generator=generator).to(self._device)
         return latents, [CAPTIONS[index % len(CAPTIONS)] for index in range(count)]
 

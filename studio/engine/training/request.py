@@ -140,7 +140,6 @@ class TrainRequest:
 
     @property
     def from_recipe(self) -> bool:
-        """Whether ``source`` is a recipe."""
         return self.source.lower().endswith(".toml")
 
     def same_training(self, other: TrainRequest) -> bool:

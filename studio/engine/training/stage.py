@@ -221,7 +221,6 @@ class StageRunner:
         )
 
     def _between_steps(self, step: int, total: int) -> Iterator[TrainEvent]:
-        """Save and sample where that is due."""
         begun = now = time.monotonic()
         self.stopped = self._cancelled.is_set() and step < total
         milestone = self._name == "backbone" and step % self._request.keep_every == 0

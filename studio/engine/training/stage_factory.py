@@ -100,7 +100,6 @@ class StageFactory:
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        """The prompts of samples."""
         return self.plan.request.sample_prompts or tuple(self.captions)
 
     def loop(self, name: StageName) -> LoopConfig:
@@ -208,7 +207,6 @@ class TrainingHooks:
         self.on_saved: Callable[[int], None] = lambda steps: None
 
     def bands(self) -> tuple[float | None, ...]:
-        """Return the last step's error by noise level."""
         return () if self._task is None else self._task.bands
 
     def saved(self, steps: int) -> Iterator[CheckpointSaved]:

@@ -168,7 +168,6 @@ class CacheWriter:
             raise self._failed(error) from error
 
     def discard(self) -> None:
-        """Delete an incomplete file."""
         if self._path is not None:
             with contextlib.suppress(OSError):
                 self._file.close()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SHARES = {"plain": 0.4, "small": 0.1, "large": 0.1, "left": 0.1, "right": 0.1, "two": 0.08, "pair": 0.12}
 """Probability of each layout."""
 LARGE_FILL = 62 / 64
-"""The longer side of a large drawing as a fraction of the picture's side; a small one is half as large as a plain one."""
+"""The longer side of a large drawing as a fraction of the picture's side; a small one is half of a plain one."""
 CENTERS = {"left": (0.25,), "right": (0.75,), "two": (0.25, 0.75), "pair": (0.25, 0.75)}
 """Horizontal positions of the drawings as fractions of the width; in other layouts there is one in the middle."""
 SMALL_SHIFT = 1
