@@ -379,7 +379,8 @@ def _check_names(info: inspect.Type, value: object, where: str, *, complete: boo
                 _check_names(fields[name].type, item, _join(where, name), complete=complete)
     elif isinstance(value, list | tuple) and isinstance(info, inspect.CollectionType):
         for place, item in enumerate(value):
-            _check_names(info.item_type, item, f"{where}[{place}]", complete=complete)
+            if type(item) not in _PLAIN:
+                _check_names(info.item_type, item, f"{where}[{place}]", complete=complete)
     elif isinstance(value, float) and not math.isfinite(value):
         raise InvalidJsonError(where, _must(info, value))
 

@@ -2,8 +2,7 @@
 
 The format (https://huggingface.co/docs/safetensors): eight bytes n, little-endian; n bytes of JSON, each tensor's name
 with its dtype, shape and the range of its bytes; then those bytes, without gaps. The safetensors library accepts
-repeated names (the last wins), shapes of a million dimensions, and headers of 100 MB; this reader refuses them. The
-entries are checked by hand, since every limit has its own sentence.
+repeated names (the last wins), shapes of a million dimensions, and headers of 100 MB; this reader refuses them.
 """
 
 from __future__ import annotations
@@ -11,12 +10,15 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import msgspec
+from msgspec import Meta
 
 from studio.checkpoints.files import open_regular, unreadable
 from studio.errors import CheckpointError
 from studio.messages import Message, message
-from studio.strict_json import InvalidJsonError, parse, quoted
+from studio.strict_json import InvalidJsonError, convert, must, one_of, parse, quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +31,8 @@ MAX_NAME = 300
 
 WIDTHS = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8}
 """Bytes per value of the dtypes that a model's weights may have."""
+
+_Offset = Annotated[int, Meta(ge=0, le=2**62)]
 
 _LENGTH_BYTES = 8
 _METADATA = "__metadata__"
@@ -128,31 +132,43 @@ def read_header(file: BinaryIO, path: Path) -> Header:
         raise unreadable(path, error) from error
     if len(text) < length:
         raise CheckpointError(path, _TRUNCATED)
-    _check_counts(text, path)
     try:
-        listed = parse(text)
+        entries = _entries(text)
     except InvalidJsonError as error:
-        raise _refused(path, error.reason) from error
-    if not isinstance(listed, dict):
-        raise _refused(path, message("is not a JSON object"))
-    if not isinstance(listed.pop(_METADATA, {}), dict):
-        raise _refused(path, message("has metadata that is not a JSON object"))
-    if not 1 <= len(listed) <= MAX_TENSORS:
-        raise _refused(
-            path,
-            message(
-                "lists {count:,} tensors; 1 to {most:,} are allowed", count=len(listed), most=MAX_TENSORS
-            ),
-        )
-    entries = sorted(
-        (_entry(name, value, path) for name, value in listed.items()), key=lambda entry: entry.begin
-    )
-    _check_spans(entries, size - _LENGTH_BYTES - length, path)
+        raise CheckpointError(path, message("has a header that {reason}", reason=error.of_file())) from error
+    _check_end(entries, size - _LENGTH_BYTES - length, path)
     return Header(entries=tuple(entries), raw=length_bytes + text)
 
 
-def _refused(path: Path, reason: Message) -> CheckpointError:
-    return CheckpointError(path, message("has a header that {reason}", reason=reason))
+def _entries(text: bytes) -> list[Entry]:
+    """Return what the header lists, in the order of the bytes; raises InvalidJsonError."""
+    _check_counts(text)
+    listed = parse(text)
+    if not isinstance(listed, dict):
+        raise _refused(message("is not a JSON object"))
+    if not isinstance(listed.pop(_METADATA, {}), dict):
+        raise _refused(message("has metadata that is not a JSON object"))
+    if not 1 <= (count := len(listed)) <= MAX_TENSORS:
+        raise _refused(
+            message("lists {count:,} tensors; 1 to {most:,} are allowed", count=count, most=MAX_TENSORS)
+        )
+    entries = sorted((_entry(name, value) for name, value in listed.items()), key=lambda entry: entry.begin)
+    place = 0
+    for entry in entries:
+        if entry.begin < place:
+            raise _refused(
+                message("gives {name} bytes that overlap the ones before", name=quoted(entry.name))
+            )
+        if entry.begin > place:
+            raise _refused(
+                message("gives {name} bytes that leave a gap before them", name=quoted(entry.name))
+            )
+        place += entry.size
+    return entries
+
+
+def _refused(reason: Message) -> InvalidJsonError:
+    return InvalidJsonError("", reason)
 
 
 def _header_length(length_bytes: bytes, file: BinaryIO, size: int, path: Path) -> int:
@@ -178,72 +194,58 @@ def _header_length(length_bytes: bytes, file: BinaryIO, size: int, path: Path) -
     raise CheckpointError(path, _TRUNCATED)
 
 
-def _check_counts(text: bytes, path: Path) -> None:
+def _check_counts(text: bytes) -> None:
     """Refuse, before parsing costs any memory, a header whose punctuation shows that it lists too much."""
     if text.count(b"{") > 2 * MAX_TENSORS:
-        raise _refused(path, message("lists more than {count:,} tensors", count=MAX_TENSORS))
+        raise _refused(message("lists more than {count:,} tensors", count=MAX_TENSORS))
     if text.count(b",") > 16 * MAX_TENSORS or text.count(b"[") > 8 * MAX_TENSORS:
-        raise _refused(path, message("lists more numbers than {count:,} tensors can need", count=MAX_TENSORS))
+        raise _refused(message("lists more numbers than {count:,} tensors can need", count=MAX_TENSORS))
 
 
-def _entry(name: str, value: object, path: Path) -> Entry:
-    if not 1 <= len(name) <= MAX_NAME:
-        reason = message(
-            "names a tensor with {count:,} characters (1 to {most})", count=len(name), most=MAX_NAME
-        )
-        raise _refused(path, reason)
+class _Listed(msgspec.Struct):
+    """What the header says of one tensor."""
+
+    dtype: Annotated[str, one_of(WIDTHS)]
+    shape: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=MAX_DIMENSION)], ...],
+        Meta(
+            max_length=MAX_DIMENSIONS,
+            extra=must(
+                message(
+                    "must be at most {count} whole numbers from 1 to {most:,}",
+                    count=MAX_DIMENSIONS,
+                    most=MAX_DIMENSION,
+                )
+            ),
+        ),
+    ]
+    data_offsets: tuple[_Offset, _Offset]
+
+
+def _entry(name: str, value: object) -> Entry:
     shown = quoted(name)
-    if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
-        reason = message("does not give {name} exactly a dtype, a shape and its offsets", name=shown)
-        raise _refused(path, reason)
-    dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in WIDTHS:
-        reason = message(
-            "holds {name} as {dtype}; only {known} are supported",
-            name=shown,
-            dtype=quoted(dtype),
-            known=", ".join(WIDTHS),
+    if not 1 <= (count := len(name)) <= MAX_NAME:
+        raise _refused(
+            message("names a tensor with {count:,} characters (1 to {most})", count=count, most=MAX_NAME)
         )
-        raise CheckpointError(path, reason)
-    if not isinstance(shape, list) or not all(type(side) is int for side in shape):
-        raise _refused(path, message("gives {name} a shape that is not a list of whole numbers", name=shown))
-    if len(shape) > MAX_DIMENSIONS:
-        reason = message(
-            "gives {name} {count:,} dimensions (at most {most})",
-            name=shown,
-            count=len(shape),
-            most=MAX_DIMENSIONS,
-        )
-        raise _refused(path, reason)
-    if not all(1 <= side <= MAX_DIMENSION for side in shape):
-        reason = message("gives {name} a side that is not 1 to {most:,} long", name=shown, most=MAX_DIMENSION)
-        raise _refused(path, reason)
-    if not isinstance(offsets, list) or [type(place) for place in offsets] != [int, int]:
-        raise _refused(path, message("gives {name} offsets that are not two whole numbers", name=shown))
-    begin, end = offsets
-    if not 0 <= begin < end:
-        raise _refused(path, message("gives {name} offsets that run backwards or below zero", name=shown))
-    if math.prod(shape) * WIDTHS[dtype] != end - begin:
-        raise _refused(path, message("gives {name} more or fewer bytes than its shape needs", name=shown))
-    return Entry(name=name, dtype=dtype, shape=tuple(shape), begin=begin, size=end - begin)
+    listed = convert(value, _Listed, shown)
+    begin, end = listed.data_offsets
+    if begin >= end:
+        raise _refused(message("gives {name} offsets that run backwards", name=shown))
+    if math.prod(listed.shape) * WIDTHS[listed.dtype] != end - begin:
+        raise _refused(message("gives {name} more or fewer bytes than its shape needs", name=shown))
+    return Entry(name=name, dtype=listed.dtype, shape=listed.shape, begin=begin, size=end - begin)
 
 
-def _check_spans(entries: list[Entry], available: int, path: Path) -> None:
-    """Refuse tensors that do not follow each other exactly to the end of the file."""
-    place = 0
-    for entry in entries:
-        shown = quoted(entry.name)
-        if entry.begin < place:
-            raise _refused(path, message("gives {name} bytes that overlap the ones before", name=shown))
-        if entry.begin > place:
-            raise _refused(path, message("gives {name} bytes that leave a gap before them", name=shown))
-        place += entry.size
-    if place > available:
+def _check_end(entries: list[Entry], available: int, path: Path) -> None:
+    """Refuse a file that does not end with its last tensor."""
+    lacking = sum(entry.size for entry in entries) - available
+    if lacking > 0:
         reason = message(
-            "ends before its weights do ({count:,} bytes are missing): it is truncated",
-            count=place - available,
+            "ends before its weights do ({count:,} bytes are missing): it is truncated", count=lacking
         )
         raise CheckpointError(path, reason)
-    if place < available:
-        reason = message("continues for {count:,} bytes after its last tensor", count=available - place)
-        raise CheckpointError(path, reason)
+    if lacking < 0:
+        raise CheckpointError(
+            path, message("continues for {count:,} bytes after its last tensor", count=-lacking)
+        )
