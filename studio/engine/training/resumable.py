@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from msgspec import Meta
 
 from studio.checkpoints.catalog import list_models
-from studio.engine.training.request import STATES, TrainRequest
+from studio.engine.training.request import FORMAT_VERSION, STATES, TrainRequest
 from studio.errors import RequestError, StorageError
 from studio.messages import message
 from studio.storage import write_file
-from studio.strict_json import InvalidJsonError, convert, read_file
+from studio.strict_json import InvalidJsonError, convert, read_file, without_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,6 +122,18 @@ def resumable(folders: Folders) -> tuple[ResumableTraining, ...]:
     return tuple(sorted(found, key=lambda training: -training.when))
 
 
+def _is_newer(folder: Path) -> bool:
+    """Whether a newer version of the program wrote the note in a folder, which must then not be overwritten."""
+    try:
+        values = read_file(folder / NOTE_NAME, dict[str, Any], MAX_NOTE)
+        without_version(values.get("request"), FORMAT_VERSION, "version", optional=True)
+    except InvalidJsonError as error:
+        return error.kind == "newer"
+    except StorageError:
+        pass
+    return False
+
+
 def find_note(request: TrainRequest, folder: Path, folders: Folders) -> TrainingNote | None:
     """Return the note of a training that is to be resumed; None for a new one.
 
@@ -131,9 +143,15 @@ def find_note(request: TrainRequest, folder: Path, folders: Folders) -> Training
         folders: the user's folders.
 
     Raises:
-        RequestError: the name is that of another training, or of a model.
+        RequestError: the name is that of another training, of one of a newer version of the program, or of a model.
     """
     name, note = request.name, TrainingNote.read(folder)
+    if note is None and _is_newer(folder):
+        reason = message(
+            "{name} is the name of a training of a newer Stepwise Studio; choose another name",
+            name=repr(name),
+        )
+        raise RequestError("name", reason)
     if note is not None and not note.request.same_training(request):
         if not note.stage:
             reason = message(

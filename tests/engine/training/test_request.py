@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from studio.engine.training.request import SIDES, TrainRequest, default_request
-from studio.engine.training.resumable import TrainingNote, folder_of, resumable
+from studio.engine.training.resumable import TrainingNote, find_note, folder_of, resumable
 from studio.engine.training.scales import SCALES, backbone_of
 from studio.errors import RequestError
 from studio.folders import Folders
@@ -133,3 +133,18 @@ def test_a_broken_note_is_no_training(tmp_path: Path, text: str) -> None:
     (folder / "training.json").write_text(text)
     assert TrainingNote.read(folder) is None
     assert resumable(Folders.under(tmp_path)) == ()
+
+
+def test_a_training_of_a_newer_version_is_never_overwritten(tmp_path: Path) -> None:
+    folders = Folders.under(tmp_path)
+    request = replace(GOOD, name="a")
+    folder = folder_of("a", folders)
+    TrainingNote(request=request, stage="codec", step=3, steps=9).write(folder)
+    assert find_note(request, folder, folders) == TrainingNote.read(folder)
+    note = folder / "training.json"
+    values = json.loads(note.read_text())
+    values["request"] |= {"version": 2, "rank": 4}
+    note.write_text(json.dumps(values))
+    with pytest.raises(RequestError, match="a training of a newer Stepwise Studio"):
+        find_note(request, folder, folders)
+    assert find_note(replace(request, name="b"), folder_of("b", folders), folders) is None
