@@ -1,4 +1,4 @@
-"""Files to share: several pictures on one labelled sheet, a run as an animation or sheet, a picture at another size."""
+"""Files to share: labelled sheets of pictures, a run as an animation or a sheet, and enlarged copies of a picture."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from studio.gallery import png
 from studio.gallery.images import read_pixels
 from studio.gallery.lettering import draw_line
 from studio.gallery.metadata import parameters_text
+from studio.messages import message
 from studio.storage import as_storage_error, write_file
 
 if TYPE_CHECKING:
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 
 
 GROUND, TEXT, DIM = (22, 23, 28), (233, 233, 238), (150, 152, 164)
+"""The colours of the background, of titles and of labels."""
 GAP = 16
 LEAST_SIDE = 256
+"""Smaller pictures are enlarged to about this side."""
 MOST_SHEET = 8192
-"""Pixels of a sheet's longer side, about; the pictures of a larger one are reduced."""
+"""About the longest side of a sheet in pixels; if it would be longer, its pictures are reduced."""
 TITLE_PX, LABEL_PX, LINE = 17, 14, 20
 
 
@@ -39,7 +42,7 @@ class Cell:
 
     Attributes:
         pixels: uint8 (H, W, 3) RGB.
-        lines: what is written beneath it; the first is brighter.
+        lines: the text below it; the first line is brighter.
     """
 
     pixels: NDArray[np.uint8]
@@ -47,21 +50,21 @@ class Cell:
 
 
 def most_side(count: int, columns: int) -> int:
-    """Return how many pixels a side of each of so many pictures may have on one sheet."""
+    """Return the longest side in pixels that each of ``count`` pictures may have on one sheet."""
     return max(MOST_SHEET // max(columns, math.ceil(count / columns)) - 4 * LINE, 2 * LINE)
 
 
 def empty(most: int) -> NDArray[np.uint8]:
-    """Return what stands in the place of a picture that there is none of."""
+    """Return the placeholder for a picture that is missing, uint8 (side, side, 3)."""
     side = min(LEAST_SIDE, most)
     return np.full((side, side, 3), GROUND, np.uint8)
 
 
 def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
-    """Return a PNG of all cells, in rows of ``columns``, under a title.
+    """Return a PNG of all cells, in rows of ``columns``, below a title.
 
-    Small pictures are enlarged by a whole number, so that every pixel stays one, as long as the sheet does not become
-    too large; all cells are of the largest's size.
+    Small pictures are enlarged by a whole factor, so that pixels stay sharp, unless the sheet would become too large.
+    All cells have the size of the largest picture.
     """
     most = most_side(len(cells), columns)
     shown = [enlarged(cell.pixels, most) for cell in cells]
@@ -86,7 +89,7 @@ def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
 
 
 def enlarged(pixels: NDArray[np.uint8], most: int = MOST_SHEET) -> Image.Image:
-    """Return a picture, a small one enlarged by a whole number, a side of more than ``most`` pixels reduced."""
+    """Return a picture, enlarged by a whole factor if it is small, reduced if a side has more than ``most`` pixels."""
     picture = Image.fromarray(pixels)
     if max(picture.size) > most:
         picture.thumbnail((most, most), Image.Resampling.BICUBIC)
@@ -99,7 +102,7 @@ ExportKind = Literal["webp", "gif", "sheet"]
 
 SUFFIXES: dict[ExportKind, str] = {"webp": ".webp", "gif": ".gif", "sheet": ".png"}
 MOST_FRAMES: dict[ExportKind, int] = {"webp": 120, "gif": 120, "sheet": 24}
-"""How many steps of a long run are taken, evenly chosen."""
+"""The most frames of an export; of a longer run evenly spaced steps are chosen."""
 FRAME_MS, LAST_MS = 80, 1500
 _QUALITY = 90
 _COLOURS = 255
@@ -107,11 +110,11 @@ _COLOURS = 255
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shot:
-    """One step.
+    """One step of a run.
 
     Attributes:
         pixels: uint8 (H, W, 3) RGB.
-        caption: one line on it.
+        caption: one line of text.
     """
 
     pixels: NDArray[np.uint8]
@@ -119,20 +122,20 @@ class Shot:
 
 
 def chosen(count: int, most: int) -> tuple[int, ...]:
-    """Return the places of at most so many of ``count`` things, evenly spread, the first and the last among them."""
+    """Return at most ``most`` evenly spaced indices of ``count`` items, including the first and the last."""
     if count <= most:
         return tuple(range(count))
     return tuple(round(place * (count - 1) / (most - 1)) for place in range(most))
 
 
 def draw(shots: Sequence[Shot], kind: ExportKind, title: str, *, captions: bool) -> bytes:
-    """Return the file.
+    """Return an animation or a sheet of a run as a file.
 
     Args:
-        shots: the steps, at least one, all of one size.
-        kind: what becomes of them.
-        title: what the run is of; on a sheet with captions.
-        captions: whether steps are named.
+        shots: the steps, at least one, all of the same size.
+        kind: the kind of file.
+        title: the title of a sheet with captions.
+        captions: whether captions are drawn.
     """
     if kind == "sheet":
         return _sheet(shots, title, captions=captions)
@@ -150,7 +153,7 @@ def draw(shots: Sequence[Shot], kind: ExportKind, title: str, *, captions: bool)
             quality=_QUALITY,
         )
         return packed.getvalue()
-    # Against a palette of its own each frame is dithered; quantised by itself its smooth parts would have steps.
+    # quantize() dithers only with a given palette; without dithering, gradients would have bands.
     dither = Image.Dither.FLOYDSTEINBERG
     coloured = [frame.quantize(palette=frame.quantize(_COLOURS), dither=dither) for frame in frames]
     coloured[0].save(
@@ -178,7 +181,7 @@ def _sheet(shots: Sequence[Shot], title: str, *, captions: bool) -> bytes:
         return data
     whole = Image.open(io.BytesIO(data), formats=("PNG",))
     packed = io.BytesIO()
-    whole.crop((0, 2 * LINE, whole.width, whole.height)).save(packed, "PNG")  # without the title's lines
+    whole.crop((0, 2 * LINE, whole.width, whole.height)).save(packed, "PNG")  # without the space of the title
     return packed.getvalue()
 
 
@@ -186,15 +189,16 @@ MOST_SIDE_PX = 16_384
 
 
 def save_file(source: Path, to: Path, factor: int = 1, *, smooth: bool = True) -> Path:
-    """Save a picture of the gallery once more, and return where.
+    """Save a copy of a picture, and return its path.
 
-    As it is, every byte is kept. Enlarged, it says how it was made to other programs, and is no picture of the gallery.
+    A copy at its own size has the same bytes. An enlarged copy has the text for other programs, but not our metadata,
+    so that the gallery does not list it.
 
     Args:
-        source: its file.
-        to: the new file; one of that name is replaced.
-        factor: how many times as wide and high.
-        smooth: between the pixels, or each a square.
+        source: the file of the picture.
+        to: the new file; a file of that name is replaced.
+        factor: the factor of enlargement.
+        smooth: interpolate (bicubic), or repeat pixels (nearest).
 
     Raises:
         StorageError: it cannot be read or written, or would be too large.
@@ -215,10 +219,10 @@ def save_file(source: Path, to: Path, factor: int = 1, *, smooth: bool = True) -
 def save_pixels(
     pixels: NDArray[np.uint8], to: Path, factor: int = 1, *, smooth: bool = True, info: PngInfo | None = None
 ) -> Path:
-    """Save a picture that is in no file yet, uint8 (H, W, 3), as `save_file` does."""
+    """Save pixels, uint8 (H, W, 3) RGB, as `save_file` does; ``info`` holds the texts of the PNG."""
     height, width, _ = pixels.shape
     if max(height, width) * factor > MOST_SIDE_PX:
-        raise StorageError(to, f"would be larger than {MOST_SIDE_PX:,} pixels on a side")
+        raise StorageError(to, message("would be larger than {limit:,} pixels on a side", limit=MOST_SIDE_PX))
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if factor > 1:
         how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST

@@ -1,15 +1,13 @@
-"""File names of pictures: ``000042-1234-a-red-apple.png``.
+"""Files of pictures: their names, and how a new one is written.
 
-The number counts the pictures of a folder and orders them, then come the seed and the first words of the
-prompt. A name is safe on Linux, macOS and Windows by construction: it starts with digits (so it is no reserved
-name such as CON), holds only letters, marks, digits and ``-`` before its extension, is in NFC and takes at most
-110 bytes of UTF-8.
+**Names** look like ``000042-1234-a-red-apple.png``: the number of the picture in its folder, which orders them, the
+seed and the first words of the prompt. They are valid on Linux, macOS and Windows: a name starts with digits (so it is
+not a reserved one such as CON), has only letters, marks, digits and ``-`` before its extension, is in NFC and takes at
+most 110 bytes of UTF-8.
 
-Writing a file so that neither a crash nor a power cut can leave half of it under its final name.
-
-The order is fixed: write to a part file in the same folder, fsync it, give it its final name without ever
-replacing a file, fsync the folder. The part file's name holds the picture's number and is created with O_EXCL,
-so it is also the claim by which several processes agree who gets which number.
+**Writing.** Neither a crash nor a power cut leaves half a file under its final name: the data is written to a part file
+in the same folder and fsynced, the part file is renamed without replacing another file, and the folder is fsynced. The
+part file's name holds the picture's number and is created with O_EXCL, so that no two processes use the same number.
 """
 
 from __future__ import annotations
@@ -33,20 +31,20 @@ if TYPE_CHECKING:
 SLUG_BYTES = 80
 PART_SUFFIX = ".part"
 
-# At most seven digits: a picture of another program named after a date (20260131-...) is not taken for ours.
+# At most seven digits: a picture that another program named after a date (20260131-...) does not match.
 _PICTURE = re.compile(r"([0-9]{6,7})-[0-9]{1,10}(-.*)?\.png", re.IGNORECASE | re.DOTALL)
 _PART = re.compile(r"\.stepwise-[0-9]{6,7}\.part")
 
 
 def slug(prompt: str, limit_bytes: int = SLUG_BYTES) -> str:
-    """Return the first words of ``prompt`` in lower case, joined by ``-``; "" where there are none.
+    """Return the first words of ``prompt`` in lower case, joined by ``-``; "" if there are none.
+
+    Letters, digits and their marks are kept, in every script; everything else (separators, punctuation, pictograms,
+    control and bidirectional characters, lone surrogates) becomes ``-``.
 
     Args:
-        prompt: any text at all.
-        limit_bytes: the most bytes of UTF-8 the result may take.
-
-    Letters, digits and the marks that belong to them stay, in every script; all else (separators,
-    punctuation, pictograms, control and bidirectional characters, halves of characters) becomes ``-``.
+        prompt: any text.
+        limit_bytes: the maximum length of the result in UTF-8.
     """
     kept: list[str] = []
     size = 0
@@ -71,13 +69,13 @@ def picture_name(counter: int, seed: int, prompt: str = "") -> str:
 
 
 def counter_of(name: str) -> int | None:
-    """Return the number a picture's file name starts with, or None where the name is not one of ours."""
+    """Return the number that a picture's file name starts with; None if the name is not one of ours."""
     match = _PICTURE.fullmatch(name)
     return int(match[1]) if match else None
 
 
 def part_name(counter: int) -> str:
-    """Return the name a picture has while it is being written; hidden where a leading dot hides."""
+    """Return the name of a picture's file while it is written; on Linux and macOS a leading dot hides it."""
     return f".stepwise-{counter:06d}{PART_SUFFIX}"
 
 
@@ -95,8 +93,8 @@ class WrittenFile:
     """A file that is complete under its final name.
 
     Attributes:
-        path: where it is.
-        confirmed: the disk confirmed the file's name too; if not, a power cut may still lose the file.
+        path: the file.
+        confirmed: whether the folder was fsynced too; if not, a power cut may still lose the file.
     """
 
     path: Path
@@ -107,12 +105,12 @@ def write_new(folder: Path, data: bytes, name_of: Callable[[int], str]) -> Writt
     """Write ``data`` to a new file in ``folder``, which is created if need be.
 
     Args:
-        folder: where to write.
+        folder: the folder.
         data: the whole file.
-        name_of: the file's name for a number (from 1) that is above those of all pictures in the folder.
+        name_of: returns the file's name for its number, which is 1 or higher and above those of the folder's pictures.
 
     Raises:
-        StorageError: it could not be written; nothing lies under a final name.
+        StorageError: it could not be written, and no file was left behind.
     """
     try:
         made = tuple(itertools.takewhile(lambda above: not above.exists(), (folder, *folder.parents)))
@@ -121,7 +119,7 @@ def write_new(folder: Path, data: bytes, name_of: Callable[[int], str]) -> Writt
         for _ in range(ATTEMPTS):
             descriptor, part, counter = _claim(folder)
             final = folder / name_of(counter)
-            # Where another program took the very name, or a sweep the part file, take the next number.
+            # If another program took this name, or a sweep removed the part file, try the next number.
             with contextlib.suppress(FileExistsError, FileNotFoundError):
                 _finish(descriptor, part, final, data)
                 return WrittenFile(path=final, confirmed=storage.sync_folder(folder) and confirmed)
@@ -131,7 +129,7 @@ def write_new(folder: Path, data: bytes, name_of: Callable[[int], str]) -> Writt
 
 
 def sweep(folder: Path) -> int:
-    """Remove part files left by processes that died, and return how many; those in use stay. Never fails."""
+    """Remove the part files of processes that died, and return how many; those in use stay. Never fails."""
     removed = 0
     with contextlib.suppress(OSError, ValueError), os.scandir(folder) as found:
         for part in [folder / item.name for item in found if is_part(item.name)]:
@@ -142,7 +140,7 @@ def sweep(folder: Path) -> int:
 
 
 def _claim(folder: Path) -> tuple[int, Path, int]:
-    """Return an open part file and its number, which is above that of every picture in ``folder``."""
+    """Create a part file, and return its descriptor, path and number, which is above those of the folder's pictures."""
     counter = _highest(folder) + 1
     while True:
         part = folder / part_name(counter)
@@ -156,7 +154,7 @@ def _claim(folder: Path) -> tuple[int, Path, int]:
             counter += 1
             continue
         try:
-            # Another process may have finished a picture of this number just before the part file was made.
+            # Another process may have finished a picture of this number just before the part file was created.
             highest = _highest(folder)
         except BaseException:
             _drop(descriptor, part)
@@ -168,15 +166,15 @@ def _claim(folder: Path) -> tuple[int, Path, int]:
 
 
 def _finish(descriptor: int, part: Path, final: Path, data: bytes) -> None:
-    """Fill the part file, make it durable and give it its final name; on failure remove it."""
+    """Write the part file, fsync it and rename it; on failure remove it."""
     try:
         try:
             storage.write_all(descriptor, data)
             storage.sync_file(descriptor)
-            if storage.CAN_RENAME_OPEN_FILES:  # then the lock is kept until the file has its name
+            if storage.CAN_RENAME_OPEN_FILES:  # then it stays locked until it is renamed
                 storage.rename_new(part, final)
         finally:
-            with contextlib.suppress(OSError):  # after the sync there is nothing left to lose
+            with contextlib.suppress(OSError):  # nothing can be lost after the fsync
                 os.close(descriptor)
         if not storage.CAN_RENAME_OPEN_FILES:
             storage.rename_new(part, final)

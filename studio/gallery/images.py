@@ -1,12 +1,11 @@
-"""The pixels of picture files: encoded with what they remember of their making, and read without trusting the file.
+"""The pixels of picture files: encoding with metadata, reading without trusting the file, and thumbnails.
 
-Whatever a file says, reading it unpacks no more than `MAX_PIXELS` pixels and the caps of `studio.gallery.png`, and
-ends in pixels or in a sentence. Any thread may read. This brings numpy and Pillow, so import it where pixels are.
+**Reading** decodes at most `MAX_PIXELS` pixels and the limits of `studio.gallery.png`, whatever the file says; the
+result is pixels or a StorageError. Any thread may read. This module imports numpy and Pillow, so import it late.
 
-Small square pictures for a gallery: cut out of the middle, scaled, with round corners, ready to be painted.
-
-Large pictures are kept reduced in a cache folder, keyed by path, time and size of the file. The cache may be deleted
-at any time and is bounded. Its errors are never shown: the picture itself is read instead.
+**Thumbnails** are the square middle of a picture, scaled, with rounded corners, ready to be painted. Large pictures are
+kept reduced in a cache folder, by the path, time and size of their files. The cache is limited in size and may be
+deleted at any time. Its errors are never shown: the picture itself is read instead.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from PIL.PngImagePlugin import PngInfo
 from studio.errors import StorageError
 from studio.gallery.metadata import parameters_text
 from studio.gallery.png import OWN_KEYWORD, SHARED_KEYWORD, opened, walk
+from studio.messages import message
 from studio.storage import ensure_folder
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 
 MAX_PIXELS = 8192 * 8192
-"""More than a request may ask for is nothing of ours; also below what Pillow itself warns of."""
+"""The most pixels of a picture; no request may ask for more, and it is less than what Pillow warns of."""
 
-# Where alpha lets something through, it is paper.
-_GROUND = (255, 255, 255, 255)
+_BACKGROUND = (255, 255, 255, 255)
+"""Drawn behind transparent pixels."""
 
-# What Pillow raises for damaged files, besides OSError and SyntaxError, which it means to raise.
+# Pillow documents OSError and SyntaxError for damaged files; it raises the others too.
 _DAMAGED = (
     SyntaxError,
     ValueError,
@@ -58,7 +58,7 @@ _DAMAGED = (
 
 
 def encode(pixels: NDArray[np.uint8], metadata: PictureMetadata) -> bytes:
-    """Return the PNG file of ``pixels``, uint8 (H, W, 3) RGB.
+    """Return ``pixels``, uint8 (H, W, 3) RGB, as a PNG file with metadata.
 
     Raises:
         ValueError: ``pixels`` have another shape or type.
@@ -85,11 +85,11 @@ def read_pixels(path: Path, max_side: int | None = None) -> NDArray[np.uint8]:
 
     Args:
         path: the file.
-        max_side: the most pixels a side may have; a larger picture is reduced and keeps its shape. None reads it as
-            it is.
+        max_side: the maximum width and height in pixels; a larger picture is reduced in proportion. None keeps its
+            size.
 
     Raises:
-        StorageError: the file cannot be read, is no PNG, is damaged, or is larger than `MAX_PIXELS`.
+        StorageError: the file cannot be read, is not a PNG, is damaged, or has more than `MAX_PIXELS`.
     """
     pixels = np.array(read_image(path, max_side))
     pixels.flags.writeable = False
@@ -102,19 +102,22 @@ def read_image(path: Path, max_side: int | None = None) -> Image.Image:
         try:
             return _load(path, file, max_side)
         except MemoryError as error:
-            raise StorageError(path, "cannot be shown: there is too little memory for it") from error
+            raise StorageError(path, message("cannot be shown: there is too little memory for it")) from error
         except (OSError, *_DAMAGED) as error:
-            if getattr(error, "errno", None) is not None:  # the disk's fault, and not the picture's
+            if getattr(error, "errno", None) is not None:  # an error of the disk, not of the picture
                 raise
-            raise StorageError(path, "is a damaged PNG: its pixels cannot be read") from error
+            raise StorageError(path, message("is a damaged PNG: its pixels cannot be read")) from error
 
 
 def _load(path: Path, file: BinaryIO, max_side: int | None) -> Image.Image:
     size = walk(file)
     if size.width * size.height > MAX_PIXELS:
-        raise StorageError(
-            path, f"claims to be {size.width} x {size.height} pixels, which is more than can be shown"
+        reason = message(
+            "claims to be {width} x {height} pixels, which is more than can be shown",
+            width=size.width,
+            height=size.height,
         )
+        raise StorageError(path, reason)
     file.seek(0)
     with Image.open(file, formats=("PNG",)) as image:
         image.load()
@@ -125,11 +128,11 @@ def _load(path: Path, file: BinaryIO, max_side: int | None) -> Image.Image:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits of grey, which convert() would cut off at 255
+    if image.mode.startswith("I"):  # 16-bit grey, which convert() would clip at 255
         image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         picture = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", picture.size, _GROUND), picture)
+        image = Image.alpha_composite(Image.new("RGBA", picture.size, _BACKGROUND), picture)
     return image.convert("RGB") if image.mode != "RGB" else image.copy()
 
 
@@ -143,20 +146,21 @@ def _is_latin_1(text: str) -> bool:
 
 CACHED_SIDE_PX = 512
 MAX_CACHED_FILES = 4000
-_SMOOTHER = 4  # the corners are drawn this much larger and reduced
+_OVERSAMPLING = 4
+"""Rounded corners are drawn this many times larger, and reduced."""
 
 
 def read_tile(path: Path, side: int, radius: float, cache: Path | None = None) -> NDArray[np.uint8]:
-    """Return the tile of a picture: uint8 (side, side, 4), RGBA with premultiplied alpha, read-only.
+    """Return the thumbnail of a picture: uint8 (side, side, 4), RGBA with premultiplied alpha, read-only.
 
     Args:
         path: a PNG file.
-        side: pixels.
-        radius: of the corners, in pixels.
-        cache: a folder for reduced pictures; None keeps none.
+        side: the width and height in pixels.
+        radius: the radius of the corners in pixels.
+        cache: a folder for reduced pictures; None uses no cache.
 
     Raises:
-        StorageError: as `studio.gallery.images.read_pixels`.
+        StorageError: as for `read_pixels`.
     """
     image = _reduced(path, cache) if cache is not None and side <= CACHED_SIDE_PX else read_image(path)
     width, height = image.size
@@ -175,7 +179,7 @@ def read_tile(path: Path, side: int, radius: float, cache: Path | None = None) -
 
 
 def trim(cache: Path, keep: int = MAX_CACHED_FILES) -> None:
-    """Delete the files of a cache that were used longest ago, until ``save_pictures`` are left. Never fails."""
+    """Delete the least recently used files of a cache until ``keep`` are left. Never fails."""
     with contextlib.suppress(OSError):
         with os.scandir(cache) as found:
             files = [(item.stat().st_mtime, item.path) for item in found if item.name.endswith(".png")]
@@ -184,7 +188,7 @@ def trim(cache: Path, keep: int = MAX_CACHED_FILES) -> None:
 
 
 def _reduced(path: Path, cache: Path) -> Image.Image:
-    """Return a picture that is large enough for a tile."""
+    """Return a picture whose shorter side has at most `CACHED_SIDE_PX` pixels, from the cache if it is there."""
     place = None
     with contextlib.suppress(OSError, ValueError):
         known = os.stat(path)
@@ -193,7 +197,7 @@ def _reduced(path: Path, cache: Path) -> Image.Image:
         if place.exists():
             with contextlib.suppress(StorageError):
                 image = read_image(place)
-                os.utime(place)
+                os.utime(place)  # it counts as used
                 return image
     image = read_image(path)
     if min(image.size) > CACHED_SIDE_PX:
@@ -215,7 +219,7 @@ def _keep(image: Image.Image, place: Path) -> None:
 
 @functools.lru_cache(maxsize=8)
 def _corners(side: int, radius: float) -> Image.Image:
-    large = Image.new("L", (side * _SMOOTHER, side * _SMOOTHER))
-    edge = side * _SMOOTHER - 1
-    ImageDraw.Draw(large).rounded_rectangle((0, 0, edge, edge), radius * _SMOOTHER, fill=255)
+    large = Image.new("L", (side * _OVERSAMPLING, side * _OVERSAMPLING))
+    edge = side * _OVERSAMPLING - 1
+    ImageDraw.Draw(large).rounded_rectangle((0, 0, edge, edge), radius * _OVERSAMPLING, fill=255)
     return large.resize((side, side), Image.Resampling.BOX)

@@ -1,8 +1,8 @@
-"""Text on exported pictures, in the interface's own font, so that a picture looks the same wherever it was made.
+"""Text on exported pictures, in the font that the program ships, so that exports look the same on every machine.
 
-The shipped font has Latin, Greek, Cyrillic, Japanese syllables and all of Hangul. A character that it lacks is drawn
-as the nearest thing there is, in this order: its compatibility form ("ﬁ" as "fi"), a font of the system that has it
-(Chinese, for instance), its Unicode name in brackets ("(fox face)" for an emoji), an empty square.
+The font has Latin, Greek, Cyrillic, kana and all of Hangul. For a character that it lacks, the first that is possible
+is drawn: its compatibility form ("ﬁ" as "fi"), the character in a font of the system (Chinese, for instance), its
+Unicode name in brackets ("(fox face)" for an emoji), an empty square.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ _SYSTEM_FONTS: Final = (
     "NotoSans-Regular.ttf",
     "DejaVuSans.ttf",
 )
-"""Files of the fonts that systems bring for scripts the shipped font lacks, those for Chinese first."""
+"""Font files that systems have for scripts the shipped font lacks, those for Chinese first."""
 _FOLDERS: Final = {
     "win32": ("C:/Windows/Fonts",),
     "darwin": ("/System/Library/Fonts", "/Library/Fonts"),
 }
 _LINUX_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts")
 _NO_CHARACTER: Final = "\uffff"
-"""No font has a glyph for it, so that what is drawn is the font's sign for a missing character."""
+"""A noncharacter: no font has a glyph for it, so the font's glyph for missing characters is drawn."""
 _SQUARE: Final = "\u25a1"
 _SKIN_TONES: Final = frozenset("🏻🏼🏽🏾🏿")
 
 
 class Letter(NamedTuple):
-    """A character and the font file that draws it."""
+    """A character, and the font file that it is drawn with."""
 
     text: str
     file: Path
@@ -63,14 +63,14 @@ def draw_line(
     size: int,
     fill: tuple[int, int, int],
 ) -> None:
-    """Draw a text on one line, cut with an ellipsis where it would be wider than ``width`` pixels.
+    """Draw a text on one line, elided if it would be wider than ``width`` pixels.
 
     Args:
-        draw: what is drawn on.
-        at: the upper left corner.
-        text: any text; line breaks and other control characters are drawn as spaces, joiners not at all.
-        width: the room there is, in pixels.
-        size: the font's size in pixels.
+        draw: the image to draw on.
+        at: the upper left corner, in pixels.
+        text: any text; line breaks and other control characters are drawn as spaces, joiners are left out.
+        width: the maximum width in pixels.
+        size: the font size in pixels.
         fill: the colour, RGB.
     """
     x, y = float(at[0]), at[1] + open_font(interface_font(), size).getmetrics()[0]
@@ -81,7 +81,7 @@ def draw_line(
 
 
 def fitted(text: str, width: int, size: int) -> list[Letter]:
-    """Return the letters of a line, cut with an ellipsis where they would be wider than ``width`` pixels."""
+    """Return the letters of a line, elided if they would be wider than ``width`` pixels."""
     composed = unicodedata.normalize("NFC", text)
     letters = list(itertools.chain.from_iterable(map(letters_for, composed)))
     ends = list(itertools.accumulate(_length(letter, size) for letter in letters))
@@ -94,7 +94,7 @@ def fitted(text: str, width: int, size: int) -> list[Letter]:
 
 @functools.lru_cache(maxsize=4096)
 def letters_for(character: str) -> tuple[Letter, ...]:
-    """Return what is drawn for a character, never a font's sign for a missing one."""
+    """Return the letters that are drawn for a character; each has a glyph in its font."""
     shipped = interface_font()
     if character in _SKIN_TONES or unicodedata.category(character) == "Cf":
         return ()
@@ -105,7 +105,7 @@ def letters_for(character: str) -> tuple[Letter, ...]:
     plain = unicodedata.normalize("NFKC", character)
     if all(has_glyph(shipped, letter) for letter in plain):
         return tuple(Letter(letter, shipped) for letter in plain)
-    if unicodedata.category(character) in ("Mn", "Me"):  # a mark or a variation of the character before
+    if unicodedata.category(character) in ("Mn", "Me"):  # a combining mark or a variation selector
         return ()
     for file in _system_fonts():
         if has_glyph(file, character):
@@ -118,7 +118,7 @@ def letters_for(character: str) -> tuple[Letter, ...]:
 
 @functools.lru_cache(maxsize=4096)
 def has_glyph(file: Path, character: str) -> bool:
-    """Return whether a font file draws a character otherwise than as a missing one."""
+    """Return whether a font has a glyph for a character."""
     font = open_font(file, 24)
     drawn, missing = font.getmask(character), font.getmask(_NO_CHARACTER)
     return drawn.size != missing.size or bytes(drawn) != bytes(missing)
@@ -126,8 +126,8 @@ def has_glyph(file: Path, character: str) -> bool:
 
 @functools.lru_cache(maxsize=32)
 def open_font(file: Path, size: int) -> ImageFont.FreeTypeFont:
-    """Return a font file at a size in pixels."""
-    # Raqm is not on every machine, and text must not be wider on some.
+    """Return a font at a size in pixels."""
+    # The Raqm layout engine is not on every machine, and gives other widths.
     return ImageFont.truetype(str(file), size, layout_engine=ImageFont.Layout.BASIC)
 
 
@@ -138,7 +138,7 @@ def _length(letter: Letter, size: int) -> float:
 
 @functools.cache
 def _system_fonts() -> tuple[Path, ...]:
-    """Return those of `_SYSTEM_FONTS` that are on this machine and can be opened, in their order."""
+    """Return the `_SYSTEM_FONTS` that are installed and can be opened, in their order."""
     found: dict[str, Path] = {}
     for folder in _FOLDERS.get(sys.platform, _LINUX_FOLDERS):
         for path in Path(folder).expanduser().rglob("*"):
@@ -149,7 +149,7 @@ def _system_fonts() -> tuple[Path, ...]:
 
 def _opens(file: Path) -> bool:
     try:
-        # Pillow takes another font of that name where it cannot read this one.
+        # If Pillow cannot read this file, it looks for another of the same name.
         return str(open_font(file, 24).path) == str(file)
     except OSError:
         return False

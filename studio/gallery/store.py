@@ -1,10 +1,10 @@
-"""Saving finished pictures: first the file, safe on the disk, and only then the catalogue.
+"""Saving finished pictures: first the file, and once that is safe on the disk its entry in the index.
 
-A fault of the catalogue never costs a picture: the file stays, the entry says so, and going through the folder later
-enters it. A fault of the folder is a StorageError; the caller still has the pixels and may `PictureStore.rescue` them.
+An error of the index never costs a picture: the file stays, the entry's notes say so, and a rebuild enters it later. An
+error of the folder is a StorageError; the caller still has the pixels and may try `PictureStore.rescue`.
 
-`save_pictures` stands around the engine's events and passes them on; each `PictureDone` becomes a `PictureSaved` once
-its file is safe on the disk. The window and the command line save pictures by this alone.
+`save_pictures` wraps the events of the engine: each `PictureDone` becomes a `PictureSaved` once its file is safe on the
+disk, and all other events pass unchanged. The window and the command line save pictures in no other way.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from studio.errors import StorageError
 from studio.gallery.files import picture_name, sweep, write_new
 from studio.gallery.index import Catalogue, Entry
 from studio.gallery.metadata import PictureMetadata
+from studio.messages import message
 from studio.storage import absolute
 
 if TYPE_CHECKING:
@@ -30,19 +31,19 @@ if TYPE_CHECKING:
     from studio.gallery.metadata import Origin
 
 
-# Windows refuses paths of 260 characters and more unless it is told otherwise; the prompt's words give way.
+# By default Windows refuses paths of 260 characters and more; longer names leave out the prompt.
 MAX_PATH = 250
 
 
 class PictureStore:
-    """Where pictures go: a folder for them, and the catalogue that lists them.
+    """The folder that pictures are saved in, and the index that lists them.
 
     Attributes:
-        catalogue: the index; list and search there.
+        catalogue: the index, to list and search pictures.
     """
 
     def __init__(self, outputs: Path, catalogue: Path, *, rescued: Path | None = None) -> None:
-        """Name the folder of pictures, the catalogue's folder, and a second choice for pictures (or None)."""
+        """Name the folder of pictures, the folder of the index, and a fallback folder for pictures (or None)."""
         self.catalogue = Catalogue(catalogue, pictures=outputs)
         self._outputs = outputs
         self._rescued = rescued
@@ -50,22 +51,22 @@ class PictureStore:
 
     @classmethod
     def of(cls, folders: Folders) -> Self:
-        """Return the store of one user's folders; the second choice is ``rescued`` in the cache."""
+        """Return the store in a user's folders; its fallback is ``rescued`` in the cache."""
         return cls(folders.outputs, folders.catalogue, rescued=folders.cache / "rescued")
 
     def add(self, pixels: NDArray[np.uint8], metadata: PictureMetadata, out: Path | None = None) -> Entry:
-        """Keep a picture under a new name, and return its entry.
+        """Save a picture under a new name, and return its entry.
 
         Args:
             pixels: uint8 (H, W, 3) RGB.
             metadata: how it was made.
-            out: the folder to put it in, created if need be; None is the usual one.
+            out: the folder to save it in, created if need be; None is the store's folder.
 
         Raises:
-            StorageError: it could not be written; nothing lies under a final name, and the pixels are still the
-                caller's. A fault of the catalogue is not raised: it is a note of the entry.
+            StorageError: it could not be written, and no file was left behind. An error of the index is not raised; it
+                is a note of the entry.
         """
-        # Late: numpy and Pillow are needed when there is a picture, not when a window opens.
+        # Imported late: a window can open before numpy and Pillow are needed.
         from studio.gallery.images import encode  # noqa: PLC0415
 
         folder = absolute(out if out is not None else self._outputs)
@@ -84,35 +85,40 @@ class PictureStore:
         written = write_new(folder, data, name_of)
         height, width, _ = pixels.shape
         entry = Entry(path=written.path, width=width, height=height, metadata=metadata)
-        notes = () if written.confirmed else (f"{written.path} is saved, but the disk did not confirm it.",)
-        return self._enter(replace(entry, notes=notes))
+        if not written.confirmed:
+            note = message("{path} is saved, but the disk did not confirm it.", path=written.path)
+            entry = replace(entry, notes=(note,))
+        return self._enter(entry)
 
     def rescue(self, pixels: NDArray[np.uint8], metadata: PictureMetadata) -> Entry:
-        """Keep a picture that the wanted folder did not take in the second choice; as `add` otherwise.
+        """Save a picture in the fallback folder, as `add` does.
 
         Raises:
-            StorageError: it could not be written there either, or there is no second choice.
+            StorageError: it could not be written there either, or there is no fallback.
         """
         if self._rescued is None:
-            raise StorageError(self._outputs, "cannot be written, and there is no other folder to try")
+            raise StorageError(
+                self._outputs, message("cannot be written, and there is no other folder to try")
+            )
         return self.add(pixels, metadata, self._rescued)
 
     def _enter(self, entry: Entry) -> Entry:
-        """Enter a saved picture in the catalogue; where that fails, say so in the entry's notes."""
+        """Add a saved picture to the index; if that fails, say so in the entry's notes."""
         known = self.catalogue.set_aside
         try:
             entry = replace(entry, id=self.catalogue.add(entry))
         except StorageError as error:
-            note = f"The picture is saved, but the catalogue does not list it yet: {error}"
+            note = message(
+                "The picture is saved, but the index does not list it yet: {reason}", reason=error.message
+            )
             return replace(entry, notes=(*entry.notes, note))
         if self.catalogue.set_aside != known:
-            note = f"The catalogue was damaged; it is kept as {self.catalogue.set_aside} and was made anew."
-            return replace(entry, notes=(*entry.notes, note))
+            return replace(entry, notes=(*entry.notes, self.catalogue.set_aside_note))
         return entry
 
 
-Told = TypeVar("Told")
-"""What the events are: the engine's, and those of whatever else stands around it."""
+Other = TypeVar("Other")
+"""The type of the events that pass unchanged: the engine's, and those of other wrappers."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,8 +127,8 @@ class PictureSaved:
 
     Attributes:
         done: the picture.
-        entry: where it is now, and what should be said about it.
-        fault: why it is not where it was wanted; None where it is.
+        entry: its file, and notes for the user.
+        fault: why it was saved in the fallback folder; None if it is where it was wanted.
     """
 
     job_id: str
@@ -133,11 +139,11 @@ class PictureSaved:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PictureUnsaved:
-    """A finished picture could be written nowhere; whoever holds this event holds the last copy of its pixels.
+    """A finished picture could be written nowhere; this event holds the last copy of its pixels.
 
     Attributes:
         done: the picture.
-        error: why.
+        error: why it could not be written.
     """
 
     job_id: str
@@ -146,22 +152,22 @@ class PictureUnsaved:
 
 
 def save_pictures(
-    events: Iterator[Told],
+    events: Iterator[Other],
     store: PictureStore,
     out: Path | None = None,
     origin: Origin | None = None,
-) -> Iterator[Told | PictureSaved | PictureUnsaved]:
-    """Pass ``events`` on, and keep every finished picture before the next one is begun.
+) -> Iterator[Other | PictureSaved | PictureUnsaved]:
+    """Yield ``events``, and save every finished picture before the next one is begun.
 
     Args:
-        events: of one job; closed when this is.
-        store: where pictures go.
-        out: the folder they are wanted in; None is the store's usual one.
-        origin: of the pictures of a fork, the step that they go on from.
+        events: of one job; closed when this generator is.
+        store: where pictures are saved.
+        out: the folder for them; None is the store's folder.
+        origin: the step that a fork started from; None for other jobs.
 
     Raises:
-        StorageError: a picture could be written nowhere, neither where it was wanted nor among the rescued ones. It
-            was handed out as `PictureUnsaved` before.
+        StorageError: a picture could be written neither there nor in the fallback folder. A `PictureUnsaved` was
+            yielded before.
     """
     try:
         for event in events:
@@ -181,7 +187,7 @@ def save_pictures(
 def save_picture(
     done: PictureDone, store: PictureStore, out: Path | None = None, origin: Origin | None = None
 ) -> PictureSaved | PictureUnsaved:
-    """Keep a picture where it is wanted, or else among the rescued ones, and say what was in the way."""
+    """Save a picture in the wanted folder, or in the fallback folder if that fails."""
     metadata = PictureMetadata.of(done, origin)
     fault = None
     try:

@@ -20,8 +20,9 @@ from PySide6.QtCore import QAbstractListModel, QCoreApplication, QEvent, QModelI
 from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QApplication, QListView
 
+from studio.gallery.database import Database
 from studio.gallery.images import encode
-from studio.gallery.index import Database, Entry, insert
+from studio.gallery.index import Entry, insert
 from studio.gallery.store import PictureStore
 from studio.ui.core.notices import Notices
 from studio.ui.core.thumbnails import Thumbnails
@@ -213,7 +214,7 @@ def fill(place: Path, count: int) -> tuple[Path, Path]:
     kept = [metadata(f"a {thing} on a blue background") for thing in ("fox", "tiger", "apple", "rocket")]
     for number in range(-(-count // FILES)):
         (place / "pictures" / str(number)).mkdir(exist_ok=True)
-    with Database(folder / "pictures.sqlite3").connection(write=True) as connection:
+    with Database(folder / "pictures.sqlite3").transaction(write=True) as connection:
         for number in range(count):
             path = place / "pictures" / str(number // FILES) / ".." / f"{number % FILES:06d}-7.png"
             insert(connection, Entry(path=path, width=64, height=61, metadata=kept[number % len(kept)]))

@@ -226,6 +226,7 @@ def recorded(save: Callable[[], object]) -> list[str]:
 def test_every_picture_is_written_synced_named_synced_and_only_then_entered(tmp_path: Path) -> None:
     keep = store(tmp_path)
     for seed in range(3):
+        keep.catalogue.close()  # so that its next connection is one that is recorded
         calls = recorded(lambda seed=seed: keep.add(pixels(), metadata(seed=seed)))
         assert broken_promises(calls) == []
         # Of a new catalogue the tables come first; from then on there is one commit for each picture.

@@ -1,18 +1,17 @@
-"""A gallery of pictures for tests of the window: real files, a real catalogue, and models to be closed at the end."""
+"""A gallery of pictures for tests of the window: real files, and a real index."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.folders import Folders
-from studio.ui.app import make_models
+from studio.gallery.index import FILE_NAME
 from studio.ui.jobs.live_tile import LiveTile
 from tests.gallery.samples import metadata, pixels
+from tests.ui.program import heard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
@@ -33,7 +32,7 @@ class Gallery:
     """
 
     models: Models
-    told: list[Notice] = field(default_factory=list)
+    told: list[Notice]
 
     @property
     def model(self) -> GalleryModel:
@@ -55,18 +54,19 @@ class Gallery:
         """Keep one more picture in the store; the model does not know yet."""
         return self.store.add(pixels(seed), metadata(prompt, seed=seed))
 
-    def close(self) -> None:
-        self.models.close()
+    def damage(self) -> None:
+        """Overwrite the index with bytes that are no database."""
+        self.store.catalogue.close()
+        (self.models.folders.catalogue / FILE_NAME).write_bytes(b"rubbish" * 1000)
 
     def prompts(self) -> list[object]:
         """What the model's rows say, top to bottom; None for what is still being read."""
         return [self.model.index(row).data() for row in range(self.model.rowCount())]
 
 
-def make_gallery(place: Path, prompts: Sequence[str] = ()) -> Gallery:
+def make_gallery(models: Models, prompts: Sequence[str] = ()) -> Gallery:
     """Return a gallery of pictures of these prompts, the last one newest, that was not read yet."""
-    gallery = Gallery(make_models(Folders.under(place)))
-    gallery.notices.posted.connect(gallery.told.append)
+    gallery = Gallery(models, heard(models.notices.posted))
     for seed, prompt in enumerate(prompts):
         gallery.add(prompt, seed)
     return gallery

@@ -1,4 +1,4 @@
-"""Small pictures for the gallery, made in the background: what is looked at first, what scrolled away not at all."""
+"""Thumbnails, made in the background: visible tiles first, and none for tiles that have scrolled away."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ CLOSE_MS = 10_000
 
 
 class Thumbnails(QObject):
-    """Square tiles with round corners by path and side, in device pixels. Use it in the window's thread.
+    """A cache of square thumbnails with rounded corners, by path and side in device pixels. For the GUI thread.
 
     Signals:
-        made: a tile is there now, or it is known why there is none; carries the path.
+        made: the thumbnail of this path was made, or could not be made.
     """
 
     made = Signal(object)
@@ -44,17 +44,18 @@ class Thumbnails(QObject):
         make: Make | None = None,
         parent: QObject | None = None,
     ) -> None:
-        """Take where reduced pictures are kept, and how much memory tiles may take.
+        """Make no thumbnails yet.
 
         Args:
-            cache: the cache's folder; None keeps no reduced pictures there.
-            budget_bytes: of all tiles.
-            make: makes a tile of a path, side and radius, or says why there is none; None takes the gallery's.
-            parent: Qt's.
+            cache: the folder in which reduced pictures are cached; None caches none.
+            budget_bytes: the most memory that thumbnails may use.
+            make: returns the thumbnail for a path, side and radius, or an error sentence; by default it is read from
+                the picture file.
+            parent: the Qt parent.
         """
         super().__init__(parent)
         self._cache = cache / FOLDER if cache is not None else None
-        self._make = make or partial(_made, cache=self._cache)
+        self._make = make or partial(_make_thumbnail, cache=self._cache)
         self._budget = budget_bytes
         self._images: OrderedDict[Key, QImage] = OrderedDict()
         self._bytes = 0
@@ -64,15 +65,15 @@ class Thumbnails(QObject):
         self._pool.setMaxThreadCount(THREADS)
         # Shared with the threads:
         self._lock = threading.Lock()
-        self._wishes: dict[object, tuple[list[Key], float]] = {}
-        self._under_way: set[Key] = set()
+        self._requests: dict[object, tuple[list[Key], float]] = {}
+        self._in_progress: set[Key] = set()
         self._threads = 0
         self._trimmed = cache is None
         self._closed = False
         self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
 
     def image(self, path: Path, side: int) -> QImage | None:
-        """Return the tile of this side, else one of another side, else None. What is missing is not made by this."""
+        """Return the thumbnail of this side, else one of another side, else None. This requests nothing."""
         found = self._images.get((path, side))
         key = (path, side) if found is not None else self._newest.get(path)
         if key is None:
@@ -81,48 +82,48 @@ class Thumbnails(QObject):
         return self._images[key]
 
     def has(self, path: Path, side: int) -> bool:
-        """Return whether there is nothing to make: the tile of this side is there, or cannot be."""
+        """Return whether there is nothing to make: the thumbnail of this side exists, or cannot be made."""
         return (path, side) in self._images or path in self._faults
 
     def fault(self, path: Path) -> str:
-        """Return why there is no tile, as a sentence; "" where none is known."""
+        """Return the error sentence of a picture; "" if there is none."""
         return self._faults.get(path, "")
 
     def want(self, who: object, keys: Sequence[Key], radius: float) -> None:
-        """Have these tiles made, in this order; what the same view wanted before is forgotten.
+        """Request thumbnails in this order; earlier requests of the same view are dropped.
 
         Args:
             who: the view.
             keys: paths and sides.
-            radius: of the corners, in device pixels.
+            radius: the radius of the corners in device pixels.
         """
         missing = [key for key in keys if not self.has(*key)]
         with self._lock:
-            self._wishes.pop(who, None)
+            self._requests.pop(who, None)
             if not missing or self._closed:
                 return
-            self._wishes[who] = missing, radius  # at the end: the newest wishes are granted first
+            self._requests[who] = missing, radius  # at the end: the newest requests come first
             more = min(THREADS - self._threads, len(missing))
             self._threads += more
         for _ in range(more):
             self._pool.start(self._make_all)
 
     def retry(self) -> None:
-        """Forget what could not be read: the drive may be there again."""
+        """Try pictures again that could not be read: their drive may be connected again."""
         self._faults.clear()
 
     def close(self) -> None:
-        """Make no more, and return once no thread is at it."""
+        """Drop all requests, and wait for the threads."""
         with self._lock:
             self._closed = True
-            self._wishes.clear()
+            self._requests.clear()
         self._pool.waitForDone(CLOSE_MS)
 
     # ------------------------------------------------------------------------------------------- in other threads
     def _make_all(self) -> None:
         try:
-            while (wish := self._next()) is not None:
-                (path, side), radius = wish
+            while (request := self._next()) is not None:
+                (path, side), radius = request
                 answer = self._make(path, side, radius)
                 if not self._closed:
                     self._answered.emit(path, side, answer)
@@ -135,20 +136,20 @@ class Thumbnails(QObject):
             _trim(self._cache)
 
     def _next(self) -> tuple[Key, float] | None:
-        """Return the first wish of whoever wished last; None ends the thread."""
+        """Return the first request of the view that asked last; None ends the thread."""
         with self._lock:
-            for who in reversed(self._wishes):
-                keys, radius = self._wishes[who]
+            for who in reversed(self._requests):
+                keys, radius = self._requests[who]
                 while keys:
                     key = keys.pop(0)
-                    if key not in self._under_way and not self.has(*key):
-                        self._under_way.add(key)
+                    if key not in self._in_progress and not self.has(*key):
+                        self._in_progress.add(key)
                         return key, radius
-            self._wishes.clear()
-            self._threads -= 1  # in the same breath, so that whoever wishes next starts another
+            self._requests.clear()
+            self._threads -= 1  # under the same lock, so that the next request starts another thread
             return None
 
-    # ----------------------------------------------------------------------------------------- in the window's one
+    # ------------------------------------------------------------------------------------------ in the GUI thread
     @Slot(object, object, object)
     def _on_answered(self, path: Path, side: int, answer: QImage | str) -> None:
         if isinstance(answer, str):
@@ -158,7 +159,7 @@ class Thumbnails(QObject):
         else:
             self._keep((path, side), answer)
         with self._lock:
-            self._under_way.discard((path, side))
+            self._in_progress.discard((path, side))
         if not self._closed:
             self.made.emit(path)
 
@@ -175,9 +176,9 @@ class Thumbnails(QObject):
                 del self._newest[old[0]]
 
 
-# numpy and Pillow are imported late, and in the other thread: they would keep the window from opening.
-def _made(path: Path, side: int, radius: float, *, cache: Path | None) -> QImage | str:
-    """Return a tile, or a sentence why there is none."""
+# numpy and Pillow are imported late and in the other thread: they would delay the opening of the window.
+def _make_thumbnail(path: Path, side: int, radius: float, *, cache: Path | None) -> QImage | str:
+    """Return a thumbnail, or an error sentence."""
     from studio.gallery.images import read_tile  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""The grid of the gallery: where its tiles lie, which thumbnails are wanted, keyboard, selection and mouse."""
+"""The grid of the gallery: layout of its tiles, requests for thumbnails, selection, keyboard and mouse."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QListView, QScrollBar, QToolTip
 
+from studio.ui.gallery import text
 from studio.ui.gallery.model import LiveRole
 from studio.ui.gallery.tile_painter import TilePainter, TileState
-from studio.ui.jobs.picture_text import tile_tip
 from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, SECTION
 from studio.ui.widgets.labels import plain_tip
@@ -56,11 +56,11 @@ if TYPE_CHECKING:
 
 
 MARGIN = 12
-"""Beside the tiles; the scroll bar lies in it."""
+"""The margin to the left and right of the tiles; it contains the scroll bar."""
 TILE_PX = 180
-"""How wide a tile likes to be."""
+"""The preferred width of a tile."""
 RING_PX = GRID
-"""How far a ring reaches beyond its tile: half of the gap between two."""
+"""How far a ring extends beyond its tile: half of the gap between two tiles."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +68,8 @@ class TileLayout:
     """Square tiles in rows from the left, in the coordinates of the whole content.
 
     Attributes:
-        width: of the content, margins and all.
-        count: how many tiles.
+        width: the width of the content with its margins, in pixels.
+        count: the number of tiles.
     """
 
     width: int
@@ -77,37 +77,36 @@ class TileLayout:
 
     @cached_property
     def columns(self) -> int:
-        """How many tiles lie in a row."""
+        """The number of tiles in a row."""
         return max(round((self._inner + GAP) / (TILE_PX + GAP)), 2)
 
     @cached_property
     def side(self) -> int:
-        """How wide and high a tile is."""
+        """The width and height of a tile."""
         return max((self._inner - (self.columns - 1) * GAP) // self.columns, 1)
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
         return -(-self.count // self.columns)
 
     @property
     def pitch(self) -> int:
-        """From the top of one row to the top of the next."""
+        """The distance from the top of one row to the top of the next."""
         return self.side + GAP
 
     @property
     def height(self) -> int:
-        """Of the whole content."""
+        """The height of the whole content."""
         return RING_PX + self.rows * self.pitch - GAP + MARGIN if self.count else 0
 
     def rect(self, place: int) -> QRect:
-        """Return where a tile lies; the outer columns touch the margins exactly."""
+        """Return the rectangle of a tile; the outer columns touch the margins exactly."""
         row, column = divmod(place, self.columns)
         left = MARGIN + round(column * (self._inner - self.side) / (self.columns - 1))
         return QRect(left, RING_PX + row * self.pitch, self.side, self.side)
 
     def cell(self, place: int) -> QRect:
-        """Return where a tile and its ring lie."""
+        """Return the rectangle of a tile and its ring."""
         return self.rect(place).adjusted(-RING_PX, -RING_PX, RING_PX, RING_PX)
 
     def at(self, point: QPoint) -> int | None:
@@ -121,7 +120,7 @@ class TileLayout:
         return None
 
     def between(self, top: int, bottom: int) -> range:
-        """Return the tiles of all rows that reach into a band of the content."""
+        """Return the tiles of all rows that intersect a horizontal band of the content."""
         first = max((top - RING_PX) // self.pitch, 0)
         last = (bottom + RING_PX) // self.pitch
         return range(
@@ -137,24 +136,24 @@ Index = QModelIndex | QPersistentModelIndex
 
 _Action = QAbstractItemView.CursorAction
 _Flag = QItemSelectionModel.SelectionFlag
-_ROWS_A_NOTCH = 3
-"""A notch of the wheel is three single steps, and moves one row of tiles."""
+_STEPS_PER_ROW = 3
+"""Single steps of the scroll bar per row of tiles: a notch of the mouse wheel is three steps."""
 _AHEAD = 1.0
-"""How many screens of thumbnails are made beyond the visible ones."""
+"""How many screens of thumbnails are requested above and below the visible ones."""
 
 
 class _SlimBar(QScrollBar):
-    """Leaves the rings of the last column in sight."""
+    """A scroll bar that does not cover the rings of the last column."""
 
     def sizeHint(self) -> QSize:
         return QSize(MARGIN - RING_PX, super().sizeHint().height())
 
 
 class GalleryGrid(QListView):
-    """Every picture as a tile, in rows from the left, newest first; the live tile comes before them.
+    """Every picture as a tile, in rows from the left, newest first, after the live tile.
 
-    A list view whose items lie as `TileLayout` says: Qt's own layout visits every item, which takes a quarter of a
-    second for 100,000 of them at every new picture. To the keyboard, selections and screen readers it stays a list.
+    A list view with the layout of `TileLayout`: the layout of QListView's icon mode visits every item, which takes a
+    quarter of a second for 100,000 items at every new picture. For selections and screen readers it stays a list.
 
     Signals:
         open_requested: show this row in the viewer.
@@ -179,8 +178,8 @@ class GalleryGrid(QListView):
         self._note = ""
         self._hovered = QPersistentModelIndex()
         self._visible: dict[Path, int] = {}
-        self._ask_soon = QTimer(self, singleShot=True, interval=0)
-        self._ask_soon.timeout.connect(self._ask)
+        self._request_soon = QTimer(self, singleShot=True, interval=0)
+        self._request_soon.timeout.connect(self._request_thumbnails)
         self.setAccessibleName(tr("Pictures"))
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -200,39 +199,34 @@ class GalleryGrid(QListView):
     # ---------------------------------------------------------------------------------------------------- geometry
     @property
     def tiles(self) -> TileLayout:
-        """Where the tiles lie."""
         return self._layout
 
     def rows_in(self, top: int, bottom: int) -> range:
-        """Return the rows of the model that reach into a band of the viewport."""
+        """Return the rows of the model that intersect a horizontal band of the viewport."""
         offset = self.verticalOffset()
         return self._layout.between(top + offset, bottom + offset)
 
     def tile_rect(self, row: int) -> QRect:
-        """Return where a tile lies in the viewport, without its ring."""
+        """Return the rectangle of a tile in the viewport, without its ring."""
         return self._layout.rect(row).translated(0, -self.verticalOffset())
 
     def visualRect(self, index: Index) -> QRect:
-        """Return where an item and its ring lie in the viewport."""
+        """Return the rectangle of an item and its ring in the viewport."""
         if not index.isValid():
             return QRect()
         return self._layout.cell(index.row()).translated(0, -self.verticalOffset())
 
     def indexAt(self, point: QPoint) -> QModelIndex:
-        """Return the item at a point of the viewport."""
         place = self._layout.at(point + QPoint(0, self.verticalOffset()))
         return QModelIndex() if place is None else self.model().index(place, 0)
 
     def verticalOffset(self) -> int:
-        """Return how far it is scrolled."""
         return self.verticalScrollBar().value()
 
     def horizontalOffset(self) -> int:
-        """Return 0: rows are never longer than the view is wide."""
         return 0
 
     def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
-        """Return what shows a selection."""
         region, rows = QRegion(), self.rows_in(0, self.viewport().height())
         for row in rows:
             if selection.contains(self.model().index(row, 0)):
@@ -242,7 +236,6 @@ class GalleryGrid(QListView):
     def scrollTo(
         self, index: Index, hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible
     ) -> None:
-        """Scroll until an item is in sight."""
         if not index.isValid():
             return
         cell, bar = self._layout.cell(index.row()), self.verticalScrollBar()
@@ -254,26 +247,26 @@ class GalleryGrid(QListView):
         elif cell.bottom() + MARGIN > top + height:
             bar.setValue(cell.bottom() + MARGIN - height)
 
-    # ------------------------------------------------------------------------------------------------ what Qt does
+    # ---------------------------------------------------------------------------------------------- layout and updates
     def doItemsLayout(self) -> None:
-        """Lay nothing out: where a tile lies is computed when it is needed."""
+        """Do nothing: the rectangle of a tile is computed when it is needed."""
         QAbstractItemView.doItemsLayout(self)
 
     def updateGeometries(self) -> None:
-        """Arrange the tiles anew for another width or number."""
-        # Of the whole widget: the tiles must not move when a scroll bar comes or goes.
-        if self.model() is None:  # Qt asks while it is being built
+        """Update the layout and the scroll bar for another width or number of tiles."""
+        if self.model() is None:  # called by Qt's constructor
             return
+        # The width of the whole widget: the tiles must not move when the scroll bar appears or disappears.
         layout = self._layout = TileLayout(width=self.width(), count=self.model().rowCount())
         bar, page = self.verticalScrollBar(), self.viewport().height()
         bar.setRange(0, max(layout.height - page, 0))
         bar.setPageStep(page)
-        bar.setSingleStep(max(layout.pitch // _ROWS_A_NOTCH, 1))
+        bar.setSingleStep(max(layout.pitch // _STEPS_PER_ROW, 1))
         QAbstractItemView.updateGeometries(self)
-        self._ask_soon.start()
+        self._request_soon.start()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep what is at the top in sight."""
+        """Keep the tiles at the top visible."""
         first = self.rows_in(0, 1).start if self.verticalOffset() > 0 else 0
         QAbstractItemView.resizeEvent(self, event)
         self.updateGeometries()
@@ -281,17 +274,16 @@ class GalleryGrid(QListView):
             self.scrollTo(self.model().index(first, 0), QAbstractItemView.ScrollHint.PositionAtTop)
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
-        """Move what is painted already."""
         self.viewport().scroll(0, dy)
-        self._ask_soon.start()
+        self._request_soon.start()
 
     def dataChanged(self, first: Index, last: Index, roles: Sequence[int] = ()) -> None:
-        """Paint what changed, if it is visible; an entry that was read has a thumbnail to ask for."""
+        """Repaint the changed tiles that are visible, and request thumbnails for entries that were read."""
         rows = self.rows_in(0, self.viewport().height())
         for row in range(max(first.row(), rows.start), min(last.row() + 1, rows.stop)):
             self.viewport().update(self.visualRect(self.model().index(row, 0)))
         if last.row() > 0 or first.data(LiveRole) is None:
-            self._ask_soon.start()
+            self._request_soon.start()
 
     @Slot()
     def _on_rows_changed(self) -> None:
@@ -300,7 +292,7 @@ class GalleryGrid(QListView):
 
     # ---------------------------------------------------------------------------------------- keyboard and selection
     def moveCursor(self, action: _Action, modifiers: Qt.KeyboardModifier) -> QModelIndex:
-        """Return where a key leads."""
+        """Return the item that a key moves to."""
         last, row = self._layout.count - 1, self.currentIndex().row()
         if last < 0:
             return QModelIndex()
@@ -319,23 +311,23 @@ class GalleryGrid(QListView):
         }
         there = ways.get(action, row) if row >= 0 else 0
         if action in (_Action.MoveUp, _Action.MoveDown) and not 0 <= there <= last:
-            # Below the last full row there may be a shorter one; above the first there is nothing.
+            # The last row may be shorter: from the row above it, Down goes to the last tile.
             short = there > last and row // self._layout.columns < last // self._layout.columns
             there = last if short else row
         return self.model().index(min(max(there, 0), last), 0)
 
     def currentChanged(self, current: Index, previous: Index) -> None:
-        """Remember where a selection with Shift may begin."""
+        """Remember where a selection with Shift may start."""
         self._before = QPersistentModelIndex(previous)
         super().currentChanged(current, previous)
 
     def setSelection(self, rect: QRect, command: _Flag) -> None:
-        """Select what was clicked or gone to; with Shift all from where the selection began."""
+        """Select the current item; with Shift, all items from the anchor to it."""
         if self.state() == QAbstractItemView.State.DragSelectingState:
             return
         current = self.currentIndex()
         if not (self._anchor.isValid() and self.selectionModel().isSelected(self._anchor)):
-            self._anchor = self._before  # what was selected was not by mouse or key
+            self._anchor = self._before  # the selection was not made by mouse or keyboard
         if command & _Flag.Current and self._anchor.isValid() and current.isValid():
             rows = sorted((self._anchor.row(), current.row()))
         else:
@@ -349,22 +341,22 @@ class GalleryGrid(QListView):
         self.selectionModel().select(QItemSelection(first, last), command)
 
     def selected_rows(self) -> list[int]:
-        """Return the selected rows, rising. Quick for a hundred thousand, unlike ``selectedIndexes``."""
+        """Return the selected rows in ascending order; unlike ``selectedIndexes`` this is fast for 100,000 rows."""
         selection = self.selectionModel().selection()
         spans = (selection.at(place) for place in range(selection.count()))
         return sorted(row for span in spans for row in range(span.top(), span.bottom() + 1))
 
     def keyboardSearch(self, search: str) -> None:
-        """Do nothing: Qt would read every picture there is for a letter; there is a field to search in."""
+        """Do nothing: Qt would read every entry for a letter, and there is a search field."""
 
     def set_note(self, note: str) -> None:
-        """Say something below the tiles; "" says nothing."""
+        """Show a text below the tiles; "" removes it."""
         if note != self._note:
             self._note = note
             self.viewport().update()
 
     def hover(self, index: Index) -> None:
-        """Show that the mouse is over a tile, or over none."""
+        """Highlight the tile under the mouse; an invalid index highlights none."""
         before = self._gallery.index(self._hovered.row())
         if index != before:
             self._hovered = QPersistentModelIndex(index)
@@ -373,8 +365,8 @@ class GalleryGrid(QListView):
 
     # ---------------------------------------------------------------------------------------------------- thumbnails
     @Slot()
-    def _ask(self) -> None:
-        """Have the tiles in sight made, from the top, and then those one would scroll to next."""
+    def _request_thumbnails(self) -> None:
+        """Request the thumbnails of the visible tiles, from the top, and then of those just below and above."""
         if not self.isVisible():
             self._gallery.thumbnails.want(self, [], 0)
             return
@@ -401,22 +393,19 @@ class GalleryGrid(QListView):
         return round(self.tiles.side * self.devicePixelRatioF())
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Ask for what is in sight now."""
         super().showEvent(event)
-        self._ask_soon.start()
+        self._request_soon.start()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Ask for nothing more."""
         super().hideEvent(event)
-        self._ask_soon.start()
+        self._request_soon.start()
 
     # ------------------------------------------------------------------------------------------------------- painting
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the tiles that need it."""
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ratio = self.devicePixelRatioF()
-        # In device pixels from here on, and on whole ones, wherever the window lies.
+        # From here on in device pixels, and aligned to them wherever the window is.
         painter.scale(1 / ratio, 1 / ratio)
         origin = painter.deviceTransform()
         painter.translate(round(origin.dx()) - origin.dx(), round(origin.dy()) - origin.dy())
@@ -453,15 +442,17 @@ class GalleryGrid(QListView):
         if entry is None:
             return state
         image = self._gallery.thumbnails.image(entry.path, side)
+        origin = entry.metadata.origin
         return replace(
             state,
             image=image,
+            origin=origin.kind if origin is not None else None,
             broken=image is None and bool(self._gallery.thumbnails.fault(entry.path)),
         )
 
     # ------------------------------------------------------------------------------------------- keys, mouse and menu
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Select a tile when the keyboard comes, so that it can be seen where it is."""
+        """Select the current tile when focus comes by keyboard, so that it can be seen where the focus is."""
         super().focusInEvent(event)
         current = self.currentIndex()
         by_key = event.reason() not in (
@@ -472,7 +463,7 @@ class GalleryGrid(QListView):
             self.selectionModel().select(current, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Open, copy or throw away what is selected; all else moves or selects."""
+        """Open, copy or trash the selected pictures; all other keys move or select."""
         alone = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and alone:
             if self.currentIndex().isValid():
@@ -485,21 +476,20 @@ class GalleryGrid(QListView):
             super().keyPressEvent(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Open a picture large."""
         index = self.indexAt(event.position().toPoint())
         if event.button() == Qt.MouseButton.LeftButton and index.isValid():
             self.open_requested.emit(index.row())
 
     @Slot()
     def enter(self) -> None:
-        """Take the keyboard, from the search."""
+        """Take the keyboard focus from the search field."""
         if self._gallery.rowCount():
             if not self.currentIndex().isValid():
                 self.setCurrentIndex(self._gallery.index(0))
             self.setFocus(Qt.FocusReason.TabFocusReason)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Ask for the menu: at the mouse, or with the Menu key at the current tile."""
+        """Request the menu: at the mouse, or with the Menu key at the current tile."""
         if event.reason() == QContextMenuEvent.Reason.Keyboard:
             if self.currentIndex().isValid():
                 self.scrollTo(self.currentIndex())
@@ -509,23 +499,23 @@ class GalleryGrid(QListView):
             self.menu_requested.emit(event.globalPos())
 
     def startDrag(self, actions: Qt.DropAction) -> None:
-        """Have the selected pictures dragged out."""
         del actions
         self.drag_requested.emit()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Show the tile under the mouse; a drag that starts between tiles selects nothing."""
+        """Highlight the tile under the mouse; a drag that starts between tiles selects nothing."""
         self.hover(self.indexAt(event.position().toPoint()))
         if self.state() != QAbstractItemView.State.DragSelectingState:
             super().mouseMoveEvent(event)
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Tell of the picture under the mouse."""
+        """Show the tooltip of the tile under the mouse."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             index = self.indexAt(event.pos())
             entry = self._gallery.entry_at(index.row()) if index.isValid() else None
-            text = tile_tip(entry, self._gallery.thumbnails.fault(entry.path)) if entry is not None else ""
-            QToolTip.showText(event.globalPos(), plain_tip(text), self.viewport(), self.visualRect(index))
+            fault = self._gallery.thumbnails.fault(entry.path) if entry is not None else ""
+            tip = text.tile_tooltip(entry, fault) if entry is not None else ""
+            QToolTip.showText(event.globalPos(), plain_tip(tip), self.viewport(), self.visualRect(index))
             return True
         if event.type() == QEvent.Type.Leave:
             self.hover(QModelIndex())

@@ -18,12 +18,12 @@ from PySide6.QtCore import (
     Slot,
 )
 
-from studio.gallery.index import holds
+from studio.gallery.search import matches
 from studio.ui.core.background import Background
 from studio.ui.gallery import text
 from studio.ui.gallery.reading import Fetched, Loaded, fetch, load
 from studio.ui.gallery.trash import GalleryTrash
-from studio.ui.jobs.picture_text import accessible_text, one_line, prompt_of
+from studio.ui.jobs.picture_text import one_line, prompt_of
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
@@ -151,6 +151,8 @@ SIDE_PX = 256
 """How large `ImageRole` is; a view that knows its tiles asks the thumbnails itself."""
 _PAGE = 120
 """The most entries read at once."""
+_REBUILD_MS = 1000
+"""How often the list is read again while the catalogue is being rebuilt."""
 
 
 class GalleryModel(QAbstractListModel):
@@ -194,16 +196,16 @@ class GalleryModel(QAbstractListModel):
         self._trash.thrown.connect(self._on_thrown)
         self._trash.back.connect(self.add)
         self._text = self._listed_text = ""
-        self._loaded = False
+        self._loaded = self._checked = False
         self._fault = ""
         self._version = 0  # counts changes made here, so that an older answer is not used
         self._wanted: dict[int, None] = {}
         self._gone: set[int] = set()
         self._fetching = False
-        self._fetch_soon = QTimer(self)
-        self._fetch_soon.setSingleShot(True)
-        self._fetch_soon.setInterval(0)
+        self._fetch_soon = QTimer(self, singleShot=True, interval=0)
         self._fetch_soon.timeout.connect(self._fetch)
+        self._load_later = QTimer(self, singleShot=True, interval=_REBUILD_MS)
+        self._load_later.timeout.connect(self._load)
 
     # ------------------------------------------------------------------------------------------------- questions
     @property
@@ -234,7 +236,7 @@ class GalleryModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return one_line(prompt_of(entry.metadata))
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return accessible_text(entry)
+            return text.tile_name(entry)
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -362,8 +364,10 @@ class GalleryModel(QAbstractListModel):
     def close(self) -> None:
         """Stop reading; waits for what is running."""
         self._fetch_soon.stop()
+        self._load_later.stop()
         self._background.close()
         self.background_reads.close()
+        self._catalogue.close()
 
     # ---------------------------------------------------------------------------------------------------- reading
     def search(self, words: str) -> None:
@@ -385,7 +389,7 @@ class GalleryModel(QAbstractListModel):
         number = self._rows.id_of(entry)
         if number is None:
             number = self._rows.add_loose(entry)
-        if not self._is_renewed() and holds(entry.metadata, self._listed_text):
+        if not self._is_renewed() and matches(entry.metadata, self._listed_text):
             self._rows.know([entry])
             self.insert(number)
 
@@ -405,6 +409,7 @@ class GalleryModel(QAbstractListModel):
 
         self._background.do(partial(fetch, self._catalogue, missing), on_fetched, self._on_failed)
 
+    @Slot()
     def _load(self) -> None:
         loose = dict(self._rows.loose)
         work = partial(load, self._catalogue, self._text, loose, recover=not self._loaded)
@@ -422,11 +427,20 @@ class GalleryModel(QAbstractListModel):
         self._fault = ""
         self._gone.clear()
         self._rows.know(loaded.first)
-        loose = [number for number, entry in self._rows.loose.items() if holds(entry.metadata, search)]
+        loose = [number for number, entry in self._rows.loose.items() if matches(entry.metadata, search)]
         other, self._listed_text = search != self._listed_text, search
         self.list_all((*sorted(loose, reverse=True), *loaded.ids), anew=other or not self._loaded)
+        if loaded.rebuilding:
+            self._load_later.start()
+        if not self._checked:  # after the list is shown: it reads the whole file
+            self._checked = True
+            self.background_reads.do(self._catalogue.check, self._on_checked, self._on_failed, key="check")
         self._loaded = True
         self.state_changed.emit()
+
+    def _on_checked(self, damaged: bool) -> None:
+        if damaged:
+            self._is_renewed()
 
     def _want(self, number: int) -> None:
         if number in self._gone:
@@ -471,7 +485,7 @@ class GalleryModel(QAbstractListModel):
         self._set_aside = self._catalogue.set_aside
         self._rows.forget()
         self._loaded = False
-        self.notices.post(text.catalogue_damaged(self._set_aside), kind="warn")
+        self.notices.post(tr(self._catalogue.set_aside_note), kind="warn")
         self._load()
         return True
 

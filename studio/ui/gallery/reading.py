@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FIRST_ENTRIES = 60
 """How many entries are read together with the list: those shown first."""
+SMALL_REBUILD_S = 0.5
+"""How long the list waits for a rebuild; that of a small gallery ends before."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,11 +32,13 @@ class Loaded:
         ids: of all matching pictures, newest first.
         first: the entries of the newest ones.
         entered: ids of loose entries that are in the catalogue now.
+        rebuilding: whether there will be more, because the catalogue is being rebuilt.
     """
 
     ids: tuple[int, ...]
     first: tuple[Entry, ...]
     entered: tuple[int, ...] = ()
+    rebuilding: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,17 +56,20 @@ def load(catalogue: Catalogue, text: str, loose: Mapping[int, Entry], *, recover
         catalogue: the catalogue.
         text: the search text.
         loose: entries that could not be added before; they are tried again.
-        recover: rebuild an empty catalogue from the folder of pictures.
+        recover: begin to rebuild an empty catalogue from the folder of pictures.
 
     Raises:
         StorageError: the catalogue cannot be read.
     """
     entered = tuple(number for number, entry in loose.items() if _enter(catalogue, entry))
     ids = catalogue.ids(text)
-    if recover and not text and not ids:
-        catalogue.recover()
+    rebuilding = (recover and not text and not ids and catalogue.recover()) or catalogue.is_rebuilding()
+    if rebuilding:
+        catalogue.wait(SMALL_REBUILD_S)
+        rebuilding = catalogue.is_rebuilding()
         ids = catalogue.ids(text)
-    return Loaded(ids=ids, first=catalogue.entries_of(ids[:FIRST_ENTRIES]), entered=entered)
+    first = catalogue.entries_of(ids[:FIRST_ENTRIES])
+    return Loaded(ids=ids, first=first, entered=entered, rebuilding=rebuilding)
 
 
 def fetch(catalogue: Catalogue, ids: Sequence[int]) -> Fetched:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio import format as quantity
-from studio.ui.jobs.picture_text import no_prompt, one_line
+from studio.errors import capitalised
+from studio.ui.jobs.picture_text import accessible_text, no_prompt, one_line, tile_tip
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from studio.errors import StudioError
+    from studio.gallery.index import Entry
     from studio.gallery.metadata import Origin
     from studio.ui.jobs.live_tile import LiveTile
 
@@ -40,6 +42,21 @@ def loading() -> str:
     return tr("Loading")
 
 
+def tile_name(entry: Entry) -> str:
+    """Return what a screen reader says of a tile: the picture, and where it comes from."""
+    if entry.metadata.origin is None:
+        return accessible_text(entry)
+    return tr("{picture}, {origin}", picture=accessible_text(entry), origin=origin(entry.metadata.origin))
+
+
+def tile_tooltip(entry: Entry, fault: str) -> str:
+    """Return the tooltip of a tile, with where the picture comes from as its last line."""
+    tip = tile_tip(entry, fault)
+    return (
+        f"{tip}\n{capitalised(origin(entry.metadata.origin))}" if entry.metadata.origin is not None else tip
+    )
+
+
 def live_tile(tile: LiveTile) -> str:
     """Return what a screen reader says of the picture in progress."""
     return tr(
@@ -48,10 +65,6 @@ def live_tile(tile: LiveTile) -> str:
         step=tile.step,
         steps=tile.steps,
     )
-
-
-def catalogue_damaged(kept: Path | None) -> str:
-    return tr("The index of pictures was damaged. It is kept as {path}, and a new one was built.", path=kept)
 
 
 # ------------------------------------------------------------------------------------------------------------- actions

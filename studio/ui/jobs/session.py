@@ -101,7 +101,7 @@ class SavedPictures:
                 kind="error",
             )
         for note in event.entry.notes:
-            self._notices.post(note, kind="warn")
+            self._notices.post(tr(note), kind="warn")
 
     def _offer_to_save(self, event: PictureUnsaved) -> None:
         self._notices.post(

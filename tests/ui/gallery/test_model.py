@@ -9,26 +9,28 @@ import pytest
 from PySide6.QtCore import QFile, Qt
 
 from studio.errors import StorageError
-from studio.gallery.index import FILE_NAME, Catalogue, Entry
+from studio.gallery import png
+from studio.gallery.index import Catalogue, Entry
+from studio.gallery.metadata import Origin
 from studio.ui.gallery import text, trash
 from studio.ui.gallery.model import KNOWN_ENTRIES, EntryRole, ImageRole, LiveRole, Rows, changes
-from tests.gallery.samples import metadata
+from studio.ui.jobs.picture_text import accessible_text
+from tests.gallery.samples import metadata, pixels
 from tests.ui.pictures import Gallery, live, make_gallery, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytestqt.modeltest import ModelTester
     from pytestqt.qtbot import QtBot
 
+    from tests.ui.program import MakeModels
+
 FEW = ("one", "two", "three")
+FULL = StorageError("catalogue", "cannot be written: the disk is full")
 
 
 @pytest.fixture
-def gallery(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Gallery]:
-    made = make_gallery(tmp_path, getattr(request, "param", FEW))
-    yield made
-    made.close()
+def gallery(make_models: MakeModels, tmp_path: Path, request: pytest.FixtureRequest) -> Gallery:
+    return make_gallery(make_models(home=tmp_path), getattr(request, "param", FEW))
 
 
 class FullTrash(QFile):
@@ -176,9 +178,9 @@ def test_what_goes_and_comes_is_told_in_few_words() -> None:
 
 
 def test_an_empty_catalogue_is_filled_from_the_folder_of_pictures(gallery: Gallery, qtbot: QtBot) -> None:
-    shutil.rmtree(gallery.store.catalogue._database.file.parent)
-    read(gallery, qtbot)
-    assert gallery.prompts() == ["three", "two", "one"]
+    shutil.rmtree(gallery.models.folders.catalogue)
+    gallery.model.reload()
+    qtbot.waitUntil(lambda: gallery.prompts() == ["three", "two", "one"])
 
 
 # ----------------------------------------------------------------------------------------------------------- adding
@@ -214,7 +216,7 @@ def test_a_picture_that_the_catalogue_did_not_take_is_listed_and_entered_later(
     read(gallery, qtbot)
 
     def refuse(*_: object) -> int:
-        raise StorageError("catalogue", "cannot be written: the disk is full")
+        raise FULL
 
     with monkeypatch.context() as full:
         full.setattr(Catalogue, "add", refuse)
@@ -251,7 +253,15 @@ def test_the_live_tile_is_the_first_row_while_a_job_runs(gallery: Gallery, qtbot
 def test_a_picture_says_how_it_was_made(gallery: Gallery, qtbot: QtBot) -> None:
     read(gallery, qtbot)
     said = gallery.model.index(2).data(Qt.ItemDataRole.AccessibleTextRole)
-    assert said == "one, DDIM, 30 steps, guidance 4, seed 0"
+    assert said == accessible_text(gallery.model.entry_at(2))
+
+
+def test_a_fork_says_where_it_comes_from(gallery: Gallery, qtbot: QtBot) -> None:
+    origin = Origin(run="", step=3, of=4, kind="fork")
+    gallery.store.add(pixels(), metadata("a fork", origin=origin))
+    read(gallery, qtbot)
+    said = gallery.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert said == text.tile_name(gallery.model.entry_at(0)) != accessible_text(gallery.model.entry_at(0))
 
 
 @pytest.mark.parametrize("gallery", [['<img src="/dev/zero">', "a\nb\tc"]], indirect=True)
@@ -320,7 +330,7 @@ def test_a_picture_in_the_trash_comes_back_to_its_place(
     assert [path.read_bytes() for path in (trash_can / "files").iterdir()] == [data]
     assert len(gallery.store.catalogue.entries()) == 2
     (told,) = gallery.told
-    assert (told.sentence, told.action) == (text.trashed(1), "Undo")
+    assert (told.sentence, bool(told.action)) == (text.trashed(1), True)
     assert told.act is not None
     with qtbot.waitSignal(gallery.model.rowsInserted):
         told.act()
@@ -336,7 +346,7 @@ def test_several_pictures_go_and_come_at_once(gallery: Gallery, qtbot: QtBot, tr
     gallery.model.set_live(live())
     with qtbot.waitSignal(gallery.notices.posted):
         gallery.model.trash_rows([0, 1, 3])
-    assert gallery.told[0].sentence == "2 pictures moved to the trash."
+    assert gallery.told[0].sentence == text.trashed(2)
     assert gallery.prompts() == ["a fox", "two"]
     assert gallery.told[0].act is not None
     gallery.told[0].act()
@@ -372,8 +382,7 @@ def test_a_picture_that_the_trash_does_not_take_stays_and_it_is_said(
     (told,) = gallery.told
     assert told.kind == "error"
     assert str(gallery.model.entry_at(0).path) in told.sentence
-    assert "could not be moved to the trash and stays where it is" in told.sentence
-    assert "1 more" in told.sentence
+    assert told.details.count("\n") == 1, "one line for each picture"
     assert gallery.prompts() == ["three", "two", "one"]
     assert all(found.path.exists() for found in gallery.store.catalogue.entries())
 
@@ -384,11 +393,11 @@ def test_where_the_catalogue_cannot_forget_a_picture_its_file_comes_back(
     read(gallery, qtbot)
 
     def refuse(*_: object) -> None:
-        raise StorageError("catalogue", "cannot be written: the disk is full")
+        raise FULL
 
     monkeypatch.setattr(Catalogue, "remove", refuse)
     throw(gallery, qtbot, 0)
-    assert gallery.told[0].sentence == "catalogue cannot be written: the disk is full."
+    assert gallery.told[0].sentence == str(FULL)
     assert gallery.prompts() == ["three", "two", "one"]
     assert gallery.model.entry_at(0).path.exists()
 
@@ -403,7 +412,7 @@ def test_a_picture_whose_place_is_taken_meanwhile_stays_in_the_trash(
     assert gallery.told[0].act is not None
     with qtbot.waitSignal(gallery.notices.posted):
         gallery.told[0].act()
-    assert "something of that name is there already" in gallery.told[1].sentence
+    assert (gallery.told[1].kind, str(path) in gallery.told[1].sentence) == ("error", True)
     assert path.read_bytes() == b"another"
     assert len(list((trash_can / "files").iterdir())) == 1
 
@@ -412,38 +421,87 @@ def test_a_picture_whose_place_is_taken_meanwhile_stays_in_the_trash(
 def test_a_catalogue_that_cannot_be_read_is_told_once(
     gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    error, refused = StorageError("catalogue", "cannot be used: another program holds it"), []
+
     def refuse(*_: object) -> None:
-        raise StorageError("catalogue", "cannot be used: another program holds it")
+        refused.append(error)
+        raise error
 
     with monkeypatch.context() as held:
         held.setattr(Catalogue, "ids", refuse)
         with qtbot.waitSignal(gallery.notices.posted):
             gallery.model.reload()
         gallery.model.reload()
-        done: list[object] = []
-        gallery.model._background.do(lambda: 1, done.append, done.append)
-        qtbot.waitUntil(lambda: done == [1])
-    assert [told.sentence for told in gallery.told] == ["catalogue cannot be used: another program holds it."]
-    read(gallery, qtbot)
+        qtbot.waitUntil(lambda: len(refused) == 2)
+    read(gallery, qtbot)  # after the second answer
+    assert [told.sentence for told in gallery.told] == [str(error)]
     assert gallery.prompts() == ["three", "two", "one"]
 
 
 def test_a_catalogue_damaged_meanwhile_is_read_anew(gallery: Gallery, qtbot: QtBot) -> None:
     read(gallery, qtbot)
     gallery.store.catalogue.remove([gallery.model.entry_at(0)])  # its file is there still, and is found again
-    (gallery.store.catalogue._database.file.parent / FILE_NAME).write_bytes(b"rubbish" * 1000)
+    gallery.damage()
     gallery.model.reload()
     qtbot.waitUntil(lambda: bool(gallery.told))
     qtbot.waitUntil(lambda: gallery.model.loaded and gallery.prompts() == ["three", "two", "one"])
     assert [told.kind for told in gallery.told] == ["warn"]
-    assert gallery.told[0].sentence == text.catalogue_damaged(gallery.store.catalogue.set_aside)
+    assert gallery.told[0].sentence == gallery.store.catalogue.set_aside_note
 
 
-def test_a_picture_that_another_program_took_out_is_no_hole(gallery: Gallery, qtbot: QtBot) -> None:
+@pytest.mark.parametrize("gallery", [[str(number) for number in range(6)]], indirect=True)
+def test_a_catalogue_is_listed_while_it_is_rebuilt_and_whole_afterwards(
+    gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read(gallery, qtbot)
-    gallery.model._rows.forget()
+    gallery.damage()
+    monkeypatch.setattr("studio.gallery.index._BATCH", 1)
+    monkeypatch.setattr("studio.ui.gallery.reading.SMALL_REBUILD_S", 0.0)
+    go_on, read_file, left = threading.Event(), png.read, [2]
+
+    def read_some(path: Path) -> object:
+        if not left[0]:
+            assert go_on.wait(10)
+        left[0] = max(left[0] - 1, 0)
+        return read_file(path)
+
+    monkeypatch.setattr(png, "read", read_some)
+    gallery.model.reload()
+    qtbot.waitUntil(lambda: bool(gallery.told) and gallery.prompts() == ["5", "4"])
+    gallery.model.add(gallery.add("new"))
+    assert gallery.prompts() == ["new", "5", "4"]
+    go_on.set()
+    qtbot.waitUntil(lambda: gallery.prompts() == ["new", "5", "4", "3", "2", "1", "0"])
+    assert len(gallery.told) == 1
+
+
+def test_a_damage_that_no_use_meets_is_found_after_the_list_is_shown(
+    gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, damaged = Catalogue.check, []
+
+    def check(catalogue: Catalogue) -> bool:
+        if not damaged:
+            damaged.append(gallery.model.loaded)
+            gallery.damage()
+        return real(catalogue)
+
+    monkeypatch.setattr(Catalogue, "check", check)
+    gallery.model.reload()
+    qtbot.waitUntil(lambda: bool(gallery.told))
+    assert damaged == [True]
+    qtbot.waitUntil(lambda: gallery.prompts() == ["three", "two", "one"])
+    assert gallery.told[0].sentence == gallery.store.catalogue.set_aside_note
+
+
+def test_a_picture_that_another_program_took_out_is_no_hole(
+    gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.ui.gallery.reading.FIRST_ENTRIES", 1)
+    with qtbot.waitSignal(gallery.model.state_changed):
+        gallery.model.reload()
     gallery.store.catalogue.remove([gallery.store.catalogue.entries()[1]])
-    gallery.model.entry_at(1)
+    assert gallery.model.entry_at(1) is None, "it was not read yet"
     qtbot.waitUntil(lambda: gallery.prompts() == ["three", "one"])
 
 
