@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from PySide6.QtWidgets import QApplication
+
 from studio.gallery.index import FILE_NAME
 from studio.ui.jobs.live_tile import LiveTile
+from studio.ui.theme.theme import Theme
 from tests.gallery.samples import metadata, pixels
-from tests.ui.program import heard
+from tests.ui.program import OpenPage, heard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +58,7 @@ class Gallery:
         return self.store.add(pixels(seed), metadata(prompt, seed=seed))
 
     def damage(self) -> None:
-        """Overwrite the index with bytes that are no database."""
+        """Overwrite the index with bytes that are no database; nothing may be reading it."""
         self.store.catalogue.close()
         (self.models.folders.catalogue / FILE_NAME).write_bytes(b"rubbish" * 1000)
 
@@ -72,11 +75,25 @@ def make_gallery(models: Models, prompts: Sequence[str] = ()) -> Gallery:
     return gallery
 
 
+def show_page(gallery: Gallery, name: str, qtbot: QtBot, size: tuple[int, int]) -> OpenPage:
+    """Return a page of the window around a gallery; it lives as long as what is returned."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    return OpenPage(qtbot, Theme(app, "dark"), gallery.models, name, size)
+
+
 def read(gallery: Gallery, qtbot: QtBot) -> None:
     """Have the model read its list, and all entries that are looked at."""
     with qtbot.waitSignal(gallery.model.state_changed):
         gallery.model.reload()
     qtbot.waitUntil(lambda: None not in gallery.prompts())
+
+
+def settle(gallery: Gallery, qtbot: QtBot) -> None:
+    """Wait for what is read in the background, such as the check of the index after the first list."""
+    done: list[object] = []
+    gallery.model.background_reads.do(lambda: 1, done.append, done.append)
+    qtbot.waitUntil(lambda: bool(done))
 
 
 def live(step: int = 3, prompt: str = "a fox") -> LiveTile:

@@ -353,6 +353,7 @@ class GalleryGrid(QListView):
         """Show a text below the tiles; "" removes it."""
         if note != self._note:
             self._note = note
+            self.setAccessibleDescription(note)
             self.viewport().update()
 
     def hover(self, index: Index) -> None:

@@ -204,7 +204,7 @@ class GalleryModel(QAbstractListModel):
         self._fetching = False
         self._fetch_soon = QTimer(self, singleShot=True, interval=0)
         self._fetch_soon.timeout.connect(self._fetch)
-        self._load_later = QTimer(self, singleShot=True, interval=_REBUILD_MS)
+        self._load_later = QTimer(self, singleShot=True)
         self._load_later.timeout.connect(self._load)
 
     # ------------------------------------------------------------------------------------------------- questions
@@ -431,7 +431,7 @@ class GalleryModel(QAbstractListModel):
         other, self._listed_text = search != self._listed_text, search
         self.list_all((*sorted(loose, reverse=True), *loaded.ids), anew=other or not self._loaded)
         if loaded.rebuilding:
-            self._load_later.start()
+            self._load_later.start(_REBUILD_MS)
         if not self._checked:  # after the list is shown: it reads the whole file
             self._checked = True
             self.background_reads.do(self._catalogue.check, self._on_checked, self._on_failed, key="check")

@@ -16,7 +16,7 @@ from studio.ui.gallery import text, trash
 from studio.ui.gallery.model import KNOWN_ENTRIES, EntryRole, ImageRole, LiveRole, Rows, changes
 from studio.ui.jobs.picture_text import accessible_text
 from tests.gallery.samples import metadata, pixels
-from tests.ui.pictures import Gallery, live, make_gallery, read
+from tests.ui.pictures import Gallery, live, make_gallery, read, settle
 
 if TYPE_CHECKING:
     from pytestqt.modeltest import ModelTester
@@ -441,6 +441,7 @@ def test_a_catalogue_that_cannot_be_read_is_told_once(
 def test_a_catalogue_damaged_meanwhile_is_read_anew(gallery: Gallery, qtbot: QtBot) -> None:
     read(gallery, qtbot)
     gallery.store.catalogue.remove([gallery.model.entry_at(0)])  # its file is there still, and is found again
+    settle(gallery, qtbot)
     gallery.damage()
     gallery.model.reload()
     qtbot.waitUntil(lambda: bool(gallery.told))
@@ -454,9 +455,11 @@ def test_a_catalogue_is_listed_while_it_is_rebuilt_and_whole_afterwards(
     gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read(gallery, qtbot)
+    settle(gallery, qtbot)
     gallery.damage()
     monkeypatch.setattr("studio.gallery.index._BATCH", 1)
     monkeypatch.setattr("studio.ui.gallery.reading.SMALL_REBUILD_S", 0.0)
+    monkeypatch.setattr("studio.ui.gallery.model._REBUILD_MS", 20)
     go_on, read_file, left = threading.Event(), png.read, [2]
 
     def read_some(path: Path) -> object:

@@ -36,6 +36,11 @@ def test_an_origin_says_the_step_and_whether_it_was_forked_there() -> None:
     entry = Entry(path=Path("/x.png"), width=8, height=8, metadata=replace(metadata("a fox"), origin=step))
     facts = {fact.label: fact.value for fact in short_facts(entry)}
     assert (facts["Origin"], facts["Run"]) == ("step 14 of 30", "not recorded")
+    assert text.tile_name(entry) == "a fox, DDIM, 30 steps, guidance 4, seed 7, step 14 of 30"
+    assert text.tile_tooltip(entry, "It is broken.").endswith("It is broken.\nStep 14 of 30")
+    whole = replace(entry, metadata=metadata("a fox"))
+    assert text.tile_name(whole) == picture_text.accessible_text(whole)
+    assert text.tile_tooltip(whole, "") == picture_text.tile_tip(whole, "")
 
 
 def test_pictures_are_counted() -> None:

@@ -8,28 +8,26 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QAccessible, QDrag, QGuiApplication, QMouseEvent
+from PySide6.QtGui import QAccessible, QDrag, QGuiApplication, QImage, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
 
 from studio.gallery import images as pixels
 from studio.gallery.index import Entry
 from studio.gallery.metadata import Origin
 from studio.ui.gallery import text
 from studio.ui.gallery.viewer_panel import long_facts, short_facts
+from studio.ui.jobs.picture_menu import PictureMenu, SaveMenu
 from studio.ui.jobs.picture_text import no_prompt
-from studio.ui.theme.theme import Theme
 from tests.gallery.samples import metadata
 from tests.ui.cards import STARTER, installed, show_models
-from tests.ui.pictures import Gallery, live, make_gallery, read
-from tests.ui.program import PAGES
+from tests.ui.pictures import Gallery, live, make_gallery, read, show_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytestqt.qtbot import QtBot
 
     from studio.ui.gallery.viewer import Viewer
+    from tests.ui.program import MakeModels, OpenPage
 
 Key = Qt.Key
 NASTY = '<img src="/dev/zero"><h1>huge</h1> & more'
@@ -37,41 +35,41 @@ NASTY = '<img src="/dev/zero"><h1>huge</h1> & more'
 
 @pytest.fixture
 def gallery(
-    tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[Gallery]:
+    make_models: MakeModels,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Gallery:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    made = make_gallery(tmp_path, getattr(request, "param", ["one", "two", "three"]))
+    made = make_gallery(make_models(home=tmp_path), getattr(request, "param", ["one", "two", "three"]))
     read(made, qtbot)
-    yield made
-    made.close()
+    return made
 
 
 @pytest.fixture
-def view(gallery: Gallery, qapp: QApplication, qtbot: QtBot) -> Viewer:
-    theme = Theme(qapp, "dark")
-    view = PAGES["large"](theme, gallery.models)
-    qtbot.addWidget(view)
-    view.theme = theme  # kept as long as the view
-    view.resize(900, 700)
-    view.show()
-    qtbot.waitExposed(view)
-    return view
+def page(gallery: Gallery, qtbot: QtBot) -> OpenPage:
+    return show_page(gallery, "large", qtbot, (900, 700))
+
+
+@pytest.fixture
+def view(page: OpenPage) -> Viewer:
+    return page.widget
 
 
 def shown(view: Viewer) -> list[str]:
-    """Every text beside the picture."""
-    return [
-        label.text() for label in view._panel.findChildren(QLabel) if not isinstance(label, QAbstractButton)
-    ]
+    """Every text beside the picture and above it."""
+    return [label.text() for label in view.findChildren(QLabel) if label.isVisible()]
 
 
-def button(view: Viewer, name: str) -> QAbstractButton:
-    (found,) = (
-        child
-        for child in view.findChildren(QAbstractButton)
-        if QAccessible.queryAccessibleInterface(child).text(QAccessible.Text.Name) == name
-    )
-    return found
+def panel(view: Viewer) -> QScrollArea:
+    """The settings beside the picture."""
+    return view.findChild(QScrollArea)
+
+
+def left_and_top(widget: QWidget, view: Viewer) -> tuple[int, int]:
+    point = widget.mapTo(view, QPoint())
+    return point.x(), point.y()
 
 
 def model_title(gallery: Gallery) -> str:
@@ -95,8 +93,7 @@ def test_a_picture_is_shown_whole_beside_how_it_was_made(
     open_row(view, gallery, qtbot, 1)
     assert view.picture.image is not None
     assert (view.picture.image.width(), view.picture.image.height()) == (19, 16)
-    assert view._head.place == "2 of 3"
-    texts = shown(view)
+    assert text.position(1, 3) in (texts := shown(view))
     told = [
         *(
             "two",
@@ -183,20 +180,24 @@ def test_a_nasty_prompt_is_only_text(view: Viewer, gallery: Gallery, qtbot: QtBo
 @pytest.mark.parametrize("gallery", [["x" * 2000]], indirect=True)
 def test_a_word_without_end_does_not_widen_the_panel(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 0)
-    assert view._panel.width() == 304
-    assert view._panel._area.horizontalScrollBar().maximum() == 0
-    assert view._panel._area.widget().width() <= 304
+    wide = panel(view).width()
+    assert panel(view).horizontalScrollBar().maximum() == 0
+    assert panel(view).widget().width() <= wide
+    gallery.store.add(pixels.read_pixels(gallery.model.entry_at(0).path), metadata("short"))
+    read(gallery, qtbot)
+    open_row(view, gallery, qtbot, 0)
+    assert panel(view).width() == wide
 
 
 def test_a_picture_whose_file_is_gone_is_a_sentence(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 0)
     gallery.model.entry_at(1).path.unlink()
     view.show_entry(gallery.model.entry_at(1))
-    qtbot.waitUntil(lambda: view._body.fault != "")
-    assert "cannot be found" in view._body.fault
-    assert view.picture.image is None
+    qtbot.waitUntil(lambda: view.picture.image is None)
+    path = gallery.model.entry_at(1).path
+    assert any(str(path) in said for said in shown(view))
     open_row(view, gallery, qtbot, 0)
-    assert view._body.fault == ""
+    assert not any(str(path) in said for said in shown(view))
 
 
 def test_a_picture_that_was_read_too_late_is_not_shown(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
@@ -214,7 +215,7 @@ def test_a_picture_that_was_read_too_late_is_not_shown(view: Viewer, gallery: Ga
 
 # -------------------------------------------------------------------------------------------------------- neighbours
 def test_left_and_right_go_to_the_neighbours_and_stop_at_the_ends(
-    view: Viewer, gallery: Gallery, qtbot: QtBot
+    view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
 ) -> None:
     gallery.model.set_live(live())
     open_row(view, gallery, qtbot, 1)
@@ -222,25 +223,23 @@ def test_left_and_right_go_to_the_neighbours_and_stop_at_the_ends(
     seen = []
     for key in (Key.Key_Left, Key.Key_Right, Key.Key_Right, Key.Key_Right, Key.Key_Left):
         QTest.keyClick(view, key)
-        seen.append((prompt(view), view._head.place))
-    assert seen == [
-        ("three", "1 of 3"),
-        ("two", "2 of 3"),
-        ("one", "3 of 3"),
-        ("one", "3 of 3"),
-        ("two", "2 of 3"),
-    ]
-    assert button(view, "Newer picture").isEnabled()
-    QTest.mouseClick(button(view, "Newer picture"), Qt.MouseButton.LeftButton)
+        (place,) = (place for place in range(3) if text.position(place, 3) in shown(view))
+        seen.append((prompt(view), place))
+    assert seen == [("three", 0), ("two", 1), ("one", 2), ("one", 2), ("two", 1)]
+    assert page.control("Newer picture").isEnabled()
+    page.click("Newer picture")
     assert prompt(view) == "three"
-    assert not button(view, "Newer picture").isEnabled()
+    assert not page.control("Newer picture").isEnabled()
 
 
 def test_a_neighbour_that_was_not_read_yet_is_waited_for(
     view: Viewer, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("studio.ui.gallery.reading.FIRST_ENTRIES", 1)
+    monkeypatch.setattr("studio.ui.gallery.model.KNOWN_ENTRIES", 1)
+    with qtbot.waitSignal(gallery.model.state_changed):
+        gallery.model.reload()
     open_row(view, gallery, qtbot, 0)
-    gallery.model._rows.forget()
     QTest.keyClick(view, Key.Key_Right)
     assert prompt(view) == "three"
     qtbot.waitUntil(lambda: prompt(view) == "two")
@@ -253,7 +252,7 @@ def test_new_pictures_do_not_change_the_one_that_is_shown(
     gallery.model.set_live(live())
     gallery.model.add(gallery.add("four"))
     assert prompt(view) == "three"
-    assert view._head.place == "2 of 4"
+    assert text.position(1, 4) in shown(view)
 
 
 def test_the_views_around_are_told_what_is_shown(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
@@ -265,13 +264,13 @@ def test_the_views_around_are_told_what_is_shown(view: Viewer, gallery: Gallery,
 
 # ------------------------------------------------------------------------------------------------------------ trash
 def test_after_a_picture_is_thrown_away_the_next_is_shown_and_after_the_last_none(
-    view: Viewer, gallery: Gallery, qtbot: QtBot
+    view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 1)
     QTest.keyClick(view, Key.Key_Delete)
     qtbot.waitUntil(lambda: prompt(view) == "one")
-    assert view._head.place == "2 of 2"
-    QTest.mouseClick(button(view, "Move to the trash"), Qt.MouseButton.LeftButton)
+    assert text.position(1, 2) in shown(view)
+    page.click("Move to the trash")
     qtbot.waitUntil(lambda: prompt(view) == "three")
     with qtbot.waitSignal(view.closed):
         QTest.keyClick(view, Key.Key_Delete)
@@ -288,10 +287,10 @@ def test_a_picture_that_a_search_leaves_out_stays_until_it_is_left(
     with qtbot.waitSignal(gallery.model.modelReset):
         gallery.model.search("one")
     assert prompt(view) == "three"
-    assert view._head.place == ""
+    assert not [place for place in range(3) if text.position(place, 3) in shown(view)]
     with qtbot.waitSignal(gallery.model.modelReset):
         gallery.model.search("")
-    assert view._head.place == "1 of 3"
+    assert text.position(0, 3) in shown(view)
     with qtbot.waitSignal(gallery.model.modelReset):
         gallery.model.search("one")
     with qtbot.waitSignal(view.closed):
@@ -309,10 +308,12 @@ def test_a_picture_that_another_program_took_away_gives_way(
 
 
 # ---------------------------------------------------------------------------------------------------------- actions
-def test_one_button_gives_the_settings_back(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
+def test_one_button_gives_the_settings_back(
+    view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
+) -> None:
     open_row(view, gallery, qtbot, 1)
     with qtbot.waitSignal(view.settings_requested) as asked:
-        QTest.mouseClick(button(view, "Use these settings"), Qt.MouseButton.LeftButton)
+        page.click("Use these settings")
     assert asked.args is not None
     request = asked.args[0]
     assert (request.prompt, request.seed, request.count, request.sampler) == ("two", 1, 1, "ddim")
@@ -320,7 +321,7 @@ def test_one_button_gives_the_settings_back(view: Viewer, gallery: Gallery, qtbo
 
 
 def test_of_a_picture_in_the_middle_of_a_job_its_own_seed_is_given_back(
-    view: Viewer, gallery: Gallery, qtbot: QtBot
+    view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
 ) -> None:
     kept = metadata("of many", seed=40)
     request = {**kept.request, "count": 4}
@@ -328,16 +329,18 @@ def test_of_a_picture_in_the_middle_of_a_job_its_own_seed_is_given_back(
     read(gallery, qtbot)
     open_row(view, gallery, qtbot, 0)
     with qtbot.waitSignal(view.settings_requested) as asked:
-        button(view, "Use these settings").click()
+        page.click("Use these settings")
     assert asked.args is not None
     assert (asked.args[0].seed, asked.args[0].count) == (42, 1)
 
 
-def test_it_is_copied_by_key_and_by_button(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
+def test_it_is_copied_by_key_and_by_button(
+    view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
+) -> None:
     open_row(view, gallery, qtbot, 0)
     for copy in (
         lambda: QTest.keyClick(view, Key.Key_C, Qt.KeyboardModifier.ControlModifier),
-        lambda: button(view, "Copy").click(),
+        lambda: page.click("Copy"),
     ):
         QGuiApplication.clipboard().clear()
         with qtbot.waitSignal(gallery.notices.posted):
@@ -373,32 +376,33 @@ def move(view: Viewer, to: QPoint) -> None:
     QApplication.sendEvent(view.picture, moved)
 
 
-def test_esc_a_double_click_and_the_button_leave_it(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
+def test_esc_a_double_click_and_the_button_leave_it(
+    view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
+) -> None:
     open_row(view, gallery, qtbot, 0)
     for leave in (
         lambda: QTest.keyClick(view, Key.Key_Escape),
         lambda: QTest.mouseDClick(view.picture, Qt.MouseButton.LeftButton),
-        lambda: button(view, "Close").click(),
+        lambda: page.click("Close"),
     ):
         with qtbot.waitSignal(view.closed):
             leave()
 
 
-def test_its_menu_does_not_offer_to_open_it(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
-    opened: list[QPoint] = []
-    view._menu.popup = opened.append  # type: ignore[method-assign]
+def test_its_menu_does_not_offer_to_open_it(
+    view: Viewer, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[PictureMenu, QPoint]] = []
+    monkeypatch.setattr(PictureMenu, "popup", lambda menu, where: opened.append((menu, where)))
     view.picture.menu_requested.emit(QPoint(5, 5))
     assert opened == []
     open_row(view, gallery, qtbot, 0)
     view.picture.menu_requested.emit(QPoint(5, 5))
-    assert opened == [QPoint(5, 5)]
-    assert [action.text().partition("\t")[0] for action in view._menu.actions() if action.text()] == [
-        "Use these settings",
-        "Compare with…",
-        "Copy",
-        "Show in folder",
-        "Move to the trash",
-    ]
+    ((menu, where),) = opened
+    assert where == QPoint(5, 5)
+    names = {action.text().partition("\t")[0] for action in menu.actions()}
+    assert "Use these settings" in names
+    assert "Open large" not in names
 
 
 def test_everything_that_takes_the_keyboard_has_a_name(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
@@ -414,21 +418,33 @@ def test_in_a_narrow_place_the_settings_are_beneath_the_picture(
     view: Viewer, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 1)
-    assert view._panel.geometry().left() == 900 - 304
+
+    def is_beside() -> bool:
+        return (
+            left_and_top(panel(view), view)[0] >= left_and_top(view.picture, view)[0] + view.picture.width()
+        )
+
+    def is_below() -> bool:
+        return (
+            left_and_top(panel(view), view)[1] >= left_and_top(view.picture, view)[1] + view.picture.height()
+        )
+
+    assert is_beside()
+    beside = panel(view).width()
     view.resize(404, 640)
-    qtbot.waitUntil(lambda: view._panel.geometry().left() == 0)
-    assert view._panel.width() == 404
-    assert view._panel.geometry().top() >= view._body.geometry().bottom()
+    qtbot.waitUntil(is_below)
+    assert panel(view).width() > beside
     assert view.minimumSizeHint().width() <= 404
     view.resize(900, 700)
-    qtbot.waitUntil(lambda: view._panel.geometry().left() == 900 - 304)
+    qtbot.waitUntil(is_beside)
+    assert panel(view).width() == beside
 
 
 @pytest.mark.layout
 def test_keys_scroll_the_settings(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     view.resize(404, 500)
     open_row(view, gallery, qtbot, 1)
-    bar = view._panel._area.verticalScrollBar()
+    bar = panel(view).verticalScrollBar()
     qtbot.waitUntil(lambda: bar.maximum() > 0)
     QTest.keyClick(view, Key.Key_PageDown)
     assert bar.value() > 0
@@ -438,15 +454,24 @@ def test_keys_scroll_the_settings(view: Viewer, gallery: Gallery, qtbot: QtBot) 
     assert bar.value() > 0
 
 
-def test_tab_rings_the_picture_and_opening_it_does_not(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
+def test_tab_rings_the_picture_and_opening_it_does_not(
+    view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
+) -> None:
+    def around_the_picture() -> QImage:
+        around = view.picture.picture_rect().toAlignedRect().adjusted(-8, -8, 8, 8)
+        return view.grab(around.translated(*left_and_top(view.picture, view))).toImage()
+
     open_row(view, gallery, qtbot, 1)
+    close = page.control("Close")
+    close.setFocus()
+    bare = around_the_picture()
     view.setFocus()
-    assert not view._body._ringed
-    button(view, "Close").setFocus()
+    assert around_the_picture() == bare
+    close.setFocus()
     view.setFocus(Qt.FocusReason.BacktabFocusReason)
-    assert view._body._ringed
-    button(view, "Close").setFocus()
-    assert not view._body._ringed
+    assert around_the_picture() != bare
+    close.setFocus()
+    assert around_the_picture() == bare
 
 
 def test_it_is_never_read_in_the_windows_thread(
@@ -463,11 +488,11 @@ def test_it_is_never_read_in_the_windows_thread(
 
 
 def test_a_button_and_a_key_ask_for_the_run_it_came_from(
-    view: Viewer, gallery: Gallery, qtbot: QtBot
+    view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 0)
     with qtbot.waitSignal(view.watch_requested) as asked:
-        button(view, "Watch it form").click()
+        page.click("Watch it form")
     assert asked.args[0] is view.entry
     with qtbot.waitSignal(view.watch_requested):
         QTest.keyClick(view, Key.Key_W)
@@ -484,7 +509,7 @@ def test_it_is_saved_elsewhere_enlarged(
 
     monkeypatch.setattr("studio.ui.jobs.picture_menu.QFileDialog.getSaveFileName", answer)
     open_row(view, gallery, qtbot, 0)
-    menu = view._panel.save_menu
+    menu = view.findChild(SaveMenu)
     four_times_hard = next(action for action, way in menu.ways.items() if way == (4, False))
     four_times_hard.trigger()
     assert gallery.told == []
@@ -492,6 +517,6 @@ def test_it_is_saved_elsewhere_enlarged(
         four_times_hard.trigger()
     entry = gallery.model.entry_at(0)
     assert asked == [f"{entry.path.stem}-4x.png"] * 2
-    assert gallery.told[-1].sentence == f"Saved as {tmp_path / 'large.png'}."
+    assert gallery.told[-1].sentence == text.saved(tmp_path / "large.png")
     saved = pixels.read_pixels(tmp_path / "large.png")
     assert saved.shape == (4 * entry.height, 4 * entry.width, 3)
