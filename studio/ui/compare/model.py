@@ -147,35 +147,6 @@ class ComparedRun:
     finished: PictureDone | None
 
 
-def compared_run(
-    job_state: JobState, frames: FrameService, place: int, found: Match | None, what: Quantity
-) -> ComparedRun:
-    """Return a run of a comparison at the step that is shown.
-
-    Args:
-        job_state: the comparison's state.
-        frames: has the pictures of its steps.
-        place: the run's index, from 0.
-        found: the step to show; None shows the newest.
-        what: x0_hat or x_t.
-    """
-    record, latest = job_state.job.record.picture(place), job_state.latest(place)
-    shown = latest
-    if record is not None and found is not None:
-        shown = record.nearest(found.mark.step)
-    event = job_state.pictures.get(place)
-    return ComparedRun(
-        place=place,
-        request=job_state.request_of(place),
-        steps=job_state.steps_of(place),
-        latest=latest,
-        shown=shown,
-        gap=found.gap if found is not None else 0.0,
-        frame=None if record is None or shown is None else _frame(job_state, frames, record, shown, what),
-        finished=event.done if event is not None else None,
-    )
-
-
 def marks_of(record: PictureRecord | None, known: tuple[Mark, ...] = ()) -> tuple[Mark, ...]:
     """Return the marks of a run's initial noise and of every step in its record.
 
@@ -317,11 +288,27 @@ class CompareModel(QObject):
 
     def run(self, place: int) -> ComparedRun:
         """Return one run at the step that is shown."""
-        assert self.job_state is not None, "only a comparison has runs"
-        found = None
+        job_state, record, found = self.job_state, self.record(place), None
+        assert job_state is not None, "only a comparison has runs"
+        shown = latest = job_state.latest(place)
         if self.position is not None:
             found = match(self._marks[place], self.position, self.alignment)
-        return compared_run(self.job_state, self._frames, place, found, self.what)
+        if record is not None and found is not None:
+            shown = record.nearest(found.mark.step)
+        frame = None
+        if record is not None and shown is not None:
+            frame = _frame(job_state, self._frames, record, shown, self.what)
+        event = job_state.pictures.get(place)
+        return ComparedRun(
+            place=place,
+            request=job_state.request_of(place),
+            steps=job_state.steps_of(place),
+            latest=latest,
+            shown=shown,
+            gap=found.gap if found is not None else 0.0,
+            frame=frame,
+            finished=event.done if event is not None else None,
+        )
 
     def record(self, place: int) -> PictureRecord | None:
         """Return the record of a run's steps."""
@@ -329,13 +316,9 @@ class CompareModel(QObject):
 
     def is_lost(self, run: ComparedRun) -> bool:
         """Whether the shown step cannot be decoded, because its model was removed or changed."""
-        return bool(self.why_lost(run))
-
-    def why_lost(self, run: ComparedRun) -> str:
-        """Return why the shown step cannot be decoded, a sentence; "" if it can."""
         if self.job_state is None or run.shown is None:
-            return ""
-        return self._frames.why_gone(self.job_state, run.place, run.shown.step, self.what)
+            return False
+        return bool(self._frames.why_gone(self.job_state, run.place, run.shown.step, self.what))
 
     @property
     def hashes(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.compare import text as words
@@ -36,21 +36,15 @@ _CHOICE_MIN, _CHOICE_MAX = 96, 190  # widths of the choice of a run; the minimum
 
 
 class CompareBar(QWidget):
-    """Edits a `CompareModel`, and the gain and the line of the canvas.
+    """Edits a `CompareModel`, and the gain and the line of its canvas."""
 
-    Signals:
-        gain_edited: another factor for the difference.
-        turn_requested: turn the line of the wipe.
-    """
-
-    gain_edited = Signal(float)
-    turn_requested = Signal()
-
-    def __init__(self, theme: Theme, model: CompareModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, model: CompareModel, canvas: ComparisonCanvas, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._model = model
+        self._model, self._canvas = model, canvas
         self.alignment = SegmentedSwitch(theme, tr("Aligned by"), words.alignments())
-        self.sides = SegmentedSwitch(theme, tr("Shown"), words.quantities())
+        self.quantity = SegmentedSwitch(theme, tr("Shown"), words.quantities())
         self.base, self.candidate = ChoiceField(theme, ""), ChoiceField(theme, "")
         self.base.box.setAccessibleName(tr("A"))
         self.candidate.box.setAccessibleName(tr("B"))
@@ -75,15 +69,15 @@ class CompareBar(QWidget):
             row.addWidget(field, 1)
             field.setMinimumWidth(_CHOICE_MIN)
             field.setMaximumWidth(_CHOICE_MAX)
-        for widget in (self.turn, self.gain, self.sides):
+        for widget in (self.turn, self.gain, self.quantity):
             row.addWidget(widget)
         self.alignment.edited.connect(model.set_alignment)
-        self.sides.edited.connect(model.set_what)
+        self.quantity.edited.connect(model.set_what)
         self.pill.clicked.connect(self._on_pill_clicked)
         self.base.edited.connect(self._on_base_edited)
         self.candidate.edited.connect(self._on_candidate_edited)
         self.gain.edited.connect(self._on_gain_edited)
-        self.turn.clicked.connect(self.turn_requested)
+        self.turn.clicked.connect(canvas.turn)
 
     def show_mode(self, mode: str) -> None:
         """Show the controls of a layout."""
@@ -109,7 +103,7 @@ class CompareBar(QWidget):
         """Show the model's alignment, quantity and whether it shows the newest steps."""
         model = self._model
         self.alignment.set_value(model.alignment)
-        self.sides.set_value(model.what)
+        self.quantity.set_value(model.what)
         running = model.job_state is not None and not model.job_state.over
         self.pill.setVisible(running or model.position is not None)
         self.pill.set_text(tr("live") if running else tr("result"), "bad" if running else "dim")
@@ -129,7 +123,7 @@ class CompareBar(QWidget):
 
     @Slot(str)
     def _on_gain_edited(self, key: str) -> None:
-        self.gain_edited.emit(float(key))
+        self._canvas.set_gain(float(key))
 
 
 PLAY_MS = 80
@@ -156,7 +150,7 @@ class RunsView(QWidget):
         self._names: tuple[str, ...] = ()
         self._with_results = True
         self.canvas = ComparisonCanvas(theme)
-        self.bar = CompareBar(theme, model)
+        self.bar = CompareBar(theme, model, self.canvas)
         self.scrubber = Scrubber(theme, tr("Steps of all runs"))
         self.results = ResultsView(theme, model, reference, batching_error)
         self._playing = QTimer(self, interval=PLAY_MS)
@@ -179,8 +173,6 @@ class RunsView(QWidget):
         self.scrubber.edited.connect(self._on_scrubbed)
         self.scrubber.play_requested.connect(self._on_play_requested)
         self.canvas.chosen.connect(self._on_chosen)
-        self.bar.gain_edited.connect(self.canvas.set_gain)
-        self.bar.turn_requested.connect(self.canvas.turn)
         self._playing.timeout.connect(self._on_play_tick)
 
     def set_mode(self, mode: Mode) -> None:
