@@ -7,7 +7,17 @@ import pytest
 
 from tests.bench.__main__ import BENCHES, main
 from tests.bench.code_size import lines_of_code
-from tests.bench.measure import MILLISECONDS, ratio, take_turns
+from tests.bench.measure import (
+    FOREIGN_CORES,
+    MILLISECONDS,
+    NOT_JUDGED,
+    OtherPrograms,
+    every_core_busy,
+    judged,
+    ratio,
+    take_turns,
+)
+from tests.bench.window import trend
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,3 +108,36 @@ def join(a: str) -> str:
     )
 '''
     assert lines_of_code(source) == len(["LIMIT = 3", "def join", "return path.join(", 'a, "\\n"', ")"])
+
+
+FIGURES = {"holds": True, "ms": 3.0, "parts": [{"budget_holds": False}], "again": {"loader_holds": True}}
+
+
+@pytest.mark.parametrize("foreign", [None, 0.0, FOREIGN_CORES])
+def test_bars_are_judged_on_a_quiet_machine(foreign: float | None) -> None:
+    assert judged(FIGURES, foreign) == FIGURES | {"cores_of_other_programs": foreign}
+
+
+def test_no_bar_is_judged_while_other_programs_work() -> None:
+    assert judged(FIGURES, FOREIGN_CORES + 0.1) == {
+        "cores_of_other_programs": pytest.approx(FOREIGN_CORES + 0.1),
+        "holds": NOT_JUDGED,
+        "ms": 3.0,
+        "parts": [{"budget_holds": NOT_JUDGED}],
+        "again": {"loader_holds": NOT_JUDGED},
+    }
+
+
+def test_what_other_programs_do_is_counted_and_what_is_our_own_is_not() -> None:
+    others = OtherPrograms()
+    with every_core_busy():
+        during = others.cores()
+    after = others.cores()
+    if during is None or after is None:
+        pytest.skip("this system does not count it")
+    assert after < during, "processes of our own count once they have ended"
+
+
+def test_a_trend_is_not_moved_by_single_rounds() -> None:
+    assert trend([10.0, 12.0, 14.0, 16.0]) == pytest.approx(2.0)
+    assert trend([10.0, 10.0, 40.0, 10.0, 10.0, 10.0, 3.0, 10.0]) == pytest.approx(0.0)

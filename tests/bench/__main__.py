@@ -26,6 +26,7 @@ from tests.bench import (
     gallery,
     lockstep,
     loop,
+    measure,
     precision,
     previews,
     recording,
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names: list[str] = given.names or list(BENCHES)
     if unknown := [name for name in names if name not in BENCHES]:
         parser.error(f"there is no bench {unknown[0]!r}; there are {', '.join(BENCHES)}")
-    figures = {name: dict(BENCHES[name]()) for name in names}
+    figures = {name: measured(name) for name in names}
     print(json.dumps({"machine": machine(), **figures}, indent=2))
     return 0
 
@@ -85,6 +86,16 @@ def run_long_proofs(arguments: Sequence[str]) -> int:
     """Run the tests marked ``long`` in a pytest of its own, one after another; returns its exit code."""
     command = [sys.executable, "-m", "pytest", "-m", "long", "--durations=0", *arguments]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def measured(name: str) -> dict[str, object]:
+    """Return the figures of a bench, and say what they were measured on."""
+    others = measure.OtherPrograms()
+    figures = BENCHES[name]()
+    cores = others.cores()
+    known = "an unknown number of" if cores is None else f"{cores:.2f}"
+    measure.say(f"{name}: on {processor_name()}; other programs kept {known} cores busy")
+    return measure.judged(figures, cores)
 
 
 def machine() -> dict[str, object]:

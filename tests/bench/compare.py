@@ -7,16 +7,15 @@ frame, without waiting for any screen. ``python -m tests.bench.compare`` prints 
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from tests.bench.measure import offscreen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE, PANES, STEPS = 768, 4, 30
-SIZE = (1440, 900)
 ROUNDS = 4
 BAR = 30.0
 """Frames a second, at least, in every layout."""
@@ -32,14 +30,7 @@ BAR = 30.0
 
 def bench() -> Mapping[str, object]:
     """Return the frames a second in each layout, and the slowest."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.compare"],
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    figures = offscreen(__name__)
     slowest = min(figures["frames_a_second"].values())
     return figures | {"slowest": slowest, "bar": BAR, "holds": slowest >= BAR}
 
@@ -53,6 +44,7 @@ def measure() -> dict[str, object]:
     from studio.ui.app import make_models  # noqa: PLC0415
     from studio.ui.compare.runs_view import RunsView  # noqa: PLC0415
     from studio.ui.compare.text import modes  # noqa: PLC0415
+    from studio.ui.shell.main_window import USUAL  # noqa: PLC0415
     from studio.ui.theme.theme import Theme  # noqa: PLC0415
     from tests.ui.compared import Compared  # noqa: PLC0415
 
@@ -60,7 +52,7 @@ def measure() -> dict[str, object]:
     models = make_models(Folders.under(Path(mkdtemp())))
     model = models.compare
     view = RunsView(Theme(app, "dark"), model, models.reference, models.batching_error, models.preferences)
-    view.resize(*SIZE)
+    view.resize(*USUAL)
     view.show()
     # All of it is kept, so that every frame is another picture.
     played = Compared(
@@ -92,7 +84,7 @@ def measure() -> dict[str, object]:
     return {
         "panes": PANES,
         "side": SIDE,
-        "window": "x".join(map(str, SIZE)),
+        "window": "x".join(map(str, view.size().toTuple())),
         "frames_a_second": figures,
         "p99_frame_ms": slowest,
         "median_of_layouts": round(statistics.median(figures.values()), 1),

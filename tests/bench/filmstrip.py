@@ -1,18 +1,19 @@
 """How soon after a run every frame in sight is the full one: the real window and the shipped model, at each budget.
 
+Once on an idle machine, and once with every core kept busy by another process.
+
 In a process of its own, offscreen. ``python -m tests.bench.filmstrip`` prints one line of JSON.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from tests.bench.measure import every_core_busy, offscreen, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from studio.ui.app import Program
 
 STEPS = 60
-SIZE = (1440, 900)
 BUDGETS = (0.0, 0.02, 0.1)
 BAR_S = 2.0
 PATIENCE_S = 120
@@ -30,14 +30,16 @@ PATIENCE_S = 120
 
 def bench() -> Mapping[str, object]:
     """Return the seconds from the end of a run until no frame in sight is a draft, for each preview budget."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.filmstrip"],
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    say("filmstrip: on an idle machine")
+    figures = {"idle": judged(offscreen(__name__))}
+    say("filmstrip: with every core kept busy")
+    with every_core_busy():
+        figures["busy"] = judged(offscreen(__name__))
+    return figures
+
+
+def judged(figures: dict[str, Any]) -> dict[str, object]:
+    """Return figures with the slowest of them and its bar."""
     slowest = max(run["seconds_until_full"] for run in figures["runs"])
     return figures | {"slowest_s": slowest, "bar_s": BAR_S, "holds": slowest <= BAR_S}
 
@@ -49,16 +51,17 @@ def measure(home: Path) -> dict[str, object]:
 
     from studio.folders import Folders  # noqa: PLC0415
     from studio.ui.app import build  # noqa: PLC0415
+    from studio.ui.shell.main_window import USUAL  # noqa: PLC0415
 
     app = QApplication([])
     assert isinstance(app, QApplication)
     program = build(app, Folders.under(home))
-    program.window.resize(*SIZE)
+    program.window.resize(*USUAL)
     program.window.show()
     runs = [_run(app, program, budget) for budget in BUDGETS]
     program.window.close()
     assert program.close()
-    return {"steps": STEPS, "window": "x".join(map(str, SIZE)), "runs": runs}
+    return {"steps": STEPS, "window": "x".join(map(str, program.window.size().toTuple())), "runs": runs}
 
 
 def _run(app: QApplication, program: Program, budget: float) -> dict[str, object]:

@@ -28,6 +28,7 @@ from studio.ui.core.notices import Notices
 from studio.ui.core.thumbnails import Thumbnails
 from studio.ui.gallery.model import GalleryModel
 from studio.ui.gallery.page import GalleryView
+from studio.ui.shell.main_window import USUAL
 from studio.ui.theme.theme import Theme
 from tests.bench.measure import say
 from tests.gallery.samples import metadata, pixels
@@ -37,11 +38,12 @@ if TYPE_CHECKING:
 
     from PySide6.QtWidgets import QAbstractScrollArea
 
+    from studio.ui.gallery.grid import TileLayout
+
 COUNTS = {10_000: 100.0, 100_000: 1000.0}
 """How many pictures, and how long they may take to open."""
 FILES = 500
 TWIN = 2_000
-PAGE = (1044, 676)
 ROUNDS, OPENINGS = 40, 5
 SCROLL_BAR_MS = 16.0
 WAIT_S = 60.0
@@ -63,7 +65,10 @@ def bench() -> Mapping[str, object]:
             say(f"gallery: {count:,} pictures")
             figures[f"{count} pictures"] = gallery(fill(place, count), theme, open_bar_ms)
         say(f"gallery: {TWIN:,} pictures, all loaded first")
-        figures[f"{TWIN} pictures, all loaded first"] = twin(PictureStore(*fill(place, TWIN)))
+        store = PictureStore(*fill(place, TWIN))
+        opened = Opening(store, theme)
+        opened.close()
+        figures[f"{TWIN} pictures, all loaded first"] = twin(store, opened.view.grid.tiles)
     return figures
 
 
@@ -83,7 +88,7 @@ def gallery(folders: tuple[Path, Path], theme: Theme, open_bar_ms: float) -> dic
     bar.setValue(0)
     newest = opened.newest
     added = times(lambda turn: (model.add(replace(newest, id=(newest.id or 0) + 1 + turn)), step()))
-    resized = times(lambda turn: (view.resize(PAGE[0] + 5 * turn, PAGE[1]), step()))
+    resized = times(lambda turn: (view.resize(USUAL[0] + 5 * turn, USUAL[1]), step()))
     opened.close()
     painted = [opening.painted_ms for opening in openings]
     listed = [opening.listed_ms for opening in openings]
@@ -118,7 +123,7 @@ class Opening:
         self.model = GalleryModel(store, self.thumbnails, Notices())
         self.view = GalleryView(theme, self.model)
         painted = Painted(self.view.grid)
-        self.view.resize(*PAGE)
+        self.view.resize(*USUAL)
         self.view.show()
         self.model.reload()
         until(lambda: painted.count > 0)
@@ -136,7 +141,7 @@ class Opening:
     def is_made(self) -> bool:
         """Return whether the thumbnails of all tiles in sight are there."""
         grid = self.view.grid
-        entries = [self.model.entry_at(row) for row in grid.rows_in(0, PAGE[1])]
+        entries = [self.model.entry_at(row) for row in grid.rows_in(0, grid.viewport().height())]
         return all(entry and self.thumbnails.has(entry.path, grid.tiles.side) for entry in entries)
 
     def close(self) -> None:
@@ -146,19 +151,19 @@ class Opening:
         self.view.deleteLater()
 
 
-def twin(store: PictureStore) -> dict[str, object]:
-    """Measure a list that reads all entries and thumbnails first, and has Qt lay them out."""
+def twin(store: PictureStore, tiles: TileLayout) -> dict[str, object]:
+    """Measure a list that reads all entries and thumbnails first, and has Qt lay them out with tiles as large."""
     start = time.perf_counter()
-    model = Eager(store.catalogue.entries(limit=store.catalogue.count()))
+    model = Eager(store.catalogue.entries(limit=store.catalogue.count()), tiles.side)
     view = QListView()
     view.setViewMode(QListView.ViewMode.IconMode)
     view.setResizeMode(QListView.ResizeMode.Adjust)
     view.setUniformItemSizes(True)
-    view.setGridSize(QSize(188, 188))
-    view.setIconSize(QSize(180, 180))
+    view.setGridSize(QSize(tiles.pitch, tiles.pitch))
+    view.setIconSize(QSize(tiles.side, tiles.side))
     view.setModel(model)
     painted = Painted(view)
-    view.resize(*PAGE)
+    view.resize(*USUAL)
     view.show()
     until(lambda: painted.count > 0)
     first_ms = since(start)
@@ -179,9 +184,9 @@ def twin(store: PictureStore) -> dict[str, object]:
 class Eager(QAbstractListModel):
     """Every picture in memory, read before the first is shown."""
 
-    def __init__(self, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, entries: tuple[Entry, ...], side: int) -> None:
         super().__init__()
-        self.icons = [QIcon(QPixmap(str(entry.path)).scaled(180, 180)) for entry in entries]
+        self.icons = [QIcon(QPixmap(str(entry.path)).scaled(side, side)) for entry in entries]
 
     def insert(self) -> None:
         self.beginInsertRows(QModelIndex(), 0, 0)

@@ -7,15 +7,14 @@ In a process of its own, offscreen: from the key to the painted frame, decoded i
 from __future__ import annotations
 
 import json
-import os
 import random
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from tests.bench.measure import offscreen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
 STEPS = 60
-SIZE = (1440, 900)
 BAR_MS = 50.0
 """Until a stored step is on screen, at most."""
 PATIENCE_S = 120
@@ -31,14 +29,7 @@ PATIENCE_S = 120
 
 def bench() -> Mapping[str, object]:
     """Return milliseconds until a step is on screen, looked at for the first time and again."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.scrubbing"],
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    figures = offscreen(__name__)
     worst = max(figures["first_look_ms"]["p99"], figures["again_ms"]["p99"])
     return figures | {"bar_ms": BAR_MS, "holds": worst <= BAR_MS}
 
@@ -50,12 +41,13 @@ def measure(home: Path) -> dict[str, object]:
 
     from studio.folders import Folders  # noqa: PLC0415
     from studio.ui.app import build  # noqa: PLC0415
+    from studio.ui.shell.main_window import USUAL  # noqa: PLC0415
 
     app = QApplication([])
     assert isinstance(app, QApplication)
     program = build(app, Folders.under(home))
     window, models = program.window, program.models
-    window.resize(*SIZE)
+    window.resize(*USUAL)
     window.show()
     models.form.edit(prompt="a tiger face on a blue background", steps=STEPS, seed=3, count=1)
     window.generate()
@@ -78,10 +70,11 @@ def measure(home: Path) -> dict[str, object]:
             canvas.picture.repaint()
             taken.append(1e3 * (time.perf_counter() - began))
         looks.append(_figures(taken))
+    size = window.size().toTuple()
     program.close()
     return {
         "steps": STEPS,
-        "window": "x".join(map(str, SIZE)),
+        "window": "x".join(map(str, size)),
         "opened_ms": round(opened_ms, 1),
         "first_look_ms": looks[0],
         "again_ms": looks[1],

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 HEARTBEAT_MS = 5
 STEPS = 30
 PICTURES = 20
+WARM_UPS, ROUNDS = 2, 8
+"""Of the measurement of memory."""
+PICTURES_IN_ROUND, STEPS_OF_PICTURE = 10, 100
 
 
 class Heartbeat(QObject):
@@ -178,15 +181,21 @@ def cancelling(program: Program) -> dict[str, float]:
     }
 
 
-def memory(program: Program) -> dict[str, float]:
-    """The growth of memory over 2,000 previews, after as many to warm up."""
+def memory(program: Program) -> dict[str, Any]:
+    """The memory after each of several equal rounds, after as many warm-ups as fill every cache."""
 
     def after(job_state: JobState) -> float:
         until(lambda: job_state.over, 300)
-        return resident_mb()
+        return round(resident_mb(), 1)
 
-    first, second = (after(begun(program, count=20, steps=100)) for _ in range(2))
-    return {"after_2000_mb": round(first, 1), "after_4000_mb": round(second, 1)}
+    rounds = [
+        after(begun(program, count=PICTURES_IN_ROUND, steps=STEPS_OF_PICTURE))
+        for _ in range(WARM_UPS + ROUNDS)
+    ]
+    return {
+        "previews_in_a_round": PICTURES_IN_ROUND * STEPS_OF_PICTURE,
+        "resident_mb_after_each_round": rounds[WARM_UPS:],
+    }
 
 
 def resident_mb() -> float:
