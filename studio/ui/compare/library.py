@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from studio.ui.compare import text as words
 from studio.ui.core.background import Background
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobState
-from studio.ui.jobs.recorded_runs import NOT_RECORDED, fill, finished
+from studio.ui.jobs.recorded_runs import NOT_RECORDED, fill, finished, stride
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
     requests = tuple(run.header.generate_request for run in read)
     job_state = JobState(Job(request=CompareRequest(requests=requests)))
     job_state.take(_started(job_state, read))
-    every = _stride(read)
+    every = stride(read, MAX_BYTES // 2)  # all fit into the record, and none takes the place of another
     pictures = catalogue.ids_by_final_hash()
     for place, stored in enumerate(read):
         job_state.run_ids[place] = stored.id
@@ -172,12 +171,6 @@ def _started(job_state: JobState, runs: Sequence[StoredRun]) -> JobStarted:
         requests=requests,
         weights=tuple(run.header.model_sha256 for run in runs),
     )
-
-
-def _stride(runs: Sequence[StoredRun]) -> int:
-    """Return of how many steps one is read, so that all fit into a record and none pushes another out."""
-    size = sum(2 * 4 * math.prod(run.header.shape) * (len(run.kept) + 1) for run in runs)
-    return max(math.ceil(size / (MAX_BYTES // 2)), 1)
 
 
 def _why_not_decoded(run: StoredRun, folders: Folders) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from studio.engine.requests.generate import GenerateRequest
+    from studio.runs.reader import StoredRun
     from studio.ui.core.job import Job
 
 JobEvent = (
@@ -62,6 +63,7 @@ class JobState:
         failure: why it failed.
         finished: what the engine said at the end of a job that went well.
         run_ids: the recorded runs, by the place of their pictures.
+        stored_runs: likewise, of a job that was opened: steps that are not in memory are read from them.
         lineage: where it was forked; None where it was not, or that run was not recorded.
         note: what should be said about it.
         opens_at: the step that is looked at first; None is the newest.
@@ -77,6 +79,7 @@ class JobState:
         self.failure: JobFailed | None = None
         self.finished: JobFinished | None = None
         self.run_ids: dict[int, str] = {}
+        self.stored_runs: dict[int, StoredRun] = {}
         origin = job.origin
         named = origin is not None and origin.run
         self.lineage = Lineage(origin.run, origin.step) if origin is not None and named else None
@@ -169,6 +172,11 @@ class JobState:
             return ""
         several = self.started.weights
         return several[image] if len(several) > 1 else self.started.weights_sha256
+
+    def is_stored(self, image: int, step: int) -> bool:
+        """Whether a step can be read from the run that was opened."""
+        run = self.stored_runs.get(image)
+        return run is not None and step in run.kept
 
     def latest(self, image: int) -> StepDone | None:
         """Return the newest step of a picture."""

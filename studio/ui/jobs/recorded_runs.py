@@ -1,10 +1,15 @@
-"""Opens recorded runs in another thread and turns them into the state of a job, as if they had just been made."""
+"""Opens recorded runs in another thread and turns them into the state of a job, as if they had just been made.
+
+What is read at once is bounded: of a run of large states only some are, evenly chosen, and each of the others when it
+is looked at. The finished picture is read when it is shown.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -19,6 +24,7 @@ from studio.ui.jobs.lineage import family_of
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -32,12 +38,16 @@ if TYPE_CHECKING:
     from studio.runs.store import RunStore
 
 
+MAX_BYTES_AT_ONCE: Final = 128 * 2**20
+"""Of states that are read when a run is opened: all of a usual run, some of one of large pictures in pixel space."""
+
+
 def job_state_of(run: StoredRun, entry: Entry | None) -> JobState:
-    """Return a stored run, its steps read into memory; for any thread.
+    """Return a stored run as the state of a job, with as many of its states as `MAX_BYTES_AT_ONCE`; for any thread.
 
     Args:
         run: the run.
-        entry: its picture, where that is known.
+        entry: its picture, where that is known. Its file is not read.
 
     Raises:
         StorageError: it has no steps that can be read.
@@ -49,21 +59,28 @@ def job_state_of(run: StoredRun, entry: Entry | None) -> JobState:
     if header.parent is not None and header.parent_step is not None:
         job_state.lineage = Lineage(run=header.parent, step=header.parent_step)
     job_state.take(_started(job_state, header, request))
-    job_state.note = fill(job_state, run, gaps=True)
-    if entry is not None and (done := finished(job_state, run, pixels=_pixels_of(entry))) is not None:
+    job_state.stored_runs[0] = run
+    job_state.note = fill(job_state, run, every=stride([run], MAX_BYTES_AT_ONCE), gaps=True)
+    if entry is not None and (done := finished(job_state, run)) is not None:
         job_state.take(PictureSaved(job_id=job_state.job.id, done=done, entry=entry))
     job_state.take(JobFinished(job_id=job_state.job.id, pictures=1, seconds=_seconds(run)))
     return job_state
 
 
-def _pixels_of(entry: Entry) -> NDArray[np.uint8] | None:
-    """Return a picture of the gallery; None where its file is gone: then the last step is shown."""
-    from studio.gallery.images import read_pixels  # noqa: PLC0415 - it brings numpy and Pillow
+def stride(runs: Sequence[StoredRun], max_bytes: int) -> int:
+    """Return of how many states one is to be read, so that those of all ``runs`` take about ``max_bytes`` at most."""
+    size = sum(2 * 4 * math.prod(run.header.shape) * (len(run.kept) + 1) for run in runs)
+    return max(math.ceil(size / max_bytes), 1)
 
-    try:
-        return read_pixels(entry.path)
-    except StorageError:
-        return None
+
+def read_step(run: StoredRun, done: StepDone) -> StepDone:
+    """Return a step with its arrays, read from the run that it is of; for any thread.
+
+    Raises:
+        StorageError: as `StoredRun.state`.
+    """
+    state = run.state(done.step)
+    return replace(done, x0_hat=run.x0_hat(done.step), state=state.x, history=state.history)
 
 
 def _started(job_state: JobState, header: RunHeader, request: GenerateRequest) -> JobStarted:
@@ -87,8 +104,8 @@ def fill(job_state: JobState, run: StoredRun, image: int = 0, *, every: int = 1,
         job_state: of the run, or of several.
         run: the run.
         image: its place in the job.
-        every: how many steps one is read of; the last is read in any case.
-        gaps: whether steps that were not kept are there too, without their arrays, to be made again.
+        every: of how many states one is read; the last is read in any case.
+        gaps: whether the other steps are listed too, without their arrays.
 
     Raises:
         StorageError: it has no steps that can be read.
@@ -114,8 +131,9 @@ def fill(job_state: JobState, run: StoredRun, image: int = 0, *, every: int = 1,
         if facts.step not in readable and not (gaps and facts.step < run.kept[-1]):
             continue
         try:
-            kept = facts.step in readable
-            done = (_step if kept else _facts_of)(job_state, run, facts, image, seconds)
+            done = _facts_of(job_state, run, facts, image, seconds)
+            if facts.step in readable:
+                done = read_step(run, done)
         except StorageError as fault:
             return str(fault)
         record.add(done)
@@ -123,12 +141,6 @@ def fill(job_state: JobState, run: StoredRun, image: int = 0, *, every: int = 1,
     if run.picture is None:
         return tr("This run was cut off; it is shown as far as it went.")
     return "" if run.complete else tr("This run was not recorded completely; it is shown as far as it was.")
-
-
-def _step(job_state: JobState, run: StoredRun, facts: StepLog, image: int, seconds: float) -> StepDone:
-    state = run.state(facts.step)
-    bare = _facts_of(job_state, run, facts, image, seconds)
-    return replace(bare, x0_hat=run.x0_hat(facts.step), state=state.x, history=state.history)
 
 
 def _facts_of(job_state: JobState, run: StoredRun, facts: StepLog, image: int, seconds: float) -> StepDone:

@@ -126,6 +126,8 @@ class ForkModel(QObject):
         done = self._run.shown_step
         if done.step >= done.steps:
             return tr("This is the last step: nothing remains to be done. Choose an earlier one.")
+        if self._run.waits_for_step and self._run.is_stored:
+            return tr("One moment: this step is being read.")
         if self._run.waits_for_step and not job_state.cannot_recompute:
             return tr("One moment: this step was not kept, and is being made again.")
         if self.start is None:

@@ -107,7 +107,13 @@ class RunModel(QObject):
     @property
     def was_recomputed(self) -> bool:
         """Whether it was recomputed."""
-        return self.picture is not None and self.step in self.picture.recomputed
+        return self.picture is not None and self.step in self.picture.recomputed and not self.is_stored
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the step that is looked at can be read from the disk."""
+        viewed, step = self.viewed, self.step
+        return viewed is not None and step is not None and viewed.is_stored(self.image, step)
 
     # ------------------------------------------------------------------------------------------------- intents
     def select(self, step: int | None) -> None:
@@ -214,7 +220,7 @@ class RunModel(QObject):
         self.note_phase(job_state)
 
     def note_recomputed(self, job_state: JobState, image: int) -> None:
-        """Steps of a picture were recomputed."""
+        """Steps of a picture were read or recomputed."""
         if job_state is self.viewed and image == self.image and self.step is not None:
             self._announce_selection()
 
@@ -235,7 +241,8 @@ class RunModel(QObject):
             return
         if self.step is None and image in job_state.pictures:
             then = partial(self._on_frame, job_state, image, None)
-            self._frames.get(job_state, image, None, self.what, then, token=_TOKEN)
+            failed = partial(self._on_picture_missing, job_state, image)
+            self._frames.get(job_state, image, None, self.what, then, failed, token=_TOKEN)
             return
         done, picture = self.shown_step, self.picture
         newest = self.step is None and not job_state.over
@@ -245,6 +252,13 @@ class RunModel(QObject):
         near = picture.nearest_available(done.step) if self.waits_for_step else done
         if near is not None:
             self.request_frame(near.step, token=_TOKEN)
+
+    def _on_picture_missing(self, job_state: JobState, image: int, _: str) -> None:
+        """Show the last step in place of a picture whose file cannot be read."""
+        if job_state is self.viewed and image == self.image and self.step is None:
+            done = self.shown_step
+            if done is not None and self.request_frame(done.step, token=_TOKEN):
+                self.frame_changed.emit()
 
     def _on_frame(self, job_state: JobState, image: int, step: int | None, _: NDArray[np.uint8]) -> None:
         if job_state is not self.viewed or image != self.image:

@@ -1,7 +1,7 @@
 """What can be done with the step that is looked at: save it as a picture of its own, and recompute it.
 
-A saved step says which step of which run it is. Steps that have no arrays (a long run does not keep all) are recomputed
-when they are looked at, by a few model calls from the nearest one before.
+A saved step says which step of which run it is. Steps that have no arrays in memory are read from the recorded run when
+they are looked at, and those that a long run did not keep are recomputed, by a few model calls from the nearest before.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from studio.runs.memory import is_available
 from studio.runs.replay import recompute_steps
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineCall, Priority
+from studio.ui.jobs.recorded_runs import read_step
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -163,7 +166,7 @@ SETTLE_MS = 60
 
 
 class StepRecompute(QObject):
-    """Has the step that is looked at recomputed where it has no arrays.
+    """Has the step that is looked at read or recomputed where it has no arrays in memory.
 
     Signals:
         failed: steps of the run that is looked at cannot be recomputed: a sentence, once for each run.
@@ -174,6 +177,7 @@ class StepRecompute(QObject):
     def __init__(self, run: RunModel, engine: EngineCaller, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._run, self._engine = run, engine
+        self._background = Background(self)
         self._wanted: int | None = None
         self._asked: tuple[JobState, int, int] | None = None
         self._settled = QTimer(self, singleShot=True, interval=SETTLE_MS)
@@ -183,13 +187,19 @@ class StepRecompute(QObject):
 
     @Slot(int)
     def want(self, step: int) -> None:
-        """Have a step of the picture that is looked at recomputed, once nothing else is looked at for a moment."""
+        """Have a step of the picture that is looked at, once nothing else is looked at for a moment."""
         job_state, picture = self._run.viewed, self._run.picture
         done = picture.find(step) if picture is not None else None
-        if job_state is None or job_state.cannot_recompute or done is None or is_available(done):
+        if job_state is None or done is None or is_available(done):
             return
-        self._wanted = step
-        self._settled.start()
+        stored = job_state.is_stored(self._run.image, step)
+        if stored or not job_state.cannot_recompute:
+            self._wanted = step
+            self._settled.start(0 if stored else SETTLE_MS)
+
+    def close(self) -> None:
+        """Return once nothing is read any more."""
+        self._background.close()
 
     @Slot()
     def _on_selection_changed(self) -> None:
@@ -199,17 +209,39 @@ class StepRecompute(QObject):
     @Slot()
     def _ask(self) -> None:
         job_state, picture, step = self._run.viewed, self._run.picture, self._wanted
-        if job_state is None or picture is None or picture.began is None or step is None:
+        done = picture.find(step) if picture is not None and step is not None else None
+        if job_state is None or picture is None or step is None or done is None or is_available(done):
             return
         asked = job_state, self._run.image, step
         start = picture.latest_state_before(step)
         if asked == self._asked or start is None or start.index >= step:
             return
         self._asked = asked
-        request = replace(job_state.request_of(asked[1]), seed=picture.began.seed, count=1)
+        if not self._read(asked, picture, start):
+            self._recompute(asked, picture, start)
+
+    def _read(self, asked: tuple[JobState, int, int], picture: PictureRecord, start: StartState) -> bool:
+        """Have the nearest step that was recorded read; False where there is none nearer than ``start``."""
+        job_state, image, step = asked
+        stored = job_state.stored_runs.get(image)
+        done = picture.find(stored.kept_before(step)) if stored is not None else None
+        if stored is None or done is None or done.step <= start.index:
+            return False
+        self._background.do(
+            partial(read_step, stored, done),
+            partial(self._on_read, asked),
+            partial(self._on_unreadable, asked),
+            key="read",  # in place of one that is not looked at any more
+        )
+        return True
+
+    def _recompute(self, asked: tuple[JobState, int, int], picture: PictureRecord, start: StartState) -> None:
+        job_state, image, step = asked
+        assert picture.began is not None, "it has a state"
+        request = replace(job_state.request_of(image), seed=picture.began.seed, count=1)
         self._engine.call(
             EngineCall(
-                work=partial(_recompute, request, job_state.weights_of(asked[1]), start, step),
+                work=partial(_recompute, request, job_state.weights_of(image), start, step),
                 then=partial(self._take, asked),
                 failed=partial(self._fail, asked),
                 dropped=partial(self._forget, asked),
@@ -219,14 +251,35 @@ class StepRecompute(QObject):
             )
         )
 
-    def _take(self, asked: tuple[JobState, int, int], steps: tuple[StepDone, ...]) -> None:
+    def _on_read(self, asked: tuple[JobState, int, int], done: StepDone) -> None:
         self._forget(asked)
         job_state, image, step = asked
+        if done.step == step:
+            self._put(asked, (done,))
+            return
+        job_state.job.record.put_recomputed(image, (done,))
+        if done.step in _recomputed(job_state, image):
+            self._ask()  # for the steps after it
+        else:
+            self._put(asked, ())
+
+    def _on_unreadable(self, asked: tuple[JobState, int, int], _: StudioError) -> None:
+        """A damaged step is recomputed, as one that was not kept."""
+        self._forget(asked)
+        asked[0].stored_runs.pop(asked[1], None)
+        self._run.note_recomputed(asked[0], asked[1])
+        self._ask()
+
+    def _take(self, asked: tuple[JobState, int, int], steps: tuple[StepDone, ...]) -> None:
+        self._forget(asked)
+        self._put(asked, steps)
+
+    def _put(self, asked: tuple[JobState, int, int], steps: tuple[StepDone, ...]) -> None:
+        job_state, image, step = asked
         job_state.job.record.put_recomputed(image, steps)
-        picture = job_state.job.record.picture(image)
-        job_state.cannot_recompute = (
-            picture is None or step not in picture.recomputed
-        )  # there is no room in memory
+        if step not in _recomputed(job_state, image):  # there is no room in memory
+            job_state.cannot_recompute = True
+            job_state.stored_runs.pop(image, None)
         self._run.note_recomputed(job_state, image)
 
     def _fail(self, asked: tuple[JobState, int, int], sentence: str) -> None:
@@ -239,6 +292,11 @@ class StepRecompute(QObject):
 
     def _forget(self, asked: tuple[JobState, int, int]) -> None:
         self._asked = None if self._asked == asked else self._asked
+
+
+def _recomputed(job_state: JobState, image: int) -> Container[int]:
+    picture = job_state.job.record.picture(image)
+    return picture.recomputed if picture is not None else ()
 
 
 def _recompute(

@@ -119,6 +119,8 @@ def drafts(count: int) -> str:
 def again(run: RunModel) -> str:
     """Return what is said of a step that was not kept, before the rest; "" where it was."""
     if run.waits_for_step and run.viewed is not None:
+        if run.is_stored:
+            return ""  # it is read from the disk, which takes no time worth a word
         return (
             tr("Not kept, the nearest is shown: ")
             if run.viewed.cannot_recompute

@@ -76,6 +76,7 @@ class Models:
         self.gallery.close()
         self.runs.close()
         self.keeper.close()
+        self.recompute.close()
         self.compare.close()
         self.library.close()
         self.sweep.close()

@@ -6,17 +6,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.ui.jobs.recorded_runs import NOT_RECORDED, RunsModel
+from studio.errors import StorageError
+from studio.gallery import images
+from studio.runs.reader import StoredRun
+from studio.ui.jobs import recorded_runs
+from studio.ui.jobs.recorded_runs import MAX_BYTES_AT_ONCE, NOT_RECORDED, RunsModel
+from studio.ui.run import text
 from studio.ui.run.timeline_model import ScrubbingModel
-from tests.ui.fakes import Forming
+from tests.ui.fakes import Forming, Gate
 from tests.ui.rooms import Studio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
 
+    from studio.engine.requests.fork import StartState
     from studio.ui.core.job_state import JobState
 
 
@@ -79,6 +87,7 @@ def test_an_opened_run_is_looked_at_as_if_it_had_just_been_made(
     studio.run.watch(job_state)
     scrubbing = ScrubbingModel(studio.run)
     assert (scrubbing.first, scrubbing.last, scrubbing.count, scrubbing.reached) == (0, 4, 5, 5)
+    studio.wait(lambda: studio.run.frame is not None)
     frame = studio.run.frame
     assert frame is not None
     assert frame.pixelColor(0, 0).red() == 100, "its picture, from its file"
@@ -91,6 +100,113 @@ def test_an_opened_run_is_looked_at_as_if_it_had_just_been_made(
     assert frame is not None
     assert frame.pixelColor(0, 0).red() == round(1.25 * 127.5)
     assert [done.change for done in job_state.job.record.picture(0).steps] == [None] * 4  # type: ignore[union-attr]
+
+
+LARGE_STEPS = 100
+
+
+@pytest.fixture
+def read(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The steps whose states are read, of a run of which a tenth may be read at once."""
+    read: list[int] = []
+    state = StoredRun.state
+
+    def counted(run: StoredRun, step: int) -> StartState:
+        read.append(step)
+        return state(run, step)
+
+    monkeypatch.setattr(StoredRun, "state", counted)
+    studio.generate(steps=LARGE_STEPS)
+    studio.wait_idle()
+    stored = studio.runs.open(studio.runs.runs()[0])
+    size = stored.state(0).x.nbytes * 2 * (LARGE_STEPS + 2)
+    monkeypatch.setattr(recorded_runs, "MAX_BYTES_AT_ONCE", size // 10)
+    read.clear()
+    return read
+
+
+def test_of_a_large_run_only_some_states_are_read_at_once_and_the_others_when_they_are_looked_at(
+    qtbot: QtBot, studio: Studio, runs: RunsModel, read: list[int]
+) -> None:
+    studio.run.watch(opened(qtbot, runs, studio))
+    assert LARGE_STEPS // 20 <= len(read) <= LARGE_STEPS // 8, "evenly chosen, with the first and the last"
+    assert {0, LARGE_STEPS} <= set(read)
+    scrubbing = ScrubbingModel(studio.run)
+    assert len(scrubbing.ticks()) == LARGE_STEPS + 1, "all of them can be looked at"
+    missing = [step for step in range(LARGE_STEPS) if step not in read]
+    read.clear()
+    for step in missing:  # scrubbing reads nothing in passing
+        scrubbing.go_to(step)
+    assert studio.run.frame is not None, "the nearest is shown meanwhile"
+    assert text.again(studio.run) == "", "this one was kept"
+    studio.wait(lambda: not studio.run.waits_for_step)
+    assert read == missing[-1:]
+    done = studio.run.shown_step
+    assert done is not None
+    assert done.state is not None
+    assert float(done.state.flat[0]) == pytest.approx(-missing[-1] / 100)
+    assert text.again(studio.run) == ""
+    assert len(studio.engine.takes) == 1, "nothing is recomputed"
+
+
+def test_a_run_of_the_usual_size_is_read_as_a_whole(
+    qtbot: QtBot, studio: Studio, runs: RunsModel, read: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded_runs, "MAX_BYTES_AT_ONCE", MAX_BYTES_AT_ONCE)
+    record = opened(qtbot, runs, studio).job.record.picture(0)
+    assert record is not None
+    assert len(record.available()) == LARGE_STEPS
+
+
+def test_a_step_that_is_damaged_is_recomputed_once_it_is_looked_at(
+    qtbot: QtBot, studio: Studio, runs: RunsModel, read: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.run.watch(opened(qtbot, runs, studio))
+    missing = next(step for step in range(LARGE_STEPS // 2, LARGE_STEPS) if step not in read)
+
+    def damaged(run: StoredRun, step: int) -> StartState:
+        raise StorageError(studio.runs.path(run.id), "is damaged at this step")
+
+    monkeypatch.setattr(StoredRun, "state", damaged)
+    studio.run.select(missing)
+    studio.wait(lambda: not studio.run.waits_for_step)
+    assert studio.run.was_recomputed
+    assert len(studio.engine.takes) == 2
+
+
+def test_a_run_is_shown_before_its_picture_is_read(
+    qtbot: QtBot, studio: Studio, runs: RunsModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, read_pixels = Gate(), images.read_pixels
+
+    def slow(path: Path) -> NDArray[np.uint8]:
+        gate()
+        return read_pixels(path)
+
+    monkeypatch.setattr(images, "read_pixels", slow)
+    studio.generate()
+    studio.wait_idle()
+    studio.run.watch(opened(qtbot, runs, studio))
+    studio.wait_for(gate)
+    studio.run.select(2)
+    assert studio.run.frame is not None, "its steps are there already"
+    studio.run.select(None)
+    gate.open()
+    studio.wait(lambda: studio.run.frame is not None and studio.run.frame.pixelColor(0, 0).red() == 100)
+
+
+def test_the_last_step_is_shown_where_the_file_of_the_picture_is_gone(
+    qtbot: QtBot, studio: Studio, runs: RunsModel
+) -> None:
+    studio.generate()
+    studio.wait_idle()
+    job_state = opened(qtbot, runs, studio)
+    studio.wall.entries[-1].path.unlink()
+    studio.run.watch(job_state)
+    studio.wait(lambda: studio.run.frame is not None)
+    frame = studio.run.frame
+    assert frame is not None
+    assert frame.pixelColor(0, 0).red() == round(1.04 * 127.5)
 
 
 def test_a_run_that_was_cut_off_is_shown_as_far_as_it_went(
