@@ -1,19 +1,34 @@
-"""Conversion between arrays and Qt's images, here and nowhere else, and a cache of the images."""
+"""Conversion between arrays and Qt's images, here and nowhere else, and caches of pictures."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from cachetools import LRUCache
 from PySide6.QtGui import QImage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     Pixels = NDArray[np.uint8]
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
 MAX_BYTES: Final = 96 * 2**20
+
+
+class ByteCache(LRUCache[Key, Value]):
+    """Values by key, limited by the bytes they take; the least recently used are dropped first.
+
+    The newest value is kept, however large it is: whoever requested it must get it.
+    """
+
+    def __init__(self, max_bytes: int, size_of: Callable[[Value], int]) -> None:
+        super().__init__(max_bytes, getsizeof=lambda value: min(size_of(value), max_bytes))
 
 
 def to_image(pixels: NDArray[np.uint8]) -> QImage:
@@ -50,19 +65,16 @@ class ImageCache:
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._max_bytes, self._bytes = max_bytes, 0
-        self._images: OrderedDict[int, tuple[Pixels, QImage]] = OrderedDict()
+        self._images: ByteCache[int, tuple[Pixels, QImage]] = ByteCache(max_bytes, _bytes_of_image)
 
     def image(self, pixels: Pixels) -> QImage:
         """Return an image of pixels, uint8 (H, W, 3), in the format that paints fastest."""
-        key = id(pixels)
-        if key in self._images:
-            self._images.move_to_end(key)
-            return self._images[key][1]
-        image = to_image(pixels).convertToFormat(QImage.Format.Format_RGB32)
-        self._images[key] = (pixels, image)
-        self._bytes += image.sizeInBytes()
-        while self._bytes > self._max_bytes and len(self._images) > 1:
-            _, (_, old) = self._images.popitem(last=False)
-            self._bytes -= old.sizeInBytes()
-        return image
+        known = self._images.get(id(pixels))
+        if known is None:
+            image = to_image(pixels).convertToFormat(QImage.Format.Format_RGB32)
+            self._images[id(pixels)] = known = pixels, image
+        return known[1]
+
+
+def _bytes_of_image(kept: tuple[Pixels, QImage]) -> int:
+    return kept[1].sizeInBytes()

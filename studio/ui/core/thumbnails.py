@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from PySide6.QtCore import QObject, Qt, QThreadPool, Signal, Slot
 from PySide6.QtGui import QImage
 
 from studio.errors import StorageError
+from studio.ui.core.images import ByteCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +24,24 @@ THREADS = 2
 BUDGET_BYTES = 192 * 2**20
 MAX_FAULTS = 10_000
 CLOSE_MS = 10_000
+
+
+class _Images(ByteCache["Key", QImage]):
+    """The thumbnails in memory, and for each picture the key of the newest one."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(max_bytes, QImage.sizeInBytes)
+        self.newest: dict[Path, Key] = {}
+
+    def __setitem__(self, key: Key, image: QImage) -> None:
+        super().__setitem__(key, image)
+        self.newest[key[0]] = key
+
+    def popitem(self) -> tuple[Key, QImage]:
+        key, image = super().popitem()
+        if self.newest.get(key[0]) == key:
+            del self.newest[key[0]]
+        return key, image
 
 
 class Thumbnails(QObject):
@@ -56,10 +74,7 @@ class Thumbnails(QObject):
         super().__init__(parent)
         self._cache = cache / FOLDER if cache is not None else None
         self._make = make or partial(_make_thumbnail, cache=self._cache)
-        self._budget = budget_bytes
-        self._images: OrderedDict[Key, QImage] = OrderedDict()
-        self._bytes = 0
-        self._newest: dict[Path, Key] = {}
+        self._images = _Images(budget_bytes)
         self._faults: dict[Path, str] = {}
         self._pool = QThreadPool()
         self._pool.setMaxThreadCount(THREADS)
@@ -74,12 +89,8 @@ class Thumbnails(QObject):
 
     def image(self, path: Path, side: int) -> QImage | None:
         """Return the thumbnail of this side, else one of another side, else None. This requests nothing."""
-        found = self._images.get((path, side))
-        key = (path, side) if found is not None else self._newest.get(path)
-        if key is None:
-            return None
-        self._images.move_to_end(key)
-        return self._images[key]
+        key = (path, side) if (path, side) in self._images else self._images.newest.get(path)
+        return self._images[key] if key is not None else None
 
     def has(self, path: Path, side: int) -> bool:
         """Return whether there is nothing to make: the thumbnail of this side exists, or cannot be made."""
@@ -157,23 +168,11 @@ class Thumbnails(QObject):
                 self._faults.clear()
             self._faults[path] = answer
         else:
-            self._keep((path, side), answer)
+            self._images[path, side] = answer
         with self._lock:
             self._in_progress.discard((path, side))
         if not self._closed:
             self.made.emit(path)
-
-    def _keep(self, key: Key, image: QImage) -> None:
-        known = self._images.pop(key, None)
-        self._bytes -= known.sizeInBytes() if known is not None else 0
-        self._images[key] = image
-        self._newest[key[0]] = key
-        self._bytes += image.sizeInBytes()
-        while self._bytes > self._budget and len(self._images) > 1:
-            old, dropped = self._images.popitem(last=False)
-            self._bytes -= dropped.sizeInBytes()
-            if self._newest.get(old[0]) == old:
-                del self._newest[old[0]]
 
 
 # numpy and Pillow are imported late and in the other thread: they would delay the opening of the window.

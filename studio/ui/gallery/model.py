@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cachetools import LRUCache
 from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
@@ -60,7 +60,7 @@ class Rows:
     def __init__(self) -> None:
         self.ids: list[int] = []
         self.loose: dict[int, Entry] = {}
-        self._known: OrderedDict[int, Entry] = OrderedDict()
+        self._known: LRUCache[int, Entry] = LRUCache(KNOWN_ENTRIES)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -88,19 +88,11 @@ class Rows:
 
     def entry(self, number: int) -> Entry | None:
         """Return the entry of an id; None if it has not been read."""
-        found = self.loose.get(number) or self._known.get(number)
-        if found is not None and number in self._known:
-            self._known.move_to_end(number)
-        return found
+        return self.loose.get(number) or self._known.get(number)
 
     def know(self, entries: Iterable[Entry]) -> None:
         """Cache entries, and drop the least recently used ones."""
-        for entry in entries:
-            if entry.id is not None:
-                self._known[entry.id] = entry
-                self._known.move_to_end(entry.id)
-        while len(self._known) > KNOWN_ENTRIES:
-            self._known.popitem(last=False)
+        self._known.update((entry.id, entry) for entry in entries if entry.id is not None)
 
     def forget(self, numbers: Iterable[int] | None = None) -> None:
         """Drop the entries of these ids; by default all that can be read again."""

@@ -7,7 +7,6 @@ missing, and is made again on resuming, if its picture cannot be read.
 from __future__ import annotations
 
 import importlib
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from studio.gallery.store import PictureSaved
 from studio.messages import message
 from studio.runs.format import is_run_id
 from studio.ui.core.background import Background
+from studio.ui.core.images import ByteCache
 from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, requests
 
 if TYPE_CHECKING:
@@ -157,32 +157,24 @@ class SweepPictures(QObject):
         self, background: Background, max_bytes: int = MAX_BYTES, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._background, self._max_bytes = background, max_bytes
-        self._pixels: OrderedDict[int, Pixels] = OrderedDict()
-        self._bytes = self._version = 0
+        self._background = background
+        self._pixels: ByteCache[int, Pixels] = ByteCache(max_bytes, lambda pixels: pixels.nbytes)
+        self._version = 0
         self._asked: set[int] = set()
 
     def clear(self) -> None:
         """Drop all pictures, including those that are being read."""
         self._pixels.clear()
         self._asked.clear()
-        self._bytes = 0
         self._version += 1
 
     def get(self, place: int) -> Pixels | None:
         """Return the picture of a cell, uint8 (H, W, 3); None if it is not in memory."""
-        if place in self._pixels:
-            self._pixels.move_to_end(place)
         return self._pixels.get(place)
 
     def put(self, place: int, pixels: Pixels) -> None:
         """Keep the picture of a cell; the least recently used are dropped first."""
-        old = self._pixels.pop(place, None)
-        self._bytes += pixels.nbytes - (old.nbytes if old is not None else 0)
         self._pixels[place] = pixels
-        while self._bytes > self._max_bytes and len(self._pixels) > 1:
-            _, dropped = self._pixels.popitem(last=False)
-            self._bytes -= dropped.nbytes
 
     def want(self, place: int, path: Path) -> None:
         """Read the picture of a cell in the background, unless that was requested already."""
