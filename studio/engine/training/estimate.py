@@ -83,8 +83,12 @@ def timing_key(request: TrainRequest) -> str:
 
 def read_timing(request: TrainRequest, cache: Path) -> Timing | None:
     """Return the stored timing of such a training; None where there is none."""
+    return _timing_of(request, _read(cache / TIMINGS_NAME))
+
+
+def _timing_of(request: TrainRequest, stored: Mapping[str, Any]) -> Timing | None:
     with contextlib.suppress(InvalidJsonError):
-        return convert(_read(cache / TIMINGS_NAME).get(timing_key(request)), Timing)
+        return convert(stored.get(timing_key(request)), Timing)
     return None
 
 
@@ -110,7 +114,26 @@ def estimate(request: TrainRequest, cache: Path) -> TrainEstimate:
         request: what to train.
         cache: the user's cache folder.
     """
-    timing = read_timing(request, cache)
+    return _estimate(request, read_timing(request, cache))
+
+
+class StoredTimings:
+    """The stored timings, read once and again by `read`, so that an estimate never waits for the disk."""
+
+    def __init__(self, cache: Path) -> None:
+        self._path = cache / TIMINGS_NAME
+        self._stored: dict[str, Any] = {}
+
+    def read(self) -> None:
+        """Read them; in any thread."""
+        self._stored = _read(self._path)
+
+    def estimate(self, request: TrainRequest) -> TrainEstimate:
+        """Return what a training would take, as `estimate`, from what was read last."""
+        return _estimate(request, _timing_of(request, self._stored))
+
+
+def _estimate(request: TrainRequest, timing: Timing | None) -> TrainEstimate:
     if timing is None:
         place = {"small": 0, "medium": 1, "large": 2}.get(request.scale, 0)
         cells = (request.size / 64) ** 2 * (1 if request.latents else 16)

@@ -88,7 +88,7 @@ def ask_for_sheet(parent: QWidget, title: str) -> Path | None:
     name = "-".join(filter(None, plain.split("-")))[:_MAX_NAME].rstrip("-") or "pictures"
     folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
     suggested = str(Path(folder) / f"{name}{SUFFIX}")
-    chosen, _ = QFileDialog.getSaveFileName(parent, tr("Save as one picture"), suggested, "PNG (*.png)")
+    chosen, _ = QFileDialog.getSaveFileName(parent, tr("Save as one picture"), suggested, tr("PNG (*.png)"))
     if not chosen:
         return None
     path = Path(chosen)

@@ -12,7 +12,7 @@ from PySide6.QtCore import QMimeData, QObject, QPoint, QSize, Qt, QUrl, Signal, 
 from PySide6.QtDBus import QDBusConnection, QDBusMessage, QDBusPendingCallWatcher
 from PySide6.QtGui import QDesktopServices, QDrag, QGuiApplication, QPixmap
 
-from studio.errors import RequestError, StorageError
+from studio.errors import RequestError
 from studio.ui.gallery import text
 from studio.ui.gallery.reading import read_picture, request_of
 from studio.ui.jobs.picture_menu import ask_where, enlarged_name
@@ -39,29 +39,32 @@ _ASK_MS = 5000
 class PictureFiles(QMimeData):
     """Pictures as files, their paths as text, and a single one as an image.
 
-    The image is read on request, which most targets of a drag never make.
+    Attributes:
+        image: the image, once it has been read in another thread; until then, targets get the file alone.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__()
-        self._paths = tuple(paths)
+        self._single = len(paths) == 1
+        self.image: QImage | None = None
         self.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
         self.setText("\n".join(str(path) for path in paths))
 
     def formats(self) -> list[str]:
-        return [*super().formats(), *([_IMAGE] if len(self._paths) == 1 else [])]
+        return [*super().formats(), *([_IMAGE] if self._single else [])]
 
     def hasFormat(self, mime_type: str) -> bool:
         return mime_type in self.formats()
 
     def retrieveData(self, mime_type: str, preferred: QMetaType | QMetaType.Type) -> Any:  # noqa: ANN401 - Qt's
-        """Return the data of a type; None if the picture cannot be read."""
-        if mime_type != _IMAGE or len(self._paths) != 1:
+        """Return the data of a type; None if the picture has not been read, or cannot be."""
+        if mime_type != _IMAGE or not self._single:
             return super().retrieveData(mime_type, preferred)
-        try:
-            return read_picture(self._paths[0])
-        except StorageError:
-            return None
+        return self.image
+
+    def take(self, image: QImage) -> None:
+        """Offer the image that was read."""
+        self.image = image
 
 
 def copied(paths: Sequence[Path], image: QImage | None = None) -> QMimeData:
@@ -147,7 +150,11 @@ class PictureActions(QObject):
 
     def show_in_folder(self, entry: Entry) -> None:
         """Show the file of a picture in the system's file manager."""
-        if not os.path.lexists(entry.path):
+        there = partial(os.path.lexists, entry.path)
+        self._model.background_reads.do(there, partial(self._show, entry), self._failed, key="show")
+
+    def _show(self, entry: Entry, there: bool) -> None:
+        if not there:
             self._notices.post(text.file_missing(entry.path), kind="error")
             return
         watcher = ask_file_manager(entry.path, self)
@@ -182,7 +189,11 @@ class PictureActions(QObject):
         if not entries:
             return Qt.DropAction.IgnoreAction
         drag = QDrag(source)
-        drag.setMimeData(PictureFiles([entry.path for entry in entries]))
+        files = PictureFiles([entry.path for entry in entries])
+        drag.setMimeData(files)
+        if len(entries) == 1:  # read while it is dragged, for targets that take an image
+            read = partial(read_picture, entries[0].path)
+            self._model.background_reads.do(read, files.take, _ignore, key="drag")
         if image is not None:
             ratio = source.devicePixelRatioF()
             side = round(_DRAGGED_PX * ratio)
@@ -213,6 +224,10 @@ class PictureActions(QObject):
 
     def _failed(self, error: StudioError) -> None:
         self._notices.post(tr(error.message), kind="error")
+
+
+def _ignore(_: StudioError) -> None:
+    """Do nothing: the file is dragged, whether or not its image can be read."""
 
 
 def _save(source: Path, to: Path, factor: int, smooth: bool) -> Path:

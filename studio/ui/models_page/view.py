@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.ui.core.background import Background
 from studio.ui.jobs.model_facts import facts
 from studio.ui.language import tr
 from studio.ui.models_page import text
@@ -88,6 +89,7 @@ class ModelsView(Page):
     def __init__(self, theme: Theme, catalog: Catalog, parent: QWidget | None = None) -> None:
         super().__init__(theme, tr("Models"), WIDTH, parent)
         self._theme, self._catalog = theme, catalog
+        self._background = Background(self)
         self._in_use = ""
         self.cards: list[ModelCardView] = []
         self.reload = TextButton(theme, tr("Reload"), icon="rotate-ccw")
@@ -126,6 +128,8 @@ class ModelsView(Page):
 
     @Slot()
     def _on_open_clicked(self) -> None:
-        sentence = open_folder(self._catalog.folders.models)
+        open_folder(self._catalog.folders.models, self._background.do, self._show_fault)
+
+    def _show_fault(self, sentence: str) -> None:
         self.fault.setText(sentence)
         self.fault.setVisible(bool(sentence))

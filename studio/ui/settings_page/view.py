@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, Slot, qVersion
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 import studio
+from studio.ui.core.background import Background
 from studio.ui.core.settings import MAX_RUNS_GIB
 from studio.ui.language import tr
 from studio.ui.settings_page import text
@@ -125,8 +126,9 @@ class SettingsView(Page):
         self.runs = RunsSettings(theme, preferences, runs)
         self.folder_fault = PlainLabel(theme, role="bad", wrap=True)
         self.folder_fault.hide()
+        self._background = Background(self)
         self.folders = [
-            FolderRow(theme, label, path)
+            FolderRow(theme, label, path, self._background.do)
             for label, path in (
                 (tr("Pictures"), folders.outputs),
                 (tr("Models"), folders.models),

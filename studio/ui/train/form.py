@@ -134,7 +134,7 @@ class TrainForm(QObject):
     # ----------------------------------------------------------------------------------------------------- intents
     def choose(self, source: Path | str) -> None:
         """Train on a folder or on "pictograms", and name the model after it."""
-        named = default_request(source, self._catalog.folders)
+        named = self._named(source)
         self._make(replace(self._request, source=named.source, name=named.name, title=named.title), ())
 
     def edit(self, **changes: Any) -> None:  # noqa: ANN401 - as TrainRequest has them
@@ -146,7 +146,7 @@ class TrainForm(QObject):
         """Read the folder of the last start, which may have changed or gone."""
         source = self._request.source
         if source and not self._request.name:
-            named = default_request(source, self._catalog.folders)
+            named = self._named(source)
             self._put({"name": named.name, "title": named.title})
             self._look()
 
@@ -173,15 +173,20 @@ class TrainForm(QObject):
     def close(self) -> None:
         """Stop background work and wait for it."""
         self._background.close()
+        self.costs.close()
 
     def _rename(self) -> None:
         if self.has_source and self._is_taken(self._request.name):
-            named = default_request(self._request.source, self._catalog.folders)
-            name, number = named.name, 1
-            while self._is_taken(name):
-                number += 1
-                name = f"{default_request(self._request.source).name}-{number}"
-            self._put({"name": name})
+            self._put({"name": self._named(self._request.source).name})
+
+    def _named(self, source: Path | str) -> TrainRequest:
+        """Return the default request for a source, with a name that is not taken as far as that is known."""
+        named = default_request(source)
+        name, number = named.name, 1
+        while self._is_taken(name):
+            number += 1
+            name = f"{named.name}-{number}"
+        return replace(named, name=name)
 
     def ask_for_estimate(self) -> None:
         """Measure the time of a training with these settings if it is not known."""
@@ -287,6 +292,10 @@ COSTLY = (
 """The fields of a request that time and memory depend on."""
 
 
+def _ignore_error(_: StudioError) -> None:
+    """Keep the estimates there are."""
+
+
 class TrainCosts(QObject):
     """Caches estimates of time and memory, and asks the engine to measure the unknown ones.
 
@@ -303,10 +312,20 @@ class TrainCosts(QObject):
         self,
         estimate: Callable[[TrainRequest], TrainEstimate],
         engine: EngineCaller,
+        read: Callable[[], None] | None = None,
         parent: QObject | None = None,
     ) -> None:
-        """Estimate with ``estimate`` from what was measured here before; ``engine`` measures."""
+        """Estimate from what was measured here before, and measure the rest.
+
+        Args:
+            estimate: returns an estimate at once.
+            engine: measures.
+            read: reads what was measured, for ``estimate``; called in another thread. None reads nothing.
+            parent: Qt's.
+        """
         super().__init__(parent)
+        self._read = read
+        self._background = Background(self)
         self.fault = ""
         self._engine = engine
         self._estimate = estimate
@@ -363,7 +382,17 @@ class TrainCosts(QObject):
 
     @Slot()
     def forget(self) -> None:
-        """Invalidate the cached estimates."""
+        """Read again what was measured; then every estimate is made anew."""
+        if self._read is None:
+            self._on_read(None)
+        else:
+            self._background.do(self._read, self._on_read, _ignore_error, key="read")
+
+    def close(self) -> None:
+        """Stop background work and wait for it."""
+        self._background.close()
+
+    def _on_read(self, _: None) -> None:
         self._known.clear()
         self.changed.emit()
 

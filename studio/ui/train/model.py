@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Literal, Self
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.engine.training.estimate import estimate
+from studio.engine.training.estimate import StoredTimings
 from studio.engine.training.events import (
     CheckpointSaved,
     TrainingFinished,
@@ -234,7 +233,9 @@ class TrainModels:
     ) -> Self:
         """Create the models; nothing is read yet."""
         folder, background = TrainFolder(), Background()
-        costs = TrainCosts(partial(estimate, cache=catalog.folders.cache), engine)
+        timings = StoredTimings(catalog.folders.cache)
+        costs = TrainCosts(timings.estimate, engine, timings.read)
+        costs.forget()
         return cls(
             folder=folder,
             form=TrainForm(catalog, preferences, folder, costs),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -235,10 +236,14 @@ class TrainPage(Ground):
     def dropEvent(self, event: QDropEvent) -> None:
         """Train on a dropped folder; show a dropped picture on the Noise tab."""
         path = _dropped(event.mimeData())
-        if path is not None and path.is_dir():
-            self.learn_from(path)
-        elif path is not None:
-            self._on_noise_requested(path)
+        if path is not None:
+            on_file = partial(self._on_noise_requested, path)
+            self._models.background.do(
+                path.is_dir, partial(self._on_dropped, path), lambda _: on_file(), key="dropped"
+            )
+
+    def _on_dropped(self, path: Path, is_folder: bool) -> None:
+        self.learn_from(path) if is_folder else self._on_noise_requested(path)
 
 
 def _dropped(data: QMimeData) -> Path | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from studio.errors import StorageError
 from studio.storage import ensure_folder
 from studio.ui.language import tr
 from studio.ui.theme.metrics import CONTROL, GAP, PADDING, SECTION
@@ -17,9 +17,13 @@ from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from studio.errors import StudioError
     from studio.ui.theme.theme import Theme
+
+    Do = Callable[[Callable[[], Any], Callable[[Any], None], Callable[[StudioError], None]], None]
 
 
 SCROLL_BAR: Final = 12
@@ -82,19 +86,25 @@ def _centred(inner: QHBoxLayout | QVBoxLayout, width: int) -> QHBoxLayout:
     return row
 
 
-def open_folder(path: Path) -> str:
-    """Show a folder in the system's file manager; it is made if need be.
+def open_folder(path: Path, do: Do, answered: Callable[[str], None]) -> None:
+    """Show a folder in the system's file manager; it is created if it does not exist.
 
-    Returns:
-        Why it cannot be shown, a sentence; "" where it is.
+    Args:
+        path: the folder.
+        do: has work done in another thread, as `Background.do`.
+        answered: called with one sentence on why it cannot be shown, or with "".
     """
-    try:
-        ensure_folder(path)
-    except StorageError as error:
-        return tr(error.message)
-    if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
-        return tr("No file manager was found to show the folder {path}.", path=path)
-    return ""
+    do(
+        partial(ensure_folder, path),
+        lambda _: answered(_show_folder(path)),
+        lambda error: answered(tr(error.message)),
+    )
+
+
+def _show_folder(path: Path) -> str:
+    if QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
+        return ""
+    return tr("No file manager was found to show the folder {path}.", path=path)
 
 
 class FolderRow(QWidget):
@@ -103,10 +113,10 @@ class FolderRow(QWidget):
     failed = Signal(str)
     """It cannot be shown: a sentence; "" once it can."""
 
-    def __init__(self, theme: Theme, label: str, path: Path, parent: QWidget | None = None) -> None:
-        """Name the folder and its place."""
+    def __init__(self, theme: Theme, label: str, path: Path, do: Do, parent: QWidget | None = None) -> None:
+        """Name the folder and its place; ``do`` has work done in another thread."""
         super().__init__(parent)
-        self._path = path
+        self._path, self._do = path, do
         self.place = PlainLabel(theme, str(path), wrap=True)
         self.place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.place.setAccessibleName(f"{label}: {path}")
@@ -125,4 +135,4 @@ class FolderRow(QWidget):
 
     @Slot()
     def _on_open_clicked(self) -> None:
-        self.failed.emit(open_folder(self._path))
+        open_folder(self._path, self._do, self.failed.emit)

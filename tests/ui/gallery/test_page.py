@@ -504,10 +504,23 @@ def test_a_picture_is_dragged_out_as_a_file_and_an_image(
     mime, path = dragged[0].mimeData(), gallery.model.entry_at(0).path
     assert mime.urls() == [QUrl.fromLocalFile(str(path))]
     assert mime.hasImage()
+    assert mime.imageData() is None, "it is not read in the thread of the window"
+    qtbot.waitUntil(lambda: mime.imageData() is not None)
     image = mime.imageData()
     assert isinstance(image, QImage)
     assert (image.width(), image.height()) == (19, 16)
+
+
+def test_a_picture_that_cannot_be_read_is_dragged_out_as_a_file(
+    view: GalleryView, gallery: Gallery, dragged: list[QDrag], qtbot: QtBot
+) -> None:
+    press(view, Key.Key_Home)
+    path = gallery.model.entry_at(0).path
     path.unlink()
+    view.grid.startDrag(Qt.DropAction.CopyAction)
+    mime = dragged[0].mimeData()
+    qtbot.wait(100)
+    assert mime.urls() == [QUrl.fromLocalFile(str(path))]
     assert mime.imageData() is None
 
 
@@ -560,7 +573,8 @@ def test_a_file_is_shown_in_its_folder_or_at_least_the_folder_is(
     assert opened == [QUrl.fromLocalFile(str(path.parent))]
     assert gallery.told[0].sentence == text.no_file_manager(path.parent)
     path.unlink()
-    choose(view, opened_menus, "Show in folder")
+    with qtbot.waitSignal(gallery.notices.posted):
+        choose(view, opened_menus, "Show in folder")
     assert gallery.told[1].sentence == text.file_missing(path)
     assert asked == [path, path]
 

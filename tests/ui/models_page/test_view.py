@@ -102,10 +102,10 @@ def test_the_models_folder_is_opened_or_the_reason_told(
 
     monkeypatch.setattr(QDesktopServices, "openUrl", open_url)
     qtbot.mouseClick(view.open, Qt.MouseButton.LeftButton)
-    assert view.fault.isVisible()
+    qtbot.waitUntil(view.fault.isVisible)
     assert str(catalog.folders.models) in view.fault.text()
     qtbot.mouseClick(view.open, Qt.MouseButton.LeftButton)
-    assert not view.fault.isVisible()
+    qtbot.waitUntil(lambda: not view.fault.isVisible())
     assert catalog.folders.models.is_dir()
 
 

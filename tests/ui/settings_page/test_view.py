@@ -110,7 +110,7 @@ def test_a_folder_is_made_and_opened(view: SettingsView, opened: list[str], qtbo
     for row in view.folders:
         qtbot.mouseClick(row.open, Qt.MouseButton.LeftButton)
     wanted = [folders.outputs, folders.models, folders.runs, folders.logs]
-    assert [Path(path) for path in opened] == wanted
+    qtbot.waitUntil(lambda: [Path(path) for path in opened] == wanted)
     assert all(path.is_dir() for path in wanted)
     assert not view.folder_fault.isVisible()
 
@@ -120,11 +120,11 @@ def test_a_folder_that_cannot_be_opened_is_told(
 ) -> None:
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: False)
     qtbot.mouseClick(view.folders[0].open, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(view.folder_fault.isVisible)
     assert str(Folders.find().outputs) in view.folder_fault.text()
-    assert view.folder_fault.isVisible()
     (stepwise_home / "logs").write_text("a file in its place")
     qtbot.mouseClick(view.folders[3].open, Qt.MouseButton.LeftButton)
-    assert "a file stands where a folder is needed" in view.folder_fault.text()
+    qtbot.waitUntil(lambda: "a file stands where a folder is needed" in view.folder_fault.text())
 
 
 def test_paths_are_plain_text_that_can_be_selected(view: SettingsView) -> None:

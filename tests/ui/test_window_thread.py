@@ -1,0 +1,312 @@
+"""The thread of the window never waits for the disk: no file, no SQLite, no picture is touched in it on any page."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+import sqlite3
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QDropEvent, QImage
+from PySide6.QtWidgets import QApplication, QFileDialog
+
+from studio.gallery.index import Catalogue, Database
+from studio.ui.core.settings import SAVE_AFTER_MS
+from studio.ui.gallery.reading import fetch
+from studio.ui.jobs.timings import Timings
+from studio.ui.sweep.plan import read_axis
+from tests.ui.fakes import Forming, Lockstep, Take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from studio.engine.events import Event
+    from tests.ui.program import MakeProgram, OpenProgram
+
+FILES = {
+    os: (
+        "stat",
+        "lstat",
+        "open",
+        "fsync",
+        "scandir",
+        "listdir",
+        "mkdir",
+        "rename",
+        "replace",
+        "unlink",
+        "remove",
+    ),
+    io: ("open",),
+    builtins: ("open",),
+    sqlite3: ("connect",),
+    Image: ("open",),
+    QImage: ("load", "save", "fromData"),
+}
+WINDOW = os.path.join("studio", "ui", "")
+
+
+class DiskWatch:
+    """What the window's thread did with files of the user, and where.
+
+    Attributes:
+        calls: one line for each.
+    """
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._home, self._thread = str(home), threading.get_ident()
+        self._active = False
+        self.calls: list[str] = []
+        for place, names in FILES.items():
+            for name in names:
+                monkeypatch.setattr(place, name, self._noting(name, getattr(place, name)))
+        connection = Database.connection
+
+        @contextmanager
+        def connected(database: Database, **fields: Any) -> Iterator[sqlite3.Connection]:  # noqa: ANN401
+            self._note("a connection to SQLite", "")
+            with connection(database, **fields) as made:
+                yield made
+
+        monkeypatch.setattr(Database, "connection", connected)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Note what is done meanwhile."""
+        self._active = True
+        try:
+            yield
+        finally:
+            self._active = False
+
+    def _noting(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*values: Any, **fields: Any) -> Any:  # noqa: ANN401
+            if self._active and threading.get_ident() == self._thread:
+                place = values[0] if values else fields.get("path", "")
+                self._note(name, place)
+            return function(*values, **fields)
+
+        return noted
+
+    def _note(self, name: str, place: object) -> None:
+        if not self._active or threading.get_ident() != self._thread:
+            return
+        known = os.fsdecode(place) if isinstance(place, str | bytes | os.PathLike) else ""
+        if known and not known.startswith(self._home):
+            return  # a resource of the program or of Python
+        frame = sys._getframe(1)
+        while frame is not None and WINDOW not in frame.f_code.co_filename:
+            frame = frame.f_back  # type: ignore[assignment]
+        if frame is not None:
+            self.calls.append(f"{name} {known} in {frame.f_code.co_qualname}")
+
+
+class Scripted:
+    """Pictures alone, and comparisons in lockstep; states are pictures."""
+
+    def __call__(self, take: Take) -> Iterator[Event]:
+        script = Lockstep() if len(take.runs) > 1 else Forming(pixels=True)
+        yield from script(take)
+
+
+@pytest.fixture
+def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DiskWatch:
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda _: True)
+    return DiskWatch(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def program(make_program: MakeProgram, tmp_path: Path) -> OpenProgram:
+    program = make_program(Scripted(), home=tmp_path / "home")
+    program.models.form.edit(prompt="a fox", steps=4, count=1)
+    program.generate()
+    program.finish()
+    program.wait(lambda: program.models.gallery.rowCount() == 1 and program.models.gallery.loaded)
+    program.wait(lambda: program.models.gallery.entry_at(0) is not None)
+    return program
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pictures to train on."""
+    folder = tmp_path / "foxes"
+    folder.mkdir()
+    for number in range(4):
+        Image.new("RGB", (32, 24), (60 * number, 0, 0)).save(folder / f"a fox {number}.png")
+    return folder
+
+
+def drop(program: OpenProgram, target: Any, path: Path) -> None:  # noqa: ANN401 - a widget that takes files
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    middle = QPointF(target.rect().center())
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    target.dropEvent(QDropEvent(middle, Qt.DropAction.CopyAction, data, buttons, keys))
+    QApplication.processEvents()
+
+
+def settle(qtbot: QtBot) -> None:
+    """Let what was begun come to its end."""
+    qtbot.wait(SAVE_AFTER_MS + 200)
+
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+def look_at_a_run(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
+    """Make, scrub, keep, fork, export, pin and open runs."""
+    models, canvas = program.models, program.window.pages.create_page.canvas
+    (run,) = models.runs.store.runs()
+    models.runs.open_picture(models.gallery.entry_at(0))
+    program.wait(lambda: models.run.viewed is not None and models.run.viewed.stored_runs)
+    canvas.setFocus()
+    for place in (1, 3, 0, 2):
+        canvas.timeline.scrubber.go_to(place)
+        QApplication.processEvents()
+    models.keeper.keep()
+    program.wait(lambda: models.gallery.rowCount() == 2)
+    program.press(Qt.Key.Key_P)  # the panes
+    program.press(Qt.Key.Key_P, Qt.KeyboardModifier.ShiftModifier)  # the pin
+    program.wait(lambda: models.runs.store.is_pinned(run))
+    program.press(Qt.Key.Key_F)
+    program.window.fork()
+    program.finish()
+    models.runs.find_family(run)
+    models.exports.export("sheet", folder / "sheet.png", captions=True)
+    program.wait((folder / "sheet.png").exists)
+    models.runs.open_run(run)
+    settle(qtbot)
+
+
+def look_at_pictures(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
+    """Search, open, verify, copy, show in the folder, throw away and bring back."""
+    models, page = program.models, program.page("gallery")
+    entry = models.gallery.entry_at(0)
+    models.gallery.search("fox")
+    settle(qtbot)
+    page.open(entry)  # type: ignore[attr-defined]
+    settle(qtbot)
+    models.verifier.begin(entry)
+    program.wait(lambda: models.verifier.of(entry).outcome)
+    program.press(Qt.Key.Key_C, CONTROL)
+    for name in sorted(program.names):
+        if "older" in name:
+            program.click(name)
+    settle(qtbot)
+    models.gallery.trash([entry])
+    program.wait(lambda: models.gallery.rowCount() == 0)
+    next(notice.act for notice in reversed(program.notices) if notice.act is not None)()  # Undo
+    program.wait(lambda: models.gallery.rowCount() == 1)
+    models.thumbnails.retry()
+    models.gallery.reload()
+    settle(qtbot)
+
+
+def come_back(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
+    """Drop a picture, change settings, leave the window for another and come back to it."""
+    drop(program, program.window, next(iter(program.models.folders.outputs.rglob("*.png"))))
+    drop(program, program.window, folder / "a fox 0.png")
+    settle(qtbot)
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    app.applicationStateChanged.emit(Qt.ApplicationState.ApplicationActive)
+    program.page("settings")
+    program.models.preferences.set("theme", "light")
+    program.models.preferences.set("runs_gib", 0.5)
+    settle(qtbot)
+    for opened in program.controls("Open"):
+        opened.click()
+    program.page("models")
+    settle(qtbot)
+    program.models.catalog.reload()
+    settle(qtbot)
+
+
+def train(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
+    """Drop a folder and a picture on the page of trainings, change its form, and train."""
+    page, models = program.page("train"), program.models.train
+    drop(program, page, folder)
+    program.wait(lambda: models.folder.count and not models.folder.reading)
+    for changes in ({"steps": 6}, {"name": "hens"}, {"scale": "small"}, {"name": "foxes"}):
+        models.form.edit(**changes)
+        assert models.form.faults is not None
+    settle(qtbot)
+    program.generate()
+    program.wait(lambda: models.run.training is not None and models.run.over)
+    drop(program, page, folder / "a fox 1.png")
+    settle(qtbot)
+    page.hide()
+    page.show()
+    settle(qtbot)
+
+
+def compare(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
+    """Lay runs side by side, new ones and recorded ones, and save them as one picture."""
+    models = program.models
+    program.generate()
+    program.finish()
+    page = program.page("compare")
+    program.generate()
+    program.finish()
+    models.library.reload()
+    program.wait(lambda: models.library.rowCount() > 1)
+    models.library.open_runs(models.runs.store.runs()[:2])
+    program.wait(lambda: models.compare.job_state is not None and models.compare.job_state.over)
+    models.reference.set_shown(True) if hasattr(models.reference, "set_shown") else None
+    program.press(Qt.Key.Key_S, widget=page)
+    settle(qtbot)
+
+
+def sweep(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
+    """Make the cells of a sweep, and save them."""
+    models, page = program.models, program.page("compare")
+    page.open_sweep()  # type: ignore[attr-defined]
+    models.sweep.start(read_axis("steps", "4, 5"), read_axis("guidance", "1, 2"))
+    program.wait(lambda: not models.sweep.running)
+    program.finish()
+    settle(qtbot)
+    for name in sorted(program.names):
+        if name.startswith("Save"):
+            program.click(name)
+    settle(qtbot)
+
+
+@pytest.mark.parametrize(
+    "journey",
+    [look_at_a_run, look_at_pictures, come_back, train, compare, sweep],
+    ids=lambda one: one.__name__,
+)
+def test_the_thread_of_the_window_touches_no_file(
+    program: OpenProgram,
+    watch: DiskWatch,
+    qtbot: QtBot,
+    folder: Path,
+    journey: Callable[[OpenProgram, QtBot, Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(folder / "saved.png"), ""))
+    with watch.watching():
+        journey(program, qtbot, folder)
+    assert not watch.calls, "\n".join(sorted(set(watch.calls)))
+
+
+@pytest.mark.parametrize("name", ["mkdir", "fsync", "a connection to SQLite"])
+def test_a_touch_would_be_noticed(watch: DiskWatch, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a file"
+    timings = Timings(path / "timings.json")
+    with watch.watching():
+        if name == "a connection to SQLite":
+            fetch(Catalogue(tmp_path), [])
+        else:
+            timings.save()
+    assert any(call.startswith(name) for call in watch.calls), watch.calls
