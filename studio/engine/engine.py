@@ -137,7 +137,14 @@ class Engine:
         else:
             yield JobCancelled(job_id=job_id, pictures=pictures)
 
-    def decode(self, model: str, weights_sha256: str, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def decode(
+        self,
+        model: str,
+        weights_sha256: str,
+        latents: NDArray[np.float32],
+        *,
+        cancelled: threading.Event | None = None,
+    ) -> NDArray[np.uint8]:
         """Decode latents of a run with the codec's own decoder, such as an x0_hat whose preview was a draft.
 
         Called in the engine's thread, also between two events of a job. If the model is not in memory, it is loaded
@@ -147,11 +154,13 @@ class Engine:
             model: as in the request.
             weights_sha256: of the model, as in `JobStarted`.
             latents: (C, h, w), as in `StepDone`.
+            cancelled: may be set from any thread to stop loading the model between two tensors.
 
         Returns:
             uint8 (H, W, 3), read-only.
 
         Raises:
+            LoadCancelled: ``cancelled`` was set while the model was loaded.
             UnknownNameError: the model is gone.
             CheckpointError: the model has changed, or cannot be read.
             ModelInUseError: there is not enough memory for this model beside those in use.
@@ -159,7 +168,7 @@ class Engine:
             MemoryShortError: the device ran out of memory.
         """
         with self._translating_full_memory(MemoryShortError(self.device.name, decoding=True)):
-            ready = self._find_or_load(model, weights_sha256)
+            ready = self._find_or_load(model, weights_sha256, cancelled)
             card = ready.model.card
             if latents.shape not in {card.latent_shape_for(*size) for size in card.sizes}:
                 reason = message("have a shape that the model {model} does not make", model=repr(card.name))
@@ -168,7 +177,13 @@ class Engine:
             return to_pixels(decode(ready.model, states[None]))
 
     def explain(
-        self, request: GenerateRequest, weights_sha256: str, x: NDArray[np.float32], t: int
+        self,
+        request: GenerateRequest,
+        weights_sha256: str,
+        x: NDArray[np.float32],
+        t: int,
+        *,
+        cancelled: threading.Event | None = None,
     ) -> Explained:
         """Return the model's prediction for a state of a run, with both sides of guidance; one guided call.
 
@@ -180,8 +195,10 @@ class Engine:
             x: the state, (C, h, w), as in `StepDone`.
             t: the time at which the model is evaluated, 0 to T-1; clean data has no score. For the evaluation that a
                 step really made see `Sampler.first_query_time`.
+            cancelled: as in `decode`.
 
         Raises:
+            LoadCancelled: ``cancelled`` was set while the model was loaded.
             UnknownNameError: the model is gone.
             CheckpointError: the model has changed, or cannot be read.
             ModelInUseError: there is not enough memory for this model beside those in use.
@@ -189,7 +206,7 @@ class Engine:
             MemoryShortError: the device ran out of memory.
         """
         with self._translating_full_memory(MemoryShortError(self.device.name, decoding=True)):
-            ready = self._find_or_load(request.model, weights_sha256)
+            ready = self._find_or_load(request.model, weights_sha256, cancelled)
             return explain(request.resolve(ready.model.card), ready, x, t)
 
     def train(
@@ -257,7 +274,7 @@ class Engine:
         )
         return ready
 
-    def _find_or_load(self, name: str, weights_sha256: str) -> ReadyModel:
+    def _find_or_load(self, name: str, weights_sha256: str, cancelled: threading.Event | None) -> ReadyModel:
         """Return the model with these weights: one in memory, whatever its name, or else the one of this name."""
         found = self._models.with_weights(weights_sha256)
         if found is not None:
@@ -268,7 +285,7 @@ class Engine:
             reason = message("is not the one that these steps were made with (its hash has changed)")
             raise CheckpointError(installed.folder / WEIGHTS_NAME, reason)
         self._models.make_room(installed, self.device)
-        return self._load(installed, threading.Event(), primary=False)
+        return self._load(installed, cancelled or threading.Event(), primary=False)
 
     def _load(self, installed: InstalledModel, cancelled: threading.Event, *, primary: bool) -> ReadyModel:
         precision = choose_precision(self.device, self.folders.cache, cancelled=cancelled)

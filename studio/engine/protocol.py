@@ -32,11 +32,24 @@ class Engine(Protocol):
         secondary: bool = False,
     ) -> Iterator[Event]: ...
 
-    def decode(self, model: str, weights_sha256: str, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def decode(
+        self,
+        model: str,
+        weights_sha256: str,
+        latents: NDArray[np.float32],
+        *,
+        cancelled: threading.Event | None = None,
+    ) -> NDArray[np.uint8]:
         """Decode latents of a step to pixels."""
 
     def explain(
-        self, request: GenerateRequest, weights_sha256: str, x: NDArray[np.float32], t: int
+        self,
+        request: GenerateRequest,
+        weights_sha256: str,
+        x: NDArray[np.float32],
+        t: int,
+        *,
+        cancelled: threading.Event | None = None,
     ) -> Explained:
         """Return what the model predicts at a state."""
 

@@ -278,11 +278,13 @@ class FakeEngine:
     """Runs scripts instead of models: the first for the first job, and so on; the last one for all that follow.
 
     Attributes:
+        scripts: of jobs: the first for the first, and so on; the last for all that follow.
         takes: the calls of `run`.
         decoded: the calls of `decode`: the model, the hash of its weights, and the latents' value.
         explained: the calls of `explain`: the hash, the state's value and its time.
         threads: in which threads it was called.
         decode_error: what `decode` raises from now on.
+        loading: what `decode` does first, with the event that cancels it.
         lessons: the calls of `train`.
         teaching: the scripts of trainings: the first for the first, and so on; the last for all that follow.
         rehearsed: the calls of `rehearse_training`.
@@ -295,11 +297,13 @@ class FakeEngine:
         self.explained: list[tuple[str, float, int]] = []
         self.threads: set[int] = set()
         self.decode_error: BaseException | None = None
+        self.loading: Callable[[threading.Event | None], object] | None = None
         self.lessons: list[Lesson] = []
         self.teaching: tuple[Teaching, ...] = (Teaching(),)
         self.rehearsed: list[TrainRequest] = []
         self.rehearsal: Callable[[threading.Event], object] | None = None
-        self._scripts, self._report = scripts or (Forming(),), report
+        self.scripts: tuple[Script, ...] = scripts or (Forming(),)
+        self._report = report
 
     def run(
         self,
@@ -321,24 +325,39 @@ class FakeEngine:
             case _:
                 lead = request
         take = Take(request=lead, asked=request, job_id=job_id, previews=previews, cancelled=cancelled)
-        script = self._scripts[min(len(self.takes), len(self._scripts) - 1)]
+        script = self.scripts[min(len(self.takes), len(self.scripts) - 1)]
         self.takes.append(take)
         try:
             yield from script(take)
         finally:
             take.over = True
 
-    def decode(self, model: str, weights_sha256: str, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def decode(
+        self,
+        model: str,
+        weights_sha256: str,
+        latents: NDArray[np.float32],
+        *,
+        cancelled: threading.Event | None = None,
+    ) -> NDArray[np.uint8]:
         """Return pixels of the latents' value, 200 more where it is below zero."""
         self.threads.add(threading.get_ident())
         value = float(latents.flat[0])
         self.decoded.append((model, weights_sha256, value))
+        if self.loading is not None:
+            self.loading(cancelled)
         if self.decode_error is not None:
             raise self.decode_error
         return frame(int(value) if value >= 0 else 200 - int(value), side=16)
 
     def explain(
-        self, request: GenerateRequest, weights_sha256: str, x: NDArray[np.float32], t: int
+        self,
+        request: GenerateRequest,
+        weights_sha256: str,
+        x: NDArray[np.float32],
+        t: int,
+        *,
+        cancelled: threading.Event | None = None,
     ) -> Explained:
         """Return what is easily told apart: the two sides are pixels of value 10 and 20."""
         self.threads.add(threading.get_ident())
@@ -390,17 +409,18 @@ class Maker:
 
     Attributes:
         threads: in which thread it was asked, each time.
+        errors: what it raises, each once, before it makes the engine.
     """
 
     def __init__(self, engine: FakeEngine, *errors: BaseException) -> None:
         """Raise each of ``errors`` once before the engine is made."""
         self.threads: list[int] = []
-        self._engine, self._errors = engine, list(errors)
+        self._engine, self.errors = engine, list(errors)
 
     def __call__(self) -> FakeEngine:
         self.threads.append(threading.get_ident())
-        if self._errors:
-            raise self._errors.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         return self._engine
 
 
@@ -439,6 +459,7 @@ class Ears(QObject):
 
     Attributes:
         heard: the events in their order; steps are those that the mailbox held.
+        order: the kinds of all of them, and where between them the device was done with a job.
         woken: how often there was a call to look into the mailbox.
         threads: the Qt threads in which it heard.
     """
@@ -446,23 +467,30 @@ class Ears(QObject):
     def __init__(self, thread: EngineThread) -> None:
         super().__init__()
         self.heard: list[Any] = []
+        self.order: list[str] = []
         self.woken = 0
         self.threads: set[QThread] = set()
         self._thread = thread
         thread.engine_event.connect(self.on_told, Qt.ConnectionType.QueuedConnection)
         thread.steps_ready.connect(self.on_woken, Qt.ConnectionType.QueuedConnection)
+        thread.device_free.connect(self.on_device_free, Qt.ConnectionType.QueuedConnection)
 
     @Slot(object)
     def on_told(self, event: object) -> None:
         self.threads.add(QThread.currentThread())
         self.heard.append(event)
+        self.order.append(type(event).__name__)
+
+    @Slot(str)
+    def on_device_free(self, _: str) -> None:
+        self.order.append("DeviceFree")
 
     def call(self, work: Callable[..., Any], **fields: Any) -> EngineCall[Any]:  # noqa: ANN401
         """Make a call whose answer is heard."""
         call: EngineCall[Any] = EngineCall(work=work, **fields)
-        call.then = lambda value: self.heard.append(Answered(call=call, value=value))
-        call.failed = lambda fault: self.heard.append(Answered(call=call, fault=fault))
-        call.dropped = lambda: self.heard.append(Answered(call=call, dropped=True))
+        call.then = lambda value: self.on_told(Answered(call=call, value=value))
+        call.failed = lambda fault: self.on_told(Answered(call=call, fault=fault))
+        call.dropped = lambda: self.on_told(Answered(call=call, dropped=True))
         self._thread.call(call)
         return call
 

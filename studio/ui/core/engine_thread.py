@@ -9,7 +9,8 @@
 * No tensor leaves, and what leaves does not change any more.
 * Calls are done while no job waits, and between two steps of a job or a training, as `EngineCall` says.
 * A training is a job too; pictures are made between two of its steps, so that nobody waits for its end.
-* Finished pictures are encoded and written by another thread (`JobWriter`), while the device goes on.
+* Finished pictures are encoded and written by another thread (`JobWriter`), while the device goes on, with the next
+  job too.
 * Errors are caught where a task runs, and become `JobFailed`, `TrainingFailed` or the sentence of a call; the thread
   goes on with the next task.
 * It ends by `stop` and `wait`, within a model call. It is never terminated.
@@ -31,10 +32,10 @@ from studio.errors import StudioError, capitalised
 from studio.logs import tell_unexpected
 from studio.ui.core.engine_call import EngineCall, EngineFailed, EngineReady, Priority
 from studio.ui.core.job import Job, Training, TrainingFailed, TrainingHeld
-from studio.ui.core.job_writer import JobWriter
+from studio.ui.core.job_writer import JobEvents, JobWriter, NotWrittenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from studio.engine.events import Event
     from studio.engine.protocol import Engine
@@ -78,17 +79,17 @@ class Mailbox(Generic[Item]):
     """
 
     def __init__(self) -> None:
-        self._items: dict[int, Item] = {}
+        self._items: dict[Hashable, Item] = {}
         self._lock = threading.Lock()
 
-    def put(self, key: int, item: Item) -> bool:
+    def put(self, key: Hashable, item: Item) -> bool:
         """Put an item in place of the one with the same key; True where the window must be woken."""
         with self._lock:
             must_wake = not self._items
             self._items[key] = item
             return must_wake
 
-    def take(self) -> dict[int, Item]:
+    def take(self) -> dict[Hashable, Item]:
         """Return the items by key, and remove them."""
         with self._lock:
             items, self._items = self._items, {}
@@ -223,11 +224,13 @@ class EngineThread(QThread):
         engine_event: an event of the engine, of the writing of pictures and runs, or of this thread.
         steps_ready: there are steps in `mailbox`.
         training_steps_ready: there are steps in `training_mailbox`.
+        device_free: the device is done with a job, by its id. Its last picture may still be on its way to the disk.
     """
 
     engine_event = Signal(object)
     steps_ready = Signal()
     training_steps_ready = Signal()
+    device_free = Signal(str)
     _answered = Signal(object, object)
 
     def __init__(
@@ -244,7 +247,7 @@ class EngineThread(QThread):
         self.training_mailbox: Mailbox[TrainingStepped] = Mailbox()
         self._make_engine = make_engine
         self._engine: Engine | None = None
-        self._writer = JobWriter(store, runs, self.engine_event.emit)
+        self._writer = JobWriter(store, runs, self.engine_event.emit, self._fail)
         self._tasks = TaskQueue()
         # To a slot of this object, which lives in the thread of the window.
         self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
@@ -309,32 +312,43 @@ class EngineThread(QThread):
             self._answered.emit(*(outcome if not call.unwanted else (call.dropped, ())))
 
     def _run_job(self, job: Job) -> None:
+        written = self._writer.begin(job)
+        failure: BaseException | None = None
         try:
-            engine = self._ready()
-            events = engine.run(job.request, cancelled=job.cancelled, previews=job.previews, job_id=job.id)
-            weights: tuple[str, ...] = ()
-            with contextlib.ExitStack() as stack:
-                if (close := getattr(events, "close", None)) is not None:
-                    stack.callback(close)
-                write = stack.enter_context(self._writer.writing(job))
-                for event in events:
-                    if isinstance(event, JobStarted):
-                        weights = (event.weights_sha256, *event.weights)
-                    self._note_step(job, event)
-                    write(event)
-                    if (call := self._tasks.between_steps(weights)) is not None:
-                        self._answer(call)  # one at a time: the job goes on in between
+            self._sample(job, written)
+        except NotWrittenError:
+            pass  # the writer has said why
         except BaseException as error:  # noqa: BLE001 - the one place; extensions raise what is no Exception
-            self.engine_event.emit(JobFailed(job_id=job.id, sentence=sentence(error), details=details(error)))
+            failure = error
         finally:
             self._tasks.done(job)
+        written.end(failure)
+        self.device_free.emit(job.id)
+
+    def _sample(self, job: Job, written: JobEvents) -> None:
+        engine = self._ready()
+        events = engine.run(job.request, cancelled=job.cancelled, previews=job.previews, job_id=job.id)
+        weights: tuple[str, ...] = ()
+        with contextlib.ExitStack() as stack:
+            if (close := getattr(events, "close", None)) is not None:
+                stack.callback(close)
+            for event in events:
+                if isinstance(event, JobStarted):
+                    weights = (event.weights_sha256, *event.weights)
+                self._note_step(job, event)
+                written.put(event)
+                if (call := self._tasks.between_steps(weights)) is not None:
+                    self._answer(call)  # one at a time: the job goes on in between
+
+    def _fail(self, job: Job, error: BaseException) -> None:
+        self.engine_event.emit(JobFailed(job_id=job.id, sentence=sentence(error), details=details(error)))
 
     def _note_step(self, job: Job, event: Event) -> None:
         """Show what does not wait for the disk: a step, or that a model is loaded, a job or a picture started."""
         match event:
             case StepDone():
                 job.record.add(event)
-                if self.mailbox.put(event.image, event):
+                if self.mailbox.put((event.job_id, event.image), event):
                     self.steps_ready.emit()
             case PictureStarted():
                 job.record.begin(event)

@@ -11,12 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from cachetools import LRUCache
 from PySide6.QtCore import QObject
 
 from studio.errors import CheckpointError, UnknownNameError, capitalised
 from studio.runs.memory import is_available
 from studio.ui.core.engine_call import EngineCall, Priority
+from studio.ui.core.images import ByteCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -86,7 +86,10 @@ class DecodeFrame:
             return known
         try:
             pixels = engine.decode(
-                self.state.request_of(self.image).model, self.state.weights_of(self.image), self.latents
+                self.state.request_of(self.image).model,
+                self.state.weights_of(self.image),
+                self.latents,
+                cancelled=call.cancelled,
             )
         except (CheckpointError, UnknownNameError) as error:
             return ModelGone(sentence=capitalised(str(error)))
@@ -127,7 +130,7 @@ class FrameService(QObject):
         """Decode with ``engine``, and read files in ``background``; cache at most ``max_bytes`` of pictures."""
         super().__init__(parent)
         self._engine, self._background = engine, background
-        self._cache: LRUCache[Key, Pixels] = LRUCache(max_bytes, getsizeof=lambda pixels: pixels.nbytes)
+        self._cache: ByteCache[Key, Pixels] = ByteCache(max_bytes, lambda pixels: pixels.nbytes)
         self._pending: dict[Key, _Pending] = {}
         self._gone: WeakKeyDictionary[JobState, dict[Key, str]] = WeakKeyDictionary()
 
@@ -257,6 +260,7 @@ class FrameService(QObject):
                 failed=partial(self._on_failed, key),
                 priority=priority,
                 weights_sha256=state.weights_of(image),
+                gives_way=True,  # a job does not wait until the model of an old run is loaded
             )
             self._pending[key] = _Pending(call, [waiter])
             self._engine.call(call)
@@ -293,11 +297,11 @@ class FrameService(QObject):
         picture = work.state.job.record.picture(work.image)
         done = picture.find(work.step) if picture is not None else None
         if picture is None or done is None or not picture.is_full(done, work.quantity):
-            self._put(key, answer)  # the record has no room for it
+            self._cache[key] = answer  # the record has no room for it
         self._hand_out(key, answer)
 
     def _on_read(self, key: Key, pixels: Pixels) -> None:
-        self._put(key, pixels)
+        self._cache[key] = pixels
         self._hand_out(key, pixels)
 
     def _hand_out(self, key: Key, pixels: Pixels) -> None:
@@ -340,10 +344,6 @@ class FrameService(QObject):
         """A file that was moved or deleted is not looked for again."""
         self._gone.setdefault(state, {})[key] = str(error)
         self._on_failed(key, str(error))
-
-    def _put(self, key: Key, pixels: Pixels) -> None:
-        if pixels.nbytes <= self._cache.maxsize:
-            self._cache[key] = pixels
 
     def _key(self, state: JobState, image: int, step: int | None, quantity: str) -> Key:
         return state.job.id, image, step, quantity

@@ -88,6 +88,14 @@ class Job:
             run=self.request.parent, step=start.index, of=start.index + start.remaining, kind="fork"
         )
 
+    @property
+    def needs_parent(self) -> bool:
+        """Whether it continues a run whose id is not known: that run has not been recorded yet."""
+        if not isinstance(self.request, ForkRequest) or self.request.parent or self.parent is None:
+            return False
+        run_ids, image = self.parent
+        return image not in run_ids
+
     def with_parent_id(self) -> Job:
         """Return the job with the id of the recorded run that it continues, which is known once that has ended."""
         if not isinstance(self.request, ForkRequest) or self.request.parent or self.parent is None:

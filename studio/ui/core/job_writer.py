@@ -1,14 +1,14 @@
 """Writes runs and finished pictures in a thread of its own, so that the device need not wait for the disk.
 
 Encoding a PNG, three fsyncs and the index take longer than a step of a small model. The events of a job come through
-a bounded queue: where the disk is slower than the device for long, the device waits after all.
+a bounded queue: where the disk is slower than the device for long, the device waits after all. The next job may begin
+while the last picture of the one before is written.
 """
 
 from __future__ import annotations
 
-import contextlib
 import queue
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Self
 
 from studio.engine.events import JobCancelled, JobFinished
@@ -29,16 +29,33 @@ CAPACITY: Final = 64
 _EMITTED = (RunRecorded, PictureSaved, PictureUnsaved, JobFinished, JobCancelled)
 
 
-class _Events:
+class NotWrittenError(Exception):
+    """The events of a job cannot be written; the writer has said why."""
+
+
+class JobEvents:
     """The events of one job on their way from the engine's thread to the writer's."""
 
     def __init__(self) -> None:
-        self.error: BaseException | None = None
+        self.failure: BaseException | None = None
+        self.broken = False
         self._queue: queue.Queue[Event | None] = queue.Queue(CAPACITY)
         self._ended = False
 
-    def put(self, event: Event | None) -> None:
+    def put(self, event: Event) -> None:
+        """Have an event written; waits where many are waiting.
+
+        Raises:
+            NotWrittenError: an earlier one could not be written.
+        """
         self._queue.put(event)
+        if self.broken:
+            raise NotWrittenError
+
+    def end(self, failure: BaseException | None = None) -> None:
+        """Say that no more events come, because of an error where ``failure`` is one."""
+        self.failure = failure
+        self._queue.put(None)
 
     def __iter__(self) -> Iterator[Event]:
         while not self._ended:
@@ -57,16 +74,24 @@ class _Events:
 class JobWriter:
     """Writes the runs and pictures of one job after another. A context manager: its thread lives inside."""
 
-    def __init__(self, store: PictureStore, runs: RunStore | None, emit: Callable[[object], None]) -> None:
-        """Write to ``store`` and ``runs``; ``emit`` is called in the writer's thread.
+    def __init__(
+        self,
+        store: PictureStore,
+        runs: RunStore | None,
+        emit: Callable[[object], None],
+        fail: Callable[[Job, BaseException], None],
+    ) -> None:
+        """Write to ``store`` and ``runs``; ``emit`` and ``fail`` are called in the writer's thread.
 
         Args:
             store: of finished pictures.
             runs: of recorded runs; None records none.
             emit: called with each picture and run once it is safe on the disk, and after all of them with the end of
                 the job, in that order.
+            fail: called instead of the end of the job with the error that ended it, the engine's or the writer's own,
+                such as a `StorageError` where a picture could be written nowhere.
         """
-        self._store, self._runs, self._emit = store, runs, emit
+        self._store, self._runs, self._emit, self._fail = store, runs, emit, fail
         self._executor: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -79,38 +104,24 @@ class JobWriter:
         if self._executor is not None:
             self._executor.shutdown(wait=True)
 
-    @contextlib.contextmanager
-    def writing(self, job: Job) -> Iterator[Callable[[Event], None]]:
-        """Yield what takes the events of a job. On leaving, everything is written.
-
-        Raises:
-            StorageError: a picture could be written nowhere; raised at the next event, or on leaving.
-        """
+    def begin(self, job: Job) -> JobEvents:
+        """Return what takes the events of a job, after those of the jobs before."""
         assert self._executor is not None, "its thread lives inside the context"
-        events = _Events()
-        future = self._executor.submit(self._write, job, events)
+        events = JobEvents()
+        self._executor.submit(self._write, job, events)
+        return events
 
-        def write(event: Event) -> None:
-            events.put(event)
-            if events.error is not None:  # the writer still waits for the end: its future is not done
-                raise events.error
-
-        try:
-            yield write
-        finally:
-            events.put(None)
-            wait([future])
-        future.result()
-
-    def _write(self, job: Job, events: _Events) -> None:
+    def _write(self, job: Job, events: JobEvents) -> None:
         try:
             for event in save_pictures(self._recorded(job, iter(events)), self._store, origin=job.origin):
                 if isinstance(event, _EMITTED):
                     self._emit(event)
-        except BaseException as error:
-            events.error = error
+            failure = events.failure
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it ends this job and no other
+            failure, events.broken = error, True
             events.discard_rest()
-            raise
+        if failure is not None:
+            self._fail(job, failure)
 
     def _recorded(self, job: Job, events: Iterator[Event]) -> Iterator[Event | RunRecorded]:
         if self._runs is None or not job.recorded:

@@ -172,10 +172,12 @@ class Session(QObject):
         self._status, self._notices = status, notices
         self._preferences, self._timings = preferences, timings
         self._job_state: JobState | None = None
+        self._writing: dict[str, JobState] = {}  # jobs before it whose last pictures are being written
         self._busy = False
         # Slots of an object of this thread: a plain function would run in the engine's thread, or never.
         thread.engine_event.connect(self._on_engine_event, Qt.ConnectionType.QueuedConnection)
         thread.steps_ready.connect(self._on_steps_ready, Qt.ConnectionType.QueuedConnection)
+        thread.device_free.connect(self._on_device_free, Qt.ConnectionType.QueuedConnection)
 
     # --------------------------------------------------------------------------------------------------- intents
     def start(self) -> None:
@@ -257,9 +259,25 @@ class Session(QObject):
         self.job_changed.emit(job_state)
         self.step_taken.emit(steps[-1])
 
+    @Slot(str)
+    def _on_device_free(self, job_id: str) -> None:
+        """Begin the next job while the last picture of this one is written."""
+        self._on_steps_ready()
+        waiting = self._queue.waiting
+        if self._job_state is None or not self._is_current(job_id) or not waiting:
+            return
+        if waiting[0].needs_parent:
+            return  # its run is known once it has been recorded
+        self._writing[job_id] = self._job_state
+        self._job_state = None
+        self._queue.finish()
+        self._start_next()
+
     def _on_event(self, event: JobEvent) -> None:
-        job_state = self._job_state
-        if job_state is None or not self._is_current(event.job_id):
+        job_state = self._writing.get(event.job_id)
+        if job_state is None and self._is_current(event.job_id):
+            job_state = self._job_state
+        if job_state is None:
             return
         self._on_steps_ready()  # what happened before must be seen before
         job_state.take(event)
@@ -278,6 +296,8 @@ class Session(QObject):
             case JobFinished() | JobCancelled() | JobFailed():
                 self._end(job_state)
                 return
+        if job_state is not self._job_state:
+            return
         self._run.note_phase(job_state)
         self._gallery.set_live(live_tile(job_state))  # perhaps of the next picture
         self.job_changed.emit(job_state)
@@ -304,6 +324,10 @@ class Session(QObject):
         if job_state.failure is not None and job_state is not self._run.viewed:
             failure = job_state.failure  # the canvas shows another job, and so cannot say it
             self._notices.post(failure.sentence, kind="error", details=failure.details)
+        if self._writing.pop(job_state.job.id, None) is not None:
+            self._run.end(job_state)
+            self.job_changed.emit(job_state)
+            return
         self._job_state = None
         self._queue.finish()
         self._gallery.set_live(None)

@@ -189,6 +189,7 @@ class PanesModel(QObject):
                 token="panes",
                 priority=Priority.LOOK,
                 weights_sha256=weights,
+                gives_way=True,
             )
         )
 
@@ -201,8 +202,7 @@ def _explain(
     call: EngineCall[Explained],
     engine: Engine,
 ) -> Explained:
-    del call  # one evaluation of the model: there is no place to stop at
-    return engine.explain(request, weights_sha256, x, t)
+    return engine.explain(request, weights_sha256, x, t, cancelled=call.cancelled)
 
 
 def _panes_of(explained: Explained) -> dict[PaneKey, Pane]:

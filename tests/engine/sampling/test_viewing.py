@@ -15,6 +15,7 @@ from studio.backbones.codec import Codec
 from studio.backbones.linear_decoder import fit_linear_decoder
 from studio.backbones.preview_decoder import PreviewConfig, PreviewDecoder
 from studio.checkpoints import native
+from studio.checkpoints.model import LoadCancelled
 from studio.checkpoints.preview import save_preview
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine import engine as engine_module
@@ -173,6 +174,22 @@ def test_what_was_kept_of_a_step_is_decoded_in_full_later_with_any_model_in_memo
     run(engine, NO_PREVIEWS, model="pixels")
     assert np.array_equal(engine.decode("latent", weights, step.x0_hat), step.preview)
     assert np.array_equal(Engine(folders, "cpu").decode("latent", weights, step.x0_hat), step.preview)
+
+
+def test_the_model_of_an_old_run_is_not_loaded_to_its_end_once_that_is_cancelled(
+    engine: Engine, folders: Folders
+) -> None:
+    events = run(engine, Previews(arrays=True))
+    weights, step, cancelled = done_of(events).model_sha256, steps_of(events)[1], threading.Event()
+    assert step.x0_hat is not None
+    assert step.state is not None
+    again = Engine(folders, "cpu")
+    cancelled.set()
+    with pytest.raises(LoadCancelled):
+        again.decode("latent", weights, step.x0_hat, cancelled=cancelled)
+    with pytest.raises(LoadCancelled):
+        again.explain(done_of(events).request, weights, step.state, step.s, cancelled=cancelled)
+    assert np.array_equal(again.decode("latent", weights, step.x0_hat), step.preview)
 
 
 def test_what_cannot_be_decoded_any_more_is_said(engine: Engine) -> None:

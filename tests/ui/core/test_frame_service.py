@@ -21,8 +21,10 @@ from tests.runs.steps import frame
 from tests.ui.asked import Asked, make_frames
 from tests.ui.fakes import make_store
 from tests.ui.played import Played
+from tests.ui.rooms import Studio
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
@@ -323,3 +325,36 @@ def let_go_of(frames: FrameService, home: Path) -> JobState:
         played.job_state.take(save_picture(played.take.picture(image), store))
     assert not played.job_state.pictures[2].done.pixels.size
     return played.job_state
+
+
+@pytest.fixture
+def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
+    studio = Studio(qtbot, tmp_path)
+    studio.session.start()
+    yield studio
+    studio.close()
+
+
+def test_a_job_does_not_wait_until_the_model_of_an_old_run_is_loaded(
+    studio: Studio, frames: FrameService
+) -> None:
+    begun: list[threading.Event] = []
+
+    def load(cancelled: threading.Event | None) -> None:
+        assert cancelled is not None
+        begun.append(cancelled)
+        if len(begun) == 1:
+            assert cancelled.wait(8), "nobody cancelled it"
+            raise InterruptedError
+
+    old = Played(RunModel(frames), steps=4).begin()
+    old.steps(1, preview=None, x0_hat=np.full((4, 2, 2), 40, np.float32))
+    studio.engine.loading = load
+    answers: list[object] = []
+    studio.frames.get(old.job_state, 0, 1, "x0", answers.append)
+    studio.wait(lambda: begun)
+    studio.generate()
+    studio.wait_idle()
+    studio.wait(lambda: answers)
+    assert len(begun) == 2, "it was begun anew after the job"
+    assert len(studio.wall.entries) == 1

@@ -93,13 +93,12 @@ def test_a_picture_is_made_between_two_steps_and_the_training_goes_on(school: Sc
     school.draw()
     gate.open()
     school.wait_for(TrainingFinished)
-    kinds = [
-        kind for kind in school.ears.kinds if kind in ("TrainingHeld", "PictureSaved", "TrainingFinished")
-    ]
-    assert kinds == ["TrainingHeld", "PictureSaved", "TrainingHeld", "TrainingFinished"]
+    kinds = [kind for kind in school.ears.order if kind in ("TrainingHeld", "DeviceFree", "TrainingFinished")]
+    assert kinds == ["TrainingHeld", "DeviceFree", "TrainingHeld", "TrainingFinished"]
     assert [event.held for event in school.ears.of(TrainingHeld)] == [True, False]
     assert school.engine.lessons[0].steps == 8
-    assert not school.ears.of(PictureDone)  # it was kept, in the same breath
+    assert not school.ears.of(PictureDone)  # it is announced once it is on the disk
+    school.wait_for(JobFinished)
     assert len(school.ears.of(PictureSaved)) == len(school.ears.of(JobFinished)) == 1
 
 
@@ -122,7 +121,7 @@ def test_a_frame_of_another_model_left_by_a_picture_is_decoded_before_the_traini
 ) -> None:
     training_gate, picture_gate = Gate(), Gate()
     school.start(Teaching(at={3: training_gate}))
-    school.engine._scripts = (Forming(at={(0, 2): picture_gate}),)
+    school.engine.scripts = (Forming(at={(0, 2): picture_gate}),)
     school.train()
     school.wait(training_gate.reached.is_set)
     school.draw()
@@ -133,8 +132,8 @@ def test_a_frame_of_another_model_left_by_a_picture_is_decoded_before_the_traini
     )
     picture_gate.open()
     school.wait_for(TrainingFinished)
-    kinds = school.ears.kinds
-    assert kinds.index("JobFinished") < kinds.index("Answered") < kinds.index("TrainingFinished")
+    order = school.ears.order
+    assert order.index("DeviceFree") < order.index("Answered") < order.index("TrainingFinished")
     assert school.ears.of(Answered)[0].value is not None
 
 
@@ -189,7 +188,7 @@ def test_a_paused_training_can_be_stopped(school: School) -> None:
 def test_closing_stops_a_training_that_is_paused_or_held_for_a_picture(school: School) -> None:
     gate, picture = Gate(), Gate()
     school.start(Teaching(at={2: gate}))
-    school.engine._scripts = (Forming(at={(0, 2): picture}),)
+    school.engine.scripts = (Forming(at={(0, 2): picture}),)
     training = school.train()
     school.wait(gate.reached.is_set)
     school.draw()
@@ -217,7 +216,7 @@ def test_an_error_becomes_a_sentence_and_the_thread_goes_on(school: School, erro
 
 def test_where_no_engine_can_be_made_the_training_says_so(qtbot: QtBot, tmp_path: Path) -> None:
     school = School(qtbot, tmp_path)
-    school.maker._errors.append(DeviceError("cuda", "is not there"))
+    school.maker.errors.append(DeviceError("cuda", "is not there"))
     school.start()
     school.train()
     school.wait_for(TrainingFailed)
@@ -286,8 +285,8 @@ def test_a_rehearsal_gives_way_to_whatever_else_is_to_be_done_and_begins_anew(
     school.wait_for(Answered)
     (answer,) = school.ears.of(Answered)
     assert answer.value == ESTIMATE
-    end = "JobFinished" if what == "a picture" else "TrainingFinished"
-    assert school.ears.kinds.index(end) < school.ears.kinds.index("Answered")
+    end = "DeviceFree" if what == "a picture" else "TrainingFinished"
+    assert school.ears.order.index(end) < school.ears.order.index("Answered")
     assert len(school.engine.rehearsed) == 2
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from studio.errors import UnknownNameError
+from studio.gallery import export as film
 from studio.gallery.export import chosen
 from studio.gallery.images import read_pixels
 from studio.ui.core.images import to_pixels
@@ -167,3 +168,21 @@ def test_the_picture_that_is_looked_at_is_saved_enlarged(
     saved = read_pixels(tmp_path / "x.png")
     assert saved.shape == (4 * frame.height(), 4 * frame.width(), 3)
     assert (saved[::4, ::4] == to_pixels(frame)).all()
+
+
+def test_too_little_memory_ends_one_export_and_not_those_after_it(
+    studio: Studio, exports: ExportModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> bytes:
+        raise MemoryError
+
+    studio.generate("A tiger")
+    studio.wait_idle()
+    with monkeypatch.context() as patch:
+        patch.setattr(film, "draw", full)
+        exports.export("sheet", tmp_path / "a.png", captions=False)
+        studio.wait(lambda: studio.sentences)
+    assert "MemoryError" in studio.sentences[0]
+    exports.export("sheet", tmp_path / "a.png", captions=False)
+    studio.wait(lambda: len(studio.sentences) == 2)
+    assert studio.sentences[1] == f"Exported as {tmp_path / 'a.png'}."
