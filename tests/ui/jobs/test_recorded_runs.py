@@ -200,9 +200,8 @@ def test_the_last_step_is_shown_where_the_file_of_the_picture_is_gone(
 ) -> None:
     studio.generate()
     studio.wait_idle()
-    job_state = opened(qtbot, runs, studio)
     studio.wall.entries[-1].path.unlink()
-    studio.run.watch(job_state)
+    studio.run.watch(opened(qtbot, runs, studio))
     studio.wait(lambda: studio.run.frame is not None)
     frame = studio.run.frame
     assert frame is not None

@@ -78,7 +78,7 @@ def test_a_training_is_followed_to_its_end(room: Classroom) -> None:
 def test_a_picture_holds_it_and_it_goes_on_by_itself(room: Classroom) -> None:
     gate, picture = Gate(), Gate()
     room.teach(Teaching(at={3: gate}))
-    room.engine._scripts = (Forming(at={(0, 2): picture}),)
+    room.engine.scripts = (Forming(at={(0, 2): picture}),)
     room.training.train(to_train())
     room.wait_for(gate)
     room.generate()
@@ -89,7 +89,7 @@ def test_a_picture_holds_it_and_it_goes_on_by_itself(room: Classroom) -> None:
     picture.open()
     room.wait_over()
     assert not room.train_run.held
-    assert len(room.wall.entries) == 1
+    room.wait(lambda: len(room.wall.entries) == 1)
 
 
 def test_a_second_training_waits_and_can_be_taken_out(room: Classroom) -> None:
@@ -133,7 +133,7 @@ def test_it_is_paused_goes_on_and_is_stopped_with_everything_saved(room: Classro
 def test_one_that_waits_for_the_device_can_be_paused_and_is_stopped_at_once(room: Classroom) -> None:
     picture = Gate()
     room.teach(Teaching())
-    room.engine._scripts = (Forming(at={(0, 2): picture}),)
+    room.engine.scripts = (Forming(at={(0, 2): picture}),)
     room.generate()
     room.wait_for(picture)
     room.training.train(to_train())

@@ -285,7 +285,7 @@ def test_it_is_paused_and_goes_on_and_says_so(hand: Hand, pictures: Path) -> Non
 
 def test_a_picture_is_made_in_the_middle_and_the_page_says_so(hand: Hand, pictures: Path) -> None:
     gate, picture = Gate(), Gate()
-    hand.engine._scripts = (Forming(at={(0, 2): picture}),)
+    hand.engine.scripts = (Forming(at={(0, 2): picture}),)
     begun(hand, pictures, _3=gate)
     hand.wait(gate.reached.is_set)
     hand.press(Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
@@ -306,7 +306,7 @@ def test_a_picture_is_made_in_the_middle_and_the_page_says_so(hand: Hand, pictur
 
 def test_escape_stops_the_picture_and_never_the_training(hand: Hand, pictures: Path) -> None:
     gate, picture = Gate(), Gate()
-    hand.engine._scripts = (Forming(at={(0, 2): picture}),)
+    hand.engine.scripts = (Forming(at={(0, 2): picture}),)
     begun(hand, pictures, _3=gate)
     hand.wait(gate.reached.is_set)
     hand.press(Qt.Key.Key_Escape)
@@ -451,7 +451,7 @@ def test_checkpoints_are_compared_on_the_page_of_comparisons(
     hand: Hand, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained(hand, pictures, monkeypatch)
-    hand.engine._scripts = (Lockstep(),)
+    hand.engine.scripts = (Lockstep(),)
     assert hand.page.progress.checkpoints.text() == "3 checkpoints, the newest is foxes-6"
     hand.click(hand.page.progress.compare)
     assert hand.window.pages.is_comparing
@@ -465,7 +465,7 @@ def test_a_sheet_of_checkpoints_is_saved(
     hand: Hand, pictures: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     trained(hand, pictures, monkeypatch)
-    hand.engine._scripts = (Lockstep(),)
+    hand.engine.scripts = (Lockstep(),)
     path = tmp_path / "sheet.png"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     hand.click(hand.page.progress.sheet)
