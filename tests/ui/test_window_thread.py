@@ -21,7 +21,7 @@ from studio.gallery.index import Catalogue, Database
 from studio.ui.core.settings import SAVE_AFTER_MS
 from studio.ui.gallery.reading import fetch
 from studio.ui.jobs.timings import Timings
-from studio.ui.sweep.plan import read_axis
+from studio.ui.sweep.plan import parse_axis
 from tests.ui.fakes import Forming, Lockstep, Take
 
 if TYPE_CHECKING:
@@ -262,7 +262,6 @@ def compare(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
     program.wait(lambda: models.library.rowCount() > 1)
     models.library.open_runs(models.runs.store.runs()[:2])
     program.wait(lambda: models.compare.job_state is not None and models.compare.job_state.over)
-    models.reference.set_shown(True) if hasattr(models.reference, "set_shown") else None
     program.press(Qt.Key.Key_S, widget=page)
     settle(qtbot)
 
@@ -271,7 +270,7 @@ def sweep(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
     """Make the cells of a sweep, and save them."""
     models, page = program.models, program.page("compare")
     page.open_sweep()  # type: ignore[attr-defined]
-    models.sweep.start(read_axis("steps", "4, 5"), read_axis("guidance", "1, 2"))
+    models.sweep.start(parse_axis("steps", "4, 5"), parse_axis("guidance", "1, 2"))
     program.wait(lambda: not models.sweep.running)
     program.finish()
     settle(qtbot)
