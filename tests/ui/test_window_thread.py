@@ -17,7 +17,8 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QDropEvent, QImage
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from studio.gallery.index import Catalogue, Database
+from studio.gallery.database import Database
+from studio.gallery.index import Catalogue
 from studio.ui.core.settings import SAVE_AFTER_MS
 from studio.ui.gallery.reading import fetch
 from studio.ui.jobs.timings import Timings
@@ -70,15 +71,15 @@ class DiskWatch:
         for place, names in FILES.items():
             for name in names:
                 monkeypatch.setattr(place, name, self._noting(name, getattr(place, name)))
-        connection = Database.connection
+        transaction = Database.transaction
 
         @contextmanager
-        def connected(database: Database, **fields: Any) -> Iterator[sqlite3.Connection]:  # noqa: ANN401
-            self._note("a connection to SQLite", "")
-            with connection(database, **fields) as made:
+        def noted(database: Database, **fields: Any) -> Iterator[sqlite3.Connection]:  # noqa: ANN401
+            self._note("a transaction of SQLite", "")
+            with transaction(database, **fields) as made:
                 yield made
 
-        monkeypatch.setattr(Database, "connection", connected)
+        monkeypatch.setattr(Database, "transaction", noted)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -299,12 +300,12 @@ def test_the_thread_of_the_window_touches_no_file(
     assert not watch.calls, "\n".join(sorted(set(watch.calls)))
 
 
-@pytest.mark.parametrize("name", ["mkdir", "fsync", "a connection to SQLite"])
+@pytest.mark.parametrize("name", ["mkdir", "fsync", "a transaction of SQLite"])
 def test_a_touch_would_be_noticed(watch: DiskWatch, tmp_path: Path, name: str) -> None:
     path = tmp_path / "a file"
     timings = Timings(path / "timings.json")
     with watch.watching():
-        if name == "a connection to SQLite":
+        if name == "a transaction of SQLite":
             fetch(Catalogue(tmp_path), [])
         else:
             timings.save()

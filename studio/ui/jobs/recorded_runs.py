@@ -341,6 +341,7 @@ def _of_id(store: RunStore, catalogue: Catalogue, run: str) -> JobState:
         raise NotThereError(store.path(run), GONE)
     stored, entry = store.open(run), None
     if stored.picture is not None:
-        number = catalogue.ids_by_final_hash().get(stored.picture.final_sha256)
+        final = stored.picture.final_sha256
+        number = catalogue.ids_by_final_hash([final]).get(final)
         entry = next(iter(catalogue.entries_of([number])), None) if number is not None else None
     return job_state_of(stored, entry)
