@@ -1,4 +1,4 @@
-"""The panes: what is painted in every layout, and what the hand does to them."""
+"""The canvas of a comparison: what is painted in every layout, zoom and position, and what mouse and keys do."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import pytest
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests.compare import MAX_PANES, MIN_PANES
-from studio.errors import RequestError
+from studio.errors import RequestError, capitalised
 from studio.ui.compare.columns import CompareColumns
 from tests.ui.cards import LARGE, STARTER, numbers
 
@@ -154,11 +154,17 @@ def test_there_are_two_to_six_columns(columns: CompareColumns) -> None:
 
 def test_what_a_column_cannot_do_is_said_with_its_number(columns: CompareColumns) -> None:
     columns.edit(2, model="gone")
-    assert columns.fault == "Model of run 3 'gone' is not installed."
+    with pytest.raises(RequestError) as caught:
+        columns.take_request()
+    assert columns.fault == capitalised(caught.value.message)
+    assert caught.value.field.values == {"number": 3}  # type: ignore[attr-defined]
     columns.edit(2, model="starter")
     assert columns.fault == ""
     columns.edit(1, guidance=99.0)
-    assert columns.fault.startswith("Guidance of run 2 must be")
+    with pytest.raises(RequestError) as caught:
+        columns.take_request()
+    assert columns.fault == capitalised(caught.value.message)
+    assert caught.value.field.values == {"field": "guidance", "number": 2}  # type: ignore[attr-defined]
 
 
 def test_every_change_is_undone_and_made_again(columns: CompareColumns, clock: Clock) -> None:

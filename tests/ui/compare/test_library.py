@@ -1,7 +1,4 @@
-"""The list of recorded runs: what is chosen of it, and how many may be.
-
-Recorded runs laid side by side: what is read of them, and what is said where something is wrong.
-"""
+"""The recorded runs that can be compared: their list and selection, and reading several as one comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded runs in the whole window: chosen from their list, from the gallery or the canvas, and laid side by side."""
+"""Recorded runs in the whole window: selected in their list, the gallery or the canvas, and compared."""
 
 from __future__ import annotations
 

@@ -278,7 +278,7 @@ def test_a_step_that_is_looked_at_is_decoded_in_full_once(model: CompareModel, a
     model.select(1)
     both = [(0, 2, "x0"), (1, 2, "x0")]
     assert looked_at(asked) == [*both, (0, 1, "x0"), (1, 1, "x0"), *both]
-    assert len(asked.waiting) == 2  # only what is looked at
+    assert len(asked.waiting) == 2  # only for the steps that are shown
     asked.decode(-1, 200)
     assert values(model) == [2, 200]
     assert received.names[-1] == "shown"

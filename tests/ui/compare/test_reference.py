@@ -1,7 +1,4 @@
-"""How far a batched comparison is from the same runs alone.
-
-What the runs of a comparison are measured against.
-"""
+"""The batching error of a comparison, and the reference of its runs."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Measuring:
-    """A comparison and what measures it; errands are done when a test says so."""
+    """A comparison and its batching error; an engine call is answered when a test says so."""
 
     def __init__(self, models: Models) -> None:
         self.model, self.batching_error = models.compare, models.batching_error
@@ -41,7 +38,7 @@ class Measuring:
         self.engine = FakeEngine(Forming(pixels=True))
 
     def play(self, *runs: dict[str, Any], seconds: float = 1.0) -> Compared:
-        """Make runs whose states are as those of the engine alone, and those of the second a little off."""
+        """Make runs with the states of the engine alone, those of the second a little off."""
         times = iter([0.0, 0.0, seconds])
         played = Compared(self.model, *runs, clock=lambda: next(times, seconds))
         played.begin()
@@ -153,7 +150,7 @@ class Room:
         return job_state, take
 
     def finish(self) -> PictureSaved:
-        """Make the long run that was asked for last."""
+        """Make the long run that was requested last."""
         job_state, take = self.begin()
         done = take.step(0, 250, x0_hat=take.pixel_state(0, 0.5), state=take.pixel_state(0, 0.5))
         job_state.job.record.add(done)

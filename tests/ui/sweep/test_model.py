@@ -149,7 +149,7 @@ def test_cells_become_jobs_that_can_be_run_in_their_order(places: set[int]) -> N
 
 # ------------------------------------------------------------------------------------------------------- on its way
 class Swept:
-    """A sweep whose jobs a test plays by hand."""
+    """A sweep whose jobs a test makes, event by event."""
 
     def __init__(self, model: SweepModel, home: Path) -> None:
         self.model, self.home = model, home
@@ -170,7 +170,7 @@ class Swept:
         return JobState(job), take
 
     def play(self) -> None:
-        """Make the comparison that was asked for last."""
+        """Make the comparison that was requested last."""
         job_state, take = self.begin()
         job_state.take(take.started())
         for image in range(len(take.runs)):

@@ -171,7 +171,7 @@ def test_the_sweep_is_saved_as_one_labelled_picture(
     monkeypatch.setattr("studio.ui.core.sheet_writer.QFileDialog.getSaveFileName", lambda *_: (str(path), ""))
     QTest.mouseClick(sweeping.view.save, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(received))
-    assert received == [f"Saved as {path}."]
+    assert [str(path) in sentence for sentence in received] == [True]
     assert QImage(str(path)).width() > 2 * 256
 
 
