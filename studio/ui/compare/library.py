@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 
-from studio.engine.events import JobFinished, JobStarted
+from studio.engine.events import JobFinished
 from studio.engine.requests.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.errors import RequestError, StorageError, StudioError
 from studio.gallery.store import PictureSaved, PictureUnsaved
@@ -19,7 +19,7 @@ from studio.ui.compare import text as words
 from studio.ui.core.background import Background
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobState
-from studio.ui.jobs.recorded_runs import NOT_RECORDED, fill, finished, stride
+from studio.ui.jobs.recorded_runs import NOT_RECORDED, fill, finished, started, stride
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
     _check(read, notes)
     requests = tuple(run.header.generate_request for run in read)
     job_state = JobState(Job(request=CompareRequest(requests=requests)))
-    job_state.take(_started(job_state, read))
+    job_state.take(started(job_state, read))
     every = stride(read, MAX_BYTES // 2)  # all fit into the record, and none takes the place of another
     pictures = catalogue.ids_by_final_hash()
     for place, stored in enumerate(read):
@@ -155,22 +155,6 @@ def _check(runs: Sequence[StoredRun], notes: Sequence[str]) -> None:
 def _size(run: StoredRun) -> str:
     request = run.header.generate_request
     return f"{request.width} x {request.height}"
-
-
-def _started(job_state: JobState, runs: Sequence[StoredRun]) -> JobStarted:
-    first = runs[0].header
-    requests = tuple(run.header.generate_request for run in runs)
-    return JobStarted(
-        job_id=job_state.job.id,
-        request=requests[0],
-        model_title=first.model,
-        device=first.device,
-        dtype=first.dtype,
-        steps=first.last_index,
-        weights_sha256=first.model_sha256,
-        requests=requests,
-        weights=tuple(run.header.model_sha256 for run in runs),
-    )
 
 
 def _why_not_decoded(run: StoredRun, folders: Folders) -> str:

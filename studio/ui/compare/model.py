@@ -198,10 +198,10 @@ def _frame(
         )
     earlier = [kept for kept in list(record.steps) if kept.step <= done.step]
     other: Quantity = "x_t" if what == "x0" else "x0"
-    for quantity, steps in ((what, earlier[::-1]), (other, [done])):
+    for one, steps in ((what, earlier[::-1]), (other, [done])):
         for kept in steps:
-            if (pixels := frames.of_step(job_state, kept, quantity)) is not None:
-                return Frame(pixels=pixels, step=kept.step, quantity=quantity)
+            if (pixels := frames.of_step(job_state, kept, one)) is not None:
+                return Frame(pixels=pixels, step=kept.step, quantity=one)
     return None
 
 

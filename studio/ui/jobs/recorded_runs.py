@@ -30,10 +30,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.engine.requests.generate import GenerateRequest
     from studio.errors import StudioError
     from studio.gallery.index import Catalogue, Entry
-    from studio.runs.format import RunHeader, StepLog
+    from studio.runs.format import StepLog
     from studio.runs.reader import StoredRun
     from studio.runs.store import RunStore
 
@@ -53,12 +52,11 @@ def job_state_of(run: StoredRun, entry: Entry | None) -> JobState:
         StorageError: it has no steps that can be read.
     """
     header = run.header
-    request = header.generate_request
-    job_state = JobState(Job(request=request))
+    job_state = JobState(Job(request=header.generate_request))
     job_state.run_ids[0] = run.id
     if header.parent is not None and header.parent_step is not None:
         job_state.lineage = Lineage(run=header.parent, step=header.parent_step)
-    job_state.take(_started(job_state, header, request))
+    job_state.take(started(job_state, [run]))
     job_state.stored_runs[0] = run
     job_state.note = fill(job_state, run, every=stride([run], MAX_BYTES_AT_ONCE), gaps=True)
     if entry is not None and (done := finished(job_state, run)) is not None:
@@ -83,17 +81,20 @@ def read_step(run: StoredRun, done: StepDone) -> StepDone:
     return replace(done, x0_hat=run.x0_hat(done.step), state=state.x, history=state.history)
 
 
-def _started(job_state: JobState, header: RunHeader, request: GenerateRequest) -> JobStarted:
+def started(job_state: JobState, runs: Sequence[StoredRun]) -> JobStarted:
+    """Return the event with which the job of one run began, or of several runs that are compared."""
+    first = runs[0].header
+    requests = tuple(run.header.generate_request for run in runs)
     return JobStarted(
         job_id=job_state.job.id,
-        request=request,
-        model_title=header.model,
-        device=header.device,
-        dtype=header.dtype,
-        steps=header.last_index,
-        weights_sha256=header.model_sha256,
-        requests=(request,),
-        weights=(header.model_sha256,),
+        request=requests[0],
+        model_title=first.model,
+        device=first.device,
+        dtype=first.dtype,
+        steps=first.last_index,
+        weights_sha256=first.model_sha256,
+        requests=requests,
+        weights=tuple(run.header.model_sha256 for run in runs),
     )
 
 
