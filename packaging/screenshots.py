@@ -209,9 +209,9 @@ def states(camera: Photographer) -> Iterator[None]:
     camera.take("3-done")
     yield
     run.select(20)
-    run.set_what("x_t")
+    run.set_quantity("x_t")
     camera.take("4-step-as-x_t")
-    run.set_what("x0")
+    run.set_quantity("x0")
     run.go_live()
     yield
     camera.make(prompt=PROMPT, seed=5, steps=400, count=2)

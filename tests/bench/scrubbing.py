@@ -84,7 +84,7 @@ def measure(home: Path) -> dict[str, object]:
 def _is_shown(program: Any) -> bool:  # noqa: ANN401 - Qt is not there above
     run = program.models.run
     done, picture = run.shown_step, run.picture
-    return done is not None and picture is not None and picture.is_full(done, run.what)
+    return done is not None and picture is not None and picture.is_full(done, run.quantity)
 
 
 def _until(app: QApplication, true: Callable[[], bool]) -> None:

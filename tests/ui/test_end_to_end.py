@@ -128,7 +128,7 @@ def test_a_step_looked_at_again_is_decoded_as_the_models_own_decoder_does(
 ) -> None:
     job = studio.session.generate(asking(model, count=1))
     studio.wait_idle()
-    studio.run.set_what(what)  # type: ignore[arg-type]
+    studio.run.set_quantity(what)  # type: ignore[arg-type]
     studio.run.select(3)
     picture = job.record.picture(0)
     assert picture is not None

@@ -186,19 +186,19 @@ def noise_hashes(job_state: JobState) -> tuple[str, ...]:
 
 
 def _frame(
-    job_state: JobState, frames: FrameService, record: PictureRecord, done: StepDone, what: Quantity
+    job_state: JobState, frames: FrameService, record: PictureRecord, done: StepDone, quantity: Quantity
 ) -> Frame | None:
     """Return the picture of a step; until it is decoded, of the nearest earlier step, or of the other quantity."""
     if done is record.start:
-        pixels = frames.of_step(job_state, done, what)
+        pixels = frames.of_step(job_state, done, quantity)
         return (
             None
             if pixels is None
-            else Frame(pixels=pixels, step=done.step, quantity=record.quantity_of(done, what))
+            else Frame(pixels=pixels, step=done.step, quantity=record.quantity_of(done, quantity))
         )
     earlier = [kept for kept in list(record.steps) if kept.step <= done.step]
-    other: Quantity = "x_t" if what == "x0" else "x0"
-    for one, steps in ((what, earlier[::-1]), (other, [done])):
+    other: Quantity = "x_t" if quantity == "x0" else "x0"
+    for one, steps in ((quantity, earlier[::-1]), (other, [done])):
         for kept in steps:
             if (pixels := frames.of_step(job_state, kept, one)) is not None:
                 return Frame(pixels=pixels, step=kept.step, quantity=one)
@@ -213,7 +213,7 @@ class CompareModel(QObject):
         newest: the state of the comparison that was started last; None before the first.
         alignment: the unit of the positions.
         position: a noise level, a step or a number of model calls; None shows each run's newest step.
-        what: whether x0_hat or x_t is shown.
+        quantity: whether x0_hat or x_t is shown.
         base: the index of A, the run that the others are compared with.
         candidate: the index of B.
         background: computes scores and writes files.
@@ -235,7 +235,7 @@ class CompareModel(QObject):
         self.newest: JobState | None = None
         self.alignment: Alignment = "level"
         self.position: float | None = None
-        self.what: Quantity = "x0"
+        self.quantity: Quantity = "x0"
         self.base, self.candidate = 0, 1
         self.background = Background(self)
         self._marks: tuple[tuple[Mark, ...], ...] = ()
@@ -297,7 +297,7 @@ class CompareModel(QObject):
             shown = record.nearest(found.mark.step)
         frame = None
         if record is not None and shown is not None:
-            frame = _frame(job_state, self._frames, record, shown, self.what)
+            frame = _frame(job_state, self._frames, record, shown, self.quantity)
         event = job_state.pictures.get(place)
         return ComparedRun(
             place=place,
@@ -318,7 +318,7 @@ class CompareModel(QObject):
         """Whether the shown step cannot be decoded, because its model was removed or changed."""
         if self.job_state is None or run.shown is None:
             return False
-        return bool(self._frames.why_gone(self.job_state, run.place, run.shown.step, self.what))
+        return bool(self._frames.why_gone(self.job_state, run.place, run.shown.step, self.quantity))
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -356,12 +356,12 @@ class CompareModel(QObject):
         self.positions_changed.emit()
         self._show()
 
-    def set_what(self, what: Quantity) -> None:
+    def set_quantity(self, quantity: Quantity) -> None:
         """Show x0_hat, the predicted clean picture, or x_t, the state itself."""
-        if what != self.what:
-            self.what = what
+        if quantity != self.quantity:
+            self.quantity = quantity
             if self.job_state is not None:
-                self.job_state.job.preview_target.quantity = what
+                self.job_state.job.preview_target.quantity = quantity
             self._show()
 
     def set_pair(self, base: int, candidate: int) -> None:
@@ -400,7 +400,7 @@ class CompareModel(QObject):
 
     def _begin(self, job_state: JobState) -> None:
         self.job_state, self.position, self._phase = job_state, None, ""
-        job_state.job.preview_target.quantity = self.what
+        job_state.job.preview_target.quantity = self.quantity
         self._marks, self._positions, self._hashes = (), (), ()
         if max(self.base, self.candidate) >= job_state.count:
             self.base, self.candidate = 0, 1
@@ -431,7 +431,7 @@ class CompareModel(QObject):
                 token = ("compare", run.place)
                 if run.shown is not None:
                     self._frames.get(
-                        job_state, run.place, run.shown.step, self.what, settled, settled, token=token
+                        job_state, run.place, run.shown.step, self.quantity, settled, settled, token=token
                     )
             self._requesting = False
         self.shown_changed.emit()

@@ -72,7 +72,7 @@ class CompareBar(QWidget):
         for widget in (self.turn, self.gain, self.quantity):
             row.addWidget(widget)
         self.alignment.edited.connect(model.set_alignment)
-        self.quantity.edited.connect(model.set_what)
+        self.quantity.edited.connect(model.set_quantity)
         self.pill.clicked.connect(self._on_pill_clicked)
         self.base.edited.connect(self._on_base_edited)
         self.candidate.edited.connect(self._on_candidate_edited)
@@ -103,7 +103,7 @@ class CompareBar(QWidget):
         """Show the model's alignment, quantity and whether it shows the newest steps."""
         model = self._model
         self.alignment.set_value(model.alignment)
-        self.quantity.set_value(model.what)
+        self.quantity.set_value(model.quantity)
         running = model.job_state is not None and not model.job_state.over
         self.pill.setVisible(running or model.position is not None)
         self.pill.set_text(tr("live") if running else tr("result"), "bad" if running else "dim")
@@ -256,7 +256,7 @@ class RunsView(QWidget):
             name=self._names[run.place],
             cost=words.cost(run),
             where=words.where(run, job_state),
-            gap=words.for_now(run, self._model.what, lost=self._model.is_lost(run))
+            gap=words.for_now(run, self._model.quantity, lost=self._model.is_lost(run))
             or words.gap(run, self._model.alignment),
             fraction=shown.step / shown.steps if shown is not None else 0.0,
             level=shown.sigma if shown is not None else 1.0,

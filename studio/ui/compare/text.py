@@ -179,7 +179,7 @@ def gap(run: ComparedRun, alignment: Alignment) -> str:
     return trn("{count} call fewer", "{count} calls fewer", count)
 
 
-def for_now(run: ComparedRun, what: Quantity, *, lost: bool = False) -> str:
+def for_now(run: ComparedRun, quantity: Quantity, *, lost: bool = False) -> str:
     """Return what is shown until the requested picture is decoded, or why it cannot be decoded; "" once it is shown."""
     frame, shown = run.frame, run.shown
     if lost:
@@ -188,7 +188,7 @@ def for_now(run: ComparedRun, what: Quantity, *, lost: bool = False) -> str:
         return ""
     if frame is None:
         return tr("decoding…")
-    if frame.quantity != what:
+    if frame.quantity != quantity:
         return tr("{quantity} for now", quantity=frame.quantity)
     return "" if frame.step == shown.step else tr("step {step} for now", step=frame.step)
 

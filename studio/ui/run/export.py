@@ -47,8 +47,8 @@ class _Export:
         fault: why a frame could not be decoded; "" where all could.
     """
 
-    def __init__(self, job_state: JobState, image: int, steps: list[StepDone], what: Quantity) -> None:
-        self.job_state, self.image, self.steps, self.what = job_state, image, steps, what
+    def __init__(self, job_state: JobState, image: int, steps: list[StepDone], quantity: Quantity) -> None:
+        self.job_state, self.image, self.steps, self.quantity = job_state, image, steps, quantity
         self.frames: dict[int, NDArray[np.uint8]] = {}
         self.waits: set[int] = set()
         self.fault = ""
@@ -84,12 +84,12 @@ class ExportModel(QObject):
             self._notices.post(tr("The last export is not done yet."), kind="warn")
             return
         film = _film()
-        what: Quantity = self._run.what
+        quantity: Quantity = self._run.quantity
         steps = picture.available()
-        if what == "x_t" and picture.start is not None:
+        if quantity == "x_t" and picture.start is not None:
             steps.insert(0, picture.start)
         some = [steps[place] for place in film.chosen(len(steps), film.MOST_FRAMES[kind])]
-        export = self._export = _Export(job_state, self._run.image, some, what)
+        export = self._export = _Export(job_state, self._run.image, some, quantity)
         title = job_state.request_of(export.image).prompt
         self._into = partial(_write, kind, path, title, captions)
         self._gather(export)
@@ -118,7 +118,7 @@ class ExportModel(QObject):
                 export.job_state,
                 export.image,
                 done.step,
-                export.what,
+                export.quantity,
                 partial(self._on_decoded, export, done.step),
                 partial(self._on_undecoded, export, done.step),
                 priority=Priority.NORMAL,

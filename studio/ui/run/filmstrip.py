@@ -71,7 +71,7 @@ class FilmstripModel(QAbstractListModel):
         self._run, self._frames = run, frames
         self._picture: PictureRecord | None = None
         self._steps: list[StepDone] = []
-        self._what = run.what
+        self._quantity = run.quantity
         self._over = False
         self._visible: tuple[int, ...] = ()
         self._tokens: set[tuple[object, ...]] = set()
@@ -124,17 +124,17 @@ class FilmstripModel(QAbstractListModel):
         job_state, picture = self._run.viewed, self._picture
         if job_state is None or picture is None or picture is not self._run.picture:
             return None
-        pixels = self._frames.of_step(job_state, done, self._what)
+        pixels = self._frames.of_step(job_state, done, self._quantity)
         if pixels is None:  # it may take no time: states that are pictures
-            pixels = self._frames.at_once(job_state, done.image, done.step, self._what)
+            pixels = self._frames.at_once(job_state, done.image, done.step, self._quantity)
         return pixels
 
     def _is_draft(self, done: StepDone) -> bool:
         job_state, picture = self._run.viewed, self._picture
-        if job_state is None or picture is None or picture.frame(done, self._what) is None:
+        if job_state is None or picture is None or picture.frame(done, self._quantity) is None:
             return False
         drafted = done.preview is not None and done.draft
-        return drafted and not self._frames.is_full(job_state, self._run.image, done.step, self._what)
+        return drafted and not self._frames.is_full(job_state, self._run.image, done.step, self._quantity)
 
     def _request_visible(self) -> None:
         job_state, picture = self._run.viewed, self._run.picture
@@ -142,7 +142,9 @@ class FilmstripModel(QAbstractListModel):
         if job_state is not None and picture is not None and self._over:
             eye = self._run.step if self._run.step is not None else job_state.steps_of(self._run.image)
             steps = sorted(self._visible, key=lambda step: abs(step - eye))
-            wanted = [("filmstrip", job_state.job.id, self._run.image, step, self._what) for step in steps]
+            wanted = [
+                ("filmstrip", job_state.job.id, self._run.image, step, self._quantity) for step in steps
+            ]
         for token in self._tokens - set(wanted):
             self._frames.drop(token)
         known, self._tokens = self._tokens, set(wanted)
@@ -182,8 +184,8 @@ class FilmstripModel(QAbstractListModel):
 
     @Slot()
     def _on_selection_changed(self) -> None:
-        if self._run.what != self._what:
-            self._what = self._run.what
+        if self._run.quantity != self._quantity:
+            self._quantity = self._run.quantity
             self._request_visible()
             self._announce_all()
 

@@ -116,7 +116,7 @@ class CanvasHead(QWidget):
     @Slot()
     def toggle_panes(self) -> None:
         """Look at all sides, or at one again."""
-        self.sides.set_value(self._run.what if self.shows_panes else "panes")
+        self.sides.set_value(self._run.quantity if self.shows_panes else "panes")
         self.panes_toggled.emit()
 
     def _lay_out(self) -> None:
@@ -156,7 +156,7 @@ class CanvasHead(QWidget):
         for widget in (self.sides, self._caption, self._title):
             widget.setVisible(there)
         if not self.shows_panes:
-            self.sides.set_value(run.what)
+            self.sides.set_value(run.quantity)
         self.pill.setVisible(there and (not run.live or run.running is not None))
         if run.live:
             self.pill.set_text(tr("live"), "bad")
@@ -193,7 +193,7 @@ class CanvasHead(QWidget):
     @Slot(str)
     def _on_side(self, side: str) -> None:
         if side in ("x0", "x_t"):
-            self._run.set_what("x0" if side == "x0" else "x_t")
+            self._run.set_quantity("x0" if side == "x0" else "x_t")
         self.panes_toggled.emit()
 
     @property

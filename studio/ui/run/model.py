@@ -37,7 +37,7 @@ class RunModel(QObject):
         running: the job that runs; None where none does.
         viewed: the job that is looked at.
         step: the step that was chosen; None is the newest.
-        what: which quantity of it.
+        quantity: which quantity of it.
 
     Signals:
         changed: another job or picture is looked at, or the job's phase is another.
@@ -61,7 +61,7 @@ class RunModel(QObject):
         self.running: JobState | None = None
         self.viewed: JobState | None = None
         self.step: int | None = None
-        self.what: Quantity = "x0"
+        self.quantity: Quantity = "x0"
         self._image: int | None = None
 
     # ------------------------------------------------------------------------------------------ what is looked at
@@ -95,7 +95,7 @@ class RunModel(QObject):
         """The best picture there is of what is looked at; never waits for a file."""
         if self.viewed is None:
             return None
-        pixels = self._frames.best(self.viewed, self.image, self.step, self.what)
+        pixels = self._frames.best(self.viewed, self.image, self.step, self.quantity)
         return to_image(pixels) if pixels is not None else None
 
     @property
@@ -145,20 +145,20 @@ class RunModel(QObject):
         self.viewed, self._image, self.step = job_state, None, None
         self._announce_all()
 
-    def set_what(self, what: Quantity) -> None:
+    def set_quantity(self, quantity: Quantity) -> None:
         """Look at the predicted clean image, or at the state itself."""
-        if what == self.what:
+        if quantity == self.quantity:
             return
-        self.what = what
+        self.quantity = quantity
         for job_state in {self.viewed, self.running} - {None}:
             if job_state is not None:
-                job_state.job.preview_target.quantity = what
+                job_state.job.preview_target.quantity = quantity
         self._announce_selection()
 
     def request_frame(
         self,
         step: int,
-        what: Quantity | None = None,
+        quantity: Quantity | None = None,
         *,
         priority: Priority = Priority.LOOK,
         token: Hashable | None = None,
@@ -167,7 +167,7 @@ class RunModel(QObject):
 
         Args:
             step: the step.
-            what: which quantity of it; None is the one that is looked at.
+            quantity: which quantity of it; None is the one that is shown.
             priority: how urgent it is.
             token: as `FrameService.get` has it.
 
@@ -179,7 +179,7 @@ class RunModel(QObject):
             return False
         then = partial(self._on_frame, job_state, image, step)
         pixels = self._frames.get(
-            job_state, image, step, what or self.what, then, priority=priority, token=token
+            job_state, image, step, quantity or self.quantity, then, priority=priority, token=token
         )
         return pixels is not None
 
@@ -189,7 +189,7 @@ class RunModel(QObject):
         chosen = self.step is not None or self._image is not None
         follows = self.live or self.viewed is None or (not chosen and self.viewed.over)
         self.running = job_state
-        job_state.job.preview_target.quantity = self.what
+        job_state.job.preview_target.quantity = self.quantity
         if follows:
             self.watch(job_state)
 
@@ -197,7 +197,8 @@ class RunModel(QObject):
         """An event of the job was taken in."""
         if job_state is self.viewed:
             if (done := self.shown_step) is not None and done.model_calls == 0:
-                self._frames.at_once(job_state, self.image, done.step, self.what)  # x_T, until the first step
+                # x_T, until the first step
+                self._frames.at_once(job_state, self.image, done.step, self.quantity)
             self.changed.emit()
             self._stay_near()
             if job_state.over:
@@ -242,11 +243,11 @@ class RunModel(QObject):
         if self.step is None and image in job_state.pictures:
             then = partial(self._on_frame, job_state, image, None)
             failed = partial(self._on_picture_missing, job_state, image)
-            self._frames.get(job_state, image, None, self.what, then, failed, token=_TOKEN)
+            self._frames.get(job_state, image, None, self.quantity, then, failed, token=_TOKEN)
             return
         done, picture = self.shown_step, self.picture
         newest = self.step is None and not job_state.over
-        if done is None or picture is None or (newest and picture.frame(done, self.what) is not None):
+        if done is None or picture is None or (newest and picture.frame(done, self.quantity) is not None):
             self._frames.drop(_TOKEN)
             return  # the newest step of a running job is shown as its preview
         near = picture.nearest_available(done.step) if self.waits_for_step else done

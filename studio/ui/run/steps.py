@@ -75,7 +75,7 @@ class StepSaver(QObject):
             else:
                 self._waits_for_step = job_state, done.step  # it is being recomputed
             return
-        side = picture.quantity_of(done, self._run.what)
+        side = picture.quantity_of(done, self._run.quantity)
         if done.step == done.steps and side == "x0" and done.image in job_state.pictures:
             self._notices.post(
                 tr("The last step is the finished picture, and that is in the gallery already.")

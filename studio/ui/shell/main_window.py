@@ -323,7 +323,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_other_side(self) -> None:
         model = self._models.compare if self.pages.is_comparing else self._models.run
-        model.set_what("x_t" if model.what == "x0" else "x0")
+        model.set_quantity("x_t" if model.quantity == "x0" else "x0")
 
     # ------------------------------------------------------------------------------------------------ Qt's side
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

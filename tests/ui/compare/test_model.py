@@ -299,7 +299,7 @@ def test_a_step_without_a_picture_shows_the_one_before_until_it_is_decoded(
 
 def test_the_other_side_of_a_step_can_be_looked_at(model: CompareModel, asked: Asked) -> None:
     played = Compared(model, FOUR, FOUR).play()
-    model.set_what("x_t")
+    model.set_quantity("x_t")
     assert played.job.preview_target.quantity == "x_t"
     assert [(image, quantity) for image, _, quantity in looked_at(asked)] == [(0, "x_t"), (1, "x_t")]
     assert values(model) == [4, 4]  # what there is, until then

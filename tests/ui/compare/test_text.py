@@ -84,7 +84,7 @@ def test_what_is_seen_until_a_picture_is_decoded_is_said(qapp: object) -> None:
     assert words.for_now(model.run(0), "x0") == "step 1 for now"
     model.select(1)
     assert words.for_now(model.run(0), "x0") == ""
-    model.set_what("x_t")
+    model.set_quantity("x_t")
     assert words.for_now(model.run(0), "x_t") == "x0 for now"
     model.select(2)
     assert words.for_now(model.run(0), "x_t") == "decoding…"

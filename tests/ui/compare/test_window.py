@@ -105,10 +105,10 @@ def test_escape_and_cancel_stop_the_runs(qtbot: QtBot, opened: Opened) -> None:
 def test_control_t_looks_at_the_other_side_of_what_is_open(opened: Opened) -> None:
     program = opened(FakeEngine())
     QTest.keyClick(page_of(program), Qt.Key.Key_T, CONTROL)
-    assert (program.models.compare.what, program.models.run.what) == ("x_t", "x0")
+    assert (program.models.compare.quantity, program.models.run.quantity) == ("x_t", "x0")
     QTest.keyClick(program.window, Qt.Key.Key_1, CONTROL)
     QTest.keyClick(program.window, Qt.Key.Key_T, CONTROL)
-    assert (program.models.compare.what, program.models.run.what) == ("x_t", "x_t")
+    assert (program.models.compare.quantity, program.models.run.quantity) == ("x_t", "x_t")
 
 
 def test_a_comparison_that_ran_unseen_is_there_when_the_page_is_opened_again(

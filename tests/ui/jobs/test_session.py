@@ -307,7 +307,7 @@ def test_the_side_that_is_looked_at_is_what_previews_show_from_the_next_step(ope
     studio = open_studio(forming)
     job = studio.generate()
     studio.wait_for(gate)
-    studio.run.set_what("x_t")
+    studio.run.set_quantity("x_t")
     gate.open()
     studio.wait_idle()
     picture = job.record.picture(0)
@@ -383,7 +383,7 @@ def test_the_tile_goes_on_with_the_next_picture_and_the_next_job(open_studio: Op
 
 def test_the_tile_shows_what_there_is_also_where_the_noise_itself_is_looked_at(open_studio: Open) -> None:
     studio = open_studio()
-    studio.run.set_what("x_t")
+    studio.run.set_quantity("x_t")
     studio.generate()
     studio.wait_idle()
     assert any(tile is not None and tile.image is not None for tile in studio.wall.tiles)

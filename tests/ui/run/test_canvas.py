@@ -174,7 +174,7 @@ def test_the_switch_shows_the_state_itself_and_asks_the_running_job_for_it(make_
         button for button in scene.canvas.head.sides.findChildren(QAbstractButton) if button.text() == "x_t"
     )
     QTest.mouseClick(state, Qt.MouseButton.LeftButton)
-    assert scene.run.what == scene.job.preview_target.quantity == "x_t"
+    assert scene.run.quantity == scene.job.preview_target.quantity == "x_t"
 
 
 def test_the_pictures_of_a_job_are_gone_through(make_page: MakePage, tmp_path: Path) -> None:

@@ -77,10 +77,10 @@ def test_a_sheet_holds_them_all(studio: Studio, exports: ExportModel, tmp_path: 
 def test_what_was_shown_cheaply_is_decoded_in_full_before(
     studio: Studio, exports: ExportModel, tmp_path: Path
 ) -> None:
-    studio.run.what = "x0"
+    studio.run.quantity = "x0"
     studio.generate()
     studio.wait_idle()
-    studio.run.set_what("x_t")
+    studio.run.set_quantity("x_t")
     exports.export("gif", tmp_path / "a.gif", captions=False)
     studio.wait(lambda: studio.sentences)
     assert {value for _, _, value in studio.engine.decoded} == {-1.0, -2.0, -3.0, -4.0}
@@ -92,7 +92,7 @@ def test_a_model_that_is_gone_is_told(studio: Studio, exports: ExportModel, tmp_
     studio.generate()
     studio.wait_idle()
     studio.engine.decode_error = UnknownNameError("model", "fake", [])
-    studio.run.set_what("x_t")
+    studio.run.set_quantity("x_t")
     exports.export("gif", tmp_path / "a.gif", captions=False)
     studio.wait(lambda: studio.sentences)
     assert "cannot be exported" in studio.sentences[0]

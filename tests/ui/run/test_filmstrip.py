@@ -193,7 +193,7 @@ def test_the_other_side_has_frames_of_its_own(run: RunModel, strip: FilmstripMod
     played = Played(run)
     played.begin().steps(1, 2)
     rows = Rows(strip)
-    run.set_what("x_t")
+    run.set_quantity("x_t")
     assert rows.told == [("new", 0, 1)]
     assert values(strip) == [None, None]
     played.steps(3)

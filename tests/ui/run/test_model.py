@@ -237,9 +237,9 @@ def test_where_a_whole_picture_is_given_up_its_finished_self_is_left(run: RunMod
 def test_the_other_side_is_what_previews_show_from_then_on(run: RunModel) -> None:
     played = Played(run)
     played.begin().steps(1)
-    assert heard(run, lambda: run.set_what("x_t")) == {"selection_changed", "frame_changed"}
+    assert heard(run, lambda: run.set_quantity("x_t")) == {"selection_changed", "frame_changed"}
     assert played.job.preview_target.quantity == "x_t"
-    assert heard(run, lambda: run.set_what("x_t")) == set()
+    assert heard(run, lambda: run.set_quantity("x_t")) == set()
     (done,) = played.steps(2)
     assert done.preview_of == "x_t"
     assert value(run.frame) == 2
@@ -247,10 +247,10 @@ def test_the_other_side_is_what_previews_show_from_then_on(run: RunModel) -> Non
 
 def test_the_other_side_stays_chosen_for_the_jobs_that_follow(run: RunModel) -> None:
     Played(run).play()
-    run.set_what("x_t")
+    run.set_quantity("x_t")
     second = Played(run, prompt="an owl").begin()
     assert second.job.preview_target.quantity == "x_t"
-    run.set_what("x0")
+    run.set_quantity("x0")
     assert second.job.preview_target.quantity == "x0"
 
 
@@ -259,7 +259,7 @@ def test_the_other_side_of_the_newest_step_is_decoded_and_the_old_frame_stays_un
 ) -> None:
     played = Played(run)
     played.begin().steps(1, 2)
-    run.set_what("x_t")
+    run.set_quantity("x_t")
     assert value(run.frame) == 2
     assert asked.steps == [(2, "x_t")]
     assert heard(run, lambda: asked.decode(0)) == {"frame_changed"}
@@ -268,7 +268,7 @@ def test_the_other_side_of_the_newest_step_is_decoded_and_the_old_frame_stays_un
 
 def test_of_a_finished_picture_both_sides_are_the_picture(run: RunModel) -> None:
     Played(run).play()
-    run.set_what("x_t")
+    run.set_quantity("x_t")
     assert value(run.frame) == 100
 
 
@@ -316,7 +316,7 @@ def test_each_side_of_a_step_is_a_frame_of_its_own(run: RunModel, asked: Asked) 
     played = Played(run)
     (done,) = played.begin().steps(1, tier="linear")
     run.select(1)
-    run.set_what("x_t")
+    run.set_quantity("x_t")
     assert asked.steps == [(1, "x0"), (1, "x_t")]
     work: Any = asked.decodes[1].work
     assert work.latents is done.state

@@ -52,7 +52,7 @@ def test_a_step_is_kept_as_it_is_shown_and_says_where_it_comes_from(
     studio.generate()
     studio.wait_idle()
     for what, value in (("x0", round(1.02 * 127.5)), ("x_t", round(0.98 * 127.5))):
-        studio.run.set_what(what)
+        studio.run.set_quantity(what)
         studio.run.select(2)
         before = len(studio.wall.entries)
         keeper.keep()
@@ -88,7 +88,7 @@ def test_a_latent_step_is_decoded_in_full_before_it_is_kept(
     studio.preferences.set("record_runs", False)
     studio.generate()
     studio.wait_idle()
-    studio.run.set_what("x_t")
+    studio.run.set_quantity("x_t")
     studio.run.select(2)
     keeper.keep()
     studio.wait(lambda: len(studio.wall.entries) == 2)
