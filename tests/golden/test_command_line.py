@@ -81,18 +81,7 @@ def test_the_recorded_codes_are_those_of_success_of_errors_and_of_another_pictur
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a child")
 def test_an_interrupt_ends_between_two_model_calls_with_130(old_home: Path) -> None:
-    words = [
-        "generate",
-        "a red dog",
-        "--model",
-        "tiny",
-        "--steps",
-        "1000",
-        "--count",
-        "50",
-        "--device",
-        "cpu",
-    ]
+    words = ["generate", "a red dog", "--model", "tiny", "--steps", "200", "--count", "50", "--device", "cpu"]
     process = subprocess.Popen(
         [sys.executable, "-m", "studio", *words],
         cwd=ROOT,

@@ -317,8 +317,9 @@ def check(picture: PictureRecord) -> int:
     return there[-1] if there else 0
 
 
-def test_readers_in_other_threads_never_see_half_of_it() -> None:
-    record, steps = JobRecord(40 * PREVIEW), 1500
+@pytest.mark.parametrize("steps", [400, pytest.param(1500, marks=pytest.mark.long)])
+def test_readers_in_other_threads_never_see_half_of_it(steps: int) -> None:
+    record = JobRecord(40 * PREVIEW)
     faults: list[BaseException] = []
     over = threading.Event()
 

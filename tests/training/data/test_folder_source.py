@@ -239,13 +239,22 @@ def test_without_room_for_them_latents_stay_in_memory(tmp_path: Path, folder: Pa
     assert run_to_end(encode_folder(pictures, codec(), CPU)).latents.shape == (3, 4, 4, 4)
 
 
+def test_two_thousand_pictures_are_read_and_drawn(tmp_path: Path) -> None:
+    read_and_draw_many(tmp_path, 2_000)
+
+
+@pytest.mark.long
 def test_twenty_thousand_pictures_are_read_and_drawn(tmp_path: Path) -> None:
+    read_and_draw_many(tmp_path, 20_000)
+
+
+def read_and_draw_many(tmp_path: Path, count: int) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     template = folder / "0.png"
     Image.new("RGB", (8, 8), "teal").save(template)
-    for number in range(1, 20_000):
+    for number in range(1, count):
         os.link(template, folder / f"{number}.png")
     pictures = read(folder, tmp_path / "cache", size=16)
-    assert len(pictures.captions) == 20_000
+    assert len(pictures.captions) == count
     assert FolderSource(pictures).draw(4, np.random.default_rng(0))[0].shape == (4, 3, 16, 16)
