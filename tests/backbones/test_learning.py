@@ -1,4 +1,4 @@
-"""Each backbone learns: eight captioned pictures, then eight of eight right by prompt."""
+"""Each backbone learns eight captioned pictures; then most samples are right by prompt, and all in the long proof."""
 
 from __future__ import annotations
 
@@ -49,19 +49,21 @@ def _pictures() -> Tensor:
     return pictures
 
 
-def _learn(modules: nn.ModuleDict, schedule: Schedule, *, shuffled: bool) -> nn.ModuleDict:
+def _learn(
+    modules: nn.ModuleDict, schedule: Schedule, *, steps: int, batch: int, shuffled: bool
+) -> nn.ModuleDict:
     pictures = _pictures()
     captions = PROMPTS[3:] + PROMPTS[:3] if shuffled else PROMPTS
 
     def loss(generator: torch.Generator) -> Tensor:
-        which = torch.randint(8, (32,), generator=generator)
+        which = torch.randint(8, (batch,), generator=generator)
         told = drop_captions([captions[i] for i in which.tolist()], 0.1, generator)
         condition = modules["text"].encode(told, trim=True)
         return denoising_loss(
             modules["backbone"], schedule, pictures[which], condition, prediction="v", generator=generator
         ).loss
 
-    config = LoopConfig(pictures=32 * 300, batch=32, learning_rate=3e-3, warmup=640, ema=0.98)
+    config = LoopConfig(pictures=batch * steps, batch=batch, learning_rate=3e-3, warmup=20 * batch, ema=0.98)
     ema = Ema(modules, config.ema)
     for _ in train(modules, loss, config, make_optimizer(modules, config), ema):
         pass
@@ -86,16 +88,28 @@ def _right_by_prompt(modules: nn.ModuleDict, schedule: Schedule) -> int:
     return int((distances.argmin(dim=1) == torch.arange(8)).sum())
 
 
+SHORT = {"steps": 150, "batch": 16}
+LONG = {"steps": 300, "batch": 32}
+
+
 @pytest.mark.parametrize("kind", BACKBONES)
-def test_eight_captioned_pictures_come_back_by_prompt(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("training", "least"), [(SHORT, 5), pytest.param(LONG, 8, marks=pytest.mark.long)], ids=["short", "long"]
+)
+def test_eight_captioned_pictures_come_back_by_prompt(
+    kind: str, training: dict[str, int], least: int
+) -> None:
     torch.manual_seed(0)
     modules = nn.ModuleDict({"backbone": BACKBONES[kind](), "text": TextEncoder(TEXT)})
     schedule = cosine()
-    assert _right_by_prompt(_learn(modules, schedule, shuffled=False), schedule) == 8
+    assert _right_by_prompt(_learn(modules, schedule, **training, shuffled=False), schedule) >= least
 
 
-def test_a_network_taught_wrong_captions_is_rejected() -> None:
+@pytest.mark.parametrize(
+    "training", [SHORT, pytest.param(LONG, marks=pytest.mark.long)], ids=["short", "long"]
+)
+def test_a_network_taught_wrong_captions_is_rejected(training: dict[str, int]) -> None:
     torch.manual_seed(0)
     modules = nn.ModuleDict({"backbone": BACKBONES["dit"](), "text": TextEncoder(TEXT)})
     schedule = cosine()
-    assert _right_by_prompt(_learn(modules, schedule, shuffled=True), schedule) < 4
+    assert _right_by_prompt(_learn(modules, schedule, **training, shuffled=True), schedule) < 4
