@@ -122,7 +122,7 @@ class Photographer:
             pauses.append(pause)
 
         models.form.edit(prompt=PROMPT, seed=3, count=1)
-        pages.open_compare()
+        pages.open("compare")
         page, compare = pages.currentWidget(), models.compare
         for column, changes in enumerate(COMPARED):
             page.columns.edit(column, **changes)
@@ -154,7 +154,7 @@ class Photographer:
         page.view.set_mode("side")
         shoot(1200)
         write_film(self.folder / f"{name}.gif", frames, pauses)
-        pages.open_create()
+        pages.open("create")
 
 
 def write_film(path: Path, frames: Sequence[Image], pauses: Sequence[int]) -> None:
@@ -226,7 +226,7 @@ def states(camera: Photographer) -> Iterator[None]:
     program.session.cancel()
     camera.finish()
     yield
-    pages.open_gallery()
+    pages.open("gallery")
     camera.settle(600)
     camera.take("6-gallery")
     yield
@@ -235,21 +235,21 @@ def states(camera: Photographer) -> Iterator[None]:
     camera.settle(400)
     camera.take("7-large")
     yield
-    pages.open_models()
+    pages.open("models")
     camera.settle(400)
     camera.take("8-models")
-    pages.open_settings()
+    pages.open("settings")
     camera.settle(400)
     camera.take("9-settings")
     yield
-    pages.open_create()
+    pages.open("create")
     pages.create_page.show_canvas()
     window.overlays.toggle_shortcuts()
     camera.take("10-keys")
     window.overlays.toggle_shortcuts()
     yield
     form.edit(prompt=PROMPT, steps=30, count=1)
-    pages.open_compare()
+    pages.open("compare")
     camera.press("Compare samplers")
     window.generate()
     camera.finish()
@@ -258,7 +258,7 @@ def states(camera: Photographer) -> Iterator[None]:
     camera.press("Wipe")
     camera.take("14-wipe")
     camera.press("Side by side")
-    pages.open_create()
+    pages.open("create")
     yield
     form.edit(prompt="a fox", steps=30, count=1)
     program.session.generate(GenerateRequest(prompt="a fox", model="a-model-that-is-gone"))

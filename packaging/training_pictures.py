@@ -63,7 +63,7 @@ def photograph(asked: argparse.Namespace, home: Path) -> None:
     camera = Photographer(program, asked.folder, suffix)
     window, models = program.window, program.models.train
     try:
-        window.pages.open_train()
+        window.pages.open("train")
         page = window.pages.currentWidget()
         camera.take("train-1-empty")
         models.form.edit(size=asked.side)

@@ -14,21 +14,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from studio.engine.events import PictureStarted, StepDone
 from studio.engine.requests.fork import StartState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
+    from studio.engine.requests.previews import Quantity
+
     Pixels = NDArray[np.uint8]
-    from collections.abc import Sequence
 
-
-Quantity = Literal["x0", "x_t"]
-"""What can be looked at of a step: the predicted clean image (x0_hat), or the state itself."""
 
 FULL = "full"
 """The tier of a frame that the model's own decoder made."""

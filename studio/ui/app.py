@@ -26,6 +26,7 @@ from studio.ui.core.catalog import Catalog
 from studio.ui.core.engine_thread import EngineThread
 from studio.ui.core.frame_service import FrameService
 from studio.ui.core.hooks import Hooks
+from studio.ui.core.intents import Intents
 from studio.ui.core.notices import Notices
 from studio.ui.core.settings import Preferences, SettingsFile
 from studio.ui.core.thumbnails import Thumbnails
@@ -46,7 +47,7 @@ from studio.ui.run.panes import PanesModel
 from studio.ui.run.steps import StepRecompute, StepSaver
 from studio.ui.shell.main_window import MainWindow
 from studio.ui.shell.models import Models
-from studio.ui.shell.status_model import StatusModel
+from studio.ui.shell.status_bar import StatusModel
 from studio.ui.shell.wiring import Wiring
 from studio.ui.sweep.model import SweepModel
 from studio.ui.theme.theme import Theme
@@ -93,7 +94,7 @@ def make_models(
         draw: returns a random integer in [0, n); seeds come from it.
         clock: seconds; a pause between two edits starts a new step of the form's undo.
     """
-    notices = Notices()
+    notices, intents = Notices(), Intents()
     preferences = Preferences(SettingsFile(folders.settings / "window.json"))
     timings = Timings(folders.cache / "timings.json")
     catalog = Catalog(folders)
@@ -109,6 +110,7 @@ def make_models(
     compare = CompareModel(frames)
     return Models(
         folders=folders,
+        intents=intents,
         engine=engine,
         background=background,
         frames=frames,
@@ -131,7 +133,7 @@ def make_models(
         library=CompareLibrary(runs.store, store.catalogue, folders),
         reference=ReferenceModel(compare, catalog),
         batching_error=BatchingErrorModel(compare, engine),
-        sweep=SweepModel(form, catalog, SettingsFile(folders.catalogue / "sweep.json")),
+        sweep=SweepModel(form, catalog, intents, SettingsFile(folders.catalogue / "sweep.json")),
         train=TrainModels.make(catalog, preferences, notices, engine, frames),
         status=StatusModel(),
         notices=notices,

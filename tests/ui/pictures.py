@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QApplication
 
 from studio.gallery.index import FILE_NAME
-from studio.ui.jobs.live_tile import LiveTile
+from studio.ui.jobs.session import LiveTile
 from studio.ui.theme.theme import Theme
 from tests.gallery.samples import metadata, pixels
 from tests.ui.program import OpenPage, heard
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from studio.gallery.index import Entry
     from studio.gallery.store import PictureStore
+    from studio.ui.core.intents import Intents
     from studio.ui.core.notices import Notice, Notices
     from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.gallery.model import GalleryModel
@@ -36,6 +37,10 @@ class Gallery:
 
     models: Models
     told: list[Notice]
+
+    @property
+    def intents(self) -> Intents:
+        return self.models.intents
 
     @property
     def model(self) -> GalleryModel:

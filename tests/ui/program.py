@@ -54,9 +54,11 @@ if TYPE_CHECKING:
 PAGES: dict[str, Callable[[Theme, Models], QWidget]] = {
     "create": CreatePage,
     "compare": ComparePage,
-    "gallery": lambda theme, models: GalleryView(theme, models.gallery),
-    "models": lambda theme, models: ModelsView(theme, models.catalog),
-    "form": lambda theme, models: FormView(theme, models.form, models.catalog, models.preferences),
+    "gallery": lambda theme, models: GalleryView(theme, models.gallery, models.intents),
+    "models": lambda theme, models: ModelsView(theme, models.catalog, models.form, models.intents),
+    "form": lambda theme, models: FormView(
+        theme, models.form, models.catalog, models.preferences, models.intents
+    ),
     "canvas": lambda theme, models: CanvasView(
         theme,
         models.run,
@@ -64,12 +66,14 @@ PAGES: dict[str, Callable[[Theme, Models], QWidget]] = {
         models.preferences,
         models.forks,
         models.panes,
+        models.keeper,
         models.exports,
         models.runs,
         models.thumbnails,
+        models.intents,
     ),
     "large": lambda theme, models: Viewer(
-        theme, models.gallery, models.verifier, models.runs, models.catalog
+        theme, models.gallery, models.verifier, models.runs, models.catalog, models.intents
     ),
     "settings": lambda theme, models: SettingsView(theme, models.preferences, models.folders, models.runs),
 }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from studio.ui.core.job import Job
     from studio.ui.core.notices import Notice
     from studio.ui.gallery.model import GalleryModel
-    from studio.ui.jobs.live_tile import LiveTile
+    from studio.ui.jobs.session import LiveTile
     from tests.ui.fakes import Gate, Script
 
 

@@ -17,6 +17,7 @@ from studio.ui.core.images import ImageCache
 from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GRID, INSET
 from studio.ui.widgets.painting import draw_ring, ring_after
+from studio.ui.widgets.picture_view import resample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -430,9 +431,6 @@ class ComparisonCanvas(QWidget):
             return image
         key = (image.cacheKey(), width, height)
         if key not in self._still:
-            # Here and not above: the window opens before Pillow is imported.
-            from studio.ui.widgets.resample import resample  # noqa: PLC0415
-
             self._still[key] = resample(image, width, height)
         return self._still[key]
 

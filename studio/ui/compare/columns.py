@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from studio.engine.requests.generate import GenerateRequest, OptionValue
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.settings import Preferences
-    from studio.ui.create.form_model import FormModel
+    from studio.ui.jobs.run_settings import RunSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ class CompareColumns(QObject):
 
     def __init__(
         self,
-        form: FormModel,
+        form: RunSettings,
         catalog: Catalog,
         preferences: Preferences,
         *,

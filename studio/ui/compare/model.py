@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from studio.engine.events import PictureDone, StepDone
     from studio.engine.requests.generate import GenerateRequest
-    from studio.runs.memory import PictureRecord, Quantity
+    from studio.engine.requests.previews import Quantity
+    from studio.runs.memory import PictureRecord
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.job_state import JobState
 

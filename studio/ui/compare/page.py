@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.compare import text as words
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from studio.ui.compare.paint import RunCard
     from studio.ui.compare.reference import BatchingErrorModel, ReferenceModel
     from studio.ui.core.catalog import Catalog
+    from studio.ui.core.intents import Intents
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
     from studio.ui.core.thumbnails import Thumbnails
@@ -96,17 +97,7 @@ class CompareHead(Ground):
 
 
 class CompareView(Ground):
-    """Shows a `CompareModel`, and sets up the next comparison with `CompareColumns`.
-
-    Signals:
-        compare_requested: run this `CompareRequest`.
-        cancel_requested: cancel the running job.
-        sweep_requested: open the sweep.
-    """
-
-    compare_requested = Signal(object)
-    cancel_requested = Signal()
-    sweep_requested = Signal()
+    """Shows a `CompareModel`, and sets up the next comparison with `CompareColumns`."""
 
     def __init__(
         self,
@@ -120,11 +111,13 @@ class CompareView(Ground):
         thumbnails: Thumbnails,
         preferences: Preferences,
         notices: Notices,
+        intents: Intents,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(theme, "window", parent=parent)
         self._model, self._columns, self._library = model, columns, library
         self._with_results = True
+        self._intents = intents
         self.sheets = SheetWriter(notices, model.background, self)
         self.head = CompareHead(theme)
         self.setup = SetupView(theme, columns, catalog)
@@ -143,10 +136,10 @@ class CompareView(Ground):
         head.library.clicked.connect(self.show_library)
         head.results.clicked.connect(self.show_results)
         head.newest.clicked.connect(self._on_newest_clicked)
-        head.cancel.clicked.connect(self.cancel_requested)
+        head.cancel.clicked.connect(intents.cancel)
         head.save.clicked.connect(self._on_save_clicked)
         self.setup.start_requested.connect(self.start)
-        self.setup.sweep.clicked.connect(self.sweep_requested)
+        self.setup.sweep.clicked.connect(intents.open_sweep)
         self.setup.recorded.clicked.connect(self.open_library)
         self.library.closed.connect(self.show_runs)
         self.show_setup(model.job_state is None)
@@ -178,7 +171,7 @@ class CompareView(Ground):
                 self.show_setup(True)
                 return
             self.show_runs()
-            self.compare_requested.emit(request)
+            self._intents.compare.emit(request)
 
     def _is_another(self, request: CompareRequest) -> bool:
         """Whether a request makes other runs than those that are shown."""

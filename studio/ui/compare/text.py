@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.engine.requests.generate import GenerateRequest
+    from studio.engine.requests.previews import Quantity
     from studio.metrics import Score
-    from studio.runs.memory import Quantity
     from studio.ui.compare.model import Alignment, ComparedRun
     from studio.ui.compare.reference import BatchingError
     from studio.ui.core.job_state import JobState

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.engine.protocol import Engine
     from studio.engine.requests.generate import GenerateRequest
+    from studio.engine.requests.previews import Quantity
     from studio.errors import StudioError
-    from studio.runs.memory import Quantity
     from studio.ui.core.background import Background
     from studio.ui.core.engine_call import EngineCaller
     from studio.ui.core.job_state import JobState

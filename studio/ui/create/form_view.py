@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QPoint, Qt, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from studio.engine.requests.generate import MAX_COUNT, MAX_GUIDANCE, MAX_STEPS
@@ -12,9 +12,9 @@ from studio.ui.create import text
 from studio.ui.create.ideas import IdeasModel
 from studio.ui.create.ideas_view import IdeasPopover, PromptCompletion
 from studio.ui.jobs import text as run_text
-from studio.ui.jobs.model_facts import facts
 from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.jobs.run_settings import most_steps, takes_text
+from studio.ui.jobs.text import model_facts
 from studio.ui.language import tr
 from studio.ui.theme.metrics import CONTROL, FIELD, FORM, GAP, GRID, PADDING
 from studio.ui.widgets.binding import bind
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from studio.engine.requests.generate import OptionValue
     from studio.ui.core.catalog import Catalog
+    from studio.ui.core.intents import Intents
     from studio.ui.core.settings import Preferences
     from studio.ui.create.form_model import FormModel
     from studio.ui.theme.theme import Theme
@@ -141,7 +142,7 @@ class SettingRows(QWidget):
         set_tip(self.sampler.box, run_text.sampler_summary(values.sampler))
         self.about.setVisible(card is not None)
         if card is not None:
-            self.facts.set_facts(facts(card))
+            self.facts.set_facts(model_facts(card))
         most = most_steps(card)
         if most != self._most_steps:
             self._most_steps = most
@@ -311,10 +312,9 @@ class TextRows(QWidget):
 class FormFoot(Ground):
     """Generate, its cost, and what is wrong; stays visible while the form scrolls."""
 
-    generate_requested = Signal()
-    cancel_requested = Signal()
-
-    def __init__(self, theme: Theme, form: FormModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, form: FormModel, intents: Intents, parent: QWidget | None = None
+    ) -> None:
         super().__init__(theme, "panel", parent=parent)
         self._form = form
         self.fault = PlainLabel(theme, role="bad", wrap=True)
@@ -334,8 +334,8 @@ class FormFoot(Ground):
         column.addWidget(self.fault)
         column.addLayout(buttons)
         column.addWidget(self.cost)
-        self.generate.clicked.connect(self._on_generate_clicked)
-        self.cancel.clicked.connect(self._on_cancel_clicked)
+        self.generate.clicked.connect(intents.generate)
+        self.cancel.clicked.connect(intents.cancel)
         form.changed.connect(self._on_changed)
         form.estimate_changed.connect(self._on_changed)
         self._on_changed()
@@ -368,22 +368,9 @@ class FormFoot(Ground):
         self.cost.setText(run_text.cost(estimate))
         set_tip(self.cost, run_text.cost_tip(estimate, self._form.values.steps))
 
-    @Slot()
-    def _on_generate_clicked(self) -> None:
-        self.generate_requested.emit()
-
-    @Slot()
-    def _on_cancel_clicked(self) -> None:
-        self.cancel_requested.emit()
-
 
 class FormView(Ground):
     """Edits a `FormModel`. In a low window the rows scroll, and Generate stays visible."""
-
-    generate_requested = Signal()
-    """Generate the pictures, or add them to the queue."""
-    cancel_requested = Signal()
-    """Cancel the running job."""
 
     def __init__(
         self,
@@ -391,17 +378,16 @@ class FormView(Ground):
         form: FormModel,
         catalog: Catalog,
         preferences: Preferences,
+        intents: Intents,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(theme, "panel", lines=Qt.Edge.RightEdge, parent=parent)
         self._form = form
         self.texts = TextRows(theme, form, IdeasModel(form, catalog, self))
         self.settings = SettingRows(theme, form, catalog, preferences)
-        self.foot = FormFoot(theme, form)
+        self.foot = FormFoot(theme, form, intents)
         self.area = QScrollArea()
         self._lay_out()
-        self.foot.generate_requested.connect(self.generate_requested)
-        self.foot.cancel_requested.connect(self.cancel_requested)
         self.area.verticalScrollBar().rangeChanged.connect(self._on_scrolled)
         self.area.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         form.changed.connect(self._on_form_changed)
@@ -413,10 +399,6 @@ class FormView(Ground):
         editor.setFocus(Qt.FocusReason.OtherFocusReason)
         if self._form.suggested:
             editor.selectAll()
-
-    def set_running(self, running: bool) -> None:
-        """Show whether a job runs: then Generate adds to the queue, and Cancel is shown."""
-        self.foot.set_running(running)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Move the rows closer together in a low window, so that all of them are in sight."""

@@ -23,7 +23,7 @@ from studio.ui.core.background import Background
 from studio.ui.gallery import text
 from studio.ui.gallery.reading import Fetched, Loaded, fetch, load
 from studio.ui.gallery.trash import GalleryTrash
-from studio.ui.jobs.picture_text import one_line, prompt_of
+from studio.ui.jobs.text import one_line, prompt_of
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from studio.runs.store import RunStore
     from studio.ui.core.notices import Notices
     from studio.ui.core.thumbnails import Thumbnails
-    from studio.ui.jobs.live_tile import LiveTile
+    from studio.ui.jobs.session import LiveTile
 
 
 KNOWN_ENTRIES = 4096

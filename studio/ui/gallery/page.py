@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QPoint, Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from studio.ui.gallery import text
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
 
     from studio.gallery.index import Entry
+    from studio.ui.core.intents import Intents
     from studio.ui.gallery.model import GalleryModel
     from studio.ui.theme.theme import Theme
 
@@ -30,28 +31,28 @@ _ROOM_PX = 480
 
 
 class GalleryView(QWidget):
-    """All pictures, newest first, after the one in progress.
+    """All pictures, newest first, after the one in progress."""
 
-    Signals:
-        open_requested: show this `Entry` in the viewer, or this `LiveTile` on the canvas.
-        settings_requested: fill the form with this `GenerateRequest`.
-        compare_requested: compare the recorded runs of these `Entry`.
-    """
-
-    open_requested = Signal(object)
-    settings_requested = Signal(object)
-    compare_requested = Signal(object)
-
-    def __init__(self, theme: Theme, model: GalleryModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, model: GalleryModel, intents: Intents, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._model = model
+        self._model, self._intents = model, intents
         self.search_field = SearchField(theme)
         self.grid = GalleryGrid(theme, model)
         self._count = PlainLabel(theme, role="dim")
         self._empty = PlainLabel(theme, role="dim", wrap=True)
         self._hint = PlainLabel(theme, text.empty_hint(), kind="label", role="faint")
-        self._menu = PictureMenu(theme, opens=True, parent=self)
-        self._actions = PictureActions(model, self)
+        self._actions = PictureActions(model, intents, self)
+        slots = {
+            "open": self._on_open_current,
+            "use": self._on_use,
+            "compare": self._on_compare,
+            "copy": self._on_copy,
+            "folder": self._on_folder,
+            "trash": self._on_trash,
+        }
+        self._menu = PictureMenu(theme, slots, self)
         self._stack = QStackedLayout()
         self._lay_out(theme)
         self._connect()
@@ -111,13 +112,6 @@ class GalleryView(QWidget):
         self.grid.menu_requested.connect(self._on_menu)
         self.grid.drag_requested.connect(self._on_drag)
         self.grid.selectionModel().selectionChanged.connect(self._on_selection_changed)
-        self._menu.open_requested.connect(self._on_open_current)
-        self._menu.settings_requested.connect(self._on_use)
-        self._menu.compare_requested.connect(self._on_compare)
-        self._menu.copy_requested.connect(self._on_copy)
-        self._menu.folder_requested.connect(self._on_folder)
-        self._menu.trash_requested.connect(self._on_trash)
-        self._actions.settings_requested.connect(self.settings_requested)
 
     # -------------------------------------------------------------------------------------------------------- state
     @Slot()
@@ -137,9 +131,10 @@ class GalleryView(QWidget):
     # ------------------------------------------------------------------------------------------------------ intents
     @Slot(int)
     def _on_open(self, row: int) -> None:
-        tile = self._model.live if row == 0 and self._model.live is not None else self._model.entry_at(row)
-        if tile is not None:
-            self.open_requested.emit(tile)
+        if row == 0 and self._model.live is not None:
+            self._intents.go_live.emit()
+        elif (entry := self._model.entry_at(row)) is not None:
+            self._intents.open_picture.emit(entry)
 
     @Slot()
     def _on_open_current(self) -> None:
@@ -153,7 +148,7 @@ class GalleryView(QWidget):
 
     @Slot()
     def _on_compare(self) -> None:
-        self._model.read_entries(self.grid.selected_rows(), self.compare_requested.emit)
+        self._model.read_entries(self.grid.selected_rows(), self._intents.compare_pictures.emit)
 
     @Slot()
     def _on_copy(self) -> None:

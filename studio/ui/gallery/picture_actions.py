@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QMimeData, QObject, QPoint, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QMimeData, QObject, QPoint, QSize, Qt, QUrl, Slot
 from PySide6.QtDBus import QDBusConnection, QDBusMessage, QDBusPendingCallWatcher
 from PySide6.QtGui import QDesktopServices, QDrag, QGuiApplication, QPixmap
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from studio.errors import StudioError
     from studio.gallery.index import Entry
+    from studio.ui.core.intents import Intents
     from studio.ui.gallery.model import GalleryModel
 
 
@@ -110,17 +111,11 @@ _DRAGGED_PX = 96
 
 
 class PictureActions(QObject):
-    """Actions on the pictures of a `GalleryModel`; files are read and written in another thread.
+    """Actions on the pictures of a `GalleryModel`; files are read and written in another thread."""
 
-    Signals:
-        settings_requested: fill the form with this `GenerateRequest`, which makes one picture again.
-    """
-
-    settings_requested = Signal(object)
-
-    def __init__(self, model: GalleryModel, parent: QObject | None = None) -> None:
+    def __init__(self, model: GalleryModel, intents: Intents, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._model, self._notices = model, model.notices
+        self._model, self._intents, self._notices = model, intents, model.notices
         self._asked: dict[QDBusPendingCallWatcher, Entry] = {}
 
     def use_settings(self, entry: Entry) -> None:
@@ -130,7 +125,7 @@ class PictureActions(QObject):
         except RequestError as error:
             self._notices.post(text.settings_unusable(error), kind="error")
         else:
-            self.settings_requested.emit(request)
+            self._intents.use_settings.emit(request)
 
     def copy(self, entries: Sequence[Entry]) -> None:
         """Copy pictures as files, and a single one as an image too."""

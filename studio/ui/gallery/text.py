@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from studio import format as quantity
 from studio.errors import capitalised
-from studio.ui.jobs.picture_text import accessible_text, no_prompt, one_line, tile_tip
+from studio.ui.jobs.text import accessible_text, no_prompt, one_line, tile_tip
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from studio.errors import StudioError
     from studio.gallery.index import Entry
     from studio.gallery.metadata import Origin
-    from studio.ui.jobs.live_tile import LiveTile
+    from studio.ui.jobs.session import LiveTile
 
 
 # ------------------------------------------------------------------------------------------------------------ the grid

@@ -14,7 +14,7 @@ from studio.ui.theme.metrics import CARD_RADIUS
 
 if TYPE_CHECKING:
     from studio.gallery.metadata import OriginKind
-    from studio.ui.jobs.live_tile import LiveTile
+    from studio.ui.jobs.session import LiveTile
     from studio.ui.theme.theme import Theme
 
 _BAR_PX = 4

@@ -22,7 +22,7 @@ from studio.ui.gallery.picture_actions import PictureActions
 from studio.ui.gallery.reading import read_picture
 from studio.ui.gallery.viewer_panel import WIDTH, ViewerPanel
 from studio.ui.jobs.picture_menu import PictureMenu
-from studio.ui.jobs.picture_text import no_prompt, one_line, prompt_of
+from studio.ui.jobs.text import no_prompt, one_line, prompt_of
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING, RADIUS, SECTION
 from studio.ui.widgets.buttons import IconButton, IconView
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from studio.errors import StudioError
     from studio.gallery.index import Entry
     from studio.ui.core.catalog import Catalog
+    from studio.ui.core.intents import Intents
     from studio.ui.gallery.model import GalleryModel
     from studio.ui.gallery.verify import VerifyModel
     from studio.ui.jobs.recorded_runs import RunsModel
@@ -310,16 +311,10 @@ class Viewer(Ground):
     Signals:
         shown: another picture is shown, an `Entry`.
         closed: close the viewer.
-        settings_requested: fill the form with this `GenerateRequest`.
-        watch_requested: open the recorded run of this `Entry`.
-        compare_requested: compare the recorded runs of these `Entry`.
     """
 
     shown = Signal(object)
     closed = Signal()
-    settings_requested = Signal(object)
-    watch_requested = Signal(object)
-    compare_requested = Signal(object)
 
     def __init__(
         self,
@@ -328,16 +323,24 @@ class Viewer(Ground):
         verifier: VerifyModel,
         runs: RunsModel,
         catalog: Catalog,
+        intents: Intents,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(theme, "window", parent=parent)
-        self._model = model
+        self._model, self._runs, self._intents = model, runs, intents
         self._place = ViewerPosition(model, self)
         self._body = ViewerBody(theme)
         self._head, self.picture = self._body.head, self._body.picture
         self._panel = ViewerPanel(theme, verifier, runs, catalog)
-        self._menu = PictureMenu(theme, opens=False, parent=self)
-        self._actions = PictureActions(model, self)
+        slots = {
+            "use": self._on_use,
+            "compare": self._on_compare,
+            "copy": self._on_copy,
+            "folder": self._on_folder,
+            "trash": self._on_trash,
+        }
+        self._menu = PictureMenu(theme, slots, self)
+        self._actions = PictureActions(model, intents, self)
         self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
@@ -375,15 +378,13 @@ class Viewer(Ground):
         self.picture.drag_requested.connect(self._on_drag)
         self.picture.double_clicked.connect(self.closed)
         self.picture.menu_requested.connect(self._on_menu)
-        for source in (self._panel, self._menu):
-            source.settings_requested.connect(self._on_use)
-            source.compare_requested.connect(self._on_compare)
-            source.copy_requested.connect(self._on_copy)
-            source.folder_requested.connect(self._on_folder)
-            source.trash_requested.connect(self._on_trash)
+        self._panel.settings_requested.connect(self._on_use)
+        self._panel.compare_requested.connect(self._on_compare)
+        self._panel.copy_requested.connect(self._on_copy)
+        self._panel.folder_requested.connect(self._on_folder)
+        self._panel.trash_requested.connect(self._on_trash)
         self._panel.watch_requested.connect(self._on_watch)
         self._panel.save_requested.connect(self._on_save)
-        self._actions.settings_requested.connect(self.settings_requested)
 
     # ------------------------------------------------------------------------------------------------------ reading
     @Slot(object)
@@ -454,7 +455,7 @@ class Viewer(Ground):
     @Slot()
     def _on_compare(self) -> None:
         if self.entry is not None:
-            self.compare_requested.emit([self.entry])
+            self._intents.compare_pictures.emit([self.entry])
 
     @Slot(int, bool)
     def _on_save(self, factor: int, smooth: bool) -> None:
@@ -469,7 +470,7 @@ class Viewer(Ground):
     @Slot()
     def _on_watch(self) -> None:
         if self.entry is not None:
-            self.watch_requested.emit(self.entry)
+            self._runs.open_picture(self.entry)
 
     @Slot()
     def _on_folder(self) -> None:

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 from studio.diffusion.samplers import SAMPLERS
 from studio.ui.gallery import text
 from studio.ui.jobs.picture_menu import COMPARE_WITH, SaveMenu
-from studio.ui.jobs.picture_text import no_prompt, plain_number, prompt_of, sampler_title
 from studio.ui.jobs.pin_button import PinButton
+from studio.ui.jobs.text import no_prompt, plain_number, prompt_of, sampler_title
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.widgets.buttons import IconButton, TextButton

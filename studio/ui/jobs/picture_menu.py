@@ -14,6 +14,8 @@ from studio.ui.jobs.text import compare_pictures, trash_pictures
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QWidget
 
@@ -24,77 +26,40 @@ COMPARE_WITH = message("Compare with…")
 
 
 class PictureMenu(QMenu):
-    """Open, use the settings, compare, copy, show in folder, throw away.
+    """Open, use the settings, compare, copy, show in folder, move to the trash."""
 
-    Signals:
-        open_requested: the picture is to be shown large.
-        settings_requested: its settings are to fill the form.
-        compare_requested: their recorded runs are to lie side by side.
-        copy_requested: the pictures are to be copied.
-        folder_requested: the picture's folder is to be shown.
-        trash_requested: the pictures are to be thrown away.
-    """
-
-    open_requested = Signal()
-    settings_requested = Signal()
-    compare_requested = Signal()
-    copy_requested = Signal()
-    folder_requested = Signal()
-    trash_requested = Signal()
-
-    def __init__(self, theme: Theme, *, opens: bool, parent: QWidget | None = None) -> None:
-        """Make the menu; ``opens`` offers to open a picture large."""
+    def __init__(
+        self, theme: Theme, slots: Mapping[str, Callable[[], object]], parent: QWidget | None = None
+    ) -> None:
+        """List the entries that ``slots`` has, by name: "open", "use", "compare", "copy", "folder", "trash"."""
         super().__init__(parent)
-        self._open = (
-            self._add(theme, "maximize-2", tr("Open large") + "\tEnter", self._on_open) if opens else None
-        )
-        self._use = self._add(theme, "sliders-horizontal", tr("Use these settings"), self._on_use)
-        self._compare = self._add(theme, "columns-2", tr(COMPARE_WITH), self._on_compare)
-        self.addSeparator()
-        self._add(theme, "copy", tr("Copy") + "\tCtrl+C", self._on_copy)
-        self._folder = self._add(theme, "folder-open", tr("Show in folder"), self._on_folder)
-        self.addSeparator()
-        self._trash = self._add(theme, "trash-2", tr("Move to the trash") + "\tDel", self._on_trash)
+        self._actions: dict[str, QAction] = {}
+        for name, icon, label, keys in (
+            ("open", "maximize-2", tr("Open large"), "Enter"),
+            ("use", "sliders-horizontal", tr("Use these settings"), ""),
+            ("compare", "columns-2", tr(COMPARE_WITH), ""),
+            ("", "", "", ""),
+            ("copy", "copy", tr("Copy"), "Ctrl+C"),
+            ("folder", "folder-open", tr("Show in folder"), ""),
+            ("", "", "", ""),
+            ("trash", "trash-2", tr("Move to the trash"), "Del"),
+        ):
+            if not name:
+                self.addSeparator()
+            elif name in slots:
+                action = self.addAction(theme.icon(icon, "dim"), f"{label}\t{keys}" if keys else label)
+                action.triggered.connect(slots[name])
+                self._actions[name] = action
 
     def show_for(self, count: int, where: QPoint) -> None:
         """Open at a point of the screen for that many pictures."""
-        for action in (self._open, self._use, self._folder):
-            if action is not None:
-                action.setEnabled(count == 1)
-        self._compare.setText(tr(COMPARE_WITH) if count == 1 else compare_pictures(count))
-        self._compare.setEnabled(count <= MAX_PANES)
-        what = tr("Move to the trash") if count == 1 else trash_pictures(count)
-        self._trash.setText(f"{what}\tDel")
+        for name in {"open", "use", "folder"} & self._actions.keys():
+            self._actions[name].setEnabled(count == 1)
+        self._actions["compare"].setText(tr(COMPARE_WITH) if count == 1 else compare_pictures(count))
+        self._actions["compare"].setEnabled(count <= MAX_PANES)
+        trash = tr("Move to the trash") if count == 1 else trash_pictures(count)
+        self._actions["trash"].setText(f"{trash}\tDel")
         self.popup(where)
-
-    def _add(self, theme: Theme, icon: str, text: str, slot: object) -> QAction:
-        action = self.addAction(theme.icon(icon, "dim"), text)
-        action.triggered.connect(slot)
-        return action
-
-    @Slot()
-    def _on_open(self) -> None:
-        self.open_requested.emit()
-
-    @Slot()
-    def _on_use(self) -> None:
-        self.settings_requested.emit()
-
-    @Slot()
-    def _on_compare(self) -> None:
-        self.compare_requested.emit()
-
-    @Slot()
-    def _on_copy(self) -> None:
-        self.copy_requested.emit()
-
-    @Slot()
-    def _on_folder(self) -> None:
-        self.folder_requested.emit()
-
-    @Slot()
-    def _on_trash(self) -> None:
-        self.trash_requested.emit()
 
 
 WAYS: Final = (

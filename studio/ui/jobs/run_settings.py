@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
@@ -33,6 +33,8 @@ from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from PySide6.QtCore import SignalInstance
 
     from studio.checkpoints.card import ModelCard
     from studio.ui.jobs.timings import Timings
@@ -117,6 +119,20 @@ class FormValues:
         """Return the values as JSON values."""
         fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         return {**fields, "options": {name: dict(values) for name, values in self.options.items()}}
+
+
+class RunSettings(Protocol):
+    """The settings of the form, as other features read them; `studio.ui.create.form_model.FormModel`."""
+
+    @property
+    def values(self) -> FormValues: ...
+
+    @property
+    def card(self) -> ModelCard | None:
+        """The card of the chosen model; None where that model is not installed or broken."""
+
+    @property
+    def changed(self) -> SignalInstance: ...
 
 
 def read_values(saved: Mapping[str, Any], base: FormValues) -> FormValues:

@@ -1,10 +1,11 @@
-"""Takes jobs, hands them to the engine's thread one at a time, and passes every event on to the models.
+"""The session: takes jobs, gives them to the engine thread one at a time, and passes its events on to the models.
 
-The other jobs wait in the queue's model, where they can still be moved and taken out.
+The other jobs wait in the queue's model, where they can still be moved and removed.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,15 +16,17 @@ from studio.gallery.store import PictureSaved, PictureUnsaved, save_picture
 from studio.runs.writer import RunRecorded
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineFailed, EngineReady
+from studio.ui.core.images import to_image
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobEvent, JobState, is_job_event
-from studio.ui.jobs.live_tile import live_tile
 from studio.ui.jobs.queue_model import take_out
 from studio.ui.jobs.timings import note_pace
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from PySide6.QtGui import QImage
 
     from studio.engine.requests.compare import CompareRequest
     from studio.engine.requests.fork import ForkRequest
@@ -35,9 +38,44 @@ if TYPE_CHECKING:
     from studio.ui.core.job import JobRequest
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
-    from studio.ui.jobs.live_tile import LiveTile
     from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.jobs.timings import Timings
+
+
+@dataclass(frozen=True, eq=False)
+class LiveTile:
+    """The picture that forms.
+
+    Attributes:
+        job_id: its job.
+        prompt: of what.
+        image: the newest preview; None before the first.
+        step: steps taken so far.
+        steps: of how many.
+        level: the noise level, 1 (all noise) to 0.
+    """
+
+    job_id: str
+    prompt: str
+    image: QImage | None
+    step: int
+    steps: int
+    level: float
+
+
+def live_tile(job_state: JobState) -> LiveTile:
+    """Return the picture of a job that forms now, with its newest frame."""
+    image = job_state.current_image
+    picture, done = job_state.job.record.picture(image), job_state.latest(image)
+    pixels = picture.latest_frame() if picture is not None else None
+    return LiveTile(
+        job_id=job_state.job.id,
+        prompt=job_state.request_of(image).prompt,
+        image=to_image(pixels) if pixels is not None else None,
+        step=done.step if done is not None else 0,
+        steps=job_state.steps_of(image),
+        level=done.sigma if done is not None else 1.0,
+    )
 
 
 class RunSink(Protocol):

@@ -1,27 +1,33 @@
-"""Texts about the settings of a run: the rows of its choices, what each term means, and what a run costs."""
+"""Texts that several features share: about the settings of a run and its cost, models, finished pictures and jobs.
+
+All of them are plain text: cards and metadata may come from a stranger.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studio import format as quantity
+from studio.checkpoints.card import headline_figures
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.generate import count_model_calls
 from studio.errors import RequestError, shorten
-from studio.ui.jobs.picture_text import sampler_title
 from studio.ui.jobs.run_settings import calls_per_step
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import InstalledModel
     from studio.engine.requests.generate import GenerateRequest
+    from studio.gallery.index import Entry
+    from studio.gallery.metadata import PictureMetadata
     from studio.ui.core.job_state import JobState
     from studio.ui.jobs.run_settings import Estimate, FormValues
+
 
 Item = tuple[str, str, str, str]
 """A row of a choice: key, text, detail, tooltip."""
@@ -286,3 +292,125 @@ def model_calls(request: GenerateRequest) -> int:
         return count_model_calls(name, request.options, request.steps, guided=request.guidance != 1)
     except RequestError:
         return 0
+
+
+LONGEST = 2_000
+"""Characters shown of a card's own text; the rest is in the file."""
+_MOST_FIGURES = 6
+_NETWORKS = {"unet": "U-Net", "dit": "DiT"}
+
+
+def model_facts(card: ModelCard) -> list[tuple[str, str]]:
+    """Return what there is to know of a model, each fact with its label."""
+    network = _NETWORKS.get(card.backbone.kind, card.backbone.kind)
+    size = quantity.parameters(card.parameters)
+    return [
+        (tr("Pictures"), sizes(card)),
+        (tr("Network"), tr("{network}, {parameters}", network=network, parameters=size)),
+        (tr("Noise schedule"), schedule(card)),
+        (tr("Prediction"), card.prediction),
+        (tr("Default settings"), default_settings(card)),
+        (tr("Evaluation"), figures(card.evaluation)),
+        (tr("Trained on"), shorten(card.training_data, LONGEST)),
+        (tr("Licence"), shorten(card.licence, LONGEST)),
+    ]
+
+
+def sizes(card: ModelCard) -> str:
+    """Return the sizes of a model's pictures, and whether it takes text."""
+    listed = ", ".join(f"{width} × {height}" for width, height in card.sizes)
+    if card.text is not None:
+        return tr("{sizes} px, from text", sizes=listed)
+    return tr("{sizes} px, without text", sizes=listed)
+
+
+def schedule(card: ModelCard) -> str:
+    """Return a model's noise schedule with its settings."""
+    numbers = [f"{name} {value:g}" for name, value in card.schedule.config.items() if _is_number(value)]
+    return ", ".join([card.schedule.kind, *numbers[:_MOST_FIGURES]])
+
+
+def default_settings(card: ModelCard) -> str:
+    """Return sampler, steps and guidance that the card recommends."""
+    defaults = card.defaults
+    sampler = tr(SAMPLERS[defaults.sampler].title)
+    if card.text is None:
+        return tr("{sampler}, {steps} steps", sampler=sampler, steps=defaults.steps)
+    return tr(
+        "{sampler}, {steps} steps, guidance {guidance:g}",
+        sampler=sampler,
+        steps=defaults.steps,
+        guidance=defaults.guidance,
+    )
+
+
+def figures(evaluation: Mapping[str, Any]) -> str:
+    """Return the headline figures of an evaluation: shares that are known by name, else its first numbers."""
+    known = headline_figures(evaluation)
+    if known:
+        return ", ".join(tr("{name} {share:.1%}", name=name, share=share) for name, share in known)
+    numbers = [f"{shorten(key, 30)} {value:g}" for key, value in evaluation.items() if _is_number(value)]
+    return ", ".join(numbers[:_MOST_FIGURES]) or tr("not measured")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def no_prompt() -> str:
+    """Return what stands in place of a prompt that is missing."""
+    return tr("No prompt")
+
+
+def prompt_of(metadata: PictureMetadata) -> str:
+    """Return the prompt; "" if the file has none, or one that is not text."""
+    prompt = metadata.request.get("prompt")
+    return prompt if isinstance(prompt, str) else ""
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` with every run of spaces and line breaks as one space."""
+    return " ".join(text.split())
+
+
+def sampler_title(name: object) -> str:
+    """Return the title of a sampler; an unknown name as it is, "" for anything but a name."""
+    if not isinstance(name, str):
+        return ""
+    return tr(SAMPLERS[name].title) if name in SAMPLERS else name
+
+
+def summary(metadata: PictureMetadata) -> str:
+    """Return how a picture was made, such as "DDIM, 30 steps, guidance 4, seed 7"."""
+    request = metadata.request
+    steps, guidance = request.get("steps"), request.get("guidance")
+    parts = [
+        sampler_title(request.get("sampler")),
+        tr("{steps} steps", steps=steps) if _is_number(steps) else "",
+        tr("guidance {guidance}", guidance=plain_number(guidance)) if _is_number(guidance) else "",
+        tr("seed {seed}", seed=metadata.seed),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def tile_tip(entry: Entry, fault: str = "") -> str:
+    """Return the tooltip of a picture: prompt, settings, and the error if it cannot be shown, one a line."""
+    prompt = shorten(prompt_of(entry.metadata).strip(), 400) or no_prompt()
+    return "\n".join(line for line in (prompt, summary(entry.metadata), tr(fault)) if line)
+
+
+def accessible_text(entry: Entry) -> str:
+    """Return what a screen reader says of a picture."""
+    prompt = one_line(prompt_of(entry.metadata)) or no_prompt()
+    if entry.missing:
+        return tr(
+            "{prompt}, {summary}, the file cannot be found", prompt=prompt, summary=summary(entry.metadata)
+        )
+    return tr("{prompt}, {summary}", prompt=prompt, summary=summary(entry.metadata))
+
+
+def plain_number(value: Any) -> str:  # noqa: ANN401 - JSON can hold anything
+    """Return the shortest text of a number (7, 7.5); "" for anything else."""
+    if not _is_number(value):
+        return ""
+    return f"{value:g}" if abs(value) < 1e6 else str(value)

@@ -5,7 +5,7 @@ One training at a time is with the thread; the others wait here, where they can 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Protocol, get_args
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
@@ -24,13 +24,38 @@ from studio.ui.core.training_losses import LossRecord
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
+    from studio.engine.training.events import TrainingStepped
     from studio.engine.training.request import TrainRequest
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.engine_thread import EngineThread
     from studio.ui.core.notices import Notices
-    from studio.ui.train.model import TrainRun
 
 _EVENTS = (*get_args(TrainEvent), TrainingHeld, TrainingFailed)
+
+
+class TrainingSink(Protocol):
+    """What shows the running training and those that wait: the model of the training page."""
+
+    training: Training | None
+    paused: bool
+    waiting: tuple[Training, ...]
+
+    @property
+    def over(self) -> bool:
+        """Whether no training waits or runs."""
+
+    def begin(self, training: Training) -> None: ...
+
+    def set_waiting(self, waiting: tuple[Training, ...]) -> None: ...
+
+    def set_paused(self, paused: bool) -> None: ...
+
+    def set_stopping(self) -> None: ...
+
+    def take(self, event: TrainEvent | TrainingHeld | TrainingFailed) -> None:
+        """Show an event other than a step."""
+
+    def take_step(self, event: TrainingStepped) -> None: ...
 
 
 class TrainingSession(QObject):
@@ -46,7 +71,7 @@ class TrainingSession(QObject):
         self,
         thread: EngineThread,
         *,
-        run: TrainRun,
+        run: TrainingSink,
         catalog: Catalog,
         notices: Notices,
         parent: QObject | None = None,
@@ -70,9 +95,14 @@ class TrainingSession(QObject):
         self._start_next()
         return training
 
-    @Slot(bool)
+    @Slot()
+    def toggle_pause(self) -> None:
+        """Pause or resume the running training."""
+        if not self._run.over:
+            self.pause(not self._run.paused)
+
     def pause(self, paused: bool) -> None:
-        """Have the training rest, or go on."""
+        """Pause the running training, or resume it."""
         if self._current is not None and not self._current.cancelled.is_set():
             self._thread.pause(self._current, paused)
             self._run.set_paused(paused)
@@ -93,11 +123,6 @@ class TrainingSession(QObject):
     def take_out(self, training: Training) -> None:
         """Take a training that waits out."""
         self._run.set_waiting(tuple(other for other in self._run.waiting if other is not training))
-
-    def is_known(self, name: str) -> bool:
-        """Whether a training of this name runs or waits."""
-        current = (self._current,) if self._current is not None else ()
-        return any(training.request.name == name for training in (*current, *self._run.waiting))
 
     # ------------------------------------------------------------------------------------------- from the thread
     @Slot(object)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.core.background import Background
-from studio.ui.jobs.model_facts import facts
+from studio.ui.jobs.text import model_facts
 from studio.ui.language import tr
 from studio.ui.models_page import text
 from studio.ui.theme.metrics import GAP, GRID, PADDING
@@ -20,6 +20,8 @@ from studio.ui.widgets.page import Page, open_folder
 if TYPE_CHECKING:
     from studio.checkpoints.catalog import InstalledModel
     from studio.ui.core.catalog import Catalog
+    from studio.ui.core.intents import Intents
+    from studio.ui.jobs.run_settings import RunSettings
     from studio.ui.theme.theme import Theme
 
 
@@ -31,11 +33,11 @@ _SHORT = 5
 class ModelCardView(Card):
     """What a model is, or why it cannot be used."""
 
-    use_requested = Signal(str)
-
-    def __init__(self, theme: Theme, model: InstalledModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, model: InstalledModel, intents: Intents, parent: QWidget | None = None
+    ) -> None:
         super().__init__(theme, parent=parent)
-        self.model = model
+        self.model, self._intents = model, intents
         card = model.card
         title = model.name if card is None else card.title
         self.use = TextButton(theme, tr("Use"))
@@ -59,7 +61,7 @@ class ModelCardView(Card):
         if card is None:
             column.addWidget(PlainLabel(theme, tr(model.error or ""), role="bad", wrap=True))
         else:
-            listed = facts(card)
+            listed = model_facts(card)
             for columns, part in ((COLUMNS, listed[:_SHORT]), (1, listed[_SHORT:])):
                 shown = FactList(theme, columns=columns, spacing=GAP + GRID)
                 shown.set_facts(part)
@@ -74,7 +76,7 @@ class ModelCardView(Card):
 
     @Slot()
     def _on_use_clicked(self) -> None:
-        self.use_requested.emit(self.model.name)
+        self._intents.use_model.emit(self.model.name)
 
 
 WIDTH = 880
@@ -83,14 +85,18 @@ WIDTH = 880
 class ModelsView(Page):
     """Shows a `Catalog`."""
 
-    use_requested = Signal(str)
-    """The name of the model to use for the next pictures."""
-
-    def __init__(self, theme: Theme, catalog: Catalog, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        catalog: Catalog,
+        settings: RunSettings,
+        intents: Intents,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Build the page; ``settings`` are those of the form, which has one of the models in use."""
         super().__init__(theme, tr("Models"), WIDTH, parent)
-        self._theme, self._catalog = theme, catalog
+        self._theme, self._catalog, self._settings, self._intents = theme, catalog, settings, intents
         self._background = Background(self)
-        self._in_use = ""
         self.cards: list[ModelCardView] = []
         self.reload = TextButton(theme, tr("Reload"), icon="rotate-ccw")
         self.open = TextButton(theme, tr("Open models folder"), icon="folder-open")
@@ -105,13 +111,13 @@ class ModelsView(Page):
         self.reload.clicked.connect(catalog.reload)
         self.open.clicked.connect(self._on_open_clicked)
         catalog.changed.connect(self._on_catalog_changed)
+        settings.changed.connect(self._on_settings_changed)
         self._on_catalog_changed()
 
-    def set_in_use(self, name: str) -> None:
-        """Show which model the form uses."""
-        self._in_use = name
+    @Slot()
+    def _on_settings_changed(self) -> None:
         for card in self.cards:
-            card.set_in_use(name)
+            card.set_in_use(self._settings.values.model)
 
     @Slot()
     def _on_catalog_changed(self) -> None:
@@ -119,10 +125,9 @@ class ModelsView(Page):
             self.column.removeWidget(card)
             card.hide()
             card.deleteLater()
-        self.cards = [ModelCardView(self._theme, model) for model in self._catalog.models]
+        self.cards = [ModelCardView(self._theme, model, self._intents) for model in self._catalog.models]
         for place, card in enumerate(self.cards, start=1):  # after the fault
-            card.use_requested.connect(self.use_requested)
-            card.set_in_use(self._in_use)
+            card.set_in_use(self._settings.values.model)
             self.column.insertWidget(place, card)
         self.empty.setVisible(all(model.shipped for model in self._catalog.models))
 

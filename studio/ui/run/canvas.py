@@ -26,6 +26,7 @@ from studio.ui.widgets.picture_view import PictureView
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QResizeEvent
 
+    from studio.ui.core.intents import Intents
     from studio.ui.core.settings import Preferences
     from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.jobs.recorded_runs import RunsModel
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from studio.ui.run.fork import ForkModel
     from studio.ui.run.model import RunModel
     from studio.ui.run.panes import PanesModel
+    from studio.ui.run.steps import StepSaver
     from studio.ui.theme.theme import Theme
 
 
@@ -42,23 +44,15 @@ HINT = message("Space plays, L live, K keeps, F forks, P panes")
 
 
 class CanvasActions(QWidget):
-    """One row of buttons, and the keys in a few words.
-
-    Signals:
-        keep_requested: the step that is looked at is to be kept as a picture.
-        compare_requested: its run is to lie beside others.
-        fork_toggled: another run is to go on from it; how is to be asked, or no more.
-    """
-
-    keep_requested = Signal()
-    compare_requested = Signal()
-    fork_toggled = Signal()
+    """One row of buttons, and the keys in a few words."""
 
     def __init__(
         self,
         theme: Theme,
         scrubbing: ScrubbingModel,
+        keeper: StepSaver,
         exports: ExportModel,
+        intents: Intents,
         parent: QWidget | None = None,
     ) -> None:
         """Act on what ``scrubbing`` looks at."""
@@ -92,10 +86,9 @@ class CanvasActions(QWidget):
         self._texts = {button: button.text() for button in (self.fork, self.keep, self.compare, self.export)}
         for button, text in self._texts.items():
             button.setAccessibleName(text)
-        self.keep.clicked.connect(self.keep_requested)
-        self.compare.clicked.connect(self.compare_requested)
+        self.keep.clicked.connect(keeper.keep)
+        self.compare.clicked.connect(intents.compare_shown)
         self.export.clicked.connect(self._on_export)
-        self.fork.clicked.connect(self.fork_toggled)
         self.play.clicked.connect(scrubbing.toggle_play)
         scrubbing.playing_changed.connect(self._on_playing_changed)
         scrubbing.changed.connect(self._on_changed)
@@ -133,11 +126,9 @@ class CanvasView(Ground):
     """The middle of the window.
 
     Signals:
-        fork_requested: the fork that the panel holds is to be made.
         fork_panel_toggled: whether the panel of forks is open now.
     """
 
-    fork_requested = Signal()
     fork_panel_toggled = Signal(bool)
 
     def __init__(
@@ -148,9 +139,11 @@ class CanvasView(Ground):
         preferences: Preferences,
         forks: ForkModel,
         panes: PanesModel,
+        keeper: StepSaver,
         exports: ExportModel,
         runs: RunsModel,
         thumbnails: Thumbnails,
+        intents: Intents,
         parent: QWidget | None = None,
     ) -> None:
         """Show what ``run`` looks at: how to go on from there, what the model believed, what is made of it.
@@ -159,16 +152,16 @@ class CanvasView(Ground):
         """
         super().__init__(theme, "window", parent=parent)
         self._run, self._preferences, self._forks = run, preferences, forks
-        self.head = CanvasHead(theme, run, runs, thumbnails)
+        self.head = CanvasHead(theme, run, runs, thumbnails, intents)
         self.picture = PictureView(theme)
         self.picture.setAccessibleName(tr("The picture as it forms"))
         self.panes = PanesView(theme, panes)
         self._error = ErrorCard(theme)
-        self.fork_panel = ForkPanel(theme, forks)
+        self.fork_panel = ForkPanel(theme, forks, intents)
         self.fork_panel.hide()
         self.scrubbing = ScrubbingModel(run, self)
         self.timeline = Timeline(theme, run, self.scrubbing, strip)
-        self.action_row = CanvasActions(theme, self.scrubbing, exports)
+        self.action_row = CanvasActions(theme, self.scrubbing, keeper, exports, intents)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # for its keys
         self._stage = QStackedLayout()
         self._lay_out(theme)
@@ -230,9 +223,8 @@ class CanvasView(Ground):
         run.selection_changed.connect(self._on_changed)
         self.head.panes_toggled.connect(self._on_frame_changed)
         self._preferences.changed.connect(self._on_preference_changed)
-        self.action_row.fork_toggled.connect(self.toggle_fork)
+        self.action_row.fork.clicked.connect(self.toggle_fork)
         self.fork_panel.closed.connect(self.close_fork)
-        self.fork_panel.fork_requested.connect(self.fork_requested)
 
     @Slot()
     def toggle_fork(self) -> None:

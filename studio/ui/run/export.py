@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from studio.engine.events import StepDone
+    from studio.engine.requests.previews import Quantity
     from studio.errors import StudioError
     from studio.gallery.export import ExportKind
-    from studio.runs.memory import Quantity
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.job_state import JobState
     from studio.ui.core.notices import Notices

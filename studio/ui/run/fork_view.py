@@ -32,6 +32,7 @@ from studio.ui.widgets.prompt_field import PromptField
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent
 
+    from studio.ui.core.intents import Intents
     from studio.ui.run.fork import ForkModel
     from studio.ui.theme.theme import Theme
 
@@ -47,14 +48,14 @@ class ForkPanel(Card):
     """Edits a `ForkModel`.
 
     Signals:
-        fork_requested: the fork is to be made.
         closed: the panel is to go away.
     """
 
-    fork_requested = Signal()
     closed = Signal()
 
-    def __init__(self, theme: Theme, model: ForkModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, model: ForkModel, intents: Intents, parent: QWidget | None = None
+    ) -> None:
         """Edit ``model``."""
         super().__init__(theme, parent=parent)
         self._model = model
@@ -76,6 +77,7 @@ class ForkPanel(Card):
         self.seed = NumberField(theme, tr("Seed"), minimum=0, maximum=MAX_SEED, tip=tr(SEED_TIP))
         self.words = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.go = TextButton(theme, tr("Fork"), kind="primary", icon="git-fork")
+        self.go.clicked.connect(intents.fork)
         set_tip(self.go, tr("Go on from this step with these settings (Ctrl+Enter)"))
         self._lay_out()
         self._connect()
@@ -131,7 +133,6 @@ class ForkPanel(Card):
         model = self._model
         model.changed.connect(self._on_changed)
         self._close.clicked.connect(self.closed)
-        self.go.clicked.connect(self.fork_requested)
         self.prompt.edited.connect(self._on_prompt)
         self.negative.edited.connect(self._on_negative)
         self.sampler.edited.connect(self._on_sampler)

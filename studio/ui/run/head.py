@@ -20,6 +20,7 @@ from studio.ui.widgets.labels import PlainLabel, set_tip
 
 if TYPE_CHECKING:
     from studio.gallery.index import Entry
+    from studio.ui.core.intents import Intents
     from studio.ui.core.thumbnails import Thumbnails
     from studio.ui.jobs.lineage import Relative
     from studio.ui.jobs.recorded_runs import RunsModel
@@ -43,17 +44,9 @@ class CanvasHead(QWidget):
     """Two lines.
 
     Signals:
-        parent_requested: the run that this one goes on from is wanted, a `Lineage`.
-        run_requested: another run is wanted, by its id.
-        family_requested: the relatives of a recorded run are wanted, by its id.
-        picture_requested: the picture that the run ended in is to be shown, an `Entry`.
         panes_toggled: the panes are to be seen, or no more.
     """
 
-    parent_requested = Signal(object)
-    run_requested = Signal(str)
-    family_requested = Signal(str)
-    picture_requested = Signal(object)
     panes_toggled = Signal()
 
     def __init__(
@@ -62,11 +55,12 @@ class CanvasHead(QWidget):
         run: RunModel,
         runs: RunsModel,
         thumbnails: Thumbnails,
+        intents: Intents,
         parent: QWidget | None = None,
     ) -> None:
         """Tell of what ``run`` looks at, and pin it among the recorded ``runs``."""
         super().__init__(parent)
-        self._run = run
+        self._run, self._runs, self._intents = run, runs, intents
         self._title = PlainLabel(theme, kind="title", elide=True)
         self._caption = PlainLabel(theme, role="dim", elide=True)
         self.time_left = PlainLabel(theme, role="dim")
@@ -104,6 +98,7 @@ class CanvasHead(QWidget):
         self.family.clicked.connect(self._on_family)
         self.picture.clicked.connect(self._on_picture)
         self.popup.chosen.connect(self._on_relative)
+        runs.family.connect(self._on_family_found)
         self.previous_picture.clicked.connect(self._on_previous)
         self.next_picture.clicked.connect(self._on_next)
         self._on_changed()
@@ -213,7 +208,7 @@ class CanvasHead(QWidget):
         return kept.entry if isinstance(kept, PictureSaved) else None
 
     @Slot(object)
-    def show_family(self, family: tuple[Relative, ...]) -> None:
+    def _on_family_found(self, family: tuple[Relative, ...]) -> None:
         """Show the relatives of a run as a tree."""
         corner = QPoint(self.family.width(), self.family.height())
         self.popup.show_family(family, self.family.mapTo(self.window(), corner))
@@ -222,23 +217,23 @@ class CanvasHead(QWidget):
     def _on_relative(self, relative: Relative) -> None:
         lineage = self._run.viewed.lineage if self._run.viewed is not None else None
         if lineage is not None and lineage.run == relative.run:
-            self.parent_requested.emit(lineage)  # at the step that it was left at
+            self._runs.open_parent(lineage)  # at the step that it was left at
         else:
-            self.run_requested.emit(relative.run)
+            self._runs.open_run(relative.run)
 
     @Slot()
     def _on_picture(self) -> None:
         if (entry := self._entry) is not None:
-            self.picture_requested.emit(entry)
+            self._intents.open_picture.emit(entry)
 
     @Slot()
     def _on_family(self) -> None:
-        self.family_requested.emit(self._recorded)
+        self._runs.find_family(self._recorded)
 
     @Slot()
     def _on_lineage(self) -> None:
         if self._run.viewed is not None and self._run.viewed.lineage is not None:
-            self.parent_requested.emit(self._run.viewed.lineage)
+            self._runs.open_parent(self._run.viewed.lineage)
 
     @Slot()
     def _on_previous(self) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QToolTip, QVBoxLayout, QWidge
 
 from studio.messages import message
 from studio.ui.jobs.lineage import places_of
-from studio.ui.jobs.picture_text import no_prompt, one_line, sampler_title
+from studio.ui.jobs.text import no_prompt, one_line, sampler_title
 from studio.ui.language import tr
 from studio.ui.run.text import sampler_and_steps
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, PADDING, RADIUS

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.events import StepDone
-    from studio.runs.memory import PictureRecord, Quantity
+    from studio.engine.requests.previews import Quantity
+    from studio.runs.memory import PictureRecord
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.job_state import JobState
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from studio.engine.events import Explained
     from studio.engine.protocol import Engine
     from studio.engine.requests.generate import GenerateRequest
-    from studio.runs.memory import Quantity
+    from studio.engine.requests.previews import Quantity
     from studio.ui.core.engine_call import EngineCaller
     from studio.ui.run.model import RunModel
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.job_state import JobState
     from studio.ui.core.notices import Notices
-    from studio.ui.gallery.model import GalleryModel
+    from studio.ui.jobs.session import PictureSink
     from studio.ui.run.model import RunModel
 
 
@@ -51,7 +51,7 @@ class StepSaver(QObject):
         run: RunModel,
         frames: FrameService,
         store: PictureStore,
-        gallery: GalleryModel,
+        gallery: PictureSink,
         notices: Notices,
         parent: QObject | None = None,
     ) -> None:

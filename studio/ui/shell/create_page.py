@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEasingCurve, QPropertyAnimation, Qt, Signal, Slot
+from PySide6.QtCore import QEasingCurve, QPropertyAnimation, Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.create.form_view import FormView
 from studio.ui.gallery.page import GalleryView
-from studio.ui.jobs.recorded_runs import NOT_RECORDED
-from studio.ui.language import tr
 from studio.ui.run.canvas import CanvasView
-from studio.ui.shell import text
 from studio.ui.shell.picture_stack import PictureStack
 from studio.ui.theme.metrics import COLUMN, FORM, PANEL_MS
 from studio.ui.widgets.cards import Ground
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QResizeEvent
+    from PySide6.QtGui import QResizeEvent, QUndoStack
 
     from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
@@ -76,20 +73,13 @@ ROOM_TO_FORK = 680
 
 
 class CreatePage(QWidget):
-    """Form, canvas and column; both sides can be closed.
-
-    Signals:
-        settings_requested: a `GenerateRequest` is to fill the form.
-    """
-
-    settings_requested = Signal(object)
+    """Form, canvas and column; both sides can be closed."""
 
     def __init__(self, theme: Theme, models: Models, parent: QWidget | None = None) -> None:
-        """Build the three."""
         super().__init__(parent)
         self._preferences, self._models = models.preferences, models
         self._measured = self._column_gave_way = False
-        self.form = FormView(theme, models.form, models.catalog, models.preferences)
+        self.form = FormView(theme, models.form, models.catalog, models.preferences, models.intents)
         self.canvas = CanvasView(
             theme,
             models.run,
@@ -97,12 +87,14 @@ class CreatePage(QWidget):
             models.preferences,
             models.forks,
             models.panes,
+            models.keeper,
             models.exports,
             models.runs,
-            models.gallery.thumbnails,
+            models.thumbnails,
+            models.intents,
         )
-        self.stack = PictureStack(theme, models, self.canvas)
-        self.column = GalleryView(theme, models.gallery)
+        self.column = GalleryView(theme, models.gallery, models.intents)
+        self.stack = PictureStack(theme, models, self.canvas, self.column)
         self._form_panel = SidePanel(theme, self.form, FORM)
         side = Ground(theme, "panel", lines=Qt.Edge.LeftEdge)
         beside = QVBoxLayout(side)
@@ -117,15 +109,7 @@ class CreatePage(QWidget):
         layout.addWidget(self._column_panel)
         self._form_panel.set_open(self._preferences.form_shown, at_once=True)
         self._column_panel.set_open(self._preferences.column_shown, at_once=True)
-        self.column.open_requested.connect(self.stack.open)
-        self.canvas.head.picture_requested.connect(self.stack.open)
-        self.canvas.action_row.compare_requested.connect(self._on_compare_requested)
-        self.stack.large.shown.connect(self.column.select)
-        self.column.settings_requested.connect(self.settings_requested)
-        self.column.compare_requested.connect(models.library.open_pictures)
         self.stack.currentChanged.connect(self._on_stack_changed)
-        self.stack.live_requested.connect(self._on_live_requested)
-        self.stack.settings_requested.connect(self.settings_requested)
         self.canvas.fork_panel_toggled.connect(self._on_fork_panel_toggled)
         self._preferences.changed.connect(self._on_preference_changed)
 
@@ -150,20 +134,21 @@ class CreatePage(QWidget):
         self._preferences.set("column_shown", shown)
         self._column_panel.set_open(shown)
 
-    @Slot()
-    def show_canvas(self) -> None:
-        """Show what forms, not a picture that is open."""
-        self.stack.go_back()
+    @property
+    def undo_stack(self) -> QUndoStack:
+        return self._models.form.undo_stack
+
+    def take_keyboard(self) -> None:
+        self.form.focus_prompt()
 
     def go_back(self) -> bool:
-        """Close the picture that is open large, or else the panel for a fork; False where neither is."""
-        if self.stack.is_large:
-            self.stack.go_back()
-        elif self.canvas.fork_panel.isVisible():
+        """Close the viewer, or else the fork panel; False where neither is open."""
+        if self.stack.go_back():
+            return True
+        if self.canvas.fork_panel.isVisible():
             self.canvas.close_fork()
-        else:
-            return False
-        return True
+            return True
+        return False
 
     @Slot(bool)
     def _on_fork_panel_toggled(self, shown: bool) -> None:
@@ -176,11 +161,6 @@ class CreatePage(QWidget):
             self._column_panel.set_open(self._preferences.column_shown)
 
     @Slot()
-    def _on_live_requested(self) -> None:
-        self.stack.go_back()
-        self._models.run.go_live()
-
-    @Slot()
     def _on_stack_changed(self) -> None:
         """Give an open picture the form's room as well."""
         self._form_panel.set_open(self._preferences.form_shown and not self.stack.is_large)
@@ -189,13 +169,3 @@ class CreatePage(QWidget):
     def _on_preference_changed(self, name: str) -> None:
         if name == "form_shown":
             self._form_panel.set_open(self._preferences.form_shown)
-
-    @Slot()
-    def _on_compare_requested(self) -> None:
-        run = self._models.run
-        recorded = run.viewed.run_ids.get(run.image) if run.viewed is not None else None
-        if recorded is not None:
-            self._models.library.open_runs([recorded])
-        else:
-            over = run.viewed is not None and run.viewed.over
-            self._models.notices.post(tr(NOT_RECORDED) if over else text.not_yet_comparable(), kind="warn")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from studio.ui.jobs.session import Session
     from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.shell.models import Models
-    from studio.ui.shell.status_model import StatusModel
+    from studio.ui.shell.status_bar import StatusModel
     from studio.ui.theme.theme import Theme
 
 
@@ -106,12 +106,7 @@ class Undoing(QObject):
         elsewhere = (page.column, page.stack.large, *overlays)
         if any(part.isVisible() and focus is not None and part.isAncestorOf(focus) for part in elsewhere):
             return None
-        if self._pages.currentWidget() is page:
-            return self._models.form.undo_stack
-        if self._pages.is_training:
-            return self._models.train.form.undo_stack
-        # That of the page of comparisons: to name its class would be to import it, and numpy with it.
-        return getattr(self._pages.currentWidget(), "undo_stack", None)
+        return self._pages.undo_stack
 
 
 SMALLEST, USUAL = (1012, 592), (1440, 900)
@@ -136,7 +131,7 @@ class MainWindow(QMainWindow):
     def __init__(self, theme: Theme, models: Models, session: Session, training: TrainingSession) -> None:
         """Build the window around the models; jobs go to ``session``."""
         super().__init__()
-        self._theme, self._models, self._session = theme, models, session
+        self._models, self._session, self._training = models, session, training
         self._is_painted = False
         self.setWindowTitle(tr("Stepwise Studio"))
         title = self.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight)
@@ -177,28 +172,25 @@ class MainWindow(QMainWindow):
         return ground
 
     def _connect(self) -> None:
-        session, form = self._session, self.pages.create_page.form
-        self.rail.chosen.connect(self.pages.open)
-        self.pages.opened.connect(self.rail.set_current)
-        self.pages.settings_requested.connect(self.use_settings)
-        self.pages.compare_requested.connect(session.compare)
-        self.pages.cancel_requested.connect(session.cancel)
-        form.generate_requested.connect(self.generate)
-        form.cancel_requested.connect(session.cancel)
-        session.running_changed.connect(form.set_running)
-        canvas = self.pages.create_page.canvas
-        canvas.fork_requested.connect(self.fork)
-        canvas.head.parent_requested.connect(self._models.runs.open_parent)
-        canvas.head.family_requested.connect(self._models.runs.find_family)
-        canvas.head.run_requested.connect(self._models.runs.open_run)
-        self._models.runs.family.connect(canvas.head.show_family)
-        canvas.action_row.keep_requested.connect(self._models.keeper.keep)
-        self._models.runs.opened.connect(self._watch)
-        self._models.library.opened.connect(self.pages.show_comparison)
-        self._models.library.offered.connect(self.pages.offer_runs)
-        self.status.queue_requested.connect(self.overlays.toggle_queue)
-        self.status.training.clicked.connect(self.pages.show_training)
-        self.overlays.queue.cancel_requested.connect(session.cancel_job)
+        models, pages, intents = self._models, self.pages, self._models.intents
+        self.rail.chosen.connect(pages.open)
+        pages.opened.connect(self.rail.set_current)
+        intents.generate.connect(self.generate)
+        intents.fork.connect(self.fork)
+        intents.use_settings.connect(self.use_settings)
+        intents.use_model.connect(pages.use_model)
+        intents.open_picture.connect(pages.open_picture)
+        intents.go_live.connect(pages.go_live)
+        intents.compare.connect(pages.show_comparison)
+        intents.open_sweep.connect(pages.open_sweep)
+        intents.open_comparison.connect(pages.leave_sweep)
+        models.runs.opened.connect(self._watch)
+        models.library.opened.connect(pages.show_comparison)
+        models.library.offered.connect(pages.offer_runs)
+        self._session.running_changed.connect(pages.create_page.form.foot.set_running)
+        self.status.queue_button.clicked.connect(self.overlays.toggle_queue)
+        self.status.training.clicked.connect(pages.show_training)
+        self.overlays.queue.cancel_requested.connect(self._session.cancel_job)
 
     def _make_actions(self) -> dict[str, QAction]:
         pages, create, models = self.pages, self.pages.create_page, self._models
@@ -210,16 +202,10 @@ class MainWindow(QMainWindow):
             "redo": self._undoing.redo,
             "prompt": self._on_prompt,
             "side": self._on_other_side,
-            "live": pages.open_live,
+            "live": pages.go_live,
             "steps": create.canvas.timeline.scrubber.setFocus,
             "queue": self.overlays.toggle_queue,
-            "create": pages.open_create,
-            "compare": pages.open_compare,
-            "gallery": pages.open_gallery,
-            "models": pages.open_models,
-            "train": pages.open_train,
-            "rest": pages.toggle_training,
-            "settings": pages.open_settings,
+            "rest": self._training.toggle_pause,
             "search": pages.search,
             "form": create.toggle_form,
             "column": create.toggle_column,
@@ -231,9 +217,15 @@ class MainWindow(QMainWindow):
             if info.where == "window":
                 action = made[info.name] = QAction(text.action(info.name), self)
                 action.setShortcuts([QKeySequence(keys) for keys in info.keys])
-                action.triggered.connect(slots[info.name])
+                action.triggered.connect(slots.get(info.name, self._on_page_action))
                 self.addAction(action)
         return made
+
+    @Slot()
+    def _on_page_action(self) -> None:
+        """Open the page that the shortcut is named after."""
+        sender = self.sender()
+        self.pages.open(next(name for name, action in self.actions_by_name.items() if action is sender))
 
     @Slot()
     def _fit_at_start(self) -> None:
@@ -257,7 +249,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def generate(self) -> None:
         """Start what the open page sets up: a comparison, a training, else the form's pictures or the fork."""
-        if self.pages.start_here():
+        if self.pages.start():
             return
         if self.pages.create_page.canvas.fork_panel.has_keyboard:
             self.fork()
@@ -267,7 +259,7 @@ class MainWindow(QMainWindow):
         except RequestError as error:
             self._models.notices.post(tr(error.message), kind="warn")
             return
-        self._show_canvas()
+        self.pages.show_canvas()
         if self._models.queue.running is None:
             self._models.run.go_live()  # who asks for a picture wants to see it, whatever was looked at
         self._session.generate(request)
@@ -299,19 +291,14 @@ class MainWindow(QMainWindow):
         except RequestError as error:
             self._models.notices.post(tr(error.message), kind="warn")
             return
-        self._show_canvas()
+        self.pages.show_canvas()
         self._models.notices.post(
             sentence or tr("The form now has that picture's settings; Ctrl+Z restores yours.")
         )
 
     @Slot()
-    def _show_canvas(self) -> None:
-        self.pages.open("create")
-        self.pages.create_page.show_canvas()
-
-    @Slot()
     def _watch(self) -> None:
-        self._show_canvas()
+        self.pages.show_canvas()
         self.pages.create_page.canvas.timeline.scrubber.setFocus()  # so that its keys work at once
 
     @Slot()

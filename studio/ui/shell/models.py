@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.engine_thread import EngineThread
     from studio.ui.core.frame_service import FrameService
+    from studio.ui.core.intents import Intents
     from studio.ui.core.notices import Notices
     from studio.ui.core.settings import Preferences
     from studio.ui.core.thumbnails import Thumbnails
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from studio.ui.run.model import RunModel
     from studio.ui.run.panes import PanesModel
     from studio.ui.run.steps import StepRecompute, StepSaver
-    from studio.ui.shell.status_model import StatusModel
+    from studio.ui.shell.status_bar import StatusModel
     from studio.ui.sweep.model import SweepModel
     from studio.ui.train.model import TrainModels
 
@@ -40,6 +41,7 @@ class Models:
     """One of each."""
 
     folders: Folders
+    intents: Intents
     engine: EngineThread
     background: Background
     frames: FrameService

@@ -1,69 +1,73 @@
-"""A page, or one picture large in its place."""
+"""A page with the viewer over it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from studio.gallery.index import Entry
-from studio.ui.gallery.page import GalleryView
 from studio.ui.gallery.viewer import Viewer
 
 if TYPE_CHECKING:
+    from studio.gallery.index import Entry
+    from studio.ui.gallery.page import GalleryView
     from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
 
 
 class PictureStack(QStackedWidget):
-    """Shows ``under``, and over it the picture that is opened, until that is closed.
+    """Shows ``under``, and in its place the picture that is opened, until the viewer is closed."""
 
-    Signals:
-        live_requested: the running job's tile was opened.
-        settings_requested: a `GenerateRequest` is to fill the form.
-    """
-
-    live_requested = Signal()
-    settings_requested = Signal(object)
-
-    def __init__(self, theme: Theme, models: Models, under: QWidget, parent: QWidget | None = None) -> None:
-        """Take the page beneath."""
+    def __init__(
+        self,
+        theme: Theme,
+        models: Models,
+        under: QWidget,
+        gallery: GalleryView,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Take the page, and the gallery that pictures are opened from: it follows the viewer."""
         super().__init__(parent)
-        self.under = under
-        self.large = Viewer(theme, models.gallery, models.verifier, models.runs, models.catalog)
+        self.under, self.gallery = under, gallery
+        self.large = Viewer(
+            theme, models.gallery, models.verifier, models.runs, models.catalog, models.intents
+        )
         self.addWidget(under)
         self.addWidget(self.large)
         self._preferences = models.preferences
         self._on_preference_changed("enlarge")
         self._preferences.changed.connect(self._on_preference_changed)
+        self.large.shown.connect(gallery.select)
         self.large.closed.connect(self.go_back)
-        self.large.settings_requested.connect(self.settings_requested)
-        self.large.watch_requested.connect(models.runs.open_picture)
-        self.large.compare_requested.connect(models.library.open_pictures)
 
     @property
     def is_large(self) -> bool:
         """Whether a picture is open."""
         return self.currentWidget() is self.large
 
-    @Slot(object)
-    def open(self, tile: object) -> None:
-        """Open a picture large; the running job's tile goes to where it forms."""
-        if isinstance(tile, Entry):
-            self.large.show_entry(tile)
-            self.setCurrentWidget(self.large)
-            self.large.setFocus()
-        else:
-            self.live_requested.emit()
+    def open(self, entry: Entry) -> None:
+        """Show a picture in the viewer."""
+        self.large.show_entry(entry)
+        self.setCurrentWidget(self.large)
+        self.large.setFocus()
 
     @Slot()
-    def go_back(self) -> None:
-        """Show the page again."""
+    def go_back(self) -> bool:
+        """Show the page again; False where it is shown already."""
+        if not self.is_large:
+            return False
+        self.setCurrentWidget(self.under)
+        if self.under is self.gallery:
+            self.gallery.take_keyboard()
+        return True
+
+    def take_keyboard(self) -> None:
+        """Focus the pictures, or the viewer where it is open."""
         if self.is_large:
-            self.setCurrentWidget(self.under)
-            if isinstance(self.under, GalleryView):
-                self.under.take_keyboard()
+            self.large.setFocus()
+        else:
+            self.gallery.take_keyboard()
 
     @Slot(str)
     def _on_preference_changed(self, name: str) -> None:

@@ -20,9 +20,42 @@ if TYPE_CHECKING:
 
     from studio.ui.core.settings import Preferences
     from studio.ui.jobs.queue_model import QueueModel
-    from studio.ui.shell.status_model import StatusModel
     from studio.ui.theme.theme import Theme
     from studio.ui.train.model import TrainRun
+
+
+class StatusModel(QObject):
+    """What the status bar shows: the device, the cost of previews, and the disk space of recorded runs.
+
+    Attributes:
+        device: the name of the device; "" until it is known.
+        dtype: the precision of the networks.
+        unused_gpu: a sentence on why a graphics card is not used; "" where none is left unused.
+        preview_share: the share of the last job's time that previews took, 0 to 1.
+        runs_bytes: the disk space of all recorded runs.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.device = self.dtype = self.unused_gpu = ""
+        self.preview_share: float | None = None
+        self.runs_bytes: int | None = None
+
+    def set_device(self, device: str, dtype: str = "", unused_gpu: str | None = None) -> None:
+        self.device, self.dtype, self.unused_gpu = device, dtype, unused_gpu or ""
+        self.changed.emit()
+
+    @Slot(object)
+    def set_runs_bytes(self, size: int) -> None:
+        if size != self.runs_bytes:
+            self.runs_bytes = size
+            self.changed.emit()
+
+    def set_preview_share(self, share: float) -> None:
+        self.preview_share = share
+        self.changed.emit()
 
 
 class TrainStatus(TextButton):
@@ -54,13 +87,7 @@ HEIGHT = 36
 
 
 class StatusBar(Ground):
-    """Device, previews, disk space and queue; notices take the place of the first three.
-
-    Signals:
-        queue_requested: show or hide the queue.
-    """
-
-    queue_requested = Signal()
+    """Device, previews, disk space and queue; notices take the place of the first three."""
 
     def __init__(
         self,
@@ -97,7 +124,6 @@ class StatusBar(Ground):
         layout.addWidget(self.training)
         layout.addWidget(self.queue_button)
         self.toast.installEventFilter(self)
-        self.queue_button.clicked.connect(self.queue_requested)
         status.changed.connect(self._on_changed)
         preferences.changed.connect(self._on_changed)
         for signal in (queue.rowsInserted, queue.rowsRemoved, queue.dataChanged, queue.modelReset):

@@ -1,4 +1,4 @@
-"""Connections between models that belong to no view."""
+"""Connects the models, the sessions and the intents that no page is needed for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
 from studio.engine.requests.compare import CompareRequest
+from studio.ui.jobs.recorded_runs import NOT_RECORDED
 from studio.ui.jobs.resume import remaining_work
+from studio.ui.language import tr
+from studio.ui.shell import text
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -41,6 +44,13 @@ class Wiring(QObject):
         """Connect them."""
         super().__init__()
         self._theme, self._models, self._session = theme, models, session
+        intents = models.intents
+        intents.cancel.connect(session.cancel)
+        intents.compare.connect(session.compare)
+        intents.run_comparison.connect(session.compare)
+        intents.compare_runs.connect(models.library.open_runs)
+        intents.compare_pictures.connect(models.library.open_pictures)
+        intents.compare_shown.connect(self._on_compare_shown)
         models.preferences.changed.connect(self._on_preference_changed)
         models.preferences.unsaved.connect(self._on_unsaved)
         models.status.changed.connect(self._on_status_changed)
@@ -55,7 +65,6 @@ class Wiring(QObject):
         # Queued: the next is asked for while the session still ends the one before.
         models.sweep.job_requested.connect(self._on_cells_wanted, Qt.ConnectionType.QueuedConnection)
         models.sweep.stop_requested.connect(session.cancel_job)
-        models.sweep.runs_requested.connect(models.library.open_runs)
         models.runs.used.connect(models.status.set_runs_bytes)
         models.gallery.thrown.connect(models.runs.measure)
         models.runs.opened.connect(self._on_run_opened)
@@ -82,6 +91,16 @@ class Wiring(QObject):
         elif name == "runs_gib":
             self._models.runs.store.budget_bytes = round(self._models.preferences.runs_gib * 2**30)
 
+    @Slot()
+    def _on_compare_shown(self) -> None:
+        run = self._models.run
+        recorded = run.viewed.run_ids.get(run.image) if run.viewed is not None else None
+        if recorded is not None:
+            self._models.library.open_runs([recorded])
+        else:
+            over = run.viewed is not None and run.viewed.over
+            self._models.notices.post(tr(NOT_RECORDED) if over else text.not_yet_comparable(), kind="warn")
+
     @Slot(object)
     def _on_cells_wanted(self, request: BatchRequest) -> None:
         """Make cells of the sweep: several in lockstep, the last one alone."""
@@ -104,10 +123,10 @@ class Wiring(QObject):
         if not self._models.sweep.follow(job_state) and not self._models.reference.follow(job_state):
             self._models.compare.follow(job_state)
             if (left := remaining_work(job_state)) is not None:
-                act = partial(self._go_on, job_state, left)
-                self._models.notices.post(left.sentence, action="Go on", act=act)
+                act = partial(self._resume, job_state, left)
+                self._models.notices.post(left.sentence, action=tr("Resume"), act=act)
 
-    def _go_on(self, job_state: JobState, left: RemainingWork) -> None:
+    def _resume(self, job_state: JobState, left: RemainingWork) -> None:
         """Take up what was cancelled, where it was cancelled."""
         for fork, image in left.forks:
             self._session.fork(fork, (job_state, image))

@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
     from studio.checkpoints.card import ModelCard
     from studio.ui.core.catalog import Catalog
+    from studio.ui.core.intents import Intents
     from studio.ui.core.job import Job
     from studio.ui.core.job_state import JobState
     from studio.ui.core.settings import SettingsFile
-    from studio.ui.create.form_model import FormModel
+    from studio.ui.jobs.run_settings import RunSettings
     from studio.ui.sweep.plan import Batch
 
 
@@ -226,8 +227,6 @@ class SweepModel(QObject):
         chosen_changed: other cells are selected.
         stop_requested: stop this `Job`.
         job_requested: run this `CompareRequest`, or for a single cell this `GenerateRequest`.
-        runs_requested: compare these recorded runs.
-        comparison_requested: run and show this `CompareRequest`, for cells without a recorded run.
     """
 
     changed = Signal()
@@ -235,19 +234,19 @@ class SweepModel(QObject):
     chosen_changed = Signal()
     stop_requested = Signal(object)
     job_requested = Signal(object)
-    runs_requested = Signal(object)
-    comparison_requested = Signal(object)
 
     def __init__(
         self,
-        form: FormModel,
+        form: RunSettings,
         catalog: Catalog,
+        intents: Intents,
         file: SettingsFile | None = None,
         parent: QObject | None = None,
     ) -> None:
         """Sweep the settings of ``form``; save the progress in ``file``."""
         super().__init__(parent)
         self._form, self._catalog, self._file = form, catalog, file
+        self._intents = intents
         self.sweep: Sweep | None = None
         self.running, self.fault = False, ""
         self.job: Job | None = None
@@ -346,12 +345,12 @@ class SweepModel(QObject):
         if self.sweep is None or len(self.chosen) < 2:
             return
         finished = [self.sweep.finished.get(place) for place in self.chosen]
-        runs = tuple(one.run for one in finished if one is not None and one.run)
+        runs = [one.run for one in finished if one is not None and one.run]
         if len(runs) == len(self.chosen):
-            self.runs_requested.emit(runs)
+            self._intents.compare_runs.emit(runs)
         else:
             cells = tuple(self.sweep.cells[place] for place in self.chosen)
-            self.comparison_requested.emit(CompareRequest(requests=cells))
+            self._intents.compare.emit(CompareRequest(requests=cells))
 
     def close(self) -> None:
         """Save the progress."""

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
     from studio.engine.requests.generate import GenerateRequest
+    from studio.ui.core.intents import Intents
     from studio.ui.core.sheet_writer import SheetWriter
-    from studio.ui.create.form_model import FormModel
+    from studio.ui.jobs.run_settings import RunSettings
     from studio.ui.sweep.model import Sweep, SweepModel
     from studio.ui.theme.theme import Theme
 
@@ -85,20 +86,15 @@ class AxisField(QWidget):
 
 
 class SweepView(Ground):
-    """Sets up and shows a `SweepModel`.
-
-    Signals:
-        back_requested: return to the comparison.
-    """
-
-    back_requested = Signal()
+    """Sets up and shows a `SweepModel`."""
 
     def __init__(
         self,
         theme: Theme,
         model: SweepModel,
-        form: FormModel,
+        form: RunSettings,
         sheets: SheetWriter,
+        intents: Intents,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(theme, "window", parent=parent)
@@ -124,7 +120,7 @@ class SweepView(Ground):
         self.grid = SweepGrid(theme, model)
         self.empty = EmptyPage(theme, "grid-3x3", words.empty_title(), "")
         self._lay_out(theme)
-        self.back.clicked.connect(self.back_requested)
+        self.back.clicked.connect(intents.open_comparison)
         self.compare.clicked.connect(model.compare_chosen)
         self.grid.compare_requested.connect(model.compare_chosen)
         self.stop.clicked.connect(model.stop)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from studio.ui.core.catalog import Catalog
-    from studio.ui.create.form_model import FormModel
+    from studio.ui.jobs.run_settings import RunSettings
 
 Item = TypeVar("Item")
 
@@ -43,14 +43,14 @@ def spread(items: Sequence[Item], limit: int) -> tuple[Item, ...]:
 
 
 def compare_checkpoints(
-    names: Sequence[str], prompt: str, form: FormModel, catalog: Catalog
+    names: Sequence[str], prompt: str, settings: RunSettings, catalog: Catalog
 ) -> CompareRequest:
     """Return the comparison of checkpoints with one prompt, one noise and the other settings of the form.
 
     Args:
         names: the checkpoints; at most six, evenly spread, are compared.
         prompt: the prompt.
-        form: the settings.
+        settings: those of the form.
         catalog: the installed models.
 
     Raises:
@@ -59,11 +59,11 @@ def compare_checkpoints(
     cards = [card for name in names if (card := catalog.card(name)) is not None]
     if len(cards) < MIN_PANES:
         raise RequestError("checkpoints", message("cannot be compared before there are two of them"))
-    values = replace(form.values, prompt=prompt, count=1)
+    values = replace(settings.values, prompt=prompt, count=1)
     taken = spread([card.name for card in cards], MAX_PANES)
     requests = []
     for card in cards:
         if card.name in taken:
-            own = with_model(values, form.card, card, card.name)
+            own = with_model(values, settings.card, card, card.name)
             requests.append(own.request().resolve(card))
     return CompareRequest(requests=tuple(requests)).validate()

@@ -341,14 +341,10 @@ class TrainFormView(Ground):
     """Edits the form of `TrainModels`.
 
     Signals:
-        folder_requested: open the dialog that chooses a folder.
         train_requested: train with these settings.
-        resume_requested: resume this `ResumableTraining`.
     """
 
-    folder_requested = Signal()
     train_requested = Signal()
-    resume_requested = Signal(object)
 
     def __init__(
         self, theme: Theme, models: TrainModels, catalog: Catalog, parent: QWidget | None = None
@@ -419,10 +415,8 @@ class TrainFormView(Ground):
             self.train_requested.emit()
 
     def _connect(self) -> None:
-        self.choose.clicked.connect(self.folder_requested)
         self.pictograms.clicked.connect(self._on_pictograms)
         self.train.clicked.connect(self._on_train)
-        self.resumables.resume_requested.connect(self.resume_requested)
         self._form.changed.connect(self._on_changed)
         self._form.costs.changed.connect(self._on_changed)
         self._models.run.changed.connect(self._on_run_changed)

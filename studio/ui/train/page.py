@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QStandardPaths, Qt, Signal, Slot
+from PySide6.QtCore import QStandardPaths, Qt, Slot
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.errors import RequestError, capitalised
@@ -26,45 +26,50 @@ from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QMimeData
-    from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+    from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent, QUndoStack
 
     from studio.engine.requests.compare import CompareRequest
     from studio.engine.training.resumable import ResumableTraining
+    from studio.ui.core.catalog import Catalog
+    from studio.ui.core.intents import Intents
+    from studio.ui.core.notices import Notices
+    from studio.ui.core.settings import Preferences
+    from studio.ui.jobs.run_settings import RunSettings
     from studio.ui.jobs.training_session import TrainingSession
-    from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
+    from studio.ui.train.model import TrainModels
 
 
 class TrainPage(Ground):
-    """Shows `TrainModels`, and has the training session train.
-
-    Signals:
-        use_requested: make pictures with the model of this name.
-        compare_requested: run this `CompareRequest`, and show it.
-        sheet_requested: run this `CompareRequest`, for the sheet that waits for it.
-    """
-
-    use_requested = Signal(str)
-    compare_requested = Signal(object)
-    sheet_requested = Signal(object)
+    """Shows `TrainModels`, and has the training session train."""
 
     def __init__(
-        self, theme: Theme, models: Models, training: TrainingSession, parent: QWidget | None = None
+        self,
+        theme: Theme,
+        models: TrainModels,
+        training: TrainingSession,
+        settings: RunSettings,
+        catalog: Catalog,
+        preferences: Preferences,
+        notices: Notices,
+        intents: Intents,
+        parent: QWidget | None = None,
     ) -> None:
+        """Build the page; ``settings`` are those of the form, with which checkpoints are compared."""
         super().__init__(theme, "window", parent=parent)
-        self._all_models, self._models, self._notices = models, models.train, models.notices
-        self._training = training
+        self._models, self._training, self._settings = models, training, settings
+        self._catalog, self._notices, self._intents = catalog, notices, intents
         self.setAcceptDrops(True)
-        self.form = TrainFormView(theme, models.train, models.catalog)
+        self.form = TrainFormView(theme, models, catalog)
         self.form.setFixedWidth(FORM)
         self.parts = SegmentedSwitch(theme, tr("View"), text.tabs())
         self.title = PlainLabel(theme, kind="title", elide=True)
-        self.pictures = TrainPicturesView(theme, models.train.folder, models.train.tiles)
+        self.pictures = TrainPicturesView(theme, models.folder, models.tiles)
         self.choose = TextButton(theme, tr("Choose a folder"), kind="primary", icon="folder-open")
         self.empty = EmptyPage(theme, "folder-open", text.empty(), text.empty_how())
         self.drawn = EmptyPage(theme, "sparkles", text.pictograms(), text.pictograms_how())
-        self.progress = TrainProgressView(theme, models.train.run, models.catalog, models.preferences)
-        self.noise = ForwardView(theme, models.train.forward, models.preferences)
+        self.progress = TrainProgressView(theme, models.run, catalog, preferences, intents)
+        self.noise = ForwardView(theme, models.forward, preferences)
         self._stack = QStackedWidget()
         self._lay_out()
         self._connect()
@@ -91,21 +96,20 @@ class TrainPage(Ground):
 
     def _connect(self) -> None:
         form, progress = self.form, self.progress
-        form.folder_requested.connect(self.ask_for_folder)
+        form.choose.clicked.connect(self.ask_for_folder)
         self.choose.clicked.connect(self.ask_for_folder)
         form.train_requested.connect(self.start)
-        form.resume_requested.connect(self._on_resume)
+        form.resumables.resume_requested.connect(self._on_resume)
         self.parts.edited.connect(self.show_part)
         self.pictures.picture_chosen.connect(self._on_picture_chosen)
         self.pictures.noise_requested.connect(self._on_noise_requested)
         self.noise.picture_chosen.connect(self._on_picture_chosen)
-        progress.pause_requested.connect(self._training.pause)
-        progress.stop_requested.connect(self._training.stop)
-        progress.resume_requested.connect(self._on_resume_last)
-        progress.remove_requested.connect(self._training.take_out)
-        progress.use_requested.connect(self.use_requested)
-        progress.compare_requested.connect(self._on_compare)
-        progress.sheet_requested.connect(self._on_sheet)
+        progress.pause.clicked.connect(self._training.toggle_pause)
+        progress.stop.clicked.connect(self._training.stop)
+        progress.resume.clicked.connect(self._on_resume_last)
+        progress.waiting.removed.connect(self._training.take_out)
+        progress.compare.clicked.connect(self._on_compare)
+        progress.sheet.clicked.connect(self._on_sheet)
         self._models.form.changed.connect(self._on_changed)
 
     # ----------------------------------------------------------------------------------------------------- intents
@@ -141,9 +145,9 @@ class TrainPage(Ground):
         self.parts.set_value(key)
         self._on_changed()
 
-    def toggle_pause(self) -> None:
-        """Pause or resume the training."""
-        self.progress.toggle_pause()
+    @property
+    def undo_stack(self) -> QUndoStack:
+        return self._models.form.undo_stack
 
     def go_back(self) -> bool:
         """Close the enlarged sample; return False if none is open."""
@@ -193,7 +197,7 @@ class TrainPage(Ground):
     def _on_compare(self) -> None:
         request = self._comparison()
         if request is not None:
-            self.compare_requested.emit(request)
+            self._intents.compare.emit(request)
 
     @Slot()
     def _on_sheet(self) -> None:
@@ -203,18 +207,18 @@ class TrainPage(Ground):
         path = ask_for_sheet(self, text.checkpoints_file(request.requests[-1].model))
         if path is not None:
             self._models.sheet.begin(request, path)
-            self.sheet_requested.emit(request)
+            self._intents.run_comparison.emit(request)
 
     def _comparison(self) -> CompareRequest | None:
         """Return the comparison of the training's checkpoints; None, with a notice, if there can be none."""
-        models, run = self._all_models, self._models.run
+        run = self._models.run
         if run.training is None:
             return None
-        names = checkpoints_of(run.training.request.name, [model.name for model in models.catalog.models])
+        names = checkpoints_of(run.training.request.name, [model.name for model in self._catalog.models])
         prompts = [sampled.prompts[0] for sampled in run.samples if sampled.what == "sample"]
-        prompt = prompts[-1] if prompts else models.form.values.prompt
+        prompt = prompts[-1] if prompts else self._settings.values.prompt
         try:
-            return compare_checkpoints(names, prompt, models.form, models.catalog)
+            return compare_checkpoints(names, prompt, self._settings, self._catalog)
         except RequestError as error:
             self._notices.post(capitalised(tr(error.message)), kind="warn")
             return None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
     from studio.ui.core.catalog import Catalog
+    from studio.ui.core.intents import Intents
     from studio.ui.core.job import Training
     from studio.ui.core.settings import Preferences
     from studio.ui.core.training_losses import Points
@@ -178,25 +179,7 @@ _TIME = 96  # width of the time left, so that nothing moves while it changes
 
 
 class TrainProgressView(QStackedWidget):
-    """Shows a `TrainRun`.
-
-    Signals:
-        pause_requested: pause (True) or resume (False) the training.
-        stop_requested: stop it.
-        resume_requested: resume the stopped training.
-        remove_requested: remove this `Training` from the queue.
-        use_requested: make pictures with the model of this name.
-        compare_requested: compare the checkpoints.
-        sheet_requested: save a sheet of the checkpoints.
-    """
-
-    pause_requested = Signal(bool)
-    stop_requested = Signal()
-    resume_requested = Signal()
-    remove_requested = Signal(object)
-    use_requested = Signal(str)
-    compare_requested = Signal()
-    sheet_requested = Signal()
+    """Shows a `TrainRun`, with the buttons that lead it."""
 
     def __init__(
         self,
@@ -204,10 +187,11 @@ class TrainProgressView(QStackedWidget):
         run: TrainRun,
         catalog: Catalog,
         preferences: Preferences,
+        intents: Intents,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._run, self._catalog = run, catalog
+        self._run, self._catalog, self._intents = run, catalog, intents
         self.title = PlainLabel(theme, kind="title", elide=True)
         self.caption = PlainLabel(theme, role="dim", elide=True)
         self.time_left = PlainLabel(theme, role="dim")
@@ -283,13 +267,7 @@ class TrainProgressView(QStackedWidget):
         run.changed.connect(self._on_changed)
         run.stepped.connect(self._on_stepped)
         self._catalog.changed.connect(self._on_saved)
-        self.pause.clicked.connect(self.toggle_pause)
-        self.stop.clicked.connect(self.stop_requested)
-        self.resume.clicked.connect(self.resume_requested)
         self.use.clicked.connect(self._on_use)
-        self.compare.clicked.connect(self.compare_requested)
-        self.sheet.clicked.connect(self.sheet_requested)
-        self.waiting.removed.connect(self.remove_requested)
         self.strip.opened.connect(self._on_opened)
         self.large.closed.connect(self.close_large)
 
@@ -303,11 +281,6 @@ class TrainProgressView(QStackedWidget):
         """Leave the sample that fills the view."""
         self.setCurrentWidget(self._progress)
         self.strip.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    @Slot()
-    def toggle_pause(self) -> None:
-        if not self._run.over:
-            self.pause_requested.emit(not self._run.paused)
 
     @Slot()
     def _on_changed(self) -> None:
@@ -368,7 +341,7 @@ class TrainProgressView(QStackedWidget):
     @Slot()
     def _on_use(self) -> None:
         if models := self._saved_models():
-            self.use_requested.emit(models[-1])
+            self._intents.use_model.emit(models[-1])
 
     @Slot(object)
     def _on_opened(self, place: tuple[int, int]) -> None:

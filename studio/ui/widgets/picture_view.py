@@ -1,4 +1,4 @@
-"""A picture, as large as it fits: well filtered when it stands still, quickly when it moves, or in hard pixels."""
+"""A picture as large as it fits: filtered well while it stands still, fast while it changes, or in hard pixels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,23 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent, QResizeEvent
 
     from studio.ui.theme.theme import Theme
+
+
+def resample(image: QImage, width: int, height: int) -> QImage:
+    """Return a copy of ``image`` at ``width`` by ``height`` pixels, by Pillow's bicubic filter.
+
+    Unlike Qt's, it averages where it reduces.
+    """
+    from PIL import Image  # noqa: PLC0415 - not before there is a picture: Pillow takes a while to load
+
+    source = image.convertToFormat(QImage.Format.Format_RGB32)
+    size = source.width(), source.height()
+    # Four bytes to the pixel, each filtered by itself: Pillow need not know in which order Qt keeps the colours.
+    pixels = Image.frombuffer(
+        "RGBX", size, bytes(source.constBits()), "raw", "RGBX", source.bytesPerLine(), 1
+    )
+    scaled = pixels.resize((width, height), Image.Resampling.BICUBIC).tobytes()
+    return QImage(scaled, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
 
 
 Enlarge = Literal["smooth", "pixels"]
@@ -104,8 +121,5 @@ class PictureView(QWidget):
 
     def _filtered(self, image: QImage, size: QSize) -> QImage:
         if self._still is None or self._still.size() != size:
-            # Not before there is a picture: Pillow takes a while to load.
-            from studio.ui.widgets.resample import resample  # noqa: PLC0415
-
             self._still = image if image.size() == size else resample(image, size.width(), size.height())
         return self._still

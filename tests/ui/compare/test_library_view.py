@@ -146,7 +146,7 @@ def test_a_run_that_gave_up_its_steps_is_refused_with_a_sentence(room: Room) -> 
 
 
 def test_pictures_of_the_gallery_are_compared_by_their_menu(room: Room) -> None:
-    room.window.pages.open_gallery()
+    room.window.pages.open("gallery")
     room.wait(lambda: room.models.gallery.pictures == 3)
     entries: list[Entry] = []
     room.models.gallery.read_entries([0, 2], entries.extend)

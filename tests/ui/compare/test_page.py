@@ -37,8 +37,9 @@ class Page:
         models = opened.models
         self.form, self.model, self.columns = models.form, models.compare, opened.widget.columns
         self.view, self.runs = opened.widget.view, opened.widget.view.runs
+        self.intents = models.intents
         self.notices = opened.notices
-        self.asked: list[CompareRequest] = heard(self.view.compare_requested)
+        self.asked: list[CompareRequest] = heard(self.intents.compare)
 
     def press(self, key: Qt.Key, widget: QWidget | None = None) -> None:
         QTest.keyClick(widget or self.runs.canvas, key)
@@ -165,7 +166,7 @@ def test_while_it_runs_every_run_is_seen_at_its_newest_step(page: Page) -> None:
 
 def test_cancel_is_asked_for(page: Page) -> None:
     received: list[bool] = []
-    page.view.cancel_requested.connect(lambda: received.append(True))
+    page.intents.cancel.connect(lambda: received.append(True))
     Compared(page.model, FOUR, EIGHT).begin()
     QTest.mouseClick(page.view.head.cancel, Qt.MouseButton.LeftButton)
     assert received == [True]

@@ -228,22 +228,22 @@ def test_the_model_tells_about_itself_as_plain_text(view: FormView, form: FormMo
 
 
 # ---------------------------------------------------------------------------------------------------------- the foot
-def test_generate_is_asked_for_by_its_button_alone(view: FormView, qtbot: QtBot) -> None:
+def test_generate_is_asked_for_by_its_button_alone(view: FormView, opened: OpenPage, qtbot: QtBot) -> None:
     asked: list[str] = []
-    view.generate_requested.connect(lambda: asked.append("generate"))
-    view.cancel_requested.connect(lambda: asked.append("cancel"))
+    opened.models.intents.generate.connect(lambda: asked.append("generate"))
+    opened.models.intents.cancel.connect(lambda: asked.append("cancel"))
     for field in (view.settings.steps.field, view.settings.seed.field, view.settings.count.field):
         field.setFocus()
         QTest.keyClick(field, Qt.Key.Key_Return)
     assert asked == []
     qtbot.mouseClick(view.foot.generate, Qt.MouseButton.LeftButton)
     assert not view.foot.cancel.isVisible()
-    view.set_running(True)
+    view.foot.set_running(True)
     assert view.foot.generate.text() == "Add to queue"
     qtbot.mouseClick(view.foot.generate, Qt.MouseButton.LeftButton)
     qtbot.mouseClick(view.foot.cancel, Qt.MouseButton.LeftButton)
     assert asked == ["generate", "generate", "cancel"]
-    view.set_running(False)
+    view.foot.set_running(False)
     assert view.foot.generate.text() == "Generate"
     assert not view.foot.cancel.isVisible()
 
@@ -309,7 +309,7 @@ def focus_order(view: FormView) -> list[QWidget]:
 def test_tab_goes_from_top_to_bottom_and_everything_has_a_name(view: FormView, form: FormModel) -> None:
     form.edit(model="large", negative="snow", sampler="langevin")
     view.settings.more.set_open(True)
-    view.set_running(True)
+    view.foot.set_running(True)
     view.resize(320, 700)
     order = [name_of(widget) for widget in focus_order(view)]
     # A slider and its field have one name, as have a fold and what it opens.

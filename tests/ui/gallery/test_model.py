@@ -14,7 +14,7 @@ from studio.gallery.index import Catalogue, Entry
 from studio.gallery.metadata import Origin
 from studio.ui.gallery import text, trash
 from studio.ui.gallery.model import KNOWN_ENTRIES, EntryRole, ImageRole, LiveRole, Rows, changes
-from studio.ui.jobs.picture_text import accessible_text
+from studio.ui.jobs.text import accessible_text
 from tests.gallery.samples import metadata, pixels
 from tests.ui.pictures import Gallery, live, make_gallery, read, settle
 

@@ -30,7 +30,7 @@ from studio.ui.gallery.grid import MARGIN, TileLayout
 from studio.ui.gallery.model import EntryRole
 from studio.ui.gallery.tile_painter import TilePainter, TileState
 from studio.ui.jobs.picture_menu import PictureMenu
-from studio.ui.jobs.picture_text import accessible_text, summary
+from studio.ui.jobs.text import accessible_text, summary
 from studio.ui.theme.metrics import GAP
 from studio.ui.widgets.labels import plain_tip
 from tests.gallery.samples import metadata, pixels
@@ -293,21 +293,19 @@ def test_the_selection_stays_with_its_picture_when_new_ones_come(view: GalleryVi
 
 def test_enter_and_a_double_click_open_a_picture(view: GalleryView, gallery: Gallery, qtbot: QtBot) -> None:
     press(view, Key.Key_Home, Key.Key_Right)
-    with qtbot.waitSignal(view.open_requested) as opened:
+    with qtbot.waitSignal(gallery.intents.open_picture) as opened:
         press(view, Key.Key_Return)
     assert opened.args == [gallery.model.entry_at(1)]
-    with qtbot.waitSignal(view.open_requested) as opened:
+    with qtbot.waitSignal(gallery.intents.open_picture) as opened:
         QTest.mouseDClick(view.grid.viewport(), Qt.MouseButton.LeftButton, pos=centre(view, 2))
     assert opened.args == [gallery.model.entry_at(2)]
-    with qtbot.assertNotEmitted(view.open_requested):
+    with qtbot.assertNotEmitted(gallery.intents.open_picture):
         click(view, 3)
         press(view, Key.Key_Return, modifier=Qt.KeyboardModifier.ControlModifier)
-    tile = live()
-    gallery.model.set_live(tile)
+    gallery.model.set_live(live())
     press(view, Key.Key_Home)
-    with qtbot.waitSignal(view.open_requested) as opened:
+    with qtbot.waitSignal(gallery.intents.go_live):
         press(view, Key.Key_Return)
-    assert opened.args == [tile]
 
 
 def test_delete_throws_away_what_is_selected(
@@ -410,11 +408,11 @@ def test_the_menus_actions_are_about_the_current_picture(
     opened_menus: list[tuple[PictureMenu, QPoint]],
 ) -> None:
     press(view, Key.Key_Home, Key.Key_Right)
-    with qtbot.waitSignal(view.open_requested) as opened:
+    with qtbot.waitSignal(gallery.intents.open_picture) as opened:
         choose(view, opened_menus, "Open large")
     entry = gallery.model.entry_at(1)
     assert opened.args == [entry]
-    with qtbot.waitSignal(view.settings_requested) as asked:
+    with qtbot.waitSignal(gallery.intents.use_settings) as asked:
         choose(view, opened_menus, "Use these settings")
     assert asked.args is not None
     request = asked.args[0]
@@ -431,7 +429,7 @@ def test_settings_that_cannot_be_used_are_a_sentence(
     kept = metadata("strange", request={"version": 1, "prompt": "strange", "sampler": "of tomorrow"})
     gallery.model.add(gallery.store.add(np.zeros((8, 8, 3), np.uint8), kept))
     press(view, Key.Key_Home)
-    with qtbot.assertNotEmitted(view.settings_requested):
+    with qtbot.assertNotEmitted(gallery.intents.use_settings):
         choose(view, opened_menus, "Use these settings")
     assert "of tomorrow" in gallery.told[0].sentence
 

@@ -10,7 +10,7 @@ from studio.gallery.index import Entry
 from studio.gallery.metadata import Origin
 from studio.ui.gallery import text
 from studio.ui.gallery.viewer_panel import short_facts
-from studio.ui.jobs import picture_text
+from studio.ui.jobs import text as picture_text
 from tests.gallery.samples import metadata
 from tests.ui.pictures import live
 

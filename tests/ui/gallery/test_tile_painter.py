@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage, QPainter
 
 from studio.ui.core.images import to_image
 from studio.ui.gallery.tile_painter import TilePainter, TileState
-from studio.ui.jobs.live_tile import LiveTile
+from studio.ui.jobs.session import LiveTile
 from studio.ui.theme.metrics import CARD_RADIUS
 from studio.ui.theme.theme import Theme
 

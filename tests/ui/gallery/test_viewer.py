@@ -18,7 +18,7 @@ from studio.gallery.metadata import Origin
 from studio.ui.gallery import text
 from studio.ui.gallery.viewer_panel import long_facts, short_facts
 from studio.ui.jobs.picture_menu import PictureMenu, SaveMenu
-from studio.ui.jobs.picture_text import no_prompt
+from studio.ui.jobs.text import no_prompt
 from tests.gallery.samples import metadata
 from tests.ui.cards import STARTER, installed, show_models
 from tests.ui.pictures import Gallery, live, make_gallery, read, show_page
@@ -312,7 +312,7 @@ def test_one_button_gives_the_settings_back(
     view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 1)
-    with qtbot.waitSignal(view.settings_requested) as asked:
+    with qtbot.waitSignal(gallery.intents.use_settings) as asked:
         page.click("Use these settings")
     assert asked.args is not None
     request = asked.args[0]
@@ -328,7 +328,7 @@ def test_of_a_picture_in_the_middle_of_a_job_its_own_seed_is_given_back(
     gallery.store.add(np.zeros((8, 8, 3), np.uint8), metadata(request=request, seed=42, image=2))
     read(gallery, qtbot)
     open_row(view, gallery, qtbot, 0)
-    with qtbot.waitSignal(view.settings_requested) as asked:
+    with qtbot.waitSignal(gallery.intents.use_settings) as asked:
         page.click("Use these settings")
     assert asked.args is not None
     assert (asked.args[0].seed, asked.args[0].count) == (42, 1)
@@ -488,14 +488,15 @@ def test_it_is_never_read_in_the_windows_thread(
 
 
 def test_a_button_and_a_key_ask_for_the_run_it_came_from(
-    view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
+    view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: list[Entry] = []
+    monkeypatch.setattr(gallery.models.runs, "open_picture", asked.append)
     open_row(view, gallery, qtbot, 0)
-    with qtbot.waitSignal(view.watch_requested) as asked:
-        page.click("Watch it form")
-    assert asked.args[0] is view.entry
-    with qtbot.waitSignal(view.watch_requested):
-        QTest.keyClick(view, Key.Key_W)
+    page.click("Watch it form")
+    assert asked == [view.entry]
+    QTest.keyClick(view, Key.Key_W)
+    assert asked == [view.entry, view.entry]
 
 
 def test_it_is_saved_elsewhere_enlarged(

@@ -109,7 +109,7 @@ def test_esc_offers_to_go_on_and_that_makes_the_rest(
         toast = window.overlays.toast
         qtbot.waitUntil(toast.isVisible)
         assert toast.accessibleName().startswith("Cancelled at step ")
-        assert toast.action.text() == "Go on"
+        assert toast.action.text() == "Resume"
         QTest.mouseClick(toast.action, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: len(engine.takes) == 2)
         asked = engine.takes[1].asked

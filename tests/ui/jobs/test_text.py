@@ -7,8 +7,8 @@ import pytest
 from studio import format as quantity
 from studio.checkpoints.card import Component
 from studio.ui.jobs import text as words
-from studio.ui.jobs.model_facts import LONGEST, facts, figures
 from studio.ui.jobs.run_settings import Estimate, FormValues
+from studio.ui.jobs.text import LONGEST, figures, model_facts
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed
 
 
@@ -76,7 +76,7 @@ def test_every_row_has_a_key_of_its_own() -> None:
 
 
 def test_a_models_facts() -> None:
-    assert dict(facts(STARTER)) == {
+    assert dict(model_facts(STARTER)) == {
         "Pictures": "64 × 64 px, from text",
         "Network": "U-Net, 22.7 million parameters",
         "Noise schedule": "cosine",
@@ -86,8 +86,8 @@ def test_a_models_facts() -> None:
         "Trained on": STARTER.training_data,
         "Licence": "MIT",
     }
-    assert dict(facts(LARGE))["Noise schedule"] == "linear, T 500"
-    assert dict(facts(WORDLESS))["Default settings"] == "DDIM, 30 steps"
+    assert dict(model_facts(LARGE))["Noise schedule"] == "linear, T 500"
+    assert dict(model_facts(WORDLESS))["Default settings"] == "DDIM, 30 steps"
 
 
 def test_the_facts_of_a_strangers_card_stay_within_bounds() -> None:
@@ -97,7 +97,7 @@ def test_the_facts_of_a_strangers_card_stay_within_bounds() -> None:
         evaluation={f"<b>{number}</b>": number for number in range(1000)},
         schedule=Component(kind="cosine", config={f"k{number}": number for number in range(100)}),
     )
-    shown = dict(facts(card))
+    shown = dict(model_facts(card))
     assert max(map(len, shown.values())) <= LONGEST
     assert shown["Evaluation"].startswith("<b>0</b> 0, <b>1</b> 1")
 

@@ -57,23 +57,27 @@ def test_every_model_is_told_of(view: ModelsView) -> None:
     assert all(label.textFormat() == Qt.TextFormat.PlainText for label in view.findChildren(QLabel))
 
 
-def test_a_whole_model_can_be_used_and_a_broken_one_cannot(view: ModelsView, qtbot: QtBot) -> None:
+def test_a_whole_model_can_be_used_and_a_broken_one_cannot(
+    view: ModelsView, opened: OpenPage, qtbot: QtBot
+) -> None:
     starter, large, torn = view.cards
     assert not torn.use.isVisible()
-    with qtbot.waitSignal(view.use_requested) as asked:
+    with qtbot.waitSignal(opened.models.intents.use_model) as asked:
         qtbot.mouseClick(large.use, Qt.MouseButton.LeftButton)
     assert asked.args == ["large"]
-    view.set_in_use("large")
+    opened.models.form.edit(model="large")
     assert (starter.use.isVisible(), large.use.isVisible()) == (True, False)
     assert "In use" in texts(view)
-    view.set_in_use("torn")
+    opened.models.form.edit(model="torn")
     assert not torn.in_use.isVisible()
     assert large.use.isVisible()
     assert [card.use.accessibleName() for card in (starter, large)] == ["Use Starter", "Use Large"]
 
 
-def test_reload_looks_again(view: ModelsView, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
-    view.set_in_use("wordless")
+def test_reload_looks_again(
+    view: ModelsView, opened: OpenPage, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    opened.models.form.edit(model="wordless")
     show_models(monkeypatch, installed(STARTER, shipped=True), installed(WORDLESS))
     qtbot.mouseClick(view.reload, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: [card.model.name for card in view.cards] == ["starter", "wordless"])

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from studio.ui.core.intents import Intents
 from studio.ui.run.fork import ForkModel
 from studio.ui.run.fork_view import ForkPanel
 from studio.ui.run.model import RunModel
@@ -41,8 +42,8 @@ class Scene:
         self.run.select(2)
         self.model = ForkModel(self.run, Cards())  # type: ignore[arg-type]
         self.model.begin()
-        self.theme = Theme(app, "dark")
-        self.panel = ForkPanel(self.theme, self.model)
+        self.theme, self.intents = Theme(app, "dark"), Intents()
+        self.panel = ForkPanel(self.theme, self.model, self.intents)
         qtbot.addWidget(self.panel)
         self.panel.resize(296, 640)
         self.panel.show()
@@ -109,5 +110,5 @@ def test_at_the_end_it_says_why_nothing_can_be_forked(scene: Scene) -> None:
 def test_escape_closes_it_and_the_button_asks(scene: Scene, qtbot: QtBot) -> None:
     with qtbot.waitSignal(scene.panel.closed):
         QTest.keyClick(scene.panel, Qt.Key.Key_Escape)
-    with qtbot.waitSignal(scene.panel.fork_requested):
+    with qtbot.waitSignal(scene.intents.fork):
         scene.panel.go.click()

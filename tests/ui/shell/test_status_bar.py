@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from studio.ui.core.notices import Notice, Notices
-from studio.ui.shell.status_model import StatusModel
+from studio.ui.shell.status_bar import StatusModel
 
 
 @pytest.fixture

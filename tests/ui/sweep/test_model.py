@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.checkpoints.card import ModelCard
+    from studio.ui.core.intents import Intents
     from studio.ui.sweep.model import SweepModel
     from studio.ui.sweep.plan import BatchRequest
     from tests.ui.program import MakeModels
@@ -151,8 +152,8 @@ def test_cells_become_jobs_that_can_be_run_in_their_order(places: set[int]) -> N
 class Swept:
     """A sweep whose jobs a test makes, event by event."""
 
-    def __init__(self, model: SweepModel, home: Path) -> None:
-        self.model, self.home = model, home
+    def __init__(self, model: SweepModel, intents: Intents, home: Path) -> None:
+        self.model, self.intents, self.home = model, intents, home
         self.asked: list[BatchRequest] = []
         self.received: list[int] = []
         model.job_requested.connect(self.asked.append)
@@ -191,7 +192,8 @@ class Swept:
 
 @pytest.fixture
 def swept(make_models: MakeModels, stepwise_home: Path) -> Swept:
-    return Swept(make_models(draw=numbers(7)).sweep, stepwise_home)
+    models = make_models(draw=numbers(7))
+    return Swept(models.sweep, models.intents, stepwise_home)
 
 
 def test_comparisons_are_asked_for_one_after_another(swept: Swept) -> None:
@@ -280,8 +282,8 @@ def test_a_cell_whose_picture_is_gone_is_made_again_and_alone(
 def test_two_cells_are_compared_as_they_were_recorded(swept: Swept) -> None:
     model = swept.model
     heard: list[object] = []
-    model.runs_requested.connect(heard.append)
-    model.comparison_requested.connect(heard.append)
+    swept.intents.compare_runs.connect(heard.append)
+    swept.intents.compare.connect(heard.append)
     model.start(STEPS, GUIDANCE)
     for place in (0, 1, 3, 1):
         model.choose(place)
@@ -292,7 +294,7 @@ def test_two_cells_are_compared_as_they_were_recorded(swept: Swept) -> None:
     assert heard[0].requests == (model.sweep.cells[3], model.sweep.cells[0])  # type: ignore[union-attr]
     swept.play()
     model.compare_chosen()
-    assert isinstance(heard[1], tuple)
+    assert isinstance(heard[1], list)
     assert heard[1][0] > heard[1][1]
 
 

@@ -90,7 +90,7 @@ def test_every_cell_is_made_and_none_disturbs_the_runs(qtbot: QtBot, sweeping: S
 
 def test_the_grid_shows_each_cell_in_its_place(sweeping: Sweeping) -> None:
     sweeping.set_axes("4, 5", "1, 2, 3")
-    sweeping.program.window.pages.start_here()
+    sweeping.program.window.pages.start()
     sweeping.finish()
     grid = sweeping.view.grid
     middles = [grid.centre_of(place).toPoint() for place in range(6)]

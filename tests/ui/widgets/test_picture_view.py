@@ -9,9 +9,8 @@ import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage
 
-from studio.ui.widgets import resample as resample_module
-from studio.ui.widgets.picture_view import PictureView
-from studio.ui.widgets.resample import resample
+from studio.ui.widgets import picture_view as resample_module
+from studio.ui.widgets.picture_view import PictureView, resample
 from tests.ui.widgets.hands import colours, show
 
 if TYPE_CHECKING:
