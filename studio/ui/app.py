@@ -1,4 +1,4 @@
-"""Builds the program from its parts and runs it. The only place that knows them all."""
+"""Builds the program from its parts and runs it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Program:
     window: MainWindow
 
     def close(self) -> bool:
-        """End the thread and keep what is to be kept; False where the thread did not end in time."""
+        """End the engine thread and save everything; return False if the thread did not end in time."""
         ended = self.session.close()
         self.models.close()
         return ended
@@ -85,14 +85,14 @@ def make_models(
     draw: Callable[[int], int] = secrets.randbelow,
     clock: Callable[[], float] = time.monotonic,
 ) -> Models:
-    """Return the models of a new program, connected with each other but not with a session.
+    """Return the models of a new program, without the connections of `Wiring`.
 
     Args:
         folders: the user's folders.
-        make_engine: makes the engine, in the engine's thread; None makes the real one. The thread is not started yet.
-        store: keeps the finished pictures; None is the one of ``folders``.
-        draw: returns a random integer in [0, n); seeds come from it.
-        clock: seconds; a pause between two edits starts a new step of the form's undo.
+        make_engine: creates the engine in its thread, which is not started yet; None for the real engine.
+        store: where finished pictures are saved; None for that of ``folders``.
+        draw: returns a random integer in [0, n), for seeds.
+        clock: returns seconds; a pause between two edits starts a new step of undo.
     """
     notices, intents = Notices(), Intents()
     preferences = Preferences(SettingsFile(folders.settings / "window.json"))
@@ -143,7 +143,7 @@ def make_models(
 
 
 def make_sessions(models: Models) -> tuple[Session, TrainingSession]:
-    """Return what leads jobs and trainings from the models to the engine's thread and back; not started yet."""
+    """Return the sessions, which connect the models with the engine thread; not started yet."""
     session = Session(
         models.engine,
         models.store,
@@ -168,13 +168,13 @@ def build(
     *,
     ui_languages: Sequence[str] = (),
 ) -> Program:
-    """Build the program; its engine thread is running, its window is not shown yet.
+    """Build the program and start its engine thread; the window is not shown yet.
 
     Args:
         app: Qt's application.
         folders: the user's folders.
-        make_engine: makes the engine, in the engine's thread; None makes the real one.
-        ui_languages: the system's languages, most wanted first; the window follows them unless a language is set.
+        make_engine: creates the engine in its thread; None for the real engine.
+        ui_languages: the system's languages, most preferred first, used unless the settings name a language.
     """
     models = make_models(folders, make_engine)
     translate_qt(app, choose_language(models.preferences.language, list(ui_languages)))
@@ -209,12 +209,12 @@ def main(arguments: Sequence[str]) -> int:
     program.window.show()
     code = app.exec()
     if not program.close():
-        os._exit(code)  # a model call that does not end; every finished picture is safe
+        os._exit(code)  # a model call does not return; finished pictures are saved
     return code
 
 
 def translate_qt(app: QApplication, code: str) -> None:
-    """Have Qt's own dialogs and menus speak the language ``code``, as far as Qt brings it."""
+    """Translate Qt's own dialogs and menus into the language ``code``, if Qt has a translation."""
     if code == "en":
         return
     translator = QTranslator(app)
@@ -225,7 +225,7 @@ def translate_qt(app: QApplication, code: str) -> None:
 def _engine_maker(folders: Folders) -> Callable[[], Engine]:
     def make() -> Engine:
         prepare_for_torch()
-        # By name, and in the thread that calls this: torch must not be imported before.
+        # By name, in the engine thread: torch must not be imported earlier.
         module = importlib.import_module("studio.engine.engine")
         engine: Engine = module.Engine(folders, spared_cores=1)
         return engine

@@ -1,8 +1,8 @@
 """The language of the window: one function that every visible text passes through.
 
-Texts are written in English where they belong (``text.py`` of each feature, labels declared with options, sentences of
-error classes) and looked up in ``resources/languages/<language>.mo``, which gettext reads. English needs no catalogue.
-The language is chosen once, before the first widget is made. Imports no Qt.
+Texts are in English in the source (``text.py`` of each feature, labels declared with options, sentences of
+error classes) and are looked up with gettext in ``resources/languages/<language>.mo``; English has no catalogue.
+The language is chosen once, before the first widget is created. Imports no Qt.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def set_disguise(disguise: Callable[[str], str] | None) -> None:
 
 
 def system_language(ui_languages: list[str]) -> str:
-    """Return the first of the system's ``ui_languages`` ("ko-KR", "en", ...) that the window speaks, else English."""
+    """Return the code of the first of ``ui_languages`` ("ko-KR", "en", ...) in `LANGUAGES`, or "en"."""
     for name in ui_languages:
         code = name.replace("_", "-").split("-")[0].lower()
         if code in LANGUAGES:
@@ -50,7 +50,7 @@ def system_language(ui_languages: list[str]) -> str:
 
 
 def choose_language(choice: str, ui_languages: list[str]) -> str:
-    """Use the language of the preference ``choice``: that of the system for "system", else the one it names.
+    """Use the language of the preference ``choice``: a code, or "system".
 
     Returns:
         The code of the language in use.
@@ -63,8 +63,8 @@ def choose_language(choice: str, ui_languages: list[str]) -> str:
 def tr(text: str, /, **values: object) -> str:
     """Return ``text`` in the window's language with ``values`` filled in by name.
 
-    ``text`` is a template written out where it is used, or a `Message` made elsewhere; a message brings its values
-    with it. Values that are messages are translated too. A text without an entry comes back in English.
+    ``text`` is a literal template, or a `Message`, which has its own values. Values that are messages are translated
+    too. A text without an entry stays in English.
     """
     template = text
     if isinstance(text, Message):
@@ -73,7 +73,7 @@ def tr(text: str, /, **values: object) -> str:
 
 
 def trn(one: str, many: str, count: int, /, **values: object) -> str:
-    """Return ``one`` or ``many``, as the window's language counts ``count`` things; ``{count}`` is filled in."""
+    """Return ``one`` or ``many`` by the plural rule of the window's language, with ``{count}`` filled in."""
     return _finish(_catalogue.ngettext(one, many, count), {"count": count, **values})
 
 

@@ -1,4 +1,4 @@
-"""The family of a recorded run: where it was forked from, and what was forked from it. No Qt."""
+"""The family of a recorded run: the runs it was forked from, and those forked from it. Imports no Qt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from studio.runs.store import RunStore
 
 MOST = 40
-"""Relatives that are listed at most."""
+"""Largest number of relatives that are listed."""
 _MOST_STEPS_UP = 100
 
 
@@ -25,14 +25,14 @@ class Relative:
 
     Attributes:
         run: its id.
-        depth: how many forks lie between it and the first run.
-        parent: the run that it goes on from; None for the first run.
-        step: of its parent, that it goes on from; None for the first run.
+        depth: the number of forks between it and the first run.
+        parent: the run that it was forked from; None for the first run.
+        step: the step of its parent that it was forked from; None for the first run.
         steps: its last step.
-        prompt: what it is of.
-        sampler: how it was made.
-        is_this: whether it is the one that was asked about.
-        entry: its picture in the gallery; None where that is not there.
+        prompt: its prompt.
+        sampler: the name of its sampler.
+        is_this: whether it is the run whose family this is.
+        entry: its picture in the gallery; None if that is missing.
     """
 
     run: str
@@ -59,7 +59,7 @@ def family_of(store: RunStore, catalogue: Catalogue, run: str) -> tuple[Relative
             break
         try:
             first = store.open(first.parent).header
-        except StorageError:  # given up, or removed
+        except StorageError:  # deleted to free space, or by the user
             break
         seen.add(first.id)
     family = _Family(store, catalogue, run)
@@ -68,7 +68,7 @@ def family_of(store: RunStore, catalogue: Catalogue, run: str) -> tuple[Relative
 
 
 def places_of(family: Sequence[Relative]) -> dict[str, tuple[int, int]]:
-    """Return the column and the row of each run in a drawing: first forks beside their parents, others beneath."""
+    """Return (column, row) of each run in a drawing: the first fork beside its parent, others on rows of their own."""
     places: dict[str, tuple[int, int]] = {}
     rows, taken = 0, set[str]()
     for relative in family:
@@ -84,8 +84,6 @@ def places_of(family: Sequence[Relative]) -> dict[str, tuple[int, int]]:
 
 
 class _Family:
-    """What was found so far."""
-
     def __init__(self, store: RunStore, catalogue: Catalogue, this: str) -> None:
         self._store, self._catalogue, self._this = store, catalogue, this
         self._finals = {run: known.final_sha256 for run, known in store.known()}
@@ -93,7 +91,7 @@ class _Family:
         self.found: list[Relative] = []
 
     def add(self, header: RunHeader, depth: int) -> None:
-        """Add a run, and after it its forks."""
+        """Add a run, then its forks."""
         if len(self.found) >= MOST or any(relative.run == header.id for relative in self.found):
             return
         relative = Relative(

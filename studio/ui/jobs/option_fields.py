@@ -1,4 +1,4 @@
-"""The controls of a sampler's own options, built from what the options say of themselves."""
+"""The controls of a sampler's own options, built from the metadata of its options dataclass."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _MOST_DECIMALS = 6
 
 
 class OptionControl(QObject):
-    """One option's control.
+    """The control of one option.
 
     Attributes:
-        widget: what is shown.
+        widget: the control itself.
     """
 
     edited = Signal(str, object)
     """The option's name and its new value."""
 
     def __init__(self, theme: Theme, field: dataclasses.Field[Any], parent: QWidget) -> None:
-        """Build the control of a field of an options dataclass (`studio.diffusion.samplers.options`)."""
+        """Build the control for a field of an options dataclass (`studio.diffusion.samplers.options`)."""
         super().__init__(parent)
         self._name, self._whole = field.name, isinstance(field.default, int)
         meta = field.metadata
@@ -61,12 +61,10 @@ class OptionControl(QObject):
             number.edited.connect(self._on_number_edited)
             self.widget = number
         self.widget.setAccessibleName(label)
-        self.widget.setFocusPolicy(
-            Qt.FocusPolicy.StrongFocus
-        )  # else Qt gives it no place in the order of Tab
+        self.widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # or it would have no place in the tab order
 
     def set_value(self, value: OptionValue) -> None:
-        """Show another value without a word."""
+        """Show another value without emitting `edited`."""
         if isinstance(self.widget, ChoiceField):
             self.widget.set_value(str(value))
         else:
@@ -84,15 +82,14 @@ class OptionControl(QObject):
 class OptionControls(QWidget):
     """The options of one sampler, one below the other.
 
-    The controls of every sampler are made at once and in their place, and those of one are shown: what is made later
-    comes last in the order of Tab, and Qt's way of moving it tears that order apart in a large window.
+    The controls of all samplers are made at the start, and those of one sampler are shown: a widget made later is last
+    in the tab order, and moving it with Qt breaks that order in a large window.
     """
 
     edited = Signal(str, object)
     """An option's name and its new value."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Make every sampler's controls; none is shown yet."""
         super().__init__(parent)
         self._sampler = ""
         self._groups: dict[str, QWidget] = {}
@@ -116,7 +113,7 @@ class OptionControls(QWidget):
 
     @property
     def controls(self) -> Mapping[str, OptionControl]:
-        """The controls that are shown, by the options' names."""
+        """The visible controls, by option name."""
         return self._controls.get(self._sampler, {})
 
     def show_options(self, sampler: str, values: Mapping[str, OptionValue]) -> None:
@@ -131,6 +128,6 @@ class OptionControls(QWidget):
 
 
 def _decimals(*numbers: float) -> int:
-    """Return how many decimals it takes to write all of these."""
+    """Return the number of decimals needed to write all ``numbers``, at most six."""
     exponents = [Decimal(str(number)).normalize().as_tuple().exponent for number in numbers]
     return min(max([0, *(-int(exponent) for exponent in exponents)]), _MOST_DECIMALS)

@@ -1,4 +1,4 @@
-"""The context menu of finished pictures, and the menu of sizes in which a picture can be saved."""
+"""The context menu of finished pictures, and the menu that saves a picture in a larger size."""
 
 from __future__ import annotations
 
@@ -72,16 +72,15 @@ WAYS: Final = (
 
 
 class SaveMenu(QMenu):
-    """Save the picture that is looked at.
+    """Saves a picture, enlarged on request.
 
     Signals:
-        chosen: how many times as large, and whether it is smooth between the pixels.
+        chosen: the factor of enlargement, and whether it is smooth.
     """
 
     chosen = Signal(int, bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        """List the ways."""
         super().__init__(tr("Save this picture"), parent)
         self.ways: dict[QAction, tuple[int, bool]] = {}
         for text, factor, smooth in WAYS:
@@ -98,11 +97,11 @@ class SaveMenu(QMenu):
 
 
 def ask_where(parent: QWidget | None, name: str) -> Path | None:
-    """Return the PNG file that the user wants a picture to be; None where none.
+    """Ask where to save a picture; return the path of the PNG file, or None if the user cancelled.
 
     Args:
-        parent: who asks.
-        name: of the file, as it is suggested.
+        parent: the parent of the dialog.
+        name: the suggested name of the file.
     """
     folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
     chosen, _ = QFileDialog.getSaveFileName(
@@ -115,5 +114,5 @@ def ask_where(parent: QWidget | None, name: str) -> Path | None:
 
 
 def enlarged_name(stem: str, factor: int) -> str:
-    """Return what a saved picture may be called."""
+    """Return the suggested file name of a picture enlarged ``factor`` times."""
     return f"{stem}.png" if factor == 1 else f"{stem}-{factor}x.png"

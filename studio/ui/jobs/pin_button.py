@@ -1,4 +1,4 @@
-"""Pins a recorded run, so that it never gives up its steps; accent while it is pinned."""
+"""The button that pins a recorded run, so that its steps are never deleted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ UNPIN = message("Pinned: the steps of this run are never deleted. Click to unpin
 
 
 class PinButton(IconButton):
-    """The button for one run; hidden where there is none."""
+    """Pins and unpins one run; hidden while there is none."""
 
     def __init__(
         self, theme: Theme, runs: RunsModel, *, quiet: bool = False, parent: QWidget | None = None
     ) -> None:
-        """Pin runs of ``runs``."""
         super().__init__(
             theme,
             "pin",
@@ -46,11 +45,11 @@ class PinButton(IconButton):
 
     @property
     def run(self) -> str:
-        """The run; "" where there is none."""
+        """The id of the run; "" for none."""
         return self._run
 
     def set_run(self, run: str) -> None:
-        """Be about another run; "" for none."""
+        """Set the run by its id; "" for none."""
         if run != self._run:
             self._run, self._pinned = run, False
             self.setVisible(bool(run))

@@ -1,4 +1,4 @@
-"""The queue, above the line at the window's foot: what runs, what waits, and in which order."""
+"""The panel of the queue: the running job, the waiting ones, and their order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROW, WIDTH, MOST_ROWS = 48, 400, 6
 
 
 def describe(job: Job) -> str:
-    """Return a job's figures in a few words."""
+    """Return what a job makes, in one line: how many pictures or steps, the sampler, the seed."""
     request = job.lead
     if len(job.requests) > 1:
         return text.in_lockstep(len(job.requests), request.seed)
@@ -46,7 +46,7 @@ def describe(job: Job) -> str:
 
 
 class _JobDelegate(QStyledItemDelegate):
-    """Paints one job: its prompt, and its figures beneath."""
+    """Paints one job: its prompt, and what it makes below."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
@@ -76,7 +76,7 @@ class _JobDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _write(self, painter: QPainter, area: QRect, text: str, *, is_prompt: bool) -> None:
-        """Write the prompt at the top of ``area``, or the figures at its foot."""
+        """Write a line at the top of ``area``, in the style of a prompt, or at its bottom."""
         painter.setFont(self._theme.font("body" if is_prompt else "label"))
         painter.setPen(self._theme.colour("text" if is_prompt else "dim"))
         one_line = " ".join(text.split())
@@ -86,10 +86,10 @@ class _JobDelegate(QStyledItemDelegate):
 
 
 class QueuePanel(QFrame):
-    """Lies over the window while it is open.
+    """Shows the queue over the window while it is open.
 
     Signals:
-        cancel_requested: a `Job` is to stop, or to be taken out.
+        cancel_requested: cancel this `Job`, or remove it from the queue.
         closed: the panel was closed.
     """
 
@@ -97,7 +97,6 @@ class QueuePanel(QFrame):
     closed = Signal()
 
     def __init__(self, theme: Theme, queue: QueueModel, parent: QWidget | None = None) -> None:
-        """Show ``queue``."""
         super().__init__(parent)
         self._theme, self._queue = theme, queue
         self.setFixedWidth(WIDTH)
@@ -151,7 +150,6 @@ class QueuePanel(QFrame):
             self.list.addAction(action)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the card."""
         del event
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -1,4 +1,4 @@
-"""A long job that was cancelled can go on: from the step that each picture had reached, to the same pictures."""
+"""Resuming a cancelled job: each picture continues from the step it had reached, and ends up the same."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from studio.ui.core.job_state import JobState
 
 LONG_SECONDS: Final = 10.0
-"""As much must have been spent, and as much be left, for a job to be worth going on with."""
+"""A job is worth resuming if at least this many seconds were spent, and as many are left."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RemainingWork:
-    """What a cancelled job had still to do.
+    """What is left to do of a cancelled job.
 
     Attributes:
-        sentence: where it was cancelled.
-        forks: pictures that were begun, with their places in the job.
-        rest: the pictures after those; None where there are none.
+        sentence: says where it was cancelled.
+        forks: the forks that finish started pictures, each with its picture's index in the job.
+        rest: the request for the pictures after those; None if there are none.
     """
 
     sentence: str
@@ -33,10 +33,10 @@ class RemainingWork:
 
 
 def remaining_work(job_state: JobState) -> RemainingWork | None:
-    """Return what is left of a job; None where it was not cancelled, was not long, or kept no step to go on from.
+    """Return what is left of a job; None if it was not cancelled, was short, or has no step to continue from.
 
-    Nothing is changed, so the pictures are bit for bit what they would have been. A comparison cannot go on: its runs
-    share their model calls.
+    No setting changes, so the pictures are bit-identical to those of a job that was not cancelled. A comparison cannot
+    be resumed: its runs share their model calls.
     """
     if job_state.phase != "cancelled" or isinstance(job_state.job.request, CompareRequest):
         return None
@@ -48,7 +48,7 @@ def remaining_work(job_state: JobState) -> RemainingWork | None:
     ):
         return None
     forks, reached = [], 0
-    for image in range(job_state.count):  # they are begun in their order
+    for image in range(job_state.count):  # pictures start in this order
         if image not in job_state.pictures:
             fork = _fork(job_state, image)
             if fork is None:
@@ -63,7 +63,7 @@ def remaining_work(job_state: JobState) -> RemainingWork | None:
 
 
 def _fork(job_state: JobState, image: int) -> ForkRequest | None:
-    """Return how a picture goes on from the newest step that was kept whole."""
+    """Return the fork that continues a picture from its newest step with a state; None if there is none."""
     picture = job_state.job.record.picture(image)
     if picture is None or picture.last is None or picture.began is None:
         return None

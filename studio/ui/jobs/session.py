@@ -19,7 +19,7 @@ from studio.ui.core.engine_call import EngineFailed, EngineReady
 from studio.ui.core.images import to_image
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobEvent, JobState, is_job_event
-from studio.ui.jobs.queue_model import take_out
+from studio.ui.jobs.queue_model import remove_job
 from studio.ui.jobs.timings import note_pace
 from studio.ui.language import tr
 
@@ -44,15 +44,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class LiveTile:
-    """The picture that forms.
+    """The running job's picture, as the gallery shows it before all others.
 
     Attributes:
-        job_id: its job.
-        prompt: of what.
-        image: the newest preview; None before the first.
-        step: steps taken so far.
-        steps: of how many.
-        level: the noise level, 1 (all noise) to 0.
+        job_id: the id of its job.
+        prompt: its prompt.
+        image: its newest preview; None before the first.
+        step: the number of steps taken.
+        steps: the number of all its steps.
+        level: the noise level, 1 (all noise) to 0 (clean).
     """
 
     job_id: str
@@ -64,7 +64,7 @@ class LiveTile:
 
 
 def live_tile(job_state: JobState) -> LiveTile:
-    """Return the picture of a job that forms now, with its newest frame."""
+    """Return the tile of the picture that a running job is making."""
     image = job_state.current_image
     picture, done = job_state.job.record.picture(image), job_state.latest(image)
     pixels = picture.latest_frame() if picture is not None else None
@@ -79,37 +79,37 @@ def live_tile(job_state: JobState) -> LiveTile:
 
 
 class RunSink(Protocol):
-    """What shows how the running job goes: the model of the canvas."""
+    """What shows the progress of the running job: the model of the canvas."""
 
     @property
     def viewed(self) -> JobState | None:
         """The job that is shown."""
 
     def begin(self, job_state: JobState) -> None:
-        """Take a job that begins."""
+        """Show a job that starts."""
 
     def note_steps(self, job_state: JobState) -> None:
-        """Take note of new steps of a job."""
+        """Show new steps of a job."""
 
     def note_phase(self, job_state: JobState) -> None:
-        """Take note of an event of a job."""
+        """Show an event of a job other than a step."""
 
     def end(self, job_state: JobState) -> None:
-        """Take note that a job is over."""
+        """Show that a job is over."""
 
 
 class PictureSink(Protocol):
-    """What shows finished pictures, and the one that forms: the gallery."""
+    """What shows finished pictures and the running job's: the gallery."""
 
     def add(self, entry: Entry) -> None:
         """Add a picture that was saved."""
 
     def set_live(self, tile: LiveTile | None) -> None:
-        """Show the picture that forms; None where none does."""
+        """Show the running job's picture; None if no job runs."""
 
 
 class StatusSink(Protocol):
-    """What shows where the engine runs: the status bar."""
+    """What shows the device and the cost of previews: the status bar."""
 
     def set_device(self, device: str, dtype: str = "", unused_gpu: str | None = None) -> None:
         """Show the device."""
@@ -119,7 +119,7 @@ class StatusSink(Protocol):
 
 
 class SavedPictures:
-    """Leads finished pictures to the gallery and the notices."""
+    """Passes finished pictures to the gallery, with notices on how they were saved."""
 
     def __init__(
         self, store: PictureStore, gallery: PictureSink, notices: Notices, background: Background
@@ -128,7 +128,7 @@ class SavedPictures:
         self._background = background
 
     def take(self, event: PictureSaved | PictureUnsaved) -> None:
-        """Show a picture that was kept, and say how; offer to try again where it was not."""
+        """Show a saved picture; offer to try again if it could not be saved."""
         if isinstance(event, PictureUnsaved):
             self._offer_to_save(event)
             return
@@ -169,17 +169,17 @@ class SavedPictures:
 
 
 CLOSE_MS = 60_000
-"""How long closing waits for the model call that runs; pictures that are finished are safe long before."""
+"""How long closing waits for the running model call; finished pictures are safe long before."""
 
 
 class Session(QObject):
     """Everything between the views and the engine.
 
     Signals:
-        running_changed: whether a job runs or waits.
-        picture_saved: a finished picture is on the disk, a `PictureSaved`.
-        step_taken: the newest step of the running job was passed on to the models (for whoever measures).
-        job_changed: the running job's `JobState` began, or went on by a step or another event, its last one too.
+        running_changed: whether a job is running or waiting.
+        picture_saved: a finished picture was saved, a `PictureSaved`.
+        step_taken: the newest step of the running job was passed to the models, a `StepDone`.
+        job_changed: a `JobState` started, or received a step or another event, including its last one.
     """
 
     running_changed = Signal(bool)
@@ -201,42 +201,42 @@ class Session(QObject):
         timings: Timings,
         parent: QObject | None = None,
     ) -> None:
-        """Connect the thread and the models; the thread is started with `start`."""
+        """Connect the thread and the models; `start` starts the thread."""
         super().__init__(parent)
         self._thread = thread
         self._background = Background(self)
-        self._kept = SavedPictures(store, gallery, notices, self._background)
+        self._saved_pictures = SavedPictures(store, gallery, notices, self._background)
         self._queue, self._run, self._gallery = queue, run, gallery
         self._status, self._notices = status, notices
         self._preferences, self._timings = preferences, timings
         self._job_state: JobState | None = None
         self._writing: dict[str, JobState] = {}  # jobs before it whose last pictures are being written
         self._busy = False
-        # Slots of an object of this thread: a plain function would run in the engine's thread, or never.
+        # Slots of a QObject of this thread: a plain function would run in the engine thread, or never.
         thread.engine_event.connect(self._on_engine_event, Qt.ConnectionType.QueuedConnection)
         thread.steps_ready.connect(self._on_steps_ready, Qt.ConnectionType.QueuedConnection)
         thread.device_free.connect(self._on_device_free, Qt.ConnectionType.QueuedConnection)
 
     # --------------------------------------------------------------------------------------------------- intents
     def start(self) -> None:
-        """Start the thread; it imports nothing heavy until it is asked for something."""
+        """Start the thread; it imports nothing heavy until the first job."""
         self._thread.start()
 
     @Slot()
     def warm_up(self) -> None:
-        """Have the engine made, so that the first job finds it there."""
+        """Create the engine, so that the first job need not wait for it."""
         self._thread.warm_up()
 
     def generate(self, request: GenerateRequest) -> Job:
-        """Have the pictures of a request made, after the jobs that wait."""
+        """Queue a request for pictures."""
         return self._add(request)
 
     def fork(self, request: ForkRequest, parent: tuple[JobState, int] | None = None) -> Job:
-        """Have a run continue from a step of another (of a picture of ``parent``), after the jobs that wait."""
+        """Queue a fork; ``parent`` is the job and the index of the picture that it continues, if known."""
         return self._add(request, (parent[0].run_ids, parent[1]) if parent is not None else None)
 
     def compare(self, request: CompareRequest) -> Job:
-        """Have several runs made in lockstep, after the jobs that wait; a run's place is its picture's."""
+        """Queue several runs in lockstep; the index of a run is that of its picture."""
         return self._add(request)
 
     def _add(self, request: JobRequest, parent: tuple[Mapping[int, str], int] | None = None) -> Job:
@@ -250,19 +250,19 @@ class Session(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        """Stop the running job; those that wait go on."""
+        """Cancel the running job; the next one starts."""
         if (running := self._queue.running) is not None:
             self.cancel_job(running)
 
     def cancel_job(self, job: Job) -> None:
-        """Stop a job, or take it out of the queue."""
-        if not take_out(job, self._queue, self._notices, self._start_next):
+        """Cancel a job, or remove it from the queue."""
+        if not remove_job(job, self._queue, self._notices, self._start_next):
             self._thread.cancel(job)
             if self._job_state is not None:
-                self._run.note_phase(self._job_state)  # it says that it stops
+                self._run.note_phase(self._job_state)  # so that it is shown as being cancelled
 
     def close(self) -> bool:
-        """End the thread, within a model call; False where it did not end in a minute."""
+        """End the thread after the running model call; return False if it did not end within a minute."""
         self._queue.clear_waiting()
         self._thread.stop()
         ended = self._thread.wait(CLOSE_MS)
@@ -278,14 +278,14 @@ class Session(QObject):
                 self._status.set_device(report.device, report.dtype, report.unused_gpu)
             case EngineFailed():
                 self._status.set_device(tr("No device"))
-                if self._job_state is None:  # else the job says so
+                if self._job_state is None:  # or the job shows the error
                     self._notices.post(event.sentence, kind="error", details=event.details)
             case _ if is_job_event(event):
                 self._on_event(event)
 
     @Slot()
     def _on_steps_ready(self) -> None:
-        """Lead the newest steps on; they are in the record already."""
+        """Pass on the newest steps, which are in the record already."""
         job_state = self._job_state
         steps = [done for done in self._thread.mailbox.take().values() if self._is_current(done.job_id)]
         if job_state is None or not steps:
@@ -317,7 +317,7 @@ class Session(QObject):
             job_state = self._job_state
         if job_state is None:
             return
-        self._on_steps_ready()  # what happened before must be seen before
+        self._on_steps_ready()  # earlier steps come first
         job_state.take(event)
         match event:
             case JobStarted():
@@ -328,7 +328,7 @@ class Session(QObject):
                     tr("{reason} The run is not recorded completely.", reason=event.fault), kind="warn"
                 )
             case PictureSaved() | PictureUnsaved():
-                self._kept.take(event)
+                self._saved_pictures.take(event)
                 if isinstance(event, PictureSaved):
                     self.picture_saved.emit(event)
             case JobFinished() | JobCancelled() | JobFailed():
@@ -337,7 +337,7 @@ class Session(QObject):
         if job_state is not self._job_state:
             return
         self._run.note_phase(job_state)
-        self._gallery.set_live(live_tile(job_state))  # perhaps of the next picture
+        self._gallery.set_live(live_tile(job_state))  # it may be the next picture's
         self.job_changed.emit(job_state)
 
     def _is_current(self, job_id: str) -> bool:
@@ -360,7 +360,7 @@ class Session(QObject):
             self._status.set_preview_share(job_state.preview_share)
         note_pace(job_state, self._timings)
         if job_state.failure is not None and job_state is not self._run.viewed:
-            failure = job_state.failure  # the canvas shows another job, and so cannot say it
+            failure = job_state.failure  # the canvas shows another job, so the error needs a notice
             self._notices.post(failure.sentence, kind="error", details=failure.details)
         if self._writing.pop(job_state.job.id, None) is not None:
             self._run.end(job_state)

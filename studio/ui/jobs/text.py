@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 Item = tuple[str, str, str, str]
-"""A row of a choice: key, text, detail, tooltip."""
+"""A row of a drop-down list: key, text, detail, tooltip."""
 
 
 def negative_prompt() -> str:
@@ -45,41 +45,41 @@ def negative_tip() -> str:
 
 
 def model_tip() -> str:
-    return tr("The network that makes the picture. It knows what it was trained on, and nothing else.")
+    return tr("The network that makes the picture. It knows only what it was trained on.")
 
 
 def sampler_tip() -> str:
     return tr(
-        "The method that goes from noise to the picture. Every sampler uses the same model in its own way."
+        "The method that turns noise into a picture, step by step. Different samplers can use the same model."
     )
 
 
 def steps_tip() -> str:
     return tr(
-        "How many steps lead from noise to the picture: fewer are faster, more are finer. "
+        "The number of denoising steps: fewer are faster, more give finer pictures. "
         "Song, Meng & Ermon 2021, arXiv 2010.02502"
     )
 
 
 def guidance_tip() -> str:
     return tr(
-        "How strictly the picture follows the prompt: higher is closer to the words and less varied; "
+        "How closely the picture follows the prompt: higher values are more literal and less varied; "
         "1 turns guidance off and halves the time. Ho & Salimans 2022, arXiv 2207.12598"
     )
 
 
 def spacing_tip() -> str:
     return tr(
-        "Which noise levels the steps visit between noise and picture. Lin et al. 2023, arXiv 2305.08891"
+        "Which noise levels the steps visit on the way from noise to picture. Lin et al. 2023, arXiv 2305.08891"
     )
 
 
 def size_tip() -> str:
-    return tr("Width and height in pixels. A model makes pictures of the sizes it was trained with.")
+    return tr("Width and height in pixels. A model makes pictures of the sizes it was trained on.")
 
 
 def count_tip() -> str:
-    return tr("How many pictures to make. Each one's seed is one higher than the one before.")
+    return tr("How many pictures to make. The seed goes up by one with each picture.")
 
 
 def no_guidance() -> str:
@@ -88,7 +88,7 @@ def no_guidance() -> str:
 
 
 def spacings() -> dict[str, tuple[str, str, str]]:
-    """Return title, detail and tooltip of each known spacing."""
+    """Return title, detail and tooltip of the known spacings."""
     return {
         "trailing": (
             tr("Trailing"),
@@ -109,7 +109,7 @@ def spacings() -> dict[str, tuple[str, str, str]]:
 
 
 def model_items(models: Sequence[InstalledModel], chosen: str) -> list[Item]:
-    """Return the models that can be chosen; the chosen one even if it is not installed."""
+    """Return the installed models, and the chosen one even if it is not installed."""
     items = [
         (
             card.name,
@@ -126,7 +126,7 @@ def model_items(models: Sequence[InstalledModel], chosen: str) -> list[Item]:
 
 
 def sampler_items(values: FormValues) -> list[Item]:
-    """Return the samplers, each with its model calls a step under the options in ``values``."""
+    """Return the samplers, each with its model calls per step with the options in ``values``."""
     items: list[Item] = []
     for name, sampler in SAMPLERS.items():
         calls = calls_per_step(name, values)
@@ -136,7 +136,7 @@ def sampler_items(values: FormValues) -> list[Item]:
 
 
 def sampler_summary(name: str) -> str:
-    """Return what a sampler does, and its paper."""
+    """Return the description of a sampler, and its paper."""
     sampler = SAMPLERS[name]
     return f"{tr(sampler.summary)} {tr(sampler.paper)}"
 
@@ -149,29 +149,27 @@ def choice_title(choice: str) -> str:
 
 
 def spacing_items() -> list[Item]:
-    """Return the spacings."""
     known = spacings()
     return [(name, *known.get(name, (name.capitalize(), "", ""))) for name in SPACINGS]
 
 
 def size_items(card: ModelCard | None) -> list[Item]:
-    """Return the sizes a model makes."""
+    """Return the picture sizes of a model."""
     sizes = () if card is None else card.sizes
     return [(size_key(size), size_text(size), "", "") for size in sizes]
 
 
 def size_key(size: tuple[int, int]) -> str:
-    """Return a size as the key of a choice."""
+    """Return the key of a size in a drop-down list."""
     return f"{size[0]}x{size[1]}"
 
 
 def size_text(size: tuple[int, int]) -> str:
-    """Return a size for the size field."""
     return f"{size[0]} × {size[1]}"
 
 
 def cost(estimate: Estimate) -> str:
-    """Return what a request costs: model calls, and the time once it was measured."""
+    """Return the cost of a request: model calls, and the time once it was measured."""
     each = estimate.model_calls // estimate.pictures
     if estimate.pictures > 1:
         calls = trn(
@@ -189,7 +187,7 @@ def cost(estimate: Estimate) -> str:
 
 
 def cost_tip(estimate: Estimate, steps: int) -> str:
-    """Return how the model calls come about."""
+    """Return how the number of model calls follows from the settings."""
     if estimate.calls_per_query > 1:
         return tr(
             "The model is called {calls} times in {steps} steps for each picture: once with the prompt and once "
@@ -204,25 +202,30 @@ def cost_tip(estimate: Estimate, steps: int) -> str:
     )
 
 
+def runs_limit() -> str:
+    """Return what happens when the recorded runs reach the limit of their disk space."""
+    return tr(
+        "At the limit, the steps of the oldest runs that are not pinned are deleted; their pictures are kept."
+    )
+
+
 def compare_pictures(count: int) -> str:
-    """Return the entry of a menu that compares several pictures."""
     return trn("Compare {count} picture", "Compare {count} pictures", count)
 
 
 def trash_pictures(count: int) -> str:
-    """Return the entry of a menu that moves several pictures to the trash."""
     return trn("Move {count} picture to the trash", "Move {count} pictures to the trash", count)
 
 
 def in_lockstep(runs: int, seed: int) -> str:
-    """Return what a job of the queue makes: a comparison."""
+    """Return what a comparison in the queue makes."""
     return trn(
         "{count} run in lockstep, seed {seed}", "{count} runs in lockstep, seed {seed}", runs, seed=seed
     )
 
 
 def from_step(first: int, steps: int, request: GenerateRequest) -> str:
-    """Return what a job of the queue makes: a fork."""
+    """Return what a fork in the queue makes."""
     sampler = (request.sampler or "").upper()
     return tr(
         "From step {first}: {steps} steps of {sampler}, seed {seed}",
@@ -234,7 +237,7 @@ def from_step(first: int, steps: int, request: GenerateRequest) -> str:
 
 
 def of_queue(request: GenerateRequest) -> str:
-    """Return what a job of the queue makes: pictures."""
+    """Return what any other job in the queue makes."""
     return trn(
         "{count} picture, {steps} steps of {sampler}, seed {seed}",
         "{count} pictures, {steps} steps of {sampler}, seed {seed}",
@@ -269,22 +272,22 @@ _BRACKETS = re.compile(r"\([^()]*\)")
 
 
 def trained_on(card: ModelCard | None) -> str:
-    """Return in one short line what a model was trained on; "" where the model is not known."""
+    """Return in one line what a model was trained on; "" for no model."""
     if card is None:
         return ""
-    data = " ".join(_BRACKETS.sub("", card.training_data).split())  # licences stand among the facts
+    data = " ".join(_BRACKETS.sub("", card.training_data).split())  # licences are shown elsewhere
     return tr("Trained on {data}", data=shorten(data, 70))
 
 
 def waiting(job_state: JobState) -> str:
-    """Return what is being waited for before the first step."""
+    """Return what happens before the first step of a job."""
     if job_state.phase == "loading":
         return tr("Loading the model {model}", model=job_state.request.model)
-    return tr("Getting the device ready")
+    return tr("Preparing the device")
 
 
 def model_calls(request: GenerateRequest) -> int:
-    """Return how many model calls one picture of a resolved request takes; 0 where that is not known yet."""
+    """Return the model calls of one picture of a request; 0 unless the request is resolved."""
     name = request.sampler or ""
     if name not in SAMPLERS or request.steps is None or request.guidance is None:
         return 0
@@ -295,13 +298,13 @@ def model_calls(request: GenerateRequest) -> int:
 
 
 LONGEST = 2_000
-"""Characters shown of a card's own text; the rest is in the file."""
+"""Largest number of characters that are shown of a text in a card."""
 _MOST_FIGURES = 6
 _NETWORKS = {"unet": "U-Net", "dit": "DiT"}
 
 
 def model_facts(card: ModelCard) -> list[tuple[str, str]]:
-    """Return what there is to know of a model, each fact with its label."""
+    """Return what is known of a model: (label, value)."""
     network = _NETWORKS.get(card.backbone.kind, card.backbone.kind)
     size = quantity.parameters(card.parameters)
     return [
@@ -317,7 +320,7 @@ def model_facts(card: ModelCard) -> list[tuple[str, str]]:
 
 
 def sizes(card: ModelCard) -> str:
-    """Return the sizes of a model's pictures, and whether it takes text."""
+    """Return the picture sizes of a model, and whether it takes a prompt."""
     listed = ", ".join(f"{width} × {height}" for width, height in card.sizes)
     if card.text is not None:
         return tr("{sizes} px, from text", sizes=listed)
@@ -325,13 +328,13 @@ def sizes(card: ModelCard) -> str:
 
 
 def schedule(card: ModelCard) -> str:
-    """Return a model's noise schedule with its settings."""
+    """Return the kind of a model's noise schedule and its parameters."""
     numbers = [f"{name} {value:g}" for name, value in card.schedule.config.items() if _is_number(value)]
     return ", ".join([card.schedule.kind, *numbers[:_MOST_FIGURES]])
 
 
 def default_settings(card: ModelCard) -> str:
-    """Return sampler, steps and guidance that the card recommends."""
+    """Return the sampler, steps and guidance that a model recommends."""
     defaults = card.defaults
     sampler = tr(SAMPLERS[defaults.sampler].title)
     if card.text is None:
@@ -345,7 +348,7 @@ def default_settings(card: ModelCard) -> str:
 
 
 def figures(evaluation: Mapping[str, Any]) -> str:
-    """Return the headline figures of an evaluation: shares that are known by name, else its first numbers."""
+    """Return the main results of an evaluation: known shares by name, or else its first numbers."""
     known = headline_figures(evaluation)
     if known:
         return ", ".join(tr("{name} {share:.1%}", name=name, share=share) for name, share in known)
@@ -358,12 +361,12 @@ def _is_number(value: object) -> bool:
 
 
 def no_prompt() -> str:
-    """Return what stands in place of a prompt that is missing."""
+    """Return what is shown in place of an empty prompt."""
     return tr("No prompt")
 
 
 def prompt_of(metadata: PictureMetadata) -> str:
-    """Return the prompt; "" if the file has none, or one that is not text."""
+    """Return the prompt of a picture; "" if the file has none, or one that is not text."""
     prompt = metadata.request.get("prompt")
     return prompt if isinstance(prompt, str) else ""
 
@@ -374,7 +377,7 @@ def one_line(text: str) -> str:
 
 
 def sampler_title(name: object) -> str:
-    """Return the title of a sampler; an unknown name as it is, "" for anything but a name."""
+    """Return the title of a sampler; an unknown name unchanged, and "" for anything but a string."""
     if not isinstance(name, str):
         return ""
     return tr(SAMPLERS[name].title) if name in SAMPLERS else name

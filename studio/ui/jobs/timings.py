@@ -1,6 +1,6 @@
-"""How long a model call takes on this machine, as measured in earlier runs. Knows no Qt.
+"""How long a model call takes on this machine, as measured in earlier runs. Imports no Qt.
 
-Kept in the cache: where the file is gone or broken, the next run measures again.
+The measurements are in the cache folder: if the file is missing or broken, the next run measures again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TIMINGS_NAME = "timings.json"
 MAX_BYTES = 1_000_000
 MAX_KEYS = 200
 RUNS = 3
-"""The median of so many runs is given, so that one run beside a busy program does not spoil the estimate."""
+"""The estimate is the median of this many runs, so that one run on a busy machine does not distort it."""
 
 
 class _Key(NamedTuple):
@@ -35,17 +35,17 @@ class _Key(NamedTuple):
 
 
 class Timings:
-    """Seconds a model call, by model, device and size of picture."""
+    """Seconds per model call, by model, device and picture size."""
 
     def __init__(self, path: Path) -> None:
-        """Read what earlier starts measured; a file that cannot be read counts as none."""
+        """Read the file; one that cannot be read is ignored."""
         self._path = path
         self._measured: dict[_Key, list[float]] = _read(path)
 
     def note(
         self, *, model_sha256: str, device: str, size: tuple[int, int], model_calls: int, seconds: float
     ) -> None:
-        """Remember that a picture of ``size`` took ``model_calls`` and ``seconds``, its previews included."""
+        """Record that a picture of ``size`` took ``model_calls`` calls and ``seconds``, including its previews."""
         if model_calls < 1 or not math.isfinite(seconds) or seconds <= 0:
             return
         key = _Key(model_sha256, device, *size)
@@ -57,12 +57,12 @@ class Timings:
     def seconds_per_call(
         self, *, model_sha256: str, size: tuple[int, int], device: str | None = None
     ) -> float | None:
-        """Return what a model call takes, None where it was never measured.
+        """Return the seconds per model call; None if it was never measured.
 
         Args:
-            model_sha256: the model's weights.
+            model_sha256: the hash of the model's weights.
             size: width and height in pixels.
-            device: as it was noted; None is the device used last, as long as this start's is not known.
+            device: the name of the device; None for the device used last.
         """
         for key in reversed(self._measured):
             if (key.model, key.width, key.height) == (model_sha256, *size) and device in (None, key.device):
@@ -70,7 +70,7 @@ class Timings:
         return None
 
     def save(self) -> StorageError | None:
-        """Write them to the cache. Never raises; returns why it could not be done."""
+        """Write the file; return the error if it cannot be written."""
         values = [[*key, runs] for key, runs in self._measured.items()]
         try:
             ensure_folder(self._path.parent)
@@ -101,9 +101,9 @@ def _is_time(value: object) -> bool:
 
 
 def note_pace(job_state: JobState, timings: Timings) -> None:
-    """Remember what a model call of a job took: of all together, since pictures that form together share their time.
+    """Record the seconds per model call of a finished job, over all its pictures, since they may form together.
 
-    Not of a comparison: its runs share their calls.
+    Comparisons are not recorded: their runs share model calls.
     """
     made = [event.done for event in job_state.pictures.values()]
     if job_state.finished is None or not made or len(job_state.requests) > 1:

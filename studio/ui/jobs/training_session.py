@@ -1,6 +1,6 @@
-"""Takes what the page of trainings wants, and leads what the engine's thread says of them to their models.
+"""The training session: gives trainings to the engine thread one at a time, and passes its events to the model.
 
-One training at a time is with the thread; the others wait here, where they can still be taken out.
+The other trainings wait here, where they can still be removed.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ class TrainingSink(Protocol):
 
 
 class TrainingSession(QObject):
-    """Everything between the page of trainings and the engine.
+    """Everything between the training page and the engine.
 
     Signals:
-        ended: a training is over, in whichever way.
+        ended: a training is over: finished, stopped or failed.
     """
 
     ended = Signal()
@@ -76,7 +76,7 @@ class TrainingSession(QObject):
         notices: Notices,
         parent: QObject | None = None,
     ) -> None:
-        """Listen to the thread, which `studio.ui.jobs.session.Session` starts and ends."""
+        """Connect to the thread, which `studio.ui.jobs.session.Session` starts and ends."""
         super().__init__(parent)
         self._thread, self._run, self._catalog, self._notices = thread, run, catalog, notices
         self._current: Training | None = None
@@ -86,10 +86,10 @@ class TrainingSession(QObject):
 
     # --------------------------------------------------------------------------------------------------- intents
     def train(self, request: TrainRequest) -> Training:
-        """Have a model trained, or trained on, after the trainings that wait."""
+        """Train or resume training a model, after the waiting trainings."""
         known = self._run.training
-        goes_on = known is not None and self._run.over and known.request.name == request.name
-        losses = known.losses if known is not None and goes_on else LossRecord()
+        resumes = known is not None and self._run.over and known.request.name == request.name
+        losses = known.losses if known is not None and resumes else LossRecord()
         training = Training(request=request, losses=losses)
         self._run.set_waiting((*self._run.waiting, training))
         self._start_next()
@@ -109,7 +109,7 @@ class TrainingSession(QObject):
 
     @Slot()
     def stop(self) -> None:
-        """Stop the training; it can be resumed from there. One that still waits for the device is over at once."""
+        """Stop the running training, which can be resumed. One that has not started yet ends at once."""
         if self._current is None:
             return
         if not self._thread.withdraw(self._current):
@@ -120,17 +120,17 @@ class TrainingSession(QObject):
         self._end()
 
     @Slot(object)
-    def take_out(self, training: Training) -> None:
-        """Take a training that waits out."""
+    def remove(self, training: Training) -> None:
+        """Remove a waiting training."""
         self._run.set_waiting(tuple(other for other in self._run.waiting if other is not training))
 
     # ------------------------------------------------------------------------------------------- from the thread
     @Slot(object)
     def _on_engine_event(self, event: object) -> None:
         if isinstance(event, _EVENTS) and self._is_current(event.job_id):
-            self._on_trained()  # what happened before must be seen before
+            self._on_trained()  # earlier steps come first
             self._run.take(event)
-            self._tell(event)
+            self._post_notices(event)
 
     @Slot()
     def _on_trained(self) -> None:
@@ -138,7 +138,7 @@ class TrainingSession(QObject):
             if self._is_current(event.job_id):
                 self._run.take_step(event)
 
-    def _tell(self, event: TrainEvent | TrainingHeld | TrainingFailed) -> None:
+    def _post_notices(self, event: TrainEvent | TrainingHeld | TrainingFailed) -> None:
         match event:
             case TrainingStarted():
                 for note in event.notes:

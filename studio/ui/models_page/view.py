@@ -1,4 +1,4 @@
-"""The page of models: what each is, or why it cannot be used."""
+"""The Models page: a card for each installed model."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 COLUMNS = 3
 _SHORT = 5
-"""How many of a model's facts are short enough to stand side by side."""
+"""The first facts of a model are short enough for columns."""
 
 
 class ModelCardView(Card):
-    """What a model is, or why it cannot be used."""
+    """The facts of a model, or why it cannot be used."""
 
     def __init__(
         self, theme: Theme, model: InstalledModel, intents: Intents, parent: QWidget | None = None
@@ -126,7 +126,7 @@ class ModelsView(Page):
             card.hide()
             card.deleteLater()
         self.cards = [ModelCardView(self._theme, model, self._intents) for model in self._catalog.models]
-        for place, card in enumerate(self.cards, start=1):  # after the fault
+        for place, card in enumerate(self.cards, start=1):  # below the error
             card.set_in_use(self._settings.values.model)
             self.column.insertWidget(place, card)
         self.empty.setVisible(all(model.shipped for model in self._catalog.models))

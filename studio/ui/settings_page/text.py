@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio import format as quantity
+from studio.ui.jobs.text import runs_limit
 from studio.ui.language import LANGUAGES, tr
 
 
@@ -28,7 +29,7 @@ def languages() -> list[tuple[str, str, str]]:
 
 
 def language_hint() -> str:
-    return tr("A new language is used from the next start on.")
+    return tr("A new language takes effect when the program is started again.")
 
 
 def record() -> list[tuple[str, str, str]]:
@@ -38,24 +39,18 @@ def record() -> list[tuple[str, str, str]]:
     ]
 
 
-def runs_limit_tip() -> str:
-    return tr(
-        "When the recorded runs need more, the steps of the oldest are deleted; their pictures are kept."
-    )
-
-
 def runs_used(used: int, limit_gib: float) -> str:
-    """Return how much disk space the recorded runs take, and what happens at the limit."""
+    """Return the disk space of the recorded runs, and what happens at the limit."""
     return tr(
-        "Recorded runs take {used} of {limit:g} GiB. At the limit, the steps of the oldest runs that are not pinned "
-        "are deleted; their pictures are kept.",
+        "Recorded runs take {used} of {limit:g} GiB. {at_limit}",
         used=quantity.size(used),
         limit=limit_gib,
+        at_limit=runs_limit(),
     )
 
 
 def budget_tip() -> str:
-    return tr("How much of a run's time may be spent on showing it.")
+    return tr("How much of a run's time previews may take.")
 
 
 def budget(share: float) -> str:

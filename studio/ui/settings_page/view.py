@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 import studio
 from studio.ui.core.background import Background
 from studio.ui.core.settings import MAX_RUNS_GIB
+from studio.ui.jobs.text import runs_limit
 from studio.ui.language import tr
 from studio.ui.settings_page import text
 from studio.ui.theme.metrics import FIELD, GAP, GRID, PADDING, SECTION
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class RunsSettings(QWidget):
-    """Whether runs are recorded, and how much disk space they may take."""
+    """Settings of recorded runs: whether runs are recorded, and their disk space."""
 
     def __init__(
         self, theme: Theme, preferences: Preferences, runs: RunsModel, parent: QWidget | None = None
@@ -40,16 +41,16 @@ class RunsSettings(QWidget):
         self._preferences, self._runs = preferences, runs
         self._used = 0
         self.record_switch = SegmentedSwitch(theme, tr("Record runs"), text.record())
-        self.room = NumberField(
+        self.disk_space = NumberField(
             theme,
             tr("Disk space in GiB"),
             minimum=0.1,
             maximum=MAX_RUNS_GIB,
             step=0.5,
             decimals=1,
-            tip=text.runs_limit_tip(),
+            tip=runs_limit(),
         )
-        self.room.setMaximumWidth(2 * FIELD)
+        self.disk_space.setMaximumWidth(2 * FIELD)
         self.words = PlainLabel(theme, kind="label", role="dim", wrap=True)
         cell = QWidget()
         labelled(theme, cell, tr("Record runs")).addWidget(self.record_switch, 0, Qt.AlignmentFlag.AlignLeft)
@@ -57,7 +58,7 @@ class RunsSettings(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SECTION)
         row.addWidget(cell, 1)
-        row.addWidget(self.room, 1)
+        row.addWidget(self.disk_space, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
@@ -68,10 +69,9 @@ class RunsSettings(QWidget):
         preferences.changed.connect(self._on_preference_changed)
         runs.used.connect(self._on_used)
         self.record_switch.edited.connect(self._on_record_edited)
-        self.room.edited.connect(self._on_room_edited)
+        self.disk_space.edited.connect(self._on_disk_space_edited)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Measure what the runs take now."""
         super().showEvent(event)
         self._runs.measure()
 
@@ -80,7 +80,7 @@ class RunsSettings(QWidget):
         if name == "record_runs":
             self.record_switch.set_value("yes" if self._preferences.record_runs else "no")
         elif name == "runs_gib":
-            self.room.set_value(self._preferences.runs_gib)
+            self.disk_space.set_value(self._preferences.runs_gib)
             self._update_text()
 
     @Slot(object)
@@ -96,7 +96,7 @@ class RunsSettings(QWidget):
         self._preferences.set("record_runs", choice == "yes")
 
     @Slot(float)
-    def _on_room_edited(self, gib: float) -> None:
+    def _on_disk_space_edited(self, gib: float) -> None:
         self._preferences.set("runs_gib", gib)
 
 
@@ -217,8 +217,8 @@ class SettingsView(Page):
 
 
 def versions() -> str:
-    """Return the versions a report should name; nothing heavy is imported for it."""
-    metadata = importlib.import_module("importlib.metadata")  # takes longer than is good at the start
+    """Return the versions for a report; imports none of the packages."""
+    metadata = importlib.import_module("importlib.metadata")  # too slow for the start of the program
     named = [("Python", platform.python_version()), ("Qt", qVersion())]
     for package, name in (("PySide6-Essentials", "PySide"), ("torch", "torch"), ("numpy", "numpy")):
         try:

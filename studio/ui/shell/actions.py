@@ -1,4 +1,4 @@
-"""Every keyboard shortcut of the window in one table, and the list of them (F1)."""
+"""The table of all keyboard shortcuts, and the view that lists them (F1)."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class ActionInfo:
     """A keyboard shortcut.
 
     Attributes:
-        name: identifies it; its text is `studio.ui.shell.text.action`.
-        keys: its shortcuts, the first is the one shown.
-        group: the heading it is listed under; `studio.ui.shell.text.group`.
-        where: "window" where it works everywhere, else the part it belongs to, whose own key it is.
+        name: its key; `studio.ui.shell.text.action` is its text.
+        keys: the shortcuts; only the first is shown for actions of the window.
+        group: the key of the heading that it is listed under; `studio.ui.shell.text.group` is its text.
+        where: "window" if it works everywhere; or else the part that handles it while it has the focus.
     """
 
     name: str
@@ -91,7 +91,7 @@ ACTIONS = (
 
 
 def shown_keys(action: ActionInfo) -> str:
-    """Return an action's keys as this system writes them."""
+    """Return the keys of an action in the notation of this system."""
     if action.name in text.KEYS_IN_WORDS:
         return text.keys_in_words(action.name)
     keys = action.keys if action.where != "window" or action.name == "redo" else action.keys[:1]
@@ -100,15 +100,15 @@ def shown_keys(action: ActionInfo) -> str:
 
 
 _COLUMN = 380
-"""Width of a column of shortcuts; the window decides how many stand side by side."""
+"""Width of a column of shortcuts in pixels."""
 _MOST_COLUMNS = 3
 
 
 class ShortcutsView(QWidget):
-    """Dims the window and lists every shortcut (F1).
+    """Lists every shortcut over the dimmed window.
 
     Signals:
-        closed: it is to be hidden.
+        closed: hide the view.
     """
 
     closed = Signal()
@@ -138,7 +138,7 @@ class ShortcutsView(QWidget):
         theme.changed.connect(self.update)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the card in the middle, with as many columns as there is room for."""
+        """Centre the card, with as many columns as fit."""
         super().resizeEvent(event)
         room = self.width() - 2 * SECTION
         columns = min(max((room - 2 * SECTION) // _COLUMN, 1), _MOST_COLUMNS)
@@ -151,7 +151,6 @@ class ShortcutsView(QWidget):
         self._card.setGeometry((self.width() - width) // 2, (self.height() - height) // 2, width, height)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Scroll with the arrow and page keys."""
         bar, line = self._area.verticalScrollBar(), 2 * CONTROL
         moves = {
             Qt.Key.Key_Down: line,
@@ -175,7 +174,7 @@ class ShortcutsView(QWidget):
         rows = {name: len(actions) + 2 for name, actions in groups.items()}
         columns: list[list[str]] = [[] for _ in range(count)]
         before = 0
-        for name in groups:  # in their order, each in the column where its middle would lie
+        for name in groups:  # in order, each in the column where its middle would be
             place = (before + rows[name] / 2) / sum(rows.values())
             columns[min(int(place * count), count - 1)].append(name)
             before += rows[name]
@@ -204,12 +203,11 @@ class ShortcutsView(QWidget):
         column.addSpacing(GAP)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Close when the mouse is pressed beside the card."""
+        """Close on a click beside the card."""
         if not self._card.geometry().contains(event.position().toPoint()):
             self.closed.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Dim the window, and draw the card."""
         del event
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(0, 0, 0, 140 if self._theme.dark else 70))

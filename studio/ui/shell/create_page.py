@@ -1,4 +1,4 @@
-"""The page where pictures are made: the form, the canvas, and the column of pictures."""
+"""The Create page: the form, the canvas and the column of pictures."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class SidePanel(QWidget):
-    """Holds one widget of a fixed width."""
+    """A panel of fixed width at one side of the page, which slides open and closed."""
 
     def __init__(self, theme: Theme, content: QWidget, width: int, *, opens_from_right: bool = False) -> None:
-        """Take what it holds, its width, and from which side it comes."""
+        """Show ``content``, ``width`` pixels wide."""
         super().__init__()
         self._theme, self._full = theme, width
         content.setFixedWidth(width)
@@ -42,11 +42,10 @@ class SidePanel(QWidget):
 
     @property
     def is_open(self) -> bool:
-        """Whether it is open, or opening."""
         return self._open
 
     def set_open(self, open_: bool, *, at_once: bool = False) -> None:
-        """Open or close it."""
+        """Open or close the panel; ``at_once`` skips the animation."""
         if open_ == self._open:
             return
         self._open = open_
@@ -67,18 +66,18 @@ class SidePanel(QWidget):
 
 
 NARROW = 1280
-"""A window narrower than this starts without the column of pictures."""
-ROOM_TO_FORK = 680
-"""A canvas narrower than this has no room for a picture beside the panel of forks."""
+"""Width in pixels; a narrower window starts without the column of pictures."""
+WIDTH_TO_FORK = 680
+"""Width in pixels; in a narrower canvas the column gives its space to the fork panel."""
 
 
 class CreatePage(QWidget):
-    """Form, canvas and column; both sides can be closed."""
+    """The form and the column, at the sides of the canvas, can be hidden."""
 
     def __init__(self, theme: Theme, models: Models, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._preferences, self._models = models.preferences, models
-        self._measured = self._column_gave_way = False
+        self._measured = self._column_hidden_for_fork = False
         self.form = FormView(theme, models.form, models.catalog, models.preferences, models.intents)
         self.canvas = CanvasView(
             theme,
@@ -114,7 +113,7 @@ class CreatePage(QWidget):
         self._preferences.changed.connect(self._on_preference_changed)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Begin without the column where there is little room for it."""
+        """Start without the column in a narrow window."""
         super().resizeEvent(event)
         if not self._measured and self.isVisible():
             self._measured = True
@@ -123,13 +122,11 @@ class CreatePage(QWidget):
 
     @Slot()
     def toggle_form(self) -> None:
-        """Open or close the form."""
         self._preferences.set("form_shown", not self._form_panel.is_open)
         self._form_panel.set_open(self._preferences.form_shown)
 
     @Slot()
     def toggle_column(self) -> None:
-        """Open or close the column of pictures."""
         shown = not self._column_panel.is_open
         self._preferences.set("column_shown", shown)
         self._column_panel.set_open(shown)
@@ -152,17 +149,17 @@ class CreatePage(QWidget):
 
     @Slot(bool)
     def _on_fork_panel_toggled(self, shown: bool) -> None:
-        """Give the panel of forks the column's room where the canvas is too narrow for both."""
-        if shown and self._column_panel.is_open and self.canvas.width() < ROOM_TO_FORK:
-            self._column_gave_way = True
+        """Hide the column while the fork panel is open, if the canvas is too narrow for both."""
+        if shown and self._column_panel.is_open and self.canvas.width() < WIDTH_TO_FORK:
+            self._column_hidden_for_fork = True
             self._column_panel.set_open(False, at_once=True)
-        elif not shown and self._column_gave_way:
-            self._column_gave_way = False
+        elif not shown and self._column_hidden_for_fork:
+            self._column_hidden_for_fork = False
             self._column_panel.set_open(self._preferences.column_shown)
 
     @Slot()
     def _on_stack_changed(self) -> None:
-        """Give an open picture the form's room as well."""
+        """Hide the form while the viewer is open."""
         self._form_panel.set_open(self._preferences.form_shown and not self.stack.is_large)
 
     @Slot(str)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class BannerPlace(QWidget):
-    """Shows a banner while a graphics card cannot be used."""
+    """Shows a banner if a graphics card cannot be used."""
 
     def __init__(self, theme: Theme, status: StatusModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,15 +57,15 @@ class BannerPlace(QWidget):
 
 
 def dropped_file(data: QMimeData) -> Path | None:
-    """Return the one local file that is being dragged, or None."""
+    """Return the local file that is dragged; None unless it is exactly one."""
     urls = [url for url in data.urls() if url.isLocalFile()]
     return Path(urls[0].toLocalFile()) if len(urls) == 1 else None
 
 
 def read_request(path: Path) -> GenerateRequest | str:
-    """Return what a picture was made from, for that picture alone; or a sentence on why it cannot be read.
+    """Return the request that makes a picture again, or a sentence on why it cannot be read.
 
-    The file may come from a stranger: only its metadata is read, under the usual limits, and nothing starts.
+    The file may come from a stranger: only its metadata is read, within the usual limits.
     """
     try:
         metadata = png.read(path).metadata
@@ -80,7 +80,7 @@ def read_request(path: Path) -> GenerateRequest | str:
 
 
 class Undoing(QObject):
-    """Undo and Redo of the whole window: those of the form at hand, or else the last action that can be undone."""
+    """Undo and Redo of the window: those of the open page, or else of the last notice that offers Undo."""
 
     def __init__(self, models: Models, pages: Pages, overlays: Overlays, parent: QObject) -> None:
         super().__init__(parent)
@@ -88,7 +88,6 @@ class Undoing(QObject):
 
     @Slot()
     def undo(self) -> None:
-        """Undo in the form of the open page, else the last notice with Undo."""
         stack = self._stack()
         if stack is not None and (stack.canUndo() or not self._pages.is_comparing):
             stack.undo()
@@ -97,7 +96,7 @@ class Undoing(QObject):
 
     @Slot()
     def redo(self) -> None:
-        """Redo in the open page: a comparison, a training, else the form."""
+        """Redo on the open page, or else in the form."""
         (self._stack() or self._models.form.undo_stack).redo()
 
     def _stack(self) -> QUndoStack | None:
@@ -110,34 +109,34 @@ class Undoing(QObject):
 
 
 SMALLEST, USUAL = (1012, 592), (1440, 900)
-"""Sizes in logical pixels. The smallest fits a screen of 1024 by 640 with a title bar."""
+"""Sizes in logical pixels; the smallest fits a screen of 1024 by 640 with a title bar."""
 
 
 FRAME = 8
-"""Assumed width of the window manager's frame, until the real one is known."""
+"""Assumed width of the window frame in pixels, until the real one is known."""
 
 
 class MainWindow(QMainWindow):
     """Stepwise Studio's window.
 
     Signals:
-        painted: the window was painted for the first time.
-        closing: it is about to go away.
+        painted: the first paint is done.
+        closing: the window is being closed.
     """
 
     painted = Signal()
     closing = Signal()
 
     def __init__(self, theme: Theme, models: Models, session: Session, training: TrainingSession) -> None:
-        """Build the window around the models; jobs go to ``session``."""
+        """Build the window; jobs go to ``session``, and ``training`` is paused and resumed."""
         super().__init__()
         self._models, self._session, self._training = models, session, training
         self._is_painted = False
         self.setWindowTitle(tr("Stepwise Studio"))
         title = self.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight)
-        room = self.screen().availableSize() - QSize(2 * FRAME, title + FRAME)  # its frame is not known yet
-        self.setMinimumSize(QSize(*SMALLEST).boundedTo(room))
-        self.resize(QSize(*USUAL).boundedTo(room))
+        available = self.screen().availableSize() - QSize(2 * FRAME, title + FRAME)
+        self.setMinimumSize(QSize(*SMALLEST).boundedTo(available))
+        self.resize(QSize(*USUAL).boundedTo(available))
         self.setAcceptDrops(True)
         self.pages = Pages(theme, models, training)
         self.rail = Rail(theme, RAIL_PAGES)
@@ -248,7 +247,7 @@ class MainWindow(QMainWindow):
     # -------------------------------------------------------------------------------------------------- intents
     @Slot()
     def generate(self) -> None:
-        """Start what the open page sets up: a comparison, a training, else the form's pictures or the fork."""
+        """Start what the open page sets up: a comparison, a training, a fork or the form's pictures."""
         if self.pages.start():
             return
         if self.pages.create_page.canvas.fork_panel.has_keyboard:
@@ -261,12 +260,12 @@ class MainWindow(QMainWindow):
             return
         self.pages.show_canvas()
         if self._models.queue.running is None:
-            self._models.run.go_live()  # who asks for a picture wants to see it, whatever was looked at
+            self._models.run.go_live()  # whatever was shown: who generates a picture wants to see it
         self._session.generate(request)
 
     @Slot()
     def fork(self) -> None:
-        """Fork from the shown step with the settings of the panel."""
+        """Fork from the shown step with the settings of the fork panel."""
         forks = self._models.forks
         try:
             request = forks.request()
@@ -279,13 +278,13 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def go_back(self) -> None:
-        """Close the topmost overlay or panel, or else cancel the running job."""
+        """Close the topmost overlay or panel, or cancel the running job if none is open."""
         if not self.overlays.close_one() and not self.pages.go_back():
             self._session.cancel()
 
     @Slot(object)
     def use_settings(self, request: GenerateRequest) -> None:
-        """Fill the form from a picture; nothing starts."""
+        """Fill the form with the settings of a picture; nothing starts."""
         try:
             sentence = self._models.form.load_request(request)
         except RequestError as error:
@@ -299,7 +298,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _watch(self) -> None:
         self.pages.show_canvas()
-        self.pages.create_page.canvas.timeline.scrubber.setFocus()  # so that its keys work at once
+        self.pages.create_page.canvas.timeline.scrubber.setFocus()  # for its keys
 
     @Slot()
     def _on_prompt(self) -> None:
@@ -314,13 +313,13 @@ class MainWindow(QMainWindow):
 
     # ------------------------------------------------------------------------------------------------ Qt's side
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take files that come from outside."""
+        """Accept one file from outside the program."""
         if event.source() is None and dropped_file(event.mimeData()) is not None:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Fill the form from the picture that was dropped."""
+        """Fill the form with the settings of the dropped picture."""
         path = dropped_file(event.mimeData())
         if path is not None:
             self._models.background.do(
@@ -337,7 +336,6 @@ class MainWindow(QMainWindow):
         self._models.notices.post(str(error), kind="error")
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Emit `painted` the first time."""
         super().paintEvent(event)
         if not self._is_painted:
             self._is_painted = True
@@ -345,7 +343,7 @@ class MainWindow(QMainWindow):
             self.painted.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Close without a question: everything finished is on the disk already."""
+        """Close without asking: finished pictures are saved already."""
         self._models.preferences.set("geometry", self.saveGeometry().toBase64().toStdString())
         self.hide()
         self.closing.emit()

@@ -1,4 +1,4 @@
-"""Everything the window shows, in one value that is handed to its views."""
+"""All models of the window, in one value."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Models:
-    """One of each."""
+    """The models of a program, made by `studio.ui.app.make_models`."""
 
     folders: Folders
     intents: Intents
@@ -72,7 +72,7 @@ class Models:
     timings: Timings
 
     def close(self) -> None:
-        """Save the preferences and timings, and return once no model's thread is at work."""
+        """Save the preferences and timings, and return when no background work is left."""
         self.background.close()
         self.catalog.close()
         self.gallery.close()

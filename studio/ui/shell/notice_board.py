@@ -1,4 +1,4 @@
-"""The queue of notices: one at a time, errors until they are closed; and the actions among them that can be undone."""
+"""Shows notices one at a time, errors until they are closed, and remembers those that offer Undo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from studio.ui.widgets.cards import Toast
 
 MOST = 50
-"""Most notices that wait behind an error, and most actions that can be undone; the oldest are dropped."""
+"""Largest number of notices that wait behind an error, and of actions that can be undone; the oldest are dropped."""
 
 
 def _undoes(notice: Notice) -> bool:

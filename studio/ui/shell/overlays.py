@@ -1,4 +1,4 @@
-"""What opens over the window: the queue, and the list of shortcuts."""
+"""The overlays of the window: the queue and the list of shortcuts; and the notices."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Overlays(QObject):
-    """Opens, places and closes them over ``ground``."""
+    """Opens, positions and closes the overlays over ``ground``."""
 
     def __init__(self, theme: Theme, models: Models, ground: QWidget, status: StatusBar) -> None:
-        """Make them, hidden; the queue belongs above its button in the status bar, which also has the notices."""
+        """Make the overlays, hidden; ``status`` has the button above which the queue opens, and the notices."""
         super().__init__(ground)
         self._theme, self._ground, self._status = theme, ground, status
         self.board = NoticeBoard(status.toast, models.notices)
@@ -39,14 +39,14 @@ class Overlays(QObject):
         self.queue.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Follow the window's size, and the queue's own."""
+        """Reposition when the window or the queue changes its size."""
         if event.type() == QEvent.Type.Resize:
             self._place()
         return super().eventFilter(watched, event)
 
     @Slot()
     def toggle_queue(self) -> None:
-        """Show or hide the queue; the keyboard goes back to where it was."""
+        """Show or hide the queue; the focus returns to where it was."""
         if self.queue.isVisible():
             self._hide_queue()
             return
@@ -65,7 +65,7 @@ class Overlays(QObject):
 
     @Slot()
     def toggle_shortcuts(self) -> None:
-        """Show or hide the list of shortcuts, which is made the first time."""
+        """Show or hide the list of shortcuts."""
         if self.shortcuts is None:
             self.shortcuts = ShortcutsView(self._theme, self._ground)
             self.shortcuts.closed.connect(self.shortcuts.hide)
@@ -75,7 +75,7 @@ class Overlays(QObject):
         self.shortcuts.raise_()
 
     def close_one(self) -> bool:
-        """Close the topmost; False if none is open."""
+        """Close the topmost overlay; return False if none is open."""
         if self.shortcuts is not None and self.shortcuts.isVisible():
             self.shortcuts.hide()
             return True

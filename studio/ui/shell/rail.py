@@ -1,4 +1,4 @@
-"""The rail at the window's left edge: one button for each page."""
+"""The rail at the left edge of the window: a button for each page."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ BUTTON_HEIGHT = 52
 
 
 class RailButton(QAbstractButton):
-    """An icon above a word; the page that is open is lit."""
+    """An icon above the name of a page; checked while the page is open."""
 
     def __init__(self, theme: Theme, icon: str, name: str, parent: QWidget | None = None) -> None:
-        """Name the icon and the page."""
         super().__init__(parent)
         self._theme, self._icon = theme, icon
         self.setText(name)
@@ -39,21 +38,17 @@ class RailButton(QAbstractButton):
         theme.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        """Return the button's size."""
         return QSize(RAIL - 2 * GRID, BUTTON_HEIGHT)
 
     def enterEvent(self, event: QEnterEvent) -> None:
-        """Light up under the mouse."""
         super().enterEvent(event)
         self.update()
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Go dark again."""
         super().leaveEvent(event)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the icon and the word."""
         del event
         theme, painter = self._theme, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -76,7 +71,7 @@ class RailButton(QAbstractButton):
 
 
 class Rail(Ground):
-    """The pages of the window.
+    """The buttons of all pages.
 
     Signals:
         chosen: the key of the page to open.
@@ -87,7 +82,7 @@ class Rail(Ground):
     def __init__(
         self, theme: Theme, pages: Sequence[tuple[str, str, str]], parent: QWidget | None = None
     ) -> None:
-        """Take each page's key, icon and shortcut; those after a key of "" stand at the foot."""
+        """Add a button for each (key, icon, shortcut); those after an empty key are at the bottom."""
         super().__init__(theme, "panel", lines=Qt.Edge.RightEdge, parent=parent)
         self.setFixedWidth(RAIL)
         self._buttons: dict[str, RailButton] = {}
@@ -108,7 +103,7 @@ class Rail(Ground):
         self._group.buttonClicked.connect(self._on_clicked)
 
     def set_current(self, key: str) -> None:
-        """Light the button of a page."""
+        """Check the button of a page."""
         if key in self._buttons:
             self._buttons[key].setChecked(True)
 

@@ -1,4 +1,4 @@
-"""The status bar: device, previews, recorded runs, training and queue; and notices, in the place of the first three."""
+"""The status bar: device, previews, recorded runs, training and queue; notices replace the first three."""
 
 from __future__ import annotations
 
@@ -59,10 +59,9 @@ class StatusModel(QObject):
 
 
 class TrainStatus(TextButton):
-    """A button with the state of the training, while there is one; opens its page."""
+    """A button that shows the progress of the training and opens its page; hidden while there is none."""
 
     def __init__(self, theme: Theme, run: TrainRun, parent: QWidget | None = None) -> None:
-        """Follow ``run``."""
         super().__init__(theme, "", kind="quiet", parent=parent)
         self._run = run
         self.setFont(theme.font("label"))
@@ -87,7 +86,7 @@ HEIGHT = 36
 
 
 class StatusBar(Ground):
-    """Device, previews, disk space and queue; notices take the place of the first three."""
+    """Device, previews, disk space and queue; a notice hides the first three while it is shown."""
 
     def __init__(
         self,
@@ -133,12 +132,10 @@ class StatusBar(Ground):
 
     @property
     def device_text(self) -> str:
-        """The device, as shown."""
         return self._device.text()
 
     @property
     def runs_text(self) -> str:
-        """The disk space of recorded runs, as shown."""
         return self._runs.text()
 
     @Slot()
@@ -150,7 +147,7 @@ class StatusBar(Ground):
         self._previews.setText(text.previews(self._preferences.preview_budget, self._status.preview_share))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Give notices the room of what is only to be read; the buttons stay where they are."""
+        """Hide the labels while a notice is shown; the buttons stay in place."""
         if watched is self.toast and event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent):
             self._show_facts()
         return super().eventFilter(watched, event)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from studio import format as quantity
+from studio.ui.jobs.text import runs_limit
 from studio.ui.language import tr
 
 
 def page(key: str) -> str:
-    """Return the name of a page."""
+    """Return the name of a page; "" for a key that is none."""
     return {
         "create": tr("Create"),
         "compare": tr("Compare"),
@@ -15,61 +16,58 @@ def page(key: str) -> str:
         "models": tr("Models"),
         "train": tr("Train"),
         "settings": tr("Settings"),
-    }[key]
+    }.get(key, "")
 
 
 def action(name: str) -> str:
-    """Return what the keyboard shortcut of this name does."""
-    return {
-        "generate": tr("Generate, compare or train"),
-        "cancel": tr("Cancel the running job, or go back"),
-        "roll": tr("Roll a new seed"),
-        "undo": tr("Undo"),
-        "redo": tr("Redo in the form"),
-        "prompt": tr("Go to the prompt"),
-        "side": tr("Switch between x0 and x_t"),
-        "live": tr("Show the running job"),
-        "steps": tr("Move the focus to the timeline"),
-        "queue": tr("Show or hide the queue"),
-        "create": tr("Create"),
-        "compare": tr("Compare"),
-        "gallery": tr("Gallery"),
-        "models": tr("Models"),
-        "train": tr("Train"),
-        "settings": tr("Settings"),
-        "search": tr("Search pictures"),
-        "form": tr("Show or hide the form"),
-        "column": tr("Show or hide the picture column"),
-        "shortcuts": tr("Keyboard shortcuts"),
-        "quit": tr("Quit"),
-        "step": tr("Step back or forward"),
-        "five": tr("Five steps back or forward"),
-        "ends": tr("First or last step"),
-        "tenths": tr("Jump to a tenth of the run"),
-        "play": tr("Play the steps"),
-        "newest": tr("Newest step"),
-        "keep": tr("Save this step as a picture"),
-        "fork": tr("Fork from this step"),
-        "layout": tr("Side by side, wipe, blink, difference, tile"),
-        "turn": tr("Turn the wipe"),
-        "line": tr("Move the wipe"),
-        "scale": tr("Fit, or one pixel to a pixel"),
-        "candidate": tr("Previous or next run as B"),
-        "panes": tr("Panes: what the model predicts"),
-        "rest": tr("Pause or resume training"),
-        "samples": tr("Previous or next sample"),
-        "sample": tr("Enlarge a sample"),
-        "picture": tr("Open the finished picture"),
-        "pin": tr("Pin this run"),
-        "open": tr("Enlarge"),
-        "next": tr("Previous or next picture"),
-        "watch": tr("Watch it form"),
-        "verify": tr("Verify: make it again and compare"),
-        "copy": tr("Copy"),
-        "trash": tr("Move to the trash"),
-        "reorder": tr("Move a waiting job"),
-        "remove": tr("Remove a waiting job"),
-    }[name]
+    """Return what the keyboard shortcut of this name does; those named after a page open it."""
+    return (
+        page(name)
+        or {
+            "generate": tr("Generate, compare or train"),
+            "cancel": tr("Cancel the running job, or go back"),
+            "roll": tr("Roll a new seed"),
+            "undo": tr("Undo"),
+            "redo": tr("Redo in the form"),
+            "prompt": tr("Go to the prompt"),
+            "side": tr("Switch between x0 and x_t"),
+            "live": tr("Show the running job"),
+            "steps": tr("Move the focus to the timeline"),
+            "queue": tr("Show or hide the queue"),
+            "search": tr("Search pictures"),
+            "form": tr("Show or hide the form"),
+            "column": tr("Show or hide the picture column"),
+            "shortcuts": tr("Keyboard shortcuts"),
+            "quit": tr("Quit"),
+            "step": tr("Step back or forward"),
+            "five": tr("Five steps back or forward"),
+            "ends": tr("First or last step"),
+            "tenths": tr("Jump to a tenth of the run"),
+            "play": tr("Play the steps"),
+            "newest": tr("Newest step"),
+            "keep": tr("Save this step as a picture"),
+            "fork": tr("Fork from this step"),
+            "layout": tr("Side by side, wipe, blink, difference, tile"),
+            "turn": tr("Turn the wipe"),
+            "line": tr("Move the wipe"),
+            "scale": tr("Fit, or actual pixels"),
+            "candidate": tr("Previous or next run as B"),
+            "panes": tr("Panes: what the model predicts"),
+            "rest": tr("Pause or resume training"),
+            "samples": tr("Previous or next sample"),
+            "sample": tr("Enlarge a sample"),
+            "picture": tr("Open the finished picture"),
+            "pin": tr("Pin this run"),
+            "open": tr("Enlarge"),
+            "next": tr("Previous or next picture"),
+            "watch": tr("Watch it form"),
+            "verify": tr("Verify: generate it again and compare"),
+            "copy": tr("Copy"),
+            "trash": tr("Move to the trash"),
+            "reorder": tr("Move a waiting job"),
+            "remove": tr("Remove a waiting job"),
+        }[name]
+    )
 
 
 def group(name: str) -> str:
@@ -87,11 +85,11 @@ def group(name: str) -> str:
 
 
 KEYS_IN_WORDS = frozenset({"tenths", "samples"})
-"""Actions with more keys than their row of the list has room for."""
+"""Actions with too many keys for their row of the list."""
 
 
 def keys_in_words(name: str) -> str:
-    """Return the keys of one of `KEYS_IN_WORDS`."""
+    """Return the keys of an action of `KEYS_IN_WORDS`."""
     return {"tenths": tr("0 to 9"), "samples": tr("Arrow keys")}[name]
 
 
@@ -105,7 +103,7 @@ def queue(running: int, waiting: int) -> str:
 
 
 def previews(budget: float, share: float | None) -> str:
-    """Return what previews cost of the last run (``share``, 0 to 1), and what they may (``budget``, 1 is no limit)."""
+    """Return the share of the last run that previews took (0 to 1), and the limit (``budget``; 1 is no limit)."""
     if budget <= 0:
         return tr("Previews off")
     if share is None:
@@ -122,15 +120,12 @@ def previews_tip() -> str:
 
 
 def runs(used: int, budget_gib: float) -> str:
-    """Return how much disk space the recorded runs take, of how much."""
+    """Return the disk space of the recorded runs, used (in bytes) and allowed."""
     return tr("Runs: {used} of {budget:g} GiB", used=quantity.size(used), budget=budget_gib)
 
 
 def runs_tip() -> str:
-    return tr(
-        "Disk space of the recorded runs. When it is used up, the steps of the oldest runs that are not pinned are "
-        "deleted; their pictures are kept."
-    )
+    return tr("Disk space of the recorded runs. {at_limit}", at_limit=runs_limit())
 
 
 def local() -> str:

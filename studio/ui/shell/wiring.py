@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 WARM_UP_MS = 700
-"""How long after the first paint the engine is made: importing torch holds up whoever types meanwhile."""
+"""Delay of the engine after the first paint: importing torch blocks typing."""
 
 
 class Wiring(QObject):
-    """Connects the models with each other."""
+    """Connects them for as long as it exists."""
 
     def __init__(
         self,
@@ -41,7 +41,6 @@ class Wiring(QObject):
         session: Session,
         training: TrainingSession,
     ) -> None:
-        """Connect them."""
         super().__init__()
         self._theme, self._models, self._session = theme, models, session
         intents = models.intents
@@ -62,7 +61,7 @@ class Wiring(QObject):
         models.library.opened.connect(self._on_comparison_opened)
         models.library.failed.connect(self._on_unopened)
         models.catalog.failed.connect(self._on_unopened)
-        # Queued: the next is asked for while the session still ends the one before.
+        # Queued: the sweep requests its next job while the session is still ending the one before.
         models.sweep.job_requested.connect(self._on_cells_wanted, Qt.ConnectionType.QueuedConnection)
         models.sweep.stop_requested.connect(session.cancel_job)
         models.runs.used.connect(models.status.set_runs_bytes)
@@ -77,7 +76,7 @@ class Wiring(QObject):
 
     @Slot()
     def on_first_paint(self) -> None:
-        """Do what the first paint need not wait for."""
+        """Load what the first paint need not wait for."""
         self._models.gallery.reload()
         self._models.runs.measure()
         if fault := self._models.preferences.fault:
@@ -103,7 +102,7 @@ class Wiring(QObject):
 
     @Slot(object)
     def _on_cells_wanted(self, request: BatchRequest) -> None:
-        """Make cells of the sweep: several in lockstep, the last one alone."""
+        """Run cells of the sweep: several in lockstep, or a single one."""
         sweep, session = self._models.sweep, self._session
         if isinstance(request, CompareRequest):
             sweep.job = session.compare(request)
@@ -112,12 +111,12 @@ class Wiring(QObject):
 
     @Slot(object)
     def _on_reference_wanted(self, request: GenerateRequest) -> None:
-        """Make a long run that others are measured against."""
+        """Run the long reference of a comparison."""
         self._models.reference.job = self._session.generate(request)
 
     @Slot(object)
     def _on_job_changed(self, job_state: JobState) -> None:
-        """Lead a job to who asked for it, and see what it left on the disk."""
+        """Pass a job to the model that requested it, and offer to resume one that was cancelled."""
         if job_state.over:
             self._models.runs.measure()
         if not self._models.sweep.follow(job_state) and not self._models.reference.follow(job_state):
@@ -127,7 +126,7 @@ class Wiring(QObject):
                 self._models.notices.post(left.sentence, action=tr("Resume"), act=act)
 
     def _resume(self, job_state: JobState, left: RemainingWork) -> None:
-        """Take up what was cancelled, where it was cancelled."""
+        """Queue what is left of a cancelled job."""
         for fork, image in left.forks:
             self._session.fork(fork, (job_state, image))
         if left.rest is not None:
@@ -136,7 +135,7 @@ class Wiring(QObject):
 
     @Slot(object)
     def _on_run_opened(self, job_state: JobState) -> None:
-        """Look at a recorded run."""
+        """Show a recorded run on the canvas."""
         self._models.run.watch(job_state)
         self._models.run.select(job_state.opens_at)
         if job_state.note:
@@ -144,7 +143,7 @@ class Wiring(QObject):
 
     @Slot(object)
     def _on_comparison_opened(self, job_state: JobState) -> None:
-        """Look at recorded runs side by side."""
+        """Show recorded runs side by side."""
         self._models.compare.show(job_state)
         if job_state.note:
             self._models.notices.post(job_state.note, kind="warn")
@@ -169,7 +168,7 @@ class Wiring(QObject):
 
     @Slot(Qt.ApplicationState)
     def _on_state_changed(self, state: Qt.ApplicationState) -> None:
-        """Look for pictures and models that came from elsewhere, when the window is turned to again."""
+        """Look for pictures and models of other programs when the window is activated."""
         if state == Qt.ApplicationState.ApplicationActive and self._models.gallery.loaded:
             self._models.gallery.reload()
             self._models.catalog.reload()

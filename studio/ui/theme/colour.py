@@ -1,6 +1,6 @@
-"""Colours as numbers: mixing in OKLab, and the contrast of WCAG 2.2. Colours are "#rrggbb" strings.
+"""Mixing of colours in OKLab, and the contrast ratio of WCAG 2.2. Colours are "#rrggbb" strings.
 
-OKLab (Björn Ottosson, 2020) is nearly uniform to the eye, so that equal steps of a ramp look equal and its middle does
+OKLab (Björn Ottosson, 2020) is nearly perceptually uniform: equal steps of a ramp look equal, and its middle does
 not turn grey. https://bottosson.github.io/posts/oklab/
 """
 
@@ -44,8 +44,8 @@ def mix(first: str, second: str, amount: float) -> str:
 
 
 def ramp(stops: Sequence[str], position: float) -> str:
-    """Return the colour at ``position`` (clamped to 0..1) of a ramp whose ``stops`` lie at equal distances."""
-    if not position > 0.0:  # also what is not a number
+    """Return the colour at ``position`` (clamped to 0..1) of a ramp with evenly spaced ``stops``."""
+    if not position > 0.0:  # NaN too
         return stops[0]
     if position >= 1.0:
         return stops[-1]

@@ -1,4 +1,4 @@
-"""The three sizes of type, in the font that ships with the program; figures have one width, so numbers stay put."""
+"""The fonts of the window, in the family that ships with the program; tabular figures keep numbers in place."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LOADED: Final = "interfaceFontLoaded"
 
 
 def load_fonts(app: QCoreApplication) -> None:
-    """Register the shipped font with ``app``, once. Where it cannot be read the system's sans stands in."""
+    """Register the shipped font with ``app``, once. If it cannot be read, the system's sans-serif font is used."""
     if app.property(_LOADED):
         return
     app.setProperty(_LOADED, True)
@@ -35,10 +35,10 @@ def load_fonts(app: QCoreApplication) -> None:
 
 
 def make_font(kind: FontKind, *, bold: bool = False) -> QFont:
-    """Return a font of the program; only the weights 400 and 600 are used.
+    """Return the font of a kind of text, in weight 400, or 600 if ``bold``.
 
-    What the shipped font lacks, Chinese and emoji among them, Qt takes from the system's fonts. Reports ("mono") are
-    in the system's fixed-width font where there is one.
+    Glyphs that the shipped font lacks, such as Chinese and emoji, come from the system's fonts. Reports ("mono") use
+    the system's fixed-width font if there is one.
     """
     if kind == "mono":
         found = QFontInfo(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
@@ -47,7 +47,7 @@ def make_font(kind: FontKind, *, bold: bool = False) -> QFont:
     else:
         font = QFont(FAMILY)
         font.setStyleHint(QFont.StyleHint.SansSerif)
-    # The system's own preference would make texts wider on one machine than on another.
+    # The system's preference would make texts wider on some machines.
     font.setHintingPreference(QFont.HintingPreference.PreferVerticalHinting)
     font.setPixelSize(_SIZES[kind])
     font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)

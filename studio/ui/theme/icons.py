@@ -1,4 +1,4 @@
-"""The program's icons: Lucide's drawings (resources/icons), coloured from the palette, sharp at any pixel density."""
+"""The program's icons: Lucide's SVG files (resources/icons), coloured by the palette, sharp at any pixel density."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QColor
 
-# The drawings are 24 wide with a stroke of 2; at 20 pixels the stroke is to be 1.6.
+# Lucide draws 24 pixels wide with a stroke of 2; at 20 pixels the stroke should be 1.6.
 _STROKE: Final = 'stroke-width="2"'
 _THINNER: Final = f'stroke-width="{1.6 * 24 / ICON:g}"'
 _CACHED: Final = 512
@@ -33,7 +33,7 @@ def _drawing(name: str) -> str:
 
 
 def icon_pixmap(name: str, colour: QColor, size: int, ratio: float) -> QPixmap:
-    """Return the icon ``name``, ``size`` logical pixels wide, for a screen with ``ratio`` pixels to each of them."""
+    """Return the icon ``name``, ``size`` logical pixels wide, for a screen with this device pixel ratio."""
     key = (name, colour.rgba(), size, ratio)
     pixmap = _pixmaps.get(key)
     if pixmap is None:
@@ -56,32 +56,28 @@ def _render(name: str, colour: QColor, side: int) -> QPixmap:
 
 
 class LucideEngine(QIconEngine):
-    """Draws one icon in whatever colour its role has at the moment it is drawn."""
+    """Draws an icon in the colour that its role has at that moment."""
 
     def __init__(self, name: str, colour: Callable[[bool], QColor]) -> None:
-        """Draw ``name``; ``colour`` is asked with whether the icon is enabled."""
+        """Draw ``name`` in the colour that ``colour`` returns for an enabled (True) or a disabled icon."""
         super().__init__()
         self._name, self._colour = name, colour
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
-        """Draw into ``rect``, centred."""
         size = min(rect.width(), rect.height())
         ratio = painter.device().devicePixelRatio()
         corner = QPoint(rect.x() + (rect.width() - size) // 2, rect.y() + (rect.height() - size) // 2)
         painter.drawPixmap(corner, self._pixmap(size, mode, ratio))
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
-        """Return a pixmap for a screen of one pixel to the logical pixel."""
         return self._pixmap(min(size.width(), size.height()), mode, 1.0)
 
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
-        """Return a pixmap of ``size`` logical pixels for a screen of ``scale`` pixels to each."""
         return self._pixmap(min(size.width(), size.height()), mode, scale)
 
     def clone(self) -> QIconEngine:
-        """Return an equal engine, for an icon that is changed after it was copied."""
         twin = LucideEngine(self._name, self._colour)
-        _clones.append(twin)  # the icon owns it but the binding does not know: collected, it would crash
+        _clones.append(twin)  # owned by the icon, which PySide does not know: garbage collection would crash
         return twin
 
     def _pixmap(self, size: int, mode: QIcon.Mode, ratio: float) -> QPixmap:

@@ -1,14 +1,14 @@
-"""The sizes everything is laid out with, in logical pixels."""
+"""Sizes of the layout, in logical pixels."""
 
 from __future__ import annotations
 
 from typing import Final
 
 GRID: Final = 4
-CONTROL: Final = 32  # height of a field, a button, a row that can be chosen
+CONTROL: Final = 32  # height of a field, a button, a row of a list
 GAP: Final = 8  # between things that belong together
 SECTION: Final = 24  # between things that do not
-PADDING: Final = 16  # between a panel's edge and what it holds
+PADDING: Final = 16  # between a panel's edge and its content
 INSET: Final = 12  # between a field's edge and its text
 RADIUS: Final = 6
 CARD_RADIUS: Final = 8

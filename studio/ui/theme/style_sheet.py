@@ -1,6 +1,6 @@
-"""The one style sheet, made from the palette. It dresses Qt's own widgets; ours paint themselves.
+"""The style sheet, made from the palette. It styles Qt's widgets; our own paint themselves.
 
-A focused field wears a 2 px ring in the accent, drawn in its own border so that nothing can clip it.
+A focused field has a ring of 2 px in the accent colour, drawn in its own border so that nothing can clip it.
 """
 
 from __future__ import annotations

@@ -24,22 +24,22 @@ _SCHEMES = {"dark": Qt.ColorScheme.Dark, "light": Qt.ColorScheme.Light}
 
 
 class Theme(QObject):
-    """The current look. One per window, passed to every widget that paints.
+    """The current theme, one for the window, passed to every widget that paints.
 
     Attributes:
-        reduce_motion: nothing may slide or fade; set from the system where it says so.
+        reduce_motion: whether animations are off, as the system's settings say.
     """
 
     changed = Signal()
 
     def __init__(self, app: QApplication, choice: str = "system") -> None:
-        """Dress ``app``; an unknown ``choice`` follows the system."""
+        """Style ``app``; an unknown ``choice`` follows the system."""
         super().__init__()
         self._app = app
         self._choice: ThemeChoice = _known(choice)
         self._fonts: dict[tuple[FontKind, bool], QFont] = {}
         self._colours: dict[str, QColor] = {}
-        # Elsewhere the effect flag only says that the platform has none of its own.
+        # On other systems the flag only says that the platform has no effects of its own.
         self.reduce_motion = sys.platform == "win32" and not app.isEffectEnabled(Qt.UIEffect.UI_General)
         app.setStyle("Fusion")
         load_fonts(app)
@@ -47,7 +47,7 @@ class Theme(QObject):
         self._system = app.styleHints().colorScheme()
         self._ask_for_scheme()
         self._palette = self._chosen_palette()
-        self._dress()
+        self._apply()
         app.styleHints().colorSchemeChanged.connect(self._on_scheme_changed)
 
     @property
@@ -56,7 +56,7 @@ class Theme(QObject):
 
     @property
     def choice(self) -> ThemeChoice:
-        """The choice of the user: "system", "dark" or "light"."""
+        """The user's choice: "system", "dark" or "light"."""
         return self._choice
 
     @property
@@ -64,7 +64,7 @@ class Theme(QObject):
         return self._palette is DARK
 
     def choose(self, choice: str) -> None:
-        """Follow the system, or keep to "dark" or "light"; an unknown choice follows the system."""
+        """Follow the system, or use "dark" or "light"; an unknown choice follows the system."""
         choice = _known(choice)
         if choice == self._choice:
             return
@@ -84,7 +84,7 @@ class Theme(QObject):
         return QColor(noise_colour(self._palette, level))
 
     def font(self, kind: FontKind, bold: bool = False) -> QFont:
-        """Return the font of a kind of text; figures have one width."""
+        """Return the font of a kind of text, with tabular figures."""
         key = (kind, bold)
         font = self._fonts.get(key)
         if font is None:
@@ -92,7 +92,7 @@ class Theme(QObject):
         return QFont(font)
 
     def icon(self, name: str, role: str = "text") -> QIcon:
-        """Return a Lucide icon in a role's colour; it follows the theme and is sharp at any density."""
+        """Return a Lucide icon in a role's colour, which follows the theme."""
         return QIcon(LucideEngine(name, partial(self._icon_colour, role)))
 
     def draw_icon(self, painter: QPainter, rect: QRect, name: str, role: str = "text") -> None:
@@ -129,10 +129,10 @@ class Theme(QObject):
             return
         self._palette = wanted
         self._colours.clear()
-        self._dress()
+        self._apply()
         self.changed.emit()
 
-    def _dress(self) -> None:
+    def _apply(self) -> None:
         self._app.setPalette(_qt_palette(self._palette))
         self._app.setStyleSheet(style_sheet(self._palette))
 

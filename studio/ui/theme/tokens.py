@@ -1,6 +1,6 @@
-"""The colours of the two themes, by what they are for. Chrome is neutral grey, so that pictures are judged rightly.
+"""The colours of the two themes, by purpose. The interface is neutral grey, so that it does not tint pictures.
 
-Every pair of text and ground keeps the contrast of WCAG 2.2 AA (a test over both palettes).
+Every pair of text and ground has the contrast that WCAG 2.2 AA asks for (tested for both palettes).
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ class Palette:
 
     Attributes:
         window: the ground behind everything, and behind the picture.
-        panel: the form, cards, the status line.
+        panel: the form, cards, the status bar.
         raised: fields and buttons.
         hover: a field or button under the mouse.
-        floating: what lies over the rest: menus, lists, tooltips, toasts.
-        line: hairlines, an empty track.
-        handle: what the hand drags along a track.
-        text: what is read.
+        floating: menus, drop-down lists, tooltips.
+        line: hairlines, the empty part of a track.
+        handle: the handle of a slider.
+        text: main text.
         dim: labels and explanations.
         faint: hints and placeholders.
-        disabled: what cannot be used now.
-        accent: the one primary action, live progress, the focus ring.
+        disabled: text and icons of disabled controls.
+        accent: the primary action, live progress, the focus ring.
         on_accent: text on the accent.
-        noise: the ramp from all noise to clean; it means the noise level and nothing else.
-        good: done, safe.
-        warn: look here.
-        bad: failed, cannot be undone.
+        noise: the ramp from all noise to clean, used for noise levels only.
+        good: success.
+        warn: warnings.
+        bad: errors, and actions that cannot be undone.
     """
 
     window: str

@@ -107,7 +107,7 @@ class TrainPage(Ground):
         progress.pause.clicked.connect(self._training.toggle_pause)
         progress.stop.clicked.connect(self._training.stop)
         progress.resume.clicked.connect(self._on_resume_last)
-        progress.waiting.removed.connect(self._training.take_out)
+        progress.waiting.removed.connect(self._training.remove)
         progress.compare.clicked.connect(self._on_compare)
         progress.sheet.clicked.connect(self._on_sheet)
         self._models.form.changed.connect(self._on_changed)

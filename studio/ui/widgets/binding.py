@@ -61,7 +61,7 @@ class Binding(QObject):
         if self._write is not None:
             value = self._write(value)
         elif isinstance(value, float) and isinstance(getattr(self._model.values, self._field), int):
-            value = round(value)  # number controls carry floats
+            value = round(value)  # number controls emit floats
         self._model.edit(**{self._field: value})
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class IconButton(QToolButton):
-    """An icon on a raised ground ("plain"), or on none until the mouse is over it ("quiet"); accent when checked."""
+    """An icon on a raised ground ("plain"), or on none until hovered ("quiet"); in the accent colour when checked."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class IconButton(QToolButton):
         kind: Literal["plain", "quiet"] = "plain",
         parent: QWidget | None = None,
     ) -> None:
-        """Show the Lucide icon ``icon``; ``name`` is what the button does, and its tooltip where there is no other."""
+        """Show the Lucide icon ``icon``; ``name`` is the accessible name, and the tooltip unless ``tip`` is given."""
         super().__init__(parent)
         self._theme, self._icon, self._role, self._kind, self._ring = theme, icon, role, kind, False
         self.setAccessibleName(name)
@@ -45,22 +45,18 @@ class IconButton(QToolButton):
         theme.changed.connect(self.update)
 
     def set_icon(self, icon: str) -> None:
-        """Show another icon."""
         if icon != self._icon:
             self._icon = icon
             self.update()
 
     def sizeHint(self) -> QSize:
-        """Square, as high as every control."""
         return QSize(CONTROL, CONTROL)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Ring the button when the keyboard came to it."""
         self._ring = ring_after(event.reason(), self._ring)
         super().focusInEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw ground, icon and ring."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ground = self._ground()
@@ -90,10 +86,10 @@ _PRIMARY_HEIGHT = CONTROL + 2 * GRID
 
 
 class TextButton(QPushButton):
-    """A raised ground and a text ("plain"), or another kind.
+    """A text on a raised ground ("plain"), or another kind.
 
-    "primary" is the one action of a view, "quiet" has no ground until the mouse is over it, "outline" has a line around
-    it, "danger" takes something away.
+    "primary" is the main action of a view, "quiet" has no ground until hovered, "outline" has a line around it, and
+    "danger" deletes something.
     """
 
     def __init__(
@@ -117,48 +113,42 @@ class TextButton(QPushButton):
         theme.changed.connect(self.update)
 
     def text(self) -> str:
-        """Return the text shown."""
         return self._text
 
     def setText(self, text: str) -> None:
-        """Show another text."""
         self._text = text
         super().setText(text.replace("&", "&&"))
 
     def set_icon(self, icon: str) -> None:
-        """Show another icon, "" for none."""
+        """Show another icon; "" removes it."""
         if icon != self._icon:
             self._icon = icon
             self.updateGeometry()
             self.update()
 
     def sizeHint(self) -> QSize:
-        """The text with room on both sides; the primary button is taller."""
         height = _PRIMARY_HEIGHT if self._kind == "primary" else CONTROL
         return QSize(self.width_with(self._text), height)
 
     def width_with(self, text: str) -> int:
-        """Return how wide the button is with a text."""
+        """Return the width in pixels that the button would need for ``text``."""
         width = self.fontMetrics().horizontalAdvance(text) + 2 * self._padding()
         return width + (SMALL_ICON + (_ICON_GAP if text else 0) if self._icon else 0)
 
     def minimumSizeHint(self) -> QSize:
-        """A button never cuts its text."""
         return self.sizeHint()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Ring the button when the keyboard came to it."""
         self._ring = ring_after(event.reason(), self._ring)
         super().focusInEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw ground, icon, text and ring."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_ground(painter)
         self._paint_content(painter)
         if self.hasFocus() and self._ring:
-            # A ring in the accent would not be seen on the accent.
+            # An accent ring would be invisible on the accent.
             primary = self._kind == "primary" and self.isEnabled()
             colour = self._theme.colour("on_accent" if primary else "accent")
             draw_ring(painter, self.rect(), RADIUS, colour, inset=RING if primary else 0)
@@ -219,10 +209,9 @@ def fit_texts(texts: dict[TextButton, str], width: int) -> int:
 
 
 class Pill(QToolButton):
-    """A dot and a word in the colour of a role, on a ground tinted with it."""
+    """A clickable label: a dot in the colour of a role, and a word on a ground tinted with it."""
 
     def __init__(self, theme: Theme, text: str, role: str, parent: QWidget | None = None) -> None:
-        """Show ``text`` in the colour ``role``."""
         super().__init__(parent)
         self._theme, self._role, self._text, self._ring = theme, role, "", False
         self.setFont(theme.font("label", bold=True))
@@ -231,7 +220,7 @@ class Pill(QToolButton):
         theme.changed.connect(self.update)
 
     def set_text(self, text: str, role: str = "") -> None:
-        """Show another text, and another colour if one is named."""
+        """Show another text; ``role`` changes the colour too."""
         self._text, self._role = text, role or self._role
         self.setText(text.replace("&", "&&"))
         self.setAccessibleName(text)
@@ -239,17 +228,14 @@ class Pill(QToolButton):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """The dot, the text, and room around them."""
         width = self.fontMetrics().horizontalAdvance(self._text)
         return QSize(round(width + 2 * _DOT + GRID + 2 + 2 * _SIDE), _HEIGHT)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Ring the pill when the keyboard came to it."""
         self._ring = ring_after(event.reason(), self._ring)
         super().focusInEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw ground, dot, text and ring."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colour = self._theme.colour(self._role if self.isEnabled() else "disabled")
@@ -267,7 +253,7 @@ class Pill(QToolButton):
 
 
 class IconView(QWidget):
-    """A Lucide icon in the colour of a role."""
+    """A Lucide icon in the colour of a role; takes no input."""
 
     def __init__(
         self, theme: Theme, icon: str, *, role: str = "dim", size: int = ICON, parent: QWidget | None = None
@@ -279,11 +265,9 @@ class IconView(QWidget):
         theme.changed.connect(self.update)
 
     def set_icon(self, icon: str, role: str) -> None:
-        """Show another icon."""
         self._icon, self._role = icon, role
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the icon."""
         painter = QPainter(self)
         self._theme.draw_icon(painter, QRect(0, 0, self.width(), self.height()), self._icon, self._role)

@@ -1,4 +1,4 @@
-"""Surfaces, and what is shown on them: cards, banners, empty pages, errors and notices."""
+"""Surfaces: plain grounds, cards, banners, empty pages, errors and notices."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ class Card(QFrame):
         theme.changed.connect(self.update)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the ground and its hairline."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         fill_rounded(painter, self.rect(), CARD_RADIUS, self.theme.colour(self._ground))
@@ -49,7 +48,7 @@ NO_EDGE = Qt.Edge(0)
 
 
 class Ground(QWidget):
-    """A surface that other widgets lie on."""
+    """A plain surface that other widgets are laid out on."""
 
     def __init__(
         self,
@@ -59,13 +58,12 @@ class Ground(QWidget):
         lines: Qt.Edge = NO_EDGE,
         parent: QWidget | None = None,
     ) -> None:
-        """Take the colour's role in the palette, and the edges that have a line."""
+        """Paint in the colour ``role``, with a hairline along the edges ``lines``."""
         super().__init__(parent)
         self._theme, self._role, self._lines = theme, role, lines
         theme.changed.connect(self.update)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Fill the surface."""
         painter = QPainter(self)
         painter.fillRect(event.rect(), self._theme.colour(self._role))
         line, right, bottom = self._theme.colour("line"), self.width() - 1, self.height() - 1
@@ -80,7 +78,7 @@ class Ground(QWidget):
 
 
 class Banner(Card):
-    """A sentence across the top of a view, with at most one action; it stays until it is closed."""
+    """A sentence across the top of a view, with at most one action, until it is closed."""
 
     action_clicked = Signal()
     closed = Signal()
@@ -115,7 +113,6 @@ class Banner(Card):
         self.close_button.clicked.connect(self._on_close_clicked)
 
     def set_sentence(self, sentence: str, action: str = "") -> None:
-        """Show another sentence."""
         self._sentence.setText(sentence)
         self.setAccessibleName(sentence)
         self.action.setText(action)
@@ -132,7 +129,7 @@ class Banner(Card):
 
 
 class EmptyPage(QWidget):
-    """A placeholder: an icon, what will be here, and how to get it.
+    """A placeholder: an icon, what will be shown here, and how to get there.
 
     Attributes:
         how: the second of the two lines.
@@ -157,7 +154,7 @@ class EmptyPage(QWidget):
         lines.addStretch()
 
     def add_action(self, button: QWidget) -> None:
-        """Show a button beneath the lines."""
+        """Add a button below the texts."""
         self._actions.insertWidget(self._actions.count() - 1, button)
 
 
@@ -165,10 +162,9 @@ _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
 class ErrorCard(Card):
-    """An error in the place of its result: what happened, what to do, and details to copy for a report."""
+    """An error shown in place of a result: what happened, what to do, and details to copy for a report."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start empty."""
         super().__init__(theme, parent=parent)
         self.happened = PlainLabel(theme, bold=True, wrap=True)
         self.remedy = PlainLabel(theme, role="dim", wrap=True)
@@ -202,14 +198,14 @@ _ACTION_MS: Final = 12_000
 
 
 class Toast(Card):
-    """A notice in a strip of its own; it covers nothing and never takes the focus.
+    """A notice in a strip of its own: it covers nothing and never takes the focus.
 
-    The next notice replaces it. It stays while it has the mouse or the focus; an error stays until it is closed.
+    The next notice replaces it. It stays while hovered or focused; an error stays until it is closed.
     """
 
     closed = Signal()
     acted = Signal()
-    """The button was pressed; its action runs right after."""
+    """The button was clicked; its action runs right after."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, parent=parent)
@@ -263,13 +259,12 @@ class Toast(Card):
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Stay a little longer after the mouse was here."""
+        """Restart the time: the notice was being read."""
         super().leaveEvent(event)
         if self._transient and self.isVisible():
             self.lifetime.start(_INFO_MS)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Close with Escape."""
         if event.key() == Qt.Key.Key_Escape:
             self._close()
         else:

@@ -38,11 +38,11 @@ _MOST_TICKS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """From ``low`` at the foot to ``high`` at the top.
+    """The vertical axis, from ``low`` at the bottom to ``high`` at the top.
 
     Attributes:
-        log: whether equal steps are equal ratios; then both ends are above 0.
-        ticks: the values that are written.
+        log: whether the axis is logarithmic; then both ends are above 0.
+        ticks: the values that are labelled.
     """
 
     low: float
@@ -51,7 +51,7 @@ class Axis:
     ticks: tuple[float, ...] = ()
 
     def share(self, value: float) -> float:
-        """Return how far up a value lies: 0 at the foot, 1 at the top; what lies beyond is put at the end."""
+        """Return the position of a value, 0 at the bottom to 1 at the top; values outside are clamped."""
         low, high = self._scaled(self.low), self._scaled(self.high)
         if high <= low:
             return 0.5
@@ -62,9 +62,9 @@ class Axis:
 
 
 def log_axis(low: float, high: float) -> Axis:
-    """Return a logarithmic axis that holds ``low`` to ``high``, both above 0, with round values to write."""
+    """Return a logarithmic axis that includes ``low`` to ``high``, both above 0, with round values as ticks."""
     low, high = min(low, high), max(low, high)
-    if high / low < 1.6:  # else the smallest wobble would fill the chart
+    if high / low < 1.6:  # or tiny fluctuations would fill the chart
         middle = math.sqrt(low * high)
         low, high = middle / math.sqrt(1.6), middle * math.sqrt(1.6)
     steps: tuple[tuple[float, ...], ...] = (
@@ -88,7 +88,7 @@ def log_axis(low: float, high: float) -> Axis:
 
 
 def linear_axis(high: float) -> Axis:
-    """Return an axis from 0 to ``high`` (1 if that is 0) with both ends and the middle to write."""
+    """Return an axis from 0 to ``high`` (1 if that is 0) with ticks at both ends and the middle."""
     high = high or 1.0
     return Axis(low=0.0, high=high, ticks=(0.0, high / 2, high))
 
@@ -99,7 +99,7 @@ def line_colour(theme: Theme, place: int) -> QColor:
 
 
 def shown(value: float) -> str:
-    """Return a value as it is written beside the axis."""
+    """Return a value as it is written beside the axis: three significant digits."""
     return f"{value:.3g}".replace("-", "\u2212")
 
 
@@ -112,16 +112,16 @@ _EVERYWHERE: Final = Axis(low=0.0, high=1.0)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Line:
-    """One line.
+    """One line of a chart.
 
     Attributes:
-        name: in the legend; "" leaves it out.
-        points: (x, y) by x.
-        colour: of the line.
-        value: what is said of it in the legend after its name.
-        width: of the line.
-        mark: the x of the point that is marked with a dot; None marks none.
-        description: what a screen reader says of it; "" is its name and value.
+        name: its name in the legend; "" leaves it out.
+        points: (x, y), sorted by x.
+        colour: its colour.
+        value: a text after the name in the legend.
+        width: its width in pixels.
+        mark: the x of a point to mark with a dot; None for none.
+        description: what a screen reader says; "" for name and value.
     """
 
     name: str
@@ -134,16 +134,15 @@ class Line:
 
 
 class Chart(QWidget):
-    """Draws lines.
+    """Draws lines over one axis.
 
     Signals:
-        pointed: the mouse asks for this place along the x axis.
+        pointed: the cursor was dragged to this x.
     """
 
     pointed = Signal(float)
 
     def __init__(self, theme: Theme, title: str, parent: QWidget | None = None) -> None:
-        """Start empty under ``title``."""
         super().__init__(parent)
         self._theme, self._title, self._hint = theme, title, ""
         self._lines: tuple[Line, ...] = ()
@@ -156,12 +155,11 @@ class Chart(QWidget):
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """What is drawn."""
         return self._lines
 
     @property
     def hint(self) -> str:
-        """What is said where nothing is drawn."""
+        """The text that is shown while there is no line."""
         return self._hint
 
     def set_lines(
@@ -175,11 +173,11 @@ class Chart(QWidget):
         """Draw other lines.
 
         Args:
-            lines: the first lies on top.
-            axis: of the values.
+            lines: the lines; the first is drawn on top.
+            axis: the vertical axis.
             ends: the smallest and the largest x.
-            foot: what is written beneath the ends.
-            cursor: where along x the upright line stands; None draws none.
+            foot: the labels below these ends.
+            cursor: the x of the vertical line; None for none.
         """
         self._lines, self._axis, self._ends, self._foot = tuple(lines), axis, ends, foot
         self._cursor = cursor
@@ -188,14 +186,13 @@ class Chart(QWidget):
         self.update()
 
     def set_title(self, title: str) -> None:
-        """Draw under another title."""
         if title != self._title:
             self._title = title
             self.setAccessibleName(title)
             self.update()
 
     def set_hint(self, hint: str) -> None:
-        """Say why there is no line."""
+        """Set the text that is shown while there is no line."""
         if hint != self._hint:
             self._hint = hint
             if not self._lines:
@@ -203,23 +200,18 @@ class Chart(QWidget):
             self.update()
 
     def sizeHint(self) -> QSize:
-        """Wide and low."""
         return QSize(420, 220)
 
     def minimumSizeHint(self) -> QSize:
-        """Room for the axis, the legend and a line."""
         return QSize(200, 130)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Point at a place."""
         self._point(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag the cursor."""
         self._point(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the card."""
         del event
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -244,7 +236,7 @@ class Chart(QWidget):
             painter.drawText(room, flags, self._hint)
 
     def _area(self) -> QRectF:
-        """Return where the lines lie."""
+        """Return the plot area, in the widget's coordinates."""
         room = QRectF(self.rect()).adjusted(INSET + _SCALE, GAP + _HEAD, -INSET - GRID, -GAP - _FOOT)
         room.setTop(room.top() + self._legend_height(room.width() + _SCALE) + GRID)
         return room
@@ -253,7 +245,7 @@ class Chart(QWidget):
         return [line for line in self._lines if line.name]
 
     def _legend_places(self, width: float) -> list[QPointF]:
-        """Return where each name of the legend begins."""
+        """Return the top left corner of each entry of the legend, relative to the legend."""
         metrics = QFontMetrics(self._theme.font("label"))
         places, left, top = [], 0.0, 0.0
         for line in self._names():

@@ -1,4 +1,4 @@
-"""Controls for choosing one of several: a list that opens, and a switch that shows all choices."""
+"""Controls for choosing one of several: a drop-down list, and a switch that shows all choices."""
 
 from __future__ import annotations
 
@@ -49,10 +49,9 @@ _TEXT_SHARE: Final = 0.55  # of a row too narrow for both, what the text keeps
 
 
 class ChoiceBox(QComboBox):
-    """A closed choice; the wheel changes it only when it is focused."""
+    """A drop-down list; the wheel changes it only when it is focused."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Paint with ``theme``."""
         super().__init__(parent)
         self._theme = theme
         self.setFont(theme.font("body"))
@@ -64,19 +63,17 @@ class ChoiceBox(QComboBox):
         theme.changed.connect(self.update)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Change the choice if focused; if not, the wheel scrolls what the box lies in."""
+        """Change the choice if focused; otherwise let the wheel scroll the page."""
         if self.hasFocus():
             super().wheelEvent(event)
         else:
             event.ignore()
 
     def showPopup(self) -> None:
-        """Open the list, wide enough for its longest row."""
         self.view().setMinimumWidth(max(self.width(), self._longest_row() + 2 * (GAP + GRID) + 2))
         super().showPopup()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw ground, text, detail, arrow and ring."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         enabled = self.isEnabled()
@@ -131,7 +128,7 @@ class _Row(QStyledItemDelegate):
 
 
 def draw_row(painter: QPainter, theme: Theme, room: QRect, text: str, detail: str, *, enabled: bool) -> None:
-    """Draw both texts into ``room``, each cut where the two would meet."""
+    """Draw a text at the left of ``room`` and its detail at the right, elided where the two would overlap."""
     font, small = theme.font("body"), theme.font("label")
     metrics, small_metrics = QFontMetrics(font), QFontMetrics(small)
     wanted, wanted_detail = metrics.horizontalAdvance(text), small_metrics.horizontalAdvance(detail)
@@ -154,12 +151,12 @@ def draw_row(painter: QPainter, theme: Theme, room: QRect, text: str, detail: st
 
 
 class ChoiceField(QWidget):
-    """One of several named things."""
+    """A drop-down list with its label above it."""
 
     edited = Signal(str)
 
     def __init__(self, theme: Theme, label: str, *, tip: str = "", parent: QWidget | None = None) -> None:
-        """Show ``label`` above the choice; `set_items` fills it."""
+        """Start without choices; `set_items` sets them."""
         super().__init__(parent)
         self._value = ""
         self.box = ChoiceBox(theme)
@@ -170,7 +167,7 @@ class ChoiceField(QWidget):
 
     @property
     def value(self) -> str:
-        """The chosen key, "" if there is none."""
+        """The chosen key; "" if none is chosen."""
         return self._value
 
     def set_value(self, key: str) -> None:
@@ -183,7 +180,7 @@ class ChoiceField(QWidget):
             self.box.update()
 
     def set_items(self, items: Sequence[tuple[str, str, str, str]]) -> None:
-        """Offer ``items`` of (key, text, detail, tooltip); what was chosen stays so if it is among them."""
+        """Offer ``items`` of (key, text, detail, tooltip); the choice is kept if it is among them."""
         before = self._value
         with QSignalBlocker(self.box):
             self.box.clear()
@@ -208,7 +205,7 @@ class ChoiceField(QWidget):
 
 
 class SegmentedSwitch(QWidget):
-    """One of several choices, all of them in sight."""
+    """Radio buttons in a row: one of several choices, all of them visible."""
 
     edited = Signal(str)
 
@@ -266,7 +263,7 @@ class SegmentedSwitch(QWidget):
             self.edited.emit(key)
 
     def _stop_tab_once(self) -> None:
-        # Qt does this for a group that has the focus, but not for one that is set from outside.
+        # Qt keeps one tab stop in a group that has the focus, but not where the choice is set by the program.
         alone = self.segments[self._value].isEnabled()
         for key, segment in self.segments.items():
             tab = key == self._value or not alone
@@ -287,7 +284,9 @@ class _Segment(QRadioButton):
         theme.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        bold = QFontMetrics(self._theme.font("body", bold=True))  # so that nothing moves when it is chosen
+        bold = QFontMetrics(
+            self._theme.font("body", bold=True)
+        )  # so that nothing moves when another is chosen
         return QSize(bold.horizontalAdvance(self._label) + 2 * PADDING, CONTROL)
 
     def minimumSizeHint(self) -> QSize:
@@ -311,7 +310,7 @@ class _Segment(QRadioButton):
         painter.setFont(self._theme.font("body", bold=self.isChecked()))
         painter.setPen(self._theme.colour(role if self.isEnabled() else "disabled"))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._label)
-        if self.isChecked():  # a shade of grey alone would not tell which one is chosen
+        if self.isChecked():  # a shade of grey alone would not show which one is chosen
             line = QRectF(PADDING, self.height() - _LINE - 3, self.width() - 2 * PADDING, _LINE)
             fill_rounded(
                 painter, line, _LINE / 2, self._theme.colour("accent" if self.isEnabled() else "disabled")

@@ -1,4 +1,4 @@
-"""Sections that fold: a title over content, and the details of an error."""
+"""Collapsible sections: content under a title, and the details of an error."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ _UNLIMITED: Final = 16_777_215  # Qt's QWIDGETSIZE_MAX
 
 
 class Collapsible(QWidget):
-    """A title that folds the content below it; folded content takes no focus. Does not move with reduced motion."""
+    """A title that shows or hides the content below it. With reduced motion nothing slides."""
 
     toggled = Signal(bool)
 
     def __init__(
         self, theme: Theme, title: str, content: QWidget, *, open: bool = False, parent: QWidget | None = None
     ) -> None:
-        """Hold ``content`` under ``title``."""
         super().__init__(parent)
         self._theme = theme
-        self._body = QWidget()  # so that the gap before the content grows with it
+        self._body = QWidget()  # so that the gap above the content slides too
         inside = QVBoxLayout(self._body)
         inside.setContentsMargins(0, GRID, 0, 0)
         inside.addWidget(content)
@@ -55,19 +54,16 @@ class Collapsible(QWidget):
 
     @property
     def is_open(self) -> bool:
-        """Whether the content is shown."""
         return self.header.isChecked()
 
     def set_open(self, open: bool) -> None:
-        """Open or close."""
         self.header.setChecked(open)
 
     def set_title(self, title: str) -> None:
-        """Show another title."""
         self.header.set_title(title)
 
     def set_detail(self, detail: str) -> None:
-        """Show ``detail`` beside the title while folded, after a dot in the accent: what is inside has an effect."""
+        """Show ``detail`` beside the title while closed, after a dot in the accent: hidden settings have an effect."""
         self.header.set_detail(detail)
 
     @Slot(bool)
@@ -90,14 +86,14 @@ class Collapsible(QWidget):
         self._body.setMaximumHeight(_UNLIMITED)
 
     def _height(self) -> int:
-        """Return how high the content is at the width there is: lines that wrap take more of them."""
+        """Return the height of the content at the present width, with wrapped lines."""
         inside = self._body.layout()
         wraps = inside is not None and inside.hasHeightForWidth()
         return self._body.heightForWidth(self.width()) if wraps else self._body.sizeHint().height()
 
 
 class _Header(QAbstractButton):
-    # The title begins where the labels above it do; there is no room for a ring before it, so the arrow wears it.
+    # The title is aligned with the labels above it, which leaves no space for a ring around it: the arrow has the ring.
     def __init__(self, theme: Theme, title: str) -> None:
         super().__init__()
         self._theme, self._title, self._detail, self._ring = theme, title, "", False
@@ -161,10 +157,9 @@ _LINES: Final = 8
 
 
 class Details(QWidget):
-    """Details for a report: Show details and Copy, and the text that the first one opens."""
+    """The details of an error for a report: the buttons Show details and Copy, and the text."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start without a text, hidden."""
         super().__init__(parent)
         self._report = ""
         self.disclosure = TextButton(theme, tr("Show details"), kind="outline")
@@ -195,7 +190,7 @@ class Details(QWidget):
         self.set_details("", "")
 
     def set_details(self, sentence: str, details: str) -> None:
-        """Hold ``details``, closed; Copy takes ``sentence`` along. Without details there is nothing to see."""
+        """Set the text, closed; Copy copies ``sentence`` above it. Without ``details`` the widget is hidden."""
         self._report = f"{sentence}\n\n{details}"
         self.view.setPlainText(details)
         self._open(False)

@@ -1,4 +1,4 @@
-"""Labels, tooltips and lists of facts that show any text literally: Qt would read some of it as HTML."""
+"""Labels, tooltips and lists of facts that show every text literally: Qt would take some texts for HTML."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def plain_tip(text: str) -> str:
-    """Return what a tooltip is given so that it shows ``text``, letter for letter, and wraps long lines."""
+    """Return the rich text with which a tooltip shows ``text`` literally and wraps long lines."""
     if not text:
         return ""
     escaped = html.escape(text.replace("\0", "\ufffd"))
@@ -29,13 +29,13 @@ def plain_tip(text: str) -> str:
 
 
 def set_tip(widget: QWidget, text: str) -> None:
-    """Give ``widget`` a tooltip of plain text, and the same as its accessible description."""
+    """Set the tooltip of ``widget``, as plain text, and its accessible description."""
     widget.setToolTip(plain_tip(text))
     widget.setAccessibleDescription(text)
 
 
 class PlainLabel(QLabel):
-    """Plain text only, whatever it looks like; with ``elide`` it is cut to its width and whole in the tooltip."""
+    """A label for plain text; with ``elide`` it is elided to its width, and the tooltip has the whole text."""
 
     def __init__(
         self,
@@ -50,7 +50,6 @@ class PlainLabel(QLabel):
         tip: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        """Show ``text`` in the font ``kind`` and the colour ``role``."""
         super().__init__(parent)
         self._theme, self._role, self._elide = theme, role, elide
         self.setTextFormat(Qt.TextFormat.PlainText)
@@ -65,36 +64,32 @@ class PlainLabel(QLabel):
         theme.changed.connect(self._recolour)
 
     def set_role(self, role: str) -> None:
-        """Show the text in another colour of the palette."""
+        """Set another colour of the palette."""
         if role != self._role:
             self._role = role
             self._recolour()
 
     def setText(self, text: str) -> None:
-        """Show another text."""
         super().setText(text)
         if self._elide:
             self._update_tip()
 
     def minimumSizeHint(self) -> QSize:
-        """A label that may be cut needs no width of its own."""
         hint = super().minimumSizeHint()
         return QSize(0, hint.height()) if self._elide else hint
 
     def changeEvent(self, event: QEvent) -> None:
-        """Keep the colour when the style sheet restores an earlier palette."""
+        """Restore the colour when the style sheet replaces the palette."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._recolour()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Show the whole text as a tooltip where it does not fit."""
         super().resizeEvent(event)
         if self._elide:
             self._update_tip()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the text, cut with an ellipsis if it may be."""
         if not self._elide:
             super().paintEvent(event)
             return
@@ -121,11 +116,11 @@ class PlainLabel(QLabel):
 
 
 def labelled(theme: Theme, owner: QWidget, label: str, *, tip: str = "") -> QHBoxLayout:
-    """Put ``label`` above a row in ``owner``, and return the row, to be filled."""
+    """Lay out ``owner`` as a label above a row, and return the empty row."""
     column = QVBoxLayout(owner)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(GRID)
-    if label:  # else what lies above says it already
+    if label:  # a heading above may say it already
         column.addWidget(PlainLabel(theme, label, kind="label", role="dim", tip=tip))
     row = QHBoxLayout()
     row.setSpacing(GAP)
@@ -141,22 +136,24 @@ def named(control: QWidget, name: str, tip: str = "") -> None:
 
 
 def stand_for(owner: QWidget, control: QWidget) -> None:
-    """Pass the focus, and a place in the tab order, from ``owner`` on to ``control``.
+    """Make ``control`` the focus proxy of ``owner``, with the same accessible name.
 
-    It must be the first stop in ``owner``: Tab goes to it at once, and on from there.
+    ``control`` must be the first tab stop in ``owner``.
     """
     owner.setAccessibleName(control.accessibleName())
     owner.setFocusProxy(control)
-    owner.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # without one, QWidget.setTabOrder passes over it
+    owner.setFocusPolicy(
+        Qt.FocusPolicy.StrongFocus
+    )  # QWidget.setTabOrder skips widgets without a focus policy
 
 
 class FactList(QWidget):
-    """Each fact's label above what it says; as many columns as asked, filled row by row."""
+    """Facts in columns, filled row by row: a label above each value."""
 
     def __init__(
         self, theme: Theme, *, columns: int = 1, spacing: int = GAP, parent: QWidget | None = None
     ) -> None:
-        """Start with none; ``spacing`` is between the rows."""
+        """Start empty; ``spacing`` is the gap between rows in pixels."""
         super().__init__(parent)
         self._theme, self._columns = theme, columns
         self._shown: list[tuple[str, str]] = []
@@ -169,7 +166,7 @@ class FactList(QWidget):
             self._grid.setColumnStretch(column, 1)
 
     def set_facts(self, facts: Sequence[tuple[str, str]]) -> None:
-        """Show other facts."""
+        """Show other facts: (label, value)."""
         facts = list(facts)
         if facts == self._shown:
             return
@@ -180,7 +177,7 @@ class FactList(QWidget):
                 cell.deleteLater()
         for place, (label, value) in enumerate(facts):
             row, column = divmod(place, self._columns)
-            # Straight into the grid: around cells of their own, lines that wrap would ask for room they do not need.
+            # Straight into the grid: inside cell widgets, wrapped lines would request more height than they need.
             self._grid.addWidget(PlainLabel(self._theme, label, kind="label", role="dim"), 3 * row, column)
             self._grid.addWidget(self._value(label, value), 3 * row + 1, column)
             if row:

@@ -1,4 +1,4 @@
-"""Controls for numbers: a field, a field with a slider, and the seed. Values outside the limits are clamped."""
+"""Controls for numbers: a field, a field with a slider, and the seed field. Values are clamped to their limits."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class NumberEdit(QLineEdit):
         decimals: int,
         parent: QWidget | None = None,
     ) -> None:
-        """Take numbers from ``minimum`` to ``maximum`` with ``decimals`` places; an arrow key moves by ``step``."""
+        """Accept numbers from ``minimum`` to ``maximum`` with ``decimals`` decimals; an arrow key steps by ``step``."""
         super().__init__(parent)
         self._minimum, self._maximum, self._step, self._decimals = minimum, maximum, step, decimals
         self._value = minimum
@@ -77,14 +77,13 @@ class NumberEdit(QLineEdit):
         self.set_value(self._value)
 
     def event(self, event: QEvent) -> bool:
-        """Leave Undo to the window."""
         if is_undo_of_the_window(event):
             event.ignore()
             return False
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Step with the arrow and page keys; Escape takes back what was typed and not taken."""
+        """Step on the arrow and page keys; restore the value on Escape."""
         steps = {
             Qt.Key.Key_Up: 1,
             Qt.Key.Key_Down: -1,
@@ -100,7 +99,7 @@ class NumberEdit(QLineEdit):
             super().keyPressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Step if focused; if not, the wheel scrolls what the field lies in."""
+        """Step if focused; otherwise let the wheel scroll the page."""
         notches = event.angleDelta().y()
         if not self.hasFocus() or not notches:
             event.ignore()
@@ -109,19 +108,19 @@ class NumberEdit(QLineEdit):
         event.accept()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Select the number when the keyboard comes, so that typing replaces it."""
+        """Select the number on Tab, so that typing replaces it."""
         super().focusInEvent(event)
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
             self.selectAll()
 
     def step_by(self, steps: int) -> None:
-        """Move by whole steps, as the user's own edit."""
+        """Change the value by ``steps`` steps, as an edit of the user."""
         self._edit(self._value + steps * self._step)
         self._write()
         self.selectAll()
 
     def shown(self, value: float) -> str:
-        """Return a value as the field writes it."""
+        """Return a value as the field shows it."""
         return f"{value:.{self._decimals}f}"
 
     @Slot(str)
@@ -162,7 +161,7 @@ class NumberEdit(QLineEdit):
 
 
 class NumberField(QWidget):
-    """A label and a field for a number."""
+    """A label above a field for a number."""
 
     edited = Signal(float)
 
@@ -176,15 +175,19 @@ class NumberField(QWidget):
         step: float = 1,
         decimals: int = 0,
         tip: str = "",
+        before: QWidget | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        """Take numbers from ``minimum`` to ``maximum`` with ``decimals`` places; an arrow key moves by ``step``."""
+        """Accept numbers from ``minimum`` to ``maximum``; ``before`` is a control to lay out before the field."""
         super().__init__(parent)
         self.field = NumberEdit(theme, minimum=minimum, maximum=maximum, step=step, decimals=decimals)
-        named(self.field, label, tip)
-        labelled(theme, self, label, tip=tip).addWidget(self.field)
-        stand_for(self, self.field)
-        self.field.edited.connect(self.edited)
+        row = labelled(theme, self, label, tip=tip)
+        for control in (before, self.field):
+            if control is not None:
+                named(control, label, tip)
+                row.addWidget(control, int(control is before))
+        stand_for(self, before or self.field)
+        self.field.edited.connect(self._on_field_edited)
 
     @property
     def value(self) -> float:
@@ -194,20 +197,23 @@ class NumberField(QWidget):
         """Set the value, clamped, without emitting `edited`."""
         self.field.set_value(value)
 
+    @Slot(float)
+    def _on_field_edited(self, value: float) -> None:
+        self.edited.emit(value)
+
     def set_limits(self, minimum: float, maximum: float) -> None:
-        """Set other limits."""
+        """Set other limits; the value is clamped without emitting `edited`."""
         self.field.set_limits(minimum, maximum)
 
 
 _HANDLE: Final = 7.0  # radius
-_EDGE: Final = _HANDLE + RING  # between the track's end and the middle of the handle there: room for its ring
+_EDGE: Final = _HANDLE + RING  # from the end of the track to the centre of the handle: space for its ring
 
 
 class Track(QSlider):
     """A horizontal slider that paints itself; whole numbers only."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Paint with ``theme``."""
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._theme, self._ring = theme, False
         DragAlong(self, self._go_to)
@@ -216,15 +222,13 @@ class Track(QSlider):
         theme.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        """As high as every control; the width is the layout's."""
         return QSize(160, CONTROL)
 
     def minimumSizeHint(self) -> QSize:
-        """Wide enough to hit a step."""
         return QSize(64, CONTROL)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Step if focused; if not, the wheel scrolls what the slider lies in."""
+        """Step if focused; otherwise let the wheel scroll the page."""
         notches = event.angleDelta().y()
         if not self.hasFocus() or not notches:
             event.ignore()
@@ -233,12 +237,10 @@ class Track(QSlider):
         event.accept()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Ring the handle when the keyboard came to it."""
         self._ring = ring_after(event.reason(), self._ring)
         super().focusInEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the track, what of it is filled, the handle and the ring."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle, handle = self.height() / 2, self._handle_x()
@@ -252,7 +254,7 @@ class Track(QSlider):
         if self.hasFocus() and self._ring:
             painter.setBrush(self._theme.colour("accent"))
             painter.drawEllipse(centre, _EDGE, _EDGE)
-        if not self._theme.dark:  # white on white
+        if not self._theme.dark:  # or it would be white on white
             painter.setPen(self._theme.colour("disabled"))
         painter.setBrush(self._theme.colour("handle" if enabled else "disabled"))
         painter.drawEllipse(centre, _HANDLE, _HANDLE)
@@ -268,10 +270,8 @@ class Track(QSlider):
         self.setValue(self.minimum() + round(share * (self.maximum() - self.minimum())))
 
 
-class NumberSlider(QWidget):
-    """Slider and field show the same number; the slider may end before the field does."""
-
-    edited = Signal(float)
+class NumberSlider(NumberField):
+    """A number field with a slider for the same number; the slider may end below the field's maximum."""
 
     def __init__(
         self,
@@ -286,37 +286,34 @@ class NumberSlider(QWidget):
         tip: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        """Take numbers from ``minimum`` to ``maximum``; the slider moves by ``step``, up to ``slider_maximum``."""
-        super().__init__(parent)
+        """Accept numbers from ``minimum`` to ``maximum``; the slider moves by ``step``, up to ``slider_maximum``."""
+        self.track = Track(theme)
+        super().__init__(
+            theme,
+            label,
+            minimum=minimum,
+            maximum=maximum,
+            step=step,
+            decimals=decimals,
+            tip=tip,
+            before=self.track,
+            parent=parent,
+        )
         self._step, self._slider_maximum = step, slider_maximum
-        self.field = NumberEdit(theme, minimum=minimum, maximum=maximum, step=step, decimals=decimals)
         self.field.setFixedWidth(FIELD)
         self.field.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.track = Track(theme)
-        named(self.field, label, tip)
-        named(self.track, label, tip)
-        row = labelled(theme, self, label, tip=tip)
-        row.addWidget(self.track, 1)
-        row.addWidget(self.field)
-        stand_for(self, self.track)
         self._set_track_limits(minimum, maximum)
         self._show_on_track()
         self.track.valueChanged.connect(self._on_track_moved)
-        self.field.edited.connect(self._on_field_edited)
-
-    @property
-    def value(self) -> float:
-        return self.field.value
 
     def set_value(self, value: float) -> None:
-        """Set the value, clamped, without emitting `edited`."""
-        self.field.set_value(value)
+        super().set_value(value)
         self._show_on_track()
 
     def set_limits(self, minimum: float, maximum: float, slider_maximum: float | None = None) -> None:
-        """Set other limits."""
+        """Set other limits, also of the slider."""
         self._slider_maximum = slider_maximum
-        self.field.set_limits(minimum, maximum)
+        super().set_limits(minimum, maximum)
         self._set_track_limits(minimum, maximum)
         self._show_on_track()
 
@@ -341,7 +338,7 @@ class NumberSlider(QWidget):
     @Slot(float)
     def _on_field_edited(self, value: float) -> None:
         self._show_on_track()
-        self.edited.emit(value)
+        super()._on_field_edited(value)
 
 
 MAX_SEED: Final = 2**32 - 1
@@ -349,14 +346,13 @@ _SPACE: Final = "\u00a0"  # no-break
 
 
 class SeedField(QWidget):
-    """A seed from 0 to 2^32 - 1: grouped by threes for reading, plain digits while it is edited."""
+    """A seed from 0 to 2^32 - 1, with digits in groups of three except while it is edited."""
 
     edited = Signal(object)  # an int: a seed is too large for the int of a Qt signal
     roll_requested = Signal()
     lock_edited = Signal(bool)
 
     def __init__(self, theme: Theme, label: str = "", parent: QWidget | None = None) -> None:
-        """Start at seed 0, unlocked."""
         super().__init__(parent)
         label = label or tr("Seed")
         tip = tr(
@@ -385,7 +381,6 @@ class SeedField(QWidget):
 
     @property
     def locked(self) -> bool:
-        """Whether the seed is kept for the next picture."""
         return self.lock.isChecked()
 
     def set_locked(self, locked: bool) -> None:

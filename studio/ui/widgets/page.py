@@ -1,4 +1,4 @@
-"""A page of the window: a title with its actions, and below it a column that scrolls; and a row that opens a folder."""
+"""A page of the window: a title with actions above a scrolling column; and a row that opens a folder."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ SCROLL_BAR: Final = 12
 
 
 class Page(Ground):
-    """Content of at most a certain width, in the middle of a wide window: longer lines are hard to read.
+    """A page whose content has a maximum width, centred in a wide window: longer lines are hard to read.
 
     Attributes:
-        head: the row of the title, to be given actions.
-        column: what the page shows.
+        head: the row of the title, for actions.
+        column: the content.
     """
 
     def __init__(self, theme: Theme, title: str, width: int, parent: QWidget | None = None) -> None:
-        """Show ``title``; the content is at most ``width`` wide."""
+        """Show ``title`` above content of at most ``width`` pixels."""
         super().__init__(theme, "window", parent=parent)
         self.head = QHBoxLayout()
         self.head.setContentsMargins(0, 0, 0, 0)
         self.head.setSpacing(GAP)
-        self.head.addStrut(CONTROL)  # as high on every page, with buttons or without
+        self.head.addStrut(CONTROL)  # the same height on every page, with buttons or without
         self.head.addWidget(PlainLabel(theme, title, kind="title"), 1)
         self.column = QVBoxLayout()
         self.column.setContentsMargins(0, 0, 0, SECTION)
@@ -68,20 +68,20 @@ class Page(Ground):
 
     @Slot()
     def _on_range_changed(self) -> None:
-        """Keep the content in its place when the scroll bar comes: it takes some of the right margin."""
+        """Keep the content in place when the scroll bar appears: it takes some of the right margin."""
         taken = SCROLL_BAR if self.area.verticalScrollBar().maximum() > 0 else 0
         self._row.setContentsMargins(SECTION, 0, SECTION - taken, 0)
 
 
 def _centred(inner: QHBoxLayout | QVBoxLayout, width: int) -> QHBoxLayout:
-    """Return a row that keeps ``inner`` in the middle, at most ``width`` wide."""
-    held = QWidget()
-    held.setLayout(inner)
-    held.setMaximumWidth(width)
+    """Return a row with ``inner`` centred in it, at most ``width`` pixels wide."""
+    content = QWidget()
+    content.setLayout(inner)
+    content.setMaximumWidth(width)
     row = QHBoxLayout()
     row.setContentsMargins(SECTION, 0, SECTION, 0)
     row.addStretch(1)
-    row.addWidget(held, 1000)
+    row.addWidget(content, 1000)
     row.addStretch(1)
     return row
 
@@ -108,13 +108,16 @@ def _show_folder(path: Path) -> str:
 
 
 class FolderRow(QWidget):
-    """One folder: what it is for, where it is, and a button that opens it."""
+    """A folder: its label, its path and a button that opens it.
+
+    Signals:
+        failed: a sentence on why the folder cannot be shown; "" once it can.
+    """
 
     failed = Signal(str)
-    """It cannot be shown: a sentence; "" once it can."""
 
     def __init__(self, theme: Theme, label: str, path: Path, do: Do, parent: QWidget | None = None) -> None:
-        """Name the folder and its place; ``do`` has work done in another thread."""
+        """Name the folder and its path; ``do`` runs work in another thread."""
         super().__init__(parent)
         self._path, self._do = path, do
         self.place = PlainLabel(theme, str(path), wrap=True)

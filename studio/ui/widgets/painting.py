@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QRect
     from PySide6.QtGui import QColor, QPainter
 
-# A click already shows where it went; coming back to the window leaves the ring as it was.
+# After a click the place of the focus is obvious; on return to the window the ring stays as it was.
 _WITHOUT_RING = (Qt.FocusReason.MouseFocusReason, Qt.FocusReason.PopupFocusReason)
 _EDITING = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 
@@ -35,7 +35,7 @@ def draw_outline(painter: QPainter, rect: QRectF | QRect, radius: float, colour:
 def draw_ring(
     painter: QPainter, rect: QRectF | QRect, radius: float, colour: QColor, inset: float = 0.0
 ) -> None:
-    """Draw the focus ring along the inner edge of ``rect``, ``inset`` pixels in; it cannot be clipped."""
+    """Draw the focus ring ``inset`` pixels inside the edge of ``rect``, where nothing can clip it."""
     by = inset + RING / 2
     painter.setPen(QPen(colour, RING))
     painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -43,14 +43,14 @@ def draw_ring(
 
 
 def ring_after(reason: Qt.FocusReason, before: bool) -> bool:
-    """Return whether focus that came for ``reason`` shows a ring; ``before`` is whether it last did."""
+    """Return whether focus gained for ``reason`` shows a ring; ``before`` is whether it did the last time."""
     if reason == Qt.FocusReason.ActiveWindowFocusReason:
         return before
     return reason not in _WITHOUT_RING
 
 
 def is_undo_of_the_window(event: QEvent) -> bool:
-    """Return whether Qt asks if a text field wants Undo or Redo for itself: the window has one undo for all."""
+    """Return whether ``event`` offers Undo or Redo to a text field, which must decline: the window handles both."""
     return (
         event.type() == QEvent.Type.ShortcutOverride
         and isinstance(event, QKeyEvent)

@@ -1,4 +1,4 @@
-"""A picture as large as it fits: filtered well while it stands still, fast while it changes, or in hard pixels."""
+"""A picture scaled to fit: filtered well while it is still, fast while it changes, or with hard pixels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def resample(image: QImage, width: int, height: int) -> QImage:
 
     source = image.convertToFormat(QImage.Format.Format_RGB32)
     size = source.width(), source.height()
-    # Four bytes to the pixel, each filtered by itself: Pillow need not know in which order Qt keeps the colours.
+    # Four bytes a pixel, each filtered separately: the order of Qt's colour channels does not matter to Pillow.
     pixels = Image.frombuffer(
         "RGBX", size, bytes(source.constBits()), "raw", "RGBX", source.bytesPerLine(), 1
     )
@@ -39,10 +39,9 @@ _SETTLED_MS: Final = 60  # after the last change of size
 
 
 class PictureView(QWidget):
-    """Keeps the picture's shape and centres it on the window's ground; sharp at any pixel density."""
+    """Keeps the picture's aspect ratio and centres it; sharp at any pixel density."""
 
     def __init__(self, theme: Theme, name: str = "", parent: QWidget | None = None) -> None:
-        """Start without a picture."""
         super().__init__(parent)
         self._theme = theme
         self._image: QImage | None = None
@@ -56,31 +55,28 @@ class PictureView(QWidget):
 
     @property
     def image(self) -> QImage | None:
-        """The picture shown."""
         return self._image
 
     def set_image(self, image: QImage | None, *, live: bool = False) -> None:
-        """Show another picture, or none; ``live`` pictures follow each other and are filtered quickly."""
+        """Show another picture, or none; ``live`` ones change often and are filtered fast."""
         self._image = None if image is None or image.isNull() else image
         self._live, self._still = live, None
         self.update()
 
     def set_enlarge(self, enlarge: str) -> None:
-        """Enlarge "smooth", or show the "pixels"."""
+        """Enlarge "smooth", or in hard "pixels"."""
         if enlarge != self._enlarge:
             self._enlarge = enlarge
             self.update()
 
     def sizeHint(self) -> QSize:
-        """Large; the layout decides."""
         return QSize(512, 512)
 
     def minimumSizeHint(self) -> QSize:
-        """Small enough for a small window."""
         return QSize(64, 64)
 
     def picture_rect(self) -> QRectF:
-        """Return where the picture lies, in logical pixels; empty without one. Its edges are on device pixels."""
+        """Return the picture's rectangle in logical pixels, aligned to device pixels; empty without a picture."""
         if self._image is None:
             return QRectF()
         ratio = self.devicePixelRatioF()
@@ -90,13 +86,12 @@ class PictureView(QWidget):
         return QRectF(left / ratio, top / ratio, size.width() / ratio, size.height() / ratio)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Filter quickly until the size has settled."""
+        """Filter fast until the size stays the same."""
         super().resizeEvent(event)
         if self._still is not None:
             self._resizing.start()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the ground and the picture."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), self._theme.colour("window"))
         if self._image is None:

@@ -1,4 +1,4 @@
-"""Where a prompt is written: plain text, at most 2,000 characters, with the window's own undo."""
+"""The field for a prompt: plain text of at most 2,000 characters; undo is the window's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COMMAND: Final = (
 
 
 class PromptField(QWidget):
-    """A label above an editor of a few lines, with an optional hint at the editor's foot."""
+    """A label above an editor of a few lines, with an optional hint at its bottom."""
 
     edited = Signal(str)
 
@@ -42,7 +42,7 @@ class PromptField(QWidget):
         tip: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        """Show ``placeholder`` while empty; the editor is ``lines`` high."""
+        """Show ``placeholder`` while empty; the editor is ``lines`` text lines high."""
         super().__init__(parent)
         self._text = ""
         self.editor = PromptEditor(theme, hint=hint, lines=lines)
@@ -55,11 +55,11 @@ class PromptField(QWidget):
 
     @property
     def value(self) -> str:
-        """The prompt, as it was set or written, with what an input method is still composing."""
+        """The prompt, including text that an input method is still composing."""
         return self._text
 
     def set_value(self, text: str) -> None:
-        """Set the prompt without emitting `edited`; it is cut to 2,000 characters."""
+        """Set the prompt without emitting `edited`; it is truncated to 2,000 characters."""
         text = text[:MAX_CHARACTERS]
         if text != self._text:
             self._show(text)
@@ -67,12 +67,12 @@ class PromptField(QWidget):
     def put(self, text: str, before: str) -> None:
         """Set the prompt without emitting `edited`, with the cursor after its part ``before``."""
         self._show(text[:MAX_CHARACTERS])
-        self.editor.go_behind(before)
+        self.editor.move_cursor_after(before)
 
     def _show(self, text: str) -> None:
         self._text = text
         if self.editor.composed():
-            QGuiApplication.inputMethod().reset()  # else it would write the old syllable into the new text
+            QGuiApplication.inputMethod().reset()  # or it would commit the old syllable into the new text
         with QSignalBlocker(self.editor):
             self.editor.setPlainText(text)
             self.editor.moveCursor(QTextCursor.MoveOperation.End)
@@ -82,9 +82,9 @@ class PromptField(QWidget):
         if (
             len(self.editor.toPlainText()) > MAX_CHARACTERS
         ):  # from an input method; typing and pasting stop before
-            self.editor.cut_to(MAX_CHARACTERS)
+            self.editor.truncate(MAX_CHARACTERS)
             return
-        # What is being composed counts: a shortcut that reads the prompt does not make the input method finish first.
+        # Composed text counts: a shortcut that uses the prompt does not make the input method commit first.
         text = "".join(self.editor.around_cursor())[:MAX_CHARACTERS]
         if text != self._text:
             self._text = text
@@ -92,23 +92,22 @@ class PromptField(QWidget):
 
 
 class PromptEditor(QPlainTextEdit):
-    """The editor itself. Tab leaves it, files dropped on it go to the window, and Ctrl+Enter is not its own.
+    """The editor. Tab leaves it; dropped files and Ctrl+Enter are left to the window.
 
     Signals:
-        typed: a letter was written or taken away by hand; not pasted, cut or set.
+        typed: text was typed or deleted by key; not pasted, cut or set.
     """
 
     typed = Signal()
 
     def __init__(self, theme: Theme, *, hint: str = "", lines: int = 3) -> None:
-        """Be ``lines`` high, with ``hint`` below them."""
         super().__init__()
         self.setFont(theme.font("body"))
         self.setUndoRedoEnabled(False)
         self.setTabChangesFocus(True)
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        if lines == 1:  # there would be no room to use it
+        if lines == 1:  # too low for a scroll bar
             self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(INSET - RING)
         self._corner: QWidget | None = None
@@ -117,7 +116,7 @@ class PromptEditor(QPlainTextEdit):
         self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         foot = self.hint.sizeHint().height() + GAP if hint else 0
         self.setViewportMargins(0, 0, 0, foot)
-        text = _line_height(self.font()) * lines + 1  # Qt takes a line that just fits for one out of sight
+        text = _line_height(self.font()) * lines + 1  # Qt treats a last line that fits exactly as hidden
         self.setFixedHeight(_up_to_grid(text + 2 * INSET + foot))
 
     def event(self, event: QEvent) -> bool:
@@ -128,7 +127,7 @@ class PromptEditor(QPlainTextEdit):
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Pass Ctrl+Enter on, and take no letter beyond the last."""
+        """Leave Ctrl+Enter to the window, and ignore typing beyond the limit."""
         if event.key() in _ENTER and event.modifiers() & _COMMAND:
             event.ignore()
             return
@@ -146,16 +145,16 @@ class PromptEditor(QPlainTextEdit):
         self.typed.emit()
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        """Take text; files are the window's."""
+        """Accept text; files are left to the window."""
         return source.hasText() and not source.hasUrls()
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Insert as much of the text as there is room for."""
+        """Insert the text, truncated to the limit."""
         self.textCursor().insertText(source.text().replace("\0", "")[: max(self._room(), 0)])
         self.ensureCursorVisible()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the hint at the foot, and what lies at its right."""
+        """Keep the hint and the corner widget at the bottom."""
         super().resizeEvent(event)
         size, foot = self.hint.sizeHint(), self.height() - GAP
         if self._corner is not None:
@@ -166,7 +165,7 @@ class PromptEditor(QPlainTextEdit):
         self.hint.setGeometry(INSET, foot - size.height(), self.width() - 2 * INSET, size.height())
 
     def set_corner(self, widget: QWidget) -> None:
-        """Have a small control in the lower right corner, at the right of the hint."""
+        """Place a small control in the lower right corner, beside the hint."""
         self._corner = widget
         widget.setParent(self)
         widget.setCursor(Qt.CursorShape.ArrowCursor)
@@ -175,11 +174,11 @@ class PromptEditor(QPlainTextEdit):
         self.setViewportMargins(0, 0, 0, foot)
 
     def composed(self) -> str:
-        """Return what an input method is composing: it is shown, but not part of the document yet."""
+        """Return the text that an input method is composing: shown, but not part of the document yet."""
         return self.textCursor().block().layout().preeditAreaText()
 
     def around_cursor(self) -> tuple[str, str]:
-        """Return the text before the cursor, with what an input method has in hand, and the text after it."""
+        """Return the text before the cursor, including composed text, and the text after it."""
         cursor = self.textCursor()
         before, after = QTextCursor(cursor), QTextCursor(cursor)
         before.setPosition(0)
@@ -187,14 +186,14 @@ class PromptEditor(QPlainTextEdit):
         after.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         return before.selection().toPlainText() + self.composed(), after.selection().toPlainText()
 
-    def go_behind(self, before: str) -> None:
-        """Put the cursor behind the text's beginning ``before``."""
+    def move_cursor_after(self, before: str) -> None:
+        """Put the cursor after ``before``, with which the text begins."""
         cursor = self.textCursor()
         cursor.setPosition(min(_units(before), self.document().characterCount() - 1))
         self.setTextCursor(cursor)
 
-    def cut_to(self, characters: int) -> None:
-        """Take away what lies beyond ``characters``."""
+    def truncate(self, characters: int) -> None:
+        """Truncate the text to ``characters``."""
         text = self.toPlainText()[:characters]
         place = self.textCursor().position()
         self.setPlainText(text)
@@ -208,12 +207,12 @@ class PromptEditor(QPlainTextEdit):
 
 
 def _units(text: str) -> int:
-    """Return how long Qt takes a text to be."""
+    """Return the length of a text in Qt's units, UTF-16 code units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _line_height(font: QFont) -> int:
-    """Return the height of a line in an editor, which rounds it up, unlike the font's line spacing."""
+    """Return the height of a line as the editor lays it out: rounded up, unlike the font's line spacing."""
     layout = QTextLayout("Ag", font)
     layout.beginLayout()
     line = layout.createLine()

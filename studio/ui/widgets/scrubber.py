@@ -1,4 +1,4 @@
-"""Controls along an axis of noise levels: the timeline's scrubber and a progress bar."""
+"""Controls coloured by noise level: the scrubber of a timeline, and a progress bar."""
 
 from __future__ import annotations
 
@@ -26,49 +26,48 @@ _PRESSES = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick)
 
 
 class DragAlong(QObject):
-    """Takes the mouse of one widget; other buttons than the left are its parent's."""
+    """Lets the left mouse button drag along a widget; other buttons are left to its parent."""
 
     def __init__(self, widget: QWidget, go_to: Callable[[float], None]) -> None:
-        """Call ``go_to`` with where the mouse is, in pixels from the widget's left."""
+        """Call ``go_to`` with the mouse's x, in pixels from the widget's left."""
         super().__init__(widget)
-        self._widget, self._go_to, self._held = widget, go_to, False
+        self._widget, self._go_to, self._dragging = widget, go_to, False
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Press, drag, let go."""
         if not isinstance(event, QMouseEvent) or not self._widget.isEnabled():
             return False
         if event.type() in _PRESSES:
-            self._held = event.button() == Qt.MouseButton.LeftButton
-            event.setAccepted(self._held)
-            if self._held:
+            self._dragging = event.button() == Qt.MouseButton.LeftButton
+            event.setAccepted(self._dragging)
+            if self._dragging:
                 self._go_to(event.position().x())
-        elif event.type() == QEvent.Type.MouseMove and self._held:
+        elif event.type() == QEvent.Type.MouseMove and self._dragging:
             self._go_to(event.position().x())
         elif event.type() == QEvent.Type.MouseButtonRelease:
-            self._held = False
+            self._dragging = False
             self._widget.update()
         return True
 
 
 EDGE: Final = 9.0
-"""Between the widget's end and the first place: room for the handle and its ring. Whatever shares its axis needs it."""
+"""Pixels between the widget's end and the first tick, for the handle and its ring; widgets on the same axis need it."""
 HEIGHT: Final = 44
 _HEAD: Final = 6.0  # the handle's radius
 _TICK_WIDTH: Final = 3.0
 _TICK_HEIGHT, _LOW_TICK_HEIGHT = 14.0, 7.0
-_MANY: Final = 5  # places that Shift and an arrow go
+_MANY: Final = 5  # ticks that Shift and an arrow key skip
 _TENTHS: Final = 10
 _KEYS: Final = {Qt.Key.Key_Left: -1, Qt.Key.Key_Down: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: 1}
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A place.
+    """A position that can be chosen.
 
     Attributes:
-        position: where it is on the axis, 0 to 1.
-        level: the noise level whose colour it has, 1 all noise to 0 clean; None where that is not known.
+        position: its place on the axis, 0 to 1.
+        level: the noise level that colours it, 1 (all noise) to 0 (clean); None if it is unknown.
     """
 
     position: float
@@ -76,12 +75,12 @@ class Tick:
 
 
 class Scrubber(QSlider):
-    """Ticks in the colours of their noise levels. Those not reached yet are low, and cannot be chosen.
+    """Ticks in the colours of their noise levels; those not reached yet are shorter, and cannot be chosen.
 
-    Arrows go to the next place, with Shift five on, Home and End to the ends, a digit to that tenth of the axis.
+    Arrow keys move by one tick, with Shift by five; Home and End go to the ends, a digit to that tenth of the axis.
 
     Signals:
-        edited: the user went to the place of this number, from 0.
+        edited: the user chose the tick of this index, from 0.
         play_requested: Space was pressed.
     """
 
@@ -89,7 +88,7 @@ class Scrubber(QSlider):
     play_requested = Signal()
 
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
-        """Start without a place; ``name`` is the accessible name."""
+        """Start without ticks; ``name`` is the accessible name."""
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._theme, self._ring = theme, False
         DragAlong(self, self._go_to_x)
@@ -103,21 +102,20 @@ class Scrubber(QSlider):
 
     @property
     def ticks(self) -> tuple[Tick, ...]:
-        """The places."""
         return self._ticks
 
     @property
     def current(self) -> int:
-        """The number of the place that is chosen."""
+        """The index of the chosen tick."""
         return self.value()
 
     @property
     def reached(self) -> int:
-        """How many places can be chosen: the first so many."""
+        """The number of ticks that can be chosen, from the first on."""
         return self._reached
 
     def set_ticks(self, ticks: Sequence[Tick], reached: int | None = None) -> None:
-        """Show other places, in the order of their positions; the first ``reached`` (None: all) can be chosen."""
+        """Show other ticks, sorted by position; the first ``reached`` of them (None: all) can be chosen."""
         ticks = tuple(ticks)
         reached = len(ticks) if reached is None else min(reached, len(ticks))
         if (ticks, reached) == (self._ticks, self._reached):
@@ -127,38 +125,36 @@ class Scrubber(QSlider):
             self.setRange(0, max(reached - 1, 0))
         self._repaint_all()
 
-    def set_current(self, place: int, words: str = "") -> None:
-        """Choose a place without emitting `edited`; ``words`` describe it to screen readers: "step 12 of 30"."""
+    def set_current(self, place: int, description: str = "") -> None:
+        """Choose a tick without emitting `edited`; ``description`` is for screen readers ("step 12 of 30")."""
         with QSignalBlocker(self):
             self.setValue(place)
-        if words != self.accessibleDescription():
-            self.setAccessibleDescription(words)
+        if description != self.accessibleDescription():
+            self.setAccessibleDescription(description)
         self.update()
 
     def x_of(self, place: int) -> float:
-        """Return where a place is, in pixels from the widget's left."""
+        """Return the x of a tick, in pixels from the widget's left."""
         if not 0 <= place < len(self._ticks):
             return EDGE
         return EDGE + self._ticks[place].position * (self.width() - 2 * EDGE)
 
     def sizeHint(self) -> QSize:
-        """As wide as there is room."""
         return QSize(320, HEIGHT)
 
     def minimumSizeHint(self) -> QSize:
-        """Wide enough to hit a place."""
         return QSize(120, HEIGHT)
 
-    # --------------------------------------------------------------------------------------------------- the hand's
+    # ------------------------------------------------------------------------------------------------- user's input
     def go_to(self, place: int) -> None:
-        """Go to a place, or the nearest that is reached, as the user would."""
+        """Choose a tick as the user would, clamped to those that are reached."""
         place = min(max(place, 0), self._reached - 1)
         if self._reached and place != self.value():
             self.set_current(place)
             self.edited.emit(place)
 
     def handle_key(self, event: QKeyEvent) -> bool:
-        """Go where a key leads, also one that another part was given; False where it leads nowhere."""
+        """Handle a key, also one that another widget received; False if it has no meaning here."""
         key, with_shift = event.key(), event.modifiers() == Qt.KeyboardModifier.ShiftModifier
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
         if not plain and not with_shift:
@@ -180,21 +176,18 @@ class Scrubber(QSlider):
         return True
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Go where the key leads."""
         if self.handle_key(event):
             event.accept()
         else:
             event.ignore()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Step, towards clean with the wheel turned up."""
         notches = event.angleDelta().y() or event.angleDelta().x()
         if notches:
             self.go_to(self.value() + (1 if notches > 0 else -1))
         event.accept()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Ring the handle when the keyboard came to it."""
         self._ring = ring_after(event.reason(), self._ring)
         super().focusInEvent(event)
 
@@ -207,7 +200,6 @@ class Scrubber(QSlider):
 
     # ----------------------------------------------------------------------------------------------------- painting
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw ticks and handle."""
         painter = QPainter(self)
         ratio = self.devicePixelRatioF()
         if self._painted is None or self._painted[:2] != (self.size(), ratio):
@@ -227,7 +219,7 @@ class Scrubber(QSlider):
         painter.drawEllipse(QPointF(x, top), _HEAD, _HEAD)
 
     def _paint_ticks(self, ratio: float) -> QPixmap:
-        """Draw them once; there may be a thousand."""
+        """Return the painted ticks, cached since there may be a thousand."""
         pixmap = QPixmap(self.size() * ratio)
         pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(Qt.GlobalColor.transparent)
@@ -263,10 +255,9 @@ _PERCENT: Final = 100
 
 
 class NoiseBar(QProgressBar):
-    """How far a run has come; assistive technology reads it in per cent."""
+    """The progress of a run; screen readers read it in percent."""
 
     def __init__(self, theme: Theme, name: str = "", parent: QWidget | None = None) -> None:
-        """Start empty."""
         super().__init__(parent)
         self._theme, self._fraction, self._level = theme, 0.0, 1.0
         self.setRange(0, _PERCENT)
@@ -278,11 +269,11 @@ class NoiseBar(QProgressBar):
 
     @property
     def fraction(self) -> float:
-        """How far, 0 to 1."""
+        """The progress, 0 to 1."""
         return self._fraction
 
     def set_progress(self, fraction: float, level: float) -> None:
-        """Show ``fraction`` done (0 to 1), at the noise ``level`` (1 all noise, 0 clean)."""
+        """Show ``fraction`` done (0 to 1), in the colour of the noise ``level`` (1 all noise, 0 clean)."""
         fraction = min(max(fraction, 0.0), 1.0)
         if (fraction, level) != (self._fraction, self._level):
             self._fraction, self._level = fraction, level
@@ -290,15 +281,12 @@ class NoiseBar(QProgressBar):
             self.update()
 
     def sizeHint(self) -> QSize:
-        """Thin."""
         return QSize(GRID * 8, GRID)
 
     def minimumSizeHint(self) -> QSize:
-        """Thin."""
         return QSize(GRID, GRID)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the track and what is done of it."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         radius = self.height() / 2

@@ -18,23 +18,22 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 PAUSE_MS = 150
-"""After the last letter: a search for every one would be a search too many."""
+"""Pause after the last letter before the search starts."""
 MAX_LENGTH = 200
 
 
 class SearchField(QLineEdit):
-    """Words that a picture's prompt or model must hold.
+    """A line for search words.
 
     Signals:
-        search_requested: after a pause in typing, or Enter; carries the text.
-        left: the focus should move on to the results.
+        search_requested: search for this text: after a pause in typing, or on Enter.
+        left: the focus should move to the results.
     """
 
     search_requested = Signal(str)
     left = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start empty."""
         super().__init__(parent)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -56,12 +55,12 @@ class SearchField(QLineEdit):
         self.textEdited.connect(self._pause.start)
 
     def set_text(self, text: str) -> None:
-        """Show what is searched for already."""
+        """Show the text of a search that is already active."""
         if text != self.text():
             self.setText(text)
 
     def event(self, event: QEvent) -> bool:
-        """Clear with Esc where there is something to clear; leave undo to the window."""
+        """Reserve Esc while there is text to clear; leave Undo to the window."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             if is_undo_of_the_window(event):
                 event.ignore()
@@ -72,7 +71,7 @@ class SearchField(QLineEdit):
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Search at once with Enter, and go to what was found with Enter or Down."""
+        """Search at once on Enter, and move to the results on Enter or Down."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Down):
             self._ask()
             self.left.emit()

@@ -1,4 +1,4 @@
-"""A list of texts, one a row; however many there are, only those in sight are painted."""
+"""A list of texts, one a row; only the visible rows are painted, however many there are."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _ENTER: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class TextList(QListView):
-    """Texts to choose from with the mouse, or with Enter.
+    """Texts to choose from by click or Enter.
 
     Signals:
-        chosen: a text.
+        chosen: this text was chosen.
     """
 
     chosen = Signal(str)
@@ -71,43 +71,40 @@ class TextList(QListView):
 
     @property
     def texts(self) -> list[str]:
-        """The texts listed."""
         return self._texts.stringList()
 
     @property
     def current(self) -> str:
-        """The chosen text; "" where none is."""
+        """The current text; "" if there is none."""
         index = self.currentIndex()
         return str(index.data()) if index.isValid() else ""
 
     def set_texts(self, texts: Sequence[str]) -> None:
-        """List other texts; none is chosen."""
+        """List other texts; none is current."""
         self._texts.setStringList(list(texts))
         self.scrollToTop()
 
     def go_to(self, row: int) -> None:
-        """Choose a row; a number that is none chooses nothing."""
+        """Make a row current; a row that does not exist makes none current."""
         self.setCurrentIndex(self._texts.index(row))
 
     def height_of(self, rows: int) -> int:
-        """Return how high it is with so many rows."""
+        """Return the height in pixels of so many rows."""
         return rows * ROW
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Take the chosen text with Enter."""
         if event.key() in _ENTER and self.current:
             self.chosen.emit(self.current)
         else:
             super().keyPressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Show that a row can be clicked."""
         over = self.indexAt(event.position().toPoint()).isValid()
         self.viewport().setCursor(Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor)
         super().mouseMoveEvent(event)
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Show a text that is cut as a tooltip."""
+        """Show an elided text in a tooltip."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             index = self.indexAt(event.pos())
             text = str(index.data()) if index.isValid() else ""

@@ -136,7 +136,7 @@ def test_a_name_is_put_in_the_middle_of_a_prompt_with_the_cursor_behind_it(
     texts: TextRows, form: FormModel
 ) -> None:
     form.edit(prompt="🦊  on a mat")
-    texts.prompt.editor.go_behind("🦊 ")
+    texts.prompt.editor.move_cursor_after("🦊 ")
     type_(texts, "ca")
     press(texts, Qt.Key.Key_Tab)
     assert form.values.prompt == "🦊 cat on a mat"
@@ -194,7 +194,7 @@ def test_ctrl_enter_is_not_the_lists(texts: TextRows, form: FormModel) -> None:
 
 def test_a_selection_and_the_middle_of_a_word_offer_nothing(texts: TextRows, form: FormModel) -> None:
     type_(texts, "cct")
-    texts.prompt.editor.go_behind("c")
+    texts.prompt.editor.move_cursor_after("c")
     type_(texts, "a")
     assert form.values.prompt == "cact"
     assert offered(texts) == []
@@ -286,7 +286,7 @@ def test_up_leads_from_the_names_back_to_the_search(texts: TextRows) -> None:
 
 def test_a_name_is_added_where_one_is_missing(texts: TextRows, form: FormModel) -> None:
     form.edit(prompt="a cat and  on a mat")
-    texts.prompt.editor.go_behind("a cat and ")
+    texts.prompt.editor.move_cursor_after("a cat and ")
     open_ideas(texts)
     assert "added" in texts.popover.hint.text()
     texts.popover.search.setText("fox")

@@ -98,7 +98,7 @@ def test_a_second_training_waits_and_can_be_taken_out(room: Classroom) -> None:
     room.training.train(to_train())
     second, third = room.training.train(to_train(name="hens")), room.training.train(to_train(name="cats"))
     assert room.train_run.waiting == (second, third)
-    room.training.take_out(second)
+    room.training.remove(second)
     assert room.train_run.waiting == (third,)
     room.wait_for(gate)
     gate.open()

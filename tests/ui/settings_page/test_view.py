@@ -88,7 +88,7 @@ def test_recording_and_its_room_are_preferred(
     last = view.runs.record_switch.segments["no"]
     qtbot.mouseClick(last, Qt.MouseButton.LeftButton)
     assert not preferences.record_runs
-    view.runs.room.edited.emit(5.0)
+    view.runs.disk_space.edited.emit(5.0)
     assert preferences.runs_gib == 5.0
     runs.used.emit(3 * 2**29)
     assert view.runs.words.text().startswith("Recorded runs take 1.5 GiB of 5 GiB")
