@@ -283,6 +283,8 @@ class FakeEngine:
         decoded: the calls of `decode`: the model, the hash of its weights, and the latents' value.
         explained: the calls of `explain`: the hash, the state's value and its time.
         threads: in which threads it was called.
+        scripts: see above; may be replaced between two jobs.
+        answer: what `report` returns.
         decode_error: what `decode` raises from now on.
         loading: what `decode` does first, with the event that cancels it.
         lessons: the calls of `train`.
@@ -303,7 +305,7 @@ class FakeEngine:
         self.rehearsed: list[TrainRequest] = []
         self.rehearsal: Callable[[threading.Event], object] | None = None
         self.scripts: tuple[Script, ...] = scripts or (Forming(),)
-        self._report = report
+        self.answer = report
 
     def run(
         self,
@@ -401,7 +403,7 @@ class FakeEngine:
 
     def report(self) -> EngineReport:
         self.threads.add(threading.get_ident())
-        return self._report
+        return self.answer
 
 
 class Maker:

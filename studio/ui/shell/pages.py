@@ -191,7 +191,7 @@ class Pages(QStackedWidget):
     @property
     def undo_stack(self) -> QUndoStack | None:
         """The undo stack of the open page; None where nothing can be undone there."""
-        page = self.currentWidget()
+        page: object = self.currentWidget()
         return page.undo_stack if isinstance(page, HasUndo) else None
 
     def start(self) -> bool:

@@ -246,7 +246,7 @@ def test_what_the_engine_notes_at_the_start_is_told(open_studio: Open) -> None:
 
 def test_the_device_is_shown_once_the_engine_is_there(open_studio: Open) -> None:
     studio = open_studio()
-    studio.engine._report = EngineReport(device="cpu", dtype="float32", unused_gpu="Install the right torch.")
+    studio.engine.answer = EngineReport(device="cpu", dtype="float32", unused_gpu="Install the right torch.")
     assert studio.status.device == ""
     studio.session.warm_up()
     studio.wait(lambda: studio.status.device)

