@@ -14,7 +14,7 @@ def main() -> int:
 
 
 def _open_window() -> int:
-    from studio.ui.core.display import display_fault
+    from studio.ui.shell.display import display_fault
 
     fault = display_fault()
     if fault is None:

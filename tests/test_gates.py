@@ -42,6 +42,33 @@ def test_imports_point_down_only() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def lint_type_hints(folder: Path, settings: Path) -> subprocess.CompletedProcess[str]:
+    """Check the layers of the window in ``folder``, also for imports that only type hints need."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    excluded = "exclude_type_checking_imports = true"
+    assert excluded in text
+    settings.write_text(text.replace(excluded, excluded.replace("true", "false")), encoding="utf-8")
+    script = (
+        "import sys; from importlinter.cli import lint_imports; "
+        f"sys.exit(lint_imports({str(settings)!r}, limit_to_contracts=('window',), cache_dir=None))"
+    )
+    return run(sys.executable, "-c", script, folder=folder)
+
+
+def test_type_hints_of_the_window_point_down_only(tmp_path: Path) -> None:
+    done = lint_type_hints(ROOT, tmp_path / "pyproject.toml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_type_hint_of_another_feature_is_found(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "studio", tmp_path / "studio", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "studio/ui/train/text.py").open("a", encoding="utf-8") as source:
+        source.write("\nif TYPE_CHECKING:\n    import studio.ui.create.form_model\n")
+    done = lint_type_hints(tmp_path, tmp_path / "pyproject.toml")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "studio.ui.train.text -> studio.ui.create.form_model" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("file", "line", "contract"),
     [

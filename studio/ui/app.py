@@ -25,7 +25,6 @@ from studio.ui.core.background import Background
 from studio.ui.core.catalog import Catalog
 from studio.ui.core.engine_thread import EngineThread
 from studio.ui.core.frame_service import FrameService
-from studio.ui.core.hooks import Hooks
 from studio.ui.core.intents import Intents
 from studio.ui.core.notices import Notices
 from studio.ui.core.settings import Preferences, SettingsFile
@@ -45,6 +44,7 @@ from studio.ui.run.fork import ForkModel
 from studio.ui.run.model import RunModel
 from studio.ui.run.panes import PanesModel
 from studio.ui.run.steps import StepRecompute, StepSaver
+from studio.ui.shell.hooks import Hooks
 from studio.ui.shell.main_window import MainWindow
 from studio.ui.shell.models import Models
 from studio.ui.shell.status_bar import StatusModel

@@ -12,7 +12,7 @@ from studio.ui.compare.library import run_ids_of
 from studio.ui.compare.library_view import LibraryView
 from studio.ui.compare.runs_view import RunsView
 from studio.ui.compare.setup_view import SetupView
-from studio.ui.core.sheet_writer import Labelled, SheetWriter, ask_for_sheet
+from studio.ui.jobs.sheet_writer import Labelled, SheetWriter, ask_for_sheet
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, PADDING, PAGE_HEAD
 from studio.ui.widgets.buttons import IconButton, TextButton

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from studio.errors import RequestError, capitalised
-from studio.ui.core.sheet_writer import Labelled, ask_for_sheet
+from studio.ui.jobs.sheet_writer import Labelled, ask_for_sheet
 from studio.ui.jobs.text import model_calls
 from studio.ui.language import tr
 from studio.ui.sweep import text as words
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from studio.engine.requests.generate import GenerateRequest
     from studio.ui.core.intents import Intents
-    from studio.ui.core.sheet_writer import SheetWriter
     from studio.ui.jobs.run_settings import RunSettings
+    from studio.ui.jobs.sheet_writer import SheetWriter
     from studio.ui.sweep.model import Sweep, SweepModel
     from studio.ui.theme.theme import Theme
 

@@ -20,8 +20,8 @@ from studio.engine.training.events import (
 )
 from studio.ui.core.background import Background
 from studio.ui.core.job import TrainingFailed, TrainingHeld
-from studio.ui.core.sheet_writer import SheetWriter
 from studio.ui.core.thumbnails import Thumbnails
+from studio.ui.jobs.sheet_writer import SheetWriter
 from studio.ui.train.data import TrainFolder, make_tile
 from studio.ui.train.form import TrainCosts, TrainForm
 from studio.ui.train.noise import ForwardModel

@@ -10,7 +10,7 @@ from PySide6.QtCore import QStandardPaths, Qt, Slot
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.errors import RequestError, capitalised
-from studio.ui.core.sheet_writer import ask_for_sheet
+from studio.ui.jobs.sheet_writer import ask_for_sheet
 from studio.ui.language import tr
 from studio.ui.theme.metrics import FORM, GAP, GRID, PADDING
 from studio.ui.train import text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from studio.ui.core.engine_call import Priority
-from studio.ui.core.sheet_writer import Labelled
+from studio.ui.jobs.sheet_writer import Labelled
 from studio.ui.train import text
 from studio.ui.train.checkpoints import spread
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from studio.engine.requests.compare import CompareRequest
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.job_state import JobState
-    from studio.ui.core.sheet_writer import SheetWriter
+    from studio.ui.jobs.sheet_writer import SheetWriter
 
 ROWS = 6
 

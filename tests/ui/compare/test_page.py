@@ -266,7 +266,7 @@ def test_what_is_seen_is_saved_as_one_labelled_picture(
         asked.append(suggested)
         return str(tmp_path / "sheet"), kinds
 
-    monkeypatch.setattr("studio.ui.core.sheet_writer.QFileDialog.getSaveFileName", answer)
+    monkeypatch.setattr("studio.ui.jobs.sheet_writer.QFileDialog.getSaveFileName", answer)
     QTest.mouseClick(page.view.head.save, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(page.notices))
     assert asked[0].endswith("a-fox.png")
@@ -284,7 +284,7 @@ def test_a_sheet_that_cannot_be_saved_or_is_not_wanted(
     (tmp_path / "file").write_text("in the way")
     answers = iter(["", str(tmp_path / "file" / "sheet.png")])
     monkeypatch.setattr(
-        "studio.ui.core.sheet_writer.QFileDialog.getSaveFileName", lambda *_: (next(answers), "")
+        "studio.ui.jobs.sheet_writer.QFileDialog.getSaveFileName", lambda *_: (next(answers), "")
     )
     QTest.mouseClick(page.view.head.save, Qt.MouseButton.LeftButton)
     assert page.notices == []

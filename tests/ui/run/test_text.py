@@ -57,7 +57,7 @@ def step(of: JobState, number: int, **changes: object) -> StepDone:
 
 def test_before_anything_it_says_what_is_waited_for() -> None:
     job = job_state()
-    assert words.caption(job, None, 0, None) == "Getting the device ready"
+    assert words.caption(job, None, 0, None) == "Preparing the device"
     job.take(ModelLoading(job_id=job.job.id, model="starter"))
     assert words.caption(job, None, 0, None) == "Loading the model starter"
 

@@ -511,12 +511,14 @@ def test_a_picture_is_verified_from_its_page(make_program: MakeProgram, qtbot: Q
     hand.finish()
     qtbot.waitUntil(lambda: hand.models.gallery.entry_at(0) is not None)
     stack = hand.window.pages.create_page.stack
-    stack.open(hand.models.gallery.entry_at(0))
+    entry = hand.models.gallery.entry_at(0)
+    stack.open(entry)
     check = stack.large.findChild(ViewerVerify)
     assert not check.result.isVisible()
     hand.press(Qt.Key.Key_V)
     assert check.button.text() == verify_button(running=True)
-    qtbot.waitUntil(check.result.isVisible)
+    qtbot.waitUntil(lambda: hand.models.verifier.of(entry).outcome == "same")
+    assert check.result.isVisible()
     assert check.button.text() == verify_button(running=False)
     assert not check.bar.isVisible()
 

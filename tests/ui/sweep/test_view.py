@@ -168,7 +168,7 @@ def test_the_sweep_is_saved_as_one_labelled_picture(
     received: list[str] = []
     sweeping.program.models.notices.posted.connect(lambda notice: received.append(notice.sentence))
     path = tmp_path / "sweep.png"
-    monkeypatch.setattr("studio.ui.core.sheet_writer.QFileDialog.getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr("studio.ui.jobs.sheet_writer.QFileDialog.getSaveFileName", lambda *_: (str(path), ""))
     QTest.mouseClick(sweeping.view.save, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(received))
     assert [str(path) in sentence for sentence in received] == [True]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.requests.compare import CompareRequest
-    from studio.ui.core.sheet_writer import Labelled
+    from studio.ui.jobs.sheet_writer import Labelled
 
 PATH = Path("sheet.png")
 

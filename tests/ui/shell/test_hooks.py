@@ -11,8 +11,8 @@ import pytest
 from PySide6.QtCore import QTimer, qWarning
 
 from studio.errors import StorageError
-from studio.ui.core.hooks import Hooks
 from studio.ui.core.notices import Notice, Notices
+from studio.ui.shell.hooks import Hooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

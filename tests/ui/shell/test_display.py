@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from studio.ui.core import display
-from studio.ui.core.display import display_fault
+from studio.ui.shell import display
+from studio.ui.shell.display import display_fault
 
 ROOT = Path(__file__).parents[3]
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="displays of Linux")
