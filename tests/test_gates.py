@@ -17,7 +17,7 @@ def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
-    script = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(cache_dir=None))"
+    script = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
     return run(sys.executable, "-c", script, folder=folder)
 
 
@@ -50,7 +50,7 @@ def lint_type_hints(folder: Path, settings: Path) -> subprocess.CompletedProcess
     settings.write_text(text.replace(excluded, excluded.replace("true", "false")), encoding="utf-8")
     script = (
         "import sys; from importlinter.cli import lint_imports; "
-        f"sys.exit(lint_imports({str(settings)!r}, limit_to_contracts=('window',), cache_dir=None))"
+        f"sys.exit(lint_imports({str(settings)!r}, limit_to_contracts=('window',), no_cache=True))"
     )
     return run(sys.executable, "-c", script, folder=folder)
 
