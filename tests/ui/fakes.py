@@ -278,12 +278,11 @@ class FakeEngine:
     """Runs scripts instead of models: the first for the first job, and so on; the last one for all that follow.
 
     Attributes:
-        scripts: of jobs: the first for the first, and so on; the last for all that follow.
+        scripts: of jobs: the first for the first, and so on; the last for all that follow. May be replaced.
         takes: the calls of `run`.
         decoded: the calls of `decode`: the model, the hash of its weights, and the latents' value.
         explained: the calls of `explain`: the hash, the state's value and its time.
         threads: in which threads it was called.
-        scripts: see above; may be replaced between two jobs.
         answer: what `report` returns.
         decode_error: what `decode` raises from now on.
         loading: what `decode` does first, with the event that cancels it.
