@@ -1,1 +1,1 @@
-"""Runs side by side, in lockstep or from the disk."""
+"""Comparing several runs: made in lockstep, or recorded before."""

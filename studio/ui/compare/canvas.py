@@ -210,11 +210,9 @@ class ComparisonCanvas(QWidget):
     # -------------------------------------------------------------------------------------------------------- state
     @property
     def cards(self) -> tuple[RunCard, ...]:
-        """The cards that are shown, one for each run."""
         return self._cards
 
     def set_cards(self, cards: Sequence[RunCard]) -> None:
-        """Show these cards."""
         before = [card.pixels for card in self._cards]
         self._cards = tuple(cards)
         if [id(card.pixels) for card in self._cards] != [id(pixels) for pixels in before]:
@@ -224,13 +222,11 @@ class ComparisonCanvas(QWidget):
         self.update()
 
     def set_mode(self, mode: Mode) -> None:
-        """Show the pictures in another layout."""
         if mode != self.mode:
             self.mode, self.peeking = mode, False
             self.unsettle()
 
     def set_pair(self, base: int, candidate: int) -> None:
-        """Set A and B."""
         if (base, candidate) != (self.base, self.candidate):
             self.base, self.candidate = base, candidate
             self.unsettle()

@@ -43,7 +43,6 @@ class Columns:
     batched: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
         columns = [column.to_dict() for column in self.columns]
         return {"columns": columns, "own_prompts": sorted(self.own_prompts), "batched": self.batched}
 
@@ -213,7 +212,6 @@ class CompareColumns(QObject):
             self._make([*self.columns, self.columns[-1]], (), own | {last + 1} if last in own else own)
 
     def remove(self, place: int) -> None:
-        """Remove a column."""
         if self.can_remove:
             columns = [column for other, column in enumerate(self.columns) if other != place]
             own = (other for other in self._setup.own_prompts if other != place)

@@ -57,7 +57,6 @@ class RecordedRun:
 
     @property
     def number(self) -> int:
-        """See `number_of`."""
         return number_of(self.run)
 
 
@@ -259,13 +258,11 @@ class CompareLibrary(QAbstractListModel):
 
     @property
     def can_open(self) -> bool:
-        """Whether enough runs are selected."""
         return len(self.chosen) >= MIN_PANES
 
     # ----------------------------------------------------------------------------------------------------- intents
     @Slot()
     def reload(self) -> None:
-        """Read the list again."""
         work = partial(list_recorded, self._store, self._catalogue)
         self._background.do(work, self._on_listed, self._on_failed, key="list")
 

@@ -113,7 +113,6 @@ class LibraryList(QListView):
 
     @Slot()
     def _request_thumbnails(self) -> None:
-        """Request the thumbnails of the visible cards."""
         side, seen = self._side(), self.viewport().rect()
         keys = []
         for row in range(self.model().rowCount()):

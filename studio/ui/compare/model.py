@@ -248,12 +248,10 @@ class CompareModel(QObject):
     # -------------------------------------------------------------------------------------------------------- state
     @property
     def count(self) -> int:
-        """The number of runs."""
         return self.job_state.count if self.job_state is not None else 0
 
     @property
     def positions(self) -> tuple[float, ...]:
-        """See `positions`."""
         return self._positions
 
     @property
@@ -312,7 +310,6 @@ class CompareModel(QObject):
         )
 
     def record(self, place: int) -> PictureRecord | None:
-        """Return the record of a run's steps."""
         return self.job_state.job.record.picture(place) if self.job_state is not None else None
 
     def is_lost(self, run: ComparedRun) -> bool:
@@ -323,7 +320,6 @@ class CompareModel(QObject):
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """See `noise_hashes`."""
         if self.job_state is not None and len(self._hashes) < self.count:
             self._hashes = noise_hashes(self.job_state)
         return self._hashes

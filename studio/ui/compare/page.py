@@ -202,7 +202,6 @@ class CompareView(Ground):
 
     @Slot()
     def open_library(self) -> None:
-        """Show the recorded runs."""
         self.show_library(True)
 
     def go_back(self) -> bool:
@@ -228,7 +227,6 @@ class CompareView(Ground):
         self.runs.show_results(results)
 
     def set_mode(self, mode: Mode) -> None:
-        """Show the pictures in another layout."""
         self.runs.set_mode(mode)
         self.head.modes.set_value(mode)
 

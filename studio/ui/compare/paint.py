@@ -129,7 +129,7 @@ class RunCard:
 
 
 def draw_card(painter: QPainter, theme: Theme, rect: QRectF) -> None:
-    """Draw a card's background."""
+    """Draw the background of a card."""
     fill_rounded(painter, rect, CARD_RADIUS, theme.colour("panel"))
 
 

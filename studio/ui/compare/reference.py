@@ -145,7 +145,6 @@ class ReferenceModel(QObject):
 
     # ----------------------------------------------------------------------------------------------------- intents
     def choose(self, key: str) -> None:
-        """Choose another reference."""
         if key != self.key:
             self.key = key
             self.changed.emit()
@@ -159,7 +158,6 @@ class ReferenceModel(QObject):
 
     @Slot()
     def stop(self) -> None:
-        """Cancel the long run."""
         if self.making:
             if self.job is not None:
                 self.stop_requested.emit(self.job)
@@ -297,7 +295,6 @@ class BatchingErrorModel(QObject):
 
     @Slot()
     def stop(self) -> None:
-        """Stop measuring."""
         if self._running is not None:
             job_id, call = self._running
             call.cancel()

@@ -156,18 +156,15 @@ class TableView(QWidget):
             labels[-1].setVisible(there and measured)
 
     def set_note(self, sentence: str) -> None:
-        """Show another note."""
         if sentence != self._note.text():
             self._note.setText(sentence)
 
     @property
     def texts(self) -> list[list[str]]:
-        """The texts of the rows."""
         return [[label.text() for label in labels] for labels in self._rows if labels[0].text()]
 
     @property
     def note(self) -> str:
-        """The text of the note."""
         return self._note.text()
 
 
@@ -296,7 +293,6 @@ class DistancePlot(Chart):
 
     @property
     def curves(self) -> tuple[Curve, ...]:
-        """The curves that are drawn."""
         return self._curves
 
     def set_curves(self, title: str, curves: Sequence[Curve], hint: str = "") -> None:
@@ -307,7 +303,6 @@ class DistancePlot(Chart):
         self._draw()
 
     def colour(self, place: int) -> QColor:
-        """Return the colour of a run."""
         return line_colour(self._theme, place)
 
     @Slot()

@@ -176,7 +176,6 @@ class RunsView(QWidget):
         self._playing.timeout.connect(self._on_play_tick)
 
     def set_mode(self, mode: Mode) -> None:
-        """Show the pictures in another layout."""
         self.canvas.set_mode(mode)
         self.bar.show_mode(mode)
         self.show_results(self._with_results)

@@ -23,7 +23,7 @@ Choice = tuple[str, str, str]
 
 # ---------------------------------------------------------------------------------------------------------- the page
 def modes() -> list[Choice]:
-    """Return how the pictures can be laid out."""
+    """Return the layouts of the pictures."""
     return [
         (
             "side",

@@ -68,7 +68,6 @@ class Geometry:
         self.left = LEFT + max(view[0] - self.whole[0], 0) / 2
 
     def cell_rect(self, place: int) -> QRectF:
-        """Return the rectangle of a cell."""
         row, column = divmod(place, self._columns)
         left = self.left + column * (self.cell[0] + GRID) - self._x
         return QRectF(left, TOP + row * (self.cell[1] + GRID) - self._y, *self.cell)

@@ -263,12 +263,10 @@ class SweepModel(QObject):
     # -------------------------------------------------------------------------------------------------------- state
     @property
     def count(self) -> int:
-        """The number of cells."""
         return len(self.sweep.cells) if self.sweep is not None else 0
 
     @property
     def finished(self) -> int:
-        """The number of finished cells."""
         return len(self.sweep.finished) if self.sweep is not None else 0
 
     @property
@@ -313,7 +311,6 @@ class SweepModel(QObject):
 
     @Slot()
     def resume(self) -> None:
-        """Make the missing cells."""
         if self.sweep is None or not self.can_resume:
             return
         self.running, self.fault = True, ""

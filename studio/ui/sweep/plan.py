@@ -139,12 +139,10 @@ class Axis:
 
     @property
     def title(self) -> str:
-        """The setting's title."""
         return FIELDS[self.field].title
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The label of each value."""
         return tuple(label(self.field, value) for value in self.values)
 
 
@@ -187,7 +185,7 @@ def format_axis(axis: Axis) -> str:
 
 
 def label(field: str, value: object) -> str:
-    """Return the label of a value."""
+    """Return a value as text: a sampler by its title, a number without trailing zeros."""
     if field == "sampler":
         return SAMPLERS[str(value)].title
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -36,7 +36,6 @@ def value(label: str) -> str:
 
 
 def title(prompt: str) -> str:
-    """Return the title of a sweep."""
     return tr("Sweep of {prompt}", prompt=prompt or tr("(no prompt)"))
 
 
@@ -82,5 +81,4 @@ def sheet_title(prompt: str, across: str, down: str) -> str:
 
 
 def cell(setting: str, value: str) -> str:
-    """Return the label of one setting of a cell."""
     return tr("{setting} {value}", setting=setting, value=value)
