@@ -11,11 +11,14 @@ A window builds its controls from ``dataclasses.fields(cls)``: the ``metadata`` 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from studio.errors import RequestError, UnknownNameError, shorten
-from studio.messages import message
+import msgspec
+
+from studio.errors import UnknownNameError
+from studio.strict_json import InvalidJsonError, convert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,16 +67,28 @@ class Options:
     """
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if "choices" in field.metadata:
-                _check_choice(field.name, value, field.metadata["choices"])
-            else:
-                _check_number(field.name, value, field)
-                # 1 and 1.0 are both accepted for a float; store one type, so that equal options are written alike.
-                object.__setattr__(
-                    self, field.name, int(value) if isinstance(field.default, int) else float(value)
-                )
+        try:
+            checked = convert(vars(self), _checked(type(self)))
+        except InvalidJsonError as error:
+            raise error.of_request() from error
+        for name in vars(self):
+            # 1 and 1.0 are both accepted for a float; store one type, so that equal options are written alike.
+            object.__setattr__(self, name, getattr(checked, name))
+
+
+@functools.cache
+def _checked(cls: type[Options]) -> type[msgspec.Struct]:
+    """Return a structure with the fields of ``cls`` and the limits that they are declared with."""
+    return msgspec.defstruct(
+        cls.__name__, [(field.name, _type_of(field)) for field in dataclasses.fields(cls)]
+    )
+
+
+def _type_of(field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401 - an annotation
+    if "choices" in field.metadata:
+        return Literal[field.metadata["choices"]]
+    limits = msgspec.Meta(ge=field.metadata["minimum"], le=field.metadata["maximum"])
+    return Annotated[type(field.default), limits]
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)
@@ -91,35 +106,3 @@ def parse(cls: type[OptionsT], values: Mapping[str, object]) -> OptionsT:
         if name not in known:
             raise UnknownNameError("option", str(name), known)
     return cls(**values)
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if not isinstance(value, str):
-        reason = message(
-            "must be one of {choices}, not {value}", choices=", ".join(choices), value=shorten(str(value))
-        )
-        raise RequestError(name, reason)
-    if value not in choices:
-        raise UnknownNameError(name, value, choices)
-
-
-def _check_number(name: str, value: object, field: dataclasses.Field[object]) -> None:
-    low, high = field.metadata["minimum"], field.metadata["maximum"]
-    if isinstance(field.default, int):
-        # The types are compared exactly: a bool is an int to isinstance. NaN is within no range.
-        if type(value) is not int or not low <= value <= high:
-            reason = message(
-                "must be a whole number from {low} to {high}, not {value}",
-                low=low,
-                high=high,
-                value=shorten(str(value)),
-            )
-            raise RequestError(name, reason)
-    elif type(value) not in (int, float) or not low <= value <= high:
-        reason = message(
-            "must be a number from {low:g} to {high:g}, not {value}",
-            low=low,
-            high=high,
-            value=shorten(str(value)),
-        )
-        raise RequestError(name, reason)

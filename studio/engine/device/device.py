@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 
 from studio.engine.device.hardware import installed_gpus, processor_name
-from studio.engine.requests.checks import show
 from studio.errors import DeviceError
 from studio.messages import Message, message
+from studio.strict_json import quoted
 
 AUTO = "auto"
 
@@ -73,7 +73,9 @@ def choose(name: str = AUTO) -> Device:
     wanted = [device for device in devices if name in (device.name, device.kind, device.torch_name)]
     if not wanted:
         known = ", ".join([AUTO, *(device.name for device in devices)])
-        raise DeviceError(show(name).strip("'"), message("does not exist (there are: {known})", known=known))
+        raise DeviceError(
+            quoted(name).strip("'"), message("does not exist (there are: {known})", known=known)
+        )
     if fault := _fault(wanted[0]):
         raise DeviceError(wanted[0].name, message("does not work: {fault}", fault=fault))
     return wanted[0]

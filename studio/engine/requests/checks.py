@@ -1,72 +1,80 @@
-"""Checks of single values; each error is one sentence that names the field. Needs the standard library only."""
+"""What the fields of requests, runs and pictures may hold, and the error of one that holds something else.
+
+Importable without torch.
+"""
 
 from __future__ import annotations
 
-from studio.errors import RequestError, shorten
-from studio.messages import message
+import contextlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
+
+from studio import strict_json
+from studio.messages import Message, message
+from studio.strict_json import InvalidJsonError, must, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_NAME = 200
+MAX_SEED = 2**32 - 1
+_NO_TEXT = "\0\ud800-\udfff"
+# What `str.isprintable` refuses, without the characters that a later Unicode may give a meaning.
+_UNPRINTABLE = (
+    "\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
+    "\ud800-\uf8ff\ufeff\ufff9-\ufffb\U000e0001-\U000e007f\U000f0000-\U0010ffff"
+)
 
 
-def check_whole(field: str, value: object, minimum: int, maximum: int, *, optional: bool = False) -> None:
-    """Reject anything but a whole number from ``minimum`` to ``maximum`` (and None if ``optional``)."""
-    if optional and value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
-        reason = message(
-            "must be a whole number from {low} to {high}, not {value}",
-            low=minimum,
-            high=maximum,
-            value=show(value),
-        )
-        raise RequestError(field, reason)
+def _text_fault(text: str) -> Message:
+    position = next(place for place, one in enumerate(text, 1) if one == "\0" or "\ud800" <= one <= "\udfff")
+    if text[position - 1] == "\0":
+        return message("contains a NUL character at position {position}; remove it", position=position)
+    return message("contains half a character at position {position}; type it again", position=position)
 
 
-def check_number(
-    field: str, value: object, minimum: float, maximum: float, *, optional: bool = False
-) -> None:
-    """Reject anything but a number from ``minimum`` to ``maximum`` (and None if ``optional``)."""
-    if optional and value is None:
-        return
-    if not isinstance(value, int | float) or isinstance(value, bool) or not minimum <= value <= maximum:
-        reason = message(
-            "must be a number from {low:g} to {high:g}, not {value}",
-            low=minimum,
-            high=maximum,
-            value=show(value),
-        )
-        raise RequestError(field, reason)
+def _name_fault(text: str) -> Message:
+    return message("must be a name, not {value}", value=quoted(text))
 
 
-def check_text(field: str, value: object, limit: int) -> None:
-    """Reject what is not text, what is longer than ``limit`` characters, and what cannot be written to a file."""
-    if not isinstance(value, str):
-        raise RequestError(field, message("must be text, not {value}", value=show(value)))
-    if len(value) > limit:
-        reason = message("must be at most {high:,} characters, not {value:,}", high=limit, value=len(value))
-        raise RequestError(field, reason)
-    for position, character in enumerate(value, start=1):
-        if character == "\0":
-            reason = message("contains a NUL character at position {position}; remove it", position=position)
-            raise RequestError(field, reason)
-        if "\ud800" <= character <= "\udfff":
-            reason = message(
-                "contains half a character at position {position}; type it again", position=position
-            )
-            raise RequestError(field, reason)
+Text = Annotated[str, Meta(pattern=rf"\A[^{_NO_TEXT}]*\Z", extra=must(_text_fault))]
+"""Any text that can be written to a file."""
+Line = Annotated[
+    str, Meta(min_length=1, pattern=rf"\A(?=.*[^ ])[^{_UNPRINTABLE}]*\Z", extra=must(_name_fault))
+]
+"""A printable text of one line that is not blank."""
+Name = Annotated[Line, Meta(max_length=MAX_NAME)]
+Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
+Sha256 = Annotated[
+    str, Meta(pattern=r"\A[0-9a-f]{64}\Z", extra=must(message("must be 64 lower-case hexadecimal digits")))
+]
+Versions = Annotated[
+    dict[Name, Name], Meta(max_length=20, extra=must(message("must be at most 20 names with versions")))
+]
 
 
-def check_name(field: str, value: object, limit: int = MAX_NAME) -> None:
-    """Reject what is not a name: empty text, more than ``limit`` characters, or not printable."""
-    check_text(field, value, limit)
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise RequestError(field, message("must be a name, not {value}", value=show(value)))
+@contextlib.contextmanager
+def as_request_error(whole: str = "request") -> Iterator[None]:
+    """Raise an `InvalidJsonError` as a RequestError; ``whole`` names what has no field."""
+    try:
+        yield
+    except InvalidJsonError as error:
+        raise error.of_request(whole) from error
 
 
-def show(value: object) -> str:
-    """Return a short, printable representation of any value, however large."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**30:
-        return message("a number of more than 30 digits")  # str() fails beyond 4,300 digits
-    if value is None or isinstance(value, bool | int | float | str):
-        return shorten(repr(value)[:200])
-    return type(value).__name__
+def check_fields(request: object) -> None:
+    """Check that every field of a dataclass holds what its annotation allows. Raises RequestError."""
+    with as_request_error():
+        strict_json.convert_fields(vars(request), type(request))
+
+
+def check_value(field: str, value: object, kind: Any) -> None:  # noqa: ANN401 - an annotation
+    """Check that a value is what an annotation allows. Raises a RequestError that names ``field``."""
+    with as_request_error():
+        strict_json.convert(value, kind, field)
+
+
+def check_whole(field: str, value: object, minimum: int, maximum: int) -> None:
+    """Check that a value is a whole number from ``minimum`` to ``maximum``. Raises RequestError."""
+    check_value(field, value, Annotated[int, Meta(ge=minimum, le=maximum)])

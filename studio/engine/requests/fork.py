@@ -9,10 +9,12 @@ import dataclasses
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
+
+from msgspec import Meta
 
 from studio.diffusion.spacings import visit_times
-from studio.engine.requests.checks import check_text, check_whole
+from studio.engine.requests.checks import Text, check_value, check_whole
 from studio.engine.requests.generate import MAX_STEPS, GenerateRequest
 from studio.errors import RequestError
 from studio.messages import message
@@ -74,7 +76,7 @@ class ForkRequest:
         self.request.validate()
         if self.request.count != 1:
             raise RequestError("count", message("must be 1 to fork: a fork makes one picture"))
-        check_text("parent", self.parent, MAX_PARENT)
+        check_value("parent", self.parent, Annotated[Text, Meta(max_length=MAX_PARENT)])
         _check_start(self.start)
         taken, whole = self.start.index, self.start.index + self.start.remaining
         if self.request.steps not in (None, whole):

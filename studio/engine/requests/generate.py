@@ -14,14 +14,26 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
+from msgspec import Meta
+
+from studio import strict_json
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.options import Options, parse
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.requests.checks import check_name, check_number, check_text, check_whole
+from studio.engine.requests.checks import (
+    MAX_SEED,
+    Line,
+    Seed,
+    Text,
+    as_request_error,
+    check_fields,
+    check_whole,
+)
 from studio.errors import RequestError, UnknownNameError
 from studio.messages import message
+from studio.strict_json import must
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
@@ -63,12 +75,18 @@ class OptionValues(Mapping[str, OptionValue]):
 MAX_STEPS = 1000
 MAX_GUIDANCE = 30.0
 MAX_COUNT = 1000
-MAX_SEED = 2**32 - 1
 MAX_PROMPT = 2_000
 MAX_SIDE_PX = 8192
 MAX_JSON = 1_000_000
 MAX_PATH = 4096
 FORMAT_VERSION = 1
+
+Prompt = Annotated[Text, Meta(max_length=MAX_PROMPT)]
+ModelName = Annotated[Line, Meta(max_length=MAX_PATH)]
+Steps = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
+Guidance = Annotated[float, Meta(ge=0, le=MAX_GUIDANCE)]
+Count = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+Side = Annotated[int, Meta(ge=1, le=MAX_SIDE_PX)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +108,20 @@ class GenerateRequest:
         height: in pixels.
     """
 
-    prompt: str = ""
-    negative: str = ""
-    model: str = "starter"
+    prompt: Prompt = ""
+    negative: Prompt = ""
+    model: ModelName = "starter"
     sampler: str | None = None
-    options: Mapping[str, OptionValue] = field(default_factory=dict)
-    steps: int | None = None
+    options: Annotated[Mapping[str, Any], Meta(extra=must(message("must be names with values")))] = field(
+        default_factory=dict
+    )
+    steps: Steps | None = None
     spacing: str | None = None
-    guidance: float | None = None
-    seed: int = 0
-    count: int = 1
-    width: int | None = None
-    height: int | None = None
+    guidance: Guidance | None = None
+    seed: Seed = 0
+    count: Count = 1
+    width: Side | None = None
+    height: Side | None = None
 
     def __post_init__(self) -> None:
         """Store an immutable copy of the options."""
@@ -114,15 +134,12 @@ class GenerateRequest:
         Raises:
             RequestError: a field is invalid for every model; the sentence names the field.
         """
-        check_text("prompt", self.prompt, MAX_PROMPT)
-        check_text("negative", self.negative, MAX_PROMPT)
-        check_name("model", self.model, MAX_PATH)
-        check_whole("steps", self.steps, 1, MAX_STEPS, optional=True)
+        if isinstance(self.sampler, str) and isinstance(self.options, Mapping):
+            check_known("sampler", self.sampler, SAMPLERS)
+            sampler_options(self.sampler, self.options)
+        check_fields(self)
         if self.spacing is not None:
             check_known("spacing", self.spacing, SPACINGS)
-        check_number("guidance", self.guidance, 0, MAX_GUIDANCE, optional=True)
-        check_whole("seed", self.seed, 0, MAX_SEED)
-        check_whole("count", self.count, 1, MAX_COUNT)
         if self.seed + self.count - 1 > MAX_SEED:
             reason = message(
                 "must be at most {high} for a count of {count}",
@@ -133,13 +150,6 @@ class GenerateRequest:
         if (self.width is None) != (self.height is None):
             missing = "height" if self.height is None else "width"
             raise RequestError(missing, message("is missing: give both width and height, or neither"))
-        check_whole("width", self.width, 1, MAX_SIDE_PX, optional=True)
-        check_whole("height", self.height, 1, MAX_SIDE_PX, optional=True)
-        if not isinstance(self.options, Mapping):
-            raise RequestError("options", message("must be names with values"))
-        if self.sampler is not None:
-            check_known("sampler", self.sampler, SAMPLERS)
-            sampler_options(self.sampler, self.options)
         return self
 
     def resolve(self, card: ModelCard) -> Self:
@@ -194,17 +204,22 @@ class GenerateRequest:
         Raises:
             RequestError: a field is unknown or wrong, or the version is not one this program reads.
         """
-        values = dict(values)
-        version = values.pop("version", FORMAT_VERSION)
-        if type(version) is not int or version != FORMAT_VERSION:
-            reason = message(
-                "must be {version}; a newer program may have written this request", version=FORMAT_VERSION
-            )
-            raise RequestError("version", reason)
-        known = [item.name for item in dataclasses.fields(cls)]
-        for name in values:
-            check_known("field", name, known)
-        return cls(**values).validate()
+        with as_request_error():
+            fields = strict_json.without_version(values, FORMAT_VERSION, "version", optional=True)
+            return strict_json.convert(fields, cls).validate()
+
+    @classmethod
+    def of_picture(cls, values: Mapping[str, Any], seed: int) -> Self:
+        """Return the validated request for one picture of those that `to_dict` wrote a request for.
+
+        Args:
+            values: the whole request.
+            seed: of that picture.
+
+        Raises:
+            RequestError: as `from_dict`.
+        """
+        return replace(cls.from_dict(values), seed=seed, count=1).validate()
 
     def to_json(self) -> str:
         """Return the request as one line of strict JSON (ASCII, no NaN)."""
@@ -218,16 +233,11 @@ class GenerateRequest:
             RequestError: the text is not strict JSON (NaN and repeated names are refused), or as `from_dict`.
         """
         if len(text) > MAX_JSON:
-            raise RequestError("request", f"must be at most {MAX_JSON:,} characters of JSON")
-        try:
-            values = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated)
-        except RequestError:
-            raise
-        except (ValueError, RecursionError) as error:
-            raise RequestError("request", "is not valid JSON") from error
-        if not isinstance(values, dict):
-            raise RequestError("request", "must be a JSON object")
-        return cls.from_dict(values)
+            raise RequestError(
+                "request", message("must be at most {most:,} characters of JSON", most=MAX_JSON)
+            )
+        with as_request_error():
+            return cls.from_dict(strict_json.parse(text))
 
 
 def count_model_calls(sampler: str, values: Mapping[str, OptionValue], steps: int, *, guided: bool) -> int:
@@ -260,20 +270,7 @@ def sampler_options(sampler: str, values: Mapping[str, OptionValue]) -> Options:
     return parse(options_type, values)
 
 
-def check_known(field_name: str, name: object, known: Mapping[str, object] | list[str]) -> None:
+def check_known(field_name: str, name: str, known: Mapping[str, object] | list[str]) -> None:
     """Reject a name that is not among ``known``, suggesting the closest."""
-    if not isinstance(name, str):
-        raise RequestError(field_name, message("must be a name"))
     if name not in known:
         raise UnknownNameError(field_name, name, known)
-
-
-def _refuse_constant(text: str) -> object:
-    raise RequestError("request", f"holds {text}, which is not a JSON number")
-
-
-def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise RequestError("request", "names a field twice")
-    return values

@@ -6,14 +6,17 @@ import dataclasses
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
-from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
-from studio.engine.requests.checks import check_name, check_number, check_text, check_whole, show
-from studio.engine.requests.generate import MAX_PATH, MAX_PROMPT, check_known
+from msgspec import Meta
+
+from studio import strict_json
+from studio.diffusion.prediction import PredictionKind  # noqa: TC001 - msgspec reads the annotations
+from studio.engine.requests.checks import Seed, Text, as_request_error, check_fields, check_value
+from studio.engine.requests.generate import MAX_PROMPT, ModelName, Prompt, check_known
 from studio.engine.training.scales import SCALES
-from studio.errors import RequestError
 from studio.messages import message
+from studio.strict_json import must, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,14 +27,48 @@ FORMAT_VERSION = 1
 PICTOGRAMS = "pictograms"
 STATES = ".training"
 """The folder within that of the models where trainings keep their state; no model can have its name."""
-SCHEDULE_NAMES = ("cosine", "linear", "scaled_linear")
+ScheduleName = Literal["cosine", "linear", "scaled_linear"]
+SCHEDULE_NAMES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 SIDES = (32, 48, 64, 96, 128, 192, 256)
 """Picture sizes to offer; any multiple of 16 from 16 to 256 is valid."""
 MAX_SAMPLES = 8
 MAX_STEPS = 10_000_000
-_NAME = re.compile(
-    r"[a-z0-9][a-z0-9._-]{0,47}"
-)  # a checkpoint's name, with its step, must still be a model's
+_Name = Annotated[
+    str,
+    Meta(
+        # A checkpoint's name, with its step, must still be a model's.
+        pattern=r"\A[a-z0-9][a-z0-9._-]{0,47}\Z",
+        extra=must(
+            lambda name: message("must be of a-z, 0-9, '.', '_' and '-', not {name}", name=quoted(name))
+        ),
+    ),
+]
+_Side = Annotated[
+    int,
+    Meta(
+        ge=16,
+        le=256,
+        multiple_of=16,
+        extra=must(
+            lambda side: message("must be a multiple of 16 from 16 to 256, not {size}", size=quoted(side))
+        ),
+    ),
+]
+_Steps = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
+_Seconds = Annotated[float, Meta(ge=0, le=1e6)]
+_SamplePrompts = Annotated[
+    tuple[Prompt, ...],
+    Meta(
+        max_length=MAX_SAMPLES,
+        extra=must(
+            message(
+                "must be at most {count} texts of at most {most:,} characters",
+                count=MAX_SAMPLES,
+                most=MAX_PROMPT,
+            )
+        ),
+    ),
+]
 
 RUN_ONLY = ("title", "sample_prompts", "sample_seconds", "save_seconds", "keep_last", "keep_every")
 """Fields that do not affect the weights: a training can be resumed with other values."""
@@ -69,29 +106,29 @@ class TrainRequest:
         keep_every: checkpoints whose step is a multiple of this are kept too.
     """
 
-    source: str
-    name: str
-    title: str = ""
-    size: int = 64
+    source: ModelName
+    name: _Name
+    title: Annotated[Text, Meta(max_length=200)] = ""
+    size: _Side = 64
     backbone: Literal["unet", "dit"] = "unet"
     scale: str = "small"
-    schedule: str = "cosine"
+    schedule: ScheduleName = "cosine"
     prediction: PredictionKind = "v"
     latents: bool = True
-    dropout: float = 0.1
-    steps: int = 4000
-    batch: int = 32
-    learning_rate: float = 1e-3
-    min_snr: float | None = None
-    seed: int = 0
-    codec_steps: int = 1000
-    text_steps: int = 500
+    dropout: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    steps: _Steps = 4000
+    batch: Annotated[int, Meta(ge=1, le=1024)] = 32
+    learning_rate: Annotated[float, Meta(ge=1e-7, le=0.5)] = 1e-3
+    min_snr: Annotated[float, Meta(ge=0.01, le=1000)] | None = None
+    seed: Seed = 0
+    codec_steps: _Steps = 1000
+    text_steps: Annotated[int, Meta(ge=0, le=MAX_STEPS)] = 500
     base: str = ""
-    sample_prompts: tuple[str, ...] = ()
-    sample_seconds: float = 20.0
-    save_seconds: float = 60.0
-    keep_last: int = 3
-    keep_every: int = 1000
+    sample_prompts: _SamplePrompts = ()
+    sample_seconds: _Seconds = 20.0
+    save_seconds: _Seconds = 60.0
+    keep_last: Annotated[int, Meta(ge=1, le=1000)] = 3
+    keep_every: _Steps = 1000
 
     def validate(self) -> Self:
         """Return the request itself if it is valid.
@@ -99,44 +136,11 @@ class TrainRequest:
         Raises:
             RequestError: a field holds an invalid value; the sentence names the field.
         """
-        check_name("source", self.source, MAX_PATH)
-        check_name("name", self.name)
-        if not _NAME.fullmatch(self.name):
-            raise RequestError(
-                "name", message("must be of a-z, 0-9, '.', '_' and '-', not {name}", name=show(self.name))
-            )
-        check_text("title", self.title, 200)
-        check_whole("size", self.size, 16, 256)
-        if self.size % 16:
-            raise RequestError("size", message("must be a multiple of 16, not {size}", size=self.size))
-        check_known("backbone", self.backbone, list(SCALES))
+        check_fields(self)
         check_known("scale", self.scale, SCALES[self.backbone])
-        check_known("schedule", self.schedule, list(SCHEDULE_NAMES))
-        check_known("prediction", self.prediction, list(PREDICTION_KINDS))
-        if not isinstance(self.latents, bool):
-            raise RequestError("latents", message("must be true or false"))
-        check_number("dropout", self.dropout, 0, 1)
-        check_whole("steps", self.steps, 1, MAX_STEPS)
-        check_whole("batch", self.batch, 1, 1024)
-        check_number("learning_rate", self.learning_rate, 1e-7, 0.5)
-        check_number("min_snr", self.min_snr, 0.01, 1000, optional=True)
-        check_whole("seed", self.seed, 0, 2**32 - 1)
-        check_whole("codec_steps", self.codec_steps, 1, MAX_STEPS)
-        check_whole("text_steps", self.text_steps, 0, MAX_STEPS)
         if self.base:
-            check_name("base", self.base, MAX_PATH)
-        self._check_run()
+            check_value("base", self.base, ModelName)
         return self
-
-    def _check_run(self) -> None:
-        if type(self.sample_prompts) is not tuple or len(self.sample_prompts) > MAX_SAMPLES:
-            raise RequestError("sample_prompts", message("must be at most {count} texts", count=MAX_SAMPLES))
-        for prompt in self.sample_prompts:
-            check_text("sample_prompts", prompt, MAX_PROMPT)
-        check_number("sample_seconds", self.sample_seconds, 0, 1e6)
-        check_number("save_seconds", self.save_seconds, 0, 1e6)
-        check_whole("keep_last", self.keep_last, 1, 1000)
-        check_whole("keep_every", self.keep_every, 1, MAX_STEPS)
 
     @property
     def from_recipe(self) -> bool:
@@ -158,25 +162,9 @@ class TrainRequest:
         Raises:
             RequestError: a field is unknown, missing or invalid, or the version is unknown.
         """
-        values = dict(values)
-        version = values.pop("version", FORMAT_VERSION)
-        if type(version) is not int or version != FORMAT_VERSION:
-            raise RequestError(
-                "version",
-                message(
-                    "must be {version}; a newer program may have written this request", version=FORMAT_VERSION
-                ),
-            )
-        known = [item.name for item in dataclasses.fields(cls)]
-        for name in values:
-            check_known("field", name, known)
-        for name in ("source", "name"):
-            if name not in values:
-                raise RequestError(name, message("is missing"))
-        prompts = values.get("sample_prompts")
-        if isinstance(prompts, list):
-            values["sample_prompts"] = tuple(prompts)
-        return cls(**values).validate()
+        with as_request_error():
+            fields = strict_json.without_version(values, FORMAT_VERSION, "version", optional=True)
+            return strict_json.convert(fields, cls).validate()
 
 
 @dataclass(frozen=True, kw_only=True)

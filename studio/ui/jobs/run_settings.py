@@ -9,31 +9,29 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.requests.checks import check_name, check_number, check_text, check_whole
+from studio.engine.requests.checks import Seed  # noqa: TC001 - msgspec reads the annotations
 from studio.engine.requests.generate import (
-    MAX_COUNT,
-    MAX_GUIDANCE,
-    MAX_PATH,
-    MAX_PROMPT,
-    MAX_SEED,
-    MAX_SIDE_PX,
     MAX_STEPS,
+    Count,
     GenerateRequest,
+    Guidance,
+    ModelName,
     OptionValue,
     OptionValues,
-    check_known,
+    Prompt,
+    Side,
+    Steps,
     sampler_options,
 )
 from studio.errors import RequestError
+from studio.strict_json import one_of, usable_fields
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from PySide6.QtCore import SignalInstance
 
     from studio.checkpoints.card import ModelCard
@@ -65,20 +63,20 @@ class FormValues:
         count: how many pictures.
     """
 
-    prompt: str = ""
-    negative: str = ""
-    model: str = ""
-    sampler: str = "ddim"
+    prompt: Prompt = ""
+    negative: Prompt = ""
+    model: ModelName = ""
+    sampler: Annotated[str, one_of(SAMPLERS)] = "ddim"
     options: Mapping[str, Mapping[str, OptionValue]] = field(default_factory=dict, hash=False)
-    steps: int = 30
-    guidance: float = 3.0
-    spacing: str = "trailing"
-    seed: int = 0
+    steps: Steps = 30
+    guidance: Guidance = 3.0
+    spacing: Annotated[str, one_of(SPACINGS)] = "trailing"
+    seed: Seed = 0
     seed_locked: bool = False
     seed_used: bool = False
-    width: int = 64
-    height: int = 64
-    count: int = 1
+    width: Side = 64
+    height: Side = 64
+    count: Count = 1
 
     def __post_init__(self) -> None:
         """Keep a copy of the options that cannot change."""
@@ -142,19 +140,11 @@ def read_values(saved: Mapping[str, Any], base: FormValues) -> FormValues:
         saved: JSON values of any kind, from a file that may be old or broken.
         base: what stands where ``saved`` says nothing of use.
     """
-    taken: dict[str, Any] = {}
-    for name, check in _CHECKS.items():
-        try:
-            check(name, saved[name])
-        except (KeyError, RequestError):
-            continue
-        taken[name] = saved[name]
-    if not {"width", "height"} <= taken.keys():
-        taken.pop("width", None)
-        taken.pop("height", None)
-    if "guidance" in taken:
-        taken["guidance"] = float(taken["guidance"])
-    return dataclasses.replace(base, **taken, options=_read_options(saved.get("options")))
+    usable = usable_fields(saved, FormValues)
+    if not {"width", "height"} <= usable.keys():
+        usable.pop("width", None)
+        usable.pop("height", None)
+    return dataclasses.replace(base, **usable | {"options": _read_options(saved.get("options"))})
 
 
 def _read_options(saved: object) -> dict[str, dict[str, OptionValue]]:
@@ -168,36 +158,6 @@ def _read_options(saved: object) -> dict[str, dict[str, OptionValue]]:
                 continue
             options.setdefault(sampler, {})[name] = options_now[name]
     return options
-
-
-def _flag(name: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise RequestError(name, "must be true or false")
-
-
-def _whole(least: int, most: int) -> Callable[[str, object], None]:
-    return lambda name, value: check_whole(name, value, least, most)
-
-
-def _text(name: str, value: object) -> None:
-    check_text(name, value, MAX_PROMPT)
-
-
-_CHECKS: Mapping[str, Callable[[str, Any], None]] = {
-    "prompt": _text,
-    "negative": _text,
-    "model": lambda name, value: check_name(name, value, MAX_PATH),
-    "sampler": lambda name, value: check_known(name, value, SAMPLERS),
-    "steps": _whole(1, MAX_STEPS),
-    "guidance": lambda name, value: check_number(name, value, 0, MAX_GUIDANCE),
-    "spacing": lambda name, value: check_known(name, value, SPACINGS),
-    "seed": _whole(0, MAX_SEED),
-    "seed_locked": _flag,
-    "seed_used": _flag,
-    "width": _whole(1, MAX_SIDE_PX),
-    "height": _whole(1, MAX_SIDE_PX),
-    "count": _whole(1, MAX_COUNT),
-}
 
 
 def first_values(card: ModelCard | None, seed: int) -> FormValues:
