@@ -275,15 +275,15 @@ def convert(value: object, kind: type[T], where: str = "", *, complete: bool = F
     Raises:
         InvalidJsonError: it is something else.
     """
-    info = _type_info(kind)  # type: ignore[arg-type]  # types are hashable
     try:
-        _check_names(info, value, where, complete=complete)
+        if type(value) not in _PLAIN:
+            _check_names(_type_info(kind), value, where, complete=complete)  # type: ignore[arg-type]
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         if (cause := error.__cause__) is not None and cause.args and isinstance(cause.args[0], Message):
             # Raised by a `__post_init__`.
             raise InvalidJsonError(_join(where, _place_of(str(error))), cause.args[0]) from error
-        raise _explained(str(error), info, value, where) from error
+        raise _explained(str(error), _type_info(kind), value, where) from error  # type: ignore[arg-type]
     except UnicodeEncodeError as error:  # where one of some names is expected
         raise InvalidJsonError(where, message("contains half a character (a lone surrogate)")) from error
 

@@ -1,14 +1,9 @@
-"""Which files make up a recorded run, and where in them each number lies. Standard library only.
+"""The files of a recorded run: their names, where each array lies in them, and the JSON in them.
 
-A run is a folder: ``run.json`` (what it is of), ``states.safetensors`` (its arrays), ``journal.jsonl`` (one line a
-step), ``picture.json`` (how it ended) and, where it shall never be given up, ``pinned``. The table of contents of a
-file of arrays follows from ``run.json`` alone, so a reader knows it to the byte, and takes no other.
-
-What a recorded run is of: written before its first step, never changed, and read without trust.
-
-Importable without torch and NumPy.
-
-What a run's journal and its end say, each as a value and as the line of JSON it is kept as.
+A run is a folder: ``run.json`` (the request and everything else that was known before the first step; never changed),
+``states.safetensors`` (its arrays), ``journal.jsonl`` (a line for each step), ``picture.json`` (its result) and, if
+its states must never be deleted, ``pinned``. The header of an array file follows from ``run.json`` alone, so a reader
+knows every byte of it and accepts no other. Nothing that is read is trusted.
 
 Importable without torch and NumPy.
 """
@@ -18,22 +13,24 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from studio.checkpoints.strict import Fields, parse, thawed
-from studio.engine.requests.generate import MAX_COUNT, MAX_SEED, MAX_STEPS, GenerateRequest
-from studio.errors import CheckpointError, RequestError
+from msgspec import Meta
+
+from studio.engine.requests.checks import Name, Seed, Sha256, Time, Versions, in_utc
+from studio.engine.requests.generate import MAX_COUNT, MAX_STEPS, GenerateRequest
+from studio.errors import RequestError, StorageError
+from studio.messages import message
+from studio.strict_json import InvalidJsonError, convert, must, parse, without_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from studio.engine.events import PictureDone
-
 
 RUN_FILE = "run.json"
 STATES_FILE = "states.safetensors"
@@ -43,9 +40,9 @@ PIN_FILE = "pinned"
 LOCK_FILE = "recording"
 
 MAX_KEPT = 128
-"""Of a run of more steps than this, so many states are kept."""
+"""The most steps of a run whose states are kept."""
 MAX_NUMBERS = 2**25
-"""Numbers in one state, at most."""
+"""The most numbers in one state."""
 MAX_HISTORY = 16
 _NUMBER_BYTES = 4
 _LINE_BYTES, _FILES_BYTES = 300, 4 * 4096
@@ -53,7 +50,7 @@ _ALIGNMENT = 8
 
 
 def history_file(place: int) -> str:
-    """Return the name of the file for array number ``place`` of what a multistep sampler keeps."""
+    """Return the name of the file for array number ``place`` of a multistep sampler's history."""
     return f"history-{place}.safetensors"
 
 
@@ -65,13 +62,13 @@ def kept_steps(first: int, last: int) -> tuple[int, ...]:
 
 
 def shape_fits(shape: Sequence[int]) -> bool:
-    """Whether states of a shape can be recorded: (C, h, w), none of them zero, and not too large."""
+    """Whether states of a shape can be recorded: it is (C, h, w), not empty and not too large."""
     return len(shape) == 3 and min(shape) >= 1 and math.prod(shape) <= MAX_NUMBERS
 
 
 def bytes_needed(first: int, last: int, shape: tuple[int, ...]) -> int:
-    """Return about how much room a run takes: arrays, journal and what small files take of a disk."""
-    arrays = Table.of_states(kept_steps(first, last), shape).bytes_in_all()
+    """Return approximately how many bytes of the disk a run takes: arrays, journal and small files."""
+    arrays = Table.of_states(kept_steps(first, last), shape).total_bytes()
     return arrays + _LINE_BYTES * (last - first) + _FILES_BYTES
 
 
@@ -91,7 +88,7 @@ class Table:
     def of_states(cls, kept: Sequence[int], shape: tuple[int, ...]) -> Table:
         """Return the table of ``states.safetensors``: x of the first step, then x0_hat and x of each later one.
 
-        What one step adds lies together, so that it is written at once and a file that ends early lacks whole steps.
+        The arrays of one step lie together, so that they are written at once and a truncated file lacks whole steps.
         """
         later = [name for step in kept[1:] for name in (f"x0_hat.{step}", f"x.{step}")]
         return cls((f"x.{kept[0]}", *later), shape)
@@ -103,11 +100,11 @@ class Table:
 
     @property
     def array_bytes(self) -> int:
-        """How many bytes one array takes."""
+        """The size of one array."""
         return math.prod(self.shape) * _NUMBER_BYTES
 
-    def head(self) -> bytes:
-        """Return the file's first bytes, up to its first array."""
+    def header(self) -> bytes:
+        """Return the bytes before the first array."""
         size = self.array_bytes
         listed = {
             name: {
@@ -121,28 +118,34 @@ class Table:
         text += b" " * (-len(text) % _ALIGNMENT)
         return len(text).to_bytes(8, "little") + text
 
-    def bytes_in_all(self) -> int:
-        """Return how long the file is."""
-        return len(self.head()) + len(self.names) * self.array_bytes
+    def total_bytes(self) -> int:
+        """Return the size of the file."""
+        return len(self.header()) + len(self.names) * self.array_bytes
 
 
 FORMAT_VERSION = 1
 MAX_HEADER_BYTES = 256_000
 MAX_TIME = 10**6
-_ID = re.compile(r"[0-9]{6,9}-[0-9a-f]{8}")
+_ID = r"[0-9]{6,9}-[0-9a-f]{8}"
+
+_StepIndex = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+_Time = Annotated[int, Meta(ge=-1, le=MAX_TIME)]
+_Times = Annotated[tuple[_Time, ...], Meta(min_length=2, max_length=MAX_STEPS + 1)]
+_Size = Annotated[int, Meta(ge=1, le=MAX_NUMBERS)]
+_RunId = Annotated[str, Meta(pattern=rf"\A{_ID}\Z", extra=must(message("must be the id of a run")))]
 
 
 def is_run_id(text: str) -> bool:
     """Whether ``text`` is the id of a run, and so the name of its folder."""
-    return _ID.fullmatch(text) is not None
+    return re.fullmatch(_ID, text) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunHeader:
-    """What a run is of.
+    """What was known of a run before its first step.
 
     Attributes:
-        id: the name of its folder: a number that rises from run to run, and eight random digits.
+        id: the name of its folder: a number that increases from run to run, and eight random digits.
         created: when it began, in UTC.
         request: the resolved request that it is part of, as JSON values. Do not change it.
         image: which picture of the request it is, from 0.
@@ -150,32 +153,32 @@ class RunHeader:
         model: the model's name.
         model_sha256: hash of its weights.
         device: where the model ran.
-        dtype: the numbers the backbone ran in.
-        versions: of this program and what it stands on, by name.
-        times: from where it starts down to -1.
-        first_index: the steps taken before it starts: 0, or of a fork those of its parent.
+        dtype: the precision of the backbone.
+        versions: of this program, Python and torch, by name.
+        times: all visited times from the first to -1.
+        first_index: steps taken before it begins: 0, or those of its parent if it is a fork.
         shape: of its states, (C, h, w).
-        x_T_sha256: hash of the state it starts from.
-        parent: of a fork the run that it goes on from; None where it has none, or that was not recorded.
+        x_T_sha256: hash of its first state.
+        parent: of a fork, the run that it was forked from; None if it is no fork, or that run was not recorded.
         parent_step: the step of that run.
     """
 
-    id: str
-    created: datetime
+    id: Name
+    created: Time
     request: Mapping[str, Any]
-    image: int
-    seed: int
-    model: str
-    model_sha256: str
-    device: str
-    dtype: str
-    versions: Mapping[str, str]
-    times: tuple[int, ...]
-    first_index: int
-    shape: tuple[int, ...]
-    x_T_sha256: str  # the symbol of the field
-    parent: str | None = None
-    parent_step: int | None = None
+    image: Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+    seed: Seed
+    model: Name
+    model_sha256: Sha256
+    device: Name
+    dtype: Name
+    versions: Versions
+    times: _Times
+    first_index: _StepIndex
+    shape: tuple[_Size, _Size, _Size]
+    x_T_sha256: Sha256  # the symbol of the field
+    parent: _RunId | None = None
+    parent_step: _StepIndex | None = None
 
     @property
     def last_index(self) -> int:
@@ -190,178 +193,115 @@ class RunHeader:
     @property
     def generate_request(self) -> GenerateRequest:
         """The request for this one picture."""
-        return replace(GenerateRequest.from_dict(self.request), seed=self.seed, count=1)
+        return GenerateRequest.of_picture(self.request, self.seed)
 
     def to_json(self) -> bytes:
         """Return it as strict JSON in ASCII."""
-        values = {name: thawed(value) for name, value in vars(self).items() if name != "created"}
-        whole = {"version": FORMAT_VERSION, **values, "created": self.created.isoformat()}
-        return json.dumps(whole, allow_nan=False, indent=1).encode("ascii")
+        values = {"version": FORMAT_VERSION, **vars(self)}
+        values["created"] = self.created.isoformat()
+        return json.dumps(values, allow_nan=False, indent=1).encode("ascii")
 
     @classmethod
     def from_json(cls, data: bytes, path: Path) -> Self:
-        """Return what `to_json` wrote.
+        """Return the header that `to_json` wrote.
 
         Args:
             data: of the file.
             path: the file, in the folder of the run.
 
         Raises:
-            CheckpointError: a field is missing, unknown or wrong, or it is of another folder.
+            StorageError: a field is missing, unknown or wrong, or it is the header of another run.
         """
-        fields = Fields(parse(data, path), path)
-        version = fields.whole("version", 1, MAX_TIME)
-        if version > FORMAT_VERSION:
-            raise CheckpointError(path, f"is of version {version}: a newer Stepwise Studio wrote it")
-        header = cls(
-            id=fields.text("id"),
-            created=_time(fields),
-            request=_request(fields),
-            image=fields.whole("image", 0, MAX_COUNT),
-            seed=fields.whole("seed", 0, MAX_SEED),
-            model=fields.text("model"),
-            model_sha256=fields.sha256("model_sha256"),
-            device=fields.text("device"),
-            dtype=fields.text("dtype"),
-            versions=_versions(fields),
-            times=_times(fields),
-            first_index=fields.whole("first_index", 0, MAX_STEPS),
-            shape=fields.wholes("shape", 3, 1, MAX_NUMBERS),
-            x_T_sha256=fields.sha256("x_T_sha256"),
-            parent=_parent(fields),
-            parent_step=_parent_step(fields),
-        )
-        fields.finish()
+        try:
+            header = convert(without_version(parse(data), FORMAT_VERSION, "version"), cls, complete=True)
+            request = GenerateRequest.from_dict(header.request).to_dict()
+            header = replace(header, request=request, created=in_utc("created", header.created))
+            header._check_fields_together()
+        except InvalidJsonError as error:
+            raise StorageError(path, error.of_file()) from error
+        except RequestError as error:
+            reason = message(
+                "holds a request that cannot be used: {field} {reason}",
+                field=error.field,
+                reason=error.reason,
+            )
+            raise StorageError(path, reason) from error
         if header.id != path.parent.name:
-            raise CheckpointError(path, "is of another run than its folder's name says")
-        if not shape_fits(header.shape):
-            raise CheckpointError(path, "has a wrong field: shape is larger than this program records")
-        if header.model != header.request["model"] or set(header.model) & set("/\\:"):
-            raise fields.refuse("model", "must be the name of the request's model, and no path")
+            raise StorageError(path, message("is of another run than its folder's name says"))
         return header
 
-
-def _request(fields: Fields) -> Mapping[str, Any]:
-    values = fields.take("request")
-    try:
-        return GenerateRequest.from_dict(
-            values if isinstance(values, Mapping) else {"request": values}
-        ).to_dict()
-    except RequestError as error:
-        said = f"{error.field} {error.reason}"
-        raise CheckpointError(fields.path, f"holds a request that cannot be used: {said}") from error
-
-
-def _time(fields: Fields) -> datetime:
-    text = fields.text("created", 40)
-    try:
-        time = datetime.fromisoformat(text)
-        if time.utcoffset() is None:
-            raise ValueError(text)
-        return time.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise fields.refuse("created", "must be a time such as 2026-01-31T12:00:00+00:00") from error
-
-
-def _versions(fields: Fields) -> Mapping[str, str]:
-    versions = fields.mapping("versions")
-    if len(versions) > 20 or not all(
-        isinstance(value, str) and len(value) <= 200 for value in versions.values()
-    ):
-        raise fields.refuse("versions", "must be at most 20 names with versions")
-    return versions
-
-
-def _times(fields: Fields) -> tuple[int, ...]:
-    times = fields.take("times")
-    good = isinstance(times, list) and 2 <= len(times) <= MAX_STEPS + 1
-    if not good or not all(type(time) is int and -1 <= time <= MAX_TIME for time in times):
-        raise fields.refuse("times", f"must be 2 to {MAX_STEPS + 1:,} whole numbers")
-    if times[-1] != -1 or any(later >= earlier for earlier, later in pairwise(times)):
-        raise fields.refuse("times", "must fall, and end at -1")
-    return tuple(times)
-
-
-def _parent(fields: Fields) -> str | None:
-    parent = fields.take("parent")
-    if parent is not None and not (isinstance(parent, str) and is_run_id(parent)):
-        raise fields.refuse("parent", "must be the id of a run, or null")
-    return parent
-
-
-def _parent_step(fields: Fields) -> int | None:
-    step = fields.take("parent_step")
-    if step is not None and not (type(step) is int and 0 <= step <= MAX_STEPS):
-        raise fields.refuse("parent_step", f"must be a whole number from 0 to {MAX_STEPS:,}, or null")
-    return step
+    def _check_fields_together(self) -> None:
+        if self.times[-1] != -1 or any(later >= earlier for earlier, later in pairwise(self.times)):
+            raise InvalidJsonError("times", message("must decrease, and end at -1"))
+        if not shape_fits(self.shape):
+            raise InvalidJsonError("shape", message("is larger than this program records"))
+        if self.model != self.request["model"] or set(self.model) & set("/\\:"):
+            reason = message("must be the name of the request's model, and not a path")
+            raise InvalidJsonError("model", reason)
 
 
 MAX_LINE_BYTES = 2_000
 MAX_JOURNAL_BYTES = MAX_LINE_BYTES * (MAX_STEPS + 2)
 MAX_PICTURE_BYTES = 64_000
-_LARGEST = 1e30
-_MAX_CRC = 2**32 - 1
+LARGEST = 1e30
+
+_ModelCalls = Annotated[int, Meta(ge=0, le=10**9)]
+_Figure = Annotated[float, Meta(ge=0, le=LARGEST, extra=must(message("must be a number of 0 or more")))]
+_Checksum = Annotated[int, Meta(ge=0, le=2**32 - 1, extra=must(message("must be a checksum")))]
+_Checksums = Annotated[
+    tuple[_Checksum, ...],
+    Meta(max_length=MAX_HISTORY, extra=must(message("must be at most {most} checksums", most=MAX_HISTORY))),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepLog:
-    """What the journal says of one step; of where the run starts, only ``step``, ``sigma`` and checksums.
+    """The line of one step in the journal; the line of the start has only ``step``, ``sigma`` and checksums.
 
     Attributes:
         step: its index: steps taken.
         t: the time it started from.
         s: the time it arrived at; -1 is clean data.
         sigma: the noise level at ``s``.
-        snr: the signal-to-noise ratio at ``s``; infinite at the end.
-        change: how far x0_hat moved since the step before (root of the mean square); None at the first.
-        guidance: how far apart the two sides of guidance were, likewise; None without guidance.
+        snr: the signal-to-noise ratio at ``s``; infinite at the end (null in the file).
+        change: root mean square of the change of x0_hat since the step before; None at the first.
+        guidance: root mean square of the difference between the conditional and the unconditional prediction; None
+            without guidance.
         ms: milliseconds that it took.
-        model_calls: backbone evaluations spent so far.
-        checksum: of what it put into ``states.safetensors``; None where its state is not kept.
-        history: of what it put into each history file.
+        model_calls: backbone evaluations so far.
+        checksum: CRC-32 of its arrays in ``states.safetensors``; None if its state is not kept.
+        history: the same of its array in each history file.
     """
 
-    step: int
-    t: int = -1
-    s: int = -1
-    sigma: float = 0.0
-    snr: float = math.inf
-    change: float | None = None
-    guidance: float | None = None
-    ms: float = 0.0
-    model_calls: int = 0
-    checksum: int | None = None
-    history: tuple[int, ...] = ()
+    step: _StepIndex
+    t: _Time = -1
+    s: _Time = -1
+    sigma: _Figure = 0.0
+    snr: _Figure = math.inf
+    change: _Figure | None = None
+    guidance: _Figure | None = None
+    ms: _Figure = 0.0
+    model_calls: _ModelCalls = 0
+    checksum: _Checksum | None = None
+    history: _Checksums = ()
 
     def to_line(self) -> bytes:
-        """Return it as one line."""
+        """Return it as one line of JSON."""
         values = {**vars(self), "snr": None if math.isinf(self.snr) else self.snr}
         return json.dumps(values, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
 
     @classmethod
-    def from_line(cls, line: bytes, path: Path) -> Self:
-        """Return what `to_line` wrote. Raises CheckpointError where it is anything else."""
-        fields = Fields(parse(line, path, part="has a line that "), path)
-        facts = cls(
-            step=fields.whole("step", 0, MAX_STEPS),
-            t=fields.whole("t", -1, 10**6),
-            s=fields.whole("s", -1, 10**6),
-            sigma=fields.number("sigma", 0, _LARGEST),
-            snr=_optional(fields, "snr", math.inf),
-            change=_optional(fields, "change"),
-            guidance=_optional(fields, "guidance"),
-            ms=fields.number("ms", 0, _LARGEST),
-            model_calls=fields.whole("model_calls", 0, 10**9),
-            checksum=_checksum(fields),
-            history=_checksums(fields),
-        )
-        fields.finish()
-        return facts
+    def from_line(cls, line: bytes) -> Self:
+        """Return the step that `to_line` wrote. Raises InvalidJsonError."""
+        values = parse(line)
+        at_end = isinstance(values, dict) and values.get("snr", 0) is None
+        log = convert({**values, "snr": 0} if at_end else values, cls, complete=True)
+        return replace(log, snr=math.inf) if at_end else log
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """How a run ended.
+    """The result of a run that was not cancelled.
 
     Attributes:
         final_sha256: hash of the last state, by which its picture is known.
@@ -370,14 +310,14 @@ class RunResult:
         complete: every step that should be is recorded.
     """
 
-    final_sha256: str
-    model_calls: int
-    seconds: float
+    final_sha256: Sha256
+    model_calls: _ModelCalls
+    seconds: Annotated[float, Meta(ge=0, le=1e9)]
     complete: bool
 
     @classmethod
     def of(cls, done: PictureDone, *, complete: bool) -> Self:
-        """Return how the run of a finished picture ended."""
+        """Return the result of the run of a finished picture."""
         return cls(
             final_sha256=done.final_sha256,
             model_calls=done.model_calls,
@@ -389,67 +329,39 @@ class RunResult:
         """Return it as strict JSON."""
         return json.dumps(vars(self), allow_nan=False).encode("ascii") + b"\n"
 
-    @classmethod
-    def from_json(cls, data: bytes, path: Path) -> Self:
-        """Return what `to_json` wrote. Raises CheckpointError where it is anything else."""
-        fields = Fields(parse(data, path), path)
-        facts = cls(
-            final_sha256=fields.sha256("final_sha256"),
-            model_calls=fields.whole("model_calls", 0, 10**9),
-            seconds=fields.number("seconds", 0, 1e9),
-            complete=fields.flag("complete"),
-        )
-        fields.finish()
-        return facts
-
 
 def read_journal(data: bytes, path: Path, first: int, times: Sequence[int]) -> tuple[StepLog, ...]:
-    """Return what a journal says, its start first. What lies after its last whole line was cut off, and is left out.
+    """Return the lines of a journal, the start first. Bytes after the last whole line, from a crash, are ignored.
 
     Args:
         data: of the file.
         path: the file.
-        first: the index of where the run starts.
+        first: the index that the run starts from.
         times: of the run, from there on.
 
     Raises:
-        CheckpointError: a whole line is not one this program writes, or not of the step it should be.
+        StorageError: a whole line is not one this program writes, or is of another step than expected.
     """
     lines = data.split(b"\n")[:-1]
     if len(lines) > len(times):
-        raise CheckpointError(path, f"has {len(lines):,} lines; its run has {len(times):,} states")
-    facts = tuple(StepLog.from_line(line, path) for line in lines)
-    for place, fact in enumerate(facts):
+        reason = message(
+            "has {lines:,} lines, but its run has {states:,} states", lines=len(lines), states=len(times)
+        )
+        raise StorageError(path, reason)
+    logs = []
+    for place, line in enumerate(lines):
+        try:
+            log = StepLog.from_line(line)
+        except InvalidJsonError as error:
+            reason = message("has a line {number} that {fault}", number=place + 1, fault=error.of_file())
+            raise StorageError(path, reason) from error
         between = (times[place - 1], times[place]) if place else (-1, -1)
-        if (fact.step, fact.t, fact.s) != (first + place, *between):
-            raise CheckpointError(
-                path, f"has a line {place + 1} that is not of step {first + place} of its run"
+        if (log.step, log.t, log.s) != (first + place, *between):
+            reason = message(
+                "has a line {number} that is not of step {step} of its run",
+                number=place + 1,
+                step=first + place,
             )
-    return facts
-
-
-def _optional(fields: Fields, name: str, missing: Any = None) -> Any:  # noqa: ANN401
-    value = fields.take(name)
-    if value is None:
-        return missing
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
-        raise fields.refuse(name, "must be a number of 0 or more, or null")
-    return float(value)
-
-
-def _checksum(fields: Fields) -> int | None:
-    value = fields.take("checksum")
-    if value is not None and not _is_checksum(value):
-        raise fields.refuse("checksum", "must be a checksum, or null")
-    return value  # type: ignore[no-any-return]
-
-
-def _checksums(fields: Fields) -> tuple[int, ...]:
-    values = fields.take("history")
-    if not isinstance(values, list) or len(values) > MAX_HISTORY or not all(map(_is_checksum, values)):
-        raise fields.refuse("history", f"must be at most {MAX_HISTORY} checksums")
-    return tuple(values)
-
-
-def _is_checksum(value: object) -> bool:
-    return type(value) is int and 0 <= value <= _MAX_CRC
+            raise StorageError(path, reason)
+        logs.append(log)
+    return tuple(logs)

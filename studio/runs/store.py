@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from studio.errors import StorageError, UnknownNameError
+from studio.messages import message
 from studio.runs.format import LOCK_FILE, PIN_FILE, RUN_FILE, STATES_FILE, is_run_id
-from studio.runs.reader import StoredRun, read_run_header, read_run_result, told
+from studio.runs.reader import StoredRun, read_run_header, read_run_result
 from studio.storage import (
     NAMES_TAKEN,
     as_storage_error,
@@ -153,7 +154,10 @@ class RunStore:
             return ids[0]
         meant = [run for run in ids if text == run or (text.isdecimal() and _order(run)[0] == int(text[:12]))]
         if len(meant) > 1:
-            raise StorageError(self.folder, f"has several runs of number {text}: {', '.join(meant)}")
+            reason = message(
+                "has several runs of number {number}: {runs}", number=text, runs=", ".join(meant)
+            )
+            raise StorageError(self.folder, reason)
         if not meant:
             raise UnknownNameError("run", text, ids[:10])
         return meant[0]
@@ -169,7 +173,7 @@ class RunStore:
     def path(self, run: str) -> Path:
         """Return the folder of a run. Raises StorageError where the id is none."""
         if not is_run_id(run):
-            raise StorageError(self.folder, "cannot hold a run of such a name")
+            raise StorageError(self.folder, message("cannot hold a run of such a name"))
         return self.folder / run
 
     def of_picture(self, final_sha256: str) -> str | None:
@@ -187,8 +191,7 @@ class RunStore:
             known = self._known.get(run)
             if known is None:
                 try:
-                    with told():
-                        header, picture = read_run_header(self.path(run)), read_run_result(self.path(run))
+                    header, picture = read_run_header(self.path(run)), read_run_result(self.path(run))
                 except StorageError:
                     continue
                 known = KnownRun(header, picture.final_sha256 if picture is not None else None)

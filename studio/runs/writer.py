@@ -1,15 +1,13 @@
-"""Writing a run while it happens.
+"""Recording runs while they happen.
 
-Its files are made when it starts and filled in place; each step is one write of its arrays and then one line of the
-journal, so that a line tells of arrays that were written. Nothing waits for the disk until the end. Whatever cuts the
-run off, what was written can be read up to the last whole step.
+`RunWriter` creates a run's files at its start and fills them in place; each step is one write of its arrays and then
+one line of the journal, so that every line describes arrays that were written. Nothing waits for the disk until the
+end. Whatever cuts the run off, it can be read up to the last whole step.
+
+`record` wraps the engine's events and passes them on unchanged; both the window and the command line record with it. A
+fault of the disk never reaches the job: its pictures are made and saved, and the run is reported as incomplete.
 
 Importable without torch and NumPy.
-
-Recording every run of a job while it happens.
-
-`record` stands around the engine's events and passes them on unchanged; the window and the command line record by this
-alone. A fault of the disk never reaches the job: its pictures are made and kept, and the run is said to be incomplete.
 """
 
 from __future__ import annotations
@@ -25,8 +23,10 @@ from typing import TYPE_CHECKING
 from studio.engine.events import JobCancelled, JobStarted, PictureDone, PictureStarted, StepDone
 from studio.engine.versions import versions
 from studio.errors import StorageError
+from studio.messages import message
 from studio.runs.format import (
     JOURNAL_FILE,
+    LARGEST,
     MAX_HISTORY,
     PICTURE_FILE,
     RUN_FILE,
@@ -40,7 +40,7 @@ from studio.runs.format import (
     is_run_id,
     shape_fits,
 )
-from studio.storage import storage_error
+from studio.storage import as_storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,26 +55,25 @@ if TYPE_CHECKING:
 
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_LARGEST = 1e30
 
 
 class RunWriter:
-    """The files of one run that is being made.
+    """The files of one run that is being recorded.
 
     Attributes:
-        first: the index of where it starts.
+        first: the index that it starts from.
         last: the index of the newest step that was recorded.
-        finished: how it ended is recorded too.
+        finished: its result is recorded too.
     """
 
     def __init__(self, folder: Path, header: RunHeader, start: StartState, sigma: float) -> None:
-        """Make the files in ``folder``, which is there and empty, and record where the run starts.
+        """Create the files in ``folder``, which exists and is empty, and record the start of the run.
 
         Args:
             folder: of the run.
-            header: what it is of.
-            start: where it starts.
-            sigma: the noise level there.
+            header: the run's header.
+            start: the state it starts from.
+            sigma: the noise level of that state.
 
         Raises:
             StorageError: they cannot be written.
@@ -84,18 +83,18 @@ class RunWriter:
         self._folder, self._header = folder, header
         self._kept = {step: place for place, step in enumerate(header.kept)}
         self._files: dict[str, int] = {}
-        self._heads: dict[str, int] = {}
+        self._header_bytes: dict[str, int] = {}
         self._states = Table.of_states(header.kept, header.shape)
         self._seconds = 0.0
         try:
-            with self._worded(RUN_FILE):
-                _put(self._open(RUN_FILE), header.to_json())
+            with as_storage_error(folder / RUN_FILE):
+                _write(self._create(RUN_FILE), header.to_json())
             self._allocate(STATES_FILE, self._states)
-            with self._worded(JOURNAL_FILE):
-                self._open(JOURNAL_FILE)
-            start_sum = self._put_arrays(STATES_FILE, 0, (start.x,))
-            kept = self._put_history(header.first_index, start.history)
-            self._note(StepLog(step=header.first_index, sigma=sigma, checksum=start_sum, history=kept))
+            with as_storage_error(folder / JOURNAL_FILE):
+                self._create(JOURNAL_FILE)
+            checksum = self._write_arrays(STATES_FILE, 0, (start.x,))
+            history = self._write_history(header.first_index, start.history)
+            self._write_log(StepLog(step=header.first_index, sigma=sigma, checksum=checksum, history=history))
         except BaseException:
             self.close()
             raise
@@ -104,21 +103,22 @@ class RunWriter:
         """Record a step that carries arrays.
 
         Raises:
-            StorageError: it cannot be written; the steps before it are not touched.
+            StorageError: it cannot be written; the steps before it are unaffected.
         """
         place, checksum = self._kept.get(done.step), None
         history: tuple[int, ...] = ()
         if place is not None:
             if done.x0_hat is None or done.state is None:
-                raise StorageError(self._folder, "cannot be written: the step has no arrays to record")
-            checksum = self._put_arrays(STATES_FILE, 2 * place - 1, (done.x0_hat, done.state))
-            history = self._put_history(done.step, done.history)
-        facts = StepLog(
+                reason = message("cannot be written: the step has no arrays to record")
+                raise StorageError(self._folder, reason)
+            checksum = self._write_arrays(STATES_FILE, 2 * place - 1, (done.x0_hat, done.state))
+            history = self._write_history(done.step, done.history)
+        log = StepLog(
             step=done.step,
             t=done.t,
             s=done.s,
             sigma=done.sigma,
-            snr=done.snr if done.snr <= _LARGEST else math.inf,
+            snr=done.snr if done.snr <= LARGEST else math.inf,
             change=_finite(done.change),
             guidance=_finite(done.guidance),
             ms=round(max(done.seconds - self._seconds, 0) * 1e3, 3),
@@ -126,82 +126,76 @@ class RunWriter:
             checksum=checksum,
             history=history,
         )
-        self._note(facts)
+        self._write_log(log)
         self.last, self._seconds = done.step, done.seconds
 
     def finish(self, done: PictureDone) -> None:
-        """Record how the run ended. Raises StorageError."""
-        facts = RunResult.of(done, complete=self.last == self._header.last_index)
-        with self._worded(PICTURE_FILE):
-            _put(self._open(PICTURE_FILE), facts.to_json())
+        """Record the result of the run. Raises StorageError."""
+        result = RunResult.of(done, complete=self.last == self._header.last_index)
+        with as_storage_error(self._folder / PICTURE_FILE):
+            _write(self._create(PICTURE_FILE), result.to_json())
         self.finished = True
 
     def sync(self) -> None:
         """Return once arrays and journal are on the disk. Raises StorageError."""
         for name in [name for name in self._files if name not in (RUN_FILE, PICTURE_FILE)]:
-            with self._worded(name):
+            with as_storage_error(self._folder / name):
                 os.fsync(self._files[name])
 
     def close(self) -> None:
-        """Let go of the files. May be called twice; never fails."""
+        """Close the files. May be called twice; never fails."""
         while self._files:
             with contextlib.suppress(OSError):
                 os.close(self._files.popitem()[1])
 
-    def _open(self, name: str) -> int:
+    def _create(self, name: str) -> int:
         self._files[name] = os.open(self._folder / name, _CREATE, 0o666)
         return self._files[name]
 
     def _allocate(self, name: str, table: Table) -> None:
-        with self._worded(name):
-            head = table.head()
-            os.ftruncate(self._open(name), table.bytes_in_all())
-            _put(self._files[name], head)
-            self._heads[name] = len(head)
+        with as_storage_error(self._folder / name):
+            header = table.header()
+            os.ftruncate(self._create(name), table.total_bytes())
+            _write(self._files[name], header)
+            self._header_bytes[name] = len(header)
 
-    def _put_arrays(self, name: str, place: int, arrays: Sequence[NDArray[np.float32]]) -> int:
-        """Write arrays that lie side by side, and return their checksum."""
+    def _write_arrays(self, name: str, place: int, arrays: Sequence[NDArray[np.float32]]) -> int:
+        """Write adjacent arrays, the first of them at ``place``, and return their checksum."""
         if any(array.shape != self._header.shape for array in arrays):
-            raise StorageError(
-                self._folder / name, "cannot be written: an array has another shape than the run"
-            )
+            reason = message("cannot be written: an array has another shape than the run")
+            raise StorageError(self._folder / name, reason)
         data = b"".join(array.astype("<f4", copy=False).tobytes() for array in arrays)
-        with self._worded(name):
-            os.lseek(self._files[name], self._heads[name] + place * self._states.array_bytes, os.SEEK_SET)
-            _put(self._files[name], data)
+        with as_storage_error(self._folder / name):
+            offset = self._header_bytes[name] + place * self._states.array_bytes
+            os.lseek(self._files[name], offset, os.SEEK_SET)
+            _write(self._files[name], data)
         return zlib.crc32(data)
 
-    def _put_history(self, step: int, history: Sequence[NDArray[np.float32]]) -> tuple[int, ...]:
+    def _write_history(self, step: int, history: Sequence[NDArray[np.float32]]) -> tuple[int, ...]:
         if len(history) > MAX_HISTORY:
-            raise StorageError(self._folder, f"cannot hold more than {MAX_HISTORY} arrays of history")
-        sums = []
+            reason = message("cannot hold more than {most} arrays of history", most=MAX_HISTORY)
+            raise StorageError(self._folder, reason)
+        checksums = []
         for place, array in enumerate(history):
             name = history_file(place)
             if name not in self._files:
                 self._allocate(name, Table.of_history(self._header.kept, self._header.shape))
-            sums.append(self._put_arrays(name, self._kept[step], (array,)))
-        return tuple(sums)
+            checksums.append(self._write_arrays(name, self._kept[step], (array,)))
+        return tuple(checksums)
 
-    def _note(self, facts: StepLog) -> None:
-        with self._worded(JOURNAL_FILE):
-            _put(self._files[JOURNAL_FILE], facts.to_line())
-
-    @contextlib.contextmanager
-    def _worded(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise storage_error(self._folder / name, error) from error
+    def _write_log(self, log: StepLog) -> None:
+        with as_storage_error(self._folder / JOURNAL_FILE):
+            _write(self._files[JOURNAL_FILE], log.to_line())
 
 
-def _put(descriptor: int, data: bytes) -> None:
+def _write(descriptor: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(descriptor, left) :]
 
 
 def _finite(value: float | None) -> float | None:
-    return value if value is not None and 0 <= value <= _LARGEST else None
+    return value if value is not None and 0 <= value <= LARGEST else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,10 +203,11 @@ class RunRecorded:
     """A run is on the disk, as far as it went.
 
     Attributes:
+        job_id: of the job.
         image: which picture of the job, from 0.
-        run_id: the run; None where nothing of it could be recorded.
-        complete: every step of it is there.
-        fault: what was in the way; told once a job.
+        run_id: the run; None if nothing of it could be recorded.
+        complete: every step of it is recorded.
+        fault: why it is not; given once a job.
     """
 
     job_id: str
@@ -225,14 +220,14 @@ class RunRecorded:
 def record(
     events: Iterator[Event], store: RunStore, parent: str | None = None, parent_step: int | None = None
 ) -> Iterator[Event | RunRecorded]:
-    """Pass ``events`` on, and record each picture's run where they carry arrays (`Previews.arrays`).
+    """Pass ``events`` on, and record each picture's run if they carry arrays (`Previews.arrays`).
 
     A `RunRecorded` follows each `PictureDone`, or comes before the `JobCancelled` that cut the run off.
 
     Args:
         events: of one job; closed when this is.
-        store: where runs go.
-        parent: of a fork, the run that it goes on from.
+        store: records the runs.
+        parent: of a fork, the run that it was forked from.
         parent_step: the step of that run.
     """
     recorder = _Recorder(store, parent, parent_step)
@@ -241,7 +236,7 @@ def record(
             recorder.note(event)
             if isinstance(event, JobCancelled):
                 yield from recorder.end()
-            yield event  # the picture is kept before anything waits for the disk
+            yield event  # the picture is saved before anything waits for the disk
             if isinstance(event, PictureDone):
                 yield from recorder.end(event.image)
     finally:
@@ -262,10 +257,10 @@ class _Recorder:
         self._writers: dict[int, RunWriter] = {}
         self._broken: set[int] = set()
         self._fault: StorageError | None = None
-        self._told = False
+        self._fault_reported = False
 
     def note(self, event: Event) -> None:
-        """Record what an event tells; a fault of the disk ends the recording of that run, and nothing else."""
+        """Record an event; a fault of the disk ends the recording of that run, and nothing else."""
         if isinstance(event, JobStarted):
             self._job = event
         if not isinstance(event, PictureStarted | StepDone | PictureDone):
@@ -283,7 +278,7 @@ class _Recorder:
             self._fault = self._fault or fault
 
     def end(self, image: int | None = None) -> Iterator[RunRecorded]:
-        """Make one run, or all, last, and tell of it."""
+        """Flush one run, or all, to the disk, and report it."""
         for place in list(self._ids) if image is None else [image] if image in self._ids else []:
             writer = self._writers.get(place)
             complete = writer is not None and writer.finished and place not in self._broken
@@ -293,13 +288,14 @@ class _Recorder:
             except StorageError as fault:
                 self._fault, complete = self._fault or fault, False
             self._drop(place)
-            said, self._told = None if self._told else self._fault, self._fault is not None
+            fault = None if self._fault_reported else self._fault
+            self._fault_reported = self._fault is not None
             job_id = self._job.job_id if self._job is not None else ""
             run = self._ids.pop(place)
-            yield RunRecorded(job_id=job_id, image=place, run_id=run, complete=complete, fault=said)
+            yield RunRecorded(job_id=job_id, image=place, run_id=run, complete=complete, fault=fault)
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close the files of all runs."""
         for image in list(self._writers):
             self._drop(image)
 
@@ -309,7 +305,8 @@ class _Recorder:
         shape = tuple(start.x.shape)
         size = bytes_needed(start.index, start.index + start.remaining, shape) if shape_fits(shape) else None
         if size is None or size > self._store.budget_bytes:
-            raise StorageError(self._store.folder, "has too little room to record a run of this size")
+            reason = message("has too little space left to record a run of this size")
+            raise StorageError(self._store.folder, reason)
         self._store.reserve(size)
         run = self._store.create()
         try:
@@ -344,12 +341,12 @@ class _Recorder:
         )
 
     def _drop(self, image: int) -> None:
-        """Close a run's files; one without a single step is discarded."""
+        """Close a run's files; a run without a single step is discarded."""
         writer, run = self._writers.pop(image, None), self._ids.get(image)
         if writer is None or run is None:
             return
         writer.close()
-        nothing = writer.last == writer.first
-        self._store.release(run, discard=nothing)
-        if nothing:
+        empty = writer.last == writer.first
+        self._store.release(run, discard=empty)
+        if empty:
             self._ids[image] = None

@@ -6,6 +6,7 @@ Importable without torch.
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
@@ -40,11 +41,11 @@ def _name_fault(text: str) -> Message:
 
 Text = Annotated[str, Meta(pattern=rf"\A[^{_NO_TEXT}]*\Z", extra=must(_text_fault))]
 """Any text that can be written to a file."""
-Line = Annotated[
-    str, Meta(min_length=1, pattern=rf"\A(?=.*[^ ])[^{_UNPRINTABLE}]*\Z", extra=must(_name_fault))
-]
+_LINE = rf"(?=.*[^ ])[^{_UNPRINTABLE}]*"
+Line = Annotated[str, Meta(min_length=1, pattern=rf"\A{_LINE}\Z", extra=must(_name_fault))]
 """A printable text of one line that is not blank."""
 Name = Annotated[Line, Meta(max_length=MAX_NAME)]
+NameOrEmpty = Annotated[str, Meta(max_length=MAX_NAME, pattern=rf"\A(?:{_LINE})?\Z", extra=must(_name_fault))]
 Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
 Sha256 = Annotated[
     str, Meta(pattern=r"\A[0-9a-f]{64}\Z", extra=must(message("must be 64 lower-case hexadecimal digits")))
@@ -52,6 +53,25 @@ Sha256 = Annotated[
 Versions = Annotated[
     dict[Name, Name], Meta(max_length=20, extra=must(message("must be at most 20 names with versions")))
 ]
+
+Time = Annotated[
+    datetime, Meta(tz=True, extra=must(message("must be a time such as 2026-01-31T12:00:00+00:00")))
+]
+MIN_YEAR, MAX_YEAR = 1970, 9998
+
+
+def in_utc(field: str, time: datetime) -> datetime:
+    """Return a time in UTC.
+
+    Raises:
+        InvalidJsonError: its year is none that a clock shows or every time zone can reach; the error names ``field``.
+    """
+    with contextlib.suppress(OverflowError):
+        shifted = time.astimezone(UTC)
+        if MIN_YEAR <= shifted.year <= MAX_YEAR:
+            return shifted
+    reason = message("must be a time of the years {low} to {high}", low=MIN_YEAR, high=MAX_YEAR)
+    raise InvalidJsonError(field, reason)
 
 
 @contextlib.contextmanager
