@@ -42,5 +42,5 @@ def run(args: argparse.Namespace) -> int:
         verdict = verify(pixels, metadata, engine, runs, folders, cancelled)
     if verdict is None:
         return INTERRUPTED
-    print(json.dumps(vars(verdict)) if args.json else verdict)
+    print(json.dumps(vars(verdict)) if args.json else verdict.sentence)
     return DONE if verdict.identical else DIFFERENT

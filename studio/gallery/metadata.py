@@ -1,14 +1,12 @@
-"""What a picture remembers of its making, and how that is kept in its file.
+"""What a picture file says of how the picture was made, as text.
 
-The text is complete (the whole request and where its answer came from), versioned and strict: a reader takes every
-field of its version with the right type, refuses what it does not know, and never meets NaN or half a character.
-It holds no file path and no user name: a model is its name and its hash.
+The JSON is complete (the whole request, the model, the program, and where a fork came from), versioned and strict: a
+reader requires every field of its version with the right type, refuses unknown ones, and never meets NaN or half a
+character. It contains no path and no user name: a model is its name and its hash.
 
-The ``parameters`` text by which AUTOMATIC1111's web UI and its many readers tell how a picture was made.
-
-Three parts: the prompt, a line ``Negative prompt: ...`` where there is one, and a last line of ``Name: value`` pairs
-in which values with commas, colons or line breaks are written as JSON strings. The text is for other programs: ours
-reads its own JSON, which loses nothing.
+`parameters_text` is for other programs: the ``parameters`` text of AUTOMATIC1111's web UI, which many of them read. It
+has three parts: the prompt, a line ``Negative prompt: ...`` if there is one, and a last line of ``Name: value`` pairs,
+in which values with commas, colons or line breaks are written as JSON strings.
 """
 
 from __future__ import annotations
@@ -16,13 +14,37 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from studio.engine.requests.checks import check_name, check_number, check_text, check_whole
+from msgspec import Meta
+
+from studio.engine.requests.checks import (
+    MAX_SEED,
+    Name,
+    NameOrEmpty,
+    Seed,
+    Sha256,
+    Text,
+    Time,
+    Versions,
+    as_request_error,
+    check_whole,
+    in_utc,
+)
+from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, shorten
 from studio.messages import message
+from studio.strict_json import (
+    InvalidJsonError,
+    convert,
+    convert_fields,
+    must,
+    parse,
+    quoted,
+    without_version,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,57 +58,29 @@ MAX_STEP = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """The step of another run from which a picture comes.
+    """The step of another run that a picture comes from.
 
     Attributes:
-        run: that run's id; "" where it was not recorded.
+        run: that run's id; "" if it was not recorded.
         step: how many steps that run had taken.
-        of: how many steps that run took in all.
-        kind: "step" where the picture shows that very step, "fork" where another run went on from it.
+        of: how many steps that run took altogether.
+        kind: "step" if the picture shows that very step, "fork" if it was made by a fork from there.
+
+    Raises:
+        RequestError: the step is none of that run.
     """
 
-    run: str
-    step: int
-    of: int
+    run: NameOrEmpty
+    step: Annotated[int, Meta(ge=0, le=MAX_STEP)]
+    of: Annotated[int, Meta(ge=1, le=MAX_STEP)]
     kind: OriginKind
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            RequestError: a field has the wrong type or is out of range.
-        """
-        if self.run != "":
-            check_name("origin.run", self.run)
-        check_whole("origin.of", self.of, 1, MAX_STEP)
         check_whole("origin.step", self.step, 0, self.of)
-        if self.kind not in ("fork", "step"):
-            raise RequestError("origin.kind", 'must be "fork" or "step"')
 
     def __str__(self) -> str:
-        """Return it for people."""
+        """Return the English text for the ``parameters`` of a file."""
         return f"{'forked from ' if self.kind == 'fork' else ''}step {self.step} of {self.of}"
-
-
-def check_fields(values: Mapping[str, Any], known: set[str], where: str = "") -> None:
-    """Refuse an object whose fields are not exactly those ``known``; ``where`` goes before their names."""
-    for name in sorted(known - values.keys()):
-        raise RequestError(f"{where}{name}", "is missing")
-    for name in sorted(values.keys() - known):
-        check_name("field", name)
-        raise RequestError(shorten(f"{where}{name}"), "is not a field of this version")
-
-
-def origin_of(values: object) -> Origin:
-    """Return the origin that a file's JSON holds.
-
-    Raises:
-        RequestError: a field is missing, unknown or wrong.
-    """
-    if not isinstance(values, dict):
-        raise RequestError("origin", "must be a JSON object")
-    check_fields(values, {item.name for item in fields(Origin)}, "origin.")
-    return Origin(**values)
 
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -94,16 +88,8 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 FORMAT_VERSION = 2
 """Of pictures with an origin; those without are written as version 1, which older programs read too."""
 MAX_TEXT_BYTES = 256_000
-MAX_SEED = 2**32 - 1
-MIN_YEAR, MAX_YEAR = 1970, 9998
-_WRONG_YEAR = message("must be a time of the years {low} to {high}", low=MIN_YEAR, high=MAX_YEAR)
 _MAX_DEPTH = 8
 _MAX_WHOLE = 2**63
-_HEX = frozenset("0123456789abcdef")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,74 +100,56 @@ class PictureMetadata:
         request: the resolved request as JSON values, kept as it is. Do not change it.
         image: which picture of the request this is, from 0.
         seed: the seed it started from.
-        model: the model's name; of a path only the last part is kept.
+        model: the model's name; only the last part of a path is kept.
         model_sha256: hash of its weights.
         device: where the backbone ran, such as "cpu".
-        dtype: the numbers the backbone ran in, such as "float32".
-        versions: of this program and the libraries that matter, by name.
-        x_T_sha256: hash of the starting noise.
+        dtype: the precision of the backbone, such as "float32".
+        versions: of this program, Python and torch, by name.
+        x_T_sha256: hash of the initial noise.
         final_sha256: hash of the last state.
         model_calls: backbone evaluations spent on it.
         seconds: time spent on it.
         created: when it was finished, in UTC.
-        origin: the step of a recorded run that it was kept from or forked at; None where it has none.
+        origin: the step of a recorded run that it was saved from or forked from; None if it has none.
+
+    Raises:
+        RequestError: a field has the wrong type or is out of range, or all together are too large to keep.
     """
 
-    request: Mapping[str, Json]
-    image: int = 0
-    seed: int
-    model: str
-    model_sha256: str
-    device: str
-    dtype: str
-    versions: Mapping[str, str]
-    x_T_sha256: str  # the symbol of the field
-    final_sha256: str
-    model_calls: int
-    seconds: float
-    created: datetime = field(default_factory=_now)
-    origin: Origin | None = None
+    request: Mapping[str, Any]
+    image: Annotated[int, Meta(ge=0, le=MAX_SEED)] = 0
+    seed: Seed
+    model: Annotated[Text, Meta(min_length=1)]
+    model_sha256: Sha256
+    device: Name
+    dtype: Name
+    versions: Versions
+    x_T_sha256: Sha256  # the symbol of the field
+    final_sha256: Sha256
+    model_calls: Annotated[int, Meta(ge=0, le=10**9)]
+    seconds: Annotated[float, Meta(ge=0, le=1e9)]
+    created: Time = field(default_factory=lambda: datetime.now(UTC))
+    origin: Annotated[Origin | None, Meta(extra=must(message("must be a step of a run")))] = None
 
     def __post_init__(self) -> None:
-        """Check every field, and keep copies of the mappings.
-
-        Raises:
-            RequestError: a field has the wrong type or is out of range, or all together are too large to keep.
-        """
-        check_name("model", self.model)
-        model = self.model.replace("\\", "/").rstrip("/").rpartition("/")[2]
-        check_name("model", model)
-        object.__setattr__(self, "model", model)
-        request = _plain("request", self.request)
-        if not isinstance(request, dict):
-            raise RequestError("request", "must be a JSON object")
-        if isinstance(request.get("model"), str):
-            request["model"] = model  # what was typed may be a path
-        object.__setattr__(self, "request", request)
-        check_whole("image", self.image, 0, MAX_SEED)
-        check_whole("seed", self.seed, 0, MAX_SEED)
-        check_name("device", self.device)
-        check_name("dtype", self.dtype)
-        for name in ("model_sha256", "x_T_sha256", "final_sha256"):
-            _check_hash(name, getattr(self, name))
-        if not isinstance(self.versions, Mapping):
-            raise RequestError("versions", "must be names with versions")
-        for name, version in self.versions.items():
-            check_name("versions", name)
-            check_name(shorten(f"versions.{name}"), version)
-        object.__setattr__(self, "versions", dict(self.versions))
-        check_whole("model_calls", self.model_calls, 0, 10**9)
-        check_number("seconds", self.seconds, 0, 1e9)
-        _check_time("created", self.created)
-        object.__setattr__(self, "created", _in_utc("created", self.created))
-        if self.origin is not None and not isinstance(self.origin, Origin):
-            raise RequestError("origin", "must be a step of a run")
+        """Check every field, and keep copies of the mappings."""
+        with as_request_error("metadata"):
+            fields = convert_fields(vars(self), PictureMetadata)
+            name = fields["model"].replace("\\", "/").rstrip("/").rpartition("/")[2]
+            fields["model"] = convert(name, Name, "model")
+            fields["request"] = request = _plain(fields["request"], "request")
+            if isinstance(request.get("model"), str):
+                request["model"] = name  # what was typed may be a path
+            fields["created"] = in_utc("created", self.created)
+        for field_name, value in fields.items():
+            object.__setattr__(self, field_name, value)
         if len(self.to_json()) > MAX_TEXT_BYTES:
-            raise RequestError("request", f"takes more than {MAX_TEXT_BYTES:,} bytes to keep in a picture")
+            reason = message("takes more than {most:,} bytes to keep in a picture", most=MAX_TEXT_BYTES)
+            raise RequestError("request", reason)
 
     @classmethod
     def of(cls, done: PictureDone, origin: Origin | None = None) -> Self:
-        """Return what a picture that was just made remembers."""
+        """Return the metadata of a picture that was just made."""
         return cls(
             request=done.request.to_dict(),
             image=done.image,
@@ -198,117 +166,66 @@ class PictureMetadata:
             origin=origin,
         )
 
+    def generate_request(self) -> GenerateRequest:
+        """Return the request that makes this one picture again. Raises RequestError if this program cannot use it."""
+        return GenerateRequest.of_picture(self.request, self.seed)
+
     def to_json(self) -> str:
         """Return one line of strict JSON in ASCII."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        values["created"] = self.created.isoformat()
-        version = FORMAT_VERSION
+        values = {**vars(self), "created": self.created.isoformat()}
         if self.origin is None:
-            version = 1
             del values["origin"]
         else:
             values["origin"] = asdict(self.origin)
+        version = 1 if self.origin is None else FORMAT_VERSION
         return json.dumps({"version": version, **values}, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return what `to_json` wrote.
+        """Return the metadata that `to_json` wrote.
 
         Raises:
             RequestError: it is not strict JSON, its version is not known here, or a field is missing, unknown or
                 wrong.
         """
-        values = _parse(text)
-        version = values.pop("version", None)
-        if type(version) is not int or version < 1:
-            raise RequestError("version", "must be a whole number from 1")
-        if version > FORMAT_VERSION:
-            raise RequestError(
-                "version",
-                f"is {version} and this program reads up to {FORMAT_VERSION}: a newer Stepwise Studio wrote it",
-            )
-        known = {item.name for item in fields(cls)} - ({"origin"} if version == 1 else set())
-        check_fields(values, known)
-        if version > 1:
-            values["origin"] = origin_of(values["origin"])
-        check_text("created", values["created"], 40)
-        try:
-            values["created"] = datetime.fromisoformat(values["created"])
-        except ValueError as error:
-            raise RequestError("created", "must be a time such as 2026-01-31T12:00:00+00:00") from error
-        return cls(**values)
+        if len(text) > MAX_TEXT_BYTES:
+            reason = message("must be at most {most:,} bytes of JSON", most=MAX_TEXT_BYTES)
+            raise RequestError("metadata", reason)
+        with as_request_error("metadata"):
+            parsed = parse(text)
+            values = without_version(parsed, FORMAT_VERSION, "version")
+            if parsed["version"] > 1:
+                values["origin"] = convert(values.get("origin"), Origin, "origin")
+            elif "origin" in values:
+                raise InvalidJsonError("origin", message("is not a field of this version"))
+            return convert({"origin": None, **values}, cls, complete=True)
 
 
-def _parse(text: str) -> dict[str, Any]:
-    if len(text) > MAX_TEXT_BYTES:
-        raise RequestError("metadata", f"must be at most {MAX_TEXT_BYTES:,} bytes of JSON")
-    try:
-        values = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated)
-    except (ValueError, RecursionError) as error:
-        raise RequestError("metadata", "is not valid JSON") from error
-    if not isinstance(values, dict):
-        raise RequestError("metadata", "must be a JSON object")
-    return values
-
-
-def _plain(name: str, value: object, depth: int = 0) -> Any:  # noqa: ANN401 - JSON is whatever it is
-    """Return a copy of ``value`` made of dicts, lists and plain values. Raises RequestError for anything else."""
+def _plain(value: object, where: str, depth: int = 0) -> Any:  # noqa: ANN401 - JSON is whatever it is
+    """Return a copy of ``value`` made of dicts, lists and plain values. Raises InvalidJsonError for anything else."""
     if depth > _MAX_DEPTH:
-        raise RequestError(name, f"is nested deeper than {_MAX_DEPTH} levels")
-    if value is None or type(value) is bool:
-        return value
-    if type(value) is str:
-        check_text(name, value, MAX_TEXT_BYTES)
-        return value
-    if type(value) is int and abs(value) < _MAX_WHOLE:
-        return value
-    if type(value) is float and math.isfinite(value):
-        return value
-    if isinstance(value, Mapping):
-        for key in value:
-            check_name(f"a name in {name}", key)
-        return {key: _plain(shorten(f"{name}.{key}"), item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(name, item, depth + 1) for item in value]
-    raise RequestError(name, f"holds a {type(value).__name__} that JSON cannot keep exactly")
-
-
-def _check_time(name: str, value: object) -> None:
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise RequestError(name, message("must be a time with its time zone"))
-
-
-def _in_utc(name: str, time: datetime) -> datetime:
-    """Return a time in UTC; refuse years that no clock of a program shows, and that time zones cannot reach."""
-    try:
-        shifted = time.astimezone(UTC)
-    except OverflowError as error:
-        raise RequestError(name, _WRONG_YEAR) from error
-    if not MIN_YEAR <= shifted.year <= MAX_YEAR:
-        raise RequestError(name, _WRONG_YEAR)
-    return shifted
-
-
-def _check_hash(name: str, value: object) -> None:
-    check_text(name, value, 64)
-    if not isinstance(value, str) or len(value) != 64 or not set(value) <= _HEX:
-        raise RequestError(name, "must be a SHA-256 of 64 hexadecimal digits")
-
-
-def _refuse_constant(text: str) -> NoReturn:
-    raise RequestError("metadata", f"holds {text}, which is not a JSON number")
-
-
-def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise RequestError("metadata", "names a field twice")
-    return values
+        raise InvalidJsonError(where, message("is nested deeper than {most} levels", most=_MAX_DEPTH))
+    match value:
+        case Mapping():
+            names = [convert(name, Name, f"a name in {where}") for name in value]
+            return {name: _plain(value[name], shorten(f"{where}.{name}"), depth + 1) for name in names}
+        case list() | tuple():
+            return [_plain(item, where, depth + 1) for item in value]
+        case str():
+            return convert(value, Text, where)
+        case None | bool():
+            return value
+        case int() if abs(value) < _MAX_WHOLE:
+            return value
+        case float() if math.isfinite(value):
+            return value
+    reason = message("contains {value}, which JSON cannot keep exactly", value=quoted(value))
+    raise InvalidJsonError(where, reason)
 
 
 SHORT_HASH = 10
 
-# Readers compare a sampler's name with the ones they have; these two are written so there.
+# Other programs compare the name with those of their samplers, which are written like this.
 _SAMPLER_NAMES = {"ddim": "DDIM", "ddpm": "DDPM"}
 
 

@@ -1,13 +1,11 @@
-"""A reader of a PNG's size and text that trusts nothing in the file.
+"""The size and texts of a PNG, and the metadata in them, read without decoding pixels and without trust.
 
-It walks the chunks up to the first IDAT and never looks at pixels. Whatever the file says, it reads at most
-`MAX_TEXT_CHUNKS` texts of `MAX_CHUNK_BYTES`, unpacks at most `MAX_TOTAL_BYTES` of them all together, and visits at
-most `MAX_CHUNKS` chunks. PNG specification, third edition: 5.3 (chunks), 11.2.1 (IHDR), 11.3.3 (text).
+The reader walks the chunks up to the first IDAT. Whatever the file says, it reads at most `MAX_TEXT_CHUNKS` texts of
+`MAX_CHUNK_BYTES`, unpacks at most `MAX_TOTAL_BYTES` of all of them together, and visits at most `MAX_CHUNKS` chunks.
+PNG specification, third edition: 5.3 (chunks), 11.2.1 (IHDR), 11.3.3 (text).
 
-What a picture file says of its making, read without decoding its pixels.
-
-Two texts go before the pixels: ``stepwise``, our own JSON, from which everything can be rebuilt, and ``parameters``,
-which other programs read. Text beyond Latin-1 goes into an iTXt chunk (UTF-8), the rest into tEXt.
+Two texts of our pictures come before the pixels: ``stepwise``, our own JSON, from which everything can be rebuilt, and
+``parameters``, which other programs read. Text beyond Latin-1 goes into an iTXt chunk (UTF-8), the rest into tEXt.
 """
 
 from __future__ import annotations
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from studio.errors import RequestError, StorageError
 from studio.gallery.metadata import PictureMetadata
+from studio.messages import Message, message
 from studio.storage import storage_error
 
 if TYPE_CHECKING:
@@ -41,6 +40,10 @@ _MAX_LENGTH = 2**31 - 1
 
 class _Refused(Exception):
     """Carries the reason (a clause) to where the path is known."""
+
+    def __init__(self, reason: Message) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +67,7 @@ def read_chunks(path: Path) -> PngText:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Give the file at ``path`` to read; whatever goes wrong meanwhile becomes a sentence.
+    """Open the file at ``path`` for reading; every fault meanwhile becomes a StorageError.
 
     Raises:
         StorageError: it cannot be opened, is a device or a pipe, or what was read of it was refused.
@@ -74,10 +77,10 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with open(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise _Refused("is not a file")
+                raise _Refused(message("is not a file"))
             yield file
     except _Refused as error:
-        raise StorageError(path, str(error)) from error
+        raise StorageError(path, error.reason) from error
     except (OSError, ValueError) as error:
         raise storage_error(path, error) from error
 
@@ -85,13 +88,20 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 def walk(file: BinaryIO) -> PngText:
     """Return the size and texts of an open PNG; use inside `opened`, which knows the path."""
     if file.read(len(SIGNATURE)) != SIGNATURE:
-        raise _Refused("is not a PNG picture")
+        raise _Refused(message("is not a PNG picture"))
     kind, length = _head(file)
     if kind != b"IHDR" or length != 13:
-        raise _Refused("is a damaged PNG: it does not start with its size")
+        raise _Refused(message("is a damaged PNG: it does not start with its size"))
     width, height = struct.unpack(">II", _body(file, kind, length)[:8])
     if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
-        raise _Refused(f"claims to be {width} x {height} pixels; at most {MAX_SIDE_PX} a side are read")
+        raise _Refused(
+            message(
+                "claims to be {width} x {height} pixels; at most {most} a side are read",
+                width=width,
+                height=height,
+                most=MAX_SIDE_PX,
+            )
+        )
     texts: list[tuple[str, str]] = []
     left = MAX_TOTAL_BYTES
     for _ in range(MAX_CHUNKS):
@@ -102,34 +112,40 @@ def walk(file: BinaryIO) -> PngText:
             file.seek(length + 4, os.SEEK_CUR)
             continue
         if length > MAX_CHUNK_BYTES:
-            raise _Refused(f"holds a text of {length:,} bytes; at most {MAX_CHUNK_BYTES:,} are read")
+            raise _Refused(
+                message(
+                    "holds a text of {length:,} bytes; at most {most:,} are read",
+                    length=length,
+                    most=MAX_CHUNK_BYTES,
+                )
+            )
         if len(texts) == MAX_TEXT_CHUNKS:
-            raise _Refused(f"holds more than {MAX_TEXT_CHUNKS} texts")
+            raise _Refused(message("holds more than {most} texts", most=MAX_TEXT_CHUNKS))
         keyword, packed, encoding = _split(kind, _body(file, kind, length))
         data = _unpack(packed) if encoding.startswith("zip ") else packed
         left -= len(data)
         if left < 0:
             raise _too_long()
         texts.append((keyword, data.decode(encoding.removeprefix("zip "), "replace")))
-    raise _Refused(f"holds more than {MAX_CHUNKS:,} parts before its pixels")
+    raise _Refused(message("holds more than {most:,} parts before its pixels", most=MAX_CHUNKS))
 
 
 def _head(file: BinaryIO) -> tuple[bytes, int]:
     head = file.read(8)
     if len(head) < 8:
-        raise _Refused("is a damaged PNG: it ends before its pixels")
+        raise _Refused(message("is a damaged PNG: it ends before its pixels"))
     length = int.from_bytes(head[:4], "big")
     if length > _MAX_LENGTH or not head[4:].isalpha():
-        raise _Refused("is a damaged PNG: a part has no proper name or length")
+        raise _Refused(message("is a damaged PNG: a part has no proper name or length"))
     return head[4:], length
 
 
 def _body(file: BinaryIO, kind: bytes, length: int) -> bytes:
     data = file.read(length + 4)
     if len(data) < length + 4:
-        raise _Refused("is a damaged PNG: it ends before its pixels")
+        raise _Refused(message("is a damaged PNG: it ends before its pixels"))
     if zlib.crc32(kind + data[:-4]) != int.from_bytes(data[-4:], "big"):
-        raise _Refused("is a damaged PNG: a checksum is wrong")
+        raise _Refused(message("is a damaged PNG: a checksum is wrong"))
     return data[:-4]
 
 
@@ -137,18 +153,18 @@ def _split(kind: bytes, body: bytes) -> tuple[str, bytes, str]:
     """Return keyword, data and its encoding, with "zip " before it where the data are packed."""
     keyword, found, rest = body.partition(b"\0")
     if not found or not 1 <= len(keyword) <= 79:
-        raise _Refused("is a damaged PNG: a text has no proper name")
+        raise _Refused(message("is a damaged PNG: a text has no proper name"))
     name = keyword.decode("latin-1")
     if kind == b"tEXt":
         return name, rest, "latin-1"
     if kind == b"zTXt":
         if rest[:1] != b"\0":
-            raise _Refused("is a damaged PNG: a text is packed in an unknown way")
+            raise _Refused(message("is a damaged PNG: a text is packed in an unknown way"))
         return name, rest[1:], "zip latin-1"
     flags, rest = rest[:2], rest[2:]
     parts = rest.split(b"\0", 2)  # language, translated keyword, text
     if len(parts) != 3 or flags not in (b"\0\0", b"\1\0"):
-        raise _Refused("is a damaged PNG: a text is packed in an unknown way")
+        raise _Refused(message("is a damaged PNG: a text is packed in an unknown way"))
     return name, parts[2], "zip utf-8" if flags == b"\1\0" else "utf-8"
 
 
@@ -157,17 +173,21 @@ def _unpack(data: bytes) -> bytes:
     try:
         text = unpacker.decompress(data, MAX_CHUNK_BYTES + 1)
     except zlib.error as error:
-        raise _Refused("is a damaged PNG: a packed text cannot be unpacked") from error
+        raise _Refused(message("is a damaged PNG: a packed text cannot be unpacked")) from error
     if len(text) > MAX_CHUNK_BYTES:
         raise _too_long()
     if not unpacker.eof:
-        raise _Refused("is a damaged PNG: a packed text cannot be unpacked")
+        raise _Refused(message("is a damaged PNG: a packed text cannot be unpacked"))
     return text
 
 
 def _too_long() -> _Refused:
     return _Refused(
-        f"holds texts that unpack to more than {MAX_CHUNK_BYTES:,} bytes each or {MAX_TOTAL_BYTES:,} together"
+        message(
+            "holds texts that unpack to more than {each:,} bytes each or {total:,} together",
+            each=MAX_CHUNK_BYTES,
+            total=MAX_TOTAL_BYTES,
+        )
     )
 
 
@@ -177,7 +197,7 @@ SHARED_KEYWORD = "parameters"
 
 @dataclass(frozen=True, kw_only=True)
 class PngPicture:
-    """What a picture file says of itself.
+    """The size and metadata of a picture file.
 
     Attributes:
         width: pixels.
@@ -191,7 +211,7 @@ class PngPicture:
 
 
 def read(path: Path) -> PngPicture:
-    """Return what the PNG at ``path`` says of itself, without decoding its pixels.
+    """Return the size and metadata of the PNG at ``path``, without decoding its pixels.
 
     Raises:
         StorageError: it cannot be read, is no proper PNG, or its metadata cannot be used.
@@ -199,24 +219,27 @@ def read(path: Path) -> PngPicture:
     found = read_chunks(path)
     own = [text for keyword, text in found.texts if keyword == OWN_KEYWORD]
     if len(own) > 1:
-        raise StorageError(path, "holds two descriptions of how it was made, so neither can be trusted")
+        reason = message("holds two descriptions of how it was made, so neither can be trusted")
+        raise StorageError(path, reason)
     try:
         metadata = PictureMetadata.from_json(own[0]) if own else None
     except RequestError as error:
-        said = f"{error.field} {error.reason}"
-        raise StorageError(
-            path, f"holds a description of how it was made that cannot be used: {said}"
-        ) from error
+        reason = message(
+            "holds a description of how it was made that cannot be used: {field} {reason}",
+            field=error.field,
+            reason=error.reason,
+        )
+        raise StorageError(path, reason) from error
     return PngPicture(width=found.width, height=found.height, metadata=metadata)
 
 
 def metadata_of(path: Path) -> PictureMetadata:
-    """Return what a picture of this program remembers.
+    """Return the metadata of a picture that this program made.
 
     Raises:
-        StorageError: the file cannot be read, or remembers nothing.
+        StorageError: the file cannot be read, or has no metadata.
     """
     metadata = read(path).metadata
     if metadata is None:
-        raise StorageError(path, "does not say how it was made, so it cannot be made again")
+        raise StorageError(path, message("does not say how it was made, so it cannot be made again"))
     return metadata

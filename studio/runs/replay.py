@@ -1,21 +1,23 @@
-"""Computes again what a recorded run or a picture file remembers.
+"""Computing again what a run recorded or a picture file describes.
 
-A step that a long run did not keep is recomputed from the nearest one before; a finished picture is made again and
-compared with what its file says. Importable without torch and NumPy; the engine is the caller's.
+A step whose state a long run did not keep is recomputed from the nearest one before it; a finished picture is verified:
+it is made again and compared with its file. Importable without torch and NumPy; the engine is the caller's.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from studio.checkpoints.catalog import find_model
 from studio.engine.events import JobStarted, PictureDone, PictureStarted, StepDone
 from studio.engine.requests.fork import ForkRequest, StartState, respaced
-from studio.engine.requests.generate import MAX_STEPS, GenerateRequest
+from studio.engine.requests.generate import MAX_STEPS
 from studio.engine.requests.previews import NO_PREVIEWS, Previews
 from studio.engine.versions import same_version, versions
 from studio.errors import CheckpointError, StorageError
+from studio.messages import message
 
 if TYPE_CHECKING:
     import threading
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 
     from studio.checkpoints.card import ModelCard
     from studio.engine.protocol import Engine
+    from studio.engine.requests.generate import GenerateRequest
     from studio.folders import Folders
     from studio.gallery.metadata import PictureMetadata
+    from studio.messages import Message
     from studio.runs.reader import StoredRun
     from studio.runs.store import RunStore
 
@@ -37,12 +41,12 @@ def model_of(run: StoredRun, folders: Folders) -> ModelCard:
 
     Raises:
         UnknownNameError: the model is gone.
-        CheckpointError: it is another model by now, or cannot be used.
+        CheckpointError: it has changed since, or cannot be used.
     """
     installed = find_model(run.header.model, folders)
     assert installed.card is not None, "find_model returns models with cards"
     if installed.card.weights_sha256 != run.header.model_sha256:
-        reason = f"is not the one that run {run.id} was made with (its hash is another)"
+        reason = message("is not the one that run {run} was made with (its hash is another)", run=run.id)
         raise CheckpointError(installed.folder, reason)
     return installed.card
 
@@ -60,13 +64,13 @@ def recompute_steps(
     Args:
         request: the run's own, for its one picture.
         weights_sha256: of its model.
-        start: where it stood.
+        start: the state to start from.
         last: the last step that is wanted.
-        engine: what makes them.
+        engine: computes them.
         cancelled: stops it.
 
     Raises:
-        CheckpointError: the model is another by now.
+        CheckpointError: the model has changed since.
         StudioError: as `Engine.run`.
     """
     fork = ForkRequest(request=request, start=start, parent="")
@@ -75,7 +79,7 @@ def recompute_steps(
     )
     for event in events:
         if isinstance(event, JobStarted) and event.weights_sha256 != weights_sha256:
-            reason = "is not the one that these steps were made with (its hash is another)"
+            reason = message("is not the one that these steps were made with (its hash is another)")
             raise CheckpointError(request.model, reason)
         if isinstance(event, StepDone):
             yield event
@@ -86,11 +90,11 @@ def recompute_steps(
 def state_at(
     run: StoredRun, step: int, engine: Engine, cancelled: threading.Event | None = None
 ) -> StartState | None:
-    """Return where a run stood at a step, bit for bit where its device is this one; None once ``cancelled``.
+    """Return the state of a run at a step, bit for bit if this is the run's device; None once ``cancelled``.
 
     Raises:
-        StorageError: the run has no such step, or what there is of it cannot be read.
-        CheckpointError: the step has to be made again, and the model is another by now.
+        StorageError: the run has no such step, or its files cannot be read.
+        CheckpointError: the step has to be recomputed, and the model has changed since.
         StudioError: as `Engine.run`, likewise.
     """
     header = run.header
@@ -108,14 +112,14 @@ def state_at(
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What making a picture again brought to light.
+    """The result of verifying a picture.
 
     Attributes:
         identical: every pixel is the same.
-        largest: the largest difference of two numbers, 0 to 255; None where the pictures differ in size.
-        share: of the numbers that differ, 0 to 1.
-        same_state: the state behind it is the same to the last bit.
-        differs: what is another than it was, by name: as it was and as it is.
+        largest: the largest difference of two values, 0 to 255; None if the pictures differ in size.
+        share: of the values that differ, 0 to 1.
+        same_state: the last states are the same to the last bit.
+        differs: what has changed since the picture was made, by name: the old and the new.
     """
 
     identical: bool
@@ -124,19 +128,36 @@ class Verdict:
     same_state: bool
     differs: dict[str, tuple[str, str]]
 
-    def __str__(self) -> str:
-        """Return it in a sentence or two."""
+    @property
+    def sentence(self) -> Message:
+        """The result in a sentence or two."""
         if self.identical and self.same_state:
-            return "Identical, bit for bit."
+            return message("Identical, bit for bit.")
         if self.identical:
-            said = "Every pixel is identical; the numbers behind them differ in their last bits."
+            result = message("Every pixel is identical; the numbers behind them differ in their last bits.")
         elif self.largest is None:
-            said = "Different: the pictures are not of one size."
+            result = message("Different: the pictures are not of one size.")
         else:
-            said = f"Different: by up to {self.largest} of 255, in {self.share:.2%} of the numbers."
-        changes = ", ".join(f"{name} (was {was}, is {now})" for name, (was, now) in self.differs.items())
-        known = f"What differs: {changes}." if changes else "Nothing that the file remembers has changed."
-        return f"{said} {known}"
+            result = message(
+                "Different: by up to {largest} of 255, in {share:.2%} of the numbers.",
+                largest=self.largest,
+                share=self.share,
+            )
+        if not self.differs:
+            return message("{result} Nothing that the file remembers has changed.", result=result)
+        changes = [
+            message("{name} (was {old}, is {new})", name=_NAMES.get(name, name), old=old, new=new)
+            for name, (old, new) in self.differs.items()
+        ]
+        listed = functools.reduce(lambda some, one: message("{some}, {one}", some=some, one=one), changes)
+        return message("{result} What differs: {changes}.", result=result, changes=listed)
+
+
+_NAMES = {
+    "device": message("device"),
+    "dtype": message("dtype"),
+    "model hash": message("model hash"),
+}
 
 
 def verify(
@@ -146,18 +167,18 @@ def verify(
     runs: RunStore,
     folders: Folders,
     cancelled: threading.Event | None = None,
-    told: Callable[[StepDone], None] | None = None,
+    progress: Callable[[StepDone], None] | None = None,
 ) -> Verdict | None:
     """Make a picture again and compare; None once ``cancelled``.
 
     Args:
         kept: the picture, uint8 (H, W, 3).
-        metadata: what it remembers.
-        engine: what makes it.
-        runs: where the run is that a fork goes on from.
-        folders: where models are.
+        metadata: of the picture.
+        engine: makes it again.
+        runs: contain the run that the picture was forked from, if it was.
+        folders: contain the models.
         cancelled: stops it.
-        told: is called after each step.
+        progress: is called after each step.
 
     Raises:
         StudioError: it cannot be made again.
@@ -173,8 +194,8 @@ def verify(
     for event in engine.run(request, cancelled=cancelled, previews=previews, job_id="", secondary=True):
         if isinstance(event, JobStarted):
             started = event
-        if isinstance(event, StepDone) and told is not None:
-            told(event)
+        if isinstance(event, StepDone) and progress is not None:
+            progress(event)
         if isinstance(event, PictureDone) and wanted is None:
             made: list[NDArray[np.uint8]] = [event.pixels]
             same = event.final_sha256 == metadata.final_sha256
@@ -199,10 +220,10 @@ def _step_of(event: PictureStarted | StepDone) -> int:
 
 
 def _views(event: PictureStarted | StepDone) -> tuple[list[NDArray[np.uint8]], NDArray[np.float32]]:
-    """Return what there is to see of a step besides its state, and the state."""
+    """Return the pictures of a step besides that of its state, and the state."""
     if isinstance(event, PictureStarted):
         return [], event.start.x
-    assert event.preview is not None, "every step is shown"
+    assert event.preview is not None, "every step has a preview"
     assert event.state is not None, "arrays were asked for"
     return [event.preview], event.state
 
@@ -215,15 +236,17 @@ def _request(
     cancelled: threading.Event | None,
 ) -> GenerateRequest | ForkRequest | None:
     """Return what to run for a picture; None once ``cancelled``."""
-    whole = GenerateRequest.from_dict(metadata.request)
-    alone = replace(whole, seed=metadata.seed, count=1, model=metadata.model)
+    alone = replace(metadata.generate_request(), model=metadata.model)
     origin = metadata.origin
     if origin is None:
         return alone
     if origin.run not in runs.runs():
         if origin.kind == "step":
             return alone
-        raise StorageError(runs.folder, f"has no run {origin.run!r} any more, from which the picture goes on")
+        reason = message(
+            "no longer has the run {run}, from which the picture was forked", run=repr(origin.run)
+        )
+        raise StorageError(runs.folder, reason)
     parent = runs.open(origin.run)
     header = parent.header
     if origin.kind == "step":
@@ -258,7 +281,7 @@ def _verdict(
 
 
 def _differences(metadata: PictureMetadata, started: JobStarted) -> dict[str, tuple[str, str]]:
-    """Return what is another than when the picture was made."""
+    """Return what has changed since the picture was made."""
     was = {
         **metadata.versions,
         "device": metadata.device,

@@ -14,7 +14,7 @@ from PySide6.QtGui import QDesktopServices, QDrag, QGuiApplication, QPixmap
 
 from studio.errors import RequestError
 from studio.ui.gallery import text
-from studio.ui.gallery.reading import read_picture, request_of
+from studio.ui.gallery.reading import read_picture
 from studio.ui.jobs.picture_menu import ask_where, enlarged_name
 from studio.ui.language import tr
 
@@ -121,7 +121,7 @@ class PictureActions(QObject):
     def use_settings(self, entry: Entry) -> None:
         """Fill the form with the settings and the seed of a picture."""
         try:
-            request = request_of(entry.metadata)
+            request = entry.metadata.generate_request()
         except RequestError as error:
             self._notices.post(text.settings_unusable(error), kind="error")
         else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from studio.engine.requests.generate import GenerateRequest
 from studio.errors import StorageError
 from studio.ui.core.images import to_image
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.gallery.index import Catalogue, Entry
-    from studio.gallery.metadata import PictureMetadata
 
 FIRST_ENTRIES = 60
 """How many entries are read together with the list: those shown first."""
@@ -85,16 +83,6 @@ def read_picture(path: Path) -> QImage:
     from studio.gallery.images import read_pixels  # noqa: PLC0415
 
     return to_image(read_pixels(path))
-
-
-def request_of(metadata: PictureMetadata) -> GenerateRequest:
-    """Return the request that makes this picture again.
-
-    Raises:
-        RequestError: this program cannot use the settings.
-    """
-    request = GenerateRequest.from_dict(metadata.request)
-    return replace(request, seed=metadata.seed, count=1).validate()
 
 
 def _enter(catalogue: Catalogue, entry: Entry) -> bool:

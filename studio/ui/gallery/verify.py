@@ -110,7 +110,7 @@ class VerifyModel(QObject):
         if self._running is not None and verdict is not None:
             path = self._running[0]
             self._end()
-            self._note(path, Check("same" if verdict.identical else "different", tr(str(verdict))))
+            self._note(path, Check("same" if verdict.identical else "different", tr(verdict.sentence)))
 
     def _fail(self, sentence: str) -> None:
         if self._running is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,6 @@ from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStyle, QVBoxLayout, QWidget
 
-from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, StorageError
 from studio.gallery import png
 from studio.ui.language import tr
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QMimeData
     from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QUndoStack
 
+    from studio.engine.requests.generate import GenerateRequest
     from studio.errors import StudioError
     from studio.ui.jobs.session import Session
     from studio.ui.jobs.training_session import TrainingSession
@@ -71,8 +70,7 @@ def read_request(path: Path) -> GenerateRequest | str:
         metadata = png.read(path).metadata
         if metadata is None:
             return tr("{file} has no Stepwise settings in it.", file=path.name)
-        request = GenerateRequest.from_dict(metadata.request)
-        return replace(request, seed=metadata.seed, count=1).validate()
+        return metadata.generate_request()
     except StorageError as error:
         return tr(error.message)
     except RequestError as error:
