@@ -126,18 +126,18 @@ class Table:
 FORMAT_VERSION = 1
 MAX_HEADER_BYTES = 256_000
 MAX_TIME = 10**6
-_ID = r"[0-9]{6,9}-[0-9a-f]{8}"
+RUN_ID = r"[0-9]{6,9}-[0-9a-f]{8}"
 
 _StepIndex = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
 _Time = Annotated[int, Meta(ge=-1, le=MAX_TIME)]
 _Times = Annotated[tuple[_Time, ...], Meta(min_length=2, max_length=MAX_STEPS + 1)]
 _Size = Annotated[int, Meta(ge=1, le=MAX_NUMBERS)]
-_RunId = Annotated[str, Meta(pattern=rf"\A{_ID}\Z", extra=must(message("must be the id of a run")))]
+_RunId = Annotated[str, Meta(pattern=rf"\A{RUN_ID}\Z", extra=must(message("must be the id of a run")))]
 
 
 def is_run_id(text: str) -> bool:
     """Whether ``text`` is the id of a run, and so the name of its folder."""
-    return re.fullmatch(_ID, text) is not None
+    return re.fullmatch(RUN_ID, text) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,7 @@
-"""The settings file: a JSON object that is read with doubt and written whole. Knows no Qt.
+"""The settings: the file, which is read without trust and written whole, and the user's preferences in it.
 
-What cannot be read is never written over: it is kept aside under another name, and where that cannot be done
-either, nothing is written at all. A program that cannot read its settings starts with none.
-
-What the user prefers, kept between starts.
+A file that cannot be read, or that a newer version of the program wrote, is never overwritten: it is kept under another
+name, and if it cannot be renamed, nothing is written at all. The program then starts with its defaults.
 """
 
 from __future__ import annotations
@@ -12,21 +10,24 @@ import copy
 import json
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
+from msgspec import Meta
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from studio.checkpoints.files import read_small
-from studio.checkpoints.strict import parse
-from studio.errors import CheckpointError, StorageError
-from studio.storage import ensure_folder, storage_error, write_files
-from studio.ui.language import LANGUAGES
+from studio.errors import StorageError
+from studio.messages import Message, message
+from studio.storage import ensure_folder, read_small, storage_error, write_files
+from studio.strict_json import InvalidJsonError, convert, one_of, parse, without_version
+from studio.ui.language import LANGUAGES, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from studio.errors import StudioError
+
+T = TypeVar("T")
 
 SETTINGS_NAME = "settings.json"
 MAX_BYTES = 4_000_000
@@ -34,43 +35,45 @@ MAX_ASIDE = 9
 
 
 class SettingsFile:
-    """The file at ``path``, which need not exist.
+    """A file of JSON values, which need not exist.
 
     Attributes:
         path: where it is.
-        fault: after `load`, a sentence on why nothing could be read; "" where all is well.
+        fault: after `load`, a sentence on why its values cannot be used; "" if they can.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Remember the place; nothing is read or made yet."""
+    def __init__(self, path: Path, version: int = 1) -> None:
+        """Remember the path; nothing is read or created yet. Files up to ``version`` of their format can be read."""
         self.path = path
-        self.fault = ""
+        self.fault: Message | Literal[""] = ""
+        self._version = version
         self._withheld: StorageError | None = None
         self._lock = threading.Lock()
 
     def load(self) -> dict[str, Any]:
-        """Return what the file holds, {} where there is none or it cannot be read. Never raises."""
+        """Return the values of the file; {} if there is none or it cannot be read. Never raises."""
         self.fault, self._withheld = "", None
         try:
             real = self._real()
             if not os.path.lexists(real):
                 return {}
-            values = parse(read_small(real, MAX_BYTES), self.path)
-            if not isinstance(values, dict):
-                raise CheckpointError(self.path, "is not a JSON object")
-        except CheckpointError as error:
-            self.fault = self._put_aside(error.reason)
-            return {}
+            values: dict[str, Any] = parse(read_small(real, MAX_BYTES))
+            without_version(values, self._version, "version", optional=True)
+        except InvalidJsonError as error:
+            self.put_aside(error.of_file(), "newer" if error.kind == "newer" else "broken")
+        except StorageError as error:
+            self.put_aside(error.reason)
         except (OSError, ValueError) as error:
-            self.fault = self._put_aside(storage_error(self.path, error).reason)
-            return {}
-        return values
+            self.put_aside(storage_error(self.path, error).reason)
+        else:
+            return values
+        return {}
 
     def save(self, values: Mapping[str, Any]) -> StorageError | None:
         """Replace the file by ``values`` (JSON values). Any thread. Never raises.
 
         Returns:
-            Why it could not be written; None where it was.
+            Why it could not be written; None if it was.
         """
         with self._lock:
             if self._withheld is not None:
@@ -87,26 +90,35 @@ class SettingsFile:
         return None
 
     def _real(self) -> Path:
-        """Return the file itself where ``path`` is a link to it, as people who keep settings elsewhere have it."""
+        """Return the file itself if ``path`` is a link to it, as for people who keep their settings elsewhere."""
         return Path(os.path.realpath(self.path))
 
-    def _put_aside(self, reason: str) -> str:
-        """Give the file another name and return the sentence that tells so."""
-        said = f"The settings file {self.path} {reason}"
+    def put_aside(self, reason: str, kind: str = "broken") -> None:
+        """Rename the file, whose values cannot be used for a ``reason`` (a clause), and set `fault`. Never raises."""
         try:
             real = self._real()
-            aside = _free_name(real)
+            aside = _free_name(real, kind)
             real.rename(aside)
         except (OSError, ValueError) as error:
             self._withheld = storage_error(self.path, error)
-            return f"{said}. It stays as it is; changes of settings will not be kept."
-        return f"{said}. It is kept as {aside.name}; the settings start afresh."
+            self.fault = message(
+                "The file {path} {reason}. It is left as it is, so changes will not be kept.",
+                path=self.path,
+                reason=reason,
+            )
+        else:
+            self.fault = message(
+                "The file {path} {reason}. It is kept as {name}, and a new one is started.",
+                path=self.path,
+                reason=reason,
+                name=aside.name,
+            )
 
 
-def _free_name(path: Path) -> Path:
-    """Return a name beside ``path`` that nothing has; after `MAX_ASIDE` of them the last is used again."""
+def _free_name(path: Path, kind: str) -> Path:
+    """Return a name beside ``path`` that nothing has; after `MAX_ASIDE` of them the last is reused."""
     names = [
-        path.with_name(f"{path.stem}.broken-{number}{path.suffix}") for number in range(1, MAX_ASIDE + 1)
+        path.with_name(f"{path.stem}.{kind}-{number}{path.suffix}") for number in range(1, MAX_ASIDE + 1)
     ]
     return next((name for name in names if not os.path.lexists(name)), names[-1])
 
@@ -115,160 +127,96 @@ SAVE_AFTER_MS = 500
 MAX_RUNS_GIB = 1000.0
 MAX_GEOMETRY = 10_000
 MAX_FORM = 1_000_000
+FORMAT_VERSION = 1
 
 
-@dataclass(frozen=True)
-class _Preference:
-    """A preference's default, and whether a value is one of its own."""
+class Preference(Generic[T]):
+    """One preference, declared as an attribute of `Preferences`."""
 
-    default: Any
-    allows: Callable[[Any], bool]
+    def __init__(self, kind: Any, default: T) -> None:  # noqa: ANN401 - an annotation
+        """Take the type, with its limits, and the default."""
+        self.kind, self.default, self.name = kind, default, ""
 
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
 
-def _one_of(*names: str) -> _Preference:
-    return _Preference(names[0], lambda value: isinstance(value, str) and value in names)
+    def __get__(self, preferences: Preferences, owner: type) -> T:
+        """Return the value, a copy of one that can change."""
+        value: T = copy.copy(preferences.values[self.name])
+        return value
 
-
-def _flag(default: bool) -> _Preference:
-    return _Preference(default, lambda value: isinstance(value, bool))
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0
-
-
-def _is_room(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0.1 <= value <= MAX_RUNS_GIB
+    def read(self, value: object) -> Any:  # noqa: ANN401 - as `kind` says
+        """Return a JSON value as one of this preference. Raises InvalidJsonError, ValueError or TypeError."""
+        if isinstance(value, dict) and len(json.dumps(value, allow_nan=False)) > MAX_FORM:
+            raise ValueError(self.name)
+        return convert(value, self.kind, self.name)
 
 
-def _is_geometry(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_GEOMETRY and value.isascii()
+def _flag(default: bool) -> Preference[bool]:
+    return Preference(bool, default)
 
 
-def _is_form(value: object) -> bool:
-    if not isinstance(value, dict):
-        return False
-    try:
-        return len(json.dumps(value, allow_nan=False)) <= MAX_FORM
-    except (TypeError, ValueError):
-        return False
-
-
-_KNOWN: dict[str, _Preference] = {
-    "theme": _one_of("system", "dark", "light"),
-    "language": _one_of("system", *LANGUAGES),
-    "enlarge": _one_of("smooth", "pixels"),
-    "preview_budget": _Preference(0.10, _is_share),
-    "record_runs": _flag(True),
-    "runs_gib": _Preference(2.0, _is_room),
-    "form_shown": _flag(True),
-    "more_settings_shown": _flag(False),
-    "column_shown": _flag(True),
-    "geometry": _Preference("", _is_geometry),
-    "form": _Preference({}, _is_form),
-    "train": _Preference({}, _is_form),
-    "comparison": _Preference({}, _is_form),
-}
+def _form() -> Preference[dict[str, Any]]:
+    return Preference(dict[str, Any], {})
 
 
 class Preferences(QObject):
-    """The preferences and the file that keeps them.
+    """The preferences and the file that contains them.
 
-    The file is written half a second after the last change, on a thread of its own (a disk may take its time), and
-    by `save`. What the file holds besides is kept, since another version of the program may know it.
+    The file is written half a second after the last change, on a thread of its own (a disk may be slow), and by `save`.
+    Other values in the file are kept, since another version of the program may know them.
+
+    Attributes:
+        values: everything in the file, by name. Read a preference by its attribute.
     """
 
     changed = Signal(str)
     """The preference of this name has another value."""
     unsaved = Signal(str)
-    """The file cannot be written: a sentence, told once."""
+    """The file cannot be written: a sentence, emitted once until it can be again."""
 
     _written = Signal(object)
+
+    theme = Preference[str](Literal["system", "dark", "light"], "system")
+    language = Preference[str](Annotated[str, one_of(("system", *LANGUAGES))], "system")
+    """The language of the window from the next start on: "system", or a key of `LANGUAGES`."""
+    enlarge = Preference[str](Literal["smooth", "pixels"], "smooth")
+    """How small pictures are enlarged."""
+    preview_budget = Preference[float](Annotated[float, Meta(ge=0, le=1)], 0.10)
+    """The share of a run's time that previews may take; 0 is none, 1 is without limit."""
+    record_runs = _flag(True)
+    runs_gib = Preference[float](Annotated[float, Meta(ge=0.1, le=MAX_RUNS_GIB)], 2.0)
+    """The most disk space that recorded runs may take, in GiB."""
+    form_shown = _flag(True)
+    more_settings_shown = _flag(False)
+    """Whether spacing and the sampler's options are unfolded."""
+    column_shown = _flag(True)
+    """Whether the gallery column is open."""
+    geometry = Preference[str](Annotated[str, Meta(max_length=MAX_GEOMETRY, pattern=r"\A[\x00-\x7f]*\Z")], "")
+    """The geometry of the window in base64, as Qt writes it; "" before the first time."""
+    form = _form()
+    """The settings of a run as JSON values; their reader checks them."""
+    train = _form()
+    """The settings of a training, likewise."""
+    comparison = _form()
+    """The columns of the comparison page, likewise."""
 
     def __init__(self, file: SettingsFile) -> None:
         """Read the file; what is missing or out of range has its default."""
         super().__init__()
         self._file = file
-        self._values: dict[str, Any] = file.load()
-        self._fault = file.fault
-        for name, preference in _KNOWN.items():
-            if name not in self._values or not preference.allows(self._values[name]):
-                self._values[name] = copy.deepcopy(preference.default)
+        self.values: dict[str, Any] = {**file.load(), "version": FORMAT_VERSION}
+        self.fault = file.fault
+        for name, preference in _PREFERENCES.items():
+            try:
+                self.values[name] = preference.read(self.values[name])
+            except (KeyError, ValueError, TypeError, InvalidJsonError):
+                self.values[name] = copy.copy(preference.default)
         self._writer: threading.Thread | None = None
-        self._pending = self._told = False
+        self._pending = self._fault_reported = False
         self._timer = QTimer(self, interval=SAVE_AFTER_MS, singleShot=True)
         self._timer.timeout.connect(self._write)
         self._written.connect(self._on_written)
-
-    @property
-    def fault(self) -> str:
-        """Why the file could not be read at the start, a sentence; "" where it could."""
-        return self._fault
-
-    @property
-    def theme(self) -> str:
-        """The scheme of colours: "system", "dark" or "light"."""
-        return str(self._values["theme"])
-
-    @property
-    def language(self) -> str:
-        """The language of the window from the next start on: "system", or a key of `LANGUAGES`."""
-        return str(self._values["language"])
-
-    @property
-    def enlarge(self) -> str:
-        """How small pictures are enlarged: "smooth" or "pixels"."""
-        return str(self._values["enlarge"])
-
-    @property
-    def preview_budget(self) -> float:
-        """The share of a run that previews may cost; 0 is none, 1 is without limit."""
-        return float(self._values["preview_budget"])
-
-    @property
-    def record_runs(self) -> bool:
-        """Whether every run is recorded."""
-        return bool(self._values["record_runs"])
-
-    @property
-    def runs_gib(self) -> float:
-        """How much room recorded runs may take, in GiB."""
-        return float(self._values["runs_gib"])
-
-    @property
-    def form_shown(self) -> bool:
-        """Whether the form is open."""
-        return bool(self._values["form_shown"])
-
-    @property
-    def more_settings_shown(self) -> bool:
-        """Whether spacing and the sampler's options are unfolded."""
-        return bool(self._values["more_settings_shown"])
-
-    @property
-    def column_shown(self) -> bool:
-        """Whether the gallery column is open."""
-        return bool(self._values["column_shown"])
-
-    @property
-    def geometry(self) -> str:
-        """Where the window was, as Qt writes it, in base64; "" before the first time."""
-        return str(self._values["geometry"])
-
-    @property
-    def form(self) -> dict[str, Any]:
-        """The form's values as JSON values, a copy; checked by who reads them."""
-        return dict(self._values["form"])
-
-    @property
-    def train(self) -> dict[str, Any]:
-        """The values of the form of trainings, likewise."""
-        return dict(self._values["train"])
-
-    @property
-    def comparison(self) -> dict[str, Any]:
-        """The columns of the page of comparisons, likewise."""
-        return dict(self._values["comparison"])
 
     def set(self, name: str, value: object) -> None:
         """Change a preference.
@@ -277,25 +225,26 @@ class Preferences(QObject):
             KeyError: there is no such preference.
             ValueError: it cannot have this value.
         """
-        if not _KNOWN[name].allows(value):
-            raise ValueError(f"{name} cannot be {value!r}")
-        if value == self._values[name]:
+        try:
+            value = _PREFERENCES[name].read(value)
+        except InvalidJsonError as error:
+            raise ValueError(f"{name} {error.reason}") from error
+        if value == self.values[name]:
             return
-        self._values[name] = copy.deepcopy(value)
+        self.values[name] = copy.deepcopy(value)
         self._pending = True
         self._timer.start()
         self.changed.emit(name)
 
     def save(self) -> str:
-        """Write what is not yet written, now; returns why it cannot be, or ""."""
+        """Write what is not yet written, now; return why it cannot be, or ""."""
         self._timer.stop()
         if self._writer is not None:
             self._writer.join()
         if not self._pending:
             return ""
         self._pending = False
-        error = self._file.save(self._values)
-        return "" if error is None else str(error)
+        return _sentence(self._file.save(self.values))
 
     @Slot()
     def _write(self) -> None:
@@ -303,7 +252,7 @@ class Preferences(QObject):
             self._timer.start()  # a slow disk: once it is done
             return
         self._pending = False
-        snapshot = copy.deepcopy(self._values)
+        snapshot = copy.deepcopy(self.values)
         self._writer = threading.Thread(target=self._run, args=(snapshot,), name="settings", daemon=True)
         self._writer.start()
 
@@ -311,12 +260,17 @@ class Preferences(QObject):
         error = self._file.save(values)
         if error is not None:
             self._pending = True  # for `save` to try again
-        self._written.emit("" if error is None else str(error))
+        self._written.emit(_sentence(error))
 
     @Slot(object)
     def _on_written(self, sentence: str) -> None:
-        if not sentence:
-            self._told = False
-        elif not self._told:
-            self._told = True
-            self.unsaved.emit(sentence)
+        if sentence and not self._fault_reported:
+            self.unsaved.emit(tr(sentence))
+        self._fault_reported = bool(sentence)
+
+
+_PREFERENCES = {name: one for name, one in vars(Preferences).items() if isinstance(one, Preference)}
+
+
+def _sentence(error: StudioError | None) -> str:
+    return "" if error is None else error.message

@@ -80,7 +80,7 @@ class Wiring(QObject):
         self._models.gallery.reload()
         self._models.runs.measure()
         if fault := self._models.preferences.fault:
-            self._models.notices.post(fault, kind="warn")
+            self._models.notices.post(tr(fault), kind="warn")
         QTimer.singleShot(WARM_UP_MS, self._session.warm_up)
 
     @Slot(str)

@@ -7,11 +7,13 @@ missing, and is made again on resuming, if its picture cannot be read.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+from msgspec import Meta
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from studio.engine.requests.compare import CompareRequest
@@ -19,14 +21,14 @@ from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, shorten
 from studio.gallery.store import PictureSaved
 from studio.messages import message
-from studio.runs.format import is_run_id
+from studio.runs.format import RUN_ID
+from studio.strict_json import InvalidJsonError, convert, one_of, without_version
 from studio.ui.core.background import Background
 from studio.ui.core.images import ByteCache
+from studio.ui.language import tr
 from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, requests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -98,46 +100,51 @@ class Sweep:
         }
 
 
-def read_sweep(saved: Mapping[str, Any]) -> Sweep | None:
-    """Return what `Sweep.to_dict` wrote; None for anything else."""
+@dataclass(frozen=True, kw_only=True)
+class _SavedAxis:
+    field: Annotated[str, one_of(FIELDS)]
+    values: Annotated[list[int | float | str], Meta(min_length=1, max_length=MAX_CELLS)]
+
+    def axis(self) -> Axis:
+        """Return the axis; raises ValueError or RequestError where it is none."""
+        values = tuple(FIELDS[self.field].read(str(value)) for value in self.values)
+        if len(set(values)) != len(values):
+            raise ValueError(self.field)
+        return Axis(field=self.field, values=values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SavedCell:
+    picture: Annotated[str, Meta(pattern=r"\A[^\0]*\Z")]
+    run: Annotated[str, Meta(pattern=rf"\A(?:{RUN_ID})?\Z")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SavedSweep:
+    across: _SavedAxis
+    down: _SavedAxis
+    first: Mapping[str, Any]
+    others: Annotated[list[dict[str, Any]], Meta(max_length=MAX_CELLS - 1)]
+    finished: dict[str, _SavedCell]
+
+
+def read_sweep(values: Mapping[str, Any]) -> Sweep | None:
+    """Return the sweep that `Sweep.to_dict` wrote; None for anything else."""
     try:
-        if saved["version"] != VERSION:
-            return None
-        across, down = _axis(saved["across"]), _axis(saved["down"])
-        first, others = saved["first"], saved["others"]
-        if len(others) + 1 > MAX_CELLS or len(others) + 1 != len(across.values) * len(down.values):
-            return None
-        cells = tuple(GenerateRequest.from_dict({**first, **other}) for other in ({}, *others))
-        finished = {int(place): _finished(one) for place, one in saved["finished"].items()}
-    except (KeyError, TypeError, ValueError, AttributeError, RequestError):
+        saved = convert(without_version(values, VERSION, "version"), _SavedSweep)
+        across, down = saved.across.axis(), saved.down.axis()
+        cells = tuple(GenerateRequest.from_dict({**saved.first, **other}) for other in ({}, *saved.others))
+        finished = {
+            int(place): FinishedCell(picture=Path(one.picture), run=one.run)
+            for place, one in saved.finished.items()
+        }
+    except (ValueError, RequestError, InvalidJsonError):
         return None
-    if not all(0 <= place < len(cells) for place in finished):
+    if len(cells) != len(across.values) * len(down.values) or not finished.keys() <= set(range(len(cells))):
         return None
     if any(None in (cell.sampler, cell.steps, cell.width, cell.height) for cell in cells):
         return None  # they were kept with everything filled in
     return Sweep(across=across, down=down, cells=cells, finished=finished)
-
-
-def _axis(saved: Mapping[str, Any]) -> Axis:
-    name, values = saved["field"], saved["values"]
-    if name not in FIELDS or not isinstance(values, list) or not values:
-        raise ValueError(name)
-    made = Axis(field=name, values=tuple(FIELDS[name].read(str(value)) for value in values))
-    if len(set(made.values)) != len(values):
-        raise ValueError(name)
-    return made
-
-
-def _finished(saved: Mapping[str, Any]) -> FinishedCell:
-    picture, run = saved["picture"], saved["run"]
-    if (
-        not isinstance(picture, str)
-        or not isinstance(run, str)
-        or "\0" in picture
-        or (run and not is_run_id(run))
-    ):
-        raise ValueError(picture)
-    return FinishedCell(picture=Path(picture), run=run)
 
 
 MAX_BYTES: Final = 96 * 2**20
@@ -298,7 +305,7 @@ class SweepModel(QObject):
     def load(self) -> None:
         """Read the sweep of the last session, unless there is one already."""
         if self._file is not None and self.sweep is None:
-            self.background.do(self._file.load, self._on_loaded, _nothing, key="load")
+            self.background.do(partial(_load, self._file), self._on_loaded, _nothing, key="load")
 
     def start(self, across: Axis, down: Axis) -> None:
         """Start a new sweep; the previous one is no longer followed.
@@ -397,10 +404,11 @@ class SweepModel(QObject):
             raise RequestError("model", message("{model} is not installed", model=repr(shorten(name))))
         return card
 
-    def _on_loaded(self, saved: dict[str, object]) -> None:
-        found = read_sweep(saved)
-        if found is not None and self.sweep is None:
-            self._take(found)
+    def _on_loaded(self, found: Sweep | None) -> None:
+        if self.sweep is None and self._file is not None:
+            if found is not None:
+                self._take(found)
+            self.fault = tr(self._file.fault) if self._file.fault else ""
             self.changed.emit()
 
     @Slot(int)
@@ -414,6 +422,15 @@ class SweepModel(QObject):
         if self._file is not None and self.sweep is not None:
             work = partial(self._file.save, self.sweep.to_dict())
             self.background.do(work, _nothing, _nothing, key="save")
+
+
+def _load(file: SettingsFile) -> Sweep | None:
+    """Return the sweep in a file; one that cannot be used is kept under another name."""
+    values = file.load()
+    found = read_sweep(values)
+    if values and found is None:
+        file.put_aside(message("contains a sweep that this program cannot use"))
+    return found
 
 
 def _nothing(answer: StudioError | object) -> None:
