@@ -1,13 +1,13 @@
 """The steps of a job in memory: one thread writes, others read. Importable without torch.
 
-`JobRecord` holds a `PictureRecord` for each picture of a job. Every step stays, with its state: what is bounded is what
-can be made again from the states, the previews, frames decoded in full, and steps that were recomputed. Together they
-take at most `MAX_BYTES`; decoded frames go first, then recomputed steps, then previews, every other one at a time, so
-that those that stay are spread evenly from noise to picture.
+`JobRecord` has a `PictureRecord` for each picture of a job. Every step stays, with its state: what is limited is what
+can be computed again from the states: previews, frames decoded in full, and recomputed steps. Together they take at
+most `MAX_BYTES`; decoded frames are dropped first, then recomputed steps, then every other preview at a time, so that
+the remaining ones are spread evenly from noise to picture.
 
-Only where the states alone take more than `MAX_STATE_BYTES` (large pictures in pixel space) are they given up too:
-first whole pictures that are finished, the oldest first, then of every other step the arrays. Such a step stays in the
-list, and its arrays are recomputed when it is looked at.
+Only if the states alone take more than `MAX_STATE_BYTES` (large pictures in pixel space) are they dropped too: first
+whole finished pictures, the oldest first, then the arrays of every other step. Such a step stays in the list, and its
+arrays are recomputed when it is shown.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
 FULL = "full"
 """The tier of a frame that the model's own decoder made."""
 MAX_BYTES = 256 * 2**20
-"""Of frames, previews and recomputed steps."""
+"""For frames, previews and recomputed steps."""
 MAX_STATE_BYTES = 2**30
 MAX_RECOMPUTED = 64
-"""So many recomputed steps are remembered."""
+"""The most recomputed steps that are kept."""
 
 
 class PictureRecord:
-    """The steps of one picture, in their order. Made and filled by a `JobRecord`, under its lock; read by any thread.
+    """The steps of one picture, in order. Created and filled by a `JobRecord`, under its lock; read by any thread.
 
     Attributes:
         image: which picture of the job, from 0.
-        steps: every step so far, oldest first. The list grows at its end and changes in no other way: where previews or
-            arrays are given up, another list takes its place.
-        recomputed: steps that are in `steps` without their arrays and were computed once more, by their number.
-        start: where it began, as a step that no model call was made for: step 0 with x_T for its state, or where it
-            goes on from another run. None where that is not known.
-        began: the event that said so.
-        preview_stride: every so many steps one keeps its preview (and the newest does).
+        steps: every step so far, oldest first. The list only ever grows at its end: when previews or arrays are
+            dropped, another list replaces it.
+        recomputed: steps that are in `steps` without their arrays and were recomputed, by their number.
+        start: the start as a step without a model call: step 0 with x_T as its state, or the state that the picture was
+            forked from. None if it is not known.
+        began: the event that `start` was made from.
+        preview_stride: previews are kept of steps whose number is a multiple of this, and of the newest.
         state_stride: likewise for the arrays.
-        bytes: memory that can be given back: previews, decoded frames, recomputed steps.
+        bytes: memory that can be freed: previews, decoded frames, recomputed steps.
         state_bytes: memory of the states.
     """
 
@@ -73,7 +73,7 @@ class PictureRecord:
         return self.steps[-1] if self.steps else None
 
     def find(self, step: int) -> StepDone | None:
-        """Return the step of this number, from 1; or the start, by its number. None where it was not taken yet."""
+        """Return the step of this number, from 1, or the start, by its number; None if it was not taken yet."""
         if self.start is not None and self.start.step == step:
             return self.start
         if (recomputed := self.recomputed.get(step)) is not None:
@@ -81,12 +81,12 @@ class PictureRecord:
         return next((done for done in reversed(self.steps) if done.step == step), None)
 
     def nearest(self, step: int) -> StepDone | None:
-        """Return the step that is known and nearest to this number, or the start; None where there are none."""
+        """Return the step, or the start, nearest to this number; None if there are none."""
         every = self.steps if self.start is None else [*self.steps, self.start]
         return min(every, key=lambda done: abs(done.step - step), default=None)
 
     def available(self) -> list[StepDone]:
-        """Return the steps that can be shown without recomputing them, in their order."""
+        """Return the steps that can be shown without recomputing them, in order."""
         known = [self.recomputed.get(done.step, done) for done in self.steps]
         return [done for done in known if is_available(done)]
 
@@ -102,11 +102,11 @@ class PictureRecord:
         return self.state_at(max(places)) if places else None
 
     def quantity_of(self, done: StepDone, quantity: Quantity) -> Quantity:
-        """Return what there is to look at of a step: of the start only the state."""
+        """Return the quantity to show of a step: ``quantity``, but of the start always the state."""
         return "x_t" if done is self.start else quantity
 
     def frame(self, done: StepDone, quantity: Quantity) -> Pixels | None:
-        """Return the best picture there is of a step: decoded in full, or its preview, or None."""
+        """Return the best frame of a step: decoded in full, or its preview, or None."""
         quantity = self.quantity_of(done, quantity)
         decoded = self._decoded.get((done.step, quantity))
         if decoded is not None:
@@ -122,17 +122,17 @@ class PictureRecord:
         return None
 
     def is_full(self, done: StepDone, quantity: Quantity) -> bool:
-        """Whether `frame` is as good as the model's own decoder makes it."""
+        """Whether `frame` was made by the model's own decoder."""
         quantity = self.quantity_of(done, quantity)
         shown_in_full = done.preview is not None and done.preview_of == quantity and done.tier == FULL
         return (done.step, quantity) in self._decoded or shown_in_full
 
     def latents(self, done: StepDone, quantity: Quantity) -> NDArray[np.float32] | None:
-        """Return what a frame is decoded from, float32 (C, h, w), where the step has it."""
+        """Return what a frame is decoded from, float32 (C, h, w); None if the step does not have it."""
         return done.x0_hat if self.quantity_of(done, quantity) == "x0" else done.state
 
     def state_at(self, step: int) -> StartState | None:
-        """Return the state after a step; None where there is none, or where the run began is not known."""
+        """Return the state after a step; None if the step has none, or the start is not known."""
         done = self.find(step)
         if self.began is None or done is None or done.state is None:
             return None
@@ -146,13 +146,13 @@ class PictureRecord:
         return self.last is not None and self.last.step == self.last.steps
 
     def begin(self, event: PictureStarted) -> None:
-        """Remember where it begins."""
+        """Set the start."""
         self.began, self.start = event, start_of(event)
         self.state_bytes += _state_bytes(self.start)
 
     def add(self, done: StepDone) -> None:
         """Add the newest step."""
-        if self.last is not None:  # what it had only because it was the newest
+        if self.last is not None:  # drop what it kept only because it was the newest
             before = self._bare(self.last)
             if before is not self.last:
                 self._replace([*self.steps[:-1], before])
@@ -161,13 +161,13 @@ class PictureRecord:
         self.state_bytes += _state_bytes(done)
 
     def put_frame(self, step: int, quantity: Quantity, pixels: Pixels) -> None:
-        """Remember a frame that was decoded in full."""
+        """Keep a frame that was decoded in full."""
         self._drop((step, quantity))
         self._decoded[step, quantity] = pixels
         self.bytes += pixels.nbytes
 
     def put_recomputed(self, done: StepDone) -> None:
-        """Remember the arrays of a step that was recomputed; the oldest of these give way."""
+        """Keep the arrays of a step that was recomputed; the oldest of these are dropped."""
         known = next((one for one in self.steps if one.step == done.step), None)
         if known is None:
             return
@@ -179,14 +179,14 @@ class PictureRecord:
             self._forget_recomputed(next(iter(self.recomputed)))
 
     def drop_recomputed(self) -> bool:
-        """Give up the step that was recomputed first; False where there is none."""
+        """Drop the step that was recomputed first; False if there is none."""
         if not self.recomputed:
             return False
         self._forget_recomputed(next(iter(self.recomputed)))
         return True
 
     def drop_frame(self, but: tuple[int, Quantity] | None = None) -> bool:
-        """Give up the frame that was decoded first, not the one ``but``; False where there is none."""
+        """Drop the frame that was decoded first, except ``but``; False if there is none."""
         oldest = next((key for key in self._decoded if key != but), None)
         if oldest is None:
             return False
@@ -194,7 +194,7 @@ class PictureRecord:
         return True
 
     def thin_previews(self) -> bool:
-        """Give up every other preview, not the newest; False where none is left to give up."""
+        """Drop every other preview, but not the newest; False if none is left to drop."""
         if not any(done.preview is not None for done in self.steps[:-1]):
             return False
         self.preview_stride *= 2
@@ -202,7 +202,7 @@ class PictureRecord:
         return True
 
     def thin_states(self) -> bool:
-        """Give up the arrays and previews of every other step, not the newest; False where none is left."""
+        """Drop the arrays and previews of every other step, but not the newest; False if none is left to drop."""
         if not any(done.state is not None for done in self.steps[:-1]):
             return False
         self.state_stride *= 2
@@ -211,7 +211,7 @@ class PictureRecord:
         return True
 
     def _bare(self, done: StepDone) -> StepDone:
-        """Return a step that is not the newest without what it may not keep."""
+        """Return a step that is not the newest without the preview or arrays that the strides exclude."""
         if done.preview is not None and done.step % self.preview_stride:
             done = replace(done, preview=None)
         if done.state is not None and done.step % self.state_stride:
@@ -238,7 +238,7 @@ class PictureRecord:
 
 
 def start_of(event: PictureStarted) -> StepDone:
-    """Return where a picture begins as a step: nothing was predicted yet, and no model call made."""
+    """Return the start of a picture as a step, before any prediction or model call."""
     start = event.start
     return StepDone(
         job_id=event.job_id,
@@ -258,7 +258,7 @@ def start_of(event: PictureStarted) -> StepDone:
 
 
 def is_available(done: StepDone) -> bool:
-    """Whether a step can be shown as it is; one without arrays and preview has to be recomputed first."""
+    """Whether a step can be shown as it is; without arrays and preview it has to be recomputed first."""
     return done.state is not None or done.preview is not None
 
 
@@ -275,13 +275,13 @@ class JobRecord:
     """The steps of all pictures of one job. Any thread may read while one adds."""
 
     def __init__(self, max_bytes: int = MAX_BYTES, max_state_bytes: int = MAX_STATE_BYTES) -> None:
-        """Take how much memory may be used, by what can be given back and by states."""
+        """Limit the memory of what can be dropped, and of states."""
         self._max_bytes, self._max_state_bytes = max_bytes, max_state_bytes
         self._pictures: dict[int, PictureRecord] = {}
         self._lock = threading.Lock()
 
     def begin(self, event: PictureStarted) -> None:
-        """Remember where a picture begins."""
+        """Set the start of a picture."""
         with self._lock:
             self._pictures.setdefault(event.image, PictureRecord(event.image)).begin(event)
 
@@ -297,7 +297,7 @@ class JobRecord:
                 pass
 
     def put_recomputed(self, image: int, steps: Sequence[StepDone]) -> None:
-        """Remember recomputed steps, where there is room, of a picture that had them without their arrays."""
+        """Keep recomputed steps of a picture that has them without their arrays, as far as there is memory."""
         with self._lock:
             picture = self._pictures.get(image)
             if picture is None:
@@ -308,7 +308,7 @@ class JobRecord:
                 pass
 
     def picture(self, image: int) -> PictureRecord | None:
-        """Return the steps of a picture, from 0; None where there are none (yet, or any more)."""
+        """Return the steps of a picture, from 0; None if there are none (yet, or any more)."""
         with self._lock:
             return self._pictures.get(image)
 
@@ -318,7 +318,7 @@ class JobRecord:
             return tuple(self._pictures)
 
     def put_frame(self, image: int, step: int, quantity: Quantity, pixels: Pixels) -> bool:
-        """Remember a frame that was decoded in full, in place of older ones if need be; False: there is no room."""
+        """Keep a frame that was decoded in full, dropping older ones if need be; False if there is no memory."""
         with self._lock:
             picture = self._pictures.get(image)
             if picture is None or (done := picture.find(step)) is None or pixels.nbytes > self._max_bytes:
@@ -355,6 +355,6 @@ class JobRecord:
             if image != current and picture.finished:
                 del self._pictures[image]
                 return True
-        # Pictures that form together are thinned together, each in its turn.
+        # Pictures that are made together are thinned together, each in its turn.
         largest_first = sorted(self._pictures.values(), key=lambda picture: picture.state_bytes, reverse=True)
         return any(picture.thin_states() for picture in largest_first)

@@ -163,4 +163,4 @@ def test_a_damaged_run_is_refused_and_one_that_was_cut_off_goes_on_from_what_is_
     assert ran.code == 2
     assert "so step 2 cannot be read" in ran.err
     path.unlink()
-    assert "has given up its steps to make room" in stepwise("fork", "1", "--at", "0").err
+    assert "has no steps any more: they were deleted" in stepwise("fork", "1", "--at", "0").err

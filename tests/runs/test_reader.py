@@ -62,7 +62,7 @@ def test_states_cut_off_at_any_byte_are_read_up_to_the_last_whole_step(folder: P
     path = folder / "states.safetensors"
     whole = path.read_bytes()
     table = Table.of_states((0, 1, 2, 3), SHAPE)
-    head, row = len(table.head()), table.array_bytes
+    head, row = len(table.header()), table.array_bytes
     assert len(whole) == head + 7 * row
     seen = set()
     for length in range(len(whole), -1, -1):
@@ -169,8 +169,8 @@ def edit(path: Path, **changes: object) -> None:
         ({"shape": [4, 2, 2**40]}, "shape must be 3 whole numbers"),
         ({"shape": [2**15, 2**15, 2**15]}, "shape is larger than this program records"),
         ({"shape": [4, 2, 4]}, "does not hold what run.json beside it says"),
-        ({"times": [999, 998, 998, -1]}, "times must fall"),
-        ({"times": [999, 998, 997]}, "times must fall, and end at -1"),
+        ({"times": [999, 998, 998, -1]}, "times must decrease"),
+        ({"times": [999, 998, 997]}, "times must decrease, and end at -1"),
         ({"times": [-1]}, "times must be 2 to 1,001 whole numbers"),
         ({"times": list(range(5000, -2, -1))}, "times must be 2 to 1,001 whole numbers"),
         ({"times": "all"}, "times must be 2 to 1,001 whole numbers"),
@@ -179,9 +179,9 @@ def edit(path: Path, **changes: object) -> None:
         ({"first_index": -1}, "first_index must be a whole number from 0"),
         ({"x_T_sha256": "x"}, "x_T_sha256 must be 64"),
         ({"model": "../../etc"}, "model must be the name"),
-        ({"request": []}, "holds a request that cannot be used"),
+        ({"request": []}, "request must be a JSON object"),
         ({"request": {"model": "//evil/share"}, "model": "//evil/share"}, "and no path"),
-        ({"request": {"steps": 10**9}}, "steps must be a whole number from 1 to 1000"),
+        ({"request": {"steps": 10**9}}, "steps must be a whole number from 1 to 1,000"),
         ({"request": {"run": "code"}}, "holds a request that cannot be used"),
         ({"parent": "../000001-00000000"}, "parent must be the id of a run"),
         ({"parent_step": -1}, "parent_step must be a whole number"),

@@ -115,7 +115,7 @@ def test_over_the_budget_the_oldest_give_up_their_states_and_nothing_else(store:
     assert (states_deleted.kept, len(states_deleted.steps), states_deleted.complete) == ((), 60, False)
     assert states_deleted.picture is not None
     assert store.of_picture(digest(("final", 0))) == made[3]
-    with pytest.raises(StorageError, match="has given up its steps to make room"):
+    with pytest.raises(StorageError, match="has no steps any more: they were deleted"):
         states_deleted.state(3)
     assert store.used_bytes() <= store.budget_bytes
 

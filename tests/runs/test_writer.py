@@ -101,7 +101,7 @@ def test_of_a_long_run_evenly_chosen_steps_are_kept(store: RunStore) -> None:
     assert {after - before for before, after in zip(run.kept, run.kept[1:], strict=False)} <= {2, 3}
     missing = next(step for step in range(300) if step not in run.kept)
     assert run.kept_before(missing) == missing - 1
-    with pytest.raises(StorageError, match=f"keeps some of its steps only, and not step {missing}"):
+    with pytest.raises(StorageError, match=f"keeps only some of its steps, and not step {missing}"):
         run.state(missing)
     assert kept_steps(5, 7) == (5, 6, 7)
 
