@@ -14,6 +14,7 @@ little, the annotation carries its own: ``Meta(pattern=..., extra=must(message("
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import json
 import math
@@ -304,6 +305,11 @@ def convert_fields(values: Mapping[str, object], kind: type) -> dict[str, Any]:
     struct = _struct_of(kind)
     made = convert({name: values[name] for name in struct.__struct_fields__}, struct)
     return {name: getattr(made, name) for name in struct.__struct_fields__}
+
+
+def fields_of(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    """Return the fields of a dataclass by name; its ``vars`` lack those that `convert` left at their defaults."""
+    return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
 
 
 def usable_fields(values: Mapping[str, object], kind: type) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from studio.strict_json import (
     InvalidJsonError,
     convert,
     convert_fields,
+    fields_of,
     must,
     parse,
     quoted,
@@ -134,7 +135,7 @@ class PictureMetadata:
     def __post_init__(self) -> None:
         """Check every field, and keep copies of the mappings."""
         with as_request_error("metadata"):
-            fields = convert_fields(vars(self), PictureMetadata)
+            fields = convert_fields(fields_of(self), PictureMetadata)
             name = fields["model"].replace("\\", "/").rstrip("/").rpartition("/")[2]
             fields["model"] = convert(name, Name, "model")
             fields["request"] = request = _plain(fields["request"], "request")
@@ -172,7 +173,7 @@ class PictureMetadata:
 
     def to_json(self) -> str:
         """Return one line of strict JSON in ASCII."""
-        values = {**vars(self), "created": self.created.isoformat()}
+        values = {**fields_of(self), "created": self.created.isoformat()}
         if self.origin is None:
             del values["origin"]
         else:

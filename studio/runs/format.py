@@ -24,7 +24,7 @@ from studio.engine.requests.checks import Name, Seed, Sha256, Time, Versions, in
 from studio.engine.requests.generate import MAX_COUNT, MAX_STEPS, GenerateRequest
 from studio.errors import RequestError, StorageError
 from studio.messages import message
-from studio.strict_json import InvalidJsonError, convert, must, parse, without_version
+from studio.strict_json import InvalidJsonError, convert, fields_of, must, parse, without_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,7 +197,7 @@ class RunHeader:
 
     def to_json(self) -> bytes:
         """Return it as strict JSON in ASCII."""
-        values = {"version": FORMAT_VERSION, **vars(self)}
+        values = {"version": FORMAT_VERSION, **fields_of(self)}
         values["created"] = self.created.isoformat()
         return json.dumps(values, allow_nan=False, indent=1).encode("ascii")
 
@@ -236,7 +236,7 @@ class RunHeader:
         if not shape_fits(self.shape):
             raise InvalidJsonError("shape", message("is larger than this program records"))
         if self.model != self.request["model"] or set(self.model) & set("/\\:"):
-            reason = message("must be the name of the request's model, and not a path")
+            reason = message("must be the name of the request's model, and no path")
             raise InvalidJsonError("model", reason)
 
 
@@ -287,7 +287,7 @@ class StepLog:
 
     def to_line(self) -> bytes:
         """Return it as one line of JSON."""
-        values = {**vars(self), "snr": None if math.isinf(self.snr) else self.snr}
+        values = {**fields_of(self), "snr": None if math.isinf(self.snr) else self.snr}
         return json.dumps(values, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
 
     @classmethod
@@ -327,7 +327,7 @@ class RunResult:
 
     def to_json(self) -> bytes:
         """Return it as strict JSON."""
-        return json.dumps(vars(self), allow_nan=False).encode("ascii") + b"\n"
+        return json.dumps(fields_of(self), allow_nan=False).encode("ascii") + b"\n"
 
 
 def read_journal(data: bytes, path: Path, first: int, times: Sequence[int]) -> tuple[StepLog, ...]:

@@ -285,8 +285,8 @@ class _Recorder:
             try:
                 if writer is not None:
                     writer.sync()
-            except StorageError as fault:
-                self._fault, complete = self._fault or fault, False
+            except StorageError as error:
+                self._fault, complete = self._fault or error, False
             self._drop(place)
             fault = None if self._fault_reported else self._fault
             self._fault_reported = self._fault is not None

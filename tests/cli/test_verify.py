@@ -122,7 +122,7 @@ def test_a_fork_is_made_again_from_the_run_it_goes_on_from(
     shutil.rmtree(home / "runs")
     ran = stepwise("verify", fork)
     assert ran.code == 2
-    assert "from which the picture goes on." in ran.err
+    assert "from which the picture was forked." in ran.err
     assert ran.err.count("\n") == 1
 
 

@@ -278,7 +278,7 @@ def test_a_picture_of_another_program_has_no_metadata_of_ours(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{}", "version must be"),
+        ("{}", "version is missing"),
         ("rubbish", "not valid JSON"),
         (metadata().to_json().replace('"version": 1', '"version": 99'), "newer Stepwise Studio"),
         (metadata().to_json().replace('"seed": 7', '"seed": -7'), "seed must be"),

@@ -146,7 +146,7 @@ def test_a_run_larger_than_all_room_is_not_recorded(store: RunStore) -> None:
     told = list(record(Job(count=2).events(), store))
     runs = [event for event in told if isinstance(event, RunRecorded)]
     assert [(run.run_id, run.complete) for run in runs] == [(None, False)] * 2
-    assert "too little room" in str(runs[0].fault)
+    assert "too little space" in str(runs[0].fault)
     assert runs[1].fault is None
     assert sum(isinstance(event, PictureDone) for event in told) == 2
 

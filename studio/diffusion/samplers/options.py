@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import msgspec
 
 from studio.errors import UnknownNameError
-from studio.strict_json import InvalidJsonError, convert
+from studio.strict_json import InvalidJsonError, convert, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,10 +68,10 @@ class Options:
 
     def __post_init__(self) -> None:
         try:
-            checked = convert(vars(self), _checked(type(self)))
+            checked = convert(fields_of(self), _checked(type(self)))  # type: ignore[arg-type]  # types are hashable
         except InvalidJsonError as error:
             raise error.of_request() from error
-        for name in vars(self):
+        for name in checked.__struct_fields__:
             # 1 and 1.0 are both accepted for a float; store one type, so that equal options are written alike.
             object.__setattr__(self, name, getattr(checked, name))
 

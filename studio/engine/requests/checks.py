@@ -6,6 +6,7 @@ Importable without torch.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,7 +52,7 @@ Sha256 = Annotated[
     str, Meta(pattern=r"\A[0-9a-f]{64}\Z", extra=must(message("must be 64 lower-case hexadecimal digits")))
 ]
 Versions = Annotated[
-    dict[Name, Name], Meta(max_length=20, extra=must(message("must be at most 20 names with versions")))
+    Mapping[Name, Name], Meta(max_length=20, extra=must(message("must be at most 20 names with versions")))
 ]
 
 Time = Annotated[
@@ -86,7 +87,7 @@ def as_request_error(whole: str = "request") -> Iterator[None]:
 def check_fields(request: object) -> None:
     """Check that every field of a dataclass holds what its annotation allows. Raises RequestError."""
     with as_request_error():
-        strict_json.convert_fields(vars(request), type(request))
+        strict_json.convert_fields(strict_json.fields_of(request), type(request))
 
 
 def check_value(field: str, value: object, kind: Any) -> None:  # noqa: ANN401 - an annotation

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -194,8 +194,11 @@ class GenerateRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values, with the format version."""
-        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {"version": FORMAT_VERSION, **fields, "options": dict(self.options)}
+        return {
+            "version": FORMAT_VERSION,
+            **strict_json.fields_of(self),
+            "options": dict(self.options),
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -270,7 +273,7 @@ def sampler_options(sampler: str, values: Mapping[str, OptionValue]) -> Options:
     return parse(options_type, values)
 
 
-def check_known(field_name: str, name: str, known: Mapping[str, object] | list[str]) -> None:
+def check_known(field_name: str, name: str, known: Iterable[str]) -> None:
     """Reject a name that is not among ``known``, suggesting the closest."""
     if name not in known:
         raise UnknownNameError(field_name, name, known)

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from msgspec import Meta
 
@@ -27,8 +27,7 @@ FORMAT_VERSION = 1
 PICTOGRAMS = "pictograms"
 STATES = ".training"
 """The folder within that of the models where trainings keep their state; no model can have its name."""
-ScheduleName = Literal["cosine", "linear", "scaled_linear"]
-SCHEDULE_NAMES: tuple[ScheduleName, ...] = get_args(ScheduleName)
+SCHEDULE_NAMES = ("cosine", "linear", "scaled_linear")
 SIDES = (32, 48, 64, 96, 128, 192, 256)
 """Picture sizes to offer; any multiple of 16 from 16 to 256 is valid."""
 MAX_SAMPLES = 8
@@ -112,7 +111,7 @@ class TrainRequest:
     size: _Side = 64
     backbone: Literal["unet", "dit"] = "unet"
     scale: str = "small"
-    schedule: ScheduleName = "cosine"
+    schedule: str = "cosine"
     prediction: PredictionKind = "v"
     latents: bool = True
     dropout: Annotated[float, Meta(ge=0, le=1)] = 0.1
@@ -138,6 +137,7 @@ class TrainRequest:
         """
         check_fields(self)
         check_known("scale", self.scale, SCALES[self.backbone])
+        check_known("schedule", self.schedule, SCHEDULE_NAMES)
         if self.base:
             check_value("base", self.base, ModelName)
         return self
@@ -152,7 +152,7 @@ class TrainRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values, with the version of this format."""
-        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        fields = strict_json.fields_of(self)
         return {"version": FORMAT_VERSION, **fields, "sample_prompts": list(self.sample_prompts)}
 
     @classmethod

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from studio.engine.requests.generate import MAX_GUIDANCE, MAX_SEED
+from studio.engine.requests.checks import MAX_SEED
+from studio.engine.requests.generate import MAX_GUIDANCE
 from studio.ui.compare import text as words
 from studio.ui.compare.columns import Column
 from studio.ui.jobs import text as form_words

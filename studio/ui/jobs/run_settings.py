@@ -28,7 +28,7 @@ from studio.engine.requests.generate import (
     sampler_options,
 )
 from studio.errors import RequestError
-from studio.strict_json import one_of, usable_fields
+from studio.strict_json import fields_of, one_of, usable_fields
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ class FormValues:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values as JSON values."""
-        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {**fields, "options": {name: dict(values) for name, values in self.options.items()}}
+        options = {name: dict(values) for name, values in self.options.items()}
+        return {**fields_of(self), "options": options}
 
 
 class RunSettings(Protocol):

@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.requests.generate import MAX_GUIDANCE, MAX_SEED, MAX_STEPS
+from studio.engine.requests.checks import MAX_SEED
+from studio.engine.requests.generate import MAX_GUIDANCE, MAX_STEPS
 from studio.messages import message
 from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.language import tr

@@ -179,7 +179,7 @@ def test_what_cannot_be_spaced_anew_is_refused(remaining: int, T: int, said: str
         (replace(shape_of(3), times=(249.0, -1)), "whole numbers for times"),  # type: ignore[arg-type]
         (replace(shape_of(3), times=(True, -1)), "whole numbers for times"),
         (replace(shape_of(3), index=-1), "step must be"),
-        (replace(shape_of(3), index=1000), "steps must be a whole number from 1 to 1000"),
+        (replace(shape_of(3), index=1000), "steps must be a whole number from 1 to 1,000"),
         (replace(shape_of(3), x=np.zeros((4, 4), np.float32)), r"shape \(C, h, w\)"),
         (replace(shape_of(3), x=np.zeros((4, 4, 4))), "finite float32"),  # type: ignore[arg-type]
         (replace(shape_of(3), x=np.full((4, 4, 4), np.nan, np.float32)), "finite float32"),

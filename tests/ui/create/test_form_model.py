@@ -112,7 +112,7 @@ def test_a_drawn_seed_leaves_room_for_all_pictures(make_models: MakeModels) -> N
     ("changes", "words"),
     [
         ({"seed": MAX_SEED, "count": 2}, "Seed must be at most"),
-        ({"steps": 1001}, "Steps must be a whole number from 1 to 1000"),
+        ({"steps": 1001}, "Steps must be a whole number from 1 to 1,000"),
         ({"width": 65, "height": 64}, "Size 65x64 is not one"),
         ({"prompt": "x" * 2001}, "Prompt must be at most"),
         ({"prompt": "a\0b"}, "Prompt contains a NUL"),
