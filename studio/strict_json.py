@@ -277,7 +277,7 @@ def convert(value: object, kind: type[T], where: str = "", *, complete: bool = F
         InvalidJsonError: it is something else.
     """
     try:
-        if type(value) not in _PLAIN:
+        if not _is_plain(value):
             _check_names(_type_info(kind), value, where, complete=complete)  # type: ignore[arg-type]
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -381,14 +381,19 @@ def _check_names(info: inspect.Type, value: object, where: str, *, complete: boo
             if name not in value:
                 raise InvalidJsonError(_join(where, name), message("is missing"), "missing")
         for name, item in value.items():
-            if type(item) not in _PLAIN:
+            if not _is_plain(item):
                 _check_names(fields[name].type, item, _join(where, name), complete=complete)
     elif isinstance(value, list | tuple) and isinstance(info, inspect.CollectionType):
         for place, item in enumerate(value):
-            if type(item) not in _PLAIN:
+            if not _is_plain(item):
                 _check_names(info.item_type, item, f"{where}[{place}]", complete=complete)
     elif isinstance(value, float) and not math.isfinite(value):
         raise InvalidJsonError(where, _must(info, value))
+
+
+def _is_plain(value: object) -> bool:
+    """Whether there is nothing to look for in a value but its type: most are so, and this is quick."""
+    return type(value) in _PLAIN or (type(value) is float and math.isfinite(value))
 
 
 def _explained(said: str, info: inspect.Type, value: object, where: str) -> InvalidJsonError:

@@ -5,15 +5,17 @@ The measurements are in the cache folder: if the file is missing or broken, the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import statistics
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from studio.checkpoints.files import read_small
-from studio.checkpoints.strict import parse
-from studio.errors import CheckpointError, StorageError
+from msgspec import Meta
+
+from studio.errors import StorageError
 from studio.storage import ensure_folder, write_files
+from studio.strict_json import InvalidJsonError, convert, read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +34,10 @@ class _Key(NamedTuple):
     device: str
     width: int
     height: int
+
+
+_Seconds = Annotated[float, Meta(gt=0)]
+_Row = tuple[str, str, int, int, Annotated[list[_Seconds], Meta(min_length=1)]]
 
 
 class Timings:
@@ -81,23 +87,14 @@ class Timings:
 
 
 def _read(path: Path) -> dict[_Key, list[float]]:
-    try:
-        values = parse(read_small(path, MAX_BYTES), path)
-    except CheckpointError:
-        return {}
-    rows = values.get("timings") if isinstance(values, dict) else None
-    measured = {}
-    for row in rows if isinstance(rows, list) else []:
-        match row:
-            case [str(model), str(device), int(width), int(height), [*runs]] if runs and all(
-                map(_is_time, runs)
-            ):
-                measured[_Key(model, device, width, height)] = [float(seconds) for seconds in runs[-RUNS:]]
+    """Return what `Timings.save` wrote; rows that it did not write are left out."""
+    measured: dict[_Key, list[float]] = {}
+    with contextlib.suppress(StorageError):
+        for row in read_file(path, dict[str, list[Any]], MAX_BYTES).get("timings", ()):
+            with contextlib.suppress(InvalidJsonError):
+                model, device, width, height, runs = convert(row, _Row)
+                measured[_Key(model, device, width, height)] = runs[-RUNS:]
     return dict(list(measured.items())[-MAX_KEYS:])
-
-
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def note_pace(job_state: JobState, timings: Timings) -> None:

@@ -111,6 +111,21 @@ def test_what_another_version_keeps_there_stays(path: Path) -> None:
     assert json.loads(path.read_text())["future"] == {"a": 1}
 
 
+def test_the_file_says_of_which_version_it_is_and_one_of_a_newer_is_never_overwritten(path: Path) -> None:
+    preferences = Preferences(SettingsFile(path))
+    preferences.set("theme", "dark")
+    preferences.save()
+    assert json.loads(path.read_text())["version"] == 1
+    path.write_text('{"version": 2, "theme": "light"}')
+    later = Preferences(SettingsFile(path))
+    assert values_of(later) == DEFAULTS
+    assert "newer Stepwise Studio" in later.fault
+    later.set("theme", "dark")
+    assert later.save() == ""
+    kept = path.with_name("settings.newer-1.json")
+    assert json.loads(kept.read_text()) == {"version": 2, "theme": "light"}
+
+
 def test_changes_are_saved_by_themselves(path: Path, qtbot: QtBot) -> None:
     preferences = Preferences(SettingsFile(path))
     preferences.set("theme", "light")

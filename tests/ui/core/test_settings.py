@@ -56,6 +56,29 @@ def test_a_broken_file_is_kept_aside(data: bytes, tmp_path: Path) -> None:
     assert not file.fault
 
 
+def test_a_file_of_a_newer_version_is_kept_aside_and_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    newer = b'{"version": 2, "theme": "plaid"}'
+    path.write_bytes(newer)
+    assert SettingsFile(path, version=2).load() == {"version": 2, "theme": "plaid"}, "who can read it does"
+    file = SettingsFile(path)
+    assert file.load() == {}
+    assert "newer Stepwise Studio" in file.fault
+    assert "settings.newer-1.json" in file.fault
+    assert file.save({"theme": "dark"}) is None
+    assert (tmp_path / "settings.newer-1.json").read_bytes() == newer
+    assert file.load() == {"theme": "dark"}
+
+
+@pytest.mark.parametrize("version", [0, -1, True, "1", 1.0, None])
+def test_a_file_whose_version_is_none_is_broken(version: object, tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"version": version}))
+    file = SettingsFile(path)
+    assert file.load() == {}
+    assert "settings.broken-1.json" in file.fault
+
+
 def test_several_broken_files_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     for number in range(MAX_ASIDE + 2):

@@ -260,6 +260,34 @@ def test_a_sweep_goes_on_at_the_next_start_without_making_a_cell_twice(
     model.close()
 
 
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [({"version": 2}, "sweep.newer-1.json"), ({"first": {"steps": 0}}, "sweep.broken-1.json")],
+    ids=["newer", "unusable"],
+)
+def test_a_sweep_that_cannot_be_read_is_kept_aside_and_said(
+    swept: Swept,
+    make_models: MakeModels,
+    stepwise_home: Path,
+    qtbot: QtBot,
+    change: dict[str, object],
+    name: str,
+) -> None:
+    swept.model.start(STEPS, GUIDANCE)
+    swept.model.close()
+    (path,) = stepwise_home.rglob("sweep.json")
+    written = json.dumps({**json.loads(path.read_text()), **change})
+    path.write_text(written)
+    model = again(swept, make_models, qtbot).model
+    assert model.sweep is None
+    assert name in model.fault
+    assert path.with_name(name).read_text() == written
+    model.start(STEPS, GUIDANCE)
+    model.close()
+    assert path.is_file()
+    assert path.with_name(name).read_text() == written
+
+
 def test_a_cell_whose_picture_is_gone_is_made_again_and_alone(
     swept: Swept, make_models: MakeModels, qtbot: QtBot
 ) -> None:
