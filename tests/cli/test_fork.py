@@ -118,7 +118,7 @@ def test_a_fork_can_go_unrecorded_and_into_another_folder(
         (["1", "--at", "half"], "at must be a whole number from 0 to 2, not 'half'."),
         (["1", "--at", "1", "--sampler", "dimm"], "sampler 'dimm' is not known; did you mean 'ddim'?"),
         (["1", "--at", "1", "--snr", "1"], "option 'snr' is not known"),
-        (["1", "--at", "1", "--guidance", "nan"], "guidance must be a number from 0 to 30, not nan."),
+        (["1", "--at", "1", "--guidance", "nan"], "guidance must be a number from 0 to 30, not NaN."),
         (["1", "--at", "1", "--seed", "-1"], "seed must be a whole number from 0"),
         (["1", "--at", "1", "--remaining", "0"], "remaining must be a whole number from 1 to 999, not 0."),
         (["1", "--at", "1", "--remaining", "x"], "remaining must be a whole number from 1 to 999, not 'x'."),
