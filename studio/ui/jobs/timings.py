@@ -36,8 +36,12 @@ class _Key(NamedTuple):
     height: int
 
 
-_Seconds = Annotated[float, Meta(gt=0)]
-_Row = tuple[str, str, int, int, Annotated[list[_Seconds], Meta(min_length=1)]]
+class _Row(NamedTuple):
+    model: str
+    device: str
+    width: int
+    height: int
+    runs: Annotated[list[Annotated[float, Meta(gt=0)]], Meta(min_length=1)]
 
 
 class Timings:
@@ -92,8 +96,8 @@ def _read(path: Path) -> dict[_Key, list[float]]:
     with contextlib.suppress(StorageError):
         for row in read_file(path, dict[str, list[Any]], MAX_BYTES).get("timings", ()):
             with contextlib.suppress(InvalidJsonError):
-                model, device, width, height, runs = convert(row, _Row)
-                measured[_Key(model, device, width, height)] = runs[-RUNS:]
+                found = convert(row, _Row)
+                measured[_Key(*found[:4])] = found.runs[-RUNS:]
     return dict(list(measured.items())[-MAX_KEYS:])
 
 
