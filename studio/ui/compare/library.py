@@ -117,7 +117,8 @@ def comparison_of(runs: Sequence[str], store: RunStore, catalogue: Catalogue, fo
     job_state = JobState(Job(request=CompareRequest(requests=requests)))
     job_state.take(started(job_state, read))
     every = stride(read, MAX_BYTES // 2)  # all fit into the record, and none takes the place of another
-    pictures = catalogue.ids_by_final_hash()
+    finals = [stored.picture.final_sha256 for stored in read if stored.picture is not None]
+    pictures = catalogue.ids_by_final_hash(finals)
     for place, stored in enumerate(read):
         job_state.run_ids[place] = stored.id
         faults = (fill(job_state, stored, place, every=every), _why_not_decoded(stored, folders))

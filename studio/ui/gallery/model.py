@@ -38,36 +38,38 @@ if TYPE_CHECKING:
     from studio.ui.jobs.session import LiveTile
 
 
-KNOWN_ENTRIES = 4096
+CACHED_ENTRIES = 4096
 """How many entries are cached; far more than fit on the screen."""
-MANY_RUNS = 100
-_FIRST_LOOSE = 2**62
+MAX_RANGES = 100
+"""More changes than this reset the model."""
+"""More changes than this reset the model."""
+_FIRST_UNINDEXED = 2**62
 
-Run = tuple[int, int]
+RowRange = tuple[int, int]
 """A first and a last row."""
 
 
 class Rows:
     """The ids of the listed pictures, newest (largest) first, and the entries read so far.
 
-    A picture that is not in the catalogue yet gets an id above all others, and its entry is never dropped.
+    A picture that the index does not list yet gets an id above all others, and its entry is never dropped.
 
     Attributes:
         ids: one for each row.
-        loose: entries that are not in the catalogue, by the ids they have here.
+        unindexed: the entries that the index does not list, by their ids here.
     """
 
     def __init__(self) -> None:
         self.ids: list[int] = []
-        self.loose: dict[int, Entry] = {}
-        self._known: LRUCache[int, Entry] = LRUCache(KNOWN_ENTRIES)
+        self.unindexed: dict[int, Entry] = {}
+        self._cached: LRUCache[int, Entry] = LRUCache(CACHED_ENTRIES)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def place_of(self, number: int) -> int:
         """Return the row that an id has, or would have."""
-        return bisect_left(self.ids, -number, key=_falling)
+        return bisect_left(self.ids, -number, key=_descending)
 
     def row_of(self, number: int) -> int | None:
         """Return the row of an id; None where it is not listed."""
@@ -75,58 +77,58 @@ class Rows:
         return row if row < len(self.ids) and self.ids[row] == number else None
 
     def id_of(self, entry: Entry) -> int | None:
-        """Return the id an entry has here; None where it has none."""
+        """Return the id of an entry here; None if it has none."""
         if entry.id is not None:
             return entry.id
-        return next((number for number, kept in self.loose.items() if kept.path == entry.path), None)
+        return next((number for number, kept in self.unindexed.items() if kept.path == entry.path), None)
 
-    def add_loose(self, entry: Entry) -> int:
-        """Give an entry that is not in the catalogue an id."""
-        number = max(self.loose, default=_FIRST_LOOSE - 1) + 1
-        self.loose[number] = entry
+    def add_unindexed(self, entry: Entry) -> int:
+        """Give an entry that the index does not list an id."""
+        number = max(self.unindexed, default=_FIRST_UNINDEXED - 1) + 1
+        self.unindexed[number] = entry
         return number
 
     def entry(self, number: int) -> Entry | None:
         """Return the entry of an id; None if it has not been read."""
-        return self.loose.get(number) or self._known.get(number)
+        return self.unindexed.get(number) or self._cached.get(number)
 
-    def know(self, entries: Iterable[Entry]) -> None:
-        """Cache entries, and drop the least recently used ones."""
-        self._known.update((entry.id, entry) for entry in entries if entry.id is not None)
+    def cache(self, entries: Iterable[Entry]) -> None:
+        """Cache entries; the least recently used ones are dropped."""
+        self._cached.update((entry.id, entry) for entry in entries if entry.id is not None)
 
     def forget(self, numbers: Iterable[int] | None = None) -> None:
         """Drop the entries of these ids; by default all that can be read again."""
         if numbers is None:
-            self._known.clear()
+            self._cached.clear()
             return
         for number in numbers:
-            self._known.pop(number, None)
-            self.loose.pop(number, None)
+            self._cached.pop(number, None)
+            self.unindexed.pop(number, None)
 
 
-def runs_of(rows: Sequence[int]) -> list[Run]:
-    """Return ascending row numbers as runs without gaps."""
-    runs: list[Run] = []
+def row_ranges(rows: Sequence[int]) -> list[RowRange]:
+    """Return ascending row numbers as ranges without gaps."""
+    ranges: list[RowRange] = []
     for row in rows:
-        if runs and runs[-1][1] == row - 1:
-            runs[-1] = (runs[-1][0], row)
+        if ranges and ranges[-1][1] == row - 1:
+            ranges[-1] = (ranges[-1][0], row)
         else:
-            runs.append((row, row))
-    return runs
+            ranges.append((row, row))
+    return ranges
 
 
-def changes(old: Sequence[int], new: Sequence[int]) -> tuple[list[Run], list[Run]] | None:
-    """Return the runs of ``old`` to remove, then those of ``new`` to insert; None if they are too many."""
+def row_changes(old: Sequence[int], new: Sequence[int]) -> tuple[list[RowRange], list[RowRange]] | None:
+    """Return the row ranges of ``old`` to remove, then those of ``new`` to insert; None if they are too many."""
     if list(new[len(new) - len(old) :]) == list(old):  # the usual case: new pictures only
         added = len(new) - len(old)
         return [], [(0, added - 1)] if added else []
     stay, known = set(new), set(old)
-    gone = runs_of([row for row, number in enumerate(old) if number not in stay])
-    come = runs_of([row for row, number in enumerate(new) if number not in known])
-    return None if len(gone) + len(come) > MANY_RUNS else (gone, come)
+    removed = row_ranges([row for row, number in enumerate(old) if number not in stay])
+    inserted = row_ranges([row for row, number in enumerate(new) if number not in known])
+    return None if len(removed) + len(inserted) > MAX_RANGES else (removed, inserted)
 
 
-def _falling(number: int) -> int:
+def _descending(number: int) -> int:
     return -number
 
 
@@ -150,8 +152,8 @@ _REBUILD_MS = 1000
 class GalleryModel(QAbstractListModel):
     """The pictures that match the search, newest first; row 0 is the live tile while there is one.
 
-    The model holds only ids. Entries are read in another thread for the rows that a view asks for, and are None until
-    they come; nothing here waits for the catalogue or the disk.
+    The model has only the ids of all rows. Entries are read in another thread for the rows that a view asks for, and
+    are None until then; nothing here waits for the index or the disk.
 
     Attributes:
         notices: where errors and results are posted.
@@ -160,12 +162,12 @@ class GalleryModel(QAbstractListModel):
     Signals:
         count_changed: the number of rows has changed.
         state_changed: `loaded` or `text` has changed.
-        thrown: pictures were moved to the trash; carries their entries.
+        trashed: pictures were moved to the trash; carries their entries.
     """
 
     count_changed = Signal()
     state_changed = Signal()
-    thrown = Signal(object)
+    trashed = Signal(object)
 
     def __init__(
         self,
@@ -185,13 +187,13 @@ class GalleryModel(QAbstractListModel):
         self._background = Background(self)
         self.background_reads = Background(self)
         self._trash = GalleryTrash(store.catalogue, runs, notices, self._background, self)
-        self._trash.thrown.connect(self._on_thrown)
-        self._trash.back.connect(self.add)
+        self._trash.trashed.connect(self._on_trashed)
+        self._trash.restored.connect(self.add)
         self._text = self._listed_text = ""
         self._loaded = self._checked = False
         self._fault = ""
         self._version = 0  # counts changes made here, so that an older answer is not used
-        self._wanted: dict[int, None] = {}
+        self._requested: dict[int, None] = {}
         self._gone: set[int] = set()
         self._fetching = False
         self._fetch_soon = QTimer(self, singleShot=True, interval=0)
@@ -245,7 +247,7 @@ class GalleryModel(QAbstractListModel):
         number = self.id_at(row)
         entry = self._rows.entry(number) if number is not None else None
         if entry is None and number is not None:
-            self._want(number)
+            self._request(number)
         return entry
 
     def id_at(self, row: int) -> int | None:
@@ -276,37 +278,37 @@ class GalleryModel(QAbstractListModel):
             self._live = tile
             self.dataChanged.emit(self.index(0), self.index(0))
 
-    def list_all(self, ids: Sequence[int], *, anew: bool = False) -> None:
-        """List these ids, largest first; rows that stay keep their selection, unless ``anew``."""
-        found = None if anew else changes(self._rows.ids, ids)
+    def list_all(self, ids: Sequence[int], *, reset: bool = False) -> None:
+        """List these ids, largest first; rows that stay keep their selection, unless ``reset``."""
+        found = None if reset else row_changes(self._rows.ids, ids)
         if found is None:
             self.beginResetModel()
             self._rows.ids = list(ids)
             self.endResetModel()
             self.count_changed.emit()
             return
-        gone, come = found
-        self._remove_runs(gone)
-        for first, last in come:
-            self._insert_run(first, ids[first : last + 1])
-        if gone or come:
+        removed, inserted = found
+        self._remove_ranges(removed)
+        for first, last in inserted:
+            self._insert_range(first, ids[first : last + 1])
+        if removed or inserted:
             self.count_changed.emit()
 
     def insert(self, number: int) -> None:
         """List one more id."""
         if self._rows.row_of(number) is None:
-            self._insert_run(self._rows.place_of(number), [number])
+            self._insert_range(self._rows.place_of(number), [number])
             self.count_changed.emit()
 
     def remove(self, numbers: Iterable[int]) -> None:
         places = sorted(place for number in numbers if (place := self._rows.row_of(number)) is not None)
-        self._remove_runs(runs_of(places))
+        self._remove_ranges(row_ranges(places))
         if places:
             self.count_changed.emit()
 
-    def know(self, entries: Sequence[Entry]) -> None:
+    def cache(self, entries: Sequence[Entry]) -> None:
         """Cache entries that were read, and update their rows."""
-        self._rows.know(entries)
+        self._rows.cache(entries)
         rows = [row for entry in entries if (row := self.row_of(entry)) is not None]
         if rows:
             self.dataChanged.emit(self.index(min(rows)), self.index(max(rows)))
@@ -316,14 +318,14 @@ class GalleryModel(QAbstractListModel):
     def _offset(self) -> int:
         return 1 if self._live is not None else 0
 
-    def _insert_run(self, place: int, numbers: Sequence[int]) -> None:
+    def _insert_range(self, place: int, numbers: Sequence[int]) -> None:
         first = place + self._offset
         self.beginInsertRows(QModelIndex(), first, first + len(numbers) - 1)
         self._rows.ids[place:place] = numbers
         self.endInsertRows()
 
-    def _remove_runs(self, runs: Sequence[tuple[int, int]]) -> None:
-        for first, last in reversed(runs):
+    def _remove_ranges(self, ranges: Sequence[RowRange]) -> None:
+        for first, last in reversed(ranges):
             self.beginRemoveRows(QModelIndex(), first + self._offset, last + self._offset)
             del self._rows.ids[first : last + 1]
             self.endRemoveRows()
@@ -380,9 +382,9 @@ class GalleryModel(QAbstractListModel):
         self._version += 1
         number = self._rows.id_of(entry)
         if number is None:
-            number = self._rows.add_loose(entry)
-        if not self._is_renewed() and matches(entry.metadata, self._listed_text):
-            self._rows.know([entry])
+            number = self._rows.add_unindexed(entry)
+        if not self._was_replaced() and matches(entry.metadata, self._listed_text):
+            self._rows.cache([entry])
             self.insert(number)
 
     def read_entries(self, rows: Sequence[int], then: Callable[[Sequence[Entry]], None]) -> None:
@@ -395,7 +397,7 @@ class GalleryModel(QAbstractListModel):
             return
 
         def on_fetched(fetched: Fetched) -> None:
-            self.know(fetched.entries)
+            self.cache(fetched.entries)
             found = known | {entry.id: entry for entry in fetched.entries if entry.id is not None}
             then([found[number] for number in numbers if number in found])
 
@@ -403,25 +405,27 @@ class GalleryModel(QAbstractListModel):
 
     @Slot()
     def _load(self) -> None:
-        loose = dict(self._rows.loose)
-        work = partial(load, self._catalogue, self._text, loose, recover=not self._loaded)
+        unindexed = dict(self._rows.unindexed)
+        work = partial(load, self._catalogue, self._text, unindexed, recover=not self._loaded)
         self._background.do(
             work, partial(self._on_loaded, self._text, self._version), self._on_failed, key="load"
         )
 
     def _on_loaded(self, search: str, version: int, loaded: Loaded) -> None:
-        self._rows.forget(loaded.entered)
-        if self._is_renewed() or search != self._text:  # it is being read again
+        self._rows.forget(loaded.indexed)
+        if self._was_replaced() or search != self._text:  # it is being read again
             return
         if version != self._version:
             self._load()
             return
         self._fault = ""
         self._gone.clear()
-        self._rows.know(loaded.first)
-        loose = [number for number, entry in self._rows.loose.items() if matches(entry.metadata, search)]
+        self._rows.cache(loaded.first)
+        unindexed = [
+            number for number, entry in self._rows.unindexed.items() if matches(entry.metadata, search)
+        ]
         other, self._listed_text = search != self._listed_text, search
-        self.list_all((*sorted(loose, reverse=True), *loaded.ids), anew=other or not self._loaded)
+        self.list_all((*sorted(unindexed, reverse=True), *loaded.ids), reset=other or not self._loaded)
         if loaded.rebuilding:
             self._load_later.start(_REBUILD_MS)
         if not self._checked:  # after the list is shown: it reads the whole file
@@ -432,21 +436,21 @@ class GalleryModel(QAbstractListModel):
 
     def _on_checked(self, damaged: bool) -> None:
         if damaged:
-            self._is_renewed()
+            self._was_replaced()
 
-    def _want(self, number: int) -> None:
+    def _request(self, number: int) -> None:
         if number in self._gone:
             return
-        self._wanted.pop(number, None)
-        self._wanted[number] = None
+        self._requested.pop(number, None)
+        self._requested[number] = None
         if not self._fetching and not self._fetch_soon.isActive():
             self._fetch_soon.start()
 
     @Slot()
     def _fetch(self) -> None:
         """Read the entries asked for last; earlier ones have scrolled away, and are asked for again when shown."""
-        ids = list(self._wanted)[-_PAGE:]
-        self._wanted.clear()
+        ids = list(self._requested)[-_PAGE:]
+        self._requested.clear()
         if ids:
             self._fetching = True
             self._background.do(
@@ -455,13 +459,13 @@ class GalleryModel(QAbstractListModel):
 
     def _on_fetched(self, fetched: Fetched) -> None:
         self._fetching = False
-        if self._is_renewed():
+        if self._was_replaced():
             return
         self._gone.update(fetched.gone)
-        self.know(fetched.entries)
+        self.cache(fetched.entries)
         if fetched.gone:
             self._load()
-        if self._wanted:
+        if self._requested:
             self._fetch_soon.start()
 
     def _on_failed(self, error: StudioError) -> None:
@@ -470,8 +474,8 @@ class GalleryModel(QAbstractListModel):
             self._fault = str(error)
             self.notices.post(tr(error.message), kind="error")
 
-    def _is_renewed(self) -> bool:
-        """Whether the catalogue was rebuilt meanwhile: then all ids have changed, and everything is read again."""
+    def _was_replaced(self) -> bool:
+        """Return whether a damaged index was replaced: then all ids have changed, and everything is read again."""
         if self._catalogue.set_aside == self._set_aside:
             return False
         self._set_aside = self._catalogue.set_aside
@@ -484,16 +488,16 @@ class GalleryModel(QAbstractListModel):
     # ------------------------------------------------------------------------------------------------------ trash
     def trash(self, entries: Sequence[Entry]) -> None:
         """Move pictures to the system's trash; a notice offers to undo it."""
-        self._trash.throw(entries)
+        self._trash.trash(entries)
 
     def trash_rows(self, rows: Sequence[int]) -> None:
         """Move the pictures of some rows to the trash; the live tile is left out."""
         self.read_entries(rows, self.trash)
 
     @Slot(object)
-    def _on_thrown(self, entries: Sequence[Entry]) -> None:
+    def _on_trashed(self, entries: Sequence[Entry]) -> None:
         self._version += 1
         numbers = [number for entry in entries if (number := self._rows.id_of(entry)) is not None]
         self.remove(numbers)
         self._rows.forget(numbers)
-        self.thrown.emit(entries)
+        self.trashed.emit(entries)

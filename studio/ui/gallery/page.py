@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from studio.ui.gallery import text
 from studio.ui.gallery.grid import MARGIN, RING_PX, GalleryGrid
-from studio.ui.gallery.model import KNOWN_ENTRIES, EntryRole, ImageRole
+from studio.ui.gallery.model import CACHED_ENTRIES, EntryRole, ImageRole
 from studio.ui.gallery.picture_actions import PictureActions
 from studio.ui.jobs.picture_menu import PictureMenu
 from studio.ui.theme.metrics import GAP, SECTION
@@ -174,7 +174,7 @@ class GalleryView(QWidget):
     def _on_selection_changed(self) -> None:
         """Read the selected entries, so that they can be dragged."""
         rows = self.grid.selected_rows()
-        if 1 < len(rows) <= KNOWN_ENTRIES // 2:
+        if 1 < len(rows) <= CACHED_ENTRIES // 2:
             self._model.read_entries(rows, _forget)
 
     @Slot()

@@ -1,4 +1,4 @@
-"""Reading of the catalogue and of pictures, in the gallery's thread."""
+"""What the gallery reads in the background: the list of pictures, entries, and whole pictures."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Loaded:
     Attributes:
         ids: of all matching pictures, newest first.
         first: the entries of the newest ones.
-        entered: ids of loose entries that are in the catalogue now.
+        indexed: those of the unindexed entries that are in the catalogue now.
         rebuilding: whether there will be more, because the catalogue is being rebuilt.
     """
 
     ids: tuple[int, ...]
     first: tuple[Entry, ...]
-    entered: tuple[int, ...] = ()
+    indexed: tuple[int, ...] = ()
     rebuilding: bool = False
 
 
@@ -47,19 +47,19 @@ class Fetched:
     gone: tuple[int, ...]
 
 
-def load(catalogue: Catalogue, text: str, loose: Mapping[int, Entry], *, recover: bool) -> Loaded:
+def load(catalogue: Catalogue, text: str, unindexed: Mapping[int, Entry], *, recover: bool) -> Loaded:
     """Read the list.
 
     Args:
         catalogue: the catalogue.
         text: the search text.
-        loose: entries that could not be added before; they are tried again.
+        unindexed: entries that could not be added before, by their ids in the model; they are tried again.
         recover: begin to rebuild an empty catalogue from the folder of pictures.
 
     Raises:
         StorageError: the catalogue cannot be read.
     """
-    entered = tuple(number for number, entry in loose.items() if _enter(catalogue, entry))
+    indexed = tuple(number for number, entry in unindexed.items() if _enter(catalogue, entry))
     ids = catalogue.ids(text)
     rebuilding = (recover and not text and not ids and catalogue.recover()) or catalogue.is_rebuilding()
     if rebuilding:
@@ -67,7 +67,7 @@ def load(catalogue: Catalogue, text: str, loose: Mapping[int, Entry], *, recover
         rebuilding = catalogue.is_rebuilding()
         ids = catalogue.ids(text)
     first = catalogue.entries_of(ids[:FIRST_ENTRIES])
-    return Loaded(ids=ids, first=first, entered=entered, rebuilding=rebuilding)
+    return Loaded(ids=ids, first=first, indexed=indexed, rebuilding=rebuilding)
 
 
 def fetch(catalogue: Catalogue, ids: Sequence[int]) -> Fetched:

@@ -21,7 +21,7 @@ from studio.ui.gallery import text
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from studio.errors import StudioError
     from studio.gallery.index import Catalogue, Entry
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Thrown:
+class TrashedPicture:
     """A picture in the trash.
 
     Attributes:
@@ -52,17 +52,17 @@ class Outcome:
     """The result of moving several pictures.
 
     Attributes:
-        thrown: those moved to the trash.
-        back: those restored, as the catalogue lists them now.
+        trashed: those moved to the trash.
+        restored: those moved back, as the catalogue lists them now.
         faults: a translated error for each of the others, which stay where they were.
     """
 
-    thrown: tuple[Thrown, ...] = ()
-    back: tuple[Entry, ...] = ()
+    trashed: tuple[TrashedPicture, ...] = ()
+    restored: tuple[Entry, ...] = ()
     faults: tuple[str, ...] = ()
 
 
-def throw_away(catalogue: Catalogue, entries: Sequence[Entry], runs: RunStore | None = None) -> Outcome:
+def move_to_trash(catalogue: Catalogue, entries: Sequence[Entry], runs: RunStore | None = None) -> Outcome:
     """Move pictures to the trash, and remove those that were moved from the catalogue.
 
     Args:
@@ -70,41 +70,41 @@ def throw_away(catalogue: Catalogue, entries: Sequence[Entry], runs: RunStore | 
         entries: the pictures.
         runs: the store whose runs go with them.
     """
-    thrown: list[Thrown] = []
+    trashed: list[TrashedPicture] = []
     faults: list[str] = []
     for entry in entries:
         try:
-            thrown.append(_throw(entry))
+            trashed.append(_trash_file(entry))
         except StorageError as error:
             faults.append(tr(error.message))
     try:
-        catalogue.remove([item.entry for item in thrown])
+        catalogue.remove([item.entry for item in trashed])
     except StorageError as error:
         # The catalogue still lists them, so the files must be where it says.
-        undone = bring_back(None, thrown)
+        undone = restore(None, trashed)
         return Outcome(faults=(*faults, tr(error.message), *undone.faults))
     if runs is not None:
-        thrown = _without_runs(catalogue, thrown, runs, faults)
-    return Outcome(thrown=tuple(thrown), faults=tuple(faults))
+        trashed = _trash_runs(catalogue, trashed, runs, faults)
+    return Outcome(trashed=tuple(trashed), faults=tuple(faults))
 
 
-def bring_back(
-    catalogue: Catalogue | None, thrown: Sequence[Thrown], runs: RunStore | None = None
+def restore(
+    catalogue: Catalogue | None, trashed: Sequence[TrashedPicture], runs: RunStore | None = None
 ) -> Outcome:
     """Move pictures back from the trash, and add them to the catalogue at their old places.
 
     Args:
         catalogue: the catalogue; None if it still lists them.
-        thrown: the pictures.
-        runs: the store whose runs come back with them.
+        trashed: the pictures.
+        runs: the store whose runs are restored with them.
     """
-    back: list[Entry] = []
+    restored: list[Entry] = []
     faults: list[str] = []
-    for item in thrown:
+    for item in trashed:
         entry = item.entry
         try:
             if item.place is not None:
-                _return(item.place, entry.path)
+                _restore_file(item.place, entry.path)
         except StorageError as error:
             faults.append(tr(error.message))
             continue
@@ -114,28 +114,29 @@ def bring_back(
         except StorageError as error:
             faults.append(text.restored_unlisted(entry.path, error))
             entry = replace(entry, id=None)
-        back.append(entry)
+        restored.append(entry)
         if runs is not None and item.run is not None:
             try:
                 runs.restore(item.run)
             except StorageError:
                 faults.append(text.restored_without_run(entry.path))
-    return Outcome(back=tuple(back), faults=tuple(faults))
+    return Outcome(restored=tuple(restored), faults=tuple(faults))
 
 
-def _without_runs(
-    catalogue: Catalogue, thrown: Sequence[Thrown], runs: RunStore, faults: list[str]
-) -> list[Thrown]:
+def _trash_runs(
+    catalogue: Catalogue, trashed: Sequence[TrashedPicture], runs: RunStore, faults: list[str]
+) -> list[TrashedPicture]:
     """Set the runs of the pictures aside, except those that a listed picture also comes from."""
-    parted: list[Thrown] = []
-    listed: Mapping[str, int] | None = None
-    for item in thrown:
+    parted: list[TrashedPicture] = []
+    listed: Collection[str] | None = None
+    finals = {item.entry.metadata.final_sha256 for item in trashed}
+    for item in trashed:
         metadata, run = item.entry.metadata, None
         try:
             if metadata.origin is None or metadata.origin.kind != "step":  # else the run is another picture's
                 run = runs.of_picture(metadata.final_sha256)
             if run is not None:
-                listed = catalogue.ids_by_final_hash() if listed is None else listed
+                listed = catalogue.ids_by_final_hash(finals) if listed is None else listed
                 if metadata.final_sha256 in listed:
                     run = None
                 else:
@@ -147,9 +148,9 @@ def _without_runs(
     return parted
 
 
-def _throw(entry: Entry) -> Thrown:
+def _trash_file(entry: Entry) -> TrashedPicture:
     if not os.path.lexists(entry.path):
-        return Thrown(entry=entry, place=None, returnable=True)
+        return TrashedPicture(entry=entry, place=None, returnable=True)
     with contextlib.suppress(StorageError):
         # Qt creates the trash inside it, but not this folder, which a new user may not have yet.
         ensure_folder(
@@ -162,10 +163,10 @@ def _throw(entry: Entry) -> Thrown:
         raise StorageError(entry.path, reason)
     place = Path(file.fileName())
     known = bool(file.fileName()) and place != entry.path and os.path.lexists(place)
-    return Thrown(entry=entry, place=place if known else None, returnable=known)
+    return TrashedPicture(entry=entry, place=place if known else None, returnable=known)
 
 
-def _return(place: Path, path: Path) -> None:
+def _restore_file(place: Path, path: Path) -> None:
     ensure_folder(path.parent)
     try:
         rename_new(place, path)  # never overwrites another file
@@ -181,12 +182,12 @@ class GalleryTrash(QObject):
     """Moves pictures of the gallery to the trash in another thread, and offers to undo it.
 
     Signals:
-        thrown: pictures were moved to the trash; carries their entries.
-        back: a picture was restored; carries its entry.
+        trashed: pictures were moved to the trash; carries their entries.
+        restored: a picture was restored; carries its entry.
     """
 
-    thrown = Signal(object)
-    back = Signal(object)
+    trashed = Signal(object)
+    restored = Signal(object)
 
     def __init__(
         self,
@@ -200,35 +201,35 @@ class GalleryTrash(QObject):
         self._catalogue, self._runs = catalogue, runs
         self._notices, self._background = notices, background
 
-    def throw(self, entries: Sequence[Entry]) -> None:
+    def trash(self, entries: Sequence[Entry]) -> None:
         """Move pictures and their recorded runs to the trash; a notice offers to undo it."""
         if entries:
-            work = partial(throw_away, self._catalogue, tuple(entries), self._runs)
-            self._background.do(work, self._on_thrown, self._on_failed)
+            work = partial(move_to_trash, self._catalogue, tuple(entries), self._runs)
+            self._background.do(work, self._on_trashed, self._on_failed)
 
-    def _on_thrown(self, outcome: Outcome) -> None:
-        self.thrown.emit(tuple(item.entry for item in outcome.thrown))
-        self._tell_faults(outcome)
-        returnable = tuple(item for item in outcome.thrown if item.returnable)
-        if outcome.thrown:
-            count = len(outcome.thrown)
+    def _on_trashed(self, outcome: Outcome) -> None:
+        self.trashed.emit(tuple(item.entry for item in outcome.trashed))
+        self._post_faults(outcome)
+        returnable = tuple(item for item in outcome.trashed if item.returnable)
+        if outcome.trashed:
+            count = len(outcome.trashed)
             if returnable:
                 self._notices.post(
-                    text.trashed(count), action=tr("Undo"), act=partial(self._bring_back, returnable)
+                    text.trashed(count), action=tr("Undo"), act=partial(self._restore, returnable)
                 )
             else:
                 self._notices.post(text.trashed(count))
 
-    def _bring_back(self, thrown: Sequence[Thrown]) -> None:
-        work = partial(bring_back, self._catalogue, thrown, self._runs)
-        self._background.do(work, self._on_back, self._on_failed)
+    def _restore(self, trashed: Sequence[TrashedPicture]) -> None:
+        work = partial(restore, self._catalogue, trashed, self._runs)
+        self._background.do(work, self._on_restored, self._on_failed)
 
-    def _on_back(self, outcome: Outcome) -> None:
-        for entry in outcome.back:
-            self.back.emit(entry)
-        self._tell_faults(outcome)
+    def _on_restored(self, outcome: Outcome) -> None:
+        for entry in outcome.restored:
+            self.restored.emit(entry)
+        self._post_faults(outcome)
 
-    def _tell_faults(self, outcome: Outcome) -> None:
+    def _post_faults(self, outcome: Outcome) -> None:
         if outcome.faults:
             details = "\n".join(outcome.faults) if len(outcome.faults) > 1 else ""
             self._notices.post(text.errors(outcome.faults), kind="error", details=details)

@@ -228,9 +228,9 @@ class ViewerPosition(QObject):
         super().__init__(parent)
         self._model = model
         self.entry: Entry | None = None
-        self._row = self._waits_for = -1
+        self._row = self._awaited_row = -1
         self._text = ""  # the search when the picture was opened
-        model.thrown.connect(self._on_thrown)
+        model.trashed.connect(self._on_trashed)
         model.count_changed.connect(self._on_count_changed)
         model.dataChanged.connect(self._on_data_changed)
 
@@ -244,7 +244,7 @@ class ViewerPosition(QObject):
         return self._model.pictures
 
     def go_to(self, entry: Entry) -> None:
-        self.entry, self._waits_for = entry, -1
+        self.entry, self._awaited_row = entry, -1
         self._text = self._model.text
         self.moved.emit(entry)
         self._find()
@@ -261,14 +261,14 @@ class ViewerPosition(QObject):
         if self._model.id_at(row) is None:
             return
         if (entry := self._model.entry_at(row)) is None:
-            self._waits_for = row  # it is being read
+            self._awaited_row = row  # it is being read
         else:
             self.go_to(entry)
 
     @Slot(QModelIndex, QModelIndex)
     def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
-        if first.row() <= self._waits_for <= last.row():
-            self._go(self._waits_for)
+        if first.row() <= self._awaited_row <= last.row():
+            self._go(self._awaited_row)
 
     @Slot()
     def _on_count_changed(self) -> None:
@@ -277,14 +277,14 @@ class ViewerPosition(QObject):
         if listed or self._model.text != self._text:
             self._find()
         elif self.entry is not None:
-            self._go_on()
+            self._show_next()
 
     @Slot(object)
-    def _on_thrown(self, entries: Sequence[Entry]) -> None:
+    def _on_trashed(self, entries: Sequence[Entry]) -> None:
         if self.entry is not None and self.entry.path in {entry.path for entry in entries}:
-            self._go_on()
+            self._show_next()
 
-    def _go_on(self) -> None:
+    def _show_next(self) -> None:
         """Show the picture that has taken its place, or leave."""
         self.entry = None
         for row in (self._row, self._row - 1):

@@ -87,7 +87,6 @@ class _Family:
     def __init__(self, store: RunStore, catalogue: Catalogue, this: str) -> None:
         self._store, self._catalogue, self._this = store, catalogue, this
         self._finals = {run: known.final_sha256 for run, known in store.known()}
-        self._pictures = catalogue.ids_by_final_hash()
         self.found: list[Relative] = []
 
     def add(self, header: RunHeader, depth: int) -> None:
@@ -114,5 +113,6 @@ class _Family:
             self.add(forked, depth + 1)
 
     def _picture_of(self, run: str) -> Entry | None:
-        number = self._pictures.get(self._finals.get(run) or "")
+        final = self._finals.get(run) or ""
+        number = self._catalogue.ids_by_final_hash([final]).get(final)
         return next(iter(self._catalogue.entries_of([number])), None) if number is not None else None

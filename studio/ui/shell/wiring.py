@@ -65,7 +65,7 @@ class Wiring(QObject):
         models.sweep.job_requested.connect(self._on_cells_wanted, Qt.ConnectionType.QueuedConnection)
         models.sweep.stop_requested.connect(session.cancel_job)
         models.runs.used.connect(models.status.set_runs_bytes)
-        models.gallery.thrown.connect(models.runs.measure)
+        models.gallery.trashed.connect(models.runs.measure)
         models.runs.opened.connect(self._on_run_opened)
         models.runs.failed.connect(self._on_unopened)
         session.job_changed.connect(models.train.sheet.follow)

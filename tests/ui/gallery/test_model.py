@@ -13,7 +13,7 @@ from studio.gallery import png
 from studio.gallery.index import Catalogue, Entry
 from studio.gallery.metadata import Origin
 from studio.ui.gallery import text, trash
-from studio.ui.gallery.model import KNOWN_ENTRIES, EntryRole, ImageRole, LiveRole, Rows, changes
+from studio.ui.gallery.model import CACHED_ENTRIES, EntryRole, ImageRole, LiveRole, Rows, row_changes
 from studio.ui.jobs.text import accessible_text
 from tests.gallery.samples import metadata, pixels
 from tests.ui.pictures import Gallery, live, make_gallery, read, settle
@@ -141,9 +141,9 @@ def test_rows_that_scrolled_away_before_they_were_read_are_not_read(gallery: Gal
 
 def test_of_many_entries_only_those_looked_at_last_stay_in_memory() -> None:
     rows = Rows()
-    rows.know(entry(number) for number in range(1, KNOWN_ENTRIES + 1))
+    rows.cache(entry(number) for number in range(1, CACHED_ENTRIES + 1))
     assert rows.entry(1) is not None
-    rows.know([entry(KNOWN_ENTRIES + 1)])
+    rows.cache([entry(CACHED_ENTRIES + 1)])
     assert rows.entry(1) is not None
     assert rows.entry(2) is None
 
@@ -169,12 +169,12 @@ def test_what_other_programs_made_and_removed_is_seen_at_the_next_look(
 
 
 def test_what_goes_and_comes_is_told_in_few_words() -> None:
-    assert changes([3, 2, 1], [5, 4, 3, 2, 1]) == ([], [(0, 1)])
-    assert changes([3, 2, 1], [3, 2, 1]) == ([], [])
-    assert changes([], [2, 1]) == ([], [(0, 1)])
-    assert changes([2, 1], []) == ([(0, 1)], [])
-    assert changes([5, 4, 2, 1], [6, 5, 3, 1]) == ([(1, 2)], [(0, 0), (2, 2)])
-    assert changes(list(range(1000, 0, -1)), list(range(1000, 0, -2))) is None
+    assert row_changes([3, 2, 1], [5, 4, 3, 2, 1]) == ([], [(0, 1)])
+    assert row_changes([3, 2, 1], [3, 2, 1]) == ([], [])
+    assert row_changes([], [2, 1]) == ([], [(0, 1)])
+    assert row_changes([2, 1], []) == ([(0, 1)], [])
+    assert row_changes([5, 4, 2, 1], [6, 5, 3, 1]) == ([(1, 2)], [(0, 0), (2, 2)])
+    assert row_changes(list(range(1000, 0, -1)), list(range(1000, 0, -2))) is None
 
 
 def test_an_empty_catalogue_is_filled_from_the_folder_of_pictures(gallery: Gallery, qtbot: QtBot) -> None:

@@ -311,13 +311,13 @@ def test_enter_and_a_double_click_open_a_picture(view: GalleryView, gallery: Gal
 def test_delete_throws_away_what_is_selected(
     view: GalleryView, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    thrown: list[object] = []
-    monkeypatch.setattr(gallery.model, "trash", thrown.extend)
+    trashed: list[object] = []
+    monkeypatch.setattr(gallery.model, "trash", trashed.extend)
     gallery.model.set_live(live())
     press(view, Key.Key_Home)
     press(view, Key.Key_Right, modifier=Qt.KeyboardModifier.ShiftModifier)
     press(view, Key.Key_Delete)
-    assert thrown == [gallery.model.entry_at(1)]
+    assert trashed == [gallery.model.entry_at(1)]
 
 
 def test_letters_do_not_read_through_all_pictures(view: GalleryView) -> None:

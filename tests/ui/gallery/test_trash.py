@@ -9,7 +9,7 @@ import pytest
 from studio.errors import StorageError
 from studio.gallery.metadata import Origin
 from studio.ui.gallery import text
-from studio.ui.gallery.trash import bring_back, throw_away
+from studio.ui.gallery.trash import move_to_trash, restore
 from tests.gallery.samples import metadata, pixels
 from tests.ui.fakes import Forming
 from tests.ui.rooms import Studio
@@ -42,11 +42,11 @@ def test_a_run_goes_to_the_trash_with_its_picture_and_comes_back_with_it(studio:
     fox, owl = made(studio), made(studio, "an owl")
     other, run = studio.runs.runs()
     studio.runs.pin(run)
-    outcome = throw_away(studio.store.catalogue, [fox], studio.runs)
-    assert [item.run for item in outcome.thrown] == [run]
+    outcome = move_to_trash(studio.store.catalogue, [fox], studio.runs)
+    assert [item.run for item in outcome.trashed] == [run]
     assert studio.runs.runs() == (other,)
-    back = bring_back(studio.store.catalogue, outcome.thrown, studio.runs)
-    assert (back.faults, [entry.path for entry in back.back]) == ((), [fox.path])
+    back = restore(studio.store.catalogue, outcome.trashed, studio.runs)
+    assert (back.faults, [entry.path for entry in back.restored]) == ((), [fox.path])
     assert studio.runs.runs() == (other, run)
     assert studio.runs.is_pinned(run)
     assert len(studio.runs.open(run).steps) == 4
@@ -62,19 +62,19 @@ def test_a_run_stays_while_another_picture_came_out_of_it_or_the_picture_is_only
     step = metadata(final_sha256=fox.metadata.final_sha256, origin=Origin(run=run, step=4, of=4, kind="step"))
     kept = studio.store.add(pixels(4), step)
     for entry in (kept, again):
-        outcome = throw_away(studio.store.catalogue, [entry], studio.runs)
-        assert [item.run for item in outcome.thrown] == [None]
+        outcome = move_to_trash(studio.store.catalogue, [entry], studio.runs)
+        assert [item.run for item in outcome.trashed] == [None]
         assert studio.runs.runs() == (run,)
-    assert throw_away(studio.store.catalogue, [fox], studio.runs).thrown[0].run == run
+    assert move_to_trash(studio.store.catalogue, [fox], studio.runs).trashed[0].run == run
 
 
 def test_a_run_whose_room_was_needed_meanwhile_is_told_and_the_picture_is_back(studio: Studio) -> None:
     fox = made(studio)
     made(studio, "an owl")
-    outcome = throw_away(studio.store.catalogue, [fox], studio.runs)
+    outcome = move_to_trash(studio.store.catalogue, [fox], studio.runs)
     studio.runs.budget_bytes = 1
     studio.runs.trim()
-    back = bring_back(studio.store.catalogue, outcome.thrown, studio.runs)
+    back = restore(studio.store.catalogue, outcome.trashed, studio.runs)
     assert back.faults == (text.restored_without_run(fox.path),)
     assert fox.path.exists()
 
@@ -87,8 +87,8 @@ def test_a_run_that_cannot_be_moved_stays_and_that_is_told(
 
     fox = made(studio)
     monkeypatch.setattr(studio.runs, "remove", refuse)
-    outcome = throw_away(studio.store.catalogue, [fox], studio.runs)
-    assert outcome.thrown[0].run is None
+    outcome = move_to_trash(studio.store.catalogue, [fox], studio.runs)
+    assert outcome.trashed[0].run is None
     (said,) = outcome.faults
     assert fox.path.name in said
     assert len(studio.runs.runs()) == 1

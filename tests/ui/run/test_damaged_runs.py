@@ -14,7 +14,7 @@ from studio.errors import StorageError, UnknownNameError
 from studio.runs.format import RUN_FILE
 from studio.runs.writer import RunWriter
 from studio.ui.core.job_state import Lineage
-from studio.ui.gallery.trash import bring_back, throw_away
+from studio.ui.gallery.trash import move_to_trash, restore
 from studio.ui.jobs.recorded_runs import GONE
 from tests.ui.fakes import Forming, Take
 from tests.ui.rooms import Studio
@@ -137,9 +137,9 @@ def test_a_run_that_cannot_be_read_any_more_goes_to_the_trash_with_nothing_and_i
     entry = make(room)
     (run,) = room.studio.runs.runs()
     (room.studio.runs.path(run) / RUN_FILE).write_bytes(b"{}")
-    outcome = throw_away(room.studio.store.catalogue, [entry], room.studio.runs)
-    assert ([item.run for item in outcome.thrown], outcome.faults) == ([None], ())
-    back = bring_back(room.studio.store.catalogue, outcome.thrown, room.studio.runs)
+    outcome = move_to_trash(room.studio.store.catalogue, [entry], room.studio.runs)
+    assert ([item.run for item in outcome.trashed], outcome.faults) == ([None], ())
+    back = restore(room.studio.store.catalogue, outcome.trashed, room.studio.runs)
     assert (back.faults, entry.path.is_file()) == ((), True)
 
 
