@@ -1,1 +1,1 @@
-"""Finished pictures: files, metadata, catalogue."""
+"""Finished pictures: their files and metadata, the index and its search, exports."""

@@ -107,7 +107,7 @@ def letters_for(character: str) -> tuple[Letter, ...]:
         return tuple(Letter(letter, shipped) for letter in plain)
     if unicodedata.category(character) in ("Mn", "Me"):  # a combining mark or a variation selector
         return ()
-    for file in _system_fonts():
+    for file in system_fonts():
         if has_glyph(file, character):
             return (Letter(character, file),)
     if unicodedata.category(character) == "So":
@@ -137,7 +137,7 @@ def _length(letter: Letter, size: int) -> float:
 
 
 @functools.cache
-def _system_fonts() -> tuple[Path, ...]:
+def system_fonts() -> tuple[Path, ...]:
     """Return the `_SYSTEM_FONTS` that are installed and can be opened, in their order."""
     found: dict[str, Path] = {}
     for folder in _FOLDERS.get(sys.platform, _LINUX_FOLDERS):

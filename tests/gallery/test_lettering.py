@@ -24,10 +24,10 @@ def no_system_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the machine has must not matter here."""
     monkeypatch.setattr(lettering, "_FOLDERS", {sys.platform: ()})
     monkeypatch.setattr(lettering, "_LINUX_FOLDERS", ())
-    for cached in (letters_for, lettering._system_fonts):
+    for cached in (letters_for, lettering.system_fonts):
         cached.cache_clear()
     yield
-    for cached in (letters_for, lettering._system_fonts):
+    for cached in (letters_for, lettering.system_fonts):
         cached.cache_clear()
 
 
@@ -82,7 +82,7 @@ def test_a_font_of_the_system_draws_what_the_shipped_one_lacks(
     file.write_bytes(interface_font(bold=True).read_bytes())
     (folder / "DejaVuSans.ttf").write_text("no font")
     monkeypatch.setattr(lettering, "_FOLDERS", {sys.platform: (str(folder),)})
-    assert lettering._system_fonts() == (file,)
+    assert lettering.system_fonts() == (file,)
     monkeypatch.setattr(
         lettering,
         "has_glyph",

@@ -43,14 +43,14 @@ def loading() -> str:
 
 
 def tile_name(entry: Entry) -> str:
-    """Return what a screen reader says of a tile: the picture, and where it comes from."""
+    """Return what a screen reader says of a tile: the picture, and its origin if it has one."""
     if entry.metadata.origin is None:
         return accessible_text(entry)
     return tr("{picture}, {origin}", picture=accessible_text(entry), origin=origin(entry.metadata.origin))
 
 
 def tile_tooltip(entry: Entry, fault: str) -> str:
-    """Return the tooltip of a tile, with where the picture comes from as its last line."""
+    """Return the tooltip of a tile, with the origin of the picture as its last line."""
     tip = tile_tip(entry, fault)
     return (
         f"{tip}\n{capitalised(origin(entry.metadata.origin))}" if entry.metadata.origin is not None else tip
@@ -132,7 +132,7 @@ def verify_button(*, running: bool) -> str:
 
 
 def verify_tip() -> str:
-    return tr("Make this picture again with the settings in its file, and compare every pixel (V)")
+    return tr("Generate this picture again with the settings in its file, and compare every pixel (V)")
 
 
 def verify_waiting() -> str:
@@ -140,11 +140,11 @@ def verify_waiting() -> str:
 
 
 def verify_step(step: int, steps: int) -> str:
-    return tr("Making it again, step {step} of {steps}", step=step, steps=steps)
+    return tr("Generating it again, step {step} of {steps}", step=step, steps=steps)
 
 
 def verify_failed(sentence: str) -> str:
-    return tr("It cannot be made again: {reason}", reason=sentence)
+    return tr("The picture cannot be reproduced: {reason}", reason=sentence)
 
 
 # -------------------------------------------------------------------------------------------------------------- viewer
@@ -184,7 +184,7 @@ def labelled(label: str, value: str) -> str:
 
 
 def origin(origin: Origin) -> str:
-    """Return where a picture comes from that is not the end of a run from noise."""
+    """Return the origin of a picture that is not the last step of a run from noise."""
     if origin.kind == "fork":
         return tr("forked at step {step} of {steps}", step=origin.step, steps=origin.of)
     return tr("step {step} of {steps}", step=origin.step, steps=origin.of)

@@ -126,7 +126,7 @@ def restore(
 def _trash_runs(
     catalogue: Catalogue, trashed: Sequence[TrashedPicture], runs: RunStore, faults: list[str]
 ) -> list[TrashedPicture]:
-    """Set the runs of the pictures aside, except those that a listed picture also comes from."""
+    """Set the runs of the pictures aside, except those shared with a picture that is still listed."""
     parted: list[TrashedPicture] = []
     listed: Collection[str] | None = None
     finals = {item.entry.metadata.final_sha256 for item in trashed}

@@ -1,4 +1,4 @@
-"""Verifying that a picture of the gallery comes out the same when it is made again."""
+"""Verification: generating a picture of the gallery again, and comparing every pixel."""
 
 from __future__ import annotations
 

@@ -300,7 +300,7 @@ class ViewerPosition(QObject):
 
 
 _ROOM_PX = 600
-"""The smallest width at which the panel stands beside the picture, not below it."""
+"""The smallest width at which the panel is beside the picture, not below it."""
 _BELOW = QBoxLayout.Direction.TopToBottom
 _BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 

@@ -278,7 +278,9 @@ def test_shift_selects_all_between_and_control_single_ones(view: GalleryView) ->
     assert rows(view) == [1, 2, 3, 4]
     press(view, Key.Key_A, modifier=Qt.KeyboardModifier.ControlModifier)
     assert rows(view) == list(range(7))
-    QTest.mouseClick(view.grid.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(160, 100))
+    first = view.grid.tile_rect(0)
+    between = QPoint(first.right() + GAP // 2, first.center().y())
+    QTest.mouseClick(view.grid.viewport(), Qt.MouseButton.LeftButton, pos=between)
     assert rows(view) == [], "between two tiles there is nothing"
 
 

@@ -63,7 +63,7 @@ def test_the_first_of_several_errors_is_told_with_how_many_there_are() -> None:
 def test_an_error_is_part_of_the_sentence_that_tells_of_it() -> None:
     error = StorageError("/x.png", "cannot be read")
     assert text.not_copied(error) == "The picture cannot be copied: /x.png cannot be read."
-    assert text.verify_failed("No room.") == "It cannot be made again: No room."
+    assert text.verify_failed("No room.") == "The picture cannot be reproduced: No room."
 
 
 def test_the_position_counts_from_one() -> None:
