@@ -149,6 +149,18 @@ class Recipe:
     preview_loop: LoopConfig | None = None
     codec_noise: float = 0.1
 
+    @property
+    def loops(self) -> dict[str, LoopConfig]:
+        """The training of each of its stages by name, in their order."""
+        loops = {
+            "codec": self.codec_loop,
+            "decoder": self.decoder_loop,
+            "preview": self.preview_loop,
+            "text": self.text_loop,
+            "backbone": self.loop,
+        }
+        return {name: loop for name, loop in loops.items() if loop is not None}
+
 
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe.

@@ -335,7 +335,7 @@ class TrainingPipeline:
             yield past
         if not finished:
             yield from _recorded(self._all_stages(plan, stages, output, note, timing, history), history)
-            if self._stage is not None and self._saved_steps < stages.loop(self._stage).steps:
+            if self._stage is not None and self._saved_steps < plan.recipe.loops[self._stage].steps:
                 yield self.stopped()
                 return
         seconds = time.perf_counter() - self._begun
@@ -394,7 +394,7 @@ class TrainingPipeline:
         timing: Timing,
         history: HistoryLog,
     ) -> Iterator[TrainEvent]:
-        eta = EtaEstimator({name: stages.loop(name).steps for name in plan.stages}, timing.seconds)
+        eta = EtaEstimator({name: plan.recipe.loops[name].steps for name in plan.stages}, timing.seconds)
         for name in plan.stages:
             if self._cancelled.is_set():
                 raise Cancelled

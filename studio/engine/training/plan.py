@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from studio.backbones.codec import CodecConfig
 from studio.backbones.registry import BACKBONES
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import threading
 
     from studio.checkpoints.model import Model
+    from studio.engine.training.events import StageName
     from studio.folders import Folders
 
 
@@ -49,17 +50,8 @@ class TrainPlan:
     base_folder: Path | None = None
 
     @property
-    def stages(self) -> tuple[Literal["codec", "decoder", "preview", "text", "backbone"], ...]:
-        recipe = self.recipe
-        if self.base is not None:
-            return ("backbone",)
-        loops: dict[Any, LoopConfig | None] = {
-            "codec": recipe.codec_loop,
-            "decoder": recipe.decoder_loop if recipe.codec_loop else None,
-            "preview": recipe.preview_loop if recipe.codec_loop else None,
-            "text": recipe.text_loop,
-        }
-        return (*(name for name, loop in loops.items() if loop is not None), "backbone")
+    def stages(self) -> tuple[StageName, ...]:
+        return ("backbone",) if self.base is not None else cast("Any", tuple(self.recipe.loops))
 
     @property
     def text_is_trained_first(self) -> bool:

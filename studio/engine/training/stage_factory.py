@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from studio.engine.training.plan import TrainPlan
     from studio.training.data.sources import LatentSource
     from studio.training.data.training_data import TrainingData
-    from studio.training.loop import LoopConfig
 
 SAMPLES = 4
 """Number of samples where the request names no prompts."""
@@ -102,19 +101,6 @@ class StageFactory:
     def prompts(self) -> tuple[str, ...]:
         return self.plan.request.sample_prompts or tuple(self.captions)
 
-    def loop(self, name: StageName) -> LoopConfig:
-        """Return the number of steps and learning rates of a stage of the plan."""
-        recipe = self.plan.recipe
-        loops: dict[str, Any] = {
-            "codec": recipe.codec_loop,
-            "decoder": recipe.decoder_loop,
-            "preview": recipe.preview_loop,
-            "text": recipe.text_loop,
-            "backbone": recipe.loop,
-        }
-        loop: LoopConfig = loops[name]
-        return loop
-
     def build(
         self, name: StageName, output: ModelOutput
     ) -> Generator[TrainingPreparing, None, tuple[Stage, TrainingHooks]]:
@@ -154,7 +140,7 @@ class StageFactory:
                 recipe, latents, modules, self.autocast, text_frozen=self.plan.text_is_trained_first
             )
             module, loss = modules, task.loss
-        stage = Stage(name, module, loss, self.loop(name), self.states)
+        stage = Stage(name, module, loss, recipe.loops[name], self.states)
         return stage, TrainingHooks(self, name, stage, output, task)
 
     def finish(self, name: StageName, stage: Stage) -> None:
@@ -166,7 +152,7 @@ class StageFactory:
         stage.module.load_state_dict(averaged)
         stage.module.eval().requires_grad_(False)
         if name == "codec" and self._fit_codec_statistics:
-            config = self.loop("codec")
+            config = self.plan.recipe.loops["codec"]
             fit_statistics(self._conv_codec(), self.data.source, config.batch, config.seed, self.device)
 
     def _encoded(self) -> Generator[TrainingPreparing, None, LatentSource]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.words import Words, save_words
+from studio.checkpoints.words import Words
 from studio.training.data.folder_source import FolderSource
-from studio.training.pictograms.pictogram_list import LANGUAGES, load_pictograms
+from studio.training.pictograms.pictogram_list import LANGUAGES
 from studio.training.pictograms.source import PictogramSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from studio.training.data.sources import Source
     from studio.training.pictograms.pictogram_list import Pictograms
@@ -94,17 +93,6 @@ def of_pictograms(pictograms: Pictograms, *, layouts: bool, korean: bool, colors
     if not shown:  # a few pictograms of one's own choice
         shown = names[:MAX_EXAMPLES]
     return Words(names=tuple(names), examples=tuple(shown))
-
-
-def save_pictogram_words(folder: Path, path: Path, *, layouts: bool, korean: bool) -> Words:
-    """Write the vocabulary of a model that was trained on all pictograms of the list at ``path`` into its ``folder``.
-
-    Raises:
-        RecipeError: the list cannot be read.
-        StorageError: the words cannot be written.
-    """
-    words = of_pictograms(load_pictograms(path), layouts=layouts, korean=korean)
-    return save_words(folder, words.names, words.examples)
 
 
 def _in_turns(

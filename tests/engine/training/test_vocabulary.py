@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.checkpoints.words import read_words
-from studio.engine.training.vocabulary import of_captions, of_pictograms, save_pictogram_words
+from studio.checkpoints.words import Words, read_words, save_words
+from studio.engine.training.vocabulary import of_captions, of_pictograms
 from studio.errors import RecipeError
 from studio.folders import resources_dir
 from studio.training.pictograms.pictogram_list import Pictogram, Pictograms, load_pictograms
@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 LIST = resources_dir() / "recipes" / "pictograms.json"
 
 
+def save_all(folder: Path, path: Path) -> Words:
+    """Write the vocabulary of a model that was trained on all pictograms of a list."""
+    words = of_pictograms(load_pictograms(path), layouts=True, korean=True)
+    return save_words(folder, words.names, words.examples)
+
+
 def a_few(*entries: Pictogram) -> Pictograms:
     return Pictograms(entries=entries, colors={"white": (255, 255, 255)}, held_out=frozenset())
 
 
 def test_all_names_in_both_languages_are_written_for_pictograms(tmp_path: Path) -> None:
-    words = save_pictogram_words(tmp_path, LIST, layouts=True, korean=True)
+    words = save_all(tmp_path, LIST)
     pictograms = load_pictograms(LIST)
     assert set(words.names) == {name for entry in pictograms.entries for name in (*entry.names, *entry.ko)}
     assert (words.names[0], words.names[-1].isascii()) == ("watch", False)
@@ -29,7 +35,7 @@ def test_all_names_in_both_languages_are_written_for_pictograms(tmp_path: Path) 
 
 
 def test_every_example_is_of_names_that_the_list_has(tmp_path: Path) -> None:
-    words = save_pictogram_words(tmp_path, LIST, layouts=True, korean=True)
+    words = save_all(tmp_path, LIST)
     assert len(words.examples) == 23
     assert {
         "a fox on a teal background",
@@ -67,4 +73,4 @@ def test_a_folders_distinct_captions_are_its_names_and_its_examples_come_from_al
 
 def test_a_list_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(RecipeError):
-        save_pictogram_words(tmp_path, tmp_path / "none.json", layouts=False, korean=False)
+        save_all(tmp_path, tmp_path / "none.json")
