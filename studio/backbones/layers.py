@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 _M = TypeVar("_M", bound=nn.Module)
 
-# A configuration may come from a stranger's model card and ask for a network of gigabytes or of 100,000 layers, so its
-# fields are limited. Only then is a network built, without memory at first, and compared with the weights file.
+# A configuration may come from an untrusted model card and describe a network of gigabytes or of 100,000 layers, so its
+# fields are limited. The network is then built on the meta device and compared with the weights file.
 Size = Annotated[int, Meta(ge=0, le=4096)]
 Depth = Annotated[int, Meta(ge=0, le=64)]
 MAX_LEVELS = 8

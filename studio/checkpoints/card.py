@@ -1,8 +1,8 @@
 """A model's card: what its weights are, what they were made from, and how well they do.
 
-The card lies beside the weights as ``card.json``. It is read strictly, because a model may come from a stranger: every
-field has a type and a range, unknown fields are refused, and each refusal is one sentence that names the file and the
-field. Importable without torch.
+The card is the file ``card.json`` beside the weights. Models are untrusted, so it is read strictly: every field has a
+type and a range, unknown fields are refused, and each refusal is one sentence that names the file and the field.
+Importable without torch.
 """
 
 from __future__ import annotations

@@ -38,6 +38,6 @@ def read_small(path: Path, limit: int) -> bytes:
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> CheckpointError:
-    """Return the sentence for what the operating system said when ``path`` was to be read."""
+    """Return the error for what the operating system reported while ``path`` was read."""
     fault = storage.read_error(path, error)
     return CheckpointError(fault.path, fault.reason)

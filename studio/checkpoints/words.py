@@ -1,7 +1,7 @@
 """The vocabulary of a model: an optional ``words.json`` beside the card. Importable without torch.
 
-It only helps to write prompts: a model is complete without it, and a malformed one is no reason to refuse the model. It
-may come from a stranger, so it is read as strictly as a card.
+It only helps to write prompts: a model is complete without it, and a malformed file is no reason to refuse the model.
+The file is untrusted and read as strictly as a card.
 """
 
 from __future__ import annotations

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 Times = Annotated[int, Meta(ge=0, le=10_000)]
 Coefficient = Annotated[float, Meta(ge=-1e6, le=1e6)]
-"""Parameters of a schedule, limited because a model card may come from a stranger; `Schedule` refuses tables that these
-still allow."""
+"""Parameters of a schedule, limited because model cards are untrusted; `Schedule` validates the resulting table."""
 
 MAX_BETA = 0.999
 """The largest beta; keeps alpha_bar(T-1) above zero (Nichol & Dhariwal)."""

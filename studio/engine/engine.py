@@ -161,7 +161,7 @@ class Engine:
 
         Raises:
             LoadCancelled: ``cancelled`` was set while the model was loaded.
-            UnknownNameError: the model is gone.
+            UnknownNameError: the model is no longer installed.
             CheckpointError: the model has changed, or cannot be read.
             ModelInUseError: there is not enough memory for this model beside those in use.
             RequestError: the latents have a shape that the model does not make.
@@ -199,7 +199,7 @@ class Engine:
 
         Raises:
             LoadCancelled: ``cancelled`` was set while the model was loaded.
-            UnknownNameError: the model is gone.
+            UnknownNameError: the model is no longer installed.
             CheckpointError: the model has changed, or cannot be read.
             ModelInUseError: there is not enough memory for this model beside those in use.
             RequestError: the state does not belong to such a run.

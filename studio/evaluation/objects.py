@@ -32,7 +32,7 @@ Size = Literal["small", "plain", "large"]
 SMALLER, LARGER = 0.62, 0.92
 """Longer sides that separate small from plain and plain from large: between 28, 54 and 64 of 64 pixels, as measured."""
 CENTRE = (0.42, 0.58)
-"""An object is in the centre if its middle lies between these parts of the width."""
+"""An object is in the centre if its middle is between these fractions of the width."""
 BLUR = 64
 """Pixels of a picture's side for each pixel of the blur that removes noise before the background is found."""
 BRIDGE = 0.2

@@ -1,7 +1,7 @@
 """An exponential moving average of parameters: the weights that are sampled from and saved.
 
 Buffers are not averaged. The one network with running statistics is the codec; `studio.training.tasks.fit_statistics`
-measures them anew for its averaged weights.
+measures them again for its averaged weights.
 
 Source:
     Polyak and Juditsky 1992; for diffusion models Ho et al. 2020, appendix B, arXiv:2006.11239; the warm-up follows

@@ -128,7 +128,7 @@ def train(
     """
     parameters = list(module.parameters())
     for step in range(start, config.steps):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         learning_rate = config.learning_rate_at(step) * lr_scale
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * group.get("lr_multiplier", 1.0)
@@ -140,4 +140,4 @@ def train(
         if math.isfinite(value):
             optimizer.step()
             ema.update(module, step)
-        yield TrainStep(step, config.steps, value, learning_rate, time.perf_counter() - begun)
+        yield TrainStep(step, config.steps, value, learning_rate, time.perf_counter() - started)

@@ -49,10 +49,10 @@ class ReadyModel:
 
 
 class LoadedModels:
-    """The models in memory: those of the last job, and at most one more that an older run was looked at with.
+    """The models in memory: those of the last job, and at most one more, for viewing an older run.
 
     The models of the last job are *primary*: only the next job unloads them. A job that runs holds its models with
-    `use`; they are not unloaded before it ends, whatever happens.
+    `use`; they are never unloaded before it ends.
     """
 
     def __init__(self) -> None:
@@ -80,8 +80,8 @@ class LoadedModels:
     def make_primary(self, wanted: Sequence[InstalledModel], device: Device) -> None:
         """Unload the models that a new job does not need, except those that a running one uses.
 
-        If the job needs no other models than the last one, and memory is plentiful, the one that an older run was
-        looked at with stays too.
+        If the job needs only models that are loaded already, and enough memory is free, the model of an older run that
+        was viewed is kept too.
         """
         cards = [installed.card for installed in wanted]
         needed = [one for one in self._models if one.device == device and one.model.card in cards]

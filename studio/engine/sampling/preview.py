@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @torch.no_grad()
 def decode(model: Model, latents: Tensor) -> Tensor:
     """Decode latents (B, C, h, w) to pictures (B, 3, H, W), float32, nominally in [-1, 1]."""
-    # A copy: whatever the codec does to its input, the run continues from the same bits.
+    # A copy: the run continues from the same bits even if the codec changes its input.
     pictures: Tensor = model.codec.decode(latents.detach().clone())
     return pictures.float()
 

@@ -1,8 +1,8 @@
 """The history of a training on disk: its losses, samples and checkpoints, to be shown again when it is resumed.
 
-It lies beside the training's record: ``history.json``, written at every checkpoint, and a folder of samples as PNG. It
-is for people to look at; nothing that is computed depends on it, so a file that cannot be written or read is passed
-over. Importable without torch.
+It is stored beside the training's record: ``history.json``, written at every checkpoint, and a folder of samples as
+PNG. It is only displayed; no computation depends on it, so a file that cannot be written or read is ignored.
+Importable without torch.
 """
 
 from __future__ import annotations
@@ -137,8 +137,8 @@ class HistoryLog:
 
     def add_checkpoint(self, event: CheckpointSaved) -> None:
         """Add a checkpoint's model, and remove those that were deleted in its favour."""
-        gone = {event.model, *event.removed}
-        kept = [one for one in self._record.checkpoints if one.model not in gone]
+        deleted = {event.model, *event.removed}
+        kept = [one for one in self._record.checkpoints if one.model not in deleted]
         self._record.checkpoints = [*kept, _Checkpoint(event.step, event.model)]
 
     def rewind(self, stage: StageName, step: int) -> None:
@@ -149,17 +149,17 @@ class HistoryLog:
         self._record.samples = [one for one in self._record.samples if one.stage != stage or one.step <= step]
 
     def save(self) -> None:
-        """Write the history; where that fails, the one on disk stays."""
+        """Write the history; if that fails, the one on disk is kept."""
         with contextlib.suppress(StorageError, ValueError):
             write_file(self._folder / HISTORY_NAME, msgspec.json.encode(self._record) + b"\n")
 
     # -------------------------------------------------------------------------------------------------- reading back
     def event(self, job_id: str, models: Path) -> TrainingHistory | None:
-        """Return what there is; None where there is nothing.
+        """Return the history as an event; None if it is empty.
 
         Args:
             job_id: of the event.
-            models: the folder of the checkpoints' models; those that are gone are left out.
+            models: the folder of the checkpoints' models; those that were deleted are left out.
         """
         losses = [
             TrainingStepped(

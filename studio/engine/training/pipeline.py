@@ -99,8 +99,8 @@ def train(
             installed model of its own.
 
     Yields:
-        The training's events; see `studio.engine.training.events`. It is paused while no event is asked for. Closing
-        the iterator discards the steps since the last checkpoint.
+        The training's events; see `studio.engine.training.events`. It is paused until the next event is requested.
+        Closing the iterator discards the steps since the last checkpoint.
 
     Raises:
         RequestError: a field of the request cannot be used.
@@ -161,7 +161,7 @@ def train_preview_decoder(
         TrainingDivergedError: the loss diverged again after every recovery.
         TrainingMemoryError: the device ran out of memory.
     """
-    begun = time.perf_counter()
+    started = time.perf_counter()
     recipe = plan_recipe(request).recipe
     if recipe.preview is None or recipe.preview_loop is None:
         raise RecipeError(
@@ -188,7 +188,7 @@ def train_preview_decoder(
     if stage.start < config.steps or not (folder / PREVIEW_CARD).exists():
         module.load_state_dict(stage.averaged())
         save_preview(folder, module, codec)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started
     yield TrainingFinished(job_id=job_id, steps=config.steps, model=recipe.about.name, seconds=seconds)
 
 
@@ -371,7 +371,9 @@ class TrainingPipeline:
                 yield TrainingPreparing(job_id=self._job_id, what=label, done=done, total=total)
 
     def _timing(self, plan: TrainPlan) -> Generator[TrainEvent, None, Timing]:
-        if self._files.recipe_folder is not None:  # a recipe says how its model is made again: in float32
+        if (
+            self._files.recipe_folder is not None
+        ):  # a recipe must give the same model again, so it is trained in float32
             return Timing.unmeasured(machine_of(self._device), plan.recipe.loop.batch, plan.parameters)
         label = message("Measuring the training speed of this machine")
         measuring = _measure(self._request, plan, self._folders, self._device)

@@ -128,7 +128,7 @@ def _timed(
     seconds: list[float] = []
     while len(seconds) < 2 or (len(seconds) <= TRIALS and sum(seconds[1:]) < MAX_SECONDS):
         yield stage
-        begun = time.perf_counter()
+        started = time.perf_counter()
         loss = loss_of(keyed_generator(config.seed, _KEY))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -136,7 +136,7 @@ def _timed(
         optimizer.step()
         if device.kind != "cpu":
             torch.accelerator.synchronize(device.torch_name)
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - started)
     return min(seconds[1:])
 
 

@@ -221,7 +221,7 @@ class StageRunner:
         )
 
     def _between_steps(self, step: int, total: int) -> Iterator[TrainEvent]:
-        begun = now = time.monotonic()
+        started = now = time.monotonic()
         self.stopped = self._cancelled.is_set() and step < total
         milestone = self._name == "backbone" and step % self._request.keep_every == 0
         overdue = now - self._saved_at >= self._request.save_seconds
@@ -235,7 +235,7 @@ class StageRunner:
             self._sample_seconds = self._sampled_at - sampling
             if sample is not None:
                 yield sample
-        self._eta.add_pause(time.monotonic() - begun)
+        self._eta.add_pause(time.monotonic() - started)
 
     def _save(self, step: int, *, last: bool) -> Iterator[TrainEvent]:
         """Save the state and its checkpoint; a failure is reported, and raised only at the last step."""

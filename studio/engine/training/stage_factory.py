@@ -52,9 +52,9 @@ class StageFactory:
     """Builds the stages of a training and holds what they have trained.
 
     Attributes:
-        codec: trained as far as its stages are finished.
-        text: the text encoder, likewise; None: the model has none, or it is trained with the backbone.
-        preview: the preview decoder, likewise; None where the plan has none.
+        codec: with the weights of its finished stages.
+        text: the text encoder; None: the model has none, or it is trained with the backbone.
+        preview: the preview decoder; None where the plan has none.
         weights: the backbone stage's averaged weights, once it is finished.
     """
 

@@ -90,7 +90,7 @@ def of_pictograms(pictograms: Pictograms, *, layouts: bool, korean: bool, colors
         for prompt, needed in examples
         if known.issuperset(needed) and (colors or not ("background" in prompt or "배경" in prompt))
     ]
-    if not shown:  # a few pictograms of one's own choice
+    if not shown:  # the list is the user's own selection
         shown = names[:MAX_EXAMPLES]
     return Words(names=tuple(names), examples=tuple(shown))
 

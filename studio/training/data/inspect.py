@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from studio.errors import StorageError, StudioError
+from studio.errors import StorageError
 from studio.messages import Message, message
 from studio.storage import storage_error
 from studio.training.data.picture_files import (
@@ -99,7 +99,7 @@ def inspect_folder(folder: Path, cancelled: Event | None = None) -> Iterator[Fou
             yield refuse(path, error.reason)
             continue
         except OSError as error:
-            yield Refused(path=path, sentence=sentence_of(storage_error(path, error)))
+            yield Refused(path=path, sentence=storage_error(path, error).message)
             continue
         caption, source, refused = caption_of(path, folder)
         if refused is not None:
@@ -117,12 +117,6 @@ def without_period(sentence: str) -> str:
     if isinstance(sentence, Message) and sentence.template == "{file} {reason}.":
         return message("{file} {reason}", **sentence.values)
     return sentence.rstrip(".")
-
-
-def sentence_of(error: StudioError) -> str:
-    """Return an error's sentence as it was made: a `Message` can still be translated."""
-    sentence = error.args[0]
-    return sentence if isinstance(sentence, str) else str(error)
 
 
 def list_files(folder: Path, cancelled: Event | None = None) -> Iterator[Path | Refused]:
@@ -145,7 +139,7 @@ def _walk(folder: Path, root: Path, cancelled: Event | None, depth: int) -> Iter
     try:
         paths = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_order)
     except OSError as error:
-        yield Refused(path=folder, sentence=sentence_of(storage_error(folder, error)))
+        yield Refused(path=folder, sentence=storage_error(folder, error).message)
         return
     for path in paths:
         if cancelled is not None and cancelled.is_set():

@@ -1,8 +1,8 @@
 """A cache of the decoded pictures of a folder: a memory-mapped file of small squares and an index of their files.
 
 The cache may be deleted, truncated or overwritten at any time between trainings: the index is written last and names
-the pixel file by its hash, and whatever does not agree is decoded anew. A row is reused as long as its file has the
-same size and modification time.
+the pixel file by its hash, and if they do not match, the pictures are decoded again. A row is reused as long as its
+file has the same size and modification time.
 """
 
 from __future__ import annotations

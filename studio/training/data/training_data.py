@@ -1,4 +1,4 @@
-"""What a training learns from, whatever its source: pictures for the codec, latents for the rest, examples to show."""
+"""The data of a training from any source: pictures for the codec, latents for the other stages, and examples."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class FolderData:
 
 
 class PictogramData:
-    """Pictograms, rendered anew for every batch."""
+    """Pictograms, rendered for every batch."""
 
     def __init__(self, recipe: Recipe, pool_path: Path) -> None:
         """Draw the pictograms; raises RecipeError where the font or the list is missing.

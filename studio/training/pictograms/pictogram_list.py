@@ -1,7 +1,6 @@
 """The list of pictograms: code points, names, background colours, and what is held out of training.
 
-The file may come from a stranger, so every entry is checked, and every fault has its own sentence. Importable without
-torch.
+The file is untrusted: every entry is checked, and every fault has its own sentence. Importable without torch.
 """
 
 from __future__ import annotations
