@@ -168,7 +168,7 @@ def _held_out(
     for place, (code, other) in enumerate(pairs):
         if code not in codes or other not in others or code == other or (code, other) in listed:
             reason = message(
-                "is {code} and {other}, which is not a listed pictogram and something that can be held out, named once",
+                "must be a listed pictogram and something that can be held out, once each, not {code} and {other}",
                 code=quoted(code),
                 other=quoted(other),
             )

@@ -189,10 +189,10 @@ def test_a_small_list_is_read(tmp_path: Path) -> None:
         ("held_out", {}, "held_out"),
         ("held_out", [["1F415"]], "a code and a colour"),
         ("held_out", [[["1F415"], "red"]], "a code and a colour"),
-        ("held_out", [["1F999", "red"]], "not a listed"),
-        ("held_out", [["1F415", "mauve"]], "not a listed"),
-        ("held_out", [["1F415", "white"]], "not a listed"),
-        ("held_out", [["1F415", "red"], ["1F415", "red"]], "named once"),
+        ("held_out", [["1F999", "red"]], "must be a listed pictogram and something that can be held out"),
+        ("held_out", [["1F415", "mauve"]], "must be a listed pictogram and something that can be held out"),
+        ("held_out", [["1F415", "white"]], "must be a listed pictogram and something that can be held out"),
+        ("held_out", [["1F415", "red"], ["1F415", "red"]], "once each"),
     ],
 )
 def test_a_list_that_breaks_a_rule_is_refused_with_a_sentence(
