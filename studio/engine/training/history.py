@@ -11,13 +11,20 @@ import contextlib
 import io
 import math
 import shutil
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from PIL import Image
 
-from studio.engine.training.events import CheckpointSaved, TrainingHistory, TrainingSampled, TrainingStepped
+from studio.engine.training.events import (
+    CheckpointSaved,
+    SampleKind,
+    StageName,
+    TrainingHistory,
+    TrainingSampled,
+    TrainingStepped,
+)
 from studio.errors import StorageError
 from studio.storage import read_small, write_file
 
@@ -25,8 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-    from studio.engine.training.events import StageName
 
 HISTORY_NAME = "history.json"
 SAMPLES_FOLDER = "samples"
@@ -56,9 +61,9 @@ class _StageLosses(msgspec.Struct):
 
 
 class _Sample(msgspec.Struct, frozen=True):
-    stage: Literal["codec", "decoder", "preview", "text", "backbone"]
+    stage: StageName
     step: int
-    what: Literal["reconstruction", "draft", "sample"]
+    what: SampleKind
     prompts: tuple[str, ...]
     seeds: tuple[int, ...]
     originals: bool = False
@@ -74,9 +79,7 @@ class _Checkpoint(msgspec.Struct, frozen=True):
 
 
 class _Record(msgspec.Struct):
-    stages: dict[Literal["codec", "decoder", "preview", "text", "backbone"], _StageLosses] = msgspec.field(
-        default_factory=dict
-    )
+    stages: dict[StageName, _StageLosses] = msgspec.field(default_factory=dict)
     samples: list[_Sample] = msgspec.field(default_factory=list)
     checkpoints: list[_Checkpoint] = msgspec.field(default_factory=list)
 
