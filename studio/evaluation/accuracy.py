@@ -4,7 +4,7 @@
     background      "<name> on a <colour> background", for pairs held out of training; nearest of the named colours
     compositions    number, place and size of what is drawn, for combinations held out of training
 
-Each lists the pictures that it needs and turns them into figures; it does not know the model.
+Each lists the pictures that it needs and turns them into results; none depends on the model.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from studio.arrays import to_uint8
-from studio.evaluation.judge import background
 from studio.evaluation.objects import named_size, objects_in
 from studio.evaluation.plan import PromptSeed, Series
+from studio.evaluation.ranking import background
 from studio.training.pictograms.captions import prompt
 from studio.training.pictograms.pictogram_list import LANGUAGES
 from studio.training.pictograms.scenes import Scene
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from studio.evaluation.judge import PictogramRanker
     from studio.evaluation.plan import Plan
+    from studio.evaluation.ranking import PictogramRanker
     from studio.training.pictograms.pictogram_list import Pictograms
     from studio.training.pictograms.scenes import SceneRenderer
 
@@ -43,8 +43,8 @@ class EvaluationContext:
     """What all measurements share."""
 
     pictograms: Pictograms
-    judge: PictogramRanker
-    stage: SceneRenderer
+    ranker: PictogramRanker
+    renderer: SceneRenderer
     plan: Plan
 
     def learned(self, language: str = "en") -> list[int]:
@@ -56,40 +56,42 @@ class EvaluationContext:
             if entry.named(language) and (not names or entry.names[0] in names)
         ]
 
-    def ask(self, scene: Scene, seed: int, language: str = "en") -> PromptSeed:
+    def prompt_for(self, scene: Scene, seed: int, language: str = "en") -> PromptSeed:
         return PromptSeed(prompt(scene, self.pictograms, language), seed)
 
 
 class Naming:
     """Top-1 and top-5 of bare names, in each language."""
 
-    def __init__(self, ground: EvaluationContext) -> None:
-        self._ground = ground
-        self._asked = {
-            language: [(place, seed) for place in chosen for seed in ground.plan.seeds]
+    def __init__(self, context: EvaluationContext) -> None:
+        self._context = context
+        self._prompts = {
+            language: [(place, seed) for place in chosen for seed in context.plan.seeds]
             for language in LANGUAGES
-            if (chosen := evenly_spaced(ground.learned(language), ground.plan.concepts))
+            if (chosen := evenly_spaced(context.learned(language), context.plan.concepts))
         }
 
     def series(self) -> tuple[Series, ...]:
         return tuple(
             Series(
-                settings=self._ground.plan.settings,
-                asks=tuple(self._ground.ask(Scene((place,)), seed, language) for place, seed in asked),
+                settings=self._context.plan.settings,
+                prompts=tuple(
+                    self._context.prompt_for(Scene((place,)), seed, language) for place, seed in prompts
+                ),
             )
-            for language, asked in self._asked.items()
+            for language, prompts in self._prompts.items()
         )
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
         """Rank every picture; the figures of the first language are the headline."""
-        plan, languages = self._ground.plan, dict[str, dict[str, Any]]()
-        for (language, asked), made in zip(self._asked.items(), pictures, strict=True):
-            shares = topk_accuracy(self._ground.judge, [place for place, _ in asked], made)
-            languages[language] = {"concepts": len(asked) // len(plan.seeds), **shares}
+        plan, languages = self._context.plan, dict[str, dict[str, Any]]()
+        for (language, prompts), made in zip(self._prompts.items(), pictures, strict=True):
+            shares = topk_accuracy(self._context.ranker, [place for place, _ in prompts], made)
+            languages[language] = {"concepts": len(prompts) // len(plan.seeds), **shares}
         return {
             "settings": plan.settings.to_dict(),
             "seeds": list(plan.seeds),
-            "candidates": len(self._ground.pictograms.entries),
+            "candidates": len(self._context.pictograms.entries),
             **next(iter(languages.values())),
             "languages": languages,
         }
@@ -98,21 +100,23 @@ class Naming:
 class Backgrounds:
     """Whether the background has the requested colour, for pairs held out of training."""
 
-    def __init__(self, ground: EvaluationContext) -> None:
-        self._ground = ground
-        learned = {ground.pictograms.entries[place].code: place for place in ground.learned()}
+    def __init__(self, context: EvaluationContext) -> None:
+        self._context = context
+        learned = {context.pictograms.entries[place].code: place for place in context.learned()}
         pairs = [
-            (learned[code], color) for code, color in sorted(ground.pictograms.held_out) if code in learned
+            (learned[code], color) for code, color in sorted(context.pictograms.held_out) if code in learned
         ]
-        self._pairs = evenly_spaced(pairs, ground.plan.pairs)
+        self._pairs = evenly_spaced(pairs, context.plan.pairs)
 
     def series(self) -> tuple[Series, ...]:
-        seed = self._ground.plan.seeds[0]
-        asks = tuple(self._ground.ask(Scene((place,), color=color), seed) for place, color in self._pairs)
-        return (Series(settings=self._ground.plan.settings, asks=asks),)
+        seed = self._context.plan.seeds[0]
+        prompts = tuple(
+            self._context.prompt_for(Scene((place,), color=color), seed) for place, color in self._pairs
+        )
+        return (Series(settings=self._context.plan.settings, prompts=prompts),)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
-        colors = self._ground.pictograms.colors
+        colors = self._context.pictograms.colors
         right = [
             background(picture, colors) == color
             for (_, color), picture in zip(self._pairs, pictures[0], strict=True)
@@ -128,40 +132,46 @@ class Compositions:
     correctly rendered scenes are reported beside them: they are the upper bound of this method.
     """
 
-    def __init__(self, ground: EvaluationContext) -> None:
-        self._ground = ground
-        learned = {ground.pictograms.entries[place].code: place for place in ground.learned()}
+    def __init__(self, context: EvaluationContext) -> None:
+        self._context = context
+        learned = {context.pictograms.entries[place].code: place for place in context.learned()}
         by_layout: dict[str, list[Scene]] = {}
-        for code, layout in sorted(ground.pictograms.held_out_layouts):
+        for code, layout in sorted(context.pictograms.held_out_layouts):
             if code in learned:
                 by_layout.setdefault(layout, []).append(Scene((learned[code],), layout))
-        for codes in sorted(ground.pictograms.held_out_pairs):
+        for codes in sorted(context.pictograms.held_out_pairs):
             if learned.keys() >= set(codes):
                 scene = Scene(tuple(learned[code] for code in codes), "pair")
                 by_layout.setdefault("pair", []).append(scene)
         self.scenes = [
-            scene for some in by_layout.values() for scene in evenly_spaced(some, ground.plan.scenes)
+            scene for some in by_layout.values() for scene in evenly_spaced(some, context.plan.scenes)
         ]
 
     def series(self) -> tuple[Series, ...]:
-        asks = tuple(
-            self._ground.ask(scene, seed) for seed in self._ground.plan.seeds for scene in self.scenes
+        prompts = tuple(
+            self._context.prompt_for(scene, seed)
+            for seed in self._context.plan.seeds
+            for scene in self.scenes
         )
-        return (Series(settings=self._ground.plan.settings, asks=asks),)
+        return (Series(settings=self._context.plan.settings, prompts=prompts),)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
         if not self.scenes:
             return {"compositions": {"scenes": 0}}
-        truth = to_uint8(self._ground.stage.compose(self.scenes, 0, np.random.default_rng(0)))
-        found = {"scenes": len(self.scenes), "seeds": len(self._ground.plan.seeds), **self._look(pictures[0])}
-        return {"compositions": {**found, "truth": self._look(truth)}}
+        truth = to_uint8(self._context.renderer.compose(self.scenes, 0, np.random.default_rng(0)))
+        found = {
+            "scenes": len(self.scenes),
+            "seeds": len(self._context.plan.seeds),
+            **self._detect(pictures[0]),
+        }
+        return {"compositions": {**found, "truth": self._detect(truth)}}
 
-    def _look(self, pictures: Pictures) -> dict[str, float]:
+    def _detect(self, pictures: Pictures) -> dict[str, float]:
         numbers: dict[int, list[bool]] = {}
         places, sizes, names, names5 = list[bool](), list[bool](), list[bool](), list[bool]()
         for scene, picture in zip(itertools.cycle(self.scenes), pictures, strict=False):
-            seen = objects_in(picture, self._ground.judge)
-            wanted = wanted_things(scene)
+            seen = objects_in(picture, self._context.ranker)
+            wanted = expected_things(scene)
             numbers.setdefault(len(wanted), []).append(len(seen) == len(wanted))
             if scene.layout in {"left", "right"}:
                 places.append([one.place for one in seen] == [scene.layout])
@@ -178,14 +188,14 @@ class Compositions:
         }
 
 
-def wanted_things(scene: Scene) -> tuple[int, ...]:
+def expected_things(scene: Scene) -> tuple[int, ...]:
     """Return what a scene shows, from left to right."""
     return scene.things * 2 if scene.layout == "two" else scene.things
 
 
-def topk_accuracy(judge: PictogramRanker, wanted: Iterable[int], pictures: Pictures) -> dict[str, float]:
+def topk_accuracy(ranker: PictogramRanker, wanted: Iterable[int], pictures: Pictures) -> dict[str, float]:
     """Return the top-1 and top-5 accuracy of pictures that should show ``wanted``."""
-    ranks = [judge.rank(picture)[:5].tolist() for picture in pictures]
+    ranks = [ranker.rank(picture)[:5].tolist() for picture in pictures]
     wanted = list(wanted)
     return {
         "top1": share(rank[0] == one for rank, one in zip(ranks, wanted, strict=True)),

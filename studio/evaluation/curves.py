@@ -4,7 +4,7 @@
     steps       accuracy over the number of steps, for every sampler
     memory      distance of pictures to the nearest training picture, and of training pictures to each other
 
-Each lists the pictures that it needs and turns them into figures; it does not know the model.
+Each lists the pictures that it needs and turns them into results; none depends on the model.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.evaluation.accuracy import evenly_spaced, topk_accuracy
-from studio.evaluation.distances import detail, diversity, nearness
-from studio.evaluation.judge import features
+from studio.evaluation.distances import detail, diversity, measure_memorization
 from studio.evaluation.plan import Series
+from studio.evaluation.ranking import features
 from studio.training.pictograms.scenes import Scene
 
 if TYPE_CHECKING:
@@ -30,21 +30,23 @@ if TYPE_CHECKING:
 class Guidance:
     """Accuracy, and diversity among the seeds of a prompt, at each guidance scale."""
 
-    def __init__(self, ground: EvaluationContext) -> None:
-        plan = ground.plan
-        self._ground, self._chosen = ground, evenly_spaced(ground.learned(), plan.scale_concepts)
+    def __init__(self, context: EvaluationContext) -> None:
+        plan = context.plan
+        self._context, self._chosen = context, evenly_spaced(context.learned(), plan.scale_concepts)
         self._settings = [
             dataclasses.replace(plan.settings, steps=plan.scale_steps, guidance=float(scale))
             for scale in plan.scales
         ]
 
     def series(self) -> tuple[Series, ...]:
-        seeds = range(self._ground.plan.scale_seeds)
-        asks = tuple(self._ground.ask(Scene((place,)), seed) for place in self._chosen for seed in seeds)
-        return tuple(Series(settings=settings, asks=asks) for settings in self._settings)
+        seeds = range(self._context.plan.scale_seeds)
+        prompts = tuple(
+            self._context.prompt_for(Scene((place,)), seed) for place in self._chosen for seed in seeds
+        )
+        return tuple(Series(settings=settings, prompts=prompts) for settings in self._settings)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
-        seeds = self._ground.plan.scale_seeds
+        seeds = self._context.plan.scale_seeds
         wanted = [place for place in self._chosen for _ in range(seeds)]
         curve = []
         for settings, made in zip(self._settings, pictures, strict=True):
@@ -52,7 +54,7 @@ class Guidance:
             curve.append(
                 {
                     "guidance": settings.guidance,
-                    **fidelity(self._ground, wanted, made),
+                    **fidelity(self._context, wanted, made),
                     "diversity": round(float(np.mean(among)), 4),
                 }
             )
@@ -66,30 +68,32 @@ class Guidance:
 class Steps:
     """Accuracy at each number of steps, for every sampler with its default options."""
 
-    def __init__(self, ground: EvaluationContext) -> None:
+    def __init__(self, context: EvaluationContext) -> None:
         """Choose the names, and leave out settings that would take too long."""
-        plan = ground.plan
-        self._ground, self._chosen = ground, evenly_spaced(ground.learned(), plan.step_concepts)
-        asked = [
+        plan = context.plan
+        self._context, self._chosen = context, evenly_spaced(context.learned(), plan.step_concepts)
+        prompts = [
             dataclasses.replace(
                 plan.settings, sampler=sampler, options={}, steps=steps, guidance=plan.step_guidance
             )
             for sampler in SAMPLERS
             for steps in plan.steps
         ]
-        self._settings = [settings for settings in asked if settings.queries <= plan.most_queries]
+        self._settings = [settings for settings in prompts if settings.queries <= plan.most_queries]
 
     def series(self) -> tuple[Series, ...]:
-        seed = self._ground.plan.seeds[0]
-        asks = tuple(self._ground.ask(Scene((place,)), seed) for place in self._chosen)
-        return tuple(Series(settings=settings, asks=asks) for settings in self._settings)
+        seed = self._context.plan.seeds[0]
+        prompts = tuple(self._context.prompt_for(Scene((place,)), seed) for place in self._chosen)
+        return tuple(Series(settings=settings, prompts=prompts) for settings in self._settings)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
         curves: dict[str, list[dict[str, Any]]] = {}
         for settings, made in zip(self._settings, pictures, strict=True):
             point = {"steps": settings.steps, "queries": settings.queries}
-            curves.setdefault(settings.sampler, []).append(point | fidelity(self._ground, self._chosen, made))
-        plan = self._ground.plan
+            curves.setdefault(settings.sampler, []).append(
+                point | fidelity(self._context, self._chosen, made)
+            )
+        plan = self._context.plan
         return {
             "steps": {
                 "guidance": plan.step_guidance,
@@ -104,26 +108,26 @@ class Steps:
 class Memory:
     """How close samples come to the pictograms that were learned, and these to each other."""
 
-    def __init__(self, ground: EvaluationContext) -> None:
+    def __init__(self, context: EvaluationContext) -> None:
         """Choose the names: the first of those of `Naming`, so that its pictures are reused."""
-        self._ground, self._chosen = ground, evenly_spaced(ground.learned(), ground.plan.concepts)
+        self._context, self._chosen = context, evenly_spaced(context.learned(), context.plan.concepts)
 
     def series(self) -> tuple[Series, ...]:
-        plan = self._ground.plan
-        asks = tuple(self._ground.ask(Scene((place,)), plan.seeds[0]) for place in self._chosen)
-        return (Series(settings=plan.settings, asks=asks),)
+        plan = self._context.plan
+        prompts = tuple(self._context.prompt_for(Scene((place,)), plan.seeds[0]) for place in self._chosen)
+        return (Series(settings=plan.settings, prompts=prompts),)
 
     def figures(self, pictures: Sequence[Pictures]) -> dict[str, Any]:
         seen = np.stack([features(picture) for picture in pictures[0]])
-        learned = self._ground.judge.candidates[self._ground.learned()]
-        near = dataclasses.asdict(nearness(seen, learned))
+        learned = self._context.ranker.candidates[self._context.learned()]
+        near = dataclasses.asdict(measure_memorization(seen, learned))
         return {
             "memory": {"pictures": len(seen), "drawings": len(learned)}
             | {name: round(value, 4) for name, value in near.items()}
         }
 
 
-def fidelity(ground: EvaluationContext, wanted: Sequence[int], pictures: Pictures) -> dict[str, float]:
+def fidelity(context: EvaluationContext, wanted: Sequence[int], pictures: Pictures) -> dict[str, float]:
     """Return how well pictures show the wanted pictograms.
 
     Returns:
@@ -131,9 +135,9 @@ def fidelity(ground: EvaluationContext, wanted: Sequence[int], pictures: Picture
         ``detail``, relative to that of the pictograms.
     """
     seen = np.stack([features(picture) for picture in pictures])
-    drawn = ground.judge.candidates[list(wanted)]
+    drawn = context.ranker.candidates[list(wanted)]
     return {
-        **topk_accuracy(ground.judge, wanted, pictures),
+        **topk_accuracy(context.ranker, wanted, pictures),
         "distance": round(float(np.sqrt(np.square(seen - drawn).mean(axis=1)).mean()), 4),
         "detail": round(float(detail(seen).mean() / detail(drawn).mean()), 4),
     }

@@ -1,8 +1,8 @@
 """How different pictures are from each other and from the training pictures.
 
 The distance of two pictures is the root mean square of their difference: 0 for equal ones, 1 for black and white.
-Diversity compares pixels. Memorization compares `studio.evaluation.judge.features`, so that neither a shift nor another
-background hides a copy. Needs numpy.
+Diversity compares pixels. Memorization compares `studio.evaluation.ranking.features`, so that neither a shift nor
+another background hides a copy. Needs numpy.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from studio.evaluation.judge import SIDE
+from studio.evaluation.ranking import SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def diversity(pictures: NDArray[np.uint8]) -> float:
     return float(np.sqrt(far[above].clip(min=0) / flat.shape[1]).mean())
 
 
-def nearness(samples: NDArray[np.float32], training: NDArray[np.float32]) -> Memorization:
+def measure_memorization(samples: NDArray[np.float32], training: NDArray[np.float32]) -> Memorization:
     """Compare the features of samples (N, D) with those of the training pictures (M, D), M >= 2."""
     far = _distances(samples, training)
     ordered = np.sort(far, axis=1)

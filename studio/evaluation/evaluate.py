@@ -21,7 +21,7 @@ from studio.diffusion.samplers.stepper import State
 from studio.diffusion.spacings import visit_times
 from studio.evaluation.accuracy import Backgrounds, Compositions, EvaluationContext, Naming
 from studio.evaluation.curves import Guidance, Memory, Steps
-from studio.evaluation.judge import PictogramRanker
+from studio.evaluation.ranking import PictogramRanker
 from studio.training.pictograms.drawing import find_font
 from studio.training.pictograms.scenes import SceneRenderer
 
@@ -94,7 +94,7 @@ class Measured:
     figures: dict[str, Any]
 
 
-def making(
+def sample_batch(
     model: Model, prompts: Sequence[str], seeds: Sequence[int], settings: Settings
 ) -> Generator[float, None, NDArray[np.uint8]]:
     """Sample one picture for each prompt and its seed, in one batch.
@@ -143,41 +143,45 @@ def evaluate(
         RecipeError: the font is missing.
     """
     plan = replace(plan, steps=tuple(steps for steps in plan.steps if steps <= model.schedule.T))
-    stage = SceneRenderer(pictograms, find_font(font), model.card.sizes[0][0], layouts="compositions" in only)
-    ground = EvaluationContext(
-        pictograms=pictograms, judge=PictogramRanker(stage.drawings), stage=stage, plan=plan
+    renderer = SceneRenderer(
+        pictograms, find_font(font), model.card.sizes[0][0], layouts="compositions" in only
     )
-    wanted = {name: MEASUREMENTS[name](ground) for name in only}
+    context = EvaluationContext(
+        pictograms=pictograms, ranker=PictogramRanker(renderer.drawings), renderer=renderer, plan=plan
+    )
+    measurements = {name: MEASUREMENTS[name](context) for name in only}
     kept: _Kept = {}
-    work = sum(series.calls for measurement in wanted.values() for series in measurement.series())
+    work = sum(series.calls for measurement in measurements.values() for series in measurement.series())
     spent = 0
-    for name, measurement in wanted.items():
-        asked = measurement.series()
-        made, number = 0, sum(len(series.asks) for series in asked)
-        for series in asked:
-            for start in range(0, len(series.asks), plan.batch):
-                part = series.asks[start : start + plan.batch]
+    for name, measurement in measurements.items():
+        all_series = measurement.series()
+        made, number = 0, sum(len(series.prompts) for series in all_series)
+        for series in all_series:
+            for start in range(0, len(series.prompts), plan.batch):
+                part = series.prompts[start : start + plan.batch]
                 calls = series.settings.calls * len(part)
-                for done in _make(model, part, series.settings, kept):
+                for done in _sample_missing(model, part, series.settings, kept):
                     yield Progress(name, made + int(done) * len(part), number, (spent + done * calls) / work)
                 made += len(part)
                 spent += calls
-        taken = [
-            np.asarray([kept[series.settings.key(), ask.prompt, ask.seed] for ask in series.asks])
-            for series in asked
+        pictures = [
+            np.asarray([kept[series.settings.key(), one.prompt, one.seed] for one in series.prompts])
+            for series in all_series
         ]
-        yield Measured(name, measurement.figures(taken))
+        yield Measured(name, measurement.figures(pictures))
 
 
-def _make(
-    model: Model, asks: Sequence[PromptSeed], settings: Settings, kept: _Kept
+def _sample_missing(
+    model: Model, prompts: Sequence[PromptSeed], settings: Settings, kept: _Kept
 ) -> Generator[float, None, None]:
     """Sample the pictures that are not in ``kept`` yet, and add them; yields the progress."""
     key = settings.key()
-    new = [ask for ask in dict.fromkeys(asks) if (key, ask.prompt, ask.seed) not in kept]
+    new = [one for one in dict.fromkeys(prompts) if (key, one.prompt, one.seed) not in kept]
     if new:
-        pictures = yield from making(model, [ask.prompt for ask in new], [ask.seed for ask in new], settings)
-        kept.update({(key, ask.prompt, ask.seed): one for ask, one in zip(new, pictures, strict=True)})
+        pictures = yield from sample_batch(
+            model, [one.prompt for one in new], [one.seed for one in new], settings
+        )
+        kept.update({(key, one.prompt, one.seed): made for one, made in zip(new, pictures, strict=True)})
     yield 1.0
 
 

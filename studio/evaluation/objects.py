@@ -1,4 +1,4 @@
-"""How many objects a picture shows, where, how large, and which; measured without a network.
+"""Detects the objects of a picture: their number, positions, sizes and pictograms; without a network.
 
 What differs from the background is one object or several, and gaps do not tell which: some drawings fall into parts,
 and two soft objects may touch. So both are tried. A region is cut where it is emptiest, along and across. It counts as
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
-from studio.evaluation.judge import NEAR, aspect, border_color, box, features_of
+from studio.evaluation.ranking import NEAR, aspect, border_color, box, features_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from studio.evaluation.judge import PictogramRanker
+    from studio.evaluation.ranking import PictogramRanker
 
     Halves = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
@@ -81,13 +81,13 @@ def named_size(seen: DetectedObject) -> Size:
     return "small" if seen.size < SMALLER else "large" if seen.size > LARGER else "plain"
 
 
-def objects_in(picture: NDArray[np.uint8], judge: PictogramRanker) -> tuple[DetectedObject, ...]:
+def objects_in(picture: NDArray[np.uint8], ranker: PictogramRanker) -> tuple[DetectedObject, ...]:
     """Return the objects of a picture (H, W, 3) on a plain background, from left to right; at most four."""
-    found = _split(picture, drawn_in(picture), judge, MOST)
+    found = _split(picture, foreground_mask(picture), ranker, MOST)
     return tuple(sorted(found, key=lambda seen: seen.left + seen.right))
 
 
-def drawn_in(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def foreground_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return a mask (H, W) of what is not background, without single noisy pixels."""
     radius = max(1, round(max(picture.shape[:2]) / BLUR))
     smooth = np.asarray(Image.fromarray(np.ascontiguousarray(picture)).filter(ImageFilter.BoxBlur(radius)))
@@ -96,39 +96,39 @@ def drawn_in(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _split(
-    picture: NDArray[np.uint8], drawn: NDArray[np.bool_], judge: PictogramRanker, most: int
+    picture: NDArray[np.uint8], drawn: NDArray[np.bool_], ranker: PictogramRanker, most: int
 ) -> tuple[DetectedObject, ...]:
     """Return a region as one object, or as the objects of its halves."""
-    whole = _look(picture, drawn, judge)
+    whole = _detect(picture, drawn, ranker)
     if whole is None or most == 1:
         return () if whole is None else (whole,)
     misfit, halves = min(
-        ((_misfit(picture, halves, judge), halves) for halves in _cuts(drawn)),
+        ((_misfit(picture, halves, ranker), halves) for halves in _cuts(drawn)),
         key=lambda cut: cut[0],
         default=(math.inf, None),
     )
     if halves is None or misfit >= whole.misfit:
         return (whole,)
-    first = _split(picture, halves[0], judge, most - 1)
-    return first + _split(picture, halves[1], judge, most - len(first))
+    first = _split(picture, halves[0], ranker, most - 1)
+    return first + _split(picture, halves[1], ranker, most - len(first))
 
 
-def _misfit(picture: NDArray[np.uint8], halves: Halves, judge: PictogramRanker) -> float:
+def _misfit(picture: NDArray[np.uint8], halves: Halves, ranker: PictogramRanker) -> float:
     """Return the mean misfit of two halves; infinite where one of them is noise."""
-    seen = [_look(picture, half, judge) for half in halves]
+    seen = [_detect(picture, half, ranker) for half in halves]
     return sum(math.inf if one is None else one.misfit for one in seen) / 2
 
 
-def _look(
-    picture: NDArray[np.uint8], drawn: NDArray[np.bool_], judge: PictogramRanker
+def _detect(
+    picture: NDArray[np.uint8], drawn: NDArray[np.bool_], ranker: PictogramRanker
 ) -> DetectedObject | None:
     """Return a region as one object; None where it is noise."""
     found = box(drawn)
     if found is None or drawn.mean() < LEAST:
         return None
     height, width = drawn.shape
-    far = judge.distances(features_of(picture, drawn))
-    stretched = np.abs(judge.aspects - aspect(drawn))
+    far = ranker.distances(features_of(picture, drawn))
+    stretched = np.abs(ranker.aspects - aspect(drawn))
     rows, columns = found
     return DetectedObject(
         ranked=np.argsort(far, kind="stable"),

@@ -59,11 +59,11 @@ class Series:
     """Pictures with the same settings."""
 
     settings: Settings
-    asks: tuple[PromptSeed, ...]
+    prompts: tuple[PromptSeed, ...]
 
     @property
     def calls(self) -> int:
-        return self.settings.calls * len(self.asks)
+        return self.settings.calls * len(self.prompts)
 
 
 @dataclass(frozen=True, kw_only=True)

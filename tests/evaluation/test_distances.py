@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from studio.arrays import to_uint8
-from studio.evaluation.distances import detail, diversity, nearness
-from studio.evaluation.judge import SIDE, PictogramRanker, features
+from studio.evaluation.distances import detail, diversity, measure_memorization
+from studio.evaluation.ranking import SIDE, PictogramRanker, features
 from studio.folders import resources_dir
 from studio.training.pictograms.drawing import compose_batch, draw_pictograms, find_font
 from studio.training.pictograms.pictogram_list import load_pictograms
@@ -69,7 +69,7 @@ def test_a_lone_difference_counts_by_its_share_of_the_picture() -> None:
 
 
 def test_work_of_ones_own_is_as_far_as_training_pictures_are_from_each_other() -> None:
-    own = nearness(seen(pictures(slice(1, None, 2))), learned())
+    own = measure_memorization(seen(pictures(slice(1, None, 2))), learned())
     assert own.sample == pytest.approx(own.training, rel=0.1)
     assert own.copied < 0.05
     assert own.detail == pytest.approx(1, abs=0.1)
@@ -77,7 +77,7 @@ def test_work_of_ones_own_is_as_far_as_training_pictures_are_from_each_other() -
 
 def test_copies_are_found_out_also_when_moved() -> None:
     for shift in (0, 2):
-        copies = nearness(seen(pictures(slice(0, 200, 2), shift)), learned())
+        copies = measure_memorization(seen(pictures(slice(0, 200, 2), shift)), learned())
         assert copies.sample < 0.1 * copies.training
         assert copies.copied > 0.95
         assert copies.detail == pytest.approx(1, abs=0.15)
@@ -86,7 +86,7 @@ def test_copies_are_found_out_also_when_moved() -> None:
 def test_an_average_of_training_pictures_is_no_work_of_ones_own() -> None:
     rng, all_of_them = np.random.default_rng(0), pictures(slice(0, None, 2)).astype(np.float64)
     averages = [all_of_them[rng.integers(len(all_of_them), size=8)].mean(axis=0) for _ in range(60)]
-    found = nearness(seen(np.asarray(averages).round().astype(np.uint8)), learned())
+    found = measure_memorization(seen(np.asarray(averages).round().astype(np.uint8)), learned())
     assert found.sample < 0.8 * found.training  # nearer than work of one's own
     assert found.copied < 0.05  # yet no copy
     assert found.detail < 0.55

@@ -55,7 +55,7 @@ Painter = Callable[..., Generator[float, None, NDArray[np.uint8]]]
 
 
 @cache
-def stage() -> SceneRenderer:
+def renderer() -> SceneRenderer:
     return SceneRenderer(FEW, find_font(), 64)
 
 
@@ -68,7 +68,7 @@ def scenes() -> list[Scene]:
 
 def painter(change: Callable[[Scene], Scene] = lambda scene: scene) -> Painter:
     """A model that knows what every prompt means; ``change`` makes it draw something else."""
-    asked = {prompt(scene, FEW, language): scene for language in ("en", "ko") for scene in scenes()}
+    wanted = {prompt(scene, FEW, language): scene for language in ("en", "ko") for scene in scenes()}
 
     def paint(
         model: object, prompts: Sequence[str], seeds: Sequence[int], settings: Settings
@@ -76,9 +76,9 @@ def painter(change: Callable[[Scene], Scene] = lambda scene: scene) -> Painter:
         assert len(prompts) == len(seeds) <= PLAN.batch
         yield 0.5
         painted = []
-        for told, seed in zip(prompts, seeds, strict=True):
+        for text, seed in zip(prompts, seeds, strict=True):
             rng = np.random.default_rng(seed)
-            painted.append(stage().compose([change(asked[told])], 2, rng))
+            painted.append(renderer().compose([change(wanted[text])], 2, rng))
         return to_uint8(np.concatenate(painted))
 
     return paint
@@ -90,7 +90,7 @@ def neighbour(scene: Scene) -> Scene:
 
 
 def figures(monkeypatch: pytest.MonkeyPatch, paint: Painter, *only: str, plan: Plan = PLAN) -> dict[str, Any]:
-    monkeypatch.setattr(measured, "making", paint)
+    monkeypatch.setattr(measured, "sample_batch", paint)
     found: dict[str, Any] = {}
     for step in evaluate(MODEL, FEW, plan, only or tuple(MEASUREMENTS)):
         found |= step.figures if isinstance(step, Measured) else {}
@@ -202,7 +202,7 @@ def test_a_picture_that_two_measurements_need_is_made_once(monkeypatch: pytest.M
     def counting(
         model: object, prompts: Sequence[str], seeds: Sequence[int], settings: Settings
     ) -> Generator[float, None, NDArray[np.uint8]]:
-        made.extend((told, seed, settings.key()) for told, seed in zip(prompts, seeds, strict=True))
+        made.extend((text, seed, settings.key()) for text, seed in zip(prompts, seeds, strict=True))
         return paint(model, prompts, seeds, settings)
 
     figures(monkeypatch, counting, "naming", "memory")
@@ -210,7 +210,7 @@ def test_a_picture_that_two_measurements_need_is_made_once(monkeypatch: pytest.M
 
 
 def test_progress_grows_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measured, "making", painter())
+    monkeypatch.setattr(measured, "sample_batch", painter())
     told = [step for step in evaluate(MODEL, FEW, PLAN) if isinstance(step, Progress)]
     done = [step.done for step in told]
     assert done == sorted(done)

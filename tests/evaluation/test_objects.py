@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from studio.arrays import to_uint8
-from studio.evaluation.judge import PictogramRanker
 from studio.evaluation.objects import named_size, objects_in
+from studio.evaluation.ranking import PictogramRanker
 from studio.folders import resources_dir
 from studio.training.pictograms.drawing import compose_batch, draw_pictograms, find_font
 from studio.training.pictograms.pictogram_list import load_pictograms
@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    judge: PictogramRanker
+    ranker: PictogramRanker
     drawings: dict[int, Picture]
     colors: Sequence[tuple[int, int, int]]
 
@@ -77,7 +77,7 @@ def noisy(picture: Picture, rng: np.random.Generator) -> Picture:
     return (picture + noise).clip(0, 255).round().astype(np.uint8)
 
 
-def asked(room: Room, layout: str, rng: np.random.Generator) -> tuple[list[Part], Picture]:
+def prompts(room: Room, layout: str, rng: np.random.Generator) -> tuple[list[Part], Picture]:
     things = rng.integers(len(room.drawings[64]), size=2)
     parts = [Part(int(thing), *where) for thing, where in zip(things, LAYOUTS[layout], strict=False)]
     return parts, room.compose(parts, room.colors[int(rng.integers(len(room.colors)))])
@@ -89,8 +89,8 @@ def test_objects_are_counted_placed_and_measured(room: Room, layout: str, spoil:
     rng, rounds = np.random.default_rng(1), 50
     counted = placed = measured = named = 0
     for _ in range(rounds):
-        parts, picture = asked(room, layout, rng)
-        seen = objects_in(spoil(picture, rng), room.judge)
+        parts, picture = prompts(room, layout, rng)
+        seen = objects_in(spoil(picture, rng), room.ranker)
         counted += len(seen) == len(parts)
         places = {16: "left", 32: "centre", 48: "right"}
         placed += [one.place for one in seen] == [places[part.middle] for part in parts]
@@ -108,13 +108,13 @@ def test_answers_in_another_order_are_wrong(room: Room) -> None:
     right = shuffled = ignored = 0
     for _ in range(60):
         layout = ("left", "right", "plain")[int(rng.integers(3))]
-        _, picture = asked(room, layout, rng)
-        _, other = asked(room, ("left", "right", "plain")[int(rng.integers(3))], rng)
-        _, middle = asked(room, "plain", rng)
+        _, picture = prompts(room, layout, rng)
+        _, other = prompts(room, ("left", "right", "plain")[int(rng.integers(3))], rng)
+        _, middle = prompts(room, "plain", rng)
         wanted = [layout if layout != "plain" else "centre"]
-        right += [one.place for one in objects_in(picture, room.judge)] == wanted
-        shuffled += [one.place for one in objects_in(other, room.judge)] == wanted
-        ignored += [one.place for one in objects_in(middle, room.judge)] == wanted
+        right += [one.place for one in objects_in(picture, room.ranker)] == wanted
+        shuffled += [one.place for one in objects_in(other, room.ranker)] == wanted
+        ignored += [one.place for one in objects_in(middle, room.ranker)] == wanted
     assert right >= 57
     assert shuffled < 30
     assert ignored < 30
@@ -126,7 +126,7 @@ def test_two_objects_that_nearly_touch_are_two(room: Room) -> None:
         things = rng.integers(len(room.drawings[64]), size=2)
         parts = [Part(int(things[0]), 32, 18), Part(int(things[1]), 32, 45)]
         picture = soft(room.compose(parts, (255, 255, 255)), rng)
-        right += len(objects_in(picture, room.judge)) == 2
+        right += len(objects_in(picture, room.ranker)) == 2
     assert right >= 36
 
 
@@ -134,7 +134,7 @@ def test_a_drawing_that_falls_into_parts_is_one_object(room: Room) -> None:
     # Whatever of the list: a rule about gaps would count many of them twice.
     white = (255, 255, 255)
     numbers = [
-        len(objects_in(room.compose([Part(thing, 64, 32)], white), room.judge))
+        len(objects_in(room.compose([Part(thing, 64, 32)], white), room.ranker))
         for thing in range(0, len(room.drawings[64]), 5)
     ]
     assert sum(number == 1 for number in numbers) >= 0.98 * len(numbers)
@@ -142,15 +142,15 @@ def test_a_drawing_that_falls_into_parts_is_one_object(room: Room) -> None:
 
 def test_a_plain_picture_and_a_speck_hold_no_object(room: Room) -> None:
     plain = np.full((SIDE, SIDE, 3), (40, 120, 200), dtype=np.uint8)
-    assert objects_in(plain, room.judge) == ()
+    assert objects_in(plain, room.ranker) == ()
     plain[30:33, 30:33] = 255
-    assert objects_in(plain, room.judge) == ()
+    assert objects_in(plain, room.ranker) == ()
 
 
 def test_boxes_are_parts_of_the_picture_whatever_its_size(room: Room) -> None:
     picture = np.full((128, 256, 3), 255, dtype=np.uint8)
     picture[32:96, 160:224] = (200, 30, 30)
-    (seen,) = objects_in(picture, room.judge)
+    (seen,) = objects_in(picture, room.ranker)
     assert seen.left == pytest.approx(160 / 256, abs=0.02)
     assert seen.right == pytest.approx(224 / 256, abs=0.02)
     assert (seen.top, seen.bottom) == (pytest.approx(0.25, abs=0.04), pytest.approx(0.75, abs=0.04))

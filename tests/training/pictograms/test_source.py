@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from studio.arrays import to_uint8
-from studio.evaluation.judge import PictogramRanker, background
+from studio.evaluation.ranking import PictogramRanker, background
 from studio.folders import resources_dir
 from studio.training.pictograms.pictogram_list import Pictograms, load_pictograms
 from studio.training.pictograms.source import PictogramSource

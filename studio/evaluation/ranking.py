@@ -1,4 +1,4 @@
-"""Which pictogram a picture shows, and on what background; measured without a network.
+"""Ranks pictograms by their similarity to a picture, and names its background colour; without a network.
 
 The background is the median colour of the picture's border. To recognise the pictogram, pixels close to the background
 become white, the rest is cropped and resized to 20x20 RGB, and the pictograms are ranked by their L2 distance to it.
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 20
-NEAR = (
-    30.0  # of 255, in the channel that differs most: a pixel closer to the background's colour is background
-)
+NEAR = 30.0
+"""The largest difference from the background colour, 0 to 255 in any channel, of a pixel that is background."""
 
 
 class PictogramRanker:
