@@ -39,6 +39,10 @@ PAGE = 100
 _BATCH = 500
 _BATCH_S = 2.0
 """How long a rebuild collects pictures at most before it enters them."""
+_STOP_S = 10.0
+"""How long closing waits for the file that a rebuild is reading; a network drive may not answer."""
+_FIRST_TIME_ID = 2**40
+"""Ids from here on are times: the microseconds since 1970."""
 
 Answer = TypeVar("Answer")
 Work = Callable[["sqlite3.Connection"], Answer]
@@ -198,7 +202,15 @@ class Catalogue:
         Raises:
             StorageError: the index cannot be written.
         """
-        return self._use(lambda connection: insert(connection, entry), write=True)
+
+        def enter(connection: sqlite3.Connection) -> int:
+            (last,) = connection.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()
+            if entry.id is not None and entry.id < _FIRST_TIME_ID <= (last or 0):
+                # It was removed before the index was rebuilt, from another position.
+                return insert(connection, replace(entry, id=_free_id(connection, entry.metadata)))
+            return insert(connection, entry)
+
+        return self._use(enter, write=True)
 
     def remove(self, entries: Sequence[Entry]) -> None:
         """Remove entries whose files were moved to the trash; `add` puts one back in its position.
@@ -343,7 +355,7 @@ class _Rebuild:
 
     def stop(self) -> None:
         self._stopped.set()
-        self.wait()
+        self.wait(_STOP_S)
 
     def _run(self, folder: Path, mark: int | None) -> None:
         done = False

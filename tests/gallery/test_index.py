@@ -515,6 +515,18 @@ def test_a_picture_found_later_gets_its_place_among_those_that_were_found(tmp_pa
     assert [entry.path for entry in store.catalogue.entries()] == [entry.path for entry in made[::-1]]
 
 
+def test_an_entry_removed_before_a_rebuild_goes_back_by_its_time(tmp_path: Path) -> None:
+    store = PictureStore(tmp_path / "pictures", tmp_path / "catalogue")
+    made = [store.add(pixels(minute), at(minute)) for minute in range(3)]
+    store.catalogue.remove([made[1]])
+    trashed = made[1].path.rename(tmp_path / "trashed")
+    damage(store)
+    mended(store.catalogue)
+    trashed.rename(made[1].path)
+    store.catalogue.add(made[1])
+    assert [entry.path for entry in store.catalogue.entries()] == [entry.path for entry in made[::-1]]
+
+
 def test_a_rebuild_that_was_stopped_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, made = filled(tmp_path, *[f"picture {i}" for i in range(6)])
     damage(store)
