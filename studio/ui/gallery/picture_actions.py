@@ -1,4 +1,4 @@
-"""Actions on finished pictures: copy, drag out, save, show in the file manager, reuse settings, move to the trash."""
+"""Actions on finished pictures: copy, drag out, save, show in the file manager, reuse settings."""
 
 from __future__ import annotations
 
@@ -130,8 +130,8 @@ class PictureActions(QObject):
     def copy(self, entries: Sequence[Entry]) -> None:
         """Copy pictures as files, and a single one as an image too."""
         if len(entries) == 1:
-            then, failed = partial(self._copied, entries[0]), partial(self._copied_file, entries[0])
-            self._model.background_reads.do(partial(read_picture, entries[0].path), then, failed, key="copy")
+            read, then = partial(read_picture, entries[0].path), partial(self._copied, entries[0])
+            self._model.background_reads.do(read, then, self._not_copied, key="copy")
         elif entries:
             QGuiApplication.clipboard().setMimeData(copied([entry.path for entry in entries]))
             self._notices.post(text.copied(len(entries)))
@@ -169,10 +169,6 @@ class PictureActions(QObject):
         self._shown(self._asked.pop(watcher), not watcher.isError())
         watcher.deleteLater()
 
-    def trash(self, entries: Sequence[Entry]) -> None:
-        """Move pictures to the trash."""
-        self._model.trash(entries)
-
     def drag(self, source: QWidget, entries: Sequence[Entry], image: QImage | None) -> Qt.DropAction:
         """Drag pictures out of the window as files, until they are dropped.
 
@@ -209,8 +205,7 @@ class PictureActions(QObject):
         QGuiApplication.clipboard().setMimeData(copied([entry.path], image))
         self._notices.post(text.copied(1))
 
-    def _copied_file(self, entry: Entry, error: StudioError) -> None:
-        del entry
+    def _not_copied(self, error: StudioError) -> None:
         self._notices.post(text.not_copied(error), kind="error")
 
     def _shown(self, entry: Entry, shown: bool) -> None:
