@@ -17,6 +17,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from studio.engine.requests.compare import MAX_PANES
+from studio.errors import shorten
 from studio.metrics import score
 from studio.ui.compare import text as words
 from studio.ui.compare.reference import LONG, A
@@ -266,6 +267,8 @@ class ReferenceBar(QWidget):
 
 
 _MAX_SCORES: Final = 64
+_LEGEND_NAME: Final = 32
+"""The most characters of a name in the legend, whose lines take their height from the chart."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -311,7 +314,7 @@ class DistancePlot(Chart):
         calls = max((point.calls for point in points), default=1)
         lines = [
             Line(
-                name=curve.name,
+                name=shorten(curve.name, _LEGEND_NAME),
                 points=tuple((point.calls, point.distance) for point in curve.points),
                 colour=self.colour(place),
                 mark=curve.at,

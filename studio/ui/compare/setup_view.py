@@ -16,7 +16,7 @@ from studio.ui.jobs import text as form_words
 from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.jobs.run_settings import most_steps, takes_text
 from studio.ui.language import tr
-from studio.ui.theme.metrics import GAP, GRID, PADDING
+from studio.ui.theme.metrics import GAP, GRID, INSET, PADDING
 from studio.ui.widgets.binding import bind
 from studio.ui.widgets.buttons import IconButton, TextButton, fit_texts
 from studio.ui.widgets.cards import Card, Ground
@@ -67,6 +67,8 @@ class ColumnView(Card):
         self.seed.lock.hide()
         self.seed.dice.setVisible(place == 0)
         set_tip(self.seed.field, words.seed_tip())
+        widest = self.seed.field.fontMetrics().horizontalAdvance(f"{MAX_SEED:,}")
+        self.seed.field.setMinimumWidth(widest + 2 * INSET)  # a seed that is cut looks like another seed
         self.model = ChoiceField(theme, tr("Model"), tip=form_words.model_tip())
         self.options = OptionControls(theme)
         self.spacing = ChoiceField(theme, tr("Spacing"), tip=form_words.spacing_tip())

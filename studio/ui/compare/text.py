@@ -122,10 +122,14 @@ def remove_run(number: int) -> str:
 
 
 def names(requests: Sequence[GenerateRequest]) -> tuple[str, ...]:
-    """Return a name for each run: every setting that is not the same for all, or sampler and steps if there is none."""
+    """Return a name for each run: the settings that are not the same for all, or sampler and steps if there are none.
+
+    The setting with the most different values comes first, since long names are cut at their end.
+    """
     parts = [settings_of(request) for request in requests]
-    keys = list(dict.fromkeys(key for one in parts for key in one))
-    differ = [key for key in keys if len({one.get(key) for one in parts if key in one}) > 1]
+    keys = dict.fromkeys(key for one in parts for key in one)
+    values = {key: len({one[key] for one in parts if key in one}) for key in keys}
+    differ = sorted((key for key in keys if values[key] > 1), key=lambda key: -values[key])
     found: list[str] = []
     for one in parts:
         name = ", ".join(one[key] for key in differ if one.get(key)) or f"{one['sampler']}, {one['steps']}"

@@ -34,6 +34,11 @@ def test_what_else_is_not_the_same_for_all_is_named_too() -> None:
     assert words.names([asking(seed=1), asking(seed=2)])[1] == "seed 2"
 
 
+def test_what_tells_most_runs_apart_comes_first_in_their_names() -> None:
+    runs = [asking(seed=1), asking(seed=2, **DDPM), asking(seed=3, **DDPM)]
+    assert words.names(runs) == ("seed 1, DDIM", "seed 2, DDPM", "seed 3, DDPM")
+
+
 def test_runs_that_are_alike_are_told_apart_by_their_number() -> None:
     assert words.names([asking(), asking()]) == ("DDIM, 4 steps", "DDIM, 4 steps (2)")
 
