@@ -11,6 +11,7 @@ from studio.ui.compare import text as result_words
 from studio.ui.compare import text as words
 from studio.ui.compare.model import CompareModel
 from studio.ui.compare.reference import BatchingError
+from studio.ui.jobs.text import waiting
 from tests.ui.asked import make_frames
 from tests.ui.compared import Compared
 from tests.ui.fakes import asking
@@ -47,7 +48,7 @@ def test_a_pane_says_where_it_is_and_what_it_cost(qapp: object) -> None:
     model = CompareModel(make_frames())
     played = Compared(model, {}, {"steps": 8})
     model.follow(played.job_state)
-    assert words.where(model.run(0), played.job_state) == "Getting the device ready"
+    assert words.where(model.run(0), played.job_state) == waiting(played.job_state)
     assert words.cost(model.run(1)) == "16 calls"
     played.begin()
     assert words.where(model.run(0), played.job_state) == "Waiting for the first step"
