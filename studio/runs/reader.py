@@ -102,15 +102,20 @@ class StoredRun:
         Raises:
             StorageError: the run has no such step, its state was not kept, or is damaged.
         """
-        arrays = self._arrays(step)
+        return self.step(step)[0]
+
+    def step(self, step: int) -> tuple[StartState, NDArray[np.float32] | None]:
+        """Return `state` and `x0_hat` of a step, which lie side by side in the file. Raises as `state`."""
+        *before, x = self._arrays(step)
         past = step - self.header.first_index
         history = tuple(self._history(step, place) for place in range(len(self._lines[step].history)))
-        return StartState(x=arrays[-1], index=step, times=self.header.times[past:], history=history)
+        state = StartState(x=x, index=step, times=self.header.times[past:], history=history)
+        return state, before[0] if before else None
 
     def x0_hat(self, step: int) -> NDArray[np.float32] | None:
         """Return the predicted clean picture of a step; None at the start. Raises StorageError as `state` does."""
-        arrays = self._arrays(step)
-        return arrays[0] if len(arrays) > 1 else None
+        *before, _ = self._arrays(step)
+        return before[0] if before else None
 
     def _readable(self) -> tuple[int, ...]:
         """Check the header of the states file, and return the steps whose arrays it contains."""

@@ -77,8 +77,8 @@ def read_step(run: StoredRun, done: StepDone) -> StepDone:
     Raises:
         StorageError: as `StoredRun.state`.
     """
-    state = run.state(done.step)
-    return replace(done, x0_hat=run.x0_hat(done.step), state=state.x, history=state.history)
+    state, x0_hat = run.step(done.step)
+    return replace(done, x0_hat=x0_hat, state=state.x, history=state.history)
 
 
 def started(job_state: JobState, runs: Sequence[StoredRun]) -> JobStarted:

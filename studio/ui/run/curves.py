@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -43,7 +44,7 @@ class Curve:
     points: tuple[tuple[int, float], ...]
     shown: str
 
-    @property
+    @cached_property
     def most(self) -> float:
         """The largest value."""
         return max((value for _, value in self.points), default=0.0)

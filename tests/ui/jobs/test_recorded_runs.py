@@ -109,13 +109,13 @@ LARGE_STEPS = 100
 def read(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The steps whose states are read, of a run of which a tenth may be read at once."""
     read: list[int] = []
-    state = StoredRun.state
+    read_step = StoredRun.step
 
-    def counted(run: StoredRun, step: int) -> StartState:
+    def counted(run: StoredRun, step: int) -> tuple[StartState, NDArray[np.float32] | None]:
         read.append(step)
-        return state(run, step)
+        return read_step(run, step)
 
-    monkeypatch.setattr(StoredRun, "state", counted)
+    monkeypatch.setattr(StoredRun, "step", counted)
     studio.generate(steps=LARGE_STEPS)
     studio.wait_idle()
     stored = studio.runs.open(studio.runs.runs()[0])
@@ -164,10 +164,10 @@ def test_a_step_that_is_damaged_is_recomputed_once_it_is_looked_at(
     studio.run.watch(opened(qtbot, runs, studio))
     missing = next(step for step in range(LARGE_STEPS // 2, LARGE_STEPS) if step not in read)
 
-    def damaged(run: StoredRun, step: int) -> StartState:
+    def damaged(run: StoredRun, step: int) -> tuple[StartState, NDArray[np.float32] | None]:
         raise StorageError(studio.runs.path(run.id), "is damaged at this step")
 
-    monkeypatch.setattr(StoredRun, "state", damaged)
+    monkeypatch.setattr(StoredRun, "step", damaged)
     studio.run.select(missing)
     studio.wait(lambda: not studio.run.waits_for_step)
     assert studio.run.was_recomputed
