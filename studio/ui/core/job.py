@@ -1,4 +1,4 @@
-"""What the queue is made of: jobs, which make pictures, and trainings, each with everything that goes with it."""
+"""The entries of the queue: jobs, which make pictures, and trainings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from studio.engine.training.request import TrainRequest
 
 JobRequest: TypeAlias = GenerateRequest | ForkRequest | CompareRequest
-"""Whatever the engine runs."""
+"""A request that the engine can run."""
 
 
 def _new_id() -> str:
@@ -30,16 +30,16 @@ def _new_id() -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """A request on its way.
+    """A request in the queue.
 
     Attributes:
-        request: what to make: pictures, one that goes on from a step of another run, or several runs in lockstep.
-        id: what its events carry.
-        record: where its steps go.
-        preview_target: what its previews show; may be changed while it runs.
+        request: pictures to make, a fork of another run, or several runs in lockstep.
+        id: the id that its events carry.
+        record: its steps.
+        preview_target: the quantity that its previews show; may be changed while it runs.
         recorded: whether its runs are recorded.
-        parent: of a fork the recorded runs of the job that it continues, by picture, and which of its pictures. The
-            runs are added to that mapping as they are recorded; nothing else of the parent is kept alive.
+        parent: of a fork, the ids of the recorded runs of the job it was forked from, by picture, and the index of the
+            picture. Ids are added to that mapping as runs are recorded; nothing else of the parent is kept alive.
         budget: the share of the run that previews may take, 0 to 1; None is no limit.
         cancelled: set to stop it.
     """
@@ -55,7 +55,7 @@ class Job:
 
     @property
     def requests(self) -> tuple[GenerateRequest, ...]:
-        """What its pictures are asked for with: one for each run of a comparison, else one for all."""
+        """One request for each run of a comparison, else one for all pictures."""
         match self.request:
             case CompareRequest():
                 return self.request.requests
@@ -65,22 +65,22 @@ class Job:
 
     @property
     def lead(self) -> GenerateRequest:
-        """The first of `requests`: what the job is called after."""
+        """The first of `requests`; the job is named after its prompt."""
         return self.requests[0]
 
     @property
     def count(self) -> int:
-        """How many pictures it makes."""
+        """The number of its pictures."""
         return len(self.requests) if isinstance(self.request, CompareRequest) else self.lead.count
 
     @property
     def first_step(self) -> int:
-        """The step its pictures begin after: 0, or the one that it goes on from."""
+        """The step after which its pictures begin: 0, or that of the fork."""
         return self.request.start.index if isinstance(self.request, ForkRequest) else 0
 
     @property
     def origin(self) -> Origin | None:
-        """The step of another run that it goes on from."""
+        """Of a fork, the step of another run that it continues."""
         if not isinstance(self.request, ForkRequest):
             return None
         start = self.request.start
@@ -90,14 +90,14 @@ class Job:
 
     @property
     def needs_parent(self) -> bool:
-        """Whether it continues a run whose id is not known: that run has not been recorded yet."""
+        """Whether it continues a run that has not been recorded yet, and whose id is therefore not known."""
         if not isinstance(self.request, ForkRequest) or self.request.parent or self.parent is None:
             return False
         run_ids, image = self.parent
         return image not in run_ids
 
     def with_parent_id(self) -> Job:
-        """Return the job with the id of the recorded run that it continues, which is known once that has ended."""
+        """Return the job with the id of the run that it continues, if that has been recorded by now."""
         if not isinstance(self.request, ForkRequest) or self.request.parent or self.parent is None:
             return self
         run_ids, image = self.parent
@@ -105,21 +105,21 @@ class Job:
 
     @property
     def previews(self) -> Previews:
-        """Which steps carry what."""
+        """What its steps carry."""
         every = 0 if self.budget == 0 else 1
         return Previews(every, budget=self.budget, target=self.preview_target, arrays=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Training:
-    """A training on its way.
+    """A training in the queue.
 
     Attributes:
         request: what to train.
-        id: what its events carry.
-        losses: where its steps go.
+        id: the id that its events carry.
+        losses: its losses, by step.
         cancelled: set to stop it; its state is saved.
-        paused: set while it rests.
+        paused: set while it is paused.
     """
 
     request: TrainRequest

@@ -1,4 +1,4 @@
-"""How a job goes: what the window knows of it from its events. Plain values, no Qt."""
+"""The state of a job, as the window knows it from the job's events. Plain values, no Qt."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ JobEvent = (
     | JobCancelled
     | JobFailed
 )
-"""What a job tells besides its steps."""
+"""The events of a job other than its steps."""
 
 WITH_PIXELS = 32
-"""How many finished pictures of a job keep their pixels in memory."""
+"""The number of finished pictures of a job whose pixels stay in memory."""
 
 Phase = Literal["waiting", "loading", "running", "done", "cancelled", "failed"]
 
 
 @dataclass(frozen=True)
 class Lineage:
-    """The recorded run that another goes on from, and the step of it."""
+    """The recorded run that another was forked from, and the step."""
 
     run: str
     step: int
@@ -57,21 +57,21 @@ class JobState:
 
     Attributes:
         job: the job.
-        phase: where it stands.
-        started: what the engine said when the pictures began.
-        pictures: the finished ones, by their place in the job; the older ones without their pixels.
-        failure: why it failed.
-        finished: what the engine said at the end of a job that went well.
-        run_ids: the recorded runs, by the place of their pictures.
-        stored_runs: likewise, of a job that was opened: steps that are not in memory are read from them.
-        lineage: where it was forked; None where it was not, or that run was not recorded.
-        note: what should be said about it.
-        opens_at: the step that is looked at first; None is the newest.
-        cannot_recompute: steps that were not kept cannot be made again.
+        phase: its phase.
+        started: the event with which its pictures began.
+        pictures: the finished pictures by their index in the job; the older ones without their pixels.
+        failure: the event with which it failed.
+        finished: the event with which it ended without an error.
+        run_ids: the ids of its recorded runs, by the index of their pictures.
+        stored_runs: if it was opened from the disk, its runs by the same index; steps that are not in memory are read
+            from them.
+        lineage: the step it was forked from; None if it is no fork, or its parent was not recorded.
+        note: a sentence to show when it is opened; "" if there is none.
+        opens_at: the step to show first; None is the newest.
+        cannot_recompute: whether steps that were not recorded cannot be recomputed.
     """
 
     def __init__(self, job: Job, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Begin waiting."""
         self.job = job
         self.phase: Phase = "waiting"
         self.started: JobStarted | None = None
@@ -94,53 +94,53 @@ class JobState:
 
     @property
     def request(self) -> GenerateRequest:
-        """The request (the first, of several), with everything filled in once the engine has done so."""
+        """The request, or the first of several; resolved once the job has started."""
         return self.requests[0]
 
     @property
     def requests(self) -> tuple[GenerateRequest, ...]:
-        """What the pictures are asked for with: one for each run of a comparison, else one for all."""
+        """One request for each run of a comparison, else one for all pictures."""
         if self.started is None:
             return self.job.requests
         return self.started.requests or (self.started.request,)
 
     @property
     def count(self) -> int:
-        """How many pictures the job makes."""
+        """The number of pictures of the job."""
         return self.job.count
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether the job has ended, well or not."""
         return self.phase in ("done", "cancelled", "failed")
 
     @property
     def steps(self) -> int:
-        """How many steps the first picture takes; 0 where that is not known yet."""
+        """The number of steps of the first picture; 0 if it is not known yet."""
         return self.steps_of(0)
 
     @property
     def current_image(self) -> int:
-        """The picture that forms now: the first that is not finished, or the last."""
+        """The index of the first picture that is not finished, or of the last one."""
         count = self.count
         return next((image for image in range(count) if image not in self.pictures), count - 1)
 
     @property
     def fraction(self) -> float:
-        """How much of the job is done, 0 to 1, by steps."""
+        """The share of the job's steps that are done, 0 to 1."""
         total = self._steps_to_take()
         return min(self._steps_done() / total, 1.0) if total else 0.0
 
     @property
     def seconds(self) -> float:
-        """How long the pictures have taken so far, or took; loading the model is no part of it."""
+        """The time since the pictures began, or that they took, without the time to load the model."""
         if self.started is None:
             return 0.0
         return (self._clock() if self._ended is None else self._ended) - self._began
 
     @property
     def preview_share(self) -> float | None:
-        """The share of a finished job, without loading the model, that previews took; None where it is not known."""
+        """The share of a finished job's time, without loading the model, spent on previews; None if it is not known."""
         if self.finished is None:
             return None
         loading = 0.0 if self._loading_since is None else self._began - self._loading_since
@@ -149,32 +149,32 @@ class JobState:
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the rest takes at the pace so far; None where there is none yet."""
+        """The remaining time at the speed so far; None before the first step."""
         done, total = self._steps_done(), self._steps_to_take()
         if self.phase != "running" or done == 0:
             return None
         return self.seconds / done * (total - done)
 
     def request_of(self, image: int) -> GenerateRequest:
-        """Return what a picture is asked for with."""
+        """Return the request of a picture."""
         requests = self.requests
         return requests[image] if len(requests) > 1 else requests[0]
 
     def steps_of(self, image: int) -> int:
-        """Return how many steps a picture takes; 0 where that is not known yet."""
+        """Return the number of steps of a picture; 0 if it is not known yet."""
         if len(self.requests) == 1 and self.started is not None:
             return self.started.steps
         return self.request_of(image).steps or 0
 
     def weights_of(self, image: int) -> str:
-        """Return the hash of the weights that make a picture; "" where that is not known yet."""
+        """Return the hash of the weights of a picture's model; "" if it is not known yet."""
         if self.started is None:
             return ""
         several = self.started.weights
         return several[image] if len(several) > 1 else self.started.weights_sha256
 
     def is_stored(self, image: int, step: int) -> bool:
-        """Whether a step can be read from the run that was opened."""
+        """Whether a step can be read from the disk, because the job was opened from there."""
         run = self.stored_runs.get(image)
         return run is not None and step in run.kept
 
@@ -183,11 +183,11 @@ class JobState:
         return self._latest.get(image)
 
     def take_step(self, done: StepDone) -> None:
-        """Go on by a step."""
+        """Take in a step."""
         self._latest[done.image] = done
 
     def take(self, event: JobEvent) -> None:
-        """Go on by any other event of this job."""
+        """Take in any other event of this job."""
         match event:
             case ModelLoading():
                 self.phase, self._loading_since = "loading", self._clock()
@@ -209,7 +209,7 @@ class JobState:
             self._ended = self._clock()
 
     def _drop_old_pixels(self) -> None:
-        """Keep the pixels of the newest pictures only; the others are in their files. What is unsaved stays."""
+        """Drop the pixels of older pictures, which are in their files. Those of unsaved pictures stay."""
         for image in list(self.pictures)[-1 - WITH_PIXELS : -WITH_PIXELS]:
             event = self.pictures[image]
             if isinstance(event, PictureSaved):
@@ -227,5 +227,5 @@ class JobState:
 
 
 def is_job_event(event: object) -> TypeGuard[JobEvent]:
-    """Whether something that was told is an event of a job."""
+    """Whether an object is an event of a job."""
     return isinstance(event, get_args(JobEvent))

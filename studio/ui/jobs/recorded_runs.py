@@ -1,7 +1,7 @@
 """Opens recorded runs in another thread and turns them into the state of a job, as if they had just been made.
 
-What is read at once is bounded: of a run of large states only some are, evenly chosen, and each of the others when it
-is looked at. The finished picture is read when it is shown.
+How much is read at once is limited: of a run with large states only some are read, evenly chosen, and each of the
+others when it is selected. The finished picture is read when it is shown.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
 
 MAX_BYTES_AT_ONCE: Final = 128 * 2**20
-"""Of states that are read when a run is opened: all of a usual run, some of one of large pictures in pixel space."""
+"""Of the states read when a run is opened. Only runs of large pictures in pixel space have more."""
 
 
 def job_state_of(run: StoredRun, entry: Entry | None) -> JobState:
-    """Return a stored run as the state of a job, with as many of its states as `MAX_BYTES_AT_ONCE`; for any thread.
+    """Return a stored run as the state of a job, with up to `MAX_BYTES_AT_ONCE` of its states; for any thread.
 
     Args:
         run: the run.
-        entry: its picture, where that is known. Its file is not read.
+        entry: its picture in the gallery, if there is one. Its file is not read.
 
     Raises:
         StorageError: it has no steps that can be read.
@@ -66,13 +66,13 @@ def job_state_of(run: StoredRun, entry: Entry | None) -> JobState:
 
 
 def stride(runs: Sequence[StoredRun], max_bytes: int) -> int:
-    """Return of how many states one is to be read, so that those of all ``runs`` take about ``max_bytes`` at most."""
+    """Return n such that every n-th state of ``runs``, all together, takes at most about ``max_bytes``."""
     size = sum(2 * 4 * math.prod(run.header.shape) * (len(run.kept) + 1) for run in runs)
     return max(math.ceil(size / max_bytes), 1)
 
 
 def read_step(run: StoredRun, done: StepDone) -> StepDone:
-    """Return a step with its arrays, read from the run that it is of; for any thread.
+    """Return a step with its arrays, read from its run; for any thread.
 
     Raises:
         StorageError: as `StoredRun.state`.
@@ -99,13 +99,13 @@ def started(job_state: JobState, runs: Sequence[StoredRun]) -> JobStarted:
 
 
 def fill(job_state: JobState, run: StoredRun, image: int = 0, *, every: int = 1, gaps: bool = False) -> str:
-    """Read a run's steps into a job's record, up to the first one that is damaged; return what should be said.
+    """Read a run's steps into a job's record, up to the first damaged one; return a note to show, or "".
 
     Args:
-        job_state: of the run, or of several.
+        job_state: the job, of this run or of several.
         run: the run.
-        image: its place in the job.
-        every: of how many states one is read; the last is read in any case.
+        image: its index in the job.
+        every: n to read every n-th state; the last is always read.
         gaps: whether the other steps are listed too, without their arrays.
 
     Raises:
@@ -165,13 +165,13 @@ def _facts_of(job_state: JobState, run: StoredRun, facts: StepLog, image: int, s
 def finished(
     job_state: JobState, run: StoredRun, image: int = 0, pixels: NDArray[np.uint8] | None = None
 ) -> PictureDone | None:
-    """Return how a run ended; None where it was cut off.
+    """Return the event with which a run ended; None if it was interrupted.
 
     Args:
-        job_state: of the run, or of several.
+        job_state: the job, of this run or of several.
         run: the run.
-        image: its place in the job.
-        pixels: of its picture; None where they are to be read from its file.
+        image: its index in the job.
+        pixels: of its picture; None to have them read from its file later.
     """
     import numpy as np  # noqa: PLC0415 - the window opens before numpy is there
 
@@ -209,15 +209,15 @@ GONE = message("That run is not there any more: it was deleted, or removed to st
 
 
 class RunsModel(QObject):
-    """Opens runs.
+    """Opens recorded runs and answers questions about them.
 
     Signals:
-        opened: a run is there, a `JobState`.
+        opened: a run was opened, a `JobState`.
         failed: it cannot be opened: a sentence.
-        family: a run and its relatives were found, a tuple of `Relative`.
-        used: how many bytes all runs take.
-        found: the run that a picture came from is known, an `Entry` and the run's id, or "" where it has none.
-        pinned: a run's id, and whether it is pinned, as `find_pinned` asked or `set_pinned` made it.
+        family: a run and its relatives, a tuple of `Relative`.
+        used: the bytes that all runs take.
+        found: an `Entry`, and the id of the run that its picture came from, or "".
+        pinned: a run's id, and whether it is pinned; after `find_pinned` and `set_pinned`.
     """
 
     opened = Signal(object)
@@ -228,7 +228,7 @@ class RunsModel(QObject):
     pinned = Signal(str, bool)
 
     def __init__(self, store: RunStore, catalogue: Catalogue, parent: QObject | None = None) -> None:
-        """Read from ``store``; the pictures of runs are listed in ``catalogue``."""
+        """Read runs from ``store`` and find their pictures in ``catalogue``."""
         super().__init__(parent)
         self.store, self._catalogue = store, catalogue
         self._background = Background(self)
@@ -245,12 +245,12 @@ class RunsModel(QObject):
         self._background.do(work, self._on_opened, self._on_failed, key="open")
 
     def open_parent(self, lineage: Lineage) -> None:
-        """Open the run that another goes on from, at the step it left it at."""
+        """Open the run that another was forked from, at the step of the fork."""
         work = partial(_of_lineage, self.store, self._catalogue, lineage)
         self._background.do(work, self._on_opened, self._on_failed, key="open")
 
     def find_family(self, run: str) -> None:
-        """Find the runs that one was forked from, and those forked from it."""
+        """Find the runs that a run was forked from, and those forked from it."""
         self._background.do(
             partial(family_of, self.store, self._catalogue, run),
             self.family.emit,
@@ -259,29 +259,29 @@ class RunsModel(QObject):
         )
 
     def find_run(self, entry: Entry) -> None:
-        """Find out which run a picture of the gallery came from."""
+        """Find the run that a picture of the gallery came from."""
         work = partial(_run_of, self.store, entry)
         self._background.do(work, partial(self.found.emit, entry), self._on_failed, key="find")
 
     def find_pinned(self, run: str) -> None:
-        """Find out whether a run never gives up its steps; `pinned` says so."""
+        """Find out whether a run is pinned."""
         self._background.do(
             partial(self.store.is_pinned, run), partial(self._on_pinned, run), self._on_failed
         )
 
     def set_pinned(self, run: str, pinned: bool) -> None:
-        """Let a run never give up its steps, or let it again."""
+        """Pin or unpin a run. The states of a pinned run are never deleted to free space."""
         self._background.do(
             partial(_set_pinned, self.store, run, pinned), partial(self._on_pinned, run), self._on_failed
         )
 
     @Slot()
     def measure(self) -> None:
-        """Find out how much room the runs take."""
+        """Measure the disk space that the runs take."""
         self._background.do(self.store.used_bytes, self.used.emit, self._on_failed, key="measure")
 
     def close(self) -> None:
-        """Drop what was not begun."""
+        """Drop the work that has not begun, and wait for the rest."""
         self._background.close()
 
     def _on_opened(self, job_state: JobState) -> None:
@@ -300,15 +300,13 @@ def _set_pinned(store: RunStore, run: str, pinned: bool) -> bool:
 
 
 class NotThereError(StorageError):
-    """A run is not there."""
+    """A recorded run does not exist."""
 
     def __init__(self, path: Path, sentence: str) -> None:
-        """Say so in a sentence of its own."""
         super().__init__(path, "is not there")
         self._sentence = sentence
 
     def __str__(self) -> str:
-        """Return one sentence."""
         return self._sentence
 
 
@@ -324,7 +322,7 @@ def _of_picture(store: RunStore, entry: Entry) -> JobState:
 
 
 def _run_of(store: RunStore, entry: Entry) -> str:
-    """Return the run that a picture came from, or is a step of; "" where that is not there."""
+    """Return the id of the run that a picture came from, or is a step of; "" if there is none."""
     origin = entry.metadata.origin
     if origin is not None and origin.kind == "step" and origin.run:
         return origin.run
