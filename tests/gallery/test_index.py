@@ -564,6 +564,23 @@ def test_a_rebuild_of_another_process_is_waited_for_and_not_done_twice(tmp_path:
     assert not store.catalogue.is_rebuilding()
 
 
+def test_an_index_that_another_process_replaced_is_opened_again(tmp_path: Path) -> None:
+    """Both keep a connection open, as the window and the command line do."""
+    store, made = filled(tmp_path, "one", "two", "three")
+    other = Catalogue(tmp_path / "catalogue", pictures=tmp_path / "pictures")
+    other.count()
+    with contextlib.closing(sqlite3.connect(tmp_path / "catalogue" / FILE_NAME)) as connection, connection:
+        connection.execute("UPDATE pictures SET width = width + 1 WHERE id = 2")
+    other.entries()
+    assert other.set_aside is not None
+    new = store.add(pixels(), metadata("new"))
+    assert new.notes == ()
+    other.wait()
+    for catalogue in (other, store.catalogue):
+        assert [entry.path for entry in catalogue.entries()] == [entry.path for entry in (new, *made[::-1])]
+    assert store.catalogue.set_aside is None
+
+
 def test_the_hashes_of_final_states_lead_to_the_newest_picture_of_each(tmp_path: Path) -> None:
     store, made = filled(tmp_path, "one", "two")
     again = store.add(pixels(), made[0].metadata)
