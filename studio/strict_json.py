@@ -559,11 +559,6 @@ def thawed(value: object) -> Any:  # noqa: ANN401
 
 
 # ----------------------------------------------------------------------------------------------------------- texts
-def is_showable(text: str) -> bool:
-    """Whether a text holds nothing that cannot be shown, or that makes it read in another order."""
-    return not _UNSHOWABLE_CHARACTER.search(text)
-
-
 def unshowable(text: str) -> str:
     """Return the first character of ``text`` that cannot be shown; "" where there is none."""
     found = _UNSHOWABLE_CHARACTER.search(text)

@@ -205,7 +205,7 @@ class FeedForward(nn.Sequential):
     """Two linear layers with a GELU between them."""
 
     def __init__(self, features: int, *, factor: int = 4, zero_init: bool = True) -> None:
-        """Take the features, the factor of the hidden layer's, and ``zero_init`` as in :class:`Attention`."""
+        """Take the features, the hidden layer's as a multiple of them, and ``zero_init`` as in `Attention`."""
         last = nn.Linear(factor * features, features)
         super().__init__(
             nn.Linear(features, factor * features), nn.GELU(), zero_module(last) if zero_init else last

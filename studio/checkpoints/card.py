@@ -193,7 +193,7 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         with as_checkpoint_error(_UNNAMED):
-            for name, value in convert_fields(_plain(self), ModelCard).items():
+            for name, value in convert_fields(json_values(self), ModelCard).items():
                 object.__setattr__(self, name, _frozen(value, name))
             self._check_shapes()
 
@@ -219,7 +219,7 @@ class ModelCard:
         return self.latent_shape[0], height // self.downscale, width // self.downscale
 
     def to_dict(self) -> dict[str, Any]:
-        return {"format_version": FORMAT_VERSION, **_plain(self)}
+        return {"format_version": FORMAT_VERSION, **json_values(self)}
 
     def to_json(self) -> str:
         """Return the card as the text of ``card.json``."""
@@ -258,9 +258,10 @@ class ModelCard:
             return cls.from_dict(parse(data), path)
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401
-    if isinstance(value, ModelCard | Component | Defaults):
-        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+def json_values(value: object) -> Any:  # noqa: ANN401
+    """Return a card or a part of one as JSON values."""
+    if dataclasses.is_dataclass(value):
+        return {one.name: json_values(getattr(value, one.name)) for one in dataclasses.fields(value)}
     return thawed(value)
 
 

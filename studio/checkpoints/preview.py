@@ -18,13 +18,13 @@ import torch
 
 from studio.backbones.registry import PREVIEW_DECODERS
 from studio.checkpoints.assembly import build_part
-from studio.checkpoints.card import Component, Parameters
+from studio.checkpoints.card import Component, Parameters, json_values
 from studio.checkpoints.files import as_checkpoint_error, read_small
 from studio.checkpoints.weights import pack, read_weights
 from studio.errors import CheckpointError
 from studio.messages import message
 from studio.storage import ensure_folder, write_files
-from studio.strict_json import SHA256, convert, parse, thawed, without_version
+from studio.strict_json import SHA256, convert, parse, without_version
 
 if TYPE_CHECKING:
     import threading
@@ -71,13 +71,7 @@ class PreviewCard:
             return convert(values, cls, complete=True)
 
     def to_json(self) -> str:
-        values = {
-            "format_version": FORMAT_VERSION,
-            "decoder": {"kind": self.decoder.kind, "config": thawed(self.decoder.config)},
-            "stands_for": self.stands_for,
-            "parameters": self.parameters,
-            "weights_sha256": self.weights_sha256,
-        }
+        values = {"format_version": FORMAT_VERSION, **json_values(self)}
         return json.dumps(values, indent=2, allow_nan=False) + "\n"
 
 
