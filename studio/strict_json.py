@@ -566,13 +566,13 @@ def unshowable(text: str) -> str:
 
 
 def quoted(value: object) -> str:
-    """Return a short picture of any value: a text in quotes, with what cannot be shown escaped."""
+    """Return any value in a short form: a text in quotes, with what cannot be shown escaped."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_DIGITS:
-        return f"a number of more than {MAX_DIGITS} digits"
+        return message("a number of more than {digits} digits", digits=MAX_DIGITS)
     if isinstance(value, str):
         return repr(shorten(value))
     if value is None or isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, list | tuple):
-        return "a list"
-    return "an object" if isinstance(value, Mapping) else type(value).__name__
+        return message("a list")
+    return message("an object") if isinstance(value, Mapping) else type(value).__name__
