@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.checkpoints.catalog import InstalledModel, list_models
 from studio.ui.core.background import Background
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
@@ -57,7 +58,7 @@ class Catalog(QObject):
             self.changed.emit()
 
     def _on_failed(self, error: StudioError) -> None:
-        self.failed.emit(str(error))
+        self.failed.emit(tr(error.message))
 
     def find(self, name: str) -> InstalledModel | None:
         """Return the model of this name, a whole one before a broken one."""

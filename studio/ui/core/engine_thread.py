@@ -33,6 +33,7 @@ from studio.logs import tell_unexpected
 from studio.ui.core.engine_call import EngineCall, EngineFailed, EngineReady, Priority
 from studio.ui.core.job import Job, Training, TrainingFailed, TrainingHeld
 from studio.ui.core.job_writer import JobEvents, JobWriter, NotWrittenError
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -53,12 +54,12 @@ class NoEngineError(Exception):
 
 
 def sentence(error: BaseException) -> str:
-    """Return an error as one sentence; one that was not expected is logged with its traceback."""
+    """Return an error as one sentence in the window's language; an unexpected one is logged with its traceback."""
     if isinstance(error, NoEngineError):
         return error.failed.sentence
     if not isinstance(error, StudioError):
         return tell_unexpected(error)
-    return capitalised(str(error))  # the sentence of a RequestError begins with the name of a field
+    return capitalised(tr(error.message))  # the sentence of a RequestError begins with the name of a field
 
 
 def details(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from studio.errors import CheckpointError, UnknownNameError, capitalised
 from studio.runs.memory import is_available
 from studio.ui.core.engine_call import EngineCall, Priority
 from studio.ui.core.images import ByteCache
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -92,7 +93,7 @@ class DecodeFrame:
                 cancelled=call.cancelled,
             )
         except (CheckpointError, UnknownNameError) as error:
-            return ModelGone(sentence=capitalised(str(error)))
+            return ModelGone(sentence=capitalised(tr(error.message)))
         record.put_frame(self.image, self.step, self.quantity, pixels)
         return pixels
 
@@ -342,8 +343,8 @@ class FrameService(QObject):
 
     def _on_missing(self, state: JobState, key: Key, error: StudioError) -> None:
         """A file that was moved or deleted is not looked for again."""
-        self._gone.setdefault(state, {})[key] = str(error)
-        self._on_failed(key, str(error))
+        self._gone.setdefault(state, {})[key] = sentence = tr(error.message)
+        self._on_failed(key, sentence)
 
     def _key(self, state: JobState, image: int, step: int | None, quantity: str) -> Key:
         return state.job.id, image, step, quantity

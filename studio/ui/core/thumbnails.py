@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage
 
 from studio.errors import StorageError
 from studio.ui.core.images import ByteCache
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -183,7 +184,7 @@ def _make_thumbnail(path: Path, side: int, radius: float, *, cache: Path | None)
     try:
         pixels = read_tile(path, side, radius, cache)
     except StorageError as error:
-        return str(error)
+        return tr(error.message)
     image = QImage(pixels.data, side, side, 4 * side, QImage.Format.Format_RGBA8888_Premultiplied)
     return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)  # the fastest to paint
 

@@ -116,7 +116,7 @@ class VerifyModel(QObject):
         if self._running is not None:
             path = self._running[0]
             self._end()
-            self._note(path, Check("failed", text.verify_failed(tr(sentence))))
+            self._note(path, Check("failed", text.verify_failed(sentence)))
 
     @Slot()
     def _look(self) -> None:

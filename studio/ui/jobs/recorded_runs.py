@@ -136,7 +136,7 @@ def fill(job_state: JobState, run: StoredRun, image: int = 0, *, every: int = 1,
             if facts.step in readable:
                 done = read_step(run, done)
         except StorageError as fault:
-            return str(fault)
+            return tr(fault.message)
         record.add(done)
         job_state.take_step(done)
     if run.picture is None:
@@ -291,7 +291,7 @@ class RunsModel(QObject):
         self.pinned.emit(run, pinned)
 
     def _on_failed(self, error: StudioError) -> None:
-        self.failed.emit(str(error))
+        self.failed.emit(tr(error.message))
 
 
 def _set_pinned(store: RunStore, run: str, pinned: bool) -> bool:

@@ -164,7 +164,7 @@ class SavedPictures:
             self._notices.post(tr("The picture is saved as {path}.", path=kept.entry.path))
 
     def _on_not_saved(self, event: PictureUnsaved, error: StudioError) -> None:
-        self._notices.post(str(error), kind="error")
+        self._notices.post(tr(error.message), kind="error")
         self._offer_to_save(event)
 
 

@@ -129,7 +129,7 @@ class StepSaver(QObject):
         )
 
     def _on_failed(self, error: StudioError) -> None:
-        self._notices.post(str(error), kind="error")
+        self._notices.post(tr(error.message), kind="error")
 
 
 def _as_picture(

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, Signal, Slot
 from studio.errors import StudioError
 from studio.logs import tell_unexpected, write_log
 from studio.storage import ensure_folder
+from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +102,8 @@ class Hooks(QObject):
             self.end_requested.emit()
             return
         details = "".join(traceback.format_exception(kind, error, trace))
-        self._caught.emit(str(error) if isinstance(error, StudioError) else tell_unexpected(error), details)
+        sentence = tr(error.message) if isinstance(error, StudioError) else tell_unexpected(error)
+        self._caught.emit(sentence, details)
 
     def _on_thread_exception(self, told: threading.ExceptHookArgs) -> None:
         if told.exc_value is not None:

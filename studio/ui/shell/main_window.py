@@ -331,7 +331,7 @@ class MainWindow(QMainWindow):
             self.use_settings(answer)
 
     def _on_dropped_unread(self, error: StudioError) -> None:
-        self._models.notices.post(str(error), kind="error")
+        self._models.notices.post(tr(error.message), kind="error")
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

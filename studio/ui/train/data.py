@@ -171,7 +171,7 @@ def read_square(path: Path, side: int) -> NDArray[np.uint8]:
     try:
         pixels = np.ascontiguousarray(picture_files.read_square(path, side).transpose(1, 2, 0))
     except picture_files.UnusablePictureError as error:
-        raise StorageError(path, str(error)) from error
+        raise StorageError(path, error.reason) from error
     pixels.flags.writeable = False
     return pixels
 

@@ -369,7 +369,7 @@ class TrainCosts(QObject):
         self._end(call, "")
 
     def _fail(self, call: EngineCall[TrainEstimate], sentence: str) -> None:
-        self._end(call, tr(sentence))
+        self._end(call, sentence)
 
     def _drop(self, call: EngineCall[TrainEstimate], key: tuple[object, ...]) -> None:
         self._asked.discard(key)

@@ -367,7 +367,7 @@ def running_status(run: TrainRun) -> str:
 def running_caption(run: TrainRun) -> str:
     """Return the line below the title: the step and the speed, or how the training ended."""
     if run.failure is not None:
-        return tr(run.failure.sentence)
+        return run.failure.sentence
     if run.finished is not None:
         took = tr(quantity.duration(run.finished.seconds))
         if run.started is not None and run.started.resumed_at:
