@@ -23,8 +23,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.errors import RequestError
+from studio.messages import message
 from studio.ui import language
 from studio.ui.app import translate_qt
+from studio.ui.core.engine_thread import sentence
 from studio.ui.jobs.run_settings import SUGGESTION
 from studio.ui.language import LANGUAGES, choose_language, set_language, system_language, tr, trn
 
@@ -149,6 +152,13 @@ def found(marked: None, make_program: MakeProgram) -> dict[str, set[str]]:
     program = make_program()
     walk(program)
     return untranslated(program)
+
+
+@pytest.mark.usefixtures("marked")
+def test_an_error_of_the_engine_is_translated_before_it_reaches_the_window() -> None:
+    error = RequestError("steps", message("must be a whole number, not {value}", value="x"))
+    assert outside(sentence(error)) == ""
+    assert outside(str(error)) != "", "an error's own text is English"
 
 
 def test_every_text_can_be_translated(found: dict[str, set[str]]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from msgspec import Meta
 
@@ -18,6 +18,8 @@ from studio.strict_json import InvalidJsonError, must, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+T = TypeVar("T")
 
 MAX_NAME = 200
 MAX_SEED = 2**32 - 1
@@ -80,6 +82,13 @@ def as_request_error(whole: str = "request") -> Iterator[None]:
         yield
     except InvalidJsonError as error:
         raise error.of_request(whole) from error
+
+
+def read_request(values: Mapping[str, Any], kind: type[T], version: int) -> T:
+    """Return the request of ``kind`` with these fields, in a format up to ``version``. Raises RequestError."""
+    with as_request_error():
+        fields = strict_json.without_version(values, version, "version", optional=True)
+        return strict_json.convert(fields, kind)
 
 
 def check_fields(request: object) -> None:

@@ -30,6 +30,7 @@ from studio.engine.requests.checks import (
     as_request_error,
     check_fields,
     check_whole,
+    read_request,
 )
 from studio.errors import RequestError, UnknownNameError
 from studio.messages import message
@@ -207,9 +208,7 @@ class GenerateRequest:
         Raises:
             RequestError: a field is unknown or wrong, or the version is not one this program reads.
         """
-        with as_request_error():
-            fields = strict_json.without_version(values, FORMAT_VERSION, "version", optional=True)
-            return strict_json.convert(fields, cls).validate()
+        return read_request(values, cls, FORMAT_VERSION).validate()
 
     @classmethod
     def of_picture(cls, values: Mapping[str, Any], seed: int) -> Self:

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from studio import strict_json
 from studio.diffusion.prediction import PredictionKind  # noqa: TC001 - msgspec reads the annotations
-from studio.engine.requests.checks import Seed, Text, as_request_error, check_fields, check_value
+from studio.engine.requests.checks import Seed, Text, check_fields, check_value, read_request
 from studio.engine.requests.generate import MAX_PROMPT, ModelName, Prompt, check_known
 from studio.engine.training.scales import SCALES
 from studio.messages import message
@@ -162,9 +162,7 @@ class TrainRequest:
         Raises:
             RequestError: a field is unknown, missing or invalid, or the version is unknown.
         """
-        with as_request_error():
-            fields = strict_json.without_version(values, FORMAT_VERSION, "version", optional=True)
-            return strict_json.convert(fields, cls).validate()
+        return read_request(values, cls, FORMAT_VERSION).validate()
 
 
 @dataclass(frozen=True, kw_only=True)
