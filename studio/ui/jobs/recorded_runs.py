@@ -300,14 +300,11 @@ def _set_pinned(store: RunStore, run: str, pinned: bool) -> bool:
 
 
 class NotThereError(StorageError):
-    """A recorded run does not exist."""
+    """A recorded run does not exist. The sentence is of its own, and names no path."""
 
     def __init__(self, path: Path, sentence: str) -> None:
-        super().__init__(path, "is not there")
-        self._sentence = sentence
-
-    def __str__(self) -> str:
-        return self._sentence
+        super().__init__(path, sentence)
+        self.args = (sentence,)
 
 
 def _of_picture(store: RunStore, entry: Entry) -> JobState:
