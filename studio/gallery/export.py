@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-GROUND, TEXT, DIM = (22, 23, 28), (233, 233, 238), (150, 152, 164)
+BACKGROUND, TEXT, DIM = (22, 23, 28), (233, 233, 238), (150, 152, 164)
 """The colours of the background, of titles and of labels."""
 GAP = 16
-LEAST_SIDE = 256
+MIN_SIDE = 256
 """Smaller pictures are enlarged to about this side."""
-MOST_SHEET = 8192
+MAX_SHEET_SIDE = 8192
 """About the longest side of a sheet in pixels; if it would be longer, its pictures are reduced."""
 TITLE_PX, LABEL_PX, LINE = 17, 14, 20
 
@@ -49,15 +49,15 @@ class Cell:
     lines: tuple[str, ...]
 
 
-def most_side(count: int, columns: int) -> int:
+def max_picture_side(count: int, columns: int) -> int:
     """Return the longest side in pixels that each of ``count`` pictures may have on one sheet."""
-    return max(MOST_SHEET // max(columns, math.ceil(count / columns)) - 4 * LINE, 2 * LINE)
+    return max(MAX_SHEET_SIDE // max(columns, math.ceil(count / columns)) - 4 * LINE, 2 * LINE)
 
 
-def empty(most: int) -> NDArray[np.uint8]:
+def placeholder(max_side: int) -> NDArray[np.uint8]:
     """Return the placeholder for a picture that is missing, uint8 (side, side, 3)."""
-    side = min(LEAST_SIDE, most)
-    return np.full((side, side, 3), GROUND, np.uint8)
+    side = min(MIN_SIDE, max_side)
+    return np.full((side, side, 3), BACKGROUND, np.uint8)
 
 
 def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
@@ -66,15 +66,15 @@ def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
     Small pictures are enlarged by a whole factor, so that pixels stay sharp, unless the sheet would become too large.
     All cells have the size of the largest picture.
     """
-    most = most_side(len(cells), columns)
-    shown = [enlarged(cell.pixels, most) for cell in cells]
+    max_side = max_picture_side(len(cells), columns)
+    shown = [enlarged(cell.pixels, max_side) for cell in cells]
     width, height = max(one.width for one in shown), max(one.height for one in shown)
     lines = max(len(cell.lines) for cell in cells)
     rows = math.ceil(len(cells) / columns)
     across, down = width + GAP, height + lines * LINE + GAP
     head = GAP + 2 * LINE
     size = (columns * across + GAP, head + rows * (down + GAP))
-    sheet = Image.new("RGB", size, GROUND)
+    sheet = Image.new("RGB", size, BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     draw_line(draw, (GAP, GAP), title, width=size[0] - 2 * GAP, size=TITLE_PX, fill=TEXT)
     for place, (cell, picture) in enumerate(zip(cells, shown, strict=True)):
@@ -88,20 +88,20 @@ def draw_sheet(cells: Sequence[Cell], columns: int, title: str) -> bytes:
     return packed.getvalue()
 
 
-def enlarged(pixels: NDArray[np.uint8], most: int = MOST_SHEET) -> Image.Image:
-    """Return a picture, enlarged by a whole factor if it is small, reduced if a side has more than ``most`` pixels."""
+def enlarged(pixels: NDArray[np.uint8], max_side: int = MAX_SHEET_SIDE) -> Image.Image:
+    """Return a picture, enlarged by a whole factor if it is small, reduced if a side is above ``max_side``."""
     picture = Image.fromarray(pixels)
-    if max(picture.size) > most:
-        picture.thumbnail((most, most), Image.Resampling.BICUBIC)
+    if max(picture.size) > max_side:
+        picture.thumbnail((max_side, max_side), Image.Resampling.BICUBIC)
         return picture
-    factor = max(1, min(math.ceil(LEAST_SIDE / max(picture.size)), most // max(picture.size)))
+    factor = max(1, min(math.ceil(MIN_SIDE / max(picture.size)), max_side // max(picture.size)))
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
 
 
 ExportKind = Literal["webp", "gif", "sheet"]
 
 SUFFIXES: dict[ExportKind, str] = {"webp": ".webp", "gif": ".gif", "sheet": ".png"}
-MOST_FRAMES: dict[ExportKind, int] = {"webp": 120, "gif": 120, "sheet": 24}
+MAX_FRAMES: dict[ExportKind, int] = {"webp": 120, "gif": 120, "sheet": 24}
 """The most frames of an export; of a longer run evenly spaced steps are chosen."""
 FRAME_MS, LAST_MS = 80, 1500
 _QUALITY = 90
@@ -109,7 +109,7 @@ _COLOURS = 255
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shot:
+class RunFrame:
     """One step of a run.
 
     Attributes:
@@ -121,33 +121,33 @@ class Shot:
     caption: str
 
 
-def chosen(count: int, most: int) -> tuple[int, ...]:
-    """Return at most ``most`` evenly spaced indices of ``count`` items, including the first and the last."""
-    if count <= most:
+def evenly_spaced(count: int, limit: int) -> tuple[int, ...]:
+    """Return at most ``limit`` evenly spaced indices of ``count`` items, including the first and the last."""
+    if count <= limit:
         return tuple(range(count))
-    return tuple(round(place * (count - 1) / (most - 1)) for place in range(most))
+    return tuple(round(place * (count - 1) / (limit - 1)) for place in range(limit))
 
 
-def draw(shots: Sequence[Shot], kind: ExportKind, title: str, *, captions: bool) -> bytes:
+def draw_run(frames: Sequence[RunFrame], kind: ExportKind, title: str, *, captions: bool) -> bytes:
     """Return an animation or a sheet of a run as a file.
 
     Args:
-        shots: the steps, at least one, all of the same size.
+        frames: the steps, at least one, all of the same size.
         kind: the kind of file.
         title: the title of a sheet with captions.
         captions: whether captions are drawn.
     """
     if kind == "sheet":
-        return _sheet(shots, title, captions=captions)
-    frames = [_frame(shot, captions=captions) for shot in shots]
-    pauses = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
+        return _sheet(frames, title, captions=captions)
+    images = [_with_caption(frame, captions=captions) for frame in frames]
+    pauses = [FRAME_MS] * (len(images) - 1) + [LAST_MS]
     packed = io.BytesIO()
     if kind == "webp":
-        frames[0].save(
+        images[0].save(
             packed,
             "WEBP",
             save_all=True,
-            append_images=frames[1:],
+            append_images=images[1:],
             duration=pauses,
             loop=0,
             quality=_QUALITY,
@@ -155,27 +155,27 @@ def draw(shots: Sequence[Shot], kind: ExportKind, title: str, *, captions: bool)
         return packed.getvalue()
     # quantize() dithers only with a given palette; without dithering, gradients would have bands.
     dither = Image.Dither.FLOYDSTEINBERG
-    coloured = [frame.quantize(palette=frame.quantize(_COLOURS), dither=dither) for frame in frames]
+    coloured = [frame.quantize(palette=frame.quantize(_COLOURS), dither=dither) for frame in images]
     coloured[0].save(
         packed, "GIF", save_all=True, append_images=coloured[1:], duration=pauses, loop=0, optimize=False
     )
     return packed.getvalue()
 
 
-def _frame(shot: Shot, *, captions: bool) -> Image.Image:
-    picture = enlarged(shot.pixels)
+def _with_caption(frame: RunFrame, *, captions: bool) -> Image.Image:
+    picture = enlarged(frame.pixels)
     if not captions:
         return picture
-    framed = Image.new("RGB", (picture.width, picture.height + LINE + GAP // 2), GROUND)
+    framed = Image.new("RGB", (picture.width, picture.height + LINE + GAP // 2), BACKGROUND)
     framed.paste(picture, (0, 0))
     at, width = (GAP // 2, picture.height + 4), picture.width - GAP
-    draw_line(ImageDraw.Draw(framed), at, shot.caption, width=width, size=LABEL_PX, fill=DIM)
+    draw_line(ImageDraw.Draw(framed), at, frame.caption, width=width, size=LABEL_PX, fill=DIM)
     return framed
 
 
-def _sheet(shots: Sequence[Shot], title: str, *, captions: bool) -> bytes:
-    columns = math.ceil(math.sqrt(len(shots) * 1.5))
-    cells = [Cell(pixels=shot.pixels, lines=(shot.caption,) if captions else ()) for shot in shots]
+def _sheet(frames: Sequence[RunFrame], title: str, *, captions: bool) -> bytes:
+    columns = math.ceil(math.sqrt(len(frames) * 1.5))
+    cells = [Cell(pixels=frame.pixels, lines=(frame.caption,) if captions else ()) for frame in frames]
     data = draw_sheet(cells, columns, title)
     if captions:
         return data
@@ -185,7 +185,7 @@ def _sheet(shots: Sequence[Shot], title: str, *, captions: bool) -> bytes:
     return packed.getvalue()
 
 
-MOST_SIDE_PX = 16_384
+MAX_SIDE_PX = 16_384
 
 
 def save_file(source: Path, to: Path, factor: int = 1, *, smooth: bool = True) -> Path:
@@ -221,8 +221,8 @@ def save_pixels(
 ) -> Path:
     """Save pixels, uint8 (H, W, 3) RGB, as `save_file` does; ``info`` holds the texts of the PNG."""
     height, width, _ = pixels.shape
-    if max(height, width) * factor > MOST_SIDE_PX:
-        raise StorageError(to, message("would be larger than {limit:,} pixels on a side", limit=MOST_SIDE_PX))
+    if max(height, width) * factor > MAX_SIDE_PX:
+        raise StorageError(to, message("would be larger than {limit:,} pixels on a side", limit=MAX_SIDE_PX))
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if factor > 1:
         how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST

@@ -74,13 +74,13 @@ def draw_line(
         fill: the colour, RGB.
     """
     x, y = float(at[0]), at[1] + open_font(interface_font(), size).getmetrics()[0]
-    for file, run in itertools.groupby(fitted(text, width, size), key=lambda letter: letter.file):
+    for file, run in itertools.groupby(elided(text, width, size), key=lambda letter: letter.file):
         part, font = "".join(letter.text for letter in run), open_font(file, size)
         draw.text((x, y), part, fill, font, anchor="ls")
         x += font.getlength(part)
 
 
-def fitted(text: str, width: int, size: int) -> list[Letter]:
+def elided(text: str, width: int, size: int) -> list[Letter]:
     """Return the letters of a line, elided if they would be wider than ``width`` pixels."""
     composed = unicodedata.normalize("NFC", text)
     letters = list(itertools.chain.from_iterable(map(letters_for, composed)))

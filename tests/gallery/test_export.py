@@ -11,16 +11,7 @@ from PIL import Image
 
 from studio.errors import StorageError
 from studio.gallery import png
-from studio.gallery.export import (
-    GAP,
-    LEAST_SIDE,
-    LINE,
-    MOST_SIDE_PX,
-    Cell,
-    draw_sheet,
-    save_file,
-    save_pixels,
-)
+from studio.gallery.export import GAP, LINE, MAX_SIDE_PX, MIN_SIDE, Cell, draw_sheet, save_file, save_pixels
 from studio.gallery.images import read_pixels
 from studio.gallery.store import PictureStore
 from tests.gallery.samples import metadata, pixels
@@ -41,11 +32,11 @@ def drawn(cells: list[Cell], columns: int, title: str = "a fox") -> Image.Image:
 
 def test_pictures_lie_in_rows_enlarged_to_whole_pixels() -> None:
     sheet = drawn([plain(50), plain(100), plain(200)], 2)
-    assert sheet.width == GAP + 2 * (LEAST_SIDE + GAP)
-    top, below = GAP + 2 * LINE, LEAST_SIDE + 2 * LINE + 2 * GAP
-    right = GAP + LEAST_SIDE + GAP
+    assert sheet.width == GAP + 2 * (MIN_SIDE + GAP)
+    top, below = GAP + 2 * LINE, MIN_SIDE + 2 * LINE + 2 * GAP
+    right = GAP + MIN_SIDE + GAP
     for left, high, value in ((GAP, top, 50), (right, top, 100), (GAP, top + below, 200)):
-        whole = sheet.crop((left, high, left + LEAST_SIDE, high + LEAST_SIDE))
+        whole = sheet.crop((left, high, left + MIN_SIDE, high + MIN_SIDE))
         assert whole.getextrema() == ((value, value),) * 3
     assert sheet.height == top + 2 * below
 
@@ -59,8 +50,8 @@ def test_large_pictures_are_as_they_are_and_each_has_the_largest_ones_room() -> 
 def test_titles_and_labels_are_written_and_any_text_can_be_one() -> None:
     title = "a prompt \n\u202e without end 🦊 " * 50
     sheet = drawn([Cell(pixels=plain(0).pixels, lines=(title, ""))], 1, title)
-    assert sheet.width == 2 * GAP + LEAST_SIDE
-    beneath = sheet.crop((GAP, GAP + 2 * LINE + LEAST_SIDE, sheet.width - GAP, sheet.height))
+    assert sheet.width == 2 * GAP + MIN_SIDE
+    beneath = sheet.crop((GAP, GAP + 2 * LINE + MIN_SIDE, sheet.width - GAP, sheet.height))
     assert max(high for _, high in beneath.getextrema()) > 200
     assert sheet.crop((sheet.width - GAP, 0, sheet.width, sheet.height)).getextrema() == (
         (22, 22),
@@ -100,7 +91,7 @@ def test_enlarged_it_tells_other_programs_how_it_was_made_and_is_no_picture_of_o
 
 
 def test_what_cannot_be_saved_is_a_sentence_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
-    wide = np.zeros((2, MOST_SIDE_PX // 8 + 1, 3), np.uint8)
+    wide = np.zeros((2, MAX_SIDE_PX // 8 + 1, 3), np.uint8)
     with pytest.raises(StorageError, match="would be larger than 16,384 pixels on a side"):
         save_pixels(wide, tmp_path / "x.png", 8)
     with pytest.raises(StorageError, match="cannot be found"):

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from studio.folders import interface_font
 from studio.gallery import lettering
-from studio.gallery.lettering import draw_line, fitted, has_glyph, letters_for, open_font
+from studio.gallery.lettering import draw_line, elided, has_glyph, letters_for, open_font
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def no_system_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def spelled(text: str) -> str:
-    return "".join(letter.text for letter in fitted(text, 100_000, 14))
+    return "".join(letter.text for letter in elided(text, 100_000, 14))
 
 
 def drawn(text: str, width: int = 400) -> Image.Image:
@@ -43,7 +43,7 @@ def drawn(text: str, width: int = 400) -> Image.Image:
 
 def test_korean_is_drawn_with_glyphs_of_the_shipped_font() -> None:
     assert spelled(KOREAN) == KOREAN
-    assert {letter.file for letter in fitted(KOREAN, 100_000, 14)} == {interface_font()}
+    assert {letter.file for letter in elided(KOREAN, 100_000, 14)} == {interface_font()}
     assert all(has_glyph(interface_font(), letter) for letter in KOREAN)
     assert not has_glyph(interface_font(), "狐")  # its twin: a character the font lacks is found out
 
@@ -88,7 +88,7 @@ def test_a_font_of_the_system_draws_what_the_shipped_one_lacks(
         "has_glyph",
         lambda font, letter: has_glyph(font, letter) or (font == file and letter == "狐"),
     )
-    assert [(letter.text, letter.file) for letter in fitted("a狐", 999, 14)] == [
+    assert [(letter.text, letter.file) for letter in elided("a狐", 999, 14)] == [
         ("a", interface_font()),
         ("狐", file),
     ]
@@ -96,9 +96,9 @@ def test_a_font_of_the_system_draws_what_the_shipped_one_lacks(
 
 def test_a_line_keeps_to_its_width_and_is_cut_with_an_ellipsis() -> None:
     for text in ("a fox " * 100, KOREAN * 20, "🦊" * 50):
-        letters = fitted(text, 200, 14)
+        letters = elided(text, 200, 14)
         assert letters[-1].text == "…"
         assert sum(open_font(letter.file, 14).getlength(letter.text) for letter in letters) <= 200
         assert drawn(text, 200).crop((202, 0, 240, 24)).getbbox() is None
         assert drawn(text, 200).crop((150, 0, 200, 24)).getbbox() is not None
-    assert fitted("", 200, 14) == []
+    assert elided("", 200, 14) == []

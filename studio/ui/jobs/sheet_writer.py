@@ -62,12 +62,12 @@ def _write(path: Path, pictures: tuple[Labelled, ...], columns: int, title: str)
     # By name: they bring Pillow, which the window opens without.
     sheet = importlib.import_module("studio.gallery.export")
     files = importlib.import_module("studio.gallery.images")
-    side = sheet.most_side(len(pictures), columns)
+    side = sheet.max_picture_side(len(pictures), columns)
     cells = []
     for one in pictures:
         pixels = files.read_pixels(one.pixels, side) if isinstance(one.pixels, Path) else one.pixels
         if pixels is None:
-            pixels = sheet.empty(side)
+            pixels = sheet.placeholder(side)
         cells.append(sheet.Cell(pixels=pixels, lines=one.lines))
     write_file(path, sheet.draw_sheet(cells, columns, title))
     return path

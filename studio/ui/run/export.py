@@ -88,7 +88,7 @@ class ExportModel(QObject):
         steps = picture.available()
         if quantity == "x_t" and picture.start is not None:
             steps.insert(0, picture.start)
-        some = [steps[place] for place in film.chosen(len(steps), film.MOST_FRAMES[kind])]
+        some = [steps[place] for place in film.evenly_spaced(len(steps), film.MAX_FRAMES[kind])]
         export = self._export = _Export(job_state, self._run.image, some, quantity)
         title = job_state.request_of(export.image).prompt
         self._into = partial(_write, kind, path, title, captions)
@@ -145,7 +145,7 @@ class ExportModel(QObject):
         if into is None or export.waits:
             return
         shots = [
-            _film().Shot(
+            _film().RunFrame(
                 pixels=export.frames[done.step],
                 caption=text.caption_of_frame(done),
             )
@@ -171,7 +171,7 @@ class ExportModel(QObject):
 
 def _write(kind: ExportKind, path: Path, title: str, captions: bool, shots: list[Any]) -> Path:
     film = _film()
-    write_file(path, film.draw(shots, kind, title, captions=captions))
+    write_file(path, film.draw_run(shots, kind, title, captions=captions))
     return path
 
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from studio.errors import UnknownNameError
 from studio.gallery import export as film
-from studio.gallery.export import chosen
+from studio.gallery.export import evenly_spaced
 from studio.gallery.images import read_pixels
 from studio.ui.core.images import to_pixels
 from studio.ui.run.export import ExportMenu, ExportModel
@@ -120,8 +120,8 @@ def test_without_steps_there_is_nothing_to_export(
 
 
 def test_of_many_steps_some_are_taken_evenly() -> None:
-    assert chosen(3, 24) == (0, 1, 2)
-    taken = chosen(1000, 24)
+    assert evenly_spaced(3, 24) == (0, 1, 2)
+    taken = evenly_spaced(1000, 24)
     assert (len(taken), taken[0], taken[-1]) == (24, 0, 999)
     assert len(set(taken)) == 24
 
@@ -179,7 +179,7 @@ def test_too_little_memory_ends_one_export_and_not_those_after_it(
     studio.generate("A tiger")
     studio.wait_idle()
     with monkeypatch.context() as patch:
-        patch.setattr(film, "draw", full)
+        patch.setattr(film, "draw_run", full)
         exports.export("sheet", tmp_path / "a.png", captions=False)
         studio.wait(lambda: studio.sentences)
     assert "MemoryError" in studio.sentences[0]
