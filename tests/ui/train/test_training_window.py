@@ -127,10 +127,10 @@ def test_the_keyboard_does_it_as_well(hand: Hand, chosen: Path) -> None:
 
 def test_a_folder_that_is_dropped_is_chosen_and_a_picture_dissolves(hand: Hand, pictures: Path) -> None:
     drop(hand.page, pictures)
+    hand.wait(lambda: hand.models.train.form.from_folder == pictures)
     hand.wait_read()
-    assert hand.models.train.form.from_folder == pictures
     drop(hand.page, pictures / "a red fox.png")
-    assert hand.page.noise.isVisible()
+    hand.wait(hand.page.noise.isVisible)
     hand.wait(lambda: hand.models.train.forward.size)
     assert hand.models.train.forward.path == pictures / "a red fox.png"
 
@@ -300,7 +300,7 @@ def test_a_picture_is_made_in_the_middle_and_the_page_says_so(hand: Hand, pictur
     assert hand.page.progress.isVisible()
     picture.open()
     hand.wait_over()
-    assert hand.models.queue.rowCount() == 0
+    hand.wait(lambda: hand.models.queue.rowCount() == 0)
     assert not hand.window.status.training.isVisible()
 
 
