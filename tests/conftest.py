@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,10 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Models here are tiny: more threads than one gain nothing, and beside another busy program they cost a hundredfold.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts a background job with interrupts ignored, and its children would ignore those that tests send.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no reason to fail, and a failure must be the same on every machine.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None)
