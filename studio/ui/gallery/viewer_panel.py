@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractSlider,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -28,6 +26,7 @@ from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.labels import PlainLabel, set_tip
+from studio.ui.widgets.page import ScrollArea
 from studio.ui.widgets.scrubber import NoiseBar
 
 if TYPE_CHECKING:
@@ -232,12 +231,7 @@ class ViewerPanel(Ground):
         self._entry: Entry | None = None
         catalog.changed.connect(self._on_catalog_changed)
         self.setFixedWidth(WIDTH)
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area.viewport().setAutoFillBackground(False)
+        self._area = ScrollArea()
         use = TextButton(theme, tr("Use these settings"), kind="primary")
         watch = TextButton(theme, tr("Watch it form"), icon="play")
         compare = TextButton(theme, tr(COMPARE_WITH), icon="columns-2")
@@ -335,7 +329,6 @@ class ViewerPanel(Ground):
             place += 1
         grid.setRowStretch(place, 1)
         self._area.setWidget(rows)
-        rows.setAutoFillBackground(False)
 
     def _label(self, name: str) -> PlainLabel:
         label = PlainLabel(self._theme_of_rows, name, role="dim", wrap=True)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QKeySequence, QPainter
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.language import tr
 from studio.ui.shell import text
 from studio.ui.theme.metrics import CARD_RADIUS, CONTROL, GAP, PADDING, SECTION
 from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.page import ScrollArea
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent
@@ -124,12 +125,7 @@ class ShortcutsView(QWidget):
         head = QHBoxLayout()
         head.addWidget(PlainLabel(theme, tr("Keyboard shortcuts"), kind="title"), 1)
         head.addWidget(self.close_button)
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area.viewport().setAutoFillBackground(False)
+        self._area = ScrollArea()
         layout = QVBoxLayout(self._card)
         layout.setContentsMargins(SECTION, PADDING, PADDING, PADDING)
         layout.setSpacing(PADDING)
@@ -145,7 +141,6 @@ class ShortcutsView(QWidget):
         if columns != self._columns or self._content is None:
             self._columns, self._content = columns, self._list(columns)
             self._area.setWidget(self._content)
-            self._content.setAutoFillBackground(False)  # which the area turned on
         width = min(room, columns * _COLUMN + 2 * SECTION)
         height = min(self.height() - 2 * SECTION, self._content.sizeHint().height() + CONTROL + 3 * PADDING)
         self._card.setGeometry((self.width() - width) // 2, (self.height() - height) // 2, width, height)

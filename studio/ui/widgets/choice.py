@@ -159,6 +159,7 @@ class ChoiceField(QWidget):
         """Start without choices; `set_items` sets them."""
         super().__init__(parent)
         self._value = ""
+        self._items: list[tuple[str, str, str, str]] = []
         self.box = ChoiceBox(theme)
         named(self.box, label, tip)
         labelled(theme, self, label, tip=tip).addWidget(self.box)
@@ -180,8 +181,13 @@ class ChoiceField(QWidget):
             self.box.update()
 
     def set_items(self, items: Sequence[tuple[str, str, str, str]]) -> None:
-        """Offer ``items`` of (key, text, detail, tooltip); the choice is kept if it is among them."""
-        before = self._value
+        """Offer ``items`` of (key, text, detail, tooltip); the choice is kept if it is among them.
+
+        The same items again change nothing, so that an open list stays open.
+        """
+        if list(items) == self._items:
+            return
+        before, self._items = self._value, list(items)
         with QSignalBlocker(self.box):
             self.box.clear()
             for number, (key, text, detail, tip) in enumerate(items):

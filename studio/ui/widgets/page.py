@@ -29,6 +29,22 @@ if TYPE_CHECKING:
 SCROLL_BAR: Final = 12
 
 
+class ScrollArea(QScrollArea):
+    """Scrolls its content vertically, on the background of what it lies in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.viewport().setAutoFillBackground(False)
+
+    def setWidget(self, widget: QWidget) -> None:
+        super().setWidget(widget)
+        widget.setAutoFillBackground(False)  # Qt turns it on
+
+
 class Page(Ground):
     """A page whose content has a maximum width, centred in a wide window: longer lines are hard to read.
 
@@ -48,14 +64,8 @@ class Page(Ground):
         self.column = QVBoxLayout()
         self.column.setContentsMargins(0, 0, 0, SECTION)
         self.column.setSpacing(PADDING)
-        self.area = QScrollArea()
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.area.viewport().setAutoFillBackground(False)
+        self.area = ScrollArea()
         content = QWidget()
-        content.setAutoFillBackground(False)
         self._row = _centred(self.column, width)
         content.setLayout(self._row)
         self.area.setWidget(content)
