@@ -1,4 +1,4 @@
-"""The form's state: its values, their undo, and the request that Generate makes."""
+"""The model of the form on the Create page: the settings with their undo, and the request that Generate makes."""
 
 from __future__ import annotations
 
@@ -38,16 +38,18 @@ if TYPE_CHECKING:
 
 
 class FormModel(QObject):
-    """The form's values. Every edit can be undone (`FieldsUndoStack`); the values are saved in the preferences.
+    """The settings of the form. Every edit can be undone (`FieldsUndoStack`); the values are saved in the preferences.
 
     Attributes:
         undo_stack: the edits.
+
+    Signals:
+        changed: the values or the installed models have changed.
+        estimate_changed: another run was measured, so the estimate has changed.
     """
 
     changed = Signal()
-    """The values, or the models there are, changed."""
     estimate_changed = Signal()
-    """A run was measured, so the estimate is better than before."""
 
     def __init__(
         self,
@@ -61,11 +63,11 @@ class FormModel(QObject):
         """Restore the values of the last start.
 
         Args:
-            catalog: the models there are.
-            preferences: keep the values.
-            timings: what model calls take; None gives estimates without a time.
-            draw: of n, a random number below n; draws seeds.
-            clock: seconds; measures pauses between edits.
+            catalog: the installed models.
+            preferences: where the values are saved.
+            timings: the measured time of a model call; with None, estimates have no time.
+            draw: returns a random number below its argument; draws seeds.
+            clock: in seconds; edits close together become one undo step.
         """
         super().__init__()
         self._catalog, self._preferences, self._timings = catalog, preferences, timings
@@ -82,17 +84,17 @@ class FormModel(QObject):
 
     @property
     def card(self) -> ModelCard | None:
-        """The chosen model's card; None where that model is not here or broken."""
+        """The card of the chosen model; None if that model is not installed, or broken."""
         return self._catalog.card(self._values.model)
 
     @property
     def suggested(self) -> bool:
-        """Whether the prompt is the one suggested at the first start."""
+        """Whether the prompt is the one that is suggested at the first start."""
         return self._values.prompt == SUGGESTION
 
     @property
     def fault(self) -> str:
-        """Why Generate cannot work now, a sentence; "" when it can."""
+        """Why nothing can be generated with these settings, a translated sentence; "" if it can."""
         if self._fault is None:
             try:
                 self._resolved(self._values)
@@ -103,13 +105,12 @@ class FormModel(QObject):
 
     @property
     def estimate(self) -> Estimate:
-        """The cost of the request."""
         return estimate(self._values, self.card, self._timings, self._device)
 
     def edit(self, **changes: Any) -> None:  # noqa: ANN401 - as FormValues has them
         """Change fields of `FormValues` by name, as one step of undo.
 
-        Another model brings its defaults along (see `run_settings.with_model`), another seed is not used yet.
+        Another model brings its defaults (see `run_settings.with_model`).
         """
         values = self._values
         if changes.get("model", values.model) != values.model:
@@ -118,7 +119,7 @@ class FormModel(QObject):
         self._make(replace(values, **changes), tuple(changes))
 
     def write_prompt(self, prompt: str) -> None:
-        """Put a prompt in the place of the one there is, as a step of undo of its own, whatever was typed before."""
+        """Replace the prompt, as a step of undo that is never merged with what was typed before."""
         self._make(replace(self._values, prompt=prompt), ())
 
     def edit_option(self, name: str, value: OptionValue) -> None:
@@ -139,13 +140,13 @@ class FormModel(QObject):
         self._make(replace(self._values, seed=self._rolled()), ())
 
     def load_request(self, request: GenerateRequest) -> str:
-        """Fill the form from a picture's request, as one step of undo. Its seed is the next that is used.
+        """Fill the form from a picture's request, as one step of undo; the next picture uses its seed.
 
         Returns:
-            A sentence about what the model cannot do of it; "" if nothing.
+            What the model cannot do of the request, a sentence; "" if nothing.
 
         Raises:
-            RequestError: no model could make it.
+            RequestError: the request is not valid for any model.
         """
         card = self._catalog.card(request.validate().model)
         values, sentence = with_request(self._values, request, card)
@@ -170,18 +171,18 @@ class FormModel(QObject):
 
     @Slot(str)
     def set_device(self, device: str) -> None:
-        """Say which device the engine uses, as `Timings` calls it."""
+        """Estimate for this device, named as in `Timings`."""
         if device != self._device:
             self._device = device
             self.estimate_changed.emit()
 
     @Slot()
     def refresh_estimate(self) -> None:
-        """Say that `Timings` noted another run."""
+        """Emit `estimate_changed` after `Timings` has noted another run."""
         self.estimate_changed.emit()
 
     def _first(self, saved: Mapping[str, Any]) -> FormValues:
-        """Return the values of the last start, as far as they are still valid."""
+        """Return the saved values, as far as they are still valid."""
         base = first_values(self._catalog.first(), self._draw(MAX_SEED + 1))
         values = read_values(saved, base)
         card = self._catalog.card(values.model)
@@ -207,7 +208,7 @@ class FormModel(QObject):
         return self._draw(MAX_SEED + 2 - self._values.count)
 
     def _make(self, values: FormValues, key: tuple[str, ...]) -> None:
-        """Change to ``values`` as an undo command; commands of the same ``key`` are merged, () never is."""
+        """Change to ``values`` as an undo command; commands with the same ``key`` are merged, those with () never."""
         old = self._values
         names = [item.name for item in fields(old) if getattr(old, item.name) != getattr(values, item.name)]
         names = [name for name in names if name != "seed_used"]
@@ -218,7 +219,7 @@ class FormModel(QObject):
             self._put({"seed_used": False})
 
     def _put_step(self, changes: Mapping[str, Any]) -> None:
-        """Apply a change, its undo or its redo; a restored seed is used for the next picture."""
+        """Apply, undo or redo a change; the next picture uses a restored seed."""
         self._put({**changes, "seed_used": False} if "seed" in changes else changes)
 
     def _put(self, changes: Mapping[str, Any]) -> None:

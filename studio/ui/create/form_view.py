@@ -1,11 +1,11 @@
-"""The form: prompt and settings of a picture, with Generate and its cost at the foot."""
+"""The form of the Create page: prompt and settings of a picture, with Generate and its cost at the foot."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.engine.requests.generate import MAX_COUNT, MAX_GUIDANCE, MAX_STEPS
 from studio.ui.create import text
@@ -24,6 +24,7 @@ from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.collapsible import Collapsible
 from studio.ui.widgets.labels import FactList, PlainLabel, labelled, named, set_tip
 from studio.ui.widgets.numbers import NumberField, NumberSlider, SeedField
+from studio.ui.widgets.page import ScrollArea
 from studio.ui.widgets.prompt_field import PromptField
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 ROW_GAP = GAP + GRID
 LOW = 620
-"""A form lower than this has its rows closer together."""
+"""Below this height in pixels, the rows of the form are closer together."""
 SLIDER_STEPS = 100
 SLIDER_GUIDANCE = 15.0
 
@@ -58,7 +59,6 @@ class SettingRows(QWidget):
         super().__init__(parent)
         self._form, self._catalog, self._preferences = form, catalog, preferences
         self._most_steps = MAX_STEPS
-        self._items: dict[ChoiceField, list[run_text.Item]] = {}
         self.model = ChoiceField(theme, tr("Model"), tip=run_text.model_tip())
         self.size_field = ChoiceField(theme, tr("Size"), tip=run_text.size_tip())
         self.fixed_size = _FixedText(theme, tr("Size"), run_text.size_tip())
@@ -96,6 +96,7 @@ class SettingRows(QWidget):
         self.facts = FactList(theme)
         self.about = Collapsible(theme, tr("About this model"), self.facts)
         self._lay_out()
+        self._on_form_changed()
         self._connect()
 
     def _lay_out(self) -> None:
@@ -112,6 +113,9 @@ class SettingRows(QWidget):
 
     def _connect(self) -> None:
         form = self._form
+        form.changed.connect(
+            self._on_form_changed
+        )  # before the bindings: a value is chosen among new choices
         for name, control in (
             ("model", self.model),
             ("sampler", self.sampler),
@@ -128,13 +132,15 @@ class SettingRows(QWidget):
         self.size_field.edited.connect(self._on_size_edited)
         self.more.toggled.connect(self._on_more_toggled)
 
-    def synchronise(self) -> None:
-        """Show the choices there are, and what the bindings do not show by themselves."""
+    @Slot()
+    def _on_form_changed(self) -> None:
+        """Show the choices and limits of the chosen model, and the values that have no binding."""
         values, card = self._form.values, self._form.card
-        self._offer(self.model, run_text.model_items(self._catalog.models, values.model), values.model)
-        self._offer(self.sampler, run_text.sampler_items(values), values.sampler)
+        self.model.set_items(run_text.model_items(self._catalog.models, values.model))
+        self.sampler.set_items(run_text.sampler_items(values))
         sizes = run_text.size_items(card)
-        self._offer(self.size_field, sizes, run_text.size_key(values.size))
+        self.size_field.set_items(sizes)
+        self.size_field.set_value(run_text.size_key(values.size))
         self.size_field.setVisible(len(sizes) > 1)
         self.fixed_size.setVisible(len(sizes) <= 1)
         self.fixed_size.set_text(run_text.size_text(values.size))
@@ -147,17 +153,10 @@ class SettingRows(QWidget):
         if most != self._most_steps:
             self._most_steps = most
             self.steps.set_limits(1, most, min(SLIDER_STEPS, most))
-            self.steps.set_value(values.steps)
         self.guidance.setEnabled(takes_text(card))
         self.options.show_options(values.sampler, values.options_of(values.sampler))
         self.seed.set_locked(values.seed_locked)
         self.more.set_detail(text.changed_settings(values, card))
-
-    def _offer(self, choice: ChoiceField, items: list[run_text.Item], chosen: str) -> None:
-        if items != self._items.get(choice):
-            self._items[choice] = items
-            choice.set_items(items)
-        choice.set_value(chosen)
 
     @Slot(str, object)
     def _on_option_edited(self, name: str, value: OptionValue) -> None:
@@ -196,7 +195,7 @@ def _row(*cells: tuple[QWidget, int]) -> QHBoxLayout:
 
 
 class _FixedText(QWidget):
-    """A value that cannot be changed, in the place of a field."""
+    """A field whose value cannot be changed."""
 
     def __init__(self, theme: Theme, label: str, tip: str) -> None:
         super().__init__()
@@ -210,7 +209,7 @@ class _FixedText(QWidget):
 
 
 class TextRows(QWidget):
-    """Prompt, with ideas for it, and negative prompt."""
+    """The prompt with its ideas, and the negative prompt."""
 
     def __init__(
         self, theme: Theme, form: FormModel, ideas: IdeasModel, parent: QWidget | None = None
@@ -241,6 +240,8 @@ class TextRows(QWidget):
         column.setSpacing(GAP)
         for widget in (self.prompt, self.no_text, self.disclosure):
             column.addWidget(widget)
+        self._had_negative = False
+        form.changed.connect(self._on_form_changed)
         bind(form, "prompt", self.prompt)
         bind(form, "negative", self.negative)
         self.disclosure.header.clicked.connect(self._on_disclosure_clicked)
@@ -250,10 +251,10 @@ class TextRows(QWidget):
         self.popover.left.connect(self.prompt.editor.setFocus)
         ideas.changed.connect(self._on_ideas_changed)
         self._on_ideas_changed()
-        self._had_negative = False
+        self._on_form_changed()
 
-    def synchronise(self) -> None:
-        """Show the form's values."""
+    @Slot()
+    def _on_form_changed(self) -> None:
         values, card = self._form.values, self._form.card
         with_text = takes_text(card)
         self.prompt.setEnabled(with_text)
@@ -265,12 +266,12 @@ class TextRows(QWidget):
         self.no_guidance.setVisible(not guided)
         if bool(values.negative) != self._had_negative:
             self._had_negative = bool(values.negative)
-            if self._had_negative:  # what counts must be seen
+            if self._had_negative:  # a prompt that has an effect is never hidden
                 self.disclosure.set_open(True)
 
     @Slot(bool)
     def _on_disclosure_clicked(self, opened: bool) -> None:
-        """Put the cursor where the artist is about to type."""
+        """Focus the negative prompt when it is unfolded."""
         if opened:
             self.negative.editor.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -280,7 +281,7 @@ class TextRows(QWidget):
 
     @Slot()
     def _on_ideas(self) -> None:
-        """Open the ideas at the right of the prompt, or close them."""
+        """Open the ideas beside the prompt, or close them."""
         if self.popover.isVisible():
             self.popover.hide()
             return
@@ -289,7 +290,7 @@ class TextRows(QWidget):
         self.popover.open(corner, adds=self._is_being_written())
 
     def _is_being_written(self) -> bool:
-        """Whether the cursor is after a space, where a name can be added."""
+        """Whether the cursor is after a space, so that a name is added to the prompt."""
         before, _ = self.prompt.editor.around_cursor()
         return bool(before.strip()) and before[-1:].isspace()
 
@@ -303,14 +304,14 @@ class TextRows(QWidget):
 
     @Slot(str)
     def _write(self, before: str, after: str = "") -> None:
-        """Make a prompt of two parts, with the cursor between them, as one step of undo."""
+        """Write a prompt with the cursor between its two parts, as one step of undo."""
         self._form.write_prompt(before + after)
         self.prompt.put(before + after, before)
         self.prompt.editor.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
 class FormFoot(Ground):
-    """Generate, its cost, and what is wrong; stays visible while the form scrolls."""
+    """Generate, its cost, and the form's error; stays visible while the form scrolls."""
 
     def __init__(
         self, theme: Theme, form: FormModel, intents: Intents, parent: QWidget | None = None
@@ -347,13 +348,12 @@ class FormFoot(Ground):
             self.cancel.setVisible(running)
 
     def set_compact(self, compact: bool) -> None:
-        """Take less height in a low window."""
         top, bottom = (GAP, GAP) if compact else (PADDING - GRID, PADDING)
         self._column.setContentsMargins(PADDING, top, PADDING - 1, bottom)  # 1: the form's own line
         self._column.setSpacing(GRID if compact else GAP)
 
     def set_line(self, shown: bool) -> None:
-        """Draw a line at the top, where rows are hidden below it."""
+        """Draw a line at the top while rows are scrolled out of sight below it."""
         lines = Qt.Edge.TopEdge if shown else NO_EDGE
         if lines != self._lines:
             self._lines = lines
@@ -386,22 +386,20 @@ class FormView(Ground):
         self.texts = TextRows(theme, form, IdeasModel(form, catalog, self))
         self.settings = SettingRows(theme, form, catalog, preferences)
         self.foot = FormFoot(theme, form, intents)
-        self.area = QScrollArea()
+        self.area = ScrollArea()
         self._lay_out()
         self.area.verticalScrollBar().rangeChanged.connect(self._on_scrolled)
         self.area.verticalScrollBar().valueChanged.connect(self._on_scrolled)
-        form.changed.connect(self._on_form_changed)
-        self._on_form_changed()
 
     def focus_prompt(self) -> None:
-        """Put the cursor into the prompt; the one suggested at the first start is selected, to be typed over."""
+        """Focus the prompt; the prompt suggested at the first start is selected, so that typing replaces it."""
         editor = self.texts.prompt.editor
         editor.setFocus(Qt.FocusReason.OtherFocusReason)
         if self._form.suggested:
             editor.selectAll()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Move the rows closer together in a low window, so that all of them are in sight."""
+        """Move the rows closer together in a low window, so that all of them are visible."""
         super().resizeEvent(event)
         compact = self.height() < LOW
         gap = GAP if compact else ROW_GAP
@@ -412,29 +410,18 @@ class FormView(Ground):
 
     def _lay_out(self) -> None:
         rows = QWidget()
-        # The scroll bar takes the right margin's place, so that nothing moves when it comes.
+        # The scroll bar takes the place of the right margin, so that nothing moves when it appears.
         rows.setFixedWidth(FORM - PADDING)
         self._rows = column = QVBoxLayout(rows)
         for group in (self.texts, self.settings):
             column.addWidget(group)
         column.addStretch(1)
         self.area.setWidget(rows)
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.area.viewport().setAutoFillBackground(False)
-        rows.setAutoFillBackground(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 1, 0)  # the line at the right edge
         column.setSpacing(0)
         column.addWidget(self.area, 1)
         column.addWidget(self.foot)
-
-    @Slot()
-    def _on_form_changed(self) -> None:
-        for group in (self.texts, self.settings):
-            group.synchronise()
 
     @Slot()
     def _on_scrolled(self) -> None:

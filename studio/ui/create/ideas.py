@@ -1,4 +1,4 @@
-"""What the chosen model can draw, and completion of the word being typed."""
+"""Ideas for a prompt: the names and example prompts that come with a model, and completion of what is being typed."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ if TYPE_CHECKING:
 
 
 MOST = 6
+"""The most names that are offered."""
 MOST_WORDS = 4
-"""Of a name that is typed."""
+"""The most words before the cursor that can be the beginning of one name."""
 LETTERS = 2
-"""Before anything is offered; one is enough of a script whose letters say more (Hangul, kana, Chinese characters)."""
+"""The fewest letters that are completed; of Hangul, kana and Chinese characters one is enough."""
 LOOKED_AT = 100
+"""How many characters before the cursor are searched for the beginning of a name."""
 _START = re.compile(r"(?:^|(?<=[\s,;(]))[^\s,;(]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """Names for what was typed.
+    """Names that complete what was typed.
 
     Attributes:
-        typed: the end of the text that a name would take the place of.
-        names: the most fitting first.
-        eager: whether the first is as good as chosen; not where what was typed may be all that is meant.
+        typed: the end of the text, which a chosen name replaces.
+        names: the best first.
+        eager: whether the first name is selected at once; not if what was typed may be complete already.
     """
 
     typed: str
@@ -49,17 +51,16 @@ class Completion:
     """Finds names by their beginning, then by the beginning of any of their words."""
 
     def __init__(self, words: Words) -> None:
-        """Prepare the words for looking them up."""
         self.names = words.names
         self._folded = tuple(map(_folded, words.names))
         self._known = frozenset(self._folded)
-        # The words between the names, such as "on" and "teal": nobody wants "onion" for them.
+        # Words that prompts use between the names, such as "on" and "teal": "on" should not become "onion".
         self._between = frozenset(
             word for text in words.examples for word in re.findall(r"[\w-]+", _folded(text))
         )
 
     def offer(self, before: str, after: str) -> Offer | None:
-        """Return what to offer where the cursor stands between two texts; None where it is in no word's end."""
+        """Return the names for the text around the cursor; None if the cursor is not at the end of a word."""
         if not before[-1:].isalnum() or after[:1].isalnum():
             return None
         text = before.rpartition("\n")[2][-LOOKED_AT:]
@@ -70,12 +71,12 @@ class Completion:
             if len(folded) < LETTERS and folded.isascii():
                 continue
             eager = folded not in self._known and folded not in self._between
-            if names := self._going_on(folded, eager=eager):
+            if names := self._continuing(folded, eager=eager):
                 return Offer(typed=typed, names=names, eager=eager)
         return None
 
     def search(self, text: str) -> tuple[str, ...]:
-        """Return every name that holds a text: those that begin with it, then those with such a word, then others."""
+        """Return all names that contain ``text``: first those that begin with it, then those with a word that does."""
         folded = _folded(" ".join(text.split()))
         if not folded:
             return self.names
@@ -85,7 +86,7 @@ class Completion:
                 ranked[0 if other.startswith(folded) else 1 if f" {folded}" in other else 2].append(name)
         return tuple(name for rank in ranked for name in rank)
 
-    def _going_on(self, folded: str, *, eager: bool) -> tuple[str, ...]:
+    def _continuing(self, folded: str, *, eager: bool) -> tuple[str, ...]:
         first: list[str] = []
         then: list[str] = []
         for name, other in zip(self.names, self._folded, strict=True):
@@ -105,21 +106,23 @@ def _folded(text: str) -> str:
 
 
 class IdeasModel(QObject):
-    """The words of the model that stands in the form.
+    """The names and example prompts of the model chosen in the form.
 
     Attributes:
-        available: whether the model says what it can draw.
-        fault: why its words cannot be shown, a sentence; "" where they can, or were not read yet.
+        available: whether the model comes with any.
+        fault: why they cannot be read, a translated sentence; "" if they can, or were not read yet.
+
+    Signals:
+        changed: another model was chosen, or its words have changed.
     """
 
     changed = Signal()
-    """Another model, or other words."""
 
     def __init__(self, form: FormModel, catalog: Catalog, parent: QObject | None = None) -> None:
-        """Follow the choice of model; nothing is read before it is asked for."""
+        """Follow the model of ``form``; its words are read when they are first needed."""
         super().__init__(parent)
         self._form, self._catalog = form, catalog
-        self._looked_at: Path | None = None
+        self._folder: Path | None = None
         self._completion: Completion | None = None
         self._words = Words()
         self.available, self.fault = False, ""
@@ -129,24 +132,24 @@ class IdeasModel(QObject):
 
     @property
     def words(self) -> Words:
-        """Its words; none where there are none or they cannot be read."""
+        """The words of the model; empty if it has none or they cannot be read."""
         self._read()
         return self._words
 
     def offer(self, before: str, after: str) -> Offer | None:
-        """Return the names to offer while a prompt is typed; see `Completion.offer`."""
+        """See `Completion.offer`."""
         completion = self._read()
         return completion.offer(before, after) if completion is not None else None
 
     def search(self, text: str) -> tuple[str, ...]:
-        """Return the names that hold a text; see `Completion.search`."""
+        """See `Completion.search`."""
         completion = self._read()
         return completion.search(text) if completion is not None else ()
 
     def _read(self) -> Completion | None:
-        if self._completion is None and self.available and self._looked_at is not None and not self.fault:
+        if self._completion is None and self.available and self._folder is not None and not self.fault:
             try:
-                self._words = read_words(self._looked_at)
+                self._words = read_words(self._folder)
             except CheckpointError as error:
                 self.fault = tr(error.message)
             else:
@@ -162,15 +165,15 @@ class IdeasModel(QObject):
     @Slot()
     def _on_form_changed(self) -> None:
         folder = self._find()
-        if folder != self._looked_at:
-            self._look_at(folder)
+        if folder != self._folder:
+            self._set_folder(folder)
 
     @Slot()
     def _on_catalog_changed(self) -> None:
-        """Look again, even where the model's folder is the same."""
-        self._look_at(self._find())
+        """Read the words again, even if the model's folder is the same."""
+        self._set_folder(self._find())
 
-    def _look_at(self, folder: Path | None) -> None:
-        self._looked_at, self.available = folder, folder is not None and has_words(folder)
+    def _set_folder(self, folder: Path | None) -> None:
+        self._folder, self.available = folder, folder is not None and has_words(folder)
         self._completion, self._words, self.fault = None, Words(), ""
         self.changed.emit()

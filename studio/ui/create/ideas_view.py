@@ -34,12 +34,12 @@ MAX_LENGTH: Final = 200
 
 
 class IdeasPopover(Card):
-    """A card over the window; it goes away when something is chosen, with Esc, or when one goes elsewhere.
+    """A card above the window; it closes when something is chosen, with Esc, or when the focus goes elsewhere.
 
     Signals:
-        example_chosen: a whole prompt.
-        name_chosen: a name.
-        left: Esc or Close: the focus should return to the prompt.
+        example_chosen: use this prompt.
+        name_chosen: put this name into the prompt.
+        left: it was closed with Esc or Close; the focus should return to the prompt.
     """
 
     example_chosen = Signal(str)
@@ -47,7 +47,7 @@ class IdeasPopover(Card):
     left = Signal()
 
     def __init__(self, theme: Theme, ideas: IdeasModel, button: QWidget) -> None:
-        """Start hidden; ``button`` opens and closes it."""
+        """Start hidden; a click on ``button`` does not count as one elsewhere."""
         super().__init__(theme, ground="floating", parent=button)
         self._ideas, self._button = ideas, button
         self.hide()
@@ -88,8 +88,8 @@ class IdeasPopover(Card):
         """Open with the upper left corner at a point of the window.
 
         Args:
-            corner: where there is room; it moves up where there is too little below.
-            adds: whether a name is added to the prompt, or takes its place.
+            corner: the point; the card moves up if there is too little room below.
+            adds: whether a name is added to the prompt; else it replaces the prompt.
         """
         self.setParent(self._button.window())
         words = self._ideas.words
@@ -119,21 +119,19 @@ class IdeasPopover(Card):
         left = max(GAP, min(corner.x(), self.window().width() - WIDTH - GAP))
         self.move(left, max(GAP, min(corner.y(), self.window().height() - height - GAP)))
 
-    # ------------------------------------------------------------------------------------------ coming and going
+    # -------------------------------------------------------------------------------------------------- closing
     def showEvent(self, event: QShowEvent) -> None:
-        """Watch for what happens elsewhere."""
         super().showEvent(event)
         if (app := QApplication.instance()) is not None:
             app.installEventFilter(self)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Stop watching."""
         super().hideEvent(event)
         if (app := QApplication.instance()) is not None:
             app.removeEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Close when one goes elsewhere, and lead the keys of the parts."""
+        """Close on a click or focus elsewhere, and handle the keys of the card's controls."""
         kind = event.type()
         if kind in (QEvent.Type.MouseButtonPress, QEvent.Type.FocusIn) and isinstance(watched, QWidget):
             if watched is not self._button and watched is not self and not self.isAncestorOf(watched):
@@ -179,7 +177,7 @@ class IdeasPopover(Card):
         self.hide()
         self.left.emit()
 
-    # ------------------------------------------------------------------------------------------------ what it shows
+    # -------------------------------------------------------------------------------------------------- contents
     @Slot(str)
     def _on_searched(self, words: str) -> None:
         found, every = self._ideas.search(words), len(self._ideas.words.names)
@@ -207,10 +205,10 @@ _COMMAND = (
 
 
 class PromptCompletion(QObject):
-    """Offers names while a prompt is typed by hand; whatever else happens to the prompt closes the list."""
+    """Completes names while a prompt is typed; any other change of the prompt closes the list."""
 
     def __init__(self, theme: Theme, field: PromptField, form: FormModel, ideas: IdeasModel) -> None:
-        """Watch over ``field``, which edits the prompt of ``form``."""
+        """Complete what is typed into ``field``, which edits the prompt of ``form``."""
         super().__init__(field)
         self._field, self._form, self._ideas = field, form, ideas
         self._offer: Offer | None = None
@@ -233,17 +231,15 @@ class PromptCompletion(QObject):
 
     @property
     def is_open(self) -> bool:
-        """Whether names are offered."""
         return self._offer is not None
 
     @Slot()
     def close(self) -> None:
-        """Offer nothing."""
         self._offer = None
         self.card.hide()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Lead the list's keys to it while it is open, and close it where something else comes between."""
+        """Pass the keys of the list to it while it is open, and close it on any other input."""
         if not self.is_open:
             return False
         if event.type() in _LEAVE or (event.type() == QEvent.Type.MouseButtonPress):
@@ -252,7 +248,7 @@ class PromptCompletion(QObject):
             if event.modifiers() & _COMMAND:
                 self.close()
             elif event.key() == Qt.Key.Key_Escape:
-                event.accept()  # or the window would take it for the running job
+                event.accept()  # else the window's shortcut would cancel the running job
                 return True
         elif event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
             return self._on_key(event)
@@ -288,27 +284,26 @@ class PromptCompletion(QObject):
         self._place(offer)
         self.card.show()
         self.card.raise_()
-        count = len(offer.names)
-        self._announce(f"{count} {'name' if count == 1 else 'names'}, {offer.names[0]}")
+        self._announce(text.names_offered(offer.names))
 
     @Slot()
     def _on_form_changed(self) -> None:
-        """Close where the prompt was changed by other hands, such as undo."""
+        """Close when the prompt was changed otherwise, for example by Undo."""
         if self.is_open and self._form.values.prompt != self._prompt:
             self.close()
 
     @Slot()
     def _on_moved(self) -> None:
-        """Close where the cursor is not where names were found for."""
+        """Close when the cursor moved away from what is completed."""
         if self.is_open and self._field.editor.around_cursor() != self._at:
             self.close()
 
     @Slot(str)
     def _take(self, name: str) -> None:
-        """Put a name in the place of what was typed, as one step of undo."""
+        """Replace what was typed by ``name``, as one step of undo."""
         offer = self._offer
         self.close()
-        QGuiApplication.inputMethod().commit()  # what it has in hand becomes text
+        QGuiApplication.inputMethod().commit()  # so that what is being composed is text too
         before, after = self._field.editor.around_cursor()
         if offer is None or not before.endswith(offer.typed):
             return
@@ -317,15 +312,15 @@ class PromptCompletion(QObject):
         self._field.put(before + after, before)
         self._field.editor.setFocus()
 
-    def _announce(self, text: str) -> None:
+    def _announce(self, sentence: str) -> None:
         """Announce the list to screen readers, once."""
-        if text == self._announced:
+        if sentence == self._announced:
             return
-        self._announced = text
-        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self._field.editor, text))
+        self._announced = sentence
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self._field.editor, sentence))
 
     def _place(self, offer: Offer) -> None:
-        """Put the list under the first letter of what was typed, above it where there is no room below."""
+        """Place the list below the first letter of what was typed, or above it if there is no room below."""
         window, editor = self._field.window(), self._field.editor
         if self.card.parentWidget() is not window:
             self.card.setParent(window)
@@ -344,7 +339,7 @@ class PromptCompletion(QObject):
     def _first_letter(self, offer: Offer) -> QRect:
         editor = self._field.editor
         cursor = QTextCursor(editor.textCursor())
-        in_hand = len(cursor.block().layout().preeditAreaText())
-        back = max(len(offer.typed.encode("utf-16-le")) // 2 - in_hand, 0)
+        composing = len(cursor.block().layout().preeditAreaText())
+        back = max(len(offer.typed.encode("utf-16-le")) // 2 - composing, 0)
         cursor.movePosition(QTextCursor.MoveOperation.Left, QTextCursor.MoveMode.MoveAnchor, back)
         return editor.cursorRect(cursor)

@@ -1,7 +1,8 @@
-"""Texts of the form. Those about the settings themselves are in `studio.ui.jobs.text`, since comparisons use them."""
+"""The texts of the form. Those about the settings themselves are in `studio.ui.jobs.text`: comparisons use them too."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
@@ -9,6 +10,8 @@ from studio.ui.jobs.text import choice_title, spacings
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from studio.checkpoints.card import ModelCard
     from studio.ui.jobs.run_settings import FormValues
 
@@ -22,19 +25,19 @@ def ideas_tip() -> str:
 
 
 def no_text() -> str:
-    """Return why a prompt does nothing with a model that takes no text."""
+    """Return why a prompt has no effect with a model that takes no text."""
     return tr("This model takes no text: it makes pictures of whatever it was trained on.")
 
 
 def changed_settings(values: FormValues, card: ModelCard | None) -> str:
-    """Return those of the folded settings that differ from the defaults, for the header; "" where none does."""
+    """Return the folded settings that differ from the defaults, for the header; "" if none does."""
     changed = []
-    sampler = SAMPLERS[values.sampler]
-    defaults = sampler.Options()
-    for name, value in values.options_of(values.sampler).items():
-        if value != getattr(defaults, name):
+    options = SAMPLERS[values.sampler].Options
+    for field in fields(options):
+        value = values.options_of(values.sampler)[field.name]
+        if value != field.default:
             shown = f"{value:g}" if isinstance(value, int | float) else choice_title(str(value))
-            changed.append(tr("{option} {value}", option=name.replace("_", " "), value=shown))
+            changed.append(tr("{option} {value}", option=field.metadata["label"], value=shown))
     if card is not None and values.spacing != card.defaults.spacing:
         changed.append(spacings().get(values.spacing, (values.spacing, "", ""))[0])
     return ", ".join(changed)
@@ -46,6 +49,11 @@ def name_replaces() -> str:
 
 def name_is_added() -> str:
     return tr("The name you choose is added at the cursor.")
+
+
+def names_offered(names: Sequence[str]) -> str:
+    """Return what a screen reader says when names are offered: how many, and the first one."""
+    return trn("{count} name, {first}", "{count} names, {first}", len(names), first=names[0])
 
 
 def names_found(found: int, every: int) -> str:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 
 from studio.checkpoints.catalog import InstalledModel
 from studio.checkpoints.words import save_words
+from studio.ui.create import text
 from tests.ui.cards import LARGE, STARTER
 
 if TYPE_CHECKING:
@@ -259,10 +260,10 @@ def test_names_are_searched_and_taken_with_the_keyboard_alone(texts: TextRows, f
     press_focused(Qt.Key.Key_Space)
     assert QApplication.focusWidget() is texts.popover.search
     assert texts.popover.names.texts == list(NAMES)
-    assert texts.popover.count.text() == "All 10 names"
+    assert texts.popover.count.text() == text.names_found(10, 10)
     QTest.keyClicks(texts.popover.search, "ca")
     assert texts.popover.names.texts == ["cat", "cactus", "birthday cake"]
-    assert texts.popover.count.text() == "3 of 10 names"
+    assert texts.popover.count.text() == text.names_found(3, 10)
     press_focused(Qt.Key.Key_Down)
     press_focused(Qt.Key.Key_Down)
     press_focused(Qt.Key.Key_Return)
@@ -288,7 +289,7 @@ def test_a_name_is_added_where_one_is_missing(texts: TextRows, form: FormModel) 
     form.edit(prompt="a cat and  on a mat")
     texts.prompt.editor.move_cursor_after("a cat and ")
     open_ideas(texts)
-    assert "added" in texts.popover.hint.text()
+    assert texts.popover.hint.text() == text.name_is_added()
     texts.popover.search.setText("fox")
     press_focused(Qt.Key.Key_Return)
     assert form.values.prompt == texts.prompt.value == "a cat and fox on a mat"
