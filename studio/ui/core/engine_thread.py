@@ -31,7 +31,7 @@ from studio.engine.training.events import TrainingStepped
 from studio.errors import StudioError, capitalised
 from studio.logs import tell_unexpected
 from studio.ui.core.engine_call import EngineCall, EngineFailed, EngineReady, Priority
-from studio.ui.core.job import Job, Training, TrainingFailed, TrainingHeld
+from studio.ui.core.job import Job, Training, TrainingFailed, TrainingSuspended
 from studio.ui.core.job_writer import JobEvents, JobWriter, NotWrittenError
 from studio.ui.language import tr
 
@@ -376,10 +376,10 @@ class EngineThread(QThread):
         """Do a task between two steps of a training; what takes about as long as a step needs no mention."""
         short = isinstance(task, EngineCall) and bool(task.weights_sha256 or task.unwanted)
         if not short:
-            self.engine_event.emit(TrainingHeld(job_id=training.id, held=True))
+            self.engine_event.emit(TrainingSuspended(job_id=training.id, suspended=True))
         self._do(task)
         if not short:
-            self.engine_event.emit(TrainingHeld(job_id=training.id, held=False))
+            self.engine_event.emit(TrainingSuspended(job_id=training.id, suspended=False))
 
     def _note_training(self, training: Training, event: TrainEvent) -> None:
         training.losses.take(event)

@@ -130,16 +130,16 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingHeld:
-    """A training waits between two of its steps while something else is done, or resumes.
+class TrainingSuspended:
+    """A training waits between two of its steps while something else runs, or continues.
 
     Attributes:
         job_id: the training's id.
-        held: whether it waits.
+        suspended: whether it waits.
     """
 
     job_id: str
-    held: bool
+    suspended: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from studio.engine.training.events import (
     TrainingStarted,
     TrainingStopped,
 )
-from studio.ui.core.job import Training, TrainingFailed, TrainingHeld
+from studio.ui.core.job import Training, TrainingFailed, TrainingSuspended
 from studio.ui.core.training_losses import LossRecord
 from studio.ui.language import tr
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from studio.ui.core.engine_thread import EngineThread
     from studio.ui.core.notices import Notices
 
-_EVENTS = (*get_args(TrainEvent), TrainingHeld, TrainingFailed)
+_EVENTS = (*get_args(TrainEvent), TrainingSuspended, TrainingFailed)
 
 
 class TrainingSink(Protocol):
@@ -52,7 +52,7 @@ class TrainingSink(Protocol):
 
     def set_stopping(self) -> None: ...
 
-    def take(self, event: TrainEvent | TrainingHeld | TrainingFailed) -> None:
+    def take(self, event: TrainEvent | TrainingSuspended | TrainingFailed) -> None:
         """Show an event other than a step."""
 
     def take_step(self, event: TrainingStepped) -> None: ...
@@ -138,7 +138,7 @@ class TrainingSession(QObject):
             if self._is_current(event.job_id):
                 self._run.take_step(event)
 
-    def _post_notices(self, event: TrainEvent | TrainingHeld | TrainingFailed) -> None:
+    def _post_notices(self, event: TrainEvent | TrainingSuspended | TrainingFailed) -> None:
         match event:
             case TrainingStarted():
                 for note in event.notes:

@@ -1,4 +1,4 @@
-"""The checkpoints of a training among the installed models, and their comparison. No Qt."""
+"""Which installed models are the checkpoints of a training, and the request that compares them. No Qt."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def checkpoints_of(training: str, models: Iterable[str]) -> tuple[str, ...]:
         training: the name of the final model.
         models: names of models.
     """
-    form = re.compile(re.escape(training) + r"-(\d+)")
+    pattern = re.compile(re.escape(training) + r"-(\d+)")
     names = set(models)
-    steps = {name: int(match[1]) for name in names if (match := form.fullmatch(name)) is not None}
+    steps = {name: int(match[1]) for name in names if (match := pattern.fullmatch(name)) is not None}
     ordered = sorted(steps, key=lambda name: steps[name])
     return (*ordered, training) if training in names else tuple(ordered)
 

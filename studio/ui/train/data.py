@@ -1,6 +1,6 @@
-"""The pictures of a training folder: listed while they are found, and read as training reads them.
+"""The training data: the pictures in a folder, listed while they are found, and read as training reads them.
 
-Any thread may read pictures; numpy and Pillow are imported by the first that does.
+Any thread may read pictures; the first that does imports numpy and Pillow.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ class TrainFolder(QAbstractListModel):
         return len(self.refused)
 
     @property
-    def is_bare(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether reading the folder is over and has found no file at all."""
         return self.folder is not None and not (self.reading or self._found or self.refused)
 
-    def look_into(self, folder: Path | None) -> None:
+    def read_folder(self, folder: Path | None) -> None:
         """Read another folder, or the same one again; None clears the list."""
         self._cancelled.set()
         self._cancelled = threading.Event()
@@ -106,7 +106,7 @@ class TrainFolder(QAbstractListModel):
 
     # ----------------------------------------------------------------------------------------- in another thread
     def _inspect(self, folder: Path, cancelled: threading.Event) -> None:
-        # By name: it imports numpy and Pillow, and the window opens without them.
+        # Late: it imports numpy and Pillow, which the window opens without.
         inspect = importlib.import_module("studio.training.data.inspect")
         found: list[Found] = []
         refused: list[Refused] = []

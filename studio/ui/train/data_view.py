@@ -142,14 +142,14 @@ class PictureGrid(QListView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         width = self.viewport().width()
         columns = max(width // (_TILE + GAP), 2)
-        cell = max(width // columns, 48)
+        cell = max((width - 1) // columns, 48)  # Qt wraps a row that fits exactly
         self.setGridSize(QSize(cell, cell - GAP + _CAPTION_PX + GAP))
         super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         side = round(self.side() * self.devicePixelRatioF())
-        keys = [(index.data(FoundRole).path, side) for index in self._visible()]
+        keys = [(index.data(FoundRole).path, side) for index in self.in_sight()]
         self._tiles.want(self, keys, CARD_RADIUS * self.devicePixelRatioF())
 
     def viewportEvent(self, event: QEvent) -> bool:
@@ -160,7 +160,8 @@ class PictureGrid(QListView):
             return True
         return super().viewportEvent(event)
 
-    def _visible(self) -> list[QModelIndex]:
+    def in_sight(self) -> list[QModelIndex]:
+        """Return the pictures in sight."""
         model, cell, area = self.model(), self.gridSize(), self.viewport().rect()
         columns = max(area.width() // max(cell.width(), 1), 1)
         top = self.verticalScrollBar().value() // max(cell.height(), 1)

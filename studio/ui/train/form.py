@@ -75,7 +75,7 @@ class TrainForm(QObject):
         super().__init__()
         self._catalog, self._preferences, self.folder = catalog, preferences, folder
         self.costs = costs
-        self._request = _saved_request(preferences.train)
+        self._values = _saved_request(preferences.train)
         self._given: set[str] = set()
         self._names: frozenset[str] = frozenset()  # of the folders on the disk, of models and trainings
         self._background = Background(self)
@@ -85,21 +85,21 @@ class TrainForm(QObject):
         catalog.changed.connect(self._list_names)
         self._list_names()
 
-    # ------------------------------------------------------------------------------------------------ what it says
+    # ------------------------------------------------------------------------------------------------------- values
     @property
-    def request(self) -> TrainRequest:
-        """The values; the source is "" until one is chosen."""
-        return self._request
+    def values(self) -> TrainRequest:
+        """The settings; the source is "" until one is chosen."""
+        return self._values
 
     @property
     def from_folder(self) -> Path | None:
         """The folder of training pictures; None for pictograms and before a source is chosen."""
-        source = self._request.source
+        source = self._values.source
         return Path(source) if source and source != PICTOGRAMS else None
 
     @property
     def has_source(self) -> bool:
-        return bool(self._request.source)
+        return bool(self._values.source)
 
     @property
     def faults(self) -> dict[str, str]:
@@ -109,18 +109,18 @@ class TrainForm(QObject):
             if item.name == "source" or (item.name == "name" and not self.has_source):
                 continue
             try:
-                changes = {item.name: getattr(self._request, item.name)}
+                changes = {item.name: getattr(self._values, item.name)}
                 if item.name == "scale":  # the choices depend on the backbone
-                    changes["backbone"] = self._request.backbone
+                    changes["backbone"] = self._values.backbone
                 replace(_VALID, **changes).validate()
             except RequestError as error:
                 found[item.name] = capitalised(tr(error.message))
         if (source := self._source_fault()) and self.has_source:
             found["source"] = source
-        if self.has_source and "name" not in found and self._is_taken(self._request.name):
-            found["name"] = text.name_taken(self._request.name)
-        if self._request.base and self._catalog.card(self._request.base) is None:
-            found["base"] = text.base_missing(self._request.base)
+        if self.has_source and "name" not in found and self._is_taken(self._values.name):
+            found["name"] = text.name_taken(self._values.name)
+        if self._values.base and self._catalog.card(self._values.base) is None:
+            found["base"] = text.base_missing(self._values.base)
         return found
 
     @property
@@ -129,26 +129,26 @@ class TrainForm(QObject):
 
     def estimate(self, **changes: Any) -> TrainEstimate:  # noqa: ANN401 - as TrainRequest has them
         """Return the estimate for these settings with ``changes``, as far as it is known."""
-        return self.costs.of(replace(self._request, **changes))
+        return self.costs.of(replace(self._values, **changes))
 
-    # ----------------------------------------------------------------------------------------------------- intents
+    # -------------------------------------------------------------------------------------------------------- edits
     def choose(self, source: Path | str) -> None:
         """Train on a folder or on "pictograms", and name the model after it."""
         named = self._named(source)
-        self._make(replace(self._request, source=named.source, name=named.name, title=named.title), ())
+        self._make(replace(self._values, source=named.source, name=named.name, title=named.title), ())
 
     def edit(self, **changes: Any) -> None:  # noqa: ANN401 - as TrainRequest has them
         """Change fields by name, as one undo step."""
-        self._make(replace(self._request, **changes), tuple(changes))
+        self._make(replace(self._values, **changes), tuple(changes))
 
     @Slot()
     def open(self) -> None:
         """Read the folder of the last start, which may have changed or gone."""
-        source = self._request.source
-        if source and not self._request.name:
+        source = self._values.source
+        if source and not self._values.name:
             named = self._named(source)
             self._put({"name": named.name, "title": named.title})
-            self._look()
+            self._read_folder()
 
     def take_request(self) -> TrainRequest:
         """Return the request to train, and give the form a new name for the next one.
@@ -156,7 +156,7 @@ class TrainForm(QObject):
         Raises:
             RequestError: a value cannot be used; see `faults`.
         """
-        request = self._request.validate()
+        request = self._values.validate()
         if self.faults:
             field = next(iter(self.faults))
             raise RequestError(field, "cannot be used")
@@ -176,8 +176,8 @@ class TrainForm(QObject):
         self.costs.close()
 
     def _rename(self) -> None:
-        if self.has_source and self._is_taken(self._request.name):
-            self._put({"name": self._named(self._request.source).name})
+        if self.has_source and self._is_taken(self._values.name):
+            self._put({"name": self._named(self._values.source).name})
 
     def _named(self, source: Path | str) -> TrainRequest:
         """Return the default request for a source, with a name that is not taken as far as that is known."""
@@ -191,7 +191,7 @@ class TrainForm(QObject):
     def ask_for_estimate(self) -> None:
         """Measure the time of a training with these settings if it is not known."""
         if self.can_train:
-            self.costs.ask(self._request)
+            self.costs.ask(self._values)
 
     # ------------------------------------------------------------------------------------------------------- inside
     def _source_fault(self) -> str:
@@ -234,31 +234,31 @@ class TrainForm(QObject):
         """Ignore it: a taken name is then refused when the training starts."""
 
     def _make(self, request: TrainRequest, key: tuple[str, ...]) -> None:
-        old = self._request
+        old = self._values
         names = [item.name for item in fields(old) if getattr(old, item.name) != getattr(request, item.name)]
         if names:
             before, after = ({name: getattr(one, name) for name in names} for one in (old, request))
             self.undo_stack.change(before, after, key)
         elif "source" not in names and self.from_folder is not None and not key:
-            self._look()  # the same folder again: its pictures may have changed
+            self._read_folder()  # the same folder again: its pictures may have changed
 
     def _put_step(self, changes: Mapping[str, Any]) -> None:
         self._put(changes)
         if "source" in changes:
-            self._look()
+            self._read_folder()
 
     def _put(self, changes: Mapping[str, Any]) -> None:
-        request = replace(self._request, **changes)
-        if request != self._request:
-            if request.name != self._request.name:
+        request = replace(self._values, **changes)
+        if request != self._values:
+            if request.name != self._values.name:
                 self._list_names()
-            self._request = request
+            self._values = request
             values = request.to_dict()
             self._preferences.set("train", {name: values[name] for name in SAVED_FIELDS})
             self.changed.emit()
 
-    def _look(self) -> None:
-        self.folder.look_into(self.from_folder)
+    def _read_folder(self) -> None:
+        self.folder.read_folder(self.from_folder)
 
 
 def _saved_request(values: Mapping[str, Any]) -> TrainRequest:

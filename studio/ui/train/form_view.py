@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from studio.engine.training.request import SIDES
 from studio.engine.training.scales import SCALES
@@ -13,12 +14,14 @@ from studio.ui.language import tr
 from studio.ui.theme.metrics import CONTROL, FORM, GAP, GRID, PADDING
 from studio.ui.train import text
 from studio.ui.train.resumable import ResumablesView
+from studio.ui.widgets.binding import bind
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.collapsible import Collapsible
 from studio.ui.widgets.labels import PlainLabel, labelled, named, set_tip, stand_for
 from studio.ui.widgets.numbers import NumberField, NumberSlider
+from studio.ui.widgets.page import ScrollArea
 from studio.ui.widgets.painting import is_undo_of_the_window
 
 if TYPE_CHECKING:
@@ -47,10 +50,8 @@ class _Edit(QLineEdit):
 
     def shown(self) -> str:
         """Return the text with what an input method is still composing."""
-        units, at = (
-            self.text().encode("utf-16-le", "surrogatepass"),
-            2 * self.cursorPosition(),
-        )  # Qt counts in UTF-16
+        units = self.text().encode("utf-16-le", "surrogatepass")
+        at = 2 * self.cursorPosition()  # Qt counts in UTF-16
         composing = self._composing.encode("utf-16-le", "surrogatepass")
         return (units[:at] + composing + units[at:]).decode("utf-16-le", "surrogatepass")
 
@@ -63,7 +64,7 @@ class _Edit(QLineEdit):
 
 
 class TextField(QWidget):
-    """A labelled line of text; `edited` also tells of text that an input method is composing."""
+    """A labelled line of text; `edited` includes what an input method is still composing."""
 
     edited = Signal(str)
 
@@ -119,21 +120,23 @@ def stacked(*widgets: QWidget, gap: int = GRID) -> QWidget:
 
 
 _SLIDER_STEPS = 20_000
-_OF_THE_BASE = ("size", "backbone", "scale", "schedule", "prediction", "latents")
-"""The fields that a base model fixes."""
+_NEW_MODEL = "new"
+"""The key of the choice to start from scratch; a request has "" there."""
+_UNIFORM = "even"
+"""The key of the loss weighting that a request has as None."""
 
 Item = tuple[str, str, str, str]
+"""A row of a choice: key, text, detail, tooltip."""
 
 
 class TrainRows(QWidget):
-    """Edits a `TrainForm`."""
+    """Edits the settings of a `TrainForm`; the rarer ones are folded."""
 
     def __init__(
         self, theme: Theme, form: TrainForm, catalog: Catalog, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._form, self._catalog = form, catalog
-        self._items: dict[str, list[Item]] = {}
         self.name = TextField(theme, tr("Name of the model"), tip=text.name_tip())
         self.base = ChoiceField(theme, tr("Start from"), tip=text.base_tip())
         self.size_field = ChoiceField(theme, tr("Size"), tip=text.size_tip())
@@ -151,19 +154,10 @@ class TrainRows(QWidget):
         self.schedule = ChoiceField(theme, tr("Schedule"), tip=text.schedule_tip())
         self.prediction = ChoiceField(theme, tr("Prediction"), tip=text.prediction_tip())
         self.latents = ChoiceField(theme, tr("Space"), tip=text.space_tip())
-        self.dropout = NumberField(
-            theme,
-            tr("Caption dropout (%)"),
-            minimum=0,
-            maximum=100,
-            step=5,
-            tip=text.dropout_tip(),
-        )
-        self.batch = NumberField(
-            theme, tr("Batch size"), minimum=1, maximum=1024, step=8, tip=text.batch_tip()
-        )
-        self.learning_rate = NumberField(
-            theme,
+        self.min_snr = ChoiceField(theme, tr("Loss weighting"), tip=text.loss_weighting_tip())
+        number = partial(NumberField, theme)
+        self.batch = number(tr("Batch size"), minimum=1, maximum=1024, step=8, tip=text.batch_tip())
+        self.learning_rate = number(
             tr("Learning rate"),
             minimum=0.00001,
             maximum=0.5,
@@ -171,11 +165,16 @@ class TrainRows(QWidget):
             decimals=5,
             tip=text.learning_rate_tip(),
         )
-        self.min_snr = ChoiceField(theme, tr("Loss weighting"), tip=text.loss_weighting_tip())
+        self.dropout = number(
+            tr("Caption dropout (%)"), minimum=0, maximum=100, step=5, tip=text.dropout_tip()
+        )
         self.faults = {field: FieldFault(theme) for field in ("name", "base", "size", "scale", "steps")}
-        self.more = Collapsible(theme, tr("More settings"), self._rest())
+        self.more = Collapsible(theme, tr("More settings"), self._rarer_rows())
         self._lay_out()
-        self._connect()
+        form.changed.connect(self._on_changed)  # before the bindings: a value is chosen among new choices
+        form.costs.changed.connect(self._on_changed)
+        self._on_changed()
+        self._bind()
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
@@ -188,7 +187,7 @@ class TrainRows(QWidget):
         column.addWidget(stacked(self.steps, self.faults["steps"]))
         column.addWidget(self.more)
 
-    def _rest(self) -> QWidget:
+    def _rarer_rows(self) -> QWidget:
         box = QWidget()
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
@@ -199,130 +198,84 @@ class TrainRows(QWidget):
         column.addLayout(_side_by_side(self.dropout, QWidget()))
         return box
 
-    def _connect(self) -> None:
-        self.name.edited.connect(self._on_name_edited)
-        self.base.edited.connect(self._on_base_edited)
-        self.size_field.edited.connect(self._on_size_edited)
-        self.backbone.edited.connect(self._on_backbone_edited)
-        self.scale.edited.connect(self._on_scale_edited)
-        self.steps.edited.connect(self._on_steps_edited)
-        self.schedule.edited.connect(self._on_schedule_edited)
-        self.prediction.edited.connect(self._on_prediction_edited)
-        self.latents.edited.connect(self._on_latents_edited)
-        self.dropout.edited.connect(self._on_dropout_edited)
-        self.batch.edited.connect(self._on_batch_edited)
-        self.learning_rate.edited.connect(self._on_rate_edited)
-        self.min_snr.edited.connect(self._on_min_snr_edited)
+    def _bind(self) -> None:
+        for field, control in (
+            ("name", self.name),
+            ("backbone", self.backbone),
+            ("scale", self.scale),
+            ("steps", self.steps),
+            ("schedule", self.schedule),
+            ("prediction", self.prediction),
+            ("batch", self.batch),
+            ("learning_rate", self.learning_rate),
+        ):
+            bind(self._form, field, control)
+        for field, control, read, write in (
+            (
+                "base",
+                self.base,
+                lambda base: base or _NEW_MODEL,
+                lambda key: "" if key == _NEW_MODEL else key,
+            ),
+            ("size", self.size_field, str, int),
+            ("latents", self.latents, lambda on: "latents" if on else "pixels", lambda key: key == "latents"),
+            ("dropout", self.dropout, lambda share: 100 * share, lambda percent: percent / 100),
+            ("min_snr", self.min_snr, _weighting, lambda key: None if key == _UNIFORM else float(key)),
+        ):
+            bind(self._form, field, control, read=read, write=write)
 
-    def synchronise(self) -> None:
-        """Show the values of the form and their errors."""
-        request, form = self._form.request, self._form
-        self.name.set_value(request.name)
-        self.name.setEnabled(form.has_source)
-        self._choose(self.base, "base", self._base_items(), request.base)
-        sides = sorted({*SIDES, request.size})
-        self._choose(self.size_field, "size", [(str(side), f"{side} × {side}", "", "") for side in sides])
-        self.size_field.set_value(str(request.size))
+    @Slot()
+    def _on_changed(self) -> None:
+        """Show the choices there are, which fields a base model fixes, and the errors."""
+        values, form = self._form.values, self._form
+        self.base.set_items(self._base_items())
+        sides = sorted({*SIDES, values.size})
+        self.size_field.set_items([(str(side), f"{side} × {side}", "", "") for side in sides])
         titles = text.backbones()
-        kinds = [(key, titles[key], "", "") for key in SCALES]
-        self._choose(self.backbone, "backbone", kinds, request.backbone)
-        self._choose(self.scale, "scale", self._scale_items(), request.scale)
-        self.steps.set_value(request.steps)
-        schedules = [(key, title, "", "") for key, title in text.schedules().items()]
-        self._choose(self.schedule, "schedule", schedules, request.schedule)
-        predictions = [(key, *shown, "") for key, shown in text.predictions().items()]
-        self._choose(self.prediction, "prediction", predictions, request.prediction)
-        spaces = [(key, title, "", "") for key, title in text.spaces().items()]
-        self._choose(self.latents, "latents", spaces, "latents" if request.latents else "pixels")
-        self.dropout.set_value(100 * request.dropout)
-        self.batch.set_value(request.batch)
-        self.learning_rate.set_value(request.learning_rate)
-        gamma = "even" if request.min_snr is None else f"{request.min_snr:g}"
-        weightings = [(key, *shown, "") for key, shown in text.loss_weightings(gamma).items()]
-        self._choose(self.min_snr, "min_snr", weightings, gamma)
-        for field in _OF_THE_BASE:
-            getattr(self, "size_field" if field == "size" else field).setEnabled(not request.base)
+        self.backbone.set_items([(key, titles[key], "", "") for key in SCALES])
+        self.scale.set_items(self._scale_items())
+        self.schedule.set_items([(key, title, "", "") for key, title in text.schedules().items()])
+        self.prediction.set_items([(key, *shown, "") for key, shown in text.predictions().items()])
+        self.latents.set_items([(key, title, "", "") for key, title in text.spaces().items()])
+        weightings = text.loss_weightings(_weighting(values.min_snr))
+        self.min_snr.set_items([(key, *shown, "") for key, shown in weightings.items()])
+        self.name.setEnabled(form.has_source)
+        fixed_by_base = (
+            self.size_field,
+            self.backbone,
+            self.scale,
+            self.schedule,
+            self.prediction,
+            self.latents,
+        )
+        for field in fixed_by_base:
+            field.setEnabled(not values.base)
         faults = form.faults
-        for field, label in self.faults.items():
-            label.show_fault(faults.get(field, ""))
+        for name, label in self.faults.items():
+            label.show_fault(faults.get(name, ""))
 
     def _base_items(self) -> list[Item]:
-        items = [("new", text.from_scratch(), "", "")]
+        items = [(_NEW_MODEL, text.from_scratch(), "", "")]
         items += [
             (model.name, model.card.title, text.fine_tune(), "")
             for model in self._catalog.models
             if model.card is not None
         ]
-        wanted = self._form.request.base
+        wanted = self._form.values.base
         if wanted and wanted not in {key for key, *_ in items}:
             items.append((wanted, wanted, text.not_installed(), ""))
         return items
 
     def _scale_items(self) -> list[Item]:
-        scales = SCALES[self._form.request.backbone]
         return [
             (key, tr(scale.title), text.short_cost(self._form.estimate(scale=key)), "")
-            for key, scale in scales.items()
+            for key, scale in SCALES[self._form.values.backbone].items()
         ]
 
-    def _choose(self, field: ChoiceField, name: str, items: list[Item], value: str | None = None) -> None:
-        if items != self._items.get(name):
-            self._items[name] = items
-            field.set_items(items)
-        if value is not None:
-            field.set_value(value or "new")
 
-    @Slot(str)
-    def _on_name_edited(self, name: str) -> None:
-        self._form.edit(name=name)
-
-    @Slot(str)
-    def _on_base_edited(self, key: str) -> None:
-        self._form.edit(base="" if key == "new" else key)
-
-    @Slot(str)
-    def _on_size_edited(self, key: str) -> None:
-        self._form.edit(size=int(key))
-
-    @Slot(str)
-    def _on_backbone_edited(self, key: str) -> None:
-        self._form.edit(backbone=key)
-
-    @Slot(str)
-    def _on_scale_edited(self, key: str) -> None:
-        self._form.edit(scale=key)
-
-    @Slot(float)
-    def _on_steps_edited(self, value: float) -> None:
-        self._form.edit(steps=round(value))
-
-    @Slot(str)
-    def _on_schedule_edited(self, key: str) -> None:
-        self._form.edit(schedule=key)
-
-    @Slot(str)
-    def _on_prediction_edited(self, key: str) -> None:
-        self._form.edit(prediction=key)
-
-    @Slot(str)
-    def _on_latents_edited(self, key: str) -> None:
-        self._form.edit(latents=key == "latents")
-
-    @Slot(float)
-    def _on_dropout_edited(self, value: float) -> None:
-        self._form.edit(dropout=value / 100)
-
-    @Slot(float)
-    def _on_batch_edited(self, value: float) -> None:
-        self._form.edit(batch=round(value))
-
-    @Slot(float)
-    def _on_rate_edited(self, value: float) -> None:
-        self._form.edit(learning_rate=value)
-
-    @Slot(str)
-    def _on_min_snr_edited(self, key: str) -> None:
-        self._form.edit(min_snr=None if key == "even" else float(key))
+def _weighting(gamma: float | None) -> str:
+    """Return the key of a loss weighting: that of min-SNR with ``gamma``, or without one the uniform weighting."""
+    return _UNIFORM if gamma is None else f"{gamma:g}"
 
 
 def _side_by_side(left: QWidget, right: QWidget) -> QHBoxLayout:
@@ -334,7 +287,7 @@ def _side_by_side(left: QWidget, right: QWidget) -> QHBoxLayout:
 
 
 ASK_AFTER_MS = 900
-"""How long the form must rest before it is found out what the training takes."""
+"""How long nothing must be edited before the time of the training is measured."""
 
 
 class TrainFormView(Ground):
@@ -365,7 +318,7 @@ class TrainFormView(Ground):
         self.cost.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._clicked = QTimer(self, singleShot=True)
         self._asking = QTimer(self, singleShot=True, interval=ASK_AFTER_MS)
-        self.area = QScrollArea()
+        self.area = ScrollArea()
         self._lay_out()
         self._connect()
         self._on_changed()
@@ -390,12 +343,6 @@ class TrainFormView(Ground):
         column.addWidget(self.resumables)
         column.addStretch()
         self.area.setWidget(rows)
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.area.viewport().setAutoFillBackground(False)
-        rows.setAutoFillBackground(False)  # setWidget() turned it on
         foot = QVBoxLayout()
         foot.setContentsMargins(PADDING, PADDING - GRID, PADDING - 1, PADDING)
         foot.setSpacing(GAP)
@@ -424,8 +371,7 @@ class TrainFormView(Ground):
 
     @Slot()
     def _on_changed(self) -> None:
-        form, request = self._form, self._form.request
-        self.rows.synchronise()
+        form, values = self._form, self._form.values
         folder = form.from_folder
         if folder is not None:
             self.source.setText(folder.name or str(folder))
@@ -441,7 +387,7 @@ class TrainFormView(Ground):
             self.cost.setText(text.no_source())
         else:
             self.cost.setText(self._cost() if form.can_train else "")
-        set_tip(self.cost, text.steps_and_batch(request.steps, request.batch))
+        set_tip(self.cost, text.steps_and_batch(values.steps, values.batch))
         self._on_run_changed()
         if self.isVisible() and form.can_train and not self._models.folder.reading:
             self._asking.start()

@@ -19,7 +19,7 @@ from studio.engine.training.events import (
     TrainingStopped,
 )
 from studio.ui.core.background import Background
-from studio.ui.core.job import TrainingFailed, TrainingHeld
+from studio.ui.core.job import TrainingFailed, TrainingSuspended
 from studio.ui.core.thumbnails import Thumbnails
 from studio.ui.jobs.sheet_writer import SheetWriter
 from studio.ui.train.data import TrainFolder, make_tile
@@ -51,7 +51,7 @@ class TrainRun(QObject):
         training: the training; None before the first.
         phase: its phase.
         paused: whether it was paused.
-        held: whether it waits for a picture that is being made.
+        suspended: whether it waits while a picture is made.
         preparing: the newest event before the first step.
         started: the event of the first step.
         newest: the event of the newest step.
@@ -82,7 +82,7 @@ class TrainRun(QObject):
 
     def _clear(self) -> None:
         self.phase: Phase = "waiting"
-        self.paused = self.held = False
+        self.paused = self.suspended = False
         self.preparing: TrainingPreparing | None = None
         self.started: TrainingStarted | None = None
         self.newest: TrainingStepped | None = None
@@ -142,11 +142,11 @@ class TrainRun(QObject):
             self.changed.emit()
         self.stepped.emit()
 
-    def take(self, event: TrainEvent | TrainingHeld | TrainingFailed) -> None:
+    def take(self, event: TrainEvent | TrainingSuspended | TrainingFailed) -> None:
         """Take any event other than a step."""
         match event:
-            case TrainingHeld():
-                self.held = event.held
+            case TrainingSuspended():
+                self.suspended = event.suspended
             case TrainingPreparing():
                 self.preparing = event
                 self._go_to("preparing")
@@ -174,7 +174,7 @@ class TrainRun(QObject):
             case TrainingFailed():
                 self.failure, self.phase = event, "failed"
         if self.over:
-            self.paused = self.held = False
+            self.paused = self.suspended = False
         self.changed.emit()
 
     def _go_to(self, phase: Phase) -> None:

@@ -125,7 +125,7 @@ class ForwardModel(QObject):
         """Width and height in pixels, as in training; 0 without a picture."""
         return 0 if self._clean is None else self._side
 
-    def look_at(self, path: Path, side: int) -> None:
+    def set_picture(self, path: Path, side: int) -> None:
         """Show another picture, cropped and resized to ``side`` pixels as in training."""
         if (path, side) == (self.path, self._side):
             return

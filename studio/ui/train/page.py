@@ -14,7 +14,7 @@ from studio.ui.jobs.sheet_writer import ask_for_sheet
 from studio.ui.language import tr
 from studio.ui.theme.metrics import FORM, GAP, GRID, PADDING
 from studio.ui.train import text
-from studio.ui.train.checkpoints import checkpoints_of, compare_checkpoints
+from studio.ui.train.checkpoints import compare_checkpoints
 from studio.ui.train.data_view import TrainPicturesView
 from studio.ui.train.form_view import TrainFormView
 from studio.ui.train.noise_view import ForwardView
@@ -163,7 +163,7 @@ class TrainPage(Ground):
         page: QWidget = {"training": self.progress, "noise": self.noise}.get(part, self.pictures)
         if part == "pictures" and form.from_folder is None:
             page = self.drawn if form.has_source else self.empty
-        elif part == "pictures" and self._models.folder.is_bare:
+        elif part == "pictures" and self._models.folder.is_empty:
             page = self.empty
         self._stack.setCurrentWidget(page)
         folder = form.from_folder
@@ -174,7 +174,7 @@ class TrainPage(Ground):
 
     @Slot(object)
     def _on_picture_chosen(self, path: Path) -> None:
-        self._models.forward.look_at(path, self._models.form.request.size)
+        self._models.forward.set_picture(path, self._models.form.values.size)
 
     @Slot(object)
     def _on_noise_requested(self, path: Path) -> None:
@@ -214,11 +214,10 @@ class TrainPage(Ground):
         run = self._models.run
         if run.training is None:
             return None
-        names = checkpoints_of(run.training.request.name, [model.name for model in self._catalog.models])
         prompts = [sampled.prompts[0] for sampled in run.samples if sampled.what == "sample"]
         prompt = prompts[-1] if prompts else self._settings.values.prompt
         try:
-            return compare_checkpoints(names, prompt, self._settings, self._catalog)
+            return compare_checkpoints(self.progress.saved_models, prompt, self._settings, self._catalog)
         except RequestError as error:
             self._notices.post(capitalised(tr(error.message)), kind="warn")
             return None

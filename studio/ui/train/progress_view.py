@@ -1,4 +1,4 @@
-"""The progress of a training: its curves, samples and checkpoints, and the trainings queued after it."""
+"""The progress of a training: loss curves, samples and checkpoints, its buttons, and the trainings queued after it."""
 
 from __future__ import annotations
 
@@ -324,14 +324,15 @@ class TrainProgressView(QStackedWidget):
 
     @Slot()
     def _on_saved(self) -> None:
-        models = self._saved_models()
+        models = self.saved_models
         self.checkpoints.setText(text.checkpoints(models))
         self.use.setEnabled(bool(models))
         for button in (self.compare, self.sheet):
             button.setEnabled(len(models) > 1)
 
-    def _saved_models(self) -> tuple[str, ...]:
-        """Return the models that the training has saved, the newest last."""
+    @property
+    def saved_models(self) -> tuple[str, ...]:
+        """The models that the training has saved as checkpoints, the newest last."""
         training = self._run.training
         if training is None:
             return ()
@@ -340,7 +341,7 @@ class TrainProgressView(QStackedWidget):
 
     @Slot()
     def _on_use(self) -> None:
-        if models := self._saved_models():
+        if models := self.saved_models:
             self._intents.use_model.emit(models[-1])
 
     @Slot(object)

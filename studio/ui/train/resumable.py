@@ -1,4 +1,7 @@
-"""Unfinished trainings: those stopped or interrupted, each with a button that resumes it."""
+"""Resuming a training: the list of trainings that were stopped or interrupted, each with a button that resumes it.
+
+It is read from the notes that the engine writes beside the state of each training (`studio.engine.training.resumable`).
+"""
 
 from __future__ import annotations
 

@@ -25,34 +25,38 @@ ROWS = 6
 
 
 class CheckpointSheet(QObject):
-    """Waits for a comparison of checkpoints, gets the frames of the sheet decoded, and writes it."""
+    """Waits until a comparison of checkpoints is done, decodes the frames of the sheet, and writes it."""
 
     def __init__(self, writer: SheetWriter, frames: FrameService, parent: QObject | None = None) -> None:
         """Write frames of ``frames`` with ``writer``, which posts the result."""
         super().__init__(parent)
         self._writer, self._frames = writer, frames
         self._wanted: tuple[CompareRequest, Path] | None = None
-        self._course: JobState | None = None
+        self._job_state: JobState | None = None
         self._missing: set[tuple[int, int]] = set()
 
     def begin(self, request: CompareRequest, path: Path) -> None:
-        """Write the sheet of ``request`` to ``path`` once it is done; a sheet that still waits is dropped."""
-        self._wanted, self._course = (request, path), None
+        """Write the sheet of ``request`` to ``path`` once it is done; an earlier sheet that still waits is dropped."""
+        self._wanted, self._job_state = (request, path), None
         self._missing.clear()
 
     @Slot(object)
     def follow(self, job_state: JobState) -> None:
-        """A job began or went on."""
-        if self._wanted is None or self._course is not None or job_state.job.request is not self._wanted[0]:
+        """Note the progress of a job; it may be the comparison."""
+        if (
+            self._wanted is None
+            or self._job_state is not None
+            or job_state.job.request is not self._wanted[0]
+        ):
             return
         if job_state.phase == "done":
-            self._course = job_state
-            self._have_decoded(job_state)
+            self._job_state = job_state
+            self._decode(job_state)
         elif job_state.over:
             self._wanted = None
 
-    def _have_decoded(self, job_state: JobState) -> None:
-        """Get full frames in place of the previews, one model after another."""
+    def _decode(self, job_state: JobState) -> None:
+        """Decode the frames of the sheet in full, one model after another."""
         wanted = [(pane, done.step) for pane in range(job_state.count) for done in _rows(job_state, pane)]
         self._missing = set(wanted)
         for pane, step in wanted:
@@ -63,16 +67,16 @@ class CheckpointSheet(QObject):
         self._write_if_whole()
 
     def _settle(self, job_state: JobState, pane: int, step: int, _: object = None) -> None:
-        """Note that a frame is there or cannot be decoded; the sheet then shows the best there is."""
-        if job_state is self._course:
+        """Note that a frame is decoded, or cannot be; the sheet then shows its preview."""
+        if job_state is self._job_state:
             self._missing.discard((pane, step))
             self._write_if_whole()
 
     def _write_if_whole(self) -> None:
-        job_state, wanted = self._course, self._wanted
+        job_state, wanted = self._job_state, self._wanted
         if job_state is None or wanted is None or self._missing:
             return
-        self._course = self._wanted = None
+        self._job_state = self._wanted = None
         columns = [_rows(job_state, pane) for pane in range(job_state.count)]
         cells = []
         for row in range(max(map(len, columns))):

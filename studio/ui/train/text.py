@@ -288,8 +288,8 @@ def last_step(training: ResumableTraining, now: float) -> str:
         return tr("not started, {when}", when=when)
     where = tr("step {step:,} of {steps:,}", step=training.step, steps=training.steps)
     if training.stage == "backbone":
-        return f"{where}, {when}"
-    return f"{stage(training.stage)}, {where}, {when}"
+        return tr("{step}, {when}", step=where, when=when)
+    return tr("{stage}, {step}, {when}", stage=stage(training.stage), step=where, when=when)
 
 
 def waiting(name: str) -> str:
@@ -344,7 +344,7 @@ def running_title(run: TrainRun) -> str:
             return tr("{name}: finished", name=name)
         case "failed":
             return tr("{name}: failed", name=name)
-        case _ if run.held:
+        case _ if run.suspended:
             return tr("{name}: paused while a picture is made", name=name)
         case _ if run.paused:
             return tr("{name}: paused", name=name)
@@ -356,7 +356,7 @@ def running_title(run: TrainRun) -> str:
 
 def running_status(run: TrainRun) -> str:
     """Return the text of the status bar: the name of the training, and the time left or its state."""
-    if run.newest is None or run.held or run.paused or run.phase != "running":
+    if run.newest is None or run.suspended or run.paused or run.phase != "running":
         return running_title(run)
     assert run.training is not None, "as above"
     name = run.training.request.title or run.training.request.name
@@ -381,7 +381,7 @@ def running_caption(run: TrainRun) -> str:
     if run.stopped is not None:
         return tr("Everything is saved. Resume continues from here at any time, even after a restart.")
     if run.newest is not None and run.phase in ("running", "stopping"):
-        return f"{_stage_number(run)}{pace(run.newest)}"
+        return _step_caption(run, run.newest)
     if run.preparing is None:
         return ""
     if not run.preparing.total:
@@ -394,12 +394,13 @@ def running_caption(run: TrainRun) -> str:
     )
 
 
-def _stage_number(run: TrainRun) -> str:
+def _step_caption(run: TrainRun, stepped: TrainingStepped) -> str:
+    """Return step and speed, after the number of the stage if there are several."""
     stages = run.started.stages if run.started is not None else ()
-    if run.newest is None or len(stages) < 2 or run.newest.stage not in stages:
-        return ""
-    number = tr("stage {number} of {count}", number=stages.index(run.newest.stage) + 1, count=len(stages))
-    return f"{number}, "
+    if len(stages) < 2 or stepped.stage not in stages:
+        return pace(stepped)
+    number, count = stages.index(stepped.stage) + 1, len(stages)
+    return tr("stage {number} of {count}, {pace}", number=number, count=count, pace=pace(stepped))
 
 
 def pace(stepped: TrainingStepped) -> str:

@@ -18,7 +18,7 @@ from studio.errors import DeviceError, StorageError
 from studio.gallery.store import PictureSaved
 from studio.ui.core.engine_call import Priority
 from studio.ui.core.engine_thread import EngineThread
-from studio.ui.core.job import Job, Training, TrainingFailed, TrainingHeld
+from studio.ui.core.job import Job, Training, TrainingFailed, TrainingSuspended
 from tests.ui.fakes import OTHER_WEIGHTS, Answered, Ears, FakeEngine, Forming, Gate, Maker, asking, make_store
 from tests.ui.teaching import ESTIMATE, Teaching, squares, to_train
 
@@ -93,9 +93,11 @@ def test_a_picture_is_made_between_two_steps_and_the_training_goes_on(school: Sc
     school.draw()
     gate.open()
     school.wait_for(TrainingFinished)
-    kinds = [kind for kind in school.ears.order if kind in ("TrainingHeld", "DeviceFree", "TrainingFinished")]
-    assert kinds == ["TrainingHeld", "DeviceFree", "TrainingHeld", "TrainingFinished"]
-    assert [event.held for event in school.ears.of(TrainingHeld)] == [True, False]
+    kinds = [
+        kind for kind in school.ears.order if kind in ("TrainingSuspended", "DeviceFree", "TrainingFinished")
+    ]
+    assert kinds == ["TrainingSuspended", "DeviceFree", "TrainingSuspended", "TrainingFinished"]
+    assert [event.suspended for event in school.ears.of(TrainingSuspended)] == [True, False]
     assert school.engine.lessons[0].steps == 8
     assert not school.ears.of(PictureDone)  # it is announced once it is on the disk
     school.wait_for(JobFinished)
@@ -113,7 +115,7 @@ def test_a_call_is_answered_between_two_steps(school: School) -> None:
     kinds = school.ears.kinds
     assert kinds.index("Answered") < kinds.index("TrainingFinished")
     assert school.ears.of(Answered)[0].value == "done"
-    assert [event.held for event in school.ears.of(TrainingHeld)] == [True, False]
+    assert [event.suspended for event in school.ears.of(TrainingSuspended)] == [True, False]
 
 
 def test_a_frame_of_another_model_left_by_a_picture_is_decoded_before_the_training_ends(

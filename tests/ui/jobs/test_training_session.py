@@ -84,11 +84,11 @@ def test_a_picture_holds_it_and_it_goes_on_by_itself(room: Classroom) -> None:
     room.generate()
     gate.open()
     room.wait_for(picture)
-    room.wait(lambda: room.train_run.held)
+    room.wait(lambda: room.train_run.suspended)
     assert not room.train_run.over
     picture.open()
     room.wait_over()
-    assert not room.train_run.held
+    assert not room.train_run.suspended
     room.wait(lambda: len(room.wall.entries) == 1)
 
 

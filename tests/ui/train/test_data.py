@@ -41,7 +41,7 @@ def test_what_is_found_comes_with_captions_and_what_is_refused_with_reasons(
     (tmp_path / "a_red_fox.txt").write_text("a fox in the snow")
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     qtmodeltester.check(folder)
-    folder.look_into(tmp_path)
+    folder.read_folder(tmp_path)
     assert folder.reading
     qtbot.waitUntil(lambda: not folder.reading)
     captions = [folder.index(row).data() for row in range(folder.rowCount())]
@@ -59,8 +59,8 @@ def test_another_folder_takes_the_place_of_one_that_is_still_looked_through(
     for number in range(40):
         draw(tmp_path / "many" / f"picture {number}a.png")
     draw(tmp_path / "few" / "a hen.png")
-    folder.look_into(tmp_path / "many")
-    folder.look_into(tmp_path / "few")
+    folder.read_folder(tmp_path / "many")
+    folder.read_folder(tmp_path / "few")
     qtbot.waitUntil(lambda: not folder.reading)
     assert [found.caption for found in folder.found] == ["a hen"]
 
@@ -68,10 +68,10 @@ def test_another_folder_takes_the_place_of_one_that_is_still_looked_through(
 def test_a_folder_that_is_not_there_is_told_in_a_sentence(
     qtbot: QtBot, tmp_path: Path, folder: TrainFolder
 ) -> None:
-    folder.look_into(tmp_path / "nowhere")
+    folder.read_folder(tmp_path / "nowhere")
     qtbot.waitUntil(lambda: not folder.reading)
     assert "nowhere" in folder.fault
-    folder.look_into(None)
+    folder.read_folder(None)
     assert (folder.fault, folder.reading, folder.folder) == ("", False, None)
 
 
@@ -87,7 +87,7 @@ def test_the_folder_is_read_in_another_thread(
         yield from ()
 
     monkeypatch.setattr(inspect, "inspect_folder", listed)
-    folder.look_into(tmp_path)
+    folder.read_folder(tmp_path)
     qtbot.waitUntil(lambda: not folder.reading)
     assert threads
     assert threading.get_ident() not in threads

@@ -15,6 +15,8 @@ from tests.ui.teaching import to_train
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.ui.program import MakeModels
+
 
 def test_what_it_takes_is_said_as_far_as_it_is_known() -> None:
     known = TrainEstimate(seconds=720.0, memory_bytes=3 * 2**30, parameters=11_600_000)
@@ -74,7 +76,7 @@ def test_the_time_of_a_part_is_not_taken_for_that_of_the_whole(resumed_at: int, 
         ({"phase": "waiting"}, "Hens: waiting for the device"),
         ({"phase": "stopping"}, "Hens: stopping after this step"),
         ({"phase": "done"}, "Hens: finished"),
-        ({"held": True}, "Hens: paused while a picture is made"),
+        ({"suspended": True}, "Hens: paused while a picture is made"),
         ({"paused": True}, "Hens: paused"),
         ({}, "Hens: first step"),
         ({"newest": SimpleNamespace(stage="backbone")}, "Hens: training the denoiser"),
@@ -82,7 +84,7 @@ def test_the_time_of_a_part_is_not_taken_for_that_of_the_whole(resumed_at: int, 
 )
 def test_the_title_says_what_a_training_does(state: dict[str, Any], expected: str) -> None:
     training = SimpleNamespace(request=SimpleNamespace(name="hens", title="Hens"))
-    usual = {"training": training, "phase": "running", "held": False, "paused": False, "newest": None}
+    usual = {"training": training, "phase": "running", "suspended": False, "paused": False, "newest": None}
     run: Any = SimpleNamespace(**{**usual, **state})
     assert text.running_title(run) == expected
 
@@ -110,3 +112,24 @@ def test_the_form_uses_the_terms_of_the_field() -> None:
     assert text.from_scratch() == "Scratch (new model)"
     assert text.pause_tip(paused=False) == "Pause after this step (Ctrl+P)"
     assert text.resume_tip("hens") == "Resume training hens"
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"name": "My Foxes!"}, "Name must be"),
+        ({"name": ""}, "Name must be"),
+        ({"size": 24}, "multiple of 16"),
+        ({"batch": 0}, "Batch must be"),
+        ({"base": "nobody"}, "nobody"),
+        ({"name": "starter"}, "starter"),
+    ],
+)
+def test_the_faults_of_the_form_name_what_is_wrong(
+    make_models: MakeModels, changes: dict[str, Any], part: str
+) -> None:
+    form = make_models().train.form
+    form.choose("pictograms")
+    form.edit(**changes)
+    (fault,) = form.faults.values()
+    assert part in fault

@@ -1,14 +1,16 @@
-"""A picture on its way into noise: the formula, the same noise on both sides, and what cannot be read."""
+"""The forward process of the Noise tab: its formula, one noise for both schedules, and the schedules of training."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from studio.ui.train.noise import ForwardModel, T, level
+from studio.diffusion.schedules import SCHEDULES
+from studio.ui.train.noise import FORWARD_SCHEDULES, ForwardModel, T, alpha_bars, level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +37,7 @@ def picture(tmp_path: Path) -> Path:
 
 def looked_at(qtbot: QtBot, model: ForwardModel, path: Path) -> None:
     with qtbot.waitSignal(model.changed):
-        model.look_at(path, 32)
+        model.set_picture(path, 32)
 
 
 def pixels(image: QImage | None) -> np.ndarray:
@@ -84,3 +86,20 @@ def test_what_cannot_be_read_is_told(qtbot: QtBot, model: ForwardModel, tmp_path
     looked_at(qtbot, model, broken)
     assert model.fault.endswith(".")
     assert model.noised("linear") is None
+
+
+@pytest.mark.parametrize("name", FORWARD_SCHEDULES)
+def test_alpha_bar_is_that_of_the_schedule_at_every_time(name: str) -> None:
+    schedule = SCHEDULES[name]()
+    assert schedule.T == T
+    for t, value in enumerate(alpha_bars(name)):
+        assert value == pytest.approx(schedule.alpha_bar_at(t), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", FORWARD_SCHEDULES)
+@pytest.mark.parametrize("t", [0, 1, 499, 998, 999])
+def test_what_a_state_holds_follows_from_alpha_bar(name: str, t: int) -> None:
+    schedule, found = SCHEDULES[name](), level(name, t)
+    assert found.alpha == pytest.approx(schedule.alpha(t))
+    assert found.sigma == pytest.approx(schedule.sigma(t))
+    assert found.log_snr == pytest.approx(math.log(schedule.snr(t)))
