@@ -1,4 +1,4 @@
-"""The canvas: the newest step or the chosen one, its figures, and the row of actions beneath the scrubber."""
+"""The canvas: the picture of the shown step, its timeline, and the buttons that keep, fork, compare and export."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
-from studio.messages import message
 from studio.ui.jobs.picture_menu import COMPARE_WITH
 from studio.ui.language import tr
-from studio.ui.run import text as words
+from studio.ui.run import text
+from studio.ui.run.curves import CurvesView
 from studio.ui.run.export import ExportMenu
+from studio.ui.run.filmstrip import FilmstripView
 from studio.ui.run.fork_view import ForkPanel
 from studio.ui.run.head import CanvasHead
 from studio.ui.run.panes_view import PanesView
-from studio.ui.run.timeline import Timeline
-from studio.ui.run.timeline_model import ScrubbingModel
+from studio.ui.run.timeline_model import TimelineModel
 from studio.ui.theme.metrics import GAP, GRID, PADDING, SECTION
 from studio.ui.widgets.buttons import IconButton, TextButton, fit_texts
 from studio.ui.widgets.cards import EmptyPage, ErrorCard, Ground
 from studio.ui.widgets.labels import PlainLabel, set_tip
 from studio.ui.widgets.picture_view import PictureView
+from studio.ui.widgets.scrubber import Scrubber, Tick
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QResizeEvent
@@ -39,72 +40,103 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 
-_ICON_ROOM = 40
-HINT = message("Space plays, L live, K keeps, F forks, P panes")
-
-
-class CanvasActions(QWidget):
-    """One row of buttons, and the keys in a few words."""
+class TimelineView(QWidget):
+    """Below the picture: curves, filmstrip and scrubber, on one axis of steps."""
 
     def __init__(
         self,
         theme: Theme,
-        scrubbing: ScrubbingModel,
+        run: RunModel,
+        model: TimelineModel,
+        strip: FilmstripModel,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show and move ``model``, the timeline of ``run``."""
+        super().__init__(parent)
+        self._model = model
+        self.curves = CurvesView(theme, run, model)
+        self.filmstrip = FilmstripView(theme, model, strip)
+        self.scrubber = Scrubber(theme, tr("Steps"))
+        set_tip(self.scrubber, text.scrubber_tip())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.curves)
+        layout.addSpacing(GAP)
+        layout.addWidget(self.filmstrip)
+        layout.addWidget(self.scrubber)
+        model.changed.connect(self._on_changed)
+        self.scrubber.edited.connect(model.go_to)
+        self.scrubber.play_requested.connect(model.toggle_play)
+        self._on_changed()
+
+    @Slot()
+    def _on_changed(self) -> None:
+        model = self._model
+        self.scrubber.set_ticks([Tick(*tick) for tick in model.ticks()], model.reached)
+        self.scrubber.set_current(model.place, model.description)
+
+
+_ICON_ROOM = 40
+
+
+class CanvasActions(QWidget):
+    """A row of buttons for the shown step, and a hint about their keys."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        timeline: TimelineModel,
         keeper: StepSaver,
         exports: ExportModel,
         intents: Intents,
         parent: QWidget | None = None,
     ) -> None:
-        """Act on what ``scrubbing`` looks at."""
         super().__init__(parent)
-        self._scrubbing = scrubbing
+        self._timeline = timeline
         self.play = IconButton(theme, "play", tr("Play the steps"), tip=tr("Play the steps (Space)"))
         self.keep = TextButton(theme, tr("Keep this step"), icon="save")
-        set_tip(self.keep, tr("Save the picture at this step, as it is shown, to the gallery (K)"))
         self.fork = TextButton(theme, tr("Fork from here"), icon="git-fork")
-        set_tip(
-            self.fork, tr("Go on from this step in another way: prompt, sampler, guidance, seed, steps (F)")
-        )
         self.compare = TextButton(theme, tr(COMPARE_WITH), icon="columns-2")
-        set_tip(self.compare, tr("Lay this run, as it was recorded, beside others"))
         self.export = TextButton(theme, tr("Export"), icon="download")
-        set_tip(
-            self.export, tr("Save this picture, or make an animation or a contact sheet of all steps so far")
-        )
         self.menu = ExportMenu(theme, exports, self)
-        self._hint = PlainLabel(theme, tr(HINT), kind="label", role="faint", elide=True)
+        self._hint = PlainLabel(theme, text.keys_hint(), kind="label", role="faint", elide=True)
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        for button, tip in (
+            (self.keep, text.keep_tip()),
+            (self.fork, text.fork_tip()),
+            (self.compare, text.compare_tip()),
+            (self.export, text.export_tip()),
+        ):
+            set_tip(button, tip)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
-        row.addWidget(self.play)
-        row.addWidget(self.keep)
-        row.addWidget(self.fork)
-        row.addWidget(self.compare)
-        row.addWidget(self.export)
-        self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        for widget in (self.play, self.keep, self.fork, self.compare, self.export):
+            row.addWidget(widget)
         row.addWidget(self._hint, 1)
         self._texts = {button: button.text() for button in (self.fork, self.keep, self.compare, self.export)}
-        for button, text in self._texts.items():
-            button.setAccessibleName(text)
+        for button, name in self._texts.items():
+            button.setAccessibleName(name)
         self.keep.clicked.connect(keeper.keep)
         self.compare.clicked.connect(intents.compare_shown)
         self.export.clicked.connect(self._on_export)
-        self.play.clicked.connect(scrubbing.toggle_play)
-        scrubbing.playing_changed.connect(self._on_playing_changed)
-        scrubbing.changed.connect(self._on_changed)
+        self.play.clicked.connect(timeline.toggle_play)
+        timeline.playing_changed.connect(self._on_playing_changed)
+        timeline.changed.connect(self._on_changed)
         self._on_changed()
 
     def minimumSizeHint(self) -> QSize:
-        """Room for the icons; texts give way."""
         return QSize(_ICON_ROOM * (1 + len(self._texts)), super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Where there is no room for every text, let the last ones give way to their icons."""
+        """Show the last buttons as icons alone where not every text fits."""
         super().resizeEvent(event)
         room = self.width() - self.play.width()
         used = fit_texts(self._texts, room)
-        needed = self._hint.fontMetrics().horizontalAdvance(tr(HINT)) + GAP
-        self._hint.setText(tr(HINT) if used + needed <= room else "")  # whole, or not at all
+        hint = text.keys_hint()
+        needed = self._hint.fontMetrics().horizontalAdvance(hint) + GAP
+        self._hint.setText(hint if used + needed <= room else "")  # never cut
 
     @Slot()
     def _on_export(self) -> None:
@@ -117,16 +149,16 @@ class CanvasActions(QWidget):
 
     @Slot()
     def _on_changed(self) -> None:
-        self.play.setEnabled(self._scrubbing.reached > 1)
+        self.play.setEnabled(self._timeline.reached > 1)
         for button in (self.keep, self.fork, self.compare, self.export):
-            button.setEnabled(self._scrubbing.reached > 0)
+            button.setEnabled(self._timeline.reached > 0)
 
 
 class CanvasView(Ground):
-    """The middle of the window.
+    """The middle of the Create page: the shown step of a `RunModel`, as one picture or as panes.
 
     Signals:
-        fork_panel_toggled: whether the panel of forks is open now.
+        fork_panel_toggled: the fork panel was opened (True) or closed (False).
     """
 
     fork_panel_toggled = Signal(bool)
@@ -146,10 +178,7 @@ class CanvasView(Ground):
         intents: Intents,
         parent: QWidget | None = None,
     ) -> None:
-        """Show what ``run`` looks at: how to go on from there, what the model believed, what is made of it.
-
-        ``runs`` are those on the disk, and ``thumbnails`` their pictures.
-        """
+        """Show ``run``; the recorded ``runs`` and ``thumbnails`` are for its lineage."""
         super().__init__(theme, "window", parent=parent)
         self._run, self._preferences, self._forks = run, preferences, forks
         self.head = CanvasHead(theme, run, runs, thumbnails, intents)
@@ -159,9 +188,9 @@ class CanvasView(Ground):
         self._error = ErrorCard(theme)
         self.fork_panel = ForkPanel(theme, forks, intents)
         self.fork_panel.hide()
-        self.scrubbing = ScrubbingModel(run, self)
-        self.timeline = Timeline(theme, run, self.scrubbing, strip)
-        self.action_row = CanvasActions(theme, self.scrubbing, keeper, exports, intents)
+        self.timeline_model = TimelineModel(run, self)
+        self.timeline = TimelineView(theme, run, self.timeline_model, strip)
+        self.action_row = CanvasActions(theme, self.timeline_model, keeper, exports, intents)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # for its keys
         self._stage = QStackedLayout()
         self._lay_out(theme)
@@ -171,11 +200,11 @@ class CanvasView(Ground):
 
     @property
     def time_left(self) -> str:
-        """What is said of how long it still takes."""
+        """The time that the job still takes, as it is shown."""
         return self.head.time_left.text()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Scrub, keep, fork, also where another part of the canvas has the keyboard."""
+        """Handle the canvas's keys, whichever part of it has the focus."""
         plain = event.modifiers() == Qt.KeyboardModifier.NoModifier and self._run.viewed is not None
         if plain and event.key() == Qt.Key.Key_L:
             self._run.go_live()
@@ -193,7 +222,7 @@ class CanvasView(Ground):
             super().keyPressEvent(event)
 
     def _lay_out(self, theme: Theme) -> None:
-        empty = EmptyPage(theme, "image", tr(words.EMPTY), tr(words.EMPTY_HOW))
+        empty = EmptyPage(theme, "image", text.empty(), text.empty_how())
         failed = QWidget()
         centred = QGridLayout(failed)
         centred.addWidget(self._error, 1, 1)
@@ -205,7 +234,9 @@ class CanvasView(Ground):
             self._stage.addWidget(page)
         layout = QVBoxLayout()
         layout.setSpacing(GAP)
-        beside = QHBoxLayout(self)  # the panel has the whole height: its fields need it in a low window
+        beside = QHBoxLayout(
+            self
+        )  # the fork panel takes the whole height: its fields need it in a low window
         beside.setContentsMargins(SECTION, PADDING, SECTION, 12)
         beside.setSpacing(PADDING)
         beside.addLayout(layout, 1)
@@ -228,7 +259,7 @@ class CanvasView(Ground):
 
     @Slot()
     def toggle_fork(self) -> None:
-        """Open or close the panel that asks how to go on from this step."""
+        """Open or close the fork panel."""
         if self.fork_panel.isVisible():
             self.close_fork()
         elif self._run.viewed is not None:
@@ -239,7 +270,6 @@ class CanvasView(Ground):
 
     @Slot()
     def close_fork(self) -> None:
-        """Close that panel."""
         if self.fork_panel.isVisible():
             self.fork_panel.hide()
             self.fork_panel_toggled.emit(False)
@@ -247,7 +277,6 @@ class CanvasView(Ground):
 
     @Slot()
     def _on_changed(self) -> None:
-        """Another job, picture or step is looked at, or the job is in another phase."""
         run, job_state = self._run, self._run.viewed
         for widget in (self.timeline, self.action_row):
             widget.setVisible(job_state is not None)
@@ -261,7 +290,6 @@ class CanvasView(Ground):
 
     @Slot()
     def _on_frame_changed(self) -> None:
-        """The picture is another."""
         run, job_state = self._run, self._run.viewed
         if job_state is None:
             return
@@ -271,8 +299,8 @@ class CanvasView(Ground):
             live = job_state.phase == "running" and run.step is None and run.image not in job_state.pictures
             frame = run.frame
             if frame is None and live and run.live:
-                return  # until the next picture of the job has a frame, the one before is better than none
-            self.picture.set_image(frame, live=live or self.scrubbing.playing)
+                return  # keep the frame of the picture before until the next one has its own
+            self.picture.set_image(frame, live=live or self.timeline_model.playing)
 
     @Slot(str)
     def _on_preference_changed(self, name: str) -> None:

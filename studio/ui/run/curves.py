@@ -1,4 +1,4 @@
-"""Curves over the steps of a run (noise level, change of x0_hat, guidance, time), each against its own maximum."""
+"""Curves over the steps of a run: noise level, change of x0_hat, guidance and time, each scaled to its own maximum."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.messages import message
 from studio.ui.language import tr
+from studio.ui.run import text
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, INSET
 from studio.ui.widgets.labels import set_tip
 from studio.ui.widgets.painting import fill_rounded
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from studio.engine.events import StepDone
     from studio.runs.memory import PictureRecord
     from studio.ui.run.model import RunModel
-    from studio.ui.run.timeline_model import ScrubbingModel
+    from studio.ui.run.timeline_model import TimelineModel
     from studio.ui.theme.theme import Theme
 
 
@@ -35,46 +36,50 @@ class Curve:
     """One curve.
 
     Attributes:
-        name: for people.
-        points: (step, value), by step.
-        shown: how a value is written, for `str.format`.
+        name: its name; translated when it is shown.
+        points: pairs of a step and its value, by step.
+        template: the name and a value as they are shown, translated with ``value`` filled in.
     """
 
     name: str
     points: tuple[tuple[int, float], ...]
-    shown: str
+    template: str
 
     @cached_property
-    def most(self) -> float:
-        """The largest value."""
+    def maximum(self) -> float:
         return max((value for _, value in self.points), default=0.0)
 
     def at(self, step: int) -> float | None:
-        """Return the value at a step; None where there is none."""
+        """Return the value at a step; None if it has none."""
         return next((value for place, value in reversed(self.points) if place == step), None)
+
+    def label(self, value: float | None) -> str:
+        """Return the name, and the value if there is one, translated."""
+        return tr(self.name) if value is None else tr(self.template, value=value)
 
 
 def curves_of(picture: PictureRecord | None) -> tuple[Curve, ...]:
-    """Return the curves of a picture's steps so far; those without a point are left out."""
+    """Return the curves of a picture's steps so far; a curve without a point is left out."""
     if picture is None:
         return ()
     steps = list(picture.steps)
     every = steps if picture.start is None else [picture.start, *steps]
+    levels = tuple((done.step, done.sigma) for done in every)
+    changes = _points(steps, [done.change for done in steps])
+    guidance = _points(steps, [done.guidance for done in steps])
     made = (
-        Curve(message("noise level"), tuple((done.step, done.sigma) for done in every), "{:.2f}"),
-        Curve(message("change of x0"), _points(steps, [done.change for done in steps]), "{:.3f}"),
-        Curve(message("guidance"), _points(steps, [done.guidance for done in steps]), "{:.3f}"),
-        Curve(message("time a step"), _times(every), "{:.0f} ms"),
+        Curve(message("noise level"), levels, message("noise level {value:.2f}")),
+        Curve(message("change of x0"), changes, message("change of x0 {value:.3f}")),
+        Curve(message("guidance"), guidance, message("guidance {value:.3f}")),
+        Curve(message("time per step"), _times(every), message("time per step {value:.0f} ms")),
     )
     return tuple(curve for curve in made if curve.points)
 
 
-def words_at(curves: Sequence[Curve], step: int) -> str:
-    """Return the values at a step in one line."""
-    said = [(curve, curve.at(step)) for curve in curves]
-    return ", ".join(
-        f"{tr(curve.name)} {curve.shown.format(value)}" for curve, value in said if value is not None
-    )
+def values_at(curves: Sequence[Curve], step: int) -> str:
+    """Return the names and values at a step, translated, in one line."""
+    found = [(curve, curve.at(step)) for curve in curves]
+    return ", ".join(curve.label(value) for curve, value in found if value is not None)
 
 
 def _points(steps: Sequence[StepDone], values: Sequence[float | None]) -> tuple[tuple[int, float], ...]:
@@ -82,7 +87,7 @@ def _points(steps: Sequence[StepDone], values: Sequence[float | None]) -> tuple[
 
 
 def _times(steps: Sequence[StepDone]) -> tuple[tuple[int, float], ...]:
-    """Return milliseconds a step; where steps are not kept, the mean of those between."""
+    """Return the milliseconds of each step; across steps that were not kept, their mean."""
     return tuple(
         (after.step, 1000 * (after.seconds - before.seconds) / (after.step - before.step))
         for before, after in pairwise(steps)
@@ -92,54 +97,47 @@ def _times(steps: Sequence[StepDone]) -> tuple[tuple[int, float], ...]:
 
 HEIGHT: Final = 76
 _HEAD: Final = 22
-_ROLES: Final = {"change of x0": "text", "guidance": "good", "time a step": "faint"}
+_ROLES: Final = {"change of x0": "text", "guidance": "good", "time per step": "faint"}
 _LEVELS: Final = 5  # stops of the noise level's own colours
-TIP = message(
-    "Noise level; how far x0_hat moved at each step; how far the two sides of guidance are apart; time a step. "
-    "Each against its own largest value."
-)
 
 
 class CurvesView(QWidget):
-    """A card of curves; a click or a drag looks at a step."""
+    """A card of curves; a click or a drag shows a step."""
 
     def __init__(
-        self, theme: Theme, run: RunModel, scrubbing: ScrubbingModel, parent: QWidget | None = None
+        self, theme: Theme, run: RunModel, timeline: TimelineModel, parent: QWidget | None = None
     ) -> None:
-        """Show the steps of ``run`` at the places of ``scrubbing``."""
+        """Show the steps of ``run`` at the places of ``timeline``."""
         super().__init__(parent)
-        self._theme, self._run, self._scrubbing = theme, run, scrubbing
+        self._theme, self._run, self._timeline = theme, run, timeline
         self._curves: tuple[Curve, ...] = ()
         DragAlong(self, self._go_to)
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(tr("Curves of this run"))
-        set_tip(self, tr(TIP))
-        scrubbing.changed.connect(self._on_changed)
+        set_tip(self, text.curves_tip())
+        timeline.changed.connect(self._on_changed)
         theme.changed.connect(self.update)
         self._on_changed()
 
     @property
     def curves(self) -> tuple[Curve, ...]:
-        """What is drawn."""
         return self._curves
 
     @property
-    def words(self) -> str:
-        """The values at the step that is looked at."""
-        model = self._scrubbing
-        return words_at(self._curves, model.step_at(model.place)) if model.reached else ""
+    def description(self) -> str:
+        """The values at the shown step, translated."""
+        model = self._timeline
+        return values_at(self._curves, model.step_at(model.place)) if model.reached else ""
 
     def sizeHint(self) -> QSize:
-        """As wide as there is room."""
         return QSize(320, HEIGHT)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the card, the curves, their names with the values at the cursor, and the cursor."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         fill_rounded(painter, self.rect(), CARD_RADIUS, self._theme.colour("panel"))
-        model = self._scrubbing
+        model = self._timeline
         if not model.reached:
             return
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -156,9 +154,8 @@ class CurvesView(QWidget):
         metrics, left = painter.fontMetrics(), INSET
         for curve in self._curves:
             value = curve.at(step)
-            text = tr(curve.name) if value is None else f"{tr(curve.name)} {curve.shown.format(value)}"
-            # Room for the widest figure, so that nothing moves while steps pass.
-            width = metrics.horizontalAdvance(f"{tr(curve.name)} {curve.shown.format(curve.most)}") + GAP
+            # Room for the widest value, so that nothing moves while steps pass.
+            width = metrics.horizontalAdvance(curve.label(curve.maximum)) + GAP
             if left + width > self.width() - INSET:
                 break
             painter.setPen(QPen(self._ink(curve), 1))
@@ -167,7 +164,9 @@ class CurvesView(QWidget):
             painter.drawEllipse(dot, 2.5, 2.5)
             painter.setPen(self._theme.colour("dim"))
             area = QRect(left + 10, 2, width, _HEAD)
-            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+            painter.drawText(
+                area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, curve.label(value)
+            )
             left += width + 2 * GAP
 
     def _ink(self, curve: Curve) -> QBrush:
@@ -182,19 +181,19 @@ class CurvesView(QWidget):
 
     def _place(self, curve: Curve, step: int, value: float) -> QPointF:
         room = self.height() - _HEAD - GAP
-        share = value / curve.most if curve.most > 0 else 0.0
+        share = value / curve.maximum if curve.maximum > 0 else 0.0
         return QPointF(self._x(step), self.height() - GAP + 2 - share * room)
 
     def _x(self, step: int) -> float:
-        return EDGE + self._scrubbing.position_of(step) * (self.width() - 2 * EDGE)
+        return EDGE + self._timeline.position_of(step) * (self.width() - 2 * EDGE)
 
     def _go_to(self, x: float) -> None:
-        model = self._scrubbing
+        model = self._timeline
         step = model.nearest((x - EDGE) / max(self.width() - 2 * EDGE, 1.0))
         model.go_to(min(max(step - model.first, 0), model.reached - 1))
 
     @Slot()
     def _on_changed(self) -> None:
         self._curves = curves_of(self._run.picture)
-        self.setAccessibleDescription(self.words)
+        self.setAccessibleDescription(self.description)
         self.update()

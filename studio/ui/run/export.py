@@ -1,4 +1,4 @@
-"""Exports of a run: decodes its frames in full, writes the file in another thread; with the menu of formats."""
+"""Exports of a run as animation or contact sheet, and the export menu. Frames are decoded in full first."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 
 class _Export:
-    """One file on its way.
+    """One file that is being made.
 
     Attributes:
-        frames: the pictures, by step, as far as they are there.
-        waits: the steps whose frames are being decoded.
-        fault: why a frame could not be decoded; "" where all could.
+        frames: the frames that are decoded, by step.
+        waits: the steps whose frames are still to be decoded.
+        fault: why a frame could not be decoded; "" if all could.
     """
 
     def __init__(self, job_state: JobState, image: int, steps: list[StepDone], quantity: Quantity) -> None:
@@ -55,7 +55,7 @@ class _Export:
 
 
 class ExportModel(QObject):
-    """Exports runs, one after another."""
+    """Exports the shown run, one file at a time."""
 
     def __init__(
         self, run: RunModel, frames: FrameService, notices: Notices, parent: QObject | None = None
@@ -68,20 +68,20 @@ class ExportModel(QObject):
 
     @property
     def name(self) -> str:
-        """What a file of the run that is looked at may be called, without its ending."""
+        """The suggested file name for the shown run, from its prompt; without the extension."""
         job_state = self._run.viewed
-        words = job_state.request_of(self._run.image).prompt if job_state is not None else ""
-        plain = "".join(letter if letter.isalnum() else "-" for letter in words.lower())
+        prompt = job_state.request_of(self._run.image).prompt if job_state is not None else ""
+        plain = "".join(letter if letter.isalnum() else "-" for letter in prompt.lower())
         return "-".join(filter(None, plain.split("-")))[:60].rstrip("-") or "run"
 
     def export(self, kind: ExportKind, path: Path, *, captions: bool) -> None:
-        """Make a file of all steps so far, from the side that is looked at."""
+        """Write a file of all steps so far, each as x0_hat or x_t, whichever is shown."""
         job_state, picture = self._run.viewed, self._run.picture
         if job_state is None or picture is None or not picture.steps:
-            self._notices.post(tr("There are no steps to export yet."), kind="warn")
+            self._notices.post(text.no_steps(), kind="warn")
             return
         if self._export is not None:
-            self._notices.post(tr("The last export is not done yet."), kind="warn")
+            self._notices.post(text.export_is_running(), kind="warn")
             return
         film = _film()
         quantity: Quantity = self._run.quantity
@@ -95,23 +95,23 @@ class ExportModel(QObject):
         self._gather(export)
 
     def save_picture(self, path: Path, factor: int, *, smooth: bool) -> None:
-        """Save the picture that is looked at, so many times as large."""
+        """Save the shown picture, enlarged by a whole factor."""
         frame = self._run.frame
         if frame is None:
-            self._notices.post(tr("There is no picture to save yet."), kind="warn")
+            self._notices.post(text.no_picture(), kind="warn")
             return
-        saving = importlib.import_module("studio.gallery.export")  # late: it brings numpy and Pillow
+        saving = importlib.import_module("studio.gallery.export")  # late: it imports numpy and Pillow
         work = partial(saving.save_pixels, to_pixels(frame), path, factor, smooth=smooth)
         self._background.do(work, self._on_saved, self._on_unsaved)
 
     def _on_saved(self, path: Path) -> None:
-        self._notices.post(tr("Saved as {path}.", path=path))
+        self._notices.post(text.picture_saved(path))
 
     def _on_unsaved(self, error: StudioError) -> None:
-        self._notices.post(tr("The picture could not be saved: {error}", error=error), kind="error")
+        self._notices.post(text.picture_unsaved(error), kind="error")
 
     def _gather(self, export: _Export) -> None:
-        """Take the frames that are there in full, and have the others decoded."""
+        """Take the frames that are decoded in full already, and get the others decoded."""
         export.waits = {done.step for done in export.steps}
         for done in export.steps:
             pixels = self._frames.get(
@@ -131,12 +131,12 @@ class ExportModel(QObject):
         self._draw_if_whole(export, step)
 
     def _on_undecoded(self, export: _Export, step: int, sentence: str) -> None:
-        """A frame that cannot be decoded is left out."""
+        """Leave the frame out."""
         export.fault = export.fault or sentence
         self._draw_if_whole(export, step)
 
     def close(self) -> None:
-        """Return once what was begun is written."""
+        """Wait until the current file is written."""
         self._background.close()
 
     def _draw_if_whole(self, export: _Export, step: int) -> None:
@@ -156,17 +156,15 @@ class ExportModel(QObject):
             self._background.do(partial(into, shots), self._on_written, self._on_failed)
         else:
             self._export = None
-            self._notices.post(
-                tr("This run cannot be exported. {reason}", reason=export.fault).rstrip(), kind="error"
-            )
+            self._notices.post(text.export_undecoded(export.fault), kind="error")
 
     def _on_written(self, path: Path) -> None:
         self._export = None
-        self._notices.post(tr("Exported as {path}.", path=path))
+        self._notices.post(text.exported(path))
 
     def _on_failed(self, error: StudioError) -> None:
         self._export = None
-        self._notices.post(tr("The run could not be exported: {error}", error=error), kind="error")
+        self._notices.post(text.export_failed(error), kind="error")
 
 
 def _write(kind: ExportKind, path: Path, title: str, captions: bool, shots: list[Any]) -> Path:
@@ -176,7 +174,7 @@ def _write(kind: ExportKind, path: Path, title: str, captions: bool, shots: list
 
 
 def _film() -> Any:  # noqa: ANN401 - a module
-    """Return what draws; not before it is needed, since it brings Pillow."""
+    """Return the module that draws files; late, since it imports Pillow."""
     return importlib.import_module("studio.gallery.export")
 
 
@@ -188,10 +186,9 @@ KINDS: Final[tuple[tuple[ExportKind, Message, str, Message], ...]] = (
 
 
 class ExportMenu(QMenu):
-    """Save the picture that is looked at, or export its run."""
+    """Saves the shown picture, or exports its run."""
 
     def __init__(self, theme: Theme, model: ExportModel, parent: QWidget | None = None) -> None:
-        """Export with ``model``."""
         super().__init__(parent)
         self._model = model
         self.save = SaveMenu(self)

@@ -1,4 +1,8 @@
-"""The filmstrip: the steps of a picture as rows of a model, and evenly chosen frames along the axis of the scrubber."""
+"""The filmstrip: evenly spaced frames of a run on the scrubber's axis, and a list model with a row for each step.
+
+While a job runs, its frames are previews; one that was made with a faster decoder is marked as a draft. Once the job is
+over, the frames in sight are decoded in full in the background.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
     from studio.runs.memory import PictureRecord
     from studio.ui.core.frame_service import FrameService
     from studio.ui.run.model import RunModel
-    from studio.ui.run.timeline_model import ScrubbingModel
+    from studio.ui.run.timeline_model import TimelineModel
     from studio.ui.theme.theme import Theme
 
 
@@ -50,20 +54,19 @@ Index = QModelIndex | QPersistentModelIndex
 StepRole = Qt.ItemDataRole.UserRole + 1
 """The `StepDone`."""
 FrameRole = Qt.ItemDataRole.UserRole + 2
-"""The best frame of it that is there, as a QImage, or None."""
+"""The best frame of it so far, a QImage; None before the first."""
 DraftRole = Qt.ItemDataRole.UserRole + 3
-"""Whether that frame is a draft: made faster than the model's own decoder would, and less true."""
+"""Whether that frame is a draft: made by a faster, less accurate decoder than the model's own."""
 
 
-def _held(picture: PictureRecord | None) -> list[StepDone]:
+def _available(picture: PictureRecord | None) -> list[StepDone]:
     return [done for done in picture.steps if is_available(done)] if picture is not None else []
 
 
 class FilmstripModel(QAbstractListModel):
-    """A row for each step that is kept, oldest first; none for those that would have to be made again.
+    """A row for each recorded step, oldest first; none for steps that would have to be recomputed.
 
-    The record grows and is thinned in another thread, so the rows are those that were there at the last
-    `RunModel.steps_changed`, and no others.
+    The record grows and is thinned in another thread, so the rows are those of the last `RunModel.steps_changed`.
     """
 
     def __init__(self, run: RunModel, frames: FrameService, parent: QObject | None = None) -> None:
@@ -80,11 +83,9 @@ class FilmstripModel(QAbstractListModel):
         run.frame_decoded.connect(self._on_frame_decoded)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:
-        """Return how many steps there are."""
         return 0 if parent.isValid() else len(self._steps)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401 - Qt's
-        """Return what a role means for a step."""
         if not index.isValid() or self._picture is None or index.row() >= len(self._steps):
             return None
         done = self._steps[index.row()]
@@ -100,22 +101,22 @@ class FilmstripModel(QAbstractListModel):
         return None
 
     def set_visible(self, steps: Sequence[int]) -> None:
-        """Say which steps are in sight; once the job is over they are decoded in full, nearest to the eye first.
+        """Note which steps are in sight. Once the job is over they are decoded in full, the nearest to the shown first.
 
-        While it runs, previews keep to their budget.
+        While it runs they are not, so that previews stay within their budget.
         """
         if tuple(steps) != self._visible:
             self._visible = tuple(steps)
             self._request_visible()
 
     def step_near(self, step: int) -> StepDone | None:
-        """Return the step of a number, or the nearest that is kept; None where there are none."""
+        """Return the recorded step nearest to this number; None if there is none."""
         after = bisect_left(self._steps, step, key=attrgetter("step"))
         near = self._steps[max(after - 1, 0) : after + 1]
         return min(near, key=lambda done: abs(done.step - step), default=None)
 
     def row_of(self, step: int | None) -> int:
-        """Return the row of a step's number; the last row for None; -1 where there is none."""
+        """Return the row of a step, the last row for None; -1 if there is none."""
         if step is None:
             return len(self._steps) - 1
         return next((row for row, done in enumerate(self._steps) if done.step == step), -1)
@@ -125,7 +126,7 @@ class FilmstripModel(QAbstractListModel):
         if job_state is None or picture is None or picture is not self._run.picture:
             return None
         pixels = self._frames.of_step(job_state, done, self._quantity)
-        if pixels is None:  # it may take no time: states that are pictures
+        if pixels is None:  # costs nothing where the state is a picture already
             pixels = self._frames.at_once(job_state, done.image, done.step, self._quantity)
         return pixels
 
@@ -140,8 +141,8 @@ class FilmstripModel(QAbstractListModel):
         job_state, picture = self._run.viewed, self._run.picture
         wanted: list[tuple[object, ...]] = []
         if job_state is not None and picture is not None and self._over:
-            eye = self._run.step if self._run.step is not None else job_state.steps_of(self._run.image)
-            steps = sorted(self._visible, key=lambda step: abs(step - eye))
+            current = self._run.step if self._run.step is not None else job_state.steps_of(self._run.image)
+            steps = sorted(self._visible, key=lambda step: abs(step - current))
             wanted = [
                 ("filmstrip", job_state.job.id, self._run.image, step, self._quantity) for step in steps
             ]
@@ -165,8 +166,8 @@ class FilmstripModel(QAbstractListModel):
 
     def _follow_steps(self) -> None:
         picture = self._run.picture
-        old, new = self._steps, _held(picture)
-        settled = max(len(old) - 1, 0)  # the newest of a thinned record gives way to the next
+        old, new = self._steps, _available(picture)
+        settled = max(len(old) - 1, 0)  # thinning may replace the newest step with the next one
         if picture is not self._picture or len(new) < len(old) or new[:settled] != old[:settled]:
             self.beginResetModel()
             self._picture, self._steps = picture, new
@@ -204,45 +205,44 @@ FRAME: Final = 64
 _GAP: Final = 8
 _RADIUS: Final = 4
 _MARK: Final = 12  # of a draft, a folded corner
-_RING: Final = 2  # around the frame that is looked at, and the room for it
+_RING: Final = 2  # around the current frame, and the room for it
 
 
 class FilmstripView(QWidget):
-    """Frames of steps; a click or a drag looks at them. The keyboard has the scrubber for that."""
+    """Frames of steps; a click or a drag shows a step. For the keyboard there is the scrubber."""
 
     def __init__(
-        self, theme: Theme, scrubbing: ScrubbingModel, model: FilmstripModel, parent: QWidget | None = None
+        self, theme: Theme, timeline: TimelineModel, model: FilmstripModel, parent: QWidget | None = None
     ) -> None:
-        """Show frames of ``model`` at the places of ``scrubbing``."""
+        """Show frames of ``model`` at the places of ``timeline``."""
         super().__init__(parent)
-        self._theme, self._scrubbing, self._strip = theme, scrubbing, model
+        self._theme, self._timeline, self._strip = theme, timeline, model
         DragAlong(self, self._go_to)
         self.setAccessibleName(tr("Steps so far"))
-        set_tip(self, tr("Click a step to look at it."))
+        set_tip(self, tr("Click a step to show it."))
         self.setFixedHeight(FRAME + 2 * _RING)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        scrubbing.changed.connect(self.update)
+        timeline.changed.connect(self.update)
         model.dataChanged.connect(self._on_frames_changed)
         model.modelReset.connect(self.update)
         theme.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        """As wide as there is room."""
         return QSize(8 * (FRAME + _GAP), FRAME + 2 * _RING)
 
     @property
     def slots(self) -> list[tuple[QRect, int]]:
-        """Where each frame lies, and the step it is of."""
-        model = self._scrubbing
+        """The rectangle of each frame, and its step."""
+        model = self._timeline
         axis = max(self.width() - 2 * EDGE, 1)
-        # Frames of a fork begin where it does.
+        # The frames of a fork begin at its first step.
         first = max(_RING, round(EDGE + model.position_of(model.first) * axis - FRAME / 2))
         room = self.width() - _RING - FRAME - first
         count = min(max(room // (FRAME + _GAP) + 1, 1), model.count)
         if count < 1:
             return []
         lefts = [first + round(room * number / max(count - 1, 1)) for number in range(count)]
-        # A frame is of the step above whose tick it lies; the outermost are the first step and the last.
+        # Each frame shows the step whose tick is below it; the outermost show the first and the last step.
         steps = [model.nearest((left + FRAME / 2 - EDGE) / axis) for left in lefts]
         if count > 1:
             steps[0] = model.first_predicted
@@ -250,10 +250,10 @@ class FilmstripView(QWidget):
         return [(QRect(left, _RING, FRAME, FRAME), step) for left, step in zip(lefts, steps, strict=True)]
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the frames, empty places for those to come, and a ring around the one that is looked at."""
+        """Draw the frames, with a ring around the current one and empty places for steps to come."""
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        model, slots = self._scrubbing, self.slots
+        model, slots = self._timeline, self.slots
         current, newest = model.step_at(model.place), model.step_at(model.reached - 1)
         seen = [slot for slot in slots if slot[1] <= newest] or slots
         nearest = min(seen, key=lambda slot: abs(slot[1] - current), default=None)
@@ -271,11 +271,11 @@ class FilmstripView(QWidget):
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawRoundedRect(QRectF(area).adjusted(-1, -1, 1, 1), _RADIUS + 1, _RADIUS + 1)
 
-        if (said := text.drafts(drafts)) != self.accessibleDescription():
-            self.setAccessibleDescription(said)
+        if (description := text.drafts(drafts)) != self.accessibleDescription():
+            self.setAccessibleDescription(description)
 
     def _go_to(self, x: float) -> None:
-        model = self._scrubbing
+        model = self._timeline
         slots = [slot for slot in self.slots if slot[1] < model.first + model.reached]
         nearest = min(slots, key=lambda slot: abs(slot[0].center().x() - x), default=None)
         if nearest is not None:

@@ -1,4 +1,8 @@
-"""Going on from the step that is looked at: what is changed, what that costs, and the request it makes."""
+"""The fork of a run: continues it from the shown step with other settings.
+
+`ForkModel` holds the settings, and says what the fork costs and why it cannot be made; `ForkRequest` is what the engine
+runs. With unchanged settings a fork repeats the rest of its run bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests.fork import ForkRequest, StartState, respaced
 from studio.engine.requests.generate import MAX_STEPS, GenerateRequest, count_model_calls, sampler_options
 from studio.errors import RequestError
-from studio.ui.language import tr
+from studio.ui.run import text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ForkValues:
-    """How to go on.
+    """The settings for the rest of the run.
 
     Attributes:
-        options: by sampler, its own options.
-        seed: of the noise still to come.
-        remaining: how many steps; None is as many as the run had left.
+        options: the options of each sampler that was chosen, by its name.
+        seed: the seed of the noise that is still to be drawn.
+        remaining: the number of steps; None is as many as the run has left.
     """
 
     prompt: str
@@ -43,58 +47,61 @@ class ForkValues:
 
 
 class ForkModel(QObject):
-    """A fork of the run that is looked at, at the step that is looked at.
+    """A fork of the shown run at the shown step.
+
+    Attributes:
+        values: the settings; None before `begin`.
 
     Signals:
-        changed: the values, the step, or what it costs.
+        changed: the settings, the step or the cost have changed.
     """
 
     changed = Signal()
 
     def __init__(self, run: RunModel, catalog: Catalog, parent: QObject | None = None) -> None:
-        """Fork runs of ``run``; ``catalog`` knows their models."""
+        """Fork the run that ``run`` shows; ``catalog`` has the installed models."""
         super().__init__(parent)
         self._run, self._catalog = run, catalog
-        self._of: tuple[JobState, int] | None = None
+        self._parent: tuple[JobState, int] | None = None
         self.values: ForkValues | None = None
         for signal in (run.changed, run.selection_changed, run.steps_changed):
             signal.connect(self._on_run_changed)
 
-    # ------------------------------------------------------------------------------------------------- what it is of
+    # -------------------------------------------------------------------------------------------------- the start
     @property
     def parent_run(self) -> tuple[JobState, int] | None:
         """The job that is forked, and which of its pictures."""
-        return self._of
+        return self._parent
 
     @property
     def start(self) -> StartState | None:
-        """Where it goes on from; None where that is the end, or was not kept."""
+        """The state that the fork continues from; None at the last step, and at a step without a recorded state."""
         done, picture = self._run.shown_step, self._run.picture
         if done is None or picture is None or done.step >= done.steps:
             return None
         return picture.state_at(done.step)
 
     @property
-    def left(self) -> int:
-        """How many steps the run has left there."""
+    def steps_left(self) -> int:
+        """The number of steps that the run itself has left."""
         start = self.start
         return start.remaining if start is not None else 0
 
     @property
-    def most_left(self) -> int:
-        """How many steps there can be at most: one for each time that remains."""
+    def max_remaining(self) -> int:
+        """The most steps that the fork can have: one for each time that remains."""
         start = self.start
         return min(start.times[0] + 1, MAX_STEPS - start.index) if start is not None else 1
 
     @property
     def remaining(self) -> int:
-        """How many steps it takes."""
+        """The number of steps of the fork."""
         chosen = self.values.remaining if self.values is not None else None
-        return self.left if chosen is None else min(chosen, self.most_left)
+        return self.steps_left if chosen is None else min(chosen, self.max_remaining)
 
     @property
     def draws_noise(self) -> bool:
-        """Whether any noise is still to be drawn, so that a seed matters."""
+        """Whether the fork draws any noise, so that its seed has an effect."""
         if self.values is None or self.start is None:
             return False
         sampler = SAMPLERS[self.values.sampler]
@@ -103,14 +110,13 @@ class ForkModel(QObject):
 
     @property
     def options(self) -> Mapping[str, OptionValue]:
-        """The sampler's own options."""
+        """The options of the chosen sampler."""
         if self.values is None:
             return {}
         return self.values.options.get(self.values.sampler) or default_options(self.values.sampler)
 
     @property
     def model_calls(self) -> int:
-        """How many model calls it costs."""
         if self.values is None or self.start is None:
             return 0
         return count_model_calls(
@@ -119,40 +125,35 @@ class ForkModel(QObject):
 
     @property
     def fault(self) -> str:
-        """Why nothing can be forked here, a sentence; "" where it can."""
+        """Why the shown step cannot be forked, a translated sentence; "" if it can."""
         job_state = self._run.viewed
         if job_state is None or self._run.shown_step is None:
-            return tr("There is no step to fork from yet.")
+            return text.no_step()
         done = self._run.shown_step
         if done.step >= done.steps:
-            return tr("This is the last step: nothing remains to be done. Choose an earlier one.")
+            return text.last_step()
         if self._run.waits_for_step and self._run.is_stored:
-            return tr("One moment: this step is being read.")
+            return text.reading_step()
         if self._run.waits_for_step and not job_state.cannot_recompute:
-            return tr("One moment: this step was not kept, and is being made again.")
+            return text.recomputing()
         if self.start is None:
-            return tr("This step was not kept whole. Choose another one.")
+            return text.no_state()
         card = self._catalog.card(job_state.request_of(done.image).model)
         if card is None:
-            return tr(
-                "The model of this run, {model}, is not here any more.",
-                model=job_state.request_of(done.image).model,
-            )
+            return text.no_model(job_state.request_of(done.image).model)
         if card.weights_sha256 != job_state.weights_of(done.image):
-            return tr(
-                "The model has changed since this run (its hash differs), so the run cannot be continued."
-            )
+            return text.model_changed()
         return ""
 
-    # ------------------------------------------------------------------------------------------------------- intents
+    # ---------------------------------------------------------------------------------------------------------- edits
     def begin(self) -> None:
-        """Start from the settings of the run that is looked at."""
+        """Start from the settings of the shown run."""
         job_state = self._run.viewed
         if job_state is None:
             return
         image = self._run.image
         request, picture = job_state.request_of(image), self._run.picture
-        self._of = (job_state, image)
+        self._parent = (job_state, image)
         seed = picture.began.seed if picture is not None and picture.began is not None else request.seed
         sampler = request.sampler or "ddim"
         self.values = ForkValues(
@@ -166,7 +167,7 @@ class ForkModel(QObject):
         self.changed.emit()
 
     def edit(self, **changes: object) -> None:
-        """Change some of the values."""
+        """Change fields of `ForkValues` by name."""
         if self.values is not None:
             changed = replace(self.values, **changes)  # type: ignore[arg-type]
             if changed != self.values:
@@ -174,27 +175,27 @@ class ForkModel(QObject):
                 self.changed.emit()
 
     def edit_option(self, name: str, value: OptionValue) -> None:
-        """Change one of the sampler's own options."""
+        """Change an option of the chosen sampler."""
         if self.values is not None:
             own = {**self.options, name: value}
             self.edit(options={**self.values.options, self.values.sampler: own})
 
     def request(self) -> ForkRequest:
-        """Return the request.
+        """Return the request that the engine runs.
 
         Raises:
-            RequestError: nothing can be forked here, or not like this; a sentence.
+            RequestError: the step cannot be forked, or not with these settings.
         """
-        start, values, of = self.start, self.values, self._of
-        if start is None or values is None or of is None or self.fault:
-            raise RequestError("fork", self.fault or tr("There is nothing to fork."))
-        job_state, image = of
+        start, values, parent = self.start, self.values, self._parent
+        if start is None or values is None or parent is None or self.fault:
+            raise RequestError("fork", self.fault or text.nothing_to_fork())
+        job_state, image = parent
         request = job_state.request_of(image)
         if self.remaining != start.remaining:
             start = respaced(start, self.remaining, self._times(request), request.spacing or "trailing")
         if values.sampler != request.sampler:
             start = replace(start, history=())
-        how = replace(
+        settings = replace(
             request,
             prompt=values.prompt,
             negative=values.negative,
@@ -205,7 +206,7 @@ class ForkModel(QObject):
             steps=start.index + start.remaining,
             count=1,
         )
-        return ForkRequest(request=how, start=start, parent=job_state.run_ids.get(image, "")).validate()
+        return ForkRequest(request=settings, start=start, parent=job_state.run_ids.get(image, "")).validate()
 
     def _times(self, request: GenerateRequest) -> int:
         card = self._catalog.card(request.model)
@@ -214,15 +215,15 @@ class ForkModel(QObject):
 
     @Slot()
     def _on_run_changed(self) -> None:
-        """Begin anew where another run is looked at."""
+        """Start again from the run's own settings when another run is shown."""
         if self.values is None:
             return
-        if self._of != (self._run.viewed, self._run.image):
+        if self._parent != (self._run.viewed, self._run.image):
             self.begin()
         else:
             self.changed.emit()
 
 
 def default_options(sampler: str) -> dict[str, OptionValue]:
-    """Return a sampler's own options as they are by default."""
+    """Return the default options of a sampler."""
     return dataclasses.asdict(SAMPLERS[sampler].Options())

@@ -1,4 +1,4 @@
-"""Beside the picture: how to go on from the step that is looked at."""
+"""The fork panel beside the picture: edits a `ForkModel`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QApplication,
-    QFrame,
     QHBoxLayout,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -18,16 +16,17 @@ from PySide6.QtWidgets import (
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests.checks import MAX_SEED
 from studio.engine.requests.generate import MAX_GUIDANCE, MAX_STEPS
-from studio.messages import message
 from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.language import tr
 from studio.ui.run import text
 from studio.ui.theme.metrics import GAP, GRID, PADDING
+from studio.ui.widgets.binding import bind
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Card
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.labels import PlainLabel, set_tip
 from studio.ui.widgets.numbers import NumberField, NumberSlider
+from studio.ui.widgets.page import ScrollArea
 from studio.ui.widgets.prompt_field import PromptField
 
 if TYPE_CHECKING:
@@ -38,18 +37,13 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 WIDTH = 296
-SEED_TIP = message(
-    "The noise that is still to be drawn. The same seed draws what the run itself would have drawn."
-)
-NO_SEED = message("No noise is drawn from here on, so the seed changes nothing.")
-STEPS_TIP = message("Another number spaces the times that remain anew; the run's own number keeps them.")
 
 
 class ForkPanel(Card):
-    """Edits a `ForkModel`.
+    """Edits a `ForkModel`; its fields scroll in a low window.
 
     Signals:
-        closed: the panel is to go away.
+        closed: close the panel.
     """
 
     closed = Signal()
@@ -57,16 +51,15 @@ class ForkPanel(Card):
     def __init__(
         self, theme: Theme, model: ForkModel, intents: Intents, parent: QWidget | None = None
     ) -> None:
-        """Edit ``model``."""
         super().__init__(theme, parent=parent)
         self._model = model
         self.setFixedWidth(WIDTH)
         self.setAccessibleName(tr("Fork"))
-        self._title = PlainLabel(theme, kind="title", elide=True)
+        self.title = PlainLabel(theme, kind="title", elide=True)
         self._close = IconButton(theme, "x", tr("Close"), tip=tr("Close (Esc)"), kind="quiet")
         self.prompt = PromptField(theme, tr("Prompt from here on"), lines=2)
         self.negative = PromptField(theme, tr("Negative prompt"), lines=1)
-        self.sampler = ChoiceField(theme, tr("Sampler"), tip=tr("How the run goes on from this step."))
+        self.sampler = ChoiceField(theme, tr("Sampler"), tip=text.sampler_tip())
         self.sampler.set_items(
             [(name, tr(kind.title), "", tr(kind.summary)) for name, kind in SAMPLERS.items()]
         )
@@ -74,26 +67,26 @@ class ForkPanel(Card):
         self.guidance = NumberSlider(
             theme, tr("Guidance"), minimum=0, maximum=MAX_GUIDANCE, step=0.5, decimals=1, slider_maximum=15
         )
-        self.steps = NumberField(theme, tr("Steps to go"), minimum=1, maximum=MAX_STEPS, tip=tr(STEPS_TIP))
-        self.seed = NumberField(theme, tr("Seed"), minimum=0, maximum=MAX_SEED, tip=tr(SEED_TIP))
-        self.words = PlainLabel(theme, kind="label", role="dim", wrap=True)
-        self.go = TextButton(theme, tr("Fork"), kind="primary", icon="git-fork")
-        self.go.clicked.connect(intents.fork)
-        set_tip(self.go, tr("Go on from this step with these settings (Ctrl+Enter)"))
+        self.steps = NumberField(theme, tr("Steps left"), minimum=1, maximum=MAX_STEPS, tip=text.steps_tip())
+        self.seed = NumberField(theme, tr("Seed"), minimum=0, maximum=MAX_SEED, tip=text.seed_tip())
+        self.note = PlainLabel(theme, kind="label", role="dim", wrap=True)
+        self.fork = TextButton(theme, tr("Fork"), kind="primary", icon="git-fork")
+        set_tip(self.fork, text.run_fork_tip())
+        self.fork.clicked.connect(intents.fork)
         self._lay_out()
         self._connect()
         self._on_changed()
 
     @property
     def has_keyboard(self) -> bool:
-        """Whether what is typed goes to the panel."""
+        """Whether a control of the panel has the focus."""
         focus = QApplication.focusWidget()
         return focus is not None and self.isAncestorOf(focus)
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setContentsMargins(PADDING, GAP, GAP, 0)
-        head.addWidget(self._title, 1)
+        head.addWidget(self.title, 1)
         head.addWidget(self._close)
         fields = QWidget()
         rows = QVBoxLayout(fields)
@@ -109,20 +102,14 @@ class ForkPanel(Card):
             rows.addWidget(widget)
         rows.addLayout(pair)
         rows.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.viewport().setAutoFillBackground(False)
+        area = ScrollArea()
         area.setWidget(fields)
-        fields.setAutoFillBackground(False)
         foot = QVBoxLayout()
         foot.setContentsMargins(PADDING, 0, PADDING, GAP)
         foot.setSpacing(GRID)
-        foot.addWidget(self.go)
-        foot.addWidget(self.words)
-        self.words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        foot.addWidget(self.fork)
+        foot.addWidget(self.note)
+        self.note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 1, 1, 1)
         column.setSpacing(GRID)
@@ -132,15 +119,26 @@ class ForkPanel(Card):
 
     def _connect(self) -> None:
         model = self._model
-        model.changed.connect(self._on_changed)
         self._close.clicked.connect(self.closed)
-        self.prompt.edited.connect(self._on_prompt)
-        self.negative.edited.connect(self._on_negative)
-        self.sampler.edited.connect(self._on_sampler)
+        model.changed.connect(self._on_changed)  # before the bindings: it sets the limits of the steps
+        for field, control in (
+            ("prompt", self.prompt),
+            ("negative", self.negative),
+            ("sampler", self.sampler),
+            ("guidance", self.guidance),
+            ("seed", self.seed),
+        ):
+            bind(model, field, control)
+        bind(model, "remaining", self.steps, read=self._steps_shown, write=self._steps_chosen)
         self.options.edited.connect(self._on_option)
-        self.guidance.edited.connect(self._on_guidance)
-        self.steps.edited.connect(self._on_steps)
-        self.seed.edited.connect(self._on_seed)
+
+    def _steps_shown(self, remaining: int | None) -> int:
+        del remaining  # None is as many as the run has left
+        return max(self._model.remaining, 1)
+
+    def _steps_chosen(self, value: float) -> int | None:
+        steps = round(value)
+        return None if steps == self._model.steps_left else steps
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Close on Esc."""
@@ -153,54 +151,18 @@ class ForkPanel(Card):
     def _on_changed(self) -> None:
         model, values = self._model, self._model.values
         start, fault = model.start, model.fault
-        whole = start.index + start.remaining if start is not None else 0
-        self._title.setText(text.fork_title(start.index, whole) if start is not None else tr("Fork"))
-        self.go.setEnabled(not fault)
+        steps = start.index + start.remaining if start is not None else 0
+        self.title.setText(text.fork_title(start.index, steps) if start is not None else tr("Fork"))
+        self.fork.setEnabled(not fault)
         if values is None:
             return
-        self.prompt.set_value(values.prompt)
-        self.negative.set_value(values.negative)
-        self.sampler.set_value(values.sampler)
         self.options.show_options(values.sampler, model.options)
-        self.guidance.set_value(values.guidance)
-        self.steps.set_limits(1, max(model.most_left, 1))
-        self.steps.set_value(max(model.remaining, 1))
-        self.seed.set_value(values.seed)
+        self.steps.set_limits(1, max(model.max_remaining, 1))
         self.seed.setEnabled(model.draws_noise)
-        self.words.setText(fault or self._cost())
-
-    def _cost(self) -> str:
-        model = self._model
-        cost = text.fork_cost(model.remaining, model.model_calls)
-        return cost if model.draws_noise else tr("{cost}. {note}", cost=cost, note=NO_SEED)
-
-    # ------------------------------------------------------------------------------------------------------- edits
-    @Slot(str)
-    def _on_prompt(self, text: str) -> None:
-        self._model.edit(prompt=text)
-
-    @Slot(str)
-    def _on_negative(self, text: str) -> None:
-        self._model.edit(negative=text)
-
-    @Slot(str)
-    def _on_sampler(self, name: str) -> None:
-        self._model.edit(sampler=name)
+        note = text.fork_note(model.remaining, model.model_calls, seed_matters=model.draws_noise)
+        self.note.setText(fault or note)
 
     @Slot(str, object)
     def _on_option(self, name: str, value: object) -> None:
         if isinstance(value, bool | int | float | str):
             self._model.edit_option(name, value)
-
-    @Slot(float)
-    def _on_guidance(self, value: float) -> None:
-        self._model.edit(guidance=value)
-
-    @Slot(float)
-    def _on_steps(self, value: float) -> None:
-        steps = round(value)
-        self._model.edit(remaining=None if steps == self._model.left else steps)
-
-    @Slot(float)
-    def _on_seed(self, value: float) -> None:
-        self._model.edit(seed=round(value))

@@ -1,4 +1,4 @@
-"""Above the picture: what it is of, where it stands, and what of it is looked at."""
+"""Above the picture: prompt, caption, time left, and the switch between x0_hat, x_t and the panes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.gallery.store import PictureSaved
-from studio.messages import message
 from studio.ui.jobs.pin_button import PinButton
 from studio.ui.language import tr
-from studio.ui.run import text as words
+from studio.ui.run import text
 from studio.ui.run.lineage_view import LineagePopup
 from studio.ui.theme.metrics import GAP
 from studio.ui.widgets.buttons import IconButton, Pill, TextButton
@@ -27,24 +26,12 @@ if TYPE_CHECKING:
     from studio.ui.run.model import RunModel
     from studio.ui.theme.theme import Theme
 
-SIDES = (
-    ("x0", "x0", message("Predicted clean image at this step (x0_hat).")),
-    ("x_t", "x_t", message("The state itself, with the noise that is still in it.")),
-    (
-        "panes",
-        message("Panes"),
-        message(
-            "Both, and the predictions with and without the prompt, what guidance does, and the score (P)."
-        ),
-    ),
-)
-
 
 class CanvasHead(QWidget):
-    """Two lines.
+    """Two lines about the shown run.
 
     Signals:
-        panes_toggled: the panes are to be seen, or no more.
+        panes_toggled: show the panes, or one picture again.
     """
 
     panes_toggled = Signal()
@@ -58,7 +45,7 @@ class CanvasHead(QWidget):
         intents: Intents,
         parent: QWidget | None = None,
     ) -> None:
-        """Tell of what ``run`` looks at, and pin it among the recorded ``runs``."""
+        """Show ``run``; it can be pinned among the recorded ``runs``."""
         super().__init__(parent)
         self._run, self._runs, self._intents = run, runs, intents
         self._title = PlainLabel(theme, kind="title", elide=True)
@@ -66,23 +53,21 @@ class CanvasHead(QWidget):
         self.time_left = PlainLabel(theme, role="dim")
         self.time_left.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.time_left.setMinimumWidth(96)
-        self.sides = SegmentedSwitch(
-            theme, tr("What to look at"), [(key, tr(name), tr(tip)) for key, name, tip in SIDES]
-        )
+        self.quantity = SegmentedSwitch(theme, tr("Show"), text.quantities())
         self._which = PlainLabel(theme, role="dim")
         self.previous_picture = IconButton(
             theme, "chevron-left", tr("Previous picture of this job"), kind="quiet"
         )
         self.next_picture = IconButton(theme, "chevron-right", tr("Next picture of this job"), kind="quiet")
         self.lineage = TextButton(theme, "", kind="quiet")
-        set_tip(self.lineage, tr("Look at the run that this one goes on from"))
+        set_tip(self.lineage, tr("Open the run that this one was forked from"))
         self.family = IconButton(theme, "git-fork", tr("Forks of this run"), kind="quiet", role="dim")
         self.pin = PinButton(theme, runs, quiet=True)
         self.picture = IconButton(
             theme,
             "image",
             tr("Show its picture"),
-            tip=tr("Show the picture that it ended in (G)"),
+            tip=tr("Show the finished picture of this run (G)"),
             kind="quiet",
             role="dim",
         )
@@ -92,7 +77,7 @@ class CanvasHead(QWidget):
         run.changed.connect(self._on_changed)
         run.selection_changed.connect(self._on_changed)
         run.frame_changed.connect(self._on_frame_changed)
-        self.sides.edited.connect(self._on_side)
+        self.quantity.edited.connect(self._on_quantity)
         self.pill.clicked.connect(run.go_live)
         self.lineage.clicked.connect(self._on_lineage)
         self.family.clicked.connect(self._on_family)
@@ -105,13 +90,12 @@ class CanvasHead(QWidget):
 
     @property
     def shows_panes(self) -> bool:
-        """Whether all sides are to be seen."""
-        return self.sides.value == "panes"
+        return self.quantity.value == "panes"
 
     @Slot()
     def toggle_panes(self) -> None:
-        """Look at all sides, or at one again."""
-        self.sides.set_value(self._run.quantity if self.shows_panes else "panes")
+        """Show the panes, or one picture again."""
+        self.quantity.set_value(self._run.quantity if self.shows_panes else "panes")
         self.panes_toggled.emit()
 
     def _lay_out(self) -> None:
@@ -121,10 +105,10 @@ class CanvasHead(QWidget):
         for widget in (self.previous_picture, self._which, self.next_picture):
             upper.addWidget(widget)
         upper.addSpacing(GAP)
-        upper.addWidget(self.sides)
+        upper.addWidget(self.quantity)
         under = QHBoxLayout()
         under.setSpacing(GAP)
-        # The pill and the lineage come and go; what lies below must not move with them.
+        # The pill and the lineage come and go; nothing below may move with them.
         under.addStrut(self.lineage.sizeHint().height())
         under.addWidget(self._caption, 1)
         last: tuple[QWidget, ...] = (
@@ -145,13 +129,12 @@ class CanvasHead(QWidget):
 
     @Slot()
     def _on_changed(self) -> None:
-        """Another job, picture or step is looked at, or the job is in another phase."""
         run, job_state = self._run, self._run.viewed
         there = job_state is not None
-        for widget in (self.sides, self._caption, self._title):
+        for widget in (self.quantity, self._caption, self._title):
             widget.setVisible(there)
         if not self.shows_panes:
-            self.sides.set_value(run.quantity)
+            self.quantity.set_value(run.quantity)
         self.pill.setVisible(there and (not run.live or run.running is not None))
         if run.live:
             self.pill.set_text(tr("live"), "bad")
@@ -163,7 +146,7 @@ class CanvasHead(QWidget):
             button.setVisible(count > 1)
         self.previous_picture.setEnabled(run.image > 0)
         self.next_picture.setEnabled(run.image < count - 1)
-        self._which.setText(words.which_picture(job_state, run.image) if job_state is not None else "")
+        self._which.setText(text.which_picture(job_state, run.image) if job_state is not None else "")
         self._which.setVisible(count > 1)
         self.pin.set_run(job_state.run_ids.get(run.image, "") if job_state is not None else "")
         self.picture.setVisible(self._entry is not None)
@@ -173,27 +156,25 @@ class CanvasHead(QWidget):
         if lineage is not None:
             self.lineage.setText(tr("Forked from step {step}", step=lineage.step))
         if job_state is not None:
-            self._title.setText(words.title(job_state))
+            self._title.setText(text.title(job_state))
             self._on_frame_changed()
 
     @Slot()
     def _on_frame_changed(self) -> None:
-        """The picture's figures are others."""
-        run, job_state = self._run, self._run.viewed
-        if job_state is not None:
-            said = words.caption(job_state, run.shown_step, run.image, run.step)
-            self._caption.setText(words.again(run) + said)
-            self.time_left.setText(words.time_left(job_state))
+        if self._run.viewed is not None:
+            self._caption.setText(text.run_caption(self._run))
+            self.time_left.setText(text.time_left(self._run.viewed))
+            self.time_left.setVisible(not self._run.viewed.over)  # its width is the caption's then
 
     @Slot(str)
-    def _on_side(self, side: str) -> None:
-        if side in ("x0", "x_t"):
-            self._run.set_quantity("x0" if side == "x0" else "x_t")
+    def _on_quantity(self, key: str) -> None:
+        if key in ("x0", "x_t"):
+            self._run.set_quantity("x0" if key == "x0" else "x_t")
         self.panes_toggled.emit()
 
     @property
     def _recorded(self) -> str:
-        """The recorded run that is looked at, or while it is still made the one it goes on from; "" for neither."""
+        """The id of the shown run; while it is not recorded yet, that of the run it was forked from; "" for neither."""
         job_state = self._run.viewed
         if job_state is None:
             return ""
@@ -202,7 +183,7 @@ class CanvasHead(QWidget):
 
     @property
     def _entry(self) -> Entry | None:
-        """The picture in the gallery that the run ended in."""
+        """The finished picture of the shown run in the gallery."""
         job_state = self._run.viewed
         kept = job_state.pictures.get(self._run.image) if job_state is not None else None
         return kept.entry if isinstance(kept, PictureSaved) else None
@@ -217,7 +198,7 @@ class CanvasHead(QWidget):
     def _on_relative(self, relative: Relative) -> None:
         lineage = self._run.viewed.lineage if self._run.viewed is not None else None
         if lineage is not None and lineage.run == relative.run:
-            self._runs.open_parent(lineage)  # at the step that it was left at
+            self._runs.open_parent(lineage)  # opens it at the step of the fork
         else:
             self._runs.open_run(relative.run)
 

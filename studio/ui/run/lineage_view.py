@@ -1,4 +1,4 @@
-"""The lineage of a run as a tree of pictures; choosing one opens it."""
+"""The lineage of a run: a tree of the runs it was forked from and of its forks, in a popup."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Si
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QFrame, QScrollArea, QToolTip, QVBoxLayout, QWidget
 
-from studio.messages import message
 from studio.ui.jobs.lineage import places_of
-from studio.ui.jobs.text import no_prompt, one_line, sampler_title
+from studio.ui.jobs.text import no_prompt, one_line
 from studio.ui.language import tr
-from studio.ui.run.text import sampler_and_steps
+from studio.ui.run import text
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, PADDING, RADIUS
 from studio.ui.widgets.labels import PlainLabel, plain_tip
 from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded
@@ -29,24 +28,22 @@ if TYPE_CHECKING:
 
 NODE: Final = QSize(196, 56)
 BETWEEN: Final = QSize(64, 12)
-NO_FORKS: Final = message("No forks yet: F forks at the step that is shown")
 _SIDE: Final = 44
 _INSET: Final = (NODE.height() - _SIDE) // 2
 
 
 class LineageTree(QWidget):
-    """A card for each run, and from each fork a line to the run that it goes on from, with the step.
+    """A card for each run; a line, labelled with the step, from each fork to the run it was forked from.
 
     Signals:
-        chosen: a `Relative` is to be opened.
-        left: the tree is to be closed.
+        chosen: open this `Relative`.
+        left: close the tree.
     """
 
     chosen = Signal(object)
     left = Signal()
 
     def __init__(self, theme: Theme, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
-        """Start empty."""
         super().__init__(parent)
         self._theme, self._thumbnails = theme, thumbnails
         self.family: tuple[Relative, ...] = ()
@@ -60,11 +57,11 @@ class LineageTree(QWidget):
 
     @property
     def current(self) -> Relative | None:
-        """The relative that the keyboard is at."""
+        """The relative at the keyboard cursor."""
         return self.family[self._current] if self.family else None
 
     def show_family(self, family: Sequence[Relative]) -> None:
-        """Draw another family."""
+        """Show the runs of ``family``."""
         self.family = tuple(family)
         step = NODE + BETWEEN
         self._places = {
@@ -76,19 +73,18 @@ class LineageTree(QWidget):
         self._want()
 
     def sizeHint(self) -> QSize:
-        """As large as the tree."""
         whole = QRect()
         for place in self._places.values():
             whole = whole.united(place)
         return whole.size() + (QSize(0, 28) if len(self.family) == 1 else QSize(0, 0))
 
     def place_of(self, run: str) -> QRect:
-        """Return where a run's card lies."""
+        """Return the rectangle of a run's card."""
         return self._places[run]
 
     # ------------------------------------------------------------------------------------------------ mouse and keys
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Go from relative to relative; Enter opens."""
+        """Move the cursor with the arrow keys; Enter opens."""
         steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Left: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_Right: 1}
         if event.key() in steps:
             self._go_to(self._current + steps[Qt.Key(event.key())])
@@ -100,33 +96,31 @@ class LineageTree(QWidget):
             super().keyPressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Light the relative under the mouse."""
         at = self._at(event.position().toPoint())
         self.setCursor(Qt.CursorShape.PointingHandCursor if at is not None else Qt.CursorShape.ArrowCursor)
         if at is not None:
             self._go_to(at)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Open the relative under the mouse."""
         at = self._at(event.position().toPoint())
         if at is not None and event.button() == Qt.MouseButton.LeftButton:
             self.chosen.emit(self.family[at])
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Close when the keyboard goes elsewhere in the window."""
+        """Close when the focus goes elsewhere in the window."""
         super().focusOutEvent(event)
         if event.reason() not in (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason):
             self.left.emit()
 
     def event(self, event: QEvent) -> bool:
-        """Tell of the relative under the mouse, in full; keep Esc from the window."""
+        """Describe the relative under the mouse in a tooltip, and handle Esc before the window does."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             event.setAccepted(event.key() == Qt.Key.Key_Escape)
             return True
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             at = self._at(event.pos())
-            text = words_of(self.family[at]) if at is not None else ""
-            QToolTip.showText(event.globalPos(), plain_tip(text), self)
+            tip = text.relative(self.family[at]) if at is not None else ""
+            QToolTip.showText(event.globalPos(), plain_tip(tip), self)
             return True
         return super().event(event)
 
@@ -136,12 +130,11 @@ class LineageTree(QWidget):
 
     def _go_to(self, place: int) -> None:
         self._current = min(max(place, 0), max(len(self.family) - 1, 0))
-        self.setAccessibleDescription(words_of(self.family[self._current]) if self.family else "")
+        self.setAccessibleDescription(text.relative(self.family[self._current]) if self.family else "")
         self.update()
 
     # ------------------------------------------------------------------------------------------------------ painting
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the lines, then the cards."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for relative in self.family:
@@ -152,9 +145,8 @@ class LineageTree(QWidget):
         if len(self.family) == 1:
             painter.setPen(self._theme.colour("dim"))
             painter.setFont(self._theme.font("label"))
-            painter.drawText(
-                self.rect(), Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, tr(NO_FORKS)
-            )
+            hint = tr("No forks yet: F forks at the step that is shown")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, hint)
 
     def _paint_line(self, painter: QPainter, relative: Relative) -> None:
         assert relative.parent is not None
@@ -172,11 +164,11 @@ class LineageTree(QWidget):
         painter.setPen(QPen(self._theme.colour("faint"), 1.5))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(path)
-        text = tr("step {step}", step=relative.step)
+        label = tr("step {step}", step=relative.step)
         painter.setFont(self._theme.font("label"))
         area = QRectF(middle + GRID, to.y() - 17, to.x() - middle - GRID, 16)
         painter.setPen(self._theme.colour("dim"))
-        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
+        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, label)
 
     def _paint_card(self, painter: QPainter, relative: Relative, lit: bool) -> None:
         place = self._places[relative.run]
@@ -195,16 +187,16 @@ class LineageTree(QWidget):
             fill_rounded(painter, tile, RADIUS, self._theme.colour("panel"))
             self._theme.draw_icon(painter, tile.adjusted(14, 14, -14, -14), "image", "faint")
         left = tile.right() + GAP + 1
-        text = QRect(left, place.top() + 9, place.right() - left - GAP, 18)
+        room = QRect(left, place.top() + 9, place.right() - left - GAP, 18)
         for line, kind, role in (
             (one_line(relative.prompt) or no_prompt(), "body", "text"),
-            (sampler_and_steps(relative.sampler, relative.steps), "label", "dim"),
+            (text.sampler_and_steps(relative.sampler, relative.steps), "label", "dim"),
         ):
             painter.setFont(self._theme.font("body" if kind == "body" else "label"))
             painter.setPen(self._theme.colour(role))
-            cut = painter.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, text.width())
-            painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, cut)
-            text.translate(0, 20)
+            cut = painter.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, room.width())
+            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, cut)
+            room.translate(0, 20)
 
     def _side_px(self) -> int:
         return round(_SIDE * self.devicePixelRatioF())
@@ -215,29 +207,21 @@ class LineageTree(QWidget):
         self._thumbnails.want(self, keys, RADIUS * self.devicePixelRatioF())
 
 
-def words_of(relative: Relative) -> str:
-    """Return a relative in words."""
-    prompt = one_line(relative.prompt) or no_prompt()
-    where = tr("the first run") if relative.step is None else tr("forked at step {step}", step=relative.step)
-    here = ", looked at now" if relative.is_this else ""
-    return f"{prompt}, {sampler_title(relative.sampler)}, {relative.steps} steps, {where}{here}"
-
-
 LARGEST = QSize(760, 420)
 _BAR = 16  # room for a scroll bar
 
 
 class LineagePopup(QFrame):
-    """A card with the tree; it goes away by itself when the keyboard goes elsewhere.
+    """A card with the tree; it closes when the focus goes elsewhere.
 
     Signals:
-        chosen: a `Relative` is to be opened.
+        chosen: open this `Relative`.
     """
 
     chosen = Signal(object)
 
     def __init__(self, theme: Theme, thumbnails: Thumbnails, parent: QWidget) -> None:
-        """Start hidden; it lies over the whole window of ``parent``."""
+        """Start hidden; it is shown above the window of ``parent``."""
         super().__init__(parent)
         self._theme = theme
         self.hide()
@@ -257,7 +241,7 @@ class LineagePopup(QFrame):
         theme.changed.connect(self.update)
 
     def show_family(self, family: Sequence[Relative], corner: QPoint) -> None:
-        """Open with the upper right corner at a point of the window; where it was open, close."""
+        """Open with the upper right corner at a point of the window; if it is open, close."""
         if self.isVisible():
             self.hide()
             return
@@ -273,7 +257,6 @@ class LineagePopup(QFrame):
         self.tree.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the card."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         fill_rounded(painter, self.rect(), CARD_RADIUS, self._theme.colour("panel"))

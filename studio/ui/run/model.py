@@ -1,7 +1,6 @@
-"""What the canvas shows: which job and picture are looked at, which step, and which quantity of it.
+"""The state of the canvas: the shown job, its shown picture and step, and which quantity of that step, x0_hat or x_t.
 
-The job that runs and the one that is looked at may differ: who looks at an old step is not thrown out of it when the
-next job begins.
+The shown job and the running job may differ: while a step was chosen, the next job does not replace it.
 """
 
 from __future__ import annotations
@@ -28,25 +27,25 @@ if TYPE_CHECKING:
     from studio.ui.core.frame_service import FrameService
     from studio.ui.core.job_state import JobState
 
-_TOKEN: Final = "what the canvas shows"
+_TOKEN: Final = "canvas"
 
 
 class RunModel(QObject):
-    """The job, the picture and the step that are looked at.
+    """The shown job, picture and step.
 
     Attributes:
-        running: the job that runs; None where none does.
-        viewed: the job that is looked at.
-        step: the step that was chosen; None is the newest.
-        quantity: which quantity of it.
+        running: the running job; None if there is none.
+        viewed: the shown job; None before the first.
+        step: the chosen step; None is the newest.
+        quantity: which quantity of the step is shown.
 
     Signals:
-        changed: another job or picture is looked at, or the job's phase is another.
-        frame_changed: `frame` is another.
-        frame_decoded: there is a better frame of this step of the picture that is looked at.
-        steps_changed: the picture has more steps, or other ones.
-        selection_changed: another step is looked at, or another quantity of it.
-        step_wanted: a step without arrays is needed, by its number.
+        changed: another job or picture is shown, or the phase of the job has changed.
+        frame_changed: `frame` has changed.
+        frame_decoded: a better frame of this step of the shown picture is available.
+        steps_changed: the steps of the shown picture have changed.
+        selection_changed: another step is shown, or another quantity.
+        step_wanted: recompute this step, which has no arrays.
     """
 
     changed = Signal()
@@ -65,27 +64,27 @@ class RunModel(QObject):
         self.quantity: Quantity = "x0"
         self._image: int | None = None
 
-    # ------------------------------------------------------------------------------------------ what is looked at
+    # -------------------------------------------------------------------------------------------------- what is shown
     @property
     def live(self) -> bool:
-        """Whether the newest step is looked at, and the next one once it is there."""
+        """Whether the canvas follows the newest step."""
         return self.step is None and self._image is None and self.viewed is (self.running or self.viewed)
 
     @property
     def image(self) -> int:
-        """Which picture of the job is looked at, from 0."""
+        """The number of the shown picture of the job, from 0."""
         if self._image is not None:
             return self._image
         return self.viewed.current_image if self.viewed is not None else 0
 
     @property
     def picture(self) -> PictureRecord | None:
-        """The steps of the picture that is looked at."""
+        """The record of the shown picture."""
         return self.viewed.job.record.picture(self.image) if self.viewed is not None else None
 
     @property
     def shown_step(self) -> StepDone | None:
-        """The step that is looked at: the chosen one, or the newest; before the first one where it starts from."""
+        """The chosen step, or the newest; before the first step the state that the run starts from."""
         picture = self.picture
         if picture is None:
             return None
@@ -93,7 +92,7 @@ class RunModel(QObject):
 
     @property
     def frame(self) -> QImage | None:
-        """The best picture there is of what is looked at; never waits for a file."""
+        """The best frame of the shown step so far; never waits for a file."""
         if self.viewed is None:
             return None
         pixels = self._frames.best(self.viewed, self.image, self.step, self.quantity)
@@ -101,40 +100,40 @@ class RunModel(QObject):
 
     @property
     def waits_for_step(self) -> bool:
-        """Whether the step that is looked at has no arrays, and has to be recomputed."""
+        """Whether the shown step has no arrays, and must be recomputed."""
         done = self.shown_step
         return self.step is not None and done is not None and not is_available(done)
 
     @property
     def was_recomputed(self) -> bool:
-        """Whether it was recomputed."""
+        """Whether the shown step was recomputed."""
         return self.picture is not None and self.step in self.picture.recomputed and not self.is_stored
 
     @property
     def is_stored(self) -> bool:
-        """Whether the step that is looked at can be read from the disk."""
+        """Whether the shown step can be read from the disk."""
         viewed, step = self.viewed, self.step
         return viewed is not None and step is not None and viewed.is_stored(self.image, step)
 
     # ------------------------------------------------------------------------------------------------- intents
     def select(self, step: int | None) -> None:
-        """Look at a step, the start by its own number; None looks at the newest."""
+        """Show a step, or the state that the run starts from, by its number; None shows the newest."""
         if self.viewed is None or step == self.step:
             return
-        # Who looks at a step of one picture stays with that picture.
+        # A chosen step belongs to its picture: the canvas does not move on to the next picture of the job.
         self._image = self.image if step is not None else self._image
         self.step = step
         self._announce_selection()
 
     def select_image(self, image: int) -> None:
-        """Look at another picture of the job, from 0."""
+        """Show another picture of the job, from 0."""
         if self.viewed is None or (image == self.image and self._image is not None):
             return
         self._image, self.step = image, None
         self._announce_all()
 
     def go_live(self) -> None:
-        """Look at the newest step of the running job, or of the last one."""
+        """Show the newest step of the running job, or of the last one."""
         if self.live and self.viewed is not None:
             return
         job_state = self.running or self.viewed
@@ -142,12 +141,12 @@ class RunModel(QObject):
             self.watch(job_state)
 
     def watch(self, job_state: JobState) -> None:
-        """Look at another job, such as a recorded run."""
+        """Show another job, for example a recorded run."""
         self.viewed, self._image, self.step = job_state, None, None
         self._announce_all()
 
     def set_quantity(self, quantity: Quantity) -> None:
-        """Look at the predicted clean image, or at the state itself."""
+        """Show the predicted clean image (x0_hat), or the noisy state (x_t)."""
         if quantity == self.quantity:
             return
         self.quantity = quantity
@@ -164,16 +163,16 @@ class RunModel(QObject):
         priority: Priority = Priority.LOOK,
         token: Hashable | None = None,
     ) -> bool:
-        """Have a frame of the picture that is looked at decoded in full; `frame_decoded` says when it is.
+        """Decode a frame of the shown picture in full; `frame_decoded` is emitted when it is done.
 
         Args:
             step: the step.
-            quantity: which quantity of it; None is the one that is shown.
-            priority: how urgent it is.
-            token: as `FrameService.get` has it.
+            quantity: which quantity of it; None is the shown one.
+            priority: the priority of the decoding.
+            token: see `FrameService.get`.
 
         Returns:
-            Whether it is there already.
+            Whether the frame is available already.
         """
         job_state, image = self.viewed, self.image
         if job_state is None:
@@ -184,9 +183,9 @@ class RunModel(QObject):
         )
         return pixels is not None
 
-    # --------------------------------------------------------------------------------------- facts, from the session
+    # ----------------------------------------------------------------------------------------------- from the session
     def begin(self, job_state: JobState) -> None:
-        """A job begins; it is looked at, unless an old one is looked at more closely."""
+        """A job begins; it is shown unless a step or picture of another job was chosen."""
         chosen = self.step is not None or self._image is not None
         follows = self.live or self.viewed is None or (not chosen and self.viewed.over)
         self.running = job_state
@@ -195,28 +194,28 @@ class RunModel(QObject):
             self.watch(job_state)
 
     def note_phase(self, job_state: JobState) -> None:
-        """An event of the job was taken in."""
+        """The phase of the job may have changed."""
         if job_state is self.viewed:
             if (done := self.shown_step) is not None and done.model_calls == 0:
                 # x_T, until the first step
                 self._frames.at_once(job_state, self.image, done.step, self.quantity)
             self.changed.emit()
-            self._stay_near()
+            self._stay_on_recorded_step()
             if job_state.over:
                 self._request_shown()
             self.frame_changed.emit()
             self.steps_changed.emit()
 
     def note_steps(self, job_state: JobState) -> None:
-        """The job took steps."""
+        """The job has new steps."""
         if job_state is self.viewed:
-            self._stay_near()
+            self._stay_on_recorded_step()
             self.steps_changed.emit()
             if self.step is None:
                 self.frame_changed.emit()
 
     def end(self, job_state: JobState) -> None:
-        """The job is over; it stays in view until another begins."""
+        """The job is over; it stays on the canvas until another begins."""
         if self.running is job_state:
             self.running = None
         self.note_phase(job_state)
@@ -226,8 +225,8 @@ class RunModel(QObject):
         if job_state is self.viewed and image == self.image and self.step is not None:
             self._announce_selection()
 
-    def _stay_near(self) -> None:
-        """Where the record gave up the step that is looked at, look at the nearest it kept."""
+    def _stay_on_recorded_step(self) -> None:
+        """Show the nearest recorded step if thinning has removed the chosen one from the record."""
         if self.step is None:
             return
         near = self.picture.nearest(self.step) if self.picture is not None else None
@@ -237,7 +236,7 @@ class RunModel(QObject):
             self._announce_selection()
 
     def _request_shown(self) -> None:
-        """Have what is looked at in full; where that step has no arrays, the nearest that has."""
+        """Decode the shown step in full; where it has no arrays, the nearest step that has them."""
         job_state, image = self.viewed, self.image
         if job_state is None:
             return

@@ -1,4 +1,8 @@
-"""What a model believed at the step that is looked at, side by side: asked of the engine, one guided call a step."""
+"""The panes of a step: x0_hat, x_t, the predictions with and without the prompt, their difference, and the score.
+
+x0_hat and x_t are recorded. The others come from the engine, which evaluates the model again, with and without the
+prompt, at the state that the step started from.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from studio.messages import Message, message
 from studio.runs.memory import is_available
 from studio.ui.core.engine_call import EngineCall, Priority
 from studio.ui.core.images import to_image
-from studio.ui.language import tr
+from studio.ui.run import text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from studio.ui.run.model import RunModel
 
 Key = tuple[str, int, int]
-"""A job's id, a picture's place in it, and a step."""
+"""The id of a job, which of its pictures, and a step."""
 PaneKey = Literal["x0", "x_t", "cond", "uncond", "difference", "score"]
 
 PANES: tuple[tuple[PaneKey, str | Message, Message], ...] = (
@@ -39,12 +43,12 @@ PANES: tuple[tuple[PaneKey, str | Message, Message], ...] = (
     (
         "difference",
         "guided - uncond",
-        message("What guidance does: its mean over the channels, with its sign."),
+        message("The effect of guidance: guided minus unguided prediction, averaged over the channels."),
     ),
-    ("score", "|score|", message("How strongly the score, the gradient of log p, pulls at each place.")),
+    ("score", "|score|", message("The norm of the score, the gradient of log p, at each pixel.")),
 )
 SETTLE_MS = 60
-"""How long a step must be looked at before the model is asked: who scrubs on does not wait for answers."""
+"""How long a step must be shown before the model is evaluated, so that scrubbing evaluates none."""
 MOST_KEPT = 64
 _SIGNED = ("#3aa6d0", "#1b1b1e", "#f06a5a")
 _HEAT = ("#08090c", "#143a66", "#12707e", "#2fa873", "#a3d65c", "#fbf6b8")
@@ -52,24 +56,24 @@ _HEAT = ("#08090c", "#143a66", "#12707e", "#2fa873", "#a3d65c", "#fbf6b8")
 
 @dataclass(frozen=True, eq=False)
 class Pane:
-    """One side of a step.
+    """The content of one pane.
 
     Attributes:
-        image: what there is to see; None where it is not there (yet).
-        words: its scale, or why there is nothing.
-        stops: the colours of the scale, from its least value to its most.
+        image: the picture; None if there is none (yet).
+        note: the range of its colour scale, or why there is no picture; translated.
+        stops: the colours of the scale, from the minimum to the maximum.
     """
 
     image: QImage | None
-    words: str = ""
+    note: str = ""
     stops: tuple[str, ...] = ()
 
 
 class PanesModel(QObject):
-    """The six sides of the step that is looked at, while they are looked at.
+    """The six panes of the shown step; the model is evaluated only while they are visible.
 
     Signals:
-        changed: `panes` are others.
+        changed: `panes` has changed.
     """
 
     changed = Signal()
@@ -88,13 +92,13 @@ class PanesModel(QObject):
 
     @property
     def panes(self) -> dict[PaneKey, Pane]:
-        """What there is to see of the step that is looked at."""
+        """The panes of the shown step, as far as they are known."""
         key = self._key()
         known = self._known.get(key, {}) if key is not None else {}
         return {name: known.get(name) or self._recorded(name) for name, _, _ in PANES}
 
     def set_active(self, active: bool) -> None:
-        """Look at them, or no more."""
+        """Note whether the panes are visible."""
         if active != self._active:
             self._active = active
             self._on_changed()
@@ -106,7 +110,7 @@ class PanesModel(QObject):
         self._note_answer(key)
 
     def _fail(self, key: Key, sentence: str) -> None:
-        """Say why there is no answer; who looks again asks again."""
+        """Keep the error for this step; showing the step again evaluates it again."""
         self._fault = key, sentence
         self._note_answer(key)
 
@@ -126,17 +130,17 @@ class PanesModel(QObject):
         )
 
     def _recorded(self, name: PaneKey) -> Pane:
-        """Return what is there without asking the model: the sides that were recorded."""
+        """Return a pane as far as it is known without evaluating the model."""
         picture, done = self._run.picture, self._run.shown_step
         if picture is None or done is None:
             return Pane(None)
         if name == "x0" and done is picture.start:
-            return Pane(None, tr("No prediction yet."))
+            return Pane(None, text.no_prediction())
         if name not in ("x0", "x_t"):
             failed = self._fault is not None and self._fault[0] == self._key()
-            return Pane(None, self._fault[1] if failed and self._fault is not None else tr("One moment"))
+            return Pane(None, self._fault[1] if failed and self._fault is not None else text.computing())
         pixels = picture.frame(done, name)
-        return Pane(to_image(pixels)) if pixels is not None else Pane(None, tr("One moment"))
+        return Pane(to_image(pixels)) if pixels is not None else Pane(None, text.computing())
 
     @Slot()
     def _on_changed(self) -> None:
@@ -156,13 +160,13 @@ class PanesModel(QObject):
 
     @Slot()
     def _ask(self) -> None:
-        """Ask about the state that this step was taken from: it is what the model saw."""
+        """Evaluate the model at the state that the shown step started from, as the run did."""
         job_state, picture, done, key = self._run.viewed, self._run.picture, self._run.shown_step, self._key()
         if not self._active or job_state is None or picture is None or done is None or key is None:
             return
-        sides: tuple[Quantity, ...] = ("x0", "x_t")
-        for side in sides:
-            self._run.request_frame(done.step, side, token=("panes", side))
+        quantities: tuple[Quantity, ...] = ("x0", "x_t")
+        for quantity in quantities:
+            self._run.request_frame(done.step, quantity, token=("panes", quantity))
         if key in self._known or key == self._asked:
             return
         before = picture.find(done.step - 1) if done is not picture.start else done
@@ -171,14 +175,13 @@ class PanesModel(QObject):
             return
         if before is None or before.state is None or picture.began is None:
             if done is not picture.last or job_state.over:
-                self._known[key] = dict.fromkeys(
-                    ("cond", "uncond", "difference", "score"), Pane(None, tr("This step was not kept whole."))
-                )
+                not_kept = Pane(None, text.state_not_kept())
+                self._known[key] = dict.fromkeys(("cond", "uncond", "difference", "score"), not_kept)
                 self.changed.emit()
             return
         self._asked = key
         request, weights = job_state.request_of(done.image), job_state.weights_of(done.image)
-        # The evaluation that the step really made: some samplers do not evaluate the state at its own time.
+        # As the step did: some samplers evaluate the model at another time than the state's own.
         t = SAMPLERS[request.sampler or ""].first_query_time(done.t, done.s)
         self._engine.call(
             EngineCall(
@@ -206,7 +209,7 @@ def _explain(
 
 
 def _panes_of(explained: Explained) -> dict[PaneKey, Pane]:
-    off = Pane(None, tr("Guidance is off."))
+    off = Pane(None, text.guidance_is_off())
     panes: dict[PaneKey, Pane] = {"cond": off, "uncond": off, "difference": off}
     for name in ("cond", "uncond"):
         if name in explained.pictures:
@@ -215,22 +218,17 @@ def _panes_of(explained: Explained) -> dict[PaneKey, Pane]:
         mean = explained.difference.mean(axis=0)
         most = float(abs(mean).max())
         signed = to_image(_coloured(mean, -most, most, _SIGNED))
-        panes["difference"] = Pane(
-            signed, tr("{least} to {most}", least=f"-{most:.2f}", most=f"+{most:.2f}"), _SIGNED
-        )
+        panes["difference"] = Pane(signed, text.signed_range(most), _SIGNED)
     norm = explained.score_norm
     least, most = float(norm.min()), float(norm.max())
-    panes["score"] = Pane(
-        to_image(_coloured(norm, least, most, _HEAT)),
-        tr("dark {least} to pale {most}", least=f"{least:.2f}", most=f"{most:.2f}"),
-    )
+    panes["score"] = Pane(to_image(_coloured(norm, least, most, _HEAT)), text.heat_range(least, most))
     return panes
 
 
 def _coloured(
     values: NDArray[np.float32], least: float, most: float, stops: tuple[str, ...]
 ) -> NDArray[np.uint8]:
-    """Return numbers as a picture, coloured along stops of equal distance."""
+    """Return ``values`` of shape (H, W) as a picture (H, W, 3), coloured along stops of equal distance."""
     import numpy as np  # noqa: PLC0415 - the window opens before numpy is there
 
     share = (values - least) / max(most - least, 1e-12)

@@ -1,4 +1,4 @@
-"""Six sides of the step that is looked at, side by side."""
+"""The six panes of the shown step, in a grid."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 GRIDS = ((2, 3), (3, 2))
-"""Rows and columns that six panes may have; the first where they are alike."""
+"""The possible rows and columns of six panes; the first is preferred."""
 
 
 class _Scale(QWidget):
-    """The colours of a scale, from its least value to its most."""
+    """A bar with the colours of a scale, from its minimum to its maximum."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,20 +51,20 @@ class _Scale(QWidget):
 
 
 class _PaneView(QWidget):
-    """One side: its name, its picture, and its scale."""
+    """One pane: its name, its picture, and its colour scale."""
 
     def __init__(self, theme: Theme, title: str, help_text: str) -> None:
         super().__init__()
-        self._name = PlainLabel(theme, title, kind="label", role="text", tip=help_text)
-        self.words = PlainLabel(theme, kind="label", role="dim", elide=True)
-        self.words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.name = PlainLabel(theme, title, kind="label", role="text", tip=help_text)
+        self.note = PlainLabel(theme, kind="label", role="dim", elide=True)
+        self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._stops: tuple[str, ...] = ()
         self._scale = _Scale()
         self.picture = PictureView(theme, title)
         head = QHBoxLayout()
         head.setSpacing(GAP)
-        head.addWidget(self._name)
-        head.addWidget(self.words, 1)
+        head.addWidget(self.name)
+        head.addWidget(self.note, 1)
         head.addWidget(self._scale)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -74,39 +74,37 @@ class _PaneView(QWidget):
 
     def show_pane(self, pane: Pane) -> None:
         self.picture.set_image(pane.image, live=True)
-        self.words.setText(pane.words)
+        self.note.setText(pane.note)
         self._stops = pane.stops
         self._make_room()
 
     def minimumSizeHint(self) -> QSize:
-        """As narrow as its grid wants: all panes are of one size, whatever their heads say."""
+        """Take any width, so that all panes have the same size whatever their heads say."""
         return QSize(0, self.head_height)
 
     @property
     def head_height(self) -> int:
-        """Pixels above the picture."""
-        return self._name.sizeHint().height() + GRID
+        """The height above the picture, in pixels."""
+        return self.name.sizeHint().height() + GRID
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Fit the head to the new width."""
         super().resizeEvent(event)
         self._make_room()
 
     def _make_room(self) -> None:
-        """Show the scale's colours only where its ends can be read beside them."""
-        texts = (self._name, self.words)
+        """Show the colour bar only where its range can be read beside it."""
+        texts = (self.name, self.note)
         needed = sum(label.fontMetrics().horizontalAdvance(label.text()) + GAP for label in texts)
         self._scale.set_stops(self._stops if needed + self._scale.width() <= self.width() else ())
 
 
 class PanesView(QWidget):
-    """A grid of panes; the model is asked only while they are seen."""
+    """Shows a `PanesModel`; the model is evaluated only while the view is visible."""
 
     def __init__(self, theme: Theme, model: PanesModel, parent: QWidget | None = None) -> None:
-        """Show ``model``."""
         super().__init__(parent)
         self._model = model
-        self.setAccessibleName(tr("Six sides of this step"))
+        self.setAccessibleName(tr("Panes of this step"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.panes = {key: _PaneView(theme, tr(title), tr(tip)) for key, title, tip in PANES}
         self._grid = QGridLayout(self)
@@ -117,28 +115,27 @@ class PanesView(QWidget):
         model.changed.connect(self._on_changed)
 
     def minimumSizeHint(self) -> QSize:
-        """Small enough for a small window."""
         return QSize(64, 64)
 
     def set_enlarge(self, enlarge: str) -> None:
-        """Enlarge "smooth", or show the "pixels"."""
+        """Enlarge pictures "smooth", or as "pixels"."""
         for pane in self.panes.values():
             pane.picture.set_enlarge(enlarge)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Take the grid in which the pictures are largest."""
+        """Arrange the panes so that the pictures are as large as possible."""
         super().resizeEvent(event)
         self._arrange(max(GRIDS, key=self._side))
 
     def _side(self, shape: tuple[int, int]) -> float:
-        """Return how large a square picture can be in a grid of so many rows and columns."""
+        """Return the side of the largest square picture in a grid of these rows and columns."""
         rows, columns = shape
         spacing, head = self._grid.spacing(), next(iter(self.panes.values())).head_height
         across = (self.width() - spacing * (columns - 1)) / columns
         return min(across, (self.height() - spacing * (rows - 1)) / rows - head)
 
     def _arrange(self, shape: tuple[int, int]) -> None:
-        """Lay the panes out; those above one another in two rows lie beside one another in three."""
+        """Lay the panes out; a column of two rows becomes a row of three."""
         if shape == self._shape:
             return
         self._shape = shape
@@ -152,12 +149,10 @@ class PanesView(QWidget):
         self._grid.invalidate()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Begin to ask."""
         super().showEvent(event)
         self._model.set_active(True)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Ask no more."""
         super().hideEvent(event)
         self._model.set_active(False)
 

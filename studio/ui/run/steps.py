@@ -1,7 +1,8 @@
-"""What can be done with the step that is looked at: save it as a picture of its own, and recompute it.
+"""What can be done with a step of a run: "Keep this step", and recomputing a step that was not kept.
 
-A saved step says which step of which run it is. Steps that have no arrays in memory are read from the recorded run when
-they are looked at, and those that a long run did not keep are recomputed, by a few model calls from the nearest before.
+`StepSaver` saves the shown step as a picture in the gallery; its metadata name the run and the step. `StepRecompute`
+gets a shown step that has no arrays in memory: it is read from the recorded run, or if the run did not keep it, it is
+recomputed by a few model calls from the nearest recorded state before it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from studio.runs.replay import recompute_steps
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineCall, Priority
 from studio.ui.jobs.recorded_runs import read_step
-from studio.ui.language import tr
+from studio.ui.run import text
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -64,33 +65,31 @@ class StepSaver(QObject):
 
     @Slot()
     def keep(self) -> None:
-        """Save the step that is looked at, as it is looked at."""
+        """Save the shown step as it is shown, as x0_hat or x_t."""
         job_state, done, picture = self._run.viewed, self._run.shown_step, self._run.picture
         if job_state is None or done is None or picture is None or picture.began is None:
             return
         self._waits_for_step = None
         if self._run.waits_for_step:
             if job_state.cannot_recompute:
-                self._notices.post(tr("This step was not kept, and cannot be made again."), kind="warn")
+                self._notices.post(text.step_not_kept(), kind="warn")
             else:
                 self._waits_for_step = job_state, done.step  # it is being recomputed
             return
-        side = picture.quantity_of(done, self._run.quantity)
-        if done.step == done.steps and side == "x0" and done.image in job_state.pictures:
-            self._notices.post(
-                tr("The last step is the finished picture, and that is in the gallery already.")
-            )
+        quantity = picture.quantity_of(done, self._run.quantity)
+        if done.step == done.steps and quantity == "x0" and done.image in job_state.pictures:
+            self._notices.post(text.step_is_the_picture())
             return
         save = partial(self._write, job_state, picture, done)
         pixels = self._frames.get(
-            job_state, done.image, done.step, side, save, self._on_undecoded, token="the step to save"
+            job_state, done.image, done.step, quantity, save, self._on_undecoded, token="the step to save"
         )
         if pixels is not None:
             save(pixels)
 
     @Slot()
     def _on_selection_changed(self) -> None:
-        """Save a step that was waited for; looking at another one meanwhile gives that up."""
+        """Save the step that had to be recomputed first, unless another step was chosen meanwhile."""
         if self._waits_for_step is None:
             return
         if (self._run.viewed, self._run.step) != self._waits_for_step:
@@ -99,10 +98,10 @@ class StepSaver(QObject):
             self.keep()
 
     def _on_undecoded(self, sentence: str) -> None:
-        self._notices.post(tr("This step cannot be kept. {reason}", reason=sentence).rstrip(), kind="error")
+        self._notices.post(text.step_undecoded(sentence), kind="error")
 
     def close(self) -> None:
-        """Return once what was begun is written."""
+        """Wait until the current step is written."""
         self._background.close()
 
     def _write(
@@ -113,20 +112,15 @@ class StepSaver(QObject):
         origin = Origin(run=job_state.run_ids.get(done.image, ""), step=done.step, of=done.steps, kind="step")
         made = _as_picture(job_state, picture, done, pixels)
         self._background.do(
-            partial(save_picture, made, self._store, origin=origin), self._on_kept, self._on_failed
+            partial(save_picture, made, self._store, origin=origin), self._on_saved, self._on_failed
         )
 
-    def _on_kept(self, kept: PictureSaved | PictureUnsaved) -> None:
-        if isinstance(kept, PictureUnsaved):
-            self._notices.post(tr("The step could not be kept: {error}", error=kept.error), kind="error")
+    def _on_saved(self, saved: PictureSaved | PictureUnsaved) -> None:
+        if isinstance(saved, PictureUnsaved):
+            self._notices.post(text.step_unsaved(saved.error), kind="error")
             return
-        self._gallery.add(kept.entry)
-        origin = kept.entry.metadata.origin
-        self._notices.post(
-            tr("Kept in the gallery: {origin}.", origin=origin)
-            if origin is not None
-            else tr("Kept in the gallery.")
-        )
+        self._gallery.add(saved.entry)
+        self._notices.post(text.step_saved(saved.entry.metadata.origin))
 
     def _on_failed(self, error: StudioError) -> None:
         self._notices.post(tr(error.message), kind="error")
@@ -135,7 +129,7 @@ class StepSaver(QObject):
 def _as_picture(
     job_state: JobState, picture: PictureRecord, done: StepDone, pixels: NDArray[np.uint8]
 ) -> PictureDone:
-    """Return a step as the picture it is kept as."""
+    """Return a step in the form in which finished pictures are saved."""
     from studio.arrays import sha256_of  # noqa: PLC0415 - the window opens before numpy is there
 
     began, started = picture.began, job_state.started
@@ -162,14 +156,14 @@ def _as_picture(
 
 
 SETTLE_MS = 60
-"""How long a step must be looked at before it is recomputed: while scrubbing none is."""
+"""How long a step must be shown before it is recomputed, so that scrubbing recomputes none."""
 
 
 class StepRecompute(QObject):
-    """Has the step that is looked at read or recomputed where it has no arrays in memory.
+    """Reads or recomputes the shown step if it has no arrays in memory.
 
     Signals:
-        failed: steps of the run that is looked at cannot be recomputed: a sentence, once for each run.
+        failed: steps of the shown run cannot be recomputed: a translated sentence, once for each run.
     """
 
     failed = Signal(str)
@@ -187,7 +181,7 @@ class StepRecompute(QObject):
 
     @Slot(int)
     def want(self, step: int) -> None:
-        """Have a step of the picture that is looked at, once nothing else is looked at for a moment."""
+        """Get a step of the shown picture, once no other was asked for during `SETTLE_MS`."""
         job_state, picture = self._run.viewed, self._run.picture
         done = picture.find(step) if picture is not None else None
         if job_state is None or done is None or is_available(done):
@@ -231,7 +225,7 @@ class StepRecompute(QObject):
             partial(read_step, stored, done),
             partial(self._on_read, asked),
             partial(self._on_unreadable, asked),
-            key="read",  # in place of one that is not looked at any more
+            key="read",  # replaces the reading of a step that is no longer shown
         )
         return True
 
@@ -277,7 +271,7 @@ class StepRecompute(QObject):
     def _put(self, asked: tuple[JobState, int, int], steps: tuple[StepDone, ...]) -> None:
         job_state, image, step = asked
         job_state.job.record.put_recomputed(image, steps)
-        if step not in _recomputed(job_state, image):  # there is no room in memory
+        if step not in _recomputed(job_state, image):  # the memory for recomputed steps is too small for it
             job_state.cannot_recompute = True
             job_state.stored_runs.pop(image, None)
         self._run.note_recomputed(job_state, image)
@@ -285,9 +279,7 @@ class StepRecompute(QObject):
     def _fail(self, asked: tuple[JobState, int, int], sentence: str) -> None:
         self._forget(asked)
         asked[0].cannot_recompute = True
-        self.failed.emit(
-            tr("The steps between those that were kept cannot be made again: {reason}", reason=sentence)
-        )
+        self.failed.emit(text.cannot_recompute(sentence))
         self._run.note_recomputed(asked[0], asked[1])
 
     def _forget(self, asked: tuple[JobState, int, int]) -> None:
@@ -307,5 +299,5 @@ def _recompute(
     call: EngineCall[tuple[StepDone, ...]],
     engine: Engine,
 ) -> tuple[StepDone, ...]:
-    """Return the steps from ``start`` on, up to ``step``; fewer where that was stopped."""
+    """Return the steps from ``start`` up to ``step``; fewer if the call was cancelled."""
     return tuple(recompute_steps(request, weights_sha256, start, step, engine, call.cancelled))

@@ -1,4 +1,4 @@
-"""The steps of the picture that is looked at as places on an axis, from its start to the last one; and playing."""
+"""The timeline: a place for each step of the shown picture, from its first state to its last step, and playback."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from studio.ui.run.model import RunModel
 
 PLAY_MS = 70
-"""How long a step stays while it plays; of runs of many steps some are passed over."""
+"""How long playback shows a step."""
 MOST_SHOWN = 100
-"""How many steps a play shows at most."""
+"""The most steps that playback shows; of longer runs it skips some."""
 
 
-class ScrubbingModel(QObject):
-    """Places, from 0: that of the start, then one for each step.
+class TimelineModel(QObject):
+    """Places, numbered from 0: the state that the run starts from, then one place for each step.
 
     Signals:
-        changed: there are other places, or more are reached, or another one is looked at.
-        playing_changed: whether it plays.
+        changed: the places, how many of them are reached, or the current one have changed.
+        playing_changed: playback has started (True) or stopped (False).
     """
 
     changed = Signal()
@@ -34,23 +34,23 @@ class ScrubbingModel(QObject):
         super().__init__(parent)
         self._run = run
         self._timer = QTimer(self, interval=PLAY_MS)
-        self._timer.timeout.connect(self._play_on)
+        self._timer.timeout.connect(self.advance)
         for signal in (run.changed, run.steps_changed):
             signal.connect(self.changed)
         run.selection_changed.connect(self._on_selection_changed)
 
     @property
     def first(self) -> int:
-        """The step of the first place: 0, or the one that the run goes on from."""
+        """The step of the first place: 0, or the step that a fork starts from."""
         picture = self._run.picture
         if picture is not None and picture.start is not None:
             return picture.start.step
         job_state = self._run.viewed
-        return job_state.job.first_step + 1 if job_state is not None else 1  # where it started was not told
+        return job_state.job.first_step + 1 if job_state is not None else 1  # without a record of the start
 
     @property
     def first_predicted(self) -> int:
-        """The first step that there is an idea of the finished picture at: the one after the start."""
+        """The first step with a predicted clean image: the one after the start."""
         picture = self._run.picture
         started = picture is not None and picture.start is not None
         return min(self.first + started, self.last)
@@ -63,12 +63,12 @@ class ScrubbingModel(QObject):
 
     @property
     def count(self) -> int:
-        """How many places there are."""
+        """The number of places."""
         return max(self.last - self.first + 1, 0)
 
     @property
     def reached(self) -> int:
-        """How many places there is something to see of."""
+        """The number of places that the run has reached so far."""
         picture = self._run.picture
         if picture is None or (picture.last is None and picture.start is None):
             return 0
@@ -77,18 +77,17 @@ class ScrubbingModel(QObject):
 
     @property
     def place(self) -> int:
-        """The place that is looked at."""
+        """The current place: that of the shown step."""
         step = self._run.step
         return self.reached - 1 if step is None else step - self.first
 
     @property
     def playing(self) -> bool:
-        """Whether it plays."""
         return self._timer.isActive()
 
     @property
-    def words(self) -> str:
-        """What is looked at, in words."""
+    def description(self) -> str:
+        """The current step and its noise level, translated; "" before the first step."""
         if not self.reached:
             return ""
         done = self._run.shown_step
@@ -98,7 +97,7 @@ class ScrubbingModel(QObject):
         return tr("step {step} of {steps}, noise level {level}", level=f"{done.sigma:.2f}", **values)
 
     def ticks(self) -> list[tuple[float, float | None]]:
-        """Return each place's position on the axis, 0 to 1, and its noise level, None where that is not known yet."""
+        """Return each place's position on the axis, 0 to 1, and its noise level; None where it is not known yet."""
         first, last = self.first, self.last
         span = max(last, 1)
         levels = _levels(self._run.picture)
@@ -109,22 +108,22 @@ class ScrubbingModel(QObject):
         return self.first + place
 
     def nearest(self, position: float) -> int:
-        """Return the step that is nearest to a position on the axis, reached or not."""
+        """Return the step nearest to a position on the axis, 0 to 1, whether it is reached or not."""
         return min(max(round(position * self.last), self.first), self.last)
 
     def position_of(self, step: int) -> float:
-        """Return where a step is on the axis."""
+        """Return the position of a step on the axis, 0 to 1."""
         return step / max(self.last, 1)
 
     @Slot(int)
     def go_to(self, place: int) -> None:
-        """Look at a place."""
+        """Show the step of a place, and stop playback."""
         self.stop()
         self._select(place)
 
     @Slot()
     def toggle_play(self) -> None:
-        """Play from where it is looked at, or from the start if that is the end; or stop."""
+        """Play from the current place, from the start if that is the last one; or stop."""
         if self.playing:
             self.stop()
         elif self.reached > 1:
@@ -135,34 +134,35 @@ class ScrubbingModel(QObject):
 
     @Slot()
     def stop(self) -> None:
-        """Stop playing."""
+        """Stop playback."""
         if self.playing:
             self._timer.stop()
             self.playing_changed.emit(False)
 
     @Slot()
-    def _play_on(self) -> None:
+    def advance(self) -> None:
+        """Show the next step of playback; it stops at the last step of a job that is over."""
         stride = max(self.count // MOST_SHOWN, 1)
-        place = self._held_from(min(self.place + stride, self.reached - 1))
+        place = self._available_from(min(self.place + stride, self.reached - 1))
         self._select(place)
         if place >= self.reached - 1 and (self._run.viewed is None or self._run.viewed.over):
             self.stop()
 
-    def _held_from(self, place: int) -> int:
-        """Return the first place from this one on that need not be made again to be seen."""
+    def _available_from(self, place: int) -> int:
+        """Return the first place from this one on whose step can be shown without recomputing it."""
         picture = self._run.picture
-        held = [done.step - self.first for done in picture.available()] if picture is not None else []
-        return next((other for other in held if other >= place), place)
+        available = [done.step - self.first for done in picture.available()] if picture is not None else []
+        return next((other for other in available if other >= place), place)
 
     @Slot()
     def _on_selection_changed(self) -> None:
-        """Stop where something else was chosen meanwhile."""
+        """Stop playback when the newest step was chosen meanwhile."""
         if self.playing and self._run.step is None:
             self.stop()
         self.changed.emit()
 
     def _select(self, place: int) -> None:
-        """Look at a step; of a thinned record at the nearest that it kept."""
+        """Show the step of a place; of a thinned record the nearest step that it kept."""
         picture = self._run.picture
         near = picture.nearest(self.step_at(place)) if picture is not None else None
         if near is not None:
@@ -170,7 +170,7 @@ class ScrubbingModel(QObject):
 
 
 def _levels(picture: PictureRecord | None) -> dict[int, float]:
-    """Return the noise level after each step up to the newest; steps that are not kept have that of the one before."""
+    """Return the noise level after each step so far; a step that was not kept has that of the kept one before it."""
     if picture is None:
         return {}
     kept = list(picture.steps) if picture.start is None else [picture.start, *picture.steps]

@@ -10,7 +10,7 @@ from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStyle, QVBoxLayout, QWidget
 
-from studio.errors import RequestError, StorageError
+from studio.errors import RequestError, StorageError, capitalised
 from studio.gallery import png
 from studio.ui.language import tr
 from studio.ui.shell import text
@@ -268,7 +268,7 @@ class MainWindow(QMainWindow):
         try:
             request = forks.request()
         except RequestError as error:
-            self._models.notices.post(tr(error.message), kind="warn")
+            self._models.notices.post(forks.fault or capitalised(tr(error.message)), kind="warn")
             return
         self.pages.create_page.canvas.close_fork()
         self._session.fork(request, forks.parent_run)

@@ -12,7 +12,7 @@ from studio.runs.reader import StoredRun
 from studio.ui.jobs import recorded_runs
 from studio.ui.jobs.recorded_runs import MAX_BYTES_AT_ONCE, NOT_RECORDED, RunsModel
 from studio.ui.run import text
-from studio.ui.run.timeline_model import ScrubbingModel
+from studio.ui.run.timeline_model import TimelineModel
 from tests.ui.fakes import Forming, Gate
 from tests.ui.rooms import Studio
 
@@ -85,8 +85,8 @@ def test_an_opened_run_is_looked_at_as_if_it_had_just_been_made(
     job_state = opened(qtbot, runs, studio)
     assert (job_state.phase, job_state.note, job_state.run_ids) == ("done", "", {0: studio.runs.runs()[0]})
     studio.run.watch(job_state)
-    scrubbing = ScrubbingModel(studio.run)
-    assert (scrubbing.first, scrubbing.last, scrubbing.count, scrubbing.reached) == (0, 4, 5, 5)
+    timeline = TimelineModel(studio.run)
+    assert (timeline.first, timeline.last, timeline.count, timeline.reached) == (0, 4, 5, 5)
     studio.wait(lambda: studio.run.frame is not None)
     frame = studio.run.frame
     assert frame is not None
@@ -131,12 +131,12 @@ def test_of_a_large_run_only_some_states_are_read_at_once_and_the_others_when_th
     studio.run.watch(opened(qtbot, runs, studio))
     assert LARGE_STEPS // 20 <= len(read) <= LARGE_STEPS // 8, "evenly chosen, with the first and the last"
     assert {0, LARGE_STEPS} <= set(read)
-    scrubbing = ScrubbingModel(studio.run)
-    assert len(scrubbing.ticks()) == LARGE_STEPS + 1, "all of them can be looked at"
+    timeline = TimelineModel(studio.run)
+    assert len(timeline.ticks()) == LARGE_STEPS + 1, "all of them can be looked at"
     missing = [step for step in range(LARGE_STEPS) if step not in read]
     read.clear()
-    for step in missing:  # scrubbing reads nothing in passing
-        scrubbing.go_to(step)
+    for step in missing:  # timeline reads nothing in passing
+        timeline.go_to(step)
     assert studio.run.frame is not None, "the nearest is shown meanwhile"
     assert text.again(studio.run) == "", "this one was kept"
     studio.wait(lambda: not studio.run.waits_for_step)

@@ -1,4 +1,4 @@
-"""The curves of a run: what they are made of, and that they share the scrubber's axis and cursor."""
+"""The curves of a run: their points, and that they share the scrubber's axis and cursor."""
 
 from __future__ import annotations
 
@@ -8,22 +8,13 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from studio.ui.run.curves import CurvesView, curves_of, words_at
-from studio.ui.run.model import RunModel
-from studio.ui.run.timeline_model import ScrubbingModel
-from studio.ui.theme.theme import Theme
+from studio.ui.run.curves import curves_of, values_at
 from studio.ui.widgets.scrubber import EDGE
-from tests.ui.asked import make_frames
 from tests.ui.played import Played
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication
-    from pytestqt.qtbot import QtBot
-
-
-@pytest.fixture
-def run(qapp: object) -> RunModel:
-    return RunModel(make_frames())
+    from studio.ui.run.model import RunModel
+    from tests.ui.program import MakePage
 
 
 def played(run: RunModel) -> Played:
@@ -41,38 +32,27 @@ def test_without_a_picture_there_are_none() -> None:
 def test_they_are_made_of_what_the_steps_say(run: RunModel) -> None:
     played(run)
     curves = {curve.name: curve for curve in curves_of(run.picture)}
-    assert list(curves) == ["noise level", "change of x0", "guidance", "time a step"]
+    assert list(curves) == ["noise level", "change of x0", "guidance", "time per step"]
     assert curves["noise level"].points == ((0, 1.0), (1, 0.75), (2, 0.5), (3, 0.25))
     assert curves["change of x0"].points == ((2, 0.5), (3, 0.25))
     assert curves["guidance"].at(3) == pytest.approx(0.3)
-    assert [round(value) for _, value in curves["time a step"].points] == [100, 100, 100]
+    assert [round(value) for _, value in curves["time per step"].points] == [100, 100, 100]
     assert curves["change of x0"].at(1) is None
 
 
 def test_what_was_not_measured_has_no_curve(run: RunModel) -> None:
     Played(run).begin().steps(1, 2)
-    assert [curve.name for curve in curves_of(run.picture)] == ["noise level", "time a step"]
+    assert [curve.name for curve in curves_of(run.picture)] == ["noise level", "time per step"]
 
 
-def test_the_values_at_a_step_are_words(run: RunModel) -> None:
+def test_they_share_the_axis_and_the_cursor(make_page: MakePage) -> None:
+    opened = make_page("canvas")
+    run, view = opened.models.run, opened.widget.timeline.curves
+    assert view.description == ""
     played(run)
-    assert words_at(curves_of(run.picture), 2) == (
-        "noise level 0.50, change of x0 0.500, guidance 0.200, time a step 100 ms"
-    )
-
-
-def test_they_share_the_axis_and_the_cursor(run: RunModel, qtbot: QtBot, qapp: QApplication) -> None:
-    theme = Theme(qapp, "dark")
-    scrubbing = ScrubbingModel(run)
-    view = CurvesView(theme, run, scrubbing)
-    qtbot.addWidget(view)
-    view.resize(418, view.height())
-    view.show()
-    assert view.words == ""
-    played(run)
-    assert view.accessibleDescription() == view.words == words_at(view.curves, 3)
-    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(round(EDGE + 100), 40))
-    assert run.step == 1
-    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(410, 40))
-    assert run.step == 3, "no further than there are steps"
+    assert view.accessibleDescription() == view.description == values_at(view.curves, 3)
+    axis = view.width() - 2 * EDGE
+    for x, step in ((EDGE + axis / 4, 1), (EDGE + axis, 3)):  # there are three of four steps so far
+        QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(round(x), view.height() // 2))
+        assert run.step == step
     assert not view.grab().isNull()

@@ -14,6 +14,7 @@ from studio.gallery import export as film
 from studio.gallery.export import evenly_spaced
 from studio.gallery.images import read_pixels
 from studio.ui.core.images import to_pixels
+from studio.ui.run import text
 from studio.ui.run.export import ExportMenu, ExportModel
 from studio.ui.theme.theme import Theme
 from tests.ui.fakes import Forming
@@ -47,7 +48,7 @@ def exported(studio: Studio, exports: ExportModel, kind: str, path: Path, *, cap
     studio.wait_idle()
     exports.export(kind, path, captions=captions)  # type: ignore[arg-type]
     studio.wait(lambda: studio.sentences)
-    assert studio.sentences == [f"Exported as {path}."]
+    assert studio.sentences == [text.exported(path)]
     return Image.open(io.BytesIO(path.read_bytes()))
 
 
@@ -77,7 +78,6 @@ def test_a_sheet_holds_them_all(studio: Studio, exports: ExportModel, tmp_path: 
 def test_what_was_shown_cheaply_is_decoded_in_full_before(
     studio: Studio, exports: ExportModel, tmp_path: Path
 ) -> None:
-    studio.run.quantity = "x0"
     studio.generate()
     studio.wait_idle()
     studio.run.set_quantity("x_t")
@@ -95,7 +95,7 @@ def test_a_model_that_is_gone_is_told(studio: Studio, exports: ExportModel, tmp_
     studio.run.set_quantity("x_t")
     exports.export("gif", tmp_path / "a.gif", captions=False)
     studio.wait(lambda: studio.sentences)
-    assert "cannot be exported" in studio.sentences[0]
+    assert studio.told[0].kind == "error"
     assert not (tmp_path / "a.gif").exists()
 
 
@@ -105,7 +105,7 @@ def test_a_place_that_cannot_be_written_is_told(studio: Studio, exports: ExportM
     studio.wait_idle()
     exports.export("sheet", tmp_path / "file" / "a.png", captions=True)
     studio.wait(lambda: studio.sentences)
-    assert studio.sentences[0].startswith("The run could not be exported")
+    assert studio.told[0].kind == "error"
     exports.export("sheet", tmp_path / "b.png", captions=True)
     studio.wait(lambda: len(studio.sentences) == 2)
     assert (tmp_path / "b.png").exists()
@@ -115,7 +115,7 @@ def test_without_steps_there_is_nothing_to_export(
     studio: Studio, exports: ExportModel, tmp_path: Path
 ) -> None:
     exports.export("gif", tmp_path / "a.gif", captions=True)
-    assert studio.sentences == ["There are no steps to export yet."]
+    assert studio.sentences == [text.no_steps()]
     assert exports.name == "run"
 
 
@@ -157,7 +157,7 @@ def test_the_picture_that_is_looked_at_is_saved_enlarged(
     studio: Studio, exports: ExportModel, tmp_path: Path
 ) -> None:
     exports.save_picture(tmp_path / "none.png", 4, smooth=False)
-    assert studio.sentences == ["There is no picture to save yet."]
+    assert studio.sentences == [text.no_picture()]
     studio.generate()
     studio.wait_idle()
     studio.run.select(2)

@@ -8,43 +8,27 @@ from PySide6.QtCore import QModelIndex, Qt
 
 from studio.engine.events import JobCancelled
 from studio.ui.core.engine_call import Priority
-from studio.ui.run.filmstrip import DraftRole, FilmstripModel, FrameRole, StepRole
-from studio.ui.run.model import RunModel
+from studio.ui.run import text
+from studio.ui.run.filmstrip import DraftRole, FrameRole, StepRole
 from tests.runs.steps import step_done
-from tests.ui.asked import Asked, make_frames
 from tests.ui.played import Played
 
 if TYPE_CHECKING:
     from pytestqt.modeltest import ModelTester
     from pytestqt.qtbot import QtBot
 
-    from studio.ui.core.frame_service import FrameService
+    from studio.ui.run.filmstrip import FilmstripModel
+    from studio.ui.run.model import RunModel
+    from tests.ui.asked import Asked
 
 EACH = 128
 """Bytes of the arrays of a step of `step_done`."""
 
 
-@pytest.fixture
-def asked() -> Asked:
-    return Asked()
-
-
-@pytest.fixture
-def frames(asked: Asked) -> FrameService:
-    return make_frames(asked)
-
-
-@pytest.fixture
-def run(qapp: object, frames: FrameService) -> RunModel:
-    return RunModel(frames)
-
-
-@pytest.fixture
-def strip(run: RunModel, frames: FrameService, qtmodeltester: ModelTester) -> FilmstripModel:
-    """A model that Qt's own tester watches through the whole test."""
-    model = FilmstripModel(run, frames)
-    qtmodeltester.check(model)
-    return model
+@pytest.fixture(autouse=True)
+def checked(strip: FilmstripModel, qtmodeltester: ModelTester) -> None:
+    """Let Qt's own tester watch the model through the whole test."""
+    qtmodeltester.check(strip)
 
 
 def numbers(strip: FilmstripModel) -> list[int]:
@@ -57,14 +41,14 @@ def values(strip: FilmstripModel) -> list[int | None]:
 
 
 class Rows:
-    """What a model told of its rows, from which a view would know them."""
+    """The changes that a model announced to its views."""
 
     def __init__(self, model: FilmstripModel) -> None:
-        self.told: list[tuple[Any, ...]] = []
-        model.rowsInserted.connect(lambda parent, first, last: self.told.append(("in", first, last)))
-        model.rowsRemoved.connect(lambda parent, first, last: self.told.append(("out", first, last)))
-        model.dataChanged.connect(lambda first, last: self.told.append(("new", first.row(), last.row())))
-        model.modelReset.connect(lambda: self.told.append(("reset",)))
+        self.changes: list[tuple[Any, ...]] = []
+        model.rowsInserted.connect(lambda parent, first, last: self.changes.append(("in", first, last)))
+        model.rowsRemoved.connect(lambda parent, first, last: self.changes.append(("out", first, last)))
+        model.dataChanged.connect(lambda first, last: self.changes.append(("new", first.row(), last.row())))
+        model.modelReset.connect(lambda: self.changes.append(("reset",)))
 
 
 def test_without_a_job_it_is_empty(strip: FilmstripModel) -> None:
@@ -77,7 +61,7 @@ def test_there_is_a_row_for_each_step_as_it_comes(run: RunModel, strip: Filmstri
     rows, played = Rows(strip), Played(run)
     played.begin().steps(1, 2, 3)
     assert numbers(strip) == values(strip) == [1, 2, 3]
-    assert rows.told == [("reset",), ("in", 1, 1), ("in", 2, 2)]
+    assert rows.changes == [("reset",), ("in", 1, 1), ("in", 2, 2)]
 
 
 def test_steps_that_came_together_are_told_together(run: RunModel, strip: FilmstripModel) -> None:
@@ -87,7 +71,7 @@ def test_steps_that_came_together_are_told_together(run: RunModel, strip: Filmst
     for step in (2, 3, 4):
         played.job.record.add(step_done(step, steps=9))
     played.steps(5)
-    assert rows.told == [("in", 1, 4)]
+    assert rows.changes == [("in", 1, 4)]
     assert numbers(strip) == [1, 2, 3, 4, 5]
 
 
@@ -99,7 +83,8 @@ def test_a_row_is_found_by_its_step(run: RunModel, strip: FilmstripModel) -> Non
 
 def test_a_row_says_what_it_is_to_who_cannot_see_it(run: RunModel, strip: FilmstripModel) -> None:
     Played(run).begin().steps(1)
-    assert strip.index(0).data(Qt.ItemDataRole.AccessibleTextRole) == "Step 1 of 4, noise level 0.75"
+    done = strip.index(0).data(StepRole)
+    assert strip.index(0).data(Qt.ItemDataRole.AccessibleTextRole) == text.step_name(done, draft=False)
     assert strip.index(0).data(Qt.ItemDataRole.ToolTipRole) is None
 
 
@@ -114,7 +99,7 @@ def test_it_shows_the_picture_that_is_looked_at(run: RunModel, strip: FilmstripM
     assert numbers(strip) == [1, 2, 3, 4]
     rows = Rows(strip)
     played.steps(2, image=1)
-    assert rows.told == []
+    assert rows.changes == []
     run.go_live()
     assert numbers(strip) == [1, 2]
 
@@ -135,7 +120,7 @@ def test_when_the_record_is_thinned_it_begins_anew(run: RunModel, strip: Filmstr
     played.begin().steps(*range(1, 11))
     rows = Rows(strip)
     played.steps(11)
-    assert rows.told == [("reset",)]
+    assert rows.changes == [("reset",)]
     assert numbers(strip) == [2, 4, 6, 8, 10, 11]
 
 
@@ -144,9 +129,9 @@ def test_the_newest_of_a_thinned_record_gives_way_to_the_next(run: RunModel, str
     played.begin().steps(*range(1, 12))
     rows = Rows(strip)
     played.steps(12)
-    assert rows.told == [("new", 5, 5)]
+    assert rows.changes == [("new", 5, 5)]
     played.steps(13)
-    assert rows.told == [("new", 5, 5), ("in", 6, 6)]
+    assert rows.changes == [("new", 5, 5), ("in", 6, 6)]
     assert numbers(strip) == values(strip) == [2, 4, 6, 8, 10, 12, 13]
 
 
@@ -194,7 +179,7 @@ def test_the_other_side_has_frames_of_its_own(run: RunModel, strip: FilmstripMod
     played.begin().steps(1, 2)
     rows = Rows(strip)
     run.set_quantity("x_t")
-    assert rows.told == [("new", 0, 1)]
+    assert rows.changes == [("new", 0, 1)]
     assert values(strip) == [None, None]
     played.steps(3)
     assert values(strip) == [None, None, 3]
@@ -219,15 +204,15 @@ def test_once_it_is_over_rows_that_are_looked_at_have_their_frames_decoded(
     played.steps(2)
     rows = Rows(strip)
     played.end(JobCancelled(job_id=played.job.id, pictures=0) if cancelled else None)
-    assert rows.told == [("new", 0, 1)]
+    assert rows.changes == [("new", 0, 1)]
     assert values(strip) == values(strip) == [None, 2]
     assert asked.decodes == []  # nobody looked
     strip.set_visible([1, 2])
     assert asked.steps == [(1, "x0")]
     assert asked.decodes[0].priority is Priority.BACKGROUND
-    rows.told.clear()
+    rows.changes.clear()
     asked.decode(0)
-    assert rows.told == [("new", 0, 0)]
+    assert rows.changes == [("new", 0, 0)]
     assert values(strip) == [250, 2]
 
 
@@ -269,13 +254,15 @@ def test_a_draft_is_marked_and_said_until_it_is_decoded(
     played.begin().steps(1, tier="linear")
     played.steps(2, tier="full")
     assert [strip.index(row).data(DraftRole) for row in (0, 1)] == [True, False]
-    said = [strip.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in (0, 1)]
-    assert ["draft" in text for text in said] == [True, False]
+    steps = [strip.index(row).data(StepRole) for row in (0, 1)]
+    names = [strip.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in (0, 1)]
+    assert names == [text.step_name(steps[0], draft=True), text.step_name(steps[1], draft=False)]
     played.end()
     strip.set_visible([1])
     asked.decode(0)
     assert strip.index(0).data(DraftRole) is False
-    assert "draft" not in strip.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    name = strip.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert name == text.step_name(steps[0], draft=False)
 
 
 def test_a_decoded_frame_of_a_step_that_has_no_row_changes_nothing(
@@ -287,4 +274,4 @@ def test_a_decoded_frame_of_a_step_that_has_no_row_changes_nothing(
     played.steps(11)
     rows = Rows(strip)
     asked.decode(0)
-    assert rows.told == []
+    assert rows.changes == []

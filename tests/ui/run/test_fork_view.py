@@ -1,74 +1,58 @@
-"""The panel that asks how to go on from a step."""
+"""The fork panel: it shows the run's own settings, follows the shown step, and edits the model of the fork."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
 
-from studio.ui.core.intents import Intents
-from studio.ui.run.fork import ForkModel
-from studio.ui.run.fork_view import ForkPanel
-from studio.ui.run.model import RunModel
-from studio.ui.theme.theme import Theme
-from studio.ui.widgets.labels import PlainLabel
-from tests.ui.asked import make_frames
-from tests.ui.fakes import WEIGHTS
+from studio.ui.run import text
+from tests.ui.cards import STARTER
+from tests.ui.fakes import WEIGHTS, asking
 from tests.ui.played import Played
+from tests.ui.program import heard
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication
     from pytestqt.qtbot import QtBot
 
-
-class Cards:
-    def card(self, name: str) -> Any:  # noqa: ANN401
-        return SimpleNamespace(
-            name=name, weights_sha256=WEIGHTS, schedule=SimpleNamespace(config={"T": 1000})
-        )
+    from studio.ui.run.fork import ForkModel
+    from studio.ui.run.fork_view import ForkPanel
+    from tests.ui.program import MakePage, MakeProgram, OpenPage
 
 
 class Scene:
-    def __init__(self, qtbot: QtBot, app: QApplication) -> None:
-        self.run = RunModel(make_frames())
-        self.played = Played(self.run, prompt="<b>a fox</b>")
-        self.played.begin()
-        began = self.played.take.began(0)
-        self.played.job.record.begin(began)
+    """The canvas at step 2 of a job that has taken three of its four steps, with the fork panel open."""
+
+    def __init__(self, opened: OpenPage) -> None:
+        self.opened, self.run = opened, opened.models.run
+        self.model: ForkModel = opened.models.forks
+        self.panel: ForkPanel = opened.widget.fork_panel
+        self.played = Played(self.run, prompt="<b>a fox</b>").begin()
+        self.played.job.record.begin(self.played.take.began(0))
         self.played.steps(1, 2, 3)
         self.run.select(2)
-        self.model = ForkModel(self.run, Cards())  # type: ignore[arg-type]
-        self.model.begin()
-        self.theme, self.intents = Theme(app, "dark"), Intents()
-        self.panel = ForkPanel(self.theme, self.model, self.intents)
-        qtbot.addWidget(self.panel)
-        self.panel.resize(296, 640)
-        self.panel.show()
-
-    @property
-    def title(self) -> str:
-        return self.panel.findChildren(PlainLabel)[0].text()
+        opened.click("Fork from here")
 
 
 @pytest.fixture
-def scene(qtbot: QtBot, qapp: QApplication) -> Scene:
-    return Scene(qtbot, qapp)
+def scene(make_page: MakePage) -> Scene:
+    card = replace(STARTER, name=asking().model or "starter", weights_sha256=WEIGHTS)
+    return Scene(make_page("canvas", card))
 
 
 def test_it_shows_the_runs_own_settings_and_what_they_cost(scene: Scene) -> None:
     panel = scene.panel
-    assert scene.title == "Fork from step 2 of 4"
+    assert panel.title.text() == text.fork_title(2, 4)
     assert panel.prompt.value == "<b>a fox</b>"
     assert (panel.sampler.value, panel.guidance.value, panel.steps.value) == ("ddim", 3.0, 2)
-    assert panel.words.text().startswith("2 steps, 4 model calls")
+    assert panel.note.text() == text.fork_note(2, 4, seed_matters=False)
 
 
 def test_it_follows_the_step_that_is_looked_at(scene: Scene) -> None:
     scene.run.select(1)
-    assert scene.title == "Fork from step 1 of 4"
+    assert scene.panel.title.text() == text.fork_title(1, 4)
     assert scene.panel.steps.value == 3
 
 
@@ -82,13 +66,8 @@ def test_edits_are_the_models(scene: Scene, qtbot: QtBot) -> None:
     panel.sampler.edited.emit("ddpm")
     values = scene.model.values
     assert values is not None
-    assert (values.prompt, values.guidance, values.remaining, values.seed, values.sampler) == (
-        "a cat",
-        5.0,
-        7,
-        12,
-        "ddpm",
-    )
+    assert (values.prompt, values.guidance, values.remaining) == ("a cat", 5.0, 7)
+    assert (values.seed, values.sampler) == (12, "ddpm")
     panel.steps.edited.emit(2.0)
     assert scene.model.values is not None
     assert scene.model.values.remaining is None, "as many as it had left: the times stay"
@@ -103,12 +82,26 @@ def test_the_seed_can_be_set_only_where_noise_is_drawn(scene: Scene) -> None:
 def test_at_the_end_it_says_why_nothing_can_be_forked(scene: Scene) -> None:
     scene.played.steps(4)
     scene.run.select(4)
-    assert not scene.panel.go.isEnabled()
-    assert "last step" in scene.panel.words.text()
+    assert not scene.panel.fork.isEnabled()
+    assert scene.panel.note.text() == scene.model.fault != ""
 
 
-def test_escape_closes_it_and_the_button_asks(scene: Scene, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(scene.panel.closed):
-        QTest.keyClick(scene.panel, Qt.Key.Key_Escape)
-    with qtbot.waitSignal(scene.intents.fork):
-        scene.panel.go.click()
+def test_escape_closes_it_and_the_button_asks(scene: Scene) -> None:
+    forks = heard(scene.opened.models.intents.fork)
+    scene.panel.fork.click()
+    assert len(forks) == 1
+    assert scene.panel.isVisible()
+    scene.opened.press(Qt.Key.Key_Escape, widget=scene.panel)
+    assert not scene.panel.isVisible()
+
+
+def test_ctrl_enter_says_why_a_step_cannot_be_forked(make_program: MakeProgram) -> None:
+    program = make_program()
+    program.generate()
+    program.finish()
+    run, forks = program.models.run, program.models.forks
+    assert run.viewed is not None
+    run.select(run.viewed.steps_of(0))
+    program.click("Fork from here")
+    program.press(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert program.notices[-1].sentence == forks.fault == text.last_step()

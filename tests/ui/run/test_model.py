@@ -11,8 +11,6 @@ from studio.gallery import images as pixels
 from studio.gallery.images import read_pixels
 from studio.gallery.store import PictureStore, save_picture
 from studio.ui.core.frame_service import ModelGone
-from studio.ui.run.model import RunModel
-from tests.ui.asked import Asked, make_frames
 from tests.ui.fakes import WEIGHTS
 from tests.ui.played import Played
 
@@ -23,17 +21,10 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
     from pytestqt.qtbot import QtBot
 
+    from studio.ui.run.model import RunModel
+    from tests.ui.asked import Asked
+
 SIGNALS = ("changed", "frame_changed", "steps_changed", "selection_changed")
-
-
-@pytest.fixture
-def asked() -> Asked:
-    return Asked()
-
-
-@pytest.fixture
-def run(qapp: object, asked: Asked) -> RunModel:
-    return RunModel(make_frames(asked))
 
 
 def value(image: QImage | None) -> int | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from PySide6.QtTest import QTest
 
 from studio.errors import UnknownNameError
-from studio.ui.run.panes import PANES, PanesModel
+from studio.ui.run import text
+from studio.ui.run.panes import PANES, SETTLE_MS, PanesModel
 from studio.ui.run.panes_view import PanesView
 from studio.ui.theme.theme import Theme
 from tests.ui.fakes import WEIGHTS, Forming
@@ -57,7 +59,7 @@ def test_the_model_is_asked_about_the_state_that_the_step_was_taken_from(
         if pane.image is not None and key in ("x0", "x_t", "cond", "uncond")
     }
     assert reds == {"x0": 3, "x_t": round(0.97 * 127.5), "cond": 10, "uncond": 20}
-    assert shown["difference"].words == "-0.65 to +0.65"
+    assert shown["difference"].note == text.signed_range(0.65)
 
 
 def test_of_the_start_the_model_is_asked_about_that_itself(studio: Studio, panes: PanesModel) -> None:
@@ -81,7 +83,7 @@ def test_nothing_is_asked_while_nobody_looks(studio: Studio, panes: PanesModel) 
     studio.generate()
     studio.wait_idle()
     studio.run.select(2)
-    assert not panes._timer.isActive()
+    QTest.qWait(2 * SETTLE_MS)
     assert studio.engine.explained == []
 
 
@@ -89,7 +91,7 @@ def test_without_guidance_there_are_no_sides_and_that_is_said(studio: Studio, pa
     explained(studio, panes, 2, guidance=1.0)
     for key in ("cond", "uncond", "difference"):
         assert panes.panes[key].image is None  # type: ignore[index]
-        assert panes.panes[key].words == "Guidance is off."  # type: ignore[index]
+        assert panes.panes[key].note == text.guidance_is_off()  # type: ignore[index]
 
 
 def test_a_model_that_is_gone_is_said(studio: Studio, panes: PanesModel) -> None:
@@ -98,7 +100,7 @@ def test_a_model_that_is_gone_is_said(studio: Studio, panes: PanesModel) -> None
     studio.engine.decode_error = UnknownNameError("model", "fake", [])
     panes.set_active(True)
     studio.run.select(2)
-    studio.wait(lambda: "'fake' is not known" in panes.panes["score"].words)
+    studio.wait(lambda: "'fake'" in panes.panes["score"].note)
     assert panes.panes["x0"].image is not None
 
 
@@ -126,8 +128,10 @@ def test_the_view_asks_only_while_it_is_seen(
     view.show()
     studio.wait(lambda: view.panes["cond"].picture.image is not None)
     view.hide()
+    explained = len(studio.engine.explained)
     studio.run.select(3)
-    assert not panes._timer.isActive()
+    QTest.qWait(2 * SETTLE_MS)
+    assert len(studio.engine.explained) == explained
 
 
 @pytest.mark.layout
@@ -155,4 +159,4 @@ def test_all_pictures_are_of_one_size_and_named_beside_a_panel_too(
     assert max(widths) - min(widths) <= 1
     assert max(heights) - min(heights) <= 1
     for pane in view.panes.values():
-        assert pane._name.width() >= pane._name.sizeHint().width()
+        assert pane.name.width() >= pane.name.sizeHint().width()

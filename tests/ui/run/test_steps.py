@@ -1,4 +1,4 @@
-"""Keeping a step: what is shown becomes a picture that says which step of which run it is."""
+"""Keep this step: the picture names its run and step. Steps that a long run did not keep are recomputed when shown."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.gallery.images import read_pixels
-from studio.ui.run.steps import StepSaver
-from tests.ui.fakes import Forming, Take
+from studio.runs.memory import MAX_RECOMPUTED
+from studio.ui.run import text
+from studio.ui.run.timeline_model import TimelineModel
+from tests.ui.fakes import OTHER_WEIGHTS, Forming, Gate, Take
+from tests.ui.program import heard
 from tests.ui.rooms import Studio
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from studio.engine.events import Event
+    from studio.runs.memory import PictureRecord
     from studio.ui.run.steps import StepSaver
 
 
@@ -63,7 +67,7 @@ def test_a_step_is_kept_as_it_is_shown_and_says_where_it_comes_from(
         assert (origin.kind, origin.step, origin.of, origin.run) == ("step", 2, 4, studio.runs.runs()[0])
         # What was shown as a preview is kept as that, and the other side as it is decoded.
         assert int(read_pixels(entry.path)[0, 0, 0]) == (2 if what == "x0" else value)
-    assert any("step 2 of 4" in sentence for sentence in studio.sentences)
+    assert text.step_saved(origin) in studio.sentences
 
 
 def test_a_kept_step_leads_back_to_its_run(
@@ -104,7 +108,7 @@ def test_the_finished_picture_is_not_kept_twice(
     studio.wait_idle()
     keeper.keep()
     assert len(studio.wall.entries) == 1
-    assert "in the gallery already" in studio.sentences[-1]
+    assert studio.sentences[-1] == text.step_is_the_picture()
 
 
 def test_a_disk_that_is_full_is_told(keeping: Callable[[bool], tuple[Studio, StepSaver]]) -> None:
@@ -115,4 +119,169 @@ def test_a_disk_that_is_full_is_told(keeping: Callable[[bool], tuple[Studio, Ste
     studio.run.select(1)
     keeper.keep()
     studio.wait(lambda: studio.sentences)
-    assert "could not be kept" in studio.sentences[-1]
+    assert studio.told[-1].kind == "error"
+
+
+STEPS = 200
+
+
+class Desk:
+    """A session that made a run of many steps, and everything that looks at it."""
+
+    def __init__(self, qtbot: QtBot, home: Path, *scripts: Forming) -> None:
+        self.studio = studio = Studio(qtbot, home, Forming(pixels=True), *scripts)
+        self.run = studio.run
+        self.models, self.recompute = studio.models, studio.models.recompute
+        self.said: list[str] = heard(self.recompute.failed)
+        self.timeline = TimelineModel(self.run)
+        self.runs = self.models.runs
+        studio.session.start()
+        studio.generate(steps=STEPS)
+        studio.wait_idle()
+        with qtbot.waitSignal(self.runs.opened) as opened:
+            self.runs.open_picture(studio.wall.entries[-1])
+        self.run.watch(opened.args[0])
+        self.kept = studio.runs.open(studio.runs.runs()[0]).kept
+        self.missing = [step for step in range(STEPS) if step not in self.kept]
+
+    @property
+    def picture(self) -> PictureRecord:
+        assert self.run.picture is not None
+        return self.run.picture
+
+    def look_at(self, step: int) -> None:
+        self.timeline.go_to(step)
+        assert self.run.step == step
+        self.studio.wait(lambda: not self.run.waits_for_step)
+
+    def close(self) -> None:
+        self.studio.close()
+
+
+@pytest.fixture
+def desk(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    made = Desk(qtbot, tmp_path, *getattr(request, "param", ()))
+    yield made
+    made.close()
+
+
+def test_every_step_has_a_tick_and_those_that_were_not_kept_are_made_again_when_they_are_looked_at(
+    desk: Desk,
+) -> None:
+    assert len(desk.timeline.ticks()) == desk.timeline.reached == STEPS + 1
+    assert all(level is not None for _, level in desk.timeline.ticks())
+    step = desk.missing[40]
+    desk.timeline.go_to(step)
+    assert desk.run.waits_for_step
+    assert not desk.run.was_recomputed
+    assert desk.run.frame is not None, "the nearest is shown meanwhile"
+    desk.look_at(step)
+    assert desk.run.was_recomputed
+    done = desk.run.shown_step
+    assert done is not None
+    assert done.state is not None
+    assert float(done.state.flat[0]) == pytest.approx(-step / 100)
+    assert done.model_calls == 2 * step, "as it was when the run was made"
+    start = desk.picture.state_at(step)
+    assert start is not None
+    assert start.times == desk.studio.runs.open(desk.studio.runs.runs()[0]).header.times[step:]
+
+
+def test_only_the_steps_from_the_nearest_before_are_made_and_they_are_not_made_twice(desk: Desk) -> None:
+    step = next(step for step in desk.missing if step - 1 in desk.kept)
+    desk.look_at(step)
+    take = desk.studio.engine.takes[-1]
+    assert (take.asked.start.index, take.model_calls) == (step - 1, 1)  # type: ignore[union-attr]
+    desk.look_at(step - 1)
+    desk.look_at(step)
+    assert desk.studio.engine.takes[-1] is take
+    assert take.over
+
+
+def test_the_strip_an_export_and_playing_keep_to_the_steps_that_are_there(desk: Desk) -> None:
+    strip = desk.models.strip
+    desk.run.steps_changed.emit()
+    assert strip.rowCount() == len(desk.kept) - 1
+    desk.look_at(desk.missing[0])
+    assert len(desk.picture.available()) == len(desk.kept)
+    desk.timeline.go_to(0)
+    desk.timeline.toggle_play()
+    seen = set()
+    for _ in range(60):
+        desk.timeline.advance()
+        seen.add(desk.run.step)
+    desk.timeline.stop()
+    assert seen <= set(desk.kept) | {desk.missing[0]}
+    assert len(desk.studio.engine.takes) == 2
+
+
+def test_a_run_is_forked_from_such_a_step_and_the_step_kept_as_a_picture(desk: Desk) -> None:
+    forks, keeper = desk.models.forks, desk.models.keeper
+    step = desk.missing[-1]
+    desk.timeline.go_to(step)
+    forks.begin()
+    assert forks.fault
+    keeper.keep()
+    desk.studio.wait(lambda: len(desk.studio.wall.entries) == 2)
+    origin = desk.studio.wall.entries[-1].metadata.origin
+    assert origin is not None
+    assert (origin.step, origin.of, origin.run) == (step, STEPS, desk.studio.runs.runs()[0])
+    assert forks.start is not None
+    assert (forks.start.index, forks.steps_left) == (step, STEPS - step)
+
+
+def test_the_panes_of_a_kept_step_have_the_one_before_it_made_again(desk: Desk) -> None:
+    panes = desk.models.panes
+    step = next(step for step in desk.kept[1:] if step - 1 not in desk.kept)
+    panes.set_active(True)
+    desk.look_at(step)
+    desk.studio.wait(lambda: panes.panes["score"].image is not None)
+    assert desk.studio.engine.explained[-1][1] == pytest.approx(-(step - 1) / 100)
+
+
+def test_the_oldest_made_again_give_way(desk: Desk) -> None:
+    for step in desk.missing:
+        done = desk.picture.find(step)
+        assert done is not None
+        desk.picture.put_recomputed(done)
+    assert len(desk.picture.recomputed) == min(MAX_RECOMPUTED, len(desk.missing))
+
+
+class Another(Forming):
+    """A model of the same name, with another hash."""
+
+    def __call__(self, take: Take) -> Iterator[Event]:
+        yield take.started(weights_sha256=OTHER_WEIGHTS)
+        yield take.step(0, 1)
+
+
+@pytest.mark.parametrize("desk", [(Another(),)], indirect=True)
+def test_a_model_that_is_another_by_now_is_told_once_and_the_nearest_step_is_shown(desk: Desk) -> None:
+    desk.timeline.go_to(desk.missing[3])
+    desk.studio.wait(lambda: desk.said)
+    assert desk.run.viewed is not None
+    assert desk.run.viewed.cannot_recompute
+    assert desk.run.frame is not None
+    keeper = desk.models.keeper
+    known = len(desk.studio.told)
+    keeper.keep()
+    assert len(desk.studio.told) == known + 1
+    desk.timeline.go_to(desk.missing[9])
+    assert len(desk.said) == 1
+    assert len(desk.studio.engine.takes) == 2
+
+
+GATE = Gate()
+
+
+@pytest.mark.parametrize(
+    "desk", [(Forming(pixels=True, at={"start": GATE}), Forming(pixels=True))], indirect=True
+)
+def test_who_scrubs_on_does_not_wait_for_the_step_before(desk: Desk) -> None:
+    desk.timeline.go_to(desk.missing[5])
+    desk.studio.wait_for(GATE)
+    desk.timeline.go_to(desk.missing[60])
+    desk.studio.wait(lambda: desk.studio.engine.takes[-1].cancelled.is_set())
+    GATE.open()
+    desk.look_at(desk.missing[60])
+    assert desk.missing[5] not in desk.picture.recomputed

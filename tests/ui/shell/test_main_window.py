@@ -465,7 +465,7 @@ def test_the_panel_of_forks_fits_the_smallest_window(make_program: MakeProgram) 
     panel = canvas.fork_panel
     place = QRect(panel.mapTo(hand.window, QPoint()), panel.size())
     assert hand.window.rect().contains(place)
-    for control in (panel.go, panel.prompt, panel.sampler, panel.guidance, panel.steps):
+    for control in (panel.fork, panel.prompt, panel.sampler, panel.guidance, panel.steps):
         assert control.visibleRegion().boundingRect() == control.rect(), control.accessibleName()
     assert canvas.picture.width() >= 200
     canvas.close_fork()
