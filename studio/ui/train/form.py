@@ -148,6 +148,7 @@ class TrainForm(QObject):
         if source and not self._values.name:
             named = self._named(source)
             self._put({"name": named.name, "title": named.title})
+            self.rename()  # the names on the disk may not be known yet
             self._read_folder()
 
     def take_request(self) -> TrainRequest:

@@ -147,6 +147,10 @@ def test_what_is_not_known_is_not_guessed() -> None:
     ("changes", "said"),
     [
         ({}, "DDIM, step 12 of 30, noise level 0.81, 24 of 60 model calls"),
+        (
+            {"waits_for_step": True, "is_stored": True},
+            "DDIM, step 12 of 30, noise level 0.81, 24 of 60 model calls",
+        ),
         ({"was_recomputed": True}, "Recomputed: DDIM, step 12 of 30, noise level 0.81, 24 of 60 model calls"),
         (
             {"waits_for_step": True},
@@ -162,7 +166,13 @@ def test_a_step_that_was_not_kept_says_so_in_its_caption(changes: dict[str, bool
     job = job_state()
     job.take(started(job))
     job.cannot_recompute = changes.pop("cannot_recompute", False)
-    usual: dict[str, Any] = {"viewed": job, "image": 0, "step": 12, "was_recomputed": False}
+    usual: dict[str, Any] = {
+        "viewed": job,
+        "image": 0,
+        "step": 12,
+        "was_recomputed": False,
+        "is_stored": False,
+    }
     run: Any = SimpleNamespace(**{**usual, "waits_for_step": False, "shown_step": step(job, 12), **changes})
     assert text.run_caption(run) == said
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from studio.engine.training.estimate import StoredTimings
 from studio.engine.training.request import TrainEstimate
 from studio.errors import RequestError
 from studio.ui.train import text
@@ -55,7 +56,7 @@ def make(
     make_models: MakeModels, monkeypatch: pytest.MonkeyPatch, home: Path, measured: Measured, asked: Asked
 ) -> Callable[[], TrainForm]:
     """Return a maker of the form; each one starts with the settings that the one before has saved."""
-    monkeypatch.setattr("studio.ui.train.model.estimate", lambda request, cache: measured.get(request))
+    monkeypatch.setattr(StoredTimings, "estimate", lambda _, request: measured.get(request))
     made: list[Models] = []
 
     def make_() -> TrainForm:
@@ -164,7 +165,7 @@ def test_the_settings_are_there_at_the_next_start_and_the_name_is_made_anew(
     later = make()
     assert not later.can_train
     later.open()
-    qtbot.waitUntil(lambda: later.folder.count == 3)
+    qtbot.waitUntil(lambda: later.folder.count == 3 and later.values.name == "my-foxes-2")
     request = later.take_request()
     assert (request.steps, request.backbone, request.scale) == (700, "dit", "large")
     assert (request.min_snr, request.latents, request.name) == (5.0, False, "my-foxes-2")
@@ -214,7 +215,7 @@ def scales(asked: Asked) -> list[str]:
 
 
 def test_what_it_takes_is_asked_for_size_by_size_and_once(
-    make: Callable[[], TrainForm], measured: Measured, asked: Asked
+    make: Callable[[], TrainForm], measured: Measured, asked: Asked, qtbot: QtBot
 ) -> None:
     form = make()
     form.ask_for_estimate()
@@ -226,6 +227,7 @@ def test_what_it_takes_is_asked_for_size_by_size_and_once(
         assert form.estimate(scale=scale).seconds is None
         measured.seconds[scale] = 60.0
         asked.give(asked.calls[-1], ESTIMATE)
+        qtbot.waitUntil(lambda scale=scale: form.estimate(scale=scale).seconds is not None)
         assert form.estimate(scale=scale).seconds == pytest.approx(60)
     form.ask_for_estimate()
     assert scales(asked) == ["medium", "small", "large"]
