@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from studio.engine.requests.generate import MAX_SEED, GenerateRequest
+from studio.engine.requests.checks import MAX_SEED
+from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, capitalised
 from studio.ui.jobs.run_settings import SUGGESTION, FormValues
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed, numbers, show_models

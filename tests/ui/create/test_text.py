@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from studio.engine.requests.generate import MAX_SEED, GenerateRequest
+from studio.engine.requests.checks import MAX_SEED
+from studio.engine.requests.generate import GenerateRequest
 from studio.ui.create import text
 from studio.ui.jobs import text as run_text
 from tests.ui.cards import LARGE, STARTER, broken
