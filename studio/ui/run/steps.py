@@ -22,6 +22,7 @@ from studio.runs.replay import recompute_steps
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineCall, Priority
 from studio.ui.jobs.recorded_runs import read_step
+from studio.ui.language import tr
 from studio.ui.run import text
 
 if TYPE_CHECKING:
