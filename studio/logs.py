@@ -8,25 +8,31 @@ from typing import TYPE_CHECKING
 from studio import __version__
 from studio.errors import StudioError
 from studio.folders import Folders
+from studio.messages import message
 from studio.storage import ensure_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from studio.messages import Message
+
 LOG_NAME = "errors.log"
 
 
-def tell_unexpected(error: BaseException) -> str:
+def tell_unexpected(error: BaseException) -> Message:
     """Return a sentence on an error nobody foresaw, and keep its details in the log file where that can be done."""
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("studio"):
-        return (
-            f"The Python package {error.name!r} is missing; "
-            "start the program with `python3 packaging/launch.py`, which installs everything."
+        return message(
+            "The Python package {name} is missing; start the program with `python3 packaging/launch.py`, "
+            "which installs everything.",
+            name=repr(error.name),
         )
     said = (_words_of(error).splitlines() or [""])[0][:200].rstrip(".")
     log = write_log("".join(traceback.format_exception(error)))
-    kept = f"; details are in {log}" if log is not None else ""
-    return f"Something unexpected went wrong: {type(error).__name__}{f' ({said})' if said else ''}{kept}."
+    fault = f"{type(error).__name__} ({said})" if said else type(error).__name__
+    if log is None:
+        return message("Something unexpected went wrong: {fault}.", fault=fault)
+    return message("Something unexpected went wrong: {fault}; details are in {log}.", fault=fault, log=log)
 
 
 def write_log(text: str) -> Path | None:

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.errors import RequestError
+from studio.logs import tell_unexpected
 from studio.messages import message
 from studio.ui import language
 from studio.ui.app import translate_qt
@@ -204,3 +205,9 @@ def test_qts_own_texts_follow_the_window(qapp: QApplication) -> None:
             qapp.removeTranslator(translator)
             translator.deleteLater()
     assert QCoreApplication.translate("QPlatformTheme", "Cancel") == "Cancel"
+
+
+@pytest.mark.usefixtures("marked")
+def test_an_unexpected_error_is_said_in_the_language_of_the_window() -> None:
+    assert tr(tell_unexpected(MemoryError("no room"))).startswith(OPEN)
+    assert tr(tell_unexpected(ModuleNotFoundError("x", name="torch"))).startswith(OPEN)

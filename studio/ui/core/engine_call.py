@@ -66,7 +66,7 @@ class EngineCall(Generic[Answer]):
         work: called with this call and the engine, in the engine's thread. Work that takes a while looks at
             ``cancelled`` and returns early; what it returns then is ignored.
         then: called with what ``work`` returned.
-        failed: called with one sentence where ``work`` raised an error.
+        failed: called with one sentence, in the language of the window, where ``work`` raised an error.
         dropped: called where the call was cancelled, or a newer one with its token took its place.
         token: a call that is begun or waits is dropped where another with an equal token is made; None never is.
         priority: when it is done. May be changed while it waits.

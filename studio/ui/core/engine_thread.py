@@ -58,7 +58,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, NoEngineError):
         return error.failed.sentence
     if not isinstance(error, StudioError):
-        return tell_unexpected(error)
+        return tr(tell_unexpected(error))
     return capitalised(tr(error.message))  # the sentence of a RequestError begins with the name of a field
 
 

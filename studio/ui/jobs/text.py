@@ -399,7 +399,7 @@ def summary(metadata: PictureMetadata) -> str:
 def tile_tip(entry: Entry, fault: str = "") -> str:
     """Return the tooltip of a picture: prompt, settings, and the error if it cannot be shown, one a line."""
     prompt = shorten(prompt_of(entry.metadata).strip(), 400) or no_prompt()
-    return "\n".join(line for line in (prompt, summary(entry.metadata), tr(fault)) if line)
+    return "\n".join(line for line in (prompt, summary(entry.metadata), fault) if line)
 
 
 def accessible_text(entry: Entry) -> str:

@@ -156,7 +156,7 @@ class TrainingSession(QObject):
                         )
                     )
             case CheckpointFailed() | TrainingRecovered():
-                self._notices.post(event.sentence, kind="warn")
+                self._notices.post(tr(event.sentence), kind="warn")
             case TrainingFinished():
                 self._notices.post(tr("{model} is trained. It is in the list of models.", model=event.model))
                 self._end()

@@ -102,7 +102,7 @@ class Hooks(QObject):
             self.end_requested.emit()
             return
         details = "".join(traceback.format_exception(kind, error, trace))
-        sentence = tr(error.message) if isinstance(error, StudioError) else tell_unexpected(error)
+        sentence = tr(error.message if isinstance(error, StudioError) else tell_unexpected(error))
         self._caught.emit(sentence, details)
 
     def _on_thread_exception(self, told: threading.ExceptHookArgs) -> None:
