@@ -1,15 +1,17 @@
 """The catalogues of the window's languages: ``python packaging/translations.py`` brings them up to date.
 
-It collects every template that is written out in a call of ``tr``, ``trn`` or ``message`` in ``studio``, adds the new
-ones to ``resources/languages/<language>.po`` (for translators; any gettext editor opens it), drops those that are gone,
-and compiles the ``.mo`` that the window reads. ``--check`` changes nothing and returns 1 where something would change
-or is not translated yet.
+It collects every template that is written out in a call of ``tr``, ``trn`` or ``message`` in ``studio``, and what the
+cards of the shipped models say of their data and licence. It adds the new ones to
+``resources/languages/<language>.po`` (for translators; any gettext editor opens it), drops those that are gone, and
+compiles the ``.mo`` that the window reads. ``--check`` changes nothing and returns 1 where something would change or is
+not translated yet.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +66,10 @@ def collect() -> Iterator[tuple[str, str | tuple[str, ...]]]:
     for name, _line, text, _comments, _context in found:
         if text:  # tr("") asks for nothing; the empty entry is the header
             yield f"studio/{Path(name).as_posix()}", text
+    for path in sorted((ROOT / "resources" / "models").glob("*/card.json")):
+        card = json.loads(path.read_text(encoding="utf-8"))
+        for field in ("training_data", "licence"):
+            yield path.relative_to(ROOT).as_posix(), card[field]
 
 
 def update(language: str) -> Texts:

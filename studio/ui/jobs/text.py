@@ -314,8 +314,8 @@ def model_facts(card: ModelCard) -> list[tuple[str, str]]:
         (tr("Prediction"), card.prediction),
         (tr("Default settings"), default_settings(card)),
         (tr("Evaluation"), figures(card.evaluation)),
-        (tr("Trained on"), shorten(card.training_data, LONGEST)),
-        (tr("Licence"), shorten(card.licence, LONGEST)),
+        (tr("Trained on"), shorten(tr(card.training_data), LONGEST)),
+        (tr("Licence"), shorten(tr(card.licence), LONGEST)),
     ]
 
 
@@ -330,7 +330,9 @@ def sizes(card: ModelCard) -> str:
 def schedule(card: ModelCard) -> str:
     """Return the kind of a model's noise schedule and its parameters."""
     numbers = [f"{name} {value:g}" for name, value in card.schedule.config.items() if _is_number(value)]
-    return ", ".join([card.schedule.kind, *numbers[:_MOST_FIGURES]])
+    names = {"linear": tr("linear"), "cosine": tr("cosine"), "scaled_linear": tr("scaled linear")}
+    kind = card.schedule.kind
+    return ", ".join([names.get(kind, kind), *numbers[:_MOST_FIGURES]])
 
 
 def default_settings(card: ModelCard) -> str:
