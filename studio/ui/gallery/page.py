@@ -93,13 +93,13 @@ class GalleryView(QWidget):
             label.setAlignment(centre)
             lines.addWidget(label)
         lines.addStretch(3)
-        self._stack.addWidget(self.grid)
-        self._stack.addWidget(nothing)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
         layout.addLayout(self._stack, 1)
+        self._stack.addWidget(self.grid)  # now that it has a parent: or it would show the grid as a window
+        self._stack.addWidget(nothing)
 
     def _connect(self) -> None:
         self.search_field.search_requested.connect(self._model.search)

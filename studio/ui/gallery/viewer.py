@@ -170,13 +170,15 @@ class ViewerBody(QWidget):
         lines.addWidget(self._fault)
         lines.addStretch(3)
         self._stack = QStackedLayout()
-        self._stack.addWidget(self.picture)
-        self._stack.addWidget(failed)
         column = QVBoxLayout(self)
         column.setContentsMargins(SECTION, PADDING, SECTION, SECTION)
         column.setSpacing(PADDING)
         column.addWidget(self.head)
         column.addLayout(self._stack, 1)
+        self._stack.addWidget(
+            self.picture
+        )  # now that it has a parent: or it would show the picture as a window
+        self._stack.addWidget(failed)
 
     @property
     def fault(self) -> str:

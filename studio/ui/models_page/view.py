@@ -42,7 +42,6 @@ class ModelCardView(Card):
         title = model.name if card is None else card.title
         self.use = TextButton(theme, tr("Use"))
         self.use.setAccessibleName(tr("Use {model}", model=title))
-        self.use.setVisible(card is not None)
         self.in_use = PlainLabel(theme, tr("In use"), role="good")
         self.in_use.hide()
         head = QHBoxLayout()
@@ -66,6 +65,7 @@ class ModelCardView(Card):
                 shown = FactList(theme, columns=columns, spacing=GAP + GRID)
                 shown.set_facts(part)
                 column.addWidget(shown)
+        self.use.setVisible(card is not None)
         self.use.clicked.connect(self._on_use_clicked)
 
     def set_in_use(self, name: str) -> None:

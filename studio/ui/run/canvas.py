@@ -230,8 +230,6 @@ class CanvasView(Ground):
             centred.setRowStretch(place, 1)
             centred.setColumnStretch(place, 1)
         centred.setColumnStretch(1, 4)
-        for page in (empty, self.picture, failed, self.panes):
-            self._stage.addWidget(page)
         layout = QVBoxLayout()
         layout.setSpacing(GAP)
         beside = QHBoxLayout(
@@ -243,6 +241,13 @@ class CanvasView(Ground):
         beside.addWidget(self.fork_panel)
         layout.addWidget(self.head)
         layout.addLayout(self._stage, 1)
+        for page in (
+            empty,
+            self.picture,
+            failed,
+            self.panes,
+        ):  # now that it has a parent: or it would open a window
+            self._stage.addWidget(page)
         layout.addSpacing(GRID)
         layout.addWidget(self.timeline)
         layout.addWidget(self.action_row)

@@ -141,7 +141,7 @@ class MainWindow(QMainWindow):
         self.status = StatusBar(theme, models.status, models.queue, models.preferences, models.train.run)
         self.banners = BannerPlace(theme, models.status)
         self.overlays = Overlays(theme, models, self._lay_out(), self.status)
-        FocusKeeper(self)
+        FocusKeeper(self, self.pages)
         self._undoing = Undoing(models, self.pages, self.overlays, self)
         self.actions_by_name = self._make_actions()
         self._connect()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt, Slot
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from shiboken6 import isValid
 
 from studio.ui.jobs.queue_view import QueuePanel
@@ -14,8 +14,6 @@ from studio.ui.shell.notice_board import NoticeBoard
 from studio.ui.theme.metrics import GAP
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QWidget
-
     from studio.ui.shell.models import Models
     from studio.ui.shell.status_bar import StatusBar
     from studio.ui.theme.theme import Theme
@@ -30,10 +28,10 @@ class Overlays(QObject):
         self._theme, self._ground, self._status = theme, ground, status
         self.board = NoticeBoard(status.toast, models.notices)
         self.toast = self.board.toast
-        self._before: QWidget | None = None
+        self._focused_before: dict[QWidget, QWidget | None] = {}
         self.queue = QueuePanel(theme, models.queue, ground)
         self.queue.hide()
-        self.queue.closed.connect(self._hide_queue)
+        self.queue.closed.connect(self._on_closed)
         self.shortcuts: ShortcutsView | None = None
         ground.installEventFilter(self)
         self.queue.installEventFilter(self)
@@ -48,40 +46,48 @@ class Overlays(QObject):
     def toggle_queue(self) -> None:
         """Show or hide the queue; the focus returns to where it was."""
         if self.queue.isVisible():
-            self._hide_queue()
-            return
-        self._before = QApplication.focusWidget()
-        self.queue.show()
-        self._place()
-        self.queue.raise_()
-        self.queue.list.setFocus()
+            self._hide(self.queue)
+        else:
+            self._show(self.queue)
+            self.queue.list.setFocus()
 
     @Slot()
-    def _hide_queue(self) -> None:
-        within = self.queue.isAncestorOf(QApplication.focusWidget() or self._ground)
-        if within and self._before is not None and isValid(self._before) and self._before.isVisible():
-            self._before.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.queue.hide()
+    def _on_closed(self) -> None:
+        overlay = self.sender()
+        if isinstance(overlay, QWidget):
+            self._hide(overlay)
+
+    def _show(self, overlay: QWidget) -> None:
+        self._focused_before[overlay] = QApplication.focusWidget()
+        overlay.show()
+        self._place()
+        overlay.raise_()
+
+    def _hide(self, overlay: QWidget) -> None:
+        before = self._focused_before.pop(overlay, None)
+        within = overlay.isAncestorOf(QApplication.focusWidget() or self._ground)
+        if within and before is not None and isValid(before) and before.isVisible():
+            before.setFocus(Qt.FocusReason.OtherFocusReason)
+        overlay.hide()
 
     @Slot()
     def toggle_shortcuts(self) -> None:
         """Show or hide the list of shortcuts."""
         if self.shortcuts is None:
             self.shortcuts = ShortcutsView(self._theme, self._ground)
-            self.shortcuts.closed.connect(self.shortcuts.hide)
+            self.shortcuts.closed.connect(self._on_closed)
             self.shortcuts.hide()
-        self.shortcuts.setVisible(not self.shortcuts.isVisible())
-        self._place()
-        self.shortcuts.raise_()
+        if self.shortcuts.isVisible():
+            self._hide(self.shortcuts)
+        else:
+            self._show(self.shortcuts)
 
     def close_one(self) -> bool:
         """Close the topmost overlay; return False if none is open."""
-        if self.shortcuts is not None and self.shortcuts.isVisible():
-            self.shortcuts.hide()
-            return True
-        if self.queue.isVisible():
-            self._hide_queue()
-            return True
+        for overlay in (self.shortcuts, self.queue):
+            if overlay is not None and overlay.isVisible():
+                self._hide(overlay)
+                return True
         return False
 
     def _place(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from PySide6.QtCore import QObject, QPoint, Qt, Signal, Slot
-from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QWidget
 from shiboken6 import isValid
 
 from studio.ui.gallery.page import GalleryView
@@ -77,14 +77,14 @@ def tab_stops(part: QWidget) -> list[QWidget]:
 
 
 class FocusKeeper(QObject):
-    """Keeps the focus near a control that was hidden or disabled while it had it.
+    """Keeps the focus near a control that is hidden or disabled while focused; on the page if an overlay closes.
 
-    Qt moves on to the next stop of Tab, which may be on the rail: Space would then leave the page.
+    Qt would focus the next control in the tab order, which may be on the rail: Space would then leave the page.
     """
 
-    def __init__(self, window: QWidget) -> None:
+    def __init__(self, window: QMainWindow, pages: QStackedWidget) -> None:
         super().__init__(window)
-        self._window = window
+        self._window, self._pages = window, pages
         QApplication.instance().focusChanged.connect(self._on_focus_changed)  # type: ignore[union-attr]
 
     @Slot(QWidget, QWidget)
@@ -93,15 +93,16 @@ class FocusKeeper(QObject):
             return
         if old.isVisible() and old.isEnabled():
             return
-        middle = old.mapToGlobal(old.rect().center())
+        stops: list[QWidget] = []
         part = old.parentWidget()
-        while part is not None and part is not self._window:
-            if part.isVisible() and (stops := tab_stops(part)):
-                if new not in stops:
-                    nearest = min(stops, key=lambda stop: _distance(stop, middle))
-                    nearest.setFocus(Qt.FocusReason.OtherFocusReason)
-                return
+        while part not in (None, self._window, self._window.centralWidget()) and not stops:
+            stops = tab_stops(part) if part.isVisible() else []
             part = part.parentWidget()
+        stops = stops or tab_stops(self._pages.currentWidget())
+        if stops and new not in stops:
+            middle = old.mapToGlobal(old.rect().center())
+            nearest = min(stops, key=lambda stop: _distance(stop, middle))
+            nearest.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
 def _distance(control: QWidget, place: QPoint) -> int:
