@@ -64,8 +64,8 @@ def windows(qapp: QApplication) -> Iterator[Windows]:
 
 
 WORDLESS = {QAccessible.Role.NoRole, QAccessible.Role.Client, QAccessible.Role.Window, QAccessible.Role.Pane}
-PAINTED = ("Viewer", "SweepGrid")
-"""They paint what they hold and have no role of their own in Qt; name and description say it."""
+PAINTED = ("ComparisonCanvas", "LargeSample", "LineageTree", "SampleStrip", "SweepGrid", "Viewer")
+"""They paint their content, for which Qt has no role: their name and description say what it is."""
 
 
 @pytest.fixture(params=["en", "ko"])
@@ -244,6 +244,8 @@ def faults_of(part: QWidget) -> Iterator[str]:
         role = QAccessible.queryAccessibleInterface(stop).role()
         if role in WORDLESS and type(stop).__name__ not in PAINTED:
             yield f"{shown} has no role"
+        elif role in WORDLESS and not stop.accessibleDescription():
+            yield f"{shown} has neither a role nor a description"
         value = text_of(stop, QAccessible.Text.Value)
         if isinstance(stop, QAbstractSlider) and not value:
             yield f"{shown} has no value"
@@ -269,7 +271,10 @@ def leaves(part: QWidget, page: QWidget) -> list[str]:
     A popover may close instead; then the focus belongs on the page.
     """
     left = []
-    for stop in tab_stops(part):
+    stops = tab_stops(part)
+    for stop in stops:
+        if all(stop.isAncestorOf(other) for other in stops if other is not stop):
+            continue  # with it everything would vanish
         for change in (stop.setVisible, stop.setEnabled):
             stop.setFocus(Qt.FocusReason.TabFocusReason)
             if QApplication.focusWidget() is not stop:
@@ -290,7 +295,7 @@ def test_every_control_has_a_name_a_role_and_a_value(program: OpenProgram, windo
         assert program.window.isActiveWindow(), state
         if faults := list(faults_of(part)):
             found[state] = faults
-    assert found == {}
+    assert not found, "\n".join(f"{state}: {faults}" for state, faults in found.items())
     assert windows.shown == ["MainWindow"], "nothing flashed up as a window of its own"
 
 
@@ -308,7 +313,7 @@ def test_the_focus_stays_on_the_page_when_its_control_vanishes(program: OpenProg
         assert program.window.isActiveWindow(), state
         if len(tab_stops(part)) > 1 and (left := leaves(part, program.window.pages.currentWidget())):
             found[state] = left
-    assert found == {}
+    assert not found, "\n".join(f"{state}: {faults}" for state, faults in found.items())
 
 
 def test_a_control_without_a_name_is_found(program: OpenProgram) -> None:

@@ -22,7 +22,7 @@ from studio.ui.gallery.picture_actions import PictureActions
 from studio.ui.gallery.reading import read_picture
 from studio.ui.gallery.viewer_panel import WIDTH, ViewerPanel
 from studio.ui.jobs.picture_menu import PictureMenu
-from studio.ui.jobs.text import no_prompt, one_line, prompt_of
+from studio.ui.jobs.text import no_prompt, one_line, prompt_of, summary
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING, RADIUS, SECTION
 from studio.ui.widgets.buttons import IconButton, IconView
@@ -393,6 +393,7 @@ class Viewer(Ground):
     def _on_moved(self, entry: Entry) -> None:
         self._head.set_title(title := one_line(prompt_of(entry.metadata)) or no_prompt())
         self.setAccessibleName(text.viewer_name(title))
+        self.setAccessibleDescription(summary(entry.metadata))
         self._panel.show_entry(entry)
         self._model.background_reads.do(
             partial(read_picture, entry.path),

@@ -95,7 +95,7 @@ class FocusKeeper(QObject):
             return
         stops: list[QWidget] = []
         part = old.parentWidget()
-        while part not in (None, self._window, self._window.centralWidget()) and not stops:
+        while part is not None and part not in (self._window, self._window.centralWidget()) and not stops:
             stops = tab_stops(part) if part.isVisible() else []
             part = part.parentWidget()
         stops = stops or tab_stops(self._pages.currentWidget())

@@ -115,9 +115,15 @@ class SampleStrip(QAbstractScrollArea):
             bar.setValue(bar.value() - (_NAMES - area.left()))
         elif area.right() > self.viewport().width():
             bar.setValue(bar.value() + area.right() - self.viewport().width() + GAP)
-        event = self._samples[column]
-        self.setAccessibleDescription(text.sample_description(event, row))
+        self._describe()
         self.viewport().update()
+
+    def _describe(self) -> None:
+        """Describe the current sample to screen readers, or the newest if none is current."""
+        column, row = self.current or (-1, 0)
+        self.setAccessibleDescription(
+            text.sample_description(self._samples[column], row) if self._samples else ""
+        )
 
     # --------------------------------------------------------------------------------------------------- Qt's side
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -224,6 +230,7 @@ class SampleStrip(QAbstractScrollArea):
         self._images = {key: images for key, images in self._images.items() if key in known}
         if self.current is not None and self.current[0] >= len(self._samples):
             self.current = None
+        self._describe()
         self._fit()
         self.viewport().update()
 
@@ -285,6 +292,7 @@ class LargeSample(QWidget):
         assert self._strip.current is not None, "it went to one that is there"
         column, row = self._strip.current
         sampled = samples[column]
+        self.setAccessibleDescription(text.sample_description(sampled, row))
         self.title.setText(sampled.prompts[row])
         self.caption.setText(text.sample_caption(sampled, row))
         self.picture.set_image(self._strip.image(column, row))
