@@ -296,7 +296,7 @@ def test_every_control_has_a_name_a_role_and_a_value(program: OpenProgram, windo
         if faults := list(faults_of(part)):
             found[state] = faults
     assert not found, "\n".join(f"{state}: {faults}" for state, faults in found.items())
-    assert windows.shown == ["MainWindow"], "nothing flashed up as a window of its own"
+    assert set(windows.shown) <= {"MainWindow"}, "nothing flashed up as a window of its own"
 
 
 def test_a_widget_that_flashes_up_is_found(windows: Windows, qtbot: QtBot) -> None:

@@ -98,7 +98,9 @@ class FocusKeeper(QObject):
         while part is not None and part not in (self._window, self._window.centralWidget()) and not stops:
             stops = tab_stops(part) if part.isVisible() else []
             part = part.parentWidget()
-        stops = stops or tab_stops(self._pages.currentWidget())
+        page = self._pages.currentWidget()
+        if not stops and page is not None:
+            stops = tab_stops(page)
         if stops and new not in stops:
             middle = old.mapToGlobal(old.rect().center())
             nearest = min(stops, key=lambda stop: _distance(stop, middle))
