@@ -31,7 +31,7 @@ TORCH_FREE = [
     ),
     "studio.engine.events",
     "studio.engine.torch_setup",
-    "studio.engine.sampling.pace",
+    "studio.engine.sampling.preview_budget",
     "studio.engine.training.resumable",
     "studio.engine.training.scales",
     "studio.engine.training.estimate",

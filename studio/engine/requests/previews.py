@@ -37,8 +37,8 @@ class Previews:
     Attributes:
         every: at most every so many steps; 0 shows none.
         budget: the share of a job's time that previews may take, 0 to 1. Within it the best decoder is used that it
-            allows often enough; see `studio.engine.sampling.pace`. None and 1 set no limit: every wanted preview is
-            made, by the codec itself.
+            allows often enough; see `studio.engine.sampling.preview_budget`. None and 1 set no limit: every wanted
+            preview is made, by the codec itself.
         target: what they show.
         arrays: whether every step also carries x0_hat and the state as arrays.
     """

@@ -15,8 +15,8 @@ from studio.backbones.codec import Codec
 from studio.backbones.linear_decoder import fit_linear_decoder
 from studio.checkpoints.model import LoadCancelled
 from studio.checkpoints.preview import load_preview
-from studio.engine.sampling.pace import TierCosts
 from studio.engine.sampling.preview import decode, to_pixels
+from studio.engine.sampling.preview_budget import TierCosts
 from studio.errors import CheckpointError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from studio.arrays import read_only_copy, to_uint8
-from studio.engine.sampling.pace import PreviewScheduler
+from studio.engine.sampling.preview_budget import PreviewScheduler
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

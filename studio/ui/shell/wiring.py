@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
 from studio.engine.requests.compare import CompareRequest
+from studio.ui.jobs.cancelled_job import remaining_work
 from studio.ui.jobs.recorded_runs import NOT_RECORDED
-from studio.ui.jobs.resume import remaining_work
 from studio.ui.language import tr
 from studio.ui.shell import text
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from studio.engine.requests.generate import GenerateRequest
     from studio.gallery.store import PictureSaved
     from studio.ui.core.job_state import JobState
-    from studio.ui.jobs.resume import RemainingWork
+    from studio.ui.jobs.cancelled_job import RemainingWork
     from studio.ui.jobs.session import Session
     from studio.ui.jobs.training_session import TrainingSession
     from studio.ui.shell.models import Models

@@ -26,8 +26,8 @@ from studio.engine.requests.generate import GenerateRequest, sampler_options
 from studio.engine.requests.previews import EVERY_STEP, NO_PREVIEWS, Previews, PreviewTarget
 from studio.engine.sampling import decoders as decoders_module
 from studio.engine.sampling import preview as preview_module
-from studio.engine.sampling.pace import PreviewScheduler
 from studio.engine.sampling.preview import to_pixels
+from studio.engine.sampling.preview_budget import PreviewScheduler
 from studio.errors import CheckpointError, RequestError, UnknownNameError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from PySide6.QtTest import QTest
 
 from studio.engine.requests.fork import ForkRequest
 from studio.ui.core.job_state import JobState
-from studio.ui.jobs import resume as going_on
-from studio.ui.jobs.resume import remaining_work
+from studio.ui.jobs import cancelled_job
+from studio.ui.jobs.cancelled_job import remaining_work
 from tests.ui.fakes import FakeEngine, Forming, Gate, asking
 from tests.ui.rooms import Studio
 
@@ -54,7 +54,7 @@ def cancelled(studio: Studio, gate: Gate, **fields: int) -> JobState:
 def test_begun_pictures_go_on_from_their_step_and_the_others_with_their_own_seeds(
     studio: Studio, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(cancelled_job, "LONG_SECONDS", 0.0)
     job_state = cancelled(studio, gate, count=4, seed=40)
     left = remaining_work(job_state)
     assert left is not None
@@ -84,7 +84,7 @@ def test_a_short_job_and_one_that_is_nearly_done_are_simply_over(
 def test_what_was_not_cancelled_has_no_remainder(
     studio: Studio, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(cancelled_job, "LONG_SECONDS", 0.0)
     gate.open()
     studio.generate()
     job_state = studio.run.running
@@ -97,7 +97,7 @@ def test_what_was_not_cancelled_has_no_remainder(
 def test_esc_offers_to_go_on_and_that_makes_the_rest(
     qtbot: QtBot, make_program: MakeProgram, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(cancelled_job, "LONG_SECONDS", 0.0)
     engine = FakeEngine(Forming(pixels=True, at={(0, 3): gate}), Forming(pixels=True))
     program = make_program(engine=engine)
     window = program.window

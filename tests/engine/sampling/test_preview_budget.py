@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.engine.requests.previews import TIERS, Tier
-from studio.engine.sampling.pace import PreviewScheduler, TierCosts
+from studio.engine.sampling.preview_budget import PreviewScheduler, TierCosts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from studio.engine.events import PictureDone
 from studio.engine.requests.generate import GenerateRequest
 from studio.engine.requests.previews import NO_PREVIEWS
 from studio.folders import Folders
-from studio.ui.jobs import resume as going_on
-from studio.ui.jobs.resume import remaining_work
+from studio.ui.jobs import cancelled_job
+from studio.ui.jobs.cancelled_job import remaining_work
 from tests.engine.tiny import save_tiny
 from tests.ui.rooms import Studio
 
@@ -49,7 +49,7 @@ def studio(qtbot: QtBot, tmp_path: Path, folders: Folders) -> Iterator[Studio]:
 def test_a_cancelled_job_that_goes_on_makes_what_it_would_have_made(
     qtbot: QtBot, studio: Studio, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(going_on, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(cancelled_job, "LONG_SECONDS", 0.0)
     made: dict[int, str] = {}
     studio.session.picture_saved.connect(
         lambda event: made.update({event.done.seed: event.done.final_sha256})
