@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LOG_NAME = "errors.log"
 
 
-def tell_unexpected(error: BaseException) -> Message:
+def report_unexpected(error: BaseException) -> Message:
     """Return a sentence on an error nobody foresaw, and keep its details in the log file where that can be done."""
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("studio"):
         return message(

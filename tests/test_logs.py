@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio import __version__
-from studio.logs import LOG_NAME, tell_unexpected, write_log
+from studio.logs import LOG_NAME, report_unexpected, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,12 +31,12 @@ class SpeechlessError(Exception):
 
 
 def test_the_sentence_says_what_and_where_the_details_are(log: Path) -> None:
-    sentence = tell_unexpected(raised(RuntimeError("expected 4.")))
+    sentence = report_unexpected(raised(RuntimeError("expected 4.")))
     assert sentence == f"Something unexpected went wrong: RuntimeError (expected 4); details are in {log}."
 
 
 def test_the_log_has_the_whole_of_it_and_the_version(log: Path) -> None:
-    tell_unexpected(raised(RuntimeError("first\nsecond")))
+    report_unexpected(raised(RuntimeError("first\nsecond")))
     text = log.read_text("utf-8")
     assert f"Stepwise Studio {__version__}" in text
     assert "Traceback" in text
@@ -61,7 +61,7 @@ def test_the_log_grows(log: Path) -> None:
     ids=["no words", "two lines", "too long", "no Exception", "words that fail"],
 )
 def test_it_is_one_sentence_whatever_the_error_says(log: Path, error: BaseException, said: str) -> None:
-    sentence = tell_unexpected(raised(error))
+    sentence = report_unexpected(raised(error))
     assert said in sentence
     assert "\n" not in sentence
     assert sentence.endswith(".")
@@ -70,12 +70,12 @@ def test_it_is_one_sentence_whatever_the_error_says(log: Path, error: BaseExcept
 
 @pytest.mark.parametrize("words", ["lone \ud800 surrogate", "\x00", "파란 배경 🍎"], ids=ascii)
 def test_any_words_can_be_kept(log: Path, words: str) -> None:
-    assert str(log) in tell_unexpected(raised(RuntimeError(words)))
+    assert str(log) in report_unexpected(raised(RuntimeError(words)))
     assert log.read_text("utf-8")
 
 
 def test_a_missing_package_is_named_with_the_way_to_get_it(log: Path) -> None:
-    sentence = tell_unexpected(raised(ModuleNotFoundError("no", name="tokenizers")))
+    sentence = report_unexpected(raised(ModuleNotFoundError("no", name="tokenizers")))
     assert sentence.startswith("The Python package 'tokenizers' is missing;")
     assert "packaging/launch.py" in sentence
     assert not log.exists()
@@ -83,14 +83,14 @@ def test_a_missing_package_is_named_with_the_way_to_get_it(log: Path) -> None:
 
 @pytest.mark.parametrize("name", ["studio.engine", None])
 def test_a_missing_part_of_the_program_itself_is_unexpected(log: Path, name: str | None) -> None:
-    assert "Something unexpected" in tell_unexpected(raised(ModuleNotFoundError("no", name=name)))
+    assert "Something unexpected" in report_unexpected(raised(ModuleNotFoundError("no", name=name)))
     assert log.exists()
 
 
 def test_where_the_log_cannot_be_written_the_sentence_does_without(stepwise_home: Path) -> None:
     stepwise_home.write_text("a file where the folder should be")
     assert write_log("x") is None
-    sentence = tell_unexpected(raised(RuntimeError("odd")))
+    sentence = report_unexpected(raised(RuntimeError("odd")))
     assert sentence == "Something unexpected went wrong: RuntimeError (odd)."
 
 

@@ -89,9 +89,9 @@ def run(arguments: Sequence[str]) -> int:
         _discard_output()
         code = READER_GONE
     except Exception as error:  # noqa: BLE001 - the only place: the user gets a sentence, the log the traceback
-        from studio.logs import tell_unexpected  # only needed for errors
+        from studio.logs import report_unexpected  # only needed for errors
 
-        _report(tell_unexpected(error))
+        _report(report_unexpected(error))
         code = FAILED
     return code
 

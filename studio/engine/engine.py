@@ -28,7 +28,7 @@ from studio.engine.events import (
     ModelLoading,
     PictureDone,
 )
-from studio.engine.memory import translating_full_memory
+from studio.engine.memory import raising_memory_short
 from studio.engine.requests.compare import CompareRequest
 from studio.engine.requests.plan import plan
 from studio.engine.requests.previews import NO_PREVIEWS, Previews
@@ -118,7 +118,7 @@ class Engine:
         parts = plan(request, self.folders)
         with (
             contextlib.suppress(LoadCancelled),
-            self._translating_full_memory(MemoryShortError(self.device.name, len(parts))),
+            self._raising_memory_short(MemoryShortError(self.device.name, len(parts))),
         ):
             ready = yield from self._prepare(parts, job_id, cancelled, previews, secondary=secondary)
             batched = request.batched if isinstance(request, CompareRequest) else None
@@ -167,7 +167,7 @@ class Engine:
             RequestError: the latents have a shape that the model does not make.
             MemoryShortError: the device ran out of memory.
         """
-        with self._translating_full_memory(MemoryShortError(self.device.name, decoding=True)):
+        with self._raising_memory_short(MemoryShortError(self.device.name, decoding=True)):
             ready = self._find_or_load(model, weights_sha256, cancelled)
             card = ready.model.card
             if latents.shape not in {card.latent_shape_for(*size) for size in card.sizes}:
@@ -205,7 +205,7 @@ class Engine:
             RequestError: the state does not belong to such a run.
             MemoryShortError: the device ran out of memory.
         """
-        with self._translating_full_memory(MemoryShortError(self.device.name, decoding=True)):
+        with self._raising_memory_short(MemoryShortError(self.device.name, decoding=True)):
             ready = self._find_or_load(request.model, weights_sha256, cancelled)
             return explain(request.resolve(ready.model.card), ready, x, t)
 
@@ -214,14 +214,14 @@ class Engine:
     ) -> Generator[TrainEvent, None, None]:
         """Train a model, or resume its training; see `studio.engine.training.pipeline.train`."""
         job_id, cancelled = job_id or uuid.uuid4().hex, cancelled or threading.Event()
-        with self._translating_full_memory():
+        with self._raising_memory_short():
             yield from train(request, self.folders, self.device, cancelled=cancelled, job_id=job_id)
 
     def rehearse_training(
         self, request: TrainRequest, *, cancelled: threading.Event | None = None
     ) -> TrainEstimate:
         """Measure what a training needs on this machine with a few steps, which are discarded."""
-        with self._translating_full_memory():
+        with self._raising_memory_short():
             return rehearse_training(request, self.folders, self.device, cancelled or threading.Event())
 
     def report(self) -> EngineReport:
@@ -291,7 +291,7 @@ class Engine:
         precision = choose_precision(self.device, self.folders.cache, cancelled=cancelled)
         return self._models.get(installed, self.device, precision, cancelled, primary=primary)
 
-    def _translating_full_memory(
+    def _raising_memory_short(
         self, error: MemoryShortError | None = None
     ) -> contextlib.AbstractContextManager[None]:
-        return translating_full_memory(self.device.name, self._models.unload_unused, error)
+        return raising_memory_short(self.device.name, self._models.unload_unused, error)

@@ -21,7 +21,7 @@ _MEMORY_INFO = Path("/proc/meminfo")
 
 
 @contextlib.contextmanager
-def translating_full_memory(
+def raising_memory_short(
     device: str, free: Callable[[], None], error: MemoryShortError | None = None
 ) -> Iterator[None]:
     """Raise MemoryShortError if a device's memory is full, after freeing what can be freed.

@@ -26,7 +26,7 @@ from studio.gallery import png, search
 from studio.gallery.database import DamagedError, Database, columns_of
 from studio.gallery.files import counter_of
 from studio.gallery.metadata import PictureMetadata
-from studio.logs import tell_unexpected
+from studio.logs import report_unexpected
 from studio.messages import Message, message
 from studio.storage import absolute, ensure_folder, is_locked, lock_file, storage_error, unlock_file
 
@@ -364,7 +364,7 @@ class _Rebuild:
         except (StorageError, DamagedError):
             pass  # the next use of the index meets the same fault, and reports it
         except BaseException as error:  # noqa: BLE001 - nobody waits for an answer: the log file takes it
-            tell_unexpected(error)
+            report_unexpected(error)
         finally:
             if done and mark is not None:
                 unlock_file(mark, self._mark)

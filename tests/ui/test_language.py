@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.errors import RequestError
-from studio.logs import tell_unexpected
+from studio.logs import report_unexpected
 from studio.messages import message
 from studio.ui import language
 from studio.ui.app import translate_qt
@@ -209,5 +209,5 @@ def test_qts_own_texts_follow_the_window(qapp: QApplication) -> None:
 
 @pytest.mark.usefixtures("marked")
 def test_an_unexpected_error_is_said_in_the_language_of_the_window() -> None:
-    assert tr(tell_unexpected(MemoryError("no room"))).startswith(OPEN)
-    assert tr(tell_unexpected(ModuleNotFoundError("x", name="torch"))).startswith(OPEN)
+    assert tr(report_unexpected(MemoryError("no room"))).startswith(OPEN)
+    assert tr(report_unexpected(ModuleNotFoundError("x", name="torch"))).startswith(OPEN)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from PySide6.QtCore import QObject, Qt, QThreadPool, Signal, Slot
 
 from studio.errors import StudioError
-from studio.logs import tell_unexpected
+from studio.logs import report_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ class UnexpectedError(StudioError):
     """What nobody foresaw, such as a MemoryError or a fault of the program; its traceback is in the log file."""
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__(tell_unexpected(error))
+        super().__init__(report_unexpected(error))
 
 
 @dataclass(frozen=True, eq=False)

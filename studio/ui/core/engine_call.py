@@ -29,7 +29,7 @@ class Priority(IntEnum):
     """Likewise, and between two steps of a training."""
     NORMAL = 2
     """Likewise, and between two steps of a job that has the model of this call in use anyway."""
-    LOOK = 3
+    INTERACTIVE = 3
     """Likewise, before all others: somebody waits for it."""
 
 

@@ -29,7 +29,7 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 from studio.engine.events import JobFailed, JobStarted, ModelLoading, PictureStarted, StepDone
 from studio.engine.training.events import TrainingStepped
 from studio.errors import StudioError, capitalised
-from studio.logs import tell_unexpected
+from studio.logs import report_unexpected
 from studio.ui.core.engine_call import EngineCall, EngineFailed, EngineReady, Priority
 from studio.ui.core.job import Job, Training, TrainingFailed, TrainingSuspended
 from studio.ui.core.job_writer import JobEvents, JobWriter, NotWrittenError
@@ -58,7 +58,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, NoEngineError):
         return error.failed.sentence
     if not isinstance(error, StudioError):
-        return tr(tell_unexpected(error))
+        return tr(report_unexpected(error))
     return capitalised(tr(error.message))  # the sentence of a RequestError begins with the name of a field
 
 

@@ -218,7 +218,7 @@ class FrameService(QObject):
         then: Callable[[Pixels], None],
         failed: Callable[[str], None] = _ignore,
         *,
-        priority: Priority = Priority.LOOK,
+        priority: Priority = Priority.INTERACTIVE,
         token: Hashable | None = None,
     ) -> Pixels | None:
         """Return a picture in full where it is there; else None, and it is handed to ``then`` later.

@@ -160,7 +160,7 @@ class RunModel(QObject):
         step: int,
         quantity: Quantity | None = None,
         *,
-        priority: Priority = Priority.LOOK,
+        priority: Priority = Priority.INTERACTIVE,
         token: Hashable | None = None,
     ) -> bool:
         """Decode a frame of the shown picture in full; `frame_decoded` is emitted when it is done.

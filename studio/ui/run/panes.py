@@ -190,7 +190,7 @@ class PanesModel(QObject):
                 failed=partial(self._fail, key),
                 dropped=partial(self._forget, key),
                 token="panes",
-                priority=Priority.LOOK,
+                priority=Priority.INTERACTIVE,
                 weights_sha256=weights,
                 gives_way=True,
             )

@@ -241,7 +241,7 @@ class StepRecompute(QObject):
                 failed=partial(self._fail, asked),
                 dropped=partial(self._forget, asked),
                 token="recompute",
-                priority=Priority.LOOK,
+                priority=Priority.INTERACTIVE,
                 gives_way=True,
             )
         )

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, Signal, Slot, qInstallMessageHandler
 
 from studio.errors import StudioError
-from studio.logs import tell_unexpected, write_log
+from studio.logs import report_unexpected, write_log
 from studio.storage import ensure_folder
 from studio.ui.language import tr
 
@@ -102,7 +102,7 @@ class Hooks(QObject):
             self.end_requested.emit()
             return
         details = "".join(traceback.format_exception(kind, error, trace))
-        sentence = tr(error.message if isinstance(error, StudioError) else tell_unexpected(error))
+        sentence = tr(error.message if isinstance(error, StudioError) else report_unexpected(error))
         self._caught.emit(sentence, details)
 
     def _on_thread_exception(self, told: threading.ExceptHookArgs) -> None:
@@ -111,7 +111,7 @@ class Hooks(QObject):
 
     def _on_unraisable(self, told: sys.UnraisableHookArgs) -> None:
         if told.exc_value is not None:
-            tell_unexpected(told.exc_value)
+            report_unexpected(told.exc_value)
 
     @Slot(str, str)
     def _on_caught(self, sentence: str, details: str) -> None:

@@ -437,7 +437,7 @@ def decode(room: Room, step: int, weights: str = WEIGHTS, **fields: object) -> E
     pixels = latents(step)
     return room.ears.call(
         lambda _, engine: (step, engine.decode("fake", weights, pixels)),
-        **{"weights_sha256": weights, "priority": Priority.LOOK, **fields},
+        **{"weights_sha256": weights, "priority": Priority.INTERACTIVE, **fields},
     )
 
 
@@ -722,7 +722,9 @@ def test_stopping_the_thread_stops_a_call(room: Room) -> None:
 
 def test_the_most_urgent_call_is_answered_first_and_of_equal_ones_the_oldest(room: Room) -> None:
     room.furnish()
-    for number, priority in enumerate([Priority.BACKGROUND, Priority.LOOK, Priority.NORMAL, Priority.LOOK]):
+    for number, priority in enumerate(
+        [Priority.BACKGROUND, Priority.INTERACTIVE, Priority.NORMAL, Priority.INTERACTIVE]
+    ):
         room.ears.call(lambda *_, number=number: number, priority=priority)
     room.thread.start()
     room.wait(lambda: len(room.ears.of(Answered)) == 4)

@@ -156,7 +156,7 @@ def test_what_somebody_else_waits_for_is_decoded_all_the_same_but_less_urgently(
     (call,) = asked.calls
     assert call.priority is Priority.BACKGROUND
     waits.ask("canvas", 5, token="look")
-    assert call.priority is Priority.LOOK
+    assert call.priority is Priority.INTERACTIVE
     waits.ask("canvas", 6, token="look")
     assert (call.priority, call.unwanted) == (Priority.BACKGROUND, False)
     asked.decode(0, 9)
