@@ -1,14 +1,14 @@
-"""Files on the disk: written durably, opened without trust, and every fault put into one sentence.
+"""Durable writes, safe reads of untrusted files, and one-sentence I/O errors.
 
-**Writing.** A file is written under another name and fsynced, then takes the place of the old one, and the folder is
-fsynced: neither a crash nor a power cut leaves half a file under its final name, or loses the one that was there. Where
-a new name must never replace a file, `rename_new` is used instead. The three systems differ:
+**Writes.** A file is written under a temporary name and fsynced, then renamed over the old one, and the folder is
+fsynced: a crash or power failure never leaves half a file under the final name, and never loses the old one. If an
+existing file must not be replaced, `rename_new` is used instead. The operating systems differ:
 
-* macOS: fsync stops at the drive's cache, so F_FULLFSYNC is asked for.
-* Windows: folders cannot be fsynced (NTFS keeps its own journal), a rename refuses to replace a file, and an open file
+* macOS: fsync only reaches the drive's cache; F_FULLFSYNC goes further.
+* Windows: folders cannot be fsynced (NTFS has its own journal), a rename refuses to replace a file, and an open file
   can be neither renamed nor removed.
 
-**Faults.** `as_storage_error` turns what the operating system says into a `StorageError`.
+**Errors.** `as_storage_error` turns an error of the operating system into a `StorageError`.
 
 Imports nothing of the program but its errors.
 """
@@ -55,23 +55,23 @@ def _reasons() -> dict[int, Message]:
         errno.ENXIO: unplugged,
         errno.ENOENT: message("cannot be found (was it moved, or the drive unplugged?)"),
         errno.ENOTDIR: message("cannot be used: a file stands where a folder is needed"),
-        errno.EEXIST: message("cannot be written: something of that name is there already"),
-        errno.EISDIR: message("cannot be written: a folder of that name is there already"),
+        errno.EEXIST: message("cannot be written: a file or folder with that name already exists"),
+        errno.EISDIR: message("cannot be written: a folder with that name already exists"),
         errno.ENAMETOOLONG: message("cannot be used: the name is too long for this file system"),
         errno.EMFILE: too_many,
         errno.ENFILE: too_many,
-        errno.ELOOP: message("cannot be used: its links point at each other"),
-        errno.EBUSY: message("cannot be used: another program holds it"),
+        errno.ELOOP: message("cannot be used: its symbolic links form a loop"),
+        errno.EBUSY: message("cannot be used: another program is using it"),
         errno.ETIMEDOUT: message("cannot be reached: the network drive does not answer"),
     }
 
 
 def _windows_reasons() -> dict[int, Message]:
-    """Windows tells these apart where errno says only "no permission" or nothing of use."""
+    """Return reasons by Windows error code, for codes that errno maps to "no permission" or to nothing useful."""
     return {
         19: message("cannot be written: the disk is write-protected"),
         21: message("cannot be used: the drive is not ready (was it unplugged?)"),
-        32: message("cannot be used: another program holds it"),
+        32: message("cannot be used: another program is using it"),
         53: message("cannot be reached: the network drive does not answer"),
         206: message("cannot be used: the path is too long for this system"),
     }
@@ -82,9 +82,9 @@ NAMES_TAKEN = message("cannot be written: other programs keep taking the names n
 
 
 def storage_error(path: Path | str, error: OSError | ValueError) -> StorageError:
-    """Return the sentence for what the operating system said about ``path``.
+    """Return the error sentence for an operating system error about ``path``.
 
-    A ValueError is what Python raises for a path no system can hold (one with a NUL character in it).
+    Python raises ValueError for a path that no system allows (one that contains a NUL character).
     """
     if isinstance(error, ValueError):
         shown = str(path).replace("\0", "?")
@@ -106,7 +106,7 @@ def as_storage_error(path: Path | str) -> Iterator[None]:
 
 
 def read_error(path: Path, error: OSError | ValueError) -> StorageError:
-    """Return the sentence for what the operating system said when ``path`` was to be read."""
+    """Return the error sentence for an operating system error while reading ``path``."""
     if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR):
         return StorageError(path, message("is missing"))
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
@@ -160,7 +160,7 @@ def open_regular(path: Path) -> BinaryIO:
             raise
     except (OSError, ValueError) as error:
         raise read_error(path, error) from error
-    except RuntimeError as error:  # how Python before 3.13 reports links that point at each other
+    except RuntimeError as error:  # how Python before 3.13 reports a loop of symbolic links
         raise StorageError(path, _REASONS[errno.ELOOP]) from error
 
 

@@ -73,8 +73,8 @@ _REASONS = {
         "cannot be opened: this user has no permission there, or the drive is gone"
     ),
     sqlite3.SQLITE_PERM: message("cannot be opened: this user has no permission there"),
-    sqlite3.SQLITE_BUSY: message("cannot be used: another program holds it"),
-    sqlite3.SQLITE_LOCKED: message("cannot be used: another program holds it"),
+    sqlite3.SQLITE_BUSY: message("cannot be used: another program is using it"),
+    sqlite3.SQLITE_LOCKED: message("cannot be used: another program is using it"),
     sqlite3.SQLITE_IOERR: message("cannot be used: the disk reports a fault (input/output error)"),
 }
 

@@ -414,7 +414,7 @@ def test_a_catalogue_another_program_holds_is_said_to_be(
     with contextlib.closing(sqlite3.connect(tmp_path / "catalogue" / FILE_NAME)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         entry = store.add(pixels(), metadata())
-        assert "another program holds it" in entry.notes[0]
+        assert "another program is using it" in entry.notes[0]
         assert store.catalogue.count() == 1
         connection.execute("ROLLBACK")
     store.catalogue.rebuild(tmp_path / "pictures")

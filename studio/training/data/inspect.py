@@ -129,8 +129,8 @@ def list_files(folder: Path, cancelled: Event | None = None) -> Iterator[Path | 
         root = folder.resolve(strict=True)
         os.scandir(root).close()
     except (OSError, ValueError, RuntimeError) as error:
-        if isinstance(error, RuntimeError):  # how Python before 3.13 reports links that point at each other
-            raise StorageError(folder, message("cannot be used: its links point at each other")) from error
+        if isinstance(error, RuntimeError):  # how Python before 3.13 reports a loop of symbolic links
+            raise StorageError(folder, message("cannot be used: its symbolic links form a loop")) from error
         raise storage_error(folder, error) from error
     yield from _walk(folder, root, cancelled, 0)
 

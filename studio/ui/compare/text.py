@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.ui.jobs.text import model_calls, settings_of, waiting
+from studio.ui.jobs.text import model_calls, settings_of, step_count, waiting
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
@@ -179,8 +179,8 @@ def gap(run: ComparedRun, alignment: Alignment) -> str:
         return tr("at its last step") if run.gap < 0 else tr("at its first step")
     count = round(abs(run.gap))
     if run.gap > 0:
-        return trn("{count} call more", "{count} calls more", count)
-    return trn("{count} call fewer", "{count} calls fewer", count)
+        return trn("{count} more call", "{count} more calls", count)
+    return trn("{count} fewer call", "{count} fewer calls", count)
 
 
 def for_now(run: ComparedRun, quantity: Quantity, *, lost: bool = False) -> str:
@@ -236,11 +236,12 @@ def unfinished(runs: Sequence[ComparedRun]) -> str:
     for run in sorted(runs, key=lambda run: -run.steps):
         if run.shown is not None and 0 < run.shown.step < run.steps:
             return trn(
-                "Step {step} of {steps} is not the result of a run of length {step}: it still contains the noise that "
+                "Step {step} of {steps} is not the result of a run with {length}: it still contains the noise that "
                 "the last step would have removed.",
-                "Step {step} of {steps} is not the result of a run of length {step}: it still contains the noise that "
+                "Step {step} of {steps} is not the result of a run with {length}: it still contains the noise that "
                 "the remaining {count} steps would have removed.",
                 run.steps - run.shown.step,
+                length=step_count(run.shown.step),
                 step=run.shown.step,
                 steps=run.steps,
             )
@@ -444,10 +445,11 @@ def not_comparable(number: int, reason: str) -> str:
 
 def without_run(missing: int, count: int) -> str:
     return trn(
-        "{missing} of {count} picture has no recorded run to compare.",
+        "{missing} of {count} pictures has no recorded run to compare.",
         "{missing} of {count} pictures have no recorded run to compare.",
-        count,
+        missing,
         missing=missing,
+        count=count,
     )
 
 

@@ -244,14 +244,14 @@ def with_request(
 def _missed(asked: FormValues, had: FormValues) -> str:
     if asked.size != had.size:
         return tr(
-            "The model {model} makes no pictures of {asked} pixels; the size is now {size}.",
+            "{model} cannot make pictures of {asked} pixels; the size is now {size}.",
             model=had.model,
             asked=f"{asked.width} × {asked.height}",
             size=f"{had.width} × {had.height}",
         )
     if asked.steps != had.steps:
         return tr(
-            "The model {model} takes at most {most} steps, not {asked}.",
+            "{model} takes at most {most} steps, not {asked}.",
             model=had.model,
             most=had.steps,
             asked=asked.steps,

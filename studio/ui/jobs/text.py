@@ -226,26 +226,31 @@ def in_lockstep(runs: int, seed: int) -> str:
 
 def from_step(first: int, steps: int, request: GenerateRequest) -> str:
     """Return what a fork in the queue makes."""
-    sampler = (request.sampler or "").upper()
-    return tr(
-        "From step {first}: {steps} steps of {sampler}, seed {seed}",
+    return trn(
+        "From step {first}: {sampler}, {count} step, seed {seed}",
+        "From step {first}: {sampler}, {count} steps, seed {seed}",
+        steps,
         first=first,
-        steps=steps,
-        sampler=sampler,
+        sampler=sampler_title(request.sampler),
         seed=request.seed,
     )
 
 
 def of_queue(request: GenerateRequest) -> str:
     """Return what any other job in the queue makes."""
-    return trn(
-        "{count} picture, {steps} steps of {sampler}, seed {seed}",
-        "{count} pictures, {steps} steps of {sampler}, seed {seed}",
-        request.count,
-        steps=request.steps,
-        sampler=(request.sampler or "").upper(),
-        seed=request.seed,
+    pictures = trn("{count} picture", "{count} pictures", request.count)
+    return ", ".join(
+        (
+            pictures,
+            sampler_title(request.sampler),
+            step_count(request.steps or 0),
+            tr("seed {seed}", seed=request.seed),
+        )
     )
+
+
+def step_count(steps: int) -> str:
+    return trn("{count} step", "{count} steps", steps)
 
 
 def settings_of(request: GenerateRequest) -> dict[str, str]:
@@ -253,7 +258,7 @@ def settings_of(request: GenerateRequest) -> dict[str, str]:
     spacing = request.spacing or ""
     settings = {
         "sampler": sampler_title(request.sampler),
-        "steps": trn("{count} step", "{count} steps", request.steps or 0),
+        "steps": step_count(request.steps or 0),
         "guidance": tr("guidance {weight:g}", weight=request.guidance or 0),
         "spacing": spacings()[spacing][0] if spacing in spacings() else spacing,
         "seed": tr("seed {seed}", seed=request.seed),
@@ -338,15 +343,10 @@ def schedule(card: ModelCard) -> str:
 def default_settings(card: ModelCard) -> str:
     """Return the sampler, steps and guidance that a model recommends."""
     defaults = card.defaults
-    sampler = tr(SAMPLERS[defaults.sampler].title)
-    if card.text is None:
-        return tr("{sampler}, {steps} steps", sampler=sampler, steps=defaults.steps)
-    return tr(
-        "{sampler}, {steps} steps, guidance {guidance:g}",
-        sampler=sampler,
-        steps=defaults.steps,
-        guidance=defaults.guidance,
-    )
+    parts = [sampler_title(defaults.sampler), step_count(defaults.steps)]
+    if card.text is not None:
+        parts.append(tr("guidance {weight:g}", weight=defaults.guidance))
+    return ", ".join(parts)
 
 
 def figures(evaluation: Mapping[str, Any]) -> str:
@@ -391,7 +391,7 @@ def summary(metadata: PictureMetadata) -> str:
     steps, guidance = request.get("steps"), request.get("guidance")
     parts = [
         sampler_title(request.get("sampler")),
-        tr("{steps} steps", steps=steps) if _is_number(steps) else "",
+        step_count(steps) if isinstance(steps, int) and _is_number(steps) else "",
         tr("guidance {guidance}", guidance=plain_number(guidance)) if _is_number(guidance) else "",
         tr("seed {seed}", seed=metadata.seed),
     ]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio import format as quantity
-from studio.diffusion.samplers import SAMPLERS
-from studio.ui.jobs.text import model_calls, no_prompt, one_line, waiting
+from studio.ui.jobs.text import model_calls, no_prompt, one_line, sampler_title, step_count, waiting
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
@@ -76,20 +75,19 @@ def caption(job_state: JobState, done: StepDone | None, image: int, step: int | 
         step: the chosen step; None is the newest.
     """
     request = job_state.request_of(image)
-    name = request.sampler or ""
-    sampler = SAMPLERS[name].title if name in SAMPLERS else ""
+    sampler = sampler_title(request.sampler)
     finished = job_state.pictures.get(image)
     if finished is not None and step is None:
         made = finished.done
-        return tr(
-            "{sampler}, {steps} steps, guidance {guidance}, seed {seed}, {calls} model calls, {seconds} s",
-            sampler=sampler,
-            steps=request.steps,
-            guidance=f"{request.guidance:g}",
-            seed=made.seed,
-            calls=made.model_calls,
-            seconds=f"{made.seconds:.1f}",
+        parts = (
+            sampler,
+            step_count(request.steps or 0),
+            tr("guidance {weight:g}", weight=request.guidance),
+            tr("seed {seed}", seed=made.seed),
+            trn("{calls} model call", "{calls} model calls", made.model_calls, calls=made.model_calls),
+            tr("{seconds} s", seconds=f"{made.seconds:.1f}"),
         )
+        return ", ".join(parts)
     if job_state.phase == "failed" and step is None:
         return tr("Stopped at step {step} of {steps}", step=done.step, steps=done.steps) if done else ""
     if done is None:
@@ -100,7 +98,7 @@ def caption(job_state: JobState, done: StepDone | None, image: int, step: int | 
         where = {"sampler": sampler, "step": done.step, "steps": done.steps}
         return tr("{sampler}, continues from step {step} of {steps}", **where)
     total = 0 if job_state.job.first_step else model_calls(request)  # a fork makes only the rest of them
-    calls = tr("{calls} model calls", calls=done.model_calls)
+    calls = trn("{calls} model call", "{calls} model calls", done.model_calls, calls=done.model_calls)
     if total:
         calls = tr("{calls} of {total} model calls", calls=done.model_calls, total=total)
     shown = tr(
@@ -314,7 +312,7 @@ def nothing_to_fork() -> str:
 
 def sampler_and_steps(sampler: str, steps: int) -> str:
     """Return how a run was made, in short."""
-    name = SAMPLERS[sampler].title if sampler in SAMPLERS else sampler
+    name = sampler_title(sampler)
     return trn("{sampler}, {count} step", "{sampler}, {count} steps", steps, sampler=name)
 
 

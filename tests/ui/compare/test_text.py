@@ -79,7 +79,7 @@ def test_a_gap_is_told_in_the_unit_of_the_alignment(qapp: object) -> None:
     assert [words.gap(run, "step") for run in model.runs()] == ["at its last step", ""]
     model.set_alignment("calls")
     model.select(7)
-    assert [words.gap(run, "calls") for run in model.runs()] == ["8 calls fewer", ""]
+    assert [words.gap(run, "calls") for run in model.runs()] == ["8 fewer calls", ""]
 
 
 def test_what_is_seen_until_a_picture_is_decoded_is_said(qapp: object) -> None:
@@ -99,7 +99,7 @@ def test_what_is_seen_until_a_picture_is_decoded_is_said(qapp: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "wanted"), [(8, "a run of length 8:"), (11, "a run of length 11:"), (12, "a run of length 12:")]
+    ("step", "wanted"), [(1, "a run with 1 step:"), (8, "a run with 8 steps:"), (11, "a run with 11 steps:")]
 )
 def test_a_number_has_its_article(qapp: object, step: int, wanted: str) -> None:
     model = CompareModel(make_frames())
@@ -135,7 +135,7 @@ def test_a_step_of_a_longer_run_is_not_a_run_of_so_many_steps(qapp: object) -> N
     model.set_alignment("step")
     model.select(19)
     assert words.unfinished(model.runs()) == (
-        "Step 20 of 50 is not the result of a run of length 20: it still contains the noise that the remaining 30 "
+        "Step 20 of 50 is not the result of a run with 20 steps: it still contains the noise that the remaining 30 "
         "steps would have removed."
     )
     model.select(48)
@@ -190,7 +190,8 @@ def test_runs_of_several_prompts_are_told_apart() -> None:
 
 def test_what_keeps_recorded_runs_from_being_compared() -> None:
     assert words.too_many(6) == "At most 6 runs can be compared; deselect one first."
-    assert words.without_run(1, 3) == "1 of 3 pictures have no recorded run to compare."
+    assert words.without_run(1, 3) == "1 of 3 pictures has no recorded run to compare."
+    assert words.without_run(2, 3) == "2 of 3 pictures have no recorded run to compare."
     assert words.not_comparable(4, words.steps_deleted()) == (
         "Run 4 cannot be compared. Its steps were deleted to free space."
     )

@@ -421,7 +421,7 @@ def test_a_picture_whose_place_is_taken_meanwhile_stays_in_the_trash(
 def test_a_catalogue_that_cannot_be_read_is_told_once(
     gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    error, refused = StorageError("catalogue", "cannot be used: another program holds it"), []
+    error, refused = StorageError("catalogue", "cannot be used: another program is using it"), []
 
     def refuse(*_: object) -> None:
         refused.append(error)

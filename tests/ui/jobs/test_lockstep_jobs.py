@@ -97,7 +97,7 @@ def test_a_fork_is_counted_from_where_it_goes_on(
     studio.session.start()
     start = StartState(x=np.zeros((4, 2, 2), np.float32), index=2, times=(499, 249, -1))
     job = studio.session.fork(ForkRequest(request=asking(steps=4), start=start))
-    assert "From step 2: 2 steps" in describe(job)
+    assert "From step 2: DDIM, 2 steps" in describe(job)
     studio.wait_for(gate)
     studio.wait(lambda: studio.run.running is not None and studio.run.running.latest(0) is not None)
     assert studio.run.running is not None
