@@ -1,4 +1,4 @@
-"""What nobody foresaw: a sentence for the person, the whole of it for the log file. Standard library only."""
+"""Unexpected errors: one sentence for the user, the traceback for the log. Standard library only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOG_NAME = "errors.log"
 
 
 def report_unexpected(error: BaseException) -> Message:
-    """Return a sentence on an error nobody foresaw, and keep its details in the log file where that can be done."""
+    """Return a sentence about an unexpected error, after writing its traceback to the log file if possible."""
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("studio"):
         return message(
             "The Python package {name} is missing; start the program with `python3 packaging/launch.py`, "
@@ -36,7 +36,7 @@ def report_unexpected(error: BaseException) -> Message:
 
 
 def write_log(text: str) -> Path | None:
-    """Append to the log file and return its path; None where that cannot be done."""
+    """Append to the log file and return its path; None if it cannot be written."""
     try:
         path = ensure_folder(Folders.find().logs) / LOG_NAME
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
@@ -49,5 +49,5 @@ def write_log(text: str) -> Path | None:
 def _words_of(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - whoever tells of an error must not fall over it
+    except Exception:  # noqa: BLE001 - reporting an error must not fail
         return ""

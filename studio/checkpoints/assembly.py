@@ -51,7 +51,7 @@ _FILLS = (Tensor.normal_, Tensor.uniform_, *_SCALES, *_INITS)
 class _Shapes(TorchFunctionMode):
     """Skips the initialisation of tensors, which on the meta device have only shapes.
 
-    The device alone would be enough; but for random numbers on it torch imports its compiler, which takes a second.
+    The meta device alone would do, but its random functions make torch import its compiler, which takes a second.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401

@@ -59,8 +59,8 @@ if TYPE_CHECKING:
 class Engine:
     """Runs requests on one device, one at a time, and keeps the last models in memory.
 
-    The models of the last job stay loaded. Looking at an older run (`decode`, `explain`, or `run` with ``secondary``)
-    loads its model beside them if there is enough memory, and never in their place.
+    The models of the last job stay loaded. Showing an older run (`decode`, `explain`, or `run` with ``secondary``)
+    loads its model beside them if there is enough memory, and never replaces them.
     """
 
     def __init__(self, folders: Folders, device: str = AUTO, *, spared_cores: int = 0) -> None:

@@ -35,12 +35,12 @@ class ModelLoading:
 
 @dataclass(frozen=True, kw_only=True)
 class JobStarted:
-    """All models are loaded, and the first step follows.
+    """All models are loaded; the first step follows.
 
     Attributes:
         request: the resolved request.
         model_title: the model's display name.
-        device: where the model runs, such as "cuda:0 (NVIDIA H100)".
+        device: the model's device, such as "cuda:0 (NVIDIA H100)".
         dtype: of the backbone, such as "float32"; state and sampler are always float32.
         steps: the index of a picture's last step; in a comparison that of the first pane.
         weights_sha256: hash of the model's weights file.
@@ -69,7 +69,7 @@ class PictureStarted:
         image: which picture of the request, from 0.
         seed: the seed of its noise.
         request: the resolved request.
-        start: its state: x_T, or that from which it was forked.
+        start: its first state: x_T, or the state from which it was forked.
         steps: the index of its last step.
         x_T_sha256: hash of ``start.x``, float32 little-endian in C order.
         sigma: the noise level of ``start.x``, 0 to 1.
@@ -149,7 +149,7 @@ class PictureDone:
         seed: of its noise: the request's seed + ``image``.
         pixels: uint8 HWC.
         model_sha256: hash of the model's weights file.
-        device: where the model ran, as in `JobStarted`.
+        device: the model's device, as in `JobStarted`.
         dtype: of the backbone.
         versions: of this program and the libraries that matter, by name.
         x_T_sha256: hash of the initial noise (for a fork, of its starting state) as float32, little-endian, in C order.

@@ -1,4 +1,4 @@
-"""A device's memory: how much is free, and how it says that it is full."""
+"""A device's free memory, and detecting out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _MEMORY_INFO = Path("/proc/meminfo")
 def raising_memory_short(
     device: str, free: Callable[[], None], error: MemoryShortError | None = None
 ) -> Iterator[None]:
-    """Raise MemoryShortError if a device's memory is full, after freeing what can be freed.
+    """Replace an out-of-memory error by a MemoryShortError, after freeing what can be freed.
 
     Args:
         device: the device's name.
         free: frees the memory that can be freed.
-        error: what to raise; None: a `MemoryShortError` about making a picture.
+        error: the error to raise; None for a `MemoryShortError` about making a picture.
 
     Raises:
         MemoryShortError: the device's memory was full.
@@ -46,7 +46,7 @@ def raising_memory_short(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error is a device's way of saying that its memory is full."""
+    """Return whether an error means that a device's memory is full."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()
@@ -54,10 +54,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory(device: Device) -> int | None:
-    """Return how many bytes a device could still allocate; None if it does not say."""
+    """Return the number of bytes that a device can still allocate; None if it is unknown."""
     if device.kind in ("cuda", "rocm"):
         free, _ = torch.cuda.mem_get_info(device.torch_name)
-        # What torch has reserved and does not use can be allocated too.
+        # Memory that torch has reserved but does not use can be allocated too.
         reserved = torch.cuda.memory_reserved(device.torch_name)
         return free + reserved - torch.cuda.memory_allocated(device.torch_name)
     if device.kind in ("cpu", "mps"):  # Apple's GPU shares the machine's memory

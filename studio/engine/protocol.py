@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """What runs jobs: `studio.engine.engine.Engine`, or a script in its place."""
+    """Runs jobs: `studio.engine.engine.Engine`, or a substitute in tests."""
 
     def run(
         self,
@@ -51,13 +51,13 @@ class Engine(Protocol):
         *,
         cancelled: threading.Event | None = None,
     ) -> Explained:
-        """Return what the model predicts at a state."""
+        """Return the model's prediction for a state."""
 
     def train(
         self, request: TrainRequest, *, cancelled: threading.Event | None, job_id: str | None
     ) -> Generator[TrainEvent, None, None]: ...
 
     def rehearse_training(self, request: TrainRequest, *, cancelled: threading.Event | None) -> TrainEstimate:
-        """Estimate what a training takes, by a few of its steps."""
+        """Estimate the time and memory of a training by running a few of its steps."""
 
     def report(self) -> EngineReport: ...

@@ -1,4 +1,4 @@
-"""Work that the window must not wait for: done in a thread, one piece after another, answered in the window's."""
+"""Background work: runs in one thread, in order, and delivers its results in the GUI thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLOSE_MS = 10_000
 
 
 class UnexpectedError(StudioError):
-    """What nobody foresaw, such as a MemoryError or a fault of the program; its traceback is in the log file."""
+    """An unexpected error, such as MemoryError or a bug; its traceback is in the log file."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(report_unexpected(error))
@@ -36,7 +36,7 @@ class _Work:
 
 
 class Background(QObject):
-    """One thread for pieces of work that read or write files. It ends by itself when nothing is to do."""
+    """A single worker thread for reading and writing files. It ends when idle."""
 
     _answered = Signal(object)
 
@@ -47,7 +47,7 @@ class Background(QObject):
         self._lock = threading.Lock()
         self._waiting: dict[object, _Work] = {}
         self._closed = False
-        # Answers of another thread must come to a slot of an object of this one.
+        # A result from another thread must be delivered to a slot of an object that lives in this one.
         self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
 
     def do(
@@ -58,13 +58,14 @@ class Background(QObject):
         *,
         key: str | None = None,
     ) -> None:
-        """Have ``work`` done after what was asked for before.
+        """Queue ``work``.
 
         Args:
-            work: called in the other thread.
-            then: called here with what ``work`` returned.
-            failed: called here with the error that ``work`` raised, an `UnexpectedError` where it is none of ours.
-            key: work of the same key that was not begun yet is dropped: this replaces it.
+            work: called in the worker thread.
+            then: called in the GUI thread with the result of ``work``.
+            failed: called in the GUI thread with the error that ``work`` raised; `UnexpectedError` if it is not a
+                `StudioError`.
+            key: replaces waiting work of the same key.
         """
         with self._lock:
             if self._closed:
@@ -75,7 +76,7 @@ class Background(QObject):
         self._pool.start(self._run_next)
 
     def close(self) -> bool:
-        """Drop what was not begun, and return once the rest is done; False where that takes too long."""
+        """Drop the work that has not begun, and wait for the rest; return False if that takes too long."""
         with self._lock:
             self._closed = True
             self._waiting.clear()
@@ -83,14 +84,14 @@ class Background(QObject):
 
     def _run_next(self) -> None:
         with self._lock:
-            if not self._waiting:  # another took its place
+            if not self._waiting:  # it was replaced
                 return
             piece = self._waiting.pop(next(iter(self._waiting)))
         try:
             answer, then = piece.work(), piece.then
         except StudioError as error:
             answer, then = error, piece.failed
-        except BaseException as error:  # noqa: BLE001 - whatever it is, who asked must hear that this piece is over
+        except BaseException as error:  # noqa: BLE001 - the caller must learn that this work has ended
             answer, then = UnexpectedError(error), piece.failed
         if not self._closed:
             self._answered.emit((then, answer))

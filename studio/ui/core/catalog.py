@@ -1,4 +1,4 @@
-"""The models there are, for the window to show and to choose from."""
+"""The installed models, as the window lists them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FIRST_CHOICE = "starter"
 
 
 class Catalog(QObject):
-    """Every model, broken ones with the reason; see `studio.checkpoints.catalog.list_models`."""
+    """All models, broken ones with the reason; see `studio.checkpoints.catalog.list_models`."""
 
     changed = Signal()
-    """There are other models than before."""
+    """The list of models changed."""
     failed = Signal(str)
     """The models could not be listed: a sentence."""
 
@@ -40,7 +40,7 @@ class Catalog(QObject):
 
     @property
     def models(self) -> tuple[InstalledModel, ...]:
-        """Every model, those shipped first."""
+        """All models, those shipped with the program first."""
         return self._models
 
     @Slot()
@@ -49,7 +49,7 @@ class Catalog(QObject):
         self._background.do(partial(list_models, self._folders), self._on_listed, self._on_failed, key="list")
 
     def close(self) -> None:
-        """Return once nothing is read any more."""
+        """Wait for pending reads."""
         self._background.close()
 
     def _on_listed(self, models: tuple[InstalledModel, ...]) -> None:
@@ -61,16 +61,16 @@ class Catalog(QObject):
         self.failed.emit(tr(error.message))
 
     def find(self, name: str) -> InstalledModel | None:
-        """Return the model of this name, a whole one before a broken one."""
+        """Return the model of this name, preferring one that loads; None if there is none."""
         named = [model for model in self._models if model.name == name]
         return min(named, key=lambda model: model.card is None, default=None)
 
     def card(self, name: str) -> ModelCard | None:
-        """Return the card of the model of this name; None where there is none or it is broken."""
+        """Return the card of the model of this name; None if there is none or it is broken."""
         model = self.find(name)
         return None if model is None else model.card
 
     def first(self) -> ModelCard | None:
-        """Return the card of the model to start with: the starter, else the first that is whole."""
+        """Return the card of the default model: the starter, or else the first that is not broken."""
         cards = [model.card for model in self._models if model.card is not None]
         return min(cards, key=lambda card: card.name != FIRST_CHOICE, default=None)

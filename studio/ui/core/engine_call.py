@@ -1,7 +1,7 @@
-"""One form for everything that is asked of the engine and is no job: an `EngineCall`.
+"""Requests to the engine that are not jobs.
 
-Decoding a step, explaining it, recomputing one, verifying a picture, estimating a training: each is a call. Its work is
-done in the engine's thread, and its answer goes to whoever asked, in the thread of the window, and to nobody else.
+Decoding, explaining or recomputing a step, verifying a picture and estimating a training are calls. A call's work runs
+in the engine's thread; its result goes only to the caller, in the GUI thread.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ Answer = TypeVar("Answer")
 
 
 class Priority(IntEnum):
-    """When a call is done, and which one first; of equally urgent ones the oldest."""
+    """When a call runs. The highest priority runs first; among equal ones, the oldest."""
 
     IDLE = 0
     """While neither a job nor a training runs."""
     BACKGROUND = 1
-    """Likewise, and between two steps of a training."""
+    """As IDLE, and between two steps of a training."""
     NORMAL = 2
-    """Likewise, and between two steps of a job that has the model of this call in use anyway."""
+    """As BACKGROUND, and between two steps of a job that uses the model of this call."""
     INTERACTIVE = 3
-    """Likewise, before all others: somebody waits for it."""
+    """As NORMAL, but first: the user is waiting."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineReady:
-    """The engine was made."""
+    """The engine was created."""
 
     report: EngineReport
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFailed:
-    """The engine could not be made; the next job or call tries again."""
+    """The engine could not be created; the next job or call tries again."""
 
     sentence: str
     details: str
@@ -58,21 +58,21 @@ def _do_nothing() -> None:
 
 @dataclass(kw_only=True, eq=False)
 class EngineCall(Generic[Answer]):
-    """One question to the engine.
+    """One request to the engine.
 
-    Exactly one of ``then``, ``failed`` and ``dropped`` is called, in the thread of the window.
+    Exactly one of ``then``, ``failed`` and ``dropped`` is called, in the GUI thread.
 
     Attributes:
-        work: called with this call and the engine, in the engine's thread. Work that takes a while looks at
-            ``cancelled`` and returns early; what it returns then is ignored.
-        then: called with what ``work`` returned.
-        failed: called with one sentence, in the language of the window, where ``work`` raised an error.
-        dropped: called where the call was cancelled, or a newer one with its token took its place.
-        token: a call that is begun or waits is dropped where another with an equal token is made; None never is.
-        priority: when it is done. May be changed while it waits.
-        weights_sha256: the model whose weights have this hash is needed, and no other, and it takes about as long as a
-            step. "" where that is not known: such a call is done between jobs only, and a training pauses for it.
-        gives_way: where a job is submitted while it is being done, ``cancelled`` is set, and it is begun anew later.
+        work: called with this call and the engine, in the engine's thread. If it takes long, it should check
+            ``cancelled`` and return early; its result is then ignored.
+        then: called with the result of ``work``.
+        failed: called with one sentence, in the language of the window, if ``work`` raised an error.
+        dropped: called if the call was cancelled or replaced by a newer one with the same token.
+        token: a waiting or running call is dropped when another with an equal token is added; None is never equal.
+        priority: when it runs. May be changed while it waits.
+        weights_sha256: hash of the only model needed; the call must take about as long as a step. "" if unknown: the
+            call then runs only between jobs, and a training pauses for it.
+        gives_way: whether it is interrupted when a job is submitted, and restarted later.
         cancelled: set to stop ``work``.
     """
 
@@ -89,21 +89,21 @@ class EngineCall(Generic[Answer]):
 
     @property
     def unwanted(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether the call was cancelled."""
         return self._unwanted
 
     def cancel(self) -> None:
-        """Drop the call; work that was begun is stopped. From any thread."""
+        """Drop the call, and stop its work if that has begun. Thread-safe."""
         self._unwanted = True
         self.cancelled.set()
 
     def interrupt(self) -> None:
-        """Stop the work for now; it is begun anew."""
+        """Stop the work; it is restarted later."""
         self.cancelled.set()
 
 
 class EngineCaller(Protocol):
-    """What takes calls: `studio.ui.core.engine_thread.EngineThread`, or a test."""
+    """Accepts calls: `studio.ui.core.engine_thread.EngineThread`, or a substitute in a test."""
 
     def call(self, call: EngineCall[Any]) -> None:
-        """Have a call done; returns at once."""
+        """Queue a call; returns immediately."""

@@ -1,19 +1,19 @@
 """The thread that owns the device.
 
-* From outside only `submit`, `call`, `warm_up`, `cancel`, `pause` and `stop` are called; they add to a queue or set an
-  event, and return at once. The object itself lives in the thread of the window.
+* Other threads only call `submit`, `call`, `warm_up`, `cancel`, `withdraw`, `pause` and `stop`, which change a queue or
+  set an event and return immediately. The object itself lives in the GUI thread.
 * torch is imported here, when the first task needs it, and nowhere else in the window.
-* Changes of state and finished pictures leave as queued signals, in order. Steps go into the job's record, which has
-  every one, and into a mailbox, where a newer step takes the place of an older one; `steps_ready` says that there is
-  something in it.
-* No tensor leaves, and what leaves does not change any more.
-* Calls are done while no job waits, and between two steps of a job or a training, as `EngineCall` says.
-* A training is a job too; pictures are made between two of its steps, so that nobody waits for its end.
-* Finished pictures are encoded and written by another thread (`JobWriter`), while the device goes on, with the next
-  job too.
-* Errors are caught where a task runs, and become `JobFailed`, `TrainingFailed` or the sentence of a call; the thread
-  goes on with the next task.
-* It ends by `stop` and `wait`, within a model call. It is never terminated.
+* Changes of state and finished pictures are sent as queued signals, in order. Steps go into the job's record, which
+  keeps all of them, and into a mailbox, where a newer step replaces an older one; `steps_ready` is emitted when the
+  mailbox is no longer empty.
+* Events are immutable and contain no tensors.
+* Calls run while no job waits, and between two steps of a job or a training; see `Priority`.
+* A training is a job too; pictures are made between two of its steps, so they need not wait for its end.
+* Finished pictures are encoded and written by another thread (`JobWriter`), while the device continues, also with the
+  next job.
+* Errors are caught where a task runs, and become `JobFailed`, `TrainingFailed` or the error sentence of a call; the
+  thread continues with the next task.
+* `stop` and `wait` end it within one model call. It is never terminated.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class NoEngineError(Exception):
-    """The engine cannot be made; `EngineFailed` was emitted already."""
+    """The engine cannot be created; `EngineFailed` was already emitted."""
 
     def __init__(self, failed: EngineFailed) -> None:
         super().__init__(failed.sentence)
@@ -73,10 +73,10 @@ Item = TypeVar("Item")
 
 
 class Mailbox(Generic[Item]):
-    """The newest item under each key. Any thread may put and take.
+    """The newest item of each key. Thread-safe.
 
-    A queued signal for each step would let them pile up faster than they are painted. Here the sender wakes the window
-    only if it was not woken already, however many steps come meanwhile.
+    One queued signal for each step could pile up faster than the steps are painted. Here the sender wakes the window
+    only when the mailbox was empty, however many steps follow.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Mailbox(Generic[Item]):
         self._lock = threading.Lock()
 
     def put(self, key: Hashable, item: Item) -> bool:
-        """Put an item in place of the one with the same key; True where the window must be woken."""
+        """Put an item, replacing the one with the same key; return whether the window must be woken."""
         with self._lock:
             must_wake = not self._items
             self._items[key] = item
@@ -101,7 +101,7 @@ Task = Job | Training | EngineCall[Any]
 
 
 class TaskQueue:
-    """The tasks that wait, and those that are being done. Any thread may add; the engine's thread takes."""
+    """The waiting and the active tasks. Any thread may add tasks; only the engine's thread takes them."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -112,7 +112,7 @@ class TaskQueue:
 
     # ------------------------------------------------------------------------------------------------ from any thread
     def add_job(self, job: Job | Training) -> None:
-        """Add a job after those that wait; calls that give way to jobs are interrupted."""
+        """Append a job; active calls that give way to jobs are interrupted."""
         with self._condition:
             self._jobs.append(job)
             for task in self._active:
@@ -121,7 +121,7 @@ class TaskQueue:
             self._condition.notify()
 
     def add_call(self, call: EngineCall[Any]) -> list[EngineCall[Any]]:
-        """Add a call; return those that waited and are dropped in its favour."""
+        """Add a call; return the waiting calls that it replaces."""
         with self._condition:
             dropped = [] if call.token is None else [one for one in self._calls if one.token == call.token]
             self._calls = [one for one in self._calls if one not in dropped]
@@ -135,12 +135,12 @@ class TaskQueue:
             return dropped
 
     def wake(self) -> None:
-        """Have a paused training looked at again."""
+        """Make a paused training check its events again."""
         with self._condition:
             self._condition.notify()
 
     def stop(self) -> None:
-        """Give out nothing more, and stop what is being done."""
+        """Stop handing out tasks, and cancel the active ones."""
         with self._condition:
             self._stopped = True
             for task in self._active:
@@ -149,7 +149,7 @@ class TaskQueue:
 
     # ------------------------------------------------------------------------------------------ by the engine's thread
     def next(self) -> Task | None:
-        """Wait for the next task: a job, else the most urgent call. None once stopped."""
+        """Wait for the next task: a job, or else the most urgent call; return None once stopped."""
         with self._condition:
             while not self._stopped:
                 task = self._jobs.popleft() if self._jobs else self._most_urgent(Priority.IDLE)
@@ -160,7 +160,7 @@ class TaskQueue:
             return None
 
     def withdraw(self, training: Training) -> bool:
-        """Take out a training that has not begun; return whether it was there."""
+        """Remove a training that has not begun; return whether it was waiting."""
         with self._condition:
             waits = training in self._jobs
             if waits:
@@ -168,7 +168,7 @@ class TaskQueue:
             return waits
 
     def between_steps(self, weights: tuple[str, ...]) -> EngineCall[Any] | None:
-        """Return a call to be done between two steps of a job that has models with these weights in use."""
+        """Return a call to run between two steps of a job that uses models with these weights, or None."""
         with self._condition:
             if self._stopped:
                 return None
@@ -178,7 +178,7 @@ class TaskQueue:
             return call
 
     def beside(self, training: Training) -> Job | EngineCall[Any] | None:
-        """Return what is to be done between two steps of a training; waits for it while that is paused."""
+        """Return a task to run between two steps of a training, or None; blocks while the training is paused."""
         with self._condition:
             while not (self._stopped or training.cancelled.is_set()):
                 picture = next((job for job in self._jobs if isinstance(job, Job)), None)
@@ -194,7 +194,7 @@ class TaskQueue:
             return None
 
     def done(self, task: Task) -> bool:
-        """Note that a task is done; False where it is a call that was interrupted, and waits again."""
+        """Mark a task as done; return False if it is a call that was interrupted and waits again."""
         with self._condition:
             self._active.remove(task)
             if not isinstance(task, EngineCall) or task.unwanted or not task.cancelled.is_set():
@@ -205,7 +205,7 @@ class TaskQueue:
             return False
 
     def _most_urgent(self, least: Priority, weights: tuple[str, ...] | None = None) -> EngineCall[Any] | None:
-        """Take out the oldest of the most urgent calls; one that is unwanted counts too, so that it is answered."""
+        """Remove and return the oldest of the most urgent calls, or a cancelled one, so that it is answered."""
         found = [
             call
             for call in self._calls
@@ -219,13 +219,13 @@ class TaskQueue:
 
 
 class EngineThread(QThread):
-    """Runs jobs one after another, and answers calls meanwhile.
+    """Runs jobs in order, and calls in between.
 
     Signals:
-        engine_event: an event of the engine, of the writing of pictures and runs, or of this thread.
+        engine_event: an event of the engine, of the writer of pictures and runs, or of this thread.
         steps_ready: there are steps in `mailbox`.
         training_steps_ready: there are steps in `training_mailbox`.
-        device_free: the device is done with a job, by its id. Its last picture may still be on its way to the disk.
+        device_free: the device has finished the job of this id. Its last picture may not be written yet.
     """
 
     engine_event = Signal(object)
@@ -241,7 +241,14 @@ class EngineThread(QThread):
         runs: RunStore | None = None,
         parent: QObject | None = None,
     ) -> None:
-        """Take what makes the engine (called in this thread) and where pictures and runs go. Start it with `start`."""
+        """Create the thread; `start` starts it.
+
+        Args:
+            make_engine: factory, called in this thread.
+            store: destination of finished pictures.
+            runs: destination of recorded runs; None to record none.
+            parent: the Qt parent.
+        """
         super().__init__(parent)
         self.setObjectName("engine")
         self.mailbox: Mailbox[StepDone] = Mailbox()
@@ -250,44 +257,44 @@ class EngineThread(QThread):
         self._engine: Engine | None = None
         self._writer = JobWriter(store, runs, self.engine_event.emit, self._fail)
         self._tasks = TaskQueue()
-        # To a slot of this object, which lives in the thread of the window.
+        # To a slot of this object, which lives in the GUI thread.
         self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
 
     # ------------------------------------------------------------------------------------------------ from any thread
     def submit(self, job: Job | Training) -> None:
-        """Have a job run after those submitted before; a picture is made between two steps of a training."""
+        """Queue a job or a training. Pictures do not wait for the end of a training but are made between its steps."""
         self._tasks.add_job(job)
 
     def call(self, call: EngineCall[Any]) -> None:
-        """Have a call done, when its priority allows it."""
+        """Queue a call, which runs when its priority allows it."""
         for dropped in self._tasks.add_call(call):
             self._answered.emit(dropped.dropped, ())
 
     def warm_up(self) -> None:
-        """Have the engine made, so that the first job finds it there."""
+        """Create the engine ahead of the first job."""
         self.call(EngineCall(work=lambda *_: None))
 
     def cancel(self, job: Job | Training) -> None:
-        """Have a job stop, after at most one more model call; a training after at most one more step."""
+        """Cancel a job, which ends after at most one more model call, or a training, after at most one more step."""
         job.cancelled.set()
         self._tasks.wake()
 
     def withdraw(self, training: Training) -> bool:
-        """Take back a training that still waits for the device; False where it has begun."""
+        """Remove a training that still waits for the device; return False if it has begun."""
         return self._tasks.withdraw(training)
 
     def pause(self, training: Training, paused: bool) -> None:
-        """Have a training pause after at most one more step, or resume."""
+        """Pause a training, after at most one more step, or resume it."""
         training.paused.set() if paused else training.paused.clear()
         self._tasks.wake()
 
     def stop(self) -> None:
-        """Have the thread end, after at most one more model call; wait for it with `wait`."""
+        """End the thread, after at most one more model call; `wait` waits for it."""
         self._tasks.stop()
 
     # -------------------------------------------------------------------------------------------- in the thread itself
     def run(self) -> None:
-        """Work until stopped. Called by Qt."""
+        """Run tasks until stopped. Called by Qt."""
         with self._writer:
             while (task := self._tasks.next()) is not None:
                 if isinstance(task, Training):
@@ -306,7 +313,7 @@ class EngineThread(QThread):
         try:
             if not call.unwanted:
                 outcome = call.then, (call.work(call, self._ready()),)
-        except BaseException as error:  # noqa: BLE001 - extensions raise what is no Exception
+        except BaseException as error:  # noqa: BLE001 - extensions may raise a BaseException
             if not call.cancelled.is_set():
                 outcome = call.failed, (sentence(error),)
         if self._tasks.done(call):
@@ -318,8 +325,8 @@ class EngineThread(QThread):
         try:
             self._sample(job, written)
         except NotWrittenError:
-            pass  # the writer has said why
-        except BaseException as error:  # noqa: BLE001 - the one place; extensions raise what is no Exception
+            pass  # the writer has reported why
+        except BaseException as error:  # noqa: BLE001 - the only place; extensions may raise a BaseException
             failure = error
         finally:
             self._tasks.done(job)
@@ -339,13 +346,13 @@ class EngineThread(QThread):
                 self._note_step(job, event)
                 written.put(event)
                 if (call := self._tasks.between_steps(weights)) is not None:
-                    self._answer(call)  # one at a time: the job goes on in between
+                    self._answer(call)  # one at a time: the job takes a step in between
 
     def _fail(self, job: Job, error: BaseException) -> None:
         self.engine_event.emit(JobFailed(job_id=job.id, sentence=sentence(error), details=details(error)))
 
     def _note_step(self, job: Job, event: Event) -> None:
-        """Show what does not wait for the disk: a step, or that a model is loaded, a job or a picture started."""
+        """Send the events that need not wait for the disk: steps, and the start of a loading, job or picture."""
         match event:
             case StepDone():
                 job.record.add(event)
@@ -373,7 +380,7 @@ class EngineThread(QThread):
             self._tasks.done(training)
 
     def _do_beside(self, training: Training, task: Job | EngineCall[Any]) -> None:
-        """Do a task between two steps of a training; what takes about as long as a step needs no mention."""
+        """Run a task between two steps of a training. Calls about as short as a step are not announced."""
         short = isinstance(task, EngineCall) and bool(task.weights_sha256 or task.unwanted)
         if not short:
             self.engine_event.emit(TrainingSuspended(job_id=training.id, suspended=True))
@@ -389,7 +396,7 @@ class EngineThread(QThread):
             self.training_steps_ready.emit()
 
     def _ready(self) -> Engine:
-        """Return the engine, made if need be. Raises NoEngineError, after `EngineFailed`, where it cannot be made."""
+        """Return the engine, created on first use. Raises NoEngineError, after `EngineFailed`, if that fails."""
         if self._engine is None:
             try:
                 engine = self._make_engine()

@@ -1,7 +1,7 @@
-"""The one source of pictures of steps, for whoever shows, saves, compares or exports them.
+"""The only source of pictures of steps, for views, exports and comparisons.
 
-A picture comes from wherever it is: the preview that a step carried, the record of its job, the cache, the latents
-(which the engine decodes), or the file of a finished picture (which another thread reads).
+A picture comes from the preview that a step carried, the record of its job, the cache, the latents (which the engine
+decodes), or the file of a finished picture (which another thread reads).
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ if TYPE_CHECKING:
     Key = tuple[str, int, int | None, str]
 
 MAX_BYTES: Final = 128 * 2**20
-"""Of pictures that no record has: finished ones read from their files, and those a full record had no room for."""
+"""Of pictures that are in no record: finished ones read from their files, and frames for which a record was full."""
 
 
 def direct_pixels(latents: NDArray[np.float32], request: GenerateRequest) -> Pixels | None:
-    """Return the picture of latents that are one already, as the engine would; None where they must be decoded.
+    """Return latents of a pixel-space model as a picture, as the engine would; None if they need decoding.
 
     Args:
         latents: float32 (C, h, w).
-        request: what they are of; where its size is theirs, the model works on pixels.
+        request: their request; the model works in pixel space if they have its size.
     """
     if latents.shape != (3, request.height, request.width):
         return None
-    from studio.arrays import to_uint8  # noqa: PLC0415 - the window opens before numpy is there
+    from studio.arrays import to_uint8  # noqa: PLC0415 - the window opens before numpy is imported
 
     return to_uint8(latents)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelGone:
-    """A frame cannot be decoded any more: its model is not there, or is another one by now; ``sentence`` says which."""
+    """A frame can no longer be decoded: its model was removed or replaced; ``sentence`` says which."""
 
     sentence: str
 
@@ -67,7 +67,7 @@ class ModelGone:
 class DecodeFrame:
     """The work of the call that decodes one quantity of one step.
 
-    The frame is put into the record in the engine's thread: it is there, too, where nobody waits for it any more.
+    The frame is put into the record in the engine's thread, so that it is kept even if its request was dropped.
     """
 
     state: JobState
@@ -77,13 +77,13 @@ class DecodeFrame:
     latents: NDArray[np.float32]
 
     def __call__(self, call: EngineCall[Any], engine: Engine) -> Pixels | ModelGone:
-        """Return the frame. Raises StudioError where it cannot be decoded now."""
+        """Return the frame. Raises StudioError if it cannot be decoded now."""
         record = self.state.job.record
         picture = record.picture(self.image)
         done = picture.find(self.step) if picture is not None else None
         if picture is not None and done is not None and picture.is_full(done, self.quantity):
             known = picture.frame(done, self.quantity)  # decoded for a request that was dropped
-            assert known is not None, "a frame that is full is there"
+            assert known is not None, "a full frame is in the record"
             return known
         try:
             pixels = engine.decode(
@@ -108,7 +108,7 @@ class _Waiter:
 
 @dataclass(eq=False)
 class _Pending:
-    """A frame on its way. ``call`` is None where a file is read."""
+    """A requested frame. ``call`` is None if a file is read."""
 
     call: EngineCall[Pixels | ModelGone] | None
     waiters: list[_Waiter] = field(default_factory=list)
@@ -119,7 +119,7 @@ def _ignore(_: str) -> None:
 
 
 class FrameService(QObject):
-    """Hands out pictures of steps as uint8 arrays (H, W, 3). All methods are for the thread of the window."""
+    """Provides pictures of steps as uint8 arrays (H, W, 3). For the GUI thread only."""
 
     def __init__(
         self,
@@ -135,16 +135,16 @@ class FrameService(QObject):
         self._pending: dict[Key, _Pending] = {}
         self._gone: WeakKeyDictionary[JobState, dict[Key, str]] = WeakKeyDictionary()
 
-    # ----------------------------------------------------------------------------------------------- what is there
+    # --------------------------------------------------------------------------------------------- available pictures
     def best(self, state: JobState, image: int, step: int | None, quantity: Quantity) -> Pixels | None:
-        """Return the best picture there is at once; None where there is none.
+        """Return the best picture that is available immediately; None if there is none.
 
         Args:
-            state: of the job.
-            image: which of its pictures, from 0.
-            step: the step, or where that has no picture the nearest that has; None is the finished picture, else
-                the newest step.
-            quantity: what of the step.
+            state: the job.
+            image: the index of the picture in the job.
+            step: the step, replaced by the nearest one with a picture if it has none; None for the finished picture, or
+                else the newest step.
+            quantity: the quantity to show.
         """
         if step is None and image in state.pictures:
             finished = self._finished(state, image)
@@ -155,7 +155,9 @@ class FrameService(QObject):
             return None
         if step is None:
             pixels = picture.latest_frame(quantity)
-            if pixels is None:  # only the other quantity was shown so far; this one is on its way
+            if (
+                pixels is None
+            ):  # only the other quantity was shown so far; this one comes with the next preview
                 pixels = picture.latest_frame()
             if pixels is None and picture.start is not None:
                 pixels = picture.frame(picture.start, quantity)
@@ -166,7 +168,7 @@ class FrameService(QObject):
         return self.of_step(state, done, quantity) if done is not None else None
 
     def of_step(self, state: JobState, done: StepDone, quantity: Quantity) -> Pixels | None:
-        """Return the best picture there is at once of exactly this step; None where there is none."""
+        """Return the best picture of exactly this step that is available immediately; None if there is none."""
         picture = state.job.record.picture(done.image)
         if picture is None:
             return None
@@ -174,7 +176,7 @@ class FrameService(QObject):
         return cached if cached is not None else picture.frame(done, quantity)
 
     def is_full(self, state: JobState, image: int, step: int, quantity: Quantity) -> bool:
-        """Whether `best` is as the model's own decoder makes it."""
+        """Whether `best` returns a picture from the codec's own decoder."""
         picture = state.job.record.picture(image)
         done = picture.find(step) if picture is not None else None
         if picture is None or done is None:
@@ -183,7 +185,7 @@ class FrameService(QObject):
         return picture.is_full(done, quantity) or key in self._cache
 
     def why_gone(self, state: JobState, image: int, step: int, quantity: Quantity) -> str:
-        """Return why a frame cannot be decoded any more, a sentence; "" where it can, or nobody tried."""
+        """Return a sentence on why a frame can no longer be decoded; "" if it can, or was not requested yet."""
         picture = state.job.record.picture(image)
         done = picture.find(step) if picture is not None else None
         if picture is None or done is None:
@@ -192,7 +194,7 @@ class FrameService(QObject):
         return self._gone.get(state, {}).get(key, "")
 
     def at_once(self, state: JobState, image: int, step: int, quantity: Quantity) -> Pixels | None:
-        """Return a frame in full where nobody has to wait for it: it was decoded, or its latents are pixels."""
+        """Return a full frame if it was decoded already or its latents are pixels; else None."""
         picture = state.job.record.picture(image)
         done = picture.find(step) if picture is not None else None
         if picture is None or done is None or state.started is None:
@@ -208,7 +210,7 @@ class FrameService(QObject):
             state.job.record.put_frame(image, step, quantity, pixels)
         return pixels
 
-    # -------------------------------------------------------------------------------------------- what is not there yet
+    # ---------------------------------------------------------------------------------------------- requested pictures
     def get(
         self,
         state: JobState,
@@ -221,18 +223,19 @@ class FrameService(QObject):
         priority: Priority = Priority.INTERACTIVE,
         token: Hashable | None = None,
     ) -> Pixels | None:
-        """Return a picture in full where it is there; else None, and it is handed to ``then`` later.
+        """Return a full picture if it is available; else request it and return None.
 
         Args:
-            state: of the job, which has started.
-            image: which of its pictures, from 0.
-            step: the step; None is the finished picture.
-            quantity: what of the step.
+            state: the job, which has started.
+            image: the index of the picture in the job.
+            step: the step; None for the finished picture.
+            quantity: the quantity to show.
             then: called with the picture, unless it was returned.
-            failed: called with one sentence where it cannot be had; "" where there is nothing to decode it from.
-            priority: how urgent it is.
-            token: a newer request with an equal token takes the place of this one; neither ``then`` nor ``failed`` is
-                called then.
+            failed: called with the reason if the picture is unavailable: a sentence, or "" if there are no latents to
+                decode.
+            priority: the priority of the call.
+            token: a newer request with an equal token replaces this one; neither ``then`` nor ``failed`` is called in
+                that case.
         """
         if token is not None:
             self.drop(token)
@@ -261,7 +264,7 @@ class FrameService(QObject):
                 failed=partial(self._on_failed, key),
                 priority=priority,
                 weights_sha256=state.weights_of(image),
-                gives_way=True,  # a job does not wait until the model of an old run is loaded
+                gives_way=True,  # a job must not wait for the model of an old run to load
             )
             self._pending[key] = _Pending(call, [waiter])
             self._engine.call(call)
@@ -270,7 +273,7 @@ class FrameService(QObject):
         return None
 
     def drop(self, token: Hashable) -> None:
-        """Forget the request with this token; what nobody else waits for is not decoded any more."""
+        """Drop the request with this token; its frame is not decoded unless another request waits for it."""
         for key, pending in list(self._pending.items()):
             left = [waiter for waiter in pending.waiters if waiter.token != token]
             if len(left) == len(pending.waiters):
@@ -298,7 +301,7 @@ class FrameService(QObject):
         picture = work.state.job.record.picture(work.image)
         done = picture.find(work.step) if picture is not None else None
         if picture is None or done is None or not picture.is_full(done, work.quantity):
-            self._cache[key] = answer  # the record has no room for it
+            self._cache[key] = answer  # the record is full
         self._hand_out(key, answer)
 
     def _on_read(self, key: Key, pixels: Pixels) -> None:
@@ -315,7 +318,7 @@ class FrameService(QObject):
 
     # ----------------------------------------------------------------------------------------------- finished pictures
     def _finished(self, state: JobState, image: int) -> Pixels | None:
-        """Return a finished picture that is in memory."""
+        """Return a finished picture if it is in memory."""
         pixels = state.pictures[image].done.pixels
         return pixels if pixels.size else self._cache.get(self._key(state, image, None, "x0"))
 
@@ -342,7 +345,7 @@ class FrameService(QObject):
         return None
 
     def _on_missing(self, state: JobState, key: Key, error: StudioError) -> None:
-        """A file that was moved or deleted is not looked for again."""
+        """Remember the error, so that a file that was moved or deleted is not read again."""
         self._gone.setdefault(state, {})[key] = sentence = tr(error.message)
         self._on_failed(key, sentence)
 
@@ -351,6 +354,6 @@ class FrameService(QObject):
 
 
 def _read(path: Path) -> Pixels:
-    from studio.gallery.images import read_pixels  # noqa: PLC0415 - the window opens before numpy and Pillow are there
+    from studio.gallery.images import read_pixels  # noqa: PLC0415 - the window opens before numpy and Pillow are imported
 
     return read_pixels(path)

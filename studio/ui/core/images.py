@@ -1,4 +1,4 @@
-"""Conversion between arrays and Qt's images, here and nowhere else, and caches of pictures."""
+"""The only conversion between arrays and Qt's images, and caches of pictures."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class ByteCache(LRUCache[Key, Value]):
 def to_image(pixels: NDArray[np.uint8]) -> QImage:
     """Return an image of read-only, contiguous pixels, uint8 (H, W, 3) RGB, which it shares and keeps alive.
 
-    Whoever made the array must not change it any more: the image would change with it. Nor may the image be painted
-    on: Qt would write into the array; paint on a copy.
+    The array must not be modified afterwards, since the image would change with it. Do not paint on the image, since
+    Qt would write into the array; paint on a copy.
 
     Raises:
-        ValueError: the array is not such as it should be.
+        ValueError: the array has another shape or dtype, is writeable or not contiguous.
     """
     if pixels.dtype.name != "uint8" or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"pixels must be uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
@@ -51,7 +51,7 @@ def to_image(pixels: NDArray[np.uint8]) -> QImage:
 
 def to_pixels(image: QImage) -> NDArray[np.uint8]:
     """Return a copy of an image's pixels, uint8 (H, W, 3) RGB."""
-    import numpy as np  # noqa: PLC0415 - the window opens before numpy is there
+    import numpy as np  # noqa: PLC0415 - the window opens before numpy is imported
 
     plain = image.convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(plain.constBits(), np.uint8).reshape(plain.height(), plain.bytesPerLine())
@@ -59,16 +59,16 @@ def to_pixels(image: QImage) -> NDArray[np.uint8]:
 
 
 class ImageCache:
-    """Images of read-only arrays, made once for each array; the least recently used are dropped first.
+    """Images of read-only arrays, one for each array; the least recently used are dropped first.
 
-    The arrays are kept as well: an entry is found by the identity of its array, which must not be collected meanwhile.
+    The arrays are kept too: an entry is found by the identity of its array, so that must not be garbage-collected.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._images: ByteCache[int, tuple[Pixels, QImage]] = ByteCache(max_bytes, _bytes_of_image)
 
     def image(self, pixels: Pixels) -> QImage:
-        """Return an image of pixels, uint8 (H, W, 3), in the format that paints fastest."""
+        """Return an image of pixels, uint8 (H, W, 3), in the format that is fastest to paint."""
         known = self._images.get(id(pixels))
         if known is None:
             image = to_image(pixels).convertToFormat(QImage.Format.Format_RGB32)

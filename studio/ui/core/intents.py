@@ -1,4 +1,4 @@
-"""What a feature asks of another part of the window. Features emit these signals; only the shell connects them."""
+"""Requests from a feature to other parts of the window. Features emit these signals; only the shell connects them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from PySide6.QtCore import QObject, Signal
 
 
 class Intents(QObject):
-    """One object for the whole window.
+    """The intents of the whole window.
 
     Signals:
-        generate: start what the open page has set up: pictures, a fork, a comparison or a training.
+        generate: start the job that the open page has set up: pictures, a fork, a comparison or a training.
         cancel: cancel the running job.
         fork: run the fork that the fork panel has set up.
         use_settings: fill the form with this `GenerateRequest`.
@@ -21,8 +21,8 @@ class Intents(QObject):
         compare_shown: compare the run on the canvas with others.
         compare_runs: show the recorded runs of these ids (a list) side by side.
         compare_pictures: show the recorded runs of these pictures (a list of `Entry`) side by side.
-        open_comparison: show the page of comparisons as it was left.
-        open_sweep: show the sweep, in the place of the comparison.
+        open_comparison: show the comparison page in its last state.
+        open_sweep: show the sweep instead of the comparison.
     """
 
     generate = Signal()

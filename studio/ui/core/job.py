@@ -97,7 +97,7 @@ class Job:
         return image not in run_ids
 
     def with_parent_id(self) -> Job:
-        """Return the job with the id of the run that it continues, if that has been recorded by now."""
+        """Return the job with the id of the run that it continues, if that run has been recorded."""
         if not isinstance(self.request, ForkRequest) or self.request.parent or self.parent is None:
             return self
         run_ids, image = self.parent

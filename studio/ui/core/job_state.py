@@ -111,7 +111,7 @@ class JobState:
 
     @property
     def over(self) -> bool:
-        """Whether the job has ended, well or not."""
+        """Whether the job has ended: finished, cancelled or failed."""
         return self.phase in ("done", "cancelled", "failed")
 
     @property
@@ -183,11 +183,11 @@ class JobState:
         return self._latest.get(image)
 
     def take_step(self, done: StepDone) -> None:
-        """Take in a step."""
+        """Process a step."""
         self._latest[done.image] = done
 
     def take(self, event: JobEvent) -> None:
-        """Take in any other event of this job."""
+        """Process any other event of this job."""
         match event:
             case ModelLoading():
                 self.phase, self._loading_since = "loading", self._clock()

@@ -1,8 +1,8 @@
 """Writes runs and finished pictures in a thread of its own, so that the device need not wait for the disk.
 
-Encoding a PNG, three fsyncs and the index take longer than a step of a small model. The events of a job come through
-a bounded queue: where the disk is slower than the device for long, the device waits after all. The next job may begin
-while the last picture of the one before is written.
+Encoding a PNG, three fsyncs and the index take longer than a step of a small model. The events of a job pass through
+a bounded queue, so if the disk stays slower than the device, the device waits. The next job may begin while the last
+picture of the previous one is being written.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from studio.ui.core.job import Job
 
 CAPACITY: Final = 64
-"""How many events may wait to be written. Their arrays are in the job's record too, but for those of pictures."""
+"""The most events that wait to be written. Except for pictures, their arrays are in the job's record too."""
 _EMITTED = (RunRecorded, PictureSaved, PictureUnsaved, JobFinished, JobCancelled)
 
 
 class NotWrittenError(Exception):
-    """The events of a job cannot be written; the writer has said why."""
+    """The events of a job cannot be written; the writer has reported why."""
 
 
 class JobEvents:
@@ -43,17 +43,17 @@ class JobEvents:
         self._ended = False
 
     def put(self, event: Event) -> None:
-        """Have an event written; waits where many are waiting.
+        """Queue an event; blocks while the queue is full.
 
         Raises:
-            NotWrittenError: an earlier one could not be written.
+            NotWrittenError: an earlier event could not be written.
         """
         self._queue.put(event)
         if self.broken:
             raise NotWrittenError
 
     def end(self, failure: BaseException | None = None) -> None:
-        """Say that no more events come, because of an error where ``failure`` is one."""
+        """Mark the end of the events; ``failure`` is the error that ended them, if any."""
         self.failure = failure
         self._queue.put(None)
 
@@ -66,13 +66,13 @@ class JobEvents:
                 yield event
 
     def discard_rest(self) -> None:
-        """Let nobody wait for room in the queue."""
+        """Drain the queue so that no producer blocks."""
         for _ in self:
             pass
 
 
 class JobWriter:
-    """Writes the runs and pictures of one job after another. A context manager: its thread lives inside."""
+    """Writes the runs and pictures of jobs in order. A context manager, inside which its thread runs."""
 
     def __init__(
         self,
@@ -84,12 +84,11 @@ class JobWriter:
         """Write to ``store`` and ``runs``; ``emit`` and ``fail`` are called in the writer's thread.
 
         Args:
-            store: of finished pictures.
-            runs: of recorded runs; None records none.
-            emit: called with each picture and run once it is safe on the disk, and after all of them with the end of
-                the job, in that order.
-            fail: called instead of the end of the job with the error that ended it, the engine's or the writer's own,
-                such as a `StorageError` where a picture could be written nowhere.
+            store: for finished pictures.
+            runs: for recorded runs; None to record none.
+            emit: called with each picture and run once it is safely on the disk, and then with the job's last event.
+            fail: called instead of ``emit`` with the error that ended the job, the engine's or the writer's own, such
+                as a `StorageError` if a picture could not be written anywhere.
         """
         self._store, self._runs, self._emit, self._fail = store, runs, emit, fail
         self._executor: ThreadPoolExecutor | None = None
@@ -105,8 +104,8 @@ class JobWriter:
             self._executor.shutdown(wait=True)
 
     def begin(self, job: Job) -> JobEvents:
-        """Return what takes the events of a job, after those of the jobs before."""
-        assert self._executor is not None, "its thread lives inside the context"
+        """Return the queue for the events of a job, which are written after those of earlier jobs."""
+        assert self._executor is not None, "its thread runs inside the context"
         events = JobEvents()
         self._executor.submit(self._write, job, events)
         return events
@@ -117,7 +116,7 @@ class JobWriter:
                 if isinstance(event, _EMITTED):
                     self._emit(event)
             failure = events.failure
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it ends this job and no other
+        except BaseException as error:  # noqa: BLE001 - any error ends this job only
             failure, events.broken = error, True
             events.discard_rest()
         if failure is not None:

@@ -1,4 +1,4 @@
-"""What the window has to tell in passing: whole sentences, each with at most one thing to do about it."""
+"""Notifications: one sentence each, with at most one action."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Kind = Literal["info", "warn", "error"]
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """One thing to tell.
+    """A notification.
 
     Attributes:
         sentence: what happened and what to do, plain text.
-        kind: "info" goes away by itself, "warn" stays longer, "error" stays until it is closed.
-        details: for a report, such as a traceback; "" where there are none.
-        action: the words of a button, such as "Undo"; "" where there is none.
-        act: what the button does.
+        kind: "info" disappears by itself, "warn" stays longer, "error" stays until it is closed.
+        details: for a report, such as a traceback; "" for none.
+        action: the text of a button, such as "Undo"; "" for none.
+        act: called when the button is clicked.
     """
 
     sentence: str
@@ -33,7 +33,7 @@ class Notice:
 
 
 class Notices(QObject):
-    """Where every part of the window leaves what it has to tell."""
+    """Passes notices from every part of the window to the view that shows them."""
 
     posted = Signal(object)
     """A `Notice` is to be shown."""
@@ -47,5 +47,5 @@ class Notices(QObject):
         action: str = "",
         act: Callable[[], None] | None = None,
     ) -> None:
-        """Have a notice shown; see `Notice` for the arguments."""
+        """Show a notice; see `Notice` for the arguments."""
         self.posted.emit(Notice(sentence=sentence, kind=kind, details=details, action=action, act=act))

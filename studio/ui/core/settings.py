@@ -1,4 +1,4 @@
-"""The settings: the file, which is read without trust and written whole, and the user's preferences in it.
+"""The settings: the file, which is validated when read and replaced atomically, and the user's preferences in it.
 
 A file that cannot be read, or that a newer version of the program wrote, is never overwritten: it is kept under another
 name, and if it cannot be renamed, nothing is written at all. The program then starts with its defaults.
@@ -38,7 +38,7 @@ class SettingsFile:
     """A file of JSON values, which need not exist.
 
     Attributes:
-        path: where it is.
+        path: its path.
         fault: after `load`, a sentence on why its values cannot be used; "" if they can.
     """
 
@@ -116,7 +116,7 @@ class SettingsFile:
 
 
 def _free_name(path: Path, kind: str) -> Path:
-    """Return a name beside ``path`` that nothing has; after `MAX_ASIDE` of them the last is reused."""
+    """Return an unused name beside ``path``; after `MAX_ASIDE` of them the last is reused."""
     names = [
         path.with_name(f"{path.stem}.{kind}-{number}{path.suffix}") for number in range(1, MAX_ASIDE + 1)
     ]
@@ -173,7 +173,7 @@ class Preferences(QObject):
     changed = Signal(str)
     """The preference of this name has another value."""
     unsaved = Signal(str)
-    """The file cannot be written: a sentence, emitted once until it can be again."""
+    """The file cannot be written: a sentence, emitted once until writing succeeds again."""
 
     _written = Signal(object)
 
@@ -202,7 +202,7 @@ class Preferences(QObject):
     """The columns of the comparison page, likewise."""
 
     def __init__(self, file: SettingsFile) -> None:
-        """Read the file; what is missing or out of range has its default."""
+        """Read the file; missing and invalid values get their defaults."""
         super().__init__()
         self._file = file
         self.values: dict[str, Any] = {**file.load(), "version": FORMAT_VERSION}
@@ -237,7 +237,7 @@ class Preferences(QObject):
         self.changed.emit(name)
 
     def save(self) -> str:
-        """Write what is not yet written, now; return why it cannot be, or ""."""
+        """Write unsaved changes now; return why they cannot be written, or ""."""
         self._timer.stop()
         if self._writer is not None:
             self._writer.join()
@@ -249,7 +249,7 @@ class Preferences(QObject):
     @Slot()
     def _write(self) -> None:
         if self._writer is not None and self._writer.is_alive():
-            self._timer.start()  # a slow disk: once it is done
+            self._timer.start()  # the disk is slow: try again later
             return
         self._pending = False
         snapshot = copy.deepcopy(self.values)

@@ -1,4 +1,4 @@
-"""How the loss of a training went, over as many steps as it takes, in little memory. No Qt."""
+"""The loss curves of a training of any length, in little memory. Imports no Qt."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from studio.engine.training.events import TrainEvent
 
 MOST_POINTS = 512
-"""A series of more is thinned: two neighbours become one."""
+"""Longer series are thinned: two neighbours become one."""
 _WINDOW = 0.04
-"""How much of a curve is averaged to smooth it."""
+"""The share of a curve over which smoothing averages."""
 
 Points = tuple[tuple[float, float], ...]
 
 
 @dataclass(kw_only=True)
 class _Bucket:
-    """The sums over some steps that follow one another."""
+    """Sums over some consecutive steps."""
 
     step: int
     sums: list[float]
@@ -81,12 +81,11 @@ class LossRecord:
     """The losses of every stage. One thread adds, another reads."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._lock = threading.Lock()
         self._stages: dict[str, _Stage] = {}
 
     def take(self, event: TrainEvent) -> None:
-        """Take in a step, or forget those that are taken again: training went back, or goes on from what was saved."""
+        """Add a step, or drop the steps that will be repeated because the training rewound or resumed."""
         with self._lock:
             match event:
                 case TrainingStepped():
@@ -95,9 +94,7 @@ class LossRecord:
                     self._rewind(event.stage, event.back_to)
                 case TrainingStarted():
                     self._rewind("backbone", event.resumed_at)
-                case TrainingHistory() if (
-                    not self._stages
-                ):  # resumed by another process than the one that stopped it
+                case TrainingHistory() if not self._stages:  # resumed by another process
                     for step in event.losses:
                         self._stages.setdefault(step.stage, _Stage()).add(step)
 
@@ -108,12 +105,12 @@ class LossRecord:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages that have begun, in their order."""
+        """The stages that have begun, in order."""
         with self._lock:
             return tuple(self._stages)
 
     def ends(self, stage: str) -> tuple[int, int]:
-        """Return the first step there is a loss of, and how many steps the stage has."""
+        """Return the first step with a loss, and the number of steps of the stage; (0, 0) if there is none."""
         with self._lock:
             known = self._stages.get(stage)
             if known is None or not known.buckets:
@@ -121,7 +118,7 @@ class LossRecord:
             return known.first, known.steps
 
     def curves(self, stage: str) -> tuple[Points, ...]:
-        """Return the loss over the steps, and after it that of each band of the noise level, clean to noisy."""
+        """Return curves of (step, loss): of all noise levels, then of each band of them, from clean to noisy."""
         with self._lock:
             known = self._stages.get(stage)
             buckets = list(known.buckets) if known is not None else []
@@ -139,7 +136,7 @@ def _points(buckets: Iterable[_Bucket], place: int) -> Points:
 
 
 def smoothed(points: Points) -> Points:
-    """Return a curve without its jitter: a mean of the logarithms around each point, the nearer the heavier."""
+    """Return a smoothed curve: around each point a mean of the logarithms with exponentially decaying weights."""
     if len(points) < 3:
         return points
     keep = math.exp(-1 / max(len(points) * _WINDOW, 1.0))
@@ -147,13 +144,13 @@ def smoothed(points: Points) -> Points:
     before, after = _decayed(logs, keep), _decayed(logs[::-1], keep)[::-1]
     found = []
     for (step, _), here, left, right in zip(points, logs, before, after, strict=True):
-        total, weight = left[0] + right[0] - here, left[1] + right[1] - 1  # the point itself is in both
+        total, weight = left[0] + right[0] - here, left[1] + right[1] - 1  # both contain the point itself
         found.append((step, math.exp(total / weight)))
     return tuple(found)
 
 
 def _decayed(values: Sequence[float], keep: float) -> list[tuple[float, float]]:
-    """Return for each value the sum of it and those before it, the farther the lighter, and the sum of the weights."""
+    """Return for each value the exponentially weighted sum of it and earlier ones, and the sum of the weights."""
     total = weight = 0.0
     found = []
     for value in values:

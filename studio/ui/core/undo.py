@@ -1,4 +1,4 @@
-"""The one undo of the window's forms: changes of named fields, merged while one field is edited."""
+"""Undo for the window's forms: changes of named fields, merged while one field is edited."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class FieldsUndoStack(QUndoStack):
         Args:
             before: the fields' values now.
             after: the same fields' new values.
-            key: what is edited; the command is merged with the last one of the same key, () with none.
+            key: identifies the edit: the command is merged with the last one of the same key; () is never merged.
         """
         now = self._clock()
         follows = key and key == self._key and now - self._last_edit < PAUSE_SECONDS
@@ -55,14 +55,14 @@ class FieldsUndoStack(QUndoStack):
         self.push(_Change(before, after, self._group, self))
 
     def apply(self, changes: Mapping[str, Any], *, by_history: bool) -> None:
-        """Set fields; ``by_history``: by undo or redo, after which an edit is a command of its own."""
+        """Set fields. After undo or redo (``by_history``) the next edit starts a new command."""
         if by_history:
             self._key = ()
         self._apply(changes)
 
 
 class _Change(QUndoCommand):
-    """Sets some fields. It knows those alone, so that undoing it leaves the others as they are by then."""
+    """Sets some fields. Undoing it leaves all other fields unchanged."""
 
     def __init__(
         self, before: Mapping[str, Any], after: Mapping[str, Any], group: int, stack: FieldsUndoStack

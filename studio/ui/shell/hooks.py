@@ -1,4 +1,4 @@
-"""What happens to errors that nobody caught, and to the signals of the system that ask the program to end."""
+"""Handlers for uncaught exceptions, and for the signals with which the system asks the program to quit."""
 
 from __future__ import annotations
 
@@ -30,26 +30,31 @@ CRASH_LOG = "crash.log"
 
 
 class Hooks(QObject):
-    """Leads what nobody caught, in whichever thread, to a notice and to the log.
+    """Reports uncaught exceptions of every thread as notices and in the log.
 
     Signals:
-        end_requested: the system asks the program to end (SIGINT, SIGTERM).
+        end_requested: the system asks the program to quit (SIGINT, SIGTERM).
     """
 
     end_requested = Signal()
     _caught = Signal(str, str)
 
     def __init__(self, notices: Notices, logs: Path) -> None:
-        """Take where to tell, and the folder of the logs. Nothing is changed until `install`."""
+        """Change nothing until `install`.
+
+        Args:
+            notices: where to post notices.
+            logs: the folder of the log files.
+        """
         super().__init__()
         self._notices, self._logs = notices, logs
         self._crashes: IO[str] | None = None
         self._sockets: tuple[socket.socket, socket.socket] | None = None
-        # Queued: the hook may be called in any thread, and in the middle of painting.
+        # Queued: the hook may be called in any thread, and during painting.
         self._caught.connect(self._on_caught, Qt.ConnectionType.QueuedConnection)
 
     def install(self) -> None:
-        """Take over from Python's and Qt's own."""
+        """Replace the hooks of Python and Qt."""
         self._before = sys.excepthook, threading.excepthook, sys.unraisablehook
         sys.excepthook = self._on_exception
         threading.excepthook = self._on_thread_exception
@@ -61,7 +66,7 @@ class Hooks(QObject):
         self._listen()
 
     def uninstall(self) -> None:
-        """Give back what `install` took."""
+        """Restore the previous hooks."""
         sys.excepthook, threading.excepthook, sys.unraisablehook = self._before
         qInstallMessageHandler(self._handler_before)
         if self._sockets is not None:
@@ -77,7 +82,7 @@ class Hooks(QObject):
             self._crashes.close()
 
     def _listen(self) -> None:
-        """Have signals of the system wake Qt's loop, which would not look at them by itself."""
+        """Wake Qt's event loop for signals of the system, which Python handles only once it runs again."""
         mine, theirs = socket.socketpair()
         mine.setblocking(False)
         theirs.setblocking(False)
@@ -105,13 +110,13 @@ class Hooks(QObject):
         sentence = tr(error.message if isinstance(error, StudioError) else report_unexpected(error))
         self._caught.emit(sentence, details)
 
-    def _on_thread_exception(self, told: threading.ExceptHookArgs) -> None:
-        if told.exc_value is not None:
-            self._on_exception(told.exc_type, told.exc_value, told.exc_traceback)
+    def _on_thread_exception(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            self._on_exception(args.exc_type, args.exc_value, args.exc_traceback)
 
-    def _on_unraisable(self, told: sys.UnraisableHookArgs) -> None:
-        if told.exc_value is not None:
-            report_unexpected(told.exc_value)
+    def _on_unraisable(self, args: sys.UnraisableHookArgs) -> None:
+        if args.exc_value is not None:
+            report_unexpected(args.exc_value)
 
     @Slot(str, str)
     def _on_caught(self, sentence: str, details: str) -> None:
@@ -119,7 +124,7 @@ class Hooks(QObject):
 
 
 def _nothing(*_: object) -> None:
-    """Handle a signal by doing nothing: the wake-up is what counts."""
+    """Do nothing: the signal only has to wake the event loop."""
 
 
 def _write_message(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
