@@ -12,7 +12,7 @@ from studio import __version__
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Return the versions of this program, Python and torch, by name; torch is left out if it has no package metadata."""
+    """Return the versions of this program, Python and torch by name, without torch if it has no package metadata."""
     found = {"stepwise-studio": __version__, "python": platform.python_version()}
     with contextlib.suppress(metadata.PackageNotFoundError):
         found["torch"] = metadata.version("torch")
