@@ -9,13 +9,13 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplica
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from studio.ui.create import text
+from studio.ui.create.text_list import TextList
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, INSET
 from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.cards import Card
 from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.painting import is_undo_of_the_window
-from studio.ui.widgets.text_list import TextList
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QHideEvent, QShowEvent
