@@ -31,6 +31,7 @@ from studio.ui.app import translate_qt
 from studio.ui.core.engine_thread import sentence
 from studio.ui.jobs.run_settings import SUGGESTION
 from studio.ui.language import LANGUAGES, choose_language, set_language, system_language, tr, trn
+from tests.ui.widgets.hands import accessible_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +88,8 @@ def texts_of(widget: QWidget) -> Iterator[tuple[str, str]]:
     yield "tooltip", html.unescape(tip)
     yield "accessible name", widget.accessibleName()
     yield "accessible description", widget.accessibleDescription()
+    if isinstance(widget, QWidget) and widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
+        yield "accessible value", accessible_value(widget)
     for action in widget.findChildren(QAction, options=Qt.FindChildOption.FindDirectChildrenOnly):
         yield "action", action.text()
 

@@ -9,13 +9,14 @@ import math
 from typing import TYPE_CHECKING, Final, Literal
 
 from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QAccessible, QImage, QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.ui.compare import paint, text
 from studio.ui.core.images import ImageCache
 from studio.ui.language import tr
 from studio.ui.theme.metrics import CARD_RADIUS, GRID, INSET
+from studio.ui.widgets.accessibility import set_accessible_role, set_accessible_value
 from studio.ui.widgets.painting import draw_ring, ring_after
 from studio.ui.widgets.picture_view import resample
 
@@ -188,6 +189,7 @@ class ComparisonCanvas(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        set_accessible_role(self, QAccessible.Role.Graphic)
         self._theme = theme
         self._cards: tuple[RunCard, ...] = ()
         self._still: dict[tuple[int, int, int], QImage] = {}
@@ -218,7 +220,7 @@ class ComparisonCanvas(QWidget):
         if [id(card.pixels) for card in self._cards] != [id(pixels) for pixels in before]:
             self._still.clear()
             self._settling.start()
-        self.setAccessibleDescription(". ".join(f"{card.name}: {card.where}" for card in self._cards))
+        set_accessible_value(self, ". ".join(f"{card.name}: {card.where}" for card in self._cards))
         self.update()
 
     def set_mode(self, mode: Mode) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QObject, QPoint, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QPainter
+from PySide6.QtGui import QAccessible, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QApplication,
     QBoxLayout,
@@ -25,6 +25,7 @@ from studio.ui.jobs.picture_menu import PictureMenu
 from studio.ui.jobs.text import no_prompt, one_line, prompt_of, summary
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING, RADIUS, SECTION
+from studio.ui.widgets.accessibility import set_accessible_role, set_accessible_value
 from studio.ui.widgets.buttons import IconButton, IconView
 from studio.ui.widgets.cards import Ground
 from studio.ui.widgets.labels import PlainLabel
@@ -329,6 +330,7 @@ class Viewer(Ground):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(theme, "window", parent=parent)
+        set_accessible_role(self, QAccessible.Role.Grouping)
         self._model, self._runs, self._intents = model, runs, intents
         self._place = ViewerPosition(model, self)
         self._body = ViewerBody(theme)
@@ -393,7 +395,7 @@ class Viewer(Ground):
     def _on_moved(self, entry: Entry) -> None:
         self._head.set_title(title := one_line(prompt_of(entry.metadata)) or no_prompt())
         self.setAccessibleName(text.viewer_name(title))
-        self.setAccessibleDescription(summary(entry.metadata))
+        set_accessible_value(self, summary(entry.metadata))
         self._panel.show_entry(entry)
         self._model.background_reads.do(
             partial(read_picture, entry.path),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QHelpEvent, QKeyEvent, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QAccessible, QHelpEvent, QKeyEvent, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QFrame, QScrollArea, QToolTip, QVBoxLayout, QWidget
 
 from studio.ui.jobs.lineage import places_of
@@ -13,6 +13,7 @@ from studio.ui.jobs.text import no_prompt, one_line
 from studio.ui.language import tr
 from studio.ui.run import text
 from studio.ui.theme.metrics import CARD_RADIUS, GAP, GRID, PADDING, RADIUS
+from studio.ui.widgets.accessibility import set_accessible_role, set_accessible_value
 from studio.ui.widgets.labels import PlainLabel, plain_tip
 from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded
 
@@ -45,6 +46,7 @@ class LineageTree(QWidget):
 
     def __init__(self, theme: Theme, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        set_accessible_role(self, QAccessible.Role.Tree)
         self._theme, self._thumbnails = theme, thumbnails
         self.family: tuple[Relative, ...] = ()
         self._places: dict[str, QRect] = {}
@@ -130,7 +132,7 @@ class LineageTree(QWidget):
 
     def _go_to(self, place: int) -> None:
         self._current = min(max(place, 0), max(len(self.family) - 1, 0))
-        self.setAccessibleDescription(text.relative(self.family[self._current]) if self.family else "")
+        set_accessible_value(self, text.relative(self.family[self._current]) if self.family else "")
         self.update()
 
     # ------------------------------------------------------------------------------------------------------ painting

@@ -6,13 +6,14 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QAccessible, QPainter
 from PySide6.QtWidgets import QAbstractScrollArea, QSizePolicy
 
 from studio.ui.core.images import ImageCache
 from studio.ui.language import tr
-from studio.ui.sweep.text import value
+from studio.ui.sweep.text import cell_name, value
 from studio.ui.theme.metrics import GAP, GRID, RADIUS, RING
+from studio.ui.widgets.accessibility import set_accessible_role, set_accessible_value
 from studio.ui.widgets.painting import draw_ring, fill_rounded, ring_after
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class SweepGrid(QAbstractScrollArea):
 
     def __init__(self, theme: Theme, model: SweepModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        set_accessible_role(self, QAccessible.Role.Table)
         self._theme, self._model, self._images = theme, model, ImageCache()
         self._ring, self.current = False, 0
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
@@ -168,7 +170,7 @@ class SweepGrid(QAbstractScrollArea):
         geometry = self.geometry_of_cells
         place = geometry.place_at(event.position()) if geometry is not None else None
         if event.button() == Qt.MouseButton.LeftButton and place is not None:
-            self.current = place
+            self._go_to(place)
             self._model.choose(place)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -177,7 +179,7 @@ class SweepGrid(QAbstractScrollArea):
             event.ignore()
         elif key in _MOVES:
             self._ring = True
-            self.current = geometry.neighbour(self.current, *_MOVES[Qt.Key(key)])
+            self._go_to(geometry.neighbour(self.current, *_MOVES[Qt.Key(key)]))
             self._scroll_to(geometry.cell_rect(self.current))
             self.viewport().update()
         elif key == Qt.Key.Key_Space:
@@ -191,6 +193,14 @@ class SweepGrid(QAbstractScrollArea):
         del dx, dy
         self.viewport().update()  # moving the pixels would move the labels too
 
+    def _go_to(self, place: int) -> None:
+        self.current, sweep = place, self._model.sweep
+        if sweep is not None:
+            row, column = divmod(place, len(sweep.across.values))
+            across = tr(sweep.across.title), value(sweep.across.labels[column])
+            down = tr(sweep.down.title), value(sweep.down.labels[row])
+            set_accessible_value(self, cell_name(across, down))
+
     def _scroll_to(self, rect: QRectF) -> None:
         seen = self.viewport().rect()
         for bar, first, last, least, most in (
@@ -203,7 +213,7 @@ class SweepGrid(QAbstractScrollArea):
     @Slot()
     def _on_changed(self) -> None:
         """Follow another sweep or another size."""
-        self.current = min(self.current, max(self._model.count - 1, 0))
+        self._go_to(min(self.current, max(self._model.count - 1, 0)))
         if (geometry := self.geometry_of_cells) is not None:
             for bar, whole, seen, step in (
                 (self.horizontalScrollBar(), geometry.whole[0], self.viewport().width(), geometry.cell[0]),

@@ -80,5 +80,10 @@ def sheet_title(prompt: str, across: str, down: str) -> str:
     return tr("{prompt}: {across} across, {down} down", prompt=prompt, across=across, down=down)
 
 
+def cell_name(across: tuple[str, str], down: tuple[str, str]) -> str:
+    """Return how a screen reader names a cell; ``across`` and ``down`` are setting and value of its column and row."""
+    return tr("{across}, {down}", across=cell(*across), down=cell(*down))
+
+
 def cell(setting: str, value: str) -> str:
     return tr("{setting} {value}", setting=setting, value=value)

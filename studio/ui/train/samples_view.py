@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QAccessible, QImage, QPainter
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.ui.core.images import to_image
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, RADIUS
 from studio.ui.train import text
+from studio.ui.widgets.accessibility import set_accessible_role, set_accessible_value
 from studio.ui.widgets.buttons import IconButton
 from studio.ui.widgets.labels import PlainLabel
 from studio.ui.widgets.painting import draw_ring, ring_after
@@ -44,6 +45,7 @@ class SampleStrip(QAbstractScrollArea):
 
     def __init__(self, theme: Theme, run: TrainRun, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        set_accessible_role(self, QAccessible.Role.Table)
         self._theme, self._run, self._ring = theme, run, False
         self._images: dict[int, list[QImage]] = {}
         self._samples: tuple[TrainingSampled, ...] = ()
@@ -121,9 +123,8 @@ class SampleStrip(QAbstractScrollArea):
     def _describe(self) -> None:
         """Describe the current sample to screen readers, or the newest if none is current."""
         column, row = self.current or (-1, 0)
-        self.setAccessibleDescription(
-            text.sample_description(self._samples[column], row) if self._samples else ""
-        )
+        value = text.sample_description(self._samples[column], row) if self._samples else ""
+        set_accessible_value(self, value)
 
     # --------------------------------------------------------------------------------------------------- Qt's side
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -253,6 +254,7 @@ class LargeSample(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        set_accessible_role(self, QAccessible.Role.Grouping)
         self._run, self._strip, self._preferences = run, strip, preferences
         self.setAccessibleName(tr("Sample"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -292,7 +294,7 @@ class LargeSample(QWidget):
         assert self._strip.current is not None, "it went to one that is there"
         column, row = self._strip.current
         sampled = samples[column]
-        self.setAccessibleDescription(text.sample_description(sampled, row))
+        set_accessible_value(self, text.sample_description(sampled, row))
         self.title.setText(sampled.prompts[row])
         self.caption.setText(text.sample_caption(sampled, row))
         self.picture.set_image(self._strip.image(column, row))

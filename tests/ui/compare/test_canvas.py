@@ -15,7 +15,7 @@ from studio.ui.compare.canvas import ComparisonCanvas, Viewport, card_layout
 from studio.ui.compare.paint import RunCard, heat_colours
 from studio.ui.theme.theme import Theme
 from tests.runs.steps import frame
-from tests.ui.widgets.hands import wheel
+from tests.ui.widgets.hands import accessible_value, wheel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -185,7 +185,7 @@ def test_a_run_without_a_picture_says_what_it_waits_for(canvas: ComparisonCanvas
     before = painted(canvas)
     canvas.set_cards([face(frame(40)), face(frame(90))])
     assert painted(canvas) != before
-    assert canvas.accessibleDescription() == "DDIM, 30 steps: step 3 of 4. DDIM, 30 steps: step 3 of 4"
+    assert accessible_value(canvas) == "DDIM, 30 steps: step 3 of 4. DDIM, 30 steps: step 3 of 4"
 
 
 # ------------------------------------------------------------------------------------------------------------- wipe

@@ -18,6 +18,7 @@ from studio.ui.run.lineage_view import LineagePopup
 from studio.ui.theme.theme import Theme
 from tests.ui.fakes import Forming, asking
 from tests.ui.rooms import Studio
+from tests.ui.widgets.hands import accessible_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,10 +149,10 @@ def test_a_relative_is_chosen_with_the_mouse_and_the_one_that_is_looked_at_only_
 
 def test_keys_walk_through_the_tree_and_what_they_reach_is_told(qtbot: QtBot, popup: LineagePopup) -> None:
     tree = popup.tree
-    assert tree.accessibleDescription() == "<b>fox</b> & friend, DDIM, 30 steps, the first run, looked at now"
+    assert accessible_value(tree) == "<b>fox</b> & friend, DDIM, 30 steps, the first run, shown now"
     for key in (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Right):
         QTest.keyClick(tree, key)
-    assert tree.accessibleDescription() == "No prompt, DDIM, 30 steps, forked at step 20"
+    assert accessible_value(tree) == "No prompt, DDIM, 30 steps, forked at step 20"
     with qtbot.waitSignal(popup.chosen) as asked:
         QTest.keyClick(tree, Qt.Key.Key_Return)
     assert asked.args == [FAMILY[2]]

@@ -27,3 +27,4 @@ def test_progress_cost_and_titles() -> None:
     assert text.title("a fox") == "Sweep of a fox"
     assert text.sheet_title("a fox", "steps", "seed") == "a fox: steps across, seed down"
     assert text.cell("steps", "4") == "steps 4"
+    assert text.cell_name(("Steps", "4"), ("Seed", "7")) == "Steps 4, Seed 7"

@@ -16,6 +16,7 @@ from studio.ui.sweep import text as words
 from studio.ui.sweep.plan import FIELDS, parse_axis
 from studio.ui.theme.metrics import RING
 from tests.ui.fakes import Gate, Lockstep
+from tests.ui.widgets.hands import accessible_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,6 +191,7 @@ def test_two_cells_are_chosen_and_lie_side_by_side(qtbot: QtBot, sweeping: Sweep
     QTest.mouseClick(grid.viewport(), Qt.MouseButton.LeftButton, pos=grid.centre_of(0).toPoint())
     for key in (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Space):
         QTest.keyClick(grid, key)
+    assert accessible_value(grid) == words.cell_name(("Steps", "5"), ("Guidance", "2"))
     assert sweeping.model.chosen == (0, 3)
     after = cells_of(grid)
     assert [before[place] != after[place] for place in range(4)] == [True, False, False, True]

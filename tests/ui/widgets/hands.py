@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QTextLayout, QWheelEvent
+from PySide6.QtGui import QAccessible, QTextLayout, QWheelEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
@@ -67,3 +67,8 @@ def lettered(text: str, font: QFont) -> list[tuple[str, int]]:
     layout.endLayout()
     runs = layout.glyphRuns()
     return [(run.rawFont().familyName(), glyph) for run in runs for glyph in run.glyphIndexes()]
+
+
+def accessible_value(widget: QWidget) -> str:
+    """Return the value of a widget as screen readers get it."""
+    return QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Value)
