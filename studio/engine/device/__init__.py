@@ -1,1 +1,1 @@
-"""Where models run: devices, and the precision each is fastest in."""
+"""Devices, and the fastest precision of each."""

@@ -1,1 +1,1 @@
-"""What can be asked of the engine: frozen, validated values. Importable without torch."""
+"""Requests to the engine: frozen, validated values. Importable without torch."""

@@ -1,1 +1,1 @@
-"""From a resolved request to pictures: models in memory, the runs, and what each step shows."""
+"""From a resolved request to pictures: loaded models, runs, and previews."""

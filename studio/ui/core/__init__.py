@@ -1,1 +1,1 @@
-"""What every feature of the window stands on: the engine thread, frames, settings, background work."""
+"""The base of every feature of the window: the engine thread, frames, settings, background work."""

@@ -1,1 +1,1 @@
-"""Jobs and recorded runs: the session, the queue, the state of a job, and what several features show of them."""
+"""Jobs and recorded runs: the sessions, the queue, and the settings, texts and widgets that several features share."""

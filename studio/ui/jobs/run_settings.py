@@ -1,6 +1,6 @@
-"""The settings of a run as the form holds them: values, the rules between them, the request they make, and its cost.
+"""The settings of a run in the form: the values, the rules between them, their request, and its cost.
 
-A model brings its defaults, a picture its settings. Imports no Qt.
+Values come from the user, a model's defaults or a picture's request. Imports no Qt.
 """
 
 from __future__ import annotations
@@ -44,23 +44,23 @@ SUGGESTION = "a fox on a teal background"
 
 @dataclass(frozen=True, kw_only=True)
 class FormValues:
-    """Everything the form holds.
+    """The values of the form.
 
     Attributes:
-        prompt: what to make.
-        negative: what to keep away from.
-        model: the model's name; "" where there is no model at all.
+        prompt: the prompt.
+        negative: the negative prompt.
+        model: the model's name; "" if no model is installed.
         sampler: a name in `SAMPLERS`.
-        options: by sampler, what was set of its own options; each sampler's are kept while another is chosen.
-        steps: how many times are visited.
-        guidance: 1 is off.
-        spacing: which times are visited.
+        options: the options that were set, by sampler; a sampler keeps them while another one is chosen.
+        steps: the number of denoising steps.
+        guidance: the guidance weight; 1 is off.
+        spacing: a name in `SPACINGS`.
         seed: of the first picture.
         seed_locked: whether Generate keeps the seed.
-        seed_used: whether a picture was asked for with this seed; unless it is locked, the next takes a new one.
+        seed_used: whether this seed was already used; unless it is locked, the next request gets a new one.
         width: pixels.
         height: pixels.
-        count: how many pictures.
+        count: the number of pictures.
     """
 
     prompt: Prompt = ""
@@ -79,7 +79,7 @@ class FormValues:
     count: Count = 1
 
     def __post_init__(self) -> None:
-        """Keep a copy of the options that cannot change."""
+        """Replace the options by an immutable copy."""
         copies = {name: OptionValues(values) for name, values in self.options.items()}
         object.__setattr__(self, "options", MappingProxyType(copies))
 
@@ -89,15 +89,15 @@ class FormValues:
         return self.width, self.height
 
     def options_of(self, sampler: str) -> dict[str, OptionValue]:
-        """Return all options of a sampler by name, those not set with their defaults.
+        """Return all options of a sampler by name; unset ones have their defaults.
 
         Raises:
-            RequestError: one holds a value that the sampler does not take.
+            RequestError: an option has an invalid value.
         """
         return dataclasses.asdict(sampler_options(sampler, self.options.get(sampler, {})))
 
     def request(self) -> GenerateRequest:
-        """Return the request these values make; whether it can be run is for the request to say."""
+        """Return the request of these values. It is validated when it is resolved for a model."""
         return GenerateRequest(
             prompt=self.prompt,
             negative=self.negative,
@@ -120,25 +120,25 @@ class FormValues:
 
 
 class RunSettings(Protocol):
-    """The settings of the form, as other features read them; `studio.ui.create.form_model.FormModel`."""
+    """Read access to the form for other features; `studio.ui.create.form_model.FormModel` implements it."""
 
     @property
     def values(self) -> FormValues: ...
 
     @property
     def card(self) -> ModelCard | None:
-        """The card of the chosen model; None where that model is not installed or broken."""
+        """The card of the chosen model; None if the model is not installed or broken."""
 
     @property
     def changed(self) -> SignalInstance: ...
 
 
 def read_values(saved: Mapping[str, Any], base: FormValues) -> FormValues:
-    """Return the values that `FormValues.to_dict` wrote; each that cannot be used is that of ``base``.
+    """Return the values that `FormValues.to_dict` wrote, with invalid or missing ones taken from ``base``.
 
     Args:
-        saved: JSON values of any kind, from a file that may be old or broken.
-        base: what stands where ``saved`` says nothing of use.
+        saved: any JSON values, from a file that may be old or broken.
+        base: the fallback values.
     """
     usable = usable_fields(saved, FormValues)
     if not {"width", "height"} <= usable.keys():
@@ -148,7 +148,7 @@ def read_values(saved: Mapping[str, Any], base: FormValues) -> FormValues:
 
 
 def _read_options(saved: object) -> dict[str, dict[str, OptionValue]]:
-    """Return by sampler those options that it takes."""
+    """Return the valid options by sampler."""
     options: dict[str, dict[str, OptionValue]] = {}
     for sampler, values in saved.items() if isinstance(saved, Mapping) else ():
         for name, value in values.items() if isinstance(values, Mapping) and sampler in SAMPLERS else ():
@@ -161,11 +161,11 @@ def _read_options(saved: object) -> dict[str, dict[str, OptionValue]]:
 
 
 def first_values(card: ModelCard | None, seed: int) -> FormValues:
-    """Return what stands in the form at the first start.
+    """Return the values of the form at the first start.
 
     Args:
-        card: the model to start with, None where there is none.
-        seed: drawn at random.
+        card: the default model, None if there is none.
+        seed: a random seed.
     """
     values = FormValues(prompt=SUGGESTION, seed=seed)
     if card is None:
@@ -174,18 +174,18 @@ def first_values(card: ModelCard | None, seed: int) -> FormValues:
 
 
 def most_steps(card: ModelCard | None) -> int:
-    """Return how many steps a model can take: as many as its schedule has times."""
+    """Return the largest number of steps for a model: the number of times of its schedule."""
     times = None if card is None else card.schedule.config.get("T")
     return times if isinstance(times, int) and 1 <= times < MAX_STEPS else MAX_STEPS
 
 
 def takes_text(card: ModelCard | None) -> bool:
-    """Whether a prompt means something to the model (where it is not known, assume so)."""
+    """Whether the model takes a prompt; True if the model is unknown."""
     return card is None or card.text is not None
 
 
 def fitted(values: FormValues, card: ModelCard | None) -> FormValues:
-    """Return the values with what the model does not allow put right: a size it does not make, too many steps."""
+    """Return the values with unsupported ones (size, steps) replaced by ones that the model supports."""
     if card is None:
         return values
     width, height = values.size if values.size in card.sizes else card.sizes[0]
@@ -195,7 +195,7 @@ def fitted(values: FormValues, card: ModelCard | None) -> FormValues:
 def with_model(values: FormValues, old: ModelCard | None, new: ModelCard | None, name: str) -> FormValues:
     """Return the values after another model was chosen.
 
-    What stood at the old model's defaults moves to the new one's; what the user set stays, if it is allowed.
+    Values equal to the old model's defaults become the new one's; values that the user set stay if supported.
     """
     values = replace(values, model=name)
     if new is None:
@@ -210,12 +210,12 @@ def with_model(values: FormValues, old: ModelCard | None, new: ModelCard | None,
 def with_request(
     values: FormValues, request: GenerateRequest, card: ModelCard | None
 ) -> tuple[FormValues, str]:
-    """Return the values that make a request again, and a sentence on what of it cannot be had ("" mostly).
+    """Return the values that repeat a request, and a sentence naming what the model cannot do; usually "".
 
     Args:
-        values: what stands in the form.
-        request: such as a picture's; what it leaves open is the model's default.
-        card: of the request's model, None where that model is not here.
+        values: the current values.
+        request: such as a picture's; fields that it leaves open get the model's defaults.
+        card: of the request's model, None if that model is not installed.
     """
     defaults = _defaults(card) if card is not None else {}
     wanted: dict[str, Any] = {
@@ -236,25 +236,25 @@ def with_request(
         "count": request.count,
     }
     options = {**values.options, wanted["sampler"]: request.options}
-    asked = replace(values, **wanted, options=options)
-    had = fitted(asked, card)
-    return had, _missed(asked, had)
+    requested = replace(values, **wanted, options=options)
+    supported = fitted(requested, card)
+    return supported, _unsupported(requested, supported)
 
 
-def _missed(asked: FormValues, had: FormValues) -> str:
-    if asked.size != had.size:
+def _unsupported(requested: FormValues, supported: FormValues) -> str:
+    if requested.size != supported.size:
         return tr(
             "{model} cannot make pictures of {asked} pixels; the size is now {size}.",
-            model=had.model,
-            asked=f"{asked.width} × {asked.height}",
-            size=f"{had.width} × {had.height}",
+            model=supported.model,
+            asked=f"{requested.width} × {requested.height}",
+            size=f"{supported.width} × {supported.height}",
         )
-    if asked.steps != had.steps:
+    if requested.steps != supported.steps:
         return tr(
             "{model} takes at most {most} steps, not {asked}.",
-            model=had.model,
-            most=had.steps,
-            asked=asked.steps,
+            model=supported.model,
+            most=supported.steps,
+            asked=requested.steps,
         )
     return ""
 
@@ -273,14 +273,14 @@ def _defaults(card: ModelCard) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a request costs.
+    """The cost of a request.
 
     Attributes:
-        pictures: how many.
-        queries: a sampler's questions, of one picture.
-        calls_per_query: model calls that answer one: 2 with guidance, else 1.
-        model_calls: of all pictures together.
-        seconds: of all pictures together, as measured on this machine; None where nothing was measured yet.
+        pictures: the number of pictures.
+        queries: sampler queries per picture.
+        calls_per_query: model calls per query: 2 with guidance, else 1.
+        model_calls: total of all pictures.
+        seconds: total of all pictures, as measured on this machine; None if nothing was measured yet.
     """
 
     pictures: int
@@ -293,13 +293,13 @@ class Estimate:
 def estimate(
     values: FormValues, card: ModelCard | None, timings: Timings | None, device: str | None
 ) -> Estimate:
-    """Return what the values' request costs.
+    """Return the cost of the request of ``values``.
 
     Args:
-        values: what stands in the form.
-        card: of the chosen model; None where it is not known.
-        timings: what was measured; None gives no time.
-        device: as `Timings` calls it; None is the one used last.
+        values: the current values.
+        card: of the chosen model; None if it is unknown.
+        timings: measured times; None gives no time.
+        device: its name in `Timings`; None for the last one used.
     """
     options = sampler_options(values.sampler, values.options.get(values.sampler, {}))
     queries = SAMPLERS[values.sampler].count_queries(options, values.steps)
@@ -315,7 +315,7 @@ def estimate(
 
 
 def calls_per_step(sampler: str, values: FormValues) -> int:
-    """Return a sampler's questions at each step but the last, with its options as they stand in the form."""
+    """Return the sampler queries of every step but the last, with the sampler's options in ``values``."""
     options = sampler_options(sampler, values.options.get(sampler, {}))
     count = SAMPLERS[sampler].count_queries
     return count(options, 3) - count(options, 2)
