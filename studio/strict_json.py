@@ -1,14 +1,14 @@
-"""JSON from a stranger, read strictly and refused in one plain sentence.
+"""Strict parsing of untrusted JSON, with one-sentence errors.
 
-`parse` takes text apart and refuses what Python's reader lets through: a name given twice, NaN, numbers of 5,000
-digits, nesting without end (on every Python alike). `convert` makes the value of a declared type of it, whose
-annotations hold the limits (`msgspec.Meta`); a field that the type does not have is refused. `convert_fields` does the
-same for the fields of a dataclass that was made in the program. All raise `InvalidJsonError`, which names the field.
-`read_file` does it all for a file and raises a `StorageError`, or what error the caller wants.
+`parse` decodes text and rejects what Python's decoder accepts: duplicate names, NaN, numbers of 5,000 digits and, on
+every version of Python, deep nesting. `convert` converts the result to a declared type, whose annotations contain the
+limits (`msgspec.Meta`); unknown fields are rejected. `convert_fields` does the same for the fields of a dataclass that
+the program itself constructs. All raise `InvalidJsonError`, which names the field. `read_file` does all of this for a
+file and raises a `StorageError` or the error that the caller chooses.
 
-A limit's sentence follows from the annotation ("must be a whole number from 1 to 9, not 12"); where that says too
-little, the annotation carries its own: ``Meta(pattern=..., extra=must(message("must be a name in lower case")))``.
-`text_up_to`, `one_of` and `SHA256` are ready-made annotations.
+The error sentence is derived from the annotation ("must be a whole number from 1 to 9, not 12"), unless that contains
+one: ``Meta(pattern=..., extra=must(message("must be a name in lower case")))``. `text_up_to`, `one_of` and `SHA256`
+are predefined annotations.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MAX_DIGITS = 25
 MAX_DEPTH = 100
-"""How deeply objects and lists may lie in each other before anything of them is built."""
+"""Maximum nesting depth of objects and lists; checked before anything is decoded."""
 
 T = TypeVar("T")
 
@@ -47,22 +47,22 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 UNSHOWABLE = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-"""Of a regular expression's set: control characters, lone surrogates, and marks that reorder the text around them."""
+"""For a character class of a regular expression: control characters, lone surrogates and bidirectional controls."""
 LINE = rf"\A[^\s{UNSHOWABLE}]+(?: [^\s{UNSHOWABLE}]+)*\Z"
-"""The pattern of a text of one line that can be shown: words, separated by single spaces."""
+"""The pattern of a single line of displayable text: words separated by single spaces."""
 _UNSHOWABLE_CHARACTER = re.compile(f"[{UNSHOWABLE}]")
 
 
 class InvalidJsonError(Exception):
-    """Why a JSON text or value was refused.
+    """Why a JSON text or value was rejected.
 
     Attributes:
-        field: where, such as "defaults.steps"; "" for the whole.
+        field: the path of the field, such as "defaults.steps"; "" for the whole value.
         reason: a clause, such as "must be a whole number from 1 to 9, not 12".
-        kind: "text" for what is no JSON at all, "missing" and "unknown" for fields, "newer" for what a newer version
-            of the program wrote, else "wrong".
-        known: the fields there are, of an unknown field; the names there are, of a value that is none of them.
-        value: what was refused.
+        kind: "text" for invalid JSON, "missing" and "unknown" for fields, "newer" for a file that a newer version of
+            the program wrote, else "wrong".
+        known: for an unknown field the known fields; for an unknown name the known names.
+        value: the rejected value.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class InvalidJsonError(Exception):
         self.known, self.value = tuple(known), value
 
     def of_file(self) -> Message:
-        """Return the clause that says of a file what is wrong with it."""
+        """Return the reason as a clause about a file."""
         match self.kind:
             case "text" | "newer":
                 return self.reason
@@ -94,10 +94,10 @@ class InvalidJsonError(Exception):
                 return self.reason
 
     def of_request(self, whole: str = "request") -> RequestError:
-        """Return the error for a field of a request; an unknown name is answered with the closest.
+        """Return the error for a field of a request; for an unknown name it suggests the closest known one.
 
         Args:
-            whole: names what has no field.
+            whole: the name used if the error concerns no single field.
         """
         if self.kind == "unknown":
             return UnknownNameError("field", self.field, self.known)
@@ -107,19 +107,20 @@ class InvalidJsonError(Exception):
 
 
 def must(reason: Message | Callable[[Any], Message]) -> dict[str, Any]:
-    """Return the ``extra`` of a `msgspec.Meta` whose limits are to be explained by ``reason``: "must be ...".
+    """Return the ``extra`` of a `msgspec.Meta` with ``reason``, a clause "must be ...", as its error message.
 
-    Of a text it explains the pattern; its type and length are explained without it. A function gets the value.
+    For text the reason only explains the pattern; errors of type and length have their own. A function is called with
+    the value.
     """
     return {"must": reason}
 
 
 def text_up_to(most: int, *, empty: bool = False) -> msgspec.Meta:
-    """Return the annotation of a text of at most ``most`` characters, all of which can be shown.
+    """Return the annotation of displayable text of at most ``most`` characters.
 
     Args:
         most: the limit.
-        empty: whether it may be empty, or only spaces.
+        empty: whether the text may be empty or only whitespace.
     """
     least = "" if empty else r"(?=\s*\S)"
     pattern = rf"\A{least}[^{UNSHOWABLE}]*\Z"
@@ -127,7 +128,7 @@ def text_up_to(most: int, *, empty: bool = False) -> msgspec.Meta:
 
 
 def one_of(names: Iterable[str]) -> msgspec.Meta:
-    """Return the annotation of a text that must be one of ``names``."""
+    """Return the annotation of text that must be one of ``names``."""
     known = tuple(names)
     return msgspec.Meta(
         pattern=rf"\A(?:{'|'.join(map(re.escape, known))})\Z",
@@ -142,7 +143,7 @@ def one_of(names: Iterable[str]) -> msgspec.Meta:
 SHA256 = msgspec.Meta(
     pattern=r"\A[0-9a-f]{64}\Z", extra=must(message("must be 64 lower-case hexadecimal digits"))
 )
-"""The annotation of a hash."""
+"""The annotation of a SHA-256 hash in hexadecimal."""
 
 
 def read_file(
@@ -151,16 +152,16 @@ def read_file(
     limit: int,
     error: Callable[[Path, str], StudioError] = StorageError,
 ) -> T:
-    """Return what the JSON file at ``path`` holds.
+    """Return the content of the JSON file at ``path``.
 
     Args:
         path: the file.
-        kind: what it is to hold.
-        limit: the most bytes it may have.
-        error: makes the error from the file and a clause.
+        kind: the type to convert it to.
+        limit: its maximum size in bytes.
+        error: makes the error from the path and a clause.
 
     Raises:
-        StudioError: what ``error`` made: it cannot be read, is no strict JSON, or holds something else.
+        StudioError: made by ``error``: the file cannot be read, is not strict JSON, or does not fit ``kind``.
     """
     try:
         data = read_small(path, limit)
@@ -175,7 +176,7 @@ def read_bytes(
     kind: type[T],
     error: Callable[[Path, str], StudioError] = StorageError,
 ) -> T:
-    """Return what the bytes of a JSON file hold, as `read_file` does."""
+    """Return the content of a JSON file from its bytes, as `read_file` does."""
     try:
         return convert(parse(data), kind)
     except InvalidJsonError as fault:
@@ -184,11 +185,11 @@ def read_bytes(
 
 # -------------------------------------------------------------------------------------------------------- from text
 class _Refused(Exception):
-    """Carries a reason out of the JSON reader's hooks."""
+    """Passes a reason through the JSON decoder from one of its hooks."""
 
 
-def parse(data: bytes | str, *, max_depth: int = MAX_DEPTH) -> Any:  # noqa: ANN401 - JSON is whatever it is
-    """Return the value that ``data`` (UTF-8 where it is bytes) spells in JSON.
+def parse(data: bytes | str, *, max_depth: int = MAX_DEPTH) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the value of ``data``, JSON as text or as UTF-8 bytes.
 
     Raises:
         InvalidJsonError: it is not strict JSON, or nests deeper than ``max_depth``.
@@ -223,12 +224,12 @@ _TOO_DEEP = message("nests its JSON too deeply")
 
 
 def _check_depth(data: bytes, most: int) -> None:
-    """Refuse deep nesting before the reader meets it: how deep that can go differs between versions of Python."""
+    """Reject deep nesting before decoding, because the limit of Python's decoder depends on its version."""
     if data.count(b"{") + data.count(b"[") <= most:
         return
     left = _TEXT.sub(b"", data).translate(_ONE_BRACKET, _NO_BRACKETS)
     for _ in range(most):
-        left, before = left.replace(b"[]", b""), len(left)  # the innermost of each
+        left, before = left.replace(b"[]", b""), len(left)  # removes the innermost pairs
         if len(left) == before:
             break
     if b"[]" in left or left.count(b"[") > most:
@@ -263,18 +264,18 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 # ------------------------------------------------------------------------------------------------ to a declared type
 def convert(value: object, kind: type[T], where: str = "", *, complete: bool = False) -> T:
-    """Return a JSON value as one of the type ``kind``: a `msgspec.Struct`, a dataclass, or what these are made of.
+    """Convert a JSON value to the type ``kind``: a `msgspec.Struct`, a dataclass, or the type of one of their fields.
 
-    Fields that ``kind`` does not have are refused, of dataclasses too. NaN and infinity are no JSON.
+    Unknown fields are rejected, for dataclasses too, and so are NaN and infinity.
 
     Args:
         value: a JSON value.
-        kind: what is wanted of it.
-        where: put before the names of fields.
-        complete: whether fields that have a default must be given too.
+        kind: the type.
+        where: the path of the value, prepended to the names of fields.
+        complete: whether fields with a default are required too.
 
     Raises:
-        InvalidJsonError: it is something else.
+        InvalidJsonError: the value does not fit the type.
     """
     try:
         if not _is_plain(value):
@@ -285,22 +286,22 @@ def convert(value: object, kind: type[T], where: str = "", *, complete: bool = F
             # Raised by a `__post_init__`.
             raise InvalidJsonError(_join(where, _place_of(str(error))), cause.args[0]) from error
         raise _explained(str(error), _type_info(kind), value, where) from error  # type: ignore[arg-type]
-    except UnicodeEncodeError as error:  # where one of some names is expected
+    except UnicodeEncodeError as error:  # from the pattern of `one_of`
         raise InvalidJsonError(where, message("contains half a character (a lone surrogate)")) from error
 
 
 @functools.cache
-def _type_info(kind: Any) -> inspect.Type:  # noqa: ANN401 - whatever msgspec knows
+def _type_info(kind: Any) -> inspect.Type:  # noqa: ANN401 - any type that msgspec supports
     return inspect.type_info(kind)
 
 
 def convert_fields(values: Mapping[str, object], kind: type) -> dict[str, Any]:
-    """Return the fields of the dataclass ``kind``, each converted from its value in ``values``, which holds them all.
+    """Return the fields of the dataclass ``kind``, each converted from its value in ``values``, which has all of them.
 
-    For values that were made in the program: a dataclass can check itself with this in its ``__post_init__``.
+    For values from the program itself: a dataclass can validate itself with this in its ``__post_init__``.
 
     Raises:
-        InvalidJsonError: one of them does not fit its annotation.
+        InvalidJsonError: a value does not fit its annotation.
     """
     struct = _struct_of(kind)
     made = convert({name: values[name] for name in struct.__struct_fields__}, struct)
@@ -308,14 +309,14 @@ def convert_fields(values: Mapping[str, object], kind: type) -> dict[str, Any]:
 
 
 def fields_of(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
-    """Return the fields of a dataclass by name; its ``vars`` lack those that `convert` left at their defaults."""
+    """Return the fields of a dataclass by name; ``vars`` would lack those that `convert` left at their defaults."""
     return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
 
 
 def usable_fields(values: Mapping[str, object], kind: type) -> dict[str, Any]:
-    """Return those of ``values`` that fit the fields of the dataclass ``kind``, converted; the others are left out.
+    """Return the ``values`` that fit the fields of the dataclass ``kind``, converted; others are left out.
 
-    For a file whose every value stands alone, such as one of settings.
+    For files whose values are independent of each other, such as settings.
     """
     usable = {}
     for name, one in _hints(kind).items():
@@ -326,7 +327,7 @@ def usable_fields(values: Mapping[str, object], kind: type) -> dict[str, Any]:
 
 @functools.cache
 def _struct_of(kind: type) -> type[msgspec.Struct]:
-    """Return a structure with the fields of a dataclass: to check one by it does not construct another."""
+    """Return a struct with the fields of a dataclass, for validating them without constructing the dataclass."""
     return msgspec.defstruct(kind.__name__, _hints(kind).items())
 
 
@@ -338,16 +339,16 @@ def _hints(kind: type) -> dict[str, Any]:
 def without_version(
     value: object, known: int, name: str = "format_version", *, optional: bool = False
 ) -> dict[str, Any]:
-    """Return a JSON object without the field ``name``, the version of its format: 1 to ``known``.
+    """Check the format version of a JSON object, 1 to ``known``, and return the object without that field.
 
     Args:
         value: a JSON value.
         known: the newest version.
-        name: of the field.
-        optional: whether an object without a version is taken for one of the newest.
+        name: the name of the field.
+        optional: whether an object without a version counts as one of the newest version.
 
     Raises:
-        InvalidJsonError: it is no object, or of another version; a newer one is said to be newer.
+        InvalidJsonError: the value is not an object or has another version; the kind is "newer" for a newer one.
     """
     if not isinstance(value, Mapping):
         raise InvalidJsonError("", message("must be a JSON object"))
@@ -369,7 +370,7 @@ def without_version(
 
 
 def _check_names(info: inspect.Type, value: object, where: str, *, complete: bool) -> None:
-    """Refuse unknown fields, missing ones where all must be given, and floats that are not finite."""
+    """Reject unknown fields, missing ones if all are required, and floats that are not finite."""
     info = _inner(info)
     if isinstance(info, inspect.StructType | inspect.DataclassType) and isinstance(value, Mapping):
         fields = {field.encode_name: field for field in info.fields}
@@ -392,12 +393,12 @@ def _check_names(info: inspect.Type, value: object, where: str, *, complete: boo
 
 
 def _is_plain(value: object) -> bool:
-    """Whether there is nothing to look for in a value but its type: most are so, and this is quick."""
+    """Whether `_check_names` can skip a value; most values are plain, and this test is fast."""
     return type(value) in _PLAIN or (type(value) is float and math.isfinite(value))
 
 
 def _explained(said: str, info: inspect.Type, value: object, where: str) -> InvalidJsonError:
-    """Return the refusal for what msgspec said, from the type and the value at the place that it names."""
+    """Return the error for msgspec's error text, from the type and the value at the path that the text names."""
     place, steps = _place_of(said), []
     for step in _STEP.finditer(place):
         inner = _inner(info, value)
@@ -406,7 +407,7 @@ def _explained(said: str, info: inspect.Type, value: object, where: str) -> Inva
             value = value.get(step[1]) if isinstance(value, Mapping) else None
             steps.append(step[1])
         elif step[2] is not None and isinstance(value, list | tuple):
-            # Of a list of plain values the whole is explained: "must be 2 whole numbers".
+            # A list of plain values is explained as a whole: "must be 2 whole numbers".
             if not isinstance(inner, inspect.CollectionType) or not _is_object(inner.item_type):
                 break
             info, value = inner.item_type, value[int(step[2])]
@@ -438,7 +439,7 @@ def _is_object(info: inspect.Type) -> bool:
 
 
 def _inner(info: inspect.Type, value: object = ...) -> inspect.Type:
-    """Return the type behind its annotation, and of one that may be null the other."""
+    """Return the type without its annotations and, unless ``value`` is None, without "or null"."""
     while True:
         if isinstance(info, inspect.Metadata):
             info = info.type
@@ -452,7 +453,7 @@ def _inner(info: inspect.Type, value: object = ...) -> inspect.Type:
 
 
 def _must(info: inspect.Type, value: object) -> Message:
-    """Return what a value of a type must be, as a clause."""
+    """Return the clause "must be ..." for a type and the value that does not fit it."""
     if isinstance(info, inspect.Metadata):
         own = (info.extra or {}).get("must")
         if own is None or (isinstance(info.type, inspect.StrType) and not _has_length(info.type, value)):
@@ -514,7 +515,7 @@ def _must(info: inspect.Type, value: object) -> Message:
 
 
 def _has_length(info: inspect.StrType, value: object) -> bool:
-    """Whether a value is a text of an allowed length."""
+    """Whether a value is text of an allowed length."""
     least, most = info.min_length or 0, math.inf if info.max_length is None else info.max_length
     return isinstance(value, str) and least <= len(value) <= most
 
@@ -526,8 +527,8 @@ def _span(info: inspect.Type) -> Message | str:
 
 
 # ------------------------------------------------------------------------------------------------ any JSON value
-def frozen(value: object, where: str = "", depth: int = 8) -> Any:  # noqa: ANN401 - JSON is whatever it is
-    """Return a JSON value made of read-only mappings and tuples.
+def frozen(value: object, where: str = "", depth: int = 8) -> Any:  # noqa: ANN401 - any JSON value
+    """Return an immutable copy of a JSON value, made of read-only mappings and tuples.
 
     Raises:
         InvalidJsonError: it is not a JSON value, contains text that cannot be shown, or nests deeper than ``depth``.
@@ -552,7 +553,7 @@ def frozen(value: object, where: str = "", depth: int = 8) -> Any:  # noqa: ANN4
 
 
 def thawed(value: object) -> Any:  # noqa: ANN401
-    """Return what `frozen` froze as dicts and lists."""
+    """Return a copy of a value from `frozen` with dicts and lists."""
     if isinstance(value, Mapping):
         return {name: thawed(item) for name, item in value.items()}
     return [thawed(item) for item in value] if isinstance(value, list | tuple) else value
@@ -560,13 +561,13 @@ def thawed(value: object) -> Any:  # noqa: ANN401
 
 # ----------------------------------------------------------------------------------------------------------- texts
 def unshowable(text: str) -> str:
-    """Return the first character of ``text`` that cannot be shown; "" where there is none."""
+    """Return the first character of ``text`` that cannot be displayed; "" if there is none."""
     found = _UNSHOWABLE_CHARACTER.search(text)
     return found.group() if found else ""
 
 
 def quoted(value: object) -> str:
-    """Return any value in a short form: a text in quotes, with what cannot be shown escaped."""
+    """Return a short representation of any value: text in quotes, with special characters escaped."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_DIGITS:
         return message("a number of more than {digits} digits", digits=MAX_DIGITS)
     if isinstance(value, str):
