@@ -69,7 +69,7 @@ class QueueModel(QAbstractListModel):
             self._remove(0)
 
     def remove(self, job: Job) -> bool:
-        """Remove a waiting job; return False if it does not wait (any more)."""
+        """Remove a waiting job; return False if it is not waiting."""
         if job is self._running or job not in self._jobs:
             return False
         self._remove(self._jobs.index(job))

@@ -1,7 +1,7 @@
-"""Opens recorded runs in another thread and turns them into the state of a job, as if they had just been made.
+"""Opens recorded runs in another thread and converts them to the state of a job, as if it had just finished.
 
-How much is read at once is limited: of a run with large states only some are read, evenly chosen, and each of the
-others when it is selected. The finished picture is read when it is shown.
+The amount read at once is limited: of a run with large states, only evenly spaced ones are read, and others when they
+are selected. The finished picture is read when it is shown.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ if TYPE_CHECKING:
 
 
 MAX_BYTES_AT_ONCE: Final = 128 * 2**20
-"""Of the states read when a run is opened. Only runs of large pictures in pixel space have more."""
+"""The most bytes of states read when a run is opened. Only runs of large pictures in pixel space exceed it."""
 
 
 def job_state_of(run: StoredRun, entry: Entry | None) -> JobState:
-    """Return a stored run as the state of a job, with up to `MAX_BYTES_AT_ONCE` of its states; for any thread.
+    """Return a stored run as the state of a job, with up to `MAX_BYTES_AT_ONCE` of its states. Thread-safe.
 
     Args:
         run: the run.
-        entry: its picture in the gallery, if there is one. Its file is not read.
+        entry: its picture in the gallery, if any. The file is not read.
 
     Raises:
-        StorageError: it has no steps that can be read.
+        StorageError: the run has no readable steps.
     """
     header = run.header
     job_state = JobState(Job(request=header.generate_request))
@@ -72,7 +72,7 @@ def stride(runs: Sequence[StoredRun], max_bytes: int) -> int:
 
 
 def read_step(run: StoredRun, done: StepDone) -> StepDone:
-    """Return a step with its arrays, read from its run; for any thread.
+    """Return a step with its arrays, read from its run. Thread-safe.
 
     Raises:
         StorageError: as `StoredRun.state`.
@@ -82,7 +82,7 @@ def read_step(run: StoredRun, done: StepDone) -> StepDone:
 
 
 def started(job_state: JobState, runs: Sequence[StoredRun]) -> JobStarted:
-    """Return the event with which the job of one run began, or of several runs that are compared."""
+    """Return the `JobStarted` of one run, or of several compared runs."""
     first = runs[0].header
     requests = tuple(run.header.generate_request for run in runs)
     return JobStarted(
@@ -106,10 +106,10 @@ def fill(job_state: JobState, run: StoredRun, image: int = 0, *, every: int = 1,
         run: the run.
         image: its index in the job.
         every: n to read every n-th state; the last is always read.
-        gaps: whether the other steps are listed too, without their arrays.
+        gaps: whether the other steps are added too, without their arrays.
 
     Raises:
-        StorageError: it has no steps that can be read.
+        StorageError: the run has no readable steps.
     """
     header, record = run.header, job_state.job.record
     start = run.state(header.first_index)
@@ -140,8 +140,8 @@ def fill(job_state: JobState, run: StoredRun, image: int = 0, *, every: int = 1,
         record.add(done)
         job_state.take_step(done)
     if run.picture is None:
-        return tr("This run was cut off; it is shown as far as it went.")
-    return "" if run.complete else tr("This run was not recorded completely; it is shown as far as it was.")
+        return tr("This run was interrupted; only its recorded steps are shown.")
+    return "" if run.complete else tr("This run was not recorded completely; only its recorded steps are shown.")
 
 
 def _facts_of(job_state: JobState, run: StoredRun, facts: StepLog, image: int, seconds: float) -> StepDone:
@@ -165,15 +165,15 @@ def _facts_of(job_state: JobState, run: StoredRun, facts: StepLog, image: int, s
 def finished(
     job_state: JobState, run: StoredRun, image: int = 0, pixels: NDArray[np.uint8] | None = None
 ) -> PictureDone | None:
-    """Return the event with which a run ended; None if it was interrupted.
+    """Return the `PictureDone` of a run; None if it was interrupted.
 
     Args:
         job_state: the job, of this run or of several.
         run: the run.
         image: its index in the job.
-        pixels: of its picture; None to have them read from its file later.
+        pixels: of its picture; None to read them from its file later.
     """
-    import numpy as np  # noqa: PLC0415 - the window opens before numpy is there
+    import numpy as np  # noqa: PLC0415 - the window opens before numpy is imported
 
     header, picture = run.header, run.picture
     if picture is None:
@@ -205,11 +205,11 @@ def _seconds(run: StoredRun) -> float:
 NOT_RECORDED = message(
     "This picture has no recorded run: it was made without recording, or its run was deleted to free space."
 )
-GONE = message("That run is not there any more: it was deleted, or removed to stay within the storage limit.")
+GONE = message("That run no longer exists: it was deleted, or removed to stay within the storage limit.")
 
 
 class RunsModel(QObject):
-    """Opens recorded runs and answers questions about them.
+    """Opens, pins and measures recorded runs, and finds the runs of pictures.
 
     Signals:
         opened: a run was opened, a `JobState`.
@@ -223,7 +223,7 @@ class RunsModel(QObject):
     opened = Signal(object)
     failed = Signal(str)
     family = Signal(object)
-    used = Signal(object)  # an int of Qt's would end at two GiB
+    used = Signal(object)  # Signal(int) would overflow at 2 GiB
     found = Signal(object, str)
     pinned = Signal(str, bool)
 
@@ -300,7 +300,7 @@ def _set_pinned(store: RunStore, run: str, pinned: bool) -> bool:
 
 
 class NotThereError(StorageError):
-    """A recorded run does not exist. The sentence is of its own, and names no path."""
+    """A recorded run does not exist. Its sentence names no path."""
 
     def __init__(self, path: Path, sentence: str) -> None:
         super().__init__(path, sentence)
@@ -319,7 +319,7 @@ def _of_picture(store: RunStore, entry: Entry) -> JobState:
 
 
 def _run_of(store: RunStore, entry: Entry) -> str:
-    """Return the id of the run that a picture came from, or is a step of; "" if there is none."""
+    """Return the id of the run that a picture, or a saved step, came from; "" if there is none."""
     origin = entry.metadata.origin
     if origin is not None and origin.kind == "step" and origin.run:
         return origin.run

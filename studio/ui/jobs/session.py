@@ -1,6 +1,6 @@
-"""The session: takes jobs, gives them to the engine thread one at a time, and passes its events on to the models.
+"""The session: submits jobs to the engine thread one at a time, and passes its events to the models.
 
-The other jobs wait in the queue's model, where they can still be moved and removed.
+Waiting jobs stay in the queue's model, where they can be reordered and removed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def live_tile(job_state: JobState) -> LiveTile:
 
 
 class RunSink(Protocol):
-    """What shows the progress of the running job: the model of the canvas."""
+    """Shows the progress of the running job; implemented by the model of the canvas."""
 
     @property
     def viewed(self) -> JobState | None:
@@ -99,7 +99,7 @@ class RunSink(Protocol):
 
 
 class PictureSink(Protocol):
-    """What shows finished pictures and the running job's: the gallery."""
+    """Shows finished pictures and the running job's; implemented by the gallery."""
 
     def add(self, entry: Entry) -> None:
         """Add a picture that was saved."""
@@ -109,7 +109,7 @@ class PictureSink(Protocol):
 
 
 class StatusSink(Protocol):
-    """What shows the device and the cost of previews: the status bar."""
+    """Shows the device and the cost of previews; implemented by the status bar."""
 
     def set_device(self, device: str, dtype: str = "", unused_gpu: str | None = None) -> None:
         """Show the device."""
@@ -173,7 +173,7 @@ CLOSE_MS = 60_000
 
 
 class Session(QObject):
-    """Everything between the views and the engine.
+    """Connects the models of the window to the engine.
 
     Signals:
         running_changed: whether a job is running or waiting.
@@ -210,9 +210,9 @@ class Session(QObject):
         self._status, self._notices = status, notices
         self._preferences, self._timings = preferences, timings
         self._job_state: JobState | None = None
-        self._writing: dict[str, JobState] = {}  # jobs before it whose last pictures are being written
+        self._writing: dict[str, JobState] = {}  # earlier jobs whose last pictures are being written
         self._busy = False
-        # Slots of a QObject of this thread: a plain function would run in the engine thread, or never.
+        # Slots of a QObject in this thread: a plain function would run in the engine thread, or never.
         thread.engine_event.connect(self._on_engine_event, Qt.ConnectionType.QueuedConnection)
         thread.steps_ready.connect(self._on_steps_ready, Qt.ConnectionType.QueuedConnection)
         thread.device_free.connect(self._on_device_free, Qt.ConnectionType.QueuedConnection)

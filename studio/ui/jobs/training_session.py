@@ -1,6 +1,6 @@
-"""The training session: gives trainings to the engine thread one at a time, and passes its events to the model.
+"""The training session: submits trainings to the engine thread one at a time, and passes its events to the model.
 
-The other trainings wait here, where they can still be removed.
+Waiting trainings stay here, where they can be removed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _EVENTS = (*get_args(TrainEvent), TrainingSuspended, TrainingFailed)
 
 
 class TrainingSink(Protocol):
-    """What shows the running training and those that wait: the model of the training page."""
+    """Shows the running and the waiting trainings; implemented by the model of the training page."""
 
     training: Training | None
     paused: bool
@@ -59,7 +59,7 @@ class TrainingSink(Protocol):
 
 
 class TrainingSession(QObject):
-    """Everything between the training page and the engine.
+    """Connects the training page to the engine.
 
     Signals:
         ended: a training is over: finished, stopped or failed.
