@@ -141,7 +141,9 @@ def fill(job_state: JobState, run: StoredRun, image: int = 0, *, every: int = 1,
         job_state.take_step(done)
     if run.picture is None:
         return tr("This run was interrupted; only its recorded steps are shown.")
-    return "" if run.complete else tr("This run was not recorded completely; only its recorded steps are shown.")
+    return (
+        "" if run.complete else tr("This run was not recorded completely; only its recorded steps are shown.")
+    )
 
 
 def _facts_of(job_state: JobState, run: StoredRun, facts: StepLog, image: int, seconds: float) -> StepDone:

@@ -215,7 +215,7 @@ def test_a_run_that_was_cut_off_is_shown_as_far_as_it_went(
     (studio.runs.path(studio.runs.runs()[0]) / "picture.json").unlink()
     with qtbot.waitSignal(runs.opened) as heard:
         runs.open_run(studio.runs.runs()[0])
-    assert "cut off" in heard.args[0].note
+    assert "interrupted" in heard.args[0].note
     studio.run.watch(heard.args[0])
     assert studio.run.frame is None or studio.run.picture is not None
 
