@@ -425,6 +425,9 @@ class Maker:
         return self._engine
 
 
+FULL = "cannot be written: the disk is full"
+
+
 class FailingStore(PictureStore):
     """A real store whose disk can be filled.
 
@@ -437,7 +440,7 @@ class FailingStore(PictureStore):
 
     def add(self, pixels: NDArray[np.uint8], metadata: PictureMetadata, out: Path | None = None) -> Entry:
         if self.full if out is None else self.rescue_full:
-            raise StorageError(out or self._outputs, "cannot be written: the disk is full")
+            raise StorageError(out or self._outputs, FULL)
         return super().add(pixels, metadata, out)
 
 

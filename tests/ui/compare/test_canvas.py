@@ -183,9 +183,13 @@ def test_tiles_are_larger_than_cards(canvas: ComparisonCanvas) -> None:
 def test_a_run_without_a_picture_says_what_it_waits_for(canvas: ComparisonCanvas) -> None:
     canvas.set_cards([face(None), face(frame(90))])
     before = painted(canvas)
-    canvas.set_cards([face(frame(40)), face(frame(90))])
+    cards = [face(frame(40)), face(frame(90), "DDPM")]
+    canvas.set_cards(cards)
     assert painted(canvas) != before
-    assert accessible_value(canvas) == "DDIM, 30 steps: step 3 of 4. DDIM, 30 steps: step 3 of 4"
+    described = accessible_value(canvas)
+    places = [described.index(part) for card in cards for part in (card.name, card.where)]
+    assert places[0] < places[1] < places[2]
+    assert described.count(cards[0].where) == 2
 
 
 # ------------------------------------------------------------------------------------------------------------- wipe
@@ -217,8 +221,8 @@ def test_x_turns_the_line(canvas: ComparisonCanvas) -> None:
     canvas.turn()
     area = seen(canvas)
     middle = area.center().x()
-    assert grey_at(canvas, QPointF(middle, area.top() + 0.4 * area.height())) == 40
-    assert grey_at(canvas, QPointF(middle, area.bottom() - 0.4 * area.height())) == 90
+    assert grey_at(canvas, QPointF(middle, area.top() + 0.4 * area.height())) == GREYS[0]
+    assert grey_at(canvas, QPointF(middle, area.bottom() - 0.4 * area.height())) == GREYS[1]
     QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=QPointF(middle, area.top() + 2).toPoint())
     assert canvas.wipe < 0.02
 

@@ -91,10 +91,11 @@ def test_prompt_and_size_follow_the_form_and_nothing_else_does(
     form: FormModel, columns: CompareColumns
 ) -> None:
     received: list[str] = []
+    first = form.values.prompt
     columns.changed.connect(lambda: received.append(columns.prompt))
     columns.edit(1, steps=50)
     form.edit(prompt="an owl", steps=9, seed=4)
-    assert received == ["a fox on a teal background", "an owl"]
+    assert received == [first, "an owl"]
     assert {column.prompt for column in columns.columns} == {"an owl"}
     assert [column.steps for column in columns.columns] == [30, 50, 30, 30]
     assert {column.seed for column in columns.columns} == {7}

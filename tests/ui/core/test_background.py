@@ -68,12 +68,14 @@ def test_work_that_was_not_begun_is_replaced_by_newer_work_of_its_key(
 def test_an_error_of_ours_is_answered_as_such(background: Background, qtbot: QtBot) -> None:
     failed: list[StudioError] = []
 
+    error = RequestError("seed", "must be a whole number")
+
     def fail() -> None:
-        raise RequestError("seed", "must be a whole number")
+        raise error
 
     background.do(fail, lambda _: None, failed.append)
     qtbot.waitUntil(lambda: len(failed) == 1)
-    assert str(failed[0]) == "seed must be a whole number."
+    assert failed == [error]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("oh"), MemoryError(), KeyboardInterrupt()], ids=repr)

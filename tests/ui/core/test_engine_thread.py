@@ -23,6 +23,7 @@ from studio.ui.core.engine_thread import EngineThread, TaskQueue
 from studio.ui.core.job import Job
 from tests.runs.steps import frame, latents
 from tests.ui.fakes import (
+    FULL,
     OTHER_WEIGHTS,
     REPORT,
     WEIGHTS,
@@ -310,7 +311,8 @@ def test_an_error_anywhere_ends_its_job_and_no_other(room: Room, point: str) -> 
 
 
 def test_an_engine_that_cannot_be_made_fails_the_job_and_is_tried_again_at_the_next(room: Room) -> None:
-    room.start(errors=(DeviceError("cuda", "is not there"), RuntimeError("odd")))
+    error = DeviceError("cuda", "is not there")
+    room.start(errors=(error, RuntimeError("odd")))
     for _ in range(3):
         room.submit()
     room.wait_for_end(3)
@@ -324,7 +326,7 @@ def test_an_engine_that_cannot_be_made_fails_the_job_and_is_tried_again_at_the_n
         assert engine_failed.sentence == job_failed.sentence
         assert engine_failed.details == job_failed.details
         assert "Traceback" in job_failed.details
-    assert room.ears.of(EngineFailed)[0].sentence == "The device 'cuda' is not there."
+    assert room.ears.of(EngineFailed)[0].sentence == str(error)
 
 
 def test_an_engine_that_cannot_be_made_beforehand_is_told_and_tried_again(room: Room) -> None:
@@ -355,7 +357,7 @@ def test_a_picture_that_its_folder_does_not_take_is_rescued_and_the_job_goes_on(
     room.wait_for_end()
     kept = room.ears.of(PictureSaved)
     assert [event.entry.path.parent.name for event in kept] == ["rescued", "rescued"]
-    assert all("the disk is full" in str(event.fault) for event in kept)
+    assert all(FULL in str(event.fault) for event in kept)
     assert room.ears.of(JobFinished)
 
 
@@ -535,11 +537,12 @@ def test_a_frame_that_cannot_be_decoded_is_answered_and_nothing_else_suffers(
 
 
 def test_a_frame_is_answered_too_where_there_is_no_engine(room: Room) -> None:
-    room.start(errors=(DeviceError("cuda", "is not there"),))
+    error = DeviceError("cuda", "is not there")
+    room.start(errors=(error,))
     decode(room, 1)
     room.wait(lambda: room.ears.of(Answered))
     assert room.ears.kinds == ["EngineFailed", "Answered"]
-    assert room.ears.of(Answered)[0].fault == "The device 'cuda' is not there."
+    assert room.ears.of(Answered)[0].fault == str(error)
 
 
 # ------------------------------------------------------------------------------------------------------------ stopping
@@ -694,8 +697,10 @@ def test_a_call_has_the_engine_after_the_running_job_and_its_answer_comes_back(r
 
 
 def test_a_call_that_fails_is_a_sentence_and_one_that_was_cancelled_is_not_begun(room: Room) -> None:
+    error = StorageError("/runs", "are gone")
+
     def fail(*_: object) -> None:
-        raise StorageError("/runs", "are gone")
+        raise error
 
     began: list[object] = []
     room.furnish()
@@ -704,7 +709,7 @@ def test_a_call_that_fails_is_a_sentence_and_one_that_was_cancelled_is_not_begun
     room.thread.start()
     room.wait(lambda: len(room.ears.of(Answered)) == 2)
     failed, dropped = sorted(room.ears.of(Answered), key=lambda answer: answer.dropped)
-    assert failed.fault == "/runs are gone."
+    assert failed.fault == str(error)
     assert (dropped.dropped, dropped.value, dropped.fault, began) == (True, None, "", [])
 
 
@@ -864,7 +869,7 @@ def test_an_unexpected_error_while_writing_fails_the_job_and_the_next_runs(
         patch.setattr(room.store, "add", fail)
         room.submit(count=2)
         room.wait_for_end()
-    assert room.ears.of(JobFailed)[0].sentence.startswith("Something unexpected went wrong: MemoryError")
+    assert "MemoryError" in room.ears.of(JobFailed)[0].sentence
     room.submit()
     room.wait_for_end(2)
     assert room.ears.of(JobFinished)

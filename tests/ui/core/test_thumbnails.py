@@ -154,13 +154,13 @@ def test_until_the_right_size_is_there_another_one_is_shown(
     qtbot.waitUntil(lambda: has_all(thumbnails, "a"))
     image = thumbnails.image(Path("a"), 32)
     assert image is not None
-    assert image.width() == 16
+    smaller = image.width()
     assert not has_all(thumbnails, "a", side=32)
     thumbnails.want("view", keys("a", side=32), 2)
     qtbot.waitUntil(lambda: has_all(thumbnails, "a", side=32))
     image = thumbnails.image(Path("a"), 32)
     assert image is not None
-    assert image.width() == 32
+    assert image.width() == 32 > smaller
 
 
 def test_a_broken_picture_is_a_sentence_and_is_tried_again_only_when_asked(
@@ -188,7 +188,7 @@ def test_real_pictures_become_tiles(thumbnails: Thumbnails, tmp_path: Path, qtbo
     assert image is not None
     assert image.pixelColor(72, 72).getRgb() == (255, 128, 0, 255)
     assert image.pixelColor(0, 0).alpha() == 0
-    assert "cannot be found" in thumbnails.fault(tmp_path / "gone.png")
+    assert str(tmp_path / "gone.png") in thumbnails.fault(tmp_path / "gone.png")
 
 
 @pytest.mark.parametrize("thumbnails", [{"cache": Path("cache")}], indirect=True)

@@ -218,11 +218,12 @@ def test_an_error_becomes_a_sentence_and_the_thread_goes_on(school: School, erro
 
 def test_where_no_engine_can_be_made_the_training_says_so(qtbot: QtBot, tmp_path: Path) -> None:
     school = School(qtbot, tmp_path)
-    school.maker.errors.append(DeviceError("cuda", "is not there"))
+    error = DeviceError("cuda", "is not there")
+    school.maker.errors.append(error)
     school.start()
     school.train()
     school.wait_for(TrainingFailed)
-    assert school.ears.of(TrainingFailed)[0].sentence == "The device 'cuda' is not there."
+    assert school.ears.of(TrainingFailed)[0].sentence == str(error)
     school.thread.stop()
     assert school.thread.wait(8000)
 
@@ -302,11 +303,13 @@ def test_a_rehearsal_that_has_not_begun_waits(school: School) -> None:
 
 
 def test_why_a_rehearsal_failed_is_told(school: School) -> None:
+    error = StorageError("/pictures", "cannot be found")
+
     def fail(_: threading.Event) -> None:
-        raise StorageError("/pictures", "cannot be found")
+        raise error
 
     school.engine.rehearsal = fail
     school.start()
     rehearse(school)
     school.wait_for(Answered)
-    assert school.ears.of(Answered)[0].fault == "/pictures cannot be found."
+    assert school.ears.of(Answered)[0].fault == str(error)

@@ -14,6 +14,7 @@ from studio.errors import StorageError
 from studio.ui.core.job_state import Lineage
 from studio.ui.core.thumbnails import Thumbnails
 from studio.ui.jobs.lineage import Relative, family_of, places_of
+from studio.ui.run import text
 from studio.ui.run.lineage_view import LineagePopup
 from studio.ui.theme.theme import Theme
 from tests.ui.fakes import Forming, asking
@@ -149,10 +150,10 @@ def test_a_relative_is_chosen_with_the_mouse_and_the_one_that_is_looked_at_only_
 
 def test_keys_walk_through_the_tree_and_what_they_reach_is_told(qtbot: QtBot, popup: LineagePopup) -> None:
     tree = popup.tree
-    assert accessible_value(tree) == "<b>fox</b> & friend, DDIM, 30 steps, the first run, shown now"
+    assert accessible_value(tree) == text.relative(FAMILY[0])
     for key in (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Right):
         QTest.keyClick(tree, key)
-    assert accessible_value(tree) == "No prompt, DDIM, 30 steps, forked at step 20"
+    assert accessible_value(tree) == text.relative(FAMILY[2])
     with qtbot.waitSignal(popup.chosen) as asked:
         QTest.keyClick(tree, Qt.Key.Key_Return)
     assert asked.args == [FAMILY[2]]

@@ -12,6 +12,7 @@ from studio.engine.requests.fork import ForkRequest, StartState
 from studio.gallery.store import PictureSaved
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobState
+from studio.ui.jobs import text
 from studio.ui.jobs.queue_view import describe
 from tests.ui.fakes import Gate, Lockstep, Take, asking
 from tests.ui.rooms import Studio
@@ -97,7 +98,7 @@ def test_a_fork_is_counted_from_where_it_goes_on(
     studio.session.start()
     start = StartState(x=np.zeros((4, 2, 2), np.float32), index=2, times=(499, 249, -1))
     job = studio.session.fork(ForkRequest(request=asking(steps=4), start=start))
-    assert "From step 2: DDIM, 2 steps" in describe(job)
+    assert describe(job) == text.from_step(2, 2, job.lead)
     studio.wait_for(gate)
     studio.wait(lambda: studio.run.running is not None and studio.run.running.latest(0) is not None)
     assert studio.run.running is not None
@@ -112,7 +113,7 @@ def test_what_a_job_is_called_after_is_its_first_run(qtbot: QtBot) -> None:
     del qtbot
     job = Job(request=CompareRequest(requests=RUNS))
     assert (job.lead, job.count, job.first_step) == (RUNS[0], 3, 0)
-    assert "3 runs in lockstep" in describe(job)
+    assert describe(job) == text.in_lockstep(3, RUNS[0].seed)
     job_state = JobState(job)
     assert job_state.steps_of(1) == 4
     assert job_state.request_of(1).prompt == "a cat"

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.options import Options, choice, number
 from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
+from studio.ui.jobs import text
 from studio.ui.widgets.choice import DETAIL_ROLE, ChoiceField
 from studio.ui.widgets.numbers import NumberSlider
 from tests.ui.cards import STARTER
@@ -69,7 +70,7 @@ def form(opened: OpenPage) -> FormModel:
 def test_a_new_sampler_needs_no_line_in_the_window(view: FormView, form: FormModel) -> None:
     box = view.settings.sampler.box
     assert box.currentText() == "Leap"
-    assert "Jumps." in box.toolTip()
+    assert Leap.summary in box.toolTip()
     controls = view.settings.options.controls
     assert list(controls) == ["length", "grip", "foot"]
     length, grip, foot = (control.widget for control in controls.values())
@@ -102,10 +103,14 @@ def test_its_calls_a_step_follow_its_options(view: FormView, form: FormModel) ->
         box = view.settings.sampler.box
         return [str(box.itemData(row, DETAIL_ROLE)) for row in range(box.count())]
 
-    assert details()[-1] == "3 calls a step"
-    assert details()[1] == "1 call a step"
+    def expected() -> list[str]:
+        return [detail for _, _, detail, _ in text.sampler_items(form.values)]
+
+    assert details() == expected()
+    assert details()[-1] != details()[1]
     form.edit_option("length", 1)
-    assert details()[-1] == "1 call a step"
+    assert details() == expected()
+    assert details()[-1] == details()[1]
 
 
 def test_controls_go_with_their_sampler(view: FormView, form: FormModel) -> None:

@@ -12,7 +12,7 @@ from studio.engine.requests.fork import ForkRequest
 from studio.errors import DeviceError, NotFiniteError
 from studio.gallery.images import read_pixels
 from tests.runs.steps import frame
-from tests.ui.fakes import REPORT, WEIGHTS, FakeEngine, Forming, Gate
+from tests.ui.fakes import FULL, REPORT, WEIGHTS, FakeEngine, Forming, Gate
 from tests.ui.rooms import Studio
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.ui.fakes import Script
 
     Open = Callable[..., Studio]
+
+NOTE = "The negative prompt is unused."
 
 
 @pytest.fixture
@@ -236,22 +238,21 @@ def test_every_step_is_in_the_record(open_studio: Open) -> None:
 
 
 def test_what_the_engine_notes_at_the_start_is_told(open_studio: Open) -> None:
-    studio = open_studio(Forming(notes=("The negative prompt is unused.",)))
+    studio = open_studio(Forming(notes=(NOTE,)))
     studio.generate()
     studio.wait_idle()
-    assert [(notice.sentence, notice.kind) for notice in studio.told] == [
-        ("The negative prompt is unused.", "info")
-    ]
+    assert [(notice.sentence, notice.kind) for notice in studio.told] == [(NOTE, "info")]
 
 
 def test_the_device_is_shown_once_the_engine_is_there(open_studio: Open) -> None:
     studio = open_studio()
-    studio.engine.answer = EngineReport(device="cpu", dtype="float32", unused_gpu="Install the right torch.")
+    report = EngineReport(device="cpu", dtype="float32", unused_gpu="Install the right torch.")
+    studio.engine.answer = report
     assert studio.status.device == ""
     studio.session.warm_up()
     studio.wait(lambda: studio.status.device)
-    assert (studio.status.device, studio.status.dtype) == ("cpu", "float32")
-    assert studio.status.unused_gpu == "Install the right torch."
+    assert (studio.status.device, studio.status.dtype) == (report.device, report.dtype)
+    assert studio.status.unused_gpu == report.unused_gpu
     assert studio.engine.takes == []
 
 
@@ -412,7 +413,7 @@ def test_a_rescued_picture_is_told_with_the_reason_and_its_place(open_studio: Op
     (entry,) = studio.wall.entries
     (notice,) = studio.told
     assert notice.kind == "error"
-    assert "the disk is full" in notice.sentence
+    assert FULL in notice.sentence
     assert str(entry.path) in notice.sentence
     assert entry.path.is_file()
 
@@ -424,8 +425,8 @@ def test_a_picture_that_could_not_be_saved_can_be_saved_once_there_is_room(open_
     studio.wait_idle()
     assert studio.wall.entries == []
     notice = studio.told[0]
-    assert (notice.kind, notice.action) == ("error", "Try again")
-    assert "could not be saved" in notice.sentence
+    assert notice.kind == "error"
+    assert FULL in notice.sentence
     assert notice.act is not None
 
     told = len(studio.told)
@@ -433,7 +434,7 @@ def test_a_picture_that_could_not_be_saved_can_be_saved_once_there_is_room(open_
     studio.wait(lambda: len(studio.told) > told)
     again = studio.told[-1]
     assert again is not notice
-    assert again.action == "Try again"
+    assert again.action == notice.action != ""
     assert again.act is not None
 
     studio.store.full = False
@@ -491,16 +492,17 @@ def test_a_failure_of_a_job_that_nobody_looks_at_is_told_in_passing(open_studio:
     studio.wait_idle()
     (notice,) = studio.told
     assert notice.kind == "error"
-    assert "not a number at step 2" in notice.sentence
+    assert notice.sentence == str(NotFiniteError(2))
     assert "Traceback" in notice.details
 
 
 def test_an_engine_that_cannot_be_made_is_told_once(open_studio: Open) -> None:
-    studio = open_studio(errors=(DeviceError("cuda", "is not there"), DeviceError("cuda", "is not there")))
+    error = DeviceError("cuda", "is not there")
+    studio = open_studio(errors=(error, DeviceError("cuda", "is not there")))
     studio.session.warm_up()
     studio.wait(lambda: studio.told)
-    assert studio.sentences == ["The device 'cuda' is not there."]
-    assert studio.status.device == "No device"
+    assert studio.sentences == [str(error)]
+    assert studio.status.device not in ("", REPORT.device)
     studio.generate()
     studio.wait_idle()
     assert len(studio.told) == 1  # the canvas says it of the job
@@ -588,7 +590,7 @@ def test_a_picture_that_fails_to_be_written_while_the_next_job_runs_is_told(
     studio.wait_for(gate)
     studio.store.full = studio.store.rescue_full = True
     held.open()
-    studio.wait(lambda: any("could not be saved" in sentence for sentence in studio.sentences))
+    studio.wait(lambda: any(notice.kind == "error" for notice in studio.told))
     studio.store.full = studio.store.rescue_full = False
     gate.open()
     studio.wait_idle()

@@ -1,15 +1,34 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import pytest
 
 from studio import format as quantity
 from studio.checkpoints.card import Component
 from studio.ui.jobs import text as words
+from studio.ui.jobs.resume import remaining_work
 from studio.ui.jobs.run_settings import Estimate, FormValues
 from studio.ui.jobs.text import LONGEST, figures, model_facts
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed
+from tests.ui.fakes import Forming, Gate, asking
+from tests.ui.rooms import Studio
+from tests.ui.teaching import Teaching, to_train
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+
+@pytest.fixture
+def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
+    studio = Studio(qtbot, tmp_path, Forming(pixels=True))
+    studio.session.start()
+    yield studio
+    studio.close()
 
 
 @pytest.mark.parametrize(
@@ -122,3 +141,80 @@ def test_headline_figures(evaluation: dict[str, object], said: str) -> None:
 )
 def test_parameters_are_rounded(count: int, said: str) -> None:
     assert quantity.parameters(count) == f"{said} parameters"
+
+
+def test_a_job_of_the_queue_is_described_by_what_it_makes() -> None:
+    request = asking(seed=7)
+    assert words.in_lockstep(3, 7) == "3 runs in lockstep, seed 7"
+    assert words.from_step(2, 2, request) == "From step 2: 2 steps of DDIM, seed 7"
+    assert words.of_queue(request) == "1 picture, 4 steps of DDIM, seed 7"
+
+
+def test_samplers_are_offered_with_their_calls_per_step() -> None:
+    details = {key: detail for key, _, detail, _ in words.sampler_items(FormValues())}
+    assert (details["ddim"], details["langevin"]) == ("1 call a step", "5 calls a step")
+
+
+def test_a_picture_that_is_not_saved_says_where_it_is_now(studio: Studio) -> None:
+    studio.store.full = True
+    studio.generate()
+    studio.wait_idle()
+    place = studio.wall.entries[0].path
+    assert studio.sentences[0].endswith(
+        f"cannot be written: the disk is full. The picture was saved as {place}."
+    )
+    studio.store.rescue_full = True
+    studio.generate()
+    studio.wait_idle()
+    notice = studio.told[-1]
+    assert notice.sentence.startswith("The picture could not be saved: ")
+    assert notice.sentence.endswith(" It stays in memory as long as the window is open.")
+    assert notice.action == "Try again"
+
+
+def test_a_run_that_is_not_recorded_completely_says_so(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio.runs, "budget_bytes", 10)
+    studio.generate(count=3)
+    studio.wait_idle()
+    (sentence,) = studio.sentences
+    assert sentence.endswith("The run is not recorded completely.")
+
+
+@pytest.mark.parametrize(
+    ("count", "image", "said"),
+    [(1, 0, "Cancelled at step {step} of 4."), (4, 1, "Cancelled picture 2 of 4 at step {step} of 4.")],
+)
+def test_a_cancelled_job_says_where_it_was(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, image: int, said: str
+) -> None:
+    monkeypatch.setattr("studio.ui.jobs.resume.LONG_SECONDS", 0.0)
+    gate = Gate()
+    studio = Studio(qtbot, tmp_path, Forming(pixels=True, at={(image, 3): gate}))
+    studio.session.start()
+    studio.generate(count=count)
+    studio.wait_for(gate)
+    job_state = studio.run.running
+    studio.session.cancel()
+    gate.open()
+    studio.wait_idle()
+    assert job_state is not None
+    left, done = remaining_work(job_state), job_state.latest(image)
+    assert left is not None
+    assert done is not None
+    assert left.sentence == said.format(step=done.step)
+    studio.wait(lambda: studio.told)
+    assert (studio.told[-1].sentence, studio.told[-1].action) == (left.sentence, "Resume")
+    studio.close()
+
+
+def test_a_training_says_when_its_model_can_be_used(studio: Studio) -> None:
+    studio.engine.teaching = (Teaching(),)
+    studio.training.train(to_train())
+    run = studio.models.train.run
+    studio.wait(lambda: run.over and not run.waiting)
+    assert studio.sentences == [
+        "The first checkpoint, foxes-2, is in the list of models: pictures can be made with it.",
+        "foxes is trained. It is in the list of models.",
+    ]

@@ -211,13 +211,14 @@ def test_a_failure_is_one_sentence_with_details_and_the_next_job_takes_its_place
     scene = Scene(make_page)
     scene.begin()
     scene.step(0, 1)
-    scene.job_state.take(JobFailed(job_id=scene.job.id, sentence="It broke; do this.", details="Traceback"))
+    failed = JobFailed(job_id=scene.job.id, sentence="It broke; do this.", details="Traceback")
+    scene.job_state.take(failed)
     scene.run.end(scene.job_state)
-    assert "It broke; do this." in scene.said()
+    assert failed.sentence in scene.said()
     assert not scene.canvas.picture.isVisible()
     again = Scene(make_page)
     scene.run.begin(again.job_state)
-    assert "It broke" not in scene.said()
+    assert failed.sentence not in scene.said()
 
 
 def test_a_cancelled_job_keeps_its_last_step_in_sight(make_page: MakePage) -> None:

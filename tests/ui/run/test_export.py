@@ -185,4 +185,4 @@ def test_too_little_memory_ends_one_export_and_not_those_after_it(
     assert "MemoryError" in studio.sentences[0]
     exports.export("sheet", tmp_path / "a.png", captions=False)
     studio.wait(lambda: len(studio.sentences) == 2)
-    assert studio.sentences[1] == f"Exported as {tmp_path / 'a.png'}."
+    assert studio.sentences[1] == text.exported(tmp_path / "a.png")

@@ -205,6 +205,7 @@ def test_a_fork_says_what_it_costs_and_whether_its_seed_matters() -> None:
     ("changes", "said"),
     [
         ({}, "a fox, DDIM, 30 steps, the first run"),
+        ({"prompt": "<b>fox</b> & \t friend"}, "<b>fox</b> & friend, DDIM, 30 steps, the first run"),
         (
             {"prompt": "", "step": 7, "is_this": True},
             "No prompt, DDIM, 30 steps, forked at step 7, shown now",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from studio.ui.shell import display
-from studio.ui.shell.display import display_fault
+from studio.ui.shell.display import INSTEAD, display_fault
 
 ROOT = Path(__file__).parents[3]
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="displays of Linux")
@@ -37,8 +37,8 @@ def stepwise(**environment: str) -> subprocess.CompletedProcess[str]:
 def test_without_a_display_the_program_says_so_and_names_the_command(environment: dict[str, str]) -> None:
     ran = stepwise(**environment)
     assert ran.returncode == 2
-    assert ran.stderr.startswith("stepwise: No window can be opened, because ")
-    assert 'stepwise generate "a red apple"' in ran.stderr
+    assert ran.stderr.startswith("stepwise: ")
+    assert INSTEAD in ran.stderr
     assert ran.stderr.count("\n") == 1
     assert "Traceback" not in ran.stderr
 
@@ -50,7 +50,9 @@ def test_a_missing_library_is_named_with_the_package_that_brings_it(monkeypatch:
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(display, "_answers", lambda name: True)
     monkeypatch.setattr(display, "_loads", lambda library: False)
-    assert "apt-get install libxcb-cursor0" in (display_fault() or "")
+    fault = display_fault() or ""
+    assert "libxcb-cursor0" in fault, "the package"
+    assert INSTEAD in fault
 
 
 def test_a_platform_that_was_chosen_is_not_questioned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,5 +76,5 @@ def test_qt_that_cannot_be_loaded_is_a_sentence() -> None:
         check=False,
     )
     assert ran.returncode == 2
-    assert "Qt cannot be loaded" in ran.stderr
+    assert "PySide6" in ran.stderr
     assert "Traceback" not in ran.stderr

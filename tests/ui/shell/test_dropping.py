@@ -30,7 +30,9 @@ def test_a_picture_of_ours_gives_its_request_for_itself_alone(tmp_path: Path) ->
 
 def test_a_picture_of_another_program_is_a_sentence(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "theirs.png")
-    assert read_request(tmp_path / "theirs.png") == "theirs.png has no Stepwise settings in it."
+    said = read_request(tmp_path / "theirs.png")
+    assert isinstance(said, str)
+    assert "theirs.png" in said
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
@@ -45,7 +47,10 @@ def test_settings_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     kept = PictureStore(tmp_path / "out", tmp_path / "catalogue").add(
         np.zeros((8, 8, 3), np.uint8), metadata(request={"prompt": "x", "steps": 10**6})
     )
-    assert "steps must be" in str(read_request(kept.path))
+    said = read_request(kept.path)
+    assert isinstance(said, str)
+    assert kept.path.name in said
+    assert "steps" in said, "the setting"
 
 
 def test_one_local_file_is_taken_and_nothing_else(tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ def test_nothing_is_known_at_first(status: StatusModel) -> None:
 def test_the_device_is_named_once_it_is_known(status: StatusModel) -> None:
     seen: list[tuple[str, str, str]] = []
     status.changed.connect(lambda: seen.append((status.device, status.dtype, status.unused_gpu)))
-    status.set_device("cpu (a fake)", "float32", "Install the right torch.")
-    status.set_device("No device")
-    assert seen == [("cpu (a fake)", "float32", "Install the right torch."), ("No device", "", "")]
+    known = ("cpu (a fake)", "float32", "Install the right torch.")
+    status.set_device(*known)
+    status.set_device("none")
+    assert seen == [known, ("none", "", "")]
 
 
 def test_what_previews_took_is_told(status: StatusModel) -> None:
@@ -33,17 +34,11 @@ def test_what_previews_took_is_told(status: StatusModel) -> None:
 def test_a_notice_is_posted_whole() -> None:
     notices, seen, done = Notices(), [], []
     notices.posted.connect(seen.append)
-    notices.post(
-        "The disk is full.", kind="error", details="ENOSPC", action="Try again", act=lambda: done.append(1)
-    )
-    notices.post("It is saved.")
+    full, saved = "The disk is full.", "It is saved."
+    notices.post(full, kind="error", details="ENOSPC", action="Retry", act=lambda: done.append(1))
+    notices.post(saved)
     first, second = seen
-    assert (first.sentence, first.kind, first.details, first.action) == (
-        "The disk is full.",
-        "error",
-        "ENOSPC",
-        "Try again",
-    )
+    assert (first.sentence, first.kind, first.details, first.action) == (full, "error", "ENOSPC", "Retry")
     first.act()
     assert done == [1]
-    assert second == Notice(sentence="It is saved.", kind="info", details="", action="", act=None)
+    assert second == Notice(sentence=saved, kind="info", details="", action="", act=None)

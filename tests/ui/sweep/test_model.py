@@ -331,11 +331,12 @@ def test_a_job_that_fails_ends_the_sweep_with_its_sentence(swept: Swept) -> None
     swept.model.start(STEPS, GUIDANCE)
     job_state, take = swept.begin()
     job_state.take(take.started())
-    job_state.take(JobFailed(job_id=take.job_id, sentence="The model is gone."))
+    failed = JobFailed(job_id=take.job_id, sentence="The model is gone.")
+    job_state.take(failed)
     assert swept.model.follow(job_state)
     assert (swept.model.running, swept.model.fault, swept.model.can_resume) == (
         False,
-        "The model is gone.",
+        failed.sentence,
         True,
     )
 

@@ -46,5 +46,5 @@ def test_a_comparison_has_one_prompt_and_one_noise_and_a_column_for_each_checkpo
     assert [one.model for one in request.requests] == list(spread(names, 6))
     assert {one.prompt for one in request.requests} == {"a fox"}
     assert {(one.seed, one.width, one.steps) for one in request.requests} == {(form.values.seed, 32, 30)}
-    with pytest.raises(RequestError, match="two of them"):
+    with pytest.raises(RequestError):
         compare_checkpoints(names[:1], "a fox", form, catalog)

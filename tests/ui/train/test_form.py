@@ -257,7 +257,8 @@ def test_what_was_broken_off_is_asked_again_and_what_failed_is_not(
     asked.calls[0].dropped()
     form.ask_for_estimate()
     assert scales(asked) == ["small", "small"]
-    asked.fail(asked.calls[1], "It cannot be measured.")
+    reason = "It cannot be measured."
+    asked.fail(asked.calls[1], reason)
     form.ask_for_estimate()
     assert scales(asked)[-1] == "medium"
-    assert form.costs.fault == "It cannot be measured."
+    assert form.costs.fault == reason

@@ -1,0 +1,18 @@
+"""The texts of the page of models."""
+
+from __future__ import annotations
+
+from studio.ui.models_page import text
+from tests.ui.cards import LARGE, STARTER, broken, installed
+
+
+def test_a_model_is_said_to_be_shipped_or_in_its_folder() -> None:
+    assert text.origin(installed(STARTER, shipped=True)) == "starter, shipped with the program"
+    large, torn = installed(LARGE), broken("torn")
+    assert text.origin(large) == f"large, in {large.folder}"
+    assert text.origin(torn) == f"Cannot be used, in {torn.folder}"
+
+
+def test_where_models_come_from_is_said_where_there_are_none() -> None:
+    assert "page Train" in text.no_own_models()
+    assert text.no_own_models().endswith("press Reload.")
