@@ -165,7 +165,7 @@ def test_a_model_that_is_not_there_fails_in_a_sentence(studio: RealStudio) -> No
     job_state = studio.run.viewed
     assert job_state is not None
     assert job_state.failure is not None
-    assert "did you mean 'pixels'?" in job_state.failure.sentence
+    assert "'pixels'" in job_state.failure.sentence, "the name that comes nearest"
 
 
 def test_closing_in_the_middle_loses_no_finished_picture(

@@ -181,9 +181,9 @@ def nothing_is_left_of(process: subprocess.Popen[str]) -> bool:
 
 @pytest.mark.timeout(300)
 def test_a_prompt_that_is_typed_becomes_a_picture(display: Mapping[str, str], tmp_path: Path) -> None:
-    folders = Folders.under(tmp_path)
+    folders, prompt = Folders.under(tmp_path), "a red apple"
     with program(display, tmp_path, probed=False) as window:
-        window.type("a red apple")  # the suggested prompt is selected, so that typing replaces it
+        window.type(prompt)  # the suggested prompt is selected, so that typing replaces it
         window.press("ctrl+Return")
         until(lambda: pictures(folders), "the picture")
         window.press("ctrl+q")
@@ -191,7 +191,7 @@ def test_a_prompt_that_is_typed_becomes_a_picture(display: Mapping[str, str], tm
         assert nothing_is_left_of(window.process)
     metadata = png.read(pictures(folders)[0]).metadata
     assert metadata is not None
-    assert metadata.request["prompt"] == "a red apple"
+    assert metadata.request["prompt"] == prompt
     assert len(Catalogue(folders.catalogue).entries()) == 1
 
 
@@ -258,7 +258,8 @@ def test_closing_in_the_middle_of_a_job_loses_no_finished_picture(
 def test_what_stands_in_the_form_is_there_at_the_next_start(
     display: Mapping[str, str], tmp_path: Path
 ) -> None:
-    for text in ("a blue whale", " swimming"):
+    typed = ("a blue whale", " swimming")
+    for text in typed:
         with program(display, tmp_path) as window:
             window.press("ctrl+l")
             window.press("ctrl+End")
@@ -267,4 +268,4 @@ def test_what_stands_in_the_form_is_there_at_the_next_start(
             window.press("ctrl+q")
             assert window.ended() == 0
     saved = (Folders.under(tmp_path).settings / "window.json").read_text(encoding="utf-8")
-    assert "a blue whale swimming" in saved
+    assert "".join(typed) in saved

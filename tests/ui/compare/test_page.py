@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.events import JobFailed
+from studio.gallery.export import MIN_SIDE
 from studio.ui.compare import text as words
 from tests.ui.cards import LARGE, STARTER, numbers
 from tests.ui.compared import Compared
@@ -273,8 +274,8 @@ def test_what_is_seen_is_saved_as_one_labelled_picture(
     assert [notice.kind for notice in page.notices] == ["info"]
     assert str(tmp_path / "sheet.png") in page.notices[0].sentence
     image = QImage(str(tmp_path / "sheet.png"))
-    assert image.width() > 2 * 256
-    assert image.height() > 256
+    assert image.width() > 2 * MIN_SIDE
+    assert image.height() > MIN_SIDE
 
 
 def test_a_sheet_that_cannot_be_saved_or_is_not_wanted(

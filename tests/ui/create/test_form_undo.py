@@ -44,11 +44,12 @@ def undone(form: FormModel) -> list[str]:
 
 
 def test_typing_is_undone_word_by_word(form: FormModel) -> None:
-    write(form, "a red  fox\nruns")
+    typed = "a red  fox\nruns"
+    write(form, typed)
     assert undone(form) == ["a red  fox\n", "a red  ", "a ", SUGGESTION]
     while form.undo_stack.canRedo():
         form.undo_stack.redo()
-    assert form.values.prompt == "a red  fox\nruns"
+    assert form.values.prompt == typed
 
 
 def test_a_pause_parts_two_steps(form: FormModel, clock: Clock) -> None:

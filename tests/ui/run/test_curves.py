@@ -31,18 +31,19 @@ def test_without_a_picture_there_are_none() -> None:
 
 def test_they_are_made_of_what_the_steps_say(run: RunModel) -> None:
     played(run)
-    curves = {curve.name: curve for curve in curves_of(run.picture)}
-    assert list(curves) == ["noise level", "change of x0", "guidance", "time per step"]
-    assert curves["noise level"].points == ((0, 1.0), (1, 0.75), (2, 0.5), (3, 0.25))
-    assert curves["change of x0"].points == ((2, 0.5), (3, 0.25))
-    assert curves["guidance"].at(3) == pytest.approx(0.3)
-    assert [round(value) for _, value in curves["time per step"].points] == [100, 100, 100]
-    assert curves["change of x0"].at(1) is None
+    levels, changes, guidance, times = curves_of(run.picture)
+    assert levels.points == ((0, 1.0), (1, 0.75), (2, 0.5), (3, 0.25))
+    assert changes.points == ((2, 0.5), (3, 0.25))
+    assert guidance.at(3) == pytest.approx(0.3)
+    assert [round(value) for _, value in times.points] == [100, 100, 100]
+    assert changes.at(1) is None
 
 
 def test_what_was_not_measured_has_no_curve(run: RunModel) -> None:
     Played(run).begin().steps(1, 2)
-    assert [curve.name for curve in curves_of(run.picture)] == ["noise level", "time per step"]
+    levels, times = curves_of(run.picture)
+    assert levels.points == ((1, 0.75), (2, 0.5))
+    assert [round(value) for _, value in times.points] == [100]
 
 
 def test_they_share_the_axis_and_the_cursor(make_page: MakePage) -> None:

@@ -61,8 +61,8 @@ def test_an_animation_has_a_frame_for_each_step(
     assert image.format == kind.upper()
     if captions or kind == "gif":  # without, these frames are so alike that WebP makes one of them
         assert image.n_frames == 4
-    assert image.width == 256
-    assert (image.height > 256) is captions
+    assert image.width == film.MIN_SIDE
+    assert (image.height > film.MIN_SIDE) is captions
 
 
 @pytest.mark.parametrize("captions", [True, False])

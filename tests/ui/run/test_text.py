@@ -188,7 +188,9 @@ def test_the_values_at_a_step_are_words(run: RunModel) -> None:
     played = Played(run).begin()
     for number, change in ((1, None), (2, 0.5)):
         played.steps(number, change=change, guidance=0.1 * number)
-    assert values_at(curves_of(run.picture), 2) == (
+    curves = curves_of(run.picture)
+    assert [curve.name for curve in curves] == ["noise level", "change of x0", "guidance", "time per step"]
+    assert values_at(curves, 2) == (
         "noise level 0.50, change of x0 0.500, guidance 0.200, time per step 100 ms"
     )
 

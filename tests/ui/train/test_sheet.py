@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from studio.engine.events import JobFailed
+from studio.ui.train import text
 from studio.ui.train.sheet import ROWS, CheckpointSheet
 from tests.runs.steps import frame
 from tests.ui.asked import Asked, make_frames
@@ -81,10 +82,13 @@ def test_six_steps_of_each_checkpoint_are_decoded_and_then_written_in_rows(desk:
         desk.asked.decode(number, number)
     ((path, cells, columns, title),) = desk.paper.sheets
     assert (path, columns, len(cells)) == (PATH, 2, 2 * ROWS)
-    assert "training step across, denoising step down" in title
+    assert title == text.sheet_title(desk.request.requests[0].prompt)
     assert [cell.lines[0] for cell in cells[:2]] == ["foxes-100", "foxes-200"]
-    assert cells[0].lines[1].startswith("step 1 of 30")
-    assert cells[-1].lines[1].startswith("step 30 of 30")
+    record = desk.compared.job.record.picture(0)
+    assert record is not None
+    levels = [done.sigma for done in record.steps]
+    assert cells[0].lines[1] == text.sheet_cell(1, 30, levels[0])
+    assert cells[-1].lines[1] == text.sheet_cell(30, 30, levels[-1])
     assert np.array_equal(cells[1].pixels, frame(ROWS, 16))  # type: ignore[arg-type]
 
 

@@ -9,7 +9,10 @@ import pytest
 
 from studio.engine.training.request import TrainEstimate
 from studio.engine.training.resumable import ResumableTraining
+from studio.errors import RequestError
 from studio.ui.train import text
+from studio.ui.train.checkpoints import compare_checkpoints
+from tests.ui.cards import STARTER
 from tests.ui.teaching import to_train
 
 if TYPE_CHECKING:
@@ -133,3 +136,14 @@ def test_the_faults_of_the_form_name_what_is_wrong(
     form.edit(**changes)
     (fault,) = form.faults.values()
     assert part in fault
+
+
+def test_a_sheet_of_checkpoints_says_what_its_rows_and_columns_are() -> None:
+    assert text.sheet_title("a fox") == "a fox: training step across, denoising step down"
+    assert text.sheet_cell(1, 30, 0.5) == "step 1 of 30, noise level 0.50"
+
+
+def test_too_few_checkpoints_are_refused_with_the_reason(make_models: MakeModels) -> None:
+    models = make_models(STARTER)
+    with pytest.raises(RequestError, match="before there are two of them"):
+        compare_checkpoints([STARTER.name], "a fox", models.form, models.catalog)

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from studio.ui.theme.theme import Theme
 
 
+TIP = "How many steps."
+
+
 @pytest.fixture
 def steps(theme: Theme, qtbot: QtBot) -> NumberSlider:
-    slider = NumberSlider(
-        theme, "Steps", minimum=1, maximum=1000, step=1, slider_maximum=101, tip="How many steps."
-    )
+    slider = NumberSlider(theme, "Steps", minimum=1, maximum=1000, step=1, slider_maximum=101, tip=TIP)
     slider.set_value(30)
     show(qtbot, slider)
     return slider
@@ -214,7 +215,7 @@ def test_scrolling_a_form_by_its_sliders_changes_no_value(theme: Theme, qtbot: Q
 def test_both_parts_have_a_name_and_say_what_they_are_for(steps: NumberSlider) -> None:
     for part in (steps.track, steps.field):
         assert part.accessibleName() == "Steps"
-        assert part.accessibleDescription() == "How many steps."
+        assert part.accessibleDescription() == TIP
         assert part.focusPolicy() == Qt.FocusPolicy.StrongFocus
 
 

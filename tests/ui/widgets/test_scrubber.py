@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PLACES = 31
 
 
+DESCRIBED = "step 12 of 30"
+
+
 def evenly(places: int = PLACES) -> list[Tick]:
     return [Tick(place / (places - 1), 1 - place / (places - 1)) for place in range(places)]
 
@@ -28,7 +31,7 @@ def scrubber(theme: Theme, qtbot: QtBot) -> Scrubber:
     made = Scrubber(theme, "Steps")
     made.set_ticks(evenly())
     show(qtbot, made, width=640)
-    made.set_current(12, "step 12 of 30")
+    made.set_current(12, DESCRIBED)
     return made
 
 
@@ -118,7 +121,7 @@ def test_the_wheel_steps(scrubber: Scrubber) -> None:
 
 def test_a_reader_is_told_where_it_stands(scrubber: Scrubber) -> None:
     assert scrubber.accessibleName() == "Steps"
-    assert scrubber.accessibleDescription() == "step 12 of 30"
+    assert scrubber.accessibleDescription() == DESCRIBED
     assert (scrubber.minimum(), scrubber.maximum(), scrubber.value()) == (0, 30, 12)
 
 
