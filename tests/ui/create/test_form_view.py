@@ -331,7 +331,7 @@ def test_tab_goes_from_top_to_bottom_and_everything_has_a_name(view: FormView, f
         "Passes",
         "Step size",
         "Spacing",
-        name_of(view.about.header),
+        name_of(view.settings.about.header),
         name_of(view.foot.generate),
         "Cancel",
     ]
