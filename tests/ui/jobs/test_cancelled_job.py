@@ -110,9 +110,9 @@ def test_esc_offers_to_go_on_and_that_makes_the_rest(
         gate.open()
         toast = window.overlays.toast
         qtbot.waitUntil(toast.isVisible)
-        cancelled_job = program.models.run.viewed
-        assert cancelled_job is not None
-        left = remaining_work(cancelled_job)
+        stopped = program.models.run.viewed
+        assert stopped is not None
+        left = remaining_work(stopped)
         assert left is not None
         assert toast.accessibleName() == left.sentence
         assert toast.action.isVisible()

@@ -8,7 +8,7 @@ import pytest
 from studio import format as quantity
 from studio.checkpoints.card import Component
 from studio.ui.jobs import text as words
-from studio.ui.jobs.resume import remaining_work
+from studio.ui.jobs.cancelled_job import remaining_work
 from studio.ui.jobs.run_settings import Estimate, FormValues
 from studio.ui.jobs.text import LONGEST, figures, model_facts
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed
@@ -189,7 +189,7 @@ def test_a_run_that_is_not_recorded_completely_says_so(
 def test_a_cancelled_job_says_where_it_was(
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, image: int, said: str
 ) -> None:
-    monkeypatch.setattr("studio.ui.jobs.resume.LONG_SECONDS", 0.0)
+    monkeypatch.setattr("studio.ui.jobs.cancelled_job.LONG_SECONDS", 0.0)
     gate = Gate()
     studio = Studio(qtbot, tmp_path, Forming(pixels=True, at={(image, 3): gate}))
     studio.session.start()
