@@ -146,8 +146,8 @@ def test_parameters_are_rounded(count: int, said: str) -> None:
 def test_a_job_of_the_queue_is_described_by_what_it_makes() -> None:
     request = asking(seed=7)
     assert words.in_lockstep(3, 7) == "3 runs in lockstep, seed 7"
-    assert words.from_step(2, 2, request) == "From step 2: 2 steps of DDIM, seed 7"
-    assert words.of_queue(request) == "1 picture, 4 steps of DDIM, seed 7"
+    assert words.from_step(2, 2, request) == "From step 2: DDIM, 2 steps, seed 7"
+    assert words.of_queue(request) == "1 picture, DDIM, 4 steps, seed 7"
 
 
 def test_samplers_are_offered_with_their_calls_per_step() -> None:
