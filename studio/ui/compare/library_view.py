@@ -259,11 +259,17 @@ class LibraryView(Ground):
         super().resizeEvent(event)
         self._fit()
 
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), self.maximumHeight())
+
     def _fit(self) -> None:
-        """Be as high as the cards need, up to a limit."""
+        """Be as high as the cards need, up to a limit; lower in a low window, where the cards scroll."""
         columns = max((self.width() - 2 * PADDING) // WIDTH, 1)
         rows = min(max(math.ceil(self._library.rowCount() / columns), 1), _MAX_ROWS)
-        self.setFixedHeight(CONTROL + rows * ROW + 2 * (GAP + GRID) + GAP + 2 * GRID)
+        around = CONTROL + 2 * (GAP + GRID) + GAP + 2 * GRID
+        self.setMinimumHeight(around + ROW)
+        self.setMaximumHeight(around + rows * ROW)
+        self.updateGeometry()
 
     @Slot()
     def _on_changed(self) -> None:

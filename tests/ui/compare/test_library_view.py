@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from studio.ui.compare import library_view
 from studio.ui.compare import text as words
 from studio.ui.compare.library import PlaceRole, RunRole
 from studio.ui.shell.compare_page import ComparePage
@@ -194,3 +195,21 @@ def test_the_list_fits_the_smallest_window(room: Room) -> None:
     page.show_library(True)
     QApplication.processEvents()
     assert page.minimumSizeHint().height() <= SMALLEST[1] - room.window.status.height()
+
+
+@pytest.mark.layout
+def test_a_long_list_covers_no_picture_in_the_smallest_window(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened(room)
+    room.choose("a fox", "a dog")
+    QTest.mouseClick(page.library.start, LEFT)
+    room.wait(lambda: len(room.compared()) == 2)
+    monkeypatch.setattr(library_view, "WIDTH", SMALLEST[0])
+    monkeypatch.setattr(library_view, "ROW", 120)
+    room.window.resize(*SMALLEST)
+    page.show_library(True)
+    QApplication.processEvents()
+    assert page.library.sizeHint().height() > page.library.height()
+    assert page.library.geometry().bottom() < page.runs.geometry().top()
+    assert page.runs.height() >= page.runs.minimumSizeHint().height()
