@@ -20,7 +20,7 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.ui.gallery import text
 from studio.ui.jobs.picture_menu import COMPARE_WITH, SaveMenu
 from studio.ui.jobs.pin_button import PinButton
-from studio.ui.jobs.text import no_prompt, plain_number, prompt_of, sampler_title
+from studio.ui.jobs.text import no_prompt, plain_number, prompt_of, sampler_title, spacing_title
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.widgets.buttons import IconButton, TextButton
@@ -77,7 +77,7 @@ def short_facts(entry: Entry, catalog: Catalog | None = None) -> list[Fact]:
         Fact(tr("Sampler"), sampler_title(request.get("sampler"))),
         *_options(request.get("sampler"), request.get("options")),
         Fact(tr("Steps"), plain_number(request.get("steps"))),
-        Fact(tr("Spacing"), _text(request.get("spacing"))),
+        Fact(tr("Spacing"), spacing_title(request.get("spacing"))),
         Fact(tr("Guidance"), plain_number(request.get("guidance"))),
         Fact(tr("Seed"), str(metadata.seed)),
         Fact(tr("Size"), text.size(entry.width, entry.height)),
@@ -129,16 +129,16 @@ class ViewerVerify(QWidget):
         self.button = TextButton(theme, text.verify_button(running=False), icon="circle-check")
         set_tip(self.button, text.verify_tip())
         self.pin = PinButton(theme, runs)
-        row = QHBoxLayout()
-        row.setSpacing(GAP)
-        row.addWidget(self.button, 1)
-        row.addWidget(self.pin)
+        self.row = QHBoxLayout()
+        self.row.setSpacing(GAP)
+        self.row.addWidget(self.button, 1)
+        self.row.addWidget(self.pin)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
         column.addWidget(self.result)
         column.addWidget(self.bar)
-        column.addLayout(row)
+        column.addLayout(self.row)
         self.button.clicked.connect(self.toggle)
         verifier.changed.connect(self._on_changed)
         runs.found.connect(self._on_found)
@@ -257,8 +257,6 @@ class ViewerPanel(Ground):
         others.setSpacing(GAP)
         others.addWidget(copy, 1)
         others.addWidget(self._save, 1)
-        others.addWidget(folder)
-        others.addWidget(trash)
         foot = QVBoxLayout()
         foot.setContentsMargins(PADDING, GAP, PADDING, PADDING)
         foot.setSpacing(GAP)
@@ -269,6 +267,8 @@ class ViewerPanel(Ground):
         run.addWidget(compare, 1)
         foot.addLayout(run)
         self.check = ViewerVerify(theme, verifier, runs)
+        self.check.row.addWidget(folder)
+        self.check.row.addWidget(trash)
         foot.addWidget(self.check)
         foot.addLayout(others)
         column = QVBoxLayout(self)

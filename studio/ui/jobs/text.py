@@ -385,6 +385,13 @@ def sampler_title(name: object) -> str:
     return tr(SAMPLERS[name].title) if name in SAMPLERS else name
 
 
+def spacing_title(name: object) -> str:
+    """Return the title of a spacing; an unknown name unchanged, and "" for anything but a string."""
+    if not isinstance(name, str):
+        return ""
+    return spacings()[name][0] if name in spacings() else name
+
+
 def summary(metadata: PictureMetadata) -> str:
     """Return how a picture was made, such as "DDIM, 30 steps, guidance 4, seed 7"."""
     request = metadata.request

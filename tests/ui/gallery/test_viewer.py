@@ -18,7 +18,7 @@ from studio.gallery.metadata import Origin
 from studio.ui.gallery import text
 from studio.ui.gallery.viewer_panel import long_facts, short_facts
 from studio.ui.jobs.picture_menu import PictureMenu, SaveMenu
-from studio.ui.jobs.text import no_prompt
+from studio.ui.jobs.text import no_prompt, spacing_title
 from tests.gallery.samples import metadata
 from tests.ui.cards import STARTER, installed, show_models
 from tests.ui.pictures import Gallery, live, make_gallery, read, show_page
@@ -102,7 +102,7 @@ def test_a_picture_is_shown_whole_beside_how_it_was_made(
             "DDIM",
             "0.25",
             "30",
-            "trailing",
+            spacing_title("trailing"),
             "4",
             "1",
             "19 × 16",
