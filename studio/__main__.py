@@ -8,7 +8,7 @@ from studio.cli.main import run
 
 
 def main() -> int:
-    """Open the window where there are no arguments, else run the command line; return the exit code."""
+    """Open the window if there are no arguments, else run the command line; return the exit code."""
     arguments = sys.argv[1:]
     return run(arguments) if arguments else _open_window()
 

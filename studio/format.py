@@ -1,6 +1,6 @@
 """Durations, sizes and counts as people read them, in one place for the command line and the window.
 
-Each function gives a `Message`: plain English as a ``str``, and translatable where the window shows it. Units keep
+Each function returns a `Message`: plain English as a ``str``, and translatable in the window. Units keep
 their symbols (s, min, h, MiB, GiB); sizes are binary, as file managers and graphics drivers count memory. Imports
 nothing but `studio.messages`.
 """

@@ -29,7 +29,7 @@ class Message(str):
     __slots__ = ("template", "values")
 
     def __new__(cls, template: str, values: Mapping[str, object]) -> Self:
-        """Fill ``values`` into ``template``. Raises KeyError where a placeholder has no value."""
+        """Fill ``values`` into ``template``. Raises KeyError if a placeholder has no value."""
         made = super().__new__(cls, template.format_map(values) if values else template)
         made.template, made.values = template, MappingProxyType(dict(values))
         return made

@@ -131,7 +131,7 @@ def ensure_folder(path: Path) -> Path:
 
 
 def absolute(path: Path) -> Path:
-    """Return ``path`` made absolute. Raises StorageError where the folder the program was started in is gone."""
+    """Return ``path`` as an absolute path. Raises StorageError if the working directory no longer exists."""
     with as_storage_error(path):
         return path.absolute()
 
@@ -248,7 +248,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def part_of(path: Path) -> Path:
-    """Return the name under which this thread writes the file that becomes ``path``; hidden where a dot hides."""
+    """Return the temporary name under which this thread writes ``path``; hidden on systems where a dot hides files."""
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}{PART_SUFFIX}")
 
 
@@ -272,7 +272,7 @@ def _flush(file: BinaryIO) -> None:
 
 
 def sync_folder(folder: Path) -> bool:
-    """Make the names in ``folder`` durable; return False where the disk refused to confirm it."""
+    """Make the names in ``folder`` durable; return False if the disk did not confirm it."""
     try:
         _sync_folder(folder)
     except OSError:
@@ -291,7 +291,7 @@ if sys.platform == "win32":
         """Do nothing: NTFS makes names durable by itself."""
 
     def rename_new(part: Path, final: Path) -> None:
-        """Rename ``part`` to ``final``. Raises FileExistsError where that is taken, or another OSError."""
+        """Rename ``part`` to ``final``. Raises FileExistsError if that exists, or another OSError."""
         os.rename(part, final)
 
     def lock_part(descriptor: int, part: Path) -> bool:
@@ -299,7 +299,7 @@ if sys.platform == "win32":
         return True
 
     def remove_abandoned(part: Path) -> None:
-        """Remove ``part``. Raises OSError where a process has it open."""
+        """Remove ``part``. Raises OSError if a process has it open."""
         os.unlink(part)
 
     def is_locked(path: Path) -> bool:
@@ -328,7 +328,7 @@ else:
         os.fsync(descriptor)
 
     def _sync_folder(folder: Path) -> None:
-        """Make the names in ``folder`` durable, where its file system can be asked to. Raises OSError."""
+        """Make the names in ``folder`` durable, if its file system supports that. Raises OSError."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             sync_file(descriptor)
@@ -339,7 +339,7 @@ else:
             os.close(descriptor)
 
     def rename_new(part: Path, final: Path) -> None:
-        """Move ``part`` to ``final``. Raises FileExistsError where that is taken, or another OSError."""
+        """Move ``part`` to ``final``. Raises FileExistsError if that exists, or another OSError."""
         try:
             os.link(part, final)
         except OSError as error:
@@ -365,7 +365,7 @@ else:
             return True
 
     def remove_abandoned(part: Path) -> None:
-        """Remove ``part``. Raises OSError where a process has it locked, or its file system knows no locks."""
+        """Remove ``part``. Raises OSError if a process has locked it, or its file system has no locks."""
         descriptor = os.open(part, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -398,7 +398,7 @@ _LOCK_AGE_S = 24 * 3600
 def lock_file(path: Path) -> int | None:
     """Create the file ``path`` and lock it, so that `is_locked` tells other processes that its maker lives.
 
-    Returns the descriptor for `unlock_file`; None where it cannot be made.
+    Returns the descriptor for `unlock_file`; None if the file cannot be created.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)

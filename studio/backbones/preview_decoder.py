@@ -1,4 +1,4 @@
-"""A small substitute for a codec's decoder, for previews where the decoder itself is too slow.
+"""A small substitute for a codec's decoder, for previews when the decoder itself is too slow.
 
 All of its layers work at the resolution of the latents; a pixel shuffle at the end turns channels into pixels. It is
 distilled from the decoder (see `studio.training.tasks.preview_task`), never trained on pictures, and only used for

@@ -1,1 +1,1 @@
-"""Model files: cards, weights, and where they lie."""
+"""Model files: cards, weights, and their folders."""

@@ -122,7 +122,7 @@ class Component:
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """What is used where a request leaves it open.
+    """The values of settings that a request leaves open.
 
     Attributes:
         sampler: a sampler's name.

@@ -115,7 +115,7 @@ def load_preview(
         cancelled: stops the load when set.
 
     Returns:
-        The decoder, or None where the folder has none.
+        The decoder, or None if the folder has none.
 
     Raises:
         CheckpointError: there is one, but it cannot be used with this codec; the sentence names the file.

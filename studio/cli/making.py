@@ -46,7 +46,7 @@ def run_request(
         engine: runs it.
         request: what to make.
         cancelled: stops it when set.
-        runs: where it is recorded; None: nowhere.
+        runs: the store that records it; None to record nothing.
         parent: of a fork, the id of the run that it continues.
         parent_step: the step of that run.
     """

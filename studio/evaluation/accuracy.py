@@ -204,13 +204,13 @@ def topk_accuracy(ranker: PictogramRanker, wanted: Iterable[int], pictures: Pict
 
 
 def share(right: Iterable[bool]) -> float:
-    """Return the share of true values; 0 where there are none."""
+    """Return the share of true values; 0 if there are no values."""
     listed = list(right)
     return round(sum(listed) / len(listed), 4) if listed else 0.0
 
 
 def evenly_spaced(items: Sequence[Item], count: int | None) -> list[Item]:
-    """Return ``count`` evenly spaced items; all of them where there are fewer, or ``count`` is None."""
+    """Return ``count`` evenly spaced items; all of them if there are fewer, or if ``count`` is None."""
     count = len(items) if count is None else min(count, len(items))
     return [items[(k * len(items)) // count] for k in range(count)]
 

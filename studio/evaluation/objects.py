@@ -114,7 +114,7 @@ def _split(
 
 
 def _misfit(picture: NDArray[np.uint8], halves: Halves, ranker: PictogramRanker) -> float:
-    """Return the mean misfit of two halves; infinite where one of them is noise."""
+    """Return the mean misfit of two halves; infinite if one of them is noise."""
     seen = [_detect(picture, half, ranker) for half in halves]
     return sum(math.inf if one is None else one.misfit for one in seen) / 2
 
@@ -122,7 +122,7 @@ def _misfit(picture: NDArray[np.uint8], halves: Halves, ranker: PictogramRanker)
 def _detect(
     picture: NDArray[np.uint8], drawn: NDArray[np.bool_], ranker: PictogramRanker
 ) -> DetectedObject | None:
-    """Return a region as one object; None where it is noise."""
+    """Return a region as one object; None if it is noise."""
     found = box(drawn)
     if found is None or drawn.mean() < LEAST:
         return None
@@ -153,7 +153,7 @@ def _cuts(drawn: NDArray[np.bool_]) -> Iterator[Halves]:
         if filled.min() > BRIDGE:
             continue
         emptiest = inner[filled == filled.min()]
-        # In the middle of the widest gap, where there are several.
+        # In the middle of the widest gap, if there are several.
         runs = np.split(emptiest, np.flatnonzero(np.diff(emptiest) > 1) + 1)
         gap = max(runs, key=len)
         cut = int(gap[len(gap) // 2])

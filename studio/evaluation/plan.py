@@ -71,7 +71,7 @@ class Plan:
     """How much is measured.
 
     Attributes:
-        settings: sampling settings where they are not what is compared.
+        settings: sampling settings for the measurements that do not vary them.
         seeds: for each name and each held-out combination.
         names: first names of the pictograms that the model has learned; none: all. All pictograms of the list are
             candidates in any case.
@@ -86,7 +86,7 @@ class Plan:
         step_concepts: number of names at each number of steps.
         step_guidance: guidance of these pictures. It is off: samplers are compared by the model's own distribution,
             which guidance would change.
-        most_queries: a sampler's curve ends where a picture would need more predictions.
+        most_queries: a sampler's curve ends when a picture would need more predictions.
         batch: pictures in one model call (guidance doubles it).
     """
 

@@ -64,7 +64,7 @@ def background(picture: NDArray[np.uint8], colors: Mapping[str, tuple[int, int, 
 
 
 def features(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the feature vector of a picture, (SIDE * SIDE * 3,), 0 to 1; all ones where nothing is drawn."""
+    """Return the feature vector of a picture, (SIDE * SIDE * 3,), 0 to 1; all ones if nothing is drawn."""
     return features_of(picture, _drawn(picture))
 
 
@@ -79,7 +79,7 @@ def features_of(picture: NDArray[np.uint8], drawn: NDArray[np.bool_]) -> NDArray
 
 
 def box(drawn: NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """Return the rows and columns of a mask's bounding box, ignoring single pixels; None where it is empty."""
+    """Return the rows and columns of a mask's bounding box, ignoring single pixels; None if it is empty."""
     rows, columns = np.flatnonzero(drawn.sum(1) > 1), np.flatnonzero(drawn.sum(0) > 1)
     if rows.size == 0 or columns.size == 0:
         return None
@@ -87,7 +87,7 @@ def box(drawn: NDArray[np.bool_]) -> tuple[slice, slice] | None:
 
 
 def aspect(drawn: NDArray[np.bool_]) -> float:
-    """Return the logarithm of the aspect ratio (width over height) of a mask; 0 where it is empty."""
+    """Return the logarithm of the aspect ratio (width over height) of a mask; 0 if it is empty."""
     found = box(drawn)
     if found is None:
         return 0.0

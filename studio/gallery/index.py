@@ -363,7 +363,7 @@ class _Rebuild:
             done = _go_through(self._database, folder, self._stopped) is not None
         except (StorageError, DamagedError):
             pass  # the next use of the index meets the same fault, and reports it
-        except BaseException as error:  # noqa: BLE001 - nobody waits for an answer: the log file takes it
+        except BaseException as error:  # noqa: BLE001 - no caller waits for a result: it goes to the log file
             report_unexpected(error)
         finally:
             if done and mark is not None:

@@ -128,7 +128,7 @@ class PictureSaved:
     Attributes:
         done: the picture.
         entry: its file, and notes for the user.
-        fault: why it was saved in the fallback folder; None if it is where it was wanted.
+        fault: why it was saved in the fallback folder; None if it was not.
     """
 
     job_id: str

@@ -106,7 +106,7 @@ class KnownRun:
 
     Attributes:
         header: what it is of.
-        final_sha256: hash of its last state; None where it was cut off.
+        final_sha256: hash of its last state; None if it was interrupted.
     """
 
     header: RunHeader
@@ -171,13 +171,13 @@ class RunStore:
         return StoredRun(self.path(run))
 
     def path(self, run: str) -> Path:
-        """Return the folder of a run. Raises StorageError where the id is none."""
+        """Return the folder of a run. Raises StorageError if the id is invalid."""
         if not is_run_id(run):
             raise StorageError(self.folder, message("cannot hold a run of such a name"))
         return self.folder / run
 
     def of_picture(self, final_sha256: str) -> str | None:
-        """Return the newest run that ended in a picture, by the hash in its metadata; None where there is none."""
+        """Return the newest run that ended in a picture, by the hash in its metadata; None if there is none."""
         return next((run for run, known in self.known() if known.final_sha256 == final_sha256), None)
 
     def forks_of(self, run: str) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ class DenoisingTask:
 
 
 def make_modules(recipe: Recipe, text: TextEncoder | None, *, conditional: bool = True) -> nn.ModuleDict:
-    """Build a recipe's backbone, with ``text`` or a new text encoder where the model is conditional."""
+    """Build a recipe's backbone, with ``text`` or a new text encoder if the model is conditional."""
     torch.manual_seed(recipe.loop.seed)
     backbone = BACKBONES[recipe.backbone_kind][1](recipe.backbone)
     if not conditional:

@@ -35,6 +35,6 @@ class Ema:
 
     @torch.no_grad()
     def load(self, state: dict[str, Tensor]) -> None:
-        """Load averaged parameters by name; raises KeyError where one is missing."""
+        """Load averaged parameters by name; raises KeyError if one is missing."""
         for name, shadow in zip(self.names, self.shadow, strict=True):
             shadow.copy_(state[name])

@@ -67,7 +67,7 @@ class TrainStep:
     Attributes:
         step: its number, from 0.
         steps: how many there are.
-        loss: NaN where the loss or its gradient was not finite; the step then changed nothing.
+        loss: NaN if the loss or its gradient was not finite; the step then changed nothing.
         learning_rate: that it used.
         seconds: that it took.
     """

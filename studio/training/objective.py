@@ -105,7 +105,7 @@ def min_snr_weights(schedule: Schedule, t: Tensor, prediction: PredictionKind, g
 
 
 def band_means(schedule: Schedule, errors: Tensor, times: Tensor) -> tuple[float | None, ...]:
-    """Return the mean error in each quarter of the noise level sigma, clean to noisy; None where no example fell there.
+    """Return the mean error in each quarter of the noise level sigma, clean to noisy; None for one without examples.
 
     Args:
         schedule: the noise level over t.

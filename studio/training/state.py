@@ -41,7 +41,7 @@ class SavedProgress:
 def save_state(
     path: Path, progress: SavedProgress, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Write the state; raises StorageError where it cannot be written, and then the previous file is still there."""
+    """Write the state. Raises StorageError if it cannot be written; the previous file is then unchanged."""
     tensors: dict[str, Tensor] = {f"weights.{name}": value for name, value in module.state_dict().items()}
     tensors |= {f"ema.{name}": value for name, value in ema.state().items()}
     for name, parameter in module.named_parameters():
@@ -72,7 +72,7 @@ def _not_a_state(path: Path) -> CheckpointError:
 
 
 def load_state(path: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> SavedProgress:
-    """Load a state file and return how far it has come; raises CheckpointError where it does not fit the module."""
+    """Load a state file and return its progress. Raises CheckpointError if it does not fit the module."""
     try:
         with safe_open(path, framework="pt") as file:
             progress = _progress(file.metadata())

@@ -24,7 +24,7 @@ _disguise: Callable[[str], str] | None = None
 
 
 def set_language(code: str) -> None:
-    """Use the catalogue of ``code`` for every text from now on; English where there is none."""
+    """Use the catalogue of ``code`` for every text from now on; English if there is none."""
     global _catalogue
     path = resources_dir() / "languages" / f"{code}.mo"
     if code == "en" or not path.is_file():

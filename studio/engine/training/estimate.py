@@ -82,7 +82,7 @@ def timing_key(request: TrainRequest) -> str:
 
 
 def read_timing(request: TrainRequest, cache: Path) -> Timing | None:
-    """Return the stored timing of such a training; None where there is none."""
+    """Return the stored timing of such a training; None if there is none."""
     return _timing_of(request, _read(cache / TIMINGS_NAME))
 
 
@@ -185,7 +185,7 @@ class EtaEstimator:
 
         Args:
             steps: number of steps of each stage.
-            seconds: of one step, for the stages where that is known.
+            seconds: of one step, for the stages for which that is known.
         """
         self._steps, self._seconds = steps, dict(seconds)
         self._recent: deque[float] = deque(maxlen=RECENT_STEPS)

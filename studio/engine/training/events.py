@@ -32,7 +32,7 @@ class TrainingPreparing:
     Attributes:
         what: a label, such as "Reading the pictures".
         done: how much of it is done, up to ``total``.
-        total: how much there is; 0 where that is unknown.
+        total: the total amount; 0 if it is unknown.
     """
 
     job_id: str
@@ -47,7 +47,7 @@ class TrainingStarted:
 
     Attributes:
         request: with the values that follow from a base model.
-        folder: where the state is from which the training can be resumed.
+        folder: the folder of the state from which the training can be resumed.
         pictures: number of training pictures.
         refused: number of files that could not be used.
         parameters: number of parameters of the whole model.
@@ -81,7 +81,7 @@ class TrainingStepped:
         steps: number of its steps.
         loss: of this step.
         bands: of the backbone, the mean squared error of this step's examples by quarter of the noise level sigma,
-            from clean to noisy; None where no example fell there. Empty for other stages.
+            from clean to noisy; None for a band without examples. Empty for other stages.
         rate: the learning rate.
         pictures_per_second: over the last steps.
         seconds_left: of the whole training, all stages; None while it is unknown.

@@ -116,7 +116,7 @@ class HistoryLog:
             stage.points = [_merged(first, second) for first, second in pairs]
 
     def add_sample(self, event: TrainingSampled) -> None:
-        """Write the pictures of a sample, and delete older ones where there are too many."""
+        """Write the pictures of a sample, and delete older ones if there are too many."""
         sample = _Sample(
             event.stage, event.step, event.what, event.prompts, event.seeds, event.originals is not None
         )

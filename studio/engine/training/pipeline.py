@@ -86,7 +86,7 @@ def train(
     job_id: str,
     recipe_folder: Path | None = None,
 ) -> Iterator[TrainEvent]:
-    """Train what a request asks for, from where it was stopped before.
+    """Run the training of a request, resuming a previous one if there is one.
 
     Args:
         request: what to train.
@@ -122,7 +122,7 @@ def train(
 def rehearse_training(
     request: TrainRequest, folders: Folders, device: Device, cancelled: threading.Event
 ) -> TrainEstimate:
-    """Return what a training would take on a device; a few steps are timed where nothing like it was measured before.
+    """Estimate a training on a device; runs and times a few steps unless a similar training was measured before.
 
     Raises:
         RequestError: a field of the request cannot be used.
@@ -242,7 +242,7 @@ class _TrainingFiles:
 
     @classmethod
     def of(cls, request: TrainRequest, folders: Folders, recipe_folder: Path | None) -> _TrainingFiles:
-        """Return where the files of a training are. Raises RequestError where its name cannot be used."""
+        """Return the folder of a training's files. Raises RequestError if its name cannot be used."""
         if recipe_folder is not None:
             states = recipe_folder / STATES_FOLDER
             return cls(home=recipe_folder, record=states, states=states, recipe_folder=recipe_folder)

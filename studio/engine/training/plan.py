@@ -71,7 +71,7 @@ def plan_training(
 
     Args:
         request: what to train.
-        folders: where the base model is looked for.
+        folders: the user's folders, with the base model.
         cancelled: stops the load of a base model when set.
 
     Raises:

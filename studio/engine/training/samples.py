@@ -57,7 +57,7 @@ def render_drafts(
 def render_samples(
     model: Model, prompts: Sequence[str], seeds: Sequence[int], cancelled: threading.Event
 ) -> NDArray[np.uint8] | None:
-    """Sample one picture for each prompt, (N, H, W, 3); None where ``cancelled`` was set meanwhile."""
+    """Sample one picture for each prompt, (N, H, W, 3); None if ``cancelled`` was set."""
     noise = Noise(seeds, model.card.latent_shape, model.device)
     guidance = ClassifierFreeGuidance(
         GUIDANCE if model.text_encoder is not None else 1.0,

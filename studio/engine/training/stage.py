@@ -97,7 +97,7 @@ class Stage:
             self.reload()
 
     def reload(self) -> None:
-        """Go back to the state file; raises CheckpointError where it holds no state of this training."""
+        """Go back to the state file; raises CheckpointError if it contains no state of this training."""
         progress = load_state(self.path, self.module, self.ema, self.optimizer)
         self.start, self.lr_scale = progress.steps, progress.lr_scale
 
@@ -124,7 +124,7 @@ class Stage:
 
 
 def saved_steps(states: Path, name: str) -> int:
-    """Return the number of steps in the state file of a stage, without loading it; 0 where there is none."""
+    """Return the number of steps in the state file of a stage, without loading it; 0 if there is none."""
     path = states / f"{name}.safetensors"
     return read_progress(path).steps if path.exists() else 0
 
@@ -133,7 +133,7 @@ class StageHooks(Protocol):
     """What happens between the steps of a stage."""
 
     def sample(self, step: int) -> TrainingSampled | None:
-        """Return pictures that show the stage after a number of steps; None where it has none, or was cancelled."""
+        """Return samples of the stage after a number of steps; None if it makes none, or was cancelled."""
         ...
 
     def bands(self) -> tuple[float | None, ...]:

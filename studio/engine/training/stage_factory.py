@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from studio.training.data.training_data import TrainingData
 
 SAMPLES = 4
-"""Number of samples where the request names no prompts."""
+"""Number of samples if the request names no prompts."""
 
 
 class StageFactory:
@@ -54,7 +54,7 @@ class StageFactory:
     Attributes:
         codec: with the weights of its finished stages.
         text: the text encoder; None: the model has none, or it is trained with the backbone.
-        preview: the preview decoder; None where the plan has none.
+        preview: the preview decoder; None if the plan has none.
         weights: the backbone stage's averaged weights, once it is finished.
     """
 
@@ -107,7 +107,7 @@ class StageFactory:
         """Build a stage and load its state, if there is one.
 
         Yields:
-            The progress of encoding the pictures, where that has to be done first.
+            The progress of encoding the pictures, if that has to be done first.
 
         Raises:
             CheckpointError: the state is of another training.

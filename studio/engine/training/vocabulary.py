@@ -51,7 +51,7 @@ MAX_EXAMPLES = 12  # from a folder's captions
 
 
 def vocabulary_of(source: Source) -> Words:
-    """Return the vocabulary of a source; empty where it is neither a folder nor pictograms."""
+    """Return the vocabulary of a source; empty if it is neither a folder nor pictograms."""
     if isinstance(source, FolderSource):
         return of_captions(source.folder.captions)
     if isinstance(source, PictogramSource):

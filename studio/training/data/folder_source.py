@@ -74,7 +74,7 @@ class Cancelled(Exception):
 def read_folder(
     folder: Path, size: int, cache: Path | None = None, cancelled: Event | None = None
 ) -> Generator[tuple[int, int], None, FolderPictures]:
-    """Read every picture of a folder and its subfolders, from the cache where that is current.
+    """Read every picture of a folder and its subfolders, from the cache if it is up to date.
 
     Args:
         folder: where the pictures are.
@@ -164,7 +164,7 @@ class FolderSource:
 
     @classmethod
     def open(cls, folder: Path, size: int) -> Self:
-        """Read a folder without a cache; raises RecipeError where it holds no picture or cannot be read."""
+        """Read a folder without a cache; raises RecipeError if it contains no picture or cannot be read."""
         try:
             return cls(run_to_end(read_folder(folder, size)))
         except StorageError as error:

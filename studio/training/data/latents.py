@@ -35,7 +35,7 @@ ENCODE_BATCH = 32
 MAX_CACHED = 3
 """Number of codecs whose latents are cached for one folder."""
 DRAFT_POOL = 24_576
-"""Pictures that the text encoder's drafts are learned from where the recipe has no pool."""
+"""Number of pictures from which the text encoder's drafts are learned if the recipe has no pool."""
 
 
 # ------------------------------------------------------------------------------------------------------- of a folder

@@ -107,7 +107,7 @@ def read_square(path: Path, size: int) -> NDArray[np.uint8]:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Convert a picture to RGB, or RGBA where it has transparency; 16 bits are scaled, where Pillow would clip."""
+    """Convert a picture to RGB, or RGBA if it has transparency; 16 bits are scaled, while Pillow would clip them."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         values = np.nan_to_num(np.asarray(image, dtype=np.float64))
         scale = 1.0 if values.max(initial=0.0) <= 255 else 1 / 257

@@ -81,7 +81,7 @@ def pool_key(codec: nn.Module, data: str) -> str:
 
 
 def load_pool(path: Path, key: str) -> LatentPool | None:
-    """Read a pool; None where the file is missing, damaged or has another key."""
+    """Read a pool; return None if the file is missing, damaged or has another key."""
     try:
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("key") != key:

@@ -94,11 +94,11 @@ class PictogramData:
     """Pictograms, rendered for every batch."""
 
     def __init__(self, recipe: Recipe, pool_path: Path) -> None:
-        """Draw the pictograms; raises RecipeError where the font or the list is missing.
+        """Draw the pictograms; raises RecipeError if the font or the list is missing.
 
         Args:
             recipe: names the list and says how its pictograms are rendered.
-            pool_path: where the pool of latents is kept, if the recipe has one.
+            pool_path: the file of the pool of latents, if the recipe has one.
         """
         self._recipe, self._pool_path = recipe, pool_path
         self.source = open_source(recipe)
@@ -143,7 +143,7 @@ def open_training_data(
         recipe: the recipe.
         cache: the folder of picture caches.
         cancelled: set it to stop.
-        pool_path: where a pool of latents is kept; None: in the cache, by the hash of the data.
+        pool_path: the file of a pool of latents; None for one in the cache, named by the hash of the data.
 
     Yields:
         (done, total), in files read.
@@ -162,7 +162,7 @@ def open_training_data(
 
 
 def open_source(recipe: Recipe) -> Source:
-    """Return the source of a recipe's pictures; raises RecipeError where there are none."""
+    """Return the source of a recipe's pictures; raises RecipeError if there are none."""
     data = recipe.data
     path = (recipe.path.parent / data.path).resolve()
     if data.kind == "folder":
@@ -174,7 +174,7 @@ def open_source(recipe: Recipe) -> Source:
 
 
 def select_pictograms(pictograms: Pictograms, concepts: Sequence[str], recipe: Path) -> Pictograms:
-    """Return the list with only the named pictograms, in the list's order; all of them where none is named.
+    """Return the list with only the named pictograms, in the list's order; all of them if none is named.
 
     Raises:
         RecipeError: a name is not the first name of a pictogram.

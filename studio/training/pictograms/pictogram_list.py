@@ -116,7 +116,7 @@ def load_pictograms(path: Path) -> Pictograms:
 
 
 def _checked(file: _File) -> Pictograms:
-    """Return the list; raises InvalidJsonError where its parts do not fit each other."""
+    """Return the list; raises InvalidJsonError if its parts are inconsistent."""
     if "white" not in file.colors:
         raise InvalidJsonError("colors", message("must have a colour white"))
     if len(set(file.colors.values())) != len(file.colors):

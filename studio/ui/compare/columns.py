@@ -52,7 +52,7 @@ def read_columns(saved: Mapping[str, Any], base: FormValues) -> Columns | None:
 
     Args:
         saved: JSON values of any kind.
-        base: the settings to use where a saved one is missing or invalid.
+        base: the settings to use if a saved one is missing or invalid.
     """
     found = saved.get("columns")
     if not isinstance(found, list) or not MIN_PANES <= len(found) <= MAX_PANES:

@@ -233,7 +233,7 @@ class SetupView(Ground):
         self._fit_foot()
 
     def _fit_foot(self) -> None:
-        """Shorten the buttons to their icons where the note, which may be an error, would be cut."""
+        """Reduce the buttons to their icons if the note, which may be an error, would otherwise be elided."""
         note = self._note.fontMetrics().horizontalAdvance(self._note.text()) + GAP
         fixed = self.sharing.sizeHint().width() + self.start.sizeHint().width() + 2 * GAP
         fit_texts(self._texts, self.width() - 2 * PADDING - fixed - note)

@@ -453,7 +453,7 @@ class GalleryGrid(QListView):
 
     # ------------------------------------------------------------------------------------------- keys, mouse and menu
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Select the current tile when focus comes by keyboard, so that it can be seen where the focus is."""
+        """Select the current tile when focus comes from the keyboard, so that the focus is visible."""
         super().focusInEvent(event)
         current = self.currentIndex()
         by_key = event.reason() not in (

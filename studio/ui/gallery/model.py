@@ -72,7 +72,7 @@ class Rows:
         return bisect_left(self.ids, -number, key=_descending)
 
     def row_of(self, number: int) -> int | None:
-        """Return the row of an id; None where it is not listed."""
+        """Return the row of an id; None if it is not listed."""
         row = self.place_of(number)
         return row if row < len(self.ids) and self.ids[row] == number else None
 
@@ -256,7 +256,7 @@ class GalleryModel(QAbstractListModel):
         return self._rows.ids[place] if 0 <= place < len(self._rows) else None
 
     def row_of(self, entry: Entry) -> int | None:
-        """Return the row of an entry; None where it is not listed."""
+        """Return the row of an entry; None if it is not listed."""
         number = self._rows.id_of(entry)
         place = self._rows.row_of(number) if number is not None else None
         return place + self._offset if place is not None else None

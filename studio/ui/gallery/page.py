@@ -67,7 +67,7 @@ class GalleryView(QWidget):
 
     def take_keyboard(self) -> None:
         """Focus the pictures, or the search field if there is none."""
-        # No focus proxy: where the pictures are hidden, Tab would end at it.
+        # No focus proxy: Tab would stop at it while the pictures are hidden.
         (self.grid if self.grid.isVisible() else self.search_field).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -126,7 +126,7 @@ class FilmstripModel(QAbstractListModel):
         if job_state is None or picture is None or picture is not self._run.picture:
             return None
         pixels = self._frames.of_step(job_state, done, self._quantity)
-        if pixels is None:  # costs nothing where the state is a picture already
+        if pixels is None:  # costs nothing if the state is in pixel space
             pixels = self._frames.at_once(job_state, done.image, done.step, self._quantity)
         return pixels
 

@@ -236,7 +236,7 @@ class RunModel(QObject):
             self._announce_selection()
 
     def _request_shown(self) -> None:
-        """Decode the shown step in full; where it has no arrays, the nearest step that has them."""
+        """Decode the shown step in full, or the nearest step with arrays if it has none."""
         job_state, image = self.viewed, self.image
         if job_state is None:
             return

@@ -92,7 +92,7 @@ class _PaneView(QWidget):
         self._make_room()
 
     def _make_room(self) -> None:
-        """Show the colour bar only where its range can be read beside it."""
+        """Show the colour bar only if there is room for its range beside it."""
         texts = (self.name, self.note)
         needed = sum(label.fontMetrics().horizontalAdvance(label.text()) + GAP for label in texts)
         self._scale.set_stops(self._stops if needed + self._scale.width() <= self.width() else ())

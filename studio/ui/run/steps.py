@@ -216,7 +216,7 @@ class StepRecompute(QObject):
             self._recompute(asked, picture, start)
 
     def _read(self, asked: tuple[JobState, int, int], picture: PictureRecord, start: StartState) -> bool:
-        """Have the nearest step that was recorded read; False where there is none nearer than ``start``."""
+        """Read the nearest recorded step; return False if none is nearer than ``start``."""
         job_state, image, step = asked
         stored = job_state.stored_runs.get(image)
         done = picture.find(stored.kept_before(step)) if stored is not None else None

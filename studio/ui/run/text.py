@@ -51,7 +51,7 @@ def noisy_state() -> str:
 
 
 def run_caption(run: RunModel) -> str:
-    """Return the caption of the shown step; it says so where the step had to be recomputed, or cannot be."""
+    """Return the caption of the shown step, which says whether the step was recomputed, or cannot be."""
     job_state = run.viewed
     if job_state is None:
         return ""

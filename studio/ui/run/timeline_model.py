@@ -97,7 +97,7 @@ class TimelineModel(QObject):
         return tr("step {step} of {steps}, noise level {level}", level=f"{done.sigma:.2f}", **values)
 
     def ticks(self) -> list[tuple[float, float | None]]:
-        """Return each place's position on the axis, 0 to 1, and its noise level; None where it is not known yet."""
+        """Return each place's position on the axis, 0 to 1, and its noise level; None if that is not known yet."""
         first, last = self.first, self.last
         span = max(last, 1)
         levels = _levels(self._run.picture)

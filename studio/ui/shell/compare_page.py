@@ -63,7 +63,7 @@ class ComparePage(QStackedWidget):
         return self.columns.undo_stack if self.currentWidget() is self.view else None
 
     def go_back(self) -> bool:
-        """Close the list of recorded runs; False where it is not open."""
+        """Close the list of recorded runs; return False if it is not open."""
         return self.currentWidget() is self.view and self.view.go_back()
 
     def start(self) -> None:

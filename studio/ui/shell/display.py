@@ -1,4 +1,4 @@
-"""Whether a window can be opened here at all. Qt ends the process where it cannot, so it is asked before Qt is.
+"""Whether a window can be opened. Qt ends the process if not, so this is checked before Qt is started.
 
 Standard library only.
 """
@@ -14,7 +14,7 @@ _PLUGIN_LIBRARY = "libxcb-cursor.so.0"  # the one that Qt's window plugin for X 
 
 
 def display_fault() -> str | None:
-    """Return one sentence on why no window can be opened, and what works instead; None where one can."""
+    """Return a sentence on why no window can be opened, and what works instead; None if one can."""
     if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
         return None
     if os.environ.get("WAYLAND_DISPLAY"):
@@ -33,7 +33,7 @@ def display_fault() -> str | None:
 
 
 def _answers(name: str) -> bool:
-    """Whether the X display answers, with the credentials at hand; also where that cannot be found out."""
+    """Whether the X display accepts a connection with the current credentials; True if that cannot be determined."""
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError:

@@ -37,7 +37,7 @@ class GoesBack(Protocol):
     """A page that something can lie over, such as the viewer."""
 
     def go_back(self) -> bool:
-        """Close what lies over the page; False where nothing does."""
+        """Close what covers the page; return False if nothing does."""
 
 
 @runtime_checkable
@@ -193,12 +193,12 @@ class Pages(QStackedWidget):
 
     @property
     def undo_stack(self) -> QUndoStack | None:
-        """The undo stack of the open page; None where nothing can be undone there."""
+        """The undo stack of the open page; None if it has none."""
         page: object = self.currentWidget()
         return page.undo_stack if isinstance(page, HasUndo) else None
 
     def start(self) -> bool:
-        """Start what the open page sets up: a comparison, a training; False where it has no start of its own."""
+        """Start the job that the open page sets up (a comparison, a training); return False if it sets up none."""
         page = self.currentWidget()
         if isinstance(page, Starts):
             page.start()
@@ -206,7 +206,7 @@ class Pages(QStackedWidget):
         return False
 
     def go_back(self) -> bool:
-        """Close what is open over the page, such as the viewer; False where nothing is."""
+        """Close what covers the page, such as the viewer; return False if nothing does."""
         page = self.currentWidget()
         return isinstance(page, GoesBack) and page.go_back()
 
@@ -268,7 +268,7 @@ class Pages(QStackedWidget):
 
     @Slot()
     def search(self) -> None:
-        """Focus the field that searches pictures: the column's where it is open, else the gallery's."""
+        """Focus the search field of pictures: the column's if that is open, else the gallery's."""
         if self.currentWidget() is self.create_page and self.create_page.column.isVisible():
             gallery = self.create_page.column
         else:

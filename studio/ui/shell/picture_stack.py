@@ -54,7 +54,7 @@ class PictureStack(QStackedWidget):
 
     @Slot()
     def go_back(self) -> bool:
-        """Show the page again; False where it is shown already."""
+        """Show the page again; return False if it is already shown."""
         if not self.is_large:
             return False
         self.setCurrentWidget(self.under)
@@ -63,7 +63,7 @@ class PictureStack(QStackedWidget):
         return True
 
     def take_keyboard(self) -> None:
-        """Focus the pictures, or the viewer where it is open."""
+        """Focus the viewer if it is open, else the pictures."""
         if self.is_large:
             self.large.setFocus()
         else:

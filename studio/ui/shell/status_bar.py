@@ -30,7 +30,7 @@ class StatusModel(QObject):
     Attributes:
         device: the name of the device; "" until it is known.
         dtype: the precision of the networks.
-        unused_gpu: a sentence on why a graphics card is not used; "" where none is left unused.
+        unused_gpu: a sentence on why a GPU is not used; "" if no GPU is unused.
         preview_share: the share of the last job's time that previews took, 0 to 1.
         runs_bytes: the disk space of all recorded runs.
     """

@@ -106,7 +106,7 @@ class _SavedAxis:
     values: Annotated[list[int | float | str], Meta(min_length=1, max_length=MAX_CELLS)]
 
     def axis(self) -> Axis:
-        """Return the axis; raises ValueError or RequestError where it is none."""
+        """Return the axis; raises ValueError or RequestError if it is invalid."""
         values = tuple(FIELDS[self.field].read(str(value)) for value in self.values)
         if len(set(values)) != len(values):
             raise ValueError(self.field)

@@ -167,7 +167,7 @@ class TrainForm(QObject):
 
     @Slot()
     def rename(self) -> None:
-        """Choose a free name if this one is taken by now."""
+        """Choose a free name if this one is taken."""
         self._rename()
         self._background.do(self._read_names, self._on_names_for_rename, self._on_unread)
 

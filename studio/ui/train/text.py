@@ -328,7 +328,7 @@ def loss_title(key: str) -> str:
 
 def running_title(run: TrainRun) -> str:
     """Return the name of the training and its state."""
-    assert run.training is not None, "there is a title only where there is a training"
+    assert run.training is not None, "only a training has a title"
     request = run.training.request
     name = request.title or request.name
     match run.phase:

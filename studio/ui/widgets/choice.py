@@ -128,7 +128,7 @@ class _Row(QStyledItemDelegate):
 
 
 def draw_row(painter: QPainter, theme: Theme, room: QRect, text: str, detail: str, *, enabled: bool) -> None:
-    """Draw a text at the left of ``room`` and its detail at the right, elided where the two would overlap."""
+    """Draw a text at the left of ``room`` and its detail at the right, elided if the two would overlap."""
     font, small = theme.font("body"), theme.font("label")
     metrics, small_metrics = QFontMetrics(font), QFontMetrics(small)
     wanted, wanted_detail = metrics.horizontalAdvance(text), small_metrics.horizontalAdvance(detail)
@@ -269,7 +269,7 @@ class SegmentedSwitch(QWidget):
             self.edited.emit(key)
 
     def _stop_tab_once(self) -> None:
-        # Qt keeps one tab stop in a group that has the focus, but not where the choice is set by the program.
+        # Qt keeps one tab stop in a group that has the focus, but not if the program sets the choice.
         alone = self.segments[self._value].isEnabled()
         for key, segment in self.segments.items():
             tab = key == self._value or not alone

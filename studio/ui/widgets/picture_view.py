@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def resample(image: QImage, width: int, height: int) -> QImage:
     """Return a copy of ``image`` at ``width`` by ``height`` pixels, by Pillow's bicubic filter.
 
-    Unlike Qt's, it averages where it reduces.
+    Unlike Qt's scaling, it averages when it reduces.
     """
     from PIL import Image  # noqa: PLC0415 - not before there is a picture: Pillow takes a while to load
 
