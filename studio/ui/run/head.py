@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class CanvasHead(QWidget):
-    """Two lines about the shown run.
+    """Two lines about the shown run, and one that says why its shown step cannot be decoded.
 
     Signals:
         panes_toggled: show the panes, or one picture again.
@@ -50,6 +50,8 @@ class CanvasHead(QWidget):
         self._run, self._runs, self._intents = run, runs, intents
         self._title = PlainLabel(theme, kind="title", elide=True)
         self._caption = PlainLabel(theme, role="dim", elide=True)
+        self._fault = PlainLabel(theme, kind="label", role="warn", wrap=True)
+        self._fault.hide()
         self.time_left = PlainLabel(theme, role="dim")
         self.time_left.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.time_left.setMinimumWidth(96)
@@ -77,6 +79,7 @@ class CanvasHead(QWidget):
         run.changed.connect(self._on_changed)
         run.selection_changed.connect(self._on_changed)
         run.frame_changed.connect(self._on_frame_changed)
+        run.frame_failed.connect(self._on_frame_changed)
         self.quantity.edited.connect(self._on_quantity)
         self.pill.clicked.connect(run.go_live)
         self.lineage.clicked.connect(self._on_lineage)
@@ -126,6 +129,7 @@ class CanvasHead(QWidget):
         lines.setSpacing(0)
         lines.addLayout(upper)
         lines.addLayout(under)
+        lines.addWidget(self._fault)
 
     @Slot()
     def _on_changed(self) -> None:
@@ -163,6 +167,8 @@ class CanvasHead(QWidget):
     def _on_frame_changed(self) -> None:
         if self._run.viewed is not None:
             self._caption.setText(text.run_caption(self._run))
+            self._fault.setText(text.undecoded(self._run.fault))
+            self._fault.setVisible(bool(self._run.fault))
             self.time_left.setText(text.time_left(self._run.viewed))
             self.time_left.setVisible(not self._run.viewed.over)  # its width is the caption's then
 

@@ -38,11 +38,13 @@ class RunModel(QObject):
         viewed: the shown job; None before the first.
         step: the chosen step; None is the newest.
         quantity: which quantity of the step is shown.
+        fault: why the shown step cannot be decoded, a translated sentence; "" if it can, or is not known yet.
 
     Signals:
         changed: another job or picture is shown, or the phase of the job has changed.
         frame_changed: `frame` has changed.
         frame_decoded: a better frame of this step of the shown picture is available.
+        frame_failed: the shown step cannot be decoded; see `fault`.
         steps_changed: the steps of the shown picture have changed.
         selection_changed: another step is shown, or another quantity.
         step_wanted: recompute this step, which has no arrays.
@@ -51,6 +53,7 @@ class RunModel(QObject):
     changed = Signal()
     frame_changed = Signal()
     frame_decoded = Signal(int)
+    frame_failed = Signal()
     steps_changed = Signal()
     selection_changed = Signal()
     step_wanted = Signal(int)
@@ -62,6 +65,7 @@ class RunModel(QObject):
         self.viewed: JobState | None = None
         self.step: int | None = None
         self.quantity: Quantity = "x0"
+        self.fault = ""
         self._image: int | None = None
 
     # -------------------------------------------------------------------------------------------------- what is shown
@@ -243,22 +247,46 @@ class RunModel(QObject):
         if self.step is None and image in job_state.pictures:
             then = partial(self._on_frame, job_state, image, None)
             failed = partial(self._on_picture_missing, job_state, image)
+            self.fault = ""
             self._frames.get(job_state, image, None, self.quantity, then, failed, token=_TOKEN)
             return
         done, picture = self.shown_step, self.picture
         newest = self.step is None and not job_state.over
         if done is None or picture is None or (newest and picture.frame(done, self.quantity) is not None):
             self._frames.drop(_TOKEN)
+            self.fault = ""
             return  # the newest step of a running job is shown as its preview
         near = picture.nearest_available(done.step) if self.waits_for_step else done
         if near is not None:
-            self.request_frame(near.step, token=_TOKEN)
+            self._request_full(job_state, near.step)
+
+    def _request_full(self, job_state: JobState, step: int) -> bool:
+        """Decode a step for the canvas; return whether its frame is available already.
+
+        The fault of the step before stays until then: its line would vanish and return at every step.
+        """
+        image = self.image
+        then = partial(self._on_full, job_state, image, step)
+        pixels = self._frames.get(
+            job_state, image, step, self.quantity, then, self._on_undecoded, token=_TOKEN
+        )
+        if pixels is not None:
+            self.fault = ""
+        return pixels is not None
+
+    def _on_full(self, job_state: JobState, image: int, step: int, pixels: NDArray[np.uint8]) -> None:
+        self.fault = ""
+        self._on_frame(job_state, image, step, pixels)
+
+    def _on_undecoded(self, sentence: str) -> None:
+        self.fault = sentence
+        self.frame_failed.emit()
 
     def _on_picture_missing(self, job_state: JobState, image: int, _: str) -> None:
         """Show the last step in place of a picture whose file cannot be read."""
         if job_state is self.viewed and image == self.image and self.step is None:
             done = self.shown_step
-            if done is not None and self.request_frame(done.step, token=_TOKEN):
+            if done is not None and self._request_full(job_state, done.step):
                 self.frame_changed.emit()
 
     def _on_frame(self, job_state: JobState, image: int, step: int | None, _: NDArray[np.uint8]) -> None:
@@ -275,6 +303,7 @@ class RunModel(QObject):
         self.frame_changed.emit()
 
     def _announce_all(self) -> None:
+        self.fault = ""
         self._request_shown()
         self.changed.emit()
         self.steps_changed.emit()

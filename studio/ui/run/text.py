@@ -65,6 +65,11 @@ def run_caption(run: RunModel) -> str:
     return tr("Recomputing: {caption}", caption=shown)
 
 
+def undecoded(reason: str) -> str:
+    """Return why no more than a preview of the shown step is shown; "" for no reason."""
+    return tr("This step cannot be decoded. {reason}", reason=reason) if reason else ""
+
+
 def caption(job_state: JobState, done: StepDone | None, image: int, step: int | None) -> str:
     """Return one line about the progress of a picture, or about a step of it.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -13,9 +13,11 @@ from studio.engine.events import JobCancelled, JobFailed, JobFinished
 from studio.gallery.index import Entry
 from studio.gallery.metadata import PictureMetadata
 from studio.gallery.store import PictureSaved
+from studio.ui.core.frame_service import ModelGone
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobState
 from studio.ui.run import text
+from tests.ui.asked import Asked
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
@@ -53,8 +55,8 @@ class Scene:
         self.job_state.take(began)
         self.run.note_phase(self.job_state)
 
-    def step(self, image: int, number: int) -> None:
-        done = self.take.step(image, number)
+    def step(self, image: int, number: int, **fields: Any) -> None:  # noqa: ANN401
+        done = self.take.step(image, number, **fields)
         self.job.record.add(done)
         self.job_state.take_step(done)
         self.run.note_steps(self.job_state)
@@ -219,6 +221,24 @@ def test_a_failure_is_one_sentence_with_details_and_the_next_job_takes_its_place
     again = Scene(make_page)
     scene.run.begin(again.job_state)
     assert failed.sentence not in scene.said()
+
+
+def test_it_says_why_a_step_cannot_be_decoded_and_no_more_once_one_can(
+    make_page: MakePage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, asked = Scene(make_page), Asked()
+    monkeypatch.setattr(scene.opened.models.engine, "call", asked.call)
+    scene.begin()
+    for number in (1, 2):
+        scene.step(0, number, tier="linear")
+    reason = "The model of this run is not installed."
+    scene.run.select(1)
+    assert text.undecoded(reason) not in scene.opened.texts
+    asked.give(asked.decodes[-1], ModelGone(sentence=reason))
+    assert text.undecoded(reason) in scene.opened.texts
+    scene.run.select(2)
+    asked.decode(-1)
+    assert text.undecoded(reason) not in scene.opened.texts
 
 
 def test_a_cancelled_job_keeps_its_last_step_in_sight(make_page: MakePage) -> None:

@@ -352,6 +352,41 @@ def test_what_could_not_be_decoded_for_want_of_memory_is_asked_for_again(run: Ru
     assert asked.steps == [(1, "x0"), (2, "x0"), (1, "x0")]
 
 
+def test_why_a_step_cannot_be_decoded_is_known_until_one_can_be(run: RunModel, asked: Asked) -> None:
+    played = Played(run)
+    played.begin().steps(1, 2, 3, tier="linear")
+    failed = []
+    run.frame_failed.connect(lambda: failed.append(run.fault))
+    run.select(1)
+    assert run.fault == ""
+    asked.give(asked.decodes[-1], ModelGone(sentence="The model is gone."))
+    run.select(2)
+    asked.fail(asked.decodes[-1], "There is not enough memory for both models.")
+    run.select(1)
+    assert failed == [
+        "The model is gone.",
+        "There is not enough memory for both models.",
+        "The model is gone.",
+    ]
+    run.select(3)
+    asked.decode(-1)
+    assert run.fault == ""
+    run.select(1)
+    assert run.fault == failed[0]
+    run.go_live()
+    assert run.fault == ""
+
+
+def test_another_run_does_not_have_the_fault_of_the_last_one(run: RunModel, asked: Asked) -> None:
+    first, second = Played(run), Played(run)
+    first.begin().steps(1, 2, tier="linear")
+    second.begin().steps(1, tier="linear")
+    run.select(1)
+    asked.fail(asked.decodes[-1], "The model is gone.")
+    run.watch(second.job_state)
+    assert run.fault == ""
+
+
 def test_a_frame_that_the_record_gave_up_can_be_asked_for_again(run: RunModel, asked: Asked) -> None:
     played = Played(run, max_bytes=2 * 192 + 800)
     played.begin().steps(1, 2, tier="linear")

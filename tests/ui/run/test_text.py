@@ -95,6 +95,12 @@ def test_a_failed_job_waits_for_nothing() -> None:
     assert text.caption(job, step(job, 5), 0, 5).startswith("DDIM, step 5")
 
 
+def test_a_step_that_cannot_be_decoded_gives_the_reason() -> None:
+    said = text.undecoded("The model is gone.")
+    assert said == "This step cannot be decoded. The model is gone."
+    assert text.undecoded("") == ""
+
+
 def test_the_time_left_is_that_of_all_pictures_at_the_pace_so_far() -> None:
     clock = Clock()
     job = job_state(clock, count=4)
