@@ -28,6 +28,7 @@ from studio.runs.format import (
     JOURNAL_FILE,
     LARGEST,
     MAX_HISTORY,
+    MAX_NUMBERS,
     PICTURE_FILE,
     RUN_FILE,
     STATES_FILE,
@@ -40,7 +41,7 @@ from studio.runs.format import (
     is_run_id,
     shape_fits,
 )
-from studio.storage import as_storage_error
+from studio.storage import as_storage_error, sync_file, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,7 +89,7 @@ class RunWriter:
         self._seconds = 0.0
         try:
             with as_storage_error(folder / RUN_FILE):
-                _write(self._create(RUN_FILE), header.to_json())
+                write_all(self._create(RUN_FILE), header.to_json())
             self._allocate(STATES_FILE, self._states)
             with as_storage_error(folder / JOURNAL_FILE):
                 self._create(JOURNAL_FILE)
@@ -133,14 +134,14 @@ class RunWriter:
         """Record the result of the run. Raises StorageError."""
         result = RunResult.of(done, complete=self.last == self._header.last_index)
         with as_storage_error(self._folder / PICTURE_FILE):
-            _write(self._create(PICTURE_FILE), result.to_json())
+            write_all(self._create(PICTURE_FILE), result.to_json())
         self.finished = True
 
     def sync(self) -> None:
         """Return once arrays and journal are on the disk. Raises StorageError."""
         for name in [name for name in self._files if name not in (RUN_FILE, PICTURE_FILE)]:
             with as_storage_error(self._folder / name):
-                os.fsync(self._files[name])
+                sync_file(self._files[name])
 
     def close(self) -> None:
         """Close the files. May be called twice; never fails."""
@@ -156,7 +157,7 @@ class RunWriter:
         with as_storage_error(self._folder / name):
             header = table.header()
             os.ftruncate(self._create(name), table.total_bytes())
-            _write(self._files[name], header)
+            write_all(self._files[name], header)
             self._header_bytes[name] = len(header)
 
     def _write_arrays(self, name: str, place: int, arrays: Sequence[NDArray[np.float32]]) -> int:
@@ -168,7 +169,7 @@ class RunWriter:
         with as_storage_error(self._folder / name):
             offset = self._header_bytes[name] + place * self._states.array_bytes
             os.lseek(self._files[name], offset, os.SEEK_SET)
-            _write(self._files[name], data)
+            write_all(self._files[name], data)
         return zlib.crc32(data)
 
     def _write_history(self, step: int, history: Sequence[NDArray[np.float32]]) -> tuple[int, ...]:
@@ -185,13 +186,7 @@ class RunWriter:
 
     def _write_log(self, log: StepLog) -> None:
         with as_storage_error(self._folder / JOURNAL_FILE):
-            _write(self._files[JOURNAL_FILE], log.to_line())
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]
+            write_all(self._files[JOURNAL_FILE], log.to_line())
 
 
 def _finite(value: float | None) -> float | None:
@@ -303,9 +298,17 @@ class _Recorder:
         self._ids[event.image] = None
         start = event.start
         shape = tuple(start.x.shape)
-        size = bytes_needed(start.index, start.index + start.remaining, shape) if shape_fits(shape) else None
-        if size is None or size > self._store.budget_bytes:
-            reason = message("has too little space left to record a run of this size")
+        if not shape_fits(shape):
+            reason = message(
+                "cannot store this run: its states have shape {shape}; only (C, h, w) with at most {most:,} numbers "
+                "can be recorded",
+                shape=shape,
+                most=MAX_NUMBERS,
+            )
+            raise StorageError(self._store.folder, reason)
+        size = bytes_needed(start.index, start.index + start.remaining, shape)
+        if size > self._store.budget_bytes:
+            reason = message("cannot store this run: it needs more than the space allowed for recorded runs")
             raise StorageError(self._store.folder, reason)
         self._store.reserve(size)
         run = self._store.create()

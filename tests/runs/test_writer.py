@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from studio.engine.events import JobFinished, PictureDone, StepDone
+from studio import storage
+from studio.engine.events import JobFinished, PictureDone, PictureStarted, StepDone
 from studio.errors import StorageError
 from studio.gallery.store import PictureSaved, PictureStore, save_pictures
 from studio.runs.format import MAX_KEPT, kept_steps
@@ -20,7 +21,7 @@ from tests.gallery.disk_faults import Disk
 from tests.runs.jobs import Job, array, digest, recorded, run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from studio.engine.events import Event
@@ -146,9 +147,37 @@ def test_a_run_larger_than_all_room_is_not_recorded(store: RunStore) -> None:
     told = list(record(Job(count=2).events(), store))
     runs = [event for event in told if isinstance(event, RunRecorded)]
     assert [(run.run_id, run.complete) for run in runs] == [(None, False)] * 2
-    assert "too little space" in str(runs[0].fault)
+    assert runs[0].fault is not None
+    assert str(runs[0].fault) == (
+        f"{store.folder} cannot store this run: it needs more than the space allowed for recorded runs."
+    )
     assert runs[1].fault is None
     assert sum(isinstance(event, PictureDone) for event in told) == 2
+
+
+@pytest.mark.parametrize("shape", [(2, 2**12, 2**12), (2, 2**12, 2**12 + 1), (4, 4), (0, 4, 4)], ids=str)
+def test_a_run_whose_states_have_a_shape_that_cannot_be_recorded_says_so(
+    store: RunStore, shape: tuple[int, ...]
+) -> None:
+    store.budget_bytes = 0  # a shape that can be recorded is over the budget instead
+    states = np.broadcast_to(np.float32(0), shape)  # takes no memory
+
+    def events() -> Iterator[Event]:
+        for event in Job().events():
+            if isinstance(event, PictureStarted):
+                event = replace(event, start=replace(event.start, x=states))
+            yield event
+
+    told = list(record(events(), store))
+    (run,) = [event for event in told if isinstance(event, RunRecorded)]
+    assert (run.run_id, run.complete) == (None, False)
+    assert sum(isinstance(event, PictureDone) for event in told) == 1
+    sentence = (
+        "it needs more than the space allowed for recorded runs."
+        if shape == (2, 2**12, 2**12)
+        else f"its states have shape {shape}; only (C, h, w) with at most 33,554,432 numbers can be recorded."
+    )
+    assert str(run.fault) == f"{store.folder} cannot store this run: {sentence}"
 
 
 # ------------------------------------------------------------------------------------------------------- a full disk
@@ -159,6 +188,18 @@ class RunDisk(Disk):
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("studio.runs.writer.os", self)
+        monkeypatch.setattr("studio.runs.writer.write_all", self._here(storage.write_all))
+        monkeypatch.setattr("studio.runs.writer.sync_file", self._here(storage.sync_file))
+
+    def _here(self, function: Callable[..., None]) -> Callable[..., None]:
+        """Run a function of `studio.storage`, which the pictures use too, on this disk."""
+
+        def call(*args: object) -> None:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(storage, "os", self)
+                function(*args)
+
+        return call
 
 
 @pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for ever"])
@@ -213,7 +254,7 @@ def test_a_disk_that_takes_a_little_at_a_time_gets_it_all(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = os.write
-    monkeypatch.setattr("studio.runs.writer.os.write", lambda file, data: write(file, bytes(data[:50])))
+    monkeypatch.setattr("studio.storage.os.write", lambda file, data: write(file, bytes(data[:50])))
     run = store.open(run_of(store))
     assert run.complete
     assert run.state(4).x.tobytes() == array("x", 0, 4).tobytes()
