@@ -78,6 +78,7 @@ def _windows_reasons() -> dict[int, Message]:
 
 
 _REASONS, _WINDOWS_REASONS = _reasons(), _windows_reasons()
+NO_SPACE, IN_USE, IO_FAULT = _REASONS[errno.ENOSPC], _REASONS[errno.EBUSY], _REASONS[errno.EIO]
 NAMES_TAKEN = message("cannot be written: other programs keep taking the names needed there")
 
 

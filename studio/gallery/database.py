@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from studio.errors import StorageError
 from studio.gallery import search
 from studio.messages import message
-from studio.storage import CAN_RENAME_OPEN_FILES, ensure_folder, storage_error
+from studio.storage import CAN_RENAME_OPEN_FILES, IN_USE, IO_FAULT, NO_SPACE, ensure_folder, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,15 +67,15 @@ _INDEXES = (
 # Primary result codes, https://www.sqlite.org/rescode.html
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _REASONS = {
-    sqlite3.SQLITE_FULL: message("cannot be written: the disk is full"),
+    sqlite3.SQLITE_FULL: NO_SPACE,
     sqlite3.SQLITE_READONLY: message("cannot be written: it or its folder is read-only"),
     sqlite3.SQLITE_CANTOPEN: message(
         "cannot be opened: this user has no permission there, or the drive is gone"
     ),
     sqlite3.SQLITE_PERM: message("cannot be opened: this user has no permission there"),
-    sqlite3.SQLITE_BUSY: message("cannot be used: another program is using it"),
-    sqlite3.SQLITE_LOCKED: message("cannot be used: another program is using it"),
-    sqlite3.SQLITE_IOERR: message("cannot be used: the disk reports a fault (input/output error)"),
+    sqlite3.SQLITE_BUSY: IN_USE,
+    sqlite3.SQLITE_LOCKED: IN_USE,
+    sqlite3.SQLITE_IOERR: IO_FAULT,
 }
 
 
