@@ -3,38 +3,28 @@
 x_T of a picture is ``torch.randn`` with a CPU generator of the picture's seed, as in ComfyUI and diffusers. Each
 later draw uses a CPU generator whose seed is a hash of (seed, step, draw). So the position in a batch, a fork or a
 resumed run cannot shift it, and every device gets the same noise.
-
-The hash has 32 bits, because torch's CPU generator uses no more of a seed. So two draws of a run may be equal by
-chance: with n draws the probability is about n^2 / 2^33, which is 0.3 % for 5,000 draws (1,000 steps of five
-passes). This is accepted: pictures made earlier must stay reproducible, and one repeated draw among thousands is
-invisible.
 """
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from studio.errors import RequestError
-from studio.messages import message
+from studio.diffusion.seeds import check_seed, draw_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.diffusion.samplers.stepper import StepNoise
 
-MAX_SEED = 2**32 - 1
-"""The largest seed: torch's CPU generator uses the low 32 bits only, so a larger seed would repeat a smaller one."""
-
 
 def initial(seed: int, shape: Sequence[int]) -> Tensor:
     """Return x_T of one picture.
 
     Args:
-        seed: 0 to ``MAX_SEED``.
+        seed: 0 to `MAX_SEED`.
         shape: (C, H, W).
 
     Returns:
@@ -43,9 +33,7 @@ def initial(seed: int, shape: Sequence[int]) -> Tensor:
     Raises:
         RequestError: the seed is out of range.
     """
-    if type(seed) is not int or not 0 <= seed <= MAX_SEED:  # not isinstance, which accepts a bool
-        reason = message("must be a whole number from 0 to {high}, not {value}", high=MAX_SEED, value=seed)
-        raise RequestError("seed", reason)
+    check_seed(seed)
     return _draw(seed, shape)
 
 
@@ -58,7 +46,7 @@ class Noise:
         """Store the keys; nothing is drawn yet.
 
         Args:
-            seeds: one per picture, 0 to ``MAX_SEED``.
+            seeds: one per picture, 0 to `MAX_SEED`.
             shape: (C, H, W).
             device: where the draws are returned; they are always made on the CPU.
         """
@@ -76,16 +64,10 @@ class Noise:
         """Return the draws of the step with this index, from 0."""
 
         def draw(number: int) -> Tensor:
-            keys = [_key(seed, step, number) for seed in self.seeds]
+            keys = [draw_seed(seed, step, number) for seed in self.seeds]
             return torch.cat([_draw(key, self.shape) for key in keys]).to(self.device)
 
         return draw
-
-
-def _key(seed: int, step: int, draw: int) -> int:
-    """Return the generator's seed for one draw, 0 to ``MAX_SEED``."""
-    text = f"{seed}/{step}/{draw}".encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "little")
 
 
 def _draw(key: int, shape: Sequence[int]) -> Tensor:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from msgspec import Meta
 
+from studio.diffusion.seeds import MAX_SEED
 from studio.engine.requests.checks import (
-    MAX_SEED,
     Name,
     NameOrEmpty,
     Seed,

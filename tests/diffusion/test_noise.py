@@ -6,7 +6,8 @@ import math
 import pytest
 import torch
 
-from studio.diffusion.noise import MAX_SEED, Noise, initial
+from studio.diffusion.noise import Noise, initial
+from studio.diffusion.seeds import MAX_SEED
 from studio.errors import RequestError
 
 SHAPE = (3, 64, 64)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from msgspec import Meta
 
 from studio import strict_json
+from studio.diffusion.seeds import MAX_SEED
 from studio.messages import Message, message
 from studio.strict_json import InvalidJsonError, must, quoted
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_NAME = 200
-MAX_SEED = 2**32 - 1
 _NO_TEXT = "\0\ud800-\udfff"
 # What `str.isprintable` refuses, without the characters that a later Unicode may give a meaning.
 _UNPRINTABLE = (

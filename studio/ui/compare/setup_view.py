@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from studio.engine.requests.checks import MAX_SEED
+from studio.diffusion.seeds import MAX_SEED
 from studio.engine.requests.generate import MAX_GUIDANCE
 from studio.ui.compare import text as words
 from studio.ui.compare.columns import Column

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.engine.requests.checks import MAX_SEED
+from studio.diffusion.seeds import MAX_SEED
 from studio.engine.requests.generate import sampler_options
 from studio.errors import RequestError, capitalised, shorten
 from studio.messages import message

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.requests.checks import MAX_SEED
+from studio.diffusion.seeds import MAX_SEED
 from studio.engine.requests.generate import MAX_GUIDANCE, MAX_STEPS
 from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.language import tr

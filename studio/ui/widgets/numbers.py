@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QRegularExpression, QSignalBlocker, 
 from PySide6.QtGui import QPainter, QRegularExpressionValidator
 from PySide6.QtWidgets import QLineEdit, QSlider, QWidget
 
+from studio.diffusion.seeds import MAX_SEED
 from studio.ui.language import tr
 from studio.ui.theme.metrics import CONTROL, FIELD, GRID, RING
 from studio.ui.widgets.buttons import IconButton
@@ -341,7 +342,6 @@ class NumberSlider(NumberField):
         super()._on_field_edited(value)
 
 
-MAX_SEED: Final = 2**32 - 1
 _SPACE: Final = "\u00a0"  # no-break
 
 

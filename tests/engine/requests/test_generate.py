@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.requests.generate import MAX_SEED, GenerateRequest
+from studio.diffusion.seeds import MAX_SEED
+from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, UnknownNameError
 
 CARD = ModelCard(

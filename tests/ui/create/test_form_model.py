@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from studio.engine.requests.checks import MAX_SEED
+from studio.diffusion.seeds import MAX_SEED
 from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, capitalised
 from studio.ui.jobs.run_settings import SUGGESTION, FormValues

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from studio.engine.requests.checks import MAX_SEED
+from studio.diffusion.seeds import MAX_SEED
 from studio.engine.requests.generate import GenerateRequest
 from studio.ui.create import text
 from studio.ui.jobs import text as run_text

@@ -8,8 +8,10 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence
 
-from studio.engine.requests.generate import MAX_SEED as ENGINE_MAX_SEED
-from studio.ui.widgets.numbers import MAX_SEED, SeedField
+from studio.diffusion.seeds import MAX_SEED
+from studio.engine.requests.generate import GenerateRequest
+from studio.errors import RequestError
+from studio.ui.widgets.numbers import SeedField
 from tests.ui.widgets.hands import show
 
 if TYPE_CHECKING:
@@ -39,8 +41,11 @@ def window_of(field: SeedField) -> QWidget:
     return field.window()
 
 
-def test_it_takes_the_seeds_that_the_engine_takes() -> None:
-    assert MAX_SEED == ENGINE_MAX_SEED
+def test_it_takes_the_seeds_that_the_engine_takes(seed: SeedField) -> None:
+    seed.set_value(2**40)
+    GenerateRequest(seed=seed.value).validate()
+    with pytest.raises(RequestError, match="seed"):
+        GenerateRequest(seed=seed.value + 1).validate()
 
 
 def test_digits_are_grouped_for_reading_and_plain_while_edited(seed: SeedField) -> None:
