@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer, Signal, Slot
@@ -20,11 +19,12 @@ from studio.ui.shell.pages import RAIL_PAGES, FocusKeeper, Pages
 from studio.ui.shell.rail import Rail
 from studio.ui.shell.status_bar import StatusBar
 from studio.ui.widgets.cards import Banner
+from studio.ui.widgets.page import dropped_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from PySide6.QtCore import QMimeData
     from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QUndoStack
 
     from studio.engine.requests.generate import GenerateRequest
@@ -53,12 +53,6 @@ class BannerPlace(QWidget):
             self.banner = Banner(self._theme, self._status.unused_gpu)
             self.banner.closed.connect(self.banner.hide)
             self._layout.addWidget(self.banner)
-
-
-def dropped_file(data: QMimeData) -> Path | None:
-    """Return the local file that is dragged; None unless it is exactly one."""
-    urls = [url for url in data.urls() if url.isLocalFile()]
-    return Path(urls[0].toLocalFile()) if len(urls) == 1 else None
 
 
 def read_request(path: Path) -> GenerateRequest | str:

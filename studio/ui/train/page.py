@@ -23,9 +23,9 @@ from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import EmptyPage, Ground
 from studio.ui.widgets.choice import SegmentedSwitch
 from studio.ui.widgets.labels import PlainLabel
+from studio.ui.widgets.page import dropped_file
 
 if TYPE_CHECKING:
-    from PySide6.QtCore import QMimeData
     from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent, QUndoStack
 
     from studio.engine.requests.compare import CompareRequest
@@ -232,13 +232,13 @@ class TrainPage(Ground):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept one folder or one file."""
-        if _dropped(event.mimeData()) is not None:
+        if dropped_file(event.mimeData()) is not None:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Train on a dropped folder; show a dropped picture on the Noise tab."""
-        path = _dropped(event.mimeData())
+        path = dropped_file(event.mimeData())
         if path is not None:
             on_file = partial(self._on_noise_requested, path)
             self._models.background.do(
@@ -247,9 +247,3 @@ class TrainPage(Ground):
 
     def _on_dropped(self, path: Path, is_folder: bool) -> None:
         self.learn_from(path) if is_folder else self._on_noise_requested(path)
-
-
-def _dropped(data: QMimeData) -> Path | None:
-    """Return the local file or folder that is dragged; None if it is not exactly one."""
-    urls = [url for url in data.urls() if url.isLocalFile()]
-    return Path(urls[0].toLocalFile()) if len(urls) == 1 else None

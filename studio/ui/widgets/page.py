@@ -1,8 +1,9 @@
-"""A page of the window: a title with actions above a scrolling column; and a row that opens a folder."""
+"""A page of the window: its title and scrolling column, a row that opens a folder, and the file dropped on it."""
 
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import Qt, QUrl, Signal, Slot
@@ -18,7 +19,8 @@ from studio.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from PySide6.QtCore import QMimeData
 
     from studio.errors import StudioError
     from studio.ui.theme.theme import Theme
@@ -149,3 +151,9 @@ class FolderRow(QWidget):
     @Slot()
     def _on_open_clicked(self) -> None:
         open_folder(self._path, self._do, self.failed.emit)
+
+
+def dropped_file(data: QMimeData) -> Path | None:
+    """Return the local file or folder that is dragged; None unless it is exactly one."""
+    urls = [url for url in data.urls() if url.isLocalFile()]
+    return Path(urls[0].toLocalFile()) if len(urls) == 1 else None

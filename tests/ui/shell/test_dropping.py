@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QMimeData, QUrl
 
 from studio.engine.requests.generate import GenerateRequest
 from studio.gallery.store import PictureStore
-from studio.ui.shell.main_window import dropped_file, read_request
+from studio.ui.shell.main_window import read_request
 from tests.gallery.samples import metadata
 
 if TYPE_CHECKING:
@@ -51,16 +50,3 @@ def test_settings_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     assert isinstance(said, str)
     assert kept.path.name in said
     assert "steps" in said, "the setting"
-
-
-def test_one_local_file_is_taken_and_nothing_else(tmp_path: Path) -> None:
-    def dragging(*urls: QUrl) -> QMimeData:
-        data = QMimeData()
-        data.setUrls(list(urls))
-        return data
-
-    file = QUrl.fromLocalFile(str(tmp_path / "a.png"))
-    assert dropped_file(dragging(file)) == tmp_path / "a.png"
-    assert dropped_file(dragging(file, file)) is None
-    assert dropped_file(dragging(QUrl("https://example.org/a.png"))) is None
-    assert dropped_file(QMimeData()) is None
