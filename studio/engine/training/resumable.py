@@ -1,4 +1,7 @@
-"""The notes of trainings on disk, and the unfinished trainings that can be resumed. Importable without torch."""
+"""The notes of trainings on disk, and the unfinished trainings that can be resumed.
+
+The resume itself is in pipeline.py, stage.py and training/state.py. Importable without torch.
+"""
 
 from __future__ import annotations
 
