@@ -68,6 +68,7 @@ MAX_SIDE_PX = 2048
 MAX_SIZES = 32
 MAX_LATENT_CHANNELS = 256
 MAX_PARAMETERS = 10**11
+_DEFAULT_T = 1000
 
 _UNNAMED = Path("card.json")
 
@@ -213,6 +214,15 @@ class ModelCard:
         if any(side % self.downscale for size in self.sizes for side in size):
             reason = message("must all be multiples of {downscale}", downscale=self.downscale)
             raise InvalidJsonError("sizes", reason)
+
+    @property
+    def T(self) -> int:
+        """The number of times of the schedule: as its configuration says, or else the default of every schedule.
+
+        A number that no schedule accepts counts as the default here; building the schedule reports it.
+        """
+        times = self.schedule.config.get("T")
+        return times if type(times) is int and times >= 1 else _DEFAULT_T
 
     def latent_shape_for(self, width: int, height: int) -> tuple[int, int, int]:
         """Return (C, H, W) of the latents of pictures of ``width`` x ``height`` pixels."""

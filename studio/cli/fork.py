@@ -10,8 +10,7 @@ from studio.cli.making import cancelled_by_interrupt, check_writable, report, ru
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.checks import check_whole
-from studio.engine.requests.fork import ForkRequest, StartState, respaced
-from studio.engine.requests.generate import MAX_STEPS, GenerateRequest
+from studio.engine.requests.fork import fork_request
 from studio.errors import RequestError
 from studio.folders import Folders
 from studio.messages import message
@@ -21,8 +20,8 @@ from studio.runs.store import RunStore
 if TYPE_CHECKING:
     import argparse
 
+    from studio.engine.requests.generate import GenerateRequest
     from studio.runs.format import RunHeader
-    from studio.runs.reader import StoredRun
 
 SUMMARY = "continue from any step of a recorded run, with other settings"
 _CHANGEABLE = ("prompt", "negative", "sampler", "spacing", "guidance", "seed")
@@ -66,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
             "spacing", message("has no effect without --remaining: the times of the run are kept")
         )
     request = request_of(parent.header, args).validate()
-    T = int(model_of(parent, folders).schedule.config.get("T", MAX_STEPS))
+    card = model_of(parent, folders)
     if args.at in parent.header.kept:
         parent.state(args.at)  # an unreadable file is reported before torch is imported
     if args.out is not None:
@@ -81,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
         start = state_at(parent, args.at, engine, cancelled)
         if start is None:
             raise KeyboardInterrupt
-        fork = fork_of(parent, start, request, args.remaining, T)
+        sampler = parent.header.request["sampler"]
+        fork = fork_request(request, start, card, sampler=sampler, remaining=args.remaining, parent=parent.id)
         store = None if args.no_record else runs
         events = run_request(engine, fork, cancelled, store, parent=parent.id, parent_step=args.at)
         origin = Origin(run=parent.id, step=args.at, of=parent.header.last_index, kind="fork")
@@ -118,27 +118,3 @@ def request_of(header: RunHeader, args: argparse.Namespace) -> GenerateRequest:
     same = changes.get("sampler", whole.sampler) == whole.sampler
     options = {**(whole.options if same else {}), **sampler_options(args)}
     return replace(whole, **changes, options=options, steps=None)
-
-
-def fork_of(
-    parent: StoredRun, start: StartState, request: GenerateRequest, remaining: object, T: int
-) -> ForkRequest:
-    """Return the request for a fork.
-
-    Args:
-        parent: the run.
-        start: its state.
-        request: how to continue.
-        remaining: the number of remaining steps; None keeps the remaining times.
-        T: the schedule's number of times.
-
-    Raises:
-        RequestError: there are not that many times.
-    """
-    if request.sampler != parent.header.request["sampler"]:
-        start = replace(start, history=())  # it is only meaningful for its own sampler
-    if remaining is not None and remaining != start.remaining:
-        check_whole("remaining", remaining, 1, MAX_STEPS - start.index)
-        start = respaced(start, int(str(remaining)), T, request.spacing or "")
-    steps = start.index + start.remaining
-    return ForkRequest(request=replace(request, steps=steps), start=start, parent=parent.id).validate()

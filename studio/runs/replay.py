@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from studio.checkpoints.catalog import find_model
 from studio.engine.events import JobStarted, PictureDone, PictureStarted, StepDone
-from studio.engine.requests.fork import ForkRequest, StartState, respaced
-from studio.engine.requests.generate import MAX_STEPS
+from studio.engine.requests.fork import ForkRequest, StartState, fork_request
 from studio.engine.requests.previews import NO_PREVIEWS, Previews
 from studio.engine.versions import same_version, versions
 from studio.errors import CheckpointError, StorageError
@@ -255,14 +254,11 @@ def _request(
     state = state_at(parent, origin.step, engine, cancelled)
     if state is None:
         return None
-    if alone.sampler != header.request["sampler"]:
-        state = replace(state, history=())
+    card = find_model(metadata.model, folders).card
+    assert card is not None, "find_model returns models with cards"
     remaining = (alone.steps or 0) - state.index
-    if remaining != state.remaining:
-        card = find_model(metadata.model, folders).card
-        T = int(card.schedule.config.get("T", MAX_STEPS)) if card is not None else MAX_STEPS
-        state = respaced(state, remaining, T, alone.spacing or "")
-    return ForkRequest(request=alone, start=state, parent=parent.id)
+    sampler = header.request["sampler"]
+    return fork_request(alone, state, card, sampler=sampler, remaining=remaining, parent=parent.id)
 
 
 def _verdict(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from studio.checkpoints.card import Component, Defaults, ModelCard, headline_figures
+from studio.diffusion.schedules import SCHEDULES
 from studio.errors import CheckpointError
 from tests.checkpoints.models import CARD
 
@@ -52,6 +53,29 @@ def test_a_card_cannot_change() -> None:
 def test_a_model_without_text_is_one() -> None:
     card = dataclasses.replace(CARD, text=None)
     assert ModelCard.from_json(card.to_json()).text is None
+
+
+@pytest.mark.parametrize(
+    ("config", "T"),
+    [
+        ({"T": 50}, 50),
+        ({}, 1000),
+        ({"T": "50"}, 1000),
+        ({"T": True}, 1000),
+        ({"T": 0}, 1000),
+        ({"T": 2.5}, 1000),
+    ],
+    ids=str,
+)
+def test_the_number_of_times_is_that_of_the_schedule_or_its_default(config: dict[str, Any], T: int) -> None:
+    card = dataclasses.replace(CARD, schedule=Component(kind="cosine", config=config))
+    assert card.T == T
+
+
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_a_schedule_without_a_configuration_has_the_default_number_of_times(kind: str) -> None:
+    card = dataclasses.replace(CARD, schedule=Component(kind=kind))
+    assert card.T == SCHEDULES[kind]().T
 
 
 def test_the_latent_shape_follows_from_the_size() -> None:

@@ -1,6 +1,7 @@
 """Requests to continue from a state of another run, with any sampler, prompt, guidance, seed or number of steps.
 
-Importable without torch and NumPy: arrays are only inspected.
+Invalid forks are rejected here; that an unchanged fork is bit-identical to its run is proved in
+tests/engine/requests/test_fork.py. Importable without torch and NumPy: arrays are only inspected.
 """
 
 from __future__ import annotations
@@ -113,10 +114,42 @@ class ForkRequest:
                 needed=needed,
             )
             raise RequestError("start", reason)
-        times = card.schedule.config.get("T", MAX_STEPS)
-        if isinstance(times, int) and self.start.times[0] >= times:
-            raise RequestError("start", _too_late(self.start.times[0], times))
+        if self.start.times[0] >= card.T:
+            raise RequestError("start", _too_late(self.start.times[0], card.T))
         return dataclasses.replace(self, request=resolved)
+
+
+def fork_request(
+    request: GenerateRequest,
+    start: StartState,
+    card: ModelCard,
+    *,
+    sampler: str | None,
+    remaining: int | None = None,
+    parent: str = "",
+) -> ForkRequest:
+    """Return the request that continues a run with other settings.
+
+    Args:
+        request: how to continue; its steps and count are ignored.
+        start: a state of the run.
+        card: of the run's model.
+        sampler: of the run; another sampler cannot use the history of its state.
+        remaining: the number of remaining steps, spaced anew if it is another than the run's; None keeps the remaining
+            times.
+        parent: the id of the run; empty if it was not recorded.
+
+    Raises:
+        RequestError: a setting is invalid, no steps remain, or there are not that many times.
+        UnknownNameError: there is no such spacing.
+    """
+    if request.sampler != sampler:
+        start = replace(start, history=())
+    if remaining is not None and remaining != start.remaining:
+        check_whole("remaining", remaining, 1, MAX_STEPS - start.index)
+        start = respaced(start, remaining, card.T, request.spacing or card.defaults.spacing)
+    whole = replace(request, steps=start.index + start.remaining, count=1)
+    return ForkRequest(request=whole, start=start, parent=parent).validate()
 
 
 def respaced(start: StartState, remaining: int, T: int, spacing: str) -> StartState:

@@ -21,9 +21,9 @@ from msgspec import Meta
 from studio import strict_json
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.options import Options, parse
+from studio.diffusion.seeds import MAX_SEED
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.checks import (
-    MAX_SEED,
     Line,
     Seed,
     Text,
@@ -187,9 +187,7 @@ class GenerateRequest:
             width=size[0],
             height=size[1],
         ).validate()
-        times = card.schedule.config.get("T", MAX_STEPS)
-        if isinstance(times, int):
-            check_whole("steps", filled.steps, 1, times)
+        check_whole("steps", filled.steps, 1, card.T)
         options = sampler_options(filled.sampler or "", self.options)
         return replace(filled, options=dataclasses.asdict(options))
 

@@ -175,8 +175,7 @@ def first_values(card: ModelCard | None, seed: int) -> FormValues:
 
 def most_steps(card: ModelCard | None) -> int:
     """Return the largest number of steps for a model: the number of times of its schedule."""
-    times = None if card is None else card.schedule.config.get("T")
-    return times if isinstance(times, int) and 1 <= times < MAX_STEPS else MAX_STEPS
+    return MAX_STEPS if card is None else min(card.T, MAX_STEPS)
 
 
 def takes_text(card: ModelCard | None) -> bool:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.engine.requests.fork import ForkRequest, StartState, respaced
-from studio.engine.requests.generate import MAX_STEPS, GenerateRequest, count_model_calls, sampler_options
+from studio.engine.requests.fork import ForkRequest, StartState, fork_request
+from studio.engine.requests.generate import MAX_STEPS, count_model_calls, sampler_options
 from studio.errors import RequestError
 from studio.ui.run import text
 
@@ -191,10 +191,8 @@ class ForkModel(QObject):
             raise RequestError("fork", self.fault or text.nothing_to_fork())
         job_state, image = parent
         request = job_state.request_of(image)
-        if self.remaining != start.remaining:
-            start = respaced(start, self.remaining, self._times(request), request.spacing or "trailing")
-        if values.sampler != request.sampler:
-            start = replace(start, history=())
+        card = self._catalog.card(request.model)
+        assert card is not None, "a missing model is a fault"
         settings = replace(
             request,
             prompt=values.prompt,
@@ -203,15 +201,15 @@ class ForkModel(QObject):
             options=self.options,
             guidance=values.guidance,
             seed=values.seed,
-            steps=start.index + start.remaining,
-            count=1,
         )
-        return ForkRequest(request=settings, start=start, parent=job_state.run_ids.get(image, "")).validate()
-
-    def _times(self, request: GenerateRequest) -> int:
-        card = self._catalog.card(request.model)
-        times = card.schedule.config.get("T", MAX_STEPS) if card is not None else MAX_STEPS
-        return times if isinstance(times, int) else MAX_STEPS
+        return fork_request(
+            settings,
+            start,
+            card,
+            sampler=request.sampler,
+            remaining=self.remaining,
+            parent=job_state.run_ids.get(image, ""),
+        )
 
     @Slot()
     def _on_run_changed(self) -> None:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from studio.checkpoints.card import Defaults
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS, visit_times
 from studio.engine.events import JobStarted, PictureStarted
-from studio.engine.requests.fork import ForkRequest, StartState, respaced
+from studio.engine.requests.fork import ForkRequest, StartState, fork_request, respaced
 from studio.engine.requests.previews import EVERY_STEP, Previews
 from studio.errors import RequestError, UnknownNameError
+from tests.checkpoints.models import CARD
 from tests.engine.asking import asking, bits, pictures, steps_of, those
 
 if TYPE_CHECKING:
@@ -134,6 +136,46 @@ def test_another_model_of_the_same_latents_may_go_on(engine: Engine) -> None:
     start = states_of(list(engine.run(asking(model="pixels"), previews=ARRAYS)))[2]
     events = engine.run(ForkRequest(request=asking(model="textless", guidance=None), start=start))
     assert pictures(events)[0].model_calls == 2
+
+
+# ------------------------------------------------------------------------------------------------- the request
+HISTORY = (np.ones((4, 4, 4), np.float32),)
+
+
+@pytest.mark.parametrize("remaining", [None, 2])
+def test_a_fork_with_as_many_steps_and_the_same_sampler_keeps_times_and_history(
+    remaining: int | None,
+) -> None:
+    start = replace(shape_of(2), history=HISTORY)
+    request = replace(asking("ddim"), steps=None, count=3)
+    fork = fork_request(request, start, CARD, sampler="ddim", remaining=remaining, parent="run-1")
+    assert fork.start is start
+    assert fork.request == replace(request, steps=4, count=1)
+    assert fork.parent == "run-1"
+
+
+def test_another_sampler_does_not_get_the_history() -> None:
+    start = replace(shape_of(2), history=HISTORY)
+    fork = fork_request(asking("ddpm", steps=None), start, CARD, sampler="ddim")
+    assert (fork.start.history, fork.start.times, fork.request.sampler) == ((), start.times, "ddpm")
+
+
+@pytest.mark.parametrize("spacing", [None, *SPACINGS])
+def test_another_number_of_steps_is_spaced_as_requested_or_as_the_model_does(spacing: str | None) -> None:
+    card = replace(CARD, defaults=Defaults(spacing="leading"))
+    fork = fork_request(
+        asking("ddim", steps=None, spacing=spacing), shape_of(2), card, sampler="ddim", remaining=5
+    )
+    assert fork.start.times == respaced(shape_of(2), 5, CARD.T, spacing or "leading").times
+    assert fork.request.steps == 7
+
+
+@pytest.mark.parametrize(
+    ("remaining", "said"), [(0, "from 1 to 998, not 0"), (999, "not 999"), (2.5, "not 2.5"), (600, "not 600")]
+)
+def test_a_number_of_steps_that_no_fork_can_take_is_refused(remaining: int, said: str) -> None:
+    with pytest.raises(RequestError, match=f"remaining.*{said}"):
+        fork_request(asking(steps=None), shape_of(2), CARD, sampler="ddim", remaining=remaining)
 
 
 # ------------------------------------------------------------------------------------------------- spaced anew

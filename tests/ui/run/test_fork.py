@@ -37,7 +37,7 @@ class Cards:
         assert name == "fake"
         if self.weights is None:
             return None
-        return SimpleNamespace(weights_sha256=self.weights, schedule=SimpleNamespace(config={"T": 1000}))
+        return SimpleNamespace(weights_sha256=self.weights, T=1000)
 
 
 @pytest.fixture
