@@ -1,4 +1,4 @@
-"""What can go wrong: one class per cause, each with its own sentence.
+"""The errors of the program: one class per cause, each with its own sentence.
 
 Every sentence names the field or the file, says what is wrong and, if possible, what to do about it. It is plain text
 for people and never contains a traceback. ``str(error)`` is the English sentence; `StudioError.message` is the same as

@@ -1,4 +1,4 @@
-"""Where things are kept on this machine. Nothing here creates a folder.
+"""The user's folders on this machine. Nothing here creates a folder.
 
 ``STEPWISE_HOME=DIR`` puts every folder under DIR;
 otherwise they are where the system keeps such things (platformdirs), with pictures in the user's own pictures
@@ -51,7 +51,7 @@ class Folders:
         """Return folders that all lie under ``home`` (made absolute; a leading ``~`` is the user's home)."""
         try:
             root = home.expanduser().absolute()
-        except RuntimeError:  # expanduser: nobody of that name, or no home at all
+        except RuntimeError:  # expanduser: an unknown user, or no home folder
             root = home.absolute()
         return cls(
             models=root / "models",

@@ -21,7 +21,7 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """How close a picture is to a reference.
+    """The similarity of a picture to a reference.
 
     Attributes:
         psnr: in decibels, infinite for identical pictures; None if their sizes differ.

@@ -410,7 +410,7 @@ def lock_file(path: Path) -> int | None:
 
 
 def unlock_file(descriptor: int, path: Path) -> None:
-    """Give up a file of `lock_file`, and remove it. Never fails."""
+    """Unlock a file of `lock_file`, and remove it. Never fails."""
     if sys.platform != "win32":
         with contextlib.suppress(OSError):
             os.unlink(path)

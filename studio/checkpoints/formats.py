@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Format(Protocol):
-    """How a model is stored in a folder."""
+    """A format in which a folder stores a model."""
 
     def recognises(self, folder: Path) -> bool:
         """Whether the folder holds a model of this format, valid or not."""

@@ -80,7 +80,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
         entries: the tensors in the order of their bytes, which follow each other without gaps to the end.
@@ -203,7 +203,7 @@ def _check_counts(text: bytes) -> None:
 
 
 class _Listed(msgspec.Struct):
-    """What the header says of one tensor."""
+    """The header's entry for one tensor."""
 
     dtype: Annotated[str, one_of(WIDTHS)]
     shape: Annotated[

@@ -1,4 +1,4 @@
-"""What the commands that make pictures share: running a request, saving and reporting pictures, and Ctrl+C."""
+"""Shared by the commands that make pictures: running a request, saving and reporting pictures, and Ctrl+C."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from studio.diffusion.schedules import Schedule
 
 Condition: TypeAlias = tuple[Tensor, ...]
-"""What a picture is conditioned on: tensors that share the batch axis, opaque here; () is unconditional."""
+"""The condition of a picture: tensors that share the batch axis, opaque here; () is unconditional."""
 
 
 class Backbone(Protocol):

@@ -216,7 +216,7 @@ Event = (
 
 @dataclass(frozen=True, kw_only=True)
 class EngineReport:
-    """What the engine runs on; not part of a job.
+    """The engine's device and precision; not part of a job.
 
     Attributes:
         device: such as "cpu (AMD EPYC, 2 threads)".

@@ -1,1 +1,1 @@
-"""What ``stepwise evaluate`` measures."""
+"""The measurements of ``stepwise evaluate``."""

@@ -1,4 +1,4 @@
-"""How different pictures are from each other and from the training pictures.
+"""Distances of pictures to each other and to the training pictures.
 
 The distance of two pictures is the root mean square of their difference: 0 for equal ones, 1 for black and white.
 Diversity compares pixels. Memorization compares `studio.evaluation.ranking.features`, so that neither a shift nor
@@ -27,7 +27,7 @@ pictogram is distinguished from other pictograms at a half.
 
 @dataclass(frozen=True, kw_only=True)
 class Memorization:
-    """How close samples are to the training pictures.
+    """The distances of samples to the training pictures.
 
     Original samples are as far from the training pictures as these are from each other, are no copies, and have as much
     detail. Copies are close; an average of several training pictures is no copy, but lacks their detail.

@@ -68,7 +68,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How much is measured.
+    """The extent of an evaluation.
 
     Attributes:
         settings: sampling settings for the measurements that do not vary them.

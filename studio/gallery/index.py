@@ -38,7 +38,7 @@ FILE_NAME = "pictures.sqlite3"
 PAGE = 100
 _BATCH = 500
 _BATCH_S = 2.0
-"""How long a rebuild collects pictures at most before it enters them."""
+"""The longest time that a rebuild collects pictures before it inserts them."""
 _STOP_S = 10.0
 """How long closing waits for the file that a rebuild is reading; a network drive may not answer."""
 _FIRST_TIME_ID = 2**40

@@ -1,4 +1,4 @@
-"""What a picture file says of how the picture was made, as text.
+"""The metadata in a picture file on how the picture was made, as text.
 
 The JSON is complete (the whole request, the model, the program, and where a fork came from), versioned and strict: a
 reader requires every field of its version with the right type, refuses unknown ones, and never meets NaN or half a

@@ -142,7 +142,7 @@ def is_run_id(text: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class RunHeader:
-    """What was known of a run before its first step.
+    """The facts of a run that are known before its first step.
 
     Attributes:
         id: the name of its folder: a number that increases from run to run, and eight random digits.

@@ -308,7 +308,7 @@ class JobRecord:
                 pass
 
     def picture(self, image: int) -> PictureRecord | None:
-        """Return the steps of a picture, from 0; None if there are none (yet, or any more)."""
+        """Return the steps of a picture, from 0; None if there are none yet, or no longer."""
         with self._lock:
             return self._pictures.get(image)
 

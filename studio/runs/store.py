@@ -102,7 +102,7 @@ def remember_budget(folder: Path, budget_bytes: int) -> None:
 
 @dataclass(frozen=True)
 class KnownRun:
-    """What the store remembers of a run that has ended; neither changes any more.
+    """Cached facts of a run that has ended; they no longer change.
 
     Attributes:
         header: what it is of.

@@ -1,4 +1,4 @@
-"""What a backbone learns: to denoise captioned latents, with autocast where reduced precision is faster."""
+"""The training task of a backbone: to denoise captioned latents, with autocast if reduced precision is faster."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class DenoisingTask:
             latents: the training data.
             modules: "backbone" and, for a conditional model, "text"; on their device.
             autocast: precision of the backbone's forward pass.
-            text_frozen: whether the text encoder is trained already and does not learn any more.
+            text_frozen: whether the text encoder is already trained and stays frozen.
         """
         self.modules, self._recipe, self._latents, self._autocast = modules, recipe, latents, autocast
         self._schedule = SCHEDULES[recipe.diffusion.schedule]()

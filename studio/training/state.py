@@ -27,7 +27,7 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True)
 class SavedProgress:
-    """How far a saved stage has come.
+    """The progress of a saved stage.
 
     Attributes:
         steps: steps done.

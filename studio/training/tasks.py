@@ -1,4 +1,4 @@
-"""What the stages before the backbone learn: a module and its loss for each.
+"""The training tasks of the stages before the backbone: a module and its loss for each.
 
 First the codec. Then, if the recipe asks for it, its decoder alone for longer: the latents stay the same, so this may
 come before, beside or after the other stages. Then the preview decoder (`studio.training.distillation`) and the text

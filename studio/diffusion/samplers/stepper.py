@@ -1,4 +1,4 @@
-"""What a sampler is: a pure function from one state to the next that asks for model evaluations on the way.
+"""The interface of samplers: a pure function from one state to the next that yields queries to the model.
 
 ``Sampler.step`` is a generator. It yields a ``Query`` (x_t and t) and is sent a ``Prediction``. It calls no model,
 so it knows nothing about guidance, batches, devices, previews or progress. The driver (drive.py) owns the only
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What a sampler asks: the prediction for these states.
+    """A query of a sampler: the prediction for these states.
 
     Attributes:
         x: states, (B, C, H, W).
@@ -38,7 +38,7 @@ class Query:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What guidance asks: the model's output for these states under one condition.
+    """A query of guidance: the model's output for these states under one condition.
 
     Attributes:
         x: states, (B, C, H, W).
@@ -102,18 +102,18 @@ StepNoise: TypeAlias = "Callable[[int], Tensor]"
 """Maps the number of a draw within the step to unit noise of the state's shape. Each number may be drawn once."""
 
 Steps: TypeAlias = "Generator[Query, Prediction, State]"
-"""What ``Sampler.step`` returns."""
+"""The return type of ``Sampler.step``."""
 
 
 class NoiseSource(Protocol):
-    """Where a driver gets the noise of each step (``studio.diffusion.noise.Noise``)."""
+    """Provides a driver with the noise of each step (``studio.diffusion.noise.Noise``)."""
 
     def at(self, step: int) -> StepNoise:
         """Return the draws of the step with this index."""
 
 
 class Guidance(Protocol):
-    """What sits between sampler and model (``studio.diffusion.guidance``)."""
+    """Sits between sampler and model (``studio.diffusion.guidance``)."""
 
     def ask(self, query: Query) -> Generator[tuple[Evaluation, ...], tuple[Prediction, ...], Prediction]:
         """Yield the evaluations that the query needs, receive their predictions, return one prediction."""

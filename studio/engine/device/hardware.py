@@ -1,4 +1,4 @@
-"""What the operating system knows about processors and GPUs. Standard library only, no torch."""
+"""Processors and GPUs, as the operating system reports them. Standard library only, no torch."""
 
 from __future__ import annotations
 

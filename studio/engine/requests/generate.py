@@ -1,4 +1,4 @@
-"""What to make: a frozen value that contains everything a picture depends on.
+"""The request for pictures: a frozen value that contains everything a picture depends on.
 
 A request is validated twice at the border and trusted afterwards. `GenerateRequest.validate` needs no model: it rejects
 what no model could make. `GenerateRequest.resolve` takes a model's card, fills in what was left open (size, sampler,

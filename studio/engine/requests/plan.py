@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from studio.folders import Folders
 
 Request: TypeAlias = GenerateRequest | ForkRequest | CompareRequest
-"""What an engine can run."""
+"""A request that an engine can run."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

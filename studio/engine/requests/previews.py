@@ -1,4 +1,4 @@
-"""What a picture shows while it forms, and how often. Importable without torch."""
+"""Which previews a picture shows while it forms, and how often. Importable without torch."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from studio.errors import RequestError
 from studio.messages import message
 
 Quantity: TypeAlias = Literal["x0", "x_t"]
-"""What a preview shows: the predicted clean picture (x0_hat), or the noisy state itself (x_t)."""
+"""The quantity that a preview shows: the predicted clean picture (x0_hat), or the noisy state itself (x_t)."""
 
 Tier: TypeAlias = Literal["full", "small", "linear"]
-"""What decoded a preview, best first: the codec's decoder, a small one distilled from it, or a linear map."""
+"""The decoder of a preview, best first: the codec's decoder, a small one distilled from it, or a linear map."""
 
 TIERS: tuple[Tier, ...] = ("full", "small", "linear")
 
 
 @dataclass(eq=False)
 class PreviewTarget:
-    """What previews show. May be changed from any thread, also while a job runs: the next preview follows.
+    """The quantity that previews show. May be changed from any thread, even during a job: the next preview follows.
 
     Attributes:
         quantity: "x0" or "x_t".

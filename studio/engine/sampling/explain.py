@@ -1,4 +1,4 @@
-"""What the model predicts for one state: both sides of guidance, and the score."""
+"""The model's prediction for one state: both sides of guidance, and the score."""
 
 from __future__ import annotations
 

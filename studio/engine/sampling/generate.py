@@ -242,7 +242,7 @@ def _with_share(previews: Previews, share: float) -> Previews:
 
 @dataclass(eq=False)
 class _Progress:
-    """What a picture has cost so far, and its last x0_hat."""
+    """The cost of a picture so far, and its last x0_hat."""
 
     calls: int = 0
     preview_seconds: float = 0.0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from studio.engine.device.precision import Precision
 
 HEADROOM_BYTES = 512 * 2**20
-"""What must stay free beside the weights of a model that is loaded beside another: for activations and the system."""
+"""Bytes that must stay free when a model is loaded beside another: for activations and the system."""
 LOAD_FACTOR = 1.2
 """Memory that a model takes, relative to its weights file: buffers, and what loading needs for a moment."""
 

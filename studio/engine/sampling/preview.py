@@ -35,7 +35,7 @@ def decode(model: Model, latents: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StepView:
-    """What one step shows: fields of `StepDone`, and the time that its preview took, in seconds."""
+    """The preview of one step: fields of `StepDone`, and the time that it took, in seconds."""
 
     preview: NDArray[np.uint8] | None
     preview_of: Quantity

@@ -1,4 +1,4 @@
-"""How long trainings take on this machine and how much memory they need. Importable without torch."""
+"""The time and memory that trainings need on this machine. Importable without torch."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _Positive = Annotated[int, Meta(ge=1)]
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """What a rehearsal measured. The field names are those of the file.
+    """The measurements of a rehearsal. The field names are those of the file.
 
     Attributes:
         machine: device and version of torch; on another machine it is measured again.

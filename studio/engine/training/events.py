@@ -209,7 +209,7 @@ class TrainingStopped:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingHistory:
-    """What happened before a training was stopped; sent once, after `TrainingStarted`, when it is resumed.
+    """The history of a training before it was stopped; sent once, after `TrainingStarted`, when it is resumed.
 
     Attributes:
         losses: of all stages, in their order; of a long stage each is the mean over several steps, up to its ``step``.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class ModelOutput(Protocol):
-    """Where a training writes its models."""
+    """The destination of a training's models."""
 
     def describe_data(self, *, pictures: int, data_sha256: str, words: Words) -> None:
         """Set what every card says about the data, and the words of every model."""

@@ -226,7 +226,7 @@ def _measure(
 
 @dataclass(frozen=True, kw_only=True)
 class _TrainingFiles:
-    """Where a training keeps its files.
+    """The files of a training.
 
     Attributes:
         home: the folder that its events name.

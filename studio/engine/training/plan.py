@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainPlan:
-    """What a training does.
+    """The plan of a training.
 
     Attributes:
         request: with the values that follow from a base model.

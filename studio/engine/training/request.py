@@ -1,4 +1,4 @@
-"""What to train: a frozen value with everything that determines a model. Importable without torch."""
+"""The request for a training: a frozen value with everything that determines a model. Importable without torch."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class TrainRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainEstimate:
-    """What a training takes on this machine.
+    """The cost of a training on this machine.
 
     Attributes:
         seconds: of all stages; None before a similar training was measured on this machine.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MAX_SAMPLING_SHARE = 1 / 15
 """Samples take at most about this share of the time."""
 MAX_RECOVERIES = 3
-"""How often a diverged stage goes back to its last state, each time at half the learning rate, before it fails."""
+"""How often a diverged stage is rewound to its last state, each time at half the learning rate, before it fails."""
 
 
 class TrainingDivergedError(StudioError):

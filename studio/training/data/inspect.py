@@ -1,4 +1,4 @@
-"""What a folder offers for training: each picture with its caption, and each unusable file with a reason.
+"""The training data of a folder: each picture with its caption, and each unusable file with a reason.
 
 The caption is the text of a ``.txt`` file beside the picture; without one, the file's name; and where that says
 nothing, as the names that cameras give, the name of its folder.

@@ -1,4 +1,4 @@
-"""Where batches come from: captioned pictures for the codec, captioned latents for everything after it.
+"""Sources of batches: captioned pictures for the codec, captioned latents for everything after it.
 
 A source draws a batch from a random generator and from nothing else. A batch therefore depends only on the generator's
 key, and a resumed training sees the batches that an uninterrupted one would have seen.

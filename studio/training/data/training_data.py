@@ -36,7 +36,7 @@ EXAMPLES_KEY = -2  # of the generator that draws examples; no step has it
 
 
 class TrainingData(Protocol):
-    """What a training learns from.
+    """The data of a training.
 
     Attributes:
         source: of pictures.

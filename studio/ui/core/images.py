@@ -24,7 +24,7 @@ MAX_BYTES: Final = 96 * 2**20
 class ByteCache(LRUCache[Key, Value]):
     """Values by key, limited by the bytes they take; the least recently used are dropped first.
 
-    The newest value is kept, however large it is: whoever requested it must get it.
+    The newest value is kept, however large it is, since it has just been requested.
     """
 
     def __init__(self, max_bytes: int, size_of: Callable[[Value], int]) -> None:

@@ -105,7 +105,7 @@ class Job:
 
     @property
     def previews(self) -> Previews:
-        """What its steps carry."""
+        """The previews of its steps."""
         every = 0 if self.budget == 0 else 1
         return Previews(every, budget=self.budget, target=self.preview_target, arrays=True)
 

@@ -347,7 +347,7 @@ class GalleryModel(QAbstractListModel):
     # ------------------------------------------------------------------------------------------------------ the search
     @property
     def text(self) -> str:
-        """What is searched for; "" lists all."""
+        """The search text; "" lists all pictures."""
         return self._text
 
     @property

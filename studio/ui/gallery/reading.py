@@ -1,4 +1,4 @@
-"""What the gallery reads in the background: the list of pictures, entries, and whole pictures."""
+"""Background reading for the gallery: the list of pictures, entries, and whole pictures."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ LONG_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class RemainingWork:
-    """What is left to do of a cancelled job.
+    """The remaining work of a cancelled job.
 
     Attributes:
         sentence: says where it was cancelled.

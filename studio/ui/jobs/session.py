@@ -169,7 +169,7 @@ class SavedPictures:
 
 
 CLOSE_MS = 60_000
-"""How long closing waits for the running model call; finished pictures are safe long before."""
+"""The longest time that closing waits for the running model call; finished pictures are saved long before."""
 
 
 class Session(QObject):

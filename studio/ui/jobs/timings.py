@@ -1,4 +1,4 @@
-"""How long a model call takes on this machine, as measured in earlier runs. Imports no Qt.
+"""The time of a model call on this machine, as measured in earlier runs. Imports no Qt.
 
 The measurements are in the cache folder: if the file is missing or broken, the next run measures again.
 """

@@ -1,4 +1,4 @@
-"""What can be done with a step of a run: "Keep this step", and recomputing a step that was not kept.
+"""Actions on a step of a run: "Keep this step", and recomputing a step that was not kept.
 
 `StepSaver` saves the shown step as a picture in the gallery; its metadata name the run and the step. `StepRecompute`
 gets a shown step that has no arrays in memory: it is read from the recorded run, or if the run did not keep it, it is
@@ -193,7 +193,7 @@ class StepRecompute(QObject):
             self._settled.start(0 if stored else SETTLE_MS)
 
     def close(self) -> None:
-        """Return once nothing is read any more."""
+        """Wait for pending reads."""
         self._background.close()
 
     @Slot()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class StatusModel(QObject):
-    """What the status bar shows: the device, the cost of previews, and the disk space of recorded runs.
+    """The model of the status bar: the device, the cost of previews, and the disk space of recorded runs.
 
     Attributes:
         device: the name of the device; "" until it is known.

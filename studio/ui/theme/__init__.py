@@ -1,1 +1,1 @@
-"""How the window looks: colours, sizes, style sheet and icons."""
+"""The look of the window: colours, sizes, style sheet and icons."""
