@@ -62,7 +62,7 @@ def test_a_whole_model_can_be_used_and_a_broken_one_cannot(
     assert asked.args == ["large"]
     opened.models.form.edit(model="large")
     assert (starter.use.isVisible(), large.use.isVisible()) == (True, False)
-    assert "In use" in texts(view)
+    assert [card.in_use.isVisible() for card in view.cards] == [False, True, False]
     opened.models.form.edit(model="torn")
     assert not torn.in_use.isVisible()
     assert large.use.isVisible()
@@ -78,7 +78,8 @@ def test_reload_looks_again(
     show_models(monkeypatch, installed(STARTER, shipped=True), installed(WORDLESS))
     qtbot.mouseClick(view.reload, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: [card.model.name for card in view.cards] == ["starter", "wordless"])
-    qtbot.waitUntil(lambda: "In use" in texts(view) and "torn" not in texts(view))
+    qtbot.waitUntil(lambda: [card.in_use.isVisible() for card in view.cards] == [False, True])
+    assert "torn" not in texts(view)
 
 
 def test_without_a_model_of_ones_own_it_says_how_to_add_one(

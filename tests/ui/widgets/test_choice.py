@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QFontMetrics, QImage, QPainter
 
-from studio.ui.theme.metrics import CONTROL
+from studio.ui.theme.metrics import CONTROL, GAP, SMALL_ICON
 from studio.ui.widgets.choice import ChoiceField, draw_row
 from tests.ui.widgets.hands import count, show, wheel
 
@@ -181,7 +181,7 @@ def test_text_and_detail_never_meet(theme: Theme, width: int, text: str, detail:
     both = inked(text, detail)
     assert both
     gaps = [after - before for before, after in itertools.pairwise(both)]
-    assert max(gaps) > 8  # a clear gap, wider than any between letters
+    assert max(gaps) > GAP  # a clear gap, wider than any between letters
     assert both[-1] >= width - 3
 
 
@@ -192,6 +192,9 @@ def test_the_arrow_is_kept_free(sampler: ChoiceField, theme: Theme) -> None:
     image = sampler.box.grab().toImage()
     box = sampler.box
     between = image.copy(
-        QRect(QPoint(box.width() - 8 - 16 - 3, 0), QPoint(box.width() - 8 - 16 - 1, CONTROL - 1))
+        QRect(
+            QPoint(box.width() - GAP - SMALL_ICON - 3, 0),
+            QPoint(box.width() - GAP - SMALL_ICON - 1, CONTROL - 1),
+        )
     )
     assert count(between, theme.colour("raised")) == between.width() * between.height()
