@@ -230,7 +230,7 @@ def write_files(files: Mapping[Path, bytes]) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write in pieces that takes the place of ``path`` at the end, and is removed on any error.
+    """Yield a file for writing in pieces. It replaces ``path`` at the end, and is removed on any error.
 
     Raises:
         StorageError: it cannot be written; what was there before still is.

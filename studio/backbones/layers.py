@@ -86,7 +86,7 @@ class TimeEmbedding(nn.Module):
     """Embeds the time t, and optionally another vector, as the vector that modulates every block."""
 
     def __init__(self, features: int, extra: int) -> None:
-        """Take the features of the result and of the other vector (0: none)."""
+        """Create it for ``features`` output features and ``extra`` features of the other vector (0: none)."""
         super().__init__()
         self.features = features
         self.time = nn.Sequential(nn.Linear(features, features), nn.SiLU(), nn.Linear(features, features))
@@ -110,7 +110,10 @@ class ResidualBlock(nn.Module):
     """
 
     def __init__(self, channels_in: int, channels_out: int, embedding: int, *, groups: int = 16) -> None:
-        """Take the numbers of channels and the features of the embedding (0: no modulation)."""
+        """Create a block from ``channels_in`` to ``channels_out``; ``embedding`` is the features of the embedding.
+
+        With 0 the block has no modulation.
+        """
         super().__init__()
         self.norm_in = nn.GroupNorm(min(groups, channels_in), channels_in)
         self.conv_in = nn.Conv2d(channels_in, channels_out, 3, padding=1)
@@ -205,7 +208,7 @@ class FeedForward(nn.Sequential):
     """Two linear layers with a GELU between them."""
 
     def __init__(self, features: int, *, factor: int = 4, zero_init: bool = True) -> None:
-        """Take the features, the hidden layer's as a multiple of them, and ``zero_init`` as in `Attention`."""
+        """Create it with ``factor * features`` hidden features; ``zero_init`` as in `Attention`."""
         last = nn.Linear(factor * features, features)
         super().__init__(
             nn.Linear(features, factor * features), nn.GELU(), zero_module(last) if zero_init else last

@@ -28,7 +28,7 @@ class LinearDecoder(nn.Module):
     """A 3x3 convolution whose output channels are the pixels of one latent."""
 
     def __init__(self, weight: Tensor, bias: Tensor, downscale: int) -> None:
-        """Take weight (3 * downscale^2, channels, 3, 3) and bias (3 * downscale^2,)."""
+        """Create it with weight (3 * downscale^2, channels, 3, 3) and bias (3 * downscale^2,)."""
         super().__init__()
         self.weight, self.bias = (nn.Parameter(part, requires_grad=False) for part in (weight, bias))
         self.downscale = downscale

@@ -72,7 +72,7 @@ class Layer(nn.Module):
     """A pre-norm transformer layer."""
 
     def __init__(self, features: int, heads: int) -> None:
-        """Take the features of the tokens and the number of heads."""
+        """Create it for tokens with ``features`` features."""
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(features) for _ in range(2))
         self.attention = Attention(features, heads)

@@ -51,7 +51,7 @@ class Transformer(nn.Module):
     """Self-attention of the pixels, cross-attention to the text and a feed-forward layer, each residual."""
 
     def __init__(self, channels: int, heads: int, text: int) -> None:
-        """Take the channels, the number of heads and the features of the text tokens (0: no cross-attention)."""
+        """Create it for text tokens with ``text`` features (0: no cross-attention)."""
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(3))
         self.itself = Attention(channels, heads)
@@ -74,7 +74,7 @@ class Block(nn.Module):
     """A residual block, followed by a transformer on the levels with attention."""
 
     def __init__(self, channels_in: int, channels_out: int, config: UNetConfig, *, attention: bool) -> None:
-        """Take the numbers of channels, and whether there is a transformer."""
+        """Create it with a transformer if ``attention``."""
         super().__init__()
         self.residual = ResidualBlock(channels_in, channels_out, config.embedding)
         heads = max(1, channels_out // config.head_width)

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class InstalledModel:
-    """A model's folder and what is known without loading it.
+    """A model's folder and the facts that are known without loading it.
 
     Attributes:
         name: the card's name; of a broken model, its folder's.
-        folder: where it is.
+        folder: its folder.
         shipped: whether it came with the program.
         card: None if the model is broken.
         error: why it is broken, a whole sentence; None if it is not.
@@ -122,7 +122,7 @@ def _is_path(name: str) -> bool:
 
 
 def _model_at(path: Path) -> InstalledModel:
-    """Return the model at a path; raises CheckpointError that says what is there instead."""
+    """Return the model at a path; raises CheckpointError naming what the path contains instead."""
     try:
         is_folder = path.is_dir()
         beside = is_folder or (path.parent / CARD_NAME).is_file()

@@ -163,7 +163,7 @@ class ProgressLine(StatusLine):
     """Seconds between two lines."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        """Take where to write (None: stderr)."""
+        """Write to ``stream`` (None: stderr)."""
         super().__init__(stream)
         self._began = time.monotonic()
         self._written = -self.INTERVAL

@@ -150,7 +150,7 @@ class Progress(StatusLine):
     """Progress of a job on stderr: a bar on a terminal, a line for each picture elsewhere."""
 
     def __init__(self, count: int, stream: TextIO | None = None) -> None:
-        """Take the number of pictures, and where to write (None: stderr)."""
+        """Report on ``count`` pictures, on ``stream`` (None: stderr)."""
         super().__init__(stream)
         self._count = count
 

@@ -20,7 +20,7 @@ class StatusLine:
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        """Take where to write (None: stderr)."""
+        """Write to ``stream`` (None: stderr)."""
         self._stream = stream or sys.stderr
         self.is_terminal = self._stream.isatty()
         self._drawn = 0  # characters of the status line on the screen

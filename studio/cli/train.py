@@ -260,7 +260,7 @@ class _Lines:
     """Prints events on stderr: steps every few seconds, everything else at once."""
 
     def __init__(self, *, recipe: bool = False) -> None:
-        """Take whether it is a recipe, whose start and end are printed by the command."""
+        """Report a training; for a ``recipe`` the command itself prints start and end."""
         self._recipe = recipe
         self._printed, self._stage, self._losses = 0.0, "", list[float]()
         self._preparing = ""

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EvaluationContext:
-    """What all measurements share."""
+    """Shared by all measurements."""
 
     pictograms: Pictograms
     ranker: PictogramRanker
@@ -125,7 +125,7 @@ class Backgrounds:
 
 
 class Compositions:
-    """Number, place and size of what is drawn, for combinations held out of training.
+    """Number, place and size of the drawn objects, for combinations held out of training.
 
     A position or a size counts as right only if one object was detected. The accuracy of the number is the mean of that
     for pictures of one object and that for pictures of two, so that always drawing one gives a half. The figures of

@@ -106,7 +106,7 @@ class Steps:
 
 
 class Memory:
-    """How close samples come to the pictograms that were learned, and these to each other."""
+    """The distances of samples to the learned pictograms, and of these to each other."""
 
     def __init__(self, context: EvaluationContext) -> None:
         """Choose the names: the first of those of `Naming`, so that its pictures are reused."""

@@ -30,7 +30,7 @@ class PictogramRanker:
     """Ranks the pictograms by their similarity to a picture."""
 
     def __init__(self, drawings: NDArray[np.uint8]) -> None:
-        """Take the candidates, (N, size, size, 4) premultiplied."""
+        """Prepare the candidates ``drawings``, uint8 (N, size, size, 4), RGBA with premultiplied alpha."""
         count = len(drawings)
         white, still = np.full((count, 3), 255), np.zeros((count, 2), dtype=np.int64)
         pictures = to_uint8(compose_batch(drawings, white, still))

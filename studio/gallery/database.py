@@ -116,7 +116,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
-        """Give a connection for one transaction, committed at the end and rolled back on any error.
+        """Yield a connection for one transaction, committed at the end and rolled back on any error.
 
         The file is created if need be.
 

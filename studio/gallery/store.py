@@ -139,7 +139,7 @@ class PictureSaved:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PictureUnsaved:
-    """A finished picture could be written nowhere; this event holds the last copy of its pixels.
+    """A finished picture could not be written anywhere; this event contains the last copy of its pixels.
 
     Attributes:
         done: the picture.

@@ -44,7 +44,7 @@ MAX_RUNS = 5_000
 _REMOVED = ".removed-"
 _ATTEMPTS = 100
 _SPARE = 10
-"""Where space is made, a tenth of the budget more than is needed is: the folder is gone through once in many runs."""
+"""Freeing space frees a tenth of the budget more than needed, so that the folder is scanned only once in many runs."""
 BUDGET_FILE = "budget"
 _MAX_DIGITS = 20
 _BLOCK = 512  # of st_blocks, whatever the disk's own are
@@ -72,9 +72,9 @@ def delete(path: Path) -> int:
 
 
 def delete_states(path: Path) -> int:
-    """Delete the arrays of a run and keep its header and journal; of what is no run, delete everything.
+    """Delete the arrays of a run, but keep its header and journal; a folder that is not a run is deleted entirely.
 
-    Returns how many bytes that freed.
+    Returns the number of freed bytes.
     """
     if not (path / RUN_FILE).is_file():
         return delete(path)
@@ -268,7 +268,7 @@ class RunStore:
         ]
 
     def remove(self, run: str) -> None:
-        """Take a run out; `restore` puts it back until its space is needed. Raises StorageError."""
+        """Remove a run; `restore` can undo it until the space is needed. Raises StorageError."""
         with as_storage_error(self.path(run)):
             self.path(run).rename(self.folder / f"{_REMOVED}{run}")
 
@@ -305,7 +305,7 @@ class RunStore:
         raise StorageError(self.folder, NAMES_TAKEN)
 
     def release(self, run: str, *, discard: bool = False) -> None:
-        """Say that a run is recorded, or, to ``discard``, that nothing of it is worth keeping."""
+        """Unlock a run that has been recorded, or delete it if ``discard``."""
         lock = self._locks.pop(run, None)
         if lock is not None:
             unlock_file(lock, self.folder / run / LOCK_FILE)

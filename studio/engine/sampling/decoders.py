@@ -42,7 +42,7 @@ class Decoders:
     """
 
     def __init__(self, model: Model, folder: Path) -> None:
-        """Take a model and the folder it was loaded from; nothing is read or fitted yet."""
+        """Read and fit nothing yet; ``folder`` is the one that the model was loaded from."""
         self._model, self._folder, self.device = model, folder, model.device
         self._cheaper: dict[Tier, nn.Module] | None = None
         self._costs: dict[tuple[int, ...], TierCosts] = {}

@@ -35,9 +35,9 @@ MAX_GAP = 3
 MIN_PREVIEWS = 6
 """... and at least so many in the whole job, or one every second step if it has fewer than twice as many."""
 MARGIN = 1.25
-"""How far within these limits a better decoder must be to be taken up, so that chance does not decide."""
+"""A better decoder must be this many times cheaper than the limits to be chosen, so that chance does not decide."""
 PATIENCE = 8
-"""For how many steps in succession it must be."""
+"""Number of consecutive steps for which it must be."""
 MAX_ADVANCE = 0.5
 """How much of the whole job's budget the first preview may take before the job has earned it."""
 

@@ -181,7 +181,7 @@ class EtaEstimator:
     """Estimates the remaining time of a training from the speed of its last steps and of the stages to come."""
 
     def __init__(self, steps: Mapping[str, int], seconds: Mapping[str, float]) -> None:
-        """Take the stages in their order.
+        """Start without measurements.
 
         Args:
             steps: number of steps of each stage.

@@ -94,7 +94,7 @@ def plan_training(
 
 
 def plan_recipe(request: TrainRequest) -> TrainPlan:
-    """Return the plan of a recipe as it stands, under its own name.
+    """Return the plan of an unmodified recipe, under its own name.
 
     Args:
         request: its source is the recipe; of the rest only samples and checkpoints count.

@@ -43,7 +43,7 @@ class FolderLatents:
     """Draws latents of a folder's pictures uniformly: what `FolderSource` draws for the same generator, encoded."""
 
     def __init__(self, latents: NDArray[np.float32], captions: tuple[str, ...]) -> None:
-        """Take latents (N, C, h, w) and their captions."""
+        """Draw from latents (N, C, h, w) and their captions."""
         self.latents, self.captions = latents, captions
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[str]]:
@@ -140,7 +140,7 @@ class EncodedSource:
     """Latents that are encoded as they are drawn, or drawn from a pool that is filled at its first use."""
 
     def __init__(self, recipe: Recipe, source: Source, codec: Codec | Identity, device: torch.device) -> None:
-        """Take the pictures and their codec.
+        """Fill no pool yet; see `prepare_pool`.
 
         Args:
             recipe: gives the size and seed of the pool.

@@ -378,7 +378,7 @@ class CompareModel(QObject):
     # ------------------------------------------------------------------------------------------------- job updates
     @Slot(object)
     def follow(self, job_state: JobState) -> None:
-        """Take the new state of a job; only comparisons are followed, and shown as soon as they start."""
+        """Process the new state of a job; only comparisons are followed, and shown as soon as they start."""
         if not isinstance(job_state.job.request, CompareRequest):
             return
         if job_state is not self.newest:

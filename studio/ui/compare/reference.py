@@ -166,7 +166,7 @@ class ReferenceModel(QObject):
 
     # ------------------------------------------------------------------------------------------------- job updates
     def follow(self, job_state: JobState) -> bool:
-        """Take the new state of a job; return whether it is the long run."""
+        """Process the new state of a job; return whether it is the long run."""
         if self._asked is None or job_state.job.request is not self._asked:
             return False
         begins = self.job_state is None

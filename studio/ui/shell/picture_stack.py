@@ -27,7 +27,7 @@ class PictureStack(QStackedWidget):
         gallery: GalleryView,
         parent: QWidget | None = None,
     ) -> None:
-        """Take the page, and the gallery that pictures are opened from: it follows the viewer."""
+        """Show the page ``under``; in ``gallery`` the picture that the viewer shows is selected."""
         super().__init__(parent)
         self.under, self.gallery = under, gallery
         self.large = Viewer(

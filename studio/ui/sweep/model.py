@@ -365,7 +365,7 @@ class SweepModel(QObject):
 
     # ------------------------------------------------------------------------------------------------- job updates
     def follow(self, job_state: JobState) -> bool:
-        """Take the new state of a job; return whether it makes cells of this sweep."""
+        """Process the new state of a job; return whether it makes cells of this sweep."""
         sweep, batch = self.sweep, self._current
         if sweep is None or batch is None or job_state.job.request is not batch.request:
             return False

@@ -134,7 +134,7 @@ class TrainRun(QObject):
         self.changed.emit()
 
     def take_step(self, event: TrainingStepped) -> None:
-        """Take the newest step."""
+        """Process the newest step."""
         another = self.newest is None or self.newest.stage != event.stage or self.phase == "preparing"
         self.newest = event
         self._go_to("running")  # a later stage may have had preparations of its own
@@ -143,7 +143,7 @@ class TrainRun(QObject):
         self.stepped.emit()
 
     def take(self, event: TrainEvent | TrainingSuspended | TrainingFailed) -> None:
-        """Take any event other than a step."""
+        """Process any event other than a step."""
         match event:
             case TrainingSuspended():
                 self.suspended = event.suspended
