@@ -45,7 +45,8 @@ KEY_ROLE: Final = Qt.ItemDataRole.UserRole
 DETAIL_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 
 _WIDEST_LIST: Final = 560
-_TEXT_SHARE: Final = 0.55  # of a row too narrow for both, what the text keeps
+_TEXT_SHARE: Final = 0.55  # of a row too narrow for the text alone, what the text keeps
+_LEAST_DETAIL: Final = 0.2  # of a row, below which an elided detail is left out
 
 
 class ChoiceBox(QComboBox):
@@ -128,14 +129,21 @@ class _Row(QStyledItemDelegate):
 
 
 def draw_row(painter: QPainter, theme: Theme, room: QRect, text: str, detail: str, *, enabled: bool) -> None:
-    """Draw a text at the left of ``room`` and its detail at the right, elided if the two would overlap."""
+    """Draw a text at the left of ``room`` and its detail at the right.
+
+    If the two would overlap, the detail is elided, or left out if very little of it would fit. A text that does not
+    fit by itself is elided too.
+    """
     font, small = theme.font("body"), theme.font("label")
     metrics, small_metrics = QFontMetrics(font), QFontMetrics(small)
     wanted, wanted_detail = metrics.horizontalAdvance(text), small_metrics.horizontalAdvance(detail)
     width, gap = room.width(), 2 * GAP if detail else 0
     if wanted + gap + wanted_detail > width:
-        wanted = min(wanted, max(int(width * _TEXT_SHARE), width - gap - wanted_detail))
+        if wanted > width:
+            wanted = max(int(width * _TEXT_SHARE), width - gap - wanted_detail)
         wanted_detail = max(width - gap - wanted, 0)
+        if wanted_detail < width * _LEAST_DETAIL:
+            detail = ""
     middle = Qt.AlignmentFlag.AlignVCenter
     elided = Qt.TextElideMode.ElideRight
     painter.setFont(font)

@@ -186,6 +186,23 @@ def test_text_and_detail_never_meet(theme: Theme, width: int, text: str, detail:
 
 
 @pytest.mark.layout
+def test_a_text_that_fits_is_whole_before_its_detail(theme: Theme) -> None:
+    text, detail = "Predictor-corrector", "2 calls a step"
+    width = QFontMetrics(theme.font("body")).horizontalAdvance(text) + 1
+
+    def drawn(detail: str, width: int) -> QImage:
+        image = QImage(width, CONTROL, QImage.Format.Format_RGB32)
+        image.fill(Qt.GlobalColor.black)
+        painter = QPainter(image)
+        draw_row(painter, theme, image.rect(), text, detail, enabled=True)
+        painter.end()
+        return image
+
+    assert drawn(detail, width) == drawn("", width)
+    assert drawn(detail, 3 * width) != drawn("", 3 * width)  # the wrong twin: there is room for both
+
+
+@pytest.mark.layout
 def test_the_arrow_is_kept_free(sampler: ChoiceField, theme: Theme) -> None:
     sampler.set_items([("a", "W" * 100, "M" * 100, "")])
     sampler.set_value("a")
