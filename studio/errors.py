@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from studio.messages import Message, message
 
@@ -27,13 +27,50 @@ class StudioError(Exception):
         return sentence if isinstance(sentence, Message) else Message(str(self), {})
 
 
+_FIELDS: Final = {
+    str(label): label
+    for label in (
+        message("name"),
+        message("title"),
+        message("source"),
+        message("base"),
+        message("size"),
+        message("scale"),
+        message("backbone"),
+        message("schedule"),
+        message("prediction"),
+        message("dropout"),
+        message("batch"),
+        message("learning_rate"),
+        message("min_snr"),
+        message("prompt"),
+        message("negative"),
+        message("model"),
+        message("sampler"),
+        message("options"),
+        message("steps"),
+        message("spacing"),
+        message("guidance"),
+        message("seed"),
+        message("count"),
+        message("width"),
+        message("height"),
+        message("start"),
+        message("step"),
+        message("checkpoints"),
+        message("comparison"),
+    )
+}
+"""The names of fields that people can edit in the window, which shows them in its language."""
+
+
 class RequestError(StudioError):
     """A field of a request has an invalid value."""
 
     def __init__(self, field: str, reason: str) -> None:
         """Name the field, and the reason as a clause such as "must be 1 to 1000, not 0"."""
         self.field, self.reason = field, reason
-        super().__init__(message("{field} {reason}.", field=field, reason=reason))
+        super().__init__(message("{field} {reason}.", field=_FIELDS.get(field, field), reason=reason))
 
 
 class UnknownNameError(RequestError):

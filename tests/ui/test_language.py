@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.engine.requests.compare import naming_pane
 from studio.errors import RequestError
 from studio.logs import report_unexpected
 from studio.messages import message
@@ -163,6 +164,17 @@ def test_an_error_of_the_engine_is_translated_before_it_reaches_the_window() -> 
     error = RequestError("steps", message("must be a whole number, not {value}", value="x"))
     assert outside(sentence(error)) == ""
     assert outside(str(error)) != "", "an error's own text is English"
+
+
+@pytest.mark.usefixtures("marked")
+@pytest.mark.parametrize("field", ["name", "steps", "guidance"])
+def test_the_name_of_a_field_that_can_be_edited_is_translated_too(field: str) -> None:
+    assert f"{OPEN}{field}{CLOSE}" in tr(RequestError(field, message("cannot be used")).message)
+    assert f"{OPEN}x{CLOSE}" not in tr(RequestError("x", message("cannot be used")).message)
+    with pytest.raises(RequestError) as caught, naming_pane(2):
+        raise RequestError(field, message("cannot be used"))
+    assert f"{OPEN}{field}{CLOSE}" in tr(caught.value.message)
+    assert str(caught.value) == f"{field} of pane 2 cannot be used."
 
 
 def test_every_text_can_be_translated(found: dict[str, set[str]]) -> None:

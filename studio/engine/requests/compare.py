@@ -59,5 +59,5 @@ def naming_pane(pane: int) -> Iterator[None]:
     try:
         yield
     except RequestError as error:
-        field = message("{field} of pane {pane}", field=error.field, pane=pane)
+        field = message("{field} of pane {pane}", field=error.message.values["field"], pane=pane)
         raise RequestError(field, error.reason) from error

@@ -179,7 +179,7 @@ def _finish(job_state: JobState, run: StoredRun, place: int, entry: Entry | None
     """Add a run's end and its picture, which is read from its file and not decoded again."""
     from studio.gallery.images import read_pixels  # noqa: PLC0415 - it brings numpy and Pillow
 
-    pixels, fault = None, StorageError(job_state.run_ids[place], "has no picture in the gallery")
+    pixels, fault = None, StorageError(job_state.run_ids[place], message("has no picture in the gallery"))
     if entry is not None:
         try:
             pixels = read_pixels(entry.path)

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.engine.training.request import PICTOGRAMS, STATES, TrainRequest, default_request
 from studio.engine.training.scales import SCALES
 from studio.errors import RequestError, capitalised
+from studio.messages import message
 from studio.ui.core.background import Background
 from studio.ui.core.engine_call import EngineCall, Priority
 from studio.ui.core.undo import FieldsUndoStack
@@ -160,7 +161,7 @@ class TrainForm(QObject):
         request = self._values.validate()
         if self.faults:
             field = next(iter(self.faults))
-            raise RequestError(field, "cannot be used")
+            raise RequestError(field, message("cannot be used"))
         self._given.add(request.name)
         self.rename()
         return request

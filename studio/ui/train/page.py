@@ -134,7 +134,7 @@ class TrainPage(Ground):
         try:
             request = self._models.form.take_request()
         except RequestError as error:
-            self._notices.post(tr(error.message), kind="warn")
+            self._notices.post(capitalised(tr(error.message)), kind="warn")
             return
         self._training.train(request)
         self.show_part("training")
