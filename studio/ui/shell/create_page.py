@@ -15,7 +15,7 @@ from studio.ui.theme.metrics import COLUMN, FORM, PANEL_MS
 from studio.ui.widgets.cards import Ground
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QResizeEvent, QUndoStack
+    from PySide6.QtGui import QResizeEvent, QShowEvent, QUndoStack
 
     from studio.ui.shell.models import Models
     from studio.ui.theme.theme import Theme
@@ -113,12 +113,21 @@ class CreatePage(QWidget):
         self._preferences.changed.connect(self._on_preference_changed)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Start without the column in a narrow window."""
+        """Start without the column in a narrow window; a window manager may narrow it once it is visible."""
         super().resizeEvent(event)
         if not self._measured and self.isVisible():
             self._measured = True
-            if self.window().width() < NARROW:
-                self._column_panel.set_open(False, at_once=True)
+            self._fit_column()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._measured:
+            self._fit_column()
+
+    def _fit_column(self) -> None:
+        if self.window().width() < NARROW:
+            self._measured = True
+            self._column_panel.set_open(False, at_once=True)
 
     @Slot()
     def toggle_form(self) -> None:
