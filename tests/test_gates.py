@@ -1,15 +1,41 @@
-"""Style, types and layers hold over the whole tree, and the layers' contracts reject what they should."""
+"""Style, types and layers hold over the whole tree, and the layers' contracts reject what they should.
+
+Type stubs, and the words of the tools, change from version to version: these tests run with the versions that
+``packaging/requirements*.txt`` pin, which are those the launcher installs.
+"""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+
+def other_versions() -> list[str]:
+    """Return the packages that are installed in another version than the pinned one, but for its build ("+cpu")."""
+    found = []
+    for file in sorted((ROOT / "packaging").glob("requirements*.txt")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            name, pinned, rest = line.partition("==")
+            if pinned and ";" not in rest:
+                try:
+                    installed = version(name).split("+")[0]
+                except PackageNotFoundError:
+                    installed = "not installed"
+                if installed != rest.strip():
+                    found.append(f"{name} {installed}")
+    return found
+
+
+pytestmark = pytest.mark.skipif(
+    bool(other_versions()), reason=f"not as pinned: {', '.join(other_versions()[:5])}"
+)
 
 
 def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:

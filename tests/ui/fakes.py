@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt, QThread, Slot
+from PySide6.QtCore import QObject, QPoint, QPointF, Qt, QThread, Slot
+from PySide6.QtGui import QDragEnterEvent
 
 from studio.engine.events import (
     EngineReport,
@@ -51,6 +52,14 @@ if TYPE_CHECKING:
 WAIT_S = 10
 WEIGHTS, OTHER_WEIGHTS = "ab" * 32, "cd" * 32
 REPORT = EngineReport(device="cpu (a fake)", dtype="float32", unused_gpu=None)
+
+
+def drag_enter(x: int, y: int, *usual: Any) -> QDragEnterEvent:  # noqa: ANN401
+    """Return the event of a drag that comes in at a point; since Qt 6.12 points of such events are real."""
+    try:
+        return QDragEnterEvent(QPointF(x, y), *usual)
+    except TypeError:
+        return QDragEnterEvent(QPoint(x, y), *usual)
 
 
 def asking(prompt: str = "a fox", **fields: Any) -> GenerateRequest:  # noqa: ANN401

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
-from PySide6.QtGui import QAccessible, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QAccessible, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
@@ -21,7 +21,7 @@ from studio.ui.shell import text as shell_text
 from studio.ui.shell.create_page import NARROW
 from studio.ui.shell.main_window import SMALLEST
 from tests.gallery.samples import metadata
-from tests.ui.fakes import Forming, Gate
+from tests.ui.fakes import Forming, Gate, drag_enter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -208,7 +208,7 @@ def drop(window: QWidget, *paths: Path) -> None:
         Qt.MouseButton.LeftButton,
         Qt.KeyboardModifier.NoModifier,
     )
-    QApplication.sendEvent(window, QDragEnterEvent(QPoint(200, 200), action, data, button, modifier))
+    QApplication.sendEvent(window, drag_enter(200, 200, action, data, button, modifier))
     QApplication.sendEvent(window, QDropEvent(QPointF(200, 200), action, data, button, modifier))
 
 
