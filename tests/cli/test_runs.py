@@ -14,7 +14,7 @@ import pytest
 
 from studio.folders import Folders
 from studio.runs.store import RunStore
-from tests.gallery.disk_faults import Disk
+from tests.runs.run_disk import RunDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ def test_a_disk_that_fills_while_recording_costs_no_picture_and_is_said_once(
     stepwise: Stepwise, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("studio.runs.writer.os", Disk(12, errno.ENOSPC, for_ever=True))
+        RunDisk(12, errno.ENOSPC, for_ever=True).install(patch)
         ran = stepwise("generate", "dog", "--steps", "3", "--count", "2", "--json")
     assert ran.code == 0
     pictures = [json.loads(line) for line in ran.out.splitlines()]

@@ -10,18 +10,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from studio import storage
 from studio.engine.events import JobFinished, PictureDone, PictureStarted, StepDone
 from studio.errors import StorageError
 from studio.gallery.store import PictureSaved, PictureStore, save_pictures
 from studio.runs.format import MAX_KEPT, kept_steps
 from studio.runs.store import RunStore
 from studio.runs.writer import RunRecorded, record
-from tests.gallery.disk_faults import Disk
 from tests.runs.jobs import Job, array, digest, recorded, run_of
+from tests.runs.run_disk import RunDisk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from studio.engine.events import Event
@@ -181,25 +180,6 @@ def test_a_run_whose_states_have_a_shape_that_cannot_be_recorded_says_so(
 
 
 # ------------------------------------------------------------------------------------------------------- a full disk
-
-
-class RunDisk(Disk):
-    """Fails what the recording asks of the disk; the pictures' own disk is another."""
-
-    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("studio.runs.writer.os", self)
-        monkeypatch.setattr("studio.runs.writer.write_all", self._here(storage.write_all))
-        monkeypatch.setattr("studio.runs.writer.sync_file", self._here(storage.sync_file))
-
-    def _here(self, function: Callable[..., None]) -> Callable[..., None]:
-        """Run a function of `studio.storage`, which the pictures use too, on this disk."""
-
-        def call(*args: object) -> None:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(storage, "os", self)
-                function(*args)
-
-        return call
 
 
 @pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for ever"])
