@@ -33,9 +33,8 @@ def other_versions() -> list[str]:
     return found
 
 
-pytestmark = pytest.mark.skipif(
-    bool(other_versions()), reason=f"not as pinned: {', '.join(other_versions()[:5])}"
-)
+OTHERS = other_versions()
+pytestmark = pytest.mark.skipif(bool(OTHERS), reason=f"not as pinned: {', '.join(OTHERS[:5])}")
 
 
 def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -241,5 +241,5 @@ def metadata_of(path: Path) -> PictureMetadata:
     """
     metadata = read(path).metadata
     if metadata is None:
-        raise StorageError(path, message("does not say how it was made, so it cannot be made again"))
+        raise StorageError(path, message("does not say how it was generated, so it cannot be reproduced"))
     return metadata

@@ -1,7 +1,7 @@
 """Computing again what a run recorded or a picture file describes.
 
 A step whose state a long run did not keep is recomputed from the nearest one before it; a finished picture is verified:
-it is made again and compared with its file. Importable without torch and NumPy; the engine is the caller's.
+it is generated again and compared with its file. Importable without torch and NumPy; the engine is the caller's.
 """
 
 from __future__ import annotations
@@ -168,19 +168,19 @@ def verify(
     cancelled: threading.Event | None = None,
     progress: Callable[[StepDone], None] | None = None,
 ) -> Verdict | None:
-    """Make a picture again and compare; None once ``cancelled``.
+    """Generate a picture again and compare; None once ``cancelled``.
 
     Args:
         kept: the picture, uint8 (H, W, 3).
         metadata: of the picture.
-        engine: makes it again.
+        engine: generates it.
         runs: contain the run that the picture was forked from, if it was.
         folders: contain the models.
         cancelled: stops it.
         progress: is called after each step.
 
     Raises:
-        StudioError: it cannot be made again.
+        StudioError: it cannot be reproduced.
     """
     request = _request(metadata, engine, runs, folders, cancelled)
     if request is None:

@@ -173,7 +173,7 @@ def test_what_cannot_be_verified_gets_one_sentence(stepwise: Stepwise, tmp_path:
     Image.new("RGB", (4, 4)).save(plain)
     (tmp_path / "no.png").write_bytes(b"no")
     for path, sentence in (
-        (plain, "does not say how it was made, so it cannot be made again."),
+        (plain, "does not say how it was generated, so it cannot be reproduced."),
         (tmp_path / "no.png", "is not a PNG picture."),
         (tmp_path / "nothing.png", "cannot be found (was it moved, or the drive unplugged?)."),
     ):

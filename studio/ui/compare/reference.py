@@ -1,7 +1,7 @@
 """The reference of a comparison (A, another run, or a long run with 250 steps), and its batching error.
 
 Runs that share model calls differ from the same runs alone in the last bits, since kernels round in another order. The
-batching error is that difference: each run is made again, alone, and the final states are compared.
+batching error is that difference: each run is repeated alone, and the final states are compared.
 """
 
 from __future__ import annotations

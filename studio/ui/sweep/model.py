@@ -1,7 +1,7 @@
 """The sweep: making its cells job by job, stopping and resuming it, also after a restart, and comparing two cells.
 
 Between sessions a file keeps the requests of the cells and the paths of their pictures and runs. A cell counts as
-missing, and is made again on resuming, if its picture cannot be read.
+missing, and is generated on resuming, if its picture cannot be read.
 """
 
 from __future__ import annotations
@@ -345,7 +345,7 @@ class SweepModel(QObject):
 
     @Slot()
     def compare_chosen(self) -> None:
-        """Compare the two selected cells: their recorded runs, or if one has none, both made again."""
+        """Compare the two selected cells: their recorded runs, or if one has none, new runs of both."""
         if self.sweep is None or len(self.chosen) < 2:
             return
         finished = [self.sweep.finished.get(place) for place in self.chosen]

@@ -384,7 +384,7 @@ class TrainCosts(QObject):
 
     @Slot()
     def forget(self) -> None:
-        """Read again what was measured; then every estimate is made anew."""
+        """Read again what was measured; then every estimate is computed anew."""
         if self._read is None:
             self._on_read(None)
         else:
