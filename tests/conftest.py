@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -30,6 +31,22 @@ settings.register_profile(
     database=None,
 )
 settings.load_profile("suite")
+
+
+def pytest_sessionstart() -> None:
+    """Collect cyclic garbage between the tests only, in the main thread.
+
+    Python would do it in any thread that allocates, that of pytest-xdist too, and Qt aborts when the objects of a
+    window are destroyed there.
+    """
+    gc.disable()
+
+
+def pytest_runtest_teardown() -> None:
+    counts, thresholds = gc.get_count(), gc.get_threshold()
+    due = [generation for generation in range(3) if counts[generation] > thresholds[generation]]
+    if due:
+        gc.collect(due[-1])
 
 
 @pytest.fixture(autouse=True)

@@ -44,6 +44,7 @@ from studio.ui.run.fork import ForkModel
 from studio.ui.run.model import RunModel
 from studio.ui.run.panes import PanesModel
 from studio.ui.run.steps import StepRecompute, StepSaver
+from studio.ui.shell.garbage import GarbageCollector
 from studio.ui.shell.hooks import Hooks
 from studio.ui.shell.main_window import MainWindow
 from studio.ui.shell.models import Models
@@ -201,6 +202,7 @@ def main(arguments: Sequence[str]) -> int:
     app.setApplicationName("Stepwise Studio")
     app.setDesktopFileName("stepwise-studio")
     app.setWindowIcon(QIcon(str(resources_dir() / "app.svg")))
+    GarbageCollector(app).start()
     program = build(app, Folders.find(), ui_languages=QLocale.system().uiLanguages())
     hooks = Hooks(program.models.notices, program.models.folders.logs)
     hooks.install()
