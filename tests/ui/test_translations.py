@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gettext
 import importlib.util
 import io
@@ -85,6 +86,23 @@ def test_the_files_are_up_to_date(tool: ModuleType, catalog: Catalog) -> None:
     po, mo = tool.texts(catalog)
     assert (tool.FOLDER / "ko.po").read_bytes() == po
     assert (tool.FOLDER / "ko.mo").read_bytes() == mo
+
+
+def test_no_text_is_written_inside_an_f_string() -> None:
+    """Such a text is found by some versions of Python only."""
+    found = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in sorted((ROOT / "studio").rglob("*.py"))
+        for formatted in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(formatted, ast.JoinedStr)
+        for call in ast.walk(formatted)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in ("tr", "trn", "message")
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+    ]
+    assert found == []
 
 
 def test_updating_twice_gives_the_same_bytes(

@@ -226,4 +226,5 @@ def versions() -> str:
         except metadata.PackageNotFoundError:
             continue
     listed = ", ".join(f"{name} {version}" for name, version in named)
-    return f"{tr('Stepwise Studio')} {studio.__version__}\n{listed}"
+    name = tr("Stepwise Studio")  # texts inside f-strings are found by some versions of Python only
+    return f"{name} {studio.__version__}\n{listed}"
