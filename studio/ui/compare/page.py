@@ -23,7 +23,7 @@ from studio.ui.widgets.labels import PlainLabel
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from PySide6.QtGui import QKeyEvent, QShowEvent
+    from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 
     from studio.engine.requests.compare import CompareRequest
     from studio.ui.compare.canvas import Mode
@@ -48,6 +48,8 @@ _MODES: dict[int, Mode] = {
 }
 _NUDGE: Final = 0.05
 """How far a key moves the line of the wipe."""
+_LOWEST_SETUP: Final = 300
+"""Height in pixels; if the runs left the settings less, they are hidden while the settings are shown."""
 
 
 class CompareHead(Ground):
@@ -116,7 +118,7 @@ class CompareView(Ground):
     ) -> None:
         super().__init__(theme, "window", parent=parent)
         self._model, self._columns, self._library = model, columns, library
-        self._with_results = True
+        self._with_results: bool | None = None  # by the height of the page, until the user chooses
         self._intents = intents
         self.sheets = SheetWriter(notices, model.background, self)
         self.head = CompareHead(theme)
@@ -180,7 +182,10 @@ class CompareView(Ground):
 
     @Slot(bool)
     def show_setup(self, shown: bool) -> None:
-        """Show or hide the settings of the runs; while they are visible, the results are hidden."""
+        """Show or hide the settings of the runs; while they are visible, the results are hidden.
+
+        In a window too low for both, the settings take the place of the runs.
+        """
         self._show_above(setup=shown)
 
     @Slot(bool)
@@ -222,21 +227,40 @@ class CompareView(Ground):
         self.library.setVisible(library)
         self.head.setup.setChecked(setup)
         self.head.library.setChecked(library)
-        results = self._with_results and not setup and not library
+        self._fit_parts()
+
+    def _fit_parts(self) -> None:
+        """Show the runs, the results and the hint of an empty page if the window is high enough for them."""
+        there = self._model.job_state is not None
+        setup, library = not self.setup.isHidden(), not self.library.isHidden()
+        room = self.height() - self.head.height()
+        wanted = (
+            self._with_results if self._with_results is not None else self.runs.has_room_for_results(room)
+        )
+        results = wanted and not setup and not library
         self.head.results.setChecked(results)
         self.runs.show_results(results)
+        settings = self.setup.sizeHint().height() if setup else 0
+        left = room - min(settings, _LOWEST_SETUP)
+        self.runs.setVisible(there and (not setup or left >= self.runs.minimumSizeHint().height()))
+        self._empty.setVisible(not there and room - settings >= self._empty.minimumSizeHint().height())
+
+    def _uncover_runs(self) -> None:
+        """Show the runs if the settings have taken their place."""
+        if self._model.job_state is not None and self.runs.isHidden():
+            self.show_runs()
 
     def set_mode(self, mode: Mode) -> None:
         self.runs.set_mode(mode)
         self.head.modes.set_value(mode)
+        self._uncover_runs()
 
     # ------------------------------------------------------------------------------------------------------ changes
     @Slot()
     def _on_changed(self) -> None:
         job_state, head = self._model.job_state, self.head
         there = job_state is not None
-        self._empty.setVisible(not there)
-        self.runs.setVisible(there)
+        self._fit_parts()
         head.modes.setVisible(there)
         head.save.setVisible(there)
         head.results.setVisible(there)
@@ -265,6 +289,7 @@ class CompareView(Ground):
     def _on_newest_clicked(self) -> None:
         if (newest := self._model.newest) is not None:
             self._model.show(newest)
+            self._uncover_runs()
 
     @Slot(str)
     def _on_mode_edited(self, mode: str) -> None:
@@ -285,9 +310,13 @@ class CompareView(Ground):
             self.sheets.write(path, pictures, columns, title)
 
     # ------------------------------------------------------------------------------------------------------- events
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_parts()
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        ready = self.runs.canvas if self._model.job_state is not None else self.setup.start
+        ready = self.setup.start if self.runs.isHidden() else self.runs.canvas
         ready.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -129,6 +129,8 @@ class CompareBar(QWidget):
 PLAY_MS = 80
 EXTRA_HEIGHT = 60
 """Added to the minimum height of the results, in pixels."""
+LOWEST_CANVAS = 240
+"""Height in pixels; if the results left the pictures less, they start hidden."""
 UNLIMITED = 16_777_215  # Qt's QWIDGETSIZE_MAX
 
 
@@ -186,13 +188,21 @@ class RunsView(QWidget):
         self.results.setVisible(shown and self.canvas.mode != "tile")
         self.fit_canvas()
 
+    def has_room_for_results(self, height: int) -> bool:
+        """Whether the pictures of a view of this height remain large enough above the results."""
+        return self._canvas_room(height) - self.results.minimumSizeHint().height() >= LOWEST_CANVAS
+
+    def _canvas_room(self, height: int) -> int:
+        """Return the height that bar and scrubber leave in a view of this height."""
+        controls = self.bar.sizeHint().height() + self.scrubber.sizeHint().height()
+        return height - controls - 2 * PADDING - 3 * GAP
+
     def fit_canvas(self) -> None:
         """Give the height that the pictures do not need to the results."""
         results = (
             self.results.minimumSizeHint().height() + EXTRA_HEIGHT if self.results.isVisibleTo(self) else 0
         )
-        margins, gaps = 2 * PADDING, 3 * GAP
-        most = self.height() - self.bar.height() - self.scrubber.height() - results - margins - gaps
+        most = self._canvas_room(self.height()) - results
         wanted = self.canvas.height_for(self.width() - 2 * PADDING, max(most, 1))
         fits = self.results.isVisibleTo(self) and wanted < most
         self.canvas.setMaximumHeight(math.ceil(wanted) if fits else UNLIMITED)

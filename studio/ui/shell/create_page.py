@@ -67,8 +67,8 @@ class SidePanel(QWidget):
 
 NARROW = 1280
 """Width in pixels; a narrower window starts without the column of pictures."""
-WIDTH_TO_FORK = 680
-"""Width in pixels; in a narrower canvas the column gives its space to the fork panel."""
+WIDTH_TO_FORK = 800
+"""Width in pixels; in a narrower canvas the column, then the form, gives its space to the fork panel."""
 
 
 class CreatePage(QWidget):
@@ -77,7 +77,7 @@ class CreatePage(QWidget):
     def __init__(self, theme: Theme, models: Models, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._preferences, self._models = models.preferences, models
-        self._measured = self._column_hidden_for_fork = False
+        self._measured = self._column_hidden_for_fork = self._form_hidden_for_fork = False
         self.form = FormView(theme, models.form, models.catalog, models.preferences, models.intents)
         self.canvas = CanvasView(
             theme,
@@ -134,6 +134,12 @@ class CreatePage(QWidget):
         self._preferences.set("form_shown", not self._form_panel.is_open)
         self._form_panel.set_open(self._preferences.form_shown)
 
+    def show_form(self) -> None:
+        """Show the form, also where the viewer or the fork panel has taken its place, and focus its prompt."""
+        self._preferences.set("form_shown", True)
+        self._form_panel.set_open(True, at_once=True)
+        self.form.focus_prompt()
+
     @Slot()
     def toggle_column(self) -> None:
         shown = not self._column_panel.is_open
@@ -158,18 +164,33 @@ class CreatePage(QWidget):
 
     @Slot(bool)
     def _on_fork_panel_toggled(self, shown: bool) -> None:
-        """Hide the column while the fork panel is open, if the canvas is too narrow for both."""
-        if shown and self._column_panel.is_open and self.canvas.width() < WIDTH_TO_FORK:
-            self._column_hidden_for_fork = True
-            self._column_panel.set_open(False, at_once=True)
-        elif not shown and self._column_hidden_for_fork:
+        """Hide the column, then the form, while the fork panel is open and the canvas too narrow beside them."""
+        if shown:
+            width = self.canvas.width()
+            if self._column_panel.is_open and width < WIDTH_TO_FORK:
+                self._column_hidden_for_fork = True
+                self._column_panel.set_open(False, at_once=True)
+                width += COLUMN
+            if self._form_panel.is_open and width < WIDTH_TO_FORK:
+                self._form_hidden_for_fork = True
+                self._form_panel.set_open(False, at_once=True)
+            return
+        if self._column_hidden_for_fork:
             self._column_hidden_for_fork = False
             self._column_panel.set_open(self._preferences.column_shown)
+        if self._form_hidden_for_fork:
+            self._form_hidden_for_fork = False
+            self._restore_form()
+
+    def _restore_form(self) -> None:
+        """Show the form unless the user, the viewer or the fork panel hides it."""
+        covered = self.stack.is_large or self._form_hidden_for_fork
+        self._form_panel.set_open(self._preferences.form_shown and not covered)
 
     @Slot()
     def _on_stack_changed(self) -> None:
         """Hide the form while the viewer is open."""
-        self._form_panel.set_open(self._preferences.form_shown and not self.stack.is_large)
+        self._restore_form()
 
     @Slot(str)
     def _on_preference_changed(self, name: str) -> None:

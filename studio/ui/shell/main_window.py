@@ -295,8 +295,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_prompt(self) -> None:
         self.pages.open("create")
-        self._models.preferences.set("form_shown", True)
-        self.pages.create_page.form.focus_prompt()
+        self.pages.create_page.show_form()
 
     @Slot()
     def _on_other_side(self) -> None:

@@ -139,6 +139,56 @@ def test_every_layout_fits_the_smallest_window(qtbot: QtBot, opened: Opened, mod
         assert smallest.height() <= SMALLEST[1] - program.window.status.height()
 
 
+@pytest.mark.layout
+def test_the_smallest_window_keeps_the_results_back_until_they_are_wanted(
+    qtbot: QtBot, opened: Opened
+) -> None:
+    program = opened(FakeEngine(Lockstep()))
+    page, window = page_of(program), program.window
+    window.setMinimumSize(*SMALLEST)
+    window.resize(*SMALLEST)
+    page.start()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    results, canvas = page.runs.results, page.runs.canvas
+    assert not results.isVisible()
+    assert not page.head.results.isChecked()
+
+    def side() -> float:
+        area = canvas.picture_rects()[0]
+        return min(area.width(), area.height())
+
+    alone = side()
+    assert alone > 2 / 3 * canvas.width() / len(SAMPLERS)
+    window.resize(SMALLEST[0], 2 * SMALLEST[1])
+    qtbot.waitUntil(results.isVisible)
+    window.resize(*SMALLEST)
+    qtbot.waitUntil(lambda: not results.isVisible())
+    QTest.mouseClick(page.head.results, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(results.isVisible)
+    qtbot.waitUntil(lambda: side() < alone / 2)
+
+
+@pytest.mark.layout
+def test_in_the_smallest_window_the_settings_take_the_place_of_the_runs(qtbot: QtBot, opened: Opened) -> None:
+    program = opened(FakeEngine(Lockstep()))
+    page, window = page_of(program), program.window
+    window.setMinimumSize(*SMALLEST)
+    window.resize(*SMALLEST)
+    page.start()
+    qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
+    QTest.mouseClick(page.head.setup, Qt.MouseButton.LeftButton)
+    assert not page.runs.isVisible()
+    qtbot.waitUntil(lambda: page.setup.height() == page.height() - page.head.height())
+    QTest.keyClick(page.setup.start, Qt.Key.Key_W)
+    assert page.runs.isVisible()
+    assert page.runs.canvas.mode == "wipe"
+    assert not page.setup.isVisible()
+    window.resize(2 * SMALLEST[0], 2 * SMALLEST[1])
+    QTest.mouseClick(page.head.setup, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(page.runs.isVisible)
+    assert page.setup.isVisible()
+
+
 def test_control_z_undoes_in_the_columns_and_control_y_makes_it_again(opened: Opened) -> None:
     program = opened(FakeEngine())
     page = page_of(program)

@@ -478,7 +478,14 @@ def test_the_panel_of_forks_fits_the_smallest_window(make_program: MakeProgram) 
     for control in (panel.fork, panel.prompt, panel.sampler, panel.guidance, panel.steps):
         assert control.visibleRegion().boundingRect() == control.rect(), control.accessibleName()
     assert canvas.picture.width() > panel.width() / 2
+    page, head = hand.window.pages.create_page, canvas.head
+    for control in (*head.quantity.segments.values(), canvas.action_row.fork):
+        assert control.visibleRegion().boundingRect() == control.rect(), control.text()
+    assert not page.form.isVisible()
+    hand.press(Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+    assert page.form.isVisible()
     canvas.close_fork()
+    assert page.form.isVisible()
 
 
 def test_a_narrow_window_begins_without_the_column_of_pictures(
