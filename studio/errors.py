@@ -59,6 +59,14 @@ _FIELDS: Final = {
         message("step"),
         message("checkpoints"),
         message("comparison"),
+        # Options of samplers:
+        message("variance"),
+        message("eta"),
+        message("passes"),
+        message("coefficient"),
+        message("predictor"),
+        message("corrector_steps"),
+        message("snr"),
     )
 }
 """The names of fields that people can edit in the window, which shows them in its language."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests.compare import naming_pane
 from studio.errors import RequestError
 from studio.logs import report_unexpected
@@ -45,6 +47,7 @@ FEATURES = (
     *("sweep", "train", "widgets"),
 )
 SYMBOLS = ("x0", "x_t")
+SAMPLER_OPTIONS = sorted({field.name for sampler in SAMPLERS.values() for field in fields(sampler.Options)})
 PACKAGES = ("Python", "Qt", "PySide", "torch", "numpy", "cpu", "cu")
 PROMPT, NEGATIVE = "qzx prompt", "qzx negative"
 KEYS = re.compile(r"\b(Ctrl|Shift|Alt|Enter|Return|Esc|Space|Home|End|Left|Right|Up|Down|Del|F\d+|[A-Z])\b")
@@ -167,7 +170,7 @@ def test_an_error_of_the_engine_is_translated_before_it_reaches_the_window() -> 
 
 
 @pytest.mark.usefixtures("marked")
-@pytest.mark.parametrize("field", ["name", "steps", "guidance"])
+@pytest.mark.parametrize("field", ["name", "steps", "guidance", *SAMPLER_OPTIONS])
 def test_the_name_of_a_field_that_can_be_edited_is_translated_too(field: str) -> None:
     assert f"{OPEN}{field}{CLOSE}" in tr(RequestError(field, message("cannot be used")).message)
     assert f"{OPEN}x{CLOSE}" not in tr(RequestError("x", message("cannot be used")).message)

@@ -20,7 +20,14 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.ui.gallery import text
 from studio.ui.jobs.picture_menu import COMPARE_WITH, SaveMenu
 from studio.ui.jobs.pin_button import PinButton
-from studio.ui.jobs.text import no_prompt, plain_number, prompt_of, sampler_title, spacing_title
+from studio.ui.jobs.text import (
+    device_label,
+    no_prompt,
+    plain_number,
+    prompt_of,
+    sampler_title,
+    spacing_title,
+)
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.widgets.buttons import IconButton, TextButton
@@ -83,7 +90,7 @@ def short_facts(entry: Entry, catalog: Catalog | None = None) -> list[Fact]:
         Fact(tr("Size"), text.size(entry.width, entry.height)),
         Fact(tr("Model calls"), f"{metadata.model_calls:,}"),
         Fact(tr("Time"), text.seconds(metadata.seconds)),
-        Fact(tr("Device"), f"{metadata.device}, {metadata.dtype}"),
+        Fact(tr("Device"), f"{device_label(metadata.device)}, {metadata.dtype}"),
         Fact(tr("Created"), text.created(metadata.created)),
         Fact(tr("File"), entry.path.name, str(entry.path)),
     ]

@@ -202,6 +202,23 @@ def cost_tip(estimate: Estimate, steps: int) -> str:
     )
 
 
+_DEVICE = re.compile(r"(\S+) \((.+), (\d{1,6}) threads?\)")
+
+
+def device_label(label: str) -> str:
+    """Return the label of a device, as `Device.label` makes it and files store it, in the window's language."""
+    found = _DEVICE.fullmatch(label)
+    if found is None:
+        return label
+    return trn(
+        "{name} ({title}, {count} thread)",
+        "{name} ({title}, {count} threads)",
+        int(found[3]),
+        name=found[1],
+        title=found[2],
+    )
+
+
 def runs_limit() -> str:
     """Return what happens when the recorded runs reach the limit of their disk space."""
     return tr(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio import format as quantity
-from studio.ui.jobs.text import runs_limit
+from studio.ui.jobs.text import device_label, runs_limit
 from studio.ui.language import tr
 
 
@@ -95,7 +95,7 @@ def keys_in_words(name: str) -> str:
 
 def device(name: str, dtype: str) -> str:
     """Return what the engine runs on."""
-    return tr("{device}, {dtype}", device=name, dtype=dtype) if dtype else name
+    return tr("{device}, {dtype}", device=device_label(name), dtype=dtype) if dtype else device_label(name)
 
 
 def queue(running: int, waiting: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio import format as quantity
+from studio.ui.jobs.text import device_label
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
@@ -379,7 +380,7 @@ def running_caption(run: TrainRun) -> str:
             model=run.finished.model,
         )
     if run.stopped is not None:
-        return tr("Everything is saved. Resume continues from here at any time, even after a restart.")
+        return tr("Everything is saved. Resume continues from here.")
     if run.newest is not None and run.phase in ("running", "stopping"):
         return _step_caption(run, run.newest)
     if run.preparing is None:
@@ -428,7 +429,7 @@ def data(started: TrainingStarted) -> str:
         tr(quantity.parameters(started.parameters)),
     ]
     if started.device:
-        parts.append(tr("on {device}, {dtype}", device=started.device, dtype=started.dtype))
+        parts.append(tr("on {device}, {dtype}", device=device_label(started.device), dtype=started.dtype))
     return ", ".join(parts)
 
 

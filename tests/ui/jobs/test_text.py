@@ -7,6 +7,7 @@ import pytest
 
 from studio import format as quantity
 from studio.checkpoints.card import Component
+from studio.ui import language
 from studio.ui.jobs import text as words
 from studio.ui.jobs.cancelled_job import remaining_work
 from studio.ui.jobs.run_settings import Estimate, FormValues
@@ -47,6 +48,22 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
 )
 def test_a_time_is_told_as_an_estimate(seconds: float, said: str) -> None:
     assert quantity.estimate(seconds) == said
+
+
+@pytest.mark.parametrize(
+    "label", ["cpu (Zen (4), 1 thread)", "cpu (Zen, 12 threads)", "cuda:0 (X)", "", "a, b"]
+)
+def test_the_label_of_a_device_is_shown_as_it_is_stored(label: str) -> None:
+    assert words.device_label(label) == label
+
+
+def test_the_threads_of_a_device_are_translated() -> None:
+    language.set_disguise(lambda text: f"<{text}>")
+    try:
+        assert words.device_label("cpu (Zen, 12 threads)") == "<cpu (Zen, 12 threads)>"
+        assert words.device_label("cuda:0 (X)") == "cuda:0 (X)"
+    finally:
+        language.set_disguise(None)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from studio.engine.training.resumable import TrainingNote, folder_of
+from studio.ui.shell.main_window import SMALLEST
 from studio.ui.train import text
 from studio.ui.train.data import FoundRole
 from studio.ui.train.page import TrainPage
@@ -527,6 +528,22 @@ def test_a_picture_of_the_folder_dissolves_as_the_slider_moves(hand: Hand, pictu
         times.append(model.t)
     assert times == sorted(set(times))
     assert 300 < times[1] < 700
+
+
+@pytest.mark.layout
+def test_the_figures_and_hints_are_whole_in_the_smallest_window(hand: Hand, pictures: Path) -> None:
+    hand.window.setMinimumSize(*SMALLEST)
+    hand.window.resize(*SMALLEST)
+    hand.page.learn_from(pictures)
+    hand.wait_read()
+    hand.page.parts.segments["noise"].click()
+    hand.wait(lambda: hand.models.train.forward.size)
+    figures = [pane.figures for pane in hand.page.noise.panes.values()]
+    assert all(label.text() for label in figures)
+    begun(hand, pictures)
+    hand.wait_over()
+    for label in (*figures, hand.page.progress.checkpoints):
+        assert label.heightForWidth(label.width()) <= label.height()
 
 
 def test_everything_on_the_page_can_be_reached_by_tab_and_has_a_name(hand: Hand, pictures: Path) -> None:
