@@ -7,10 +7,13 @@ n - 1, followed by sizes:
     C name out in k    a convolution with bias             c name ...       without bias
     N name n           a norm: weight and bias             n name n         weight only        s name n   ``scale``
     P name sizes       a parameter of exactly this name
+
+What is returned is shared: nothing may change it.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from typing import TYPE_CHECKING
@@ -96,6 +99,7 @@ def transformer(name: str, width: int, depth: int, context: int, *, linear: bool
     return found
 
 
+@functools.cache
 def ldm_unet(
     *,
     channels: int = 4,
@@ -168,6 +172,7 @@ def _diffusers_residual(name: str, inside: int, out: int, time: int) -> Shapes:
     return found
 
 
+@functools.cache
 def diffusers_unet(
     *,
     channels: int = 4,
@@ -259,6 +264,7 @@ def _vae_residual(name: str, inside: int, out: int, shortcut: str) -> Shapes:
     return found | (table(f"C {name}.{shortcut} {out} {inside} 1") if inside != out else {})
 
 
+@functools.cache
 def ldm_vae(
     latents: int = 4, *, quant: bool = True, width: int = 128, factors: tuple[int, ...] = (1, 2, 4, 4)
 ) -> Shapes:
@@ -295,6 +301,7 @@ def ldm_vae(
     return found
 
 
+@functools.cache
 def diffusers_vae(
     latents: int = 4, *, quant: bool = True, widths: tuple[int, ...] = (128, 256, 512, 512)
 ) -> Shapes:
@@ -352,6 +359,7 @@ def taesd(latents: int = 4) -> tuple[Shapes, Shapes]:
 
 
 # ---------------------------------------------------------------------------------------------------- text encoders
+@functools.cache
 def clip(width: int = 768, layers: int = 12, *, projection: int = 0, flat: bool = False) -> Shapes:
     """Transformers `models/clip/modeling_clip.py`: `CLIPTextModel`; since 5.6 without ``text_model.`` (``flat``)."""
     found = table(f"""
@@ -371,6 +379,7 @@ def clip(width: int = 768, layers: int = 12, *, projection: int = 0, flat: bool 
     return found | ({"text_projection.weight": (projection, width)} if projection else {})
 
 
+@functools.cache
 def open_clip(width: int = 1024, layers: int = 24, projection: int = 1024) -> Shapes:
     """open_clip `model.py`, `transformer.py`: the text half of `CLIP` (ViT-H-14, ViT-bigG-14)."""
     block = f"transformer.resblocks.{{{layers}}}"
