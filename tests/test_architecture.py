@@ -39,6 +39,10 @@ TORCH_FREE = [
     "studio.engine.training.events",
     "studio.engine.training.request",
     "studio.training.data.inspect",
+    *(
+        f"studio.families.recognition.{found.name}"
+        for found in pkgutil.iter_modules([str(ROOT / "studio" / "families" / "recognition")])
+    ),
     "studio.checkpoints.card",
     "studio.checkpoints.catalog",
     *(f"studio.gallery.{found.name}" for found in pkgutil.iter_modules([str(ROOT / "studio" / "gallery")])),
