@@ -98,7 +98,7 @@ def test_a_type_hint_of_another_feature_is_found(tmp_path: Path) -> None:
     ("file", "line", "contract"),
     [
         ("studio/diffusion/forward.py", "import studio.engine.requests.generate", "Imports point down only"),
-        ("studio/backbones/layers.py", "import studio.diffusion.noise", "Imports point down only"),
+        ("studio/runs/format.py", "import studio.gallery.metadata", "Imports point down only"),
         ("studio/attic.py", "", "Imports point down only"),
         ("studio/engine/events.py", "import PySide6.QtCore", "Only studio.ui knows Qt"),
         ("studio/engine/requests/generate.py", "import torch", "A window can be built before torch is there"),

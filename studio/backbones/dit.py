@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +23,12 @@ from studio.backbones.layers import (
     TimeEmbedding,
     resize,
     sinusoidal,
+    text_of,
     zero_module,
 )
+
+if TYPE_CHECKING:
+    from studio.diffusion.conditioning import Conditioning
 
 
 @dataclass(frozen=True)
@@ -76,23 +81,23 @@ class DiT(nn.Module):
         self.modulation = zero_module(nn.Linear(config.features, 2 * config.features))
         self.out = zero_module(nn.Linear(config.features, config.channels * config.patch**2))
 
-    def forward(self, x: Tensor, t: Tensor, condition: tuple[Tensor, ...] = ()) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, condition: Conditioning) -> Tensor:
         """Return the prediction.
 
         Args:
             x: noisy pictures or latents, (B, channels, H, W).
             t: times, (B,), int64.
-            condition: tokens (B, L, text), mask (B, L), pooled (B, text) and, if the network takes one, a draft
-                (B, draft, any, any), which is concatenated to x; empty for an unconditional network.
+            condition: tokens (B, L, text), mask (B, L), pooled (B, text) and, if the network takes one, an extra
+                "draft" (B, draft, any, any), which is concatenated to x; empty for an unconditional network.
 
         Returns:
             (B, channels, H, W).
         """
         patch, (height, width) = self.config.patch, x.shape[-2:]
-        tokens, mask, pooled = condition[:3] if self.config.text else (None, None, None)
+        tokens, mask, pooled = text_of(condition) if self.config.text else (None, None, None)
         embedding = self.embed(t, pooled)
         if self.config.draft:
-            x = torch.cat([x, resize(condition[3], height, width)], dim=1)
+            x = torch.cat([x, resize(condition.extras["draft"], height, width)], dim=1)
         h = self.stem(F.pixel_unshuffle(x, patch).flatten(2).transpose(1, 2))
         h = h + positions(height // patch, width // patch, self.config.features, x.device)
         for block in self.blocks:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import torch
 from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from studio.diffusion.conditioning import Conditioning
 
 _M = TypeVar("_M", bound=nn.Module)
 
@@ -80,6 +83,17 @@ def zero_module(module: _M) -> _M:
     for parameter in module.parameters():
         nn.init.zeros_(parameter)
     return module
+
+
+def text_of(condition: Conditioning) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Return tokens, mask and pooled vector of a conditioning with text.
+
+    Raises:
+        ValueError: it has no text.
+    """
+    if condition.tokens is None or condition.pooled is None:
+        raise ValueError("the network needs tokens and a pooled vector")
+    return condition.tokens, condition.mask, condition.pooled
 
 
 class TimeEmbedding(nn.Module):

@@ -3,7 +3,7 @@
 It accepts any Unicode text. The embedding of a word is the sum of its own embedding and the mean of the embeddings of
 its character n-grams. Both are found by hashing, so no vocabulary is needed, and an unknown word is embedded near words
 of similar spelling (Bojanowski et al. 2017, arXiv:1607.04606). A small transformer adds context and word order. The
-empty text has its own condition, which the backbone learns as "no prompt".
+empty text has its own conditioning, which the backbone learns as "no prompt".
 
 The encoder can also predict a *draft*: the mean E[x_0 | text] of all pictures that match a text, which is what an ideal
 denoiser predicts at pure noise. Learning it by plain regression costs a fraction of learning it through a denoiser. The
@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from studio.backbones.layers import Attention, Depth, FeedForward, Size, zero_module
+from studio.diffusion.conditioning import Conditioning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,12 +161,13 @@ class TextEncoder(nn.Module):
         padded = [F.pad(part, (offset, free - offset)) for part, offset in zip(parts, offsets, strict=True)]
         return torch.stack(padded).sum(dim=0)
 
-    def encode(self, prompts: Sequence[str], *, trim: bool = False) -> tuple[Tensor, ...]:
-        """Encode texts as a condition: tokens, mask, pooled and, if configured, draft. "" means no prompt."""
+    def encode(self, prompts: Sequence[str], *, trim: bool = False) -> Conditioning:
+        """Encode texts: tokens, mask, pooled and, if configured, an extra "draft". "" means no prompt."""
         device = self.start.device
         ids, grams, mask = self.tokenise(prompts, trim=trim)
-        condition: tuple[Tensor, ...] = self(ids.to(device), grams.to(device), mask.to(device))
-        return condition
+        tokens, mask, pooled, *draft = self(ids.to(device), grams.to(device), mask.to(device))
+        extras = {"draft": draft[0]} if draft else {}
+        return Conditioning(tokens=tokens, mask=mask, pooled=pooled, extras=extras)
 
 
 def _draft_head(features: int, values: int) -> nn.Sequential:

@@ -8,7 +8,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from msgspec import Meta
@@ -24,8 +24,12 @@ from studio.backbones.layers import (
     TimeEmbedding,
     grid_features,
     resize,
+    text_of,
     zero_module,
 )
+
+if TYPE_CHECKING:
+    from studio.diffusion.conditioning import Conditioning
 
 GRID_FEATURES = 8
 
@@ -124,25 +128,25 @@ class UNet(nn.Module):
         self.out_norm = nn.GroupNorm(16, channels)
         self.out = zero_module(nn.Conv2d(channels, config.channels, 3, padding=1))
 
-    def forward(self, x: Tensor, t: Tensor, condition: tuple[Tensor, ...] = ()) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, condition: Conditioning) -> Tensor:
         """Return the prediction.
 
         Args:
             x: noisy pictures or latents, (B, channels, H, W); H and W divisible by 2 for each level after the first.
             t: times, (B,), int64.
-            condition: tokens (B, L, text), mask (B, L), pooled (B, text) and, if the network takes one, a draft
-                (B, draft, any, any), which is concatenated to x; empty for an unconditional network.
+            condition: tokens (B, L, text), mask (B, L), pooled (B, text) and, if the network takes one, an extra
+                "draft" (B, draft, any, any), which is concatenated to x; empty for an unconditional network.
 
         Returns:
             (B, channels, H, W), in x's dtype.
         """
-        tokens, mask, pooled = condition[:3] if self.config.text else (None, None, None)
+        tokens, mask, pooled = text_of(condition) if self.config.text else (None, None, None)
         embedding = self.embed(t, pooled)
         height, width = x.shape[-2:]
         grid = grid_features(height, width, x.device).to(x.dtype).expand(x.shape[0], -1, -1, -1)
         inputs = [x, grid]
         if self.config.draft:
-            inputs.append(resize(condition[3], height, width))
+            inputs.append(resize(condition.extras["draft"], height, width))
         h = self.stem(torch.cat(inputs, dim=1))
         skips = [h]
         down, downsample = iter(self.down), iter(self.shrink)

@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 from studio.backbones.registry import BACKBONES, CODECS
 from studio.backbones.text import TextConfig, TextEncoder
 from studio.checkpoints.files import as_checkpoint_error
+from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.schedules import SCHEDULES, Schedule
 from studio.errors import CheckpointError
 from studio.messages import message
@@ -222,7 +223,7 @@ def run_once(card: ModelCard, assembly: Assembly, device: torch.device, path: Pa
     try:
         if (codec.channels, codec.downscale) != (card.latent_shape[0], card.downscale):
             raise ValueError(f"the codec has {codec.channels} channels and a downscale of {codec.downscale}")
-        condition = modules["text"].encode([card.name]) if card.text is not None else ()
+        condition = modules["text"].encode([card.name]) if card.text is not None else Conditioning()
         predicted = modules["backbone"](latents, time, condition)
         picture = codec.decode(latents)
     except torch.OutOfMemoryError:

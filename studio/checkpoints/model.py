@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from studio.backbones.codec import Codec, Identity
     from studio.backbones.text import TextEncoder
     from studio.checkpoints.card import ModelCard
-    from studio.diffusion.denoiser import Backbone, Condition
+    from studio.diffusion.denoiser import Backbone
     from studio.diffusion.schedules import Schedule
 
 
@@ -44,9 +45,9 @@ class Model:
     device: torch.device
 
     @torch.no_grad()
-    def encode_prompts(self, prompts: Sequence[str]) -> Condition:
-        """Return the condition of B prompts, tensors sharing the batch axis; () for an unconditional model."""
-        return () if self.text_encoder is None else self.text_encoder.encode(prompts)
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+        """Return the conditioning of B prompts; an empty one for an unconditional model."""
+        return Conditioning() if self.text_encoder is None else self.text_encoder.encode(prompts)
 
     def denoiser(self, backbone: Backbone | None = None) -> Denoiser:
         """Return the denoiser, around ``backbone`` if given (the same network in another precision, say)."""

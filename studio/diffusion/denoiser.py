@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -15,17 +15,15 @@ from torch import Tensor
 from studio.diffusion.prediction import PredictionKind, eps_from, x0_from
 
 if TYPE_CHECKING:
+    from studio.diffusion.conditioning import Conditioning
     from studio.diffusion.prediction import Scale
     from studio.diffusion.schedules import Schedule
-
-Condition: TypeAlias = tuple[Tensor, ...]
-"""The condition of a picture: tensors that share the batch axis, opaque here; () is unconditional."""
 
 
 class Backbone(Protocol):
     """A network that predicts eps, v or x0 from x_t."""
 
-    def __call__(self, x: Tensor, t: Tensor, condition: Condition, /) -> Tensor:
+    def __call__(self, x: Tensor, t: Tensor, condition: Conditioning, /) -> Tensor:
         """Return the prediction, of x's shape, for states x (B, C, H, W) at times t, int64 (B,)."""
 
 
@@ -90,7 +88,7 @@ class Denoiser:
         """
         self.backbone, self.schedule, self.prediction, self.clip = backbone, schedule, prediction, clip
 
-    def evaluate(self, x: Tensor, t: Tensor | int, condition: Condition) -> Prediction:
+    def evaluate(self, x: Tensor, t: Tensor | int, condition: Conditioning) -> Prediction:
         """Evaluate the backbone once.
 
         The result is not clipped: guidance combines several of them, and only the combination is meant as a picture.

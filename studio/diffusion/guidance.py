@@ -14,13 +14,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.diffusion.denoiser import Condition, Prediction
+from studio.diffusion.denoiser import Prediction
 from studio.diffusion.samplers.stepper import Evaluation, Query
 from studio.errors import RequestError
 from studio.messages import message
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from studio.diffusion.conditioning import Conditioning
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +41,8 @@ class ClassifierFreeGuidance:
     """
 
     scale: float
-    condition: Condition
-    negative: Condition
+    condition: Conditioning
+    negative: Conditioning
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.scale):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextEncoder
+from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.schedules import SCHEDULES
 from studio.training.objective import DenoisingLoss, band_means, denoising_loss, drop_captions
 
@@ -73,7 +74,7 @@ class DenoisingTask:
         diffusion = self._recipe.diffusion
         from_pool = self._recipe.data.pool > 0
         x0, captions = self._latents.draw(self._recipe.loop.batch, generator, from_pool=from_pool)
-        condition: tuple[Tensor, ...] = ()
+        condition = Conditioning()
         if "text" in self.modules:
             captions = drop_captions(captions, diffusion.dropout, generator)
             with torch.set_grad_enabled(not self._text_frozen):
@@ -90,7 +91,7 @@ class DenoisingTask:
         )
         return self.last.loss
 
-    def _predict(self, x: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
+    def _predict(self, x: Tensor, t: Tensor, condition: Conditioning) -> Tensor:
         with self._autocast(x.device):
             predicted: Tensor = self.modules["backbone"](
                 x.contiguous(memory_format=self._layout), t, condition

@@ -28,6 +28,7 @@ from studio.diffusion.prediction import target
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from studio.diffusion.conditioning import Conditioning
     from studio.diffusion.prediction import PredictionKind
     from studio.diffusion.schedules import Schedule
 
@@ -51,10 +52,10 @@ class DenoisingLoss:
 
 
 def denoising_loss(
-    network: Callable[[Tensor, Tensor, tuple[Tensor, ...]], Tensor],
+    network: Callable[[Tensor, Tensor, Conditioning], Tensor],
     schedule: Schedule,
     x0: Tensor,
-    condition: tuple[Tensor, ...],
+    condition: Conditioning,
     *,
     prediction: PredictionKind = "eps",
     high_noise_fraction: float = 0.0,
@@ -67,7 +68,7 @@ def denoising_loss(
         network: maps x_t (B, C, H, W), t (B,) and the condition to a prediction (B, C, H, W).
         schedule: the noise level over t.
         x0: clean pictures or latents, (B, C, H, W).
-        condition: tensors that share the batch axis, or empty.
+        condition: of the B pictures.
         prediction: what the network predicts: "eps", "v" or "x0".
         high_noise_fraction: see `draw_times`.
         min_snr: gamma of min-SNR weighting; 0 weights all examples equally.

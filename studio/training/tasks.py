@@ -100,6 +100,6 @@ def text_task(recipe: Recipe, latents: LatentSource, device: torch.device) -> tu
     def loss(generator: torch.Generator) -> Tensor:
         wanted, captions = latents.draw(config.batch, generator, from_pool=True)
         captions = drop_captions(captions, recipe.diffusion.dropout, generator)
-        return F.mse_loss(encoder.encode(captions, trim=True)[3].float(), wanted)
+        return F.mse_loss(encoder.encode(captions, trim=True).extras["draft"].float(), wanted)
 
     return encoder, loss

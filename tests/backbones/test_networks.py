@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from studio.backbones.codec import Codec, CodecConfig, Identity
 from studio.backbones.dit import DiT, DiTConfig, positions
 from studio.backbones.layers import grid_features, sinusoidal
 from studio.backbones.unet import UNet, UNetConfig
+from studio.diffusion.conditioning import Conditioning
 
 
 def _stirred(module: nn.Module) -> nn.Module:
@@ -26,15 +29,12 @@ def _network(kind: str, text: int) -> nn.Module:
     return _stirred(DiT(DiTConfig(features=32, layers=2, heads=2, text=text)))
 
 
-def _condition(batch: int) -> tuple[Tensor, ...]:
+def _condition(batch: int) -> Conditioning:
     generator = torch.Generator().manual_seed(5)
     mask = torch.zeros(batch, 6, dtype=torch.bool)
     mask[:, :3] = True
-    return (
-        torch.randn(batch, 6, 12, generator=generator),
-        mask,
-        torch.randn(batch, 12, generator=generator),
-    )
+    tokens = torch.randn(batch, 6, 12, generator=generator)
+    return Conditioning(tokens=tokens, mask=mask, pooled=torch.randn(batch, 12, generator=generator))
 
 
 X = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -44,27 +44,28 @@ T = torch.tensor([3, 700])
 @pytest.mark.parametrize("kind", ["unet", "dit"])
 @pytest.mark.parametrize("text", [0, 12])
 def test_the_prediction_has_the_pictures_shape(kind: str, text: int) -> None:
-    predicted = _network(kind, text)(X, T, _condition(2) if text else ())
+    predicted = _network(kind, text)(X, T, _condition(2) if text else Conditioning())
     assert predicted.shape == X.shape
     assert torch.isfinite(predicted).all()
 
 
 @pytest.mark.parametrize("kind", ["unet", "dit"])
 def test_time_and_text_change_the_prediction_and_padding_does_not(kind: str) -> None:
-    network, (tokens, mask, pooled) = _network(kind, 12), _condition(2)
-    predicted = network(X, T, (tokens, mask, pooled))
-    assert not torch.allclose(predicted, network(X, T + 1, (tokens, mask, pooled)))
-    assert not torch.allclose(predicted, network(X, T, (tokens, mask, -pooled)))
-    assert not torch.allclose(predicted, network(X, T, (-tokens, mask, pooled)))
+    network, condition = _network(kind, 12), _condition(2)
+    tokens, mask, pooled = condition.tensors.values()
+    predicted = network(X, T, condition)
+    assert not torch.allclose(predicted, network(X, T + 1, condition))
+    assert not torch.allclose(predicted, network(X, T, replace(condition, pooled=-pooled)))
+    assert not torch.allclose(predicted, network(X, T, replace(condition, tokens=-tokens)))
     padding = torch.where(mask[..., None], tokens, torch.full_like(tokens, 9.0))
-    assert torch.allclose(predicted, network(X, T, (padding, mask, pooled)))
+    assert torch.allclose(predicted, network(X, T, replace(condition, tokens=padding)))
 
 
 @pytest.mark.parametrize("kind", ["unet", "dit"])
 def test_a_picture_does_not_depend_on_its_neighbours(kind: str) -> None:
     network, condition = _network(kind, 12), _condition(2)
     both = network(X, T, condition)
-    alone = network(X[1:], T[1:], tuple(part[1:] for part in condition))
+    alone = network(X[1:], T[1:], condition.map(lambda part: part[1:]))
     assert torch.allclose(both[1:], alone, atol=1e-5)
 
 
@@ -75,7 +76,7 @@ def test_an_untrained_network_predicts_nothing(kind: str) -> None:
         if kind == "unet"
         else DiT(DiTConfig(features=32, layers=1))
     )
-    assert torch.equal(fresh(X, T), torch.zeros_like(X))
+    assert torch.equal(fresh(X, T, Conditioning()), torch.zeros_like(X))
 
 
 @pytest.mark.parametrize("kind", ["unet", "dit"])
@@ -84,7 +85,7 @@ def test_a_draft_is_seen_whatever_its_size(kind: str) -> None:
     dit = DiTConfig(features=32, layers=2, heads=2, text=12, draft=5)
     network, condition = _stirred(UNet(unet) if kind == "unet" else DiT(dit)), _condition(2)
     drafts = [torch.randn(2, 5, side, side) for side in (8, 16)]
-    predicted = [network(X, T, (*condition, draft)) for draft in drafts]
+    predicted = [network(X, T, replace(condition, extras={"draft": draft})) for draft in drafts]
     assert predicted[0].shape == X.shape
     assert not torch.allclose(predicted[0], predicted[1])
 
@@ -140,7 +141,9 @@ def test_position_features_are_computed_once_for_a_size_and_device() -> None:
 def test_position_features_survive_a_forward_pass() -> None:
     cpu = torch.device("cpu")
     before = grid_features(8, 8, cpu).clone(), positions(4, 4, 32, cpu).clone()
-    UNet(UNetConfig(widths=(16, 16), embedding=16, head_width=16))(torch.randn(1, 3, 8, 8), torch.tensor([3]))
-    DiT(DiTConfig(features=32, layers=1))(torch.randn(1, 3, 8, 8), torch.tensor([3]))
+    UNet(UNetConfig(widths=(16, 16), embedding=16, head_width=16))(
+        torch.randn(1, 3, 8, 8), torch.tensor([3]), Conditioning()
+    )
+    DiT(DiTConfig(features=32, layers=1))(torch.randn(1, 3, 8, 8), torch.tensor([3]), Conditioning())
     assert torch.equal(grid_features(8, 8, cpu), before[0])
     assert torch.equal(positions(4, 4, 32, cpu), before[1])

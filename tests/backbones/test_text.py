@@ -20,13 +20,13 @@ for _layer in ENCODER.layers:
 
 
 def _pooled(text: str) -> torch.Tensor:
-    return ENCODER.encode([text])[2][0]
+    return ENCODER.encode([text]).tensors["pooled"][0]
 
 
 @settings(max_examples=100)
 @given(st.text(max_size=200))
 def test_any_text_becomes_finite_numbers(text: str) -> None:
-    tokens, mask, pooled = ENCODER.encode([text])
+    tokens, mask, pooled = ENCODER.encode([text]).tensors.values()
     assert tokens.shape == (1, CONFIG.words + 1, CONFIG.features)
     assert mask.shape == (1, CONFIG.words + 1)
     assert torch.isfinite(tokens).all()
@@ -48,13 +48,13 @@ def test_case_and_spacing_do_not_matter_but_words_and_order_do() -> None:
 
 def test_the_empty_text_is_one_condition_whatever_its_spaces() -> None:
     assert torch.equal(_pooled(""), _pooled("  \n"))
-    assert ENCODER.encode([""])[1].sum() == 1
+    assert ENCODER.encode([""]).tensors["mask"].sum() == 1
 
 
 def test_trimming_changes_nothing_but_the_padding() -> None:
     texts = ["a red apple", "dog"]
-    tokens, _mask, pooled = ENCODER.encode(texts)
-    short, short_mask, short_pooled = ENCODER.encode(texts, trim=True)
+    tokens, _mask, pooled = ENCODER.encode(texts).tensors.values()
+    short, short_mask, short_pooled = ENCODER.encode(texts, trim=True).tensors.values()
     assert short_mask.shape == (2, 4)
     assert torch.allclose(tokens[:, :4][short_mask], short[short_mask], atol=1e-5)
     assert torch.allclose(pooled, short_pooled, atol=1e-5)
@@ -67,7 +67,7 @@ def test_an_unseen_word_shares_ngrams_with_one_spelled_like_it() -> None:
 
 def test_a_draft_has_the_shape_asked_for_and_follows_the_text() -> None:
     encoder = TextEncoder(TextConfig(features=32, words=8, buckets=1024, layers=1, heads=2, draft=(3, 4, 5)))
-    draft = encoder.encode(["red apple", "dog", ""])[3]
+    draft = encoder.encode(["red apple", "dog", ""]).extras["draft"]
     assert draft.shape == (3, 3, 4, 5)
     assert not torch.allclose(draft[0], draft[1])
 
@@ -87,9 +87,9 @@ def test_tiles_are_painted_alike_and_laid_from_left_to_right() -> None:
         assert torch.equal(laid[..., at : at + 4], painted[:, place].view(1, 2, 4, 4))
         assert laid[..., :at].abs().sum() + laid[..., at + 4 :].abs().sum() == 0
     # Each tile looks for words of its own: with its weights alone changed, its own half alone may change.
-    before = encoder.encode(["a fox and a dog"])[3]
+    before = encoder.encode(["a fox and a dog"]).extras["draft"]
     with torch.no_grad():
         encoder.weight.weight[3].normal_()
-    after = encoder.encode(["a fox and a dog"])[3]
+    after = encoder.encode(["a fox and a dog"]).extras["draft"]
     assert torch.equal(before[..., :4], after[..., :4])
     assert not torch.allclose(before[..., 4:], after[..., 4:])

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     import torch
 
-    from studio.diffusion.denoiser import Condition, Prediction
+    from studio.diffusion.conditioning import Conditioning
+    from studio.diffusion.denoiser import Prediction
     from studio.engine.requests.plan import Request
 
 PANES = 6
@@ -88,7 +89,7 @@ def calls(engine: Engine, requests: Sequence[GenerateRequest]) -> dict[str, obje
             self: Denoiser,
             x: torch.Tensor,
             t: torch.Tensor | int,
-            condition: Condition,
+            condition: Conditioning,
             sizes: list[int] = sizes,
         ) -> Prediction:
             sizes.append(len(x))

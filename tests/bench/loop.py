@@ -18,6 +18,7 @@ from torch import Tensor
 from studio.backbones.text import TextConfig, TextEncoder
 from studio.backbones.unet import UNet, UNetConfig
 from studio.diffusion import schedules
+from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
@@ -30,7 +31,7 @@ from tests.bench.measure import microseconds_per, ratio, say, take_turns
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from studio.diffusion.denoiser import Backbone, Condition
+    from studio.diffusion.denoiser import Backbone
     from studio.diffusion.prediction import PredictionKind
 
 BAR = 1.0
@@ -54,7 +55,7 @@ class AtOnce:
         said = torch.randn((1, *shape), generator=torch.Generator().manual_seed(1)).expand(2, *shape)
         self.said = {1: said[:1].contiguous(), 2: said.contiguous()}
 
-    def __call__(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+    def __call__(self, x: Tensor, t: Tensor, condition: Conditioning) -> Tensor:
         return self.said[len(x)]
 
 
@@ -84,7 +85,7 @@ class Case:
 class Loops:
     """Both loops of one case."""
 
-    def __init__(self, case: Case, backbone: Backbone, wanted: Condition, negative: Condition) -> None:
+    def __init__(self, case: Case, backbone: Backbone, wanted: Conditioning, negative: Conditioning) -> None:
         self.case, self.backbone = case, backbone
         schedule = schedules.linear()
         self.times = visit_times(schedule.T, case.steps, "trailing")
@@ -102,7 +103,7 @@ class Loops:
             prediction_type=DIFFUSERS_KINDS[case.kind],
         )
         self.scheduler.set_timesteps(case.steps)
-        both = tuple(torch.cat(parts) for parts in zip(negative, wanted, strict=True))
+        both = Conditioning.concatenate([negative, wanted])
         self.condition = both if case.scale != 1 else wanted
 
     def ours(self) -> Tensor:
@@ -163,7 +164,7 @@ def bench() -> Mapping[str, object]:
 
 
 @torch.no_grad()
-def whole(condition: Condition, negative: Condition) -> dict[str, object]:
+def whole(condition: Conditioning, negative: Conditioning) -> dict[str, object]:
     """Time sampling as a whole with a small U-Net, where the loop's share is what a user sees of it."""
     torch.manual_seed(0)
     shape = SHAPES[0]
@@ -178,7 +179,7 @@ def whole(condition: Condition, negative: Condition) -> dict[str, object]:
     return figures
 
 
-def conditions() -> tuple[Condition, Condition]:
+def conditions() -> tuple[Conditioning, Conditioning]:
     """Return what a prompt and the empty prompt become for a model of text."""
     torch.manual_seed(0)
     encoder = TextEncoder(TextConfig(features=TEXT)).eval().requires_grad_(False)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from studio.diffusion.denoiser import Backbone, Condition
+    from studio.diffusion.conditioning import Conditioning
+    from studio.diffusion.denoiser import Backbone
     from studio.engine.device.device import Device
     from tests.bench.measure import Work
 
@@ -85,7 +86,7 @@ def choice(device: Device) -> dict[str, object]:
 
 
 @torch.no_grad()
-def models(place: str) -> tuple[UNet, Condition]:
+def models(place: str) -> tuple[UNet, Conditioning]:
     """Return the U-Net and what a prompt and the empty prompt are to it."""
     torch.manual_seed(0)
     network = UNet(STARTER).to(place).eval().requires_grad_(False)
@@ -93,7 +94,7 @@ def models(place: str) -> tuple[UNet, Condition]:
     return network, encoder.encode(["a red apple on a blue background", ""])
 
 
-def work(backbone: Backbone, x: Tensor, t: Tensor, condition: Condition) -> Work:
+def work(backbone: Backbone, x: Tensor, t: Tensor, condition: Conditioning) -> Work:
     """Return a call of the backbone."""
 
     @torch.no_grad()

@@ -109,7 +109,7 @@ def test_a_loaded_model_is_ready_to_use_and_not_to_train(tmp_path: Path) -> None
     for module in (model.backbone, model.text_encoder, model.codec):
         assert not any(part.training for part in module.modules())
         assert not any(parameter.requires_grad for parameter in module.parameters())
-    assert not any(tensor.requires_grad for tensor in model.encode_prompts(["x"]))
+    assert not any(tensor.requires_grad for tensor in model.encode_prompts(["x"]).tensors.values())
     assert model.device == torch.device("cpu")
 
 
@@ -123,7 +123,7 @@ def test_a_model_without_text_is_saved_and_loaded(tmp_path: Path) -> None:
     native.save(tmp_path / "m", card, {"backbone": unconditional, "codec": modules["codec"]})
     model = native.load(tmp_path / "m")
     assert model.text_encoder is None
-    assert model.encode_prompts(["anything"]) == ()
+    assert model.encode_prompts(["anything"]).tensors == {}
 
 
 def test_weights_that_are_not_the_cards_are_not_written(tmp_path: Path) -> None:

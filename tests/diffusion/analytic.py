@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from studio.diffusion.denoiser import Condition, Denoiser
+from studio.diffusion.conditioning import Conditioning
+from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
 from studio.diffusion.prediction import PredictionKind, target
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from studio.diffusion.schedules import Schedule
 
-UNGUIDED = ClassifierFreeGuidance(1.0, (), ())
+UNGUIDED = ClassifierFreeGuidance(1.0, Conditioning(), Conditioning())
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class ClosedForm:
     kind: PredictionKind = "eps"
     late: int = 0
 
-    def __call__(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+    def __call__(self, x: Tensor, t: Tensor, condition: Conditioning) -> Tensor:
         """Answer for each picture at its own time."""
         answers = []
         for x_i, t_i in zip(x.split(1), t.tolist(), strict=True):

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from studio.diffusion.denoiser import Condition, Denoiser
+from studio.diffusion.conditioning import Conditioning
+from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
 from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind, eps_from, x0_from
@@ -17,23 +18,27 @@ from studio.diffusion.spacings import visit_times
 from studio.errors import RequestError
 
 SHAPE = (1, 8, 8)
-COND, UNCOND, OTHER = ((torch.full((2, 1), value),) for value in (0.4, 0.0, -0.3))
+COND, UNCOND, OTHER = (Conditioning(pooled=torch.full((2, 1), value)) for value in (0.4, 0.0, -0.3))
+
+
+def pooled(condition: Conditioning) -> torch.Tensor:
+    return condition.tensors["pooled"]
 
 
 class Conditional:
     """A backbone whose word depends on the condition; remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.calls: list[Condition] = []
+        self.calls: list[Conditioning] = []
 
-    def __call__(self, x: torch.Tensor, t: torch.Tensor, condition: Condition) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> torch.Tensor:
         self.calls.append(condition)
-        return 0.5 * x + condition[0].view(-1, 1, 1, 1)
+        return 0.5 * x + pooled(condition).view(-1, 1, 1, 1)
 
 
 def steps(
     scale: float,
-    negative: Condition = UNCOND,
+    negative: Conditioning = UNCOND,
     *,
     backbone: Conditional | None = None,
     kind: PredictionKind = "v",
@@ -50,8 +55,8 @@ def test_scale_one_asks_once_a_step_and_is_the_conditional_model() -> None:
     backbone = Conditional()
     unguided = steps(1.0, backbone=backbone)
     assert [step.model_calls for step in unguided] == [1, 1, 1, 1]
-    assert [len(asked[0]) for asked in backbone.calls] == [2, 2, 2, 2]
-    assert all(torch.equal(asked[0], COND[0]) for asked in backbone.calls)
+    assert [len(pooled(asked)) for asked in backbone.calls] == [2, 2, 2, 2]
+    assert all(torch.equal(pooled(asked), pooled(COND)) for asked in backbone.calls)
     assert unguided[0].prediction.cond is None
 
 
@@ -59,7 +64,7 @@ def test_any_other_scale_makes_one_call_of_twice_the_batch() -> None:
     for scale in (0.0, 0.5, 4.0):
         backbone = Conditional()
         assert [step.model_calls for step in steps(scale, backbone=backbone)] == [2, 2, 2, 2]
-        assert [len(asked[0]) for asked in backbone.calls] == [4, 4, 4, 4]
+        assert [len(pooled(asked)) for asked in backbone.calls] == [4, 4, 4, 4]
 
 
 @pytest.mark.parametrize("kind", PREDICTION_KINDS)
@@ -88,7 +93,7 @@ def test_both_sides_of_the_guidance_are_part_of_the_result() -> None:
 def test_a_negative_prompt_takes_the_place_of_the_empty_one() -> None:
     backbone = Conditional()
     against = steps(4.0, OTHER, backbone=backbone)
-    assert torch.equal(backbone.calls[0][0], torch.cat([COND[0], OTHER[0]]))
+    assert torch.equal(pooled(backbone.calls[0]), torch.cat([pooled(COND), pooled(OTHER)]))
     assert not torch.equal(against[-1].state.x, steps(4.0)[-1].state.x)
 
 
@@ -129,8 +134,8 @@ def test_guiding_a_gaussian_moves_its_mean_as_the_scores_say() -> None:
     # Data N(m, 1) has score -(x - alpha m): with weight w the guided score is that of the mean m_u + w (m_c - m_u).
     schedule, scale = linear(), 3.0
 
-    def exact(x: torch.Tensor, t: torch.Tensor, condition: Condition) -> torch.Tensor:
-        means = condition[0].view(-1, 1, 1, 1)
+    def exact(x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> torch.Tensor:
+        means = pooled(condition).view(-1, 1, 1, 1)
         return schedule.sigmas(t) * (x - schedule.alphas(t) * means)
 
     model, noise = Denoiser(exact, schedule, "eps"), Noise([3, 4], SHAPE)
@@ -139,9 +144,11 @@ def test_guiding_a_gaussian_moves_its_mean_as_the_scores_say() -> None:
     def end(guidance: ClassifierFreeGuidance) -> torch.Tensor:
         return list(drive(DDIM(schedule, DDIMOptions()), guidance, model, state, noise))[-1].state.x
 
-    moved = ((torch.full((2, 1), -0.3 + scale * (0.4 + 0.3))),)
+    moved = Conditioning(pooled=torch.full((2, 1), -0.3 + scale * (0.4 + 0.3)))
     guided = end(ClassifierFreeGuidance(scale, COND, OTHER))
-    torch.testing.assert_close(guided, end(ClassifierFreeGuidance(1.0, moved, ())), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        guided, end(ClassifierFreeGuidance(1.0, moved, Conditioning())), atol=1e-4, rtol=0
+    )
     assert (guided - end(ClassifierFreeGuidance(scale + 1, COND, OTHER))).abs().min() > 0.1
 
 

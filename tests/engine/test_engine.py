@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from studio.checkpoints.model import Model
-    from studio.diffusion.denoiser import Condition
+    from studio.diffusion.conditioning import Conditioning
     from studio.folders import Folders
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     evaluate = Denoiser.evaluate
 
-    def counted(self: Denoiser, x: torch.Tensor, t: torch.Tensor, condition: Condition) -> Prediction:
+    def counted(self: Denoiser, x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> Prediction:
         seen.append(len(x))
         return evaluate(self, x, t, condition)
 
@@ -307,7 +307,7 @@ def test_at_most_one_model_call_follows_a_cancel(
     cancelled, made = threading.Event(), [0]
     evaluate = Denoiser.evaluate
 
-    def cancelling(self: Denoiser, x: torch.Tensor, t: torch.Tensor, condition: Condition) -> Prediction:
+    def cancelling(self: Denoiser, x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> Prediction:
         made[0] += 1
         if made[0] == call:
             cancelled.set()  # as another thread would, while the model is busy
@@ -401,7 +401,7 @@ def test_a_value_that_is_not_finite_is_told_with_its_step(
 ) -> None:
     evaluate, made = Denoiser.evaluate, [0]
 
-    def failing(self: Denoiser, x: torch.Tensor, t: torch.Tensor, condition: Condition) -> Prediction:
+    def failing(self: Denoiser, x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> Prediction:
         made[0] += 1
         p = evaluate(self, x, t, condition)
         return replace(p, output=p.output * float("nan")) if made[0] == 3 else p

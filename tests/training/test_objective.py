@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind
 from studio.diffusion.schedules import Schedule, cosine, linear
 from studio.training.objective import (
@@ -22,7 +23,7 @@ CLEAN = torch.linspace(-1, 1, 2 * 3 * 4 * 4).view(2, 3, 4, 4).repeat(32, 1, 1, 1
 def _oracle(schedule: Schedule, x0: Tensor, prediction: PredictionKind, *, late: int = 0):  # noqa: ANN202
     """A network that knows x_0; ``late`` reads the noise level of another time (the twin)."""
 
-    def network(x_t: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
+    def network(x_t: Tensor, t: Tensor, condition: Conditioning) -> Tensor:
         alpha, sigma = schedule.alphas(t + late), schedule.sigmas(t + late)
         eps = (x_t - alpha * x0) / sigma
         return {"eps": eps, "v": alpha * eps - sigma * x0, "x0": x0}[prediction]
@@ -36,7 +37,9 @@ def test_the_truth_has_no_loss(schedule: Schedule, prediction: PredictionKind) -
     generator = torch.Generator().manual_seed(0)
     network = _oracle(schedule, CLEAN, prediction)
     assert (
-        denoising_loss(network, schedule, CLEAN, (), prediction=prediction, generator=generator).loss.item()
+        denoising_loss(
+            network, schedule, CLEAN, Conditioning(), prediction=prediction, generator=generator
+        ).loss.item()
         < 1e-6
     )
 
@@ -46,7 +49,9 @@ def test_a_truth_off_by_one_time_has_a_loss(prediction: PredictionKind) -> None:
     generator = torch.Generator().manual_seed(0)
     network = _oracle(linear(), CLEAN, prediction, late=-1)
     assert (
-        denoising_loss(network, linear(), CLEAN, (), prediction=prediction, generator=generator).loss.item()
+        denoising_loss(
+            network, linear(), CLEAN, Conditioning(), prediction=prediction, generator=generator
+        ).loss.item()
         > 1e-5
     )
 
@@ -54,7 +59,11 @@ def test_a_truth_off_by_one_time_has_a_loss(prediction: PredictionKind) -> None:
 def test_knowing_nothing_costs_the_noise_variance() -> None:
     x0 = torch.zeros(4096, 1, 4, 4)
     loss = denoising_loss(
-        lambda x, t, c: torch.zeros_like(x), linear(), x0, (), generator=torch.Generator().manual_seed(1)
+        lambda x, t, c: torch.zeros_like(x),
+        linear(),
+        x0,
+        Conditioning(),
+        generator=torch.Generator().manual_seed(1),
     )
     assert loss.loss.item() == pytest.approx(1.0, abs=4 * (2 / x0.numel()) ** 0.5)
 
@@ -62,13 +71,13 @@ def test_knowing_nothing_costs_the_noise_variance() -> None:
 def test_times_are_uniform_and_reach_both_ends() -> None:
     seen: list[Tensor] = []
 
-    def network(x: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
+    def network(x: Tensor, t: Tensor, condition: Conditioning) -> Tensor:
         seen.append(t)
         return x
 
     generator = torch.Generator().manual_seed(2)
     x0 = torch.zeros(20_000, 1, 1, 1)
-    denoising_loss(network, linear(T=10), x0, (), generator=generator)
+    denoising_loss(network, linear(T=10), x0, Conditioning(), generator=generator)
     counts = torch.bincount(seen[0], minlength=10)
     assert len(counts) == 10
     assert ((counts - 2000).abs() < 4 * (20_000 * 0.1 * 0.9) ** 0.5).all()
@@ -113,7 +122,7 @@ def test_with_min_snr_weights_the_loss_is_the_same_whatever_is_predicted(schedul
         generator = torch.Generator().manual_seed(6)
         network = _oracle(schedule, guess, prediction)
         asked = {"prediction": prediction, "min_snr": min_snr, "generator": generator}
-        return denoising_loss(network, schedule, CLEAN, (), **asked).loss.item()
+        return denoising_loss(network, schedule, CLEAN, Conditioning(), **asked).loss.item()
 
     assert loss("eps", 5.0) == pytest.approx(loss("x0", 5.0), rel=1e-3)
     assert loss("v", 5.0) == pytest.approx(loss("x0", 5.0), rel=1e-3)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from studio.diffusion.samplers.rounds import ConditionCache, evaluate, group
+from studio.diffusion.samplers.rounds import ConditioningCache, evaluate, group
 from studio.diffusion.samplers.stepper import Guidance, NoiseSource, Query, Sampler, State, StepResult
 
 if TYPE_CHECKING:
@@ -89,8 +89,9 @@ def drive_lockstep(
 ) -> Iterator[tuple[int, StepResult]]:
     """Drive several runs until their data is clean, one round at a time.
 
-    Evaluations by one model of one shape (of states and of conditions) share a model call. The last bits of a picture
-    may then depend on the rest of its batch, because the order of floating-point sums changes; its noise does not.
+    Evaluations by one model whose states have one shape and whose conditionings have one layout share a model call. The
+    last bits of a picture may then depend on the rest of its batch, because the order of floating-point sums changes;
+    its noise does not.
 
     Args:
         runs: at least one; they may differ in everything.
@@ -103,7 +104,7 @@ def drive_lockstep(
         The index of the run in ``runs`` and the step it took, as soon as it is taken.
     """
     owners = [denoisers.index(denoiser) if batched else index for index, denoiser in enumerate(denoisers)]
-    conditions = ConditionCache()
+    conditions = ConditioningCache()
     steppers = {
         i: _take_step(run, run.state, denoisers[i]) for i, run in enumerate(runs) if not run.state.finished
     }
@@ -137,7 +138,7 @@ def query_once(guidance: Guidance, denoiser: Denoiser, query: Query) -> tuple[Pr
 
     The model is called exactly as when a run is driven alone.
     """
-    guided, conditions = _guided(guidance, query), ConditionCache()
+    guided, conditions = _guided(guidance, query), ConditioningCache()
     pending = next(guided)
     while True:
         predictions: dict[int, Prediction] = {}

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from studio.diffusion.conditioning import Conditioning
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from studio.diffusion.denoiser import Condition, Denoiser, Prediction
+    from studio.diffusion.denoiser import Denoiser, Prediction
     from studio.diffusion.samplers.stepper import Evaluation
 
 
@@ -21,7 +23,7 @@ class Batch:
     """Evaluations that share one model call.
 
     Attributes:
-        key: what they have in common: their owner, and the shapes of states and conditions.
+        key: what they have in common: their owner, the shape of the states, and the layout of the conditioning.
         members: for each, the index of its run and its index among that run's evaluations.
         evaluations: in the same order.
     """
@@ -41,7 +43,7 @@ def group(pending: Mapping[int, tuple[Evaluation, ...]], owners: Sequence[int]) 
     batches: dict[tuple[object, ...], Batch] = {}
     for i in sorted(pending):
         for index, evaluation in enumerate(pending[i]):
-            key = (owners[i], evaluation.x.shape[1:], *(part.shape[1:] for part in evaluation.condition))
+            key = (owners[i], evaluation.x.shape[1:], evaluation.condition.layout)
             batch = batches.get(key)
             if batch is None:
                 batch = batches[key] = Batch(key, [], [])
@@ -51,7 +53,7 @@ def group(pending: Mapping[int, tuple[Evaluation, ...]], owners: Sequence[int]) 
 
 
 def evaluate(
-    denoiser: Denoiser, batch: Batch, conditions: ConditionCache
+    denoiser: Denoiser, batch: Batch, conditions: ConditioningCache
 ) -> list[tuple[tuple[int, int], Prediction]]:
     """Make one model call for a batch; return each member with its prediction."""
     evaluations = batch.evaluations
@@ -76,19 +78,19 @@ def _times(evaluations: Sequence[Evaluation], device: torch.device) -> Tensor | 
     return torch.tensor(times, device=device)
 
 
-class ConditionCache:
-    """Concatenates conditions. They are nearly always those of the last round, whose result is then reused."""
+class ConditioningCache:
+    """Concatenates conditionings. They are nearly always those of the last round, whose result is then reused."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[object, ...], tuple[list[Condition], Condition]] = {}
+        self._last: dict[tuple[object, ...], tuple[list[Conditioning], Conditioning]] = {}
 
-    def joined(self, key: tuple[object, ...], conditions: list[Condition]) -> Condition:
-        """Return the conditions of a batch with this key, concatenated along the batch axis."""
+    def joined(self, key: tuple[object, ...], conditions: list[Conditioning]) -> Conditioning:
+        """Return the conditionings of a batch with this key, concatenated along the batch axis."""
         if len(conditions) == 1:
             return conditions[0]
-        before, joint = self._last.get(key, ([], ()))
+        before, joint = self._last.get(key, ([], Conditioning()))
         if len(before) != len(conditions) or any(map(operator.is_not, before, conditions)):
-            joint = tuple(_concatenate(parts) for parts in zip(*conditions, strict=True))
+            joint = Conditioning.concatenate(conditions)
             self._last[key] = conditions, joint
         return joint
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from studio.diffusion.denoiser import Condition, Prediction
+    from studio.diffusion.conditioning import Conditioning
+    from studio.diffusion.denoiser import Prediction
     from studio.diffusion.schedules import Schedule
     from studio.messages import Message
 
@@ -48,7 +49,7 @@ class Evaluation:
 
     x: Tensor
     t: int
-    condition: Condition
+    condition: Conditioning
 
 
 @dataclass(frozen=True, eq=False)

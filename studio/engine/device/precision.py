@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from studio.diffusion.denoiser import Backbone, Condition
+    from studio.diffusion.conditioning import Conditioning
+    from studio.diffusion.denoiser import Backbone
     from studio.engine.device.device import Device
 
 CACHE_NAME = "precision.json"
@@ -118,7 +119,7 @@ class ReducedBackbone:
     dtype: torch.dtype
     layout: torch.memory_format
 
-    def __call__(self, x: Tensor, t: Tensor, condition: Condition, /) -> Tensor:
+    def __call__(self, x: Tensor, t: Tensor, condition: Conditioning, /) -> Tensor:
         """Return the prediction, float32, for float32 states x (B, C, H, W) at times t, int64 (B,)."""
         with torch.autocast(x.device.type, dtype=self.dtype):
             output: Tensor = self.module(x.contiguous(memory_format=self.layout), t, condition)

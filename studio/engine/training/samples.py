@@ -49,7 +49,7 @@ def render_drafts(
     text: TextEncoder, codec: Codec | Identity, prompts: Sequence[str], size: int
 ) -> NDArray[np.uint8]:
     """Decode the text encoder's drafts of prompts; returns (N, size, size, 3)."""
-    pictures = codec.decode(text.encode(prompts)[3])
+    pictures = codec.decode(text.encode(prompts).extras["draft"])
     return to_uint8(F.interpolate(pictures, (size, size)) if pictures.shape[-1] != size else pictures)
 
 

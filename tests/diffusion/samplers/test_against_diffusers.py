@@ -12,6 +12,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from diffusers.utils.torch_utils import randn_tensor
 
+from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.noise import Noise
 from studio.diffusion.samplers.ddim import DDIM, DDIMOptions
 from studio.diffusion.samplers.ddpm import DDPM, DDPMOptions
@@ -109,7 +110,7 @@ def disagreement(
         FixedNoise(tuple(draws)),
     )
     for step, z in zip(steps, draws, strict=True):
-        output = backbone(x, torch.tensor([step.t]), ())
+        output = backbone(x, torch.tensor([step.t]), Conditioning())
         x = their_step(scheduler, output, step.t, x, getattr(options, "eta", 0.0), z)
         worst = max(worst, (x - step.state.x).abs().max().item())
     return worst

@@ -21,12 +21,12 @@ from tests.diffusion.analytic import UNGUIDED
 if TYPE_CHECKING:
     import torch
 
-    from studio.diffusion.denoiser import Condition
+    from studio.diffusion.conditioning import Conditioning
 
 SCHEDULE = cosine()
 
 
-def shrink(x: torch.Tensor, t: torch.Tensor, condition: Condition) -> torch.Tensor:
+def shrink(x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> torch.Tensor:
     return 0.5 * x
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from studio.diffusion.denoiser import Condition, Denoiser, Prediction
+from studio.diffusion.conditioning import Conditioning
+from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
 from studio.diffusion.samplers import SAMPLERS
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SCHEDULE = cosine()
 SHAPE = (3, 16, 16)
 TIMES = visit_times(1000, 6, "trailing")
-COND, UNCOND = (torch.full((1, 4), 1.0),), (torch.full((1, 4), 0.0),)
+COND, UNCOND = (Conditioning(pooled=torch.full((1, 4), value)) for value in (1.0, 0.0))
 
 
 class Network(torch.nn.Module):
@@ -37,9 +38,9 @@ class Network(torch.nn.Module):
             self.mix = torch.nn.Linear(5, 16)
         self.batches: list[list[int]] = []
 
-    def forward(self, x: torch.Tensor, t: torch.Tensor, condition: Condition) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> torch.Tensor:
         self.batches.append(t.tolist())
-        about = self.mix(torch.cat([t[:, None] / 1000, condition[0]], dim=1))[:, :, None, None]
+        about = self.mix(torch.cat([t[:, None] / 1000, condition.pooled], dim=1))[:, :, None, None]
         out: torch.Tensor = self.last(torch.tanh(self.first(x) + about))
         return out
 
@@ -150,15 +151,16 @@ def test_a_guidance_may_change_its_conditions_from_step_to_step() -> None:
             self.values = iter((0.1, 0.2, 0.3, 0.4, 0.5, 0.6))
 
         def ask(self, query: Query) -> Generator[tuple[Evaluation, ...], tuple[Prediction, ...], Prediction]:
-            asked = (torch.full((1, 4), next(self.values)),)
+            asked = Conditioning(pooled=torch.full((1, 4), next(self.values)))
             cond, _ = yield Evaluation(query.x, query.t, asked), Evaluation(query.x, query.t, UNCOND)
             return cond
 
     told: list[float] = []
 
-    def backbone(x: torch.Tensor, t: torch.Tensor, condition: Condition) -> torch.Tensor:
-        told.append(condition[0][0, 0].item())
-        assert torch.equal(condition[0][1:], UNCOND[0])
+    def backbone(x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> torch.Tensor:
+        pooled = condition.tensors["pooled"]
+        told.append(pooled[0, 0].item())
+        assert torch.equal(pooled[1:], UNCOND.tensors["pooled"])
         return x
 
     list(drive_together([replace(make_run(), guidance=Changing())], Denoiser(backbone, SCHEDULE, "v")))
@@ -167,8 +169,7 @@ def test_a_guidance_may_change_its_conditions_from_step_to_step() -> None:
 
 def test_a_batch_of_pictures_is_one_run() -> None:
     noise = Noise([5, 6], SHAPE)
-    both = tuple(torch.cat([part, part]) for part in COND), tuple(torch.cat([part, part]) for part in UNCOND)
-    guidance = ClassifierFreeGuidance(3.0, *both)
+    guidance = ClassifierFreeGuidance(3.0, COND.expand(2), UNCOND.expand(2))
     model = Denoiser(Network(), SCHEDULE, "v")
     sampler = DDIM(SCHEDULE, DDIMOptions(eta=1.0))
     last = list(drive(sampler, guidance, model, State(noise.initial(), 0, TIMES), noise))[-1]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
@@ -20,13 +21,12 @@ from studio.diffusion.spacings import visit_times
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from studio.diffusion.denoiser import Condition
     from studio.diffusion.samplers.stepper import StepResult
 
 SCHEDULE = cosine()
 SHAPE = (3, 8, 8)
 TIMES = visit_times(1000, 5, "trailing")
-COND, UNCOND = (torch.full((1, 4), 1.0),), (torch.full((1, 4), 0.0),)
+COND, UNCOND = (Conditioning(pooled=torch.full((1, 4), value)) for value in (1.0, 0.0))
 
 
 class Network:
@@ -35,9 +35,9 @@ class Network:
     def __init__(self, slope: float = 1.0) -> None:
         self.slope, self.batches = slope, list[int]()
 
-    def __call__(self, x: torch.Tensor, t: torch.Tensor, condition: Condition) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> torch.Tensor:
         self.batches.append(len(x))
-        about = condition[0].mean(dim=1).view(-1, 1, 1, 1) if condition else 0.5
+        about = 0.5 if condition.pooled is None else condition.pooled.mean(dim=1).view(-1, 1, 1, 1)
         spoilt = 1.0 + 1e-6 * len(x)  # as another order of adding up would
         return torch.tanh(x * self.slope + about + t.view(-1, 1, 1, 1) / 1000) * spoilt
 
@@ -142,7 +142,7 @@ def test_runs_of_different_lengths_end_each_in_its_own_round() -> None:
 
 
 def test_conditions_of_other_shapes_are_asked_apart() -> None:
-    network, longer = Network(), (torch.full((1, 7), 0.2),)
+    network, longer = Network(), Conditioning(pooled=torch.full((1, 7), 0.2))
     other = replace(make_run(), guidance=ClassifierFreeGuidance(3.0, longer, UNCOND))
     runs = [make_run(), other, make_run(seed=6)]
     told = list(drive_lockstep(runs, [denoiser(network)] * 3))

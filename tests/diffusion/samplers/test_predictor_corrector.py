@@ -24,7 +24,7 @@ from studio.diffusion.spacings import visit_times
 from tests.diffusion.analytic import Gaussian, denoiser, run, unit_noise, z_scores
 
 if TYPE_CHECKING:
-    from studio.diffusion.denoiser import Condition
+    from studio.diffusion.conditioning import Conditioning
 
 DATA = Gaussian(0.8, 0.3)
 BOTH = pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda schedule: schedule.name)
@@ -162,7 +162,7 @@ def test_the_state_is_a_value_that_a_step_leaves_alone() -> None:
 # ------------------------------------------------------------------------------------------------- a score of zero
 
 
-def zero_score(x: torch.Tensor, t: torch.Tensor, condition: Condition) -> torch.Tensor:
+def zero_score(x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> torch.Tensor:
     """Predict eps = 0 for the first picture, as a network with a zero-initialised last layer does."""
     return torch.cat([torch.zeros_like(x[:1]), 0.5 * x[1:]])
 

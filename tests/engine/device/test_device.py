@@ -11,6 +11,7 @@ import torch
 
 from studio.backbones.unet import UNet, UNetConfig
 from studio.checkpoints.model import LoadCancelled
+from studio.diffusion.conditioning import Conditioning
 from studio.engine.device import device as device_module
 from studio.engine.device import hardware
 from studio.engine.device import precision as precision_module
@@ -116,9 +117,9 @@ def test_a_reduced_backbone_takes_and_gives_float32_and_is_nearly_the_exact_one(
         torch.nn.init.normal_(parameter, std=0.1)
     x, t = torch.randn(2, 4, 8, 8), torch.tensor([10, 900])
     assert in_precision(net, EXACT) is net
-    exact = net(x, t, ())
+    exact = net(x, t, Conditioning())
     reduced = in_precision(net, REDUCED)
-    output = reduced(x, t, ())
+    output = reduced(x, t, Conditioning())
     assert output.dtype == torch.float32
     assert net.stem.weight.dtype == torch.bfloat16
     assert net.out_norm.weight.dtype == torch.float32

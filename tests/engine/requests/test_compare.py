@@ -29,7 +29,7 @@ from studio.errors import CheckpointError, MemoryShortError, NotFiniteError, Req
 from tests.engine.asking import asking, bits, pictures, steps_of, those
 
 if TYPE_CHECKING:
-    from studio.diffusion.denoiser import Condition
+    from studio.diffusion.conditioning import Conditioning
     from studio.engine.engine import Engine
     from studio.engine.events import Event
     from studio.engine.requests.generate import GenerateRequest
@@ -64,13 +64,13 @@ class Calls:
         evaluate = Denoiser.evaluate
 
         def watched(
-            self_: Denoiser, x: torch.Tensor, t: torch.Tensor | int, condition: Condition
+            self_: Denoiser, x: torch.Tensor, t: torch.Tensor | int, condition: Conditioning
         ) -> Prediction:
             self.made.append((self_, len(x)))
             told = evaluate(self_, x, t, condition)
             times = t if isinstance(t, torch.Tensor) else torch.full((len(x),), t)
             for row in range(len(x)):
-                part = tuple(tensor[row : row + 1] for tensor in condition)
+                part = condition.map(lambda tensor, row=row: tensor[row : row + 1])
                 alone = evaluate(self_, x[row : row + 1], int(times[row]), part)
                 self.errors.append(float((alone.output - told.output[row : row + 1]).abs().max()))
             return told
@@ -138,8 +138,8 @@ def test_a_call_that_mixes_its_panes_up_would_be_noticed(
 ) -> None:
     evaluate = Denoiser.evaluate
 
-    def mixing(self: Denoiser, x: torch.Tensor, t: torch.Tensor | int, condition: Condition) -> Prediction:
-        return evaluate(self, x, t, tuple(part.roll(1, 0) for part in condition))
+    def mixing(self: Denoiser, x: torch.Tensor, t: torch.Tensor | int, condition: Conditioning) -> Prediction:
+        return evaluate(self, x, t, condition.map(lambda part: part.roll(1, 0)))
 
     monkeypatch.setattr(Denoiser, "evaluate", mixing)
     calls = Calls(monkeypatch)
@@ -334,7 +334,7 @@ def test_a_value_that_is_not_finite_is_told_with_its_pane(
 ) -> None:
     evaluate = Denoiser.evaluate
 
-    def failing(self: Denoiser, x: torch.Tensor, t: Any, condition: Condition) -> Prediction:  # noqa: ANN401
+    def failing(self: Denoiser, x: torch.Tensor, t: Any, condition: Conditioning) -> Prediction:  # noqa: ANN401
         told = evaluate(self, x, t, condition)
         return replace(told, output=told.output * float("nan")) if x.shape[1] == 3 and t == 499 else told
 
