@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from msgspec import Meta
 
@@ -35,6 +35,9 @@ from studio.strict_json import (
     thawed,
     without_version,
 )
+
+if TYPE_CHECKING:
+    from studio.families.interface import SizeRule
 
 _FIGURES: Sequence[tuple[Message, tuple[str, ...]]] = (
     (message("top-1"), ("top1",)),
@@ -142,6 +145,8 @@ class Defaults:
 class ModelCard:
     """Everything about a model but its weights. Always valid: constructing one checks it as reading one does.
 
+    Implements `studio.families.interface.ModelInfo`.
+
     Attributes:
         name: lower-case letters, digits, ``.``, ``_`` and ``-``; what ``--model`` takes.
         title: the display name.
@@ -223,6 +228,11 @@ class ModelCard:
         """
         times = self.schedule.config.get("T")
         return times if type(times) is int and times >= 1 else _DEFAULT_T
+
+    @property
+    def size_rule(self) -> SizeRule | None:
+        """None: a model makes only the sizes of its card."""
+        return None
 
     def latent_shape_for(self, width: int, height: int) -> tuple[int, int, int]:
         """Return (C, H, W) of the latents of pictures of ``width`` x ``height`` pixels."""

@@ -8,34 +8,46 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.checkpoints.files import unreadable
-from studio.checkpoints.folder import CARD_NAME, describe
+from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, describe
 from studio.checkpoints.header import check_file
 from studio.errors import CheckpointError, UnknownNameError
 from studio.folders import resources_dir
 from studio.messages import message
 
 if TYPE_CHECKING:
-    from studio.checkpoints.card import ModelCard
+    from studio.families.interface import ModelInfo
     from studio.folders import Folders
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstalledModel:
-    """A model's folder and the facts that are known without loading it.
+    """Where a model is, and the facts that are known without loading it.
 
     Attributes:
         name: the card's name; of a broken model, its folder's.
-        folder: its folder.
+        folder: its folder, or the one that its file is in.
         shipped: whether it came with the program.
         card: None if the model is broken.
         error: why it is broken, a whole sentence; None if it is not.
+        file: of a model that is a single file; None: it is a folder of its own.
     """
 
     name: str
     folder: Path
     shipped: bool
-    card: ModelCard | None = None
+    card: ModelInfo | None = None
     error: str | None = None
+    file: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """What `studio.checkpoints.formats.load_model` reads: the file of a single-file model, else the folder."""
+        return self.folder if self.file is None else self.file
+
+    @property
+    def weights_path(self) -> Path:
+        """The file with the weights."""
+        return self.folder / WEIGHTS_NAME if self.file is None else self.file
 
 
 def list_models(folders: Folders) -> tuple[InstalledModel, ...]:

@@ -1,4 +1,4 @@
-"""The model formats that this program reads. A new one is a module with these two functions and a line here."""
+"""The model formats that this program reads. A new one is an object with these two functions and a line here."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
     import torch
 
-    from studio.checkpoints.model import Model
+    from studio.families.interface import Model
 
 
 class Format(Protocol):
-    """A format in which a folder stores a model."""
+    """A format in which a folder or a file stores a model."""
 
-    def recognises(self, folder: Path) -> bool:
-        """Whether the folder holds a model of this format, valid or not."""
+    def recognises(self, path: Path, /) -> bool:
+        """Whether a folder or file holds a model of this format, valid or not. Reads no more than a header."""
 
     def load(
-        self, folder: Path, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
+        self, path: Path, /, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
     ) -> Model:
         """Read the model; raises CheckpointError, or LoadCancelled once ``cancelled`` is set."""
 
@@ -35,21 +35,21 @@ FORMATS: Mapping[str, Format] = MappingProxyType({"native": native})
 
 
 def load_model(
-    folder: Path, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
+    path: Path, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
 ) -> Model:
-    """Read the model in ``folder``, whatever its format.
+    """Read the model at ``path``, whatever its format.
 
     Args:
-        folder: the model's folder.
+        path: the model's folder, or its file.
         device: where the weights go.
         cancelled: stops the load when set.
 
     Raises:
-        CheckpointError: no format knows the folder, or something in it is wrong.
+        CheckpointError: no format knows it, or something in it is wrong.
         LoadCancelled: ``cancelled`` was set.
     """
     for format_ in FORMATS.values():
-        if format_.recognises(folder):
-            return format_.load(folder, device=device, cancelled=cancelled)
+        if format_.recognises(path):
+            return format_.load(path, device=device, cancelled=cancelled)
     reason = message("is not a model in a known format ({formats})", formats=", ".join(FORMATS))
-    raise CheckpointError(folder, reason)
+    raise CheckpointError(path, reason)

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from studio.checkpoints.assembly import assemble, run_once
 from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, read_card
-from studio.checkpoints.model import LoadCancelled, Model
+from studio.checkpoints.model import NativeModel
 from studio.checkpoints.weights import pack, read_weights
 from studio.errors import CheckpointError
+from studio.families.interface import LoadCancelled
 from studio.messages import message
 from studio.storage import ensure_folder, write_files
 
@@ -83,7 +84,7 @@ def _on_cpu(tensor: Tensor) -> Tensor:
 
 def load(
     folder: Path, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
-) -> Model:
+) -> NativeModel:
     """Read a model: float32, in evaluation mode, without gradients.
 
     Args:
@@ -115,11 +116,12 @@ def load(
         raise LoadCancelled
     run_once(card, assembly, place, folder / CARD_NAME)
     modules = cast("dict[str, Any]", assembly.modules)
-    return Model(
+    return NativeModel(
         card=card,
         schedule=assembly.schedule,
         backbone=modules["backbone"],
         text_encoder=modules.get("text"),
         codec=modules["codec"],
         device=place,
+        folder=folder,
     )

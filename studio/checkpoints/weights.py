@@ -16,8 +16,8 @@ from torch import Tensor
 
 from studio.checkpoints.files import open_regular, unreadable
 from studio.checkpoints.header import Entry, Header, read_header
-from studio.checkpoints.model import LoadCancelled
 from studio.errors import CheckpointError
+from studio.families.interface import LoadCancelled
 from studio.messages import message
 from studio.strict_json import quoted
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from studio.checkpoints.card import ModelCard
+    from studio.families.interface import ModelInfo
 
 SUMMARY = "list the models: size, schedule, licence, evaluation"
 
@@ -52,7 +52,7 @@ def headline(evaluation: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {share:.1%}" for name, share in headline_figures(evaluation))
 
 
-def _row(card: ModelCard) -> tuple[str, ...]:
+def _row(card: ModelInfo) -> tuple[str, ...]:
     return (
         card.name,
         card.backbone.kind,

@@ -15,8 +15,6 @@ import numpy as np
 import torch
 
 from studio.checkpoints.catalog import find_model
-from studio.checkpoints.folder import WEIGHTS_NAME
-from studio.checkpoints.model import LoadCancelled
 from studio.engine.device.device import AUTO, Device, choose, find_devices, spare_cores, unused_gpu
 from studio.engine.device.precision import choose_precision
 from studio.engine.events import (
@@ -39,6 +37,7 @@ from studio.engine.sampling.notes import merge_notes, notes_on
 from studio.engine.sampling.preview import decode, to_pixels
 from studio.engine.training.pipeline import rehearse_training, train
 from studio.errors import CheckpointError, MemoryShortError, RequestError
+from studio.families.interface import LoadCancelled, makes_latents
 from studio.messages import message
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ class Engine:
         with self._raising_memory_short(MemoryShortError(self.device.name, decoding=True)):
             ready = self._find_or_load(model, weights_sha256, cancelled)
             card = ready.model.card
-            if latents.shape not in {card.latent_shape_for(*size) for size in card.sizes}:
+            if not makes_latents(card, latents.shape):
                 reason = message("have a shape that the model {model} does not make", model=repr(card.name))
                 raise RequestError("latents", reason)
             states = torch.from_numpy(latents.astype(np.float32)).to(ready.model.device)
@@ -283,7 +282,7 @@ class Engine:
         assert installed.card is not None, "find_model returns models with cards"
         if installed.card.weights_sha256 != weights_sha256:
             reason = message("is not the one that these steps were made with (its hash has changed)")
-            raise CheckpointError(installed.folder / WEIGHTS_NAME, reason)
+            raise CheckpointError(installed.weights_path, reason)
         self._models.make_room(installed, self.device)
         return self._load(installed, cancelled or threading.Event(), primary=False)
 

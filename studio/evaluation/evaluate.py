@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.checkpoints.card import ModelCard
-    from studio.checkpoints.model import Model
+    from studio.checkpoints.model import NativeModel
     from studio.evaluation.plan import Plan, PromptSeed, Series, Settings
     from studio.training.pictograms.pictogram_list import Pictograms
 
@@ -95,7 +95,7 @@ class Measured:
 
 
 def sample_batch(
-    model: Model, prompts: Sequence[str], seeds: Sequence[int], settings: Settings
+    model: NativeModel, prompts: Sequence[str], seeds: Sequence[int], settings: Settings
 ) -> Generator[float, None, NDArray[np.uint8]]:
     """Sample one picture for each prompt and its seed, in one batch.
 
@@ -121,7 +121,7 @@ def sample_batch(
 
 
 def evaluate(
-    model: Model,
+    model: NativeModel,
     pictograms: Pictograms,
     plan: Plan,
     only: Sequence[str] = tuple(MEASUREMENTS),
@@ -172,7 +172,7 @@ def evaluate(
 
 
 def _sample_missing(
-    model: Model, prompts: Sequence[PromptSeed], settings: Settings, kept: _Kept
+    model: NativeModel, prompts: Sequence[PromptSeed], settings: Settings, kept: _Kept
 ) -> Generator[float, None, None]:
     """Sample the pictures that are not in ``kept`` yet, and add them; yields the progress."""
     key = settings.key()

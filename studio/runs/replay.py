@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.checkpoints.card import ModelCard
     from studio.engine.protocol import Engine
     from studio.engine.requests.generate import GenerateRequest
+    from studio.families.interface import ModelInfo
     from studio.folders import Folders
     from studio.gallery.metadata import PictureMetadata
     from studio.messages import Message
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from studio.runs.store import RunStore
 
 
-def model_of(run: StoredRun, folders: Folders) -> ModelCard:
+def model_of(run: StoredRun, folders: Folders) -> ModelInfo:
     """Return the card of the model that a run was made with.
 
     Raises:

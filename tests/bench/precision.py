@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from studio.backbones.precision import REDUCED, in_precision
 from studio.backbones.text import TextConfig, TextEncoder
 from studio.backbones.unet import UNet, UNetConfig
 from studio.engine.device.device import choose
-from studio.engine.device.precision import REDUCED, choose_precision, in_precision, measure_speedup
+from studio.engine.device.precision import choose_precision, measure_speedup
 from tests.bench.measure import MILLISECONDS, ratio, say, take_turns
 
 if TYPE_CHECKING:

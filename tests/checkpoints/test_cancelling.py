@@ -11,9 +11,9 @@ from safetensors.torch import save as library_save
 from torch import Tensor
 
 from studio.checkpoints import native
-from studio.checkpoints.model import LoadCancelled
 from studio.checkpoints.weights import READ_CHUNK, read_weights
 from studio.errors import CheckpointError
+from studio.families.interface import LoadCancelled
 from tests.checkpoints.models import weights, write_model
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.checkpoints.formats import FORMATS, load_model
-from studio.checkpoints.model import LoadCancelled
 from studio.errors import CheckpointError
+from studio.families.interface import LoadCancelled
 from tests.checkpoints.models import write_model
 from tests.checkpoints.test_cancelling import Countdown
 

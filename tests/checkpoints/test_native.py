@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from studio.backbones.precision import REDUCED
 from studio.checkpoints import native
 from studio.checkpoints.assembly import assemble
 from studio.errors import CheckpointError, StorageError
@@ -18,14 +19,14 @@ from studio.storage import storage_error
 from tests.checkpoints.models import CARD, make_modules, saved, write_model
 
 if TYPE_CHECKING:
-    from studio.checkpoints.model import Model
+    from studio.checkpoints.model import NativeModel
 
     pass
 
 Tensors = dict[str, Tensor]
 
 
-def state(model: Model) -> Tensors:
+def state(model: NativeModel) -> Tensors:
     parts = {"backbone": model.backbone, "text": model.text_encoder, "codec": model.codec}
     return {
         f"{part}.{name}": tensor
@@ -99,8 +100,8 @@ def test_a_loaded_model_does_what_the_saved_one_did(tmp_path: Path) -> None:
     denoiser = model.denoiser()
     assert (denoiser.schedule.name, denoiser.prediction, denoiser.clip) == ("cosine", "v", False)
     assert denoiser.backbone is model.backbone
-    other: Any = object()
-    assert model.denoiser(other).backbone is other
+    reduced: Any = model.denoiser(REDUCED).backbone
+    assert (reduced.module, reduced.dtype) == (model.backbone, torch.bfloat16)
 
 
 def test_a_loaded_model_is_ready_to_use_and_not_to_train(tmp_path: Path) -> None:

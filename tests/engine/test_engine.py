@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 import torch
 
+from studio.backbones.precision import EXACT, REDUCED
 from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine import engine as engine_module
-from studio.engine.device.precision import EXACT, REDUCED
 from studio.engine.engine import Engine
 from studio.engine.events import (
     Event,
@@ -40,8 +40,8 @@ from studio.errors import CheckpointError, MemoryShortError, NotFiniteError, Req
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from studio.checkpoints.model import Model
     from studio.diffusion.conditioning import Conditioning
+    from studio.families.interface import Model
     from studio.folders import Folders
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""The precision that a backbone runs in: measured once, remembered, and applied to the backbone.
+"""The precision that backbones run in on a device: measured once and remembered.
 
 State and sampler arithmetic are float32 everywhere. Only the backbone may run in reduced precision, bfloat16 with
 channels last, and only if a short convolution shows that this processor is clearly faster that way. This is measured
@@ -11,14 +11,13 @@ import contextlib
 import json
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
 
-from studio.checkpoints.model import LoadCancelled
+from studio.backbones.precision import EXACT, REDUCED, Precision
 from studio.errors import StorageError
+from studio.families.interface import LoadCancelled
 from studio.storage import ensure_folder, write_files
 from studio.strict_json import read_file
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from studio.diffusion.conditioning import Conditioning
-    from studio.diffusion.denoiser import Backbone
     from studio.engine.device.device import Device
 
 CACHE_NAME = "precision.json"
@@ -38,23 +35,6 @@ CLEARLY_FASTER = 1.25
 _TRIALS = 40
 """Number of single convolutions, of which the fastest counts: on a busy machine most are slowed down, but not all."""
 _CHANNELS, _SIDE_CPU, _SIDE_GPU = 128, 16, 128
-
-
-@dataclass(frozen=True, kw_only=True)
-class Precision:
-    """The precision of a backbone.
-
-    Attributes:
-        dtype: "float32" or "bfloat16".
-        channels_last: whether weights and activations have the channels-last memory format.
-    """
-
-    dtype: str = "float32"
-    channels_last: bool = False
-
-
-EXACT = Precision()
-REDUCED = Precision(dtype="bfloat16", channels_last=True)
 
 
 def choose_precision(
@@ -103,44 +83,6 @@ def measure_speedup(device: Device, cancelled: threading.Event) -> float:
         return 0.0
     exact, reduced = (min(times[1:]) for times in seconds.values())  # the first of each is a warm-up
     return exact / max(reduced, 1e-9)
-
-
-@dataclass(frozen=True, eq=False)
-class ReducedBackbone:
-    """A backbone with convolutions and matrix products in reduced precision; norms and sums are float32.
-
-    Attributes:
-        module: the backbone, with the weights of its convolutions and linear layers converted.
-        dtype: of the reduced parts.
-        layout: the memory format of pictures.
-    """
-
-    module: nn.Module
-    dtype: torch.dtype
-    layout: torch.memory_format
-
-    def __call__(self, x: Tensor, t: Tensor, condition: Conditioning, /) -> Tensor:
-        """Return the prediction, float32, for float32 states x (B, C, H, W) at times t, int64 (B,)."""
-        with torch.autocast(x.device.type, dtype=self.dtype):
-            output: Tensor = self.module(x.contiguous(memory_format=self.layout), t, condition)
-        return output.float()
-
-
-def in_precision(backbone: nn.Module, precision: Precision) -> Backbone:
-    """Return the backbone in a precision; its weights are converted in place and no longer exact.
-
-    Autocast decides what runs reduced, as in training. The weights that it would convert at every call are converted
-    here once.
-    """
-    if precision.dtype == "float32":
-        return backbone
-    dtype = getattr(torch, precision.dtype)
-    for layer in backbone.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.to(dtype=dtype)
-    layout = torch.channels_last if precision.channels_last else torch.contiguous_format
-    backbone.to(memory_format=layout)  # type: ignore[call-overload]
-    return ReducedBackbone(backbone, dtype, layout)
 
 
 @torch.no_grad()

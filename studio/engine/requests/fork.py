@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.checkpoints.card import ModelCard
+    from studio.families.interface import ModelInfo
     from studio.messages import Message
 
 MAX_PARENT = 200
@@ -91,7 +91,7 @@ class ForkRequest:
             raise RequestError("steps", reason)
         return self
 
-    def resolve(self, card: ModelCard) -> Self:
+    def resolve(self, card: ModelInfo) -> Self:
         """Return the request with everything filled in that was left to the model.
 
         Raises:
@@ -122,7 +122,7 @@ class ForkRequest:
 def fork_request(
     request: GenerateRequest,
     start: StartState,
-    card: ModelCard,
+    card: ModelInfo,
     *,
     sampler: str | None,
     remaining: int | None = None,

@@ -33,11 +33,13 @@ from studio.engine.requests.checks import (
     read_request,
 )
 from studio.errors import RequestError, UnknownNameError
+from studio.families.interface import makes_size
 from studio.messages import message
 from studio.strict_json import must
 
 if TYPE_CHECKING:
-    from studio.checkpoints.card import ModelCard
+    from studio.families.interface import ModelInfo
+    from studio.messages import Message
 
 
 OptionValue = int | float | str
@@ -153,7 +155,7 @@ class GenerateRequest:
             raise RequestError(missing, message("is missing: give both width and height, or neither"))
         return self
 
-    def resolve(self, card: ModelCard) -> Self:
+    def resolve(self, card: ModelInfo) -> Self:
         """Return the request with everything filled in that was left to the model.
 
         If the model takes no text, guidance is off.
@@ -167,16 +169,8 @@ class GenerateRequest:
         self.validate()
         defaults = card.defaults
         size = card.sizes[0] if self.width is None or self.height is None else (self.width, self.height)
-        if size not in card.sizes:
-            allowed = ", ".join(f"{width}x{height}" for width, height in card.sizes)
-            reason = message(
-                "{width}x{height} is not one that the model {model} makes (allowed: {allowed})",
-                width=size[0],
-                height=size[1],
-                model=repr(card.name),
-                allowed=allowed,
-            )
-            raise RequestError("size", reason)
+        if not makes_size(card, *size):
+            raise RequestError("size", _wrong_size(card, *size))
         guidance = float(defaults.guidance if self.guidance is None else self.guidance)
         filled = replace(
             self,
@@ -238,6 +232,27 @@ class GenerateRequest:
             )
         with as_request_error():
             return cls.from_dict(strict_json.parse(text))
+
+
+def _wrong_size(card: ModelInfo, width: int, height: int) -> Message:
+    if card.size_rule is not None:
+        return message(
+            "{width}x{height} is not one that the model {model} makes (both sides must be multiples of {multiple} "
+            "from {low} to {high})",
+            width=width,
+            height=height,
+            model=repr(card.name),
+            multiple=card.size_rule.multiple,
+            low=card.size_rule.minimum,
+            high=card.size_rule.maximum,
+        )
+    return message(
+        "{width}x{height} is not one that the model {model} makes (allowed: {allowed})",
+        width=width,
+        height=height,
+        model=repr(card.name),
+        allowed=", ".join(f"{one}x{other}" for one, other in card.sizes),
+    )
 
 
 def count_model_calls(sampler: str, values: Mapping[str, OptionValue], steps: int, *, guided: bool) -> int:

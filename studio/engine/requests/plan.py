@@ -11,9 +11,9 @@ from studio.engine.requests.fork import ForkRequest
 from studio.engine.requests.generate import GenerateRequest
 
 if TYPE_CHECKING:
-    from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import InstalledModel
     from studio.engine.requests.fork import StartState
+    from studio.families.interface import ModelInfo
     from studio.folders import Folders
 
 Request: TypeAlias = GenerateRequest | ForkRequest | CompareRequest
@@ -36,7 +36,7 @@ class Part:
     request: GenerateRequest
     start: StartState | None = None
     installed: InstalledModel
-    card: ModelCard
+    card: ModelInfo
 
     @property
     def shape(self) -> tuple[int, int, int]:

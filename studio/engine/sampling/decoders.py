@@ -1,7 +1,6 @@
 """The decoders of a model's latents, best first, and what each costs on this machine.
 
-A pixel model has one, which is free. A latent model has its codec's decoder ("full"), the small one that was distilled
-from it ("small"), if its folder contains one, and a linear map ("linear").
+The best is the model's own ("full"); a model of latents may have cheaper ones ("small", "linear").
 """
 
 from __future__ import annotations
@@ -11,24 +10,21 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from studio.backbones.codec import Codec
-from studio.backbones.linear_decoder import fit_linear_decoder
-from studio.checkpoints.model import LoadCancelled
-from studio.checkpoints.preview import load_preview
 from studio.engine.sampling.preview import decode, to_pixels
 from studio.engine.sampling.preview_budget import TierCosts
-from studio.errors import CheckpointError
+from studio.families.interface import LoadCancelled
 
 if TYPE_CHECKING:
     import threading
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import Tensor
 
-    from studio.checkpoints.model import Model
     from studio.engine.requests.previews import Tier
+    from studio.errors import CheckpointError
+    from studio.families.interface import Model, PreviewTier
 
 _TRIALS, _TRIAL_SECONDS = 4, 0.1
 
@@ -38,13 +34,13 @@ class Decoders:
 
     Attributes:
         device: where they run.
-        fault: why the small decoder in the model's folder cannot be used; None if it can, or before `prepare`.
+        fault: why a decoder that the model should have cannot be used; None if all can, or before `prepare`.
     """
 
-    def __init__(self, model: Model, folder: Path) -> None:
-        """Read and fit nothing yet; ``folder`` is the one that the model was loaded from."""
-        self._model, self._folder, self.device = model, folder, model.device
-        self._cheaper: dict[Tier, nn.Module] | None = None
+    def __init__(self, model: Model) -> None:
+        """Load and fit nothing yet."""
+        self._model, self.device = model, model.device
+        self._cheaper: Mapping[PreviewTier, Callable[[Tensor], Tensor]] | None = None
         self._costs: dict[tuple[int, ...], TierCosts] = {}
         self.fault: CheckpointError | None = None
 
@@ -69,7 +65,8 @@ class Decoders:
             LoadCancelled: ``cancelled`` was set.
         """
         if self._cheaper is None:
-            self._cheaper = self._load_cheaper(cancelled)
+            loaded = self._model.preview_decoders(cancelled)
+            self._cheaper, self.fault = loaded.decoders, loaded.fault
         if shape in self._costs:
             return
         costs, latents = TierCosts(), torch.zeros(1, *shape, device=self.device)
@@ -89,19 +86,3 @@ class Decoders:
         if tier == "full" or self._cheaper is None:
             return to_pixels(decode(self._model, latents))
         return to_pixels(self._cheaper[tier](latents.detach().clone()).float())
-
-    def _load_cheaper(self, cancelled: threading.Event) -> dict[Tier, nn.Module]:
-        codec = self._model.codec
-        if not isinstance(codec, Codec):
-            return {}
-        cheaper: dict[Tier, nn.Module] = {}
-        try:
-            small = load_preview(self._folder, codec, self.device, cancelled)
-        except CheckpointError as error:
-            self.fault, small = error, None
-        if small is not None:
-            cheaper["small"] = small
-        if cancelled.is_set():
-            raise LoadCancelled
-        cheaper["linear"] = fit_linear_decoder(codec)
-        return cheaper

@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from studio.checkpoints.model import Model
     from studio.diffusion.samplers.stepper import StepResult
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.requests.plan import Part
     from studio.engine.requests.previews import Previews
     from studio.engine.sampling.models import ReadyModel
+    from studio.families.interface import Model
 
 BATCH_SIZE = 8
 """How many pictures of a request share a model call, except on the CPU."""
@@ -156,11 +156,12 @@ def compare(
 
 def guidance_of(request: GenerateRequest, model: Model) -> ClassifierFreeGuidance:
     """Return the guidance of a resolved request."""
+    size = request.width or 0, request.height or 0
     # Each text is encoded alone: the condition of a prompt must not depend on what it is batched with.
     return ClassifierFreeGuidance(
         request.guidance if request.guidance is not None else 1.0,
-        model.encode_prompts([request.prompt]),
-        model.encode_prompts([request.negative]),
+        model.encode_prompts([request.prompt], size),
+        model.encode_prompts([request.negative], size),
     )
 
 

@@ -6,9 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.folder import WEIGHTS_NAME
 from studio.checkpoints.formats import load_model
-from studio.engine.device.precision import in_precision
 from studio.engine.memory import free_memory
 from studio.engine.sampling.decoders import Decoders
 from studio.errors import ModelInUseError
@@ -17,11 +15,11 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Sequence
 
+    from studio.backbones.precision import Precision
     from studio.checkpoints.catalog import InstalledModel
-    from studio.checkpoints.model import Model
     from studio.diffusion.denoiser import Denoiser
     from studio.engine.device.device import Device
-    from studio.engine.device.precision import Precision
+    from studio.families.interface import Model
 
 HEADROOM_BYTES = 512 * 2**20
 """Bytes that must stay free when a model is loaded beside another: for activations and the system."""
@@ -104,7 +102,7 @@ class LoadedModels:
         if not self._models:
             return
         free = free_memory(device)
-        needed = int(LOAD_FACTOR * (wanted.folder / WEIGHTS_NAME).stat().st_size) + HEADROOM_BYTES
+        needed = int(LOAD_FACTOR * wanted.weights_path.stat().st_size) + HEADROOM_BYTES
         if free is not None and free < needed:
             assert wanted.card is not None, "only models with cards are loaded"
             in_use = ", ".join(dict.fromkeys(one.model.card.title for one in self._models))
@@ -127,14 +125,14 @@ class LoadedModels:
         """
         found = self._find(installed, device)
         if found is None:
-            model = load_model(installed.folder, device=device.torch_name, cancelled=cancelled)
-            denoiser = model.denoiser(in_precision(model.backbone, precision))
+            model = load_model(installed.path, device=device.torch_name, cancelled=cancelled)
+            precision = model.supported_precision(precision)
             found = ReadyModel(
                 model=model,
-                denoiser=denoiser,
+                denoiser=model.denoiser(precision),
                 device=device,
                 precision=precision,
-                decoders=Decoders(model, installed.folder),
+                decoders=Decoders(model),
             )
             self._models.append(found)
         if primary and found not in self._primary:

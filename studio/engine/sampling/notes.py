@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.backbones.text import split_words
 from studio.messages import Message, message
 
 if TYPE_CHECKING:
@@ -22,24 +21,17 @@ def notes_on(asked: GenerateRequest, resolved: GenerateRequest, ready: ReadyMode
         resolved: the same, resolved.
         ready: the model.
     """
-    encoder = ready.model.text_encoder
-    if encoder is None:
+    if ready.model.card.text is None:
         unused = asked.prompt or asked.negative or (asked.guidance is not None and asked.guidance != 1)
         note = message(
             "The model {model} takes no text: prompt, negative prompt and guidance are unused.",
             model=repr(resolved.model),
         )
         return (note,) if unused else ()
-    notes, words = [], encoder.config.words
+    notes = []
     if resolved.negative and resolved.guidance == 1:
         notes.append(message("At guidance 1 the negative prompt is unused."))
-    if len(split_words(resolved.prompt)) > words:
-        notes.append(message("The model only reads the first {words} words of the prompt.", words=words))
-    if len(split_words(resolved.negative)) > words:
-        notes.append(
-            message("The model only reads the first {words} words of the negative prompt.", words=words)
-        )
-    return tuple(notes)
+    return (*notes, *ready.model.prompt_notes(resolved.prompt, resolved.negative))
 
 
 def merge_notes(notes: Sequence[Sequence[Message]]) -> tuple[Message, ...]:

@@ -19,18 +19,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from studio.checkpoints.model import Model
     from studio.diffusion.samplers.stepper import StepResult
     from studio.engine.requests.previews import Previews, Quantity, Tier
     from studio.engine.sampling.decoders import Decoders
+    from studio.families.interface import Model
 
 
 @torch.no_grad()
 def decode(model: Model, latents: Tensor) -> Tensor:
     """Decode latents (B, C, h, w) to pictures (B, 3, H, W), float32, nominally in [-1, 1]."""
-    # A copy: the run continues from the same bits even if the codec changes its input.
-    pictures: Tensor = model.codec.decode(latents.detach().clone())
-    return pictures.float()
+    # A copy: the run continues from the same bits even if the model changes its input.
+    return model.decode(latents.detach().clone()).float()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -19,7 +19,6 @@ import torch
 from studio.backbones.codec import Codec
 from studio.checkpoints import native
 from studio.checkpoints.folder import CARD_NAME
-from studio.checkpoints.model import LoadCancelled
 from studio.checkpoints.preview import PREVIEW_CARD, save_preview
 from studio.engine.memory import is_out_of_memory
 from studio.engine.training.estimate import (
@@ -51,6 +50,7 @@ from studio.engine.training.stage import Stage, StageRunner, TrainingMemoryError
 from studio.engine.training.stage_factory import StageFactory
 from studio.engine.training.vocabulary import vocabulary_of
 from studio.errors import CheckpointError, RecipeError
+from studio.families.interface import LoadCancelled
 from studio.messages import message
 from studio.training.backbone_task import Autocast
 from studio.training.data.folder_source import Cancelled

@@ -14,6 +14,7 @@ from studio.checkpoints.assembly import assemble, read_config
 from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.checkpoints.catalog import find_model
 from studio.checkpoints.formats import load_model
+from studio.checkpoints.model import NativeModel
 from studio.engine.training.estimate import CODEC_BATCH, TEXT_BATCH
 from studio.engine.training.request import PICTOGRAMS, TrainRequest
 from studio.engine.training.scales import MAX_TOKENS_SIDE, SCALES, backbone_of
@@ -26,7 +27,6 @@ from studio.training.recipe import AboutConfig, DataConfig, DiffusionConfig, Rec
 if TYPE_CHECKING:
     import threading
 
-    from studio.checkpoints.model import Model
     from studio.engine.training.events import StageName
     from studio.folders import Folders
 
@@ -46,7 +46,7 @@ class TrainPlan:
     request: TrainRequest
     recipe: Recipe
     card: ModelCard
-    base: Model | None = None
+    base: NativeModel | None = None
     base_folder: Path | None = None
 
     @property
@@ -193,7 +193,10 @@ def _recipe(request: TrainRequest) -> Recipe:
 def _plan_from_base(request: TrainRequest, folders: Folders, cancelled: threading.Event | None) -> TrainPlan:
     """Return the plan that fine-tunes a base model: its parts, schedule, prediction and size are kept."""
     installed = find_model(request.base, folders)
-    base = load_model(installed.folder, cancelled=cancelled)
+    base = load_model(installed.path, cancelled=cancelled)
+    if not isinstance(base, NativeModel):
+        reason = message("{model} is not a model that can be trained further", model=repr(base.card.name))
+        raise RequestError("base", reason)
     card = base.card
     width, height = card.sizes[0]
     if width != height:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from studio.arrays import to_uint8
-from studio.checkpoints.model import Model
+from studio.checkpoints.model import NativeModel
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
 from studio.diffusion.samplers import SAMPLERS
@@ -55,7 +55,7 @@ def render_drafts(
 
 @torch.no_grad()
 def render_samples(
-    model: Model, prompts: Sequence[str], seeds: Sequence[int], cancelled: threading.Event
+    model: NativeModel, prompts: Sequence[str], seeds: Sequence[int], cancelled: threading.Event
 ) -> NDArray[np.uint8] | None:
     """Sample one picture for each prompt, (N, H, W, 3); None if ``cancelled`` was set."""
     noise = Noise(seeds, model.card.latent_shape, model.device)
@@ -87,9 +87,9 @@ class AveragedCopy:
 
 def make_model(
     card: ModelCard, modules: nn.ModuleDict, codec: Codec | Identity, device: torch.device
-) -> Model:
+) -> NativeModel:
     """Return the model of modules "backbone" and, for a conditional one, "text"."""
-    return Model(
+    return NativeModel(
         card=card,
         schedule=SCHEDULES[card.schedule.kind](),
         backbone=modules["backbone"],

@@ -21,8 +21,8 @@ from studio.ui.language import tr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from studio.checkpoints.card import ModelCard
     from studio.engine.requests.generate import GenerateRequest, OptionValue
+    from studio.families.interface import ModelInfo
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.settings import Preferences
     from studio.ui.jobs.run_settings import RunSettings
@@ -155,7 +155,7 @@ class CompareColumns(QObject):
             return capitalised(tr(error.message))
         return ""
 
-    def card(self, place: int) -> ModelCard | None:
+    def card(self, place: int) -> ModelInfo | None:
         """Return the card of a column's model; None if that model is not installed or broken."""
         return self._catalog.card(self.columns[place].model)
 

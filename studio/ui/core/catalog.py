@@ -12,8 +12,8 @@ from studio.ui.core.background import Background
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
-    from studio.checkpoints.card import ModelCard
     from studio.errors import StudioError
+    from studio.families.interface import ModelInfo
     from studio.folders import Folders
 
 FIRST_CHOICE = "starter"
@@ -65,12 +65,12 @@ class Catalog(QObject):
         named = [model for model in self._models if model.name == name]
         return min(named, key=lambda model: model.card is None, default=None)
 
-    def card(self, name: str) -> ModelCard | None:
+    def card(self, name: str) -> ModelInfo | None:
         """Return the card of the model of this name; None if there is none or it is broken."""
         model = self.find(name)
         return None if model is None else model.card
 
-    def first(self) -> ModelCard | None:
+    def first(self) -> ModelInfo | None:
         """Return the card of the default model: the starter, or else the first that is not broken."""
         cards = [model.card for model in self._models if model.card is not None]
         return min(cards, key=lambda card: card.name != FIRST_CHOICE, default=None)

@@ -30,8 +30,8 @@ from studio.ui.language import tr
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from studio.checkpoints.card import ModelCard
     from studio.engine.requests.generate import GenerateRequest, OptionValue
+    from studio.families.interface import ModelInfo
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.settings import Preferences
     from studio.ui.jobs.timings import Timings
@@ -83,7 +83,7 @@ class FormModel(QObject):
         return self._values
 
     @property
-    def card(self) -> ModelCard | None:
+    def card(self) -> ModelInfo | None:
         """The card of the chosen model; None if that model is not installed, or broken."""
         return self._catalog.card(self._values.model)
 

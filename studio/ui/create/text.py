@@ -12,7 +12,7 @@ from studio.ui.language import tr, trn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from studio.checkpoints.card import ModelCard
+    from studio.families.interface import ModelInfo
     from studio.ui.jobs.run_settings import FormValues
 
 
@@ -29,7 +29,7 @@ def no_text() -> str:
     return tr("This model takes no text: it makes pictures of whatever it was trained on.")
 
 
-def changed_settings(values: FormValues, card: ModelCard | None) -> str:
+def changed_settings(values: FormValues, card: ModelInfo | None) -> str:
     """Return the folded settings that differ from the defaults, for the header; "" if none does."""
     changed = []
     options = SAMPLERS[values.sampler].Options

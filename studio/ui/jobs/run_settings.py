@@ -28,13 +28,14 @@ from studio.engine.requests.generate import (
     sampler_options,
 )
 from studio.errors import RequestError
+from studio.families.interface import makes_size
 from studio.strict_json import fields_of, one_of, usable_fields
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from PySide6.QtCore import SignalInstance
 
-    from studio.checkpoints.card import ModelCard
+    from studio.families.interface import ModelInfo
     from studio.ui.jobs.timings import Timings
 
 
@@ -126,7 +127,7 @@ class RunSettings(Protocol):
     def values(self) -> FormValues: ...
 
     @property
-    def card(self) -> ModelCard | None:
+    def card(self) -> ModelInfo | None:
         """The card of the chosen model; None if the model is not installed or broken."""
 
     @property
@@ -160,7 +161,7 @@ def _read_options(saved: object) -> dict[str, dict[str, OptionValue]]:
     return options
 
 
-def first_values(card: ModelCard | None, seed: int) -> FormValues:
+def first_values(card: ModelInfo | None, seed: int) -> FormValues:
     """Return the values of the form at the first start.
 
     Args:
@@ -173,25 +174,25 @@ def first_values(card: ModelCard | None, seed: int) -> FormValues:
     return replace(values, model=card.name, **_defaults(card))
 
 
-def most_steps(card: ModelCard | None) -> int:
+def most_steps(card: ModelInfo | None) -> int:
     """Return the largest number of steps for a model: the number of times of its schedule."""
     return MAX_STEPS if card is None else min(card.T, MAX_STEPS)
 
 
-def takes_text(card: ModelCard | None) -> bool:
+def takes_text(card: ModelInfo | None) -> bool:
     """Whether the model takes a prompt; True if the model is unknown."""
     return card is None or card.text is not None
 
 
-def fitted(values: FormValues, card: ModelCard | None) -> FormValues:
+def fitted(values: FormValues, card: ModelInfo | None) -> FormValues:
     """Return the values with unsupported ones (size, steps) replaced by ones that the model supports."""
     if card is None:
         return values
-    width, height = values.size if values.size in card.sizes else card.sizes[0]
+    width, height = values.size if makes_size(card, *values.size) else card.sizes[0]
     return replace(values, steps=min(values.steps, most_steps(card)), width=width, height=height)
 
 
-def with_model(values: FormValues, old: ModelCard | None, new: ModelCard | None, name: str) -> FormValues:
+def with_model(values: FormValues, old: ModelInfo | None, new: ModelInfo | None, name: str) -> FormValues:
     """Return the values after another model was chosen.
 
     Values equal to the old model's defaults become the new one's; values that the user set stay if supported.
@@ -207,7 +208,7 @@ def with_model(values: FormValues, old: ModelCard | None, new: ModelCard | None,
 
 
 def with_request(
-    values: FormValues, request: GenerateRequest, card: ModelCard | None
+    values: FormValues, request: GenerateRequest, card: ModelInfo | None
 ) -> tuple[FormValues, str]:
     """Return the values that repeat a request, and a sentence naming what the model cannot do; usually "".
 
@@ -258,7 +259,7 @@ def _unsupported(requested: FormValues, supported: FormValues) -> str:
     return ""
 
 
-def _defaults(card: ModelCard) -> dict[str, Any]:
+def _defaults(card: ModelInfo) -> dict[str, Any]:
     width, height = card.sizes[0]
     return {
         "sampler": card.defaults.sampler,
@@ -290,7 +291,7 @@ class Estimate:
 
 
 def estimate(
-    values: FormValues, card: ModelCard | None, timings: Timings | None, device: str | None
+    values: FormValues, card: ModelInfo | None, timings: Timings | None, device: str | None
 ) -> Estimate:
     """Return the cost of the request of ``values``.
 

@@ -20,9 +20,9 @@ from studio.ui.language import tr, trn
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import InstalledModel
     from studio.engine.requests.generate import GenerateRequest
+    from studio.families.interface import ModelInfo
     from studio.gallery.index import Entry
     from studio.gallery.metadata import PictureMetadata
     from studio.ui.core.job_state import JobState
@@ -153,7 +153,7 @@ def spacing_items() -> list[Item]:
     return [(name, *known.get(name, (name.capitalize(), "", ""))) for name in SPACINGS]
 
 
-def size_items(card: ModelCard | None) -> list[Item]:
+def size_items(card: ModelInfo | None) -> list[Item]:
     """Return the picture sizes of a model."""
     sizes = () if card is None else card.sizes
     return [(size_key(size), size_text(size), "", "") for size in sizes]
@@ -293,7 +293,7 @@ def settings_of(request: GenerateRequest) -> dict[str, str]:
 _BRACKETS = re.compile(r"\([^()]*\)")
 
 
-def trained_on(card: ModelCard | None) -> str:
+def trained_on(card: ModelInfo | None) -> str:
     """Return in one line what a model was trained on; "" for no model."""
     if card is None:
         return ""
@@ -325,7 +325,7 @@ _MOST_FIGURES = 6
 _NETWORKS = {"unet": "U-Net", "dit": "DiT"}
 
 
-def model_facts(card: ModelCard) -> list[tuple[str, str]]:
+def model_facts(card: ModelInfo) -> list[tuple[str, str]]:
     """Return what is known of a model: (label, value)."""
     network = _NETWORKS.get(card.backbone.kind, card.backbone.kind)
     size = quantity.parameters(card.parameters)
@@ -341,7 +341,7 @@ def model_facts(card: ModelCard) -> list[tuple[str, str]]:
     ]
 
 
-def sizes(card: ModelCard) -> str:
+def sizes(card: ModelInfo) -> str:
     """Return the picture sizes of a model, and whether it takes a prompt."""
     listed = ", ".join(f"{width} × {height}" for width, height in card.sizes)
     if card.text is not None:
@@ -349,7 +349,7 @@ def sizes(card: ModelCard) -> str:
     return tr("{sizes} px, without text", sizes=listed)
 
 
-def schedule(card: ModelCard) -> str:
+def schedule(card: ModelInfo) -> str:
     """Return the kind of a model's noise schedule and its parameters."""
     numbers = [f"{name} {value:g}" for name, value in card.schedule.config.items() if _is_number(value)]
     names = {"linear": tr("linear"), "cosine": tr("cosine"), "scaled_linear": tr("scaled linear")}
@@ -357,7 +357,7 @@ def schedule(card: ModelCard) -> str:
     return ", ".join([names.get(kind, kind), *numbers[:_MOST_FIGURES]])
 
 
-def default_settings(card: ModelCard) -> str:
+def default_settings(card: ModelInfo) -> str:
     """Return the sampler, steps and guidance that a model recommends."""
     defaults = card.defaults
     parts = [sampler_title(defaults.sampler), step_count(defaults.steps)]

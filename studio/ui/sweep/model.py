@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from studio.errors import StudioError
 
     Pixels = NDArray[np.uint8]
-    from studio.checkpoints.card import ModelCard
+    from studio.families.interface import ModelInfo
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.intents import Intents
     from studio.ui.core.job import Job
@@ -398,7 +398,7 @@ class SweepModel(QObject):
         self._current = self._waiting.pop(0)
         self.job_requested.emit(self._current.request)
 
-    def _card_of(self, name: str) -> ModelCard:
+    def _card_of(self, name: str) -> ModelInfo:
         card = self._catalog.card(name)
         if card is None:
             raise RequestError("model", message("{model} is not installed", model=repr(shorten(name))))

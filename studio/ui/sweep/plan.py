@@ -18,10 +18,10 @@ from studio.ui.jobs.run_settings import with_model
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from studio.checkpoints.card import ModelCard
+    from studio.families.interface import ModelInfo
     from studio.ui.jobs.run_settings import FormValues
 
-    CardOf = Callable[[str], ModelCard]
+    CardOf = Callable[[str], ModelInfo]
     from collections.abc import Sequence
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from studio.backbones.precision import EXACT, REDUCED, in_precision
 from studio.backbones.unet import UNet, UNetConfig
-from studio.checkpoints.model import LoadCancelled
 from studio.diffusion.conditioning import Conditioning
 from studio.engine.device import device as device_module
 from studio.engine.device import hardware
@@ -19,13 +19,11 @@ from studio.engine.device.device import Device, choose, find_devices, unused_gpu
 from studio.engine.device.precision import (
     CACHE_NAME,
     CLEARLY_FASTER,
-    EXACT,
-    REDUCED,
     choose_precision,
-    in_precision,
     measure_speedup,
 )
 from studio.errors import DeviceError
+from studio.families.interface import LoadCancelled
 
 if TYPE_CHECKING:
     from pathlib import Path

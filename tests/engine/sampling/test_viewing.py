@@ -13,13 +13,12 @@ import torch
 
 from studio.backbones.codec import Codec
 from studio.backbones.linear_decoder import fit_linear_decoder
+from studio.backbones.precision import EXACT
 from studio.backbones.preview_decoder import PreviewConfig, PreviewDecoder
 from studio.checkpoints import native
-from studio.checkpoints.model import LoadCancelled
 from studio.checkpoints.preview import save_preview
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine import engine as engine_module
-from studio.engine.device.precision import EXACT
 from studio.engine.engine import Engine
 from studio.engine.events import JobCancelled, JobFinished, JobStarted, PictureDone, StepDone
 from studio.engine.requests.generate import GenerateRequest, sampler_options
@@ -29,6 +28,7 @@ from studio.engine.sampling import preview as preview_module
 from studio.engine.sampling.preview import to_pixels
 from studio.engine.sampling.preview_budget import PreviewScheduler
 from studio.errors import CheckpointError, RequestError, UnknownNameError
+from studio.families.interface import LoadCancelled
 
 if TYPE_CHECKING:
     from pathlib import Path
