@@ -15,6 +15,7 @@ from studio.backbones.codec import Codec
 from studio.backbones.linear_decoder import fit_linear_decoder
 from studio.backbones.precision import EXACT
 from studio.backbones.preview_decoder import PreviewConfig, PreviewDecoder
+from studio.checkpoints import model as model_module
 from studio.checkpoints import native
 from studio.checkpoints.preview import save_preview
 from studio.diffusion.samplers import SAMPLERS
@@ -23,7 +24,6 @@ from studio.engine.engine import Engine
 from studio.engine.events import JobCancelled, JobFinished, JobStarted, PictureDone, StepDone
 from studio.engine.requests.generate import GenerateRequest, sampler_options
 from studio.engine.requests.previews import EVERY_STEP, NO_PREVIEWS, Previews, PreviewTarget
-from studio.engine.sampling import decoders as decoders_module
 from studio.engine.sampling import preview as preview_module
 from studio.engine.sampling.preview import to_pixels
 from studio.engine.sampling.preview_budget import PreviewScheduler
@@ -289,8 +289,8 @@ def test_cheaper_decoders_are_made_only_where_a_budget_asks_for_them(
     def refuse(*_: object) -> None:
         raise AssertionError("nobody asked for it")
 
-    monkeypatch.setattr(decoders_module, "fit_linear_decoder", refuse)
-    monkeypatch.setattr(decoders_module, "load_preview", refuse)
+    monkeypatch.setattr(model_module, "fit_linear_decoder", refuse)
+    monkeypatch.setattr(model_module, "load_preview", refuse)
     assert done_of(run(engine, previews)).pixels.shape == (16, 16, 3)
     with pytest.raises(AssertionError, match="nobody asked"):
         run(engine, Previews(budget=0.1))
@@ -303,7 +303,7 @@ def test_cheaper_decoders_are_made_once_for_a_model(engine: Engine, monkeypatch:
         made.append(codec)
         return fit_linear_decoder(codec)
 
-    monkeypatch.setattr(decoders_module, "fit_linear_decoder", count)
+    monkeypatch.setattr(model_module, "fit_linear_decoder", count)
     for size in (16, 32, 16):
         run(engine, Previews(budget=0.1), width=size, height=16)
     assert len(made) == 1
