@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.compare import text as words
 from studio.ui.compare.library import run_ids_of
@@ -242,7 +242,11 @@ class CompareView(Ground):
         self.runs.show_results(results)
         settings = self.setup.sizeHint().height() if setup else 0
         left = room - min(settings, _LOWEST_SETUP)
-        self.runs.setVisible(there and (not setup or left >= self.runs.minimumSizeHint().height()))
+        shown = there and (not setup or left >= self.runs.minimumSizeHint().height())
+        if not shown and self.runs.isAncestorOf(QApplication.focusWidget() or self):
+            ready = self.setup.start if self.setup.start.isEnabled() else self.head.setup
+            ready.setFocus(Qt.FocusReason.MouseFocusReason)
+        self.runs.setVisible(shown)
         self._empty.setVisible(not there and room - settings >= self._empty.minimumSizeHint().height())
 
     def _uncover_runs(self) -> None:

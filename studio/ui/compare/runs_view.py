@@ -60,7 +60,8 @@ class CompareBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
-        row.addWidget(PlainLabel(theme, tr("Aligned by"), role="dim"))
+        self._caption = PlainLabel(theme, tr("Aligned by"), role="dim")
+        row.addWidget(self._caption)
         row.addWidget(self.alignment)
         row.addWidget(self.pill)
         row.addStretch(1)
@@ -86,6 +87,20 @@ class CompareBar(QWidget):
             widget.setVisible(pair)
         self.turn.setVisible(mode == "wipe")
         self.gain.setVisible(mode == "difference")
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Hide the caption of the alignment where the controls would be narrower than they need."""
+        parts = (self.alignment, self.pill, *self._letters, self.base, self.candidate)
+        others = [part for part in (*parts, self.turn, self.gain, self.quantity) if not part.isHidden()]
+        fields = (self.base, self.candidate)
+        needed = sum(_CHOICE_MIN if one in fields else one.sizeHint().width() for one in others)
+        needed += self._caption.sizeHint().width() + (len(others) + 1) * GAP
+        self._caption.setVisible(needed <= self.width())
 
     def show_pair(self, names: Sequence[str]) -> None:
         """Show A and B among the names of all runs."""
@@ -108,6 +123,7 @@ class CompareBar(QWidget):
         self.pill.setVisible(running or model.position is not None)
         self.pill.set_text(tr("live") if running else tr("result"), "bad" if running else "dim")
         self.pill.setAccessibleName(tr("Back to the newest steps"))
+        self._fit()
 
     @Slot()
     def _on_pill_clicked(self) -> None:

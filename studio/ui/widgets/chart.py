@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
@@ -56,6 +57,16 @@ class Axis:
         if high <= low:
             return 0.5
         return min(max((self._scaled(value) - low) / (high - low), 0.0), 1.0)
+
+    def ticks_in(self, height: float, least: float) -> tuple[float, ...]:
+        """Return the ticks, all or evenly thinned, such that their labels are ``least`` pixels apart."""
+        last = len(self.ticks) - 1
+        for stride in (stride for stride in range(1, last + 1) if last % stride == 0):
+            chosen = self.ticks[::stride]
+            places = [self.share(value) * height for value in chosen]
+            if all(abs(high - low) >= least for low, high in pairwise(places)):
+                return chosen
+        return self.ticks[:1]
 
     def _scaled(self, value: float) -> float:
         return math.log(max(value, self.low)) if self.log else value
@@ -278,7 +289,7 @@ class Chart(QWidget):
         theme, axis = self._theme, self._axis
         painter.setFont(theme.font("label"))
         right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-        for value in axis.ticks:
+        for value in axis.ticks_in(area.height(), QFontMetrics(painter.font()).ascent()):
             y = area.bottom() - axis.share(value) * area.height()
             painter.setPen(QPen(theme.colour("line"), 1))
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))

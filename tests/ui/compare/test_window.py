@@ -137,6 +137,14 @@ def test_every_layout_fits_the_smallest_window(qtbot: QtBot, opened: Opened, mod
         smallest = page.minimumSizeHint()
         assert smallest.width() <= SMALLEST[0] - RAIL
         assert smallest.height() <= SMALLEST[1] - program.window.status.height()
+    program.window.setMinimumSize(*SMALLEST)
+    program.window.resize(*SMALLEST)
+    program.models.compare.select(1)
+    bar = page.runs.bar
+    qtbot.waitUntil(lambda: bar.pill.isVisible() and bar.width() < SMALLEST[0])
+    QApplication.processEvents()
+    for segment in (*bar.alignment.segments.values(), *bar.quantity.segments.values()):
+        assert segment.width() >= segment.sizeHint().width()
 
 
 @pytest.mark.layout
@@ -176,8 +184,10 @@ def test_in_the_smallest_window_the_settings_take_the_place_of_the_runs(qtbot: Q
     window.resize(*SMALLEST)
     page.start()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
-    QTest.mouseClick(page.head.setup, Qt.MouseButton.LeftButton)
+    page.runs.canvas.setFocus()
+    page.head.setup.click()
     assert not page.runs.isVisible()
+    assert page.setup.start.hasFocus()
     qtbot.waitUntil(lambda: page.setup.height() == page.height() - page.head.height())
     QTest.keyClick(page.setup.start, Qt.Key.Key_W)
     assert page.runs.isVisible()

@@ -20,6 +20,15 @@ def test_a_logarithmic_axis_has_a_few_round_values(low: float, high: float, tick
     assert log_axis(low, high).ticks == pytest.approx(ticks)
 
 
+def test_a_low_chart_labels_fewer_values() -> None:
+    axis = Axis(low=-10.0, high=10.0, ticks=(-10.0, -5.0, 0.0, 5.0, 10.0))
+    assert axis.ticks_in(80, 10) == axis.ticks
+    assert axis.ticks_in(30, 10) == (-10, 0, 10)
+    assert axis.ticks_in(15, 10) == (-10, 10)
+    assert axis.ticks_in(1, 10) == (-10,)
+    assert Axis(low=0.0, high=1.0).ticks_in(50, 10) == ()
+
+
 def test_equal_ratios_are_equal_steps() -> None:
     axis = log_axis(0.01, 1.0)
     assert [axis.share(value) for value in (0.01, 0.1, 1.0)] == pytest.approx([0.0, 0.5, 1.0])
