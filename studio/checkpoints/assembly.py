@@ -20,12 +20,12 @@ from torch.overrides import TorchFunctionMode
 
 from studio.backbones.registry import BACKBONES, CODECS
 from studio.backbones.text import TextConfig, TextEncoder
-from studio.checkpoints.files import as_checkpoint_error
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.schedules import SCHEDULES, Schedule
 from studio.errors import CheckpointError
 from studio.messages import message
 from studio.strict_json import convert, quoted
+from studio.weights.files import as_checkpoint_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from msgspec import Meta
 
-from studio.checkpoints.files import as_checkpoint_error
 from studio.diffusion.prediction import PredictionKind  # noqa: TC001 - msgspec reads the annotations
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
@@ -35,6 +34,7 @@ from studio.strict_json import (
     thawed,
     without_version,
 )
+from studio.weights.files import as_checkpoint_error
 
 if TYPE_CHECKING:
     from studio.families.interface import SizeRule

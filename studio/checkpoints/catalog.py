@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.files import unreadable
 from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, describe
-from studio.checkpoints.header import check_file
 from studio.errors import CheckpointError, UnknownNameError
 from studio.folders import resources_dir
 from studio.messages import message
+from studio.weights.files import unreadable
+from studio.weights.header import check_file
 
 if TYPE_CHECKING:
     from studio.families.interface import ModelInfo

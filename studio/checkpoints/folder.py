@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.checkpoints.card import MAX_CARD_BYTES, ModelCard
-from studio.checkpoints.files import read_small
-from studio.checkpoints.header import check_file
 from studio.errors import CheckpointError
 from studio.messages import message
 from studio.storage import write_files
+from studio.weights.files import read_small
+from studio.weights.header import check_file
 
 if TYPE_CHECKING:
     from pathlib import Path

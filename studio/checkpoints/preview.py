@@ -19,12 +19,12 @@ import torch
 from studio.backbones.registry import PREVIEW_DECODERS
 from studio.checkpoints.assembly import build_part
 from studio.checkpoints.card import Component, Parameters, json_values
-from studio.checkpoints.files import as_checkpoint_error, read_small
 from studio.checkpoints.weights import pack, read_weights
 from studio.errors import CheckpointError
 from studio.messages import message
 from studio.storage import ensure_folder, write_files
 from studio.strict_json import SHA256, convert, parse, without_version
+from studio.weights.files import as_checkpoint_error, read_small
 
 if TYPE_CHECKING:
     import threading

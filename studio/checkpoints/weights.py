@@ -14,12 +14,12 @@ import torch
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
-from studio.checkpoints.files import open_regular, unreadable
-from studio.checkpoints.header import Entry, Header, read_header
 from studio.errors import CheckpointError
 from studio.families.interface import LoadCancelled
 from studio.messages import message
 from studio.strict_json import quoted
+from studio.weights.files import open_regular, unreadable
+from studio.weights.header import Entry, Header, read_header
 
 if TYPE_CHECKING:
     import threading

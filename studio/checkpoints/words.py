@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
-from studio.checkpoints.files import as_checkpoint_error, read_small
 from studio.messages import Message, message
 from studio.storage import write_files
 from studio.strict_json import LINE, InvalidJsonError, convert, must, parse, without_version
+from studio.weights.files import as_checkpoint_error, read_small
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

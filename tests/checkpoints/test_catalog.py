@@ -9,8 +9,8 @@ from studio.checkpoints import catalog
 from studio.checkpoints.catalog import find_model, list_models
 from studio.errors import CheckpointError, UnknownNameError
 from studio.folders import Folders
-from tests.checkpoints.corpus import HOSTILE
 from tests.checkpoints.models import CARD, write_model
+from tests.weights.corpus import HOSTILE
 
 
 @pytest.fixture

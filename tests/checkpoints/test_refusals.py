@@ -13,9 +13,9 @@ from torch import Tensor
 
 from studio.checkpoints import native
 from studio.errors import CheckpointError
-from tests.checkpoints.corpus import HOSTILE
 from tests.checkpoints.models import CARD, saved, weights, write_model
 from tests.checkpoints.test_card import mutated
+from tests.weights.corpus import HOSTILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

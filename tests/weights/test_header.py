@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load as library_load
 from safetensors.torch import save as library_save
 
-from studio.checkpoints.header import MAX_TENSORS, check_file
 from studio.errors import CheckpointError
-from tests.checkpoints.corpus import GOOD, HOSTILE, OFFSETS, SHAPE, SOME_DIMENSIONS, TWICE, packed
+from studio.weights.header import MAX_TENSORS, check_file
+from tests.weights.corpus import GOOD, HOSTILE, OFFSETS, SHAPE, SOME_DIMENSIONS, TWICE, packed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import msgspec
 from msgspec import Meta
 
-from studio.checkpoints.files import open_regular, unreadable
 from studio.errors import CheckpointError
 from studio.messages import Message, message
 from studio.strict_json import InvalidJsonError, convert, must, one_of, parse, quoted
+from studio.weights.files import open_regular, unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path

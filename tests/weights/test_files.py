@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from studio.checkpoints.files import open_regular, read_small
 from studio.errors import CheckpointError, StorageError
 from studio.storage import write_files
+from studio.weights.files import open_regular, read_small
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 

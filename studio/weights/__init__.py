@@ -1,0 +1,1 @@
+"""Files of numbers: headers, tensors, quantised forms, conversion. No file is trusted."""
