@@ -138,18 +138,23 @@ def absolute(path: Path) -> Path:
 
 
 # -------------------------------------------------------------------------------------------------------- reading
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, *, links: bool = False) -> BinaryIO:
     """Open a file for reading if it is a regular one within its own folder.
 
     Links within the folder are followed; a link that leads out of it could name a device, or a file that was never part
     of what lies there.
+
+    Args:
+        path: the file.
+        links: whether links out of the folder are followed too, to a regular file: for folders whose owner put
+            them there.
 
     Raises:
         StorageError: it is missing, unreadable, a folder, device or pipe, or a link out of its folder.
     """
     try:
         real = path.resolve(strict=True)
-        if not real.is_relative_to(path.parent.resolve()):
+        if not links and not real.is_relative_to(path.parent.resolve()):
             raise StorageError(path, message("is a link that leads out of its folder"))
         _check_regular(path, real.stat())
         descriptor = os.open(real, _READ)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CARD_NAME = "card.json"
 WEIGHTS_NAME = "model.safetensors"
+NATIVE_DTYPES = ("F32", "F16", "BF16", "I64")
+"""The dtypes of weights that this program writes; a model of its own with others is not one that it wrote."""
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -47,7 +49,7 @@ def describe(folder: Path) -> ModelCard:
     """
     card = read_card(folder)
     path = folder / WEIGHTS_NAME
-    header = check_file(path)
+    header = check_file(path, dtypes=NATIVE_DTYPES)
     if not card.weights_sha256:
         raise CheckpointError(folder / CARD_NAME, message("lacks the hash of its weights"))
     header.check_parameters(card.parameters, path)

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
+from studio.checkpoints.folder import NATIVE_DTYPES
 from studio.errors import CheckpointError
 from studio.families.interface import LoadCancelled
 from studio.messages import message
@@ -58,7 +59,7 @@ def read_weights(
         LoadCancelled: ``cancelled`` was set.
     """
     with open_regular(path) as file:
-        header = read_header(file, path)
+        header = read_header(file, path, dtypes=NATIVE_DTYPES)
         _compare(header, wanted, path)
         header.check_parameters(parameters, path)
         digest = hashlib.sha256(header.raw)

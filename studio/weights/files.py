@@ -25,10 +25,10 @@ def as_checkpoint_error(path: Path) -> Iterator[None]:
         raise CheckpointError(path, error.of_file()) from error
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, *, links: bool = False) -> BinaryIO:
     """Return `studio.storage.open_regular`; raises CheckpointError."""
     with as_checkpoint_error(path):
-        return storage.open_regular(path)
+        return storage.open_regular(path, links=links)
 
 
 def read_small(path: Path, limit: int) -> bytes:

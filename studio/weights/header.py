@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import msgspec
@@ -17,10 +18,11 @@ from msgspec import Meta
 
 from studio.errors import CheckpointError
 from studio.messages import Message, message
-from studio.strict_json import InvalidJsonError, convert, must, one_of, parse, quoted
+from studio.strict_json import InvalidJsonError, convert, must, one_of, parse, quoted, without_texts
 from studio.weights.files import open_regular, unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 MAX_HEADER_BYTES = 16 * 2**20
@@ -28,9 +30,29 @@ MAX_TENSORS = 20_000
 MAX_DIMENSIONS = 8
 MAX_DIMENSION = 2**31
 MAX_NAME = 300
+MAX_METADATA_VALUE = 2**20
+MAX_METADATA_BYTES = 2**22
+"""How much of a file's metadata is kept: trainers store the tags of a whole data set there, and pictures."""
 
-WIDTHS = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8}
-"""Bytes per value of the dtypes that a model's weights may have."""
+WIDTHS = {
+    "F64": 8,
+    "F32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "F8_E4M3": 1,
+    "F8_E5M2": 1,
+    "F8_E8M0": 1,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U64": 8,
+    "U32": 4,
+    "U16": 2,
+    "U8": 1,
+    "BOOL": 1,
+}
+"""Bytes per value of each dtype that a file may contain."""
 
 _Offset = Annotated[int, Meta(ge=0, le=2**62)]
 
@@ -54,7 +76,12 @@ _FOREIGN = (
         b"\x80",
         message("is a Python pickle, not safetensors; pickles can run code and are never opened here"),
     ),
-    (b"GGUF", message("is a GGUF file, not safetensors")),
+    (
+        b"GGUF",
+        message(
+            "is a GGUF file, which this program cannot read yet; use the fp16, bf16 or fp8 file of this model"
+        ),
+    ),
     (b"{", message("is a JSON text, not safetensors")),
 )
 
@@ -66,9 +93,9 @@ class Entry:
     Attributes:
         name: its name.
         dtype: a name in `WIDTHS`.
-        shape: at most `MAX_DIMENSIONS` sizes, each 1 to `MAX_DIMENSION`.
+        shape: at most `MAX_DIMENSIONS` sizes, each 0 to `MAX_DIMENSION`; () for a scalar.
         begin: its first byte, counted from the end of the header.
-        size: how many bytes it has.
+        size: how many bytes it has; 0 if a size is 0.
     """
 
     name: str
@@ -85,10 +112,13 @@ class Header:
     Attributes:
         entries: the tensors in the order of their bytes, which follow each other without gaps to the end.
         raw: the header's own bytes, with those of its length.
+        metadata: what the file says about itself. Values longer than `MAX_METADATA_VALUE` characters are left out, and
+            so is what would make the whole larger than `MAX_METADATA_BYTES`.
     """
 
     entries: tuple[Entry, ...]
     raw: bytes = field(repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def parameters(self) -> int:
@@ -106,18 +136,28 @@ class Header:
             raise CheckpointError(path, reason)
 
 
-def check_file(path: Path) -> Header:
+def check_file(path: Path, *, dtypes: Collection[str] = WIDTHS, links: bool = False) -> Header:
     """Open a safetensors file, check its header and return it; the tensors' bytes are not read.
+
+    Args:
+        path: the file.
+        dtypes: those that its tensors may have.
+        links: whether it may be a link out of its folder, as in Hugging Face's cache.
 
     Raises:
         CheckpointError: it cannot be opened, or as `read_header`.
     """
-    with open_regular(path) as file:
-        return read_header(file, path)
+    with open_regular(path, links=links) as file:
+        return read_header(file, path, dtypes=dtypes)
 
 
-def read_header(file: BinaryIO, path: Path) -> Header:
+def read_header(file: BinaryIO, path: Path, *, dtypes: Collection[str] = WIDTHS) -> Header:
     """Read and check the header of a file opened at its beginning; leave the file at the first tensor.
+
+    Args:
+        file: the open file.
+        path: where it is, for the sentence.
+        dtypes: those that its tensors may have.
 
     Raises:
         CheckpointError: the file is no safetensors file, or one outside this program's limits; every limit
@@ -133,26 +173,26 @@ def read_header(file: BinaryIO, path: Path) -> Header:
     if len(text) < length:
         raise CheckpointError(path, _TRUNCATED)
     try:
-        entries = _entries(text)
+        entries, metadata = _contents(text, dtypes)
     except InvalidJsonError as error:
         raise CheckpointError(path, message("has a header that {reason}", reason=error.of_file())) from error
     _check_end(entries, size - _LENGTH_BYTES - length, path)
-    return Header(entries=tuple(entries), raw=length_bytes + text)
+    return Header(entries=tuple(entries), raw=length_bytes + text, metadata=metadata)
 
 
-def _entries(text: bytes) -> list[Entry]:
-    """Return what the header lists, in the order of the bytes; raises InvalidJsonError."""
+def _contents(text: bytes, dtypes: Collection[str]) -> tuple[list[Entry], Mapping[str, str]]:
+    """Return the tensors in the order of their bytes, and the metadata; raises InvalidJsonError."""
     _check_counts(text)
     listed = parse(text)
     if not isinstance(listed, dict):
         raise _refused(message("is not a JSON object"))
-    if not isinstance(listed.pop(_METADATA, {}), dict):
-        raise _refused(message("has metadata that is not a JSON object"))
+    metadata = _metadata(listed.pop(_METADATA, {}))
     if not 1 <= (count := len(listed)) <= MAX_TENSORS:
         raise _refused(
             message("lists {count:,} tensors; 1 to {most:,} are allowed", count=count, most=MAX_TENSORS)
         )
-    entries = sorted((_entry(name, value) for name, value in listed.items()), key=lambda entry: entry.begin)
+    found = (_entry(name, value, dtypes) for name, value in listed.items())
+    entries = sorted(found, key=lambda entry: (entry.begin, entry.size))
     place = 0
     for entry in entries:
         if entry.begin < place:
@@ -164,7 +204,21 @@ def _entries(text: bytes) -> list[Entry]:
                 message("gives {name} bytes that leave a gap before them", name=quoted(entry.name))
             )
         place += entry.size
-    return entries
+    return entries, metadata
+
+
+def _metadata(listed: object) -> Mapping[str, str]:
+    if not isinstance(listed, dict):
+        raise _refused(message("has metadata that is not a JSON object"))
+    kept: dict[str, str] = {}
+    left = MAX_METADATA_BYTES
+    for name, value in listed.items():
+        if not isinstance(value, str):
+            raise _refused(message("has metadata that is not text: {name}", name=quoted(name)))
+        if len(value) <= MAX_METADATA_VALUE and (size := 4 * (len(name) + len(value))) <= left:
+            kept[name] = value
+            left -= size
+    return MappingProxyType(kept)
 
 
 def _refused(reason: Message) -> InvalidJsonError:
@@ -196,6 +250,8 @@ def _header_length(length_bytes: bytes, file: BinaryIO, size: int, path: Path) -
 
 def _check_counts(text: bytes) -> None:
     """Refuse, before parsing costs any memory, a header whose punctuation shows that it lists too much."""
+    if text.count(b"{") + text.count(b"[") + text.count(b",") > 2 * MAX_TENSORS:
+        text = without_texts(text)  # the metadata of a trainer may contain JSON of its own, as text
     if text.count(b"{") > 2 * MAX_TENSORS:
         raise _refused(message("lists more than {count:,} tensors", count=MAX_TENSORS))
     if text.count(b",") > 16 * MAX_TENSORS or text.count(b"[") > 8 * MAX_TENSORS:
@@ -207,12 +263,12 @@ class _Listed(msgspec.Struct):
 
     dtype: Annotated[str, one_of(WIDTHS)]
     shape: Annotated[
-        tuple[Annotated[int, Meta(ge=1, le=MAX_DIMENSION)], ...],
+        tuple[Annotated[int, Meta(ge=0, le=MAX_DIMENSION)], ...],
         Meta(
             max_length=MAX_DIMENSIONS,
             extra=must(
                 message(
-                    "must be at most {count} whole numbers from 1 to {most:,}",
+                    "must be at most {count} whole numbers from 0 to {most:,}",
                     count=MAX_DIMENSIONS,
                     most=MAX_DIMENSION,
                 )
@@ -222,15 +278,20 @@ class _Listed(msgspec.Struct):
     data_offsets: tuple[_Offset, _Offset]
 
 
-def _entry(name: str, value: object) -> Entry:
+def _entry(name: str, value: object, dtypes: Collection[str]) -> Entry:
     shown = quoted(name)
     if not 1 <= (count := len(name)) <= MAX_NAME:
         raise _refused(
             message("names a tensor with {count:,} characters (1 to {most})", count=count, most=MAX_NAME)
         )
     listed = convert(value, _Listed, shown)
+    if listed.dtype not in dtypes:
+        reason = message(
+            "must be one of {names}, not {value}", names=", ".join(dtypes), value=quoted(listed.dtype)
+        )
+        raise InvalidJsonError(f"{shown}.dtype", reason)
     begin, end = listed.data_offsets
-    if begin >= end:
+    if begin > end:
         raise _refused(message("gives {name} offsets that run backwards", name=shown))
     if math.prod(listed.shape) * WIDTHS[listed.dtype] != end - begin:
         raise _refused(message("gives {name} more or fewer bytes than its shape needs", name=shown))

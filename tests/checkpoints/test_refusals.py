@@ -12,6 +12,7 @@ from safetensors.torch import save as library_save
 from torch import Tensor
 
 from studio.checkpoints import native
+from studio.checkpoints.folder import describe
 from studio.errors import CheckpointError
 from tests.checkpoints.models import CARD, saved, weights, write_model
 from tests.checkpoints.test_card import mutated
@@ -90,6 +91,16 @@ def test_weights_that_are_not_the_cards_are_named(
     tmp_path: Path, change: Callable[[Tensors], object], reason: str
 ) -> None:
     assert reason in refused(with_weights(tmp_path / "m", change))
+
+
+def test_a_dtype_that_this_program_never_writes_is_refused(tmp_path: Path) -> None:
+    def store_small(tensors: Tensors) -> None:
+        tensors["backbone.out.bias"] = tensors["backbone.out.bias"].to(torch.float8_e5m2)
+
+    folder = with_weights(tmp_path / "m", store_small)
+    assert "must be one of F32, F16, BF16, I64, not 'F8_E5M2'" in refused(folder)
+    with pytest.raises(CheckpointError, match="F8_E5M2"):
+        describe(folder)
 
 
 def test_many_missing_tensors_are_counted_and_not_all_listed(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ SOME_DIMENSIONS = b'{"a":{"dtype":"F32","shape":[' + b"1," * 99_999 + b'1],"data
 LEADING = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,'
 
 
-SHAPE = "'a'.shape must be at most 8 whole numbers from 1 to 2,147,483,648"
+SHAPE = "'a'.shape must be at most 8 whole numbers from 0 to 2,147,483,648"
 OFFSETS = "'a'.data_offsets must be 2 whole numbers from 0 to"
 
 
@@ -66,6 +66,10 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         packed({"__metadata__": "x", "a": entry()}, bytes(8)),
         "metadata that is not a JSON object",
     ),
+    "metadata of numbers": (
+        packed({"__metadata__": {"epochs": 3}, "a": entry()}, bytes(8)),
+        "metadata that is not text: 'epochs'",
+    ),
     "nested 100,000 deep": (packed(b'{"a":' * 19_000 + b"1"), "nests its JSON too deeply"),
     "nested in lists": (packed(b'{"a":' + b"[" * 100_000), "nests its JSON too deeply"),
     "nested in more lists": (packed(b'{"a":' + b"[" * 1_000_000), "lists more numbers than"),
@@ -83,8 +87,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "NaN": (packed(LEADING + b"NaN]}}", b""), "holds NaN"),
     "1e999": (packed(LEADING + b"1e999]}}", b""), "too large for a number"),
     "an unknown dtype": (
-        packed({"a": entry(dtype="F8_E5M2")}, bytes(8)),
-        "'a'.dtype must be one of F32, F16, BF16, I64, not 'F8_E5M2'",
+        packed({"a": entry(dtype="F4")}, bytes(8)),
+        "'a'.dtype must be one of F64, F32, F16, BF16, F8_E4M3,",
     ),
     "a dtype of a list": (
         packed({"a": entry(dtype=["F32"])}, bytes(8)),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 import time
 import tracemalloc
@@ -11,11 +12,27 @@ from safetensors.torch import load as library_load
 from safetensors.torch import save as library_save
 
 from studio.errors import CheckpointError
-from studio.weights.header import MAX_TENSORS, check_file
-from tests.weights.corpus import GOOD, HOSTILE, OFFSETS, SHAPE, SOME_DIMENSIONS, TWICE, packed
+from studio.weights.header import MAX_METADATA_VALUE, MAX_TENSORS, WIDTHS, check_file
+from tests.weights.corpus import GOOD, HOSTILE, OFFSETS, SHAPE, SOME_DIMENSIONS, TWICE, entry, packed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
 
 
 def test_it_says_what_a_file_holds_in_the_order_of_its_bytes(tmp_path: Path) -> None:
@@ -34,6 +51,62 @@ def test_it_says_what_a_file_holds_in_the_order_of_its_bytes(tmp_path: Path) -> 
     assert [entry.begin for entry in header.entries] == sorted(entry.begin for entry in header.entries)
     assert header.parameters == 15 + 1 + 16 + 4
     assert path.read_bytes().startswith(header.raw)
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+def test_every_dtype_of_real_files_is_read(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(library_save({"a": torch.zeros(2, 3, dtype=_DTYPES[dtype])}))
+    (found,) = check_file(path).entries
+    assert (found.dtype, found.shape, found.size) == (dtype, (2, 3), 6 * WIDTHS[dtype])
+    with pytest.raises(CheckpointError, match=f"must be one of U32, not '{dtype}'"):
+        check_file(path, dtypes=["U32"])
+
+
+def test_scalars_empty_tensors_and_any_order_are_read_as_real_files_have_them(tmp_path: Path) -> None:
+    header = {
+        "last": entry([2], [8, 16]),
+        "scaled_fp8": entry([0], [16, 16], "F8_E4M3"),
+        "scale": entry([], [4, 8]),
+        "nothing": entry([3, 0], [0, 0]),
+        "first": entry([1], [0, 4]),
+    }
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(packed(header, bytes(16)))
+    names = [found.name for found in check_file(path).entries]
+    assert names == ["nothing", "first", "scale", "last", "scaled_fp8"]
+    path.write_bytes(packed(header | {"astray": entry([0], [2, 2])}, bytes(16)))
+    with pytest.raises(CheckpointError, match="'astray' bytes that overlap"):
+        check_file(path)
+
+
+def test_metadata_is_returned_up_to_a_limit(tmp_path: Path) -> None:
+    tags = json.dumps({f"tag {number}": {"count": [1, 2, 3]} for number in range(30_000)})
+    picture = "x" * (MAX_METADATA_VALUE + 1)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(
+        library_save(
+            {"a": torch.zeros(1)}, {"modelspec.prediction_type": "v", "tags": tags, "picture": picture}
+        )
+    )
+    assert check_file(path).metadata == {"modelspec.prediction_type": "v", "tags": tags}
+
+
+def test_a_link_out_of_the_folder_is_followed_only_where_that_is_allowed(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "blobs" / "abc").write_bytes(GOOD)
+    link, device = tmp_path / "models" / "a.safetensors", tmp_path / "models" / "b.safetensors"
+    try:
+        link.symlink_to(tmp_path / "blobs" / "abc")
+        device.symlink_to("/dev/zero")
+    except OSError:
+        pytest.skip("no symbolic links here")
+    with pytest.raises(CheckpointError, match="leads out of its folder"):
+        check_file(link)
+    assert len(check_file(link, links=True).entries) == 2
+    with pytest.raises(CheckpointError):
+        check_file(device, links=True)
 
 
 @pytest.mark.parametrize("case", HOSTILE)
