@@ -15,8 +15,9 @@ from studio.checkpoints.preview import load_preview
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser
 from studio.errors import CheckpointError
-from studio.families.interface import LoadCancelled, PreviewDecoders
+from studio.families.interface import PreviewDecoders
 from studio.messages import Message, message
+from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     import threading

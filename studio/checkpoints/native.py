@@ -17,9 +17,9 @@ from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, read_card
 from studio.checkpoints.model import NativeModel
 from studio.checkpoints.weights import pack, read_weights
 from studio.errors import CheckpointError
-from studio.families.interface import LoadCancelled
 from studio.messages import message
 from studio.storage import ensure_folder, write_files
+from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     import threading

@@ -16,10 +16,9 @@ from torch import Tensor
 
 from studio.checkpoints.folder import NATIVE_DTYPES
 from studio.errors import CheckpointError
-from studio.families.interface import LoadCancelled
 from studio.messages import message
 from studio.strict_json import quoted
-from studio.weights.files import open_regular, unreadable
+from studio.weights.files import LoadCancelled, open_regular, unreadable
 from studio.weights.header import Entry, Header, read_header
 
 if TYPE_CHECKING:

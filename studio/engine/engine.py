@@ -37,8 +37,9 @@ from studio.engine.sampling.notes import merge_notes, notes_on
 from studio.engine.sampling.preview import decode, to_pixels
 from studio.engine.training.pipeline import rehearse_training, train
 from studio.errors import CheckpointError, MemoryShortError, RequestError
-from studio.families.interface import LoadCancelled, makes_latents
+from studio.families.interface import makes_latents
 from studio.messages import message
+from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence

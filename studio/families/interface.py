@@ -36,10 +36,6 @@ PreviewTier: TypeAlias = Literal["small", "linear"]
 """The decoders that are cheaper than the model's own, best first."""
 
 
-class LoadCancelled(Exception):
-    """Loading a model was cancelled."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class SizeRule:
     """The sizes that a model makes besides those that it offers.

@@ -13,7 +13,7 @@ from torch import Tensor
 from studio.checkpoints import native
 from studio.checkpoints.weights import READ_CHUNK, read_weights
 from studio.errors import CheckpointError
-from studio.families.interface import LoadCancelled
+from studio.weights.files import LoadCancelled
 from tests.checkpoints.models import weights, write_model
 
 if TYPE_CHECKING:

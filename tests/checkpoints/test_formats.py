@@ -6,7 +6,7 @@ import pytest
 
 from studio.checkpoints.formats import FORMATS, load_model
 from studio.errors import CheckpointError
-from studio.families.interface import LoadCancelled
+from studio.weights.files import LoadCancelled
 from tests.checkpoints.models import write_model
 from tests.checkpoints.test_cancelling import Countdown
 

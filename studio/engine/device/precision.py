@@ -17,9 +17,9 @@ import torch
 
 from studio.backbones.precision import EXACT, REDUCED, Precision
 from studio.errors import StorageError
-from studio.families.interface import LoadCancelled
 from studio.storage import ensure_folder, write_files
 from studio.strict_json import read_file
+from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable

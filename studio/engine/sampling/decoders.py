@@ -12,7 +12,7 @@ import torch
 
 from studio.engine.sampling.preview import decode, to_pixels
 from studio.engine.sampling.preview_budget import TierCosts
-from studio.families.interface import LoadCancelled
+from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     import threading

@@ -50,13 +50,13 @@ from studio.engine.training.stage import Stage, StageRunner, TrainingMemoryError
 from studio.engine.training.stage_factory import StageFactory
 from studio.engine.training.vocabulary import vocabulary_of
 from studio.errors import CheckpointError, RecipeError
-from studio.families.interface import LoadCancelled
 from studio.messages import message
 from studio.training.backbone_task import Autocast
 from studio.training.data.folder_source import Cancelled
 from studio.training.data.inspect import without_period
 from studio.training.data.training_data import open_source, open_training_data
 from studio.training.distillation import preview_task
+from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     import threading

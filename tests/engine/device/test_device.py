@@ -23,7 +23,7 @@ from studio.engine.device.precision import (
     measure_speedup,
 )
 from studio.errors import DeviceError
-from studio.families.interface import LoadCancelled
+from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -28,7 +28,7 @@ from studio.engine.sampling import preview as preview_module
 from studio.engine.sampling.preview import to_pixels
 from studio.engine.sampling.preview_budget import PreviewScheduler
 from studio.errors import CheckpointError, RequestError, UnknownNameError
-from studio.families.interface import LoadCancelled
+from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     from pathlib import Path
