@@ -43,6 +43,11 @@ TORCH_FREE = [
         f"studio.families.recognition.{found.name}"
         for found in pkgutil.iter_modules([str(ROOT / "studio" / "families" / "recognition")])
     ),
+    *(
+        f"studio.weights.{found.name}"
+        for found in pkgutil.iter_modules([str(ROOT / "studio" / "weights")])
+        if found.name not in ("compute", "reader")
+    ),
     "studio.checkpoints.card",
     "studio.checkpoints.catalog",
     *(f"studio.gallery.{found.name}" for found in pkgutil.iter_modules([str(ROOT / "studio" / "gallery")])),
