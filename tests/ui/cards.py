@@ -6,6 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QEventLoop
+
 from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.checkpoints.catalog import InstalledModel
 from studio.folders import Folders
@@ -68,7 +70,17 @@ def show_models(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel) -> Non
 def make_catalog(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel | ModelCard) -> Catalog:
     found = [model if isinstance(model, InstalledModel) else installed(model) for model in models]
     show_models(monkeypatch, *found)
-    return Catalog(Folders.find())
+    return listed(Catalog(Folders.find()))
+
+
+def listed(catalog: Catalog) -> Catalog:
+    """Wait until a catalogue has listed its models, and return it."""
+    loop = QEventLoop()
+    catalog.changed.connect(loop.quit)
+    if not catalog.listed:
+        loop.exec()
+    catalog.changed.disconnect(loop.quit)
+    return catalog
 
 
 def numbers(*values: int) -> Callable[[int], int]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QPoint, QPointF, Qt, QThread, Slot
-from PySide6.QtGui import QDragEnterEvent
+from PySide6.QtCore import QMimeData, QObject, QPoint, QPointF, Qt, QThread, QUrl, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication
 
 from studio.engine.events import (
     EngineReport,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from PySide6.QtWidgets import QWidget
 
     from studio.engine.events import Event, StepDone
     from studio.engine.requests.previews import Previews
@@ -60,6 +62,16 @@ def drag_enter(x: int, y: int, *usual: Any) -> QDragEnterEvent:  # noqa: ANN401
         return QDragEnterEvent(QPointF(x, y), *usual)
     except TypeError:
         return QDragEnterEvent(QPoint(x, y), *usual)
+
+
+def drop(widget: QWidget, *paths: Path) -> None:
+    """Drag files onto the middle of a widget and drop them there."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    middle = widget.rect().center()
+    usual = Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(widget, drag_enter(middle.x(), middle.y(), *usual))
+    QApplication.sendEvent(widget, QDropEvent(QPointF(middle), *usual))
 
 
 def asking(prompt: str = "a fox", **fields: Any) -> GenerateRequest:  # noqa: ANN401

@@ -30,7 +30,7 @@ from studio.ui.settings_page.view import SettingsView
 from studio.ui.shell.compare_page import ComparePage
 from studio.ui.shell.create_page import CreatePage
 from studio.ui.theme.theme import Theme
-from tests.ui.cards import STARTER, installed, show_models
+from tests.ui.cards import STARTER, installed, listed, show_models
 from tests.ui.fakes import FakeEngine, Maker
 
 if TYPE_CHECKING:
@@ -186,6 +186,7 @@ class OpenProgram(Controls):
             self.window.show()
         self.window.activateWindow()
         qtbot.waitUntil(self.window.isActiveWindow)
+        listed(self.models.catalog)
 
     @property
     def prompts(self) -> list[str]:
@@ -240,6 +241,7 @@ def make_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qapp: QApplicat
         show_models(monkeypatch, *(card if hasattr(card, "folder") else installed(card) for card in found))
         folders = Folders.under(home or tmp_path / "stepwise-home")
         made.append(composition.make_models(folders, **chance))
+        listed(made[-1].catalog)
         return made[-1]
 
     yield make

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import builtins
 import io
+import json
 import os
+import shutil
 import sqlite3
 import sys
 import threading
@@ -13,17 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QDropEvent, QImage
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QDesktopServices, QImage
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from studio.folders import resources_dir
 from studio.gallery.database import Database
 from studio.gallery.index import Catalogue
 from studio.ui.core.settings import SAVE_AFTER_MS
 from studio.ui.gallery.reading import fetch
 from studio.ui.jobs.timings import Timings
 from studio.ui.sweep.plan import parse_axis
-from tests.ui.fakes import Forming, Lockstep, Take
+from tests.ui.fakes import Forming, Lockstep, Take, drop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,15 +150,6 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def drop(program: OpenProgram, target: Any, path: Path) -> None:  # noqa: ANN401 - a widget that takes files
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
-    middle = QPointF(target.rect().center())
-    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    target.dropEvent(QDropEvent(middle, Qt.DropAction.CopyAction, data, buttons, keys))
-    QApplication.processEvents()
-
-
 def settle(qtbot: QtBot) -> None:
     """Let what was begun come to its end."""
     qtbot.wait(SAVE_AFTER_MS + 200)
@@ -215,8 +209,8 @@ def look_at_pictures(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
 
 def come_back(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
     """Drop a picture, change settings, leave the window for another and come back to it."""
-    drop(program, program.window, next(iter(program.models.folders.outputs.rglob("*.png"))))
-    drop(program, program.window, folder / "a fox 0.png")
+    drop(program.window, next(iter(program.models.folders.outputs.rglob("*.png"))))
+    drop(program.window, folder / "a fox 0.png")
     settle(qtbot)
     app = QApplication.instance()
     assert isinstance(app, QApplication)
@@ -236,7 +230,7 @@ def come_back(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
 def train(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
     """Drop a folder and a picture on the page of trainings, change its form, and train."""
     page, models = program.page("train"), program.models.train
-    drop(program, page, folder)
+    drop(page, folder)
     program.wait(lambda: models.folder.count and not models.folder.reading)
     for changes in ({"steps": 6}, {"name": "hens"}, {"scale": "small"}, {"name": "foxes"}):
         models.form.edit(**changes)
@@ -244,7 +238,7 @@ def train(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
     settle(qtbot)
     program.generate()
     program.wait(lambda: models.run.training is not None and models.run.over)
-    drop(program, page, folder / "a fox 1.png")
+    drop(page, folder / "a fox 1.png")
     settle(qtbot)
     page.hide()
     page.show()
@@ -298,6 +292,27 @@ def test_the_thread_of_the_window_touches_no_file(
     with watch.watching():
         journey(program, qtbot, folder)
     assert not watch.calls, "\n".join(sorted(set(watch.calls)))
+
+
+def test_a_start_reads_nothing_in_the_thread_of_the_window_but_the_small_files_of_the_program(
+    program: OpenProgram, watch: DiskWatch, make_program: MakeProgram, qtbot: QtBot
+) -> None:
+    folders = program.models.folders
+    card = shutil.copytree(resources_dir() / "models" / "starter", folders.models / "mine") / "card.json"
+    fields = json.loads(card.read_text(encoding="utf-8")) | {"name": "mine"}
+    card.write_text(json.dumps(fields), encoding="utf-8")
+    program.models.form.edit(model="mine")
+    program.close()
+    home = folders.settings.parent
+    with watch.watching():
+        opened = make_program(Scripted(), home=home)
+        opened.page("models")
+        settle(qtbot)
+    assert opened.models.form.values.model == "mine"
+    own = [str(folders.settings), str(folders.cache / "timings.json"), str(folders.runs / "budget")]
+    paths = {call.split()[1] for call in watch.calls}
+    others = {path for path in paths if path.startswith(str(home)) and not path.startswith(own[0])}
+    assert not {path for path in others if not any(one.startswith(path) for one in own)}, watch.calls
 
 
 @pytest.mark.parametrize("name", ["mkdir", "fsync", "a transaction of SQLite"])

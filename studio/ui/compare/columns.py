@@ -271,8 +271,9 @@ class CompareColumns(QObject):
         columns: list[FormValues] = []
         for place, column in enumerate(setup.columns):
             prompt = column.prompt if place in setup.own_prompts else form.prompt
-            values = replace(column, **shared, prompt=prompt)
-            columns.append(fitted(values, self._catalog.card(column.model)))
+            # A column has no model if it was made before the models were listed.
+            values = replace(column, **shared, prompt=prompt, model=column.model or form.model)
+            columns.append(fitted(values, self._catalog.card(values.model)))
         return tuple(columns)
 
     @Slot()

@@ -20,18 +20,27 @@ FIRST_CHOICE = "starter"
 
 
 class Catalog(QObject):
-    """All models, broken ones with the reason; see `studio.checkpoints.catalog.list_models`."""
+    """All models, broken ones with the reason; see `studio.checkpoints.catalog.list_models`.
+
+    They are listed in another thread, since every card and header is read.
+
+    Attributes:
+        listed: whether they were listed; until then there are none.
+    """
 
     changed = Signal()
-    """The list of models changed."""
+    """The models were listed for the first time, or their list has changed."""
     failed = Signal(str)
     """The models could not be listed: a sentence."""
 
     def __init__(self, folders: Folders) -> None:
+        """Begin to list the models of ``folders``."""
         super().__init__()
         self._folders = folders
-        self._models = list_models(folders)
+        self._models: tuple[InstalledModel, ...] = ()
         self._background = Background(self)
+        self.listed = False
+        self.reload()
 
     @property
     def folders(self) -> Folders:
@@ -45,7 +54,7 @@ class Catalog(QObject):
 
     @Slot()
     def reload(self) -> None:
-        """List the models again, in another thread: every card and header is read."""
+        """List the models again."""
         self._background.do(partial(list_models, self._folders), self._on_listed, self._on_failed, key="list")
 
     def close(self) -> None:
@@ -53,11 +62,14 @@ class Catalog(QObject):
         self._background.close()
 
     def _on_listed(self, models: tuple[InstalledModel, ...]) -> None:
-        if models != self._models:
-            self._models = models
+        if models != self._models or not self.listed:
+            self.listed, self._models = True, models
             self.changed.emit()
 
     def _on_failed(self, error: StudioError) -> None:
+        if not self.listed:
+            self.listed = True
+            self.changed.emit()
         self.failed.emit(tr(error.message))
 
     def find(self, name: str) -> InstalledModel | None:

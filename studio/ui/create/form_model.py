@@ -60,7 +60,7 @@ class FormModel(QObject):
         draw: Callable[[int], int] = secrets.randbelow,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Restore the values of the last start.
+        """Restore the values of the last start; those that depend on the model, once the models are listed.
 
         Args:
             catalog: the installed models.
@@ -74,7 +74,9 @@ class FormModel(QObject):
         self._draw = draw
         self._device: str | None = None
         self._fault: str | None = None
-        self._values = self._first(preferences.form)
+        self._saved, self._first_seed = preferences.form, draw(MAX_SEED + 1)
+        self._values = self._first()
+        self._provisional = None if catalog.listed else self._values
         self.undo_stack = FieldsUndoStack(self._put_step, clock, self)
         catalog.changed.connect(self._on_catalog_changed)
 
@@ -181,27 +183,44 @@ class FormModel(QObject):
         """Emit `estimate_changed` after `Timings` has noted another run."""
         self.estimate_changed.emit()
 
-    def _first(self, saved: Mapping[str, Any]) -> FormValues:
+    def _first(self) -> FormValues:
         """Return the saved values, as far as they are still valid."""
-        base = first_values(self._catalog.first(), self._draw(MAX_SEED + 1))
-        values = read_values(saved, base)
+        base = first_values(self._catalog.first(), self._first_seed)
+        values = read_values(self._saved, base)
+        if not self._catalog.listed:
+            return values
         card = self._catalog.card(values.model)
         if card is None:  # removed, or broken since
             card = self._catalog.first()
             values = with_model(values, None, card, "" if card is None else card.name)
         return fitted(values, card)
 
+    def _restore(self, provisional: FormValues) -> None:
+        """Fit the saved values to the models, which are now known; fields that were edited meanwhile stay."""
+        now = self._values
+        names = [item.name for item in fields(now)]
+        edited = {
+            name: getattr(now, name) for name in names if getattr(now, name) != getattr(provisional, name)
+        }
+        values = replace(self._first(), **edited)
+        self._values = fitted(values, self._catalog.card(values.model))
+
     def _resolved(self, values: FormValues) -> GenerateRequest:
         card = self._catalog.card(values.model)
         if card is not None:
             return values.request().resolve(card)
+        if not self._catalog.listed:
+            raise RequestError(
+                "model",
+                message("is not known yet: the installed models are being listed; try again in a moment"),
+            )
         if self._catalog.first() is None:
-            raise RequestError("model", message("is missing: none is installed, see the page Models"))
+            raise RequestError("model", message("is missing: none is installed (see the Models page)"))
         name = repr(shorten(values.model))
         if self._catalog.find(values.model) is None:
             raise RequestError("model", message("{name} is not installed; choose another", name=name))
         raise RequestError(
-            "model", message("{name} is broken, see the page Models; choose another", name=name)
+            "model", message("{name} cannot be used (see the Models page); choose another", name=name)
         )
 
     def _rolled(self) -> int:
@@ -233,5 +252,8 @@ class FormModel(QObject):
 
     @Slot()
     def _on_catalog_changed(self) -> None:
+        if self._provisional is not None:
+            self._restore(self._provisional)
+            self._provisional = None
         self._fault = None
         self.changed.emit()

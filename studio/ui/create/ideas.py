@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.checkpoints.words import Words, has_words, read_words
-from studio.errors import CheckpointError
+from studio.ui.core.background import Background
 from studio.ui.jobs.run_settings import takes_text
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from studio.errors import StudioError
     from studio.ui.core.catalog import Catalog
     from studio.ui.create.form_model import FormModel
 
@@ -51,7 +53,7 @@ class Completion:
     """Finds names by their beginning, then by the beginning of any of their words."""
 
     def __init__(self, words: Words) -> None:
-        self.names = words.names
+        self.words, self.names = words, words.names
         self._folded = tuple(map(_folded, words.names))
         self._known = frozenset(self._folded)
         # Words that prompts use between the names, such as "on" and "teal": "on" should not become "onion".
@@ -106,55 +108,40 @@ def _folded(text: str) -> str:
 
 
 class IdeasModel(QObject):
-    """The names and example prompts of the model chosen in the form.
+    """The names and example prompts of the model chosen in the form, read in another thread.
 
     Attributes:
-        available: whether the model comes with any.
-        fault: why they cannot be read, a translated sentence; "" if they can, or were not read yet.
+        available: whether the model comes with any, as far as they were read.
+        words: the words; empty if there are none or they cannot be read.
+        fault: why they cannot be read, a translated sentence; "" if they can.
 
     Signals:
-        changed: another model was chosen, or its words have changed.
+        changed: another model was chosen, or its words were read.
     """
 
     changed = Signal()
 
     def __init__(self, form: FormModel, catalog: Catalog, parent: QObject | None = None) -> None:
-        """Follow the model of ``form``; its words are read when they are first needed."""
+        """Follow the model of ``form``."""
         super().__init__(parent)
         self._form, self._catalog = form, catalog
+        self._background = Background(self)
         self._folder: Path | None = None
+        self._reading: Path | None = None
         self._completion: Completion | None = None
-        self._words = Words()
+        self.words = Words()
         self.available, self.fault = False, ""
         self._on_form_changed()
         form.changed.connect(self._on_form_changed)
         catalog.changed.connect(self._on_catalog_changed)
 
-    @property
-    def words(self) -> Words:
-        """The words of the model; empty if it has none or they cannot be read."""
-        self._read()
-        return self._words
-
     def offer(self, before: str, after: str) -> Offer | None:
         """See `Completion.offer`."""
-        completion = self._read()
-        return completion.offer(before, after) if completion is not None else None
+        return self._completion.offer(before, after) if self._completion is not None else None
 
     def search(self, text: str) -> tuple[str, ...]:
         """See `Completion.search`."""
-        completion = self._read()
-        return completion.search(text) if completion is not None else ()
-
-    def _read(self) -> Completion | None:
-        if self._completion is None and self.available and self._folder is not None and not self.fault:
-            try:
-                self._words = read_words(self._folder)
-            except CheckpointError as error:
-                self.fault = tr(error.message)
-            else:
-                self._completion = Completion(self._words)
-        return self._completion
+        return self._completion.search(text) if self._completion is not None else ()
 
     def _find(self) -> Path | None:
         model = self._catalog.find(self._form.values.model)
@@ -166,14 +153,43 @@ class IdeasModel(QObject):
     def _on_form_changed(self) -> None:
         folder = self._find()
         if folder != self._folder:
-            self._set_folder(folder)
+            self._folder = folder
+            self._set(None)
+            self._read()
 
     @Slot()
     def _on_catalog_changed(self) -> None:
         """Read the words again, even if the model's folder is the same."""
-        self._set_folder(self._find())
+        self._on_form_changed()
+        if self._reading is None:
+            self._read()
 
-    def _set_folder(self, folder: Path | None) -> None:
-        self._folder, self.available = folder, folder is not None and has_words(folder)
-        self._completion, self._words, self.fault = None, Words(), ""
+    def _read(self) -> None:
+        folder = self._reading = self._folder
+        if folder is not None:
+            self._background.do(
+                partial(_read_completion, folder),
+                partial(self._on_read, folder),
+                partial(self._on_unread, folder),
+                key="words",
+            )
+
+    def _on_read(self, folder: Path, completion: Completion | None) -> None:
+        if folder == self._folder:
+            self._reading = None
+            self._set(completion)
+
+    def _on_unread(self, folder: Path, error: StudioError) -> None:
+        if folder == self._folder:
+            self._reading = None
+            self._set(None, tr(error.message))
+
+    def _set(self, completion: Completion | None, fault: str = "") -> None:
+        self._completion, self.fault = completion, fault
+        self.words = completion.words if completion is not None else Words()
+        self.available = completion is not None or bool(fault)
         self.changed.emit()
+
+
+def _read_completion(folder: Path) -> Completion | None:
+    return Completion(read_words(folder)) if has_words(folder) else None

@@ -5,15 +5,18 @@ from typing import TYPE_CHECKING
 
 from studio.folders import Folders
 from studio.ui.core.catalog import Catalog
-from tests.ui.cards import LARGE, STARTER, broken, installed, make_catalog, show_models
+from tests.ui.cards import LARGE, STARTER, broken, installed, listed, make_catalog, show_models
 
 if TYPE_CHECKING:
     import pytest
+    from PySide6.QtWidgets import QApplication
     from pytestqt.qtbot import QtBot
 
+    from studio.checkpoints.catalog import InstalledModel
 
-def test_the_shipped_starter_is_there() -> None:
-    catalog = Catalog(Folders.find())
+
+def test_the_shipped_starter_is_there(qapp: QApplication) -> None:
+    catalog = listed(Catalog(Folders.find()))
     first = catalog.first()
     assert first is not None
     assert first.name == "starter"
@@ -64,3 +67,36 @@ def test_models_are_listed_again_in_another_thread_and_a_fault_is_said(
     assert threads != [threading.get_ident()]
     assert catalog.first() == STARTER
     catalog.close()
+
+
+def test_models_are_listed_in_another_thread_from_the_start(
+    monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    threads: list[int] = []
+
+    def listing(_: Folders) -> tuple[InstalledModel, ...]:
+        threads.append(threading.get_ident())
+        return ()
+
+    monkeypatch.setattr("studio.ui.core.catalog.list_models", listing)
+    catalog = Catalog(Folders.find())
+    assert not catalog.listed
+    with qtbot.waitSignal(catalog.changed):  # also if there are none
+        pass
+    assert catalog.listed
+    assert len(threads) == 1
+    assert threads != [threading.get_ident()]
+
+
+def test_a_list_that_cannot_be_read_at_the_start_is_empty(
+    monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    def fail(_: Folders) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("studio.ui.core.catalog.list_models", fail)
+    catalog = Catalog(Folders.find())
+    with qtbot.waitSignals([catalog.changed, catalog.failed]):
+        pass
+    assert catalog.listed
+    assert catalog.models == ()

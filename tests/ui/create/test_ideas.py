@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,12 +49,13 @@ def form(models: Models) -> FormModel:
 
 
 @pytest.fixture
-def ideas(form: FormModel, catalog: Catalog) -> IdeasModel:
-    return IdeasModel(form, catalog)
+def ideas(form: FormModel, catalog: Catalog, qtbot: QtBot) -> IdeasModel:
+    ideas = IdeasModel(form, catalog)
+    qtbot.waitUntil(lambda: ideas.available)
+    return ideas
 
 
 def test_the_words_are_those_of_the_chosen_model(ideas: IdeasModel, form: FormModel, qtbot: QtBot) -> None:
-    assert ideas.available
     assert ideas.words == Words(names=("fox", "birthday cake"), examples=("two foxes",))
     assert ideas.search("cake") == ("birthday cake",)
     with qtbot.waitSignal(ideas.changed):
@@ -69,25 +71,46 @@ def test_a_model_that_takes_no_text_has_no_ideas(ideas: IdeasModel, form: FormMo
     assert not ideas.available
 
 
-def test_nothing_is_read_before_it_is_wanted_and_then_once(
-    ideas: IdeasModel, form: FormModel, monkeypatch: pytest.MonkeyPatch
+def test_the_words_are_read_once_and_not_in_the_thread_of_the_window(
+    form: FormModel, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    reads: list[Path] = []
+    threads: list[int] = []
     read = ideas_module.read_words
-    monkeypatch.setattr(ideas_module, "read_words", lambda folder: reads.append(folder) or read(folder))
+
+    def noted(folder: Path) -> Words:
+        threads.append(threading.get_ident())
+        return read(folder)
+
+    monkeypatch.setattr(ideas_module, "read_words", noted)
+    ideas = IdeasModel(form, catalog)
+    assert ideas.offer("fo", "") is None
+    qtbot.waitUntil(lambda: ideas.available)
     form.edit(prompt="a f")
-    assert reads == []
     assert [ideas.offer("fo", ""), ideas.offer("bi", "")] != [None, None]
-    assert len(reads) == 1
+    assert len(threads) == 1
+    assert threads != [threading.get_ident()]
 
 
-def test_a_hostile_file_is_told_and_offers_nothing(ideas: IdeasModel, catalog: Catalog) -> None:
+def test_words_of_a_model_that_is_no_longer_chosen_are_dropped(
+    form: FormModel, catalog: Catalog, qtbot: QtBot
+) -> None:
+    ideas = IdeasModel(form, catalog)
+    form.edit(model="large")
+    qtbot.wait(50)
+    assert not ideas.available
+
+
+def test_a_malformed_file_is_reported_and_offers_nothing(
+    form: FormModel, catalog: Catalog, qtbot: QtBot
+) -> None:
     model = catalog.find("starter")
     assert model is not None
     (model.folder / "words.json").write_bytes(b'{"format": 1, "names": [1]}')
+    ideas = IdeasModel(form, catalog)
+    qtbot.waitUntil(lambda: ideas.available)
+    assert "words.json" in ideas.fault
     assert ideas.offer("fo", "") is None
     assert ideas.words == Words()
-    assert "words.json" in ideas.fault
 
 
 def test_other_words_are_found_when_the_models_are_looked_for_again(
@@ -103,7 +126,7 @@ def test_other_words_are_found_when_the_models_are_looked_for_again(
     show_models(monkeypatch, at(STARTER, tmp_path), at(LARGE, tmp_path))
     with qtbot.waitSignal(catalog.changed):
         catalog.reload()
-    assert ideas.available
+    qtbot.waitUntil(lambda: ideas.available)
     assert ideas.words.names == ("yak",)
 
 

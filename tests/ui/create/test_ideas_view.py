@@ -49,6 +49,7 @@ def opened(make_page: MakePage, qtbot: QtBot, tmp_path: Path) -> OpenPage:
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     opened.widget.focus_prompt()
+    qtbot.waitUntil(opened.widget.texts.ideas.isVisible)
     return opened
 
 
@@ -325,10 +326,15 @@ def test_tab_goes_through_its_parts(texts: TextRows) -> None:
     assert QApplication.focusWidget() is texts.popover.examples
 
 
-def test_words_that_cannot_be_read_are_told_in_its_place(texts: TextRows, catalog: Catalog) -> None:
+def test_words_that_cannot_be_read_are_told_in_its_place(
+    texts: TextRows, form: FormModel, catalog: Catalog, qtbot: QtBot
+) -> None:
     model = catalog.find("starter")
     assert model is not None
     (model.folder / "words.json").write_bytes(b"{")
+    form.edit(model="large")
+    form.edit(model="starter")
+    qtbot.waitUntil(texts.ideas.isVisible)
     open_ideas(texts)
     assert "words.json" in texts.popover.fault.text()
     assert texts.popover.fault.isVisible()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
-from PySide6.QtGui import QAccessible, QDropEvent
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
@@ -21,7 +21,7 @@ from studio.ui.shell import text as shell_text
 from studio.ui.shell.create_page import NARROW
 from studio.ui.shell.main_window import SMALLEST
 from tests.gallery.samples import metadata
-from tests.ui.fakes import Forming, Gate, drag_enter
+from tests.ui.fakes import Forming, Gate, drop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,18 +198,6 @@ def test_what_can_be_undone_is_told_before_an_error_that_stands(make_program: Ma
     assert toast.accessibleName() == undoable
     toast.close_button.click()
     assert toast.accessibleName() == error
-
-
-def drop(window: QWidget, *paths: Path) -> None:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    action, button, modifier = (
-        Qt.DropAction.CopyAction,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    QApplication.sendEvent(window, drag_enter(200, 200, action, data, button, modifier))
-    QApplication.sendEvent(window, QDropEvent(QPointF(200, 200), action, data, button, modifier))
 
 
 def test_a_dropped_picture_fills_the_form_and_starts_nothing(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
@@ -18,7 +17,7 @@ from studio.ui.train import text
 from studio.ui.train.data import FoundRole
 from studio.ui.train.page import TrainPage
 from tests.ui.cards import STARTER, installed, show_models
-from tests.ui.fakes import Forming, Gate, Lockstep, drag_enter
+from tests.ui.fakes import Forming, Gate, Lockstep, drop
 from tests.ui.teaching import Teaching, to_train
 
 if TYPE_CHECKING:
@@ -134,16 +133,6 @@ def test_a_folder_that_is_dropped_is_chosen_and_a_picture_dissolves(hand: Hand, 
     hand.wait(hand.page.noise.isVisible)
     hand.wait(lambda: hand.models.train.forward.size)
     assert hand.models.train.forward.path == pictures / "a red fox.png"
-
-
-def drop(widget: QWidget, path: Path) -> None:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
-    usual = Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    entered = drag_enter(400, 300, *usual)
-    widget.dragEnterEvent(entered)
-    assert entered.isAccepted()
-    widget.dropEvent(QDropEvent(QPointF(400, 300), *usual))
 
 
 # ------------------------------------------------------------------------------------------------------- the pictures
