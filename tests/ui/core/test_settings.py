@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import os
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from studio.errors import StorageError
 from studio.ui.core import settings
 from studio.ui.core.settings import MAX_ASIDE, SettingsFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BROKEN = [
     b"",
@@ -99,16 +102,10 @@ def test_a_folder_in_its_place_is_set_aside(tmp_path: Path) -> None:
     assert (tmp_path / "settings.broken-1.json" / "mine.txt").read_text() == "dear"
 
 
-def test_a_file_that_cannot_be_set_aside_is_never_written_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_rename")
+def test_a_file_that_cannot_be_set_aside_is_never_written_over(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     path.write_text("broken")
-
-    def refuse(self: Path, target: Path) -> Path:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "rename", refuse)
     file = SettingsFile(path)
     assert file.load() == {}
     assert str(path) in file.fault

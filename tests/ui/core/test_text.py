@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from studio.ui.core.settings import SettingsFile
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @pytest.mark.parametrize(
     ("content", "reason", "kind"),
     [
-        ('{"version": 2}', "is of version 2: a newer Stepwise Studio wrote it", "newer"),
+        ('{"version": 2}', "has version 2, written by a newer Stepwise Studio", "newer"),
         (None, "is a folder", "broken"),
     ],
 )
@@ -27,16 +30,10 @@ def test_a_file_that_is_kept_aside_is_named_with_the_reason(
     assert file.fault.endswith(f" It is kept as settings.{kind}-1.json, and a new one is started.")
 
 
-def test_a_file_that_cannot_be_kept_aside_is_left_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_rename")
+def test_a_file_that_cannot_be_kept_aside_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     path.write_text("broken")
-
-    def refuse(self: Path, target: Path) -> Path:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "rename", refuse)
     file = SettingsFile(path)
     file.load()
     assert file.fault.endswith(". It is left as it is, so changes will not be kept.")
