@@ -45,16 +45,16 @@ def _reasons() -> dict[int, Message]:
     too_many = message("cannot be opened: too many files are open")
     return {
         errno.ENOSPC: message("cannot be written: the disk is full"),
-        errno.EDQUOT: message("cannot be written: the space allowed to this user is used up"),
+        errno.EDQUOT: message("cannot be written: this user's disk quota is used up"),
         errno.EFBIG: message("cannot be written: the file is larger than this file system allows"),
         errno.EROFS: message("cannot be written: the file system is read-only"),
         errno.EACCES: no_permission,
         errno.EPERM: no_permission,
-        errno.EIO: message("cannot be used: the disk reports a fault (input/output error)"),
+        errno.EIO: message("cannot be used: the disk reported an input/output error"),
         errno.ENODEV: unplugged,
         errno.ENXIO: unplugged,
         errno.ENOENT: message("cannot be found (was it moved, or the drive unplugged?)"),
-        errno.ENOTDIR: message("cannot be used: a file stands where a folder is needed"),
+        errno.ENOTDIR: message("cannot be used: there is a file in the place of a folder"),
         errno.EEXIST: message("cannot be written: a file or folder with that name already exists"),
         errno.EISDIR: message("cannot be written: a folder with that name already exists"),
         errno.ENAMETOOLONG: message("cannot be used: the name is too long for this file system"),
@@ -79,7 +79,7 @@ def _windows_reasons() -> dict[int, Message]:
 
 _REASONS, _WINDOWS_REASONS = _reasons(), _windows_reasons()
 NO_SPACE, IN_USE, IO_FAULT = _REASONS[errno.ENOSPC], _REASONS[errno.EBUSY], _REASONS[errno.EIO]
-NAMES_TAKEN = message("cannot be written: other programs keep taking the names needed there")
+NAMES_TAKEN = message("cannot be written: other programs keep taking the file names it needs")
 
 
 def storage_error(path: Path | str, error: OSError | ValueError) -> StorageError:
@@ -89,7 +89,7 @@ def storage_error(path: Path | str, error: OSError | ValueError) -> StorageError
     """
     if isinstance(error, ValueError):
         shown = str(path).replace("\0", "?")
-        return StorageError(shown, message("cannot be used: it is not a path this system can hold"))
+        return StorageError(shown, message("cannot be used: it is not a valid path on this system"))
     reason = _WINDOWS_REASONS.get(getattr(error, "winerror", None) or 0) or _REASONS.get(error.errno or 0)
     if reason is None:
         said = error.strerror or type(error).__name__

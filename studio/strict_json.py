@@ -89,7 +89,7 @@ class InvalidJsonError(Exception):
                     "has the field {field}, which this program does not know", field=quoted(self.field)
                 )
             case "wrong" if self.field:
-                return message("has a wrong field: {field} {reason}", field=self.field, reason=self.reason)
+                return message("has an invalid field: {field} {reason}", field=self.field, reason=self.reason)
             case _:
                 return self.reason
 
@@ -220,7 +220,7 @@ def parse(data: bytes | str, *, max_depth: int = MAX_DEPTH) -> Any:  # noqa: ANN
         raise InvalidJsonError("", error.args[0], "text") from error
 
 
-_TOO_DEEP = message("nests its JSON too deeply")
+_TOO_DEEP = message("contains JSON that is nested too deeply")
 
 
 def _check_depth(data: bytes, most: int) -> None:
@@ -243,19 +243,19 @@ def without_texts(data: bytes) -> bytes:
 
 def _whole(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise _Refused(message("holds a number of {digits:,} digits", digits=len(text)))
+        raise _Refused(message("contains a number with {digits:,} digits", digits=len(text)))
     return int(text)
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise _Refused(message("holds {text}, which is too large for a number", text=shorten(text, 20)))
+        raise _Refused(message("contains {text}, which is too large for a number", text=shorten(text, 20)))
     return value
 
 
 def _no_constant(text: str) -> NoReturn:
-    raise _Refused(message("holds {text}, which is not a JSON number", text=text))
+    raise _Refused(message("contains {text}, which is not a JSON number", text=text))
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -263,7 +263,7 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise _Refused(message("names {field} twice", field=quoted(twice)))
+        raise _Refused(message("contains the field {field} twice", field=quoted(twice)))
     return values
 
 
@@ -363,7 +363,7 @@ def without_version(
     version = values.pop(name, known)
     if type(version) is int and version > known:
         reason = message(
-            "is of version {version}: a newer Stepwise Studio wrote it (this one reads version {known})",
+            "has version {version}, written by a newer Stepwise Studio (this one reads up to version {known})",
             version=quoted(version),
             known=known,
         )
@@ -539,7 +539,7 @@ def frozen(value: object, where: str = "", depth: int = 8) -> Any:  # noqa: ANN4
         InvalidJsonError: it is not a JSON value, contains text that cannot be shown, or nests deeper than ``depth``.
     """
     if depth < 0:
-        raise InvalidJsonError(where, message("nests too deeply"))
+        raise InvalidJsonError(where, message("is nested too deeply"))
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
@@ -550,7 +550,7 @@ def frozen(value: object, where: str = "", depth: int = 8) -> Any:  # noqa: ANN4
         return tuple(frozen(item, where, depth - 1) for item in value)
     finite = not isinstance(value, float) or math.isfinite(value)
     if not finite or not (value is None or isinstance(value, bool | int | float | str)):
-        raise InvalidJsonError(where, message("must be JSON, and contains {value}", value=quoted(value)))
+        raise InvalidJsonError(where, message("must be JSON, but contains {value}", value=quoted(value)))
     if isinstance(value, str) and (found := unshowable(value)):
         reason = message("must not contain {character}, which cannot be shown", character=ascii(found))
         raise InvalidJsonError(where, reason)
@@ -574,7 +574,7 @@ def unshowable(text: str) -> str:
 def quoted(value: object) -> str:
     """Return a short representation of any value: text in quotes, with special characters escaped."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_DIGITS:
-        return message("a number of more than {digits} digits", digits=MAX_DIGITS)
+        return message("a number with more than {digits} digits", digits=MAX_DIGITS)
     if isinstance(value, str):
         return repr(shorten(value))
     if value is None or isinstance(value, bool | int | float):

@@ -65,13 +65,13 @@ def refused(value: object, kind: type = Whole) -> str:
     [
         (b"{", "is not valid JSON (Expecting property name enclosed in double quotes at line 1, column 2)"),
         (b"\xff", "is not UTF-8 text"),
-        (b'{"a": 1, "a": 2}', "names 'a' twice"),
-        (b"NaN", "holds NaN, which is not a JSON number"),
-        (b"1e999", "holds 1e999, which is too large for a number"),
-        (b"1" * 5000, "holds a number of 5,000 digits"),
-        (b"[" * 101 + b"]" * 101, "nests its JSON too deeply"),
-        (b'{"a":' * 100_000, "nests its JSON too deeply"),
-        (b"[" * 1_000_000, "nests its JSON too deeply"),
+        (b'{"a": 1, "a": 2}', "contains the field 'a' twice"),
+        (b"NaN", "contains NaN, which is not a JSON number"),
+        (b"1e999", "contains 1e999, which is too large for a number"),
+        (b"1" * 5000, "contains a number with 5,000 digits"),
+        (b"[" * 101 + b"]" * 101, "contains JSON that is nested too deeply"),
+        (b'{"a":' * 100_000, "contains JSON that is nested too deeply"),
+        (b"[" * 1_000_000, "contains JSON that is nested too deeply"),
     ],
 )
 def test_what_is_no_strict_json_is_refused(text: bytes, reason: str) -> None:
@@ -86,7 +86,7 @@ def test_nesting_is_not_seen_in_texts_and_wide_json_is_taken() -> None:
     assert parse(b"[" * 100 + b"]" * 100)
 
 
-STEPS = "has a wrong field: part.steps must be a whole number from 1 to 1,000, not "
+STEPS = "has an invalid field: part.steps must be a whole number from 1 to 1,000, not "
 
 
 @pytest.mark.parametrize(
@@ -95,25 +95,25 @@ STEPS = "has a wrong field: part.steps must be a whole number from 1 to 1,000, n
         ([], "must be a JSON object"),
         ({}, "lacks the field 'name'"),
         ({"name": "a", "nmae": 1}, "has the field 'nmae', which this program does not know"),
-        ({"name": "A"}, "has a wrong field: name must be a name in lower case"),
+        ({"name": "A"}, "has an invalid field: name must be a name in lower case"),
         ({"name": "a", "part": {"steps": 0}}, f"{STEPS}0"),
         ({"name": "a", "part": {"steps": True}}, f"{STEPS}true"),
-        ({"name": "a", "part": {"steps": 10**40}}, f"{STEPS}a number of more than 25 digits"),
+        ({"name": "a", "part": {"steps": 10**40}}, f"{STEPS}a number with more than 25 digits"),
         ({"name": "a", "parts": [{}, {"steps": "x"}]}, f"{STEPS}'x'".replace("part", "parts[1]")),
         (
             {"name": "a", "part": {"guidance": float("nan")}},
-            "has a wrong field: part.guidance must be a number from 0 to 30, not NaN",
+            "has an invalid field: part.guidance must be a number from 0 to 30, not NaN",
         ),
         ({"name": "a", "part": {"extra": 1}}, "has the field 'part.extra', which this program does not know"),
-        ({"name": "a", "parts": [{}, {}, {}]}, "has a wrong field: parts must be a list of 0 to 2 items"),
+        ({"name": "a", "parts": [{}, {}, {}]}, "has an invalid field: parts must be a list of 0 to 2 items"),
         (
             {"name": "a", "shape": [1, 10]},
-            "has a wrong field: shape must be 2 whole numbers from 1 to 9, or null",
+            "has an invalid field: shape must be 2 whole numbers from 1 to 9, or null",
         ),
         ({"name": "a", "kind": "\ud800"}, "contains half a character (a lone surrogate)"),
-        ({"name": "a", "kind": "vae"}, "has a wrong field: kind must be one of dit, unet, not 'vae'"),
-        ({"name": "a", "text": ""}, "has a wrong field: text must be text of 1 to 4 characters, or null"),
-        ({"name": "a", "flag": 1}, "has a wrong field: flag must be true or false, not 1"),
+        ({"name": "a", "kind": "vae"}, "has an invalid field: kind must be one of dit, unet, not 'vae'"),
+        ({"name": "a", "text": ""}, "has an invalid field: text must be text of 1 to 4 characters, or null"),
+        ({"name": "a", "flag": 1}, "has an invalid field: flag must be true or false, not 1"),
     ],
 )
 def test_every_limit_has_its_sentence(value: Any, reason: str) -> None:  # noqa: ANN401
@@ -125,7 +125,7 @@ def test_of_dataclasses_unknown_fields_are_refused_too() -> None:
     assert refused({"height": 3}, Plain) == "has the field 'height', which this program does not know"
     assert (
         refused({"width": 65}, Plain)
-        == "has a wrong field: width must be a whole number from 1 to 64, not 65"
+        == "has an invalid field: width must be a whole number from 1 to 64, not 65"
     )
 
 
@@ -150,7 +150,7 @@ def test_json_nests_as_deep_as_is_allowed_and_no_deeper() -> None:
     for _ in range(MAX_DEPTH - 1):
         (value,) = value
     assert value == []
-    with pytest.raises(InvalidJsonError, match="nests its JSON too deeply"):
+    with pytest.raises(InvalidJsonError, match="contains JSON that is nested too deeply"):
         parse(nested(MAX_DEPTH + 1))
 
 
@@ -165,7 +165,7 @@ def test_json_nests_as_deep_as_is_allowed_and_no_deeper() -> None:
     ids=["beside other values", "unfinished", "objects", "after an escaped quote"],
 )
 def test_deep_nesting_is_refused_wherever_it_is(data: bytes) -> None:
-    with pytest.raises(InvalidJsonError, match="nests its JSON too deeply"):
+    with pytest.raises(InvalidJsonError, match="contains JSON that is nested too deeply"):
         parse(data)
 
 
@@ -206,7 +206,7 @@ class Limited:
     ],
 )
 def test_ready_made_annotations_say_what_they_limit(value: dict[str, Any], reason: str) -> None:
-    assert refused(value, Limited) == f"has a wrong field: {reason}"
+    assert refused(value, Limited) == f"has an invalid field: {reason}"
     assert convert({"title": "a\nb", "note": "", "mode": "fast.er"}, Limited).mode == "fast.er"
 
 
@@ -234,10 +234,10 @@ def test_what_was_made_in_the_program_is_checked_field_by_field() -> None:
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
-        (3, "is of version 3: a newer Stepwise Studio wrote it (this one reads version 2)"),
-        (0, "has a wrong field: version must be a whole number from 1 to 2, not 0"),
-        (True, "has a wrong field: version must be a whole number from 1 to 2, not true"),
-        ("3", "has a wrong field: version must be a whole number from 1 to 2, not '3'"),
+        (3, "has version 3, written by a newer Stepwise Studio (this one reads up to version 2)"),
+        (0, "has an invalid field: version must be a whole number from 1 to 2, not 0"),
+        (True, "has an invalid field: version must be a whole number from 1 to 2, not true"),
+        ("3", "has an invalid field: version must be a whole number from 1 to 2, not '3'"),
     ],
 )
 def test_a_newer_version_is_said_to_be_newer(version: object, reason: str) -> None:
@@ -262,14 +262,14 @@ def test_a_frozen_value_cannot_change_and_thaws_to_what_it_was() -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ({"a": [[[1]]]}, "nests too deeply"),
+        ({"a": [[[1]]]}, "is nested too deeply"),
         ({"a\x1b": 1}, r"must not contain '\x1b', which cannot be shown"),
-        ([float("nan")], "must be JSON, and contains NaN"),
-        ([b"a"], "must be JSON, and contains bytes"),
+        ([float("nan")], "must be JSON, but contains NaN"),
+        ([b"a"], "must be JSON, but contains bytes"),
         ({1: 2}, "has a field whose name is not text"),
     ],
 )
 def test_what_no_card_can_hold_is_not_frozen(value: object, reason: str) -> None:
     with pytest.raises(InvalidJsonError) as error:
         frozen(value, "more", 3)
-    assert error.value.of_file() == f"has a wrong field: more {reason}"
+    assert error.value.of_file() == f"has an invalid field: more {reason}"

@@ -70,7 +70,7 @@ _REASONS = {
     sqlite3.SQLITE_FULL: NO_SPACE,
     sqlite3.SQLITE_READONLY: message("cannot be written: it or its folder is read-only"),
     sqlite3.SQLITE_CANTOPEN: message(
-        "cannot be opened: this user has no permission there, or the drive is gone"
+        "cannot be opened: this user has no permission there, or the drive is not connected"
     ),
     sqlite3.SQLITE_PERM: message("cannot be opened: this user has no permission there"),
     sqlite3.SQLITE_BUSY: IN_USE,

@@ -145,7 +145,9 @@ class PictureMetadata:
         for field_name, value in fields.items():
             object.__setattr__(self, field_name, value)
         if len(self.to_json()) > MAX_TEXT_BYTES:
-            reason = message("takes more than {most:,} bytes to keep in a picture", most=MAX_TEXT_BYTES)
+            reason = message(
+                "takes more than the {most:,} bytes that can be stored in a picture", most=MAX_TEXT_BYTES
+            )
             raise RequestError("request", reason)
 
     @classmethod
@@ -220,7 +222,7 @@ def _plain(value: object, where: str, depth: int = 0) -> Any:  # noqa: ANN401 - 
             return value
         case float() if math.isfinite(value):
             return value
-    reason = message("contains {value}, which JSON cannot keep exactly", value=quoted(value))
+    reason = message("contains {value}, which JSON cannot represent exactly", value=quoted(value))
     raise InvalidJsonError(where, reason)
 
 

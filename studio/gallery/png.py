@@ -91,12 +91,12 @@ def walk(file: BinaryIO) -> PngText:
         raise _Refused(message("is not a PNG picture"))
     kind, length = _head(file)
     if kind != b"IHDR" or length != 13:
-        raise _Refused(message("is a damaged PNG: it does not start with its size"))
+        raise _Refused(message("is a damaged PNG: it does not start with a header"))
     width, height = struct.unpack(">II", _body(file, kind, length)[:8])
     if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
         raise _Refused(
             message(
-                "claims to be {width} x {height} pixels; at most {most} a side are read",
+                "claims to be {width} x {height} pixels; at most {most} per side are supported",
                 width=width,
                 height=height,
                 most=MAX_SIDE_PX,
@@ -114,20 +114,20 @@ def walk(file: BinaryIO) -> PngText:
         if length > MAX_CHUNK_BYTES:
             raise _Refused(
                 message(
-                    "holds a text of {length:,} bytes; at most {most:,} are read",
+                    "contains a text of {length:,} bytes; at most {most:,} are supported",
                     length=length,
                     most=MAX_CHUNK_BYTES,
                 )
             )
         if len(texts) == MAX_TEXT_CHUNKS:
-            raise _Refused(message("holds more than {most} texts", most=MAX_TEXT_CHUNKS))
+            raise _Refused(message("contains more than {most} texts", most=MAX_TEXT_CHUNKS))
         keyword, packed, encoding = _split(kind, _body(file, kind, length))
         data = _unpack(packed) if encoding.startswith("zip ") else packed
         left -= len(data)
         if left < 0:
             raise _too_long()
         texts.append((keyword, data.decode(encoding.removeprefix("zip "), "replace")))
-    raise _Refused(message("holds more than {most:,} parts before its pixels", most=MAX_CHUNKS))
+    raise _Refused(message("has more than {most:,} chunks before its pixels", most=MAX_CHUNKS))
 
 
 def _head(file: BinaryIO) -> tuple[bytes, int]:
@@ -136,7 +136,7 @@ def _head(file: BinaryIO) -> tuple[bytes, int]:
         raise _Refused(message("is a damaged PNG: it ends before its pixels"))
     length = int.from_bytes(head[:4], "big")
     if length > _MAX_LENGTH or not head[4:].isalpha():
-        raise _Refused(message("is a damaged PNG: a part has no proper name or length"))
+        raise _Refused(message("is a damaged PNG: a chunk has an invalid name or length"))
     return head[4:], length
 
 
@@ -153,18 +153,18 @@ def _split(kind: bytes, body: bytes) -> tuple[str, bytes, str]:
     """Return keyword, data and its encoding, with "zip " before it where the data are packed."""
     keyword, found, rest = body.partition(b"\0")
     if not found or not 1 <= len(keyword) <= 79:
-        raise _Refused(message("is a damaged PNG: a text has no proper name"))
+        raise _Refused(message("is a damaged PNG: a text chunk has an invalid keyword"))
     name = keyword.decode("latin-1")
     if kind == b"tEXt":
         return name, rest, "latin-1"
     if kind == b"zTXt":
         if rest[:1] != b"\0":
-            raise _Refused(message("is a damaged PNG: a text is packed in an unknown way"))
+            raise _Refused(message("is a damaged PNG: a text chunk has an unknown compression method"))
         return name, rest[1:], "zip latin-1"
     flags, rest = rest[:2], rest[2:]
     parts = rest.split(b"\0", 2)  # language, translated keyword, text
     if len(parts) != 3 or flags not in (b"\0\0", b"\1\0"):
-        raise _Refused(message("is a damaged PNG: a text is packed in an unknown way"))
+        raise _Refused(message("is a damaged PNG: a text chunk has an unknown compression method"))
     return name, parts[2], "zip utf-8" if flags == b"\1\0" else "utf-8"
 
 
@@ -173,18 +173,18 @@ def _unpack(data: bytes) -> bytes:
     try:
         text = unpacker.decompress(data, MAX_CHUNK_BYTES + 1)
     except zlib.error as error:
-        raise _Refused(message("is a damaged PNG: a packed text cannot be unpacked")) from error
+        raise _Refused(message("is a damaged PNG: a text chunk cannot be decompressed")) from error
     if len(text) > MAX_CHUNK_BYTES:
         raise _too_long()
     if not unpacker.eof:
-        raise _Refused(message("is a damaged PNG: a packed text cannot be unpacked"))
+        raise _Refused(message("is a damaged PNG: a text chunk cannot be decompressed"))
     return text
 
 
 def _too_long() -> _Refused:
     return _Refused(
         message(
-            "holds texts that unpack to more than {each:,} bytes each or {total:,} together",
+            "contains text that decompresses to more than {each:,} bytes in one chunk or {total:,} bytes in total",
             each=MAX_CHUNK_BYTES,
             total=MAX_TOTAL_BYTES,
         )
@@ -219,13 +219,13 @@ def read(path: Path) -> PngPicture:
     found = read_chunks(path)
     own = [text for keyword, text in found.texts if keyword == OWN_KEYWORD]
     if len(own) > 1:
-        reason = message("holds two descriptions of how it was made, so neither can be trusted")
+        reason = message("contains two descriptions of how it was made, so neither can be trusted")
         raise StorageError(path, reason)
     try:
         metadata = PictureMetadata.from_json(own[0]) if own else None
     except RequestError as error:
         reason = message(
-            "holds a description of how it was made that cannot be used: {field} {reason}",
+            "contains a description of how it was made that cannot be used: {field} {reason}",
             field=error.field,
             reason=error.reason,
         )

@@ -221,13 +221,13 @@ class RunHeader:
             raise StorageError(path, error.of_file()) from error
         except RequestError as error:
             reason = message(
-                "holds a request that cannot be used: {field} {reason}",
+                "contains a request that cannot be used: {field} {reason}",
                 field=error.field,
                 reason=error.reason,
             )
             raise StorageError(path, reason) from error
         if header.id != path.parent.name:
-            raise StorageError(path, message("is of another run than its folder's name says"))
+            raise StorageError(path, message("belongs to another run than the one its folder is named after"))
         return header
 
     def _check_fields_together(self) -> None:
@@ -358,7 +358,7 @@ def read_journal(data: bytes, path: Path, first: int, times: Sequence[int]) -> t
         between = (times[place - 1], times[place]) if place else (-1, -1)
         if (log.step, log.t, log.s) != (first + place, *between):
             reason = message(
-                "has a line {number} that is not of step {step} of its run",
+                "has a line {number} that does not belong to step {step} of its run",
                 number=place + 1,
                 step=first + place,
             )

@@ -130,7 +130,7 @@ class StoredRun:
         if len(header) < self._header_bytes and table.header().startswith(header):
             raise StorageError(path, message("ends before its first state does: it is truncated"))
         if header != table.header() or size > table.total_bytes():
-            reason = message("does not hold what {file} beside it says: it was changed", file=RUN_FILE)
+            reason = message("does not match {file} beside it: it was changed", file=RUN_FILE)
             raise StorageError(path, reason)
         arrays = (size - self._header_bytes) // table.array_bytes
         kept = self.header.kept
@@ -165,10 +165,10 @@ class StoredRun:
         if len(data) < count * size:
             raise StorageError(path, message("ends before this step does: it is truncated"))
         if zlib.crc32(data) != checksum:
-            raise StorageError(path, message("is damaged at this step (its checksum is another)"))
+            raise StorageError(path, message("is damaged at this step (its checksum differs)"))
         whole = np.frombuffer(data, dtype="<f4").astype(np.float32, copy=False)
         if not np.isfinite(whole).all():
-            raise StorageError(path, message("holds values that are not finite numbers at this step"))
+            raise StorageError(path, message("contains values that are not finite numbers at this step"))
         return list(whole.reshape(count, *self.header.shape))
 
     def _missing(self, step: int) -> StorageError:
@@ -180,12 +180,12 @@ class StoredRun:
             )
         elif self.states_deleted:
             reason = message(
-                "has no steps any more: they were deleted to free space (pinned runs keep theirs)"
+                "no longer has its steps: they were deleted to free space (pinned runs keep theirs)"
             )
         elif step not in self.header.kept:
             reason = message("keeps only some of its steps, and not step {step}", step=step)
         elif newest is None:
-            reason = message("has no whole step, so step {step} cannot be read", step=step)
+            reason = message("has no complete step, so step {step} cannot be read", step=step)
         else:
             reason = message(
                 "was recorded up to step {newest}, so step {step} cannot be read", newest=newest, step=step

@@ -45,7 +45,7 @@ def model_of(run: StoredRun, folders: Folders) -> ModelInfo:
     installed = find_model(run.header.model, folders)
     assert installed.card is not None, "find_model returns models with cards"
     if installed.card.weights_sha256 != run.header.model_sha256:
-        reason = message("is not the one that run {run} was made with (its hash is another)", run=run.id)
+        reason = message("is not the one that run {run} was made with (its hash differs)", run=run.id)
         raise CheckpointError(installed.folder, reason)
     return installed.card
 
@@ -78,7 +78,7 @@ def recompute_steps(
     )
     for event in events:
         if isinstance(event, JobStarted) and event.weights_sha256 != weights_sha256:
-            reason = message("is not the one that these steps were made with (its hash is another)")
+            reason = message("is not the one that these steps were made with (its hash differs)")
             raise CheckpointError(request.model, reason)
         if isinstance(event, StepDone):
             yield event
@@ -133,17 +133,17 @@ class Verdict:
         if self.identical and self.same_state:
             return message("Identical, bit for bit.")
         if self.identical:
-            result = message("Every pixel is identical; the numbers behind them differ in their last bits.")
+            result = message("Every pixel is identical; the values behind them differ in their last bits.")
         elif self.largest is None:
-            result = message("Different: the pictures are not of one size.")
+            result = message("Different: the pictures have different sizes.")
         else:
             result = message(
-                "Different: by up to {largest} of 255, in {share:.2%} of the numbers.",
+                "Different: by up to {largest} of 255, in {share:.2%} of the values.",
                 largest=self.largest,
                 share=self.share,
             )
         if not self.differs:
-            return message("{result} Nothing that the file remembers has changed.", result=result)
+            return message("{result} Nothing that is recorded in the file has changed.", result=result)
         changes = [
             message("{name} (was {old}, is {new})", name=_NAMES.get(name, name), old=old, new=new)
             for name, (old, new) in self.differs.items()

@@ -155,7 +155,7 @@ class RunStore:
         meant = [run for run in ids if text == run or (text.isdecimal() and _order(run)[0] == int(text[:12]))]
         if len(meant) > 1:
             reason = message(
-                "has several runs of number {number}: {runs}", number=text, runs=", ".join(meant)
+                "has several runs with the number {number}: {runs}", number=text, runs=", ".join(meant)
             )
             raise StorageError(self.folder, reason)
         if not meant:
@@ -173,7 +173,7 @@ class RunStore:
     def path(self, run: str) -> Path:
         """Return the folder of a run. Raises StorageError if the id is invalid."""
         if not is_run_id(run):
-            raise StorageError(self.folder, message("cannot hold a run of such a name"))
+            raise StorageError(self.folder, message("cannot contain a run with this name"))
         return self.folder / run
 
     def of_picture(self, final_sha256: str) -> str | None:

@@ -163,7 +163,7 @@ class RunWriter:
     def _write_arrays(self, name: str, place: int, arrays: Sequence[NDArray[np.float32]]) -> int:
         """Write adjacent arrays, the first of them at ``place``, and return their checksum."""
         if any(array.shape != self._header.shape for array in arrays):
-            reason = message("cannot be written: an array has another shape than the run")
+            reason = message("cannot be written: the shape of an array is not that of the run")
             raise StorageError(self._folder / name, reason)
         data = b"".join(array.astype("<f4", copy=False).tobytes() for array in arrays)
         with as_storage_error(self._folder / name):
@@ -174,7 +174,7 @@ class RunWriter:
 
     def _write_history(self, step: int, history: Sequence[NDArray[np.float32]]) -> tuple[int, ...]:
         if len(history) > MAX_HISTORY:
-            reason = message("cannot hold more than {most} arrays of history", most=MAX_HISTORY)
+            reason = message("cannot store more than {most} arrays of history", most=MAX_HISTORY)
             raise StorageError(self._folder, reason)
         checksums = []
         for place, array in enumerate(history):

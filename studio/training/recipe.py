@@ -69,7 +69,7 @@ class DataConfig:
     path: str
     size: Annotated[
         int,
-        Meta(ge=8, le=1024, multiple_of=8, extra=must(message("must be a size of 8 to 1024 in steps of 8"))),
+        Meta(ge=8, le=1024, multiple_of=8, extra=must(message("must be a multiple of 8 from 8 to 1024"))),
     ] = 64
     white: _Share = 0.4
     shift: Annotated[int, Meta(ge=0, le=1024)] = 2
@@ -184,7 +184,8 @@ def load_recipe(path: Path) -> Recipe:
     if kind not in BACKBONES:
         known = ", ".join(BACKBONES)
         raise RecipeError(
-            path, message("names the backbone {kind}; there are {known}", kind=repr(kind), known=known)
+            path,
+            message("has the unknown backbone {kind} (there are: {known})", kind=repr(kind), known=known),
         )
     noise = _noise(path, sections["codec"].pop("noise", 0.1))
     loops = {
@@ -210,7 +211,9 @@ def load_recipe(path: Path) -> Recipe:
         raise RecipeError(
             path,
             message(
-                "names the schedule {name}; there are {known}", name=repr(diffusion.schedule), known=known
+                "has the unknown schedule {name} (there are: {known})",
+                name=repr(diffusion.schedule),
+                known=known,
             ),
         )
     return Recipe(
@@ -261,7 +264,7 @@ def _section(path: Path, name: str, config: type[_C], values: Mapping[str, Any])
                 reason = message("lacks the entry {entry} in [{section}]", entry=error.field, section=name)
             case _:
                 reason = message(
-                    "has a wrong entry: {entry} in [{section}] {reason}",
+                    "has an invalid entry: {entry} in [{section}] {reason}",
                     entry=error.field,
                     section=name,
                     reason=error.reason,

@@ -68,7 +68,9 @@ def _progress(metadata: dict[str, str]) -> SavedProgress:
 
 
 def _not_a_state(path: Path) -> CheckpointError:
-    return CheckpointError(path, message("does not hold a state of this training; delete it to start over"))
+    return CheckpointError(
+        path, message("does not contain a state of this training; delete it to start over")
+    )
 
 
 def load_state(path: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> SavedProgress:

@@ -167,7 +167,7 @@ def test_json_becomes_what_the_dataclass_declares() -> None:
         ({"width": 3.0}, "part.config.width must be a whole number"),
         ({"width": -1}, "part.config.width must be a whole number from 0 to 4,096, not -1"),
         ({"width": 4097}, "part.config.width must be a whole number from 0 to 4,096, not 4097"),
-        ({"width": 10**30}, "not a number of more than 25 digits"),
+        ({"width": 10**30}, "not a number with more than 25 digits"),
         ({"width": 3, "blocks": 100_000}, "part.config.blocks must be a whole number from 0 to 8"),
         ({"width": 3, "widths": 4}, "part.config.widths must be 0 to 8 whole numbers"),
         ({"width": 3, "widths": [1] * 9}, "part.config.widths must be 0 to 8 whole numbers"),

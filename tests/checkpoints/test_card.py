@@ -89,8 +89,12 @@ def test_a_card_made_in_the_program_is_checked_like_one_from_a_file() -> None:
 
 
 WRONG: list[tuple[str, Any, str]] = [
-    ("format_version", 2, "is of version 2: a newer Stepwise Studio wrote it (this one reads version 1)"),
-    ("format_version", 10**24, "is of version 1000000000000000000000000: a newer Stepwise Studio wrote it"),
+    (
+        "format_version",
+        2,
+        "has version 2, written by a newer Stepwise Studio (this one reads up to version 1)",
+    ),
+    ("format_version", 10**24, "has version 1000000000000000000000000, written by a newer Stepwise Studio"),
     ("format_version", 0, "format_version must be 1, not 0"),
     ("format_version", True, "format_version must be 1, not true"),
     ("name", "", "name must be 1 to 64 characters of a-z, 0-9"),
@@ -139,7 +143,7 @@ WRONG: list[tuple[str, Any, str]] = [
     (
         "evaluation",
         {"a": {"a": {"a": {"a": {"a": {"a": {"a": {"a": {"a": 1}}}}}}}}},
-        "evaluation nests too deeply",
+        "evaluation is nested too deeply",
     ),
     ("evaluation", {"\x1b[2J": 1}, r"evaluation must not contain '\x1b', which cannot be shown"),
     ("parameters", -1, "parameters must be a whole number from 0"),
@@ -182,13 +186,13 @@ HOSTILE_TEXT = {
     "a list": (b"[]", "must be a JSON object"),
     "a text": (b'"card"', "must be a JSON object"),
     "cut off": (CARD.to_json().encode()[:-20], "is not valid JSON"),
-    "100,000 lists": (b"[" * 100_000, "nests its JSON too deeply"),
-    "100,000 objects": (b'{"a":' * 100_000, "nests its JSON too deeply"),
-    "5,000 digits": (b'{"format_version": ' + b"1" * 5000 + b"}", "holds a number of 5,000 digits"),
-    "NaN": (b'{"format_version": NaN}', "holds NaN, which is not a JSON number"),
-    "Infinity": (b'{"format_version": -Infinity}', "holds -Infinity, which is not a JSON number"),
-    "1e999": (b'{"format_version": 1e999}', "holds 1e999, which is too large for a number"),
-    "a field twice": (b'{"name": "a", "name": "b"}', "names 'name' twice"),
+    "100,000 lists": (b"[" * 100_000, "contains JSON that is nested too deeply"),
+    "100,000 objects": (b'{"a":' * 100_000, "contains JSON that is nested too deeply"),
+    "5,000 digits": (b'{"format_version": ' + b"1" * 5000 + b"}", "contains a number with 5,000 digits"),
+    "NaN": (b'{"format_version": NaN}', "contains NaN, which is not a JSON number"),
+    "Infinity": (b'{"format_version": -Infinity}', "contains -Infinity, which is not a JSON number"),
+    "1e999": (b'{"format_version": 1e999}', "contains 1e999, which is too large for a number"),
+    "a field twice": (b'{"name": "a", "name": "b"}', "contains the field 'name' twice"),
     "2 MB": (b" " * 2_000_000, "is larger than a card can be"),
 }
 

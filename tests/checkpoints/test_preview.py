@@ -101,7 +101,7 @@ def test_a_decoder_of_other_latents_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"format_version": 2}, "is of version 2: a newer Stepwise Studio wrote it"),
+        ({"format_version": 2}, "has version 2, written by a newer Stepwise Studio"),
         ({"format_version": True}, "format_version must be 1"),
         ({"extra": 1}, "has the field 'extra'"),
         ({"stands_for": "x"}, "stands_for must be 64"),

@@ -150,4 +150,4 @@ def test_a_sheet_is_never_written_over(stepwise: Stepwise, tmp_path: Path) -> No
     assert ran.err == f"stepwise: {there} exists already, and pictures are never overwritten.\n"
     assert there.read_bytes() == b"mine"
     ran = stepwise("compare", "dog", "--steps", "1,2", "--out", there / "x.png")
-    assert "a file stands where a folder is needed" in ran.err
+    assert "there is a file in the place of a folder" in ran.err

@@ -147,7 +147,7 @@ def test_a_run_whose_model_is_gone_or_another_is_refused(stepwise: Stepwise, hom
     ran = stepwise("fork", "1", "--at", "1")
     assert ran.code == 2
     assert "is not the one that run 000001-" in ran.err
-    assert ran.err.endswith("was made with (its hash is another).\n")
+    assert ran.err.endswith("was made with (its hash differs).\n")
 
 
 def test_a_damaged_run_is_refused_and_one_that_was_cut_off_goes_on_from_what_is_there(
@@ -163,4 +163,4 @@ def test_a_damaged_run_is_refused_and_one_that_was_cut_off_goes_on_from_what_is_
     assert ran.code == 2
     assert "so step 2 cannot be read" in ran.err
     path.unlink()
-    assert "has no steps any more: they were deleted" in stepwise("fork", "1", "--at", "0").err
+    assert "no longer has its steps: they were deleted" in stepwise("fork", "1", "--at", "0").err

@@ -241,7 +241,8 @@ def test_a_folder_that_takes_no_files_is_refused_before_any_work(
     ran = stepwise("generate", "dog", "--out", tmp_path / "file")
     assert ran.code == 2
     assert (
-        ran.err == f"stepwise: {tmp_path / 'file'} cannot be used: a file stands where a folder is needed.\n"
+        ran.err
+        == f"stepwise: {tmp_path / 'file'} cannot be used: there is a file in the place of a folder.\n"
     )
 
     def refuse(**_: object) -> None:

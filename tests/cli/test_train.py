@@ -170,7 +170,7 @@ def test_nothing_is_estimated_where_there_is_nothing_to_learn_from(
 ) -> None:
     (tmp_path / "empty").mkdir()
     assert main.run(["train", str(tmp_path / "empty"), "--estimate"]) == 2
-    assert "holds no picture" in capsys.readouterr().err
+    assert "contains no picture" in capsys.readouterr().err
     assert main.run(["train", str(tmp_path / "nowhere"), "--estimate"]) == 2
     assert "cannot be found" in capsys.readouterr().err
 

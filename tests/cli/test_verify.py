@@ -70,14 +70,14 @@ def test_a_picture_that_was_painted_over_differs_and_nothing_explains_it(
     ran = stepwise("verify", changed(path, tmp_path / "x.png", pixels=pixels))
     assert ran.code == 3
     assert ran.out.startswith("Different: by up to ")
-    assert ran.out.endswith("Nothing that the file remembers has changed.\n")
+    assert ran.out.endswith("Nothing that is recorded in the file has changed.\n")
     told = json.loads(stepwise("verify", tmp_path / "x.png", "--json").out)
     assert told["identical"] is False
     assert 0 < told["largest"] <= 9
     assert told["share"] == pytest.approx(1 / pixels.size)
     assert (told["same_state"], told["differs"]) == (True, {})
     larger = np.zeros((64, 64, 3), np.uint8)
-    assert "not of one size" in stepwise("verify", changed(path, tmp_path / "y.png", pixels=larger)).out
+    assert "different sizes" in stepwise("verify", changed(path, tmp_path / "y.png", pixels=larger)).out
 
 
 def test_what_has_changed_since_is_named(stepwise: Stepwise, home: Path, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_what_has_changed_since_is_named(stepwise: Stepwise, home: Path, tmp_pat
     elsewhere = changed(path, tmp_path / "x.png", versions=versions, device="cuda:0", final_sha256="0" * 64)
     ran = stepwise("verify", elsewhere)
     assert ran.code == 0
-    assert ran.out.startswith("Every pixel is identical; the numbers behind them differ in their last bits. ")
+    assert ran.out.startswith("Every pixel is identical; the values behind them differ in their last bits. ")
     assert "torch (was 1.0, is " in ran.out
     assert "device (was cuda:0, is cpu (" in ran.out
     shutil.rmtree(home / "models" / "tiny")

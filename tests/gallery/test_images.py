@@ -89,7 +89,7 @@ def test_large_pictures_are_reduced_and_keep_their_shape(tmp_path: Path) -> None
         (b"GIF89a" + bytes(100), "is not a PNG picture"),
         (b"\xff\xd8\xff\xe0" + bytes(100), "is not a PNG picture"),
         (claiming(30_000, 30_000), "more than can be shown"),
-        (claiming(60_000, 60_000), "at most 32768 a side"),
+        (claiming(60_000, 60_000), "at most 32768 per side"),
         (claiming(0, 5), "claims to be 0 x 5"),
         (claiming(4000, 4000), "its pixels cannot be read"),
         (encode(pixels(), metadata())[:-200], "its pixels cannot be read"),
@@ -151,7 +151,7 @@ def test_a_fault_of_the_disk_is_no_fault_of_the_picture(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(Image, "open", fail)
-    with pytest.raises(StorageError, match="the disk reports a fault"):
+    with pytest.raises(StorageError, match="the disk reported an input/output error"):
         read_pixels(path)
 
 

@@ -257,7 +257,7 @@ def test_a_time_that_no_clock_shows_costs_that_picture_alone(tmp_path: Path, cre
     shutil.rmtree(tmp_path / "catalogue")
     found = store.catalogue.rebuild(tmp_path / "pictures")
     assert (found.pictures, len(found.unreadable)) == (2, 1)
-    assert "created must be a time of the years 1970 to 9998" in str(found.unreadable[0])
+    assert "created must be a time from the year 1970 to the year 9998" in str(found.unreadable[0])
     assert [entry.path for entry in store.catalogue.entries()] == [entry.path for entry in made[::-1]]
 
 

@@ -161,28 +161,28 @@ def edit(path: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"version": 2}, "a newer Stepwise Studio wrote it"),
+        ({"version": 2}, "written by a newer Stepwise Studio"),
         ({"version": ...}, "lacks the field 'version'"),
-        ({"id": "000009-00000000"}, "is of another run than its folder's name says"),
+        ({"id": "000009-00000000"}, "belongs to another run than the one its folder is named after"),
         ({"extra": 1}, "which this program does not know"),
         ({"shape": [4, 2]}, "shape must be 3 whole numbers"),
         ({"shape": [4, 2, 2**40]}, "shape must be 3 whole numbers"),
         ({"shape": [2**15, 2**15, 2**15]}, "shape is larger than this program records"),
-        ({"shape": [4, 2, 4]}, "does not hold what run.json beside it says"),
+        ({"shape": [4, 2, 4]}, "does not match run.json beside it"),
         ({"times": [999, 998, 998, -1]}, "times must decrease"),
         ({"times": [999, 998, 997]}, "times must decrease, and end at -1"),
         ({"times": [-1]}, "times must be 2 to 1,001 whole numbers"),
         ({"times": list(range(5000, -2, -1))}, "times must be 2 to 1,001 whole numbers"),
         ({"times": "all"}, "times must be 2 to 1,001 whole numbers"),
-        ({"times": [999, 998, 996, -1]}, "has a line 3 that is not of step 2"),
-        ({"first_index": 1}, "has a line 1 that is not of step 1"),
+        ({"times": [999, 998, 996, -1]}, "has a line 3 that does not belong to step 2"),
+        ({"first_index": 1}, "has a line 1 that does not belong to step 1"),
         ({"first_index": -1}, "first_index must be a whole number from 0"),
         ({"x_T_sha256": "x"}, "x_T_sha256 must be 64"),
         ({"model": "../../etc"}, "model must be the name"),
         ({"request": []}, "request must be a JSON object"),
         ({"request": {"model": "//evil/share"}, "model": "//evil/share"}, "and no path"),
         ({"request": {"steps": 10**9}}, "steps must be a whole number from 1 to 1,000"),
-        ({"request": {"run": "code"}}, "holds a request that cannot be used"),
+        ({"request": {"run": "code"}}, "contains a request that cannot be used"),
         ({"parent": "../000001-00000000"}, "parent must be the id of a run"),
         ({"parent_step": -1}, "parent_step must be a whole number"),
         ({"created": "yesterday"}, "created must be a time"),
@@ -200,9 +200,9 @@ def test_an_edited_header_is_refused_in_one_sentence(
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ({"step": 3}, "has a line 3 that is not of step 2"),
+        ({"step": 3}, "has a line 3 that does not belong to step 2"),
         ({"step": -1}, "step must be a whole number"),
-        ({"t": 5}, "has a line 3 that is not of step 2"),
+        ({"t": 5}, "has a line 3 that does not belong to step 2"),
         ({"sigma": "much"}, "sigma must be a number"),
         ({"snr": -1}, "snr must be a number of 0 or more"),
         ({"ms": 1e99}, "ms must be a number"),
@@ -263,7 +263,7 @@ def test_states_with_more_after_them_or_another_table_are_refused(folder: Path) 
         b"PK\3\4",
     ):
         path.write_bytes(changed)
-        assert "does not hold what run.json beside it says: it was changed" in refused(folder)
+        assert "does not match run.json beside it: it was changed" in refused(folder)
 
 
 def wrong_history(folder: Path) -> None:

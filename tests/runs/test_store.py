@@ -68,7 +68,7 @@ def test_a_run_is_found_by_id_number_or_as_the_last(store: RunStore) -> None:
         with pytest.raises(UnknownNameError, match="is not known"):
             store.find(unknown)
     (store.folder / "000001-00000000").mkdir()
-    with pytest.raises(StorageError, match="has several runs of number 1"):
+    with pytest.raises(StorageError, match="has several runs with the number 1"):
         store.find("1")
     with pytest.raises(UnknownNameError):
         RunStore(store.folder / "none").find("last")
@@ -76,7 +76,7 @@ def test_a_run_is_found_by_id_number_or_as_the_last(store: RunStore) -> None:
 
 @pytest.mark.parametrize("name", ["..", "", "/", "a\0b", "000001-0123ABCD", "000001-0123abcd/.."])
 def test_what_is_no_id_is_no_path(store: RunStore, name: str) -> None:
-    with pytest.raises(StorageError, match="cannot hold a run of such a name"):
+    with pytest.raises(StorageError, match="cannot contain a run with this name"):
         store.open(name)
 
 
@@ -115,7 +115,7 @@ def test_over_the_budget_the_oldest_give_up_their_states_and_nothing_else(store:
     assert (states_deleted.kept, len(states_deleted.steps), states_deleted.complete) == ((), 60, False)
     assert states_deleted.picture is not None
     assert store.of_picture(digest(("final", 0))) == made[3]
-    with pytest.raises(StorageError, match="has no steps any more: they were deleted"):
+    with pytest.raises(StorageError, match="no longer has its steps: they were deleted"):
         states_deleted.state(3)
     assert store.used_bytes() <= store.budget_bytes
 
@@ -220,7 +220,7 @@ def test_a_folder_that_cannot_be_made_is_told_once(store: RunStore) -> None:
     store.folder.parent.mkdir(parents=True)
     store.folder.write_text("a file")
     first, second = recorded(store, Job(count=2))
-    assert "a file stands where a folder is needed" in str(first.fault)
+    assert "there is a file in the place of a folder" in str(first.fault)
     assert (first.run_id, second.run_id, second.fault) == (None, None, None)
     assert store.runs() == ()
     assert store.used_bytes() == 0

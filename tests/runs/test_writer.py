@@ -263,5 +263,5 @@ def test_a_step_of_another_shape_is_refused_and_costs_only_the_recording(store: 
     told = [event for event in record(events(), store) if isinstance(event, RunRecorded)]
     (run,) = told
     assert not run.complete
-    assert "another shape" in str(run.fault)
+    assert "shape of an array" in str(run.fault)
     assert store.open(run.run_id or "").kept == (0, 1, 2)

@@ -116,7 +116,9 @@ def test_a_state_of_another_run_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     save_state(path, SavedProgress(3), module, Ema(module, 0.9), make_optimizer(module, CONFIG))
     other = nn.Linear(2, 2)
-    with pytest.raises(CheckpointError, match=r"state\.safetensors does not hold a state of this training"):
+    with pytest.raises(
+        CheckpointError, match=r"state\.safetensors does not contain a state of this training"
+    ):
         load_state(path, other, Ema(other, 0.9), make_optimizer(other, CONFIG))
 
 

@@ -56,12 +56,12 @@ def test_a_short_recipe_gets_the_defaults(tmp_path: Path) -> None:
     [
         (("[train]", "[trian]"), "unknown sections: trian"),
         (("features = 32", "feature = 32"), r"unknown entries in \[backbone\]: feature"),
-        (("size = 16", 'size = "16"'), "wrong entry: size"),
-        (("size = 16", "size = 12"), "size of 8 to 1024"),
-        (("size = 16", "size = true"), "wrong entry: size"),
+        (("size = 16", 'size = "16"'), "invalid entry: size"),
+        (("size = 16", "size = 12"), "a multiple of 8 from 8 to 1024"),
+        (("size = 16", "size = true"), "invalid entry: size"),
         (("pictures = 64", "pictures = 0"), "at least one picture"),
         (("batch = 4", "batch = -1"), "batch of 1"),
-        (('kind = "dit"', 'kind = "gan"'), "names the backbone 'gan'"),
+        (('kind = "dit"', 'kind = "gan"'), "unknown backbone 'gan'"),
         (
             ('kind = "folder"', 'kind = "video"'),
             "kind in .data. must be one of folder, pictograms, not 'video'",

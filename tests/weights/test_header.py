@@ -135,7 +135,7 @@ def test_a_hostile_file_is_refused_for_its_own_reason_quickly_and_in_little_memo
 
 def test_every_reason_is_a_sentence_of_its_own() -> None:
     shared = {SHAPE, OFFSETS, "ends before its header does", "is a web page"}
-    shared |= {"lists more numbers than", "nests its JSON too deeply"}
+    shared |= {"lists more numbers than", "contains JSON that is nested too deeply"}
     reasons = [reason for _, reason in HOSTILE.values() if reason not in shared]
     assert len(set(reasons)) == len(reasons) > 35
 

@@ -71,7 +71,7 @@ def in_utc(field: str, time: datetime) -> datetime:
         shifted = time.astimezone(UTC)
         if MIN_YEAR <= shifted.year <= MAX_YEAR:
             return shifted
-    reason = message("must be a time of the years {low} to {high}", low=MIN_YEAR, high=MAX_YEAR)
+    reason = message("must be a time from the year {low} to the year {high}", low=MIN_YEAR, high=MAX_YEAR)
     raise InvalidJsonError(field, reason)
 
 

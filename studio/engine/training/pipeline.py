@@ -169,7 +169,7 @@ def train_preview_decoder(
         )
     codec = native.load(folder, device=device.torch_name).codec
     if not isinstance(codec, Codec):
-        reason = message("is of a model in pixels, whose previews need no decoder")
+        reason = message("is of a pixel-space model, whose previews need no decoder")
         raise CheckpointError(folder / CARD_NAME, reason)
     if (codec.channels, codec.downscale) != (recipe.preview.channels, recipe.preview.downscale):
         raise RecipeError(

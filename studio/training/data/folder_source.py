@@ -34,13 +34,13 @@ class NoPicturesError(RecipeError):
         super().__init__(folder, "")
         if not refused:
             sentence = message(
-                "The folder {folder} holds no picture that can be read (PNG and JPEG files will do).",
+                "The folder {folder} contains no picture that can be read (PNG and JPEG files are supported).",
                 folder=folder,
             )
         else:
             sentence = message(
-                "The folder {folder} holds no picture that can be read: {count:,} were refused, such as {example} "
-                "(PNG and JPEG files will do).",
+                "The folder {folder} contains no picture that can be read: {count:,} cannot be used, "
+                "such as {example} (PNG and JPEG files are supported).",
                 folder=folder,
                 count=len(refused),
                 example=without_period(refused[0].sentence),

@@ -158,7 +158,7 @@ def _walk(folder: Path, root: Path, cancelled: Event | None, depth: int) -> Iter
         elif suffix in UNREADABLE_SUFFIXES:
             yield refuse(
                 path,
-                message("is of a kind that cannot be read ({kind}); save it as PNG or JPEG", kind=suffix[1:]),
+                message("has a format that cannot be read ({kind}); save it as PNG or JPEG", kind=suffix[1:]),
             )
 
 

@@ -140,17 +140,17 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise UnusablePictureError(message("does not fit into memory")) from error
     except (FileNotFoundError, PermissionError) as error:
         if isinstance(error, FileNotFoundError):
-            raise UnusablePictureError(message("is gone")) from error
+            raise UnusablePictureError(message("no longer exists")) from error
         raise UnusablePictureError(message("cannot be read: no permission")) from error
     except (OSError, *_DAMAGED) as error:
-        raise UnusablePictureError(message("is damaged or cut off")) from error
+        raise UnusablePictureError(message("is damaged or truncated")) from error
 
 
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise UnusablePictureError(
             message(
-                "has {width:,} x {height:,} pixels; at most {millions} million are read",
+                "has {width:,} x {height:,} pixels; at most {millions} million are supported",
                 width=width,
                 height=height,
                 millions=MAX_PIXELS // 10**6,

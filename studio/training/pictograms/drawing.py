@@ -44,7 +44,7 @@ def find_font(override: Path | None = None) -> Path:
     """
     if override is not None:
         if not override.is_file():
-            raise RecipeError(LIST, message("needs a font, and there is no file {path}", path=override))
+            raise RecipeError(LIST, message("needs a font, but there is no file {path}", path=override))
         return override
     for folder in _font_folders():
         for found in (folder / FONT_FILE, *_below(folder)):
@@ -144,7 +144,7 @@ def _open_font(font: Path) -> ImageFont.FreeTypeFont:
         face = ImageFont.truetype(str(font), STRIKE, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
         reason = message(
-            "needs the bitmap build of the font {family}, and {font} is not that ({fault})",
+            "needs the bitmap build of the font {family}, but {font} is another one ({fault})",
             family=FAMILY,
             font=font,
             fault=error,
@@ -152,7 +152,7 @@ def _open_font(font: Path) -> ImageFont.FreeTypeFont:
         raise RecipeError(LIST, reason) from error
     if face.getname()[0] != FAMILY:
         reason = message(
-            "needs the font {family}, and {font} is {other}",
+            "needs the font {family}, but {font} is {other}",
             family=FAMILY,
             font=font,
             other=face.getname()[0],

@@ -107,7 +107,9 @@ def load_pictograms(path: Path) -> Pictograms:
     except OSError as error:
         raise RecipeError(path, message("cannot be read: {fault}", fault=error.strerror or error)) from error
     if len(content) > MAX_BYTES:
-        reason = message("is larger than {size} MiB, which no list of pictograms is", size=MAX_BYTES >> 20)
+        reason = message(
+            "is larger than {size} MiB, the limit for a list of pictograms", size=MAX_BYTES >> 20
+        )
         raise RecipeError(path, reason)
     try:
         return _checked(convert(without_version(parse(content), FORMAT, "format"), _File))
@@ -118,7 +120,7 @@ def load_pictograms(path: Path) -> Pictograms:
 def _checked(file: _File) -> Pictograms:
     """Return the list; raises InvalidJsonError if its parts are inconsistent."""
     if "white" not in file.colors:
-        raise InvalidJsonError("colors", message("must have a colour white"))
+        raise InvalidJsonError("colors", message("must have a colour named white"))
     if len(set(file.colors.values())) != len(file.colors):
         raise InvalidJsonError("colors", message("gives one colour under two names"))
     codes = _check_entries(file.pictograms)
@@ -168,7 +170,7 @@ def _held_out(
     for place, (code, other) in enumerate(pairs):
         if code not in codes or other not in others or code == other or (code, other) in listed:
             reason = message(
-                "must be a listed pictogram and something that can be held out, once each, not {code} and {other}",
+                "must be a listed pictogram and something to hold out with it, each pair once, not {code} and {other}",
                 code=quoted(code),
                 other=quoted(other),
             )

@@ -142,8 +142,8 @@ def _check(runs: Sequence[StoredRun], notes: Sequence[str]) -> None:
         first, second, *_ = sorted(sizes.items(), key=lambda item: runs.index(item[1]))
         raise NotComparableError(
             message(
-                "Run {first} has {first_size} pixels and run {second} has {second_size}: only runs of the same size "
-                "can be compared.",
+                "Run {first} is {first_size} pixels and run {second} is {second_size}: "
+                "only runs of the same size can be compared.",
                 first=number_of(first[1].id),
                 first_size=first[0],
                 second=number_of(second[1].id),

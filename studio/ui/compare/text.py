@@ -40,7 +40,7 @@ def modes() -> list[Choice]:
             "difference",
             tr("Difference"),
             tr(
-                "The difference between A and B at every pixel: the largest of the three color channels. Key D"
+                "The difference between A and B at every pixel: the largest of the three colour channels. Key D"
             ),
         ),
         ("tile", tr("Tile"), tr("All pictures as large as they fit. Key T")),
@@ -85,7 +85,7 @@ def sharing() -> list[Choice]:
 
 
 def gain_tip() -> str:
-    return tr("How many times a difference is amplified before it is colored.")
+    return tr("How many times a difference is amplified before it is coloured.")
 
 
 def empty() -> str:

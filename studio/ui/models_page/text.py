@@ -21,6 +21,6 @@ def origin(model: InstalledModel) -> str:
 
 def no_own_models() -> str:
     return tr(
-        "You have no models of your own yet. Train one on the page Train (Ctrl+5), or copy a folder with card.json "
+        "You have no models of your own yet. Train one on the Train page (Ctrl+5), or copy a folder with card.json "
         "and model.safetensors into the models folder and press Reload."
     )

@@ -63,7 +63,7 @@ def read_request(path: Path) -> GenerateRequest | str:
     try:
         metadata = png.read(path).metadata
         if metadata is None:
-            return tr("{file} has no Stepwise settings in it.", file=path.name)
+            return tr("{file} contains no Stepwise settings.", file=path.name)
         return metadata.generate_request()
     except StorageError as error:
         return tr(error.message)

@@ -244,7 +244,7 @@ def test_a_recipe_without_pictures_is_refused(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path)
     for file in (tmp_path / "pictures").iterdir():
         file.unlink()
-    with pytest.raises(RecipeError, match="holds no picture"):
+    with pytest.raises(RecipeError, match="contains no picture"):
         list(_events(recipe, tmp_path / "out"))
 
 

@@ -216,7 +216,7 @@ def test_a_state_that_is_damaged_is_told_and_not_trained_on(tmp_path: Path, requ
     state = engine.folders.models / ".training" / "squares" / "training" / "backbone.safetensors"
     state.write_bytes(state.read_bytes()[:-100])
     with pytest.raises(
-        CheckpointError, match="does not hold a state of this training; delete it to start over"
+        CheckpointError, match="does not contain a state of this training; delete it to start over"
     ):
         list(engine.train(request_))
 

@@ -124,12 +124,12 @@ def test_broken_files_are_refused_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     assert found_in(tmp_path) == {
         "bomb.png": "bomb.png has more than 64 million pixels.",
-        "cut.jpg": "cut.jpg is damaged or cut off.",
+        "cut.jpg": "cut.jpg is damaged or truncated.",
         "dot.png": "dot.png has only 1 x 1 pixels; at least 8 x 8 are needed.",
         "empty.png": "empty.png is not a picture, or damaged.",
         "good.jpg": "good",
-        "huge.png": "huge.png has 9,000 x 9,000 pixels; at most 64 million are read.",
-        "photo.heic": "photo.heic is of a kind that cannot be read (heic); save it as PNG or JPEG.",
+        "huge.png": "huge.png has 9,000 x 9,000 pixels; at most 64 million are supported.",
+        "photo.heic": "photo.heic has a format that cannot be read (heic); save it as PNG or JPEG.",
         "text.png": "text.png is not a picture, or damaged.",
     }
 
@@ -159,7 +159,7 @@ def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be found"):
         list(inspect_folder(tmp_path / "nowhere"))
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+    with pytest.raises(StorageError, match="there is a file in the place of a folder"):
         list(inspect_folder(tmp_path / "file"))
 
 

@@ -155,7 +155,7 @@ def test_a_small_list_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("format", 2, "is of version 2: a newer Stepwise Studio wrote it"),
+        ("format", 2, "has version 2, written by a newer Stepwise Studio"),
         ("format", True, "format"),
         ("format", "1" * 10_000, "format"),
         ("font", None, "font"),
@@ -189,10 +189,10 @@ def test_a_small_list_is_read(tmp_path: Path) -> None:
         ("held_out", {}, "held_out"),
         ("held_out", [["1F415"]], "a code and a colour"),
         ("held_out", [[["1F415"], "red"]], "a code and a colour"),
-        ("held_out", [["1F999", "red"]], "must be a listed pictogram and something that can be held out"),
-        ("held_out", [["1F415", "mauve"]], "must be a listed pictogram and something that can be held out"),
-        ("held_out", [["1F415", "white"]], "must be a listed pictogram and something that can be held out"),
-        ("held_out", [["1F415", "red"], ["1F415", "red"]], "once each"),
+        ("held_out", [["1F999", "red"]], "must be a listed pictogram and something to hold out with it"),
+        ("held_out", [["1F415", "mauve"]], "must be a listed pictogram and something to hold out with it"),
+        ("held_out", [["1F415", "white"]], "must be a listed pictogram and something to hold out with it"),
+        ("held_out", [["1F415", "red"], ["1F415", "red"]], "each pair once"),
     ],
 )
 def test_a_list_that_breaks_a_rule_is_refused_with_a_sentence(
@@ -213,7 +213,7 @@ def test_a_list_that_breaks_a_rule_is_refused_with_a_sentence(
         (b"", "JSON"),
         (b"\xff\xfe{}", "UTF-8"),
         (b"[" * 200_000, "JSON"),
-        (b"9" * 10_000, "a number of 10,000 digits"),
+        (b"9" * 10_000, "a number with 10,000 digits"),
         (b"NaN", "JSON"),
         (b"null", "JSON object"),
         (b'{"format": 1, "format": 1}', "twice"),

@@ -45,7 +45,7 @@ def test_without_a_usable_model_the_form_says_where_to_look(make_models: MakeMod
     assert "none is installed" in make_models(broken("mine")).form.fault
     form = make_models(broken("mine"), LARGE).form
     form.edit(model="mine")
-    assert form.fault == "Model 'mine' is broken, see the page Models; choose another."
+    assert form.fault == "Model 'mine' cannot be used (see the Models page); choose another."
 
 
 @pytest.mark.parametrize(

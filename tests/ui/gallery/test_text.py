@@ -73,4 +73,4 @@ def test_the_position_counts_from_one() -> None:
 
 def test_a_picture_that_differs_says_by_how_much() -> None:
     result = Verdict(identical=False, largest=4, share=0.25, same_state=False, differs={})
-    assert result.sentence.startswith("Different: by up to 4 of 255, in 25.00% of the numbers.")
+    assert result.sentence.startswith("Different: by up to 4 of 255, in 25.00% of the values.")

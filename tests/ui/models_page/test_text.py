@@ -19,7 +19,7 @@ def test_a_model_is_said_to_be_shipped_or_in_its_folder() -> None:
 
 
 def test_where_models_come_from_is_said_where_there_are_none() -> None:
-    assert "page Train" in text.no_own_models()
+    assert "Train page" in text.no_own_models()
     assert text.no_own_models().endswith("press Reload.")
 
 

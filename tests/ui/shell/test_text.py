@@ -54,4 +54,4 @@ def test_where_no_window_can_be_opened_the_reason_and_the_remedy_are_named(
 
 def test_a_dropped_file_without_settings_is_named(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "theirs.png")
-    assert read_request(tmp_path / "theirs.png") == "theirs.png has no Stepwise settings in it."
+    assert read_request(tmp_path / "theirs.png") == "theirs.png contains no Stepwise settings."
