@@ -89,14 +89,14 @@ def test_the_panes_are_kept_and_recorded_like_any_picture(stepwise: Stepwise, ho
     assert stored.header.x_T_sha256 == panes[0]["x_T_sha256"]
 
 
-def test_what_is_not_to_be_recorded_is_kept_all_the_same(stepwise: Stepwise, home: Path) -> None:
+def test_unrecorded_comparisons_are_saved_to_the_gallery_too(stepwise: Stepwise, home: Path) -> None:
     panes = compared(stepwise, "--steps", "2,3", "--no-record")["panes"]
     assert [pane["run"] for pane in panes] == [None, None]
     assert all(Path(pane["path"]).is_file() for pane in panes)
     assert RunStore.of(Folders.under(home)).runs() == ()
 
 
-def test_exactly_compared_each_is_what_it_is_alone(stepwise: Stepwise) -> None:
+def test_with_exact_each_picture_is_bit_identical_to_the_same_run_alone(stepwise: Stepwise) -> None:
     panes = compared(stepwise, "--sampler", "ddim,langevin", "--steps", "3", "--exact")["panes"]
     for pane in panes:
         alone = stepwise("generate", "dog", "--sampler", pane["sampler"], "--steps", "3", "--json")
@@ -142,7 +142,7 @@ def test_what_cannot_be_compared_gets_one_sentence(
     assert ran.err.count("\n") == 1
 
 
-def test_a_sheet_is_never_written_over(stepwise: Stepwise, tmp_path: Path) -> None:
+def test_an_existing_sheet_is_never_overwritten(stepwise: Stepwise, tmp_path: Path) -> None:
     there = tmp_path / "there.png"
     there.write_bytes(b"mine")
     ran = stepwise("compare", "dog", "--steps", "1,2", "--out", there)

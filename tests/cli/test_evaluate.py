@@ -149,7 +149,7 @@ def test_a_model_without_text_is_refused(models: Path, capsys: pytest.CaptureFix
     assert "takes no prompt" in capsys.readouterr().err
 
 
-def test_a_recipe_that_a_card_names_is_looked_for_among_the_shipped_alone(
+def test_only_shipped_recipes_are_found_by_the_name_in_a_card(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = save_tiny(models / "tiny")
@@ -164,7 +164,7 @@ def test_a_recipe_that_a_card_names_is_looked_for_among_the_shipped_alone(
     assert learned_names(dataclasses.replace(card, recipe="")) == ()
 
 
-def test_progress_tells_the_time_left_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_shows_the_time_left_from_time_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(command.time, "monotonic", lambda: now[0])
     stream = io.StringIO()
@@ -182,7 +182,7 @@ def test_progress_tells_the_time_left_now_and_then(monkeypatch: pytest.MonkeyPat
     ]
 
 
-def test_figures_read_as_sentences_also_when_only_some_are_there() -> None:
+def test_figures_read_as_sentences_even_if_some_are_missing() -> None:
     assert sentences({}) == []
     assert sentences({"background": 0.9, "background_pairs": 10}) == [
         "background: 90.0% of 10 pairs held out of training"

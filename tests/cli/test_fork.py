@@ -82,7 +82,7 @@ def test_a_fork_remembers_where_it_comes_from_and_can_be_forked_again(
     ],
     ids=" ".join,
 )
-def test_everything_that_is_still_to_come_can_be_changed(stepwise: Stepwise, words: list[str]) -> None:
+def test_every_setting_of_the_remaining_steps_can_be_changed(stepwise: Stepwise, words: list[str]) -> None:
     parent = made(stepwise, "generate", "dog", "--steps", "4")
     fork = made(stepwise, "fork", parent["run"], "--at", "1", *words)
     assert fork["final_sha256"] != parent["final_sha256"]
@@ -90,7 +90,7 @@ def test_everything_that_is_still_to_come_can_be_changed(stepwise: Stepwise, wor
     assert fork["steps"] == 1 + remaining
 
 
-def test_a_step_that_was_not_kept_is_made_again(stepwise: Stepwise, store: RunStore) -> None:
+def test_a_step_that_was_not_kept_is_recomputed(stepwise: Stepwise, store: RunStore) -> None:
     parent = made(stepwise, "generate", "dog", "--steps", "150", "--sampler", "ddpm", "--guidance", "1")
     missing = next(step for step in range(150) if step not in store.open(parent["run"]).kept)
     fork = made(stepwise, "fork", parent["run"], "--at", missing)
@@ -98,7 +98,7 @@ def test_a_step_that_was_not_kept_is_made_again(stepwise: Stepwise, store: RunSt
     assert fork["model_calls"] == 150 - missing
 
 
-def test_a_fork_can_go_unrecorded_and_into_another_folder(
+def test_a_fork_can_be_unrecorded_and_saved_to_another_folder(
     stepwise: Stepwise, store: RunStore, tmp_path: Path
 ) -> None:
     made(stepwise, "generate", "dog", "--steps", "2")
@@ -139,7 +139,7 @@ def test_what_cannot_be_forked_is_refused_in_one_sentence(
     assert sorted((home / "outputs").iterdir()) == before
 
 
-def test_a_run_whose_model_is_gone_or_another_is_refused(stepwise: Stepwise, home: Path) -> None:
+def test_a_run_whose_model_is_missing_or_has_changed_is_rejected(stepwise: Stepwise, home: Path) -> None:
     made(stepwise, "generate", "dog", "--steps", "3")
     shutil.rmtree(home / "models" / "tiny")
     assert stepwise("fork", "1", "--at", "1").err.startswith("stepwise: model 'tiny' is not known")
@@ -150,7 +150,7 @@ def test_a_run_whose_model_is_gone_or_another_is_refused(stepwise: Stepwise, hom
     assert ran.err.endswith("was made with (its hash differs).\n")
 
 
-def test_a_damaged_run_is_refused_and_one_that_was_cut_off_goes_on_from_what_is_there(
+def test_a_damaged_run_is_rejected_and_a_truncated_one_continues_from_its_last_step(
     stepwise: Stepwise, store: RunStore
 ) -> None:
     parent = made(stepwise, "generate", "dog", "--steps", "3")

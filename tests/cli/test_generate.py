@@ -75,7 +75,7 @@ def test_every_flag_reaches_the_request() -> None:
     )
 
 
-def test_what_is_not_said_is_left_to_the_model() -> None:
+def test_settings_that_are_not_given_are_the_models_defaults() -> None:
     assert parsed("a dog") == GenerateRequest(prompt="a dog", model="starter")
 
 
@@ -194,7 +194,7 @@ def test_json_prints_one_object_for_each_picture_and_nothing_else(stepwise: Step
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_picture_is_made_again_from_what_its_file_remembers(
+def test_a_picture_is_reproduced_from_the_settings_in_its_file(
     stepwise: Stepwise, tmp_path: Path, sampler: str
 ) -> None:
     words = ["--sampler", sampler, "--steps", "3", "--seed", "3", "--out", tmp_path, "--json"]
@@ -224,7 +224,7 @@ def test_any_text_makes_a_picture(stepwise: Stepwise, tmp_path: Path, prompt: st
     assert metadata.request["prompt"] == prompt
 
 
-def test_an_unused_negative_prompt_is_said(stepwise: Stepwise, tmp_path: Path) -> None:
+def test_an_unused_negative_prompt_is_reported(stepwise: Stepwise, tmp_path: Path) -> None:
     words = ["generate", "dog", "--negative", "cat", "--steps", "1", "--out", tmp_path]
     note = "Note: At guidance 1 the negative prompt is unused."
     assert note in stepwise(*words, "--guidance", "1").err.splitlines()
@@ -282,9 +282,7 @@ def test_a_picture_that_the_disk_has_no_room_for_is_kept_elsewhere(
     assert last == f"stepwise: {out} cannot be written: the disk is full. The picture was saved as {kept}."
 
 
-def test_a_disk_without_any_room_is_told_in_a_sentence(
-    stepwise: Stepwise, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_reported_in_one_sentence(stepwise: Stepwise, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(where: Path, *_: object) -> None:
         raise storage_error(where, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
@@ -332,7 +330,7 @@ def test_an_interrupt_ends_with_a_sentence_and_keeps_what_is_finished(home: Path
     assert sorted(paths) == sorted(out.iterdir())
 
 
-def test_a_reader_that_goes_away_is_no_error(home: Path, tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(home: Path, tmp_path: Path) -> None:
     with started(home, "--steps", "1", "--count", "1000", "--out", str(tmp_path), "--json") as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -42,7 +42,7 @@ def test_every_command_has_help(stepwise: Stepwise, command: str) -> None:
     assert ran.out.startswith(f"usage: stepwise {command}")
 
 
-def test_the_version_is_told(stepwise: Stepwise) -> None:
+def test_version_prints_the_version(stepwise: Stepwise) -> None:
     ran = stepwise("--version")
     assert (ran.code, ran.out.split()[:2]) == (0, ["Stepwise", "Studio"])
 
@@ -66,7 +66,7 @@ def test_an_unknown_command_is_answered_with_the_nearest(stepwise: Stepwise) -> 
     assert ran.err.count("\n") == 1
 
 
-def test_an_unforeseen_error_is_a_sentence_and_its_details_go_to_the_log(
+def test_an_unexpected_error_is_one_sentence_with_its_details_in_the_log(
     stepwise: Stepwise, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: object) -> int:
@@ -82,7 +82,7 @@ def test_an_unforeseen_error_is_a_sentence_and_its_details_go_to_the_log(
     assert "Traceback" in log.read_text(encoding="utf-8")
 
 
-def test_an_unforeseen_error_is_told_even_if_no_log_can_be_written(
+def test_an_unexpected_error_is_reported_even_if_no_log_can_be_written(
     stepwise: Stepwise, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / "logs").write_text("a file where the folder should be")
@@ -111,7 +111,7 @@ def test_interrupts_and_missing_packages_have_their_sentences(
     assert "Interrupted." in ran.err or "'torch' is missing" in ran.err
 
 
-def test_a_terminal_of_another_alphabet_is_no_error(home: Path) -> None:
+def test_a_terminal_with_a_limited_encoding_is_not_an_error(home: Path) -> None:
     card = home / "models" / "tiny" / "card.json"
     card.write_text(card.read_text("utf-8").replace("CC0-1.0", "許諾 CC0"), encoding="utf-8")
     done = subprocess.run(

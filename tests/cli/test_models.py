@@ -45,7 +45,7 @@ def test_a_broken_model_is_listed_with_its_sentence(stepwise: Stepwise, home: Pa
     assert "is missing" in ran.out
 
 
-def test_models_as_json_hold_the_whole_card(stepwise: Stepwise, home: Path) -> None:
+def test_models_as_json_contain_the_whole_card(stepwise: Stepwise, home: Path) -> None:
     (model,) = (model for model in json.loads(stepwise("models", "--json").out) if model["name"] == "tiny")
     assert model["folder"] == str(home / "models" / "tiny")
     assert model["card"]["prediction"] == "v"
@@ -63,7 +63,7 @@ def test_a_table_is_aligned_and_long_cells_are_cut() -> None:
     assert table([("x" * 100, "y")]) == ["x" * 39 + "…  y"]
 
 
-def test_the_doctor_tells_of_devices_versions_folders_and_space(stepwise: Stepwise, home: Path) -> None:
+def test_doctor_lists_devices_versions_folders_and_free_space(stepwise: Stepwise, home: Path) -> None:
     ran = stepwise("doctor")
     assert ran.code == 0
     for part in ("device cpu: ", "<- used, ", "torch ", "models: ", str(home / "outputs"), "GiB free"):
@@ -78,7 +78,7 @@ def test_the_doctor_tells_of_devices_versions_folders_and_space(stepwise: Stepwi
     assert not (home / "outputs").exists(), "the doctor changes nothing"
 
 
-def test_the_doctor_tells_of_a_gpu_that_torch_does_not_see(
+def test_doctor_names_a_gpu_that_torch_cannot_use(
     stepwise: Stepwise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cpu = device_module.choose("cpu")
@@ -89,7 +89,7 @@ def test_the_doctor_tells_of_a_gpu_that_torch_does_not_see(
     assert "No problems were found." in stepwise("doctor").out
 
 
-def test_the_doctor_tells_of_broken_models_and_full_disks(
+def test_doctor_names_broken_models_and_full_disks(
     stepwise: Stepwise, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / "models" / "tiny" / "card.json").write_text("{")
@@ -99,6 +99,6 @@ def test_the_doctor_tells_of_broken_models_and_full_disks(
     assert f"Problem: Little space is left in {home / 'outputs'}: 0.00 GiB." in out
 
 
-def test_free_space_is_that_of_the_nearest_folder_there_is(tmp_path: Path) -> None:
+def test_free_space_is_that_of_the_nearest_existing_folder(tmp_path: Path) -> None:
     assert free_bytes(tmp_path / "not" / "yet" / "there") == pytest.approx(free_bytes(tmp_path), rel=0.1)
     assert free_bytes(Path("relative")) is not None

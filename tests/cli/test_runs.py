@@ -59,12 +59,12 @@ def test_recording_changes_no_bit_and_can_be_turned_off(stepwise: Stepwise, stor
     assert len(store.runs()) == 1
 
 
-def test_where_it_is_recorded_is_said(stepwise: Stepwise, store: RunStore) -> None:
+def test_the_recorded_run_is_named(stepwise: Stepwise, store: RunStore) -> None:
     ran = stepwise("generate", "dog", "--steps", "1")
     assert ran.err.splitlines()[-1] == f"Recorded as run {store.runs()[0]}"
 
 
-def test_a_disk_that_fills_while_recording_costs_no_picture_and_is_said_once(
+def test_a_disk_that_fills_while_recording_loses_no_picture_and_is_reported_once(
     stepwise: Stepwise, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -80,7 +80,7 @@ def test_a_disk_that_fills_while_recording_costs_no_picture_and_is_said_once(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process in another way")
-def test_a_process_that_is_killed_leaves_runs_that_can_be_read(home: Path, store: RunStore) -> None:
+def test_a_killed_process_leaves_readable_runs(home: Path, store: RunStore) -> None:
     words = ["generate", "dog", "--model", "tiny", "--device", "cpu", "--sampler", "ddpm", "--guidance", "1"]
     for steps in (5, 40, 100):
         before = store.runs()
@@ -110,7 +110,7 @@ def _has_lines(store: RunStore, before: tuple[str, ...], count: int) -> bool:
 # --------------------------------------------------------------------------------------------------------- the command
 
 
-def test_without_runs_it_says_so(stepwise: Stepwise, home: Path) -> None:
+def test_an_empty_list_of_runs_is_reported(stepwise: Stepwise, home: Path) -> None:
     ran = stepwise("runs")
     assert ran.code == 0
     assert ran.out.splitlines()[0] == "There are no recorded runs yet."
@@ -133,7 +133,7 @@ def test_runs_are_listed_newest_first(stepwise: Stepwise, store: RunStore) -> No
     assert told[0]["steps"] == {"first": 0, "last": 2, "recorded": 2}
 
 
-def test_only_so_many_are_listed_as_are_asked_for(stepwise: Stepwise, store: RunStore) -> None:
+def test_the_number_of_listed_runs_can_be_limited(stepwise: Stepwise, store: RunStore) -> None:
     made(stepwise, "--count", "3")
     lines = stepwise("runs", "--limit", "2").out.splitlines()
     assert [line.split()[0] for line in lines[1:3]] == list(store.runs()[:2])
@@ -188,7 +188,9 @@ def test_a_run_that_cannot_be_read_hides_no_other(stepwise: Stepwise, store: Run
         (["pin", "../x"], "run '../x' is not known"),
     ],
 )
-def test_what_cannot_be_done_gets_one_sentence(stepwise: Stepwise, words: list[str], sentence: str) -> None:
+def test_an_impossible_action_is_rejected_in_one_sentence(
+    stepwise: Stepwise, words: list[str], sentence: str
+) -> None:
     ran = stepwise("runs", *words)
     assert ran.code == 2
     assert ran.err.startswith(f"stepwise: {sentence}")

@@ -61,7 +61,7 @@ def test_a_recipe_becomes_a_listed_model(
     assert "tiny" in capsys.readouterr().out
 
 
-def test_a_finished_training_is_not_done_again(recipe: Path, tmp_path: Path) -> None:
+def test_a_finished_training_is_not_repeated(recipe: Path, tmp_path: Path) -> None:
     command = ["train", str(recipe), "--out", str(tmp_path / "out"), "--device", "cpu"]
     assert main.run(command) == 0
     written = (tmp_path / "out" / "model.safetensors").stat().st_mtime_ns
@@ -132,7 +132,7 @@ def test_a_folder_becomes_a_listed_model_and_is_not_trained_twice(
     assert "backbone" not in capsys.readouterr().err
 
 
-def test_the_events_are_told_as_json(squares: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_are_printed_as_json(squares: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--backbone", "dit", "--schedule", "linear", "--prediction", "eps", "--pixels", "--min-snr", "5"]
     flags += ["--text-steps", "0", "--prompt", "a fox", "--prompt", "여우", "--name", "mine", "--json"]
     assert main.run(["train", str(squares), *TINY, *flags]) == 0
@@ -149,7 +149,7 @@ def test_the_events_are_told_as_json(squares: Path, capsys: pytest.CaptureFixtur
     assert events[kinds.index("TrainingStepped")]["bands"]
 
 
-def test_what_it_would_take_is_told_and_nothing_trained(
+def test_an_estimate_is_printed_and_nothing_is_trained(
     squares: Path, stepwise_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (squares / "cut off.jpg").write_bytes(b"\xff\xd8\xff")
@@ -165,7 +165,7 @@ def test_what_it_would_take_is_told_and_nothing_trained(
     assert not (stepwise_home / "models").exists()
 
 
-def test_nothing_is_estimated_where_there_is_nothing_to_learn_from(
+def test_nothing_is_estimated_without_training_data(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -196,7 +196,7 @@ def test_a_flag_that_cannot_be_used_is_one_sentence(
     assert "Traceback" not in said
 
 
-def test_interrupted_it_says_that_the_same_command_goes_on(
+def test_after_an_interrupt_it_says_that_the_same_command_resumes(
     squares: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = train.cancelled_by_interrupt

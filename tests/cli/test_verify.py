@@ -61,9 +61,7 @@ def test_a_picture_that_comes_out_the_same_is_identical(stepwise: Stepwise, samp
     assert (ran.code, ran.out) == (0, "Identical, bit for bit.\n")
 
 
-def test_a_picture_that_was_painted_over_differs_and_nothing_explains_it(
-    stepwise: Stepwise, tmp_path: Path
-) -> None:
+def test_an_edited_picture_differs_with_no_recorded_cause(stepwise: Stepwise, tmp_path: Path) -> None:
     path = made(stepwise, "generate", "dog", "--steps", "2")
     pixels = read_pixels(path).copy()
     pixels[0, 0, 0] ^= 9
@@ -98,7 +96,7 @@ def test_what_has_changed_since_is_named(stepwise: Stepwise, home: Path, tmp_pat
     assert stepwise("verify", path).err.startswith("stepwise: model 'tiny' is not known")
 
 
-def test_another_build_of_the_same_torch_is_no_change(stepwise: Stepwise, tmp_path: Path) -> None:
+def test_another_build_of_the_same_torch_version_is_not_a_change(stepwise: Stepwise, tmp_path: Path) -> None:
     path = made(stepwise, "generate", "dog", "--steps", "2")
     memory = remembered(path)
     release = memory.versions["torch"].partition("+")[0]
@@ -113,7 +111,7 @@ def test_another_build_of_the_same_torch_is_no_change(stepwise: Stepwise, tmp_pa
 
 
 @pytest.mark.parametrize("words", [[], ["--sampler", "ddpm", "--seed", "9"], ["--remaining", "5"]], ids=str)
-def test_a_fork_is_made_again_from_the_run_it_goes_on_from(
+def test_a_fork_is_reproduced_from_the_run_it_was_forked_from(
     stepwise: Stepwise, home: Path, words: list[str]
 ) -> None:
     made(stepwise, "generate", "dog", "--steps", "4", "--seed", "2")
@@ -145,7 +143,7 @@ def kept_step(home: Path, request: GenerateRequest | ForkRequest, step: int, wha
 
 @pytest.mark.parametrize("what", ["x0", "x_t"])
 @pytest.mark.parametrize("recorded", [True, False])
-def test_a_step_that_was_kept_as_a_picture_is_made_again(
+def test_a_step_that_was_saved_as_a_picture_is_reproduced(
     stepwise: Stepwise, home: Path, tmp_path: Path, recorded: bool, what: str
 ) -> None:
     made(stepwise, "generate", "dog", "--steps", "4", *([] if recorded else ["--no-record"]))
@@ -156,7 +154,7 @@ def test_a_step_that_was_kept_as_a_picture_is_made_again(
         assert stepwise("verify", path).out == "Identical, bit for bit.\n"
 
 
-def test_a_step_of_a_fork_is_made_again_from_where_the_fork_starts(
+def test_a_step_of_a_fork_is_reproduced_from_the_start_of_the_fork(
     stepwise: Stepwise, home: Path, tmp_path: Path
 ) -> None:
     made(stepwise, "generate", "dog", "--steps", "4")

@@ -96,7 +96,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 # ----------------------------------------------------------------------------------------------------------- events
 
 
-def test_a_job_tells_of_loading_starting_every_step_every_picture_and_the_end(engine: Engine) -> None:
+def test_a_job_reports_loading_starting_every_step_every_picture_and_the_end(engine: Engine) -> None:
     events = list(engine.run(asking(count=2), job_id="job"))
     steps = [StepDone] * 4
     assert [type(event) for event in events] == [
@@ -347,7 +347,7 @@ def test_cancelling_before_the_start_loads_nothing(engine: Engine, calls: list[i
     assert calls == []
 
 
-def test_a_load_is_dropped_at_the_next_look_and_the_next_job_runs(engine: Engine) -> None:
+def test_a_cancelled_load_stops_and_the_next_job_runs(engine: Engine) -> None:
     list(engine.run(asking(steps=1)))  # the precision is known from here on
     for asks in (1, 2, 5, 20):
         cancelled = SetAfter(asks)
@@ -396,7 +396,7 @@ def test_closing_the_events_stops_the_job(engine: Engine, calls: list[int]) -> N
 # ----------------------------------------------------------------------------------------------------------- faults
 
 
-def test_a_value_that_is_not_finite_is_told_with_its_step(
+def test_a_value_that_is_not_finite_is_reported_with_its_step(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluate, made = Denoiser.evaluate, [0]
@@ -423,7 +423,7 @@ def test_a_value_that_is_not_finite_is_told_with_its_step(
         MemoryError(),
     ],
 )
-def test_a_full_memory_is_told_in_a_sentence_and_the_next_job_runs(
+def test_running_out_of_memory_is_reported_in_one_sentence_and_the_next_job_runs(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     def failing(*_: object) -> Prediction:
@@ -436,7 +436,7 @@ def test_a_full_memory_is_told_in_a_sentence_and_the_next_job_runs(
     assert len(pictures(engine.run(asking()))) == 1
 
 
-def test_another_fault_is_not_taken_for_a_full_memory(
+def test_another_error_is_not_mistaken_for_running_out_of_memory(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*_: object) -> Prediction:
@@ -448,7 +448,7 @@ def test_another_fault_is_not_taken_for_a_full_memory(
     assert not is_out_of_memory(RuntimeError("an illegal memory access was encountered"))
 
 
-def test_nothing_wrong_reaches_the_model(engine: Engine, calls: list[int]) -> None:
+def test_no_invalid_request_reaches_the_model(engine: Engine, calls: list[int]) -> None:
     with pytest.raises(RequestError, match="steps"):
         list(engine.run(asking(steps=0)))
     with pytest.raises(RequestError, match="allowed: 16x16, 32x16"):

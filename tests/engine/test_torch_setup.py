@@ -39,7 +39,7 @@ def test_the_library_is_loaded_and_torch_not_imported() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_python_goes_on_while_the_library_is_loaded() -> None:
+def test_other_threads_run_while_the_library_is_loaded() -> None:
     code = """
 import sys, threading, time
 from studio.engine.torch_setup import preload_torch
@@ -77,7 +77,7 @@ def test_without_torch_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not torch_setup.preload_torch()
 
 
-def test_how_threads_wait_is_the_users_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_time_set_by_the_user_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")  # so that whatever was there comes back
     monkeypatch.delenv("OMP_WAIT_POLICY")
     monkeypatch.setenv("KMP_BLOCKTIME", "30")

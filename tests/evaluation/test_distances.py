@@ -68,14 +68,14 @@ def test_a_lone_difference_counts_by_its_share_of_the_picture() -> None:
     )  # a mean of absolute differences would say 1/100
 
 
-def test_work_of_ones_own_is_as_far_as_training_pictures_are_from_each_other() -> None:
+def test_new_pictures_are_as_far_as_training_pictures_are_from_each_other() -> None:
     own = measure_memorization(seen(pictures(slice(1, None, 2))), learned())
     assert own.sample == pytest.approx(own.training, rel=0.1)
     assert own.copied < 0.05
     assert own.detail == pytest.approx(1, abs=0.1)
 
 
-def test_copies_are_found_out_also_when_moved() -> None:
+def test_copies_are_detected_even_if_shifted() -> None:
     for shift in (0, 2):
         copies = measure_memorization(seen(pictures(slice(0, 200, 2), shift)), learned())
         assert copies.sample < 0.1 * copies.training
@@ -83,7 +83,7 @@ def test_copies_are_found_out_also_when_moved() -> None:
         assert copies.detail == pytest.approx(1, abs=0.15)
 
 
-def test_an_average_of_training_pictures_is_no_work_of_ones_own() -> None:
+def test_an_average_of_training_pictures_is_not_new() -> None:
     rng, all_of_them = np.random.default_rng(0), pictures(slice(0, None, 2)).astype(np.float64)
     averages = [all_of_them[rng.integers(len(all_of_them), size=8)].mean(axis=0) for _ in range(60)]
     found = measure_memorization(seen(np.asarray(averages).round().astype(np.uint8)), learned())

@@ -155,7 +155,7 @@ def test_a_model_that_ignores_or_swaps_places_or_sizes_gets_nothing(
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_always_the_same_number_is_worth_a_half(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_always_drawing_the_same_number_scores_a_half(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     def change(scene: Scene) -> Scene:
         layout = (
             scene.layout
@@ -169,7 +169,7 @@ def test_always_the_same_number_is_worth_a_half(monkeypatch: pytest.MonkeyPatch,
     )
 
 
-def test_a_model_that_forgets_the_background_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_forgets_the_background_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     found = figures(
         monkeypatch, painter(lambda scene: dataclasses.replace(scene, color="gray")), "naming", "background"
     )
@@ -187,7 +187,7 @@ def test_a_model_that_ignores_its_noise_has_no_diversity(monkeypatch: pytest.Mon
     assert [point["diversity"] for point in curve] == pytest.approx([0] * len(curve), abs=1e-6)
 
 
-def test_only_what_was_learned_is_asked_for_but_all_are_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_trained_concepts_are_prompted_but_all_are_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     names = tuple(entry.names[0] for entry in FEW.entries[:3])
     found = figures(
         monkeypatch, painter(), "naming", "background", plan=dataclasses.replace(PLAN, names=names)
@@ -239,7 +239,7 @@ def test_new_figures_join_older_ones_of_the_same_weights(card: ModelCard) -> Non
     }
 
 
-def test_figures_of_other_weights_are_forgotten(card: ModelCard) -> None:
+def test_figures_of_other_weights_are_dropped(card: ModelCard) -> None:
     once = dataclasses.replace(card, evaluation=merged(card, {"background": 0.9}))
     other = dataclasses.replace(once, weights_sha256="0" * 64)
     assert merged(other, {"top1": 0.6}) == {"top1": 0.6, "weights_sha256": "0" * 64}

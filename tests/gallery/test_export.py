@@ -66,7 +66,7 @@ def source(tmp_path: Path) -> Path:
     return store.add(pixels(3), metadata("a red apple")).path
 
 
-def test_as_it_is_every_byte_is_kept(source: Path, tmp_path: Path) -> None:
+def test_a_copy_in_the_original_size_keeps_every_byte(source: Path, tmp_path: Path) -> None:
     to = save_file(source, tmp_path / "new" / "x.png")
     assert to.read_bytes() == source.read_bytes()
 
@@ -81,7 +81,7 @@ def test_hard_pixels_become_squares_and_smooth_ones_do_not(source: Path, tmp_pat
     assert (smooth != hard).any()
 
 
-def test_enlarged_it_tells_other_programs_how_it_was_made_and_is_no_picture_of_ours(
+def test_an_enlarged_copy_keeps_its_parameters_but_is_not_a_picture_of_ours(
     source: Path, tmp_path: Path
 ) -> None:
     to = save_file(source, tmp_path / "x.png", 4)
@@ -90,7 +90,7 @@ def test_enlarged_it_tells_other_programs_how_it_was_made_and_is_no_picture_of_o
         assert image.text["parameters"].startswith("a red apple")  # type: ignore[attr-defined]
 
 
-def test_what_cannot_be_saved_is_a_sentence_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
+def test_a_failed_save_is_reported_and_leaves_no_file(source: Path, tmp_path: Path) -> None:
     wide = np.zeros((2, MAX_SIDE_PX // 8 + 1, 3), np.uint8)
     with pytest.raises(StorageError, match="would be larger than 16,384 pixels on a side"):
         save_pixels(wide, tmp_path / "x.png", 8)

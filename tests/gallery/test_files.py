@@ -129,7 +129,7 @@ def test_the_check_of_names_rejects_the_naive_name() -> None:
     | st.text(st.characters(codec=None, categories=["L", "M", "Cf", "Cs"])),
 )
 @example(1, 0, "ᄀ" * 80)
-def test_any_name_is_safe_and_tells_its_number(counter: int, seed: int, prompt: str) -> None:
+def test_any_name_is_safe_and_contains_its_number(counter: int, seed: int, prompt: str) -> None:
     name = picture_name(counter, seed, prompt)
     assert faults(name) == []
     assert counter_of(name) == counter
@@ -179,7 +179,7 @@ def test_names_sort_by_their_number() -> None:
         ".stepwise-000001.part",
     ],
 )
-def test_names_of_other_programs_are_not_taken_for_ours(name: str) -> None:
+def test_file_names_of_other_programs_are_not_mistaken_for_ours(name: str) -> None:
     assert counter_of(name) is None
 
 
@@ -276,7 +276,7 @@ def test_failing_every_call_rejects_the_naive_way(tmp_path: Path) -> None:
     assert sum("is not whole" in fault for fault in faults) >= 2 * len(CODES)
 
 
-def test_a_picture_is_never_written_over_even_where_links_are_not_known(
+def test_a_picture_is_never_overwritten_even_without_hard_links(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_links(*_: object) -> None:
@@ -303,7 +303,7 @@ def test_names_that_are_always_taken_end_in_a_sentence(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"same": OLDER}
 
 
-def test_numbers_go_on_after_the_highest_there(tmp_path: Path) -> None:
+def test_numbers_continue_after_the_highest_existing_one(tmp_path: Path) -> None:
     def name_of(number: int) -> str:
         return picture_name(number, 7)
 
@@ -323,7 +323,7 @@ def test_a_disk_that_writes_a_little_at_a_time_gets_it_all(
     assert write_new(tmp_path, DATA, lambda _: "x.png").path.read_bytes() == DATA
 
 
-def test_a_folder_that_cannot_be_made_durable_is_told_and_loses_nothing(
+def test_a_folder_that_cannot_be_synced_is_reported_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync = os.fsync
@@ -344,7 +344,7 @@ def test_a_folder_that_cannot_be_made_durable_is_told_and_loses_nothing(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="folders cannot be synced there")
-def test_of_new_folders_the_names_are_made_durable_too(tmp_path: Path) -> None:
+def test_the_names_of_new_folders_are_synced_too(tmp_path: Path) -> None:
     at = Disk()
     ours(at, tmp_path / "new" / "deep")
     assert at.calls.count("fsync folder") == 3
@@ -354,7 +354,7 @@ def test_of_new_folders_the_names_are_made_durable_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file is safe there without a lock")
-def test_the_sweep_takes_what_died_and_leaves_what_is_written_now(tmp_path: Path) -> None:
+def test_part_files_of_dead_processes_are_deleted_and_those_in_use_stay(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / part_name(number)).write_bytes(b"half")
     (tmp_path / "000001-7.png").write_bytes(OLDER)
@@ -368,7 +368,7 @@ def test_the_sweep_takes_what_died_and_leaves_what_is_written_now(tmp_path: Path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file is safe there without a lock")
-def test_a_part_file_swept_away_at_birth_costs_only_its_number(
+def test_a_part_file_deleted_at_once_only_loses_its_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold = storage.lock_part

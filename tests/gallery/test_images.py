@@ -116,7 +116,7 @@ def test_texts_behind_the_pixels_that_unpack_without_end_are_refused(tmp_path: P
         read_pixels(written(tmp_path, bomb))
 
 
-def test_whatever_is_in_a_file_it_ends_in_pixels_or_a_sentence(tmp_path: Path) -> None:
+def test_any_file_gives_pixels_or_a_sentence(tmp_path: Path) -> None:
     good = encode(pixels(), metadata())
     source, read, refused = random.Random(3), 0, 0
     for _ in range(400):
@@ -142,7 +142,7 @@ def test_pipes_devices_and_folders_are_refused_at_once(tmp_path: Path) -> None:
             read_pixels(path)
 
 
-def test_a_fault_of_the_disk_is_no_fault_of_the_picture(
+def test_a_disk_error_is_not_reported_as_a_damaged_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path, encode(pixels(), metadata()))
@@ -200,7 +200,7 @@ def test_small_pictures_need_no_cache_and_a_cache_that_fails_is_none(tmp_path: P
     assert colours(read_tile(large, 144, 8, tmp_path / "file")) == (9, 9, 9, 255)
 
 
-def test_of_a_cache_the_files_used_last_stay(tmp_path: Path) -> None:
+def test_the_most_recently_used_files_of_a_cache_stay(tmp_path: Path) -> None:
     for number in range(5):
         os.utime(written(tmp_path, b"", f"{number}.png"), (number, number))
     written(tmp_path, b"", "notes.txt")

@@ -130,7 +130,7 @@ def test_ids_are_those_of_the_search_and_lead_to_the_entries(tmp_path: Path) -> 
     assert catalogue.entries_of(many) == (made[1],)
 
 
-def test_an_entry_that_was_taken_out_goes_back_to_its_place(tmp_path: Path) -> None:
+def test_a_restored_entry_returns_to_its_place(tmp_path: Path) -> None:
     store, made = filled(tmp_path, "one", "two", "three")
     store.catalogue.remove([made[1]])
     assert store.catalogue.entries() == (made[2], made[0])
@@ -140,14 +140,14 @@ def test_an_entry_that_was_taken_out_goes_back_to_its_place(tmp_path: Path) -> N
     assert store.add(pixels(), metadata()).id == 4, "the place of what may come back stays free"
 
 
-def test_an_entry_whose_place_is_taken_gets_a_new_one(tmp_path: Path) -> None:
+def test_a_restored_entry_whose_place_is_taken_gets_a_new_one(tmp_path: Path) -> None:
     store, made = filled(tmp_path, "one", "two")
     other = replace(made[0], path=tmp_path / "other.png")
     assert store.catalogue.add(other) == 3
     assert store.catalogue.entries()[1:] == tuple(made[::-1])
 
 
-def test_of_a_catalogue_made_anew_the_right_picture_is_taken_out(tmp_path: Path) -> None:
+def test_after_a_rebuild_the_right_picture_is_removed(tmp_path: Path) -> None:
     store, made = filled(tmp_path, "one", "two")
     made[0].path.unlink()
     shutil.rmtree(tmp_path / "catalogue")
@@ -210,7 +210,7 @@ def test_a_missing_file_marks_its_entry_and_a_found_one_unmarks_it(tmp_path: Pat
     assert store.catalogue.entries() == (second, first)
 
 
-def test_of_an_unplugged_drive_nothing_changes(tmp_path: Path) -> None:
+def test_an_unplugged_drive_changes_no_entry(tmp_path: Path) -> None:
     store, made = filled(tmp_path, "one", "two")
     (tmp_path / "pictures").rename(tmp_path / "unplugged")
     with pytest.raises(StorageError, match="unplugged"):
@@ -226,7 +226,7 @@ def test_entries_of_other_folders_are_left_alone(tmp_path: Path) -> None:
     assert store.catalogue.entries()[0] == other
 
 
-def test_strangers_and_wrecks_in_the_folder_are_counted_and_stop_nothing(tmp_path: Path) -> None:
+def test_foreign_and_damaged_files_in_the_folder_are_counted_and_stop_nothing(tmp_path: Path) -> None:
     store, made = filled(tmp_path, "one", "two")
     pictures = tmp_path / "pictures"
     below = pictures / "sorted" / "by me"
@@ -248,7 +248,7 @@ def test_strangers_and_wrecks_in_the_folder_are_counted_and_stop_nothing(tmp_pat
 @pytest.mark.parametrize(
     "created", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-06-01T00:00:00+00:00"]
 )
-def test_a_time_that_no_clock_shows_costs_that_picture_alone(tmp_path: Path, created: str) -> None:
+def test_an_impossible_time_only_affects_its_picture(tmp_path: Path, created: str) -> None:
     store, made = filled(tmp_path, "one", "two")
     text = made[0].metadata.to_json()
     info = PngInfo()
@@ -279,7 +279,7 @@ def reads_without_checks(file: Path) -> list[tuple[object, ...]] | None:
         return None
 
 
-def test_a_catalogue_damaged_anywhere_is_noticed_and_made_anew(tmp_path: Path) -> None:
+def test_a_catalogue_damaged_anywhere_is_detected_and_rebuilt(tmp_path: Path) -> None:
     store, made = filled(tmp_path, *[f"picture {i}" for i in range(12)])
     store.catalogue.close()
     file = tmp_path / "catalogue" / FILE_NAME
@@ -307,7 +307,7 @@ def test_a_catalogue_damaged_anywhere_is_noticed_and_made_anew(tmp_path: Path) -
     assert wrong_unchecked >= 3, "a catalogue without checks must show something wrong"
 
 
-def test_rows_that_vanish_without_a_word_are_noticed(tmp_path: Path) -> None:
+def test_rows_that_vanish_silently_are_detected(tmp_path: Path) -> None:
     store, made = filled(tmp_path, *[f"picture {i}" for i in range(12)])
     store.catalogue.close()
     file = tmp_path / "catalogue" / FILE_NAME
@@ -325,7 +325,7 @@ def test_rows_that_vanish_without_a_word_are_noticed(tmp_path: Path) -> None:
     assert lost_fields(made, mended(Catalogue(file.parent, pictures=tmp_path / "pictures"))) == []
 
 
-def test_a_damaged_catalogue_is_kept_and_the_next_picture_says_so(tmp_path: Path) -> None:
+def test_a_damaged_catalogue_is_kept_and_reported_with_the_next_picture(tmp_path: Path) -> None:
     older, _ = filled(tmp_path, "one", "two")
     older.catalogue.close()
     file = tmp_path / "catalogue" / FILE_NAME
@@ -343,7 +343,7 @@ def test_a_damaged_catalogue_is_kept_and_the_next_picture_says_so(tmp_path: Path
     assert store.add(pixels(), metadata()).notes == ()
 
 
-def test_damage_while_the_program_runs_is_noticed_too(tmp_path: Path) -> None:
+def test_damage_while_the_program_runs_is_detected_too(tmp_path: Path) -> None:
     store, made = filled(tmp_path, "one", "two")
     store.catalogue.close()
     (tmp_path / "catalogue" / FILE_NAME).write_bytes(b"rubbish" * 1000)
@@ -366,7 +366,7 @@ def test_a_catalogue_damaged_again_and_again_ends_in_a_sentence(
     assert "damaged again" in store.add(pixels(), metadata()).notes[0]
 
 
-def test_one_process_does_not_set_aside_what_another_made_anew(tmp_path: Path) -> None:
+def test_a_process_does_not_set_aside_what_another_has_rebuilt(tmp_path: Path) -> None:
     store, _ = filled(tmp_path, "one")
     database = Database(tmp_path / "catalogue" / FILE_NAME)
     damage = DamagedError("seen in the older file")
@@ -389,7 +389,7 @@ def test_a_database_of_another_program_is_set_aside_unharmed(tmp_path: Path) -> 
     assert store.catalogue.count() == 1
 
 
-def test_a_catalogue_of_the_future_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_catalogue_of_a_newer_version_is_left_unchanged(tmp_path: Path) -> None:
     older, _ = filled(tmp_path, "one")
     older.catalogue.close()
     file = tmp_path / "catalogue" / FILE_NAME
@@ -405,7 +405,7 @@ def test_a_catalogue_of_the_future_is_left_as_it_is(tmp_path: Path) -> None:
     assert [found.metadata.request["prompt"] for found in store.catalogue.entries()] == ["two", "one"]
 
 
-def test_a_catalogue_another_program_holds_is_said_to_be(
+def test_a_catalogue_that_another_program_is_using_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, _ = filled(tmp_path, "one")

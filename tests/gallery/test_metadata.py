@@ -143,7 +143,7 @@ def test_a_wrong_value_is_refused_in_one_sentence_that_names_the_field(name: str
     assert len(str(caught.value)) < 300
 
 
-def test_a_version_of_the_future_is_refused_and_said_to_be_newer() -> None:
+def test_a_newer_version_is_rejected_and_reported_as_newer() -> None:
     with pytest.raises(RequestError, match="newer Stepwise Studio"):
         PictureMetadata.from_json(changed(version=3, whatever=1))
 
@@ -156,7 +156,7 @@ def test_a_picture_remembers_the_step_of_another_run_it_comes_from(kind: OriginK
     assert str(kept.origin) == ("step 12 of 30" if kind == "step" else "forked from step 12 of 30")
 
 
-def test_a_picture_without_an_origin_is_written_as_programs_of_before_read_it() -> None:
+def test_a_picture_without_an_origin_can_be_read_by_older_versions() -> None:
     assert "origin" not in json.loads(metadata().to_json())
     with pytest.raises(RequestError, match="origin is not a field"):
         PictureMetadata.from_json(changed(origin=None))
@@ -224,12 +224,12 @@ def test_a_request_that_json_cannot_keep_is_refused(value: object) -> None:
         metadata(request={"options": value})
 
 
-def test_more_than_a_reader_takes_is_never_written() -> None:
+def test_metadata_too_large_for_readers_is_never_written() -> None:
     with pytest.raises(RequestError, match="bytes"):
         metadata(request={"prompt": "x" * MAX_TEXT_BYTES})
 
 
-def test_a_wrong_hash_is_seen_by_comparing() -> None:
+def test_a_wrong_hash_is_detected_by_comparison() -> None:
     assert metadata() == metadata()
     for name, other in {"x_T_sha256": digest("other"), "seconds": 1.5, "created": datetime.now(UTC)}.items():
         assert replace(metadata(), **{name: other}) != metadata()
@@ -292,13 +292,13 @@ def test_the_parser_here_sees_what_is_not_quoted() -> None:
     assert parse("x\nSteps: 1, Seed: 2, Size: 1x1, Sampler: a, b: c")["Sampler"] != "a, b: c"
 
 
-def test_what_the_request_leaves_open_is_left_out() -> None:
+def test_unset_fields_of_the_request_are_omitted() -> None:
     text = parameters_text(metadata(request={"prompt": "x", "steps": True, "guidance": None}), 8, 8)
     assert text.startswith("x\nSeed: 7, Size: 8x8, Model hash: ")
 
 
 @pytest.mark.parametrize(("guidance", "text"), [(7, "7"), (7.0, "7"), (7.5, "7.5"), (0.1, "0.1"), (0, "0")])
-def test_numbers_are_written_as_people_write_them(guidance: float, text: str) -> None:
+def test_numbers_are_written_without_needless_digits(guidance: float, text: str) -> None:
     request = {**metadata().request, "guidance": guidance}
     assert parse(parameters_text(metadata(request=request), 1, 1))["CFG scale"] == text
 

@@ -174,7 +174,7 @@ def test_what_the_caps_allow_is_read(tmp_path: Path) -> None:
     assert [len(text) for _, text in read_chunks(path).texts] == [MAX_CHUNK_BYTES] * 3
 
 
-def test_nothing_after_the_first_pixels_is_looked_at(tmp_path: Path) -> None:
+def test_nothing_after_the_first_pixels_is_read(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(GOOD + HOSTILE["bomb in zTXt"][0] + chunk(b"tEXt", b"stepwise\0{}"))
     assert read(path).metadata == metadata()
@@ -241,7 +241,7 @@ def test_pixels_and_every_field_come_back(prompt: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(image), pixels())
 
 
-def test_pixels_that_are_a_view_or_read_only_are_taken(tmp_path: Path) -> None:
+def test_pixels_that_are_a_view_or_read_only_are_accepted(tmp_path: Path) -> None:
     view = pixels()[::-1, ::-1]
     view.flags.writeable = False
     path = tmp_path / "x.png"
@@ -265,7 +265,7 @@ def test_pixels_of_another_shape_or_type_are_refused(wrong: np.ndarray) -> None:
         encode(wrong, metadata())
 
 
-def test_the_file_tells_neither_folders_nor_the_user(tmp_path: Path) -> None:
+def test_the_file_contains_neither_folders_nor_the_user_name(tmp_path: Path) -> None:
     data = encode(
         pixels(), metadata(model=str(tmp_path / "starter"), request={"model": str(tmp_path / "starter")})
     )

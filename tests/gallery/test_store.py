@@ -117,7 +117,7 @@ def test_a_folder_of_ones_own_is_made_and_listed(tmp_path: Path, monkeypatch: py
     assert keep.catalogue.entries() == (entry,)
 
 
-def test_where_the_path_would_be_too_long_for_windows_the_prompt_gives_way(tmp_path: Path) -> None:
+def test_the_prompt_is_shortened_if_the_path_would_be_too_long_for_windows(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * max(1, 220 - len(str(tmp_path))))
     entry = store(tmp_path).add(pixels(), metadata("word " * 20), deep)
     assert entry.path.name == "000001-7.png"
@@ -133,7 +133,7 @@ def test_the_store_of_a_users_folders_keeps_all_in_them(stepwise_home: Path) -> 
 
 # ------------------------------------------------------------------------------------------------------ faults
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS])
-def test_a_picture_the_folder_does_not_take_can_be_rescued(
+def test_a_picture_that_cannot_be_written_to_its_folder_is_saved_elsewhere(
     code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep, fsync = store(tmp_path), os.fsync
@@ -154,7 +154,7 @@ def test_a_picture_the_folder_does_not_take_can_be_rescued(
     assert keep.catalogue.entries() == (entry,)
 
 
-def test_without_a_second_choice_a_rescue_is_refused(tmp_path: Path) -> None:
+def test_without_another_folder_saving_elsewhere_fails(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no other folder"):
         PictureStore(tmp_path / "pictures", tmp_path / "catalogue").rescue(pixels(), metadata())
 
@@ -180,7 +180,7 @@ def test_whichever_statement_of_the_catalogue_fails_the_picture_is_kept(code: in
     assert number > 8, "the faults must reach every statement"
 
 
-def test_a_catalogue_that_cannot_be_made_costs_no_picture(tmp_path: Path) -> None:
+def test_a_catalogue_that_cannot_be_created_loses_no_picture(tmp_path: Path) -> None:
     (tmp_path / "catalogue").write_text("a file where the folder should be")
     entry = store(tmp_path).add(pixels(), metadata())
     assert png.read(entry.path).metadata == metadata()
@@ -188,9 +188,7 @@ def test_a_catalogue_that_cannot_be_made_costs_no_picture(tmp_path: Path) -> Non
     assert str(tmp_path / "catalogue") in entry.notes[0]
 
 
-def test_a_disk_that_does_not_confirm_the_name_is_a_note(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unconfirmed_file_name_gives_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "sync_folder", lambda _: False)
     entry = store(tmp_path).add(pixels(), metadata())
     assert "did not confirm" in entry.notes[0]
@@ -359,7 +357,7 @@ def test_every_picture_is_on_the_disk_before_the_next_is_begun(tmp_path: Path) -
     assert kinds == [JobStarted, PictureSaved, PictureSaved, JobFinished]
 
 
-def test_pictures_go_where_they_are_wanted(tmp_path: Path) -> None:
+def test_pictures_are_saved_in_the_requested_folder(tmp_path: Path) -> None:
     events = list(save_pictures(Job().run(), make_store(tmp_path), tmp_path / "my own"))
     assert {event.entry.path.parent for event in events if isinstance(event, PictureSaved)} == {
         tmp_path / "my own"
@@ -377,7 +375,7 @@ def test_pictures_of_a_fork_remember_where_it_began(tmp_path: Path) -> None:
         assert read.origin == entry.metadata.origin == origin
 
 
-def test_what_a_full_disk_does_not_take_is_rescued_and_the_job_goes_on(
+def test_pictures_are_saved_elsewhere_when_a_disk_is_full_and_the_job_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.gallery.store.write_new", full("pictures"))
@@ -388,7 +386,7 @@ def test_what_a_full_disk_does_not_take_is_rescued_and_the_job_goes_on(
     assert str(kept[0].fault) == f"{tmp_path / 'pictures'} cannot be written: the disk is full."
 
 
-def test_a_picture_that_nothing_takes_is_handed_out_before_the_job_ends(
+def test_a_picture_that_cannot_be_saved_is_handed_out_before_the_job_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.gallery.store.write_new", full("pictures", "rescued"))
@@ -403,7 +401,7 @@ def test_a_picture_that_nothing_takes_is_handed_out_before_the_job_ends(
     assert job.closed
 
 
-def test_who_stops_listening_closes_the_job(tmp_path: Path) -> None:
+def test_closing_the_events_closes_the_job(tmp_path: Path) -> None:
     job = Job()
     events = save_pictures(job.run(), make_store(tmp_path))
     next(events)

@@ -55,11 +55,11 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     return load_recipe(path)
 
 
-def test_what_follows_from_the_codec_is_not_asked_for_twice(recipe: Recipe) -> None:
+def test_the_preview_configuration_follows_from_the_codec(recipe: Recipe) -> None:
     assert recipe.preview == PreviewConfig(channels=4, downscale=4, width=16, layers=1)
 
 
-def test_a_recipe_may_do_without(tmp_path: Path) -> None:
+def test_a_recipe_may_omit_the_preview_decoder(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.replace("[preview_train]\npictures = 8\nbatch = 16\n", ""))
     assert load_recipe(path).preview_loop is None
@@ -69,7 +69,7 @@ def test_a_recipe_may_do_without(tmp_path: Path) -> None:
     assert pixels.preview_loop is None, "there is nothing to distil in a model of pixels"
 
 
-def test_the_decoder_comes_to_do_what_the_codecs_decoder_does(recipe: Recipe) -> None:
+def test_the_decoder_learns_the_output_of_the_codecs_decoder(recipe: Recipe) -> None:
     torch.manual_seed(1)
     codec = Codec(recipe.codec or CodecConfig()).eval()
     before = {name: value.clone() for name, value in codec.state_dict().items()}

@@ -133,7 +133,7 @@ def test_a_truncated_state_is_refused(tmp_path: Path, cut: int) -> None:
         load_state(path, module, ema, optimizer)
 
 
-def test_a_recovered_run_keeps_its_slower_rate(tmp_path: Path) -> None:
+def test_a_recovered_run_keeps_its_lower_rate(tmp_path: Path) -> None:
     module, loss = _task()
     path, optimizer, ema = tmp_path / "state.safetensors", make_optimizer(module, CONFIG), Ema(module, 0.9)
     save_state(path, SavedProgress(3, 0.25), module, ema, optimizer)
@@ -144,7 +144,7 @@ def test_a_recovered_run_keeps_its_slower_rate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["loss", "gradient"])
-def test_a_step_that_is_no_number_changes_nothing_and_says_so(where: str) -> None:
+def test_a_step_whose_loss_is_not_a_number_changes_nothing_and_is_reported(where: str) -> None:
     module, loss = _task()
 
     def poisoned(generator: torch.Generator) -> Tensor:
@@ -161,7 +161,7 @@ def test_a_step_that_is_no_number_changes_nothing_and_says_so(where: str) -> Non
     assert torch.equal(_weights(module, ema), before)
 
 
-def test_a_full_disk_leaves_the_state_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_existing_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module, _ = _task()
     path, optimizer, ema = tmp_path / "state.safetensors", make_optimizer(module, CONFIG), Ema(module, 0.9)
     save_state(path, SavedProgress(3), module, ema, optimizer)

@@ -47,7 +47,7 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(name: str) ->
     assert len(str(caught.value)) < 400
 
 
-def test_a_device_that_does_not_work_is_passed_over_but_refused_by_name(
+def test_a_device_that_does_not_work_is_skipped_unless_it_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(device_module, "find_devices", lambda: (CARD, CPU))
@@ -79,7 +79,7 @@ def test_what_is_not_clearly_faster_stays_exact(tmp_path: Path, speedup: float) 
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", "[" * 100_000, '{"cpu": "fast"}', "\x00"])
-def test_a_broken_memory_is_measured_anew(tmp_path: Path, text: str) -> None:
+def test_a_damaged_cache_is_measured_again(tmp_path: Path, text: str) -> None:
     (tmp_path / CACHE_NAME).write_text(text)
     assert choose_precision(CPU, tmp_path, measure=lambda *_: 2.0) == REDUCED
     assert choose_precision(CPU, tmp_path, measure=lambda *_: 0.0) == REDUCED, "it was not remembered"
@@ -125,7 +125,7 @@ def test_a_reduced_backbone_takes_and_gives_float32_and_is_nearly_the_exact_one(
     assert 0 < error < 0.05
 
 
-def test_a_gpu_that_torch_does_not_see_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_torch_cannot_use_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device_module, "installed_gpus", lambda: ("an NVIDIA GPU",))
     said = unused_gpu((CPU,))
     assert said is not None

@@ -236,7 +236,7 @@ def test_every_event_is_its_own_panes(engine: Engine) -> None:
             np.testing.assert_allclose(one.state, other.state, atol=1e-3)
 
 
-def test_what_has_no_effect_on_a_pane_says_on_which(engine: Engine) -> None:
+def test_a_note_on_an_unused_setting_names_its_panes(engine: Engine) -> None:
     panes = [asking(guidance=1, negative="cat"), asking(), asking(model="textless", guidance=1, prompt="")]
     (started,) = those(JobStarted, engine.run(side_by_side(*panes)))
     assert started.notes == ("Pane 1: At guidance 1 the negative prompt is unused.",)
@@ -269,7 +269,7 @@ def test_panes_share_the_budget_of_their_previews(engine: Engine, monkeypatch: p
 # ------------------------------------------------------------------------------------------------------------ models
 
 
-def test_models_are_held_while_a_comparison_needs_them_and_as_long_as_nothing_else_is_run(
+def test_models_stay_loaded_for_a_comparison_and_until_another_job_runs(
     engine: Engine,
 ) -> None:
     events = list(engine.run(side_by_side(asking(steps=1), asking(steps=1, model="pixels")), previews=ARRAYS))
@@ -286,7 +286,7 @@ def test_models_are_held_while_a_comparison_needs_them_and_as_long_as_nothing_el
     assert [one.model.card.name for one in list(engine._models)] == ["textless"]
 
 
-def test_a_model_that_is_held_is_not_loaded_again_for_a_comparison(engine: Engine) -> None:
+def test_a_loaded_model_is_not_loaded_again_for_a_comparison(engine: Engine) -> None:
     list(engine.run(asking(steps=1)))
     events = engine.run(side_by_side(asking(steps=1, model="pixels"), asking(steps=1)))
     assert [event.model for event in those(ModelLoading, events)] == ["pixels"]
@@ -329,7 +329,7 @@ def test_a_cancel_keeps_the_panes_that_are_finished(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("batched", [True, False])
-def test_a_value_that_is_not_finite_is_told_with_its_pane(
+def test_a_value_that_is_not_finite_is_reported_with_its_pane(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, batched: bool
 ) -> None:
     evaluate = Denoiser.evaluate
@@ -347,7 +347,7 @@ def test_a_value_that_is_not_finite_is_told_with_its_pane(
     assert len(pictures(engine.run(side_by_side(*panes)))) == 3
 
 
-def test_a_full_memory_gives_all_models_back_and_says_what_to_do(
+def test_running_out_of_memory_unloads_all_models_and_says_what_to_do(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*_: object) -> Prediction:
@@ -380,7 +380,7 @@ def test_a_full_memory_gives_all_models_back_and_says_what_to_do(
         ),
     ],
 )
-def test_nothing_wrong_reaches_a_model(
+def test_no_invalid_request_reaches_a_model(
     engine: Engine, calls: Calls, panes: tuple[GenerateRequest, ...], said: str
 ) -> None:
     with pytest.raises(RequestError, match=said):

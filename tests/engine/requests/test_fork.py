@@ -72,7 +72,7 @@ def test_a_fork_that_changes_nothing_is_its_parent_from_every_step_for_the_rest_
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("change", ["noise of the step before", "another seed", "a state off by a bit"])
-def test_the_proof_above_would_notice(engine: Engine, sampler: str, change: str) -> None:
+def test_a_changed_fork_is_not_bit_identical(engine: Engine, sampler: str, change: str) -> None:
     parent = list(engine.run(asking(sampler, steps=5), previews=ARRAYS))
     request, start = request_of(parent), states_of(parent)[2]
     match change:
@@ -111,7 +111,7 @@ def test_a_fork_leaves_the_arrays_that_it_starts_from_alone(engine: Engine) -> N
     [{"prompt": "a cat"}, {"guidance": 1.5}, {"negative": "dog"}, {"sampler": "ddpm", "options": {}}],
     ids=lambda change: next(iter(change)),
 )
-def test_a_fork_may_go_on_otherwise(engine: Engine, change: dict[str, Any]) -> None:
+def test_a_fork_may_continue_with_other_settings(engine: Engine, change: dict[str, Any]) -> None:
     parent = list(engine.run(asking(), previews=ARRAYS))
     start = states_of(parent)[2]
     events = list(engine.run(ForkRequest(request=replace(request_of(parent), **change), start=start)))
@@ -132,7 +132,7 @@ def test_a_fork_may_take_another_number_of_steps(engine: Engine) -> None:
     assert started.x_T_sha256 == pictures(events)[0].x_T_sha256
 
 
-def test_another_model_of_the_same_latents_may_go_on(engine: Engine) -> None:
+def test_a_fork_may_continue_with_another_model_of_the_same_latents(engine: Engine) -> None:
     start = states_of(list(engine.run(asking(model="pixels"), previews=ARRAYS)))[2]
     events = engine.run(ForkRequest(request=asking(model="textless", guidance=None), start=start))
     assert pictures(events)[0].model_calls == 2
@@ -183,7 +183,7 @@ def test_a_number_of_steps_that_no_fork_can_take_is_refused(remaining: int, said
 
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("remaining", [1, 2, 7, 250])
-def test_times_spaced_anew_start_where_x_stands_and_end_at_clean_data(spacing: str, remaining: int) -> None:
+def test_respaced_times_start_at_the_time_of_x_and_end_at_clean_data(spacing: str, remaining: int) -> None:
     start = replace(shape_of(3), history=(np.ones((4, 4, 4), np.float32),))
     again = respaced(start, remaining, 1000, spacing)
     assert (again.times[0], again.times[-1], again.remaining) == (249, -1, remaining)
@@ -201,7 +201,7 @@ def test_times_spaced_anew_start_where_x_stands_and_end_at_clean_data(spacing: s
         (1, 249, "only 249"),
     ],
 )
-def test_what_cannot_be_spaced_anew_is_refused(remaining: int, T: int, said: str) -> None:
+def test_impossible_respacings_are_rejected(remaining: int, T: int, said: str) -> None:
     with pytest.raises(RequestError, match=said):
         respaced(shape_of(3), remaining, T, "trailing")
     with pytest.raises(UnknownNameError, match="spacing"):
@@ -229,7 +229,7 @@ def test_what_cannot_be_spaced_anew_is_refused(remaining: int, T: int, said: str
         (replace(shape_of(3), history=(np.zeros(4, np.float32),) * 17), "at most 16"),
     ],
 )
-def test_a_state_that_no_run_goes_on_from_is_refused(start: StartState, said: str) -> None:
+def test_an_invalid_start_state_is_rejected(start: StartState, said: str) -> None:
     request = ForkRequest(request=asking(steps=None), start=start)
     with pytest.raises(RequestError, match=said):
         request.validate()
@@ -246,7 +246,7 @@ def test_a_state_that_no_run_goes_on_from_is_refused(start: StartState, said: st
         ({"width": 48, "height": 48}, "allowed: 16x16, 32x16"),
     ],
 )
-def test_a_fork_that_cannot_go_on_is_refused_before_any_model_is_loaded(
+def test_an_impossible_fork_is_rejected_before_any_model_is_loaded(
     engine: Engine, fields: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(RequestError, match=said):

@@ -45,7 +45,9 @@ def rms(array: Any) -> float:  # noqa: ANN401
 
 @pytest.mark.parametrize("model", ["latent", "pixels", "textless"])
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
-def test_it_is_what_the_run_was_told_bit_for_bit(engine: Engine, model: str, guidance: float) -> None:
+def test_an_explanation_is_bit_identical_to_the_predictions_of_the_run(
+    engine: Engine, model: str, guidance: float
+) -> None:
     told, after = explained(engine, asking(model=model, guidance=guidance, options={"eta": 0.0}))
     assert np.array_equal(told.x0_hat, after.x0_hat)
     other, _ = explained(engine, asking(model=model, guidance=guidance, options={"eta": 0.0}), step=1)
@@ -73,7 +75,7 @@ def test_each_side_of_guidance_is_what_its_prompt_says_alone(engine: Engine) -> 
     np.testing.assert_allclose(told.difference, 3 * (told.cond - told.uncond), atol=1e-4)
 
 
-def test_pictures_are_decoded_from_what_is_believed(engine: Engine) -> None:
+def test_pictures_are_decoded_from_the_predictions(engine: Engine) -> None:
     told, _ = explained(engine, asking())
     held = engine._models.newest
     assert held is not None
@@ -140,7 +142,7 @@ def test_what_cannot_be_explained_is_refused(engine: Engine) -> None:
 
 @pytest.mark.parametrize("model", ["latent", "pixels"])
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_step_tells_how_far_the_picture_moved_and_guidance_pulls(
+def test_a_step_reports_how_far_x0_hat_moved_and_the_strength_of_guidance(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, sampler: str, model: str
 ) -> None:
     answered: list[Prediction] = []
@@ -169,7 +171,7 @@ def test_a_step_tells_how_far_the_picture_moved_and_guidance_pulls(
         assert step.guidance > 0
 
 
-def test_without_guidance_nothing_pulls_and_without_arrays_nothing_is_told(engine: Engine) -> None:
+def test_without_guidance_or_arrays_nothing_is_reported(engine: Engine) -> None:
     for step in steps_of(run(engine, asking(guidance=1))[1]):
         assert step.guidance is None
     events = list(engine.run(asking(), previews=EVERY_STEP))
@@ -177,7 +179,7 @@ def test_without_guidance_nothing_pulls_and_without_arrays_nothing_is_told(engin
     assert {(step.change, step.guidance, step.history) for step in steps_of(events)} == {(None, None, ())}
 
 
-def test_pictures_of_a_count_each_tell_of_themselves(engine: Engine) -> None:
+def test_each_picture_of_a_count_reports_its_own_values(engine: Engine) -> None:
     events = list(engine.run(asking(count=2, steps=2), previews=ARRAYS))
     begun = those(PictureStarted, events)
     assert [type(event).__name__ for event in events[2:]] == [

@@ -107,7 +107,9 @@ def test_a_cancel_stops_the_whole_batch(ready: ReadyModel) -> None:
         ),
     ],
 )
-def test_what_has_no_effect_is_said(engine: Engine, fields: dict[str, Any], said: list[str]) -> None:
+def test_settings_without_effect_are_reported(
+    engine: Engine, fields: dict[str, Any], said: list[str]
+) -> None:
     request = GenerateRequest(**{"model": "latent", "steps": 1, **fields})
     started = next(event for event in engine.run(request) if isinstance(event, JobStarted))
     assert list(started.notes) == said
@@ -120,7 +122,7 @@ def test_a_note_calls_a_model_by_its_name_and_not_by_its_place(engine: Engine) -
     assert started.request.model == "textless"
 
 
-def test_what_is_said_to_be_unused_is(engine: Engine) -> None:
+def test_settings_reported_as_unused_have_no_effect(engine: Engine) -> None:
     def final(**fields: object) -> str:
         request = GenerateRequest(**{"model": "latent", "steps": 2, "prompt": "dog", **fields})
         return next(e.final_sha256 for e in engine.run(request) if isinstance(e, PictureDone))

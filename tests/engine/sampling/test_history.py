@@ -52,7 +52,7 @@ def request_with_memory(monkeypatch: pytest.MonkeyPatch) -> GenerateRequest:
     return GenerateRequest(prompt="dog", model="latent", sampler="ab2", steps=5, seed=3)
 
 
-def test_a_fork_takes_the_history_of_its_parent_up(
+def test_a_fork_continues_with_the_history_of_its_parent(
     engine: Engine, request_with_memory: GenerateRequest
 ) -> None:
     parent = list(engine.run(request_with_memory, previews=ARRAYS))
@@ -72,7 +72,7 @@ def test_a_fork_takes_the_history_of_its_parent_up(
         assert bits(*pictures(engine.run(forgetful))) != bits(*pictures(parent))
 
 
-def test_panes_do_not_share_what_they_remember(engine: Engine, request_with_memory: GenerateRequest) -> None:
+def test_panes_do_not_share_their_history(engine: Engine, request_with_memory: GenerateRequest) -> None:
     panes = (request_with_memory, replace(request_with_memory, seed=4), asking())
     alone = [bits(*pictures(engine.run(pane))) for pane in panes]
     events = list(engine.run(CompareRequest(requests=panes, batched=False), previews=ARRAYS))

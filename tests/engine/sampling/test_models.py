@@ -51,7 +51,7 @@ def short_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models_module, "free_memory", lambda device: HEADROOM_BYTES - 1)
 
 
-def test_a_look_at_an_old_run_keeps_the_model_of_the_last_job(engine: Engine, loads: list[str]) -> None:
+def test_viewing_an_old_run_keeps_the_model_of_the_last_job(engine: Engine, loads: list[str]) -> None:
     weights = weights_of(engine, "latent")
     list(engine.run(asking(steps=1, model="pixels")))
     for _ in range(3):
@@ -63,7 +63,7 @@ def test_a_look_at_an_old_run_keeps_the_model_of_the_last_job(engine: Engine, lo
     )
 
 
-def test_where_memory_is_scarce_a_job_unloads_what_was_only_looked_at(
+def test_when_memory_is_scarce_a_job_unloads_models_that_were_only_used_for_viewing(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = weights_of(engine, "latent")
@@ -74,7 +74,7 @@ def test_where_memory_is_scarce_a_job_unloads_what_was_only_looked_at(
     assert names(engine) == ["pixels"]
 
 
-def test_only_one_more_model_stays_for_looking(engine: Engine) -> None:
+def test_only_one_more_model_stays_loaded_for_viewing(engine: Engine) -> None:
     weights = {model: weights_of(engine, model) for model in ("latent", "textless")}
     list(engine.run(asking(steps=1, model="pixels")))
     engine.decode("latent", weights["latent"], LATENTS)
@@ -83,7 +83,9 @@ def test_only_one_more_model_stays_for_looking(engine: Engine) -> None:
     assert names(engine) == ["pixels", "textless"]
 
 
-def test_without_memory_for_both_a_look_says_why(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_memory_for_both_models_viewing_is_refused_with_the_reason(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     weights = weights_of(engine, "latent")
     list(engine.run(asking(steps=1, model="pixels")))
     short_of_memory(monkeypatch)
@@ -142,7 +144,7 @@ def test_a_full_memory_in_a_decode_does_not_touch_the_running_job(
     assert loads == ["latent"], "no second copy was loaded"
 
 
-def test_a_slot_that_forgets_the_model_in_use_is_seen(
+def test_a_slot_that_forgets_the_model_in_use_is_detected(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, loads: list[str]
 ) -> None:
     """The wrong twin: it unloads everything, and so loads a second copy beside that of the running job."""
@@ -183,6 +185,6 @@ def test_after_a_full_memory_in_a_job_everything_is_unloaded(
     assert names(engine) == []
 
 
-def test_the_machine_says_how_much_memory_is_free(engine: Engine) -> None:
+def test_the_free_memory_of_the_machine_is_known(engine: Engine) -> None:
     free = models_module.free_memory(engine.device)
     assert free is None or free > 2**20

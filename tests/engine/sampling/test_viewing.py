@@ -102,7 +102,7 @@ def test_a_preview_shows_x0_hat_or_the_state_as_the_codec_decodes_them(engine: E
             assert np.array_equal(event.preview, expected)
 
 
-def test_what_is_shown_may_change_while_the_picture_forms(engine: Engine) -> None:
+def test_the_shown_quantity_may_change_while_the_picture_forms(engine: Engine) -> None:
     shown, told = PreviewTarget(), []
     for event in engine.run(asking(steps=6), previews=Previews(target=shown)):
         if isinstance(event, StepDone):
@@ -122,7 +122,7 @@ def test_the_last_step_shows_the_finished_picture(engine: Engine, what: Any) -> 
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_nothing_that_is_shown_changes_the_picture(engine: Engine, sampler: str) -> None:
+def test_previews_do_not_change_the_picture(engine: Engine, sampler: str) -> None:
     plain = bits(run(engine, NO_PREVIEWS, sampler=sampler))
     for what in (PreviewTarget("x0"), PreviewTarget("x_t")):
         for every in (0, 1, 3):
@@ -131,7 +131,7 @@ def test_nothing_that_is_shown_changes_the_picture(engine: Engine, sampler: str)
                 assert bits(run(engine, previews, sampler=sampler)) == plain
 
 
-def test_a_job_tells_its_weights_and_what_its_previews_took(engine: Engine) -> None:
+def test_a_job_reports_its_weights_and_the_time_of_its_previews(engine: Engine) -> None:
     events = run(engine, EVERY_STEP, count=2)
     started = next(event for event in events if isinstance(event, JobStarted))
     pictures = [event for event in events if isinstance(event, PictureDone)]
@@ -145,7 +145,9 @@ def test_a_job_tells_its_weights_and_what_its_previews_took(engine: Engine) -> N
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
-def test_model_calls_are_those_foretold(engine: Engine, sampler: str, guidance: float) -> None:
+def test_the_number_of_model_calls_is_the_predicted_one(
+    engine: Engine, sampler: str, guidance: float
+) -> None:
     done = done_of(run(engine, NO_PREVIEWS, sampler=sampler, guidance=guidance))
     options = sampler_options(sampler, done.request.options)
     queries = SAMPLERS[sampler].count_queries(options, 4)
@@ -161,7 +163,7 @@ def test_a_budget_is_a_share(budget: float) -> None:
 # ------------------------------------------------------------------------------------------- looked at again later
 
 
-def test_what_was_kept_of_a_step_is_decoded_in_full_later_with_any_model_in_memory(
+def test_a_recorded_step_is_decoded_in_full_later_whatever_model_is_loaded(
     engine: Engine, folders: Folders
 ) -> None:
     events = run(engine, Previews(arrays=True))
@@ -192,7 +194,7 @@ def test_the_model_of_an_old_run_is_not_loaded_to_its_end_once_that_is_cancelled
     assert np.array_equal(again.decode("latent", weights, step.x0_hat), step.preview)
 
 
-def test_what_cannot_be_decoded_any_more_is_said(engine: Engine) -> None:
+def test_a_step_that_can_no_longer_be_decoded_is_reported(engine: Engine) -> None:
     latents = np.zeros((4, 4, 4), dtype=np.float32)
     with pytest.raises(UnknownNameError, match="'gone' is not known"):
         engine.decode("gone", "0" * 64, latents)
@@ -254,7 +256,7 @@ def test_no_tier_changes_the_picture(
     assert bits(events) == plain
 
 
-def test_a_model_that_came_alone_falls_back_to_the_linear_map(
+def test_a_model_without_a_preview_decoder_falls_back_to_the_linear_map(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preview_module, "PreviewScheduler", Scripted)
@@ -265,7 +267,7 @@ def test_a_model_that_came_alone_falls_back_to_the_linear_map(
 
 
 @pytest.mark.parametrize("broken", ["preview.safetensors", "preview.json"])
-def test_a_broken_preview_decoder_is_told_and_stops_nothing(
+def test_a_broken_preview_decoder_is_reported_and_stops_nothing(
     engine: Engine, with_preview: Path, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = bits(run(engine, NO_PREVIEWS, model=str(with_preview)))
@@ -283,7 +285,7 @@ def test_a_broken_preview_decoder_is_told_and_stops_nothing(
 
 
 @pytest.mark.parametrize("previews", [NO_PREVIEWS, EVERY_STEP, Previews(budget=0.0), Previews(0, budget=0.1)])
-def test_cheaper_decoders_are_made_only_where_a_budget_asks_for_them(
+def test_cheaper_decoders_are_only_made_if_a_budget_needs_them(
     engine: Engine, previews: Previews, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -309,7 +311,7 @@ def test_cheaper_decoders_are_made_once_for_a_model(engine: Engine, monkeypatch:
     assert len(made) == 1
 
 
-def test_a_budget_of_nothing_shows_only_the_finished_picture(engine: Engine) -> None:
+def test_a_budget_of_0_shows_only_the_finished_picture(engine: Engine) -> None:
     events = run(engine, Previews(budget=0.0), steps=6)
     assert [event.step for event in steps_of(events) if event.preview is not None] == [6]
     assert np.array_equal(steps_of(events)[-1].preview, done_of(events).pixels)

@@ -73,7 +73,7 @@ def read_back(folder: Path, models: Path) -> TrainingHistory:
     return event
 
 
-def test_a_training_that_is_resumed_gives_back_what_was_saved_and_nothing_later(tmp_path: Path) -> None:
+def test_a_resumed_training_restores_its_saved_history_and_nothing_later(tmp_path: Path) -> None:
     request = tiny_request(
         draw_folder(tmp_path / "squares"), save_seconds=0.0, sample_seconds=0.0, keep_last=2, keep_every=1000
     )
@@ -133,7 +133,7 @@ def test_losses_are_thinned_and_keep_their_mean(tmp_path: Path) -> None:
     assert (tmp_path / "history.json").stat().st_size < 500_000
 
 
-def test_samples_come_back_as_they_were_read_only_and_old_ones_make_room(tmp_path: Path) -> None:
+def test_samples_are_restored_read_only_and_the_oldest_are_dropped(tmp_path: Path) -> None:
     log = HistoryLog(tmp_path)
     log.add_sample(sampled(1, originals=True))
     for step in range(2, 100):
@@ -150,7 +150,7 @@ def test_samples_come_back_as_they_were_read_only_and_old_ones_make_room(tmp_pat
     assert (last.prompts, last.seeds, last.step) == (("a fox", "여우", ""), (0, 1, 2), 99)
 
 
-def test_checkpoints_whose_models_are_gone_are_left_out(tmp_path: Path) -> None:
+def test_checkpoints_whose_models_were_deleted_are_left_out(tmp_path: Path) -> None:
     log, models = HistoryLog(tmp_path), tmp_path / "models"
     (models / "squares-2").mkdir(parents=True)
     for step in (1, 2):

@@ -28,7 +28,7 @@ def killed(what: str, place: Path, kills: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("kills", "stages"), [(4, 1), pytest.param(20, 3, marks=pytest.mark.long)])
-def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path, kills: int, stages: int) -> None:
+def test_a_killed_training_resumes_to_the_same_bits(tmp_path: Path, kills: int, stages: int) -> None:
     found = killed("keyed", tmp_path, kills)
     assert found["killed"] == kills
     assert len(found["stages"]) >= stages

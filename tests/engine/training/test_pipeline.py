@@ -102,7 +102,7 @@ def test_a_folder_becomes_a_listed_model_that_draws(
     assert "red square" in read_words(listed.folder).names
 
 
-def test_the_events_tell_of_stages_steps_and_samples(tmp_path: Path, folder: Path) -> None:
+def test_events_report_stages_steps_and_samples(tmp_path: Path, folder: Path) -> None:
     request = tiny_request(folder, sample_seconds=0.0, sample_prompts=("red square", "여우"))
     engine = engine_at(tmp_path / "home", request)
     events = list(engine.train(request, job_id="mine"))
@@ -134,7 +134,7 @@ def test_the_events_tell_of_stages_steps_and_samples(tmp_path: Path, folder: Pat
     assert first.originals.shape == first.pictures.shape
 
 
-def test_the_last_checkpoints_and_every_so_many_stay(tmp_path: Path, folder: Path) -> None:
+def test_the_last_checkpoints_and_every_nth_step_stay(tmp_path: Path, folder: Path) -> None:
     request = tiny_request(folder, save_seconds=0.0, keep_last=2, keep_every=3)
     engine = engine_at(tmp_path / "home", request)
     saved = of_kind(engine.train(request), CheckpointSaved)
@@ -146,7 +146,7 @@ def test_the_last_checkpoints_and_every_so_many_stay(tmp_path: Path, folder: Pat
     assert not [path for path in engine.folders.models.iterdir() if path.name.startswith(".squares")]
 
 
-def test_a_card_tells_recipe_data_and_step_but_not_where_the_pictures_are(
+def test_a_card_contains_recipe_data_and_step_but_not_the_path_of_the_pictures(
     tmp_path: Path, folder: Path
 ) -> None:
     request = tiny_request(folder, save_seconds=0.0)
@@ -159,7 +159,7 @@ def test_a_card_tells_recipe_data_and_step_but_not_where_the_pictures_are(
     assert str(folder) not in card.to_json()
 
 
-def test_another_models_folder_is_never_taken_away(tmp_path: Path, folder: Path) -> None:
+def test_the_folder_of_another_model_is_never_deleted(tmp_path: Path, folder: Path) -> None:
     request = tiny_request(folder, save_seconds=0.0, keep_last=1)
     engine = engine_at(tmp_path / "home", request)
     save_tiny(engine.folders.models / "squares-1")
@@ -194,9 +194,7 @@ def test_stopped_anywhere_and_resumed_it_makes_the_same_model(
     assert resumable(engine.folders) == ()
 
 
-def test_closing_the_events_loses_what_came_after_the_last_checkpoint_alone(
-    tmp_path: Path, folder: Path
-) -> None:
+def test_closing_the_events_only_loses_steps_after_the_last_checkpoint(tmp_path: Path, folder: Path) -> None:
     request = tiny_request(folder, save_seconds=0.0)
     whole = unbroken(tmp_path, request)
     engine = engine_at(tmp_path / "broken", request)
@@ -222,7 +220,9 @@ def test_a_picture_made_between_two_steps_changes_no_bit_of_either(tmp_path: Pat
     assert model_bytes(engine.folders) == whole
 
 
-def test_a_finished_training_is_not_done_again_unless_its_model_is_gone(tmp_path: Path, folder: Path) -> None:
+def test_a_finished_training_is_not_repeated_unless_its_model_was_deleted(
+    tmp_path: Path, folder: Path
+) -> None:
     request = tiny_request(folder)
     engine = engine_at(tmp_path / "home", request)
     list(engine.train(request))
@@ -235,9 +235,7 @@ def test_a_finished_training_is_not_done_again_unless_its_model_is_gone(tmp_path
     assert model_bytes(engine.folders) == whole
 
 
-def test_a_training_goes_on_from_a_model_with_its_codec_and_text_encoder(
-    tmp_path: Path, folder: Path
-) -> None:
+def test_fine_tuning_keeps_the_models_codec_and_text_encoder(tmp_path: Path, folder: Path) -> None:
     engine = engine_at(tmp_path / "home")
     save_tiny(engine.folders.models / "base", latent=True)
     request = tiny_request(folder, base="base", name="more", prediction="eps", size=64)
@@ -255,7 +253,7 @@ def test_a_training_goes_on_from_a_model_with_its_codec_and_text_encoder(
     assert not all(np.allclose(one, other, rtol=1e-3, atol=1e-4) for one, other in pairs)
 
 
-def test_a_model_without_text_can_be_gone_on_from(tmp_path: Path, folder: Path) -> None:
+def test_a_model_without_text_can_be_fine_tuned(tmp_path: Path, folder: Path) -> None:
     engine = engine_at(tmp_path / "home")
     save_tiny(engine.folders.models / "base", text=False)
     request = tiny_request(folder, base="base", name="more")
@@ -283,7 +281,7 @@ def test_what_cannot_be_trained_is_refused_in_a_sentence(
     assert refused.value.field == field
 
 
-def test_a_training_of_the_same_name_is_not_taken_for_this_one(tmp_path: Path, folder: Path) -> None:
+def test_another_training_of_the_same_name_is_not_resumed(tmp_path: Path, folder: Path) -> None:
     request = tiny_request(folder)
     engine = engine_at(tmp_path / "home", request)
     for event in engine.train(request):
@@ -305,7 +303,7 @@ def test_a_folder_without_pictures_is_refused_and_leaves_nothing(tmp_path: Path)
     assert resumable(engine.folders) == ()
 
 
-def test_pictures_that_changed_are_told_when_a_training_goes_on(tmp_path: Path, folder: Path) -> None:
+def test_changed_pictures_are_reported_when_a_training_is_resumed(tmp_path: Path, folder: Path) -> None:
     request = tiny_request(folder, save_seconds=0.0)
     engine = engine_at(tmp_path / "home", request)
     events = engine.train(request)
@@ -331,7 +329,7 @@ def test_it_can_be_stopped_while_it_prepares(tmp_path: Path, folder: Path) -> No
     assert not of_kind(events, TrainingStarted)
 
 
-def test_a_rehearsal_is_remembered_and_tells_time_and_memory(tmp_path: Path, folder: Path) -> None:
+def test_a_rehearsal_is_remembered_and_estimates_time_and_memory(tmp_path: Path, folder: Path) -> None:
     engine, request = engine_at(tmp_path / "home"), tiny_request(folder)
     guess = estimate(request, engine.folders.cache)
     assert guess.seconds is None
@@ -375,7 +373,7 @@ def test_a_recipe_trains_with_the_same_events(tmp_path: Path, folder: Path) -> N
 
 @pytest.mark.parametrize("scale", ["small", "medium", "large"])
 @pytest.mark.parametrize("backbone", ["unet", "dit"])
-def test_what_is_said_of_a_size_before_anything_was_measured_is_about_right(
+def test_estimates_before_any_measurement_are_about_right(
     tmp_path: Path, folder: Path, backbone: str, scale: str
 ) -> None:
     folders = Folders.under(tmp_path / "home")
@@ -396,7 +394,7 @@ def test_pictograms_can_be_learned_from_without_a_folder(tmp_path: Path, folder:
     assert "Noto Color Emoji" in card.training_data
 
 
-def test_the_first_start_decides_on_the_numbers_and_a_resumed_training_keeps_to_them(
+def test_the_first_start_decides_on_the_precision_and_a_resumed_training_keeps_it(
     tmp_path: Path, folder: Path
 ) -> None:
     request = tiny_request(folder, save_seconds=0.0)

@@ -156,7 +156,7 @@ def test_a_preview_decoder_lies_beside_the_model_and_fits_it(tmp_path: Path) -> 
     assert decoder(torch.zeros(1, 4, 4, 4)).shape == (1, 3, 16, 16)
 
 
-def test_the_model_does_not_know_of_its_preview_decoder(tmp_path: Path) -> None:
+def test_a_preview_decoder_does_not_change_the_model(tmp_path: Path) -> None:
     whole = _train(_recipe(tmp_path), tmp_path / "with")
     without = _recipe(tmp_path, RECIPE.replace(PREVIEW_TRAIN, ""))
     assert whole == _train(without, tmp_path / "without")
@@ -186,7 +186,7 @@ def test_a_preview_decoder_is_made_for_a_model_that_is_there_and_nothing_else_is
     assert preview_files(unbroken) == preview_files(folder)
 
 
-def test_a_model_that_cannot_have_a_preview_decoder_is_told(tmp_path: Path) -> None:
+def test_a_model_that_cannot_have_a_preview_decoder_is_rejected(tmp_path: Path) -> None:
     recipe, folder = _recipe(tmp_path), tmp_path / "out"
     _train(recipe, folder)
     with pytest.raises(CheckpointError, match="is missing"):
@@ -217,7 +217,7 @@ def test_a_model_in_pixels_needs_no_codec(tmp_path: Path) -> None:
     assert card.clip
 
 
-def test_a_loss_that_is_no_number_stops_with_a_sentence(
+def test_a_loss_that_is_not_a_number_ends_the_training_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def poisoned(decoded: Tensor, pictures: Tensor) -> Tensor:

@@ -85,7 +85,7 @@ def test_what_is_no_request_is_refused(values: dict[str, Any]) -> None:
         TrainRequest.from_dict(values)
 
 
-def test_only_what_changes_no_weight_may_differ_when_a_training_goes_on() -> None:
+def test_only_settings_that_change_no_weight_may_differ_when_a_training_is_resumed() -> None:
     assert GOOD.same_training(replace(GOOD, save_seconds=1, sample_prompts=("a",), keep_last=9, title="T"))
     assert not GOOD.same_training(replace(GOOD, steps=GOOD.steps + 1))
     assert not GOOD.same_training(replace(GOOD, seed=1))

@@ -88,7 +88,7 @@ class Poison:
         return loss * float("nan") if self.count in self.calls else loss
 
 
-def test_a_loss_that_is_no_number_goes_back_to_the_last_good_state_at_half_the_rate(
+def test_a_loss_that_is_not_a_number_returns_to_the_last_good_state_at_half_the_rate(
     tmp_path: Path, request_: TrainRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Poison(monkeypatch, {6})
@@ -108,7 +108,7 @@ def test_a_loss_that_is_no_number_goes_back_to_the_last_good_state_at_half_the_r
     assert isinstance(events[-1], TrainingFinished)
 
 
-def test_the_first_step_can_go_astray_too(
+def test_the_first_step_can_diverge_too(
     tmp_path: Path, request_: TrainRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Poison(monkeypatch, {1})
@@ -117,7 +117,7 @@ def test_the_first_step_can_go_astray_too(
     assert isinstance(events[-1], TrainingFinished)
 
 
-def test_a_training_that_goes_astray_again_and_again_gives_up_and_keeps_its_state(
+def test_a_training_that_keeps_diverging_fails_and_keeps_its_state(
     tmp_path: Path, request_: TrainRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Poison(monkeypatch, set(range(4, 100)))
@@ -151,7 +151,7 @@ def backbone_steps(events: list[TrainEvent]) -> list[int]:
     return [step.step for step in of_kind(events, TrainingStepped) if step.stage == "backbone"]
 
 
-def test_a_disk_that_fills_for_a_while_is_told_and_training_goes_on_to_the_same_model(
+def test_a_temporarily_full_disk_is_reported_and_training_continues_to_the_same_model(
     tmp_path: Path, request_: TrainRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clean = engine_at(tmp_path / "clean", request_)
@@ -192,7 +192,7 @@ def test_a_disk_that_stays_full_ends_the_training_with_the_last_good_state_whole
     assert model_bytes(engine.folders) == model_bytes(clean.folders)
 
 
-def test_stopping_on_a_full_disk_tells_which_step_is_safe(
+def test_stopping_on_a_full_disk_names_the_last_saved_step(
     tmp_path: Path, request_: TrainRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, cancelled = engine_at(tmp_path / "home", request_), threading.Event()
@@ -208,7 +208,7 @@ def test_stopping_on_a_full_disk_tells_which_step_is_safe(
     assert of_kind(events, CheckpointFailed)
 
 
-def test_a_state_that_is_damaged_is_told_and_not_trained_on(tmp_path: Path, request_: TrainRequest) -> None:
+def test_a_damaged_state_is_reported_and_not_resumed(tmp_path: Path, request_: TrainRequest) -> None:
     engine = engine_at(tmp_path / "home", request_)
     events = engine.train(request_)
     next(event for event in events if isinstance(event, CheckpointSaved))
@@ -221,7 +221,7 @@ def test_a_state_that_is_damaged_is_told_and_not_trained_on(tmp_path: Path, requ
         list(engine.train(request_))
 
 
-def test_a_single_picture_is_enough_and_told(tmp_path: Path) -> None:
+def test_a_single_picture_is_enough_and_gives_a_note(tmp_path: Path) -> None:
     request = tiny_request(draw_folder(tmp_path / "one", ["red"]))
     events = list(engine_at(tmp_path / "home", request).train(request))
     (started,) = [event for event in events if hasattr(event, "notes")]
@@ -229,7 +229,7 @@ def test_a_single_picture_is_enough_and_told(tmp_path: Path) -> None:
     assert isinstance(events[-1], TrainingFinished)
 
 
-def test_files_that_are_not_used_are_told(tmp_path: Path) -> None:
+def test_files_that_cannot_be_used_are_reported(tmp_path: Path) -> None:
     folder = draw_folder(tmp_path / "squares")
     (folder / "a.jpg").write_bytes(b"broken")
     (folder / "red square.txt").write_bytes(b"\xff\xfe\xfa")

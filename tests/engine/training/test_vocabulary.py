@@ -57,7 +57,7 @@ def test_only_what_was_learned_is_shown() -> None:
     assert "two dogs" in white.examples
 
 
-def test_a_few_pictograms_of_ones_own_choice_are_their_own_examples() -> None:
+def test_a_few_chosen_pictograms_are_their_own_examples() -> None:
     words = of_pictograms(a_few(Pictogram(code="41", names=("yak", "ox"))), layouts=True, korean=False)
     assert words.names == words.examples == ("yak", "ox")
 
@@ -71,6 +71,6 @@ def test_a_folders_distinct_captions_are_its_names_and_its_examples_come_from_al
     assert of_captions(["one", "one"]).examples == ("one",)
 
 
-def test_a_list_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+def test_a_list_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RecipeError):
         save_all(tmp_path, tmp_path / "none.json")

@@ -93,7 +93,7 @@ def test_only_what_is_new_or_changed_is_decoded_again(
     assert same(changed, read(folder, None))
 
 
-def test_a_new_caption_needs_no_decoding_and_is_other_data(
+def test_a_changed_caption_needs_no_decoding_but_changes_the_hash_of_the_data(
     tmp_path: Path, folder: Path, decoded: list[str]
 ) -> None:
     first = read(folder, tmp_path / "cache")
@@ -108,7 +108,7 @@ def test_a_new_caption_needs_no_decoding_and_is_other_data(
 @pytest.mark.parametrize(
     "damage", ["cut", "flip", "longer", "gone", "index", "index cut", "stale part", "other"]
 )
-def test_a_damaged_cache_is_made_anew(tmp_path: Path, folder: Path, damage: str) -> None:
+def test_a_damaged_cache_is_rebuilt(tmp_path: Path, folder: Path, damage: str) -> None:
     first = read(folder, tmp_path / "cache")
     kept = np.array(first.pixels)
     (home,) = (tmp_path / "cache").iterdir()
@@ -155,7 +155,7 @@ def test_reading_can_be_stopped_and_leaves_no_half(tmp_path: Path, folder: Path)
     assert list(home.iterdir()) == []
 
 
-def test_a_full_disk_is_told(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -220,7 +220,7 @@ def test_latents_are_those_of_the_pictures_and_encoded_once(
     assert len(pixels) == 20
 
 
-def test_latents_of_another_codec_or_other_data_or_a_damaged_file_are_not_believed(
+def test_latents_of_another_codec_or_other_data_or_a_damaged_file_are_not_used(
     tmp_path: Path, folder: Path
 ) -> None:
     pictures = read(folder, tmp_path / "cache")
@@ -233,7 +233,7 @@ def test_latents_of_another_codec_or_other_data_or_a_damaged_file_are_not_believ
     assert np.array_equal(run_to_end(encode_folder(pictures, codec(), CPU)).latents, made)
 
 
-def test_without_room_for_them_latents_stay_in_memory(tmp_path: Path, folder: Path) -> None:
+def test_latents_stay_in_memory_if_the_disk_is_full(tmp_path: Path, folder: Path) -> None:
     pictures = read(folder, tmp_path / "cache")
     shutil.rmtree(tmp_path / "cache")
     assert run_to_end(encode_folder(pictures, codec(), CPU)).latents.shape == (3, 4, 4, 4)

@@ -74,7 +74,7 @@ def test_a_caption_is_the_name_where_it_says_something(
     assert (found.width, found.height) == (20, 16)
 
 
-def test_a_text_beside_a_picture_is_its_caption_and_sub_folders_are_looked_into(tmp_path: Path) -> None:
+def test_a_text_beside_a_picture_is_its_caption_and_sub_folders_are_searched(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     (tmp_path / "a.txt").write_text("﻿ a fox\n in snow \n", encoding="utf-8")
     picture(tmp_path / "dogs" / "IMG_1.jpg")
@@ -92,7 +92,7 @@ def test_a_text_beside_a_picture_is_its_caption_and_sub_folders_are_looked_into(
         (None, "a.txt is a folder, so the picture's file name is its caption."),
     ],
 )
-def test_a_caption_that_cannot_be_read_is_told_and_the_picture_kept(
+def test_an_unreadable_caption_is_reported_and_the_picture_is_kept(
     tmp_path: Path, data: bytes | None, sentence: str
 ) -> None:
     picture(tmp_path / "a.png")
@@ -163,7 +163,7 @@ def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
         list(inspect_folder(tmp_path / "file"))
 
 
-def test_looking_through_a_folder_can_be_stopped(tmp_path: Path) -> None:
+def test_inspecting_a_folder_can_be_stopped(tmp_path: Path) -> None:
     for number in range(5):
         picture(tmp_path / f"{number}.png")
     cancelled, seen = threading.Event(), 0
@@ -207,7 +207,7 @@ def test_what_is_transparent_lies_on_white_and_turned_photographs_stand_upright(
     assert bottom[0] > 200 > 60 > bottom[2]
 
 
-def test_of_an_animation_the_first_picture_counts(tmp_path: Path) -> None:
+def test_the_first_picture_of_an_animation_is_used(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
     for name in ("a.gif", "a.webp", "a.png"):
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
@@ -224,7 +224,7 @@ def test_an_enormous_picture_is_reduced_and_its_middle_taken(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("cut", [10, 40, 60, 80])
-def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path, cut: int) -> None:
+def test_a_file_truncated_anywhere_is_rejected(tmp_path: Path, cut: int) -> None:
     for name in ("a.png", "a.jpg", "a.webp", "a.gif", "a.bmp", "a.tif"):
         image = Image.effect_noise((64, 64), 60).convert("RGB")
         image.save(tmp_path / name)

@@ -48,7 +48,7 @@ def test_a_pool_that_is_filled_again_is_the_same() -> None:
     assert one.captions == two.captions != other.captions
 
 
-def test_filling_tells_how_far_it_is() -> None:
+def test_filling_reports_its_progress() -> None:
     assert list(fill_pool(_numbered, _encode, 2 * BATCH + 1, seed=0)) == [
         (BATCH, 2 * BATCH + 1),
         (2 * BATCH, 2 * BATCH + 1),
@@ -56,7 +56,7 @@ def test_filling_tells_how_far_it_is() -> None:
     ]
 
 
-def test_a_file_gives_back_the_pool_to_its_own_key_alone(tmp_path: Path) -> None:
+def test_a_file_is_only_used_for_its_own_key(tmp_path: Path) -> None:
     path = tmp_path / "training" / "pool.safetensors"
     assert load_pool(path, "a") is None
     pool = LatentPool(torch.randn(3, 2, 4, 4).half(), ["여우", "a fox", ""])
@@ -69,7 +69,7 @@ def test_a_file_gives_back_the_pool_to_its_own_key_alone(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("keep", [0, 10, 200])
-def test_a_torn_file_is_no_pool(tmp_path: Path, keep: int) -> None:
+def test_a_truncated_file_is_not_used(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "pool.safetensors"
     save_pool(path, "a", LatentPool(torch.randn(3, 2, 4, 4).half(), ["a", "b", "c"]))
     path.write_bytes(path.read_bytes()[:keep])

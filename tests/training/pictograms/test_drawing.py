@@ -176,7 +176,7 @@ def test_a_font_below_a_fonts_folder_is_found(tmp_path: Path, monkeypatch: pytes
     assert find_font() == deep
 
 
-def test_a_missing_font_is_told_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_font_is_reported_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictograms, "_font_folders", lambda: [tmp_path])
     with pytest.raises(RecipeError, match="fonts-noto-color-emoji"):
         find_font()

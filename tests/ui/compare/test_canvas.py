@@ -66,7 +66,7 @@ def test_the_picture_cannot_be_moved_past_its_edge() -> None:
     assert view.rect(ROOM, SIZE).left() == pytest.approx(ROOM.left() - 1)
 
 
-def test_what_is_seen_whole_does_not_move() -> None:
+def test_a_picture_that_fits_does_not_move() -> None:
     view = Viewport()
     view.pan(QPointF(30, 30), ROOM, SIZE)
     assert view.rect(ROOM, SIZE) == Viewport().rect(ROOM, SIZE)
@@ -157,7 +157,7 @@ def seen(canvas: ComparisonCanvas) -> QRectF:
     return canvas.viewport.rect(room, canvas.picture_size()).intersected(room)
 
 
-def test_without_pictures_nothing_is_painted_and_nothing_can_be_taken_hold_of(
+def test_without_pictures_nothing_is_painted_and_nothing_can_be_dragged(
     canvas: ComparisonCanvas,
 ) -> None:
     canvas.set_cards([])
@@ -180,7 +180,7 @@ def test_tiles_are_larger_than_cards(canvas: ComparisonCanvas) -> None:
     assert min(canvas.picture_rects()[0].size().toTuple()) > min(cards.size().toTuple())
 
 
-def test_a_run_without_a_picture_says_what_it_waits_for(canvas: ComparisonCanvas) -> None:
+def test_a_run_without_a_picture_says_what_it_is_waiting_for(canvas: ComparisonCanvas) -> None:
     canvas.set_cards([face(None), face(frame(90))])
     before = painted(canvas)
     cards = [face(frame(40)), face(frame(90), "DDPM")]
@@ -228,7 +228,7 @@ def test_x_turns_the_line(canvas: ComparisonCanvas) -> None:
 
 
 # ---------------------------------------------------------------------------------------------- blink and difference
-def test_while_it_is_held_b_gives_way_to_a(canvas: ComparisonCanvas) -> None:
+def test_while_the_button_is_held_a_is_shown_in_the_place_of_b(canvas: ComparisonCanvas) -> None:
     canvas.set_mode("blink")
     canvas.set_pair(0, 2)
     middle = seen(canvas).center()
@@ -314,14 +314,14 @@ def test_a_click_chooses_a_pane_and_a_drag_does_not(canvas: ComparisonCanvas) ->
     assert received == [(2, False), (2, True)]
 
 
-def test_pictures_are_filtered_well_once_they_stand_still(qtbot: QtBot, canvas: ComparisonCanvas) -> None:
+def test_pictures_are_filtered_smoothly_once_they_stop_moving(qtbot: QtBot, canvas: ComparisonCanvas) -> None:
     canvas.set_enlarge("smooth")
     canvas.set_cards([face(split(0, 255)), face(frame(90))])
     quick = painted(canvas)
     qtbot.waitUntil(lambda: painted(canvas) != quick, timeout=2000)
 
 
-def test_the_keyboard_rings_the_panes(qtbot: QtBot, canvas: ComparisonCanvas) -> None:
+def test_the_pane_with_the_keyboard_focus_has_a_ring(qtbot: QtBot, canvas: ComparisonCanvas) -> None:
     canvas.activateWindow()
     qtbot.waitUntil(canvas.isActiveWindow)
     canvas.clearFocus()

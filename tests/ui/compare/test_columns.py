@@ -69,7 +69,7 @@ def test_it_begins_with_every_sampler_and_the_forms_settings(
     assert all(request == request.resolve(STARTER) for request in made.requests)
 
 
-def test_what_is_set_for_a_column_is_its_own(columns: CompareColumns) -> None:
+def test_a_setting_of_a_column_is_its_own(columns: CompareColumns) -> None:
     columns.edit(1, steps=50)
     columns.edit_option(1, "eta", 0.5)
     steps = [request.steps for request in columns.take_request().requests]
@@ -153,7 +153,7 @@ def test_there_are_two_to_six_columns(columns: CompareColumns) -> None:
     assert len(columns.columns) == len(SAMPLERS)
 
 
-def test_what_a_column_cannot_do_is_said_with_its_number(columns: CompareColumns) -> None:
+def test_an_invalid_column_is_named_by_its_number(columns: CompareColumns) -> None:
     columns.edit(2, model="gone")
     with pytest.raises(RequestError) as caught:
         columns.take_request()
@@ -168,7 +168,7 @@ def test_what_a_column_cannot_do_is_said_with_its_number(columns: CompareColumns
     assert caught.value.field.values == {"field": "guidance", "number": 2}  # type: ignore[attr-defined]
 
 
-def test_every_change_is_undone_and_made_again(columns: CompareColumns, clock: Clock) -> None:
+def test_every_change_can_be_undone_and_redone(columns: CompareColumns, clock: Clock) -> None:
     seen = [columns.columns]
     changes: tuple[Callable[[], object], ...] = (
         lambda: columns.edit(1, steps=50),
@@ -206,7 +206,9 @@ def test_edits_of_one_setting_that_follow_one_another_are_one_step(
     assert columns.undo_stack.count() == 3
 
 
-def test_undo_leaves_what_all_share_as_the_form_has_it(form: FormModel, columns: CompareColumns) -> None:
+def test_undo_does_not_change_the_settings_shared_with_the_form(
+    form: FormModel, columns: CompareColumns
+) -> None:
     columns.edit(1, steps=50)
     form.edit(prompt="an owl")
     columns.undo_stack.undo()
@@ -237,7 +239,7 @@ def test_the_columns_are_there_at_the_next_start(
     "saved",
     [{"columns": 3}, {"columns": [{}]}, {"columns": [1, 2]}, {"columns": [{}] * 9}, {"columns": None}],
 )
-def test_columns_of_no_use_are_those_of_the_form(
+def test_unusable_saved_columns_are_replaced_by_the_forms(
     form: FormModel, catalog: Catalog, preferences: Preferences, saved: dict[str, object]
 ) -> None:
     preferences.set("comparison", saved)

@@ -62,7 +62,7 @@ def test_it_is_a_list_as_qt_wants_it(library: CompareLibrary, qtmodeltester: Mod
     assert library.rowCount() == 7
 
 
-def test_six_runs_are_chosen_at_most_and_let_go_of_again(library: CompareLibrary) -> None:
+def test_at_most_six_runs_can_be_selected_and_deselected(library: CompareLibrary) -> None:
     received: list[str] = []
     library.failed.connect(received.append)
     for row in range(7):
@@ -84,7 +84,7 @@ def test_one_run_alone_is_offered_and_two_are_opened(
     assert run_ids_of(heard.args[0]) == library.chosen
 
 
-def test_pictures_without_a_run_are_told_of(qtbot: QtBot, seven: Studio, library: CompareLibrary) -> None:
+def test_pictures_without_a_run_are_reported(qtbot: QtBot, seven: Studio, library: CompareLibrary) -> None:
     seven.runs.remove(seven.runs.runs()[-1])
     with qtbot.waitSignal(library.failed) as heard:
         library.open_pictures(seven.wall.entries[:3])
@@ -94,7 +94,9 @@ def test_pictures_without_a_run_are_told_of(qtbot: QtBot, seven: Studio, library
     assert heard.args == [NOT_RECORDED]
 
 
-def test_what_cannot_be_opened_is_a_sentence(qtbot: QtBot, seven: Studio, library: CompareLibrary) -> None:
+def test_a_comparison_that_cannot_be_opened_is_reported_in_one_sentence(
+    qtbot: QtBot, seven: Studio, library: CompareLibrary
+) -> None:
     library.choose(seven.runs.runs()[:2])
     for run in seven.runs.runs():
         (seven.runs.path(run) / "states.safetensors").unlink()
@@ -133,7 +135,7 @@ def shown(model: CompareModel) -> list[tuple[int, int]]:
     return found
 
 
-def test_recorded_runs_are_looked_at_as_if_they_had_just_been_made(studio: Studio, tmp_path: Path) -> None:
+def test_recorded_runs_are_shown_like_new_ones(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox", "a cat")
     job_state = opened(studio, tmp_path)
     assert (job_state.count, job_state.phase, job_state.note) == (2, "done", "")
@@ -166,7 +168,7 @@ def test_a_run_that_cannot_be_read_is_left_out_and_the_others_are_shown(
     ]
 
 
-def test_of_too_few_runs_a_sentence_says_why(studio: Studio, tmp_path: Path) -> None:
+def test_too_few_runs_are_refused_with_the_reason(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox", "a cat")
     (studio.runs.path(studio.runs.runs()[0]) / "run.json").write_text("{}")
     with pytest.raises(NotComparableError) as caught:
@@ -184,7 +186,7 @@ def test_runs_of_two_sizes_are_refused(studio: Studio, tmp_path: Path) -> None:
     assert (values["second"], values["second_size"]) == (2, "16 x 16")
 
 
-def test_a_run_that_was_cut_off_or_damaged_is_shown_as_far_as_it_went(studio: Studio, tmp_path: Path) -> None:
+def test_a_truncated_or_damaged_run_is_shown_up_to_its_last_step(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox", "a cat")
     newest, oldest = (studio.runs.path(run) for run in studio.runs.runs())
     (newest / "picture.json").unlink()
@@ -208,7 +210,7 @@ def test_a_list_of_the_runs_knows_their_pictures(studio: Studio) -> None:
     ]
 
 
-def test_a_run_whose_picture_is_gone_still_has_its_figures(studio: Studio, tmp_path: Path) -> None:
+def test_a_run_whose_picture_was_deleted_still_has_its_figures(studio: Studio, tmp_path: Path) -> None:
     made(studio, "a fox", "a cat")
     studio.wall.entries[0].path.unlink()
     job_state = opened(studio, tmp_path)
@@ -219,9 +221,7 @@ def test_a_run_whose_picture_is_gone_still_has_its_figures(studio: Studio, tmp_p
     model.close()
 
 
-def test_of_a_run_whose_model_is_gone_a_sentence_says_what_cannot_be_seen(
-    qapp: object, tmp_path: Path
-) -> None:
+def test_a_run_whose_model_was_removed_says_what_cannot_be_shown(qapp: object, tmp_path: Path) -> None:
     store = RunStore(tmp_path / "runs")
     for _ in range(2):
         list(record(LatentJob().events(), store))

@@ -136,7 +136,7 @@ def test_the_keyboard_searches_chooses_and_compares(room: Room) -> None:
     room.wait(lambda: room.compared() == ["a dog", "a fox"])
 
 
-def test_a_run_that_gave_up_its_steps_is_refused_with_a_sentence(room: Room) -> None:
+def test_a_run_whose_steps_were_deleted_is_refused_with_the_reason(room: Room) -> None:
     oldest = room.models.runs.store.runs()[-1]
     (room.models.runs.store.path(oldest) / "states.safetensors").unlink()
     page = opened(room)
@@ -157,13 +157,13 @@ def test_pictures_of_the_gallery_are_compared_by_their_menu(room: Room) -> None:
     assert room.page.isVisible()
 
 
-def test_a_run_that_is_looked_at_is_offered_to_be_compared(room: Room) -> None:
+def test_the_shown_run_can_be_compared(room: Room) -> None:
     QTest.mouseClick(room.window.pages.create_page.canvas.action_row.compare, LEFT)
     assert room.page.library.isVisible()
     assert room.models.library.chosen == room.models.runs.store.runs()[:1]
 
 
-def test_what_runs_is_not_lost_where_others_are_looked_at(room: Room) -> None:
+def test_a_running_comparison_is_kept_while_recorded_runs_are_shown(room: Room) -> None:
     QTest.keyClick(room.window, Qt.Key.Key_2, CONTROL)
     room.page.start()
     room.wait(lambda: room.models.queue.rowCount() == 0)
@@ -173,7 +173,7 @@ def test_what_runs_is_not_lost_where_others_are_looked_at(room: Room) -> None:
     assert room.models.compare.newest is live
 
 
-def test_control_enter_compares_what_is_chosen_and_escape_closes_the_list(room: Room) -> None:
+def test_ctrl_enter_compares_the_selected_runs_and_esc_closes_the_list(room: Room) -> None:
     page = opened(room)
     QTest.keyClick(room.window, Qt.Key.Key_Escape)
     assert not page.library.isVisible()

@@ -41,20 +41,20 @@ def test_by_noise_level_step_5_of_10_stands_beside_step_25_of_50() -> None:
     assert (found.mark.step, found.gap) == (5, 0.0)
 
 
-def test_where_levels_do_not_meet_the_nearest_is_taken_and_the_gap_told() -> None:
+def test_without_an_equal_level_the_nearest_is_taken_and_the_gap_is_shown() -> None:
     found = match(run(4), 0.9, "level")  # has 0.75, 0.5, 0.25, 0
     assert found is not None
     assert found.mark.step == 1
     assert found.gap == pytest.approx(-0.15)
 
 
-def test_of_two_that_are_equally_near_the_noisier_is_taken() -> None:
+def test_of_two_equally_near_levels_the_noisier_is_taken() -> None:
     found = match(run(4), 0.625, "level")
     assert found is not None
     assert found.mark.step == 1
 
 
-def test_by_step_a_run_that_is_over_stays_at_its_end() -> None:
+def test_by_step_a_finished_run_stays_at_its_last_step() -> None:
     found = match(run(10), 20, "step")
     assert found is not None
     assert (found.mark.step, found.gap) == (10, -10)
@@ -70,7 +70,7 @@ def test_by_model_calls_two_calls_a_step_pair_step_k_with_step_2k() -> None:
         assert first.gap == second.gap == 0
 
 
-def test_by_model_calls_a_step_that_is_not_paid_for_is_not_shown() -> None:
+def test_by_model_calls_only_steps_within_the_calls_are_shown() -> None:
     found = match(run(10, calls_per_step=2), 5, "calls")
     assert found is not None
     assert (found.mark.step, found.gap) == (2, -1)
@@ -179,7 +179,7 @@ def test_while_it_runs_every_run_shows_its_newest_step(model: CompareModel) -> N
     assert model.place == len(model.positions) - 1
 
 
-def test_by_noise_level_nearest_levels_stand_side_by_side_and_the_gap_is_told(model: CompareModel) -> None:
+def test_by_noise_level_the_nearest_levels_are_shown_side_by_side_with_their_gap(model: CompareModel) -> None:
     Compared(model, FOUR, EIGHT).play()
     assert model.positions == pytest.approx((0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0))
     assert model.levels == model.positions
@@ -214,7 +214,7 @@ def test_another_alignment_leaves_the_first_run_where_it_is(model: CompareModel)
     assert steps(model) == [2, 4]
 
 
-def test_who_looks_at_a_step_stays_there_while_it_runs(model: CompareModel) -> None:
+def test_a_selected_step_stays_selected_while_the_runs_continue(model: CompareModel) -> None:
     played = Compared(model, FOUR, EIGHT).begin().rounds(1, 2)
     model.select(0)
     played.rounds(3, 4)
@@ -242,7 +242,7 @@ def test_the_start_counts_as_a_position(model: CompareModel) -> None:
     assert model.planned == 5
 
 
-def test_it_tells_of_positions_only_where_there_are_others(model: CompareModel) -> None:
+def test_positions_are_only_announced_if_they_changed(model: CompareModel) -> None:
     played, received = Compared(model, FOUR, FOUR).begin(), Received(model)
     played.rounds(1)
     assert received.names == ["positions", "shown"]
@@ -268,7 +268,7 @@ def test_the_pair_is_of_two_runs_and_the_candidate_goes_round(model: CompareMode
     assert (model.base, model.candidate) == (0, 1)
 
 
-def test_a_step_that_is_looked_at_is_decoded_in_full_once(model: CompareModel, asked: Asked) -> None:
+def test_a_shown_step_is_decoded_in_full_once(model: CompareModel, asked: Asked) -> None:
     cheap: dict[str, Any] = {"tier": "small"}
     played, received = Compared(model, FOUR, FOUR).begin(), Received(model)
     played.rounds(1, 2, 3, **cheap)
@@ -297,7 +297,7 @@ def test_a_step_without_a_picture_shows_the_one_before_until_it_is_decoded(
     assert values(model) == [90, 90]
 
 
-def test_the_other_side_of_a_step_can_be_looked_at(model: CompareModel, asked: Asked) -> None:
+def test_the_other_quantity_of_a_step_can_be_shown(model: CompareModel, asked: Asked) -> None:
     played = Compared(model, FOUR, FOUR).play()
     model.set_quantity("x_t")
     assert played.job.preview_target.quantity == "x_t"
@@ -308,7 +308,7 @@ def test_the_other_side_of_a_step_can_be_looked_at(model: CompareModel, asked: A
     assert values(model) == [77, 77]
 
 
-def test_frames_of_other_jobs_and_those_that_failed_are_no_matter(model: CompareModel, asked: Asked) -> None:
+def test_frames_of_other_jobs_and_failed_ones_are_ignored(model: CompareModel, asked: Asked) -> None:
     received = Received(model)
     played = Compared(model, FOUR, FOUR).begin().rounds(1, tier="small")
     model.select(0)
@@ -319,14 +319,14 @@ def test_frames_of_other_jobs_and_those_that_failed_are_no_matter(model: Compare
     assert played.job_state.over is False
 
 
-def test_an_old_comparison_that_ends_does_not_come_back(model: CompareModel) -> None:
+def test_an_old_comparison_that_ends_is_not_shown_again(model: CompareModel) -> None:
     first = Compared(model, FOUR, FOUR).begin()
     second = Compared(model, FOUR, FOUR).begin()
     first.end()
     assert model.job_state is second.job_state
 
 
-def test_a_record_that_gave_up_steps_still_shows_the_nearest(model: CompareModel) -> None:
+def test_the_nearest_step_is_shown_if_a_step_was_dropped(model: CompareModel) -> None:
     each = 2 * latents(0).nbytes
     Compared(model, {"steps": 32}, {"steps": 32}, max_state_bytes=20 * each).play()
     assert len(model.positions) < 32
@@ -335,7 +335,7 @@ def test_a_record_that_gave_up_steps_still_shows_the_nearest(model: CompareModel
         assert 0 in gaps(model)
 
 
-def test_the_noise_they_start_from_is_a_step_too(model: CompareModel) -> None:
+def test_the_initial_noise_is_a_step_too(model: CompareModel) -> None:
     played = Compared(model, FOUR, EIGHT).begin().start()
     assert model.positions == pytest.approx((1,))
     assert noise_hashes(played.job_state) == (noise_hashes(played.job_state)[0],) * 2
@@ -348,7 +348,7 @@ def test_the_noise_they_start_from_is_a_step_too(model: CompareModel) -> None:
     assert steps(model) == [0, 0]
 
 
-def test_what_a_picture_says_of_its_noise_is_what_its_start_says(model: CompareModel) -> None:
+def test_the_noise_hash_of_a_picture_is_that_of_its_start(model: CompareModel) -> None:
     played = Compared(model, FOUR, EIGHT).begin()
     assert noise_hashes(played.job_state) == ()
     played.start()

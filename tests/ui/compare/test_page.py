@@ -73,7 +73,7 @@ def test_at_first_one_click_compares_all_samplers(page: Page) -> None:
     assert not page.view.setup.isVisible()
 
 
-def test_compare_samplers_begins_anew_from_the_form_and_starts(page: Page) -> None:
+def test_compare_samplers_resets_the_columns_to_the_form_and_starts(page: Page) -> None:
     page.columns.edit(0, steps=3)
     page.columns.add()
     page.form.edit(prompt="an owl")
@@ -115,7 +115,7 @@ def test_columns_come_and_go(page: Page) -> None:
     assert not setup.views[0].remove.isEnabled()
 
 
-def test_what_cannot_be_compared_is_said_and_cannot_be_started(page: Page) -> None:
+def test_invalid_settings_are_reported_and_cannot_be_started(page: Page) -> None:
     page.columns.edit(1, model="gone")
     assert not page.view.setup.start.isEnabled()
     page.view.start()
@@ -141,7 +141,7 @@ def test_hidden_columns_that_would_replace_what_is_shown_are_shown_first(page: P
     assert len(page.asked) == 2
 
 
-def test_hidden_columns_that_are_what_is_shown_are_made_again(page: Page) -> None:
+def test_hidden_columns_equal_to_the_shown_runs_are_run_again(page: Page) -> None:
     page.view.start()
     Compared(page.model, *map(asdict, page.asked[0].requests)).begin()
     page.view.start()
@@ -165,7 +165,7 @@ def test_while_it_runs_every_run_is_seen_at_its_newest_step(page: Page) -> None:
     assert not page.view.head.cancel.isVisible()
 
 
-def test_cancel_is_asked_for(page: Page) -> None:
+def test_the_cancel_button_requests_a_cancel(page: Page) -> None:
     received: list[bool] = []
     page.intents.cancel.connect(lambda: received.append(True))
     Compared(page.model, FOUR, EIGHT).begin()
@@ -223,7 +223,7 @@ def test_curves_and_figures_come_with_the_reference(qtbot: QtBot, page: Page) ->
     assert table.note == words.unfinished(page.model.runs()) != ""
 
 
-def test_hidden_it_rests_and_catches_up_when_shown(page: Page) -> None:
+def test_a_hidden_page_does_not_update_until_it_is_shown(page: Page) -> None:
     page.view.hide()
     Compared(page.model, FOUR, EIGHT).play()
     assert page.shown == []
@@ -257,7 +257,7 @@ def test_the_results_give_their_space_to_the_pictures(page: Page) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ saving
-def test_what_is_seen_is_saved_as_one_labelled_picture(
+def test_the_shown_comparison_is_saved_as_one_labelled_picture(
     qtbot: QtBot, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Compared(page.model, FOUR, EIGHT).play()

@@ -76,7 +76,7 @@ def test_a_cheap_comparison_is_measured_unasked(measuring: Measuring) -> None:
     assert [len(take.runs) for take in measuring.engine.takes] == [1, 1], "each alone"
 
 
-def test_a_dear_one_is_measured_when_it_is_asked_to(measuring: Measuring) -> None:
+def test_an_expensive_comparison_is_measured_on_request(measuring: Measuring) -> None:
     measuring.play({}, {}, seconds=2 * UNASKED_MAX_S)
     assert (measuring.status, measuring.asked) == ("unknown", [])
     measuring.batching_error.measure()
@@ -89,7 +89,7 @@ def test_a_dear_one_is_measured_when_it_is_asked_to(measuring: Measuring) -> Non
     assert measuring.status == "measured"
 
 
-def test_where_no_run_shared_a_call_there_is_nothing_to_measure(measuring: Measuring) -> None:
+def test_without_shared_calls_there_is_nothing_to_measure(measuring: Measuring) -> None:
     played = Compared(measuring.model, {}, {})
     request = CompareRequest(requests=played.job.requests, batched=False)
     object.__setattr__(played.job, "request", request)
@@ -104,7 +104,7 @@ def test_the_next_comparison_does_not_wait_for_it(measuring: Measuring) -> None:
     assert measuring.status == "none"
 
 
-def test_another_model_by_now_is_said(measuring: Measuring) -> None:
+def test_a_model_that_has_changed_is_reported(measuring: Measuring) -> None:
     played = measuring.play({}, {})
     played.job_state.started = played.take.started(weights=("ee" * 32, "ee" * 32))
     measuring.batching_error.stop()
@@ -114,7 +114,7 @@ def test_another_model_by_now_is_said(measuring: Measuring) -> None:
     assert "fake" in measuring.batching_error.current.fault
 
 
-def test_recorded_runs_and_those_cut_short_have_nothing_to_measure(measuring: Measuring) -> None:
+def test_recorded_and_cancelled_runs_have_nothing_to_measure(measuring: Measuring) -> None:
     assert measuring.status == "none"
     model = CompareModel(make_frames())
     other = Compared(model, {}, {}).play()
@@ -172,7 +172,7 @@ def room(make_models: MakeModels) -> Room:
     return Room(make_models(STARTER, LARGE))
 
 
-def test_it_is_a_until_another_is_chosen(room: Room) -> None:
+def test_the_reference_is_a_until_another_is_chosen(room: Room) -> None:
     assert (room.reference.key, room.place) == (A, 0)
     room.model.set_pair(1, 0)
     assert room.place == 1
@@ -219,7 +219,7 @@ def test_a_long_run_from_other_noise_or_settings_is_no_reference(room: Room, oth
     assert (room.reference.key, room.place, room.reference.made) == (A, 0, False)
 
 
-def test_one_that_fails_or_is_stopped_leaves_a(room: Room) -> None:
+def test_a_long_run_that_fails_or_is_stopped_leaves_a_as_the_reference(room: Room) -> None:
     stopped: list[object] = []
     room.reference.stop_requested.connect(stopped.append)
     room.reference.make(room.reference.offers()[0])
@@ -235,7 +235,7 @@ def test_one_that_fails_or_is_stopped_leaves_a(room: Room) -> None:
     assert not room.reference.making
 
 
-def test_of_ddim_there_is_one_long_run_and_of_a_running_comparison_none(room: Room) -> None:
+def test_ddim_has_one_long_run_and_a_running_comparison_none(room: Room) -> None:
     room.model.set_pair(1, 0)
     assert [one.sampler for one in room.reference.offers()] == ["ddim"]
     Compared(room.model, {}, {}).begin()

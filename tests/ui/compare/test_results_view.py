@@ -36,7 +36,7 @@ def test_another_reference_is_another_distance() -> None:
     assert curves.of(steps, latents(2.0))[0].distance == pytest.approx(1)
 
 
-def test_what_has_another_shape_has_no_place_on_a_curve() -> None:
+def test_steps_of_another_shape_are_not_on_the_curve() -> None:
     steps = [step_done(1), step_done(2, x0_hat=None)]
     assert Curves().of(steps, np.zeros((3, 9, 9), dtype=np.float32)) == ()
     assert len(Curves().of(steps, latents(0.0))) == 1
@@ -68,7 +68,7 @@ def test_finished_pictures_are_scored_against_the_reference() -> None:
 
 
 @pytest.mark.parametrize("pixels", [frame(1, side=16), frame(1)[:0, :0]])
-def test_what_cannot_be_compared_has_no_score(pixels: NDArray[np.uint8]) -> None:
+def test_pictures_that_cannot_be_compared_have_no_score(pixels: NDArray[np.uint8]) -> None:
     assert score(pixels, frame(1)) == Score(psnr=None, ssim=None)
 
 
@@ -86,7 +86,7 @@ def curve(*distances: float, name: str = "DDIM, 4 steps", at: int | None = None)
 
 
 @pytest.mark.parametrize(("place", "ground"), [(0, DARK.panel), (1, LIGHT.panel)])
-def test_every_curve_is_seen_on_its_ground_and_told_from_the_others(place: int, ground: str) -> None:
+def test_every_curve_is_visible_and_distinct_from_the_others(place: int, ground: str) -> None:
     colours = [pair[place] for pair in COLOURS]
     assert all(contrast(colour, ground) >= 3 for colour in colours)
     assert len(set(colours)) == len(colours)
@@ -102,7 +102,7 @@ def test_curves_are_drawn_in_their_colours(plot: DistancePlot) -> None:
     assert places == sorted(places)
 
 
-def test_what_cannot_be_drawn_yet_is_said(plot: DistancePlot) -> None:
+def test_missing_curves_are_explained(plot: DistancePlot) -> None:
     empty = plot.grab().toImage()
     plot.set_curves("Distance", (), "Later.")
     assert plot.accessibleDescription() == "Later."

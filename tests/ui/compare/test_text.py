@@ -23,7 +23,7 @@ def test_runs_are_called_after_their_sampler_and_steps() -> None:
     assert words.names([asking(), asking(steps=1, **DDPM)]) == ("DDIM, 4 steps", "DDPM, 1 step")
 
 
-def test_what_else_is_not_the_same_for_all_is_named_too() -> None:
+def test_every_other_difference_between_the_runs_is_named_too() -> None:
     assert words.names([asking(guidance=2.0), asking(guidance=4.5)]) == (
         "guidance 2",
         "guidance 4.5",
@@ -35,7 +35,7 @@ def test_what_else_is_not_the_same_for_all_is_named_too() -> None:
     assert words.names([asking(seed=1), asking(seed=2)])[1] == "seed 2"
 
 
-def test_what_tells_most_runs_apart_comes_first_in_their_names() -> None:
+def test_the_setting_with_the_most_values_comes_first_in_the_names() -> None:
     runs = [asking(seed=1), asking(seed=2, **DDPM), asking(seed=3, **DDPM)]
     assert words.names(runs) == ("seed 1, DDIM", "seed 2, DDPM", "seed 3, DDPM")
 
@@ -69,7 +69,7 @@ def test_a_run_that_was_stopped_before_its_first_step_says_so(qapp: object) -> N
     assert words.where(model.run(0), played.job_state) == "Stopped before the first step"
 
 
-def test_a_gap_is_told_in_the_unit_of_the_alignment(qapp: object) -> None:
+def test_a_gap_is_given_in_the_unit_of_the_alignment(qapp: object) -> None:
     model = CompareModel(make_frames())
     Compared(model, {}, {"steps": 8}).play()
     model.select(0)
@@ -82,7 +82,7 @@ def test_a_gap_is_told_in_the_unit_of_the_alignment(qapp: object) -> None:
     assert [words.gap(run, "calls") for run in model.runs()] == ["8 fewer calls", ""]
 
 
-def test_what_is_seen_until_a_picture_is_decoded_is_said(qapp: object) -> None:
+def test_the_caption_says_what_is_shown_until_a_picture_is_decoded(qapp: object) -> None:
     model = CompareModel(make_frames())
     played = Compared(model, {}, {}).begin().start().rounds(1)
     played.rounds(2, preview=None, tier=None)
@@ -108,7 +108,7 @@ def test_a_number_has_its_article(qapp: object, step: int, wanted: str) -> None:
     assert wanted in words.unfinished(model.runs())
 
 
-def test_what_all_runs_share_is_said_once(qapp: object) -> None:
+def test_shared_settings_are_named_once(qapp: object) -> None:
     model = CompareModel(make_frames())
     assert words.facts(Compared(model, {}, {}).job_state) == "DDIM, 4 steps, seed 7, guidance 3, fake"
     assert words.facts(Compared(model, {"seed": 1}, {"guidance": 1.0}).job_state) == "DDIM, 4 steps, fake"
@@ -122,7 +122,7 @@ def test_what_all_runs_share_is_said_once(qapp: object) -> None:
         (("ab" * 32,), ("", False)),
     ],
 )
-def test_whether_the_noise_is_the_same_is_said_once_it_is_known(
+def test_whether_the_runs_share_their_noise_is_said_once_it_is_known(
     hashes: tuple[str, ...], wanted: tuple[str, bool]
 ) -> None:
     assert words.noise(hashes, 2) == wanted
@@ -160,7 +160,7 @@ def test_a_row_of_the_table(qapp: object, score: Score | None, wanted: tuple[str
     assert result_words.figures(model.run(0), score, reference=True) == ("reference", "", "8", "2.0")
 
 
-def test_what_a_comparison_costs_is_said_before_it_is_made() -> None:
+def test_the_cost_of_a_comparison_is_said_before_it_starts() -> None:
     assert words.plan([asking(), asking(steps=8)]) == "2 runs, 24 model calls"
     without = [asking(negative="a hat"), asking(negative="a hat")]
     assert words.plan(without) == "2 runs, 16 model calls, without “a hat”"
@@ -188,7 +188,7 @@ def test_runs_of_several_prompts_are_told_apart() -> None:
     assert names[2] == "“an owl”, without “snow”"
 
 
-def test_what_keeps_recorded_runs_from_being_compared() -> None:
+def test_the_reason_why_recorded_runs_cannot_be_compared_is_given() -> None:
     assert words.too_many(6) == "At most 6 runs can be compared; deselect one first."
     assert words.without_run(1, 3) == "1 of 3 pictures has no recorded run to compare."
     assert words.without_run(2, 3) == "2 of 3 pictures have no recorded run to compare."

@@ -26,7 +26,9 @@ def unexpected(error: StudioError) -> None:
     raise AssertionError(error)
 
 
-def test_work_is_done_elsewhere_in_order_and_answered_here(background: Background, qtbot: QtBot) -> None:
+def test_work_runs_in_another_thread_in_order_and_is_answered_in_this_one(
+    background: Background, qtbot: QtBot
+) -> None:
     done: list[int] = []
     worked: list[threading.Thread] = []
     answered: list[threading.Thread] = []
@@ -65,7 +67,7 @@ def test_work_that_was_not_begun_is_replaced_by_newer_work_of_its_key(
     assert done == [True, "new", "other"]
 
 
-def test_an_error_of_ours_is_answered_as_such(background: Background, qtbot: QtBot) -> None:
+def test_a_studio_error_reaches_the_caller_unchanged(background: Background, qtbot: QtBot) -> None:
     failed: list[StudioError] = []
 
     error = RequestError("seed", "must be a whole number")
@@ -79,7 +81,7 @@ def test_an_error_of_ours_is_answered_as_such(background: Background, qtbot: QtB
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("oh"), MemoryError(), KeyboardInterrupt()], ids=repr)
-def test_an_error_nobody_foresaw_ends_its_piece_with_a_sentence_and_work_goes_on(
+def test_an_unexpected_error_ends_its_work_with_a_sentence_and_other_work_continues(
     background: Background, qtbot: QtBot, error: BaseException
 ) -> None:
     done: list[int] = []
@@ -114,7 +116,7 @@ def test_closing_ends_what_was_begun_and_answers_no_more(background: Background,
     assert answered == []
 
 
-def test_dying_while_it_works_harms_nobody(qtbot: QtBot) -> None:
+def test_deleting_it_during_work_is_safe(qtbot: QtBot) -> None:
     background, begun = Background(), threading.Event()
 
     def work() -> None:

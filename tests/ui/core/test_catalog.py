@@ -24,13 +24,15 @@ def test_the_shipped_starter_is_there(qapp: QApplication) -> None:
     assert catalog.card("none") is None
 
 
-def test_the_starter_comes_first_and_else_the_first_that_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_is_the_starter_or_else_the_first_usable_model(monkeypatch: pytest.MonkeyPatch) -> None:
     assert make_catalog(monkeypatch, broken("a"), LARGE, STARTER).first() == STARTER
     assert make_catalog(monkeypatch, broken("starter"), LARGE).first() == LARGE
     assert make_catalog(monkeypatch, broken("starter")).first() is None
 
 
-def test_a_broken_model_has_no_card_and_a_whole_one_of_its_name_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_model_has_no_card_and_a_usable_one_of_its_name_wins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert make_catalog(monkeypatch, broken("large")).card("large") is None
     catalog = make_catalog(monkeypatch, broken("large"), LARGE)
     assert catalog.card("large") == LARGE
@@ -39,7 +41,9 @@ def test_a_broken_model_has_no_card_and_a_whole_one_of_its_name_wins(monkeypatch
     assert found.error is None
 
 
-def test_looking_again_tells_only_of_changes(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
+def test_reloading_only_emits_changed_if_the_list_changed(
+    monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
     catalog = make_catalog(monkeypatch, STARTER)
     told: list[int] = []
     catalog.changed.connect(lambda: told.append(len(catalog.models)))
@@ -50,7 +54,7 @@ def test_looking_again_tells_only_of_changes(monkeypatch: pytest.MonkeyPatch, qt
     catalog.close()
 
 
-def test_models_are_listed_again_in_another_thread_and_a_fault_is_said(
+def test_models_are_reloaded_in_another_thread_and_an_error_is_reported(
     monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     catalog = make_catalog(monkeypatch, STARTER)

@@ -46,7 +46,7 @@ def kept(take: Take, image: int, tmp_path: Path) -> PictureSaved:
     return PictureSaved(job_id=take.job_id, done=done, entry=entry)
 
 
-def test_a_job_that_goes_well_waits_loads_runs_and_is_done(clock: Clock, tmp_path: Path) -> None:
+def test_a_successful_job_waits_loads_runs_and_is_done(clock: Clock, tmp_path: Path) -> None:
     job_state, take = course_of(clock)
     phases: list[str] = [job_state.phase]
     for event in (take.loading(), take.started(), kept(take, 0, tmp_path), take.finished()):
@@ -72,7 +72,7 @@ def test_a_job_can_end_early(clock: Clock, start: bool) -> None:
         assert job_state.seconds_left is None
 
 
-def test_the_request_is_the_engines_once_it_has_filled_it_in(clock: Clock) -> None:
+def test_the_request_becomes_the_resolved_one_of_the_engine(clock: Clock) -> None:
     job_state, take = course_of(clock, steps=None)
     assert job_state.request.steps is None
     assert job_state.steps == 0
@@ -128,7 +128,7 @@ def test_pictures_that_form_together_are_counted_together(clock: Clock) -> None:
     assert job_state.latest(7) is None
 
 
-def test_the_time_left_goes_by_the_pace_since_the_start_of_the_pictures(clock: Clock) -> None:
+def test_the_time_left_follows_the_pace_since_the_start_of_the_pictures(clock: Clock) -> None:
     job_state, take = course_of(clock, count=2, steps=4)
     job_state.take(take.loading())
     assert job_state.seconds_left is None
@@ -143,7 +143,7 @@ def test_the_time_left_goes_by_the_pace_since_the_start_of_the_pictures(clock: C
     assert job_state.seconds_left == pytest.approx(6)
 
 
-def test_the_pictures_time_ends_with_the_job_and_loading_is_no_part_of_it(clock: Clock) -> None:
+def test_the_time_of_the_pictures_ends_with_the_job_and_excludes_loading(clock: Clock) -> None:
     job_state, take = course_of(clock)
     clock.now += 5
     job_state.take(take.loading())
@@ -157,7 +157,7 @@ def test_the_pictures_time_ends_with_the_job_and_loading_is_no_part_of_it(clock:
     assert job_state.seconds == 3
 
 
-def test_what_a_model_call_took_is_reckoned_over_all_pictures_without_loading_and_previews(
+def test_the_time_of_a_model_call_is_the_mean_over_all_pictures_without_loading_and_previews(
     clock: Clock, tmp_path: Path
 ) -> None:
     job_state, take = course_of(clock, count=2)
@@ -177,9 +177,7 @@ def test_what_a_model_call_took_is_reckoned_over_all_pictures_without_loading_an
     assert measured == pytest.approx((9 - 1) / 16)  # the fake says that previews took a second of it
 
 
-def test_older_pictures_are_left_to_their_files_and_unsaved_ones_are_not(
-    clock: Clock, tmp_path: Path
-) -> None:
+def test_older_pictures_are_dropped_from_memory_unless_they_are_unsaved(clock: Clock, tmp_path: Path) -> None:
     job_state, take = course_of(clock, count=100)
     job_state.take(take.started())
     unsaved = PictureUnsaved(
@@ -193,7 +191,7 @@ def test_older_pictures_are_left_to_their_files_and_unsaved_ones_are_not(
     assert len(job_state.pictures) == 100
 
 
-def test_loading_the_model_is_no_part_of_what_previews_are_measured_by(clock: Clock, tmp_path: Path) -> None:
+def test_the_share_of_previews_excludes_loading_the_model(clock: Clock, tmp_path: Path) -> None:
     job_state, take = course_of(clock)
     job_state.take(take.loading())
     clock.now += 1.0

@@ -36,21 +36,21 @@ def test_each_key_has_its_own_latest() -> None:
     assert box.take() == {0: "c", 1: "b"}
 
 
-def test_what_is_taken_is_gone() -> None:
+def test_taken_items_are_removed() -> None:
     box: Mailbox[str] = Mailbox()
     box.put(0, "a")
     box.take()
     assert box.take() == {}
 
 
-def test_it_wakes_once_until_somebody_has_looked() -> None:
+def test_it_wakes_the_receiver_once_until_its_items_are_taken() -> None:
     box: Mailbox[int] = Mailbox()
     assert [box.put(key, 0) for key in (0, 0, 1)] == [True, False, False]
     box.take()
     assert [box.put(key, 0) for key in (1, 0)] == [True, False]
 
 
-def test_what_was_taken_does_not_change_afterwards() -> None:
+def test_taken_items_do_not_change_afterwards() -> None:
     box: Mailbox[str] = Mailbox()
     box.put(0, "a")
     taken = box.take()
@@ -178,7 +178,7 @@ def test_frames_through_it_do_not_grow_memory_and_a_timer_fires_on_time(
     assert receiver.longest_s < 0.15
 
 
-def test_a_signal_for_each_frame_does_grow_memory_and_hold_a_timer_up(
+def test_a_signal_for_each_frame_grows_memory_and_delays_a_timer(
     send: Callable[[int, Mailbox[Frame] | None], SlowReceiver],
 ) -> None:
     frames = 300

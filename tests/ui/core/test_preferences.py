@@ -59,7 +59,7 @@ def test_without_a_file_all_are_defaults(path: Path) -> None:
     assert not path.exists()
 
 
-def test_what_is_set_is_there_at_the_next_start(path: Path) -> None:
+def test_values_are_restored_at_the_next_start(path: Path) -> None:
     preferences = Preferences(SettingsFile(path))
     for name, value in OTHERS.items():
         preferences.set(name, value)
@@ -67,7 +67,7 @@ def test_what_is_set_is_there_at_the_next_start(path: Path) -> None:
     assert values_of(Preferences(SettingsFile(path))) == OTHERS
 
 
-def test_each_change_is_told_once(path: Path) -> None:
+def test_changed_is_emitted_once_for_each_change(path: Path) -> None:
     preferences = Preferences(SettingsFile(path))
     told: list[str] = []
     preferences.changed.connect(told.append)
@@ -81,7 +81,7 @@ def test_each_change_is_told_once(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in OUT_OF_RANGE.items() for value in values]
 )
-def test_what_is_out_of_range_falls_back(name: str, value: object, path: Path) -> None:
+def test_a_value_out_of_range_falls_back_to_the_default(name: str, value: object, path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(OTHERS | {name: value}).replace("NaN", '"NaN"'))
     preferences = Preferences(SettingsFile(path))
@@ -102,7 +102,7 @@ def test_a_broken_file_never_blocks_the_start(path: Path) -> None:
     assert Preferences(SettingsFile(path)).theme == "dark"
 
 
-def test_what_another_version_keeps_there_stays(path: Path) -> None:
+def test_unknown_values_of_another_version_are_kept(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text('{"future": {"a": 1}}')
     preferences = Preferences(SettingsFile(path))
@@ -126,7 +126,7 @@ def test_the_file_says_of_which_version_it_is_and_one_of_a_newer_is_never_overwr
     assert json.loads(kept.read_text()) == {"version": 2, "theme": "light"}
 
 
-def test_changes_are_saved_by_themselves(path: Path, qtbot: QtBot) -> None:
+def test_changes_are_saved_automatically(path: Path, qtbot: QtBot) -> None:
     preferences = Preferences(SettingsFile(path))
     preferences.set("theme", "light")
     preferences.set("theme", "dark")
@@ -138,7 +138,7 @@ def test_changes_are_saved_by_themselves(path: Path, qtbot: QtBot) -> None:
     assert path.stat().st_mtime_ns == before.st_mtime_ns  # nothing was left to write
 
 
-def test_a_form_given_away_or_taken_in_is_a_copy(path: Path) -> None:
+def test_the_form_is_copied_when_it_is_set_and_read(path: Path) -> None:
     preferences = Preferences(SettingsFile(path))
     form: dict[str, Any] = {"options": {"ddim": {"eta": 0.5}}}
     preferences.set("form", form)
@@ -148,7 +148,7 @@ def test_a_form_given_away_or_taken_in_is_a_copy(path: Path) -> None:
     preferences.save()
 
 
-def test_a_disk_that_is_full_is_told_once_and_tried_again(
+def test_a_full_disk_is_reported_once_and_saving_is_tried_again(
     path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries: list[int] = []

@@ -35,7 +35,7 @@ def test_no_file_is_no_fault(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+def test_saved_values_are_loaded(tmp_path: Path) -> None:
     values = {"theme": "dark", "form": {"prompt": 'ünï "<b>" \u2028 🦊', "steps": 30, "guidance": 3.5}}
     path = tmp_path / "new" / "settings.json"
     assert SettingsFile(path).save(values) is None
@@ -103,7 +103,7 @@ def test_a_folder_in_its_place_is_set_aside(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_rename")
-def test_a_file_that_cannot_be_set_aside_is_never_written_over(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_set_aside_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     path.write_text("broken")
     file = SettingsFile(path)
@@ -114,14 +114,16 @@ def test_a_file_that_cannot_be_set_aside_is_never_written_over(tmp_path: Path) -
     assert path.read_text() == "broken"
 
 
-def test_a_path_no_system_can_hold_is_a_fault(tmp_path: Path) -> None:
+def test_an_invalid_path_is_reported(tmp_path: Path) -> None:
     file = SettingsFile(tmp_path / "a\0b")
     assert file.load() == {}
     assert file.fault
     assert isinstance(file.save({}), StorageError)
 
 
-def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "settings.json"
     file = SettingsFile(path)
     assert file.save({"theme": "dark"}) is None
@@ -153,7 +155,7 @@ def test_a_linked_file_stays_a_link(tmp_path: Path) -> None:
     assert json.loads(real.read_text()) == {"theme": "light"}
 
 
-def test_what_is_no_json_is_refused_without_harm(tmp_path: Path) -> None:
+def test_values_that_are_not_json_are_rejected_without_damage(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     file = SettingsFile(path)
     assert file.save({"share": 0.5}) is None

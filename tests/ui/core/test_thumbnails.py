@@ -94,7 +94,7 @@ def test_a_tile_is_made_in_the_background_and_kept(
     assert threading.main_thread() not in reader.threads
 
 
-def test_what_is_wanted_last_is_made_first_and_what_scrolled_away_not_at_all(
+def test_the_latest_requests_are_made_first_and_those_out_of_sight_not_at_all(
     thumbnails: Thumbnails, reader: Reader, qtbot: QtBot
 ) -> None:
     reader.go_on.clear()
@@ -123,7 +123,7 @@ def test_the_same_tile_is_not_made_twice_at_a_time(
     assert sorted(reader.read) == ["a", "b", "c"]
 
 
-def test_threads_that_ended_are_started_again(thumbnails: Thumbnails, reader: Reader, qtbot: QtBot) -> None:
+def test_threads_that_ended_are_restarted(thumbnails: Thumbnails, reader: Reader, qtbot: QtBot) -> None:
     for number in range(50):
         thumbnails.want("view", keys(number), 2)
         qtbot.waitUntil(lambda number=number: has_all(thumbnails, number))
@@ -133,7 +133,7 @@ def test_threads_that_ended_are_started_again(thumbnails: Thumbnails, reader: Re
 
 
 @pytest.mark.parametrize("thumbnails", [{"budget_bytes": 10 * 16 * 16 * 4}], indirect=True)
-def test_memory_is_bounded_and_what_was_looked_at_last_stays(
+def test_memory_is_bounded_and_the_most_recently_shown_stay(
     thumbnails: Thumbnails, reader: Reader, qtbot: QtBot
 ) -> None:
     for number in range(10):
@@ -147,7 +147,7 @@ def test_memory_is_bounded_and_what_was_looked_at_last_stays(
     assert kept == [0, *range(2, 11)]
 
 
-def test_until_the_right_size_is_there_another_one_is_shown(
+def test_another_size_is_shown_until_the_right_one_is_made(
     thumbnails: Thumbnails, reader: Reader, qtbot: QtBot
 ) -> None:
     thumbnails.want("view", keys("a"), 2)
@@ -203,7 +203,7 @@ def test_the_cache_is_trimmed_once(
     qtbot.waitUntil(lambda: trimmed == [Path("cache/thumbnails")])
 
 
-def test_closing_waits_for_what_is_being_made_and_makes_no_more(
+def test_closing_waits_for_the_thumbnails_in_progress_and_starts_no_others(
     thumbnails: Thumbnails, reader: Reader, qtbot: QtBot
 ) -> None:
     thumbnails.want("view", keys(*range(1000)), 2)

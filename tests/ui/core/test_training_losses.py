@@ -50,14 +50,14 @@ def test_many_steps_take_little_memory_and_keep_their_mean() -> None:
     assert points[-1][0] == 20_000
 
 
-def test_what_is_no_number_is_left_out() -> None:
+def test_losses_that_are_not_numbers_are_left_out() -> None:
     record = LossRecord()
     for step, loss in enumerate((1.0, math.nan, math.inf, 0.5), start=1):
         record.take(stepped(step, loss))
     assert [value for _, value in record.curves("backbone")[0]] == [1.0, 0.5]
 
 
-def test_going_back_takes_back_what_came_after() -> None:
+def test_going_back_removes_the_losses_of_later_steps() -> None:
     record = LossRecord()
     for step in range(1, 11):
         record.take(stepped(step, 1.0))
@@ -84,7 +84,7 @@ def test_an_unknown_stage_has_no_curves() -> None:
     assert LossRecord().ends("codec") == (0, 0)
 
 
-def test_smoothing_takes_the_jitter_and_leaves_the_level() -> None:
+def test_smoothing_removes_jitter_and_keeps_the_level() -> None:
     points = tuple((float(step), 2.0 * (1.5 if step % 2 else 1 / 1.5)) for step in range(400))
     values = [value for _, value in smoothed(points)]
     assert all(value == pytest.approx(2.0, rel=0.06) for value in values)

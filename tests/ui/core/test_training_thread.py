@@ -68,7 +68,7 @@ def school(qtbot: QtBot, tmp_path: Path) -> Iterator[School]:
     assert school.thread.wait(8000)
 
 
-def test_a_training_tells_what_happens_in_order_and_keeps_every_loss(school: School) -> None:
+def test_a_training_reports_its_events_in_order_and_keeps_every_loss(school: School) -> None:
     school.start()
     training = school.train()
     school.wait_for(TrainingFinished)
@@ -85,7 +85,7 @@ def test_a_training_tells_what_happens_in_order_and_keeps_every_loss(school: Sch
     assert school.engine.lessons[0].thread == school.maker.threads[0] != threading.get_ident()
 
 
-def test_a_picture_is_made_between_two_steps_and_the_training_goes_on(school: School) -> None:
+def test_a_picture_is_made_between_two_steps_and_the_training_continues(school: School) -> None:
     gate = Gate()
     school.start(Teaching(at={3: gate}))
     school.train()
@@ -162,7 +162,9 @@ def test_stopping_saves_the_state_and_ends_it(school: School) -> None:
     assert school.ears.of(CheckpointSaved)[-1].step == 3
 
 
-def test_a_paused_training_rests_until_it_is_to_go_on_and_makes_pictures_meanwhile(school: School) -> None:
+def test_a_paused_training_waits_until_it_is_resumed_and_pictures_can_be_made_meanwhile(
+    school: School,
+) -> None:
     gate = Gate()
     school.start(Teaching(at={3: gate}))
     training = school.train()
@@ -187,7 +189,7 @@ def test_a_paused_training_can_be_stopped(school: School) -> None:
     school.wait_for(TrainingStopped)
 
 
-def test_closing_stops_a_training_that_is_paused_or_held_for_a_picture(school: School) -> None:
+def test_closing_stops_a_training_that_is_paused_or_waits_for_a_picture(school: School) -> None:
     gate, picture = Gate(), Gate()
     school.start(Teaching(at={2: gate}))
     school.engine.scripts = (Forming(at={(0, 2): picture}),)
@@ -206,7 +208,7 @@ def test_closing_stops_a_training_that_is_paused_or_held_for_a_picture(school: S
 
 
 @pytest.mark.parametrize("error", [StorageError("/pictures", "cannot be found"), ZeroDivisionError("oh")])
-def test_an_error_becomes_a_sentence_and_the_thread_goes_on(school: School, error: BaseException) -> None:
+def test_an_error_becomes_a_sentence_and_the_thread_continues(school: School, error: BaseException) -> None:
     school.start(Teaching(at={"start": error}), Teaching())
     school.train()
     school.train()
@@ -216,7 +218,7 @@ def test_an_error_becomes_a_sentence_and_the_thread_goes_on(school: School, erro
     assert type(error).__name__ in failed.details
 
 
-def test_where_no_engine_can_be_made_the_training_says_so(qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_training_without_an_engine_fails_with_the_reason(qtbot: QtBot, tmp_path: Path) -> None:
     school = School(qtbot, tmp_path)
     error = DeviceError("cuda", "is not there")
     school.maker.errors.append(error)
@@ -251,7 +253,7 @@ def test_a_rehearsal_waits_for_the_training_that_runs(school: School) -> None:
     assert school.ears.of(Answered)[0].value == ESTIMATE
 
 
-def test_what_is_not_idle_work_does_not_wait_for_the_training(school: School) -> None:
+def test_only_background_calls_wait_for_the_training(school: School) -> None:
     gate = Gate()
     school.start(Teaching(at={2: gate}))
     school.train()
@@ -266,9 +268,7 @@ def test_what_is_not_idle_work_does_not_wait_for_the_training(school: School) ->
 
 
 @pytest.mark.parametrize("what", ["a picture", "a training", "the end"])
-def test_a_rehearsal_gives_way_to_whatever_else_is_to_be_done_and_begins_anew(
-    school: School, what: str
-) -> None:
+def test_a_rehearsal_is_interrupted_by_any_other_work_and_restarted(school: School, what: str) -> None:
     began = threading.Event()
 
     def give_way(cancelled: threading.Event) -> None:
@@ -302,7 +302,7 @@ def test_a_rehearsal_that_has_not_begun_waits(school: School) -> None:
     assert len(school.engine.rehearsed) == 1
 
 
-def test_why_a_rehearsal_failed_is_told(school: School) -> None:
+def test_a_failed_rehearsal_reports_the_reason(school: School) -> None:
     error = StorageError("/pictures", "cannot be found")
 
     def fail(_: threading.Event) -> None:

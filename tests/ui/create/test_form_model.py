@@ -95,7 +95,7 @@ def test_a_seed_that_undo_brings_back_is_used_next(form: FormModel) -> None:
     assert form.take_request().seed == 7
 
 
-def test_generate_is_no_step_of_undo(form: FormModel) -> None:
+def test_generate_is_not_an_undo_step(form: FormModel) -> None:
     form.edit(prompt="a")
     form.take_request()
     form.take_request()
@@ -126,7 +126,7 @@ def test_a_drawn_seed_leaves_room_for_all_pictures(make_models: MakeModels) -> N
         ({"model": "none"}, "model"),
     ],
 )
-def test_what_cannot_be_made_is_said_in_a_sentence(
+def test_impossible_settings_are_reported_in_one_sentence(
     changes: dict[str, Any], field: str, form: FormModel
 ) -> None:
     form.edit(**changes)
@@ -138,7 +138,7 @@ def test_what_cannot_be_made_is_said_in_a_sentence(
     assert form.fault == ""
 
 
-def test_a_model_that_broke_is_said_in_a_sentence(
+def test_a_broken_model_is_reported_in_one_sentence(
     models: Models, form: FormModel, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     show_models(monkeypatch, broken("starter"), installed(LARGE))
@@ -168,7 +168,7 @@ def test_another_model_brings_its_defaults(form: FormModel) -> None:
     )
 
 
-def test_what_the_user_set_stays_with_another_model(form: FormModel) -> None:
+def test_values_set_by_the_user_stay_with_another_model(form: FormModel) -> None:
     form.edit(steps=50, sampler="pc")
     form.edit(guidance=1.0)
     form.edit(model="large")
@@ -176,7 +176,7 @@ def test_what_the_user_set_stays_with_another_model(form: FormModel) -> None:
     assert (values.sampler, values.steps, values.guidance, values.spacing) == ("pc", 50, 1.0, "leading")
 
 
-def test_what_another_model_does_not_allow_moves(form: FormModel) -> None:
+def test_values_that_another_model_does_not_support_are_replaced(form: FormModel) -> None:
     form.edit(steps=900)
     form.edit(model="large")
     assert form.values.steps == 500
@@ -228,7 +228,7 @@ PICTURE = GenerateRequest(
 ).resolve(LARGE)
 
 
-def test_a_picture_fills_the_form_and_is_made_again(form: FormModel) -> None:
+def test_a_picture_fills_the_form_and_can_be_reproduced(form: FormModel) -> None:
     form.edit(seed_locked=True)
     form.take_request()
     assert form.load_request(PICTURE) == ""
@@ -255,7 +255,7 @@ def test_loading_the_same_picture_again_uses_its_seed_again(form: FormModel) -> 
     assert form.undo_stack.count() == 1
 
 
-def test_what_a_picture_leaves_open_is_its_models_default(form: FormModel) -> None:
+def test_settings_missing_in_a_picture_are_its_models_defaults(form: FormModel) -> None:
     form.edit(steps=3, guidance=1.0, sampler="langevin")
     form.load_request(GenerateRequest(prompt="a fox", model="large", seed=3))
     assert form.take_request() == GenerateRequest(prompt="a fox", model="large", seed=3).resolve(LARGE)
@@ -267,7 +267,7 @@ def test_options_of_a_picture_replace_those_set(form: FormModel) -> None:
     assert form.values.options_of("ddim") == {"eta": 0.0}
 
 
-def test_a_picture_of_a_model_that_is_not_here_is_shown_but_not_made(form: FormModel) -> None:
+def test_a_picture_of_a_missing_model_fills_the_form_but_cannot_be_generated(form: FormModel) -> None:
     form.load_request(dataclasses.replace(PICTURE, model="/etc/elsewhere"))
     assert form.values.prompt == "a tiger"
     assert form.values.model == "/etc/elsewhere"

@@ -113,7 +113,7 @@ def test_a_malformed_file_is_reported_and_offers_nothing(
     assert ideas.words == Words()
 
 
-def test_other_words_are_found_when_the_models_are_looked_for_again(
+def test_words_are_read_again_when_the_models_are_reloaded(
     ideas: IdeasModel,
     form: FormModel,
     catalog: Catalog,
@@ -184,18 +184,18 @@ def names(before: str, after: str = "") -> tuple[str, ...]:
         ("\u1112\u1161 \u110b\u1167", "\u110b\u1167", "여우"),  # letters of Hangul, each by itself
     ],
 )
-def test_the_last_words_are_gone_on_from(before: str, typed: str, first: str) -> None:
+def test_the_last_words_are_completed(before: str, typed: str, first: str) -> None:
     offer = offered(before)
     assert offer is not None
     assert (offer.typed, offer.names[0], offer.eager) == (typed, first, True)
 
 
-def test_what_begins_with_the_words_comes_before_what_holds_such_a_word() -> None:
+def test_names_that_begin_with_the_words_come_before_names_that_contain_them() -> None:
     assert names("app") == ("apple", "red apple")
 
 
 @pytest.mark.parametrize("before", ["", " ", "a ", "a", "c", "fox,", "xyz", "fo\n", "ogs", "<b>fo</b>"])
-def test_nothing_is_offered_where_nothing_fits_or_no_word_ends(before: str) -> None:
+def test_nothing_is_offered_if_nothing_matches_or_the_cursor_is_not_after_a_word(before: str) -> None:
     assert offered(before) is None
 
 
@@ -204,19 +204,19 @@ def test_nothing_is_offered_within_a_word() -> None:
     assert names("ca", " on a mat")[0] == "cat"
 
 
-def test_a_whole_name_is_not_pressed_further_but_longer_names_are_shown() -> None:
+def test_a_complete_name_selects_nothing_but_longer_names_are_shown() -> None:
     offer = offered("a dog")
     assert offer is not None
     assert offer.names == ("dog face", "hot dog")
     assert not offer.eager
 
 
-def test_words_that_stand_between_names_offer_no_name_that_only_begins_like_them() -> None:
+def test_common_words_of_prompts_are_not_completed_to_names() -> None:
     assert offered("a fox on") is None  # no onion
     assert names("two red") == ("red apple",)
 
 
-def test_there_are_never_many() -> None:
+def test_the_number_of_offered_names_is_limited() -> None:
     assert len(names("do")) == MOST
 
 

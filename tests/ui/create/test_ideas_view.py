@@ -96,9 +96,7 @@ def open_ideas(texts: TextRows) -> None:
 
 # ------------------------------------------------------------------------------------------------ the list while typing
 @pytest.mark.parametrize("key", [Qt.Key.Key_Tab, Qt.Key.Key_Return, Qt.Key.Key_Enter])
-def test_what_is_offered_first_is_taken_as_one_step_of_undo(
-    texts: TextRows, form: FormModel, key: Qt.Key
-) -> None:
+def test_the_first_name_is_accepted_as_one_undo_step(texts: TextRows, form: FormModel, key: Qt.Key) -> None:
     type_(texts, "two birth")
     assert offered(texts) == ["birthday cake"]
     press(texts, key)
@@ -114,7 +112,7 @@ def test_what_is_offered_first_is_taken_as_one_step_of_undo(
     assert form.values.prompt == "two birthday cake"  # what is typed after it is a step of its own
 
 
-def test_down_and_up_choose_and_go_round(texts: TextRows, form: FormModel) -> None:
+def test_down_and_up_choose_and_wrap_around(texts: TextRows, form: FormModel) -> None:
     type_(texts, "ca")
     assert offered(texts) == ["cat", "cactus", "birthday cake"]
     press(texts, Qt.Key.Key_Up)
@@ -146,7 +144,7 @@ def test_a_name_is_put_in_the_middle_of_a_prompt_with_the_cursor_behind_it(
     assert form.values.prompt == "🦊 cats on a mat"
 
 
-def test_a_whole_name_lets_tab_and_enter_be(texts: TextRows, form: FormModel) -> None:
+def test_a_complete_name_leaves_tab_and_enter_to_the_prompt(texts: TextRows, form: FormModel) -> None:
     type_(texts, "a fox")
     assert offered(texts) == ["fox face"]
     assert texts.completion.list.current == ""
@@ -156,7 +154,7 @@ def test_a_whole_name_lets_tab_and_enter_be(texts: TextRows, form: FormModel) ->
     assert offered(texts) == []
 
 
-def test_esc_closes_the_list_and_reaches_nobody_else(texts: TextRows, qtbot: QtBot) -> None:
+def test_esc_only_closes_the_list(texts: TextRows, qtbot: QtBot) -> None:
     type_(texts, "ca")
     press(texts, Qt.Key.Key_Escape)
     assert offered(texts) == []
@@ -187,7 +185,7 @@ def test_nothing_is_offered_after_a_paste_an_undo_or_a_move_of_the_cursor(
     assert offered(texts) == []
 
 
-def test_ctrl_enter_is_not_the_lists(texts: TextRows, form: FormModel) -> None:
+def test_ctrl_enter_is_not_handled_by_the_list(texts: TextRows, form: FormModel) -> None:
     type_(texts, "ca")
     press(texts, Qt.Key.Key_Return, CTRL)
     assert form.values.prompt == "ca"
@@ -212,7 +210,7 @@ def test_a_model_without_words_offers_nothing_and_has_no_ideas(texts: TextRows, 
     assert offered(texts) == []
 
 
-def test_what_an_input_method_has_in_hand_counts_and_is_taken_along(texts: TextRows, form: FormModel) -> None:
+def test_text_that_is_being_composed_is_completed_too(texts: TextRows, form: FormModel) -> None:
     editor = texts.prompt.editor
     QApplication.sendEvent(editor, QInputMethodEvent("여", []))
     assert offered(texts) == ["여우"]
@@ -243,7 +241,7 @@ def test_the_list_lies_under_what_was_typed_and_within_the_window(texts: TextRow
 
 
 # --------------------------------------------------------------------------------------------------------- the popover
-def test_an_example_takes_the_prompts_place_as_one_step_of_undo(texts: TextRows, form: FormModel) -> None:
+def test_an_example_replaces_the_prompt_as_one_undo_step(texts: TextRows, form: FormModel) -> None:
     type_(texts, "a cat")
     open_ideas(texts)
     rows = texts.popover.examples
@@ -256,7 +254,7 @@ def test_an_example_takes_the_prompts_place_as_one_step_of_undo(texts: TextRows,
     assert form.values.prompt == "a cat"
 
 
-def test_names_are_searched_and_taken_with_the_keyboard_alone(texts: TextRows, form: FormModel) -> None:
+def test_names_can_be_searched_and_chosen_with_the_keyboard(texts: TextRows, form: FormModel) -> None:
     texts.ideas.setFocus()
     press_focused(Qt.Key.Key_Space)
     assert QApplication.focusWidget() is texts.popover.search
@@ -286,7 +284,7 @@ def test_up_leads_from_the_names_back_to_the_search(texts: TextRows) -> None:
     assert QApplication.focusWidget() is texts.popover.search
 
 
-def test_a_name_is_added_where_one_is_missing(texts: TextRows, form: FormModel) -> None:
+def test_a_name_is_inserted_at_the_cursor(texts: TextRows, form: FormModel) -> None:
     form.edit(prompt="a cat and  on a mat")
     texts.prompt.editor.move_cursor_after("a cat and ")
     open_ideas(texts)
@@ -299,7 +297,7 @@ def test_a_name_is_added_where_one_is_missing(texts: TextRows, form: FormModel) 
     assert form.values.prompt == "a cat and  on a mat"
 
 
-def test_esc_its_button_and_a_look_elsewhere_close_it(texts: TextRows, qtbot: QtBot) -> None:
+def test_esc_its_button_and_a_click_elsewhere_close_it(texts: TextRows, qtbot: QtBot) -> None:
     open_ideas(texts)
     press_focused(Qt.Key.Key_Escape)
     assert not texts.popover.isVisible()
@@ -326,7 +324,7 @@ def test_tab_goes_through_its_parts(texts: TextRows) -> None:
     assert QApplication.focusWidget() is texts.popover.examples
 
 
-def test_words_that_cannot_be_read_are_told_in_its_place(
+def test_words_that_cannot_be_read_are_reported_in_the_popover(
     texts: TextRows, form: FormModel, catalog: Catalog, qtbot: QtBot
 ) -> None:
     model = catalog.find("starter")
@@ -351,6 +349,6 @@ def test_it_stays_within_a_low_window(texts: TextRows) -> None:
     assert texts.window().rect().contains(texts.popover.geometry())
 
 
-def test_the_parts_have_names_for_those_who_cannot_see_them(texts: TextRows) -> None:
+def test_every_part_has_an_accessible_name(texts: TextRows) -> None:
     parts = (texts.ideas, texts.popover, texts.popover.search, texts.popover.names, texts.popover.examples)
     assert all(part.accessibleName() or (part is texts.ideas and part.text()) for part in parts)

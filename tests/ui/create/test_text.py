@@ -41,7 +41,7 @@ def test_a_fault_of_the_form_names_its_field_and_the_limit(
     assert form.fault.endswith(".")
 
 
-def test_without_a_usable_model_the_form_says_where_to_look(make_models: MakeModels) -> None:
+def test_without_a_usable_model_the_form_names_the_models_page(make_models: MakeModels) -> None:
     assert "none is installed" in make_models(broken("mine")).form.fault
     form = make_models(broken("mine"), LARGE).form
     form.edit(model="mine")
@@ -52,7 +52,7 @@ def test_without_a_usable_model_the_form_says_where_to_look(make_models: MakeMod
     ("changes", "part"),
     [({"width": 512, "height": 256}, "512 × 256"), ({"steps": 900}, "at most 500 steps, not 900")],
 )
-def test_what_the_model_cannot_do_of_a_request_is_named(
+def test_settings_of_a_request_that_the_model_does_not_support_are_named(
     changes: dict[str, Any], part: str, form: FormModel
 ) -> None:
     assert part in form.load_request(GenerateRequest(model="large", seed=3, **changes))

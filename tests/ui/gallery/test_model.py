@@ -107,7 +107,7 @@ def test_the_catalogue_is_never_used_in_the_windows_thread(
 
 
 @pytest.mark.parametrize("gallery", [[str(number) for number in range(300)]], indirect=True)
-def test_entries_are_read_for_the_rows_that_are_looked_at(
+def test_entries_are_read_for_the_visible_rows(
     gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
@@ -128,7 +128,7 @@ def test_entries_are_read_for_the_rows_that_are_looked_at(
 
 
 @pytest.mark.parametrize("gallery", [[str(number) for number in range(300)]], indirect=True)
-def test_rows_that_scrolled_away_before_they_were_read_are_not_read(gallery: Gallery, qtbot: QtBot) -> None:
+def test_rows_out_of_sight_before_they_were_read_are_not_read(gallery: Gallery, qtbot: QtBot) -> None:
     with qtbot.waitSignal(gallery.model.state_changed):
         gallery.model.reload()
     for row in range(60, 300):
@@ -139,7 +139,7 @@ def test_rows_that_scrolled_away_before_they_were_read_are_not_read(gallery: Gal
     assert [changed.args[0].row(), changed.args[1].row()] == [180, 299]
 
 
-def test_of_many_entries_only_those_looked_at_last_stay_in_memory() -> None:
+def test_only_the_most_recently_used_entries_stay_in_memory() -> None:
     rows = Rows()
     rows.cache(entry(number) for number in range(1, CACHED_ENTRIES + 1))
     assert rows.entry(1) is not None
@@ -152,9 +152,7 @@ def entry(number: int) -> Entry:
     return Entry(id=number, path=Path(f"/{number}.png"), width=8, height=8, metadata=metadata())
 
 
-def test_what_other_programs_made_and_removed_is_seen_at_the_next_look(
-    gallery: Gallery, qtbot: QtBot
-) -> None:
+def test_changes_by_other_programs_are_found_at_the_next_reload(gallery: Gallery, qtbot: QtBot) -> None:
     read(gallery, qtbot)
     said = spans(gallery)
     gallery.add("four")
@@ -168,7 +166,7 @@ def test_what_other_programs_made_and_removed_is_seen_at_the_next_look(
     assert said == [("+", 0, 1), ("-", 3, 3), ("-", 1, 1)]
 
 
-def test_what_goes_and_comes_is_told_in_few_words() -> None:
+def test_many_changes_are_reported_as_few_ranges() -> None:
     assert row_changes([3, 2, 1], [5, 4, 3, 2, 1]) == ([], [(0, 1)])
     assert row_changes([3, 2, 1], [3, 2, 1]) == ([], [])
     assert row_changes([], [2, 1]) == ([], [(0, 1)])
@@ -184,9 +182,7 @@ def test_an_empty_catalogue_is_filled_from_the_folder_of_pictures(gallery: Galle
 
 
 # ----------------------------------------------------------------------------------------------------------- adding
-def test_a_picture_that_was_just_kept_is_the_first_below_the_live_tile(
-    gallery: Gallery, qtbot: QtBot
-) -> None:
+def test_a_new_picture_is_the_first_below_the_live_tile(gallery: Gallery, qtbot: QtBot) -> None:
     read(gallery, qtbot)
     gallery.model.set_live(live())
     said = spans(gallery)
@@ -195,9 +191,7 @@ def test_a_picture_that_was_just_kept_is_the_first_below_the_live_tile(
     assert said == [("+", 1, 1)]
 
 
-def test_an_answer_from_before_a_picture_was_added_does_not_take_it_away(
-    gallery: Gallery, qtbot: QtBot
-) -> None:
+def test_an_outdated_listing_does_not_remove_a_new_picture(gallery: Gallery, qtbot: QtBot) -> None:
     read(gallery, qtbot)
     older = gallery.store.catalogue.ids()
     new = gallery.add("four")
@@ -210,7 +204,7 @@ def test_an_answer_from_before_a_picture_was_added_does_not_take_it_away(
     assert gallery.prompts()[0] == "four"
 
 
-def test_a_picture_that_the_catalogue_did_not_take_is_listed_and_entered_later(
+def test_a_picture_missing_in_the_catalogue_is_listed_and_added_later(
     gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read(gallery, qtbot)
@@ -271,7 +265,7 @@ def test_prompts_are_one_line_of_plain_text(gallery: Gallery, qtbot: QtBot) -> N
 
 
 # ----------------------------------------------------------------------------------------------------------- search
-def test_only_what_matches_is_listed_and_all_again_without_a_search(gallery: Gallery, qtbot: QtBot) -> None:
+def test_only_matches_are_listed_and_everything_without_a_search(gallery: Gallery, qtbot: QtBot) -> None:
     read(gallery, qtbot)
     with qtbot.waitSignal(gallery.model.modelReset):
         gallery.model.search("T")
@@ -341,7 +335,9 @@ def test_a_picture_in_the_trash_comes_back_to_its_place(
     assert len(gallery.told) == 1
 
 
-def test_several_pictures_go_and_come_at_once(gallery: Gallery, qtbot: QtBot, trash_can: Path) -> None:
+def test_several_pictures_are_deleted_and_restored_together(
+    gallery: Gallery, qtbot: QtBot, trash_can: Path
+) -> None:
     read(gallery, qtbot)
     gallery.model.set_live(live())
     with qtbot.waitSignal(gallery.notices.posted):
@@ -354,9 +350,7 @@ def test_several_pictures_go_and_come_at_once(gallery: Gallery, qtbot: QtBot, tr
 
 
 @pytest.mark.parametrize("gallery", [[str(number) for number in range(90)]], indirect=True)
-def test_rows_that_were_not_read_yet_can_be_thrown_away(
-    gallery: Gallery, qtbot: QtBot, trash_can: Path
-) -> None:
+def test_rows_that_were_not_read_yet_can_be_deleted(gallery: Gallery, qtbot: QtBot, trash_can: Path) -> None:
     with qtbot.waitSignal(gallery.model.state_changed):
         gallery.model.reload()
     with qtbot.waitSignal(gallery.notices.posted):
@@ -365,7 +359,7 @@ def test_rows_that_were_not_read_yet_can_be_thrown_away(
     assert len(list((trash_can / "files").iterdir())) == 2
 
 
-def test_a_picture_whose_file_is_gone_leaves_the_list(gallery: Gallery, qtbot: QtBot) -> None:
+def test_a_picture_whose_file_was_removed_leaves_the_list(gallery: Gallery, qtbot: QtBot) -> None:
     read(gallery, qtbot)
     gallery.model.entry_at(0).path.unlink()
     throw(gallery, qtbot, 0)
@@ -373,7 +367,7 @@ def test_a_picture_whose_file_is_gone_leaves_the_list(gallery: Gallery, qtbot: Q
     assert gallery.store.catalogue.count() == 2
 
 
-def test_a_picture_that_the_trash_does_not_take_stays_and_it_is_said(
+def test_a_picture_that_cannot_be_moved_to_the_trash_stays_and_is_reported(
     gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read(gallery, qtbot)
@@ -387,7 +381,7 @@ def test_a_picture_that_the_trash_does_not_take_stays_and_it_is_said(
     assert all(found.path.exists() for found in gallery.store.catalogue.entries())
 
 
-def test_where_the_catalogue_cannot_forget_a_picture_its_file_comes_back(
+def test_a_file_is_restored_if_the_catalogue_cannot_remove_its_entry(
     gallery: Gallery, qtbot: QtBot, trash_can: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read(gallery, qtbot)
@@ -418,7 +412,7 @@ def test_a_picture_whose_place_is_taken_meanwhile_stays_in_the_trash(
 
 
 # ----------------------------------------------------------------------------------------------------------- faults
-def test_a_catalogue_that_cannot_be_read_is_told_once(
+def test_a_catalogue_that_cannot_be_read_is_reported_once(
     gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error, refused = StorageError("catalogue", "cannot be used: another program is using it"), []
@@ -438,7 +432,7 @@ def test_a_catalogue_that_cannot_be_read_is_told_once(
     assert gallery.prompts() == ["three", "two", "one"]
 
 
-def test_a_catalogue_damaged_meanwhile_is_read_anew(gallery: Gallery, qtbot: QtBot) -> None:
+def test_a_catalogue_damaged_meanwhile_is_read_again(gallery: Gallery, qtbot: QtBot) -> None:
     read(gallery, qtbot)
     gallery.store.catalogue.remove([gallery.model.entry_at(0)])  # its file is there still, and is found again
     settle(gallery, qtbot)
@@ -478,7 +472,7 @@ def test_a_catalogue_is_listed_while_it_is_rebuilt_and_whole_afterwards(
     assert len(gallery.told) == 1
 
 
-def test_a_damage_that_no_use_meets_is_found_after_the_list_is_shown(
+def test_damage_outside_the_rows_in_use_is_found_after_the_list_is_shown(
     gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, damaged = Catalogue.check, []
@@ -497,7 +491,7 @@ def test_a_damage_that_no_use_meets_is_found_after_the_list_is_shown(
     assert gallery.told[0].sentence == gallery.store.catalogue.set_aside_note
 
 
-def test_a_picture_that_another_program_took_out_is_no_hole(
+def test_a_picture_removed_by_another_program_leaves_no_gap(
     gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.ui.gallery.reading.FIRST_ENTRIES", 1)
@@ -508,7 +502,7 @@ def test_a_picture_that_another_program_took_out_is_no_hole(
     qtbot.waitUntil(lambda: gallery.prompts() == ["three", "one"])
 
 
-def test_after_closing_nothing_is_read_any_more(gallery: Gallery, qtbot: QtBot) -> None:
+def test_nothing_is_read_after_closing(gallery: Gallery, qtbot: QtBot) -> None:
     gallery.model.reload()
     gallery.model.close()
     said = spans(gallery)

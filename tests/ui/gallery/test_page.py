@@ -218,7 +218,7 @@ def test_a_new_preview_repaints_the_live_tile_and_nothing_else(
 
 
 @pytest.mark.parametrize("gallery", [["gone"]], indirect=True)
-def test_a_picture_whose_file_is_gone_is_a_quiet_tile_with_a_sentence(
+def test_a_picture_whose_file_was_removed_is_a_dim_tile_with_a_sentence(
     painted: Painted, gallery: Gallery, qtbot: QtBot
 ) -> None:
     path = gallery.store.catalogue.entries()[0].path
@@ -310,7 +310,7 @@ def test_enter_and_a_double_click_open_a_picture(view: GalleryView, gallery: Gal
         press(view, Key.Key_Return)
 
 
-def test_delete_throws_away_what_is_selected(
+def test_delete_moves_the_selection_to_the_trash(
     view: GalleryView, gallery: Gallery, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trashed: list[object] = []
@@ -322,7 +322,7 @@ def test_delete_throws_away_what_is_selected(
     assert trashed == [gallery.model.entry_at(1)]
 
 
-def test_letters_do_not_read_through_all_pictures(view: GalleryView) -> None:
+def test_typing_letters_does_not_read_all_pictures(view: GalleryView) -> None:
     press(view, Key.Key_Home, Key.Key_P, Key.Key_I)
     assert rows(view) == [0]
 
@@ -403,7 +403,7 @@ def test_for_several_pictures_the_menu_offers_what_can_be_done_with_several(
     assert len([name for name in usable if "3" in name]) == 2, "they say how many"
 
 
-def test_the_menus_actions_are_about_the_current_picture(
+def test_the_actions_of_the_menu_apply_to_the_current_picture(
     view: GalleryView,
     gallery: Gallery,
     qtbot: QtBot,
@@ -524,7 +524,7 @@ def test_a_picture_that_cannot_be_read_is_dragged_out_as_a_file(
     assert mime.imageData() is None
 
 
-def test_a_drag_begins_on_a_tile_and_takes_all_that_is_selected(
+def test_a_drag_that_begins_on_a_tile_takes_the_whole_selection(
     view: GalleryView, gallery: Gallery, dragged: list[QDrag]
 ) -> None:
     press(view, Key.Key_Home)
@@ -580,9 +580,7 @@ def test_a_file_is_shown_in_its_folder_or_at_least_the_folder_is(
 
 
 # ----------------------------------------------------------------------------------------------------------- search
-def test_what_is_typed_is_searched_for_after_a_pause(
-    view: GalleryView, gallery: Gallery, qtbot: QtBot
-) -> None:
+def test_typed_text_is_searched_for_after_a_pause(view: GalleryView, gallery: Gallery, qtbot: QtBot) -> None:
     searched: list[str] = []
     view.search_field.search_requested.connect(searched.append)
     QTest.keyClicks(view.search_field, "picture 3")
@@ -592,7 +590,7 @@ def test_what_is_typed_is_searched_for_after_a_pause(
     assert gallery.model.index(0).data() == "picture 3"
 
 
-def test_enter_searches_at_once_and_goes_to_what_was_found(
+def test_enter_searches_at_once_and_focuses_the_results(
     view: GalleryView, gallery: Gallery, qtbot: QtBot
 ) -> None:
     view.activateWindow()
@@ -604,7 +602,7 @@ def test_enter_searches_at_once_and_goes_to_what_was_found(
     assert gallery.model.text == "3"
 
 
-def test_esc_clears_the_search_and_only_then_is_it_the_windows(
+def test_esc_first_clears_the_search_and_then_reaches_the_window(
     view: GalleryView, gallery: Gallery, qtbot: QtBot
 ) -> None:
     view.search_field.setText("3")
@@ -678,7 +676,7 @@ def tooltip(view: GalleryView, row: int) -> str:
 
 
 @pytest.mark.parametrize("gallery", [[NASTY]], indirect=True)
-def test_a_nasty_prompt_is_only_text(view: GalleryView, gallery: Gallery) -> None:
+def test_html_in_a_prompt_is_shown_as_text(view: GalleryView, gallery: Gallery) -> None:
     tip = tooltip(view, 0)
     assert "&lt;img src=" in tip
     assert "<img" not in tip

@@ -16,7 +16,7 @@ from tests.gallery.samples import metadata
 from tests.ui.pictures import live
 
 
-def test_a_picture_is_told_in_one_line() -> None:
+def test_a_picture_is_described_in_one_line() -> None:
     entry = Entry(path=Path("/x.png"), width=8, height=8, metadata=metadata("a fox", seed=6))
     assert picture_text.summary(entry.metadata) == "DDIM, 30 steps, guidance 4, seed 6"
     assert picture_text.accessible_text(entry) == "a fox, DDIM, 30 steps, guidance 4, seed 6"
@@ -53,7 +53,7 @@ def test_pictures_are_counted() -> None:
     ]
 
 
-def test_the_first_of_several_errors_is_told_with_how_many_there_are() -> None:
+def test_the_first_of_several_errors_is_shown_with_their_number() -> None:
     assert text.errors(["It stays."]) == "It stays."
     assert (
         text.errors(["It stays.", "So does this.", "And this."])
@@ -61,7 +61,7 @@ def test_the_first_of_several_errors_is_told_with_how_many_there_are() -> None:
     )
 
 
-def test_an_error_is_part_of_the_sentence_that_tells_of_it() -> None:
+def test_an_error_is_part_of_the_sentence_that_reports_it() -> None:
     error = StorageError("/x.png", "cannot be read")
     assert text.not_copied(error) == "The picture cannot be copied: /x.png cannot be read."
     assert text.verify_failed("No room.") == "The picture cannot be reproduced: No room."

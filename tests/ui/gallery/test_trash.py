@@ -53,7 +53,7 @@ def test_a_run_goes_to_the_trash_with_its_picture_and_comes_back_with_it(studio:
     assert studio.runs.of_picture(owl.metadata.final_sha256) == other
 
 
-def test_a_run_stays_while_another_picture_came_out_of_it_or_the_picture_is_only_a_step(
+def test_a_run_stays_if_another_picture_belongs_to_it_or_the_picture_is_only_a_step(
     studio: Studio,
 ) -> None:
     fox = made(studio)
@@ -68,7 +68,7 @@ def test_a_run_stays_while_another_picture_came_out_of_it_or_the_picture_is_only
     assert move_to_trash(studio.store.catalogue, [fox], studio.runs).trashed[0].run == run
 
 
-def test_a_run_whose_room_was_needed_meanwhile_is_told_and_the_picture_is_back(studio: Studio) -> None:
+def test_a_run_deleted_meanwhile_is_reported_and_the_picture_is_restored(studio: Studio) -> None:
     fox = made(studio)
     made(studio, "an owl")
     outcome = move_to_trash(studio.store.catalogue, [fox], studio.runs)
@@ -79,7 +79,7 @@ def test_a_run_whose_room_was_needed_meanwhile_is_told_and_the_picture_is_back(s
     assert fox.path.exists()
 
 
-def test_a_run_that_cannot_be_moved_stays_and_that_is_told(
+def test_a_run_that_cannot_be_moved_stays_and_is_reported(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(run: str) -> None:
@@ -94,7 +94,7 @@ def test_a_run_that_cannot_be_moved_stays_and_that_is_told(
     assert len(studio.runs.runs()) == 1
 
 
-def test_the_gallery_takes_the_run_along_and_undo_brings_both_back(studio: Studio) -> None:
+def test_the_gallery_moves_the_run_too_and_undo_restores_both(studio: Studio) -> None:
     fox = made(studio)
     (run,) = studio.runs.runs()
     model = studio.models.gallery

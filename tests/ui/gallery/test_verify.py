@@ -62,7 +62,7 @@ def test_a_picture_that_comes_out_the_same_is_identical(bench: Bench) -> None:
     assert (check.outcome, bool(check.sentence)) == ("same", True)
 
 
-def test_one_that_was_painted_over_differs_and_it_is_said_by_how_much(bench: Bench) -> None:
+def test_an_edited_picture_differs_by_the_reported_amount(bench: Bench) -> None:
     entry = bench.picture()
     pixels = read_pixels(entry.path).copy()
     pixels[0, 0, 0] ^= 4
@@ -73,7 +73,7 @@ def test_one_that_was_painted_over_differs_and_it_is_said_by_how_much(bench: Ben
     assert "stepwise-studio" in check.sentence, "the version that made it was another"
 
 
-def test_a_file_that_is_gone_or_is_no_picture_of_ours_is_a_sentence(bench: Bench) -> None:
+def test_a_missing_or_foreign_file_is_reported_in_one_sentence(bench: Bench) -> None:
     entry = bench.picture()
     entry.path.write_bytes(
         encode(read_pixels(entry.path), entry.metadata).replace(b"stepwise\0", b"stepwide\0")
@@ -92,7 +92,7 @@ GATE = Gate()
 
 
 @pytest.mark.parametrize("bench", [(Forming(), Forming(at={(0, 3): GATE}))], indirect=True)
-def test_it_tells_how_far_it_has_come_and_can_be_stopped(bench: Bench) -> None:
+def test_it_reports_its_progress_and_can_be_stopped(bench: Bench) -> None:
     entry = bench.picture()
     bench.model.begin(entry)
     assert bench.model.of(entry).sentence == text.verify_waiting()  # type: ignore[union-attr]
@@ -106,7 +106,7 @@ def test_it_tells_how_far_it_has_come_and_can_be_stopped(bench: Bench) -> None:
     assert bench.model.of(entry) is None
 
 
-def test_checking_another_stops_the_one_before(bench: Bench) -> None:
+def test_verifying_another_picture_stops_the_one_before(bench: Bench) -> None:
     first, second = bench.picture(), bench.picture()
     bench.model.begin(first)
     bench.model.begin(second)

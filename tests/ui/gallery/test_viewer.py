@@ -115,7 +115,7 @@ def test_a_picture_is_shown_whole_beside_how_it_was_made(
     assert view.accessibleName() == text.viewer_name("two")
 
 
-def test_whatever_a_file_says_of_its_making_is_told_or_left_out() -> None:
+def test_any_metadata_of_a_file_are_shown_or_left_out() -> None:
     strange = {
         "prompt": 7,
         "negative": None,
@@ -167,7 +167,7 @@ def test_the_model_has_the_title_that_the_form_shows(
 
 
 @pytest.mark.parametrize("gallery", [[NASTY]], indirect=True)
-def test_a_nasty_prompt_is_only_text(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
+def test_html_in_a_prompt_is_shown_as_text(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 0)
     assert NASTY in shown(view)
     for label in view.findChildren(QLabel):
@@ -178,7 +178,7 @@ def test_a_nasty_prompt_is_only_text(view: Viewer, gallery: Gallery, qtbot: QtBo
 
 @pytest.mark.layout
 @pytest.mark.parametrize("gallery", [["x" * 2000]], indirect=True)
-def test_a_word_without_end_does_not_widen_the_panel(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
+def test_a_very_long_word_does_not_widen_the_panel(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 0)
     wide = panel(view).width()
     assert panel(view).horizontalScrollBar().maximum() == 0
@@ -189,7 +189,9 @@ def test_a_word_without_end_does_not_widen_the_panel(view: Viewer, gallery: Gall
     assert panel(view).width() == wide
 
 
-def test_a_picture_whose_file_is_gone_is_a_sentence(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
+def test_a_picture_whose_file_was_removed_is_reported_in_one_sentence(
+    view: Viewer, gallery: Gallery, qtbot: QtBot
+) -> None:
     open_row(view, gallery, qtbot, 0)
     gallery.model.entry_at(1).path.unlink()
     view.show_entry(gallery.model.entry_at(1))
@@ -258,7 +260,9 @@ def test_new_pictures_do_not_change_the_one_that_is_shown(
     assert text.position(1, 4) in shown(view)
 
 
-def test_the_views_around_are_told_what_is_shown(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
+def test_the_views_around_are_notified_of_the_shown_picture(
+    view: Viewer, gallery: Gallery, qtbot: QtBot
+) -> None:
     open_row(view, gallery, qtbot, 0)
     with qtbot.waitSignal(view.shown) as told:
         QTest.keyClick(view, Key.Key_Right)
@@ -266,7 +270,7 @@ def test_the_views_around_are_told_what_is_shown(view: Viewer, gallery: Gallery,
 
 
 # ------------------------------------------------------------------------------------------------------------ trash
-def test_after_a_picture_is_thrown_away_the_next_is_shown_and_after_the_last_none(
+def test_after_a_picture_is_deleted_the_next_is_shown_and_after_the_last_none(
     view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 1)
@@ -301,7 +305,7 @@ def test_a_picture_that_a_search_leaves_out_stays_until_it_is_left(
     assert [entry.metadata.request["prompt"] for entry in gallery.store.catalogue.entries()] == ["two", "one"]
 
 
-def test_a_picture_that_another_program_took_away_gives_way(
+def test_a_picture_removed_by_another_program_is_replaced_by_the_next(
     view: Viewer, gallery: Gallery, qtbot: QtBot
 ) -> None:
     open_row(view, gallery, qtbot, 0)
@@ -323,7 +327,7 @@ def test_one_button_gives_the_settings_back(
     assert (request.width, request.height, dict(request.options)) == (64, 64, {"eta": 0.25})
 
 
-def test_of_a_picture_in_the_middle_of_a_job_its_own_seed_is_given_back(
+def test_the_settings_of_a_later_picture_have_its_own_seed(
     view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
 ) -> None:
     kept = metadata("of many", seed=40)
@@ -408,7 +412,7 @@ def test_its_menu_does_not_offer_to_open_it(
     assert "Open large" not in names
 
 
-def test_everything_that_takes_the_keyboard_has_a_name(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
+def test_every_focusable_control_has_a_name(view: Viewer, gallery: Gallery, qtbot: QtBot) -> None:
     open_row(view, gallery, qtbot, 1)
     for child in view.findChildren(QWidget):
         if child.focusPolicy() & Qt.FocusPolicy.TabFocus and child.isVisible():
@@ -457,7 +461,7 @@ def test_keys_scroll_the_settings(view: Viewer, gallery: Gallery, qtbot: QtBot) 
     assert bar.value() > 0
 
 
-def test_tab_rings_the_picture_and_opening_it_does_not(
+def test_the_focus_ring_appears_with_tab_and_not_on_opening(
     view: Viewer, page: OpenPage, gallery: Gallery, qtbot: QtBot
 ) -> None:
     def around_the_picture() -> QImage:

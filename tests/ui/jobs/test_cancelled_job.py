@@ -52,7 +52,7 @@ def cancelled(studio: Studio, gate: Gate, **fields: int) -> JobState:
     return job_state
 
 
-def test_begun_pictures_go_on_from_their_step_and_the_others_with_their_own_seeds(
+def test_begun_pictures_continue_from_their_step_and_the_others_with_their_own_seeds(
     studio: Studio, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cancelled_job, "LONG_SECONDS", 0.0)
@@ -73,7 +73,7 @@ def test_begun_pictures_go_on_from_their_step_and_the_others_with_their_own_seed
     fork.validate()
 
 
-def test_a_short_job_and_one_that_is_nearly_done_are_simply_over(
+def test_short_and_nearly_finished_jobs_cannot_be_resumed(
     studio: Studio, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_state = cancelled(studio, gate, count=2)
@@ -83,7 +83,7 @@ def test_a_short_job_and_one_that_is_nearly_done_are_simply_over(
         assert (remaining_work(job_state) is not None) == offered, spent
 
 
-def test_what_was_not_cancelled_has_no_remainder(
+def test_jobs_that_were_not_cancelled_have_no_remaining_work(
     studio: Studio, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cancelled_job, "LONG_SECONDS", 0.0)
@@ -96,7 +96,7 @@ def test_what_was_not_cancelled_has_no_remainder(
     assert remaining_work(job_state) is None
 
 
-def test_esc_offers_to_go_on_and_that_makes_the_rest(
+def test_esc_offers_to_resume_and_that_finishes_the_job(
     qtbot: QtBot, make_program: MakeProgram, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cancelled_job, "LONG_SECONDS", 0.0)

@@ -46,7 +46,7 @@ def studio(qtbot: QtBot, tmp_path: Path, folders: Folders) -> Iterator[Studio]:
     made.close()
 
 
-def test_a_cancelled_job_that_goes_on_makes_what_it_would_have_made(
+def test_a_resumed_job_makes_the_same_pictures_as_an_uninterrupted_one(
     qtbot: QtBot, studio: Studio, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cancelled_job, "LONG_SECONDS", 0.0)

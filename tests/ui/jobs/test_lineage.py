@@ -50,7 +50,7 @@ def forked(studio: Studio, step: int, prompt: str) -> str:
     return studio.runs.runs()[0]
 
 
-def test_a_family_is_listed_from_its_first_run_on_whoever_asks(studio: Studio) -> None:
+def test_a_family_is_listed_from_its_first_run_whichever_run_is_given(studio: Studio) -> None:
     studio.generate("a fox")
     studio.wait_idle()
     first, job_state = studio.runs.runs()[0], studio.run.viewed
@@ -70,7 +70,7 @@ def test_a_family_is_listed_from_its_first_run_on_whoever_asks(studio: Studio) -
         assert [one.run for one in family if one.is_this] == [run]
 
 
-def test_a_parent_that_is_gone_leaves_the_rest(studio: Studio) -> None:
+def test_a_deleted_parent_leaves_the_rest(studio: Studio) -> None:
     studio.generate("a fox")
     studio.wait_idle()
     first = studio.runs.runs()[0]
@@ -83,7 +83,7 @@ def test_a_parent_that_is_gone_leaves_the_rest(studio: Studio) -> None:
         family_of(studio.runs, studio.store.catalogue, first)
 
 
-def test_the_window_asks_in_another_thread(qtbot: QtBot, studio: Studio) -> None:
+def test_the_family_is_read_in_another_thread(qtbot: QtBot, studio: Studio) -> None:
     studio.generate()
     studio.wait_idle()
     runs = studio.models.runs
@@ -134,7 +134,7 @@ def popup(qtbot: QtBot, qapp: QApplication) -> Iterator[LineagePopup]:
     thumbnails.close()
 
 
-def test_a_relative_is_chosen_with_the_mouse_and_the_one_that_is_looked_at_only_closes_the_tree(
+def test_a_click_opens_a_run_and_one_on_the_shown_run_only_closes_the_tree(
     qtbot: QtBot, popup: LineagePopup
 ) -> None:
     tree = popup.tree
@@ -148,7 +148,9 @@ def test_a_relative_is_chosen_with_the_mouse_and_the_one_that_is_looked_at_only_
     assert not popup.isVisible()
 
 
-def test_keys_walk_through_the_tree_and_what_they_reach_is_told(qtbot: QtBot, popup: LineagePopup) -> None:
+def test_keys_move_through_the_tree_and_the_reached_run_is_announced(
+    qtbot: QtBot, popup: LineagePopup
+) -> None:
     tree = popup.tree
     assert accessible_value(tree) == text.relative(FAMILY[0])
     for key in (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Right):
@@ -159,7 +161,7 @@ def test_keys_walk_through_the_tree_and_what_they_reach_is_told(qtbot: QtBot, po
     assert asked.args == [FAMILY[2]]
 
 
-def test_it_closes_by_escape_by_asking_again_and_when_the_keyboard_goes_elsewhere(
+def test_it_closes_with_esc_its_button_or_the_loss_of_focus(
     popup: LineagePopup,
 ) -> None:
     field = QLineEdit(popup.window())

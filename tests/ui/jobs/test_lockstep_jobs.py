@@ -81,7 +81,7 @@ def test_progress_counts_the_steps_of_every_run(
     studio.wait_idle()
 
 
-def test_a_fork_is_counted_from_where_it_goes_on(
+def test_the_progress_of_a_fork_counts_from_its_start(
     qtbot: QtBot, tmp_path: Path, open_studio: list[Studio]
 ) -> None:
     def from_the_second(take: Take) -> Iterator[Event]:
@@ -109,7 +109,7 @@ def test_a_fork_is_counted_from_where_it_goes_on(
     assert studio.run.viewed.fraction == 1.0
 
 
-def test_what_a_job_is_called_after_is_its_first_run(qtbot: QtBot) -> None:
+def test_a_job_is_named_after_its_first_run(qtbot: QtBot) -> None:
     del qtbot
     job = Job(request=CompareRequest(requests=RUNS))
     assert (job.lead, job.count, job.first_step) == (RUNS[0], 3, 0)

@@ -67,7 +67,7 @@ def test_jobs_run_in_the_order_in_which_they_came(queue: QueueModel) -> None:
     assert names(queue) == ""
 
 
-def test_one_job_runs_at_a_time_and_stands_first(queue: QueueModel) -> None:
+def test_one_job_runs_at_a_time_and_is_the_first_row(queue: QueueModel) -> None:
     fill(queue, "abc", runs=True)
     assert queue.start_next() is None
     assert names(queue) == "Abc"
@@ -75,7 +75,7 @@ def test_one_job_runs_at_a_time_and_stands_first(queue: QueueModel) -> None:
     assert names(queue) == "bc"
 
 
-def test_a_job_that_waits_can_be_taken_out_and_the_running_one_cannot(queue: QueueModel) -> None:
+def test_a_waiting_job_can_be_removed_and_the_running_one_cannot(queue: QueueModel) -> None:
     jobs = fill(queue, "abc", runs=True)
     assert queue.remove(jobs["b"])
     assert not queue.remove(jobs["b"])
@@ -84,13 +84,13 @@ def test_a_job_that_waits_can_be_taken_out_and_the_running_one_cannot(queue: Que
     assert names(queue) == "Ac"
 
 
-def test_all_that_wait_can_be_taken_out(queue: QueueModel) -> None:
+def test_all_waiting_jobs_can_be_removed(queue: QueueModel) -> None:
     fill(queue, "abc", runs=True)
     queue.clear_waiting()
     assert names(queue) == "A"
 
 
-def test_a_job_without_a_prompt_has_words_too(queue: QueueModel) -> None:
+def test_a_job_without_a_prompt_has_a_title_too(queue: QueueModel) -> None:
     queue.add(Job(request=asking("")))
     assert queue.index(0).data() == "(no prompt)"
     assert queue.index(0).data(Qt.ItemDataRole.AccessibleTextRole) == "(no prompt)"
@@ -111,7 +111,7 @@ def test_a_job_can_be_put_at_any_place_among_those_that_wait(
     assert names(queue) == ("A" if runs else "") + "".join(expected)
 
 
-def test_the_running_job_and_strangers_stay_where_they_are(queue: QueueModel) -> None:
+def test_the_running_job_and_foreign_jobs_cannot_be_moved(queue: QueueModel) -> None:
     jobs = fill(queue, "abc", runs=True)
     queue.move(jobs["a"], 2)
     queue.move(Job(request=asking("x")), 0)
@@ -194,12 +194,12 @@ def test_dragging_works_where_none_runs(queue: QueueModel, name: str, row: int, 
     assert names(queue) == expected
 
 
-def test_the_view_is_told_not_to_remove_what_was_only_moved(queue: QueueModel) -> None:
+def test_the_view_does_not_remove_moved_rows(queue: QueueModel) -> None:
     fill(queue, "abc")
     assert queue.dropMimeData(drag(queue, "a"), MOVE, 3, 0, QModelIndex()) is False
 
 
-def test_what_runs_by_the_time_it_is_dropped_stays(queue: QueueModel) -> None:
+def test_a_job_that_runs_by_the_time_it_is_dropped_stays(queue: QueueModel) -> None:
     fill(queue, "abc")
     data = drag(queue, "a")
     queue.start_next()
@@ -208,7 +208,7 @@ def test_what_runs_by_the_time_it_is_dropped_stays(queue: QueueModel) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"no such job", b"\xff\xfe"], ids=["nothing", "a stranger", "rubbish"])
-def test_what_is_no_job_of_the_queue_is_not_taken(queue: QueueModel, data: bytes) -> None:
+def test_dropped_data_that_is_not_a_job_is_ignored(queue: QueueModel, data: bytes) -> None:
     fill(queue, "abc")
     foreign = QMimeData()
     foreign.setData(queue.mimeTypes()[0], data)
@@ -217,7 +217,7 @@ def test_what_is_no_job_of_the_queue_is_not_taken(queue: QueueModel, data: bytes
     assert names(queue) == "abc"
 
 
-def test_nothing_chosen_drags_nothing(queue: QueueModel) -> None:
+def test_an_empty_selection_drags_nothing(queue: QueueModel) -> None:
     fill(queue, "ab")
     assert queue.mimeData([]).formats() == []
 

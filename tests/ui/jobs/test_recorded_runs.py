@@ -47,7 +47,7 @@ def opened(qtbot: QtBot, runs: RunsModel, studio: Studio) -> JobState:
     return job_state
 
 
-def test_every_run_is_recorded_and_its_course_knows_where(studio: Studio) -> None:
+def test_every_run_is_recorded_and_its_job_state_has_the_run_id(studio: Studio) -> None:
     studio.generate(count=2)
     studio.wait_idle()
     job_state = studio.run.viewed
@@ -57,7 +57,7 @@ def test_every_run_is_recorded_and_its_course_knows_where(studio: Studio) -> Non
     assert studio.sentences == []
 
 
-def test_nothing_is_recorded_where_that_is_switched_off(studio: Studio) -> None:
+def test_nothing_is_recorded_if_recording_is_off(studio: Studio) -> None:
     studio.preferences.set("record_runs", False)
     studio.generate()
     studio.wait_idle()
@@ -65,7 +65,7 @@ def test_nothing_is_recorded_where_that_is_switched_off(studio: Studio) -> None:
     assert len(studio.wall.entries) == 1
 
 
-def test_a_fault_of_the_disk_is_told_once_and_the_pictures_are_kept(
+def test_a_disk_error_is_reported_once_and_the_pictures_are_kept(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(studio.runs, "budget_bytes", 10)
@@ -75,9 +75,7 @@ def test_a_fault_of_the_disk_is_told_once_and_the_pictures_are_kept(
     assert [notice.kind for notice in studio.told] == ["warn"]
 
 
-def test_an_opened_run_is_looked_at_as_if_it_had_just_been_made(
-    qtbot: QtBot, studio: Studio, runs: RunsModel
-) -> None:
+def test_an_opened_run_is_shown_like_a_new_one(qtbot: QtBot, studio: Studio, runs: RunsModel) -> None:
     studio.generate()
     studio.wait_idle()
     job_state = opened(qtbot, runs, studio)
@@ -123,7 +121,7 @@ def read(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return read
 
 
-def test_of_a_large_run_only_some_states_are_read_at_once_and_the_others_when_they_are_looked_at(
+def test_only_some_states_of_a_large_run_are_read_at_once_and_the_others_when_they_are_selected(
     qtbot: QtBot, studio: Studio, runs: RunsModel, read: list[int]
 ) -> None:
     studio.run.watch(opened(qtbot, runs, studio))
@@ -156,7 +154,7 @@ def test_a_run_of_the_usual_size_is_read_as_a_whole(
     assert len(record.available()) == LARGE_STEPS
 
 
-def test_a_step_that_is_damaged_is_recomputed_once_it_is_looked_at(
+def test_a_damaged_step_is_recomputed_when_it_is_selected(
     qtbot: QtBot, studio: Studio, runs: RunsModel, read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     studio.run.watch(opened(qtbot, runs, studio))
@@ -193,7 +191,7 @@ def test_a_run_is_shown_before_its_picture_is_read(
     studio.wait(lambda: studio.run.frame is not None and studio.run.frame.pixelColor(0, 0).red() == 100)
 
 
-def test_the_last_step_is_shown_where_the_file_of_the_picture_is_gone(
+def test_the_last_step_is_shown_if_the_file_of_the_picture_was_removed(
     qtbot: QtBot, studio: Studio, runs: RunsModel
 ) -> None:
     studio.generate()
@@ -206,9 +204,7 @@ def test_the_last_step_is_shown_where_the_file_of_the_picture_is_gone(
     assert frame.pixelColor(0, 0).red() == round(1.04 * 127.5)
 
 
-def test_a_run_that_was_cut_off_is_shown_as_far_as_it_went(
-    qtbot: QtBot, studio: Studio, runs: RunsModel
-) -> None:
+def test_a_truncated_run_is_shown_up_to_its_last_step(qtbot: QtBot, studio: Studio, runs: RunsModel) -> None:
     studio.generate()
     studio.wait_idle()
     (studio.runs.path(studio.runs.runs()[0]) / "picture.json").unlink()
@@ -231,7 +227,7 @@ def test_a_damaged_step_ends_what_is_shown(qtbot: QtBot, studio: Studio, runs: R
     assert len(job_state.job.record.picture(0).steps) == 3  # type: ignore[union-attr]
 
 
-def test_a_picture_without_a_run_is_told_in_one_sentence(
+def test_a_picture_without_a_run_is_reported_in_one_sentence(
     qtbot: QtBot, studio: Studio, runs: RunsModel
 ) -> None:
     studio.preferences.set("record_runs", False)
@@ -242,7 +238,7 @@ def test_a_picture_without_a_run_is_told_in_one_sentence(
     assert heard.args == [NOT_RECORDED]
 
 
-def test_the_room_that_runs_take_is_measured(qtbot: QtBot, studio: Studio, runs: RunsModel) -> None:
+def test_the_disk_space_of_runs_is_measured(qtbot: QtBot, studio: Studio, runs: RunsModel) -> None:
     studio.generate()
     studio.wait_idle()
     with qtbot.waitSignal(runs.used) as heard:

@@ -84,7 +84,7 @@ def test_values_read_back_as_they_were_written() -> None:
         *[("count", value) for value in (0, 1001, 1.0)],
     ],
 )
-def test_a_value_that_cannot_be_used_falls_back_alone(name: str, value: object) -> None:
+def test_only_an_unusable_value_falls_back_to_the_default(name: str, value: object) -> None:
     base = FormValues(model="starter", prompt="base", seed=5)
     read = read_values(OTHER.to_dict() | {name: value}, base)
     assert read == FormValues(**{**vars(OTHER), name: getattr(base, name)})
@@ -100,7 +100,7 @@ def test_options_that_cannot_be_used_are_dropped(options: object) -> None:
     assert read_values(OTHER.to_dict() | {"options": options}, FormValues()).options == {}
 
 
-def test_of_a_samplers_options_those_that_can_be_used_are_kept() -> None:
+def test_the_usable_options_of_a_sampler_are_kept() -> None:
     options = {"pc": {"predictor": "ddpm", "corrector_steps": -1, "new": 3, "snr": 1}, "ddim": {"eta": "x"}}
     read = read_values({"options": options}, FormValues())
     assert read.options == {"pc": {"predictor": "ddpm", "snr": 1.0}}
@@ -114,7 +114,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*vars(OTHER), "more"]), JSON))
-def test_whatever_was_saved_some_values_come_of_it(saved: dict[str, Any]) -> None:
+def test_any_saved_data_gives_valid_values(saved: dict[str, Any]) -> None:
     values = read_values(saved, FormValues(model="starter", seed=5))
     request = values.request().validate()
     assert read_values(values.to_dict(), FormValues()) == values

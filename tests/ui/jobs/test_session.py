@@ -61,7 +61,7 @@ def test_jobs_run_in_the_order_in_which_they_were_asked_for(open_studio: Open) -
     assert studio.queue.rowCount() == 0
 
 
-def test_whether_something_runs_is_told_when_it_changes_and_not_before(open_studio: Open) -> None:
+def test_running_changed_is_emitted_when_it_changes(open_studio: Open) -> None:
     studio = open_studio()
     for prompt in "abc":
         studio.generate(prompt)
@@ -109,7 +109,7 @@ def test_a_job_can_be_added_while_another_runs(open_studio: Open) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------- cancelling
-def test_cancelling_stops_the_running_job_and_those_that_wait_go_on(open_studio: Open) -> None:
+def test_cancelling_stops_the_running_job_and_the_waiting_ones_run(open_studio: Open) -> None:
     gate, forming = gated()
     studio = open_studio(forming, Forming())
     studio.generate("a", steps=500)
@@ -154,7 +154,7 @@ def test_a_job_is_cancelled_while_its_model_loads(open_studio: Open) -> None:
     assert studio.wall.entries == []
 
 
-def test_a_job_that_waits_is_taken_out_and_never_runs(open_studio: Open) -> None:
+def test_a_waiting_job_can_be_removed_and_never_runs(open_studio: Open) -> None:
     gate, forming = gated()
     studio = open_studio(forming, Forming())
     _, second, _ = (studio.generate(prompt) for prompt in "abc")
@@ -212,7 +212,7 @@ def test_what_happened_before_a_change_of_state_is_seen_before_it(open_studio: O
     assert set(behind) == {0}
 
 
-def test_the_newest_step_is_told_after_the_models_know_it(open_studio: Open) -> None:
+def test_the_newest_step_is_announced_after_the_models_have_it(open_studio: Open) -> None:
     studio = open_studio()
     known: list[bool] = []
     studio.session.step_taken.connect(
@@ -237,7 +237,7 @@ def test_every_step_is_in_the_record(open_studio: Open) -> None:
     assert [done.step for done in picture.steps] == list(range(1, 201))
 
 
-def test_what_the_engine_notes_at_the_start_is_told(open_studio: Open) -> None:
+def test_notes_of_the_engine_at_the_start_are_shown(open_studio: Open) -> None:
     studio = open_studio(Forming(notes=(NOTE,)))
     studio.generate()
     studio.wait_idle()
@@ -256,14 +256,14 @@ def test_the_device_is_shown_once_the_engine_is_there(open_studio: Open) -> None
     assert studio.engine.takes == []
 
 
-def test_what_previews_took_is_shown(open_studio: Open) -> None:
+def test_the_share_of_previews_is_shown(open_studio: Open) -> None:
     studio = open_studio()
     studio.generate(count=2)
     studio.wait_idle()
     assert studio.status.preview_share == pytest.approx(0.25)
 
 
-def test_what_a_model_call_took_is_remembered(open_studio: Open) -> None:
+def test_the_time_of_a_model_call_is_remembered(open_studio: Open) -> None:
     studio = open_studio(
         lambda take: (
             replace(e, preview_seconds=0) if isinstance(e, JobFinished) else e for e in Forming()(take)
@@ -276,7 +276,7 @@ def test_what_a_model_call_took_is_remembered(open_studio: Open) -> None:
     assert measured > 0
 
 
-def test_a_job_that_was_cancelled_says_nothing_of_how_long_things_take(open_studio: Open) -> None:
+def test_a_cancelled_job_is_not_measured(open_studio: Open) -> None:
     gate, forming = gated((1, 2))
     studio = open_studio(forming)
     studio.generate(count=2)
@@ -292,7 +292,7 @@ def test_a_job_that_was_cancelled_says_nothing_of_how_long_things_take(open_stud
 @pytest.mark.parametrize(
     ("budget", "every", "limit"), [(0, 0, 0), (0.1, 1, 0.1), (0.5, 1, 0.5), (1.0, 1, None)]
 )
-def test_previews_keep_to_the_budget_that_is_preferred(
+def test_previews_keep_to_the_budget_of_the_settings(
     open_studio: Open, budget: float, every: int, limit: float | None
 ) -> None:
     studio = open_studio()
@@ -303,7 +303,7 @@ def test_previews_keep_to_the_budget_that_is_preferred(
     assert (previews.every, previews.budget, previews.arrays) == (every, limit, True)
 
 
-def test_the_side_that_is_looked_at_is_what_previews_show_from_the_next_step(open_studio: Open) -> None:
+def test_previews_show_the_selected_quantity_from_the_next_step(open_studio: Open) -> None:
     gate, forming = gated((0, 3))
     studio = open_studio(forming)
     job = studio.generate()
@@ -316,7 +316,7 @@ def test_the_side_that_is_looked_at_is_what_previews_show_from_the_next_step(ope
     assert [done.preview_of for done in picture.steps] == ["x0", "x0", "x_t", "x_t"]
 
 
-def test_a_step_without_a_preview_is_decoded_when_it_is_looked_at(open_studio: Open) -> None:
+def test_a_step_without_a_preview_is_decoded_when_it_is_selected(open_studio: Open) -> None:
     studio = open_studio()
     studio.preferences.set("preview_budget", 0)
     job = studio.generate()
@@ -365,7 +365,7 @@ def test_the_first_tile_of_the_gallery_follows_the_running_job(open_studio: Open
     assert studio.wall.tiles[-1] is None
 
 
-def test_the_tile_goes_on_with_the_next_picture_and_the_next_job(open_studio: Open) -> None:
+def test_the_tile_follows_the_next_picture_and_the_next_job(open_studio: Open) -> None:
     gate, forming = gated((1, 2))
     late, last = gated((0, 1))
     studio = open_studio(forming, last)
@@ -382,7 +382,7 @@ def test_the_tile_goes_on_with_the_next_picture_and_the_next_job(open_studio: Op
     assert studio.wall.tiles[-1] is None
 
 
-def test_the_tile_shows_what_there_is_also_where_the_noise_itself_is_looked_at(open_studio: Open) -> None:
+def test_the_tile_shows_the_picture_even_if_x_t_is_selected(open_studio: Open) -> None:
     studio = open_studio()
     studio.run.set_quantity("x_t")
     studio.generate()
@@ -391,7 +391,7 @@ def test_the_tile_shows_what_there_is_also_where_the_noise_itself_is_looked_at(o
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures
-def test_finished_pictures_hang_in_the_gallery_at_once(open_studio: Open) -> None:
+def test_finished_pictures_appear_in_the_gallery_at_once(open_studio: Open) -> None:
     gate, forming = gated((1, 1))
     studio = open_studio(forming)
     studio.generate(count=2)
@@ -405,7 +405,7 @@ def test_finished_pictures_hang_in_the_gallery_at_once(open_studio: Open) -> Non
     assert studio.told == []
 
 
-def test_a_rescued_picture_is_told_with_the_reason_and_its_place(open_studio: Open) -> None:
+def test_a_picture_saved_elsewhere_is_reported_with_the_reason_and_its_path(open_studio: Open) -> None:
     studio = open_studio()
     studio.store.full = True
     studio.generate()
@@ -418,7 +418,7 @@ def test_a_rescued_picture_is_told_with_the_reason_and_its_place(open_studio: Op
     assert entry.path.is_file()
 
 
-def test_a_picture_that_could_not_be_saved_can_be_saved_once_there_is_room(open_studio: Open) -> None:
+def test_a_picture_that_could_not_be_saved_can_be_saved_once_there_is_space(open_studio: Open) -> None:
     studio = open_studio()
     studio.store.full = studio.store.rescue_full = True
     studio.generate()
@@ -446,7 +446,7 @@ def test_a_picture_that_could_not_be_saved_can_be_saved_once_there_is_room(open_
     assert studio.told[-1].action == ""
 
 
-def test_a_picture_that_the_catalogue_does_not_list_yet_is_told(open_studio: Open, tmp_path: Path) -> None:
+def test_a_picture_missing_in_the_catalogue_is_reported(open_studio: Open, tmp_path: Path) -> None:
     (tmp_path / "catalogue").write_text("a file where the folder should be")
     studio = open_studio()
     studio.generate()
@@ -457,7 +457,7 @@ def test_a_picture_that_the_catalogue_does_not_list_yet_is_told(open_studio: Ope
 
 
 # -------------------------------------------------------------------------------------------------------------- faults
-def test_after_a_failure_the_queue_goes_on(open_studio: Open) -> None:
+def test_the_queue_continues_after_a_failure(open_studio: Open) -> None:
     studio = open_studio(Forming(at={(0, 2): NotFiniteError(2)}), Forming())
     for prompt in "ab":
         studio.generate(prompt)
@@ -479,7 +479,7 @@ def test_a_failure_is_said_once_by_the_canvas_that_shows_the_job(open_studio: Op
     assert studio.told == []
 
 
-def test_a_failure_of_a_job_that_nobody_looks_at_is_told_in_passing(open_studio: Open) -> None:
+def test_a_failure_of_a_job_that_is_not_shown_gives_a_notice(open_studio: Open) -> None:
     gate, forming = gated("call")
     studio = open_studio(Forming(), Forming(at={"call": gate, (0, 2): NotFiniteError(2)}))
     del forming
@@ -496,7 +496,7 @@ def test_a_failure_of_a_job_that_nobody_looks_at_is_told_in_passing(open_studio:
     assert "Traceback" in notice.details
 
 
-def test_an_engine_that_cannot_be_made_is_told_once(open_studio: Open) -> None:
+def test_an_engine_that_cannot_be_created_is_reported_once(open_studio: Open) -> None:
     error = DeviceError("cuda", "is not there")
     studio = open_studio(errors=(error, DeviceError("cuda", "is not there")))
     studio.session.warm_up()
@@ -578,7 +578,7 @@ def test_the_next_job_begins_while_the_last_picture_is_written(
     assert studio.sentences == []
 
 
-def test_a_picture_that_fails_to_be_written_while_the_next_job_runs_is_told(
+def test_a_picture_that_cannot_be_written_while_the_next_job_runs_is_reported(
     open_studio: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate, forming = gated()

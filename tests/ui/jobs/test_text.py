@@ -46,7 +46,7 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
         (10_000, "about 3 h"),
     ],
 )
-def test_a_time_is_told_as_an_estimate(seconds: float, said: str) -> None:
+def test_a_time_is_given_as_an_estimate(seconds: float, said: str) -> None:
     assert quantity.estimate(seconds) == said
 
 
@@ -74,9 +74,7 @@ def test_the_threads_of_a_device_are_translated() -> None:
         (3, 6000, None, "3 × 2,000 model calls"),
     ],
 )
-def test_the_cost_is_told_in_half_a_sentence(
-    pictures: int, calls: int, seconds: float | None, said: str
-) -> None:
+def test_the_cost_is_a_short_phrase(pictures: int, calls: int, seconds: float | None, said: str) -> None:
     estimate = Estimate(pictures=pictures, queries=1, calls_per_query=1, model_calls=calls, seconds=seconds)
     assert words.cost(estimate) == said
 
@@ -95,7 +93,7 @@ def test_models_are_offered_with_size_and_schedule() -> None:
     assert words.model_items([], "") == []
 
 
-def test_what_stands_beneath_a_model_is_short_and_leaves_licences_out() -> None:
+def test_the_line_below_a_model_is_short_and_omits_licences() -> None:
     card = dataclasses.replace(STARTER, training_data="Many\nlines (a licence)\n" + "x" * 1000)
     line = words.trained_on(card)
     assert "\n" not in line
@@ -126,7 +124,7 @@ def test_a_models_facts() -> None:
     assert dict(model_facts(WORDLESS))["Default settings"] == "DDIM, 30 steps"
 
 
-def test_the_facts_of_a_strangers_card_stay_within_bounds() -> None:
+def test_the_facts_of_an_untrusted_card_are_limited_in_length() -> None:
     card = dataclasses.replace(
         STARTER,
         training_data="x" * 20_000,

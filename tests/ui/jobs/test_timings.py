@@ -54,7 +54,7 @@ def test_the_median_of_the_last_runs_counts(path: Path) -> None:
     assert per_call(timings) == pytest.approx(0.1)
 
 
-def test_without_a_device_the_one_used_last_counts(path: Path) -> None:
+def test_without_a_device_the_one_used_last_is_taken(path: Path) -> None:
     timings = Timings(path)
     note(timings, 1.0, device="cuda")
     note(timings, 5.0, device="cpu")
@@ -94,14 +94,14 @@ def test_a_broken_cache_counts_as_none(text: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
-def test_what_is_no_duration_is_not_noted(seconds: float, path: Path) -> None:
+def test_values_that_are_not_durations_are_ignored(seconds: float, path: Path) -> None:
     timings = Timings(path)
     note(timings, seconds)
     note(timings, 1.0, calls=0)
     assert per_call(timings) is None
 
 
-def test_the_file_does_not_grow_without_end(path: Path) -> None:
+def test_the_size_of_the_file_is_limited(path: Path) -> None:
     timings = Timings(path)
     for number in range(MAX_KEYS + 20):
         for _ in range(20):
@@ -113,7 +113,7 @@ def test_the_file_does_not_grow_without_end(path: Path) -> None:
     assert max(len(row[-1]) for row in rows) == RUNS
 
 
-def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     timings = Timings(tmp_path / "file" / "timings.json")
     assert isinstance(timings.save(), StorageError)

@@ -75,7 +75,7 @@ def test_a_training_is_followed_to_its_end(room: Classroom) -> None:
     assert [run.checkpoints[0].model in sentence for sentence in room.sentences] == [True, False]
 
 
-def test_a_picture_holds_it_and_it_goes_on_by_itself(room: Classroom) -> None:
+def test_a_picture_pauses_it_and_it_continues_automatically(room: Classroom) -> None:
     gate, picture = Gate(), Gate()
     room.teach(Teaching(at={3: gate}))
     room.engine.scripts = (Forming(at={(0, 2): picture}),)
@@ -92,7 +92,7 @@ def test_a_picture_holds_it_and_it_goes_on_by_itself(room: Classroom) -> None:
     room.wait(lambda: len(room.wall.entries) == 1)
 
 
-def test_a_second_training_waits_and_can_be_taken_out(room: Classroom) -> None:
+def test_a_second_training_waits_and_can_be_removed(room: Classroom) -> None:
     gate = Gate()
     room.teach(Teaching(at={3: gate}))
     room.training.train(to_train())
@@ -107,7 +107,7 @@ def test_a_second_training_waits_and_can_be_taken_out(room: Classroom) -> None:
     assert room.train_run.training is third
 
 
-def test_it_is_paused_goes_on_and_is_stopped_with_everything_saved(room: Classroom) -> None:
+def test_it_is_paused_resumed_and_stopped_with_everything_saved(room: Classroom) -> None:
     gate, later = Gate(), Gate()
     room.teach(Teaching(at={2: gate, 4: later}))
     room.training.train(to_train())
@@ -164,7 +164,7 @@ def test_a_resumed_training_shows_its_past_and_has_no_first_checkpoint_again(roo
     assert len(room.sentences) == sentences + 1, "of its end only"
 
 
-def test_what_goes_wrong_is_told_and_the_next_training_begins(room: Classroom) -> None:
+def test_a_failure_is_reported_and_the_next_training_starts(room: Classroom) -> None:
     error = StorageError("/states", "cannot be written")
     room.teach(Teaching(at={2: error}), Teaching())
     room.training.train(to_train())
@@ -202,7 +202,7 @@ def unsaved(lesson: Lesson) -> TrainEvent:
     return CheckpointFailed(job_id=lesson.job_id, step=3, sentence=FULL)
 
 
-def test_going_back_and_a_full_disk_are_told(room: Classroom) -> None:
+def test_going_back_and_a_full_disk_are_reported(room: Classroom) -> None:
     gate = Gate()
     room.teach(Teaching(extra={3: unsaved, 4: recovered}, at={5: gate}))
     training = room.training.train(to_train())
@@ -215,7 +215,7 @@ def test_going_back_and_a_full_disk_are_told(room: Classroom) -> None:
     room.wait_over()
 
 
-def test_of_very_many_samples_the_older_ones_are_thinned() -> None:
+def test_older_samples_are_thinned_if_there_are_very_many() -> None:
     run, lesson = TrainRun(), Lesson(request=to_train(), job_id="x", cancelled=None)  # type: ignore[arg-type]
     for step in range(MOST_SAMPLES + 50):
         run.take(lesson.sampled(step))
@@ -237,7 +237,7 @@ def test_closing_in_the_middle_saves_its_state(room: Classroom) -> None:
     assert room.train_run.phase == "stopped"
 
 
-def test_a_training_that_goes_on_keeps_its_curve_its_samples_and_its_checkpoints(room: Classroom) -> None:
+def test_a_resumed_training_keeps_its_curve_its_samples_and_its_checkpoints(room: Classroom) -> None:
     gate = Gate()
 
     def resumed(lesson: Lesson) -> Iterator[TrainEvent]:

@@ -40,7 +40,7 @@ def texts(view: ModelsView) -> list[str]:
     return [label.text() for label in view.findChildren(QLabel) if label.isVisible()]
 
 
-def test_every_model_is_told_of(view: ModelsView, opened: OpenPage) -> None:
+def test_every_model_is_listed(view: ModelsView, opened: OpenPage) -> None:
     shown = texts(view)
     for model in opened.models.catalog.models:
         assert text.origin(model) in shown
@@ -52,7 +52,7 @@ def test_every_model_is_told_of(view: ModelsView, opened: OpenPage) -> None:
     assert all(label.textFormat() == Qt.TextFormat.PlainText for label in view.findChildren(QLabel))
 
 
-def test_a_whole_model_can_be_used_and_a_broken_one_cannot(
+def test_a_usable_model_can_be_used_and_a_broken_one_cannot(
     view: ModelsView, opened: OpenPage, qtbot: QtBot
 ) -> None:
     starter, large, torn = view.cards
@@ -71,7 +71,7 @@ def test_a_whole_model_can_be_used_and_a_broken_one_cannot(
         assert other.model.card.title not in card.use.accessibleName()
 
 
-def test_reload_looks_again(
+def test_reload_lists_the_models_again(
     view: ModelsView, opened: OpenPage, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     opened.models.form.edit(model="wordless")
@@ -82,7 +82,7 @@ def test_reload_looks_again(
     assert "torn" not in texts(view)
 
 
-def test_without_a_model_of_ones_own_it_says_how_to_add_one(
+def test_without_own_models_it_says_how_to_add_one(
     view: ModelsView, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     assert text.no_own_models() not in texts(view)
@@ -92,7 +92,7 @@ def test_without_a_model_of_ones_own_it_says_how_to_add_one(
     assert text.no_own_models() in texts(view)
 
 
-def test_the_models_folder_is_opened_or_the_reason_told(
+def test_the_models_folder_is_opened_or_the_reason_is_shown(
     view: ModelsView, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     opened: list[str] = []
@@ -112,7 +112,7 @@ def test_the_models_folder_is_opened_or_the_reason_told(
 
 @pytest.mark.layout
 @pytest.mark.parametrize("width", [500, 1044, 2400])
-def test_nothing_is_cut_at_any_width(width: int, view: ModelsView) -> None:
+def test_nothing_is_clipped_at_any_width(width: int, view: ModelsView) -> None:
     view.resize(width, 672)
     QApplication.processEvents()
     assert view.area.horizontalScrollBar().maximum() == 0

@@ -96,7 +96,7 @@ def test_every_step_is_shown_as_it_comes(make_page: MakePage) -> None:
     assert scene.canvas.timeline.scrubber.current == 2
 
 
-def test_a_step_that_is_clicked_is_looked_at_until_the_pill_leads_back(make_page: MakePage) -> None:
+def test_a_clicked_step_is_shown_until_the_live_button_is_pressed(make_page: MakePage) -> None:
     scene = Scene(make_page)
     scene.begin()
     for number in (1, 2, 3):
@@ -187,7 +187,7 @@ def test_the_switch_shows_the_state_itself_and_asks_the_running_job_for_it(make_
     assert scene.run.quantity == scene.job.preview_target.quantity == "x_t"
 
 
-def test_the_pictures_of_a_job_are_gone_through(make_page: MakePage, tmp_path: Path) -> None:
+def test_the_pictures_of_a_job_can_be_shown_one_after_another(make_page: MakePage, tmp_path: Path) -> None:
     scene = Scene(make_page, count=2)
     scene.begin()
     for number in (1, 2, 3, 4):
@@ -209,7 +209,7 @@ def test_one_picture_needs_no_buttons_to_go_through_it(make_page: MakePage) -> N
     assert not scene.canvas.head.previous_picture.isVisible()
 
 
-def test_a_failure_is_one_sentence_with_details_and_the_next_job_takes_its_place(make_page: MakePage) -> None:
+def test_a_failure_is_one_sentence_with_details_and_the_next_job_replaces_it(make_page: MakePage) -> None:
     scene = Scene(make_page)
     scene.begin()
     scene.step(0, 1)
@@ -223,7 +223,7 @@ def test_a_failure_is_one_sentence_with_details_and_the_next_job_takes_its_place
     assert failed.sentence not in scene.said()
 
 
-def test_it_says_why_a_step_cannot_be_decoded_and_no_more_once_one_can(
+def test_it_says_why_a_step_cannot_be_decoded_until_one_can(
     make_page: MakePage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene, asked = Scene(make_page), Asked()
@@ -289,9 +289,7 @@ def test_pictures_are_enlarged_as_it_was_chosen(make_page: MakePage) -> None:
 
 
 @pytest.mark.layout
-def test_where_there_is_little_room_the_last_buttons_show_their_icons_alone(
-    qtbot: QtBot, make_page: MakePage
-) -> None:
+def test_in_a_narrow_window_the_last_buttons_only_show_their_icons(qtbot: QtBot, make_page: MakePage) -> None:
     scene = Scene(make_page)
     scene.begin()
     row = scene.canvas.action_row

@@ -29,7 +29,7 @@ def test_without_a_picture_there_are_none() -> None:
     assert curves_of(None) == ()
 
 
-def test_they_are_made_of_what_the_steps_say(run: RunModel) -> None:
+def test_they_are_drawn_from_the_values_of_the_steps(run: RunModel) -> None:
     played(run)
     levels, changes, guidance, times = curves_of(run.picture)
     assert levels.points == ((0, 1.0), (1, 0.75), (2, 0.5), (3, 0.25))
@@ -39,7 +39,7 @@ def test_they_are_made_of_what_the_steps_say(run: RunModel) -> None:
     assert changes.at(1) is None
 
 
-def test_what_was_not_measured_has_no_curve(run: RunModel) -> None:
+def test_values_that_were_not_measured_have_no_curve(run: RunModel) -> None:
     Played(run).begin().steps(1, 2)
     levels, times = curves_of(run.picture)
     assert levels.points == ((1, 0.75), (2, 0.5))

@@ -100,7 +100,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes | None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_whatever_befalls_a_file_of_a_run_is_shown_as_far_as_it_goes_or_told(room: Room, name: str) -> None:
+def test_a_damaged_run_is_shown_up_to_the_damage_or_reported(room: Room, name: str) -> None:
     chance = random.Random(name)
     first, second = make(room), make(room)
     other, run = room.studio.runs.runs()
@@ -132,7 +132,7 @@ def test_whatever_befalls_a_file_of_a_run_is_shown_as_far_as_it_goes_or_told(roo
     assert first.path.is_file()
 
 
-def test_a_run_that_cannot_be_read_any_more_goes_to_the_trash_with_nothing_and_its_picture_comes_back(
+def test_the_picture_of_an_unreadable_run_can_be_deleted_and_restored(
     room: Room,
 ) -> None:
     entry = make(room)
@@ -144,7 +144,7 @@ def test_a_run_that_cannot_be_read_any_more_goes_to_the_trash_with_nothing_and_i
     assert (back.faults, entry.path.is_file()) == ((), True)
 
 
-def test_a_disk_that_fills_in_the_middle_costs_no_picture_and_is_said_once(
+def test_a_disk_that_fills_during_a_job_loses_no_picture_and_is_reported_once(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add = RunWriter.add
@@ -177,7 +177,7 @@ class Gone(Forming):
         yield
 
 
-def test_of_a_run_whose_model_is_gone_everything_recorded_is_seen_and_the_rest_told(
+def test_a_run_whose_model_was_removed_shows_all_that_was_recorded_and_reports_the_rest(
     qtbot: QtBot, tmp_path: Path
 ) -> None:
     studio = Studio(qtbot, tmp_path, Forming(pixels=True), Gone())
@@ -203,7 +203,7 @@ def test_of_a_run_whose_model_is_gone_everything_recorded_is_seen_and_the_rest_t
     studio.close()
 
 
-def test_a_fork_at_step_zero_goes_the_whole_way_again_and_one_at_the_end_is_refused(room: Room) -> None:
+def test_a_fork_at_step_0_runs_all_steps_and_one_at_the_end_is_refused(room: Room) -> None:
     make(room)
     forks = room.studio.models.forks
     room.studio.run.select(0)
@@ -215,7 +215,7 @@ def test_a_fork_at_step_zero_goes_the_whole_way_again_and_one_at_the_end_is_refu
     assert forks.fault == text.last_step()
 
 
-def test_a_parent_that_is_gone_is_told_and_its_fork_stays(room: Room) -> None:
+def test_a_deleted_parent_is_reported_and_its_fork_stays(room: Room) -> None:
     make(room)
     (run,) = room.studio.runs.runs()
     shutil.rmtree(room.studio.runs.path(run))
