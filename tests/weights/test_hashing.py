@@ -143,5 +143,5 @@ def test_faults_are_named(path: Path, cache: Path) -> None:
     with pytest.raises(CheckpointError, match="is missing"):
         hash_file(path.with_name("nothing"))
     cache.write_bytes(b"a file where the folder should be")
-    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+    with pytest.raises(StorageError, match="there is a file in the place of a folder"):
         HashCache(cache).hash_of(path)
