@@ -18,6 +18,8 @@ from studio.messages import Message, message
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from studio.families.recognition.kinds import Fact
+
 _VARIANTS = {
     "inpainting": message(
         "This is an inpainting model: it needs a mask, which this program cannot give it yet; "
@@ -80,7 +82,13 @@ _KINDS = {
 
 
 def model_advice(
-    family: Family, variant: str, *, in_channels: int | None, prediction: str, runnable: Collection[Family]
+    family: Family,
+    variant: str,
+    *,
+    in_channels: int | None,
+    prediction: str,
+    stored: traits.Storage,
+    runnable: Collection[Family],
 ) -> Message | None:
     """Return the sentence for a model or network that this program cannot run; None for one it can."""
     title = FAMILY_TITLES[family]
@@ -110,7 +118,7 @@ def model_advice(
             family=title,
             count=in_channels,
         )
-    return None
+    return None if stored.readable else storage_advice(stored)
 
 
 def storage_advice(stored: traits.Storage) -> Message:
@@ -122,19 +130,19 @@ def storage_advice(stored: traits.Storage) -> Message:
     )
 
 
-def lora_advice(found: lora.LoraFile, runnable: Collection[Family]) -> Message | None:
+def lora_advice(form: str, family: Fact[Family] | None, runnable: Collection[Family]) -> Message | None:
     """Return the sentence for an adapter that this program cannot use; None for one it can."""
-    if found.form not in lora.RUNNABLE_FORMS:
+    if form not in lora.RUNNABLE_FORMS:
         return message(
             "This is a {form} adapter, which this program cannot use yet; look for a LoRA or LoCon file instead.",
-            form=found.form,
+            form=form,
         )
-    if found.family is None:
+    if family is None:
         return message("This LoRA does not say for which model it was made; choose its family.")
-    if found.family.value not in runnable:
+    if family.value not in runnable:
         return message(
             "This is a LoRA for {family}, whose models this program cannot run yet; keep it for ComfyUI or InvokeAI.",
-            family=FAMILY_TITLES[found.family.value],
+            family=FAMILY_TITLES[family.value],
         )
     return None
 
@@ -155,7 +163,7 @@ def part_advice(kind: Kind, component: Component | None) -> Message:
     return message("This is a VAE, not a model; choose a model, and this file as its VAE.")
 
 
-def embedding_advice(family: Family | None, runnable: Collection[Family]) -> Message | None:
+def embedding_advice(family: Family, runnable: Collection[Family]) -> Message | None:
     """Return the sentence for a textual inversion that this program cannot use; None for one it can."""
     if family in runnable:
         return None

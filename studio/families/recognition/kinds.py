@@ -22,6 +22,8 @@ class Source(StrEnum):
     """What the family was published with; a fine-tune that differs is expected to say so in its file."""
     FILE_NAME = "file name"
     """A word in the file's name."""
+    CHOSEN = "chosen"
+    """The user's decision."""
     GUESS = "guess"
     """The likelier of two values between which the header cannot decide."""
 

@@ -111,13 +111,11 @@ class LoraFile:
 
     Attributes:
         form: "LoRA", "LoCon" and so on.
-        family: the family it was trained on; None if neither shapes nor metadata tell.
         changes: "network", "text encoder", "text encoder 2", "text encoder 3": the parts that it changes.
         rank: its largest rank; 0 if the form has none.
     """
 
     form: str
-    family: Fact[Family] | None
     changes: tuple[str, ...]
     rank: int
 
@@ -155,25 +153,29 @@ def is_lora(tensors: Mapping[str, TensorInfo]) -> bool:
     return False
 
 
-def read_lora(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]) -> LoraFile:
-    """Return what an adapter file changes; `is_lora` must hold."""
+def read_lora(
+    tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]
+) -> tuple[LoraFile, Fact[Family] | None]:
+    """Return what an adapter file changes, and the family it was trained on; `is_lora` must hold.
+
+    The family is None if neither shapes nor metadata tell.
+    """
     layers = []
     for name, tensor in tensors.items():
-        found = split_name(name)
-        if found is not None:
-            place, role = found
+        if (split := split_name(name)) is not None:
+            place, role = split
             part, place = _part(place)
             layers.append(_Layer(part, place.replace(".", "_"), role, tensor.shape))
     order = ("network", "text encoder", "text encoder 2", "text encoder 3")
     parts = {layer.part for layer in layers}
     ranks = [layer.shape[0] for layer in layers if layer.role == "down" and layer.shape]
     ranks += [layer.shape[0] for layer in layers if layer.role == "hada in" and layer.shape]
-    return LoraFile(
+    found = LoraFile(
         form=_form(layers),
-        family=_family(layers, metadata),
         changes=tuple(part for part in order if part in parts),
         rank=max(ranks, default=0),
     )
+    return found, _family(layers, metadata)
 
 
 def _part(place: str) -> tuple[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 from studio.families.recognition import advice as advices
 from studio.families.recognition import lora, part_rules, traits
@@ -35,7 +35,6 @@ class Recognised:
         prefix: what precedes the names of the network's tensors.
         in_channels: of a U-Net: 4 usually, 9 for inpainting; None if it has none.
         contains: the parts it supplies.
-        missing: the parts it needs and does not contain.
         prediction: `traits.EPS`, `traits.V` ...; None where that means nothing.
         zero_terminal_snr: whether the schedule ends without signal.
         distillation: how it was made to need few steps.
@@ -45,8 +44,6 @@ class Recognised:
         parameters: number of elements of all tensors.
         ema: whether it also holds the moving average of its weights (twice the size, of no use for sampling).
         description: what its metadata says of it.
-        runs: whether this program can use it as it is, given its missing parts.
-        advice: what it is and what to do with it, one sentence; None if it runs.
     """
 
     kind: Kind
@@ -56,7 +53,6 @@ class Recognised:
     prefix: str = ""
     in_channels: int | None = None
     contains: tuple[Component, ...] = ()
-    missing: tuple[Component, ...] = ()
     prediction: Fact[str] | None = None
     zero_terminal_snr: Fact[bool] | None = None
     distillation: Fact[traits.Distillation] | None = None
@@ -66,8 +62,57 @@ class Recognised:
     parameters: int = 0
     ema: bool = False
     description: traits.Description = _NOTHING_SAID
-    runs: bool = False
-    advice: Message | None = None
+
+    @property
+    def missing(self) -> tuple[Component, ...]:
+        """The parts that a model needs and this file does not contain."""
+        if Component.NETWORK not in self.contains or self.family is None:
+            return ()
+        return tuple(part for part in needs(self.family.value, self.variant) if part not in self.contains)
+
+    @property
+    def advice(self) -> Message | None:
+        """What it is and what to do with it, one sentence; None if this program can use it as it is."""
+        if self.kind in (Kind.CHECKPOINT, Kind.NETWORK) and self.family is not None:
+            return advices.model_advice(
+                self.family.value,
+                self.variant,
+                in_channels=self.in_channels,
+                prediction=self.prediction.value if self.prediction is not None else "",
+                stored=self.storage,
+                runnable=RUNNABLE_FAMILIES,
+            )
+        if self.lora is not None:
+            return advices.lora_advice(self.lora.form, self.family, RUNNABLE_FAMILIES)
+        if self.kind is Kind.TEXTUAL_INVERSION and self.family is not None:
+            return advices.embedding_advice(self.family.value, RUNNABLE_FAMILIES)
+        if self.kind in (Kind.TEXT_ENCODER, Kind.VAE, Kind.TINY_VAE):
+            return advices.part_advice(self.kind, self.contains[0] if self.contains else None)
+        if self.kind is Kind.UNKNOWN and self.storage.form:
+            return advices.storage_advice(self.storage)
+        return advices.kind_advice(self.kind)
+
+    @property
+    def runs(self) -> bool:
+        """Whether this program can use it, once its missing parts are supplied."""
+        return self.advice is None
+
+    def choosing(
+        self,
+        *,
+        family: Family | None = None,
+        prediction: str | None = None,
+        zero_terminal_snr: bool | None = None,
+    ) -> Self:
+        """Return the same with what the user decided in place of what was found; None leaves a fact as it is."""
+        found = self
+        if family is not None:
+            found = replace(found, family=Fact(family, Source.CHOSEN))
+        if prediction is not None:
+            found = replace(found, prediction=Fact(prediction, Source.CHOSEN))
+        if zero_terminal_snr is not None:
+            found = replace(found, zero_terminal_snr=Fact(zero_terminal_snr, Source.CHOSEN))
+        return found
 
     @property
     def title(self) -> str:
@@ -104,37 +149,30 @@ def _other(header: ModelHeader, everything: Names) -> Recognised | None:
 
 def _named(header: ModelHeader, rule: Rule, names: Names) -> Recognised:
     """Return a file that is only named: this program does not use its kind."""
-    stored = traits.storage(header, names)
-    opaque = rule.kind is Kind.UNKNOWN and stored.form
     return Recognised(
         kind=rule.kind,
         family=None if rule.family is None else Fact(rule.family, Source.TENSORS),
         variant=rule.variant,
         layout=rule.layout,
-        storage=stored,
+        storage=traits.storage(header, names),
         parameters=header.parameters,
         description=traits.description(header.metadata),
-        advice=advices.storage_advice(stored) if opaque else advices.kind_advice(rule.kind),
     )
 
 
 def _lora(header: ModelHeader, everything: Names) -> Recognised | None:
     if not lora.is_lora(header.tensors):
         return None
-    found = lora.read_lora(header.tensors, header.metadata)
-    family = None if found.family is None else found.family.value
-    reason = advices.lora_advice(found, RUNNABLE_FAMILIES)
+    found, family = lora.read_lora(header.tensors, header.metadata)
     return Recognised(
         kind=Kind.LORA,
-        family=found.family,
+        family=family,
         layout="kohya" if any(name.startswith("lora_") for name in header.tensors) else DIFFUSERS,
         storage=traits.storage(header, everything),
         lora=found,
-        distillation=traits.distillation(header, Names({}), family, ""),
+        distillation=traits.distillation(header, Names({}), None, ""),
         parameters=header.parameters,
         description=traits.description(header.metadata),
-        runs=reason is None,
-        advice=reason,
     )
 
 
@@ -159,7 +197,6 @@ def _embedding(header: ModelHeader, everything: Names) -> Recognised | None:
         family = _WIDTHS[widths[0]]
     else:
         return None
-    reason = advices.embedding_advice(family, RUNNABLE_FAMILIES)
     return Recognised(
         kind=Kind.TEXTUAL_INVERSION,
         family=Fact(family, Source.TENSORS),
@@ -167,8 +204,6 @@ def _embedding(header: ModelHeader, everything: Names) -> Recognised | None:
         tokens=counts[0],
         parameters=header.parameters,
         description=traits.description(header.metadata),
-        runs=reason is None,
-        advice=reason,
     )
 
 
@@ -198,15 +233,6 @@ def _model(header: ModelHeader, rule: Rule, family: Family, names: Names, everyt
     variant = rule.variant
     if predicted is not None and predicted.value == traits.EDM and not variant:
         variant = "Playground 2.5"
-    reason = advices.model_advice(
-        family,
-        rule.variant,
-        in_channels=channels,
-        prediction=predicted.value if predicted is not None else "",
-        runnable=RUNNABLE_FAMILIES,
-    )
-    if reason is None and not stored.readable:
-        reason = advices.storage_advice(stored)
     return Recognised(
         kind=Kind.CHECKPOINT if len(contains) > 1 else Kind.NETWORK,
         family=Fact(family, Source.TENSORS),
@@ -215,7 +241,6 @@ def _model(header: ModelHeader, rule: Rule, family: Family, names: Names, everyt
         prefix=names.prefix,
         in_channels=channels,
         contains=contains,
-        missing=tuple(part for part in needs(family, rule.variant) if part not in contains),
         prediction=predicted,
         zero_terminal_snr=traits.zero_terminal_snr(header, names)
         if predicted is not None and predicted.value in (traits.EPS, traits.V)
@@ -225,8 +250,6 @@ def _model(header: ModelHeader, rule: Rule, family: Family, names: Names, everyt
         parameters=header.parameters,
         ema=everything.any_starts("model_ema."),
         description=traits.description(header.metadata),
-        runs=reason is None,
-        advice=reason,
     )
 
 
@@ -290,7 +313,6 @@ def _part(
             storage=stored,
             parameters=header.parameters,
             description=traits.description(header.metadata),
-            advice=advices.part_advice(rule.kind, rule.component),
         )
     return None
 

@@ -38,7 +38,7 @@ _BY_WORD = {
     "v-pred": V,
     "velocity": V,
 }
-_VARIANCE_PRESERVING = frozenset(
+VARIANCE_PRESERVING = frozenset(
     {
         Family.SD1,
         Family.SD2,
@@ -78,7 +78,7 @@ def prediction(header: ModelHeader, names: Names, family: Family | None, variant
     """Return what the network predicts, and where that was found; None for a family without a known answer."""
     if family is None:
         return None
-    if family not in _VARIANCE_PRESERVING:
+    if family not in VARIANCE_PRESERVING:
         return Fact(FLOW, Source.FAMILY)
     if (marked := _marked_prediction(header, names)) is not None:
         return Fact(marked, Source.TENSORS)
@@ -215,7 +215,12 @@ def distillation(
     ):
         if (found := _distilled_by(header.metadata.get(key, "")[:300])) is not None:
             return Fact(found, Source.METADATA)
-    found = _distilled_by(header.name)
+    return named_distillation(header.name)
+
+
+def named_distillation(name: str) -> Fact[Distillation] | None:
+    """Return the distillation that the name of a file or folder speaks of, or None."""
+    found = _distilled_by(name)
     return None if found is None else Fact(found, Source.FILE_NAME)
 
 
