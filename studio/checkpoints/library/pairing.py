@@ -1,0 +1,66 @@
+"""Which files on this machine supply the parts that a model lacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from studio.families.recognition.kinds import Component, Family, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from studio.checkpoints.library.scan import ModelFile
+
+_LATENTS = {Family.SD1: "sd", Family.SD2: "sd", Family.SDXL: "sdxl", Family.SDXL_REFINER: "sdxl"}
+"""Families whose VAEs have the same shape but another scale of latents."""
+
+
+def suppliers(model: ModelFile, files: Iterable[ModelFile]) -> dict[Component, tuple[ModelFile, ...]]:
+    """Return for each part that a model lacks the files that have it, the best first; () where there is none.
+
+    A file that holds that part alone comes before a checkpoint that contains it, one that lies near the model before
+    one far away, and one of the model's own precision before others.
+    """
+    if model.recognised is None:
+        return {}
+    known = [file for file in files if file.recognised is not None and file.path != model.path]
+    return {part: _suppliers(model, part, known) for part in model.recognised.missing}
+
+
+def _suppliers(model: ModelFile, part: Component, files: list[ModelFile]) -> tuple[ModelFile, ...]:
+    ranked = [
+        (rank, str(file.path), file) for file in files if (rank := _rank(model, part, file)) is not None
+    ]
+    return tuple(file for _, _, file in sorted(ranked, key=lambda item: item[:2]))
+
+
+def _rank(model: ModelFile, part: Component, file: ModelFile) -> tuple[int, ...] | None:
+    """Return how well a file supplies a part, the smallest best; None if it does not."""
+    wanted, found = model.recognised, file.recognised
+    if wanted is None or found is None or part not in found.contains or not found.storage.readable:
+        return None
+    if found.kind is Kind.TINY_VAE:
+        return None
+    fit = 0
+    if part is Component.VAE_4 and wanted.family is not None:
+        theirs = None if found.family is None else _LATENTS.get(found.family.value)
+        if theirs is None:
+            fit = 1
+        elif theirs != _LATENTS.get(wanted.family.value, theirs):
+            if found.family is not None and not found.family.assumed:
+                return None
+            fit = 2  # the name says so, and names err
+    alone = len(found.contains) == 1
+    same_precision = found.storage.dtype == wanted.storage.dtype
+    return fit, int(not alone), _distance(model, file), int(not same_precision), file.size
+
+
+def _distance(model: ModelFile, file: ModelFile) -> int:
+    """Return how many folders lie between two files."""
+    ours, theirs = model.path.parts[:-1], file.path.parts[:-1]
+    common = 0
+    for one, other in zip(ours, theirs, strict=False):
+        if one != other:
+            break
+        common += 1
+    return len(ours) + len(theirs) - 2 * common
