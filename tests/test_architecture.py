@@ -48,6 +48,10 @@ TORCH_FREE = [
         for found in pkgutil.iter_modules([str(ROOT / "studio" / "weights")])
         if found.name not in ("compute", "reader")
     ),
+    *(
+        f"studio.checkpoints.library.{found.name}"
+        for found in pkgutil.iter_modules([str(ROOT / "studio" / "checkpoints" / "library")])
+    ),
     "studio.checkpoints.card",
     "studio.checkpoints.catalog",
     *(f"studio.gallery.{found.name}" for found in pkgutil.iter_modules([str(ROOT / "studio" / "gallery")])),
