@@ -1,7 +1,7 @@
 """Opens recorded runs in another thread and converts them to the state of a job, as if it had just finished.
 
 The amount read at once is limited: of a run with large states, only evenly spaced ones are read, and others when they
-are selected. The finished picture is read when it is shown.
+are selected. A finished picture of usual size is read with the run; a larger one when it is shown.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 MAX_BYTES_AT_ONCE: Final = 128 * 2**20
 """The most bytes of states read when a run is opened. Only runs of large pictures in pixel space exceed it."""
+MAX_PIXELS_AT_ONCE: Final = 2**21
+"""The most pixels of a finished picture that is read when its run is opened: it saves painting the window without the
+picture first. Decoding a larger one would delay the run noticeably."""
 
 
 def job_state_of(run: StoredRun, entry: Entry | None) -> JobState:
@@ -46,7 +49,7 @@ def job_state_of(run: StoredRun, entry: Entry | None) -> JobState:
 
     Args:
         run: the run.
-        entry: its picture in the gallery, if any. The file is not read.
+        entry: its picture in the gallery, if any. Its file is read if it has at most `MAX_PIXELS_AT_ONCE`.
 
     Raises:
         StorageError: the run has no readable steps.
@@ -59,10 +62,22 @@ def job_state_of(run: StoredRun, entry: Entry | None) -> JobState:
     job_state.take(started(job_state, [run]))
     job_state.stored_runs[0] = run
     job_state.note = fill(job_state, run, every=stride([run], MAX_BYTES_AT_ONCE), gaps=True)
-    if entry is not None and (done := finished(job_state, run)) is not None:
+    if entry is not None and (done := finished(job_state, run, pixels=_pixels_of(entry))) is not None:
         job_state.take(PictureSaved(job_id=job_state.job.id, done=done, entry=entry))
     job_state.take(JobFinished(job_id=job_state.job.id, pictures=1, seconds=_seconds(run)))
     return job_state
+
+
+def _pixels_of(entry: Entry) -> NDArray[np.uint8] | None:
+    """Return the pixels of a picture; None if it is large, or its file cannot be read."""
+    from studio.gallery.images import read_pixels  # noqa: PLC0415 - it brings numpy and Pillow
+
+    if entry.width * entry.height > MAX_PIXELS_AT_ONCE:
+        return None
+    try:
+        return read_pixels(entry.path)
+    except StorageError:  # the last step is shown instead
+        return None
 
 
 def stride(runs: Sequence[StoredRun], max_bytes: int) -> int:

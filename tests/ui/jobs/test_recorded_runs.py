@@ -83,9 +83,8 @@ def test_an_opened_run_is_shown_like_a_new_one(qtbot: QtBot, studio: Studio, run
     studio.run.watch(job_state)
     timeline = TimelineModel(studio.run)
     assert (timeline.first, timeline.last, timeline.count, timeline.reached) == (0, 4, 5, 5)
-    studio.wait(lambda: studio.run.frame is not None)
     frame = studio.run.frame
-    assert frame is not None
+    assert frame is not None, "read with the run, so that nothing is painted without it"
     assert frame.pixelColor(0, 0).red() == 100, "its picture, from its file"
     studio.run.select(2)
     frame = studio.run.frame
@@ -170,7 +169,7 @@ def test_a_damaged_step_is_recomputed_when_it_is_selected(
     assert len(studio.engine.takes) == 2
 
 
-def test_a_run_is_shown_before_its_picture_is_read(
+def test_a_run_is_shown_before_its_large_picture_is_read(
     qtbot: QtBot, studio: Studio, runs: RunsModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate, read_pixels = Gate(), images.read_pixels
@@ -180,6 +179,7 @@ def test_a_run_is_shown_before_its_picture_is_read(
         return read_pixels(path)
 
     monkeypatch.setattr(images, "read_pixels", slow)
+    monkeypatch.setattr(recorded_runs, "MAX_PIXELS_AT_ONCE", 1)
     studio.generate()
     studio.wait_idle()
     studio.run.watch(opened(qtbot, runs, studio))
