@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from studio.gallery.store import PictureStore
     from studio.runs.writer import RunRecorded
 
-SUMMARY = "make several pictures in lockstep from the same noise, side by side"
-
 AXES = ("model", "sampler", "steps", "spacing", "guidance", "seed")
 _NUMBERS = ("steps", "guidance", "seed")
 _COLUMNS = ("pane", "model calls", "seconds", "PSNR to the first")

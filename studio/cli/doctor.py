@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-SUMMARY = "show devices, versions, folders, free space and problems"
-
 _PACKAGES = ("torch", "numpy", "Pillow", "safetensors", "platformdirs", "PySide6-Essentials")
 _GIB = 2**30
 _SPARE_BYTES = 500 * 2**20

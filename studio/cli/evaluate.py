@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from studio.evaluation.evaluate import Progress
     from studio.evaluation.plan import Plan
 
-SUMMARY = "measure a model: names, backgrounds, compositions, guidance, steps, memory"
 MEASUREMENTS = ("naming", "background", "compositions", "guidance", "steps", "memory")
 
 

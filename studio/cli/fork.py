@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from studio.engine.requests.generate import GenerateRequest
     from studio.runs.format import RunHeader
 
-SUMMARY = "continue from any step of a recorded run, with other settings"
 _CHANGEABLE = ("prompt", "negative", "sampler", "spacing", "guidance", "seed")
 
 

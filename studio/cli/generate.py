@@ -22,8 +22,6 @@ from studio.folders import Folders
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "make pictures of a prompt"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""

@@ -1,8 +1,8 @@
 """The command line: the commands, the parsing of their arguments, and the handling of errors.
 
-A command is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(arguments) -> exit code``; adding one needs
-a file and a line in `COMMANDS`. torch and numpy are not imported before the arguments are parsed, so that ``--help``
-answers immediately.
+A command is a module of this package with ``add_arguments(parser)`` and ``run(arguments) -> exit code``; adding one
+needs a file and a line in `COMMANDS`. Only the module of the given command is imported, and neither torch nor numpy
+before its arguments are parsed, so that ``--help`` answers immediately.
 
 Exit codes: 0 success, 1 the reader of the output closed the pipe, 2 an error (one sentence on stderr), 3 ``verify``
 made a different picture than the given one, 130 interrupted.
@@ -25,16 +25,17 @@ if TYPE_CHECKING:
 
 PROGRAM = "stepwise"
 COMMANDS = {
-    "generate": "studio.cli.generate",
-    "compare": "studio.cli.compare",
-    "runs": "studio.cli.runs",
-    "fork": "studio.cli.fork",
-    "verify": "studio.cli.verify",
-    "models": "studio.cli.models",
-    "doctor": "studio.cli.doctor",
-    "train": "studio.cli.train",
-    "evaluate": "studio.cli.evaluate",
+    "generate": "make pictures of a prompt",
+    "compare": "make several pictures in lockstep from the same noise, side by side",
+    "runs": "list the recorded runs; show, pin, unpin or trim them",
+    "fork": "continue from any step of a recorded run, with other settings",
+    "verify": "make a picture again from the metadata of its file, and compare",
+    "models": "list the models: size, schedule, licence, evaluation",
+    "doctor": "show devices, versions, folders, free space and problems",
+    "train": "train a model on a folder of pictures, or from a recipe; resumes after any interruption",
+    "evaluate": "measure a model: names, backgrounds, compositions, guidance, steps, memory",
 }
+"""The summary of each command by its name. They are listed here so that ``--help`` imports no command."""
 
 DONE, READER_GONE, FAILED, INTERRUPTED = 0, 1, 2, 130
 WELCOME = f"""\
@@ -48,8 +49,6 @@ Stepwise Studio {__version__} makes pictures with diffusion models, step by step
 
 class Command(Protocol):
     """The interface of a command's module."""
-
-    SUMMARY: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Describe the command's arguments."""
@@ -107,7 +106,7 @@ def _run_command(arguments: Sequence[str]) -> int:
     if name not in COMMANDS:
         raise UnknownNameError("command", name, COMMANDS)
     command = _load(name)
-    parser = _Parser(prog=f"{PROGRAM} {name}", description=_sentence(command.SUMMARY), allow_abbrev=False)
+    parser = _Parser(prog=f"{PROGRAM} {name}", description=_sentence(COMMANDS[name]), allow_abbrev=False)
     command.add_arguments(parser)
     return command.run(parser.parse_args(arguments[1:]))
 
@@ -115,7 +114,7 @@ def _run_command(arguments: Sequence[str]) -> int:
 def _overview() -> argparse.ArgumentParser:
     """Return the parser of the options without a command."""
     width = max(map(len, COMMANDS))
-    listed = "\n".join(f"  {name:<{width}}  {_load(name).SUMMARY}" for name in COMMANDS)
+    listed = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
     parser = _Parser(
         prog=PROGRAM,
         usage=f"{PROGRAM} COMMAND ...",
@@ -129,7 +128,7 @@ def _overview() -> argparse.ArgumentParser:
 
 
 def _load(name: str) -> Command:
-    return cast("Command", importlib.import_module(COMMANDS[name]))
+    return cast("Command", importlib.import_module(f"studio.cli.{name}"))
 
 
 def _sentence(summary: str) -> str:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from studio.families.interface import ModelInfo
 
-SUMMARY = "list the models: size, schedule, licence, evaluation"
-
 _COLUMNS = ("name", "backbone", "size", "schedule", "parameters", "licence", "evaluation")
 _WIDEST, _WIDEST_FIGURES = 40, 140
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from studio.runs.format import StepLog
     from studio.runs.reader import StoredRun
 
-SUMMARY = "list the recorded runs; show, pin, unpin or trim them"
-
 _COLUMNS = ("run", "started", "model", "sampler", "steps", "prompt", "notes")
 _STEP_COLUMNS = ("step", "t", "s", "sigma", "change", "guidance", "ms", "model calls")
 _ACTIONS = ("list", "show", "pin", "unpin", "trim")

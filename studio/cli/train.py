@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from studio.engine.engine import Engine
 
-SUMMARY = "train a model on a folder of pictures, or from a recipe; resumes after any interruption"
 REPORT_SECONDS = 5.0
 MAX_REFUSED = 20
 """Number of unusable files that are listed one by one."""

@@ -17,7 +17,6 @@ from studio.runs.store import RunStore
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "make a picture again from the metadata of its file, and compare"
 DIFFERENT = 3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.cli import main
 from studio.cli.main import COMMANDS
 
 if TYPE_CHECKING:
@@ -57,6 +57,18 @@ def test_nothing_heavy_is_imported_for_help(arguments: list[str]) -> None:
         [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stderr.strip() == "[]"
+
+
+def test_the_overview_imports_no_command_and_a_command_no_other() -> None:
+    code = (
+        "import sys; from studio.cli.main import COMMANDS, run; run(sys.argv[1:]);"
+        "print(*(name for name in COMMANDS if f'studio.cli.{name}' in sys.modules), file=sys.stderr)"
+    )
+    for arguments, loaded in ((["--help"], ""), (["models", "--help"], "models")):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert done.stderr.strip() == loaded
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(stepwise: Stepwise) -> None:
@@ -127,7 +139,9 @@ def test_a_terminal_with_a_limited_encoding_is_not_an_error(home: Path) -> None:
 
 
 def test_every_command_is_a_module_that_keeps_the_contract() -> None:
-    for name in COMMANDS:
-        command = main._load(name)
-        assert command.SUMMARY[0].islower()
-        assert not command.SUMMARY.endswith(".")
+    for name, summary in COMMANDS.items():
+        command = importlib.import_module(f"studio.cli.{name}")
+        assert callable(command.add_arguments)
+        assert callable(command.run)
+        assert summary[0].islower()
+        assert not summary.endswith(".")
