@@ -6,7 +6,8 @@ They are not bound to threads, because those of Qt's pools come and go. WAL with
 returned survives a power cut, and readers do not wait for writers, be they threads or other processes.
 
 **Schema.** Version 2 adds the columns ``final_sha256``, ``created`` and ``seed``, with indexes, and a full-text index
-(`studio.gallery.search`). Version 1 is migrated when it is opened.
+(`studio.gallery.search`). Version 1 is migrated when it is opened: seconds for 100,000 pictures, which other
+connections wait for.
 
 **Damage.** A file that is damaged, or that a newer program made, is never overwritten: `Database.set_aside` renames it.
 """
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x53545057  # "STPW"
 SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 5.0
+SCHEMA_TIMEOUT_S = 300.0
+"""How long a connection waits for another one that migrates the tables or builds the full-text index."""
 _BATCH = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -223,12 +226,14 @@ class Database:
         elif version > SCHEMA_VERSION:
             raise NewerError(f"it has version {version}")
         elif version < SCHEMA_VERSION:
-            _migrate(connection)
+            with _busy_timeout(connection, SCHEMA_TIMEOUT_S):
+                _migrate(connection)
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             # Where another process is in the way or the file system cannot, the old mode is as safe, only slower.
             with contextlib.suppress(sqlite3.OperationalError):
                 connection.execute("PRAGMA journal_mode = WAL")
-        search.prepare(connection)
+        with _busy_timeout(connection, SCHEMA_TIMEOUT_S):
+            search.prepare(connection)
 
     def _stat(self) -> os.stat_result | None:
         try:
@@ -268,6 +273,16 @@ def _close_all(idle: list[_Opened], lock: threading.Lock) -> None:
         idle.clear()
     for opened in closing:
         opened.connection.close()
+
+
+@contextlib.contextmanager
+def _busy_timeout(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
+    """Wait longer than usual for other connections, instead of failing."""
+    connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_TIMEOUT_S)}")
 
 
 def _header(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from studio.errors import StorageError
+from studio.gallery import database as gallery_database
 from studio.gallery.database import SCHEMA_VERSION, Database, columns_of
 from studio.gallery.index import FILE_NAME, Catalogue
 from studio.gallery.metadata import PictureMetadata
@@ -142,6 +144,26 @@ def test_a_file_of_version_1_is_migrated_with_every_row(old_catalogue: Path) -> 
     assert catalogue.ids_by_final_hash() == newest
     with contextlib.closing(sqlite3.connect(old_catalogue / FILE_NAME)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+def test_a_new_picture_waits_for_a_migration_that_takes_longer_than_a_lock_may(
+    old_catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery_database, "BUSY_TIMEOUT_S", 0.01)
+    with contextlib.closing(sqlite3.connect(old_catalogue / FILE_NAME)) as migrating:
+        migrating.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as pool:
+            counted = pool.submit(Catalogue(old_catalogue).count)
+            with pytest.raises(TimeoutError):
+                counted.result(0.2)
+            migrating.execute("ROLLBACK")
+            assert counted.result(10) == 8
+    monkeypatch.setattr(gallery_database, "SCHEMA_TIMEOUT_S", 0.01)  # the twin, which fails
+    with contextlib.closing(sqlite3.connect(old_catalogue / FILE_NAME)) as migrating:
+        migrating.execute("PRAGMA user_version = 1")
+        migrating.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageError, match="another program is using it"):
+            Catalogue(old_catalogue).count()
 
 
 def test_a_damaged_row_of_version_1_does_not_stop_the_migration(old_catalogue: Path) -> None:
