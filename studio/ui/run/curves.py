@@ -143,7 +143,7 @@ class CurvesView(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for curve in reversed(self._curves):
             painter.setPen(QPen(self._ink(curve), 1.75, j=Qt.PenJoinStyle.RoundJoin))
-            painter.drawPolyline(QPolygonF([self._place(curve, *point) for point in curve.points]))
+            painter.drawPolyline(self._polyline(curve))
         x = self._x(model.step_at(model.place))
         painter.setPen(QPen(self._theme.colour("dim"), 1))
         painter.drawLine(QPointF(x, _HEAD), QPointF(x, self.height() - 4))
@@ -179,10 +179,13 @@ class CurvesView(QWidget):
             gradient.setColorAt(share, self._theme.noise(1 - share))
         return QBrush(gradient)
 
-    def _place(self, curve: Curve, step: int, value: float) -> QPointF:
-        room = self.height() - _HEAD - GAP
-        share = value / curve.maximum if curve.maximum > 0 else 0.0
-        return QPointF(self._x(step), self.height() - GAP + 2 - share * room)
+    def _polyline(self, curve: Curve) -> QPolygonF:
+        per_step = self._x(1) - EDGE  # once: the curves are painted at every step
+        per_value = (self.height() - _HEAD - GAP) / curve.maximum if curve.maximum > 0 else 0.0
+        bottom = self.height() - GAP + 2
+        return QPolygonF(
+            [QPointF(EDGE + per_step * step, bottom - per_value * value) for step, value in curve.points]
+        )
 
     def _x(self, step: int) -> float:
         return EDGE + self._timeline.position_of(step) * (self.width() - 2 * EDGE)
