@@ -83,6 +83,8 @@ def log_axis(low: float, high: float) -> Axis:
         (1.0, 3.0),
         (1.0, 2.0, 5.0),
         tuple(map(float, range(1, 10))),
+        tuple(digit / 2 for digit in range(2, 20)),
+        tuple(digit / 5 for digit in range(5, 50)),
     )
     best: tuple[float, ...] = ()
     for digits in steps:

@@ -14,10 +14,18 @@ from studio.ui.widgets.chart import Axis, log_axis, shown
         (0.001, 10.0, (0.001, 0.01, 0.1, 1.0, 10.0)),
         (0.03, 0.9, (0.05, 0.1, 0.2, 0.5)),
         (0.41, 0.83, (0.5, 0.6, 0.7, 0.8)),
+        (1.13, 1.9, (1.2, 1.4, 1.6, 1.8)),
+        (2.1, 4.5, (2.5, 3.0, 3.5, 4.0, 4.5)),
     ],
 )
 def test_a_logarithmic_axis_has_a_few_round_values(low: float, high: float, ticks: tuple[float, ...]) -> None:
     assert log_axis(low, high).ticks == pytest.approx(ticks)
+
+
+def test_every_range_has_two_values_or_more_beside_it() -> None:
+    for low in (1 + place / 10 for place in range(90)):
+        for high in (low, 1.5 * low, 1.7 * low, 12 * low):
+            assert 2 <= len(log_axis(low, high).ticks) <= 5
 
 
 def test_a_low_chart_labels_fewer_values() -> None:
