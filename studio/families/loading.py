@@ -1,0 +1,99 @@
+"""Loads the networks of a model of a family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from studio.diffusion.conditioning import Conditioning
+from studio.families.backbone import SIZE, Float32Attention, LatentCodec, LatentUNet, size_ids
+from studio.families.clip import TextEncoder
+from studio.families.family import TextPart
+from studio.families.matching import DryLoad, Listing, dry_load
+from studio.families.networks import fill, on_meta, parameter_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import nn
+
+    from studio.families.clip import EncodedText
+    from studio.families.family import Family
+    from studio.families.networks import TensorReader
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Networks:
+    """The networks of a model, on the CPU, in evaluation mode, without gradients.
+
+    Attributes:
+        family: their family.
+        unet: diffusers' ``UNet2DConditionModel``.
+        vae: diffusers' ``AutoencoderKL``.
+        text_encoders: in the family's order.
+        report: which tensors of the files they were made from.
+    """
+
+    family: Family
+    unet: nn.Module
+    vae: nn.Module
+    text_encoders: tuple[TextEncoder, ...]
+    report: DryLoad
+
+    def backbone(self, dtype: torch.dtype = torch.float32) -> LatentUNet:
+        """Return the U-Net as a backbone that computes in ``dtype``."""
+        return LatentUNet(self.unet, size_conditioning=self.family.size_conditioning, dtype=dtype)
+
+    def codec(self, dtype: torch.dtype = torch.float32) -> LatentCodec:
+        """Return the autoencoder as a codec that computes in ``dtype``."""
+        return LatentCodec(self.vae, self.family.latents, dtype)
+
+    def conditioning(self, encoded: Sequence[EncodedText], width: int, height: int) -> Conditioning:
+        """Return the conditioning of B pictures from what each text encoder made of their prompts.
+
+        Args:
+            encoded: the outputs for B prompts, in the order of the text encoders.
+            width: of the pictures, in pixels.
+            height: of them.
+        """
+        tokens = torch.cat([one.hidden for one in encoded], dim=-1)
+        if not self.family.size_conditioning:
+            return Conditioning(tokens=tokens)
+        sizes = size_ids(width, height).to(tokens.device).expand(len(tokens), -1)
+        return Conditioning(tokens=tokens, pooled=encoded[-1].pooled, extras={SIZE: sizes})
+
+
+def load(
+    family: Family,
+    files: Mapping[str, TensorReader],
+    dtypes: Mapping[str, torch.dtype] | None = None,
+) -> Networks:
+    """Load a model.
+
+    Args:
+        family: the model's family.
+        files: by part, the open file that holds it; the same for several parts if it is a single file.
+        dtypes: by part, the dtype of its parameters; parts left out keep the dtypes in which they are stored.
+
+    Raises:
+        CheckpointError: a file does not hold what it should, or cannot be read.
+    """
+    dtypes = dtypes or {}
+    built = {part.name: on_meta(part) for part in family.parts}
+    listings = {id(file): Listing(file.path, file.shapes) for file in files.values()}
+    report = dry_load(
+        family,
+        {name: listings[id(file)] for name, file in files.items()},
+        {name: parameter_shapes(network) for name, network in built.items()},
+    )
+    for name, match in report.matches.items():
+        fill(built[name], match, files[name], dtypes.get(name))
+    unet: Any = built["unet"]
+    if family.attention_float32:
+        unet.set_attn_processor(Float32Attention())
+    encoders = tuple(
+        TextEncoder(built[part.name], part) for part in family.parts if isinstance(part, TextPart)
+    )
+    return Networks(family=family, unet=unet, vae=built["vae"], text_encoders=encoders, report=report)

@@ -1,0 +1,103 @@
+"""The parts that several families share, and the layouts in which files hold them. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from studio.families.configs import AUTOENCODER, CLIP_L, END_TOKEN
+from studio.families.family import Layout, Part, TextPart
+from studio.families.keys import (
+    diffusers_vae,
+    flat_clip,
+    ldm_unet,
+    ldm_vae,
+    open_clip,
+    same_names,
+    wrapped_clip,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_POSITIONS = r"(?:text_model\.)?embeddings\.position_ids"
+_CLIP_EXTRAS = (_POSITIONS, r"logit_scale", r"text_projection(?:\.weight)?")
+
+
+def unet_part(config: Mapping[str, object]) -> Part:
+    """Return the U-Net with diffusers' ``config``."""
+    return Part(name="unet", kind="unet", config=config, layouts=_unet_layouts, marker="conv_in.weight")
+
+
+def _unet_layouts(config: Mapping[str, object]) -> tuple[Layout, ...]:
+    ldm = ldm_unet(config)
+    return (Layout("model.diffusion_model.", ldm), Layout("", same_names), Layout("", ldm))
+
+
+def vae_part(config: Mapping[str, object] = AUTOENCODER) -> Part:
+    """Return the autoencoder with diffusers' ``config``."""
+    return Part(
+        name="vae",
+        kind="vae",
+        config=config,
+        layouts=_vae_layouts,
+        marker="decoder.mid_block.attentions.0.to_q.weight",
+    )
+
+
+def _vae_layouts(config: Mapping[str, object]) -> tuple[Layout, ...]:
+    ldm, ignored = ldm_vae(config), (r"loss\..+", r"model_ema\..+")
+    return (
+        Layout("first_stage_model.", ldm, ignored),
+        Layout("vae.", ldm, ignored),
+        Layout("", ldm, ignored),
+        Layout("", diffusers_vae),
+    )
+
+
+def clip_l_part(prefix: str, *, config: Mapping[str, object] = CLIP_L, clip_skip: int, final_norm: bool) -> TextPart:
+    """Return CLIP ViT-L/14, which single files hold after ``prefix``."""
+
+    def layouts(_config: Mapping[str, object]) -> tuple[Layout, ...]:
+        extras = (*_CLIP_EXTRAS, r"vision_model\..+", r"visual_projection\.weight")
+        return (
+            Layout(prefix, wrapped_clip, extras),
+            Layout(prefix, flat_clip, extras),
+            Layout("", wrapped_clip, extras),
+            Layout("", flat_clip, extras),
+        )
+
+    return TextPart(
+        name="text_encoder",
+        kind="clip",
+        config=config,
+        layouts=layouts,
+        marker="final_layer_norm.weight",
+        pad_token=END_TOKEN,
+        clip_skip=clip_skip,
+        final_norm=final_norm,
+    )
+
+
+def open_clip_layouts(
+    prefix: str, *, spare_layer: bool = False
+) -> Callable[[Mapping[str, object]], tuple[Layout, ...]]:
+    """Return the layouts of an OpenCLIP text encoder, which single files hold after ``prefix``.
+
+    Args:
+        prefix: what stands before its names in a single file.
+        spare_layer: whether files hold one layer more than the family uses, and a projection that it does not use.
+    """
+
+    def layouts(config: Mapping[str, object]) -> tuple[Layout, ...]:
+        extras = [r"logit_scale", r"attn_mask"]
+        if spare_layer:
+            layer = config["num_hidden_layers"]
+            extras += [rf"transformer\.resblocks\.{layer}\..+", r"text_projection(?:\.weight)?"]
+        return (
+            Layout(prefix, open_clip, tuple(extras)),
+            Layout("", wrapped_clip, (_POSITIONS,)),
+            Layout("", flat_clip, (_POSITIONS,)),
+            Layout("", open_clip, tuple(extras)),
+        )
+
+    return layouts
