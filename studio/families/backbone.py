@@ -22,7 +22,9 @@ class LatentUNet(nn.Module):
     It reads the conditioning's tokens; with size conditioning also the pooled vector and the extra `SIZE`.
     """
 
-    def __init__(self, unet: nn.Module, *, size_conditioning: bool, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, unet: nn.Module, *, size_conditioning: bool, dtype: torch.dtype = torch.float32
+    ) -> None:
         """Wrap a ``UNet2DConditionModel`` that computes in ``dtype``."""
         super().__init__()
         self.unet, self.size_conditioning, self.dtype = unet, size_conditioning, dtype
@@ -71,7 +73,9 @@ class Float32Attention:
         dtype = query.dtype
         if dtype == torch.float16:
             query, key, value = query.float(), key.float(), value.float()
-        query, key, value = (one.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for one in (query, key, value))
+        query, key, value = (
+            one.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for one in (query, key, value)
+        )
         output = F.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
         projected: Tensor = attn.to_out[0](output.transpose(1, 2).flatten(2).to(dtype))
         return projected

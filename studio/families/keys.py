@@ -146,7 +146,10 @@ def ldm_vae(config: Mapping[str, object]) -> Naming:
 
 
 def _ldm_vae(name: str, *, levels: int) -> tuple[Source, ...]:
-    """Return the place of one parameter; LDM counts the decoder's levels from the finest, diffusers from the coarsest."""
+    """Return the place of one parameter.
+
+    LDM counts the decoder's levels from the finest, diffusers from the coarsest.
+    """
     found = _VAE_BLOCK.fullmatch(name)
     if found is None:
         return (Source(name.replace(".conv_norm_out.", ".norm_out.")),)
@@ -162,7 +165,9 @@ def _ldm_vae(name: str, *, levels: int) -> tuple[Source, ...]:
         return (Source(f"{half}.mid.block_{index + 1}.{rest}"),)
     level = int(found["level"])
     place = f"encoder.down.{level}" if half == "encoder" else f"decoder.up.{levels - 1 - level}"
-    part = {"resnets": f"block.{index}", "downsamplers": "downsample", "upsamplers": "upsample"}.get(kind, kind)
+    part = {"resnets": f"block.{index}", "downsamplers": "downsample", "upsamplers": "upsample"}.get(
+        kind, kind
+    )
     return (Source(f"{place}.{part}.{rest}"),)
 
 

@@ -11,7 +11,6 @@ from studio.families.keys import THIRDS
 from studio.families.libraries import network
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from studio.families.family import Family, Part

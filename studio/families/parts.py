@@ -33,12 +33,12 @@ def _unet_layouts(config: Mapping[str, object]) -> tuple[Layout, ...]:
     return (Layout("model.diffusion_model.", ldm), Layout("", same_names), Layout("", ldm))
 
 
-def vae_part(config: Mapping[str, object] = AUTOENCODER) -> Part:
-    """Return the autoencoder with diffusers' ``config``."""
+def vae_part(scale: float) -> Part:
+    """Return the autoencoder; ``scale`` is that of the family's latents."""
     return Part(
         name="vae",
         kind="vae",
-        config=config,
+        config={**AUTOENCODER, "scaling_factor": scale},
         layouts=_vae_layouts,
         marker="decoder.mid_block.attentions.0.to_q.weight",
     )
@@ -54,7 +54,9 @@ def _vae_layouts(config: Mapping[str, object]) -> tuple[Layout, ...]:
     )
 
 
-def clip_l_part(prefix: str, *, config: Mapping[str, object] = CLIP_L, clip_skip: int, final_norm: bool) -> TextPart:
+def clip_l_part(
+    prefix: str, *, config: Mapping[str, object] = CLIP_L, clip_skip: int, final_norm: bool
+) -> TextPart:
     """Return CLIP ViT-L/14, which single files hold after ``prefix``."""
 
     def layouts(_config: Mapping[str, object]) -> tuple[Layout, ...]:

@@ -11,6 +11,8 @@ from types import MappingProxyType
 from studio.families.family import Defaults, Family, LatentFacts
 from studio.families.parts import clip_l_part, unet_part, vae_part
 
+LATENTS = LatentFacts(scale=0.18215)
+
 UNET = MappingProxyType(
     {
         "in_channels": 4,
@@ -31,10 +33,10 @@ SD1 = Family(
     title="Stable Diffusion 1.x",
     parts=(
         unet_part(UNET),
-        vae_part(),
+        vae_part(LATENTS.scale),
         clip_l_part("cond_stage_model.transformer.", clip_skip=1, final_norm=True),
     ),
-    latents=LatentFacts(scale=0.18215),
+    latents=LATENTS,
     sizes=((512, 512), (576, 448), (448, 576), (640, 384), (384, 640), (768, 512), (512, 768)),
     defaults=Defaults(steps=20, guidance=7.0, sampler="dpmpp_2m", spacing="karras"),
 )

@@ -13,6 +13,8 @@ from studio.families.configs import OPEN_CLIP_H
 from studio.families.family import Defaults, Family, LatentFacts, TextPart
 from studio.families.parts import open_clip_layouts, unet_part, vae_part
 
+LATENTS = LatentFacts(scale=0.18215)
+
 UNET = MappingProxyType(
     {
         "in_channels": 4,
@@ -44,8 +46,8 @@ TEXT_ENCODER = TextPart(
 SD2 = Family(
     name="sd2",
     title="Stable Diffusion 2.x",
-    parts=(unet_part(UNET), vae_part(), TEXT_ENCODER),
-    latents=LatentFacts(scale=0.18215),
+    parts=(unet_part(UNET), vae_part(LATENTS.scale), TEXT_ENCODER),
+    latents=LATENTS,
     prediction="v",
     sizes=((768, 768), (512, 512), (896, 640), (640, 896), (960, 576), (576, 960)),
     defaults=Defaults(steps=25, guidance=7.0, sampler="dpmpp_2m", spacing="karras"),

@@ -17,6 +17,8 @@ from studio.families.configs import OPEN_CLIP_BIGG
 from studio.families.family import Defaults, Family, LatentFacts, TextPart
 from studio.families.parts import clip_l_part, open_clip_layouts, unet_part, vae_part
 
+LATENTS = LatentFacts(scale=0.13025)
+
 UNET = MappingProxyType(
     {
         "in_channels": 4,
@@ -53,11 +55,11 @@ SDXL = Family(
     title="Stable Diffusion XL",
     parts=(
         unet_part(UNET),
-        vae_part(),
+        vae_part(LATENTS.scale),
         clip_l_part("conditioner.embedders.0.transformer.", clip_skip=2, final_norm=False),
         SECOND_TEXT_ENCODER,
     ),
-    latents=LatentFacts(scale=0.13025),
+    latents=LATENTS,
     sizes=(
         (1024, 1024),
         (1152, 896),

@@ -216,9 +216,7 @@ def clip(width: int = 768, inner: int = 3072, layers: int = 12, vocabulary: int 
     return names.shapes
 
 
-def open_clip(
-    width: int, inner: int, layers: int, projection: int, vocabulary: int = 49408
-) -> Shapes:
+def open_clip(width: int, inner: int, layers: int, projection: int, vocabulary: int = 49408) -> Shapes:
     """Return the parameters of OpenCLIP's text model."""
     names = Names()
     names.shapes["positional_embedding"] = (77, width)

@@ -23,7 +23,7 @@ from tests.families.tiny import TINY, random_tensors, single_file_shapes
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from studio.families.family import Part
+    from studio.families.family import Family, Part
 
 REFINER = {
     **SDXL.part("unet").config,
@@ -72,7 +72,7 @@ def test_the_parameters_are_those_of_diffusers_converters(family: str, part: str
 
 @pytest.mark.parametrize("family", [SD1, SD2, SDXL], ids=lambda family: family.name)
 @pytest.mark.parametrize("part", ["unet", "vae"])
-def test_at_full_size_the_shapes_are_those_of_diffusers_converters(family, part: str) -> None:
+def test_at_full_size_the_shapes_are_those_of_diffusers_converters(family: Family, part: str) -> None:
     shapes = original.single_file(family.name)
     tensors = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
     wanted = family.part(part)

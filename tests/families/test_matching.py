@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from studio.errors import CheckpointError
-from studio.families.matching import Listing, dry_load
+from studio.families.matching import DryLoad, Listing, dry_load
 from studio.families.networks import expected_shapes
 from studio.families.sd1 import SD1
 from studio.families.sd2 import SD2
@@ -37,7 +37,7 @@ def shapes_of(name: str) -> dict[str, dict[str, tuple[int, ...]]]:
     return expected_shapes(FAMILIES[name])
 
 
-def matched(family: Family, shapes: dict[str, tuple[int, ...]]):
+def matched(family: Family, shapes: dict[str, tuple[int, ...]]) -> DryLoad:
     file = Listing(Path("model.safetensors"), shapes)
     return dry_load(family, {part.name: file for part in family.parts}, shapes_of(family.name))
 

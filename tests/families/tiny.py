@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from studio.families.loading import load
 from studio.families.sd1 import SD1
 from studio.families.sd2 import SD2
 from studio.families.sdxl import SDXL
 from tests.families import original
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Tensor
 
     from studio.families.family import Family, Part
+    from studio.families.loading import Networks
 
-VOCABULARY = 1000
-BEGIN, END = 998, 999
-TEXT = {"vocab_size": VOCABULARY, "bos_token_id": BEGIN, "eos_token_id": END}
-FIRST_TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, **TEXT}
+FIRST_TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4}
 SECOND_TEXT = FIRST_TEXT | {"hidden_size": 48, "projection_dim": 40}
-SECOND_LAYERS = 4
 WIDTHS = (32, 64, 64, 64)
 
 
@@ -42,7 +40,9 @@ def _family(family: Family, unet: dict[str, object], *texts: dict[str, object]) 
     )
 
 
-TINY_SD1 = _family(SD1, {"block_out_channels": WIDTHS, "cross_attention_dim": 32, "sample_size": 8}, FIRST_TEXT)
+TINY_SD1 = _family(
+    SD1, {"block_out_channels": WIDTHS, "cross_attention_dim": 32, "sample_size": 8}, FIRST_TEXT
+)
 TINY_SD2 = _family(
     SD2,
     {
@@ -87,16 +87,16 @@ def single_file_shapes(name: str) -> original.Shapes:
     """Return what a single file of the small model holds, in the original modules' names."""
     prefixed = original.prefixed
     vae = prefixed("first_stage_model.", original.autoencoder(32, (1, 1, 2, 2)))
-    clip = original.clip(32, 64, 4, VOCABULARY)
+    clip = original.clip(32, 64, 4)
     unets = {"sd1": _SD1_UNET, "sd2": _SD2_UNET, "sdxl": _SDXL_UNET}
     network = prefixed("model.diffusion_model.", original.unet(unets[name])) | vae
     if name == "sd1":
         return network | prefixed("cond_stage_model.transformer.", clip)
     if name == "sd2":
         # One layer more than the family uses: the real files hold 24 of which 23 are used.
-        return network | prefixed("cond_stage_model.model.", original.open_clip(32, 64, 5, 32, VOCABULARY))
+        return network | prefixed("cond_stage_model.model.", original.open_clip(32, 64, 5, 32))
     first = prefixed("conditioner.embedders.0.transformer.", clip)
-    second = original.open_clip(48, 64, SECOND_LAYERS, 40, VOCABULARY)
+    second = original.open_clip(48, 64, 4, 40)
     return network | first | prefixed("conditioner.embedders.1.model.", second)
 
 
@@ -119,11 +119,35 @@ def random_tensors(shapes: original.Shapes, seed: int = 0) -> dict[str, Tensor]:
 
 
 class DictReader:
-    """A reader of tensors that are in memory."""
+    """A file of tensors that are in memory."""
 
-    def __init__(self, path: Path, tensors: dict[str, Tensor]) -> None:
+    def __init__(self, tensors: dict[str, Tensor], path: Path = Path("model.safetensors")) -> None:
         self.path, self.tensors = path, tensors
         self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
     def read(self, name: str) -> Tensor:
         return self.tensors[name]
+
+
+def reader(name: str) -> DictReader:
+    """Return the single file of the small model."""
+    return DictReader(random_tensors(single_file_shapes(name)))
+
+
+@cache
+def networks(name: str) -> Networks:
+    """Return the small model, loaded from its single file; tests share it and must not change it."""
+    file = reader(name)
+    return load(TINY[name], {part.name: file for part in TINY[name].parts})
+
+
+def folder_tensors(model: Networks) -> dict[str, dict[str, Tensor]]:
+    """Return what the files of the model's diffusers folder hold, by part."""
+    found = {"unet": model.unet.state_dict(), "vae": model.vae.state_dict()}
+    for encoder in model.text_encoders:
+        state = {key.removeprefix("text_model."): one for key, one in encoder.model.state_dict().items()}
+        found[encoder.part.name] = {
+            key if key.startswith("text_projection.") else f"text_model.{key}": one
+            for key, one in state.items()
+        }
+    return found
