@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from studio.families.family import TextPart
+    from studio.prompts.chunks import Vector
 
 
-@dataclass(frozen=True, eq=False)
-class EncodedText:
+class EncodedText(NamedTuple):
     """The output of a text encoder for B token sequences of length N.
 
     Attributes:
@@ -27,25 +28,50 @@ class EncodedText:
 
 
 class TextEncoder(nn.Module):
-    """A text encoder of a model."""
+    """A text encoder of a model. Implements `studio.prompts.encode.ChunkEncoder`.
 
-    def __init__(self, model: nn.Module, part: TextPart) -> None:
-        """Wrap transformers' ``CLIPTextModel`` or ``CLIPTextModelWithProjection``."""
+    Attributes:
+        model: transformers' module.
+        part: its facts.
+        inversions: the vectors of textual inversions by name, each (V, D); the prompt's `Vector` names one of them.
+    """
+
+    def __init__(self, model: nn.Module, part: TextPart, *, clip_skip: int | None = None) -> None:
+        """Wrap a ``CLIPTextModel`` or ``CLIPTextModelWithProjection``.
+
+        Args:
+            model: the module, with its parameters.
+            part: its facts.
+            clip_skip: which layer's output is used, as A1111 counts: 1 is the last, 2 the one before; None: the
+                family's default. A layer that the family has cut off counts as the last that is there.
+        """
         super().__init__()
         self.model, self.part = model, part
+        self.skip = max(part.clip_skip if clip_skip is None else clip_skip, part.last_layer)
+        self.inversions: dict[str, Tensor] = {}
+
+    @property
+    def padding(self) -> int:
+        """The id after the end of the text that the encoder was trained with."""
+        return self.part.pad_token
 
     @torch.no_grad()
-    def forward(self, tokens: Tensor, clip_skip: int | None = None) -> EncodedText:
+    def forward(self, tokens: Tensor, vectors: Sequence[Mapping[int, Vector]] = ()) -> EncodedText:
         """Encode tokens.
 
         Args:
             tokens: int64 (B, N), N at most 77.
-            clip_skip: which layer's output is used, as A1111 counts: 1 is the last, 2 the one before; None: the
-                family's default. A layer that the family has cut off counts as the last that is there.
+            vectors: of each sequence, the vectors that replace the embedding of a token, by position.
         """
-        skip = max(self.part.clip_skip if clip_skip is None else clip_skip, self.part.last_layer)
-        output: Any = self.model(input_ids=tokens, output_hidden_states=True)
-        hidden: Tensor = output.hidden_states[self.part.last_layer - 1 - skip]
+        hooks = []
+        if any(vectors):
+            hooks.append(self.token_embedding.register_forward_hook(self._replaced_with(vectors)))
+        try:
+            output: Any = self.model(input_ids=tokens, output_hidden_states=True)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        hidden: Tensor = output.hidden_states[self.part.last_layer - 1 - self.skip]
         if self.part.final_norm:
             hidden = text_transformer(self.model).final_layer_norm(hidden)
         pooled = output.text_embeds if self.part.kind == "projected clip" else output.pooler_output
@@ -56,6 +82,20 @@ class TextEncoder(nn.Module):
         """The table of the tokens' embeddings."""
         table: nn.Embedding = text_transformer(self.model).embeddings.token_embedding
         return table
+
+    def _replaced_with(
+        self, vectors: Sequence[Mapping[int, Vector]]
+    ) -> Callable[[nn.Module, tuple[object, ...], Tensor], Tensor]:
+        """Return a forward hook that puts vectors in the place of tokens' embeddings."""
+
+        def replace(_module: nn.Module, _tokens: tuple[object, ...], embedded: Tensor) -> Tensor:
+            embedded = embedded.clone()
+            for row, places in enumerate(vectors):
+                for position, vector in places.items():
+                    embedded[row, position] = self.inversions[vector.name][vector.index].to(embedded)
+            return embedded
+
+        return replace
 
 
 def text_transformer(model: nn.Module) -> Any:  # noqa: ANN401 - a module of a library without types

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from studio.families.clip import TextEncoder, text_transformer
 from studio.families.configs import END_TOKEN
+from studio.prompts.chunks import Vector
 from tests.families.pipelines import token_ids
 from tests.families.tiny import networks
 
@@ -77,14 +78,16 @@ def test_the_output_is_that_of_the_layer(
 ) -> None:
     encoder = networks(name).text_encoders[index]
     expected = after_layers(encoder, TOKENS, layers)
+    encoder = TextEncoder(encoder.model, encoder.part, clip_skip=clip_skip)
     if normed:
         expected = text_transformer(encoder.model).final_layer_norm(expected)
-    torch.testing.assert_close(encoder(TOKENS, clip_skip).hidden, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(encoder(TOKENS).hidden, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_layer_more_is_another_output() -> None:
     (encoder,) = networks("sd1").text_encoders
-    assert (encoder(TOKENS, 1).hidden - encoder(TOKENS, 2).hidden).abs().max() > 0.01
+    one, two = (TextEncoder(encoder.model, encoder.part, clip_skip=skip)(TOKENS) for skip in (1, 2))
+    assert (one.hidden - two.hidden).abs().max() > 0.01
 
 
 def test_the_pooled_vector_is_that_of_the_first_end_token_normalised_and_projected() -> None:
@@ -104,7 +107,21 @@ def test_both_shapes_of_transformers_modules_give_the_same(name: str, index: int
     assert hasattr(other, "text_model") != hasattr(model, "text_model")
     again = TextEncoder(other, replace(encoder.part))
     for clip_skip in (1, 2):
-        one, two = encoder(TOKENS, clip_skip), again(TOKENS, clip_skip)
+        one, two = (TextEncoder(each, encoder.part, clip_skip=clip_skip)(TOKENS) for each in (model, other))
         assert torch.equal(one.hidden, two.hidden)
         assert torch.equal(one.pooled, two.pooled)
     assert again.token_embedding is encoder.token_embedding
+
+
+def test_vectors_take_the_place_of_tokens() -> None:
+    encoder = networks("sd1").text_encoders[0]
+    tokens = TOKENS[:1]
+    table = encoder.token_embedding.weight
+    encoder = TextEncoder(encoder.model, encoder.part)
+    encoder.inversions = {"apple": table[tokens[0, 3:5]]}
+    blank = tokens.clone()
+    blank[0, 3:5] = 7
+    vectors = [{3: Vector("apple", 0), 4: Vector("apple", 1)}]
+    assert torch.equal(encoder(blank, vectors).hidden, encoder(tokens).hidden)
+    assert not torch.equal(encoder(blank, [{3: Vector("apple", 1)}]).hidden, encoder(tokens).hidden)
+    assert torch.equal(encoder(tokens, [{}]).hidden, encoder(tokens).hidden)  # nothing is left behind
