@@ -18,7 +18,7 @@ from studio.families.sd1 import SD1, UNET
 from studio.families.sd2 import SD2
 from studio.families.sdxl import SDXL
 from tests.families import original
-from tests.families.tiny import TINY, random_tensors, single_file_shapes
+from tests.families.tiny import TINY, reader
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +64,7 @@ def ours(part: Part, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     [(family.name, part.name) for family in TINY.values() for part in family.parts],
 )
 def test_the_parameters_are_those_of_diffusers_converters(family: str, part: str) -> None:
-    tensors, wanted = random_tensors(single_file_shapes(family)), TINY[family].part(part)
+    tensors, wanted = reader(family).tensors, TINY[family].part(part)
     mine, reference = ours(wanted, tensors), theirs(wanted, tensors)
     for name, tensor in mine.items():
         assert torch.equal(tensor, reference[name]), name
@@ -90,7 +90,7 @@ def test_the_refiners_unet_is_mapped_as_well() -> None:
 
 def test_swapped_resnets_are_not_the_parameters_of_diffusers_converter() -> None:
     # Both blocks of the first level have the same shapes, so that only the values tell them apart.
-    tensors = random_tensors(single_file_shapes("sd1"))
+    tensors = reader("sd1").tensors
     first, second = "model.diffusion_model.input_blocks.1.0.", "model.diffusion_model.input_blocks.2.0."
     swapped = {
         key.replace(first, second) if key.startswith(first) else key.replace(second, first): tensor

@@ -129,9 +129,14 @@ class DictReader:
         return self.tensors[name]
 
 
+@cache
+def _tensors(name: str) -> dict[str, Tensor]:
+    return random_tensors(single_file_shapes(name))
+
+
 def reader(name: str) -> DictReader:
-    """Return the single file of the small model."""
-    return DictReader(random_tensors(single_file_shapes(name)))
+    """Return the single file of the small model; its tensors are shared and must not be changed in place."""
+    return DictReader(dict(_tensors(name)))
 
 
 @cache
