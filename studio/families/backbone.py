@@ -23,11 +23,17 @@ class LatentUNet(nn.Module):
     """
 
     def __init__(
-        self, unet: nn.Module, *, size_conditioning: bool, dtype: torch.dtype = torch.float32
+        self,
+        unet: nn.Module,
+        *,
+        size_conditioning: bool,
+        dtype: torch.dtype = torch.float32,
+        channels_last: bool = False,
     ) -> None:
-        """Wrap a ``UNet2DConditionModel`` that computes in ``dtype``."""
+        """Wrap a ``UNet2DConditionModel`` that computes in ``dtype``, with activations in this memory format."""
         super().__init__()
         self.unet, self.size_conditioning, self.dtype = unet, size_conditioning, dtype
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
 
     def forward(self, x: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         """Return the U-Net's output (B, C, H, W), in its dtype, for states x at times t (B,).
@@ -44,7 +50,7 @@ class LatentUNet(nn.Module):
                 raise ValueError("the conditioning of this model must have a pooled vector and sizes")
             added = {"text_embeds": pooled.to(self.dtype), "time_ids": sizes.to(self.dtype)}
         output: Any = self.unet(
-            x.to(self.dtype),
+            x.to(self.dtype, memory_format=self.layout),
             t,
             encoder_hidden_states=tokens.to(self.dtype),
             added_cond_kwargs=added,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,9 +17,8 @@ from studio.families.networks import fill, on_meta, parameter_shapes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from torch import nn
+    from torch import Tensor, nn
 
-    from studio.families.clip import EncodedText
     from studio.families.family import Family
     from studio.families.networks import TensorReader
 
@@ -34,6 +33,7 @@ class Networks:
         vae: diffusers' ``AutoencoderKL``.
         text_encoders: in the family's order.
         report: which tensors of the files they were made from.
+        scales: by part, what its stored weights must be multiplied by (see `studio.weights.compute.compute_in`).
     """
 
     family: Family
@@ -41,34 +41,44 @@ class Networks:
     vae: nn.Module
     text_encoders: tuple[TextEncoder, ...]
     report: DryLoad
+    scales: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
-    def backbone(self, dtype: torch.dtype = torch.float32) -> LatentUNet:
+    def backbone(self, dtype: torch.dtype = torch.float32, *, channels_last: bool = False) -> LatentUNet:
         """Return the U-Net as a backbone that computes in ``dtype``."""
-        return LatentUNet(self.unet, size_conditioning=self.family.size_conditioning, dtype=dtype)
+        return LatentUNet(
+            self.unet,
+            size_conditioning=self.family.size_conditioning,
+            dtype=dtype,
+            channels_last=channels_last,
+        )
 
     def codec(self, dtype: torch.dtype = torch.float32) -> LatentCodec:
         """Return the autoencoder as a codec that computes in ``dtype``."""
         return LatentCodec(self.vae, self.family.latents, dtype)
 
-    def conditioning(self, encoded: Sequence[EncodedText], width: int, height: int) -> Conditioning:
+    def conditioning(
+        self, encoded: Sequence[tuple[Tensor, Tensor | None]], width: int, height: int
+    ) -> Conditioning:
         """Return the conditioning of B pictures from what each text encoder made of their prompts.
 
         Args:
-            encoded: the outputs for B prompts, in the order of the text encoders.
+            encoded: the features of tokens and the pooled vectors of B prompts, in the order of the text encoders.
             width: of the pictures, in pixels.
             height: of them.
         """
-        tokens = torch.cat([one.hidden for one in encoded], dim=-1)
+        tokens = torch.cat([hidden for hidden, _ in encoded], dim=-1)
         if not self.family.size_conditioning:
             return Conditioning(tokens=tokens)
         sizes = size_ids(width, height).to(tokens.device).expand(len(tokens), -1)
-        return Conditioning(tokens=tokens, pooled=encoded[-1].pooled, extras={SIZE: sizes})
+        return Conditioning(tokens=tokens, pooled=encoded[-1][1], extras={SIZE: sizes})
 
 
 def load(
     family: Family,
     files: Mapping[str, TensorReader],
     dtypes: Mapping[str, torch.dtype] | None = None,
+    *,
+    clip_skip: int | None = None,
 ) -> Networks:
     """Load a model.
 
@@ -76,6 +86,7 @@ def load(
         family: the model's family.
         files: by part, the open file that holds it; the same for several parts if it is a single file.
         dtypes: by part, the dtype of its parameters; parts left out keep the dtypes in which they are stored.
+        clip_skip: which layer's output of the text encoders is used, as A1111 counts; None: the family's default.
 
     Raises:
         CheckpointError: a file does not hold what it should, or cannot be read.
@@ -88,12 +99,18 @@ def load(
         {name: listings[id(file)] for name, file in files.items()},
         {name: parameter_shapes(network) for name, network in built.items()},
     )
-    for name, match in report.matches.items():
-        fill(built[name], match, files[name], dtypes.get(name))
+    scales = {
+        name: fill(built[name], match, files[name], dtypes.get(name))
+        for name, match in report.matches.items()
+    }
     unet: Any = built["unet"]
     if family.attention_float32:
         unet.set_attn_processor(Float32Attention())
     encoders = tuple(
-        TextEncoder(built[part.name], part) for part in family.parts if isinstance(part, TextPart)
+        TextEncoder(built[part.name], part, clip_skip=clip_skip)
+        for part in family.parts
+        if isinstance(part, TextPart)
     )
-    return Networks(family=family, unet=unet, vae=built["vae"], text_encoders=encoders, report=report)
+    return Networks(
+        family=family, unet=unet, vae=built["vae"], text_encoders=encoders, report=report, scales=scales
+    )

@@ -32,6 +32,9 @@ class TensorReader(Protocol):
     def read(self, name: str, /) -> Tensor:
         """Return a tensor on the CPU, in memory of its own and in the dtype in which it is stored."""
 
+    def scale_of(self, name: str, /) -> Tensor | None:
+        """Return what the weight of that name must be multiplied by; None: it is as stored."""
+
 
 def on_meta(part: Part) -> nn.Module:
     """Return the part's network on the meta device, in evaluation mode, without gradients."""
@@ -50,7 +53,9 @@ def expected_shapes(family: Family) -> dict[str, dict[str, tuple[int, ...]]]:
     return {part.name: parameter_shapes(on_meta(part)) for part in family.parts}
 
 
-def fill(built: nn.Module, match: Match, reader: TensorReader, dtype: torch.dtype | None = None) -> None:
+def fill(
+    built: nn.Module, match: Match, reader: TensorReader, dtype: torch.dtype | None = None
+) -> dict[str, Tensor]:
     """Give a network on the meta device its parameters.
 
     Args:
@@ -59,10 +64,14 @@ def fill(built: nn.Module, match: Match, reader: TensorReader, dtype: torch.dtyp
         reader: the file.
         dtype: of the parameters; None: each has the dtype in which it is stored.
 
+    Returns:
+        By parameter, what it must be multiplied by; parameters that are as stored are left out.
+
     Raises:
         CheckpointError: the file cannot be read, or is not the one that was matched.
     """
     state: dict[str, Tensor] = {}
+    scales: dict[str, Tensor] = {}
     shared = _used_repeatedly(match)
     for name, source in match.sources.items():
         stored = shared.get(source.key)
@@ -72,8 +81,23 @@ def fill(built: nn.Module, match: Match, reader: TensorReader, dtype: torch.dtyp
                 shared[source.key] = stored
         tensor = apply(source.operation, stored)
         state[name] = tensor if dtype is None else tensor.to(dtype)
+        scale = reader.scale_of(source.key)
+        if scale is not None:
+            scales[name] = _scale_after(source.operation, scale)
     built.load_state_dict(state, strict=True, assign=True)
     _fill_positions(built)
+    return scales
+
+
+def _scale_after(operation: Operation, scale: Tensor) -> Tensor:
+    """Return the scale of the parameter that `apply` makes, from that of the stored tensor."""
+    if scale.numel() == 1 or operation == "same":
+        return scale
+    if operation == "matrix":
+        return scale.reshape(scale.shape[:2])
+    if operation == "transpose":
+        return scale.t() if scale.dim() == 2 else scale[None, :]
+    return apply(operation, scale)
 
 
 def apply(operation: Operation, stored: Tensor) -> Tensor:

@@ -128,6 +128,9 @@ class DictReader:
     def read(self, name: str) -> Tensor:
         return self.tensors[name]
 
+    def scale_of(self, name: str) -> Tensor | None:
+        return None
+
 
 @cache
 def _tensors(name: str) -> dict[str, Tensor]:

@@ -1,0 +1,211 @@
+"""A loaded model of a family, as the engine samples it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from studio.backbones.linear_decoder import fit_linear_decoder
+from studio.backbones.precision import EXACT, Precision
+from studio.diffusion.conditioning import Conditioning
+from studio.diffusion.denoiser import Denoiser
+from studio.diffusion.schedules import SCHEDULES
+from studio.families.interface import LoadCancelled, PreviewDecoders
+from studio.families.loading import load
+from studio.messages import message
+from studio.prompts.chunks import TEXT_TOKENS, count_tokens, split, tokenize
+from studio.prompts.clip_tokenizer import clip_tokenizer
+from studio.prompts.encode import encode_chunks
+from studio.prompts.scripts import foreign_script
+from studio.prompts.syntax import parse
+from studio.weights.compute import compute_dtype, compute_in
+from studio.weights.reader import TensorReader
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from studio.diffusion.schedules import Schedule
+    from studio.families.family import Family, ScheduleFacts
+    from studio.families.interface import ModelInfo, Size
+    from studio.families.loading import Networks
+    from studio.messages import Message
+    from studio.prompts.chunks import Token
+    from studio.prompts.emphasis import Emphasis
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """How prompts are read.
+
+    Attributes:
+        emphasis: the rule for the weights in prompts.
+        clip_skip: which layer's output of the text encoders is used, as A1111 counts; None: the family's default.
+    """
+
+    emphasis: Emphasis = "a1111"
+    clip_skip: int | None = None
+
+
+def schedule_of(facts: ScheduleFacts) -> Schedule:
+    """Return a family's noise schedule."""
+    return SCHEDULES[facts.name](facts.T, facts.beta_start, facts.beta_end)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FamilyModel:
+    """A model whose networks are those of a `Family`. Implements `studio.families.interface.Model`.
+
+    Text encoders and autoencoder compute in float32, whatever the dtype in which their weights are stored.
+
+    Attributes:
+        card: what is known of it.
+        networks: its networks.
+        schedule: the noise schedule that it was trained with.
+        device: where the weights are.
+        text: how prompts are read.
+    """
+
+    card: ModelInfo
+    networks: Networks
+    schedule: Schedule
+    device: torch.device
+    text: TextOptions = field(default_factory=TextOptions)
+
+    @torch.no_grad()
+    def encode_prompts(self, prompts: Sequence[str], size: Size) -> Conditioning:
+        """Return the conditioning of one picture for each prompt.
+
+        Raises:
+            RequestError: a prompt has syntax that is not supported.
+            ValueError: the prompts have different numbers of chunks; encode each alone.
+        """
+        return Conditioning.concatenate([self._encode_prompt(prompt, size) for prompt in prompts])
+
+    def _encode_prompt(self, prompt: str, size: Size) -> Conditioning:
+        chunks = split(self._tokens(prompt))
+        encoded = [
+            encode_chunks(encoder, chunks, self.text.emphasis, self.device)
+            for encoder in self.networks.text_encoders
+        ]
+        return self.networks.conditioning(encoded, *size)
+
+    def _tokens(self, prompt: str) -> list[list[Token]]:
+        counts = {name: len(one) for name, one in self.networks.text_encoders[0].inversions.items()}
+        return tokenize(parse(prompt).sections, clip_tokenizer(), counts)
+
+    def prompt_notes(self, prompt: str, negative: str) -> tuple[Message, ...]:
+        """Return one sentence for each prompt in a script that the text encoders did not learn."""
+        scripts = {foreign_script(parse(text).text) for text in (prompt, negative)} - {None}
+        return tuple(
+            message(
+                "This model's text encoder learned English; it hardly understands {script}.", script=script
+            )
+            for script in sorted(map(str, scripts))
+        )
+
+    def chunks_of(self, prompt: str) -> tuple[int, int]:
+        """Return how many tokens a prompt has, and how many its chunks hold."""
+        tokens = self._tokens(prompt)
+        return count_tokens(tokens), TEXT_TOKENS * len(split(tokens))
+
+    def supported_precision(self, fastest: Precision) -> Precision:
+        dtype = compute_dtype(
+            stored_dtype(self.networks.unet), self.device, reduced=fastest.dtype == "bfloat16"
+        )
+        return Precision(dtype=str(dtype).removeprefix("torch."), channels_last=fastest.channels_last)
+
+    def denoiser(self, precision: Precision = EXACT) -> Denoiser:
+        """Return the denoiser; the U-Net's weights stay as stored, or are converted if that takes no more memory."""
+        dtype: torch.dtype = getattr(torch, precision.dtype)
+        stored = stored_dtype(self.networks.unet)
+        compute_in(
+            self.networks.unet,
+            dtype,
+            scales=self.networks.scales.get("unet", {}),
+            cast_once=stored.itemsize >= dtype.itemsize,
+            channels_last=precision.channels_last,
+        )
+        backbone = self.networks.backbone(dtype, channels_last=precision.channels_last)
+        return Denoiser(backbone, self.schedule, self.card.prediction, clip=self.card.clip)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        return self.networks.codec().decode(latents)
+
+    @torch.no_grad()
+    def encode(self, pictures: Tensor) -> Tensor:
+        return self.networks.codec().encode(pictures)
+
+    def preview_decoders(self, cancelled: threading.Event) -> PreviewDecoders:
+        """Return a linear map that is fitted to the autoencoder."""
+        if cancelled.is_set():
+            raise LoadCancelled
+        codec: Any = self.networks.codec()
+        return PreviewDecoders(decoders=MappingProxyType({"linear": fit_linear_decoder(codec)}))
+
+
+def stored_dtype(network: nn.Module) -> torch.dtype:
+    """Return the dtype of most of a network's parameters."""
+    sizes: Counter[torch.dtype] = Counter()
+    for parameter in network.parameters():
+        sizes[parameter.dtype] += parameter.numel()
+    return max(sizes, key=sizes.__getitem__)
+
+
+def load_model(
+    card: ModelInfo,
+    family: Family,
+    files: Mapping[str, Path],
+    *,
+    device: torch.device | str = "cpu",
+    schedule: Schedule | None = None,
+    text: TextOptions | None = None,
+    cancelled: threading.Event | None = None,
+) -> FamilyModel:
+    """Load a model from safetensors files.
+
+    Args:
+        card: what is known of it.
+        family: its family.
+        files: by part, the file that holds it; the same for several parts if it is a single file.
+        device: where the weights go.
+        schedule: the noise schedule; None: the family's.
+        text: how prompts are read.
+        cancelled: stops the load when set.
+
+    Raises:
+        CheckpointError: a file cannot be read, or does not hold what it should.
+        LoadCancelled: ``cancelled`` was set.
+    """
+    device, text = torch.device(device), text or TextOptions()
+    with ExitStack() as opened:
+        readers = {
+            path: opened.enter_context(TensorReader(path, cancelled=cancelled))
+            for path in dict.fromkeys(files.values())
+        }
+        networks = load(
+            family,
+            {part: readers[path] for part, path in files.items()},
+            clip_skip=text.clip_skip,
+        )
+    modules = {"vae": networks.vae} | {one.part.name: one.model for one in networks.text_encoders}
+    for name, module in modules.items():
+        compute_in(module, torch.float32, scales=networks.scales.get(name, {}))
+    for module in (networks.unet, *modules.values()):
+        module.to(device)
+    return FamilyModel(
+        card=card,
+        networks=networks,
+        schedule=schedule or schedule_of(family.schedule),
+        device=device,
+        text=text,
+    )
