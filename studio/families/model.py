@@ -15,7 +15,7 @@ from studio.backbones.precision import EXACT, Precision
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.schedules import SCHEDULES
-from studio.families.interface import LoadCancelled, PreviewDecoders
+from studio.families.interface import PreviewDecoders
 from studio.families.loading import load
 from studio.messages import message
 from studio.prompts.chunks import TEXT_TOKENS, count_tokens, split, tokenize
@@ -24,6 +24,7 @@ from studio.prompts.encode import encode_chunks
 from studio.prompts.scripts import foreign_script
 from studio.prompts.syntax import parse
 from studio.weights.compute import compute_dtype, compute_in
+from studio.weights.files import LoadCancelled
 from studio.weights.reader import TensorReader
 
 if TYPE_CHECKING:

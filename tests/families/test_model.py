@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import save_file
 
 from studio.backbones.precision import EXACT, REDUCED
-from studio.families.interface import LoadCancelled
 from studio.families.model import FamilyModel, TextOptions, load_model, schedule_of
 from studio.families.networks import on_meta
 from studio.prompts.clip_tokenizer import clip_tokenizer
+from studio.weights.files import LoadCancelled
 from tests.families.tiny import TINY, folder_tensors, networks, reader
 
 if TYPE_CHECKING:
