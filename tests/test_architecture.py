@@ -158,7 +158,7 @@ def test_the_list_of_longer_files_names_only_files_that_are() -> None:
 
 
 @pytest.mark.parametrize("what", LEFT_OVERS)
-def test_nothing_is_left_lying_about(what: str) -> None:
+def test_no_leftovers_are_in_the_tree(what: str) -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in text_files()
@@ -178,7 +178,7 @@ def test_nothing_is_left_lying_about(what: str) -> None:
         ("a load that runs code", "torch.lo" + "ad(path)"),
     ],
 )
-def test_what_is_left_lying_about_is_seen(what: str, line: str) -> None:
+def test_a_leftover_is_detected(what: str, line: str) -> None:
     assert LEFT_OVERS[what].search(line)
 
 

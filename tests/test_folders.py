@@ -67,7 +67,7 @@ def test_ensure_makes_the_folder_and_those_above_it_and_may_be_asked_twice(tmp_p
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "nul\0byte", "x" * 300])
-def test_a_folder_that_cannot_be_is_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
+def test_an_impossible_folder_is_rejected_in_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError) as caught:
         ensure_folder(tmp_path / name)
@@ -105,7 +105,7 @@ def test_every_fault_of_a_disk_names_the_path_and_the_reason(
     assert str(wanted) in str(caught.value)
 
 
-def test_a_fault_nobody_thought_of_is_told_in_the_systems_words() -> None:
+def test_an_unknown_error_is_reported_in_the_systems_words() -> None:
     said = str(storage_error("here", OSError(errno.EDOM, "Numerical argument out of domain")))
     assert said == "here cannot be used: numerical argument out of domain."
 
@@ -117,7 +117,7 @@ def test_windows_faults_are_told_apart() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed there")
-def test_a_working_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_working_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

@@ -51,7 +51,7 @@ def test_ctrl_enter_takes_the_syllable_that_is_being_composed(make_program: Make
     assert hand.prompts[1:] == ["빨간 고양이"]
 
 
-def test_a_click_takes_it_too(make_program: MakeProgram) -> None:
+def test_a_click_on_generate_takes_it_too(make_program: MakeProgram) -> None:
     hand = make_program()
     compose(prompt_of(hand), "빨간 고양", "이")
     hand.click("Generate", QAbstractButton)
@@ -59,7 +59,7 @@ def test_a_click_takes_it_too(make_program: MakeProgram) -> None:
     assert hand.prompts == ["빨간 고양이"]
 
 
-def test_what_is_given_up_is_no_part_of_the_prompt(make_program: MakeProgram) -> None:
+def test_a_cancelled_syllable_is_not_part_of_the_prompt(make_program: MakeProgram) -> None:
     hand = make_program()
     editor = prompt_of(hand)
     compose(editor, "고양", "이")

@@ -123,7 +123,7 @@ def test_the_running_job_is_the_first_tile_and_its_pictures_follow_it(studio: Re
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("what", ["x0", "x_t"])
-def test_a_step_looked_at_again_is_decoded_as_the_models_own_decoder_does(
+def test_a_selected_step_is_decoded_like_the_models_own_decoder_does(
     studio: RealStudio, folders: Folders, model: str, what: str
 ) -> None:
     job = studio.session.generate(asking(model, count=1))
@@ -159,7 +159,7 @@ def test_a_job_is_cancelled_within_a_model_call_and_the_next_runs(studio: RealSt
     assert len(studio.listed()) == 1
 
 
-def test_a_model_that_is_not_there_fails_in_a_sentence(studio: RealStudio) -> None:
+def test_a_missing_model_fails_with_one_sentence(studio: RealStudio) -> None:
     studio.session.generate(asking("pixel"))
     studio.wait_idle()
     job_state = studio.run.viewed

@@ -185,7 +185,7 @@ def test_every_text_can_be_translated(found: dict[str, set[str]]) -> None:
 
 
 @pytest.mark.usefixtures("marked")
-def test_what_was_not_translated_is_found() -> None:
+def test_an_untranslated_text_is_detected() -> None:
     assert outside("Open") == "Open"
     assert outside(f"{tr('Open')} the folder") == "the folder"
     assert outside(f"{tr('Open')} {tr('the folder')}") == ""
@@ -206,7 +206,7 @@ def test_the_window_follows_the_system(system: list[str], code: str) -> None:
 @pytest.mark.parametrize(
     ("choice", "code"), [("system", "ko"), ("en", "en"), ("ko", "ko"), ("from a newer version", "ko")]
 )
-def test_a_language_that_is_set_goes_before_the_systems(choice: str, code: str) -> None:
+def test_a_chosen_language_takes_precedence_over_the_systems(choice: str, code: str) -> None:
     try:
         assert choose_language(choice, ["ko-KR"]) == code
     finally:
@@ -226,6 +226,6 @@ def test_qts_own_texts_follow_the_window(qapp: QApplication) -> None:
 
 
 @pytest.mark.usefixtures("marked")
-def test_an_unexpected_error_is_said_in_the_language_of_the_window() -> None:
+def test_an_unexpected_error_is_reported_in_the_language_of_the_window() -> None:
     assert tr(report_unexpected(MemoryError("no room"))).startswith(OPEN)
     assert tr(report_unexpected(ModuleNotFoundError("x", name="torch"))).startswith(OPEN)

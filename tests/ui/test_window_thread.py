@@ -280,7 +280,7 @@ def sweep(program: OpenProgram, qtbot: QtBot, folder: Path) -> None:
     [look_at_a_run, look_at_pictures, come_back, train, compare, sweep],
     ids=lambda one: one.__name__,
 )
-def test_the_thread_of_the_window_touches_no_file(
+def test_the_gui_thread_touches_no_file(
     program: OpenProgram,
     watch: DiskWatch,
     qtbot: QtBot,
@@ -294,7 +294,7 @@ def test_the_thread_of_the_window_touches_no_file(
     assert not watch.calls, "\n".join(sorted(set(watch.calls)))
 
 
-def test_a_start_reads_nothing_in_the_thread_of_the_window_but_the_small_files_of_the_program(
+def test_at_the_start_the_gui_thread_only_reads_the_programs_own_small_files(
     program: OpenProgram, watch: DiskWatch, make_program: MakeProgram, qtbot: QtBot
 ) -> None:
     folders = program.models.folders
@@ -316,7 +316,7 @@ def test_a_start_reads_nothing_in_the_thread_of_the_window_but_the_small_files_o
 
 
 @pytest.mark.parametrize("name", ["mkdir", "fsync", "a transaction of SQLite"])
-def test_a_touch_would_be_noticed(watch: DiskWatch, tmp_path: Path, name: str) -> None:
+def test_file_access_is_detected(watch: DiskWatch, tmp_path: Path, name: str) -> None:
     path = tmp_path / "a file"
     timings = Timings(path / "timings.json")
     with watch.watching():

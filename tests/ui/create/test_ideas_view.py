@@ -306,7 +306,9 @@ def test_esc_its_button_and_a_click_elsewhere_close_it(texts: TextRows, qtbot: Q
     QTest.mouseClick(texts.ideas, Qt.MouseButton.LeftButton)
     assert not texts.popover.isVisible()
     open_ideas(texts)
-    QTest.mouseClick(texts.window(), Qt.MouseButton.LeftButton, pos=QPoint(790, 890))
+    QTest.mouseClick(
+        texts.window(), Qt.MouseButton.LeftButton, pos=texts.window().rect().bottomRight() - QPoint(10, 10)
+    )
     assert not texts.popover.isVisible()
     open_ideas(texts)
     other = texts.window().findChild(QLineEdit, "other")

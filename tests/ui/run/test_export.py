@@ -66,7 +66,9 @@ def test_an_animation_has_a_frame_for_each_step(
 
 
 @pytest.mark.parametrize("captions", [True, False])
-def test_a_sheet_holds_them_all(studio: Studio, exports: ExportModel, tmp_path: Path, captions: bool) -> None:
+def test_a_contact_sheet_contains_every_step(
+    studio: Studio, exports: ExportModel, tmp_path: Path, captions: bool
+) -> None:
     image = exported(studio, exports, "sheet", tmp_path / "a.png", captions=captions)
     assert image.format == "PNG"
     assert image.width > 3 * 256
@@ -75,7 +77,7 @@ def test_a_sheet_holds_them_all(studio: Studio, exports: ExportModel, tmp_path: 
 
 
 @pytest.mark.parametrize("studio", [False], indirect=True)
-def test_what_was_shown_cheaply_is_decoded_in_full_before(
+def test_drafts_are_decoded_in_full_before_the_export(
     studio: Studio, exports: ExportModel, tmp_path: Path
 ) -> None:
     studio.generate()
@@ -88,7 +90,7 @@ def test_what_was_shown_cheaply_is_decoded_in_full_before(
 
 
 @pytest.mark.parametrize("studio", [False], indirect=True)
-def test_a_model_that_is_gone_is_told(studio: Studio, exports: ExportModel, tmp_path: Path) -> None:
+def test_a_missing_model_is_reported(studio: Studio, exports: ExportModel, tmp_path: Path) -> None:
     studio.generate()
     studio.wait_idle()
     studio.engine.decode_error = UnknownNameError("model", "fake", [])
@@ -99,7 +101,9 @@ def test_a_model_that_is_gone_is_told(studio: Studio, exports: ExportModel, tmp_
     assert not (tmp_path / "a.gif").exists()
 
 
-def test_a_place_that_cannot_be_written_is_told(studio: Studio, exports: ExportModel, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_reported(
+    studio: Studio, exports: ExportModel, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("in the way")
     studio.generate()
     studio.wait_idle()
@@ -119,7 +123,7 @@ def test_without_steps_there_is_nothing_to_export(
     assert exports.name == "run"
 
 
-def test_of_many_steps_some_are_taken_evenly() -> None:
+def test_evenly_spaced_steps_are_taken_of_many() -> None:
     assert evenly_spaced(3, 24) == (0, 1, 2)
     taken = evenly_spaced(1000, 24)
     assert (len(taken), taken[0], taken[-1]) == (24, 0, 999)
@@ -153,9 +157,7 @@ def test_the_menu_asks_where_and_names_the_file_after_the_prompt(
     assert (tmp_path / "mine.gif").exists()
 
 
-def test_the_picture_that_is_looked_at_is_saved_enlarged(
-    studio: Studio, exports: ExportModel, tmp_path: Path
-) -> None:
+def test_the_shown_picture_is_saved_enlarged(studio: Studio, exports: ExportModel, tmp_path: Path) -> None:
     exports.save_picture(tmp_path / "none.png", 4, smooth=False)
     assert studio.sentences == [text.no_picture()]
     studio.generate()

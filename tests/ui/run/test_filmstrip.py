@@ -81,14 +81,14 @@ def test_a_row_is_found_by_its_step(run: RunModel, strip: FilmstripModel) -> Non
     assert [strip.row_of(step) for step in (2, 30, None, 7)] == [0, 14, 14, -1]
 
 
-def test_a_row_says_what_it_is_to_who_cannot_see_it(run: RunModel, strip: FilmstripModel) -> None:
+def test_a_row_has_an_accessible_description(run: RunModel, strip: FilmstripModel) -> None:
     Played(run).begin().steps(1)
     done = strip.index(0).data(StepRole)
     assert strip.index(0).data(Qt.ItemDataRole.AccessibleTextRole) == text.step_name(done, draft=False)
     assert strip.index(0).data(Qt.ItemDataRole.ToolTipRole) is None
 
 
-def test_it_shows_the_picture_that_is_looked_at(run: RunModel, strip: FilmstripModel) -> None:
+def test_it_shows_the_selected_picture(run: RunModel, strip: FilmstripModel) -> None:
     played = Played(run, count=2)
     played.begin().steps(1, 2, 3, 4)
     played.keep(0)
@@ -104,7 +104,7 @@ def test_it_shows_the_picture_that_is_looked_at(run: RunModel, strip: FilmstripM
     assert numbers(strip) == [1, 2]
 
 
-def test_it_stays_with_an_old_job_until_somebody_goes_on(run: RunModel, strip: FilmstripModel) -> None:
+def test_it_stays_with_an_old_job_until_another_is_shown(run: RunModel, strip: FilmstripModel) -> None:
     Played(run).play()
     run.select(2)
     second = Played(run, prompt="an owl").begin()
@@ -115,7 +115,7 @@ def test_it_stays_with_an_old_job_until_somebody_goes_on(run: RunModel, strip: F
 
 
 # ------------------------------------------------------------------------------------------------------------ thinning
-def test_when_the_record_is_thinned_it_begins_anew(run: RunModel, strip: FilmstripModel) -> None:
+def test_it_is_reset_when_the_record_is_thinned(run: RunModel, strip: FilmstripModel) -> None:
     played = Played(run, steps=40, max_state_bytes=10 * EACH)
     played.begin().steps(*range(1, 11))
     rows = Rows(strip)
@@ -124,7 +124,9 @@ def test_when_the_record_is_thinned_it_begins_anew(run: RunModel, strip: Filmstr
     assert numbers(strip) == [2, 4, 6, 8, 10, 11]
 
 
-def test_the_newest_of_a_thinned_record_gives_way_to_the_next(run: RunModel, strip: FilmstripModel) -> None:
+def test_the_newest_row_of_a_thinned_record_is_replaced_by_the_next(
+    run: RunModel, strip: FilmstripModel
+) -> None:
     played = Played(run, steps=40, max_state_bytes=10 * EACH)
     played.begin().steps(*range(1, 12))
     rows = Rows(strip)
@@ -135,7 +137,7 @@ def test_the_newest_of_a_thinned_record_gives_way_to_the_next(run: RunModel, str
     assert numbers(strip) == values(strip) == [2, 4, 6, 8, 10, 12, 13]
 
 
-def test_rows_that_were_told_of_are_there_even_if_the_record_gave_their_steps_up(
+def test_announced_rows_exist_even_if_the_record_dropped_their_steps(
     run: RunModel, strip: FilmstripModel
 ) -> None:
     played = Played(run, steps=80, max_state_bytes=10 * EACH)
@@ -174,7 +176,7 @@ def test_a_record_that_another_thread_fills_and_thins_never_confuses_the_rows(
 
 
 # -------------------------------------------------------------------------------------------------------------- frames
-def test_the_other_side_has_frames_of_its_own(run: RunModel, strip: FilmstripModel) -> None:
+def test_the_other_quantity_has_its_own_frames(run: RunModel, strip: FilmstripModel) -> None:
     played = Played(run)
     played.begin().steps(1, 2)
     rows = Rows(strip)
@@ -196,7 +198,7 @@ def test_while_a_job_runs_no_row_has_frames_decoded(
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
-def test_once_it_is_over_rows_that_are_looked_at_have_their_frames_decoded(
+def test_after_the_job_visible_rows_are_decoded(
     run: RunModel, asked: Asked, strip: FilmstripModel, cancelled: bool
 ) -> None:
     played = Played(run)
@@ -216,7 +218,7 @@ def test_once_it_is_over_rows_that_are_looked_at_have_their_frames_decoded(
     assert values(strip) == [250, 2]
 
 
-def test_what_is_in_sight_is_decoded_in_full_when_the_job_ends_nearest_to_the_eye_first(
+def test_visible_rows_are_decoded_in_full_when_the_job_ends_the_nearest_first(
     run: RunModel, asked: Asked, strip: FilmstripModel
 ) -> None:
     played = Played(run, steps=9)
@@ -235,7 +237,7 @@ def test_what_is_in_sight_is_decoded_in_full_when_the_job_ends_nearest_to_the_ey
     assert values(strip)[::2] == [250] * 5
 
 
-def test_what_is_out_of_sight_by_now_is_not_decoded(
+def test_rows_that_are_no_longer_visible_are_not_decoded(
     run: RunModel, asked: Asked, strip: FilmstripModel
 ) -> None:
     played = Played(run, steps=9)
@@ -247,7 +249,7 @@ def test_what_is_out_of_sight_by_now_is_not_decoded(
     assert waiting == [3, 4]
 
 
-def test_a_draft_is_marked_and_said_until_it_is_decoded(
+def test_a_draft_is_marked_and_described_until_it_is_decoded(
     run: RunModel, asked: Asked, strip: FilmstripModel
 ) -> None:
     played = Played(run)

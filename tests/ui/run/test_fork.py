@@ -67,9 +67,7 @@ def made(studio: Studio, forks: ForkModel, step: int, **fields: Any) -> ForkMode
     return forks
 
 
-def test_a_fork_that_changes_nothing_goes_on_with_the_runs_own_settings(
-    studio: Studio, forks: ForkModel
-) -> None:
+def test_an_unchanged_fork_has_the_settings_of_its_run(studio: Studio, forks: ForkModel) -> None:
     request = made(studio, forks, 2, seed=7).request()
     assert request.request == replace(studio.engine.takes[0].request, count=1)
     assert (request.start.index, request.start.remaining) == (2, 2)
@@ -79,7 +77,7 @@ def test_a_fork_that_changes_nothing_goes_on_with_the_runs_own_settings(
     assert (forks.model_calls, forks.steps_left) == (4, 2)
 
 
-def test_of_a_later_picture_its_own_seed_goes_on(studio: Studio, forks: ForkModel) -> None:
+def test_a_fork_of_a_later_picture_has_its_own_seed(studio: Studio, forks: ForkModel) -> None:
     studio.generate(count=2, seed=40)
     studio.wait_idle()
     studio.run.select_image(1)
@@ -109,7 +107,7 @@ def test_everything_can_be_changed(studio: Studio, forks: ForkModel) -> None:
     assert dict(forks.request().request.options) == {"eta": 0.5}
 
 
-def test_another_number_of_steps_spaces_the_rest_anew_and_its_own_keeps_the_times(
+def test_another_number_of_steps_respaces_the_rest_and_the_runs_own_keeps_the_times(
     studio: Studio, forks: ForkModel
 ) -> None:
     made(studio, forks, 2)
@@ -148,7 +146,7 @@ def test_the_last_step_cannot_be_forked(studio: Studio, forks: ForkModel) -> Non
 @pytest.mark.parametrize(
     ("weights", "fault"), [(None, text.no_model("fake")), ("12" * 32, text.model_changed())]
 )
-def test_a_model_that_is_gone_or_another_is_told(
+def test_a_missing_or_changed_model_is_reported(
     studio: Studio, forks: ForkModel, cards: Cards, weights: str | None, fault: str
 ) -> None:
     made(studio, forks, 2)
@@ -158,7 +156,7 @@ def test_a_model_that_is_gone_or_another_is_told(
         forks.request()
 
 
-def test_looking_at_another_run_begins_anew(studio: Studio, forks: ForkModel) -> None:
+def test_showing_another_run_resets_the_fork(studio: Studio, forks: ForkModel) -> None:
     made(studio, forks, 2)
     forks.edit(prompt="a dog")
     studio.run.select(3)
@@ -198,7 +196,7 @@ def test_a_fork_knows_its_parent_and_leads_back_to_it(qtbot: QtBot, studio: Stud
     assert heard.args[0].opens_at == 2
 
 
-def test_a_fork_of_a_run_that_is_still_made_waits_and_is_then_told_its_name(
+def test_a_fork_of_a_running_job_waits_for_its_run_id(
     qtbot: QtBot, tmp_path: Path, cards: Cards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()

@@ -50,13 +50,13 @@ def test_it_shows_the_runs_own_settings_and_what_they_cost(scene: Scene) -> None
     assert panel.note.text() == text.fork_note(2, 4, seed_matters=False)
 
 
-def test_it_follows_the_step_that_is_looked_at(scene: Scene) -> None:
+def test_it_follows_the_selected_step(scene: Scene) -> None:
     scene.run.select(1)
     assert scene.panel.title.text() == text.fork_title(1, 4)
     assert scene.panel.steps.value == 3
 
 
-def test_edits_are_the_models(scene: Scene, qtbot: QtBot) -> None:
+def test_edits_change_the_model(scene: Scene, qtbot: QtBot) -> None:
     panel = scene.panel
     panel.prompt.editor.selectAll()
     qtbot.keyClicks(panel.prompt.editor, "a cat")
@@ -86,7 +86,7 @@ def test_at_the_end_it_says_why_nothing_can_be_forked(scene: Scene) -> None:
     assert scene.panel.note.text() == scene.model.fault != ""
 
 
-def test_escape_closes_it_and_the_button_asks(scene: Scene) -> None:
+def test_esc_closes_it_and_the_button_requests_the_fork(scene: Scene) -> None:
     forks = heard(scene.opened.models.intents.fork)
     scene.panel.fork.click()
     assert len(forks) == 1

@@ -46,7 +46,7 @@ def heard(run: RunModel, act: Callable[[], object]) -> set[str]:
 
 
 # ---------------------------------------------------------------------------------------------------------- following
-def test_at_first_nothing_is_looked_at(run: RunModel) -> None:
+def test_at_first_nothing_is_shown(run: RunModel) -> None:
     assert run.viewed is None
     assert run.live
     assert (run.image, run.picture, run.shown_step, run.frame) == (0, None, None, None)
@@ -55,7 +55,7 @@ def test_at_first_nothing_is_looked_at(run: RunModel) -> None:
     assert run.step is None
 
 
-def test_a_job_is_looked_at_live_from_its_beginning(run: RunModel) -> None:
+def test_a_job_is_shown_live_from_its_beginning(run: RunModel) -> None:
     played = Played(run)
     assert heard(run, played.begin) == set(SIGNALS)
     assert run.viewed is run.running is played.job_state
@@ -105,7 +105,7 @@ def test_the_next_job_is_followed_however_the_last_one_ended(run: RunModel, end:
     assert run.live
 
 
-def test_who_looks_at_an_old_step_stays_there_while_the_next_job_starts(run: RunModel) -> None:
+def test_an_old_step_stays_selected_while_the_next_job_starts(run: RunModel) -> None:
     first, second = Played(run).play(), Played(run, prompt="an owl")
     run.select(2)
     frame = value(run.frame)
@@ -117,7 +117,7 @@ def test_who_looks_at_an_old_step_stays_there_while_the_next_job_starts(run: Run
     assert not run.live
 
 
-def test_who_chose_a_picture_of_an_old_job_stays_with_it_when_the_next_begins(run: RunModel) -> None:
+def test_a_chosen_picture_of_an_old_job_stays_selected_when_the_next_begins(run: RunModel) -> None:
     first = Played(run, count=2).play(count=2)
     run.select_image(0)
     second = Played(run, prompt="an owl").begin()
@@ -127,7 +127,7 @@ def test_who_chose_a_picture_of_an_old_job_stays_with_it_when_the_next_begins(ru
     assert run.live
 
 
-def test_going_live_looks_at_the_newest_of_the_running_job(run: RunModel) -> None:
+def test_going_live_shows_the_newest_step_of_the_running_job(run: RunModel) -> None:
     Played(run).play()
     run.select(2)
     second = Played(run, prompt="an owl").begin()
@@ -139,7 +139,7 @@ def test_going_live_looks_at_the_newest_of_the_running_job(run: RunModel) -> Non
     assert heard(run, run.go_live) == set()
 
 
-def test_going_live_without_a_running_job_looks_at_the_finished_picture(run: RunModel) -> None:
+def test_going_live_without_a_running_job_shows_the_finished_picture(run: RunModel) -> None:
     Played(run).play()
     run.select(1)
     run.go_live()
@@ -147,7 +147,7 @@ def test_going_live_without_a_running_job_looks_at_the_finished_picture(run: Run
     assert value(run.frame) == 100
 
 
-def test_an_old_step_of_the_running_job_stays_while_it_goes_on_and_ends(run: RunModel) -> None:
+def test_an_old_step_of_the_running_job_stays_selected_to_its_end(run: RunModel) -> None:
     played = Played(run)
     played.begin().steps(1, 2)
     run.select(1)
@@ -168,7 +168,7 @@ def test_choosing_a_step_shows_it_and_choosing_it_again_changes_nothing(run: Run
     assert run.shown_step is played.job_state.latest(0)
 
 
-def test_who_looks_at_a_step_of_one_picture_stays_with_that_picture(run: RunModel) -> None:
+def test_a_selected_step_stays_with_its_picture(run: RunModel) -> None:
     played = Played(run, count=2)
     played.begin().steps(1, 2)
     run.select(2)
@@ -197,7 +197,7 @@ def test_a_picture_can_be_chosen_and_keeps_its_place_in_the_job(run: RunModel) -
     assert played.job_state is run.viewed
 
 
-def test_where_the_record_gives_up_the_state_that_is_looked_at_it_waits_to_be_recomputed(
+def test_a_selected_state_that_the_record_drops_waits_to_be_recomputed(
     run: RunModel,
 ) -> None:
     played = Played(run, steps=40, max_state_bytes=20 * 128)
@@ -212,7 +212,7 @@ def test_where_the_record_gives_up_the_state_that_is_looked_at_it_waits_to_be_re
     assert value(run.frame) == 6
 
 
-def test_where_a_whole_picture_is_given_up_its_finished_self_is_left(run: RunModel) -> None:
+def test_the_finished_picture_stays_if_all_its_steps_are_dropped(run: RunModel) -> None:
     played = Played(run, count=2, steps=10, max_state_bytes=12 * 128)
     played.begin().steps(*range(1, 11))
     played.keep(0)
@@ -225,7 +225,7 @@ def test_where_a_whole_picture_is_given_up_its_finished_self_is_left(run: RunMod
 
 
 # ------------------------------------------------------------------------------------------------------ the other side
-def test_the_other_side_is_what_previews_show_from_then_on(run: RunModel) -> None:
+def test_previews_then_show_the_other_quantity(run: RunModel) -> None:
     played = Played(run)
     played.begin().steps(1)
     assert heard(run, lambda: run.set_quantity("x_t")) == {"selection_changed", "frame_changed"}
@@ -236,7 +236,7 @@ def test_the_other_side_is_what_previews_show_from_then_on(run: RunModel) -> Non
     assert value(run.frame) == 2
 
 
-def test_the_other_side_stays_chosen_for_the_jobs_that_follow(run: RunModel) -> None:
+def test_the_other_quantity_stays_selected_for_later_jobs(run: RunModel) -> None:
     Played(run).play()
     run.set_quantity("x_t")
     second = Played(run, prompt="an owl").begin()
@@ -245,7 +245,7 @@ def test_the_other_side_stays_chosen_for_the_jobs_that_follow(run: RunModel) -> 
     assert second.job.preview_target.quantity == "x0"
 
 
-def test_the_other_side_of_the_newest_step_is_decoded_and_the_old_frame_stays_until_then(
+def test_the_other_quantity_of_the_newest_step_is_decoded_and_the_old_frame_stays_until_then(
     run: RunModel, asked: Asked
 ) -> None:
     played = Played(run)
@@ -257,16 +257,14 @@ def test_the_other_side_of_the_newest_step_is_decoded_and_the_old_frame_stays_un
     assert value(run.frame) == 250
 
 
-def test_of_a_finished_picture_both_sides_are_the_picture(run: RunModel) -> None:
+def test_both_quantities_of_a_finished_picture_are_the_picture(run: RunModel) -> None:
     Played(run).play()
     run.set_quantity("x_t")
     assert value(run.frame) == 100
 
 
 # ----------------------------------------------------------------------------------------------------------- decoding
-def test_a_step_that_was_shown_cheaply_is_decoded_when_it_is_looked_at_again(
-    run: RunModel, asked: Asked
-) -> None:
+def test_a_draft_is_decoded_when_its_step_is_selected_again(run: RunModel, asked: Asked) -> None:
     played = Played(run)
     played.begin()
     done = played.steps(1, 2, 3, 4, tier="linear")[1]
@@ -282,7 +280,7 @@ def test_a_step_that_was_shown_cheaply_is_decoded_when_it_is_looked_at_again(
     assert value(run.frame) == 250
 
 
-def test_a_frame_is_asked_for_once(run: RunModel, asked: Asked) -> None:
+def test_a_frame_is_requested_once(run: RunModel, asked: Asked) -> None:
     played = Played(run)
     played.begin().steps(1, 2, tier="small")
     for place, step in enumerate((1, 2)):
@@ -292,7 +290,7 @@ def test_a_frame_is_asked_for_once(run: RunModel, asked: Asked) -> None:
     assert asked.steps == [(1, "x0"), (2, "x0")]
 
 
-def test_only_the_step_that_is_looked_at_is_waited_for(run: RunModel, asked: Asked) -> None:
+def test_only_the_selected_step_is_waited_for(run: RunModel, asked: Asked) -> None:
     played = Played(run, steps=100)
     played.begin().steps(*range(1, 101), tier="small")
     for step in range(1, 101):
@@ -303,7 +301,7 @@ def test_only_the_step_that_is_looked_at_is_waited_for(run: RunModel, asked: Ask
     assert asked.waiting == []
 
 
-def test_each_side_of_a_step_is_a_frame_of_its_own(run: RunModel, asked: Asked) -> None:
+def test_each_quantity_of_a_step_has_its_own_frame(run: RunModel, asked: Asked) -> None:
     played = Played(run)
     (done,) = played.begin().steps(1, tier="linear")
     run.select(1)
@@ -318,7 +316,7 @@ def test_each_side_of_a_step_is_a_frame_of_its_own(run: RunModel, asked: Asked) 
     [{"tier": "full"}, {"tier": "linear", "x0_hat": None}],
     ids=["shown in full already", "nothing to decode"],
 )
-def test_nothing_is_asked_for_where_there_is_nothing_better(
+def test_nothing_is_requested_if_there_is_no_better_frame(
     run: RunModel, asked: Asked, fields: dict[str, Any]
 ) -> None:
     played = Played(run)
@@ -327,7 +325,7 @@ def test_nothing_is_asked_for_where_there_is_nothing_better(
     assert asked.decodes == []
 
 
-def test_what_cannot_be_decoded_stays_as_it_was_shown_and_is_not_asked_for_again(
+def test_a_frame_that_cannot_be_decoded_stays_a_draft_and_is_not_requested_again(
     run: RunModel, asked: Asked
 ) -> None:
     played = Played(run)
@@ -341,7 +339,7 @@ def test_what_cannot_be_decoded_stays_as_it_was_shown_and_is_not_asked_for_again
     assert len(asked.decodes) == 2
 
 
-def test_what_could_not_be_decoded_for_want_of_memory_is_asked_for_again(run: RunModel, asked: Asked) -> None:
+def test_a_frame_that_ran_out_of_memory_is_requested_again(run: RunModel, asked: Asked) -> None:
     played = Played(run)
     played.begin().steps(1, 2, tier="linear")
     run.select(1)
@@ -377,7 +375,7 @@ def test_why_a_step_cannot_be_decoded_is_known_until_one_can_be(run: RunModel, a
     assert run.fault == ""
 
 
-def test_another_run_does_not_have_the_fault_of_the_last_one(run: RunModel, asked: Asked) -> None:
+def test_the_error_of_a_run_is_not_shown_for_another(run: RunModel, asked: Asked) -> None:
     first, second = Played(run), Played(run)
     first.begin().steps(1, 2, tier="linear")
     second.begin().steps(1, tier="linear")
@@ -387,7 +385,7 @@ def test_another_run_does_not_have_the_fault_of_the_last_one(run: RunModel, aske
     assert run.fault == ""
 
 
-def test_a_frame_that_the_record_gave_up_can_be_asked_for_again(run: RunModel, asked: Asked) -> None:
+def test_a_frame_that_the_record_dropped_can_be_requested_again(run: RunModel, asked: Asked) -> None:
     played = Played(run, max_bytes=2 * 192 + 800)
     played.begin().steps(1, 2, tier="linear")
     for step in (1, 2):  # there is room for one of them
@@ -399,9 +397,7 @@ def test_a_frame_that_the_record_gave_up_can_be_asked_for_again(run: RunModel, a
     assert asked.steps == [(1, "x0"), (2, "x0"), (1, "x0")]
 
 
-def test_a_frame_for_which_there_is_no_room_at_all_is_not_asked_for_again(
-    run: RunModel, asked: Asked
-) -> None:
+def test_a_frame_that_does_not_fit_is_not_requested_again(run: RunModel, asked: Asked) -> None:
     played = Played(run, max_bytes=700)
     played.begin().steps(1, 2, tier="linear")
     for step in (1, 2):
@@ -428,7 +424,7 @@ def test_a_frame_of_another_step_or_job_changes_nothing_in_view(run: RunModel, a
     assert np.all(picture.frame(picture.steps[0], "x0") == 250)
 
 
-def test_a_picture_that_was_let_go_of_is_read_from_its_file_in_another_thread(
+def test_a_picture_dropped_from_memory_is_read_from_its_file_in_another_thread(
     run: RunModel, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[int] = []

@@ -45,9 +45,7 @@ def explained(studio: Studio, panes: PanesModel, step: int, **fields: object) ->
     return panes
 
 
-def test_the_model_is_asked_about_the_state_that_the_step_was_taken_from(
-    studio: Studio, panes: PanesModel
-) -> None:
+def test_the_explained_state_is_the_one_before_the_step(studio: Studio, panes: PanesModel) -> None:
     explained(studio, panes, 3)
     weights, value, t = studio.engine.explained[-1]
     assert (weights, round(value, 4), t) == (WEIGHTS, -0.02, 499)
@@ -62,14 +60,14 @@ def test_the_model_is_asked_about_the_state_that_the_step_was_taken_from(
     assert shown["difference"].note == text.signed_range(0.65)
 
 
-def test_of_the_start_the_model_is_asked_about_that_itself(studio: Studio, panes: PanesModel) -> None:
+def test_the_explained_state_of_the_start_is_the_start(studio: Studio, panes: PanesModel) -> None:
     explained(studio, panes, 0)
     assert studio.engine.explained[-1] == (WEIGHTS, 0.25, 999)
     assert panes.panes["x0"].image is None
     assert panes.panes["x_t"].image is not None
 
 
-def test_a_step_is_asked_about_once(studio: Studio, panes: PanesModel) -> None:
+def test_a_step_is_explained_once(studio: Studio, panes: PanesModel) -> None:
     explained(studio, panes, 2)
     before = len(studio.engine.explained)
     studio.run.select(3)
@@ -79,7 +77,7 @@ def test_a_step_is_asked_about_once(studio: Studio, panes: PanesModel) -> None:
     assert len(studio.engine.explained) == before + 1
 
 
-def test_nothing_is_asked_while_nobody_looks(studio: Studio, panes: PanesModel) -> None:
+def test_nothing_is_explained_while_the_panes_are_hidden(studio: Studio, panes: PanesModel) -> None:
     studio.generate()
     studio.wait_idle()
     studio.run.select(2)
@@ -87,14 +85,14 @@ def test_nothing_is_asked_while_nobody_looks(studio: Studio, panes: PanesModel) 
     assert studio.engine.explained == []
 
 
-def test_without_guidance_there_are_no_sides_and_that_is_said(studio: Studio, panes: PanesModel) -> None:
+def test_without_guidance_the_panes_say_that_it_is_off(studio: Studio, panes: PanesModel) -> None:
     explained(studio, panes, 2, guidance=1.0)
     for key in ("cond", "uncond", "difference"):
         assert panes.panes[key].image is None  # type: ignore[index]
         assert panes.panes[key].note == text.guidance_is_off()  # type: ignore[index]
 
 
-def test_a_model_that_is_gone_is_said(studio: Studio, panes: PanesModel) -> None:
+def test_a_missing_model_is_reported(studio: Studio, panes: PanesModel) -> None:
     studio.generate()
     studio.wait_idle()
     studio.engine.decode_error = UnknownNameError("model", "fake", [])
@@ -114,7 +112,7 @@ def test_a_difference_is_coloured_by_its_sign(studio: Studio, panes: PanesModel)
     assert most.red() > most.blue()
 
 
-def test_the_view_asks_only_while_it_is_seen(
+def test_the_view_only_requests_explanations_while_it_is_visible(
     studio: Studio, panes: PanesModel, qtbot: QtBot, qapp: QApplication
 ) -> None:
     theme = Theme(qapp, "dark")

@@ -111,7 +111,7 @@ def test_the_finished_picture_is_not_kept_twice(
     assert studio.sentences[-1] == text.step_is_the_picture()
 
 
-def test_a_disk_that_is_full_is_told(keeping: Callable[[bool], tuple[Studio, StepSaver]]) -> None:
+def test_a_full_disk_is_reported(keeping: Callable[[bool], tuple[Studio, StepSaver]]) -> None:
     studio, keeper = keeping(True)
     studio.generate()
     studio.wait_idle()
@@ -165,7 +165,7 @@ def desk(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
     made.close()
 
 
-def test_every_step_has_a_tick_and_those_that_were_not_kept_are_made_again_when_they_are_looked_at(
+def test_every_step_has_a_tick_and_those_that_were_not_kept_are_recomputed_when_selected(
     desk: Desk,
 ) -> None:
     assert len(desk.timeline.ticks()) == desk.timeline.reached == STEPS + 1
@@ -187,7 +187,7 @@ def test_every_step_has_a_tick_and_those_that_were_not_kept_are_made_again_when_
     assert start.times == desk.studio.runs.open(desk.studio.runs.runs()[0]).header.times[step:]
 
 
-def test_only_the_steps_from_the_nearest_before_are_made_and_they_are_not_made_twice(desk: Desk) -> None:
+def test_only_steps_after_the_nearest_kept_one_are_recomputed_and_only_once(desk: Desk) -> None:
     step = next(step for step in desk.missing if step - 1 in desk.kept)
     desk.look_at(step)
     take = desk.studio.engine.takes[-1]
@@ -198,7 +198,7 @@ def test_only_the_steps_from_the_nearest_before_are_made_and_they_are_not_made_t
     assert take.over
 
 
-def test_the_strip_an_export_and_playing_keep_to_the_steps_that_are_there(desk: Desk) -> None:
+def test_the_filmstrip_exports_and_playing_use_the_kept_steps(desk: Desk) -> None:
     strip = desk.models.strip
     desk.run.steps_changed.emit()
     assert strip.rowCount() == len(desk.kept) - 1
@@ -215,7 +215,7 @@ def test_the_strip_an_export_and_playing_keep_to_the_steps_that_are_there(desk: 
     assert len(desk.studio.engine.takes) == 2
 
 
-def test_a_run_is_forked_from_such_a_step_and_the_step_kept_as_a_picture(desk: Desk) -> None:
+def test_a_recomputed_step_can_be_forked_and_saved(desk: Desk) -> None:
     forks, keeper = desk.models.forks, desk.models.keeper
     step = desk.missing[-1]
     desk.timeline.go_to(step)
@@ -230,7 +230,7 @@ def test_a_run_is_forked_from_such_a_step_and_the_step_kept_as_a_picture(desk: D
     assert (forks.start.index, forks.steps_left) == (step, STEPS - step)
 
 
-def test_the_panes_of_a_kept_step_have_the_one_before_it_made_again(desk: Desk) -> None:
+def test_the_panes_of_a_kept_step_recompute_the_one_before(desk: Desk) -> None:
     panes = desk.models.panes
     step = next(step for step in desk.kept[1:] if step - 1 not in desk.kept)
     panes.set_active(True)
@@ -239,7 +239,7 @@ def test_the_panes_of_a_kept_step_have_the_one_before_it_made_again(desk: Desk) 
     assert desk.studio.engine.explained[-1][1] == pytest.approx(-(step - 1) / 100)
 
 
-def test_the_oldest_made_again_give_way(desk: Desk) -> None:
+def test_the_oldest_recomputed_steps_are_dropped_first(desk: Desk) -> None:
     for step in desk.missing:
         done = desk.picture.find(step)
         assert done is not None
@@ -256,7 +256,7 @@ class Another(Forming):
 
 
 @pytest.mark.parametrize("desk", [(Another(),)], indirect=True)
-def test_a_model_that_is_another_by_now_is_told_once_and_the_nearest_step_is_shown(desk: Desk) -> None:
+def test_a_changed_model_is_reported_once_and_the_nearest_step_is_shown(desk: Desk) -> None:
     desk.timeline.go_to(desk.missing[3])
     desk.studio.wait(lambda: desk.said)
     assert desk.run.viewed is not None
@@ -277,7 +277,7 @@ GATE = Gate()
 @pytest.mark.parametrize(
     "desk", [(Forming(pixels=True, at={"start": GATE}), Forming(pixels=True))], indirect=True
 )
-def test_who_scrubs_on_does_not_wait_for_the_step_before(desk: Desk) -> None:
+def test_scrubbing_on_does_not_wait_for_the_previous_step(desk: Desk) -> None:
     desk.timeline.go_to(desk.missing[5])
     desk.studio.wait_for(GATE)
     desk.timeline.go_to(desk.missing[60])

@@ -64,14 +64,14 @@ def step(of: JobState, number: int, **changes: object) -> StepDone:
     return dataclasses.replace(done, **changes)
 
 
-def test_before_anything_it_says_what_is_waited_for() -> None:
+def test_before_the_first_step_it_says_what_is_waited_for() -> None:
     job = job_state()
     assert text.caption(job, None, 0, None) == "Preparing the device"
     job.take(ModelLoading(job_id=job.job.id, model="starter"))
     assert text.caption(job, None, 0, None) == "Loading the model starter"
 
 
-def test_a_forming_picture_is_told_by_step_level_and_calls() -> None:
+def test_a_forming_picture_is_described_by_step_level_and_calls() -> None:
     job = job_state()
     job.take(started(job))
     said = text.caption(job, step(job, 12), 0, None)
@@ -115,7 +115,7 @@ def test_the_time_left_is_that_of_all_pictures_at_the_pace_so_far() -> None:
     ("seconds_a_step", "said"),
     [(0.1, "2.9 s left"), (10.0, "4 min 50 s left"), (200.0, "1 h 36 min left")],
 )
-def test_long_times_are_told_in_minutes_and_hours(seconds_a_step: float, said: str) -> None:
+def test_long_times_are_given_in_minutes_and_hours(seconds_a_step: float, said: str) -> None:
     clock = Clock()
     job = job_state(clock)
     job.take(started(job))
@@ -145,7 +145,7 @@ def test_model_calls_double_under_guidance(sampler: str) -> None:
     assert model_calls(guided) == 2 * model_calls(alone) > 0
 
 
-def test_what_is_not_known_is_not_guessed() -> None:
+def test_unknown_values_are_not_shown() -> None:
     assert model_calls(GenerateRequest()) == 0
 
 
@@ -239,7 +239,7 @@ def test_a_prompt_that_is_missing_has_a_title() -> None:
     assert text.title(job) == "(no prompt)"
 
 
-def test_what_happened_to_a_step_is_said_in_a_sentence() -> None:
+def test_the_outcome_of_saving_a_step_is_one_sentence() -> None:
     origin = Origin(run="", step=2, of=4, kind="step")
     assert "step 2 of 4" in text.step_saved(origin)
     assert text.step_saved(None) == "Saved to the gallery."
@@ -249,7 +249,7 @@ def test_what_happened_to_a_step_is_said_in_a_sentence() -> None:
     assert text.step_not_kept() == "This step was not kept and cannot be recomputed."
 
 
-def test_what_happened_to_an_export_is_said_in_a_sentence() -> None:
+def test_the_outcome_of_an_export_is_one_sentence() -> None:
     assert text.exported("a.gif") == "Exported as a.gif."
     assert text.export_failed("No room.") == "The run could not be exported: No room."
     assert text.export_undecoded("The model is gone.") == "This run cannot be exported. The model is gone."
@@ -257,7 +257,7 @@ def test_what_happened_to_an_export_is_said_in_a_sentence() -> None:
     assert text.no_picture() == "There is no picture to save yet."
 
 
-def test_why_a_step_cannot_be_forked_is_said_in_a_sentence() -> None:
+def test_the_reason_why_a_step_cannot_be_forked_is_one_sentence() -> None:
     assert text.no_step() == "There is no step to fork from yet."
     assert text.last_step() == "This is the last step of the run. Choose an earlier one."
     assert text.recomputing() == "This step was not kept and is being recomputed."

@@ -69,7 +69,7 @@ def test_preferences_are_shown(view: SettingsView, preferences: Preferences) -> 
     assert (view.theme_switch.value, view.enlarge_switch.value, view.budget.value) == ("dark", "pixels", 25)
 
 
-def test_edits_are_preferred_from_now_on(view: SettingsView, preferences: Preferences, theme: Theme) -> None:
+def test_edits_change_the_preferences(view: SettingsView, preferences: Preferences, theme: Theme) -> None:
     for switch in (view.theme_switch, view.enlarge_switch):
         first = next(iter(switch.segments.values()))
         first.setFocus()
@@ -82,7 +82,7 @@ def test_edits_are_preferred_from_now_on(view: SettingsView, preferences: Prefer
     assert preferences.preview_budget == 0.0
 
 
-def test_recording_and_its_room_are_preferred(
+def test_recording_and_its_disk_space_are_preferences(
     view: SettingsView, preferences: Preferences, runs: RunsModel, qtbot: QtBot
 ) -> None:
     last = view.runs.record_switch.segments["no"]
@@ -114,7 +114,7 @@ def test_a_folder_is_made_and_opened(view: SettingsView, opened: list[str], qtbo
     assert not view.folder_fault.isVisible()
 
 
-def test_a_folder_that_cannot_be_opened_is_told(
+def test_a_folder_that_cannot_be_opened_is_reported(
     view: SettingsView, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, stepwise_home: Path
 ) -> None:
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: False)

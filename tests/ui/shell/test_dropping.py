@@ -27,7 +27,7 @@ def test_a_picture_of_ours_gives_its_request_for_itself_alone(tmp_path: Path) ->
     assert (read.prompt, read.seed, read.count, read.steps) == ("a fox", 9, 1, 30)
 
 
-def test_a_picture_of_another_program_is_a_sentence(tmp_path: Path) -> None:
+def test_a_picture_of_another_program_is_reported_in_one_sentence(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "theirs.png")
     said = read_request(tmp_path / "theirs.png")
     assert isinstance(said, str)
@@ -35,7 +35,7 @@ def test_a_picture_of_another_program_is_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
-def test_whatever_else_is_dropped_is_a_sentence(tmp_path: Path, content: bytes) -> None:
+def test_any_other_dropped_file_is_reported_in_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.png").write_bytes(content)
     said = read_request(tmp_path / "x.png")
     assert isinstance(said, str)

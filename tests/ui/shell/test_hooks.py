@@ -38,7 +38,7 @@ def hooks(stepwise_home: Path, posted: list[Notice]) -> Iterator[Hooks]:
     assert sys.excepthook is before
 
 
-def test_an_error_in_a_thread_is_told_in_one_sentence(
+def test_an_error_in_a_thread_is_reported_in_one_sentence(
     hooks: Hooks, posted: list[Notice], qtbot: QtBot, stepwise_home: Path
 ) -> None:
     error = ZeroDivisionError("one by nothing")
@@ -66,7 +66,9 @@ def test_an_error_with_a_sentence_of_its_own_keeps_it(
     assert posted[0].sentence == str(error)
 
 
-def test_nothing_is_told_before_the_loop_runs_again(hooks: Hooks, posted: list[Notice], qtbot: QtBot) -> None:
+def test_nothing_is_reported_before_the_event_loop_runs_again(
+    hooks: Hooks, posted: list[Notice], qtbot: QtBot
+) -> None:
     sys.excepthook(ValueError, ValueError("x"), None)
     assert not posted, "a hook may be called while a widget paints"
     qtbot.waitUntil(lambda: bool(posted))
@@ -87,6 +89,6 @@ class _Raise:
         signal.raise_signal(self._number)
 
 
-def test_what_qt_says_goes_to_the_log(hooks: Hooks, stepwise_home: Path) -> None:
+def test_messages_of_qt_go_to_the_log(hooks: Hooks, stepwise_home: Path) -> None:
     qWarning("a warning of Qt")
     assert "Qt: a warning of Qt" in (stepwise_home / "logs" / "errors.log").read_text()

@@ -42,7 +42,7 @@ def test_at_the_first_start_generate_works_at_once(make_program: MakeProgram) ->
     assert hand.models.run.viewed.phase == "done"
 
 
-def test_typing_takes_the_place_of_the_suggested_prompt(make_program: MakeProgram) -> None:
+def test_typing_replaces_the_suggested_prompt(make_program: MakeProgram) -> None:
     hand = make_program()
     QTest.keyClicks(QApplication.focusWidget(), "two cats")
     hand.generate()
@@ -89,7 +89,7 @@ def test_escape_stops_the_running_job_and_the_next_one_runs(make_program: MakePr
     assert len(hand.prompts) == 2
 
 
-def test_a_failing_job_is_told_where_its_picture_would_be_and_the_next_one_runs(
+def test_a_failed_job_is_reported_on_the_canvas_and_the_next_one_runs(
     make_program: MakeProgram, qtbot: QtBot
 ) -> None:
     error = CheckpointError("/models/broken", "is truncated; get it again")
@@ -104,7 +104,7 @@ def test_a_failing_job_is_told_where_its_picture_would_be_and_the_next_one_runs(
     assert hand.models.run.viewed.phase == "done"
 
 
-def test_the_queue_is_seen_emptied_and_closed_with_keys(make_program: MakeProgram, qtbot: QtBot) -> None:
+def test_the_queue_is_opened_emptied_and_closed_with_keys(make_program: MakeProgram, qtbot: QtBot) -> None:
     gate = Gate()
     hand = make_program(Forming(at={(0, 1): gate}), Forming())
     for _ in range(3):
@@ -135,7 +135,7 @@ def test_undo_and_redo_work_in_the_form(make_program: MakeProgram) -> None:
     assert hand.models.form.values.steps == 12
 
 
-def test_undo_brings_back_what_was_thrown_away_where_that_was_done(
+def test_undo_restores_deleted_pictures_on_the_page_where_they_were_deleted(
     make_program: MakeProgram, qtbot: QtBot
 ) -> None:
     hand = make_program()
@@ -159,9 +159,7 @@ def test_undo_brings_back_what_was_thrown_away_where_that_was_done(
     assert gallery.rowCount() == 2
 
 
-def test_a_job_taken_out_of_the_queue_comes_back_to_its_place(
-    make_program: MakeProgram, qtbot: QtBot
-) -> None:
+def test_a_job_removed_from_the_queue_returns_to_its_place(make_program: MakeProgram, qtbot: QtBot) -> None:
     gate = Gate()
     hand = make_program(Forming(at={(0, 1): gate}), Forming())
     for prompt in ("one", "two", "three"):
@@ -177,7 +175,7 @@ def test_a_job_taken_out_of_the_queue_comes_back_to_its_place(
     hand.finish()
 
 
-def test_generate_goes_live_when_nothing_runs_whatever_was_looked_at(make_program: MakeProgram) -> None:
+def test_generate_goes_live_when_nothing_runs_whatever_was_shown(make_program: MakeProgram) -> None:
     hand = make_program()
     hand.generate()
     hand.finish()
@@ -189,7 +187,7 @@ def test_generate_goes_live_when_nothing_runs_whatever_was_looked_at(make_progra
     assert hand.models.run.viewed is not first
 
 
-def test_what_can_be_undone_is_told_before_an_error_that_stands(make_program: MakeProgram) -> None:
+def test_a_notice_with_undo_is_shown_before_an_error_that_stays(make_program: MakeProgram) -> None:
     hand = make_program()
     toast = hand.window.overlays.toast
     error, undoable = "No file manager is there.", "Moved to the trash."
@@ -217,7 +215,9 @@ def test_a_dropped_picture_fills_the_form_and_starts_nothing(
     assert hand.models.form.values.prompt == before
 
 
-def test_a_dropped_file_of_another_kind_is_a_sentence(make_program: MakeProgram, tmp_path: Path) -> None:
+def test_a_dropped_file_of_another_kind_is_reported_in_one_sentence(
+    make_program: MakeProgram, tmp_path: Path
+) -> None:
     (tmp_path / "notes.png").write_text("no picture")
     hand = make_program()
     drop(hand.window, tmp_path / "notes.png")
@@ -226,7 +226,7 @@ def test_a_dropped_file_of_another_kind_is_a_sentence(make_program: MakeProgram,
     assert hand.notices[0].sentence.endswith(".")
 
 
-def test_the_settings_of_a_picture_in_the_gallery_are_given_back(
+def test_the_settings_of_a_picture_in_the_gallery_fill_the_form(
     make_program: MakeProgram, qtbot: QtBot
 ) -> None:
     hand = make_program()
@@ -247,9 +247,7 @@ def test_the_settings_of_a_picture_in_the_gallery_are_given_back(
     assert not stack.is_large
 
 
-def test_an_open_picture_closes_with_escape_and_the_job_goes_on(
-    make_program: MakeProgram, qtbot: QtBot
-) -> None:
+def test_esc_closes_an_open_picture_and_the_job_continues(make_program: MakeProgram, qtbot: QtBot) -> None:
     gate = Gate()
     hand = make_program(Forming(), Forming(at={(0, 1): gate}))
     hand.generate()
@@ -278,7 +276,7 @@ def test_the_forms_values_are_there_at_the_next_start(make_program: MakeProgram)
     assert (values.prompt, values.steps, values.sampler) == ("a violin", 17, "langevin")
 
 
-def test_a_broken_settings_file_is_told_and_stops_nothing(
+def test_a_broken_settings_file_is_reported_and_stops_nothing(
     make_program: MakeProgram, tmp_path: Path, qtbot: QtBot
 ) -> None:
     (tmp_path / "settings").mkdir()
@@ -303,7 +301,7 @@ def test_a_graphics_card_that_cannot_be_used_gets_a_banner_with_the_way_to_mend_
     assert any(label.text() == sentence for label in banner.findChildren(QLabel))
 
 
-def test_an_error_stays_until_it_is_closed_and_what_comes_meanwhile_waits(make_program: MakeProgram) -> None:
+def test_an_error_stays_until_it_is_closed_and_later_notices_wait(make_program: MakeProgram) -> None:
     hand = make_program()
     notices, toast = hand.models.notices, hand.window.overlays.toast
     full = "The disk is full."
@@ -320,7 +318,7 @@ def test_an_error_stays_until_it_is_closed_and_what_comes_meanwhile_waits(make_p
 
 
 @pytest.mark.layout
-def test_a_notice_covers_neither_the_steps_nor_what_can_be_done_with_them(make_program: MakeProgram) -> None:
+def test_a_notice_covers_neither_the_steps_nor_their_buttons(make_program: MakeProgram) -> None:
     hand = make_program()
     hand.generate()
     hand.finish()
@@ -360,7 +358,7 @@ def reached_by_tab(window: QWidget) -> set[int]:
 
 
 @pytest.mark.parametrize("page", ["create", "gallery", "models", "settings"])
-def test_everything_that_takes_the_keyboard_has_a_name(make_program: MakeProgram, page: str) -> None:
+def test_every_focusable_control_has_a_name(make_program: MakeProgram, page: str) -> None:
     hand = make_program()
     hand.window.pages.open(page)
     QApplication.processEvents()
@@ -397,7 +395,7 @@ def is_group(widget: QWidget) -> bool:
     )
 
 
-def test_f1_lists_the_keys_and_escape_puts_them_away(make_program: MakeProgram) -> None:
+def test_f1_lists_the_keys_and_esc_closes_the_list(make_program: MakeProgram) -> None:
     hand = make_program()
     hand.press(Qt.Key.Key_F1)
     shown = hand.window.overlays.shortcuts
@@ -497,7 +495,7 @@ def test_the_theme_follows_what_is_chosen(make_program: MakeProgram) -> None:
     assert hand.program.theme.dark
 
 
-def test_closing_asks_nothing_and_keeps_what_is_finished(make_program: MakeProgram, qtbot: QtBot) -> None:
+def test_closing_asks_nothing_and_keeps_finished_pictures(make_program: MakeProgram, qtbot: QtBot) -> None:
     gate = Gate()
     hand = make_program(Forming(at={(1, 2): gate}))
     hand.models.form.edit(count=3)
@@ -529,7 +527,7 @@ def test_a_picture_is_verified_from_its_page(make_program: MakeProgram, qtbot: Q
     assert not check.bar.isVisible()
 
 
-def test_a_run_is_pinned_by_key_where_it_is_looked_at_and_that_is_seen_beside_its_picture(
+def test_a_shown_run_is_pinned_by_key_and_that_is_shown_beside_its_picture(
     make_program: MakeProgram, qtbot: QtBot
 ) -> None:
     hand = make_program(Forming(pixels=True))
@@ -550,7 +548,7 @@ def test_a_run_is_pinned_by_key_where_it_is_looked_at_and_that_is_seen_beside_it
     qtbot.waitUntil(lambda: not head.pin.isChecked())
 
 
-def test_the_room_that_runs_take_is_told_at_the_foot(make_program: MakeProgram, qtbot: QtBot) -> None:
+def test_the_status_bar_shows_the_disk_space_of_runs(make_program: MakeProgram, qtbot: QtBot) -> None:
     hand = make_program(Forming(pixels=True))
     qtbot.waitUntil(lambda: hand.window.status.runs_text == shell_text.runs(0, 2.0))
     hand.generate()
@@ -561,7 +559,7 @@ def test_the_room_that_runs_take_is_told_at_the_foot(make_program: MakeProgram, 
 
 
 # ------------------------------------------------------------------------------------------------------ recorded runs
-def test_escape_closes_the_panel_for_a_fork_and_the_running_job_goes_on(
+def test_esc_closes_the_fork_panel_and_the_running_job_continues(
     make_program: MakeProgram, qtbot: QtBot
 ) -> None:
     gate = Gate()
@@ -579,7 +577,9 @@ def test_escape_closes_the_panel_for_a_fork_and_the_running_job_goes_on(
     hand.finish()
 
 
-def test_who_watches_a_run_again_has_the_keys_of_its_steps(make_program: MakeProgram, qtbot: QtBot) -> None:
+def test_a_run_opened_from_the_gallery_has_the_keys_of_its_steps(
+    make_program: MakeProgram, qtbot: QtBot
+) -> None:
     hand = make_program(Forming(pixels=True))
     hand.generate()
     hand.finish()

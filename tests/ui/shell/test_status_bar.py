@@ -24,7 +24,7 @@ def test_the_device_is_named_once_it_is_known(status: StatusModel) -> None:
     assert seen == [known, ("none", "", "")]
 
 
-def test_what_previews_took_is_told(status: StatusModel) -> None:
+def test_the_share_of_previews_is_shown(status: StatusModel) -> None:
     seen: list[float | None] = []
     status.changed.connect(lambda: seen.append(status.preview_share))
     status.set_preview_share(0.08)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.ui.program import MakeProgram
 
 
-def test_a_job_that_nobody_looks_at_any_more_is_freed(make_program: MakeProgram) -> None:
+def test_a_job_that_is_no_longer_shown_is_freed(make_program: MakeProgram) -> None:
     hand = make_program()
     jobs: list[weakref.ref[JobState]] = []
     for _ in range(3):

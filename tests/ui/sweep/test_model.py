@@ -70,7 +70,7 @@ def test_an_axis_is_a_list_with_commas(
         ("sampler", "ddim, ddpn", "did you mean 'ddpm'"),
     ],
 )
-def test_what_is_no_value_is_said(field: str, text: str, part: str) -> None:
+def test_an_invalid_value_is_reported(field: str, text: str, part: str) -> None:
     with pytest.raises(RequestError, match=part):
         parse_axis(field, text)
 
@@ -88,7 +88,7 @@ def test_a_sampler_brings_its_own_options() -> None:
     assert [set(one.options) for one in made[:2]] == [{"eta"}, {"variance"}]
 
 
-def test_what_cannot_be_swept_is_said() -> None:
+def test_an_impossible_sweep_is_reported() -> None:
     many = Axis(field="seed", values=tuple(range(MAX_CELLS)))
     eta = Axis(field="ddim.eta", values=(0.0, 1.0))
     one = Axis(field="steps", values=(5,))
@@ -196,7 +196,7 @@ def swept(make_models: MakeModels, stepwise_home: Path) -> Swept:
     return Swept(models.sweep, models.intents, stepwise_home)
 
 
-def test_comparisons_are_asked_for_one_after_another(swept: Swept) -> None:
+def test_comparisons_are_requested_one_after_another(swept: Swept) -> None:
     model = swept.model
     model.start(Axis(field="seed", values=(1, 2, 3, 4)), GUIDANCE)
     assert len(swept.asked) == 1
@@ -210,7 +210,7 @@ def test_comparisons_are_asked_for_one_after_another(swept: Swept) -> None:
     assert swept.received == sorted(swept.received)
 
 
-def test_a_sweep_that_is_stopped_asks_for_no_more(swept: Swept) -> None:
+def test_a_stopped_sweep_requests_no_more_jobs(swept: Swept) -> None:
     model = swept.model
     model.start(Axis(field="seed", values=(1, 2, 3, 4)), GUIDANCE)
     job_state, take = swept.begin()
@@ -237,7 +237,7 @@ def again(swept: Swept, make_models: MakeModels, qtbot: QtBot) -> Swept:
     return Swept(model, models.intents, swept.home)
 
 
-def test_a_sweep_goes_on_at_the_next_start_without_making_a_cell_twice(
+def test_a_sweep_is_resumed_at_the_next_start_without_repeating_a_cell(
     swept: Swept, make_models: MakeModels, qtbot: QtBot
 ) -> None:
     swept.model.start(Axis(field="seed", values=(1, 2, 3, 4)), GUIDANCE)
@@ -265,7 +265,7 @@ def test_a_sweep_goes_on_at_the_next_start_without_making_a_cell_twice(
     [({"version": 2}, "sweep.newer-1.json"), ({"first": {"steps": 0}}, "sweep.broken-1.json")],
     ids=["newer", "unusable"],
 )
-def test_a_sweep_that_cannot_be_read_is_kept_aside_and_said(
+def test_a_sweep_that_cannot_be_read_is_kept_aside_and_reported(
     swept: Swept,
     make_models: MakeModels,
     stepwise_home: Path,
@@ -288,7 +288,7 @@ def test_a_sweep_that_cannot_be_read_is_kept_aside_and_said(
     assert path.with_name(name).read_text() == written
 
 
-def test_a_cell_whose_picture_is_gone_is_made_again_and_alone(
+def test_only_a_cell_whose_picture_was_deleted_is_made_again(
     swept: Swept, make_models: MakeModels, qtbot: QtBot
 ) -> None:
     swept.model.start(STEPS, GUIDANCE)
@@ -348,7 +348,7 @@ def test_a_job_that_fails_ends_the_sweep_with_its_sentence(swept: Swept) -> None
     ),
     st.sampled_from(["version", "across", "down", "first", "others", "finished"]),
 )
-def test_a_file_that_was_changed_by_hand_is_no_sweep_and_no_fault(value: object, key: str) -> None:
+def test_a_file_edited_by_hand_is_not_a_sweep_and_not_an_error(value: object, key: str) -> None:
     cells = requests(BASE, card_of, STEPS, GUIDANCE)
     sweep = Sweep(across=STEPS, down=GUIDANCE, cells=cells)
     sweep.finished[1] = FinishedCell(picture=Path("/x.png"), run="000001-0123abcd")

@@ -71,7 +71,7 @@ def sweeping(make_program: MakeProgram) -> Iterator[Sweeping]:
     sweeping.gate.open()
 
 
-def test_every_cell_is_made_and_none_disturbs_the_runs(qtbot: QtBot, sweeping: Sweeping) -> None:
+def test_every_cell_is_made_without_changing_the_shown_runs(qtbot: QtBot, sweeping: Sweeping) -> None:
     sweeping.set_axes("4, 5, 6, 7", "1, 2")
     cells = sweeping.model.plan(sweeping.view.across.axis(), sweeping.view.down.axis())
     assert len(cells) == 8
@@ -134,7 +134,7 @@ def test_stop_ends_the_whole_sweep(qtbot: QtBot, sweeping: Sweeping) -> None:
 
 
 @pytest.mark.parametrize("across", ["", "4, x", "0, 4"])
-def test_what_cannot_be_swept_is_said_and_cannot_be_started(sweeping: Sweeping, across: str) -> None:
+def test_an_impossible_sweep_is_reported_and_cannot_be_started(sweeping: Sweeping, across: str) -> None:
     plan = sweeping.view.note.text()
     sweeping.set_axes(across, "1, 2")
     if not across:
@@ -203,7 +203,7 @@ def test_two_cells_are_chosen_and_lie_side_by_side(qtbot: QtBot, sweeping: Sweep
     assert sweeping.page.currentWidget() is sweeping.page.view
 
 
-def test_of_a_large_sweep_only_what_is_seen_is_read(qtbot: QtBot, sweeping: Sweeping) -> None:
+def test_only_the_visible_cells_of_a_large_sweep_are_read(qtbot: QtBot, sweeping: Sweeping) -> None:
     model, view = sweeping.model, sweeping.view
     across = parse_axis("steps", ", ".join(map(str, range(1, 33))))
     down = parse_axis("seed", ", ".join(map(str, range(1, 33))))
@@ -224,7 +224,7 @@ def test_of_a_large_sweep_only_what_is_seen_is_read(qtbot: QtBot, sweeping: Swee
     assert view.grid.viewport().rect().contains(room.toRect().center())
 
 
-def test_a_sweep_is_there_at_the_next_start(
+def test_a_sweep_is_restored_at_the_next_start(
     qtbot: QtBot, make_program: MakeProgram, sweeping: Sweeping
 ) -> None:
     sweeping.set_axes("4, 5, 6, 7", "1, 2")

@@ -33,7 +33,7 @@ def folder(qapp: object) -> Iterator[TrainFolder]:
     model.close()
 
 
-def test_what_is_found_comes_with_captions_and_what_is_refused_with_reasons(
+def test_pictures_are_listed_with_captions_and_unusable_files_with_reasons(
     qtbot: QtBot, tmp_path: Path, folder: TrainFolder, qtmodeltester: ModelTester
 ) -> None:
     draw(tmp_path / "a_red_fox.png")
@@ -53,7 +53,7 @@ def test_what_is_found_comes_with_captions_and_what_is_refused_with_reasons(
     assert (folder.count, folder.refused_count, folder.fault) == (2, 1, "")
 
 
-def test_another_folder_takes_the_place_of_one_that_is_still_looked_through(
+def test_another_folder_replaces_one_that_is_still_being_read(
     qtbot: QtBot, tmp_path: Path, folder: TrainFolder
 ) -> None:
     for number in range(40):
@@ -65,7 +65,7 @@ def test_another_folder_takes_the_place_of_one_that_is_still_looked_through(
     assert [found.caption for found in folder.found] == ["a hen"]
 
 
-def test_a_folder_that_is_not_there_is_told_in_a_sentence(
+def test_a_missing_folder_is_reported_in_one_sentence(
     qtbot: QtBot, tmp_path: Path, folder: TrainFolder
 ) -> None:
     folder.read_folder(tmp_path / "nowhere")
@@ -103,7 +103,7 @@ def test_a_tile_is_the_middle_of_the_picture_with_round_corners(tmp_path: Path) 
     assert not read_square(path, 16).flags.writeable
 
 
-def test_a_tile_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+def test_a_thumbnail_that_cannot_be_made_is_reported_in_one_sentence(tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"x" * 100)
     assert str(make_tile(broken, 16, 4.0)).endswith(".")

@@ -128,7 +128,7 @@ def test_a_folder_without_pictures_is_a_fault_of_the_source(
         ({"name": "starter"}, "name"),
     ],
 )
-def test_a_fault_is_told_at_its_field(
+def test_an_error_is_shown_at_its_field(
     make: Callable[[], TrainForm], changes: dict[str, Any], field: str
 ) -> None:
     form = make()
@@ -155,7 +155,7 @@ def test_edits_can_be_undone_and_the_source_with_them(
     qtbot.waitUntil(lambda: form.folder.count == 3)
 
 
-def test_the_settings_are_there_at_the_next_start_and_the_name_is_made_anew(
+def test_the_settings_are_restored_at_the_next_start_with_a_new_name(
     qtbot: QtBot, make: Callable[[], TrainForm], pictures: Path, home: Path
 ) -> None:
     form = make()
@@ -171,7 +171,9 @@ def test_the_settings_are_there_at_the_next_start_and_the_name_is_made_anew(
     assert (request.min_snr, request.latents, request.name) == (5.0, False, "my-foxes-2")
 
 
-def test_what_does_not_hold_any_more_is_not_taken_up(make_models: MakeModels, home: Path) -> None:
+def test_saved_settings_that_are_no_longer_valid_are_not_restored(
+    make_models: MakeModels, home: Path
+) -> None:
     preferences = make_models(home=home).preferences
     preferences.set("train", {"steps": -4, "backbone": "gone", "batch": 16, "scale": "huge", "source": 5})
     preferences.save()
@@ -197,7 +199,7 @@ def test_after_a_training_the_form_has_a_name_that_is_free(
     assert form.can_train
 
 
-def test_the_form_stands_ready_for_the_next_training_while_one_runs_or_waits(
+def test_the_form_is_ready_for_the_next_training_while_one_runs_or_waits(
     make: Callable[[], TrainForm],
 ) -> None:
     form = make()
@@ -214,7 +216,7 @@ def scales(asked: Asked) -> list[str]:
     return [request.scale for request in asked.engine.rehearsed]
 
 
-def test_what_it_takes_is_asked_for_size_by_size_and_once(
+def test_each_size_is_estimated_once(
     make: Callable[[], TrainForm], measured: Measured, asked: Asked, qtbot: QtBot
 ) -> None:
     form = make()
@@ -234,7 +236,7 @@ def test_what_it_takes_is_asked_for_size_by_size_and_once(
     assert form.costs.fault == ""
 
 
-def test_one_training_is_estimated_at_a_time_and_another_takes_its_place(
+def test_one_training_is_estimated_at_a_time_and_replaced_by_a_newer_one(
     make: Callable[[], TrainForm], asked: Asked
 ) -> None:
     form = make()
@@ -247,7 +249,7 @@ def test_one_training_is_estimated_at_a_time_and_another_takes_its_place(
     assert [call.unwanted for call in asked.calls] == [True, False]
 
 
-def test_what_was_broken_off_is_asked_again_and_what_failed_is_not(
+def test_interrupted_estimates_are_repeated_and_failed_ones_are_not(
     make: Callable[[], TrainForm], asked: Asked
 ) -> None:
     form = make()

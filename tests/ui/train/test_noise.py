@@ -80,7 +80,7 @@ def test_both_schedules_get_the_same_noise_until_another_is_drawn(
     assert np.abs(pixels(model.noised("linear")) - linear).mean() > 40
 
 
-def test_what_cannot_be_read_is_told(qtbot: QtBot, model: ForwardModel, tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_read_is_reported(qtbot: QtBot, model: ForwardModel, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
     looked_at(qtbot, model, broken)
@@ -98,7 +98,7 @@ def test_alpha_bar_is_that_of_the_schedule_at_every_time(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORWARD_SCHEDULES)
 @pytest.mark.parametrize("t", [0, 1, 499, 998, 999])
-def test_what_a_state_holds_follows_from_alpha_bar(name: str, t: int) -> None:
+def test_signal_and_noise_of_a_state_follow_from_alpha_bar(name: str, t: int) -> None:
     schedule, found = SCHEDULES[name](), level(name, t)
     assert found.alpha == pytest.approx(schedule.alpha(t))
     assert found.sigma == pytest.approx(schedule.sigma(t))

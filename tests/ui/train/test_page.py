@@ -106,7 +106,7 @@ def test_two_clicks_lead_from_a_folder_to_training(hand: Hand, chosen: Path) -> 
     assert page.progress.facts.text() == text.data(run.started)
 
 
-def test_a_double_click_asks_for_one_training(hand: Hand, chosen: Path) -> None:
+def test_a_double_click_starts_one_training(hand: Hand, chosen: Path) -> None:
     hand.click(hand.page.choose)
     hand.wait_read()
     for _ in range(2):
@@ -136,9 +136,7 @@ def test_a_folder_that_is_dropped_is_chosen_and_a_picture_dissolves(hand: Hand, 
 
 
 # ------------------------------------------------------------------------------------------------------- the pictures
-def test_the_pictures_are_shown_with_captions_and_the_refused_with_reasons(
-    hand: Hand, pictures: Path
-) -> None:
+def test_pictures_are_shown_with_captions_and_unusable_files_with_reasons(hand: Hand, pictures: Path) -> None:
     hand.page.learn_from(pictures)
     hand.wait_read()
     view = hand.page.pictures
@@ -165,7 +163,7 @@ def test_a_folder_without_pictures_says_so_at_the_source_and_cannot_be_trained(
     assert len(hand.sentences) == 1
 
 
-def test_of_very_many_pictures_only_those_in_sight_are_made(
+def test_only_the_visible_thumbnails_of_very_many_are_made(
     hand: Hand, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from studio.training.data import inspect  # noqa: PLC0415
@@ -201,7 +199,7 @@ def test_the_tiles_fill_the_width_of_the_page(
 
 
 # ------------------------------------------------------------------------------------------------------------ the form
-def test_a_fault_is_said_at_its_field(hand: Hand, pictures: Path) -> None:
+def test_an_error_is_shown_at_its_field(hand: Hand, pictures: Path) -> None:
     hand.page.learn_from(pictures)
     hand.wait_read()
     rows = hand.page.form.rows
@@ -213,7 +211,7 @@ def test_a_fault_is_said_at_its_field(hand: Hand, pictures: Path) -> None:
     assert not hand.page.form.train.isEnabled()
 
 
-def test_undo_takes_back_what_was_edited_in_this_form(hand: Hand, pictures: Path) -> None:
+def test_undo_reverts_edits_of_this_form(hand: Hand, pictures: Path) -> None:
     hand.page.learn_from(pictures)
     hand.wait_read()
     prompt = hand.models.form.values.prompt
@@ -251,7 +249,7 @@ def test_every_setting_can_be_edited(hand: Hand) -> None:
     assert rows.backbone.isEnabled()
 
 
-def test_what_it_takes_is_found_out_while_nothing_else_is_to_do(hand: Hand, pictures: Path) -> None:
+def test_costs_are_estimated_while_the_device_is_idle(hand: Hand, pictures: Path) -> None:
     hand.page.learn_from(pictures)
     hand.wait_read()
     hand.wait(lambda: hand.engine.rehearsed)
@@ -276,7 +274,7 @@ def begun(hand: Hand, pictures: Path, **at: Gate) -> None:
     hand.click(hand.page.form.train)
 
 
-def test_it_is_paused_and_goes_on_and_says_so(hand: Hand, pictures: Path) -> None:
+def test_it_is_paused_and_resumed_and_says_so(hand: Hand, pictures: Path) -> None:
     gate = Gate()
     begun(hand, pictures, _3=gate)
     progress = hand.page.progress
@@ -332,7 +330,7 @@ def test_escape_stops_the_picture_and_never_the_training(hand: Hand, pictures: P
     assert hand.models.train.run.phase == "done"
 
 
-def test_a_second_training_queues_and_can_be_taken_out(hand: Hand, pictures: Path) -> None:
+def test_a_second_training_is_queued_and_can_be_removed(hand: Hand, pictures: Path) -> None:
     gate = Gate()
     begun(hand, pictures, _3=gate)
     hand.wait(gate.reached.is_set)
@@ -434,7 +432,7 @@ def test_the_curves_follow_the_losses(hand: Hand, pictures: Path) -> None:
     assert len(losses.loss.lines[1].points) == 6
 
 
-def test_what_cannot_be_trained_is_told_on_the_page(hand: Hand, pictures: Path) -> None:
+def test_an_impossible_training_is_reported_on_the_page(hand: Hand, pictures: Path) -> None:
     from studio.errors import StorageError  # noqa: PLC0415
 
     hand.engine.teaching = (Teaching(at={2: StorageError("/states", "cannot be written")}),)
@@ -535,7 +533,7 @@ def test_the_figures_and_hints_are_whole_in_the_smallest_window(hand: Hand, pict
         assert label.heightForWidth(label.width()) <= label.height()
 
 
-def test_everything_on_the_page_can_be_reached_by_tab_and_has_a_name(hand: Hand, pictures: Path) -> None:
+def test_every_control_of_the_page_is_reached_by_tab_and_has_a_name(hand: Hand, pictures: Path) -> None:
     hand.page.learn_from(pictures)
     hand.wait_read()
     hand.page.form.rows.more.set_open(True)

@@ -92,7 +92,7 @@ def test_six_steps_of_each_checkpoint_are_decoded_and_then_written_in_rows(desk:
     assert np.array_equal(cells[1].pixels, frame(ROWS, 16))  # type: ignore[arg-type]
 
 
-def test_of_a_model_in_pixels_nothing_need_be_decoded(desk: Desk) -> None:
+def test_a_pixel_space_model_needs_no_decoding(desk: Desk) -> None:
     desk.sheet.begin(desk.request, PATH)
     desk.play(x0_hat=np.zeros((3, 8, 8), dtype=np.float32), tier="small")
     assert desk.asked.decodes == []
@@ -117,7 +117,7 @@ def test_other_comparisons_are_not_written(desk: Desk) -> None:
     assert desk.paper.sheets == []
 
 
-def test_a_comparison_that_failed_is_not_waited_for_any_more(desk: Desk) -> None:
+def test_a_failed_comparison_is_not_waited_for(desk: Desk) -> None:
     desk.sheet.begin(desk.request, PATH)
     desk.compared.begin().tell(JobFailed(job_id=desk.compared.job.id, sentence="Oh.", details=""))
     desk.compared.job_state.phase = "done"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.ui.program import MakeModels
 
 
-def test_what_it_takes_is_said_as_far_as_it_is_known() -> None:
+def test_costs_are_given_as_far_as_they_are_known() -> None:
     known = TrainEstimate(seconds=720.0, memory_bytes=3 * 2**30, parameters=11_600_000)
     unknown = TrainEstimate(seconds=None, memory_bytes=700 * 2**20, parameters=11_600_000)
     assert text.cost(known, measuring=True) == "About 12 min, 3.0 GiB, 11.6 million parameters"
@@ -40,7 +40,7 @@ def test_what_it_takes_is_said_as_far_as_it_is_known() -> None:
         ({"fault": "It is gone."}, ""),
     ],
 )
-def test_what_was_found_is_counted(fields: dict[str, Any], expected: str) -> None:
+def test_pictures_and_unusable_files_are_counted(fields: dict[str, Any], expected: str) -> None:
     usual: dict[str, Any] = {"count": 0, "refused_count": 0, "reading": False, "fault": ""}
     assert text.pictures_found(SimpleNamespace(**{**usual, **fields})) == expected  # type: ignore[arg-type]
 
@@ -53,7 +53,7 @@ def test_what_was_found_is_counted(fields: dict[str, Any], expected: str) -> Non
         ("", "not started, 2 days ago"),
     ],
 )
-def test_where_an_unfinished_training_stands_is_said(tmp_path: Path, stage: str, expected: str) -> None:
+def test_an_unfinished_training_says_its_step(tmp_path: Path, stage: str, expected: str) -> None:
     training = ResumableTraining(
         name="hens", request=to_train(), stage=stage, step=1200, steps=4000, when=1000.0, folder=tmp_path
     )

@@ -146,7 +146,7 @@ def segment(switch: SegmentedSwitch, key: str) -> QWidget:
     return switch.segments[key]
 
 
-def test_a_switch_set_says_nothing(switch: SegmentedSwitch) -> None:
+def test_setting_a_switch_emits_nothing(switch: SegmentedSwitch) -> None:
     keys = heard(switch)
     assert switch.value == "x0"
     switch.set_value("score")
@@ -176,7 +176,7 @@ def test_arrow_keys_move_and_tab_stops_once(switch: SegmentedSwitch, qtbot: QtBo
     assert QApplication.focusWidget() not in switch.segments.values()
 
 
-def test_a_switch_is_a_group_of_radio_buttons_to_those_who_cannot_see_it(switch: SegmentedSwitch) -> None:
+def test_a_switch_is_a_group_of_radio_buttons_to_screen_readers(switch: SegmentedSwitch) -> None:
     assert spoken(switch) == QUESTION
     interface = QAccessible.queryAccessibleInterface(segment(switch, "x_t"))
     assert interface.role() == QAccessible.Role.RadioButton
@@ -216,7 +216,7 @@ def test_a_fold_opens_and_closes(theme: Theme, qtbot: QtBot, reduced: bool) -> N
     qtbot.waitUntil(lambda: not content.isVisible())
 
 
-def test_a_fold_is_changed_while_it_moves(theme: Theme, qtbot: QtBot) -> None:
+def test_a_fold_can_be_toggled_while_it_moves(theme: Theme, qtbot: QtBot) -> None:
     content = PlainLabel(theme, "line\n" * 8)
     fold = Collapsible(theme, "About", content)
     show(qtbot, fold)
@@ -226,7 +226,7 @@ def test_a_fold_is_changed_while_it_moves(theme: Theme, qtbot: QtBot) -> None:
     assert fold.is_open
 
 
-def test_what_is_folded_away_is_out_of_the_keyboards_round(theme: Theme, qtbot: QtBot) -> None:
+def test_folded_controls_are_skipped_by_tab(theme: Theme, qtbot: QtBot) -> None:
     inside, after = (
         NumberField(theme, "Inside", minimum=0, maximum=1),
         NumberField(theme, "After", minimum=0, maximum=1),

@@ -56,14 +56,14 @@ def heard(field: ChoiceField) -> list[str]:
     return keys
 
 
-def test_setting_says_nothing(sampler: ChoiceField) -> None:
+def test_setting_a_value_emits_nothing(sampler: ChoiceField) -> None:
     keys = heard(sampler)
     sampler.set_value("heun")
     sampler.set_items(ITEMS[1:])
     assert (sampler.value, sampler.box.currentText(), keys) == ("heun", "Heun", [])
 
 
-def test_what_was_chosen_stays_chosen_when_the_items_change_places(sampler: ChoiceField) -> None:
+def test_the_chosen_item_stays_chosen_when_the_items_are_reordered(sampler: ChoiceField) -> None:
     sampler.set_items(list(reversed(ITEMS)))
     assert (sampler.value, sampler.box.currentIndex()) == ("ddim", 2)
 
@@ -76,7 +76,7 @@ def test_an_unknown_key_leaves_nothing_chosen(sampler: ChoiceField, gone: str) -
     assert sampler.value == "euler"
 
 
-def test_what_was_chosen_and_is_offered_no_more_is_gone(sampler: ChoiceField) -> None:
+def test_a_chosen_item_that_is_removed_is_deselected(sampler: ChoiceField) -> None:
     sampler.set_items(ITEMS[1:])
     assert sampler.value == ""
 

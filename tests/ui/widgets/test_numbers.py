@@ -44,7 +44,7 @@ def heard(slider: NumberSlider | NumberField) -> list[float]:
     return values
 
 
-def test_setting_a_value_says_nothing(guidance: NumberSlider) -> None:
+def test_setting_a_value_emits_nothing(guidance: NumberSlider) -> None:
     values = heard(guidance)
     guidance.set_value(7.5)
     assert (guidance.value, guidance.field.text(), guidance.track.value()) == (7.5, "7.5", 15)
@@ -75,7 +75,7 @@ def test_typing_counts_at_once_and_moves_the_slider(steps: NumberSlider, qtbot: 
     assert (steps.value, steps.track.value()) == (42, 42)
 
 
-def test_what_is_typed_beyond_the_limits_is_moved_into_them_at_the_end(
+def test_typed_values_beyond_the_limits_are_clamped_when_editing_ends(
     steps: NumberSlider, qtbot: QtBot
 ) -> None:
     values = heard(steps)
@@ -96,7 +96,7 @@ def test_leaving_the_field_empty_keeps_the_number(steps: NumberSlider, qtbot: Qt
     assert (steps.field.text(), values) == ("30", [])
 
 
-def test_escape_takes_back_what_was_not_taken(steps: NumberSlider, qtbot: QtBot) -> None:
+def test_esc_reverts_what_was_not_accepted(steps: NumberSlider, qtbot: QtBot) -> None:
     steps.field.setFocus(Qt.FocusReason.TabFocusReason)
     qtbot.keyClick(steps.field, Qt.Key.Key_Delete)
     qtbot.keyClick(steps.field, Qt.Key.Key_Escape)
@@ -250,7 +250,7 @@ def test_a_number_field_is_the_same_without_a_slider(theme: Theme, qtbot: QtBot)
     assert field.field.accessibleName() == "Pictures"
 
 
-def test_a_disabled_slider_takes_nothing(guidance: NumberSlider, qtbot: QtBot) -> None:
+def test_a_disabled_slider_ignores_input(guidance: NumberSlider, qtbot: QtBot) -> None:
     values = heard(guidance)
     guidance.setEnabled(False)
     qtbot.mouseClick(guidance.track, Qt.MouseButton.LeftButton, pos=QPoint(100, 16))

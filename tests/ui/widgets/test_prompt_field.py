@@ -44,7 +44,7 @@ def test_it_takes_as_many_characters_as_the_engine() -> None:
     assert MAX_CHARACTERS == MAX_PROMPT
 
 
-def test_setting_says_nothing_and_typing_does(prompt: PromptField, qtbot: QtBot) -> None:
+def test_setting_a_value_emits_nothing_and_typing_does(prompt: PromptField, qtbot: QtBot) -> None:
     texts = heard(prompt)
     prompt.set_value("a fo")
     assert (prompt.value, texts) == ("a fo", [])
@@ -59,7 +59,7 @@ def test_a_text_that_is_set_is_kept_to_the_letter(prompt: PromptField) -> None:
 
 
 @pytest.mark.parametrize("enter", [Qt.Key.Key_Return, Qt.Key.Key_Enter])
-def test_ctrl_enter_is_the_windows(prompt: PromptField, qtbot: QtBot, enter: Qt.Key) -> None:
+def test_ctrl_enter_is_left_to_the_window(prompt: PromptField, qtbot: QtBot, enter: Qt.Key) -> None:
     prompt.set_value("a fox")
     shortcut = QShortcut(QKeySequence(Qt.Modifier.CTRL | enter), prompt.window())
     with qtbot.waitSignal(shortcut.activated):
@@ -201,7 +201,7 @@ def test_a_syllable_is_composed_where_the_cursor_stands(prompt: PromptField) -> 
     assert prompt.value == "a 🦊\nbig fox"
 
 
-def test_what_is_heard_and_set_again_disturbs_no_composing(prompt: PromptField) -> None:
+def test_setting_the_received_value_does_not_disturb_composing(prompt: PromptField) -> None:
     prompt.edited.connect(prompt.set_value)  # as a form does
     compose(prompt, "고")
     assert prompt.editor.composed() == "고"
@@ -219,7 +219,7 @@ def test_korean_is_shown_with_glyphs_of_the_shipped_font(prompt: PromptField) ->
     assert all(glyph for _, glyph in drawn)
 
 
-def test_what_is_composed_cannot_pass_the_limit_either(prompt: PromptField) -> None:
+def test_composed_text_cannot_exceed_the_limit_either(prompt: PromptField) -> None:
     prompt.set_value("a" * MAX_CHARACTERS)
     compose(prompt, "고")
     assert prompt.value == "a" * MAX_CHARACTERS
@@ -230,7 +230,7 @@ def test_emoji_count_as_python_counts_them(prompt: PromptField) -> None:
     assert prompt.value == "🦊" * MAX_CHARACTERS
 
 
-def test_it_keeps_no_undo_of_its_own(prompt: PromptField, qtbot: QtBot) -> None:
+def test_it_has_no_undo_stack_of_its_own(prompt: PromptField, qtbot: QtBot) -> None:
     qtbot.keyClicks(prompt.editor, "a fox")
     assert not prompt.editor.document().isUndoAvailable()
 

@@ -45,7 +45,7 @@ def at(scrubber: Scrubber, place: int) -> QPoint:
     return QPoint(round(scrubber.x_of(place)), scrubber.height() // 2)
 
 
-def test_setting_says_nothing(scrubber: Scrubber) -> None:
+def test_setting_a_value_emits_nothing(scrubber: Scrubber) -> None:
     places = heard(scrubber)
     scrubber.set_current(4)
     scrubber.set_ticks(evenly(11))
@@ -67,7 +67,7 @@ def test_setting_says_nothing(scrubber: Scrubber) -> None:
         (Qt.Key.Key_9, False, 27),
     ],
 )
-def test_keys_go_places(scrubber: Scrubber, key: Qt.Key, shift: bool, place: int) -> None:
+def test_keys_move_between_places(scrubber: Scrubber, key: Qt.Key, shift: bool, place: int) -> None:
     places = heard(scrubber)
     modifier = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
     QTest.keyClick(scrubber, key, modifier)
@@ -79,7 +79,7 @@ def test_space_asks_to_play(scrubber: Scrubber, qtbot: QtBot) -> None:
         QTest.keyClick(scrubber, Qt.Key.Key_Space)
 
 
-def test_other_keys_are_left_to_others(scrubber: Scrubber) -> None:
+def test_other_keys_are_ignored(scrubber: Scrubber) -> None:
     places = heard(scrubber)
     for key, modifier in (
         (Qt.Key.Key_F, Qt.KeyboardModifier.NoModifier),
@@ -119,7 +119,7 @@ def test_the_wheel_steps(scrubber: Scrubber) -> None:
     assert scrubber.current == 12
 
 
-def test_a_reader_is_told_where_it_stands(scrubber: Scrubber) -> None:
+def test_a_screen_reader_announces_the_position(scrubber: Scrubber) -> None:
     assert scrubber.accessibleName() == "Steps"
     assert scrubber.accessibleDescription() == DESCRIBED
     assert (scrubber.minimum(), scrubber.maximum(), scrubber.value()) == (0, 30, 12)

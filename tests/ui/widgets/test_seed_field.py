@@ -56,7 +56,7 @@ def test_digits_are_grouped_for_reading_and_plain_while_edited(seed: SeedField) 
     assert seed.field.text() == "3\u00a0141\u00a0592\u00a0653"
 
 
-def test_setting_says_nothing(seed: SeedField, qtbot: QtBot) -> None:
+def test_setting_a_value_emits_nothing(seed: SeedField, qtbot: QtBot) -> None:
     values = heard(seed)
     with qtbot.assertNotEmitted(seed.lock_edited):
         seed.set_value(MAX_SEED)
@@ -111,7 +111,7 @@ def test_what_is_copied_is_plain_digits(seed: SeedField, qtbot: QtBot) -> None:
     assert QGuiApplication.clipboard().text() == "3141592653"
 
 
-def test_die_and_lock_say_what_is_wished(seed: SeedField, qtbot: QtBot) -> None:
+def test_dice_and_lock_emit_their_requests(seed: SeedField, qtbot: QtBot) -> None:
     with qtbot.waitSignal(seed.roll_requested):
         qtbot.mouseClick(seed.dice, Qt.MouseButton.LeftButton)
     with qtbot.waitSignal(seed.lock_edited) as edited:

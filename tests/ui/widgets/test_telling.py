@@ -85,14 +85,14 @@ def test_how_long_a_toast_stays(toast: Toast, kind: str, action: str, millisecon
 
 
 @pytest.mark.usefixtures("brief")
-def test_a_toast_goes_by_itself(toast: Toast, qtbot: QtBot) -> None:
+def test_a_toast_closes_automatically(toast: Toast, qtbot: QtBot) -> None:
     with qtbot.waitSignal(toast.closed):
         toast.show_notice("Kept.")
     assert not toast.isVisible()
 
 
 @pytest.mark.usefixtures("brief")
-def test_a_toast_waits_for_who_has_come_to_it(toast: Toast, qtbot: QtBot) -> None:
+def test_a_toast_stays_while_it_is_hovered_or_focused(toast: Toast, qtbot: QtBot) -> None:
     toast.show_notice("Moved.", action="Undo", act=lambda: None)
     toast.action.setFocus()
     with qtbot.waitSignal(toast.lifetime.timeout):
@@ -119,7 +119,7 @@ def test_the_action_is_done_once_and_closes(toast: Toast, qtbot: QtBot) -> None:
     assert (done, toast.isVisible()) == (["undone"], False)
 
 
-def test_an_action_may_tell_something_itself(toast: Toast, qtbot: QtBot) -> None:
+def test_an_action_may_post_a_notice_itself(toast: Toast, qtbot: QtBot) -> None:
     toast.show_notice("Moved.", action="Undo", act=lambda: toast.show_notice("Restored."))
     qtbot.mouseClick(toast.action, Qt.MouseButton.LeftButton)
     assert toast.isVisible()
@@ -242,7 +242,7 @@ def test_the_noise_bar_is_read_out_in_per_cent(
     assert interface.text(QAccessible.Text.Name) != ""
 
 
-def test_none_of_them_is_a_stop_for_the_keyboard_but_their_buttons(theme: Theme, qtbot: QtBot) -> None:
+def test_only_their_buttons_take_the_focus(theme: Theme, qtbot: QtBot) -> None:
     for widget in (Banner(theme, "Told."), ErrorCard(theme), NoiseBar(theme)):
         show(qtbot, widget)
         assert widget.focusPolicy() == Qt.FocusPolicy.NoFocus

@@ -169,7 +169,7 @@ def test_a_prompt(theme: Theme, qtbot: QtBot, text: str) -> None:
 
 
 @nasty
-def test_what_is_told(theme: Theme, qtbot: QtBot, text: str) -> None:
+def test_notices(theme: Theme, qtbot: QtBot, text: str) -> None:
     toast = Toast(theme)
     show(qtbot, toast, width=600)
     toast.show_notice(text, kind="error", action=text, details=text)
