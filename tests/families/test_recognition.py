@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import pytest
 
@@ -67,6 +68,7 @@ def test_a_real_file_is_recognised(name: str) -> None:
     known, expected = facts(found), case.expected | {"kind": case.kind, "family": case.family}
     assert {key: known[key] for key in expected} == expected
     assert found.runs == (found.advice is None), "what does not run is explained"
+    assert found.advice is None or found.advice.endswith(".")
 
 
 def test_at_least_sixty_files_are_known() -> None:
@@ -166,6 +168,22 @@ NAMES = [
 def test_no_name_and_no_shape_raises() -> None:
     for name, shape in itertools.product(NAMES, SHAPES):
         assert isinstance(recognise(file("x.safetensors", {name: shape})), Recognised), (name, shape)
+
+
+def test_names_of_a_hundred_segments_take_no_memory() -> None:
+    deep = {
+        ".".join(f"{number:x}{part}" for part in range(70)): TensorInfo("F16", (1,)) for number in range(1000)
+    }
+    header = ModelHeader(name="x.safetensors", tensors=deep)
+    tracemalloc.start()
+    try:
+        recognise(header)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (
+        peak < 128 * 1000 * 2**20 / 20_000
+    )  # so that as many tensors as a header may have take less than 128 MB
 
 
 # ------------------------------------------------------------------------------------------------------------ markers

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+DEEPEST = 16
+"""Number of segments of a name that rules can look at."""
+
 _NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
@@ -106,9 +109,11 @@ class Names:
 
     @cached_property
     def _starts(self) -> frozenset[str]:
-        """Every beginning of a name up to and including a dot."""
+        """Every beginning of a name up to and including one of its first `DEEPEST` dots."""
         found: set[str] = set()
         for name in self:
+            if name.count(".") > DEEPEST:  # nobody's model, but somebody's attempt to use up the memory
+                name = ".".join(name.split(".", DEEPEST)[:DEEPEST]) + "."
             place = name.rfind(".")
             while (
                 place >= 0 and (start := name[: place + 1]) not in found

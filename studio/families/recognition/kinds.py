@@ -101,6 +101,8 @@ class Family(StrEnum):
     LTX = "ltx-video"
     MOCHI = "mochi"
     COGVIDEOX = "cogvideox"
+    COGVIEW4 = "cogview4"
+    BRIA = "bria"
     SVD = "stable-video-diffusion"
     STABLE_CASCADE = "stable-cascade"
     KANDINSKY2 = "kandinsky2"
@@ -151,6 +153,8 @@ FAMILY_TITLES: dict[Family, str] = {
     Family.LTX: "LTX-Video",
     Family.MOCHI: "Mochi",
     Family.COGVIDEOX: "CogVideoX",
+    Family.COGVIEW4: "CogView4",
+    Family.BRIA: "Bria",
     Family.SVD: "Stable Video Diffusion",
     Family.STABLE_CASCADE: "Stable Cascade",
     Family.KANDINSKY2: "Kandinsky 2",

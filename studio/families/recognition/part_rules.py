@@ -178,7 +178,15 @@ VAE_RULES = (
     _vae(Component.VAE_DC, Has(_LATENTS_IN), Starts("decoder.up_blocks.0.0."), layout=DIFFUSERS),
     _vae(Component.VAE_LTX, Starts("decoder.up_blocks.0.res_blocks.")),
     _vae(Component.VAE_LTX, Has("decoder.conv_in.conv.weight"), Starts("per_channel_statistics.")),
+    _vae(Component.VAE_LTX, Has("decoder.conv_in.conv.weight"), Has("latents_mean"), layout=DIFFUSERS),
+    _vae(
+        Component.VAE_OTHER,
+        Has("decoder.conv_in.conv.weight"),
+        Has("decoder.mid_block.resnets.0.norm1.norm_layer.weight"),
+    ),
     _vae(Component.VAE_HUNYUAN, Has("decoder.conv_in.conv.weight")),
+    _vae(Component.VAE_OTHER, Starts("decoder.block_in."), variant="video"),
+    _vae(Component.VAE_OTHER, Starts("decoder.condition_encoder."), variant="inpainting"),
     _vae(
         Component.VAE_FLUX2,
         Size(_LATENTS_IN, 1, (32,)),
@@ -220,13 +228,6 @@ _LDM_CONTROL_CROSS = "control_model.input_blocks.2.1.transformer_blocks.0.attn2.
 
 BEFORE_LORA_RULES = (
     # These hold low-rank weights as well, which is not what they are.
-    _adapter(
-        Kind.CONTROLNET,
-        Has("lora_controlnet"),
-        Has("label_emb.0.0.weight"),
-        family=Family.SDXL,
-        variant="Control-LoRA",
-    ),
     _adapter(Kind.CONTROLNET, Has("lora_controlnet"), family=Family.SDXL, variant="Control-LoRA"),
     _adapter(Kind.IP_ADAPTER, Size("ip_adapter.1.to_k_ip.weight", -1, (768,)), family=Family.SD1),
     _adapter(Kind.IP_ADAPTER, Size("ip_adapter.1.to_k_ip.weight", -1, (1024,)), family=Family.SD2),
@@ -294,6 +295,8 @@ ADAPTER_RULES = (
         ),
     ),
     _adapter(Kind.IP_ADAPTER, Has("redux_up.weight"), family=Family.FLUX1, variant="Redux"),
+    _adapter(Kind.MOTION_MODULE, Has("mid_block.motion_modules.0.norm.weight")),
+    _adapter(Kind.MOTION_MODULE, Has("down_blocks.0.motion_modules.0.norm.weight")),
     _adapter(
         Kind.MOTION_MODULE,
         Has("down_blocks.0.motion_modules.0.temporal_transformer.norm.weight"),

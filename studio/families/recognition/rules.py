@@ -450,7 +450,16 @@ _DIFFUSERS_TRANSFORMER_RULES = (
     ),
     _dit(Family.FLUX2, Has("single_stream_modulation.linear.weight"), variant="dev"),
     _dit(Family.CHROMA, Starts("distilled_guidance_layer."), Has("context_embedder.weight")),
+    _dit(
+        Family.HUNYUAN_IMAGE,
+        Starts("context_embedder.token_refiner."),
+        Size("x_embedder.proj.weight", 1, (64,)),
+    ),
     _dit(Family.HUNYUAN_VIDEO, Starts("context_embedder.token_refiner.")),
+    _dit(Family.FLUX3, Has("early_stream_modulations.image.linear.weight"), variant="klein base"),
+    _dit(Family.OVIS, _FLUX_DIFFUSERS, Has("context_embedder_norm.weight")),
+    _dit(Family.LONGCAT, _FLUX_DIFFUSERS, Size("context_embedder.weight", 1, (3584,))),
+    _dit(Family.BRIA, _FLUX_DIFFUSERS, NoneStarts("time_text_embed.")),
     _dit(Family.FLUX1, _FLUX_DIFFUSERS, Size("x_embedder.weight", 1, (384,)), variant="Fill"),
     _dit(Family.FLUX1, _FLUX_DIFFUSERS, Size("x_embedder.weight", 1, (128,)), variant="Depth or Canny"),
     _dit(Family.FLUX1, _FLUX_DIFFUSERS, Starts("time_text_embed.guidance_embedder."), variant="dev"),
@@ -469,9 +478,13 @@ _DIFFUSERS_TRANSFORMER_RULES = (
         Has("patch_embedding.weight"),
         Has("scale_shift_table"),
     ),
+    _dit(Family.COGVIEW4, Has("patch_embed.text_proj.weight"), Starts("time_condition_embed.")),
     _dit(
         Family.COGVIDEOX, Has("patch_embed.text_proj.weight"), Has("transformer_blocks.0.norm1.linear.weight")
     ),
+    _dit(Family.LTX, Has("time_embed.emb.timestep_embedder.linear_1.weight"), Has("proj_in.weight")),
+    _dit(Family.MOCHI, Starts("time_embed.pooler."), Has("time_embed.caption_proj.weight")),
+    _dit(Family.COSMOS, Has("time_embed.t_embedder.linear_1.weight"), Has("patch_embed.proj.weight")),
     _dit(Family.HUNYUAN_DIT, Has("text_embedding_padding"), Starts("blocks.0.attn2.")),
     _dit(
         Family.STABLE_CASCADE,
