@@ -48,6 +48,7 @@ TORCH_FREE = [
         for found in pkgutil.iter_modules([str(ROOT / "studio" / "weights")])
         if found.name not in ("compute", "reader")
     ),
+    "studio.families.adapters.lora_layers",
     *(
         f"studio.checkpoints.library.{found.name}"
         for found in pkgutil.iter_modules([str(ROOT / "studio" / "checkpoints" / "library")])
