@@ -35,6 +35,11 @@ def _levels(pictures: _ArrayT) -> _ArrayT:
     return ((pictures.clip(-1.0, 1.0) + 1.0) * 127.5).round()
 
 
+def from_uint8(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Convert bytes to float32 in [-1, 1], in the same order of dimensions."""
+    return pixels.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
+
+
 def read_only_copy(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
     """Return a contiguous copy that owns its memory and cannot be written to."""
     copy = np.array(array, order="C", copy=True)

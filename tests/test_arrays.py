@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from studio.arrays import read_only_copy, sha256_of, to_uint8
+from studio.arrays import from_uint8, read_only_copy, sha256_of, to_uint8
 
 
 def test_tensors_and_arrays_give_the_same_bytes() -> None:
@@ -25,6 +25,14 @@ def test_halves_are_rounded_to_even_in_both() -> None:
     halves = ((np.arange(255, dtype=np.float32) + np.float32(0.5)) / np.float32(127.5) - 1)[None, None]
     pictures = np.repeat(halves, 3, axis=0)
     assert np.array_equal(to_uint8(pictures), to_uint8(torch.from_numpy(pictures)))
+
+
+def test_every_byte_comes_back_from_its_float() -> None:
+    levels = np.arange(256, dtype=np.uint8)
+    floats = from_uint8(np.broadcast_to(levels, (3, 1, 256)))
+    assert floats.dtype == np.float32
+    assert (floats.min(), floats.max()) == (-1.0, 1.0)
+    assert np.array_equal(to_uint8(floats)[0, :, 0], levels)
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (2, 3, 4, 5)])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from studio.arrays import to_uint8
+from studio.arrays import from_uint8, to_uint8
 from studio.checkpoints.model import NativeModel
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
     from torch import nn
 
@@ -40,7 +40,7 @@ def render_reconstructions(
     codec: Codec, pictures: NDArray[np.uint8], device: torch.device
 ) -> NDArray[np.uint8]:
     """Encode and decode pictures (N, 3, H, W); returns (N, H, W, 3)."""
-    x = torch.from_numpy(pictures.astype(np.float32) / np.float32(127.5) - 1).to(device)
+    x = torch.from_numpy(from_uint8(pictures)).to(device)
     return to_uint8(codec.decode(codec.encode(x)))
 
 

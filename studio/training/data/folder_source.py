@@ -7,8 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
-import numpy as np
-
+from studio.arrays import from_uint8
 from studio.errors import RecipeError, StorageError
 from studio.messages import message
 from studio.training.data.inspect import Refused, caption_of, list_files, refuse, without_period
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from studio.training.data.picture_cache import CacheWriter
@@ -173,7 +173,7 @@ class FolderSource:
     def draw(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[str]]:
         """Draw pictures, (count, 3, size, size) in [-1, 1], and their captions."""
         rows = rng.integers(len(self.folder.captions), size=count)
-        pictures = self.folder.pixels[rows].astype(np.float32) / np.float32(127.5) - 1
+        pictures = from_uint8(self.folder.pixels[rows])
         return pictures, [self.folder.captions[row] for row in rows.tolist()]
 
 

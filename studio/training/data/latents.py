@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from studio.arrays import from_uint8
 from studio.errors import StorageError
 from studio.storage import write_file
 from studio.training.data.folder_source import Cancelled, run_to_end
@@ -86,7 +87,7 @@ def encode_folder(
     for first in range(0, count, ENCODE_BATCH):
         if cancelled is not None and cancelled.is_set():
             raise Cancelled
-        pixels = pictures.pixels[first : first + ENCODE_BATCH].astype(np.float32) / np.float32(127.5) - 1
+        pixels = from_uint8(pictures.pixels[first : first + ENCODE_BATCH])
         latents[first : first + ENCODE_BATCH] = _encode(codec, torch.from_numpy(pixels).to(device))
         yield min(first + ENCODE_BATCH, count), count
     if pictures.cache is not None:

@@ -167,11 +167,11 @@ class ForwardModel(QObject):
         self._background.close()
 
     def _on_read(self, path: Path, pixels: NDArray[np.uint8]) -> None:
-        import numpy as np  # noqa: PLC0415 - as above
+        from studio.arrays import from_uint8  # noqa: PLC0415 - it imports numpy
 
         if path != self.path:
             return
-        self._clean = pixels.astype(np.float32) / np.float32(127.5) - 1
+        self._clean = from_uint8(pixels)
         self._noise, self.fault = None, ""
         self.changed.emit()
         self.moved.emit()

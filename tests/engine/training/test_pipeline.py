@@ -296,7 +296,7 @@ def test_another_training_of_the_same_name_is_not_resumed(tmp_path: Path, folder
 def test_a_folder_without_pictures_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     engine = engine_at(tmp_path / "home")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RecipeError, match=r"The folder .*empty holds no picture that can be read"):
+    with pytest.raises(RecipeError, match=r"The folder .*empty contains no picture that can be read"):
         list(engine.train(tiny_request(tmp_path / "empty")))
     with pytest.raises(StorageError, match="cannot be found"):
         list(engine.train(tiny_request(tmp_path / "nowhere")))
