@@ -76,7 +76,7 @@ def test_states_cut_off_at_any_byte_are_read_up_to_the_last_whole_step(folder: P
         assert run.complete == (steps == 4)
         seen.add(steps)
         if steps < 4:
-            with pytest.raises(StorageError, match=f"step {steps} cannot be read|no whole step"):
+            with pytest.raises(StorageError, match=f"step {steps} cannot be read|no complete step"):
                 run.state(steps)
     assert seen == {0, 1, 2, 3, 4}
 
