@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from studio.checkpoints import family_models
+from studio.checkpoints.family_models import FamilyInfo
 from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, describe
-from studio.errors import CheckpointError, UnknownNameError
+from studio.checkpoints.library.cache import RecognitionCache
+from studio.checkpoints.library.folders import added_folders
+from studio.checkpoints.library.scan import INDEX, scan
+from studio.errors import CheckpointError, StorageError, UnknownNameError
 from studio.folders import resources_dir
 from studio.messages import message
+from studio.storage import ensure_folder
 from studio.weights.files import unreadable
+from studio.weights.hashing import HashCache
 from studio.weights.header import check_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from studio.checkpoints.library.scan import ModelFile, Scan
     from studio.families.interface import ModelInfo
     from studio.folders import Folders
+
+RECOGNITION_CACHE: Final = "recognition.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,23 +66,63 @@ class InstalledModel:
 def list_models(folders: Folders) -> tuple[InstalledModel, ...]:
     """Return every model, those shipped first, each group by name; broken ones too, each with its sentence.
 
-    A user's model whose name is taken is listed as broken, so that a name always means the same model.
+    A user's model whose name is taken is listed as broken, so that a name always means the same model. The hash of a
+    model of another family is that of an earlier run; `find_model` computes it.
     """
+    found = scan_models(folders)
+    of_families = _of_families(found.files, folders)
+    holding = {parent for model in of_families for parent in model.path.parents}
+    own = [
+        model
+        for model in _inspect_all(folders.models, shipped=False)
+        if model.card is not None or model.folder not in {*holding, *(one.path for one in of_families)}
+    ]
     listed: dict[Path, InstalledModel] = {}
     taken: dict[str, Path] = {}
-    for home, shipped in ((_shipped_home(), True), (folders.models, False)):
-        for model in sorted(
-            _inspect_all(home, shipped=shipped), key=lambda model: (model.name, model.folder)
-        ):
-            if model.card is not None and taken.setdefault(model.name, model.folder) != model.folder:
+    for models in (_inspect_all(_shipped_home(), shipped=True), [*own, *of_families]):
+        for model in sorted(models, key=lambda model: (model.name, model.path)):
+            if model.card is not None and taken.setdefault(model.name, model.path) != model.path:
                 reason = message(
                     "has the name {name}, which the model in {folder} has already; rename one of them",
                     name=repr(model.name),
                     folder=_shown(str(taken[model.name])),
                 )
-                model = _broken(model.folder, shipped, CheckpointError(model.folder, reason))
-            listed[model.folder] = model
+                model = _broken(model.path, model.shipped, CheckpointError(model.path, reason))
+            listed[model.path] = model
     return tuple(listed.values())
+
+
+def scan_models(folders: Folders) -> Scan:
+    """Return every file of weights in the folders of models, with what it is; headers that are known are not read."""
+    cache = RecognitionCache(folders.cache / RECOGNITION_CACHE)
+    found = scan([folders.models, *added_folders(folders)], cache)
+    if found.added or found.changed or found.removed:
+        with contextlib.suppress(StorageError):
+            ensure_folder(folders.cache)
+            cache.save()
+    return found
+
+
+def _of_families(files: Sequence[ModelFile], folders: Folders) -> list[InstalledModel]:
+    """Return the models of other families among files."""
+    hashes = HashCache(folders.cache)
+    found = []
+    for file in files:
+        if not family_models.is_model(file) or (file.path.parent / CARD_NAME).is_file():
+            continue
+        try:
+            info = family_models.with_known_hash(family_models.describe(file, files), hashes)
+        except CheckpointError as error:
+            found.append(replace(_broken(file.path, False, error), name=_shown(file.name)))
+            continue
+        found.append(_installed(file, info))
+    return found
+
+
+def _installed(file: ModelFile, info: FamilyInfo) -> InstalledModel:
+    if file.is_folder:
+        return InstalledModel(name=info.name, folder=file.path, shipped=False, card=info)
+    return InstalledModel(name=info.name, folder=file.path.parent, shipped=False, card=info, file=file.path)
 
 
 def find_model(name: str, folders: Folders) -> InstalledModel:
@@ -86,10 +139,18 @@ def find_model(name: str, folders: Folders) -> InstalledModel:
     models = list_models(folders)
     for model in sorted(models, key=lambda model: model.card is None):
         if model.name == name:
-            return model if model.card is not None else _model_at(model.folder)
+            return _with_hash(model, folders) if model.card is not None else _model_at(model.path, folders)
     if not _is_path(name):
         raise UnknownNameError("model", name, [model.name for model in models if model.card is not None])
-    return _model_at(Path(name))
+    return _with_hash(_model_at(Path(name), folders), folders)
+
+
+def _with_hash(model: InstalledModel, folders: Folders) -> InstalledModel:
+    """Return the model with its hash, by which runs and pictures refer to it; computing it may take many seconds."""
+    if not isinstance(model.card, FamilyInfo) or model.card.weights_sha256:
+        return model
+    ensure_folder(folders.cache)
+    return replace(model, card=family_models.hashed(model.card, HashCache(folders.cache)))
 
 
 def _shipped_home() -> Path:
@@ -133,14 +194,17 @@ def _is_path(name: str) -> bool:
     return os.path.isfile(name) or os.path.lexists(os.path.join(name, CARD_NAME))
 
 
-def _model_at(path: Path) -> InstalledModel:
+def _model_at(path: Path, folders: Folders) -> InstalledModel:
     """Return the model at a path; raises CheckpointError naming what the path contains instead."""
     try:
         is_folder = path.is_dir()
         beside = is_folder or (path.parent / CARD_NAME).is_file()
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
-    if not beside:
+    if not beside or (is_folder and (path / INDEX).is_file() and not (path / CARD_NAME).is_file()):
+        for file in scan([path]).files:
+            if family_models.is_model(file):
+                return _installed(file, family_models.describe(file, scan_models(folders).files))
         check_file(path)  # raises an error for what it is: missing, truncated, a web page, a pickle
         reason = message("has no {card} beside it, so it is not a model of this program", card=CARD_NAME)
         raise CheckpointError(path, reason)

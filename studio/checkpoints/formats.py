@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from studio.checkpoints import native
+from studio.checkpoints import family_models, native
+from studio.checkpoints.family_models import FamilyInfo
 from studio.errors import CheckpointError
 from studio.messages import message
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from studio.checkpoints.catalog import InstalledModel
     from studio.families.interface import Model
 
 
@@ -34,10 +36,22 @@ class Format(Protocol):
 FORMATS: Mapping[str, Format] = MappingProxyType({"native": native})
 
 
+def load_installed(
+    installed: InstalledModel,
+    *,
+    device: torch.device | str = "cpu",
+    cancelled: threading.Event | None = None,
+) -> Model:
+    """Read a model that is installed. Raises as `load_model`."""
+    if isinstance(installed.card, FamilyInfo):
+        return family_models.load(installed.card, device=device, cancelled=cancelled)
+    return load_model(installed.path, device=device, cancelled=cancelled)
+
+
 def load_model(
     path: Path, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
 ) -> Model:
-    """Read the model at ``path``, whatever its format.
+    """Read the model at ``path``, of one of this program's own formats.
 
     Args:
         path: the model's folder, or its file.

@@ -57,7 +57,7 @@ def _row(card: ModelInfo) -> tuple[str, ...]:
         shorten(", ".join(f"{width}x{height}" for width, height in card.sizes), _WIDEST),
         card.schedule.kind,
         f"{card.parameters / 1e6:.1f} M",
-        shorten(card.licence.splitlines()[0], _WIDEST),
+        shorten((card.licence.splitlines() or ["not known"])[0], _WIDEST),
         headline(card.evaluation) or "not measured",
     )
 

@@ -56,8 +56,8 @@ class TextOptions:
     clip_skip: int | None = None
 
 
-def schedule_of(facts: ScheduleFacts) -> Schedule:
-    """Return a family's noise schedule."""
+def schedule_of(facts: ScheduleFacts, *, zero_terminal_snr: bool = False) -> Schedule:
+    """Return a family's noise schedule; with ``zero_terminal_snr`` rescaled so that the last time has no signal."""
     return SCHEDULES[facts.name](facts.T, facts.beta_start, facts.beta_end)
 
 

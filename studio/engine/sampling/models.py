@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.formats import load_model
+from studio.checkpoints.formats import load_installed
 from studio.engine.memory import free_memory
 from studio.engine.sampling.decoders import Decoders
 from studio.errors import ModelInUseError
@@ -125,7 +125,7 @@ class LoadedModels:
         """
         found = self._find(installed, device)
         if found is None:
-            model = load_model(installed.path, device=device.torch_name, cancelled=cancelled)
+            model = load_installed(installed, device=device.torch_name, cancelled=cancelled)
             precision = model.supported_precision(precision)
             found = ReadyModel(
                 model=model,

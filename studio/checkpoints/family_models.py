@@ -1,0 +1,327 @@
+"""Models of the families that artists already have: one safetensors file, or a folder in diffusers' layout.
+
+They are used where they are. What is known of one before it is loaded is a `FamilyInfo`, made from its recognised
+header. Importable without torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from studio.checkpoints.library.pairing import suppliers
+from studio.errors import CheckpointError, StudioError
+from studio.families.interface import SizeRule
+from studio.families.recognition.kinds import COMPONENT_TITLES, Component, Kind
+from studio.families.sd1 import SD1
+from studio.families.sd2 import SD2
+from studio.families.sdxl import SDXL
+from studio.messages import message
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import torch
+
+    from studio.checkpoints.library.scan import ModelFile
+    from studio.diffusion.prediction import PredictionKind
+    from studio.families.family import Defaults, Family
+    from studio.families.interface import Model, Size
+    from studio.families.recognition.recognise import Recognised
+    from studio.messages import Message
+    from studio.weights.hashing import HashCache
+
+FAMILIES: Final[Mapping[str, Family]] = MappingProxyType({one.name: one for one in (SD1, SD2, SDXL)})
+"""The families that this program samples, by name."""
+
+MIN_SIDE_PX, MAX_SIDE_PX = 256, 2048
+
+_PARTS: Final = MappingProxyType(
+    {
+        Component.NETWORK: "unet",
+        Component.VAE_4: "vae",
+        Component.CLIP_L: "text_encoder",
+        Component.CLIP_H: "text_encoder",
+        Component.CLIP_BIGG: "text_encoder_2",
+    }
+)
+"""The name of the part that a component is, in the families of `FAMILIES`."""
+
+
+class UnsupportedModelError(CheckpointError):
+    """A model is of a kind that this program does not run."""
+
+    def __init__(self, path: Path, advice: Message) -> None:
+        """Name the file, and in a sentence what it is and what to do."""
+        StudioError.__init__(self, message("{path}: {advice}", path=path, advice=advice))
+        self.path, self.reason = path, advice
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a model, as lists show it. Implements `studio.families.interface.PartInfo`."""
+
+    kind: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FamilyInfo:
+    """What is known of a model before it is loaded. Implements `studio.families.interface.ModelInfo`.
+
+    Attributes:
+        name: of its file or folder, without the suffix.
+        family_name: a key of `FAMILIES`.
+        files: by part, the file that holds it; the same for several parts if it is a single file.
+        signature: changes whenever the model's own file does.
+        prediction: the meaning of the U-Net's output.
+        zero_terminal_snr: whether its schedule ends without signal.
+        defaults: settings for what a request leaves open.
+        parameters: number of values in its own file.
+        size_on_disk: bytes of its own file or folder.
+        precision: the precision in which its weights are stored.
+        assumed: the names of the facts that its header does not say.
+        weights_sha256: the hash of its own file; "" until it was computed. Two that differ in nothing else are equal.
+    """
+
+    name: str
+    family_name: str
+    files: tuple[tuple[str, Path], ...]
+    signature: str
+    prediction: PredictionKind
+    zero_terminal_snr: bool = False
+    defaults: Defaults
+    parameters: int
+    size_on_disk: int = 0
+    precision: str = ""
+    assumed: tuple[str, ...] = ()
+    licence: str = ""
+    training_data: str = ""
+    weights_sha256: str = field(default="", compare=False)
+
+    @property
+    def family(self) -> Family:
+        """Its family."""
+        return FAMILIES[self.family_name]
+
+    @property
+    def title(self) -> str:
+        """The name: what artists call their files by."""
+        return self.name
+
+    @property
+    def backbone(self) -> Part:
+        """The U-Net."""
+        return Part("unet")
+
+    @property
+    def text(self) -> Part:
+        """CLIP."""
+        return Part("clip")
+
+    @property
+    def schedule(self) -> Part:
+        """The noise schedule of its family."""
+        facts = self.family.schedule
+        config = {"T": facts.T, "beta_start": facts.beta_start, "beta_end": facts.beta_end}
+        if self.zero_terminal_snr:
+            config["zero_terminal_snr"] = True
+        return Part(facts.name, config)
+
+    @property
+    def clip(self) -> bool:
+        """False: latents have no fixed range."""
+        return False
+
+    @property
+    def T(self) -> int:
+        """The number of times of the schedule."""
+        return self.family.schedule.T
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """The sizes its family was trained at."""
+        return self.family.sizes
+
+    @property
+    def size_rule(self) -> SizeRule:
+        """The other sizes."""
+        return SizeRule(multiple=self.family.size_multiple, minimum=MIN_SIDE_PX, maximum=MAX_SIDE_PX)
+
+    @property
+    def downscale(self) -> int:
+        """Pixels per latent along each side."""
+        return self.family.latents.downscale
+
+    @property
+    def evaluation(self) -> Mapping[str, Any]:
+        """Empty: nothing was measured."""
+        return {}
+
+    def latent_shape_for(self, width: int, height: int) -> tuple[int, int, int]:
+        """Return (C, h, w) of the latents of pictures of ``width`` x ``height`` pixels."""
+        return (self.family.latents.channels, height // self.downscale, width // self.downscale)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything that is known as JSON values."""
+        return {
+            "name": self.name,
+            "family": self.family_name,
+            "files": {part: str(path) for part, path in self.files},
+            "prediction": self.prediction,
+            "zero_terminal_snr": self.zero_terminal_snr,
+            "schedule": {"kind": self.schedule.kind, "config": dict(self.schedule.config)},
+            "sizes": [list(size) for size in self.sizes],
+            "defaults": {
+                "sampler": self.defaults.sampler,
+                "steps": self.defaults.steps,
+                "guidance": self.defaults.guidance,
+                "spacing": self.defaults.spacing,
+            },
+            "parameters": self.parameters,
+            "precision": self.precision,
+            "assumed": list(self.assumed),
+            "weights_sha256": self.weights_sha256,
+        }
+
+
+def is_model(file: ModelFile) -> bool:
+    """Whether a file holds a denoising network, so that it is a model or lacks little to be one."""
+    found = file.recognised
+    return found is not None and found.kind in (Kind.CHECKPOINT, Kind.NETWORK)
+
+
+def describe(file: ModelFile, others: Iterable[ModelFile] = ()) -> FamilyInfo:
+    """Return what is known of a model.
+
+    Args:
+        file: its file or folder, recognised.
+        others: the files that may supply the parts that it lacks.
+
+    Raises:
+        CheckpointError: it cannot be used; the sentence says what it is and what to do, or what is missing.
+    """
+    found = file.recognised
+    if found is None or found.family is None:
+        raise CheckpointError(file.path, file.problem or message("holds no model that this program knows"))
+    if found.advice is not None:
+        raise UnsupportedModelError(file.path, found.advice)
+    family = FAMILIES[found.family.value]
+    prediction = family.prediction if found.prediction is None else found.prediction.value
+    return FamilyInfo(
+        name=file.name.replace("/", "--"),
+        family_name=family.name,
+        files=_files(file, found, others),
+        signature=file.signature,
+        prediction=_known_prediction(file, prediction),
+        zero_terminal_snr=found.zero_terminal_snr is not None and found.zero_terminal_snr.value,
+        defaults=_defaults(family, found),
+        parameters=found.parameters,
+        size_on_disk=file.size,
+        precision=found.storage.form or found.storage.dtype,
+        assumed=found.assumed,
+        licence=found.description.licence,
+    )
+
+
+def hashed(info: FamilyInfo, hashes: HashCache, cancelled: threading.Event | None = None) -> FamilyInfo:
+    """Return the same with the hash of its weights, computed if it is not known: it may take many seconds.
+
+    The hash of a folder is that of the hashes of its files.
+
+    Raises:
+        CheckpointError: a file cannot be read.
+        LoadCancelled: ``cancelled`` was set.
+    """
+    own = dict.fromkeys(path for _, path in info.files)
+    found = [hashes.hash_of(path, cancelled=cancelled) for path in own]
+    return replace(info, weights_sha256=_joined(found))
+
+
+def with_known_hash(info: FamilyInfo, hashes: HashCache) -> FamilyInfo:
+    """Return the same with the hash of its weights, if it is known."""
+    found = [hashes.known(path) for path in dict.fromkeys(path for _, path in info.files)]
+    known = [one for one in found if one is not None]
+    return replace(info, weights_sha256=_joined(known)) if len(known) == len(found) else info
+
+
+def load(
+    info: FamilyInfo, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
+) -> Model:
+    """Load a model.
+
+    Raises:
+        CheckpointError: a file cannot be read, or does not hold what it should.
+        LoadCancelled: ``cancelled`` was set.
+    """
+    # By name: this module says what models there are before torch is there.
+    loader = importlib.import_module("studio.families.model")
+    model: Model = loader.load_model(
+        info,
+        info.family,
+        dict(info.files),
+        device=device,
+        schedule=loader.schedule_of(info.family.schedule, zero_terminal_snr=info.zero_terminal_snr),
+        cancelled=cancelled,
+    )
+    return model
+
+
+def _joined(hashes: list[str]) -> str:
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode("ascii")).hexdigest()
+
+
+def _files(file: ModelFile, found: Recognised, others: Iterable[ModelFile]) -> tuple[tuple[str, Path], ...]:
+    """Return which file holds each part, in the order of the family's parts."""
+    files = {_PARTS[one]: _file_of(file, one) for one in found.contains if one in _PARTS}
+    supplied = suppliers(file, others)
+    lacking = []
+    for component in found.missing:
+        if supplied.get(component):
+            files[_PARTS[component]] = _file_of(supplied[component][0], component)
+        else:
+            lacking.append(COMPONENT_TITLES[component])
+    if lacking:
+        reason = message(
+            "lacks its {parts}, and no file in the model folders has it", parts=" + ".join(lacking)
+        )
+        raise CheckpointError(file.path, reason)
+    order = [part.name for part in FAMILIES[found.family.value].parts] if found.family is not None else []
+    return tuple((part, files[part]) for part in order if part in files)
+
+
+def _file_of(file: ModelFile, component: Component) -> Path:
+    """Return the file with a part: the file itself, or the one in the part's folder."""
+    if not file.is_folder:
+        return file.path
+    folder = file.path / _PARTS[component]
+    found = sorted(
+        folder.glob("*.safetensors"), key=lambda path: ("." in path.stem, path.name)
+    )  # a variant such as model.fp16.safetensors comes last
+    if not found:
+        raise CheckpointError(folder, message("has no safetensors file"))
+    return found[0]
+
+
+def _known_prediction(file: ModelFile, prediction: str) -> PredictionKind:
+    if prediction == "eps":
+        return "eps"
+    if prediction == "v":
+        return "v"
+    raise CheckpointError(
+        file.path, message("predicts {kind}, which this program cannot sample yet", kind=prediction)
+    )
+
+
+def _defaults(family: Family, found: Recognised) -> Defaults:
+    """Return the settings of the family, or of the way in which this model was made to need few steps."""
+    if found.distillation is None:
+        return family.defaults
+    distilled = found.distillation.value
+    defaults = family.variants.get(distilled.method.lower(), family.defaults)
+    return defaults if distilled.steps is None else replace(defaults, steps=distilled.steps)

@@ -1,0 +1,189 @@
+"""Files of Stable Diffusion are models like any other: listed, found by name, hashed once, sampled and verified."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import pytest
+from safetensors.torch import save_file
+
+from studio.checkpoints import catalog, family_models
+from studio.checkpoints.catalog import find_model, list_models
+from studio.checkpoints.family_models import FamilyInfo
+from studio.checkpoints.library.folders import add_folders, added_folders, remove_folder
+from studio.checkpoints.library.scan import ModelFile, Scan
+from studio.engine.engine import Engine
+from studio.engine.events import JobStarted, PictureDone, StepDone
+from studio.engine.requests.generate import GenerateRequest
+from studio.errors import CheckpointError, RequestError
+from studio.families.family import Defaults
+from studio.families.recognition import traits
+from studio.families.recognition.kinds import Component, Fact, Family, Kind, Source
+from studio.families.recognition.recognise import Recognised
+from studio.folders import Folders
+from tests.families import tiny
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import torch
+
+SD1 = Recognised(
+    kind=Kind.CHECKPOINT,
+    family=Fact(Family.SD1, Source.TENSORS),
+    contains=(Component.NETWORK, Component.CLIP_L, Component.VAE_4),
+    prediction=Fact("eps", Source.FAMILY),
+    storage=traits.Storage("F32"),
+    parameters=1000,
+)
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, torch.Tensor]:
+    return tiny.random_tensors(tiny.single_file_shapes("sd1"))
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
+    """Folders in which every file is a small model of Stable Diffusion 1.x, whose header is not looked at."""
+
+    def scan(places: Iterable[Path], *_: object) -> Scan:
+        files = sorted(
+            path for place in places for path in [place, *place.rglob("*")] if path.suffix == ".safetensors"
+        )
+        return Scan(
+            files=tuple(
+                ModelFile(
+                    path=path,
+                    size=path.stat().st_size,
+                    signature=str(path.stat().st_mtime_ns),
+                    recognised=SD1,
+                )
+                for path in files
+            )
+        )
+
+    small = replace(
+        tiny.TINY_SD1,
+        sizes=((64, 64), (128, 64)),
+        defaults=Defaults(steps=2, guidance=3.0, sampler="ddim", spacing="trailing"),
+    )
+    monkeypatch.setattr(family_models, "FAMILIES", MappingProxyType({"sd1": small}))
+    monkeypatch.setattr(family_models, "MIN_SIDE_PX", 32)
+    monkeypatch.setattr(catalog, "scan", scan)
+    return Folders.under(tmp_path / "home")
+
+
+def put(path: Path, weights: dict[str, torch.Tensor]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(weights, path)
+    return path
+
+
+def test_files_in_the_model_folder_and_in_added_ones_are_models(
+    folders: Folders, weights: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    inside = put(folders.models / "Stable-diffusion" / "dreams_8.safetensors", weights)
+    outside = put(tmp_path / "ComfyUI" / "checkpoints" / "ink.safetensors", weights)
+    assert add_folders(folders, [tmp_path / "ComfyUI", tmp_path / "ComfyUI"]) == (tmp_path / "ComfyUI",)
+    listed = {model.name: model for model in list_models(folders) if not model.shipped}
+    assert {name: model.path for name, model in listed.items()} == {"dreams_8": inside, "ink": outside}
+    assert all(isinstance(model.card, FamilyInfo) for model in listed.values())
+    remove_folder(folders, tmp_path / "ComfyUI")
+    assert added_folders(folders) == ()
+    assert [model.name for model in list_models(folders) if not model.shipped] == ["dreams_8"]
+    assert outside.is_file()
+
+
+def test_the_hash_is_that_of_the_file_and_computed_once(
+    folders: Folders, weights: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(folders.models / "ink.safetensors", weights)
+    (listed,) = (model for model in list_models(folders) if not model.shipped)
+    assert listed.card is not None
+    assert listed.card.weights_sha256 == ""
+    found = find_model("ink", folders)
+    assert found.card is not None
+    assert found.card.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found.card == listed.card
+    monkeypatch.setattr("studio.weights.hashing._hash", pytest.fail)
+    assert find_model("ink", folders) == found
+    (listed,) = (model for model in list_models(folders) if not model.shipped)
+    assert listed.card is not None
+    assert listed.card.weights_sha256 == found.card.weights_sha256
+
+
+def test_two_files_of_one_name_are_both_listed_and_one_can_be_used(
+    folders: Folders, weights: dict[str, torch.Tensor]
+) -> None:
+    for folder in ("a", "b"):
+        put(folders.models / folder / "ink.safetensors", weights)
+    listed = [model for model in list_models(folders) if not model.shipped]
+    assert [model.error is None for model in listed] == [True, False]
+
+
+def test_pictures_are_made_step_by_step_and_again_bit_by_bit(
+    folders: Folders, weights: dict[str, torch.Tensor]
+) -> None:
+    put(folders.models / "ink.safetensors", weights)
+    request = GenerateRequest(model="ink", prompt="a (red:1.2) fox", negative="blurred", seed=5)
+
+    def run(engine: Engine, asked: GenerateRequest) -> tuple[list[StepDone], PictureDone, JobStarted]:
+        events = list(engine.run(asked))
+        (done,) = (event for event in events if isinstance(event, PictureDone))
+        (started,) = (event for event in events if isinstance(event, JobStarted))
+        return [event for event in events if isinstance(event, StepDone)], done, started
+
+    engine = Engine(folders, "cpu")
+    steps, done, started = run(engine, request)
+    assert len(steps) == 2
+    assert done.pixels.shape == (64, 64, 3)
+    assert started.weights_sha256 == find_model("ink", folders).card.weights_sha256
+    again = run(Engine(folders, "cpu"), request)[1]
+    assert (again.pixels == done.pixels).all()
+    other = run(engine, replace(request, prompt="a fox"))[1]
+    assert (other.pixels != done.pixels).any(), "the weight in the prompt has an effect"
+    wide = run(engine, replace(request, width=96, height=64))[1]
+    assert wide.pixels.shape == (64, 96, 3), "any size of the rule"
+    with pytest.raises(RequestError):
+        run(engine, replace(request, width=100, height=64))
+
+
+def test_a_model_that_lacks_a_part_says_which_or_takes_it_from_another_file(
+    folders: Folders, tmp_path: Path
+) -> None:
+    network = replace(SD1, kind=Kind.NETWORK, contains=(Component.NETWORK,))
+    file = ModelFile(path=tmp_path / "unet.safetensors", size=1, signature="1", recognised=network)
+    with pytest.raises(CheckpointError) as refused:
+        family_models.describe(file)
+    assert "CLIP-L" in str(refused.value)
+    whole = ModelFile(path=tmp_path / "whole.safetensors", size=1, signature="1", recognised=SD1)
+    info = family_models.describe(file, [whole])
+    assert dict(info.files) == {"unet": file.path, "vae": whole.path, "text_encoder": whole.path}
+
+
+@pytest.mark.parametrize(
+    ("distillation", "steps", "guidance"),
+    [
+        (None, 25, 7.0),
+        (traits.Distillation(traits.LIGHTNING), 8, 1.0),
+        (traits.Distillation(traits.LIGHTNING, 4), 4, 1.0),
+    ],
+)
+def test_distilled_models_bring_their_own_settings(
+    distillation: traits.Distillation | None, steps: int, guidance: float, tmp_path: Path
+) -> None:
+    found = replace(
+        SD1,
+        family=Fact(Family.SDXL, Source.TENSORS),
+        contains=(Component.NETWORK, Component.CLIP_L, Component.CLIP_BIGG, Component.VAE_4),
+        distillation=None if distillation is None else Fact(distillation, Source.FILE_NAME),
+    )
+    info = family_models.describe(
+        ModelFile(path=tmp_path / "x.safetensors", size=1, signature="1", recognised=found)
+    )
+    assert (info.defaults.steps, info.defaults.guidance) == (steps, guidance)
