@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.checkpoints.catalog import InstalledModel, list_models
+from studio.checkpoints.library.folders import add_folders, added_folders, remove_folder
 from studio.ui.core.background import Background
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
     from studio.errors import StudioError
     from studio.families.interface import ModelInfo
     from studio.folders import Folders
 
 FIRST_CHOICE = "starter"
+
+
+@dataclass(frozen=True)
+class _Listing:
+    models: tuple[InstalledModel, ...]
+    folders: tuple[Path, ...]
 
 
 class Catalog(QObject):
@@ -29,7 +40,9 @@ class Catalog(QObject):
     """
 
     changed = Signal()
-    """The models were listed for the first time, or their list has changed."""
+    """The models were listed for the first time, or their list or that of the added folders has changed."""
+    added = Signal(int, int)
+    """Files or folders were added: how many models in them can be used, and how many cannot."""
     failed = Signal(str)
     """The models could not be listed: a sentence."""
 
@@ -38,7 +51,9 @@ class Catalog(QObject):
         super().__init__()
         self._folders = folders
         self._models: tuple[InstalledModel, ...] = ()
+        self._added: tuple[Path, ...] = ()
         self._background = Background(self)
+        self._awaited: set[str] = set()
         self.listed = False
         self.reload()
 
@@ -52,19 +67,54 @@ class Catalog(QObject):
         """All models, those shipped with the program first."""
         return self._models
 
+    @property
+    def added_folders(self) -> tuple[Path, ...]:
+        """The files and folders whose models are used in place."""
+        return self._added
+
     @Slot()
     def reload(self) -> None:
         """List the models again."""
-        self._background.do(partial(list_models, self._folders), self._on_listed, self._on_failed, key="list")
+        self._background.do(partial(_list, self._folders), self._on_listed, self._on_failed, key="list")
+
+    def expect(self, weights: Iterable[str]) -> None:
+        """List the models again, once, if a job runs weights whose hash no model here has.
+
+        The hash of a large file is computed when the file is first used.
+        """
+        known = {model.card.weights_sha256 for model in self._models if model.card is not None}
+        unknown = set(weights) - known - self._awaited - {""}
+        if unknown:
+            self._awaited |= unknown
+            self.reload()
+
+    def add(self, paths: Sequence[Path]) -> None:
+        """Use the models in these files and folders, where they are."""
+        self._background.do(partial(_add, self._folders, tuple(paths)), self._on_added, self._on_failed)
+
+    def remove(self, path: Path) -> None:
+        """Take an added file or folder out of the list; nothing on the disk changes."""
+        self._background.do(partial(_remove, self._folders, path), self._on_listed, self._on_failed)
 
     def close(self) -> None:
         """Wait for pending reads."""
         self._background.close()
 
-    def _on_listed(self, models: tuple[InstalledModel, ...]) -> None:
-        if models != self._models or not self.listed:
-            self.listed, self._models = True, models
+    def _on_listed(self, found: _Listing) -> None:
+        hashes = [
+            model.card and model.card.weights_sha256 for model in found.models
+        ]  # equal models may differ in it
+        known = [model.card and model.card.weights_sha256 for model in self._models]
+        if found != _Listing(self._models, self._added) or hashes != known or not self.listed:
+            self.listed, self._models, self._added = True, found.models, found.folders
             self.changed.emit()
+
+    def _on_added(self, found: tuple[_Listing, tuple[Path, ...]]) -> None:
+        listing, paths = found
+        self._on_listed(listing)
+        inside = [model for model in self._models if any(model.path.is_relative_to(path) for path in paths)]
+        usable = sum(model.card is not None for model in inside)
+        self.added.emit(usable, len(inside) - usable)
 
     def _on_failed(self, error: StudioError) -> None:
         if not self.listed:
@@ -86,3 +136,17 @@ class Catalog(QObject):
         """Return the card of the default model: the starter, or else the first that is not broken."""
         cards = [model.card for model in self._models if model.card is not None]
         return min(cards, key=lambda card: card.name != FIRST_CHOICE, default=None)
+
+
+def _list(folders: Folders) -> _Listing:
+    return _Listing(list_models(folders), added_folders(folders))
+
+
+def _add(folders: Folders, paths: tuple[Path, ...]) -> tuple[_Listing, tuple[Path, ...]]:
+    add_folders(folders, paths)
+    return _list(folders), tuple(path.absolute() for path in paths)
+
+
+def _remove(folders: Folders, path: Path) -> _Listing:
+    remove_folder(folders, path)
+    return _list(folders)

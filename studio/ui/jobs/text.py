@@ -298,6 +298,8 @@ def trained_on(card: ModelInfo | None) -> str:
     if card is None:
         return ""
     data = " ".join(_BRACKETS.sub("", card.training_data).split())  # licences are shown elsewhere
+    if not data:
+        return ""
     return tr("Trained on {data}", data=shorten(data, 70))
 
 
@@ -329,7 +331,7 @@ def model_facts(card: ModelInfo) -> list[tuple[str, str]]:
     """Return what is known of a model: (label, value)."""
     network = _NETWORKS.get(card.backbone.kind, card.backbone.kind)
     size = quantity.parameters(card.parameters)
-    return [
+    facts = [
         (tr("Pictures"), sizes(card)),
         (tr("Network"), tr("{network}, {parameters}", network=network, parameters=size)),
         (tr("Noise schedule"), schedule(card)),
@@ -339,6 +341,7 @@ def model_facts(card: ModelInfo) -> list[tuple[str, str]]:
         (tr("Trained on"), shorten(tr(card.training_data), LONGEST)),
         (tr("Licence"), shorten(tr(card.licence), LONGEST)),
     ]
+    return [(label, value) for label, value in facts if value]  # files of other programs say little
 
 
 def sizes(card: ModelInfo) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.core.background import Background
 from studio.ui.jobs.text import model_facts
@@ -79,6 +81,22 @@ class ModelCardView(Card):
         self._intents.use_model.emit(self.model.name)
 
 
+class AddedFolder(QWidget):
+    """A file or folder whose models are used in place."""
+
+    def __init__(self, theme: Theme, path: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.place = PlainLabel(theme, str(path), role="dim", elide=True)
+        self.remove = TextButton(theme, tr("Remove from the list"))
+        self.remove.setAccessibleName(tr("Remove from the list: {folder}", folder=path))
+        self.remove.setToolTip(tr("Nothing on the disk changes"))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP)
+        row.addWidget(self.place, 1)
+        row.addWidget(self.remove, 0, Qt.AlignmentFlag.AlignVCenter)
+
+
 WIDTH = 880
 
 
@@ -98,19 +116,29 @@ class ModelsView(Page):
         self._theme, self._catalog, self._settings, self._intents = theme, catalog, settings, intents
         self._background = Background(self)
         self.cards: list[ModelCardView] = []
+        self.add = TextButton(theme, tr("Add folder…"), icon="plus")
+        self.add.setToolTip(tr("Use the models in a folder where they are, also those of ComfyUI or A1111"))
         self.reload = TextButton(theme, tr("Reload"), icon="rotate-ccw")
         self.open = TextButton(theme, tr("Open models folder"), icon="folder-open")
-        for button in (self.reload, self.open):
+        for button in (self.add, self.reload, self.open):
             self.head.addWidget(button)
         self.fault = PlainLabel(theme, role="bad", wrap=True)
         self.fault.hide()
+        self.found = PlainLabel(theme, wrap=True)
+        self.found.hide()
         self.empty = PlainLabel(theme, text.no_own_models(), role="dim", wrap=True)
-        for label in (self.fault, self.empty):
+        self.folders: list[AddedFolder] = []
+        self._folders = QVBoxLayout()
+        self._folders.setSpacing(GRID)
+        for label in (self.fault, self.found, self.empty):
             self.column.addWidget(label)
+        self.column.addLayout(self._folders)
         self.column.addStretch()
+        self.add.clicked.connect(self._on_add_clicked)
         self.reload.clicked.connect(catalog.reload)
         self.open.clicked.connect(self._on_open_clicked)
         catalog.changed.connect(self._on_catalog_changed)
+        catalog.added.connect(self._on_added)
         settings.changed.connect(self._on_settings_changed)
         self._on_catalog_changed()
 
@@ -126,10 +154,29 @@ class ModelsView(Page):
             card.hide()
             card.deleteLater()
         self.cards = [ModelCardView(self._theme, model, self._intents) for model in self._catalog.models]
-        for place, card in enumerate(self.cards, start=1):  # below the error
+        for place, card in enumerate(self.cards, start=2):  # below the error and what was added
             card.set_in_use(self._settings.values.model)
             self.column.insertWidget(place, card)
         self.empty.setVisible(all(model.shipped for model in self._catalog.models))
+        for row in self.folders:
+            self._folders.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        self.folders = [AddedFolder(self._theme, path) for path in self._catalog.added_folders]
+        for row, path in zip(self.folders, self._catalog.added_folders, strict=True):
+            row.remove.clicked.connect(partial(self._catalog.remove, path))
+            self._folders.addWidget(row)
+
+    @Slot()
+    def _on_add_clicked(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, tr("Choose a folder with models"), str(Path.home()))
+        if chosen:
+            self._catalog.add([Path(chosen)])
+
+    @Slot(int, int)
+    def _on_added(self, usable: int, unusable: int) -> None:
+        self.found.setText(text.added(usable, unusable))
+        self.found.show()
 
     @Slot()
     def _on_open_clicked(self) -> None:

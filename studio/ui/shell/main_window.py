@@ -9,6 +9,7 @@ from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStyle, QVBoxLayout, QWidget
 
+from studio.checkpoints.library.scan import WEIGHTS
 from studio.errors import RequestError, StorageError, capitalised
 from studio.gallery import png
 from studio.ui.language import tr
@@ -19,10 +20,10 @@ from studio.ui.shell.pages import RAIL_PAGES, FocusKeeper, Pages
 from studio.ui.shell.rail import Rail
 from studio.ui.shell.status_bar import StatusBar
 from studio.ui.widgets.cards import Banner
-from studio.ui.widgets.page import dropped_file
+from studio.ui.widgets.page import dropped_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QUndoStack
@@ -53,6 +54,14 @@ class BannerPlace(QWidget):
             self.banner = Banner(self._theme, self._status.unused_gpu)
             self.banner.closed.connect(self.banner.hide)
             self._layout.addWidget(self.banner)
+
+
+def read_dropped(paths: Sequence[Path]) -> GenerateRequest | list[Path] | str:
+    """Return the request that makes the dropped picture again, or the dropped models, or a sentence on why neither."""
+    models = [path for path in paths if path.is_dir() or path.suffix.lower() in WEIGHTS]
+    if models or len(paths) != 1:
+        return models or tr("Drop one picture, or files and folders of models.")
+    return read_request(paths[0])
 
 
 def read_request(path: Path) -> GenerateRequest | str:
@@ -304,22 +313,25 @@ class MainWindow(QMainWindow):
 
     # ------------------------------------------------------------------------------------------------ Qt's side
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept one file from outside the program."""
-        if event.source() is None and dropped_file(event.mimeData()) is not None:
+        """Accept files from outside the program."""
+        if event.source() is None and dropped_files(event.mimeData()):
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Fill the form with the settings of the dropped picture."""
-        path = dropped_file(event.mimeData())
-        if path is not None:
+        """Fill the form with the settings of the dropped picture, or add the dropped models."""
+        paths = dropped_files(event.mimeData())
+        if paths:
             self._models.background.do(
-                partial(read_request, path), self._on_dropped_read, self._on_dropped_unread, key="dropped"
+                partial(read_dropped, paths), self._on_dropped_read, self._on_dropped_unread, key="dropped"
             )
 
-    def _on_dropped_read(self, answer: GenerateRequest | str) -> None:
+    def _on_dropped_read(self, answer: GenerateRequest | list[Path] | str) -> None:
         if isinstance(answer, str):
             self._models.notices.post(answer, kind="warn")
+        elif isinstance(answer, list):
+            self.pages.open("models")
+            self._models.catalog.add(answer)
         else:
             self.use_settings(answer)
 

@@ -119,6 +119,8 @@ class Wiring(QObject):
         """Pass a job to the model that requested it, and offer to resume one that was cancelled."""
         if job_state.over:
             self._models.runs.measure()
+        if job_state.started is not None:
+            self._models.catalog.expect((job_state.started.weights_sha256, *job_state.started.weights))
         if not self._models.sweep.follow(job_state) and not self._models.reference.follow(job_state):
             self._models.compare.follow(job_state)
             if (left := remaining_work(job_state)) is not None:

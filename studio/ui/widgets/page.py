@@ -153,7 +153,12 @@ class FolderRow(QWidget):
         open_folder(self._path, self._do, self.failed.emit)
 
 
+def dropped_files(data: QMimeData) -> list[Path]:
+    """Return the local files and folders that are dragged."""
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+
+
 def dropped_file(data: QMimeData) -> Path | None:
     """Return the local file or folder that is dragged; None unless it is exactly one."""
-    urls = [url for url in data.urls() if url.isLocalFile()]
-    return Path(urls[0].toLocalFile()) if len(urls) == 1 else None
+    found = dropped_files(data)
+    return found[0] if len(found) == 1 else None
