@@ -1,4 +1,7 @@
-"""The table of all keyboard shortcuts, and the view that lists them (F1)."""
+"""The table of all keyboard shortcuts, and the view that lists them (F1).
+
+`MainWindow` says what each of them does; what Esc does is `MainWindow.go_back`.
+"""
 
 from __future__ import annotations
 
