@@ -58,6 +58,7 @@ def measure(home: Path) -> dict[str, object]:
     program = build(app, Folders.under(home))
     program.window.resize(*USUAL)
     program.window.show()
+    _until(app, lambda: program.models.catalog.listed)
     runs = [_run(app, program, budget) for budget in BUDGETS]
     program.window.close()
     assert program.close()

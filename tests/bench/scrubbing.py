@@ -49,6 +49,7 @@ def measure(home: Path) -> dict[str, object]:
     window, models = program.window, program.models
     window.resize(*USUAL)
     window.show()
+    _until(app, lambda: models.catalog.listed)
     models.form.edit(prompt="a tiger face on a blue background", steps=STEPS, seed=3, count=1)
     window.generate()
     _until(app, lambda: models.queue.rowCount() == 0 and models.gallery.pictures == 1)
