@@ -101,10 +101,10 @@ def compute_in(
         layer.compute, scale = dtype, scales.get(name)
         unused.discard(name)
         weight = layer.weight.data
-        if cast_once:
+        if cast_once and scale is not None:
             weight, scale = dequantise(weight, scale, dtype), None
-        if channels_last and weight.dim() == 4:
-            weight = weight.contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if channels_last and weight.dim() == 4 else torch.preserve_format
+        weight = weight.to(dtype if cast_once else weight.dtype, memory_format=layout)
         layer.weight = nn.Parameter(weight, requires_grad=False)
         layer.register_buffer("weight_scale", scale)
     if unused:

@@ -27,6 +27,7 @@ from tests.bench import (
     lockstep,
     loop,
     measure,
+    models,
     precision,
     previews,
     recording,
@@ -53,6 +54,7 @@ BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
     "scrubbing": scrubbing.bench,
     "filmstrip": filmstrip.bench,
     "training": training.bench,
+    "models": models.bench,
 }
 
 
