@@ -71,7 +71,8 @@ def compute_in(
     """Make a network compute in ``dtype`` while its weights stay as they are stored.
 
     Linear and convolutional layers and embeddings cast their weights when they are called. The parameters of norms
-    become float32; parameters of other modules, small ones, are cast here. The network is changed in place.
+    become float32; parameters of other modules, small ones, are cast here. The network is changed in place. Where this
+    was done before, the dtype changes; weights that were cast once stay as they are, and so do scales.
 
     Args:
         network: with its parameters, without gradients.
@@ -86,7 +87,8 @@ def compute_in(
     """
     unused = set(scales)
     for path, layer in network.named_modules():
-        layer_class = _LAYERS.get(type(layer))
+        known = type(layer) in _LAYERS.values()
+        layer_class = type(layer) if known else _LAYERS.get(type(layer))
         if layer_class is None:
             _cast_parameters(layer, torch.float32 if "Norm" in type(layer).__name__ else dtype)
             continue
@@ -98,7 +100,8 @@ def compute_in(
             continue
         assert isinstance(layer, StoredLinear | StoredConv2d | StoredEmbedding)
         name = f"{path}.weight" if path else "weight"
-        layer.compute, scale = dtype, scales.get(name)
+        scale = layer.weight_scale if known else scales.get(name)
+        layer.compute = dtype
         unused.discard(name)
         weight = layer.weight.data
         if cast_once and scale is not None:

@@ -113,6 +113,19 @@ def test_casting_once_gives_the_same_bits(name: str) -> None:
     assert torch.equal(every[name](INPUTS[name]), once[name](INPUTS[name]))  # type: ignore[index]
 
 
+def test_another_dtype_can_be_chosen_later_and_scales_apply_once() -> None:
+    network, alone = store(layers(), FP8), store(layers(), FP8)
+    scales = {"linear.weight": scale_of((32, 1))}
+    compute_in(network, torch.bfloat16, scales=scales)
+    compute_in(network, torch.float32, scales=scales)
+    compute_in(alone, torch.float32, scales=scales)
+    assert torch.equal(network["linear"](INPUTS["linear"]), alone["linear"](INPUTS["linear"]))  # type: ignore[index]
+    assert network["linear"].weight.dtype == FP8  # type: ignore[index] - still as stored
+    compute_in(alone, torch.float32, scales=scales, cast_once=True)
+    compute_in(alone, torch.float32, scales=scales)
+    assert torch.equal(network["linear"](INPUTS["linear"]), alone["linear"](INPUTS["linear"]))  # type: ignore[index]
+
+
 def test_channels_last_changes_the_layout_and_not_the_result() -> None:
     plain, last = store(layers(), torch.float16), store(layers(), torch.float16)
     compute_in(plain, torch.float32)
