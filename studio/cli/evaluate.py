@@ -134,7 +134,8 @@ def plan_of(args: argparse.Namespace, card: ModelCard) -> Plan:
     guidance = card.defaults.guidance if args.guidance is None else args.guidance
     if not 0 <= guidance <= 30:
         raise RequestError("guidance", message("must be 0 to 30, not {value}", value=guidance))
-    plan = Plan(settings=Settings(steps=args.steps, guidance=float(guidance)), batch=args.batch)
+    settings = Settings(steps=args.steps, guidance=float(guidance), spacing=card.defaults.spacing)
+    plan = Plan(settings=settings, batch=args.batch)
     if args.quick:
         plan = plan.quick()
     return dataclasses.replace(

@@ -17,6 +17,7 @@ that of Song et al. 2021, "Score-Based Generative Modeling through SDEs", arXiv 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
@@ -97,3 +98,17 @@ def eps_from(kind: PredictionKind, output: Tensor, x_t: Tensor, alpha: Scale, si
             return eps_from_v(x_t, output, alpha, sigma)
         case "x0":
             return eps_from_x0(x_t, output, alpha, sigma)
+
+
+MAX_ERROR_FACTOR = 1000.0
+"""Where errors are multiplied by more than this, a prediction says nothing about x_0: few are below 1e-3."""
+
+
+def error_factor(kind: PredictionKind, alpha: float, sigma: float) -> float:
+    """Return what an error of a backbone's output is multiplied by in x_0, if the output is eps; else 1.
+
+    Infinite where there is no signal. The other predictions multiply it by 1 at most, at any level.
+    """
+    if kind != "eps":
+        return 1.0
+    return sigma / alpha if alpha else math.inf

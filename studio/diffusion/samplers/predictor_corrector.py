@@ -5,12 +5,16 @@
 which is the Langevin update with delta = 2 e. The paper's factor alpha_i, which belongs to one of T steps and is
 nearly one, is left out. The norms are taken **per picture**, never over the batch, so that a picture does not
 depend on its neighbours; the published code averages them. Where the score of a picture is zero, as it is for a
-model whose output layer is still at its zero initialisation, no step size exists and the pass changes nothing.
+model whose output layer is still at its zero initialisation, no step size exists and the pass changes nothing. Nor does
+it where the score is next to zero: the step would be hundreds of times larger than the state. For data of a variance
+of at most 1, E|score|^2 is at least |z|^2 / (alpha^2 + sigma^2) (the Cramer-Rao bound), so a score 20 times smaller
+is an error of the model.
 A step costs 1 + K model calls; the last one goes to clean data, where there is no score, and costs one.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +30,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from studio.diffusion.schedules import Schedule
+
+
+MIN_SCORE = 0.05
+"""The smallest |score| that a pass follows, relative to that of data of variance 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,12 +108,12 @@ class PredictorCorrector(Sampler[PredictorCorrectorOptions]):
         predicted = yield from self._predictor.step(state, t, s, noise)
         if s < 0:
             return predicted
-        x = predicted.x
+        x, scale = predicted.x, math.hypot(self.schedule.alpha(s), self.schedule.sigma(s))
         for draw in range(1, 1 + self.options.corrector_steps):  # the predictor's draw is number 0
             p = yield Query(x, s)
             score, z = score_from_eps(p.eps, self.schedule.sigma(s)), noise(draw)
             delta = 4.0 * (self.options.snr * _norm(z) / _norm(score)) ** 2
-            delta = delta.where(delta.isfinite(), 0.0)  # |score| = 0
+            delta = delta.where(_norm(score) * scale > MIN_SCORE * _norm(z), 0.0)
             x = langevin_update(x, score, delta, z)
         return replace(predicted, x=x)
 

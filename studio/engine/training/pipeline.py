@@ -20,6 +20,7 @@ from studio.backbones.codec import Codec
 from studio.checkpoints import native
 from studio.checkpoints.folder import CARD_NAME
 from studio.checkpoints.preview import PREVIEW_CARD, save_preview
+from studio.diffusion.prediction import MAX_ERROR_FACTOR
 from studio.engine.memory import is_out_of_memory
 from studio.engine.training.estimate import (
     EtaEstimator,
@@ -490,6 +491,15 @@ def start_notes(plan: TrainPlan, data: TrainingData, note: TrainingNote | None) 
             message(
                 "Starts from {model}, with its size, noise schedule, codec and text encoder.",
                 model=repr(plan.base.card.title),
+            )
+        )
+    if plan.error_factor > MAX_ERROR_FACTOR:
+        notes.append(
+            message(
+                "At the noisiest time of this noise schedule hardly any signal is left, and the errors of a model that "
+                "predicts the noise (eps) are multiplied by {factor:,.0f}. Its pictures therefore start at a lower "
+                "noise level (spacing: leading). A model that predicts v can start at the noisiest time.",
+                factor=plan.error_factor,
             )
         )
     return tuple(notes)

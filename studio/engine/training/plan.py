@@ -15,6 +15,8 @@ from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.checkpoints.catalog import find_model
 from studio.checkpoints.formats import load_model
 from studio.checkpoints.model import NativeModel
+from studio.diffusion.prediction import MAX_ERROR_FACTOR, error_factor
+from studio.diffusion.schedules import SCHEDULES
 from studio.engine.training.estimate import CODEC_BATCH, TEXT_BATCH
 from studio.engine.training.request import PICTOGRAMS, TrainRequest
 from studio.engine.training.scales import MAX_TOKENS_SIDE, SCALES, backbone_of
@@ -48,6 +50,11 @@ class TrainPlan:
     card: ModelCard
     base: NativeModel | None = None
     base_folder: Path | None = None
+
+    @property
+    def error_factor(self) -> float:
+        """What an error of the backbone is multiplied by in x0_hat at the noisiest time, unless x0_hat is clipped."""
+        return 1.0 if self.card.clip else _error_factor(self.card)
 
     @property
     def stages(self) -> tuple[StageName, ...]:
@@ -137,11 +144,34 @@ def card_of(recipe: Recipe) -> ModelCard:
             recipe=recipe.path.name,
         )
         assemble(card, recipe.path)
+        card = _with_safe_spacing(card)
     except CheckpointError as error:
         raise RecipeError(
             recipe.path, message("cannot make a model: it {reason}", reason=error.reason)
         ) from error
     return card
+
+
+def _with_safe_spacing(card: ModelCard) -> ModelCard:
+    """Return the card with the spacing "leading" if its model says nothing about x_0 at the noisiest time.
+
+    "leading" does not visit that time. The default steps are reduced where it would start far below it, because
+    sampling starts from noise. A model whose x0_hat is clipped can visit it: the clipped x0_hat is scaled by the alpha
+    of the next time, which is small.
+    """
+    if card.clip or _error_factor(card) <= MAX_ERROR_FACTOR:
+        return card
+    steps = max(card.defaults.steps, 2)
+    stride = max(card.T // steps, 2)
+    if card.T - 1 - (steps - 1) * stride not in range(1, 2 * stride + 1):
+        steps = card.T // stride
+    defaults = dataclasses.replace(card.defaults, spacing="leading", steps=steps)
+    return dataclasses.replace(card, defaults=defaults)
+
+
+def _error_factor(card: ModelCard) -> float:
+    schedule = SCHEDULES[card.schedule.kind](**card.schedule.config)
+    return error_factor(card.prediction, schedule.alpha(schedule.T - 1), schedule.sigma(schedule.T - 1))
 
 
 def _recipe(request: TrainRequest) -> Recipe:
@@ -246,6 +276,7 @@ def _plan_from_base(request: TrainRequest, folders: Folders, cancelled: threadin
         training={},
         sizes=card.sizes[:1],
     )
+    made = _with_safe_spacing(made)
     return TrainPlan(request=request, recipe=recipe, card=made, base=base, base_folder=installed.folder)
 
 

@@ -28,6 +28,8 @@ PICTOGRAMS = "pictograms"
 STATES = ".training"
 """The folder within that of the models where trainings keep their state; no model can have its name."""
 SCHEDULE_NAMES = ("cosine", "linear", "scaled_linear")
+WITHOUT_SIGNAL = ("cosine",)
+"""The schedules at whose noisiest time hardly any signal is left."""
 SIDES = (32, 48, 64, 96, 128, 192, 256)
 """Picture sizes to offer; any multiple of 16 from 16 to 256 is valid."""
 MAX_SAMPLES = 8
@@ -141,6 +143,14 @@ class TrainRequest:
         if self.base:
             check_value("base", self.base, ModelName)
         return self
+
+    @property
+    def starts_without_signal(self) -> bool:
+        """Whether the model predicts eps of latents, and its states at the noisiest time are noise alone.
+
+        Its error there would be multiplied by 20,000; see `studio.diffusion.prediction.error_factor`.
+        """
+        return self.prediction == "eps" and self.latents and self.schedule in WITHOUT_SIGNAL
 
     @property
     def from_recipe(self) -> bool:

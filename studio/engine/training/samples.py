@@ -64,7 +64,7 @@ def render_samples(
         model.encode_prompts(prompts),
         model.encode_prompts([""] * len(prompts)),
     )
-    times = visit_times(model.schedule.T, min(STEPS, model.schedule.T), "trailing")
+    times = visit_times(model.schedule.T, min(STEPS, model.schedule.T), model.card.defaults.spacing)
     state = State(noise.initial(), 0, times)
     ddim = SAMPLERS["ddim"]
     sampler = ddim(model.schedule, ddim.Options())

@@ -91,6 +91,13 @@ def prediction_tip() -> str:
     )
 
 
+def starts_without_signal() -> str:
+    return tr(
+        "With the Cosine schedule, eps contains hardly any signal at the highest noise level. Pictures will start a "
+        "little below it. v does not have this limit."
+    )
+
+
 def space_tip() -> str:
     return tr(
         "Latent: a codec is trained first, and the model works on its small codes; much faster from 64 pixels on. "

@@ -25,6 +25,7 @@ from tests.diffusion.analytic import Gaussian, denoiser, run, unit_noise, z_scor
 
 if TYPE_CHECKING:
     from studio.diffusion.conditioning import Conditioning
+    from studio.diffusion.denoiser import Backbone
 
 DATA = Gaussian(0.8, 0.3)
 BOTH = pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda schedule: schedule.name)
@@ -167,11 +168,16 @@ def zero_score(x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> tor
     return torch.cat([torch.zeros_like(x[:1]), 0.5 * x[1:]])
 
 
-def step_with_zero_score(kind: type[PredictorCorrector]) -> torch.Tensor:
+def tiny_score(x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> torch.Tensor:
+    """Predict next to nothing for the first picture, as such a network does after a few steps of training."""
+    return torch.cat([1e-12 * x[:1], 0.5 * x[1:]])
+
+
+def step_with_zero_score(kind: type[PredictorCorrector], backbone: Backbone = zero_score) -> torch.Tensor:
     schedule, x = cosine(), unit_noise(400).view(1, 1, 20, 20)
     x = torch.cat([x, x])
     noise = Noise(range(11, 13), x.shape[1:])
-    model = Denoiser(zero_score, schedule, "eps")
+    model = Denoiser(backbone, schedule, "eps")
     return run(kind(schedule, PredictorCorrectorOptions()), model, x, (500, 400, -1), noise)[0].state.x
 
 
@@ -201,6 +207,14 @@ def test_without_the_guard_it_is_not_finite() -> None:
     assert torch.equal(second, step_with_zero_score(PredictorCorrector)[1]), (
         "the guard changes no other picture"
     )
+
+
+def test_a_score_next_to_zero_does_not_throw_the_picture_away() -> None:
+    first, second = step_with_zero_score(PredictorCorrector, tiny_score)
+    exploded, same = step_with_zero_score(Unguarded, tiny_score)
+    torch.testing.assert_close(first, step_with_zero_score(PredictorCorrector)[0], atol=1e-5, rtol=0)
+    assert exploded.abs().max() > 1e6, "the twin: the published step size"
+    assert torch.equal(second, same), "the guard changes no other picture"
 
 
 # --------------------------------------------------------------------------------------- a predictor with a history

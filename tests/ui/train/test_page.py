@@ -225,6 +225,18 @@ def test_undo_reverts_edits_of_this_form(hand: Hand, pictures: Path) -> None:
     assert hand.models.form.values.prompt == prompt
 
 
+def test_what_eps_cannot_start_from_is_said_beside_the_choice(hand: Hand) -> None:
+    rows = hand.page.form.rows
+    rows.schedule.edited.emit("cosine")
+    rows.latents.edited.emit("latents")
+    for prediction, said in (("eps", True), ("v", False), ("eps", True)):
+        rows.prediction.edited.emit(prediction)
+        assert bool(rows.prediction_note.text()) == said
+        assert rows.prediction_note.isHidden() != said
+    rows.schedule.edited.emit("linear")
+    assert not rows.prediction_note.text()
+
+
 def test_every_setting_can_be_edited(hand: Hand) -> None:
     rows, form = hand.page.form.rows, hand.models.train.form
     rows.size_field.edited.emit("96")
