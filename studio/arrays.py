@@ -23,8 +23,13 @@ def to_uint8(pictures: NDArray[np.floating] | Tensor) -> NDArray[np.uint8]:
     if isinstance(pictures, np.ndarray):
         channels_first = _levels(np.nan_to_num(pictures, nan=0.0)).astype(np.uint8)
     else:
-        channels_first = _levels(pictures.detach().nan_to_num(0.0)).byte().cpu().numpy()
+        channels_first = to_bytes(pictures).cpu().numpy()
     return read_only_copy(np.moveaxis(channels_first, -3, -1))
+
+
+def to_bytes(pictures: Tensor) -> Tensor:
+    """Convert pictures of any shape from [-1, 1] to bytes on their own device, as `to_uint8` does."""
+    return _levels(pictures.detach().nan_to_num(0.0)).byte()
 
 
 _ArrayT = TypeVar("_ArrayT", "NDArray[np.floating]", "Tensor")

@@ -252,7 +252,8 @@ class Engine:
                     raise LoadCancelled
             ready.append(self._load(part.installed, cancelled, primary=not secondary))
         notes = [
-            list(notes_on(part.asked, part.request, one)) for part, one in zip(parts, ready, strict=True)
+            list(notes_on(part.asked, part.request, one, part.start))
+            for part, one in zip(parts, ready, strict=True)
         ]
         if previews.limited:
             for part, one, of_part in zip(parts, ready, notes, strict=True):

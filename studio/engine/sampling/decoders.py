@@ -83,6 +83,10 @@ class Decoders:
 
     def decode(self, tier: Tier, latents: Tensor) -> NDArray[np.uint8]:
         """Decode latents (1, C, h, w), which are not changed, to pixels (H, W, 3)."""
+        return to_pixels(self.picture(tier, latents))
+
+    def picture(self, tier: Tier, latents: Tensor) -> Tensor:
+        """Decode latents (1, C, h, w), which are not changed, to a picture (1, 3, H, W) on their device, float32."""
         if tier == "full" or self._cheaper is None:
-            return to_pixels(decode(self._model, latents))
-        return to_pixels(self._cheaper[tier](latents.detach().clone()).float())
+            return decode(self._model, latents)
+        return self._cheaper[tier](latents.detach().clone()).float()

@@ -1,7 +1,8 @@
 """Makes pictures from resolved requests and loaded models: a generator of events.
 
 On the CPU the pictures of a request are made one at a time, so that each is bit for bit the same alone and as one of
-many. On other devices several share each model call, which is what a graphics card needs to be fast.
+many. On other devices several are one state: a step calls the model, checks that the state is finite and copies to the
+host once for all of them, which is what a graphics card needs to be fast.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from studio.arrays import sha256_of
+from studio.arrays import read_only_copy, sha256_of
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
 from studio.diffusion.samplers import SAMPLERS
@@ -23,13 +24,13 @@ from studio.diffusion.spacings import visit_times
 from studio.engine.events import PictureDone, PictureStarted, StepDone
 from studio.engine.requests.fork import StartState
 from studio.engine.requests.generate import sampler_options
-from studio.engine.sampling.preview import PreviewRenderer, decode, to_array, to_pixels
+from studio.engine.sampling.preview import PreviewRenderer, decode, to_host
 from studio.engine.versions import versions
 from studio.errors import NotFiniteError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -40,10 +41,11 @@ if TYPE_CHECKING:
     from studio.engine.requests.plan import Part
     from studio.engine.requests.previews import Previews
     from studio.engine.sampling.models import ReadyModel
+    from studio.engine.sampling.preview import StepView
     from studio.families.interface import Model
 
 BATCH_SIZE = 8
-"""How many pictures of a request share a model call, except on the CPU."""
+"""How many pictures of a request are one state, except on the CPU."""
 
 
 def make(
@@ -104,8 +106,8 @@ def generate(
     batch_size = 1 if ready.device.kind == "cpu" else BATCH_SIZE
     for first in range(0, request.count, batch_size):
         images = range(first, min(first + batch_size, request.count))
-        group = [runs.picture(image, request.seed + image, renderer) for image in images]
-        yield from make_together(group, job_id=job_id, cancelled=cancelled, arrays=previews.arrays)
+        group = runs.group(images, [request.seed + image for image in images], renderer)
+        yield from make_together([group], job_id=job_id, cancelled=cancelled, arrays=previews.arrays)
         if cancelled.is_set():
             return
 
@@ -145,12 +147,12 @@ def compare(
         )
         for (ready, shape), count in Counter(keys).items()
     }
-    pictures = [
-        of_pane.picture(image, request.seed, renderers[key])
+    groups = [
+        of_pane.group([image], [request.seed], renderers[key])
         for image, (of_pane, (request, _), key) in enumerate(zip(runs, panes, keys, strict=True))
     ]
     yield from make_together(
-        pictures, job_id=job_id, cancelled=cancelled, arrays=previews.arrays, batched=batched, panes=True
+        groups, job_id=job_id, cancelled=cancelled, arrays=previews.arrays, batched=batched, panes=True
     )
 
 
@@ -165,25 +167,25 @@ def guidance_of(request: GenerateRequest, model: Model) -> ClassifierFreeGuidanc
     )
 
 
-# ---------------------------------------------------------------------------------------------------- one picture
+# ------------------------------------------------------------------------------------------ pictures that are one state
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Picture:
-    """One picture to be made.
+class Group:
+    """Pictures of one request that are made as one state; they differ in their seeds.
 
     Attributes:
-        image: its index in the job.
-        request: resolved; carried by its events.
-        seed: of its noise.
+        images: their indices in the job.
+        seeds: of their noise.
+        request: resolved; carried by their events.
         ready: the model.
-        run: its start and its sampler.
-        renderer: renders its steps.
+        run: their start and their sampler.
+        renderer: renders their steps.
     """
 
-    image: int
+    images: Sequence[int]
+    seeds: Sequence[int]
     request: GenerateRequest
-    seed: int
     ready: ReadyModel
     run: Run
     renderer: PreviewRenderer
@@ -208,12 +210,22 @@ class _RunFactory:
     def steps(self) -> int:
         return len(self._times) - 1
 
-    def picture(self, image: int, seed: int, renderer: PreviewRenderer) -> Picture:
-        """Return one picture at its start."""
-        noise = Noise([seed], self.shape, self._ready.model.device)
-        run = Run(sampler=self._sampler, guidance=self._guidance, state=self._state(noise), noise=noise)
-        return Picture(
-            image=image, request=self._request, seed=seed, ready=self._ready, run=run, renderer=renderer
+    def group(self, images: Sequence[int], seeds: Sequence[int], renderer: PreviewRenderer) -> Group:
+        """Return pictures at their start, each with a seed."""
+        noise, guidance = Noise(seeds, self.shape, self._ready.model.device), self._guidance
+        guidance = replace(
+            guidance,
+            condition=guidance.condition.expand(len(seeds)),
+            negative=guidance.negative.expand(len(seeds)),
+        )
+        run = Run(sampler=self._sampler, guidance=guidance, state=self._state(noise), noise=noise)
+        return Group(
+            images=images,
+            seeds=seeds,
+            request=self._request,
+            ready=self._ready,
+            run=run,
+            renderer=renderer,
         )
 
     def _state(self, noise: Noise) -> State:
@@ -257,7 +269,7 @@ class _Progress:
 
 @torch.no_grad()
 def make_together(
-    pictures: Sequence[Picture],
+    groups: Sequence[Group],
     *,
     job_id: str,
     cancelled: threading.Event,
@@ -265,14 +277,14 @@ def make_together(
     batched: bool = True,
     panes: bool = False,
 ) -> Iterator[PictureStarted | StepDone | PictureDone]:
-    """Make pictures in lockstep.
+    """Make groups of pictures in lockstep.
 
     Args:
-        pictures: at least one; they may differ in everything.
+        groups: at least one; they may differ in everything.
         job_id: of every event.
         cancelled: checked before each model call; once set, the iterator ends.
         arrays: whether `PictureStarted` events are yielded, with the starting states.
-        batched: whether pictures of one model share model calls; see `drive_lockstep`.
+        batched: whether groups of one model share model calls; see `drive_lockstep`.
         panes: whether an error names the index, because the pictures are panes of a comparison.
 
     Yields:
@@ -281,73 +293,85 @@ def make_together(
     Raises:
         NotFiniteError: a state or a picture contains NaN or infinity.
     """
-    hashes = [state_sha256(picture.run.state.x) for picture in pictures]
+    starts = [to_host(_start_tensors(group.run.state, arrays=arrays)) for group in groups]
+    hashes = [[sha256_of(x) for x in start["x"]] for start in starts]
     if arrays:
-        for picture, x_T_sha256 in zip(pictures, hashes, strict=True):
-            yield _started(picture, job_id, x_T_sha256)
-    progress = [_Progress() for _ in pictures]
-    runs = [picture.run for picture in pictures]
-    denoisers = [picture.ready.denoiser for picture in pictures]
+        for group, start, of_group in zip(groups, starts, hashes, strict=True):
+            for place, x_T_sha256 in enumerate(of_group):
+                yield _started(group, place, start, job_id, x_T_sha256)
+    progress = [[_Progress() for _ in group.images] for group in groups]
+    runs = [group.run for group in groups]
+    denoisers = [group.ready.denoiser for group in groups]
     for index, result in drive_lockstep(runs, denoisers, batched=batched, cancelled=cancelled.is_set):
-        picture, made = pictures[index], progress[index]
-        if not bool(result.state.x.isfinite().all()):
-            raise _not_finite(picture, result.state, panes=panes)
-        made.calls += result.model_calls
-        pixels: NDArray[np.uint8] | None = None
-        if result.state.finished:
-            decoded = decode(picture.ready.model, result.state.x)
-            if not bool(decoded.isfinite().all()):
-                raise _not_finite(picture, result.state, panes=panes)
-            pixels = to_pixels(decoded)
-        yield _step(picture, result, made, pixels, job_id, stopping=cancelled.is_set())
-        if pixels is not None:
-            yield _done(picture, result, made, pixels, job_id, hashes[index])
+        group, made = groups[index], progress[index]
+        finished = _decode_each(group.ready.model, result.state.x) if result.state.finished else None
+        if not _is_finite(result.state.x, finished):
+            raise NotFiniteError(result.state.index, pane=group.images[0] + 1 if panes else None)
+        views = group.renderer.render(
+            result,
+            group.steps,
+            finished,
+            before=[one.x0_hat for one in made],
+            starts=result.state.index == group.run.state.index + 1,
+            stopping=cancelled.is_set(),
+        )
+        for place, (one, view) in enumerate(zip(made, views, strict=True)):
+            one.calls += result.model_calls
+            one.preview_seconds, one.x0_hat = one.preview_seconds + view.seconds, view.x0_hat
+            yield _step(group, place, result, one, view, job_id)
+            if view.picture is not None:
+                yield _done(group, place, view, one, job_id, hashes[index][place])
 
 
-def _started(picture: Picture, job_id: str, x_T_sha256: str) -> PictureStarted:  # the field's own symbol
-    state = picture.run.state
-    start = StartState(
-        x=to_array(state.x),
-        index=state.index,
-        times=state.times,
-        history=tuple(map(to_array, state.history)),
-    )
+def _start_tensors(state: State, *, arrays: bool) -> dict[str, Tensor]:
+    history = {f"history {place}": tensor for place, tensor in enumerate(state.history)}
+    return {"x": state.x} | (history if arrays else {})
+
+
+def _decode_each(model: Model, latents: Tensor) -> Tensor:
+    """Decode latents (B, C, h, w) to pictures (B, 3, H, W), one at a time: a decoder may need most of the memory."""
+    pictures = [decode(model, latents[place : place + 1]) for place in range(len(latents))]
+    return torch.cat(pictures) if len(pictures) > 1 else pictures[0]
+
+
+def _is_finite(x: Tensor, pictures: Tensor | None) -> bool:
+    """Whether states and pictures are finite: one value that the host waits for."""
+    finite = x.isfinite().all()
+    return bool(finite if pictures is None else finite & pictures.isfinite().all())
+
+
+def _started(
+    group: Group, place: int, start: Mapping[str, NDArray[np.float32]], job_id: str, x_T_sha256: str
+) -> PictureStarted:  # the field's own symbol
+    state = group.run.state
     return PictureStarted(
         job_id=job_id,
-        image=picture.image,
-        seed=picture.seed,
-        request=picture.request,
-        start=start,
-        steps=picture.steps,
+        image=group.images[place],
+        seed=group.seeds[place],
+        request=group.request,
+        start=StartState(
+            x=read_only_copy(start["x"][place]),
+            index=state.index,
+            times=state.times,
+            history=tuple(
+                read_only_copy(start[f"history {number}"][place]) for number in range(len(state.history))
+            ),
+        ),
+        steps=group.steps,
         x_T_sha256=x_T_sha256,
-        sigma=picture.ready.model.schedule.sigma(state.times[0]),
+        sigma=group.ready.model.schedule.sigma(state.times[0]),
     )
 
 
 def _step(
-    picture: Picture,
-    result: StepResult,
-    made: _Progress,
-    pixels: NDArray[np.uint8] | None,
-    job_id: str,
-    *,
-    stopping: bool,
+    group: Group, place: int, result: StepResult, made: _Progress, view: StepView, job_id: str
 ) -> StepDone:
-    schedule = picture.ready.model.schedule
-    view = picture.renderer.render(
-        result,
-        picture.steps,
-        pixels,
-        before=made.x0_hat,
-        starts=result.state.index == picture.run.state.index + 1,
-        stopping=stopping,
-    )
-    made.preview_seconds, made.x0_hat = made.preview_seconds + view.seconds, view.x0_hat
+    schedule = group.ready.model.schedule
     return StepDone(
         job_id=job_id,
-        image=picture.image,
+        image=group.images[place],
         step=result.state.index,
-        steps=picture.steps,
+        steps=group.steps,
         t=result.t,
         s=result.s,
         sigma=schedule.sigma(result.s),
@@ -366,33 +390,26 @@ def _step(
 
 
 def _done(
-    picture: Picture,
-    result: StepResult,
-    made: _Progress,
-    pixels: NDArray[np.uint8],
-    job_id: str,
-    x_T_sha256: str,
+    group: Group, place: int, view: StepView, made: _Progress, job_id: str, x_T_sha256: str
 ) -> PictureDone:
+    # The last step's view has the picture and the state.
+    assert view.picture is not None and view.final_state is not None  # noqa: PT018
     return PictureDone(
         job_id=job_id,
-        request=picture.request,
-        image=picture.image,
-        seed=picture.seed,
-        pixels=pixels,
-        model_sha256=picture.ready.model.card.weights_sha256,
-        device=picture.ready.device.label,
-        dtype=picture.ready.precision.dtype,
+        request=group.request,
+        image=group.images[place],
+        seed=group.seeds[place],
+        pixels=view.picture,
+        model_sha256=group.ready.model.card.weights_sha256,
+        device=group.ready.device.label,
+        dtype=group.ready.precision.dtype,
         versions=versions(),
         x_T_sha256=x_T_sha256,
-        final_sha256=state_sha256(result.state.x),
+        final_sha256=sha256_of(view.final_state),
         model_calls=made.calls,
         seconds=made.seconds,
         preview_seconds=made.preview_seconds,
     )
-
-
-def _not_finite(picture: Picture, state: State, *, panes: bool) -> NotFiniteError:
-    return NotFiniteError(state.index, pane=picture.image + 1 if panes else None)
 
 
 def state_sha256(tensor: Tensor) -> str:

@@ -1,26 +1,58 @@
-"""Notes on the parts of a request that have no effect."""
+"""Notes on the parts of a request that have no effect, or not the one that is expected."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from studio.diffusion.prediction import MAX_ERROR_FACTOR, error_factor
+from studio.diffusion.spacings import visit_times
 from studio.messages import Message, message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from studio.engine.requests.fork import StartState
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.sampling.models import ReadyModel
 
 
-def notes_on(asked: GenerateRequest, resolved: GenerateRequest, ready: ReadyModel) -> tuple[Message, ...]:
-    """Return one sentence for each part of a request that has no effect.
+def notes_on(
+    asked: GenerateRequest, resolved: GenerateRequest, ready: ReadyModel, start: StartState | None = None
+) -> tuple[Message, ...]:
+    """Return one sentence for each part of a request that has no effect, or not the one that is expected.
 
     Args:
         asked: the request as given.
         resolved: the same, resolved.
         ready: the model.
+        start: the state that the run continues from; None: it starts from noise.
     """
+    first = _first_time(resolved, ready, start)
+    return (*_notes_on_text(asked, resolved, ready), *_notes_on_start(ready, first))
+
+
+def _first_time(resolved: GenerateRequest, ready: ReadyModel, start: StartState | None) -> int:
+    if start is not None:
+        return start.times[0]
+    return visit_times(ready.model.schedule.T, resolved.steps or 0, resolved.spacing or "")[0]
+
+
+def _notes_on_start(ready: ReadyModel, first: int) -> tuple[Message, ...]:
+    card, schedule = ready.model.card, ready.model.schedule
+    factor = error_factor(card.prediction, schedule.alpha(first), schedule.sigma(first))
+    if card.clip or factor <= MAX_ERROR_FACTOR:
+        return ()
+    note = message(
+        "At the first time of this run hardly any signal is left, and the errors of a model that predicts the noise "
+        "are multiplied by {factor:,.0f}. The spacing leading starts at a lower noise level.",
+        factor=factor,
+    )
+    return (note,)
+
+
+def _notes_on_text(
+    asked: GenerateRequest, resolved: GenerateRequest, ready: ReadyModel
+) -> tuple[Message, ...]:
     if ready.model.card.text is None:
         unused = asked.prompt or asked.negative or (asked.guidance is not None and asked.guidance != 1)
         note = message(

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from studio.arrays import read_only_copy, to_uint8
+from studio.arrays import read_only_copy, to_bytes, to_uint8
 from studio.engine.sampling.preview_budget import PreviewScheduler
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -34,7 +36,21 @@ def decode(model: Model, latents: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StepView:
-    """The preview of one step: fields of `StepDone`, and the time that it took, in seconds."""
+    """What one picture shows of one step.
+
+    Attributes:
+        preview: its preview, uint8 (H, W, 3); None: none is shown.
+        preview_of: what the preview shows.
+        tier: the decoder that made it.
+        x0_hat: float32 (C, h, w), if arrays were asked for; likewise ``state`` and ``history``.
+        state: the state that the step arrived at.
+        history: what a multistep sampler keeps.
+        change: root mean square difference of x0_hat from the last step.
+        guidance: root mean square difference of x0_hat with and without the conditioning.
+        seconds: what the preview took.
+        picture: after the last step, the finished picture, uint8 (H, W, 3).
+        final_state: after the last step, the state, float32 (C, h, w).
+    """
 
     preview: NDArray[np.uint8] | None
     preview_of: Quantity
@@ -45,10 +61,12 @@ class StepView:
     change: float | None
     guidance: float | None
     seconds: float
+    picture: NDArray[np.uint8] | None
+    final_state: NDArray[np.float32] | None
 
 
 class PreviewRenderer:
-    """Renders the previews of one job."""
+    """Renders the steps of one job."""
 
     def __init__(self, decoders: Decoders, previews: Previews, shape: tuple[int, ...], steps: int) -> None:
         """Start the job's clock.
@@ -67,54 +85,108 @@ class PreviewRenderer:
         self,
         result: StepResult,
         steps: int,
-        picture: NDArray[np.uint8] | None = None,
+        finished: Tensor | None = None,
         *,
-        before: NDArray[np.float32] | None = None,
+        before: Sequence[NDArray[np.float32] | None],
         starts: bool = False,
         stopping: bool = False,
-    ) -> StepView:
-        """Return what a step shows.
+    ) -> list[StepView]:
+        """Return what a step shows of each of its B pictures, after a single copy from the device.
 
         Args:
             result: the step; not changed.
             steps: index of the last step.
-            picture: the finished picture if this was the last step, for which it was decoded anyway.
-            before: the x0_hat of the previous step, if there is one.
-            starts: whether this is the first step of its picture.
-            stopping: make no preview, because the job is about to stop.
+            finished: the decoded pictures (B, 3, H, W) if this was the last step.
+            before: of each picture, the x0_hat of the previous step, if there is one.
+            starts: whether this is the first step of its pictures.
+            stopping: make no previews, because the job is about to stop.
         """
         started = time.perf_counter()
         quantity: Quantity = "x_t" if self._previews.target.quantity == "x_t" else "x0"
-        preview: NDArray[np.uint8] | None = None
-        tier: Tier | None = None
-        if not stopping and self._previews.wanted(result.state.index, steps):
-            if picture is not None:
-                preview, tier = read_only_copy(picture), "full"
-            elif (tier := self._scheduler.choose(starts=starts)) is not None:
-                latents = result.state.x if quantity == "x_t" else result.x0_hat
-                preview = self._decoders.decode(tier, latents)
-                self._scheduler.note(tier, time.perf_counter() - started)
+        wanted = not stopping and self._previews.wanted(result.state.index, steps)
+        tiers: list[Tier | None] = [None] * len(before)
+        shown: dict[str, Tensor] = {}
+        if wanted and finished is None:
+            latents = result.state.x if quantity == "x_t" else result.x0_hat
+            for place in range(len(before)):
+                if (tier := self._scheduler.choose(starts=starts)) is not None:
+                    tiers[place] = tier
+                    picture = self._decoders.picture(tier, latents[place : place + 1])
+                    shown[f"preview {place}"] = to_bytes(picture)[0]
         seconds = time.perf_counter() - started
-        x0_hat, state, change, guidance = None, None, None, None
-        history: tuple[NDArray[np.float32], ...] = ()
+        host = to_host(self._arrays(result, finished) | shown)
+        if shown:  # on a device that works asynchronously, the copy waits for the previews
+            seconds = time.perf_counter() - started
+            for used in tiers:
+                if used is not None:
+                    self._scheduler.note(used, seconds / len(shown))
+        views = []
+        for place, x0_hat_before in enumerate(before):
+            own = {name: array[place] for name, array in host.items() if not name.startswith("preview")}
+            pixels = _pixels(own["finished"]) if finished is not None else None
+            preview = _pixels(host[f"preview {place}"]) if tiers[place] is not None else None
+            if wanted and pixels is not None:
+                preview, tiers[place] = read_only_copy(pixels), "full"
+            x0_hat = read_only_copy(own["x0_hat"]) if self._previews.arrays else None
+            change = None
+            if x0_hat is not None and x0_hat_before is not None:
+                change = root_mean_square(x0_hat - x0_hat_before)
+            views.append(
+                StepView(
+                    preview=preview,
+                    preview_of=quantity,
+                    tier=tiers[place],
+                    x0_hat=x0_hat,
+                    state=read_only_copy(own["state"]) if self._previews.arrays else None,
+                    history=tuple(
+                        read_only_copy(array) for name, array in own.items() if name.startswith("history")
+                    ),
+                    change=change,
+                    guidance=root_mean_square(own["guidance"]) if "guidance" in own else None,
+                    seconds=seconds / len(before),
+                    picture=pixels,
+                    final_state=own["state"] if finished is not None else None,
+                )
+            )
+        return views
+
+    def _arrays(self, result: StepResult, finished: Tensor | None) -> dict[str, Tensor]:
+        """Return what is copied of a step besides previews, each (B, ...)."""
+        tensors: dict[str, Tensor] = {}
+        if self._previews.arrays or finished is not None:
+            tensors["state"] = result.state.x
+        if finished is not None:
+            tensors["finished"] = to_bytes(finished)
         if self._previews.arrays:
-            x0_hat, state = to_array(result.x0_hat), to_array(result.state.x)
-            history = tuple(map(to_array, result.state.history))
-            change = None if before is None else root_mean_square(x0_hat - before)
+            tensors["x0_hat"] = result.x0_hat
+            tensors |= {f"history {place}": tensor for place, tensor in enumerate(result.state.history)}
             cond, uncond = result.prediction.cond, result.prediction.uncond
             if cond is not None and uncond is not None:
-                guidance = root_mean_square(to_array(cond.x0_hat - uncond.x0_hat))
-        return StepView(
-            preview=preview,
-            preview_of=quantity,
-            tier=tier,
-            x0_hat=x0_hat,
-            state=state,
-            history=history,
-            change=change,
-            guidance=guidance,
-            seconds=seconds,
-        )
+                tensors["guidance"] = cond.x0_hat - uncond.x0_hat
+        return tensors
+
+
+def to_host(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """Return tensors of one device as arrays, bytes as uint8 and all others as float32, after a single copy."""
+    if not tensors:
+        return {}
+    # Bytes last, so that every float32 array begins at a multiple of four bytes.
+    exact = {name: tensor.detach() for name, tensor in tensors.items()}
+    ordered = sorted(exact.items(), key=lambda item: item[1].dtype == torch.uint8)
+    parts = [tensor if tensor.dtype == torch.uint8 else tensor.float() for _, tensor in ordered]
+    flat = torch.cat([part.contiguous().flatten().view(torch.uint8) for part in parts]).cpu().numpy()
+    arrays, start = {}, 0
+    for (name, _), part in zip(ordered, parts, strict=True):
+        stop = start + part.numel() * part.element_size()
+        dtype = np.uint8 if part.dtype == torch.uint8 else np.float32
+        arrays[name] = flat[start:stop].view(dtype).reshape(tuple(part.shape))
+        start = stop
+    return arrays
+
+
+def _pixels(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return bytes (3, H, W) as (H, W, 3), fresh and read-only."""
+    return read_only_copy(np.moveaxis(levels, -3, -1))
 
 
 def to_pixels(picture: Tensor) -> NDArray[np.uint8]:
