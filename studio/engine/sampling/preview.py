@@ -47,7 +47,7 @@ class StepView:
         history: what a multistep sampler keeps.
         change: root mean square difference of x0_hat from the last step.
         guidance: root mean square difference of x0_hat with and without the conditioning.
-        seconds: what the preview took.
+        seconds: what the previews of the step took, divided by the number of its pictures.
         picture: after the last step, the finished picture, uint8 (H, W, 3).
         final_state: after the last step, the state, float32 (C, h, w).
     """
@@ -113,8 +113,8 @@ class PreviewRenderer:
                     tiers[place] = tier
                     picture = self._decoders.picture(tier, latents[place : place + 1])
                     shown[f"preview {place}"] = to_bytes(picture)[0]
-        seconds = time.perf_counter() - started
         host = to_host(self._arrays(result, finished) | shown)
+        seconds = 0.0
         if shown:  # on a device that works asynchronously, the copy waits for the previews
             seconds = time.perf_counter() - started
             for used in tiers:
