@@ -440,12 +440,12 @@ def sdxl_refiner() -> ModelHeader:
     return file("sd_xl_refiner_1.0.safetensors", shapes | under(VAE, ldm_vae()))
 
 
-@case(Kind.CHECKPOINT, Family.SDXL, variant="SSD-1B", runs=True)
+@case(Kind.CHECKPOINT, Family.SDXL, variant="SSD-1B", runs=False)
 def ssd_1b() -> ModelHeader:
     return file("SSD-1B-A1111.safetensors", sdxl(**SSD_1B))
 
 
-@case(Kind.CHECKPOINT, Family.SDXL, variant="Vega", runs=True)
+@case(Kind.CHECKPOINT, Family.SDXL, variant="Vega", runs=False)
 def segmind_vega() -> ModelHeader:
     return file("segmind-vega.safetensors", sdxl(**VEGA))
 
@@ -490,6 +490,12 @@ def sdxl_inpainting_unet_diffusers() -> ModelHeader:
 @case(Kind.NETWORK, Family.SD1, layout="diffusers", variant="", runs=True)
 def sd15_unet_diffusers() -> ModelHeader:
     return file("diffusion_pytorch_model.safetensors", diffusers_unet(), "F32")
+
+
+# nota-ai/bk-sdm-small, segmind/small-sd: one residual block a level, no middle block.
+@case(Kind.NETWORK, Family.SD1, layout="diffusers", variant="other depth", runs=False)
+def small_sd_unet() -> ModelHeader:
+    return file("diffusion_pytorch_model.safetensors", diffusers_unet(residuals=1, middle=0))
 
 
 @case(Kind.NETWORK, Family.KOLORS, runs=False)

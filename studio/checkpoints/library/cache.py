@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 
 from studio.errors import StorageError
+from studio.families import recognition
 from studio.families.recognition.recognise import Recognised  # noqa: TC001 - msgspec reads it from the annotations
 from studio.messages import Message
 from studio.storage import read_small, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
-VERSION = 1
-"""To be raised whenever the rules of recognition change: what older rules found is then forgotten."""
+FORMAT = 1
 
 MAX_BYTES = 256 << 20
 
@@ -61,9 +63,18 @@ class Remembered:
         return Message(self.problem.template, self.problem.values)
 
 
+@functools.cache
+def rules_version() -> str:
+    """Return what changes with the rules of recognition: what older rules found must not be kept."""
+    digest = hashlib.sha256(str(FORMAT).encode())
+    for source in sorted(Path(recognition.__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
 @dataclass(frozen=True)
 class _Stored:
-    version: int
+    version: str
     entries: dict[str, Remembered] = field(default_factory=dict)
 
 
@@ -103,7 +114,7 @@ class RecognitionCache:
     def save(self) -> None:
         """Write it down. Raises StorageError."""
         if self._path is not None:
-            write_file(self._path, msgspec.json.encode(_Stored(VERSION, self._entries)))
+            write_file(self._path, msgspec.json.encode(_Stored(rules_version(), self._entries)))
 
 
 def _read(path: Path) -> dict[str, Remembered]:
@@ -111,7 +122,7 @@ def _read(path: Path) -> dict[str, Remembered]:
         stored = msgspec.json.decode(read_small(path, MAX_BYTES), type=_Stored)
     except (StorageError, msgspec.DecodeError, RecursionError):
         return {}
-    return stored.entries if stored.version == VERSION else {}
+    return stored.entries if stored.version == rules_version() else {}
 
 
 def _key(path: Path) -> str:

@@ -41,11 +41,13 @@ _VARIANTS = {
         "This is a diffusion upscaler: it enlarges a given picture, which this program cannot give it yet; "
         "use a text-to-image model."
     ),
-    "other depth": message(
-        "This is a shortened {family} network whose layers this program does not know; use the full-size model.",
-        family=FAMILY_TITLES[Family.SDXL],
+    "guidance input": message(
+        "This is a latent consistency model that takes the guidance as an input, which this program cannot give it; "
+        "use a model with the LCM weights merged, or an LCM LoRA."
     ),
 }
+
+_SHORTENED = frozenset({"SSD-1B", "Vega", "other depth"})
 
 _KINDS = {
     Kind.CONTROLNET: message(
@@ -105,6 +107,11 @@ def model_advice(
         )
     if variant in _VARIANTS:
         return _VARIANTS[variant]
+    if variant in _SHORTENED:
+        return message(
+            "This is a shortened {family} network, which this program cannot run yet; use a model of full size.",
+            family=title,
+        )
     if prediction in (traits.EDM, traits.EDM_V):
         return message(
             "This {family} model was trained with the EDM formulation, which this program cannot sample yet; "

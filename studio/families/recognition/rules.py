@@ -181,6 +181,7 @@ _XL = Either(
     )
 )
 _REFINER = Both((Size(_LEVEL1, -1, (1280,)), Has("label_emb.0.0.weight")))
+_SHORT_LDM = Lacks("output_blocks.11.1.norm.weight")
 _DEPTH = "input_blocks.7.1.transformer_blocks.{}."
 
 
@@ -199,9 +200,11 @@ _LDM_RULES = (
     _ldm(Family.SD2, _SD2, _takes(9), variant="inpainting"),
     _ldm(Family.SD2, _SD2, _takes(5), variant="depth"),
     _ldm(Family.SD2, _SD2, _takes(8), variant="pix2pix"),
+    _ldm(Family.SD2, _SD2, _SHORT_LDM, variant="other depth"),
     _ldm(Family.SD2, _SD2),
     _ldm(Family.SD1, _SD1, _takes(9), variant="inpainting"),
     _ldm(Family.SD1, _SD1, _takes(8), variant="pix2pix"),
+    _ldm(Family.SD1, _SD1, _SHORT_LDM, variant="other depth"),
     _ldm(Family.SD1, _SD1),
     _ldm(Family.SDXL_REFINER, _REFINER),
     _ldm(Family.SDXL, _XL, _takes(9), variant="inpainting"),
@@ -218,6 +221,8 @@ _LDM_RULES = (
 _UNET = Both((Has("conv_in.weight"), Starts("down_blocks."), Has("time_embedding.linear_1.weight")))
 _CROSS0 = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight"
 _ADDED = "add_embedding.linear_1.weight"
+_GUIDED = Has("time_embedding.cond_proj.weight")  # latent consistency models take the guidance as an input
+_SHORT = Either((Lacks("down_blocks.0.resnets.1.conv1.weight"), NoneStarts("mid_block.attentions.")))
 _DEEP = "down_blocks.2.attentions.0.transformer_blocks.{}."
 
 
@@ -233,6 +238,7 @@ _DIFFUSERS_UNET_RULES = (
     ),
     _unet(Family.KOLORS, Size("encoder_hid_proj.weight", -1, (4096,)), Has(_ADDED)),
     _unet(Family.SDXL_REFINER, Size(_ADDED, 1, (2560,))),
+    _unet(Family.SDXL, Has(_ADDED), _GUIDED, variant="guidance input"),
     _unet(Family.SDXL, Has(_ADDED), Size("conv_in.weight", 1, (9,)), variant="inpainting"),
     _unet(Family.SDXL, Has(_ADDED), Size("conv_in.weight", 1, (8,)), variant="pix2pix"),
     _unet(Family.SDXL, Has(_ADDED), Starts(_DEEP.format(9))),
@@ -243,9 +249,12 @@ _DIFFUSERS_UNET_RULES = (
     _unet(Family.SD2, Size(_CROSS0, -1, (1024,)), Has("class_embedding.linear_1.weight"), variant="unCLIP"),
     _unet(Family.SD2, Size(_CROSS0, -1, (1024,)), Size("conv_in.weight", 1, (9,)), variant="inpainting"),
     _unet(Family.SD2, Size(_CROSS0, -1, (1024,)), Size("conv_in.weight", 1, (5,)), variant="depth"),
+    _unet(Family.SD2, Size(_CROSS0, -1, (1024,)), _SHORT, variant="other depth"),
     _unet(Family.SD2, Size(_CROSS0, -1, (1024,))),
+    _unet(Family.SD1, Size(_CROSS0, -1, (768,)), _GUIDED, variant="guidance input"),
     _unet(Family.SD1, Size(_CROSS0, -1, (768,)), Size("conv_in.weight", 1, (9,)), variant="inpainting"),
     _unet(Family.SD1, Size(_CROSS0, -1, (768,)), Size("conv_in.weight", 1, (8,)), variant="pix2pix"),
+    _unet(Family.SD1, Size(_CROSS0, -1, (768,)), _SHORT, variant="other depth"),
     _unet(Family.SD1, Size(_CROSS0, -1, (768,))),
     # `UNet2DModel`: no text, hence no cross-attention anywhere.
     _unet(

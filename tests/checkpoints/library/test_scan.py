@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from studio.checkpoints.library import cache as remembering
 from studio.checkpoints.library import scan as module
 from studio.checkpoints.library.cache import RecognitionCache
 from studio.checkpoints.library.scan import Scan, read_header, scan
@@ -274,6 +275,17 @@ def test_what_is_wrong_with_a_file_is_remembered_and_can_still_be_translated(
 )
 def test_a_damaged_cache_is_as_good_as_none(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "models.json").write_bytes(damage)
+    assert len(RecognitionCache(tmp_path / "models.json")) == 0
+
+
+def test_other_rules_forget_what_was_found(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = RecognitionCache(tmp_path / "models.json")
+    scan([folder], cache)
+    cache.save()
+    assert len(RecognitionCache(tmp_path / "models.json")) == 3
+    monkeypatch.setattr(remembering, "rules_version", lambda: "newer rules")
     assert len(RecognitionCache(tmp_path / "models.json")) == 0
 
 
