@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print the results and store them if asked to."""
     # Imported late because they need torch, and --help does not.
     from studio.checkpoints import native
+    from studio.checkpoints.card import ModelCard
     from studio.checkpoints.catalog import find_model
     from studio.checkpoints.folder import read_card, write_card
     from studio.engine.device.device import choose
@@ -76,6 +77,9 @@ def run(args: argparse.Namespace) -> int:
 
     only = chosen(args.only)
     installed = find_model(args.model, Folders.find())
+    if not isinstance(installed.card, ModelCard):
+        reason = message("is not a model that was trained with this program; only those can be evaluated")
+        raise CheckpointError(installed.path, reason)
     model = native.load(installed.folder, device=choose(args.device).torch_name)
     if model.text_encoder is None:
         reason = message("takes no prompt, so there is nothing to measure")

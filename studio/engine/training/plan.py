@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from studio.backbones.codec import CodecConfig
 from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextConfig
+from studio.checkpoints import native
 from studio.checkpoints.assembly import assemble, read_config
 from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.checkpoints.catalog import find_model
-from studio.checkpoints.formats import load_model
-from studio.checkpoints.model import NativeModel
 from studio.diffusion.prediction import MAX_ERROR_FACTOR, error_factor
 from studio.diffusion.schedules import SCHEDULES
 from studio.engine.training.estimate import CODEC_BATCH, TEXT_BATCH
@@ -29,6 +28,7 @@ from studio.training.recipe import AboutConfig, DataConfig, DiffusionConfig, Rec
 if TYPE_CHECKING:
     import threading
 
+    from studio.checkpoints.model import NativeModel
     from studio.engine.training.events import StageName
     from studio.folders import Folders
 
@@ -223,10 +223,10 @@ def _recipe(request: TrainRequest) -> Recipe:
 def _plan_from_base(request: TrainRequest, folders: Folders, cancelled: threading.Event | None) -> TrainPlan:
     """Return the plan that fine-tunes a base model: its parts, schedule, prediction and size are kept."""
     installed = find_model(request.base, folders)
-    base = load_model(installed.path, cancelled=cancelled)
-    if not isinstance(base, NativeModel):
-        reason = message("{model} is not a model that can be trained further", model=repr(base.card.name))
+    if not isinstance(installed.card, ModelCard):
+        reason = message("{model} is not a model that can be trained further", model=repr(installed.name))
         raise RequestError("base", reason)
+    base = native.load(installed.folder, cancelled=cancelled)
     card = base.card
     width, height = card.sizes[0]
     if width != height:

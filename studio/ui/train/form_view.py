@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from studio.checkpoints.card import ModelCard
 from studio.engine.training.request import SIDES
 from studio.engine.training.scales import SCALES
 from studio.ui.language import tr
@@ -263,7 +264,7 @@ class TrainRows(QWidget):
         items += [
             (model.name, model.card.title, text.fine_tune(), "")
             for model in self._catalog.models
-            if model.card is not None
+            if isinstance(model.card, ModelCard)  # others cannot be trained further
         ]
         wanted = self._form.values.base
         if wanted and wanted not in {key for key, *_ in items}:

@@ -35,15 +35,15 @@ def weights_of(engine: Engine, model: str) -> str:
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The folders of the models that are loaded, as it happens."""
+    """The names of the models that are loaded, as it happens."""
     loaded: list[str] = []
-    load = models_module.load_model
+    load = models_module.load_installed
 
-    def counted(folder: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        loaded.append(folder.name)
-        return load(folder, **kwargs)
+    def counted(installed: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        loaded.append(installed.name)
+        return load(installed, **kwargs)
 
-    monkeypatch.setattr(models_module, "load_model", counted)
+    monkeypatch.setattr(models_module, "load_installed", counted)
     return loaded
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from studio.checkpoints.catalog import InstalledModel
 from studio.checkpoints.folder import read_card, write_card
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser
@@ -21,9 +22,11 @@ from studio.diffusion.samplers.drive import drive
 from studio.diffusion.samplers.stepper import State
 from studio.diffusion.schedules import SCHEDULES, cosine
 from studio.diffusion.spacings import visit_times
+from studio.engine.training import plan as plan_module
 from studio.engine.training.pipeline import start_notes
 from studio.engine.training.plan import card_of, plan_training
 from studio.engine.training.request import SCHEDULE_NAMES
+from studio.errors import RequestError
 from studio.folders import Folders
 from tests.engine.tiny import save_tiny
 from tests.engine.training.tiny_trainings import add_tiny_scales, tiny_request
@@ -107,3 +110,13 @@ def test_an_error_of_one_percent_stays_small_but_for_the_spacing_that_multiplies
         state = step.state
     assert (abs(float(state.x.var()) - VARIANCE) < 0.08) == fits
     assert (abs(float(state.x.mean()) - MEAN) < 0.06) or not fits
+
+
+def test_a_model_of_another_family_is_not_trained_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card: Any = SimpleNamespace(name="merge", backbone=SimpleNamespace(kind="unet"))
+    other = InstalledModel(name="merge", folder=tmp_path, shipped=False, card=card)
+    monkeypatch.setattr(plan_module, "find_model", lambda name, folders: other)
+    with pytest.raises(RequestError, match="base 'merge' is not a model that can be trained further"):
+        plan_training(tiny_request(tmp_path, base="merge"), Folders.under(tmp_path))
