@@ -19,7 +19,9 @@ from studio.families.recognition.kinds import COMPONENT_TITLES, Component, Kind
 from studio.families.sd1 import SD1
 from studio.families.sd2 import SD2
 from studio.families.sdxl import SDXL
+from studio.folders import Folders
 from studio.messages import message
+from studio.weights.conversion import as_safetensors
 
 if TYPE_CHECKING:
     import threading
@@ -253,18 +255,23 @@ def with_known_hash(info: FamilyInfo, hashes: HashCache) -> FamilyInfo:
 def load(
     info: FamilyInfo, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
 ) -> Model:
-    """Load a model.
+    """Load a model. PyTorch files are converted the first time.
 
     Raises:
         CheckpointError: a file cannot be read, or does not hold what it should.
+        StorageError: a converted file cannot be written.
         LoadCancelled: ``cancelled`` was set.
     """
+    cache = Folders.find().cache
+    converted = {
+        path: as_safetensors(path, cache, cancelled=cancelled) for path in set(dict(info.files).values())
+    }
     # By name: this module says what models there are before torch is there.
     loader = importlib.import_module("studio.families.model")
     model: Model = loader.load_model(
         info,
         info.family,
-        dict(info.files),
+        {part: converted[path] for part, path in info.files},
         device=device,
         schedule=loader.schedule_of(info.family.schedule, zero_terminal_snr=info.zero_terminal_snr),
         cancelled=cancelled,

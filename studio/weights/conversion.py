@@ -20,7 +20,7 @@ from studio.errors import CheckpointError, StorageError
 from studio.messages import Message, message
 from studio.storage import ensure_folder, replacing, storage_error
 from studio.weights.files import Identity, LoadCancelled, check_unchanged, open_regular, unreadable
-from studio.weights.header import check_file
+from studio.weights.header import Header, check_file, parse_header
 
 if TYPE_CHECKING:
     import threading
@@ -34,6 +34,8 @@ MAX_READING_S = 60.0
 """How long reading a file's index may take; a busy machine needs a few seconds for the largest."""
 
 _VERSION = 1  # of what the converter writes: files of others are converted again
+_TOO_SLOW = message("takes longer to read than any model")
+_NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _LOOK_S = 0.02
 _MAX_REPORT = 100_000
 _READ_FAULTS = (errno.EIO, errno.ENODEV, errno.ENXIO)
@@ -109,13 +111,38 @@ def _check_converted(part: Path, path: Path) -> None:
         raise CheckpointError(path, error.reason) from error
 
 
-def command() -> list[str]:
+def read_torch_header(path: Path) -> Header:
+    """Return the header that the conversion of a PyTorch file would have, without converting it.
+
+    Raises:
+        CheckpointError: it cannot be read, or is refused.
+    """
+    with open_regular(path, links=True) as file:
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
+        try:
+            done = subprocess.run(
+                command(header_only=True),
+                stdin=file,
+                capture_output=True,
+                timeout=MAX_READING_S,
+                check=False,
+                creationflags=_NO_WINDOW,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CheckpointError(path, _TOO_SLOW) from error
+        except OSError as error:
+            raise unreadable(path, error) from error
+    _raise_reported(done.stderr, done.returncode, path, path)
+    return parse_header(done.stdout, path)
+
+
+def command(*, header_only: bool = False) -> list[str]:
     """Return the command of the process that converts its stdin to its stdout."""
     root = str(Path(studio.__file__).resolve().parents[1])
     code = (
         f"import sys; sys.path.insert(0, {root!r})\n"
         "from studio.weights.torch_file import main\n"
-        "sys.exit(main())"
+        f"sys.exit(main(header_only={header_only}))"
     )
     return [sys.executable, "-P", "-W", "ignore", "-X", "utf8", "-c", code]
 
@@ -136,7 +163,7 @@ def _convert(
             stdin=file,
             stdout=output,
             stderr=subprocess.PIPE,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            creationflags=_NO_WINDOW,
         )
     except OSError as error:
         raise storage_error(path, error) from error
@@ -152,18 +179,18 @@ def _convert(
                 if cancelled is not None and cancelled.is_set():
                     raise LoadCancelled
                 if not written and time.monotonic() - begun > MAX_READING_S:
-                    raise CheckpointError(path, message("takes longer to read than any model"))
+                    raise CheckpointError(path, _TOO_SLOW)
                 if progress is not None:
                     progress(min(1.0, written / max(1, size)))
         finally:
             process.kill()
-    _raise_reported(said[-_MAX_REPORT:], process.returncode, path, Path(output.name))
+    _raise_reported(said, process.returncode, path, Path(output.name))
 
 
 def _raise_reported(said: bytes, code: int, path: Path, output: Path) -> None:
     """Raise the error that the converter reported, if any."""
     try:
-        report: dict[str, Any] = json.loads(said.splitlines()[-1])
+        report: dict[str, Any] = json.loads(said[-_MAX_REPORT:].splitlines()[-1])
     except (ValueError, IndexError):
         report = {}
     if code == 0:

@@ -172,12 +172,18 @@ def read_header(file: BinaryIO, path: Path, *, dtypes: Collection[str] = WIDTHS)
         raise unreadable(path, error) from error
     if len(text) < length:
         raise CheckpointError(path, _TRUNCATED)
+    header = parse_header(length_bytes + text, path, dtypes=dtypes)
+    _check_end(header.entries, size - _LENGTH_BYTES - length, path)
+    return header
+
+
+def parse_header(raw: bytes, path: Path, *, dtypes: Collection[str] = WIDTHS) -> Header:
+    """Return the header whose bytes, with those of its length, are ``raw``. Raises as `read_header`."""
     try:
-        entries, metadata = _contents(text, dtypes)
+        entries, metadata = _contents(raw[_LENGTH_BYTES:], dtypes)
     except InvalidJsonError as error:
         raise CheckpointError(path, message("has a header that {reason}", reason=error.of_file())) from error
-    _check_end(entries, size - _LENGTH_BYTES - length, path)
-    return Header(entries=tuple(entries), raw=length_bytes + text, metadata=metadata)
+    return Header(entries=tuple(entries), raw=raw, metadata=metadata)
 
 
 def _contents(text: bytes, dtypes: Collection[str]) -> tuple[list[Entry], Mapping[str, str]]:
@@ -298,7 +304,7 @@ def _entry(name: str, value: object, dtypes: Collection[str]) -> Entry:
     return Entry(name=name, dtype=listed.dtype, shape=listed.shape, begin=begin, size=end - begin)
 
 
-def _check_end(entries: list[Entry], available: int, path: Path) -> None:
+def _check_end(entries: tuple[Entry, ...], available: int, path: Path) -> None:
     """Refuse a file that does not end with its last tensor."""
     lacking = sum(entry.size for entry in entries) - available
     if lacking > 0:

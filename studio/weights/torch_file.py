@@ -235,7 +235,12 @@ def _collect(state: dict[Any, Any], before: str, tensors: dict[str, TensorView],
 
 # ------------------------------------------------------------------------------------------------------ writing
 def convert(
-    file: BinaryIO, size: int, output: BinaryIO, reserve: Callable[[int], object] | None = None
+    file: BinaryIO,
+    size: int,
+    output: BinaryIO,
+    *,
+    header_only: bool = False,
+    reserve: Callable[[int], object] | None = None,
 ) -> None:
     """Write the weights of a PyTorch file to ``output``, as safetensors.
 
@@ -243,6 +248,7 @@ def convert(
         file: the file, opened at its beginning.
         size: of it, in bytes.
         output: where to write.
+        header_only: stop after the header, which says what there is.
         reserve: called with the memory in bytes that the next tensor needs, if it is stored in another order.
 
     Raises:
@@ -251,25 +257,26 @@ def convert(
     contents = read_contents(file, size)
     tensors, facts = named_tensors(contents.top)
     listed: dict[str, Any] = {"__metadata__": {"format": "pt"} | facts}
-    place = 0
+    end = 0
     order = sorted(
         tensors.items(), key=lambda item: (contents.places[item[1].storage.key], item[1].offset, item[0])
     )
     for name, view in order:
         length = view.count * WIDTHS[view.dtype]
-        listed[name] = {"dtype": view.dtype, "shape": view.shape, "data_offsets": [place, place + length]}
-        place += length
-    if place > 2 * size:  # tied weights are stored once and written twice
+        listed[name] = {"dtype": view.dtype, "shape": view.shape, "data_offsets": [end, end + length]}
+        end += length
+    if end > 2 * size:  # tied weights are stored once and written twice
         raise PickleRefusedError(message("describes more values than it holds"))
     header = json.dumps(listed, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     output.write(len(header).to_bytes(8, "little") + header)
     output.flush()
+    if header_only:
+        return
     for _, view in order:
-        place = contents.places[view.storage.key]
         if reserve is not None and not view.contiguous:
             reserve((_span(view) + view.count) * WIDTHS[view.dtype])
-        for piece in _values(file, place, view):
+        for piece in _values(file, contents.places[view.storage.key], view):
             output.write(piece)
     output.flush()
 
@@ -366,14 +373,23 @@ def _peak() -> int:
     return 0
 
 
-def main() -> int:
-    """Convert the file on stdin to stdout; return 0, or 1 after an error, which the line on stderr describes."""
+def main(*, header_only: bool = False) -> int:
+    """Convert the file on stdin to stdout, or only write the header of what that would give.
+
+    Returns 0, or 1 after an error, which the line on stderr describes.
+    """
     gc.disable()  # which would search a hostile file's million objects again and again
     _limit_memory(MEMORY)
     report: dict[str, object]
     try:
         size = os.fstat(sys.stdin.fileno()).st_size
-        convert(sys.stdin.buffer, size, sys.stdout.buffer, lambda extra: _limit_memory(MEMORY + extra))
+        convert(
+            sys.stdin.buffer,
+            size,
+            sys.stdout.buffer,
+            header_only=header_only,
+            reserve=lambda extra: _limit_memory(MEMORY + extra),
+        )
         report = {}
     except PickleRefusedError as error:
         report = {"refused": _plain(error.reason)}

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 from safetensors.torch import save_file
 
 from studio.checkpoints import catalog, family_models
@@ -20,6 +21,7 @@ from studio.engine.events import JobStarted, PictureDone, StepDone
 from studio.engine.requests.generate import GenerateRequest
 from studio.errors import CheckpointError, RequestError
 from studio.families.family import Defaults
+from studio.families.model import FamilyModel
 from studio.families.recognition import traits
 from studio.families.recognition.kinds import Component, Fact, Family, Kind, Source
 from studio.families.recognition.recognise import Recognised
@@ -29,8 +31,6 @@ from tests.families import tiny
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-    import torch
 
 SD1 = Recognised(
     kind=Kind.CHECKPOINT,
@@ -124,6 +124,24 @@ def test_two_files_of_one_name_are_both_listed_and_one_can_be_used(
         put(folders.models / folder / "ink.safetensors", weights)
     listed = [model for model in list_models(folders) if not model.shipped]
     assert [model.error is None for model in listed] == [True, False]
+
+
+def test_a_pytorch_file_is_converted_and_loaded(
+    folders: Folders, weights: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folders.models / "ink.safetensors", weights)
+    info = find_model("ink", folders).card
+    assert isinstance(info, FamilyInfo)
+    path = tmp_path / "ink.ckpt"
+    torch.save({"state_dict": weights, "global_step": 3}, path)
+    monkeypatch.setenv("STEPWISE_HOME", str(tmp_path / "home"))
+    converted = family_models.load(replace(info, files=tuple((part, path) for part, _ in info.files)))
+    loaded = family_models.load(info)
+    assert isinstance(converted, FamilyModel)
+    assert isinstance(loaded, FamilyModel)
+    found, expected = converted.networks.unet.state_dict(), loaded.networks.unet.state_dict()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert len(list((tmp_path / "home" / "cache" / "converted").iterdir())) == 1
 
 
 def test_pictures_are_made_step_by_step_and_again_bit_by_bit(

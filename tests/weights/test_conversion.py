@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from studio.errors import CheckpointError, StorageError
 from studio.weights import conversion, torch_file
-from studio.weights.conversion import as_safetensors, command, is_torch_file
+from studio.weights.conversion import as_safetensors, command, is_torch_file, read_torch_header
 from studio.weights.files import LoadCancelled
 from studio.weights.header import check_file
 from tests.weights.test_torch_file import WORST, same, saved
@@ -82,6 +82,19 @@ def test_a_file_is_converted_once_and_again_when_it_changes(
         assert as_safetensors(path, cache) == first
     path.write_bytes(archive(state(text("b"), tensor())))
     assert load_file(as_safetensors(path, cache)).keys() == {"b"}
+
+
+def test_what_a_file_holds_is_known_without_converting_it(tmp_path: Path) -> None:
+    path = tmp_path / "model.ckpt"
+    path.write_bytes(
+        saved({"state_dict": {"a": torch.ones(2, 3).half(), "b": torch.tensor(1.0)}, "global_step": 7})
+    )
+    header = read_torch_header(path)
+    assert header == check_file(as_safetensors(path, tmp_path / "cache"))
+    assert header.metadata["global_step"] == "7"
+    path.write_bytes(archive(called("os.system", text("touch owned"))))
+    with pytest.raises(CheckpointError, match=r"names 'os\.system'"):
+        read_torch_header(path)
 
 
 def test_the_content_decides_what_a_file_is(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Scanning folders for model files: `scan` walks them, reads the headers it does not remember, and recognises them.
 
-Files are used where they are. A pickle is never opened beyond its first bytes; nothing of a file but its header is
-read. Folders may contain links to files and to folders: every file and folder is visited once, however many links
-lead to it.
+Files are used where they are; nothing of a file but its header is read. What a PyTorch file contains is found by a
+process of its own, which runs nothing of it (`studio.weights.conversion`). Folders may contain links to files and to
+folders: every file and folder is visited once, however many links lead to it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from studio.families.recognition.recognise import Recognised, recognise
 from studio.messages import Message, message
 from studio.storage import open_regular, read_error
 from studio.strict_json import InvalidJsonError, parse
+from studio.weights.conversion import is_torch_file, read_torch_header
 from studio.weights.header import check_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 WEIGHTS = frozenset({".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth", ".bin"})
+_SAFETENSORS = frozenset({".safetensors", ".sft"})
 INDEX = "model_index.json"
 
 MAX_ENTRIES = 500_000
@@ -37,11 +39,6 @@ SMALLEST_PICKLE = 1 << 10
 
 _SKIPPED = frozenset({"venv", "site-packages", "node_modules", "__pycache__", "blobs"})
 """Folders in which no model lies; those whose name begins with a dot are skipped, too."""
-
-_PICKLE = message(
-    "is a PyTorch file (a pickle), which has to be converted to safetensors before it can be used"
-)
-_PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +229,7 @@ def _is_weights(name: str, status: os.stat_result) -> bool:
     suffix = os.path.splitext(name)[1].lower()
     if suffix not in WEIGHTS:
         return False
-    return suffix in (".safetensors", ".sft", ".gguf") or status.st_size >= SMALLEST_PICKLE
+    return suffix in (*_SAFETENSORS, ".gguf") or status.st_size >= SMALLEST_PICKLE
 
 
 def _file(path: Path, status: os.stat_result) -> ModelFile:
@@ -277,7 +274,7 @@ def _listed(path: Path, *, folders: bool) -> tuple[Path, ...]:
 
 # ------------------------------------------------------------------------------------------------------------- reading
 def read_header(path: Path) -> ModelHeader:
-    """Return the header of a safetensors or GGUF file; links are followed to regular files.
+    """Return the header of a safetensors, PyTorch or GGUF file; links are followed to regular files.
 
     Raises:
         CheckpointError: it is of another kind, damaged, or cannot be read.
@@ -291,9 +288,10 @@ def read_header(path: Path) -> ModelHeader:
         raise CheckpointError(path, read_error(path, error).reason) from error
     if start == b"GGUF":
         return ModelHeader(name=path.name, tensors={}, container="gguf")
-    if start.startswith(_PICKLE_STARTS) and path.suffix.lower() not in (".safetensors", ".sft"):
-        raise CheckpointError(path, _PICKLE)
-    header = check_file(path, links=True)
+    if path.suffix.lower() not in _SAFETENSORS and is_torch_file(path):
+        header = read_torch_header(path)
+    else:
+        header = check_file(path, links=True)
     tensors = {entry.name: TensorInfo(entry.dtype, entry.shape) for entry in header.entries}
     return ModelHeader(name=path.name, tensors=tensors, metadata=header.metadata)
 

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from studio.checkpoints.library import cache as remembering
 from studio.checkpoints.library import scan as module
@@ -17,6 +18,7 @@ from studio.families.recognition.kinds import Component, Family, Kind
 from tests.families import headers_adapters  # noqa: F401 - adds its cases
 from tests.families.architectures import clip, diffusers_unet, diffusers_vae, taesd
 from tests.families.headers import CASES, file
+from tests.weights.torch_corpus import archive, called, text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -252,6 +254,14 @@ def test_files_that_are_no_models_are_explained_and_stop_nothing(folder: Path) -
     gguf = next(file for file in found.files if file.name == "flux")
     assert gguf.recognised is not None
     assert gguf.recognised.storage.form == "GGUF"
+
+
+def test_a_pytorch_file_is_recognised_by_what_it_holds_and_a_hostile_one_is_explained(folder: Path) -> None:
+    torch.save({name: torch.zeros(shape) for name, shape in LORA.items()}, folder / "lora.pt")
+    (folder / "bad.ckpt").write_bytes(archive(called("os.system", text("touch owned")), bytes(4096)))
+    found = scan([folder])
+    assert kinds(found)["lora.pt"] is Kind.LORA
+    assert "names 'os.system'" in str(kinds(found)["bad.ckpt"])
 
 
 def test_what_is_wrong_with_a_file_is_remembered_and_can_still_be_translated(
