@@ -144,7 +144,7 @@ def _open_font(font: Path) -> ImageFont.FreeTypeFont:
         face = ImageFont.truetype(str(font), STRIKE, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
         reason = message(
-            "needs the bitmap build of the font {family}, but {font} is another one ({fault})",
+            "needs the bitmap build of the font {family}, but {font} is not that build ({fault})",
             family=FAMILY,
             font=font,
             fault=error,
