@@ -130,7 +130,7 @@ def match_part(part: Part, file: Listing, expected: Shapes) -> Match:
         sources[name] = source
     if missing:
         reason = message(
-            "lacks tensors of the {part}: {names}", part=PART_LABELS[part.name], names=_some(missing)
+            "lacks tensors of the {part}: {names}", part=PART_LABELS[part.name], names=some_names(missing)
         )
         raise CheckpointError(file.path, reason)
     return Match(part, layout, sources)
@@ -158,7 +158,7 @@ def _left_over(matches: Iterable[Match], file: Listing) -> tuple[str, ...]:
             reason = message(
                 "holds tensors that the {part} of this family does not have: {names}",
                 part=PART_LABELS[match.part.name],
-                names=_some(unknown),
+                names=some_names(unknown),
             )
             raise CheckpointError(file.path, reason)
         rest = [key for key in rest if key not in useless]
@@ -169,7 +169,8 @@ def _no_part(part: Part) -> str:
     return message("holds no {part} of this family", part=PART_LABELS[part.name])
 
 
-def _some(names: list[str]) -> str:
+def some_names(names: list[str]) -> str:
+    """Return the first of many names, quoted, and how many more there are."""
     first, more = ", ".join(map(quoted, names[:_NAMED])), len(names) - _NAMED
     return message("{names} and {count:,} more", names=first, count=more) if more > 0 else first
 

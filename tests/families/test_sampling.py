@@ -77,11 +77,10 @@ def our_run(model: Networks, sampler: str, prediction: PredictionKind) -> OurRun
     return OurRun(times[:-1], last.state.x, (pictures / 2 + 0.5).clamp(0, 1))
 
 
-@cache
-def reference(name: str, sampler: str, prediction: PredictionKind) -> TheirRun:
+def pipeline_run(model: Networks, sampler: str, prediction: PredictionKind) -> TheirRun:
     start, *draws = noises(STEPS + 1)
     return their_run(
-        networks(name),
+        model,
         sampler,
         PROMPT,
         prediction=prediction,
@@ -93,16 +92,25 @@ def reference(name: str, sampler: str, prediction: PredictionKind) -> TheirRun:
     )
 
 
+@cache
+def reference(name: str, sampler: str, prediction: PredictionKind) -> TheirRun:
+    return pipeline_run(networks(name), sampler, prediction)
+
+
+def distances(ours: OurRun, theirs: TheirRun) -> tuple[float, float]:
+    """Return how far the final latents are apart, of the largest |latent|, and the pictures, of their range."""
+    assert ours.times == theirs.times
+    latents = (ours.latents - theirs.latents).abs().max() / theirs.latents.abs().max()
+    return float(latents), float((ours.pictures - theirs.pictures).abs().max())
+
+
 def disagreement(
     name: str, sampler: str, prediction: PredictionKind, mine: Networks | None = None
 ) -> tuple[float, float]:
-    """Return how far the final latents are apart, of the largest |latent|, and the pictures, of their range."""
-    theirs = reference(name, sampler, prediction)
-    ours = our_run(mine or networks(name), sampler, prediction)
-    assert ours.times == theirs.times
-    largest = float(theirs.latents.abs().max())
-    latents = float((ours.latents - theirs.latents).abs().max()) / largest
-    return latents, float((ours.pictures - theirs.pictures).abs().max())
+    """Return the distances between our run, with the family's networks or others, and the pipeline's."""
+    return distances(
+        our_run(mine or networks(name), sampler, prediction), reference(name, sampler, prediction)
+    )
 
 
 @pytest.mark.parametrize(
