@@ -1,1 +1,1 @@
-"""What changes a model without being one: which of its layers a LoRA changes. Needs neither torch nor NumPy."""
+"""What changes a model without being one: LoRAs and textual inversions."""
