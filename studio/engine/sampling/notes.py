@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.diffusion.prediction import MAX_ERROR_FACTOR, error_factor
-from studio.diffusion.spacings import visit_times
+from studio.diffusion.spacings import leading
 from studio.messages import Message, message
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def notes_on(
 def _first_time(resolved: GenerateRequest, ready: ReadyModel, start: StartState | None) -> int:
     if start is not None:
         return start.times[0]
-    return visit_times(ready.model.schedule.T, resolved.steps or 0, resolved.spacing or "")[0]
+    times = ready.model.schedule.T
+    # Every other spacing starts at the noisiest time.
+    return leading(times, resolved.steps or 1)[0] if resolved.spacing == "leading" else times - 1
 
 
 def _notes_on_start(ready: ReadyModel, first: int) -> tuple[Message, ...]:
