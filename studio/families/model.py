@@ -15,6 +15,7 @@ from studio.backbones.precision import EXACT, Precision
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.schedules import SCHEDULES
+from studio.errors import RequestError
 from studio.families.interface import PreviewDecoders
 from studio.families.loading import load
 from studio.messages import message
@@ -101,7 +102,13 @@ class FamilyModel:
 
     def _tokens(self, prompt: str) -> list[list[Token]]:
         counts = {name: len(one) for name, one in self.networks.text_encoders[0].inversions.items()}
-        return tokenize(parse(prompt).sections, clip_tokenizer(), counts)
+        parsed = parse(prompt)
+        if parsed.loras:
+            reason = message(
+                "asks for the LoRA {name}, which this version cannot apply yet", name=parsed.loras[0].name
+            )
+            raise RequestError("prompt", reason)
+        return tokenize(parsed.sections, clip_tokenizer(), counts)
 
     def prompt_notes(self, prompt: str, negative: str) -> tuple[Message, ...]:
         """Return one sentence for each prompt in a script that the text encoders did not learn."""

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from studio.backbones.precision import EXACT, REDUCED
+from studio.errors import RequestError
 from studio.families.model import FamilyModel, TextOptions, load_model, schedule_of
 from studio.families.networks import on_meta
 from studio.prompts.clip_tokenizer import clip_tokenizer
@@ -139,6 +140,12 @@ def test_a_prompt_that_the_encoder_did_not_learn_is_said() -> None:
     (note,) = model.prompt_notes("빨간 사과", "")
     assert "Hangul" in note
     assert model.prompt_notes("a red apple", "") == ()
+
+
+def test_a_lora_that_cannot_be_applied_is_never_left_out_silently() -> None:
+    with pytest.raises(RequestError) as refused:
+        in_memory("sd1").encode_prompts(["a red apple <lora:ink:0.8>"], SIZE)
+    assert "ink" in refused.value.reason
 
 
 def test_clip_skip_is_that_of_the_options(tmp_path: Path) -> None:
