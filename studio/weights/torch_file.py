@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 try:
     import resource
-except ImportError:  # Windows, where what limits the memory is the reader itself
+except ImportError:  # Windows, where only the reader's own limits bound the memory
     resource = None  # type: ignore[assignment]
 
 MAX_PICKLE = 16 * 2**20
@@ -335,19 +335,21 @@ def _gathered(source: bytearray, view: TensorView) -> memoryview:
 # ------------------------------------------------------------------------------------------------------ the process
 def _limit_memory(extra: int) -> None:
     """Let the process take ``extra`` bytes more than it had when it started, where the system can limit that."""
-    if resource is None:
+    if _BASE is None:
         return
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (_BASE + extra, resource.RLIM_INFINITY))
 
 
-def _address_space() -> int:
-    """Return the size of the process's address space in bytes; generously where the system does not say."""
+def _address_space() -> int | None:
+    """Return the size of the process's address space in bytes; None where the system does not say."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
     except (OSError, ValueError, IndexError, AttributeError):
-        return 2**30
+        return (
+            None  # on macOS an empty process has hundreds of gigabytes of it, so no limit would mean anything
+        )
 
 
 _BASE = _address_space()
