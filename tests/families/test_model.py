@@ -91,6 +91,37 @@ def test_weights_stay_as_stored_and_compute_in_float32(dtype: torch.dtype, tmp_p
     assert tuple(model.encode(picture).shape) == (1, 4, 8, 8)
 
 
+def in_scaled_fp8(
+    tensors: dict[str, torch.Tensor], last: str
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Return tensors with their matrices in fp8 beside their scales, and the same as float32 that they stand for."""
+    stored, meant = dict(tensors), dict(tensors)
+    for key, weight in tensors.items():
+        if not key.endswith(".weight") or weight.dim() < 2:
+            continue
+        axes = tuple(range(1, weight.dim())) if last == "weight_scale" else tuple(range(weight.dim()))
+        scale = weight.abs().amax(axes, keepdim=True) / 448
+        stored[key] = (weight / scale).to(torch.float8_e4m3fn)
+        meant[key] = stored[key].float() * scale
+        stored[key.removesuffix("weight") + last] = scale if last == "weight_scale" else scale.reshape(())
+    if last == "scale_weight":
+        stored["model.diffusion_model.scaled_fp8"] = torch.zeros(0, dtype=torch.float8_e4m3fn)
+    return stored, meant
+
+
+@pytest.mark.parametrize("last", ["scale_weight", "weight_scale"], ids=["for a tensor", "for each output"])
+@pytest.mark.parametrize("name", ["sd1", "sdxl"])
+def test_scaled_fp8_gives_the_model_that_it_stands_for(name: str, last: str, tmp_path: Path) -> None:
+    stored, meant = in_scaled_fp8(reader(name).tensors, last)
+    found = []
+    for tensors in (stored, meant, {key: one for key, one in stored.items() if not key.endswith(last)}):
+        path = tmp_path / f"{len(found)}.safetensors"
+        save_file(tensors, path)
+        found.append(output(loaded(name, {part.name: path for part in TINY[name].parts})))
+    torch.testing.assert_close(found[0], found[1])
+    assert not torch.allclose(found[2], found[1], atol=0.1)  # the wrong twin, without scales
+
+
 def test_reduced_precision_is_bfloat16_with_channels_last(tmp_path: Path) -> None:
     model = loaded("sdxl", saved("sdxl", tmp_path, torch.float16))
     precision = model.supported_precision(REDUCED)
