@@ -109,8 +109,7 @@ def in_scaled_fp8(
     return stored, meant
 
 
-@pytest.mark.parametrize("last", ["scale_weight", "weight_scale"], ids=["for a tensor", "for each output"])
-@pytest.mark.parametrize("name", ["sd1", "sdxl"])
+@pytest.mark.parametrize(("name", "last"), [("sd1", "scale_weight"), ("sdxl", "weight_scale")])
 def test_scaled_fp8_gives_the_model_that_it_stands_for(name: str, last: str, tmp_path: Path) -> None:
     stored, meant = in_scaled_fp8(reader(name).tensors, last)
     found = []
