@@ -149,16 +149,21 @@ def test_two_levels_exchanged_would_be_noticed() -> None:
 def test_no_two_layers_share_a_spelling(family: str) -> None:
     """Joining by underscores could confuse layers; in these networks it does not."""
     parts, original = model(family)
-    for part, names in parts.items():
-        for module in names:
-            for spelling, layer in spellings({part: {module: ()}}, original.get).items():
-                assert spellings_of(family)[spelling] == layer
+    every = [
+        (spelling, layer)
+        for part, name in layers_in(parts)
+        for spelling, layer in spelled(part, name, original)
+    ]
+    assert len(dict(every)) == len(set(every))
+    assert spellings(parts, original.get) == dict(every)
 
 
-@cache
-def spellings_of(family: str) -> dict[str, tuple[str, str]]:
-    parts, original = model(family)
-    return spellings(parts, original.get)
+def layers_in(parts: dict[str, Shapes]) -> list[tuple[str, str]]:
+    return [(part, name) for part, names in parts.items() for name in names]
+
+
+def spelled(part: str, name: str, original: dict[str, str]) -> list[tuple[str, tuple[str, str]]]:
+    return list(spellings({part: {name: ()}}, original.get).items())
 
 
 NAMES = [
