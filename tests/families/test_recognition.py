@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import tracemalloc
 
 import pytest
@@ -168,6 +169,20 @@ NAMES = [
 def test_no_name_and_no_shape_raises() -> None:
     for name, shape in itertools.product(NAMES, SHAPES):
         assert isinstance(recognise(file("x.safetensors", {name: shape})), Recognised), (name, shape)
+
+
+def test_no_mixture_of_real_files_raises() -> None:
+    """Half of one file's tensors, some of another's, and shapes that belong to neither."""
+    chance = random.Random(11)
+    pools = [list(CASES[name]().header.tensors.items())[::9] for name in list(CASES)[::5]]
+    shapes = [tensor.shape for pool in pools for _, tensor in pool[:20]] + SHAPES
+    for _ in range(150):
+        first, second = chance.sample(pools, 2)
+        mixed = dict(chance.sample(first, len(first) // 2) + chance.sample(second, min(30, len(second))))
+        for name in chance.sample(list(mixed), len(mixed) // 4):
+            mixed[name] = TensorInfo("F16", chance.choice(shapes))
+        found = recognise(ModelHeader(name="x.safetensors", tensors=mixed))
+        assert found.runs == (found.advice is None)
 
 
 def test_names_of_a_hundred_segments_take_no_memory() -> None:

@@ -18,6 +18,7 @@ from studio.families.recognition.kinds import Component, Family, Kind
 from tests.families import headers_adapters  # noqa: F401 - adds its cases
 from tests.families.architectures import clip, diffusers_unet, diffusers_vae, taesd
 from tests.families.headers import CASES, file
+from tests.weights.corpus import HOSTILE
 from tests.weights.torch_corpus import archive, called, text
 
 if TYPE_CHECKING:
@@ -256,6 +257,13 @@ def test_files_that_are_no_models_are_explained_and_stop_nothing(folder: Path) -
     assert gguf.recognised.storage.form == "GGUF"
 
 
+def test_no_hostile_file_stops_a_scan(tmp_path: Path) -> None:
+    for number, (damaged, _) in enumerate(HOSTILE.values()):
+        (tmp_path / f"{number}.safetensors").write_bytes(damaged)
+    found = scan([tmp_path])
+    assert len(found.files) == len(HOSTILE)
+    named = [file for file in found.files if file.recognised is not None]
+    assert [file.recognised.storage.form for file in named if file.recognised] == ["GGUF"]
 def test_a_pytorch_file_is_recognised_by_what_it_holds_and_a_hostile_one_is_explained(folder: Path) -> None:
     torch.save({name: torch.zeros(shape) for name, shape in LORA.items()}, folder / "lora.pt")
     (folder / "bad.ckpt").write_bytes(archive(called("os.system", text("touch owned")), bytes(4096)))
