@@ -7,8 +7,10 @@ folders: every file and folder is visited once, however many links lead to it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import re
 import stat
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,14 +33,19 @@ if TYPE_CHECKING:
 WEIGHTS = frozenset({".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth", ".bin"})
 _SAFETENSORS = frozenset({".safetensors", ".sft"})
 INDEX = "model_index.json"
+SIDECAR = ".yaml"
+"""The suffix of the configuration that A1111 and Forge read beside a checkpoint of the same name."""
 
 MAX_ENTRIES = 500_000
 MAX_DEPTH = 24
 MAX_JSON_BYTES = 1 << 20
+MAX_SIDECAR_BYTES = 1 << 16
 SMALLEST_PICKLE = 1 << 10
 
 _SKIPPED = frozenset({"venv", "site-packages", "node_modules", "__pycache__", "blobs"})
 """Folders in which no model lies; those whose name begins with a dot are skipped, too."""
+
+_PARAMETERIZATION = re.compile(rb"""(?m)^\s*parameterization:\s*["']?(v|eps)\b""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +240,10 @@ def _is_weights(name: str, status: os.stat_result) -> bool:
 
 
 def _file(path: Path, status: os.stat_result) -> ModelFile:
-    return ModelFile(path=path, size=status.st_size, signature=_signature(status))
+    signature = _signature(status)
+    with contextlib.suppress(OSError, ValueError):
+        signature += f"+{_signature(os.stat(path.with_suffix(SIDECAR)))}"
+    return ModelFile(path=path, size=status.st_size, signature=signature)
 
 
 def _signature(status: os.stat_result) -> str:
@@ -300,13 +310,23 @@ def _recognise(file: ModelFile, read: Callable[[Path], ModelHeader]) -> Recognis
     """Return what a file is, or the clause that says why its header cannot be read."""
     try:
         if not file.is_folder:
-            return recognise(read(file.path))
+            return recognise(replace(read(file.path), parameterization=_parameterization(file.path)))
         found = recognise_pipeline(_read_pipeline(file.path, file.name, read))
     except CheckpointError as error:
         return error.reason if isinstance(error.reason, Message) else Message(error.reason, {})
     if found is None:
         return message("is a folder of diffusers that holds no model this program knows")
     return found
+
+
+def _parameterization(path: Path) -> str:
+    """Return what A1111's configuration beside a checkpoint says of its prediction: "v", "eps", or "" if nothing."""
+    try:
+        with open_regular(path.with_suffix(SIDECAR), links=True) as file:
+            found = _PARAMETERIZATION.search(file.read(MAX_SIDECAR_BYTES))
+    except (StorageError, OSError, ValueError):
+        return ""
+    return "" if found is None else found[1].decode()
 
 
 def _read_pipeline(path: Path, name: str, read: Callable[[Path], ModelHeader]) -> PipelineFolder:

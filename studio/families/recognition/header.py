@@ -44,12 +44,15 @@ class ModelHeader:
         tensors: name to dtype and shape.
         metadata: ``__metadata__`` of a safetensors file.
         container: "safetensors" or "gguf"; of a GGUF file only the magic number may have been read.
+        parameterization: "v" or "eps" as the configuration of A1111 beside the file says it (``model.yaml``); "" if
+            there is none.
     """
 
     name: str
     tensors: Mapping[str, TensorInfo]
     metadata: Mapping[str, str] = field(default_factory=lambda: _NO_METADATA)
     container: str = "safetensors"
+    parameterization: str = ""
 
     @cached_property
     def parameters(self) -> int:

@@ -84,6 +84,8 @@ def prediction(header: ModelHeader, names: Names, family: Family | None, variant
         return Fact(marked, Source.TENSORS)
     if (written := _written_prediction(header.metadata)) is not None:
         return Fact(written, Source.METADATA)
+    if (configured := _BY_WORD.get(header.parameterization)) is not None:
+        return Fact(configured, Source.CONFIG)
     if _says_v(header.name) or _says_v(header.metadata.get("modelspec.title", "")):
         return Fact(V, Source.FILE_NAME)
     if _says_v(header.metadata.get("modelspec.merged_from", "")):

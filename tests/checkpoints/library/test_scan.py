@@ -14,7 +14,7 @@ from studio.checkpoints.library import cache as remembering
 from studio.checkpoints.library import scan as module
 from studio.checkpoints.library.cache import RecognitionCache
 from studio.checkpoints.library.scan import Scan, read_header, scan
-from studio.families.recognition.kinds import Component, Family, Kind
+from studio.families.recognition.kinds import Component, Family, Kind, Source
 from tests.families import headers_adapters  # noqa: F401 - adds its cases
 from tests.families.architectures import clip, diffusers_unet, diffusers_vae, taesd
 from tests.families.headers import CASES, file
@@ -150,6 +150,36 @@ def test_a_drive_that_is_gone_is_a_problem_and_nothing_is_forgotten(folder: Path
     assert reader.paths == []
 
 
+V_CONFIG = """model:
+  target: ldm.models.diffusion.ddpm.LatentDiffusion
+  params:
+    parameterization: "v"
+    linear_start: 0.00085
+"""
+
+
+def test_the_configuration_of_a1111_beside_a_checkpoint_says_what_it_predicts(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "anything.safetensors"
+    checkpoint.write_bytes(b"x")
+    header, cache = CASES["sd15_fine_tune_fp16"]().header, RecognitionCache()
+
+    def predicts() -> tuple[str, Source]:
+        (model,) = scan([tmp_path], cache, read=lambda path: header).files
+        assert model.recognised is not None
+        assert model.recognised.prediction is not None
+        return model.recognised.prediction.value, model.recognised.prediction.source
+
+    assert predicts() == ("eps", Source.FAMILY)
+    sidecar = tmp_path / "anything.yaml"
+    sidecar.write_text(V_CONFIG)
+    assert predicts() == ("v", Source.CONFIG)
+    sidecar.write_text(V_CONFIG.replace("parameterization", "# no parameterization"))
+    assert predicts() == ("eps", Source.FAMILY)
+    sidecar.unlink()
+    sidecar.symlink_to("/dev/zero")
+    assert predicts() == ("eps", Source.FAMILY)
+
+
 # --------------------------------------------------------------------------------------------------------------- links
 def test_links_to_files_and_folders_are_followed_and_each_file_counts_once(
     folder: Path, tmp_path: Path
@@ -264,6 +294,8 @@ def test_no_hostile_file_stops_a_scan(tmp_path: Path) -> None:
     assert len(found.files) == len(HOSTILE)
     named = [file for file in found.files if file.recognised is not None]
     assert [file.recognised.storage.form for file in named if file.recognised] == ["GGUF"]
+
+
 def test_a_pytorch_file_is_recognised_by_what_it_holds_and_a_hostile_one_is_explained(folder: Path) -> None:
     torch.save({name: torch.zeros(shape) for name, shape in LORA.items()}, folder / "lora.pt")
     (folder / "bad.ckpt").write_bytes(archive(called("os.system", text("touch owned")), bytes(4096)))
