@@ -20,6 +20,8 @@ from PySide6.QtWidgets import QApplication
 
 from studio.folders import Folders
 from studio.ui.app import Program, build
+from studio.ui.shell.garbage import GarbageCollector
+from tests.bench.measure import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 HEARTBEAT_MS = 5
 STEPS = 30
 PICTURES = 20
-WARM_UPS, ROUNDS = 4, 12
+WARM_UPS, ROUNDS = 2, 8
 """Of the measurement of memory."""
 PICTURES_IN_ROUND, STEPS_OF_PICTURE = 5, 50
 """Every step shows a preview: the budget is lifted, and without guidance a step is cheap."""
@@ -98,7 +100,10 @@ def until(true: Callable[[], bool], seconds: float = 120) -> None:
 def opened() -> Program:
     app = QApplication.instance() or QApplication([])
     assert isinstance(app, QApplication)
+    collector = GarbageCollector(app)  # as the program does
+    collector.start()
     program = build(app, Folders.find())
+    program.models.engine.engine_event.connect(collector.on_engine_event)
     program.window.show()
     QTest.qWaitForWindowExposed(program.window)
     return program
@@ -195,6 +200,7 @@ def memory() -> dict[str, Any]:
         previews.add(previews_of(job_state))
         gc.collect()
         rounds.append(round(resident_mb(), 1))
+        say(f"window: {previews_of(job_state)} previews, {rounds[-1]} MB")
     program.close()
     return {"previews_in_a_round": min(previews), "resident_mb_after_each_round": rounds[WARM_UPS:]}
 

@@ -11,6 +11,8 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
+from studio.ui.core.engine_call import EngineReady
+
 INTERVAL_MS: Final = 500
 
 
@@ -47,8 +49,17 @@ class GarbageCollector(QObject):
         counts, thresholds = gc.get_count(), gc.get_threshold()
         for generation in (2, 1, 0):
             if counts[generation] > thresholds[generation]:
-                gc.collect(generation)
-                if generation == 2 and not self._frozen:
-                    gc.freeze()
-                    self._frozen = True
+                self._collect(generation)
                 return
+
+    @Slot(object)
+    def on_engine_event(self, event: object) -> None:
+        """Collect everything when PyTorch was imported: the window waits for a model then, not for its next step."""
+        if isinstance(event, EngineReady) and not self._frozen:
+            self._collect(2)
+
+    def _collect(self, generation: int) -> None:
+        gc.collect(generation)
+        if generation == 2 and not self._frozen:
+            gc.freeze()
+            self._frozen = True

@@ -70,3 +70,27 @@ def test_stopping_restores_the_automatic_collection() -> None:
         assert gc.isenabled()
     finally:
         gc.enable() if before else gc.disable()
+
+
+READY = """
+import gc
+
+from PySide6.QtCore import QCoreApplication
+
+from studio.engine.events import EngineReport
+from studio.ui.core.engine_call import EngineFailed, EngineReady
+from studio.ui.shell.garbage import GarbageCollector
+
+app = QCoreApplication([])
+collector = GarbageCollector()
+collector.on_engine_event(EngineFailed(sentence="", details=""))
+print(gc.get_freeze_count())
+collector.on_engine_event(EngineReady(report=EngineReport(device="", dtype="", unused_gpu=None)))
+print(gc.get_freeze_count() > len(gc.get_objects()))
+"""
+
+
+def test_what_is_there_once_the_engine_is_ready_is_never_examined_again() -> None:
+    command = [sys.executable, "-c", READY]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["0", "True"]
