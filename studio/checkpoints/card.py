@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from msgspec import Meta
 
-from studio.diffusion.prediction import PredictionKind  # noqa: TC001 - msgspec reads the annotations
+from studio.diffusion.prediction import TrainedKind  # noqa: TC001 - msgspec reads the annotations
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.errors import CheckpointError
@@ -178,7 +178,7 @@ class ModelCard:
     text: Component | None
     codec: Component
     schedule: Component
-    prediction: PredictionKind
+    prediction: TrainedKind
     sizes: _Sizes
     downscale: Annotated[int, Meta(ge=1, le=64)]
     latent_shape: tuple[_Side, _Side, _Side]

@@ -7,24 +7,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from torch import Tensor
 
+from studio.diffusion.levels import EDM
 from studio.diffusion.prediction import PredictionKind, eps_from, x0_from
+from studio.errors import RequestError
+from studio.messages import message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from studio.diffusion.conditioning import Conditioning
     from studio.diffusion.prediction import Scale
     from studio.diffusion.schedules import Schedule
 
 
 class Backbone(Protocol):
-    """A network that predicts eps, v or x0 from x_t."""
+    """A network that predicts eps, v, x0 or the velocity from x_t."""
 
     def __call__(self, x: Tensor, t: Tensor, condition: Conditioning, /) -> Tensor:
-        """Return the prediction, of x's shape, for states x (B, C, H, W) at times t, int64 (B,)."""
+        """Return the prediction, of x's shape, for states x (B, C, H, W) at model times t, int64 or float32 (B,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,41 +81,70 @@ class Denoiser:
     """A backbone with its schedule and its kind of prediction."""
 
     def __init__(
-        self, backbone: Backbone, schedule: Schedule, prediction: PredictionKind, *, clip: bool = False
+        self,
+        backbone: Backbone,
+        schedule: Schedule,
+        prediction: PredictionKind | Literal["edm"],
+        *,
+        clip: bool = False,
     ) -> None:
         """Combine the parts.
 
         Args:
             backbone: the network.
             schedule: the schedule it was trained on.
-            prediction: the meaning of its output.
+            prediction: the meaning of its output; "edm": x0_hat is c_skip x_t + c_out output, as the EDM schedule says.
             clip: clamp x0_hat to [-1, 1]; right for pixels, wrong for latents.
+
+        Raises:
+            ValueError: the output is EDM's, but not the schedule.
         """
+        if prediction == "edm" and not isinstance(schedule, EDM):
+            raise ValueError("a backbone preconditioned as EDM needs an EDM schedule")
         self.backbone, self.schedule, self.prediction, self.clip = backbone, schedule, prediction, clip
 
-    def evaluate(self, x: Tensor, t: Tensor | int, condition: Conditioning) -> Prediction:
+    def evaluate(
+        self,
+        x: Tensor,
+        t: Sequence[float] | float,
+        condition: Conditioning,
+        model_time: Sequence[float] | float | None = None,
+    ) -> Prediction:
         """Evaluate the backbone once.
 
         The result is not clipped: guidance combines several of them, and only the combination is meant as a picture.
 
         Args:
             x: states, float32 (B, C, H, W).
-            t: their times, 0 to T-1: int64 (B,), or one number for all.
+            t: their times, 0 to T-1: of each, or one number for all.
             condition: of the B pictures.
+            model_time: what the backbone is called with, likewise; None: as the schedule says.
+
+        Raises:
+            RequestError: the backbone predicts eps, and there is no signal at a time.
         """
-        alpha: Scale
-        sigma: Scale
-        if isinstance(t, int):  # plain numbers avoid a table look-up and, on a GPU, a synchronisation
-            alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
-            t = torch.full(x.shape[:1], t, device=x.device)
+        schedule, prediction = self.schedule, self.prediction
+        check_times(prediction, schedule, t)
+        alpha, sigma = _scale(schedule.alpha, t, x), _scale(schedule.sigma, t, x)
+        if model_time is None:
+            model_time = (
+                schedule.model_time(t) if isinstance(t, int | float) else [schedule.model_time(u) for u in t]
+            )
+        if isinstance(model_time, int | float):
+            times = torch.full(x.shape[:1], model_time, device=x.device)
         else:
-            alpha, sigma = self.schedule.alphas(t), self.schedule.sigmas(t)
-        output = self.backbone(x, t, condition)
+            times = torch.tensor(model_time, device=x.device)
+        scaled = _scale(schedule.input_scale, t, x) * x if isinstance(schedule, EDM) else x
+        output = self.backbone(scaled, times, condition)
         if output.dtype != x.dtype:
             output = output.to(x.dtype)
-        return Prediction(self.prediction, output, x, alpha, sigma)
+        if prediction != "edm":
+            return Prediction(prediction, output, x, alpha, sigma)
+        assert isinstance(schedule, EDM)
+        denoised = _scale(schedule.c_skip, t, x) * x + _scale(schedule.c_out, t, x) * output
+        return Prediction("x0", denoised, x, alpha, sigma)
 
-    def clipped(self, prediction: Prediction, x: Tensor, t: int) -> Prediction:
+    def clipped(self, prediction: Prediction, x: Tensor, t: float) -> Prediction:
         """Return the prediction for x at time t with x0_hat clamped, if this model clips; else unchanged.
 
         If x0_hat is clamped, eps follows from it, so that alpha x0_hat + sigma eps is still x.
@@ -120,3 +154,36 @@ class Denoiser:
         alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
         x0_hat = prediction.x0_hat.clamp(-1.0, 1.0)
         return Prediction("x0", x0_hat, x, alpha, sigma, prediction.cond, prediction.uncond)
+
+
+def check_times(
+    prediction: str, schedule: Schedule, t: Sequence[float] | float, *, field: str = "spacing"
+) -> None:
+    """Check that a backbone's output contains x_0 at these times.
+
+    Args:
+        prediction: what the output means.
+        schedule: the schedule.
+        t: times, without -1.
+        field: of the request, for the sentence.
+
+    Raises:
+        RequestError: it predicts eps, and there is no signal at a time.
+    """
+    if prediction != "eps":
+        return
+    for u in (t,) if isinstance(t, int | float) else t:
+        if not schedule.alpha(u):
+            reason = message(
+                "visits time {time}, where this model's states are noise alone: a model that predicts the noise knows "
+                "nothing about the picture there",
+                time=u,
+            )
+            raise RequestError(field, reason)
+
+
+def _scale(of: Callable[[float], float], t: Sequence[float] | float, x: Tensor) -> Scale:
+    """Return a schedule's value at a time as a number, or at each of several as float32 (B, 1, 1, 1) on x's device."""
+    if isinstance(t, int | float):
+        return of(t)
+    return torch.tensor([of(u) for u in t], dtype=torch.float32, device=x.device).view(-1, 1, 1, 1)

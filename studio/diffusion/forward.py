@@ -1,13 +1,14 @@
 """The forward process from data to noise, and its exact reverse for known x_0.
 
-    one step    q(x_t | x_{t-1})    = N(sqrt(1 - beta_t) x_{t-1}, beta_t)
+    a step      q(x_t | x_s)        = N((alpha_t / alpha_s) x_s, var(t|s)) for any s < t, with
+                var(t|s) = sigma_t^2 - (alpha_t / alpha_s)^2 sigma_s^2 (`Schedule.var`)
     the jump    q(x_t | x_0)        = N(alpha_t x_0, sigma_t^2)
-    posterior   q(x_s | x_t, x_0)   for any s < t, with beta = 1 - alpha_bar_t / alpha_bar_s:
-                mean      alpha_s beta / sigma_t^2 x_0 + (alpha_t / alpha_s) sigma_s^2 / sigma_t^2 x_t
-                variance  beta sigma_s^2 / sigma_t^2
+    posterior   q(x_s | x_t, x_0)   for any s < t:
+                mean      alpha_s var(t|s) / sigma_t^2 x_0 + (alpha_t / alpha_s) sigma_s^2 / sigma_t^2 x_t
+                variance  var(t|s) sigma_s^2 / sigma_t^2
 
-Noise is always passed in. Source: Ho et al. 2020, equations 2, 4, 6 and 7, arXiv 2006.11239, where the posterior
-is that of s = t - 1.
+Noise is always passed in. Source: Ho et al. 2020, equations 2, 4, 6 and 7, arXiv 2006.11239, where s = t - 1 and
+alpha^2 + sigma^2 = 1; for other schedules Kingma et al. 2021, appendix A, arXiv 2107.00630.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def q_step(schedule: Schedule, x_prev: Tensor, t: int, eps: Tensor) -> Tensor:
         t: the new time, 0 to T - 1.
         eps: unit noise of x_prev's shape.
     """
-    beta = schedule.beta(t, t - 1)
-    return math.sqrt(1.0 - beta) * x_prev + math.sqrt(beta) * eps
+    kept = schedule.alpha(t) / schedule.alpha(t - 1)
+    return kept * x_prev + math.sqrt(schedule.var(t, t - 1)) * eps
 
 
 def q_sample(schedule: Schedule, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
@@ -46,7 +47,7 @@ def q_sample(schedule: Schedule, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
     return schedule.alphas(t) * x0 + schedule.sigmas(t) * eps
 
 
-def posterior(schedule: Schedule, x_t: Tensor, x0: Tensor, t: int, s: int) -> tuple[Tensor, float]:
+def posterior(schedule: Schedule, x_t: Tensor, x0: Tensor, t: float, s: float) -> tuple[Tensor, float]:
     """Return mean and variance of q(x_s | x_t, x_0); at s = -1 they are x_0 and 0.
 
     Args:
@@ -54,7 +55,7 @@ def posterior(schedule: Schedule, x_t: Tensor, x0: Tensor, t: int, s: int) -> tu
         x_t: states at time t, (B, C, H, W).
         x0: clean data, or a prediction of it, of the same shape.
         t: the time of x_t, 0 to T - 1.
-        s: the earlier time, -1 to t - 1.
+        s: the earlier time, -1 or from 0 to below t.
 
     Raises:
         ValueError: s is not below t.
@@ -62,6 +63,6 @@ def posterior(schedule: Schedule, x_t: Tensor, x0: Tensor, t: int, s: int) -> tu
     if not s < t:
         raise ValueError(f"s must be below t, not s = {s} and t = {t}")
     alpha_s, sigma2_s, sigma2_t = schedule.alpha(s), schedule.sigma(s) ** 2, schedule.sigma(t) ** 2
-    beta = schedule.beta(t, s)
-    mean = (alpha_s * beta / sigma2_t) * x0 + (schedule.alpha(t) / alpha_s * sigma2_s / sigma2_t) * x_t
-    return mean, beta * sigma2_s / sigma2_t
+    var = schedule.var(t, s)
+    mean = (alpha_s * var / sigma2_t) * x0 + (schedule.alpha(t) / alpha_s * sigma2_s / sigma2_t) * x_t
+    return mean, var * sigma2_s / sigma2_t

@@ -11,7 +11,7 @@ writes (1 + w) cond - w uncond: the same with w one smaller.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from studio.diffusion.denoiser import Prediction
@@ -55,11 +55,11 @@ class ClassifierFreeGuidance:
 
     def ask(self, query: Query) -> Generator[tuple[Evaluation, ...], tuple[Prediction, ...], Prediction]:
         """Yield the evaluations that the query needs; return the guided prediction."""
-        conditional = Evaluation(query.x, query.t, self.condition)
+        conditional = Evaluation(query.x, query.t, self.condition, query.model_time)
         if not self.uses_negative:
             (prediction,) = yield (conditional,)
             return prediction
-        cond, uncond = yield conditional, Evaluation(query.x, query.t, self.negative)
+        cond, uncond = yield conditional, replace(conditional, condition=self.negative)
         # At a fixed x_t, x_0, eps and v are linear functions of each other, so the outputs can be combined whatever
         # they mean. The formula above is a linear interpolation from uncond to cond, extrapolated for w > 1.
         output = uncond.output.lerp(cond.output, self.scale)

@@ -181,7 +181,7 @@ class Engine:
         request: GenerateRequest,
         weights_sha256: str,
         x: NDArray[np.float32],
-        t: int,
+        t: float,
         *,
         cancelled: threading.Event | None = None,
     ) -> Explained:

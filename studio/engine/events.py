@@ -118,8 +118,8 @@ class StepDone:
     image: int
     step: int
     steps: int
-    t: int
-    s: int
+    t: float
+    s: float
     sigma: float
     snr: float
     model_calls: int

@@ -47,7 +47,7 @@ class Engine(Protocol):
         request: GenerateRequest,
         weights_sha256: str,
         x: NDArray[np.float32],
-        t: int,
+        t: float,
         *,
         cancelled: threading.Event | None = None,
     ) -> Explained:

@@ -129,7 +129,7 @@ MAX_TIME = 10**6
 RUN_ID = r"[0-9]{6,9}-[0-9a-f]{8}"
 
 _StepIndex = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
-_Time = Annotated[int, Meta(ge=-1, le=MAX_TIME)]
+_Time = Annotated[int, Meta(ge=-1, le=MAX_TIME)] | Annotated[float, Meta(ge=-1, le=MAX_TIME)]
 _Times = Annotated[tuple[_Time, ...], Meta(min_length=2, max_length=MAX_STEPS + 1)]
 _Size = Annotated[int, Meta(ge=1, le=MAX_NUMBERS)]
 _RunId = Annotated[str, Meta(pattern=rf"\A{RUN_ID}\Z", extra=must(message("must be the id of a run")))]
@@ -231,7 +231,7 @@ class RunHeader:
         return header
 
     def _check_fields_together(self) -> None:
-        if self.times[-1] != -1 or any(later >= earlier for earlier, later in pairwise(self.times)):
+        if self.times[-1] != -1 or not all(later < earlier for earlier, later in pairwise(self.times)):
             raise InvalidJsonError("times", message("must decrease, and end at -1"))
         if not shape_fits(self.shape):
             raise InvalidJsonError("shape", message("is larger than this program records"))
@@ -330,7 +330,7 @@ class RunResult:
         return json.dumps(fields_of(self), allow_nan=False).encode("ascii") + b"\n"
 
 
-def read_journal(data: bytes, path: Path, first: int, times: Sequence[int]) -> tuple[StepLog, ...]:
+def read_journal(data: bytes, path: Path, first: int, times: Sequence[float]) -> tuple[StepLog, ...]:
     """Return the lines of a journal, the start first. Bytes after the last whole line, from a crash, are ignored.
 
     Args:

@@ -12,6 +12,7 @@ the error of x_0, whatever is predicted. With |eps - eps'|^2 = SNR |x_0 - x_0'|^
 |v - v'|^2 = (SNR + 1) |x_0 - x_0'|^2 the weights are
 
     eps: min(SNR, gamma) / SNR      v: min(SNR, gamma) / (SNR + 1)      x_0: min(SNR, gamma)
+    velocity: min(SNR, gamma) / (sqrt(SNR) + 1)^2
 """
 
 from __future__ import annotations
@@ -75,10 +76,10 @@ def denoising_loss(
         generator: CPU generator of times and noise.
     """
     times = draw_times(schedule.T, x0.shape[0], high_noise_fraction, generator)
-    # Looked up on the CPU: on another device each look-up would copy a whole table there.
-    alpha, sigma = schedule.alphas(times).to(x0.device), schedule.sigmas(times).to(x0.device)
+    on_device = times.to(x0.device)
+    alpha, sigma = schedule.alphas(on_device), schedule.sigmas(on_device)
     eps = torch.randn(x0.shape, generator=generator).to(x0.device)
-    predicted = network(alpha * x0 + sigma * eps, times.to(x0.device), condition).float()
+    predicted = network(alpha * x0 + sigma * eps, on_device, condition).float()
     wanted = target(prediction, x0, eps, alpha, sigma)
     errors = F.mse_loss(predicted, wanted, reduction="none").mean(dim=(1, 2, 3))
     weighted = errors
@@ -99,9 +100,10 @@ def min_snr_weights(schedule: Schedule, t: Tensor, prediction: PredictionKind, g
     Returns:
         float32 (B,).
     """
-    alpha_bar = schedule.alpha_bar[t]
-    snr = alpha_bar / (1 - alpha_bar)
-    per = {"eps": snr, "v": snr + 1, "x0": torch.ones_like(snr)}[prediction]
+    snr = torch.tensor([schedule.snr(one) for one in t.tolist()], dtype=torch.float64)
+    per = {"eps": snr, "v": snr + 1, "x0": torch.ones_like(snr), "velocity": (snr.sqrt() + 1) ** 2}[
+        prediction
+    ]
     return (snr.clamp(max=gamma) / per).float()
 
 
@@ -114,7 +116,7 @@ def band_means(schedule: Schedule, errors: Tensor, times: Tensor) -> tuple[float
         times: of each example, int64 (B,), on the CPU.
     """
     errors = errors.cpu()
-    sigmas = (1 - schedule.alpha_bar[times]).sqrt()
+    sigmas = torch.tensor([schedule.sigma(one) for one in times.tolist()], dtype=torch.float64)
     bands = (sigmas * BANDS).long().clamp(max=BANDS - 1)
     found = [errors[bands == band] for band in range(BANDS)]
     return tuple(float(band.mean()) if len(band) else None for band in found)

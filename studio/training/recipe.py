@@ -13,7 +13,7 @@ from studio.backbones.codec import CodecConfig
 from studio.backbones.preview_decoder import PreviewConfig
 from studio.backbones.registry import BACKBONES
 from studio.backbones.text import TextConfig
-from studio.diffusion.prediction import PredictionKind  # noqa: TC001 - msgspec reads the annotations
+from studio.diffusion.prediction import TrainedKind  # noqa: TC001 - msgspec reads the annotations
 from studio.diffusion.schedules import SCHEDULES
 from studio.errors import RecipeError
 from studio.messages import message
@@ -92,7 +92,7 @@ class DiffusionConfig:
     """
 
     schedule: str = "cosine"
-    prediction: PredictionKind = "eps"
+    prediction: TrainedKind = "eps"
     dropout: _Share = 0.1
     high_noise_fraction: _Share = 0.0
     min_snr: Annotated[float, Meta(ge=0, le=1000)] = 0.0

@@ -88,7 +88,7 @@ def calls(engine: Engine, requests: Sequence[GenerateRequest]) -> dict[str, obje
         def watched(
             self: Denoiser,
             x: torch.Tensor,
-            t: torch.Tensor | int,
+            t: list[float] | float,
             condition: Conditioning,
             sizes: list[int] = sizes,
         ) -> Prediction:

@@ -69,7 +69,7 @@ def test_the_posterior_is_bayes_rule_for_any_two_times(name: str, t: int, s: int
     expected_mean, expected_variance = bayes(schedule, 0.3, -0.7, t, s)
     assert mean.item() == pytest.approx(expected_mean, abs=1e-9)
     assert variance == pytest.approx(expected_variance, rel=1e-6)
-    assert variance != pytest.approx(schedule.beta(t, s), rel=1e-6)  # the other choice of DDPM
+    assert variance != pytest.approx(schedule.var(t, s), rel=1e-6)  # the other choice of DDPM
     if s + 1 < t:
         assert mean.item() != pytest.approx(bayes(schedule, 0.3, -0.7, t, s + 1)[0], abs=1e-9)
 

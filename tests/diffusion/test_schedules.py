@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from studio.diffusion.schedules import MAX_BETA, SCHEDULES, Schedule, cosine, linear, scaled_linear
+from studio.diffusion.schedules import MAX_BETA, SCHEDULES, VariancePreserving, cosine, linear, scaled_linear
 
 
 def ramp(start: float, end: float, i: int) -> float:
@@ -33,22 +33,24 @@ def exact_alpha_bar(name: str) -> torch.Tensor:
     return torch.tensor([math.exp(math.fsum(logs[: t + 1])) for t in range(1000)], dtype=torch.float64)
 
 
+def table(name: str) -> torch.Tensor:
+    return torch.tensor(SCHEDULES[name]().alpha_bar, dtype=torch.float64)
+
+
 def disagreement(alpha_bar: torch.Tensor, name: str) -> float:
     return (alpha_bar.double() / exact_alpha_bar(name) - 1.0).abs().max().item()
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_alpha_bar_is_exact_to_float64(name: str) -> None:
-    alpha_bar = SCHEDULES[name]().alpha_bar
-    assert alpha_bar.dtype == torch.float64
-    assert disagreement(alpha_bar, name) < 1e-11
+    assert disagreement(table(name), name) < 1e-11
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_float32_table_and_a_table_one_time_off_are_told_apart(name: str) -> None:
     betas = torch.tensor([BETAS[name](i) for i in range(1000)])
     assert disagreement(torch.cumprod(1.0 - betas, 0), name) > 1e-11
-    assert disagreement(SCHEDULES[name]().alpha_bar.roll(1), name) > 1e-11
+    assert disagreement(table(name).roll(1), name) > 1e-11
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -65,16 +67,16 @@ def test_signal_only_falls_and_clean_data_is_before_the_first_time(name: str) ->
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_beta_of_a_jump_is_that_of_its_single_steps_together(name: str) -> None:
     schedule = SCHEDULES[name]()
-    assert schedule.beta(499, 498) == pytest.approx(BETAS[name](499), rel=1e-9)
-    kept = math.prod(1.0 - schedule.beta(t, t - 1) for t in range(300, 500))
-    assert schedule.beta(499, 299) == pytest.approx(1.0 - kept, rel=1e-12)
+    assert schedule.var(499, 498) == pytest.approx(BETAS[name](499), rel=1e-9)
+    kept = math.prod(1.0 - schedule.var(t, t - 1) for t in range(300, 500))
+    assert schedule.var(499, 299) == pytest.approx(1.0 - kept, rel=1e-12)
 
 
 def test_cosine_leaves_a_trace_of_signal_at_the_noisiest_time() -> None:
     schedule = cosine()
     assert 2e-9 < schedule.alpha_bar_at(999) < 3e-9
-    assert schedule.beta(999, 998) == pytest.approx(MAX_BETA)
-    assert schedule.beta(998, 997) < MAX_BETA
+    assert schedule.var(999, 998) == pytest.approx(MAX_BETA)
+    assert schedule.var(998, 997) < MAX_BETA
 
 
 def test_the_tables_for_batches_hold_the_same_numbers() -> None:
@@ -93,7 +95,7 @@ def test_a_time_outside_the_schedule_is_refused(t: int) -> None:
 
 
 def test_constructors_are_pure_and_take_their_numbers() -> None:
-    assert torch.equal(scaled_linear().alpha_bar, scaled_linear().alpha_bar)
+    assert scaled_linear().alpha_bar == scaled_linear().alpha_bar
     assert linear(T=10, beta_start=0.1, beta_end=0.1).alpha_bar_at(9) == pytest.approx(0.9**10)
     assert cosine(T=50).T == 50
 
@@ -101,22 +103,45 @@ def test_constructors_are_pure_and_take_their_numbers() -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        torch.tensor([0.9, 0.8]),
-        torch.tensor([0.8, 0.9], dtype=torch.float64),
-        torch.tensor([0.9, 0.0], dtype=torch.float64),
-        torch.tensor([1.0, 0.5], dtype=torch.float64),
-        torch.tensor([0.9, math.nan], dtype=torch.float64),
-        torch.empty(0, dtype=torch.float64),
+        (0.8, 0.9),
+        (0.9, 0.0, 0.0),
+        (0.9, -0.1),
+        (1.0, 0.5),
+        (0.9, math.nan),
+        (),
     ],
 )
-def test_a_table_that_is_no_schedule_is_refused(table: torch.Tensor) -> None:
+def test_a_table_that_is_no_schedule_is_refused(table: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="alpha_bar must"):
-        Schedule("wrong", table)
+        VariancePreserving("wrong", table)
 
 
 def test_a_device_gets_one_copy_of_the_tables() -> None:
     schedule = cosine(10)
     meta = torch.zeros(2, dtype=torch.int64, device="meta")
     assert schedule.alphas(meta).is_meta
-    assert schedule._tables_on(meta.device)[0] is schedule._tables_on(meta.device)[0]
+    asked = []
+
+    class Watched(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN202
+            asked.append(func)
+            return func(*args, **(kwargs or {}))
+
+    with Watched():
+        schedule.alphas(meta)
+        schedule.sigmas(meta)
+    assert torch.Tensor.index_select in asked
+    assert torch.Tensor.to not in asked  # uploaded once
     assert not schedule.alphas(torch.tensor([3])).is_meta
+
+
+def test_linear_scaled_to_its_number_of_times_ends_where_a_thousand_do() -> None:
+    thousand = linear()
+    assert linear(scaled=True).alpha_bar == thousand.alpha_bar
+    for T in (50, 250, 4000):
+        scaled = linear(T, scaled=True)
+        assert math.log(scaled.alpha_bar_at(T - 1)) == pytest.approx(math.log(thousand.alpha_bar_at(999)), rel=0.15)
+        assert scaled.var(0, -1) == pytest.approx(1e-4 * 1000 / T)
+    unscaled = linear(250)  # what a card without the mark was trained with
+    assert unscaled.var(0, -1) == pytest.approx(1e-4)
+    assert math.log(unscaled.alpha_bar_at(249)) > 0.5 * math.log(thousand.alpha_bar_at(999))

@@ -1,7 +1,7 @@
 """DDIM, from a deterministic solver (eta 0) to ancestral sampling (eta 1).
 
     x_s = alpha_s x0_hat + sqrt(sigma_s^2 - d^2) eps + d z
-    d   = eta (sigma_s / sigma_t) sqrt(1 - alpha_bar_t / alpha_bar_s)
+    d   = eta (sigma_s / sigma_t) sqrt(var(t|s))
 
 One model call a step. At eta = 0 this is a first-order solver of the probability-flow ODE: Euler's method for
 x / alpha as a function of sigma / alpha (not for x as a function of t), which is also what DPM-Solver-1 does. At
@@ -57,10 +57,10 @@ class DDIM(Sampler[DDIMOptions]):
         """Return whether eta is 0; with any fresh noise the limit is the reverse SDE."""
         return options.eta <= 0.0
 
-    def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
+    def step(self, state: State, t: float, s: float, noise: StepNoise) -> Steps:
         p = yield Query(state.x, t)
         alpha_s, sigma_s = self.schedule.alpha(s), self.schedule.sigma(s)
-        fresh = self.options.eta * sigma_s / self.schedule.sigma(t) * math.sqrt(self.schedule.beta(t, s))
+        fresh = self.options.eta * sigma_s / self.schedule.sigma(t) * math.sqrt(self.schedule.var(t, s))
         kept = math.sqrt(max(sigma_s**2 - fresh**2, 0.0))  # rounding may push the difference below zero
         x_s = alpha_s * p.x0_hat + kept * p.eps
         return state.advance(x_s + fresh * noise(0) if fresh > 0.0 else x_s)

@@ -1,7 +1,7 @@
 """DDPM: ancestral sampling, a draw from the posterior q(x_s | x_t, x_0 = x0_hat) at each step.
 
-Works for any visited times: the step from t to s is one step of a forward process with the variance
-beta = 1 - alpha_bar_t / alpha_bar_s. One model call a step. The last step, to s = -1, adds no noise and returns
+Works for any visited times: the step from t to s reverses one step of a forward process with the variance var(t|s)
+(forward.py). One model call a step. The last step, to s = -1, adds no noise and returns
 x0_hat.
 """
 
@@ -46,11 +46,11 @@ class DDPM(Sampler[DDPMOptions]):
     paper = "Ho, Jain & Abbeel 2020, arXiv 2006.11239"
     Options = DDPMOptions
 
-    def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
+    def step(self, state: State, t: float, s: float, noise: StepNoise) -> Steps:
         p = yield Query(state.x, t)
         mean, variance = posterior(self.schedule, state.x, p.x0_hat, t, s)
         if s < 0:
             return state.advance(mean)
         if self.options.variance == "beta":
-            variance = self.schedule.beta(t, s)
+            variance = self.schedule.var(t, s)
         return state.advance(mean + math.sqrt(variance) * noise(0))

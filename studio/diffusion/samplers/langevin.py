@@ -76,11 +76,11 @@ class AnnealedLangevin(Sampler[LangevinOptions]):
         return options.passes * (steps - 1) + 1
 
     @classmethod
-    def first_query_time(cls, t: int, s: int) -> int:
+    def first_query_time(cls, t: float, s: float) -> float:
         """Return s: the passes evaluate the state at the level they lead to. The last step evaluates it at t."""
         return t if s < 0 else s
 
-    def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
+    def step(self, state: State, t: float, s: float, noise: StepNoise) -> Steps:
         if s < 0:
             p = yield Query(state.x, t)
             return state.advance(p.x0_hat)

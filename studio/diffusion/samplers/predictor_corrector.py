@@ -104,7 +104,7 @@ class PredictorCorrector(Sampler[PredictorCorrectorOptions]):
         """Return whether nothing but DDIM without fresh noise is left."""
         return not cls.draws_noise(options)
 
-    def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
+    def step(self, state: State, t: float, s: float, noise: StepNoise) -> Steps:
         predicted = yield from self._predictor.step(state, t, s, noise)
         if s < 0:
             return predicted

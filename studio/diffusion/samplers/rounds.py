@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from studio.diffusion.denoiser import Denoiser, Prediction
+    from studio.diffusion.levels import Schedule
     from studio.diffusion.samplers.stepper import Evaluation
 
 
@@ -59,7 +60,12 @@ def evaluate(
     evaluations = batch.evaluations
     x = _concatenate([evaluation.x for evaluation in evaluations])
     condition = conditions.joined(batch.key, [evaluation.condition for evaluation in evaluations])
-    prediction = denoiser.evaluate(x, _times(evaluations, x.device), condition)
+    times, model_times = _times(evaluations, denoiser.schedule)
+    prediction = (
+        denoiser.evaluate(x, times, condition)
+        if model_times is None
+        else denoiser.evaluate(x, times, condition, model_times)
+    )
     if len(evaluations) == 1:
         return [(batch.members[0], prediction)]
     predictions, start = [], 0
@@ -70,12 +76,24 @@ def evaluate(
     return predictions
 
 
-def _times(evaluations: Sequence[Evaluation], device: torch.device) -> Tensor | int:
-    """Return the time of each picture, or one number if they all have the same."""
-    if len({evaluation.t for evaluation in evaluations}) == 1:
-        return evaluations[0].t
-    times = [t for evaluation in evaluations for t in len(evaluation.x) * [evaluation.t]]
-    return torch.tensor(times, device=device)
+def _times(
+    evaluations: Sequence[Evaluation], schedule: Schedule
+) -> tuple[list[float] | float, list[float] | float | None]:
+    """Return the time of each picture, or one number if they all have the same; and the model times, if any is set."""
+    times = _each(evaluations, [one.t for one in evaluations])
+    if all(one.model_time is None for one in evaluations):
+        return times, None
+    model_times = [
+        schedule.model_time(one.t) if one.model_time is None else one.model_time for one in evaluations
+    ]
+    return times, _each(evaluations, model_times)
+
+
+def _each(evaluations: Sequence[Evaluation], values: Sequence[float]) -> list[float] | float:
+    """Return the value of each picture, or one number if they all have the same."""
+    if len(set(values)) == 1:
+        return values[0]
+    return [value for one, value in zip(evaluations, values, strict=True) for _ in range(len(one.x))]
 
 
 class ConditioningCache:

@@ -31,10 +31,12 @@ class Query:
     Attributes:
         x: states, (B, C, H, W).
         t: their common time, 0 to T-1.
+        model_time: what the model is called with; None: as its schedule says.
     """
 
     x: Tensor
-    t: int
+    t: float
+    model_time: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +47,13 @@ class Evaluation:
         x: states, (B, C, H, W).
         t: their common time, 0 to T-1.
         condition: for the same B pictures.
+        model_time: what the model is called with; None: as its schedule says.
     """
 
     x: Tensor
-    t: int
+    t: float
     condition: Conditioning
+    model_time: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,7 @@ class State:
 
     x: Tensor
     index: int
-    times: tuple[int, ...]
+    times: tuple[float, ...]
     history: tuple[Tensor, ...] = ()
 
     @property
@@ -92,8 +96,8 @@ class StepResult:
     """
 
     state: State
-    t: int
-    s: int
+    t: float
+    s: float
     x0_hat: Tensor
     prediction: Prediction
     model_calls: int
@@ -167,12 +171,12 @@ class Sampler(ABC, Generic[OptionsT]):
         return False
 
     @classmethod
-    def first_query_time(cls, t: int, s: int) -> int:
+    def first_query_time(cls, t: float, s: float) -> float:
         """Return the time at which a step from t to s first evaluates the state that it starts from."""
         return t
 
     @abstractmethod
-    def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
+    def step(self, state: State, t: float, s: float, noise: StepNoise) -> Steps:
         """Take one step from t to s.
 
         Args:

@@ -45,7 +45,7 @@ class StartState:
 
     x: NDArray[np.float32]
     index: int
-    times: tuple[int, ...]
+    times: tuple[float, ...]
     history: tuple[NDArray[np.float32], ...] = ()
 
     @property
@@ -171,15 +171,18 @@ def respaced(start: StartState, remaining: int, T: int, spacing: str) -> StartSt
     here = start.times[0]
     if here >= T:
         raise RequestError("start", _too_late(here, T))
-    check_whole("remaining steps", remaining, 1, here + 1)
-    times = visit_times(here + 1, remaining, spacing)  # as if the schedule started at the time of x
-    if times[0] != here:  # "leading" omits the noisiest time
-        times = visit_times(here, remaining - 1, spacing) if remaining > 1 else (-1,)
-        times = (here, *times)
+    whole = math.floor(here) + 1  # whole times up to that of x
+    check_whole("remaining steps", remaining, 1, whole)
+    times: tuple[float, ...] = visit_times(
+        whole, remaining, spacing
+    )  # as if the schedule started at the time of x
+    if times[0] != here:  # "leading" omits the noisiest time, and none visits a time between whole ones
+        later = visit_times(math.ceil(here), remaining - 1, spacing) if remaining > 1 else (-1,)
+        times = (here, *later)
     return replace(start, times=times)
 
 
-def _too_late(time: int, times: int) -> Message:
+def _too_late(time: float, times: int) -> Message:
     return message("is at time {time}, but the model has only {times} times", time=time, times=times)
 
 
@@ -187,12 +190,12 @@ def _check_start(start: StartState) -> None:
     """Reject a state that no run can continue from."""
     check_whole("step", start.index, 0, MAX_STEPS)
     times = start.times
-    if any(type(t) is not int for t in times) or not times or times[-1] != -1:
-        raise RequestError("start", message("must have whole numbers for times, and end at -1, clean data"))
+    if any(type(t) not in (int, float) for t in times) or not times or times[-1] != -1:
+        raise RequestError("start", message("must have numbers for times, and end at -1, clean data"))
     if len(times) == 1:
         raise RequestError("step", message("{step} is the last one: no steps remain", step=start.index))
-    if any(later >= earlier for earlier, later in pairwise(times)):
-        raise RequestError("start", message("must have decreasing times"))
+    if not all(later < earlier for earlier, later in pairwise(times)) or any(-1 < t < 0 for t in times):
+        raise RequestError("start", message("must have decreasing times, none of them between -1 and 0"))
     check_whole("steps", start.index + start.remaining, 1, MAX_STEPS)
     if len(start.history) > MAX_HISTORY:
         raise RequestError("start", message("must have at most {high} arrays of history", high=MAX_HISTORY))

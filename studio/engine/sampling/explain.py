@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
+from msgspec import Meta
 
 from studio.arrays import read_only_copy
 from studio.diffusion.prediction import score_from_eps
 from studio.diffusion.samplers.drive import query_once
 from studio.diffusion.samplers.stepper import Query
 from studio.engine.events import Explained
-from studio.engine.requests.checks import check_whole
+from studio.engine.requests.checks import check_value
 from studio.engine.sampling.generate import guidance_of
 from studio.engine.sampling.preview import decode, to_array, to_pixels
 from studio.errors import RequestError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def explain(request: GenerateRequest, ready: ReadyModel, x: NDArray[np.float32], t: int) -> Explained:
+def explain(request: GenerateRequest, ready: ReadyModel, x: NDArray[np.float32], t: float) -> Explained:
     """Evaluate the model once for one state, as a run of the request would.
 
     Args:
@@ -43,7 +44,7 @@ def explain(request: GenerateRequest, ready: ReadyModel, x: NDArray[np.float32],
     if x.shape != shape or not bool(np.isfinite(x).all()):
         reason = message("must be finite numbers of the shape {shape}", shape="x".join(map(str, shape)))
         raise RequestError("state", reason)
-    check_whole("time", t, 0, model.schedule.T - 1)
+    check_value("time", t, Annotated[float, Meta(ge=0, le=model.schedule.T - 1)])
     state = torch.tensor(x, dtype=torch.float32, device=model.device)[None]
     guided, model_calls = query_once(guidance_of(request, model), ready.denoiser, Query(state, t))
     clipped = ready.denoiser.clipped(guided, state, t)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from msgspec import Meta
 
 from studio import strict_json
-from studio.diffusion.prediction import PredictionKind  # noqa: TC001 - msgspec reads the annotations
+from studio.diffusion.prediction import TrainedKind  # noqa: TC001 - msgspec reads the annotations
 from studio.engine.requests.checks import Seed, Text, check_fields, check_value, read_request
 from studio.engine.requests.generate import MAX_PROMPT, ModelName, Prompt, check_known
 from studio.engine.training.scales import SCALES
@@ -114,7 +114,7 @@ class TrainRequest:
     backbone: Literal["unet", "dit"] = "unet"
     scale: str = "small"
     schedule: str = "cosine"
-    prediction: PredictionKind = "v"
+    prediction: TrainedKind = "v"
     latents: bool = True
     dropout: Annotated[float, Meta(ge=0, le=1)] = 0.1
     steps: _Steps = 4000

@@ -7,6 +7,7 @@ runs. With unchanged settings a fork repeats the rest of its run bit for bit.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ class ForkModel(QObject):
     def max_remaining(self) -> int:
         """The most steps that the fork can have: one for each time that remains."""
         start = self.start
-        return min(start.times[0] + 1, MAX_STEPS - start.index) if start is not None else 1
+        return min(math.floor(start.times[0]) + 1, MAX_STEPS - start.index) if start is not None else 1
 
     @property
     def remaining(self) -> int:

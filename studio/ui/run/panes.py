@@ -201,7 +201,7 @@ def _explain(
     request: GenerateRequest,
     weights_sha256: str,
     x: NDArray[np.float32],
-    t: int,
+    t: float,
     call: EngineCall[Explained],
     engine: Engine,
 ) -> Explained:

@@ -52,7 +52,7 @@ class WrongVariance(DDPM):
     """Wrong: scales the noise by its variance, not by the root of it."""
 
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
-        root = math.sqrt(self.schedule.beta(t, s))
+        root = math.sqrt(self.schedule.var(t, s))
         return (yield from super().step(state, t, s, lambda number: root * noise(number)))
 
 

@@ -64,14 +64,14 @@ class Calls:
         evaluate = Denoiser.evaluate
 
         def watched(
-            self_: Denoiser, x: torch.Tensor, t: torch.Tensor | int, condition: Conditioning
+            self_: Denoiser, x: torch.Tensor, t: list[float] | float, condition: Conditioning
         ) -> Prediction:
             self.made.append((self_, len(x)))
             told = evaluate(self_, x, t, condition)
-            times = t if isinstance(t, torch.Tensor) else torch.full((len(x),), t)
+            times = t if isinstance(t, list) else [t] * len(x)
             for row in range(len(x)):
                 part = condition.map(lambda tensor, row=row: tensor[row : row + 1])
-                alone = evaluate(self_, x[row : row + 1], int(times[row]), part)
+                alone = evaluate(self_, x[row : row + 1], times[row], part)
                 self.errors.append(float((alone.output - told.output[row : row + 1]).abs().max()))
             return told
 
@@ -138,7 +138,7 @@ def test_a_call_that_mixes_its_panes_up_would_be_noticed(
 ) -> None:
     evaluate = Denoiser.evaluate
 
-    def mixing(self: Denoiser, x: torch.Tensor, t: torch.Tensor | int, condition: Conditioning) -> Prediction:
+    def mixing(self: Denoiser, x: torch.Tensor, t: list[float] | float, condition: Conditioning) -> Prediction:
         return evaluate(self, x, t, condition.map(lambda part: part.roll(1, 0)))
 
     monkeypatch.setattr(Denoiser, "evaluate", mixing)
