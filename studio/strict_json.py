@@ -42,7 +42,9 @@ T = TypeVar("T")
 
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*+"?', re.DOTALL)
 _ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
-_PLAIN = {str, int, bool, type(None)}
+_PLAIN = {str, bool, type(None)}
+_LARGE = 2**63
+"""From here on msgspec cannot limit whole numbers."""
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
@@ -113,6 +115,11 @@ def must(reason: Message | Callable[[Any], Message]) -> dict[str, Any]:
     the value.
     """
     return {"must": reason}
+
+
+def up_to(most: int) -> msgspec.Meta:
+    """Return the annotation of a whole number from 0 to ``most``, which may be beyond the 63 bits that ``le`` takes."""
+    return msgspec.Meta(ge=0, extra={"most": most})
 
 
 def text_up_to(most: int, *, empty: bool = False) -> msgspec.Meta:
@@ -375,8 +382,8 @@ def without_version(
 
 
 def _check_names(info: inspect.Type, value: object, where: str, *, complete: bool) -> None:
-    """Reject unknown fields, missing ones if all are required, and floats that are not finite."""
-    info = _inner(info)
+    """Reject unknown fields, missing ones if all are required, floats that are not finite, and too large numbers."""
+    whole, info = info, _inner(info)
     if isinstance(info, inspect.StructType | inspect.DataclassType) and isinstance(value, Mapping):
         fields = {field.encode_name: field for field in info.fields}
         for name in value:
@@ -393,12 +400,22 @@ def _check_names(info: inspect.Type, value: object, where: str, *, complete: boo
         for place, item in enumerate(value):
             if not _is_plain(item):
                 _check_names(info.item_type, item, f"{where}[{place}]", complete=complete)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise InvalidJsonError(where, _must(info, value))
+    elif (isinstance(value, float) and not math.isfinite(value)) or _exceeds(whole, value):
+        raise InvalidJsonError(where, _must(whole, value))
+
+
+def _exceeds(info: inspect.Type, value: object) -> bool:
+    """Whether a value is above the limit that `up_to` sets."""
+    if not isinstance(info, inspect.Metadata) or type(value) is not int:
+        return False
+    most = (info.extra or {}).get("most")
+    return most is not None and value > most
 
 
 def _is_plain(value: object) -> bool:
     """Whether `_check_names` can skip a value; most values are plain, and this test is fast."""
+    if type(value) is int:
+        return value < _LARGE
     return type(value) in _PLAIN or (type(value) is float and math.isfinite(value))
 
 
@@ -460,7 +477,15 @@ def _inner(info: inspect.Type, value: object = ...) -> inspect.Type:
 def _must(info: inspect.Type, value: object) -> Message:
     """Return the clause "must be ..." for a type and the value that does not fit it."""
     if isinstance(info, inspect.Metadata):
-        own = (info.extra or {}).get("must")
+        extra = info.extra or {}
+        if "most" in extra:
+            return message(
+                "must be a whole number from {low:,} to {high:,}, not {value}",
+                low=0,
+                high=extra["most"],
+                value=quoted(value),
+            )
+        own = extra.get("must")
         if own is None or (isinstance(info.type, inspect.StrType) and not _has_length(info.type, value)):
             return _must(info.type, value)
         return own(value) if callable(own) else own  # type: ignore[no-any-return]

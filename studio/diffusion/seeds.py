@@ -7,8 +7,11 @@ import hashlib
 from studio.errors import RequestError
 from studio.messages import message
 
-MAX_SEED = 2**32 - 1
-"""The largest seed: torch's CPU generator uses the low 32 bits only, so a larger seed would repeat a smaller one."""
+MAX_SEED = 2**64 - 1
+"""The largest seed that torch and other programs accept."""
+DISTINCT_SEEDS = 2**32
+"""The number of seeds with different x_T: torch's CPU generator is seeded with the low 32 bits. The noise of later
+steps depends on all 64. Seeds that the program chooses are below this."""
 
 
 def check_seed(seed: int) -> None:
@@ -23,7 +26,7 @@ def check_seed(seed: int) -> None:
 
 
 def draw_seed(seed: int, step: int, draw: int) -> int:
-    """Return the generator's seed for one draw of a picture, 0 to `MAX_SEED`.
+    """Return the generator's seed for one draw of a picture, below `DISTINCT_SEEDS`.
 
     The hash has 32 bits, because torch's CPU generator uses no more of a seed. So two draws of a run may be equal by
     chance: with n draws the probability is about n^2 / 2^33, which is 0.3 % for 5,000 draws (1,000 steps of five

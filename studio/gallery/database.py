@@ -24,6 +24,7 @@ import weakref
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from studio.diffusion.seeds import MAX_SEED
 from studio.errors import StorageError
 from studio.gallery import search
 from studio.messages import message
@@ -246,7 +247,7 @@ class Database:
 
 def columns_of(metadata: PictureMetadata) -> tuple[str, int, int]:
     """Return what the columns ``final_sha256``, ``created`` (microseconds since 1970) and ``seed`` hold."""
-    return metadata.final_sha256, _microseconds(metadata.created), metadata.seed
+    return metadata.final_sha256, _microseconds(metadata.created), _signed(metadata.seed)
 
 
 def _columns_in(text: str) -> tuple[str, int, int]:
@@ -260,7 +261,12 @@ def _columns_in(text: str) -> tuple[str, int, int]:
         final, seed = str(values["final_sha256"]), int(values["seed"])
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return "", 0, 0
-    return (final, created, seed) if seed.bit_length() < 64 else ("", 0, 0)
+    return (final, created, _signed(seed)) if 0 <= seed <= MAX_SEED else ("", 0, 0)
+
+
+def _signed(seed: int) -> int:
+    """Return the 64 bits of a seed as the signed number that SQLite stores."""
+    return seed - 2**64 if seed >= 2**63 else seed
 
 
 def _microseconds(moment: datetime) -> int:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from msgspec import Meta
 
-from studio.diffusion.seeds import MAX_SEED
+from studio.diffusion.seeds import DISTINCT_SEEDS
 from studio.engine.requests.checks import (
     Name,
     NameOrEmpty,
@@ -90,7 +90,7 @@ FORMAT_VERSION = 2
 """Of pictures with an origin; those without are written as version 1, which older programs read too."""
 MAX_TEXT_BYTES = 256_000
 _MAX_DEPTH = 8
-_MAX_WHOLE = 2**63
+_MAX_WHOLE = 2**64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ class PictureMetadata:
     """
 
     request: Mapping[str, Any]
-    image: Annotated[int, Meta(ge=0, le=MAX_SEED)] = 0
+    image: Annotated[int, Meta(ge=0, le=DISTINCT_SEEDS - 1)] = 0
     seed: Seed
     model: Annotated[Text, Meta(min_length=1)]
     model_sha256: Sha256

@@ -107,7 +107,10 @@ def test_every_option_of_every_sampler_is_a_flag(name: str) -> None:
         (["--sampler", "dimm"], "sampler 'dimm' is not known; did you mean 'ddim'? (there are: "),
         (["--sampler", "ddim", "--eta", "2"], "eta must be a number from 0 to 1, not 2."),
         (["--sampler", "ddpm", "--eta", "1"], "option 'eta' is not known"),
-        (["--seed", "4294967296"], "seed must be a whole number from 0 to 4,294,967,295"),
+        (
+            ["--seed", "18446744073709551616"],
+            "seed must be a whole number from 0 to 18,446,744,073,709,551,615",
+        ),
         (["--count", "0"], "count must be a whole number from 1 to 1,000, not 0."),
         (["--model", "tny"], "model 'tny' is not known; did you mean 'tiny'?"),
         (["--device", "cuda:99"], "The device 'cuda:99' does not exist (there are: auto, "),

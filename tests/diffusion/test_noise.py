@@ -6,8 +6,10 @@ import math
 import pytest
 import torch
 
+from studio.diffusion.levels import EDM, FlowMatching, Schedule
 from studio.diffusion.noise import Noise, initial
-from studio.diffusion.seeds import MAX_SEED
+from studio.diffusion.schedules import cosine
+from studio.diffusion.seeds import DISTINCT_SEEDS, MAX_SEED
 from studio.errors import RequestError
 
 SHAPE = (3, 64, 64)
@@ -75,10 +77,31 @@ def test_the_first_and_the_last_seed_can_be_used() -> None:
 
 @pytest.mark.parametrize("seed", [-1, MAX_SEED + 1, 1.0, True, math.nan])
 def test_a_seed_out_of_range_is_refused(seed: int) -> None:
-    with pytest.raises(RequestError, match="seed must be a whole number from 0 to 4294967295"):
+    with pytest.raises(RequestError, match="seed must be a whole number from 0 to 18446744073709551615"):
         initial(seed, SHAPE)
 
 
-def test_a_larger_seed_would_repeat_a_smaller_one() -> None:
-    small, large = (torch.Generator("cpu").manual_seed(seed) for seed in (5, 2**32 + 5))
-    assert torch.equal(torch.randn(8, generator=small), torch.randn(8, generator=large))
+@pytest.mark.parametrize("large", [2**32 + 5, 2**40 + 5, 2**63 + 5, MAX_SEED - 2**32 + 6])
+def test_a_larger_seed_starts_as_torch_does_from_its_low_32_bits(large: int) -> None:
+    assert large % DISTINCT_SEEDS == 5
+    expected = torch.randn((1, *SHAPE), generator=torch.Generator("cpu").manual_seed(large))
+    assert torch.equal(initial(large, SHAPE), expected)
+    assert torch.equal(initial(large, SHAPE), initial(5, SHAPE))
+
+
+def test_later_draws_depend_on_all_bits_of_a_seed() -> None:
+    small, large = (Noise([seed], SHAPE).at(0)(0) for seed in (5, 2**32 + 5))
+    assert not torch.equal(small, large)
+
+
+@pytest.mark.parametrize(
+    "schedule", [cosine(), FlowMatching(shift=3.0), EDM()], ids=lambda schedule: schedule.name
+)
+def test_a_run_starts_with_the_variance_of_its_first_level(schedule: Schedule) -> None:
+    noise, t = Noise([1, 2], SHAPE), 800
+    alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+    variance = {"cosine": 1.0, "flow": sigma**2, "edm": alpha**2 + sigma**2}[schedule.name]
+    torch.testing.assert_close(noise.start(schedule, t), math.sqrt(variance) * noise.initial())
+    torch.testing.assert_close(noise.start(schedule, t, pure=True), sigma * noise.initial())
+    if schedule.name == "cosine":
+        assert torch.equal(noise.start(schedule, t), noise.initial())

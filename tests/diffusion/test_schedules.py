@@ -123,7 +123,7 @@ def test_a_device_gets_one_copy_of_the_tables() -> None:
     asked = []
 
     class Watched(torch.overrides.TorchFunctionMode):
-        def __torch_function__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN202
+        def __torch_function__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204
             asked.append(func)
             return func(*args, **(kwargs or {}))
 
@@ -140,7 +140,9 @@ def test_linear_scaled_to_its_number_of_times_ends_where_a_thousand_do() -> None
     assert linear(scaled=True).alpha_bar == thousand.alpha_bar
     for T in (50, 250, 4000):
         scaled = linear(T, scaled=True)
-        assert math.log(scaled.alpha_bar_at(T - 1)) == pytest.approx(math.log(thousand.alpha_bar_at(999)), rel=0.15)
+        assert math.log(scaled.alpha_bar_at(T - 1)) == pytest.approx(
+            math.log(thousand.alpha_bar_at(999)), rel=0.15
+        )
         assert scaled.var(0, -1) == pytest.approx(1e-4 * 1000 / T)
     unscaled = linear(250)  # what a card without the mark was trained with
     assert unscaled.var(0, -1) == pytest.approx(1e-4)

@@ -49,7 +49,7 @@ Line = Annotated[str, Meta(min_length=1, pattern=rf"\A{_LINE}\Z", extra=must(_na
 """A printable text of one line that is not blank."""
 Name = Annotated[Line, Meta(max_length=MAX_NAME)]
 NameOrEmpty = Annotated[str, Meta(max_length=MAX_NAME, pattern=rf"\A(?:{_LINE})?\Z", extra=must(_name_fault))]
-Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
+Seed = Annotated[int, strict_json.up_to(MAX_SEED)]
 Sha256 = Annotated[str, strict_json.SHA256]
 Versions = Annotated[
     Mapping[Name, Name], Meta(max_length=20, extra=must(message("must be at most 20 names with versions")))

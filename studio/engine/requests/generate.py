@@ -105,7 +105,7 @@ class GenerateRequest:
         steps: number of visited times t, 1 to 1000; None is the model's default.
         spacing: which t are visited, a name in `SPACINGS`; None is the model's default.
         guidance: w in ``uncond + w * (cond - uncond)``, 0 to 30, 1 is off; None is the model's default.
-        seed: 0 to 2^32 - 1; picture i uses seed + i.
+        seed: 0 to 2^64 - 1; picture i uses seed + i.
         count: number of pictures, 1 to 1000.
         width: in pixels; None (with ``height``) is the model's default.
         height: in pixels.

@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from studio import strict_json
 from studio.diffusion.prediction import TrainedKind  # noqa: TC001 - msgspec reads the annotations
-from studio.engine.requests.checks import Seed, Text, check_fields, check_value, read_request
+from studio.diffusion.seeds import DISTINCT_SEEDS
+from studio.engine.requests.checks import Text, check_fields, check_value, read_request
 from studio.engine.requests.generate import MAX_PROMPT, ModelName, Prompt, check_known
 from studio.engine.training.scales import SCALES
 from studio.messages import message
@@ -121,7 +122,7 @@ class TrainRequest:
     batch: Annotated[int, Meta(ge=1, le=1024)] = 32
     learning_rate: Annotated[float, Meta(ge=1e-7, le=0.5)] = 1e-3
     min_snr: Annotated[float, Meta(ge=0.01, le=1000)] | None = None
-    seed: Seed = 0
+    seed: Annotated[int, Meta(ge=0, le=DISTINCT_SEEDS - 1)] = 0
     codec_steps: _Steps = 1000
     text_steps: Annotated[int, Meta(ge=0, le=MAX_STEPS)] = 500
     base: str = ""

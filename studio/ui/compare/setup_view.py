@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from studio.diffusion.seeds import MAX_SEED
+from studio.diffusion.seeds import DISTINCT_SEEDS
 from studio.engine.requests.generate import MAX_GUIDANCE
 from studio.ui.compare import text as words
 from studio.ui.compare.columns import Column
@@ -67,7 +67,7 @@ class ColumnView(Card):
         self.seed.lock.hide()
         self.seed.dice.setVisible(place == 0)
         set_tip(self.seed.field, words.seed_tip())
-        widest = self.seed.field.fontMetrics().horizontalAdvance(f"{MAX_SEED:,}")
+        widest = self.seed.field.fontMetrics().horizontalAdvance(f"{DISTINCT_SEEDS:,}")
         self.seed.field.setMinimumWidth(widest + 2 * INSET)  # a seed that is cut looks like another seed
         self.model = ChoiceField(theme, tr("Model"), tip=form_words.model_tip())
         self.options = OptionControls(theme)
@@ -138,7 +138,7 @@ class ColumnView(Card):
 
     @Slot()
     def _on_roll_requested(self) -> None:
-        self._columns.edit(self._place, seed=secrets.randbelow(MAX_SEED + 1))
+        self._columns.edit(self._place, seed=secrets.randbelow(DISTINCT_SEEDS))
 
 
 MAX_HEIGHT = 600

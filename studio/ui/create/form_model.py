@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.diffusion.seeds import MAX_SEED
+from studio.diffusion.seeds import DISTINCT_SEEDS
 from studio.engine.requests.generate import sampler_options
 from studio.errors import RequestError, capitalised, shorten
 from studio.messages import message
@@ -74,7 +74,7 @@ class FormModel(QObject):
         self._draw = draw
         self._device: str | None = None
         self._fault: str | None = None
-        self._saved, self._first_seed = preferences.form, draw(MAX_SEED + 1)
+        self._saved, self._first_seed = preferences.form, draw(DISTINCT_SEEDS)
         self._values = self._first()
         self._provisional = None if catalog.listed else self._values
         self.undo_stack = FieldsUndoStack(self._put_step, clock, self)
@@ -224,7 +224,7 @@ class FormModel(QObject):
         )
 
     def _rolled(self) -> int:
-        return self._draw(MAX_SEED + 2 - self._values.count)
+        return self._draw(DISTINCT_SEEDS + 1 - self._values.count)
 
     def _make(self, values: FormValues, key: tuple[str, ...]) -> None:
         """Change to ``values`` as an undo command; commands with the same ``key`` are merged, those with () never."""

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
 )
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.diffusion.seeds import MAX_SEED
 from studio.engine.requests.generate import MAX_GUIDANCE, MAX_STEPS
 from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.language import tr
@@ -25,7 +24,7 @@ from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import Card
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.labels import PlainLabel, set_tip
-from studio.ui.widgets.numbers import NumberField, NumberSlider
+from studio.ui.widgets.numbers import NumberField, NumberSlider, SeedField
 from studio.ui.widgets.page import ScrollArea
 from studio.ui.widgets.prompt_field import PromptField
 
@@ -68,7 +67,7 @@ class ForkPanel(Card):
             theme, tr("Guidance"), minimum=0, maximum=MAX_GUIDANCE, step=0.5, decimals=1, slider_maximum=15
         )
         self.steps = NumberField(theme, tr("Steps left"), minimum=1, maximum=MAX_STEPS, tip=text.steps_tip())
-        self.seed = NumberField(theme, tr("Seed"), minimum=0, maximum=MAX_SEED, tip=text.seed_tip())
+        self.seed = SeedField(theme, tip=text.seed_tip(), plain=True)
         self.note = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.fork = TextButton(theme, tr("Fork"), kind="primary", icon="git-fork")
         set_tip(self.fork, text.run_fork_tip())

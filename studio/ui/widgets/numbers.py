@@ -346,16 +346,25 @@ _SPACE: Final = "\u00a0"  # no-break
 
 
 class SeedField(QWidget):
-    """A seed from 0 to 2^32 - 1, with digits in groups of three except while it is edited."""
+    """A seed from 0 to 2^64 - 1, with digits in groups of three except while it is edited."""
 
     edited = Signal(object)  # an int: a seed is too large for the int of a Qt signal
     roll_requested = Signal()
     lock_edited = Signal(bool)
 
-    def __init__(self, theme: Theme, label: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        label: str = "",
+        *,
+        tip: str = "",
+        plain: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show the field, and the buttons that roll and lock the seed unless it is ``plain``."""
         super().__init__(parent)
         label = label or tr("Seed")
-        tip = tr(
+        tip = tip or tr(
             "The number of the noise a picture starts from. The same seed and settings give the same picture."
         )
         self.field = _Digits(theme)
@@ -366,6 +375,9 @@ class SeedField(QWidget):
         row.addWidget(self.field, 1)
         row.addWidget(self.dice)
         row.addWidget(self.lock)
+        if plain:
+            self.dice.hide()
+            self.lock.hide()
         stand_for(self, self.field)
         self.field.edited.connect(self.edited)
         self.dice.clicked.connect(self._on_dice_clicked)

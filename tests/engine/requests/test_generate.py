@@ -52,7 +52,7 @@ WRONG = [
     ("guidance", False),
     ("guidance", "7"),
     ("seed", -1),
-    ("seed", 2**32),
+    ("seed", 2**64),
     ("seed", 1.5),
     ("seed", None),
     ("count", 0),

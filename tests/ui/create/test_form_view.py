@@ -252,7 +252,7 @@ def test_generate_is_asked_for_by_its_button_alone(view: FormView, opened: OpenP
 @pytest.mark.layout
 def test_what_is_wrong_stands_above_generate(view: FormView, form: FormModel) -> None:
     assert not view.foot.fault.isVisible()
-    form.edit(count=4, seed=2**32 - 1)
+    form.edit(count=4, seed=2**64 - 1)
     assert view.foot.fault.text() == form.fault != ""
     assert view.foot.fault.geometry().bottom() < view.foot.generate.geometry().top()
     assert not view.foot.generate.isEnabled()

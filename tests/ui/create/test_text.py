@@ -25,7 +25,7 @@ def form(make_models: MakeModels) -> FormModel:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"seed": MAX_SEED, "count": 4}, "Seed must be at most 4294967292 for a count of 4."),
+        ({"seed": MAX_SEED, "count": 4}, "Seed must be at most 18446744073709551612 for a count of 4."),
         ({"steps": 1001}, "Steps must be a whole number from 1 to 1,000"),
         ({"width": 65, "height": 64}, "Size 65x64 is not one"),
         ({"prompt": "x" * 2001}, "Prompt must be at most"),

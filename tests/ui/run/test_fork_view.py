@@ -62,7 +62,7 @@ def test_edits_change_the_model(scene: Scene, qtbot: QtBot) -> None:
     qtbot.keyClicks(panel.prompt.editor, "a cat")
     panel.guidance.edited.emit(5.0)
     panel.steps.edited.emit(7.0)
-    panel.seed.edited.emit(12.0)
+    panel.seed.edited.emit(12)
     panel.sampler.edited.emit("ddpm")
     values = scene.model.values
     assert values is not None
