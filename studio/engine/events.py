@@ -108,6 +108,7 @@ class StepDone:
         state: x at ``s``, the new state; None if arrays were not requested.
         history: the arrays that a multistep sampler needs for the next step; empty for other samplers, and if arrays
             were not requested.
+        history_times: their times.
         change: the root mean square difference of x0_hat to that of the previous step; None at the first step, and if
             arrays were not requested.
         guidance: the root mean square difference of x0_hat with and without the condition, at the step's last
@@ -130,6 +131,7 @@ class StepDone:
     x0_hat: NDArray[np.float32] | None = None
     state: NDArray[np.float32] | None = None
     history: tuple[NDArray[np.float32], ...] = ()
+    history_times: tuple[float, ...] = ()
     change: float | None = None
     guidance: float | None = None
 

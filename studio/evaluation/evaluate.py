@@ -111,7 +111,8 @@ def sample_batch(
         settings.guidance, model.encode_prompts(prompts), model.encode_prompts([""] * len(prompts))
     )
     noise = Noise(seeds, model.card.latent_shape, model.device)
-    state = State(noise.initial(), 0, visit_times(model.schedule.T, settings.steps, settings.spacing))
+    times = visit_times(model.schedule.T, settings.steps, settings.spacing)
+    state = State(noise.start(model.schedule, times[0]), 0, times)
     for result in drive(sampler, guidance, model.denoiser(), state, noise):
         state = result.state
         yield state.index / (settings.steps + 1)  # the decoder comes last

@@ -123,14 +123,23 @@ class Table:
         return len(self.header()) + len(self.names) * self.array_bytes
 
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 had whole numbers for times, and neither model times nor times of history."""
 MAX_HEADER_BYTES = 256_000
 MAX_TIME = 10**6
 RUN_ID = r"[0-9]{6,9}-[0-9a-f]{8}"
 
 _StepIndex = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
 _Time = Annotated[int, Meta(ge=-1, le=MAX_TIME)] | Annotated[float, Meta(ge=-1, le=MAX_TIME)]
-_Times = Annotated[tuple[_Time, ...], Meta(min_length=2, max_length=MAX_STEPS + 1)]
+_ModelTime = Annotated[float, Meta(ge=-MAX_TIME, le=MAX_TIME)]
+_Times = Annotated[
+    tuple[_Time, ...],
+    Meta(
+        min_length=2,
+        max_length=MAX_STEPS + 1,
+        extra=must(message("must be {low} to {high:,} numbers", low=2, high=MAX_STEPS + 1)),
+    ),
+]
 _Size = Annotated[int, Meta(ge=1, le=MAX_NUMBERS)]
 _RunId = Annotated[str, Meta(pattern=rf"\A{RUN_ID}\Z", extra=must(message("must be the id of a run")))]
 
@@ -156,6 +165,7 @@ class RunHeader:
         dtype: the precision of the backbone.
         versions: of this program, Python and torch, by name.
         times: all visited times from the first to -1.
+        model_times: what the model was called with at each of them but the last; empty: as its schedule says.
         first_index: steps taken before it begins: 0, or those of its parent if it is a fork.
         shape: of its states, (C, h, w).
         x_T_sha256: hash of its first state.
@@ -174,6 +184,7 @@ class RunHeader:
     dtype: Name
     versions: Versions
     times: _Times
+    model_times: Annotated[tuple[_ModelTime, ...], Meta(max_length=MAX_STEPS)]
     first_index: _StepIndex
     shape: tuple[_Size, _Size, _Size]
     x_T_sha256: Sha256  # the symbol of the field
@@ -213,7 +224,10 @@ class RunHeader:
             StorageError: a field is missing, unknown or wrong, or it is the header of another run.
         """
         try:
-            header = convert(without_version(parse(data), FORMAT_VERSION, "version"), cls, complete=True)
+            values = parse(data)
+            if isinstance(values, dict) and values.get("version") == 1:
+                values = {"model_times": [], **values}
+            header = convert(without_version(values, FORMAT_VERSION, "version"), cls, complete=True)
             request = GenerateRequest.from_dict(header.request).to_dict()
             header = replace(header, request=request, created=in_utc("created", header.created))
             header._check_fields_together()
@@ -233,6 +247,8 @@ class RunHeader:
     def _check_fields_together(self) -> None:
         if self.times[-1] != -1 or not all(later < earlier for earlier, later in pairwise(self.times)):
             raise InvalidJsonError("times", message("must decrease, and end at -1"))
+        if len(self.model_times) not in (0, len(self.times) - 1):
+            raise InvalidJsonError("model_times", message("must be as many as there are steps, or none"))
         if not shape_fits(self.shape):
             raise InvalidJsonError("shape", message("is larger than this program records"))
         if self.model != self.request["model"] or set(self.model) & set("/\\:"):
@@ -271,6 +287,7 @@ class StepLog:
         model_calls: backbone evaluations so far.
         checksum: CRC-32 of its arrays in ``states.safetensors``; None if its state is not kept.
         history: the same of its array in each history file.
+        history_times: the times of these arrays; absent in lines of version 1.
     """
 
     step: _StepIndex
@@ -284,6 +301,7 @@ class StepLog:
     model_calls: _ModelCalls = 0
     checksum: _Checksum | None = None
     history: _Checksums = ()
+    history_times: Annotated[tuple[_Time, ...], Meta(max_length=MAX_HISTORY)] = ()
 
     def to_line(self) -> bytes:
         """Return it as one line of JSON."""
@@ -295,7 +313,9 @@ class StepLog:
         """Return the step that `to_line` wrote. Raises InvalidJsonError."""
         values = parse(line)
         at_end = isinstance(values, dict) and values.get("snr", 0) is None
-        log = convert({**values, "snr": 0} if at_end else values, cls, complete=True)
+        if isinstance(values, dict):
+            values = {"history_times": [], **values, **({"snr": 0} if at_end else {})}
+        log = convert(values, cls, complete=True)
         return replace(log, snr=math.inf) if at_end else log
 
 

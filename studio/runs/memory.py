@@ -136,8 +136,16 @@ class PictureRecord:
         done = self.find(step)
         if self.began is None or done is None or done.state is None:
             return None
-        times = self.began.start.times[step - self.began.start.index :]
-        return StartState(x=done.state, index=step, times=times, history=done.history)
+        begun = self.began.start
+        taken = step - begun.index
+        return StartState(
+            x=done.state,
+            index=step,
+            times=begun.times[taken:],
+            history=done.history,
+            history_times=done.history_times,
+            model_times=begun.model_times[taken:],
+        )
 
     # ------------------------------------------------------------------------------------------- for the job's record
     @property
@@ -171,7 +179,13 @@ class PictureRecord:
         known = next((one for one in self.steps if one.step == done.step), None)
         if known is None:
             return
-        done = replace(known, x0_hat=done.x0_hat, state=done.state, history=done.history)
+        done = replace(
+            known,
+            x0_hat=done.x0_hat,
+            state=done.state,
+            history=done.history,
+            history_times=done.history_times,
+        )
         self._forget_recomputed(done.step)
         self.recomputed[done.step] = done
         self.bytes += _state_bytes(done)
@@ -215,7 +229,7 @@ class PictureRecord:
         if done.preview is not None and done.step % self.preview_stride:
             done = replace(done, preview=None)
         if done.state is not None and done.step % self.state_stride:
-            done = replace(done, x0_hat=None, state=None, history=())
+            done = replace(done, x0_hat=None, state=None, history=(), history_times=())
         return done
 
     def _replace(self, steps: list[StepDone]) -> None:
@@ -254,6 +268,7 @@ def start_of(event: PictureStarted) -> StepDone:
         preview_of="x_t",
         state=start.x,
         history=start.history,
+        history_times=start.history_times,
     )
 
 

@@ -108,8 +108,15 @@ class StoredRun:
         """Return `state` and `x0_hat` of a step, which lie side by side in the file. Raises as `state`."""
         *before, x = self._arrays(step)
         past = step - self.header.first_index
-        history = tuple(self._history(step, place) for place in range(len(self._lines[step].history)))
-        state = StartState(x=x, index=step, times=self.header.times[past:], history=history)
+        line = self._lines[step]
+        state = StartState(
+            x=x,
+            index=step,
+            times=self.header.times[past:],
+            history=tuple(self._history(step, place) for place in range(len(line.history))),
+            history_times=line.history_times or (line.s,) * len(line.history),
+            model_times=self.header.model_times[past:],
+        )
         return state, before[0] if before else None
 
     def x0_hat(self, step: int) -> NDArray[np.float32] | None:

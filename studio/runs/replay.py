@@ -104,8 +104,15 @@ def state_at(
     for done in recompute_steps(request, weights, start, step, engine, cancelled):
         if done.step == step:
             assert done.state is not None, "arrays were asked for"
-            times = header.times[step - header.first_index :]
-            return StartState(x=done.state, index=step, times=times, history=done.history)
+            taken = step - header.first_index
+            return StartState(
+                x=done.state,
+                index=step,
+                times=header.times[taken:],
+                history=done.history,
+                history_times=done.history_times,
+                model_times=header.model_times[taken:],
+            )
     return None
 
 

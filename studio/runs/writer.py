@@ -95,7 +95,15 @@ class RunWriter:
                 self._create(JOURNAL_FILE)
             checksum = self._write_arrays(STATES_FILE, 0, (start.x,))
             history = self._write_history(header.first_index, start.history)
-            self._write_log(StepLog(step=header.first_index, sigma=sigma, checksum=checksum, history=history))
+            self._write_log(
+                StepLog(
+                    step=header.first_index,
+                    sigma=sigma,
+                    checksum=checksum,
+                    history=history,
+                    history_times=start.history_times,
+                )
+            )
         except BaseException:
             self.close()
             raise
@@ -126,6 +134,7 @@ class RunWriter:
             model_calls=done.model_calls,
             checksum=checksum,
             history=history,
+            history_times=done.history_times if history else (),
         )
         self._write_log(log)
         self.last, self._seconds = done.step, done.seconds
@@ -336,6 +345,7 @@ class _Recorder:
             dtype=job.dtype,
             versions=versions(),
             times=start.times,
+            model_times=start.model_times,
             first_index=start.index,
             shape=tuple(start.x.shape),
             x_T_sha256=event.x_T_sha256,

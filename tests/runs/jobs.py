@@ -43,6 +43,7 @@ class Job:
 
     Attributes:
         history: how many arrays the sampler keeps from the first step on.
+        real: whether the times are real numbers, with model times of their own.
         cancel_at: the step of the last picture after which the job is cancelled.
     """
 
@@ -50,6 +51,7 @@ class Job:
     first: int = 0
     count: int = 1
     history: int = 0
+    real: bool = False
     cancel_at: int | None = None
     prompt: str = "a red \u202eapple\u202c"
     closed: bool = field(default=False, init=False)
@@ -62,8 +64,17 @@ class Job:
         )
 
     @property
-    def times(self) -> tuple[int, ...]:
-        return (*range(999, 999 - self.steps, -1), -1)
+    def times(self) -> tuple[float, ...]:
+        whole = range(999, 999 - self.steps, -1)
+        return (*(t - 1 / 3 for t in whole), -1) if self.real else (*whole, -1)
+
+    @property
+    def model_times(self) -> tuple[float, ...]:
+        return tuple(float(round(t)) for t in self.times[:-1]) if self.real else ()
+
+    def history_times(self, step: int) -> tuple[float, ...]:
+        """The times of the kept arrays after a step: those of the steps before it, or made up at the first."""
+        return tuple(self.times[max(step - self.first - 1, 0)] + place / 7 for place in range(self.history))
 
     def kept_history(self, image: int, step: int) -> tuple[NDArray[np.float32], ...]:
         taken = self.history if step > self.first or self.first else 0
@@ -72,7 +83,12 @@ class Job:
     def start(self, image: int = 0) -> StartState:
         history = self.kept_history(image, self.first)
         return StartState(
-            x=array("x", image, self.first), index=self.first, times=self.times, history=history
+            x=array("x", image, self.first),
+            index=self.first,
+            times=self.times,
+            history=history,
+            history_times=self.history_times(self.first) if history else (),
+            model_times=self.model_times,
         )
 
     def events(self) -> Iterator[Event]:
@@ -112,6 +128,7 @@ class Job:
                     "x0_hat": array("x0_hat", image, step),
                     "state": array("x", image, step),
                     "history": () if last else self.kept_history(image, step),
+                    "history_times": () if last else self.history_times(step),
                     "change": 0.5 if place else None,
                     "guidance": 0.25,
                     "model_calls": 2 * (place + 1),

@@ -161,7 +161,7 @@ def edit(path: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"version": 2}, "written by a newer Stepwise Studio"),
+        ({"version": 3}, "written by a newer Stepwise Studio"),
         ({"version": ...}, "lacks the field 'version'"),
         ({"id": "000009-00000000"}, "belongs to another run than the one its folder is named after"),
         ({"extra": 1}, "which this program does not know"),
@@ -174,6 +174,10 @@ def edit(path: Path, **changes: object) -> None:
         ({"times": [-1]}, "times must be 2 to 1,001 numbers"),
         ({"times": list(range(5000, -2, -1))}, "times must be 2 to 1,001 numbers"),
         ({"times": "all"}, "times must be 2 to 1,001 numbers"),
+        ({"times": [999, "998", 997, -1]}, "times must be 2 to 1,001 numbers"),
+        ({"times": [999, 998.5, 997, -1]}, "has a line 2 that does not belong to step 1"),
+        ({"model_times": [999.0]}, "model_times must be as many as there are steps, or none"),
+        ({"model_times": ...}, "lacks the field 'model_times'"),
         ({"times": [999, 998, 996, -1]}, "has a line 3 that does not belong to step 2"),
         ({"first_index": 1}, "has a line 1 that does not belong to step 1"),
         ({"first_index": -1}, "first_index must be a whole number from 0"),
@@ -195,6 +199,25 @@ def test_an_edited_header_is_refused_in_one_sentence(
 ) -> None:
     edit(folder / "run.json", **changes)
     assert said in refused(folder)
+
+
+def test_a_run_of_version_1_opens(folder: Path) -> None:
+    """It has neither model times nor times of history; its times are whole."""
+    new = StoredRun(folder)
+    edit(folder / "run.json", version=1, model_times=...)
+    path = folder / "journal.jsonl"
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    for line in lines:
+        del line["history_times"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    old = StoredRun(folder)
+    assert old.header == new.header
+    assert old.kept == new.kept
+    for step in old.kept:
+        state, _ = old.step(step)
+        assert state.x.tobytes() == new.state(step).x.tobytes()
+        assert state.times == new.state(step).times
+        assert len(state.history_times) == len(state.history) == len(new.state(step).history)
 
 
 @pytest.mark.parametrize(

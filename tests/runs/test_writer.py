@@ -44,9 +44,9 @@ def test_events_pass_on_as_they_are_and_each_run_is_told_after_its_picture(store
 
 
 @pytest.mark.parametrize("history", [0, 2])
-@pytest.mark.parametrize("first", [0, 5])
-def test_every_state_comes_back_bit_for_bit(store: RunStore, first: int, history: int) -> None:
-    job = Job(steps=6, first=first, history=history)
+@pytest.mark.parametrize(("first", "real"), [(0, False), (5, False), (5, True)])
+def test_every_state_comes_back_bit_for_bit(store: RunStore, first: int, real: bool, history: int) -> None:
+    job = Job(steps=6, first=first, history=history, real=real)
     run = store.open(run_of(store, job))
     assert run.complete
     assert run.kept == tuple(range(first, first + 7))
@@ -56,6 +56,8 @@ def test_every_state_comes_back_bit_for_bit(store: RunStore, first: int, history
         assert (state.index, state.times) == (step, job.times[step - first :])
         wanted = () if step == first + 6 else job.kept_history(0, step)
         assert [one.tobytes() for one in state.history] == [one.tobytes() for one in wanted]
+        assert state.history_times == (job.history_times(step) if wanted else ())
+        assert state.model_times == job.model_times[step - first :]
         assert (x0_hat is None) == (step == first)
         if x0_hat is not None:
             assert x0_hat.tobytes() == array("x0_hat", 0, step).tobytes()

@@ -7,7 +7,7 @@ comparison, a fork and a resumed run are all the same thing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -157,10 +157,12 @@ def _take_step(
     run: Run, state: State, denoiser: Denoiser
 ) -> Generator[tuple[Evaluation, ...], tuple[Prediction, ...], StepResult]:
     """Run the sampler with its guidance for one step: yield evaluations, receive predictions."""
-    t, s = state.times[:2]
+    t, s = state.t, state.s
     step = run.sampler.step(state, t, s, run.noise.at(state.index))
     query, model_calls = next(step), 0
     while True:
+        if query.model_time is None and state.model_times:
+            query = replace(query, model_time=state.model_time(query.t))
         guided, calls = yield from _guided(run.guidance, query)
         model_calls += calls
         prediction = denoiser.clipped(guided, query.x, query.t)

@@ -8,7 +8,7 @@ loop. Imports no torch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from studio.diffusion.samplers.options import Options
@@ -56,30 +56,58 @@ class Evaluation:
     model_time: float | None = None
 
 
+History: TypeAlias = "tuple[tuple[float, Tensor], ...]"
+"""What a multistep sampler keeps: times, each with a tensor of the state's shape."""
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """The state of a run between two steps: a value that can be stored, loaded and forked.
 
     Attributes:
-        x: the states of B pictures, (B, C, H, W), at the noise level of ``times[0]``.
+        x: the states of B pictures, (B, C, H, W), at the noise level of `t`.
         index: the number of steps taken; keys the noise of the next step.
-        times: the remaining times, decreasing; the first is that of x, the last is -1, clean data.
-        history: tensors that a multistep sampler needs from earlier steps.
+        times: all times visited since step ``first``, decreasing; the last is -1, clean data.
+        history: what a multistep sampler needs from earlier steps: times, the latest last, each with a tensor.
+        first: the number of steps taken at ``times[0]``; 0 unless the run was forked.
+        model_times: what the model is called with at each of ``times`` but the last; empty: as its schedule says.
     """
 
     x: Tensor
     index: int
     times: tuple[float, ...]
-    history: tuple[Tensor, ...] = ()
+    history: History = ()
+    first: int = 0
+    model_times: tuple[float, ...] = ()
+
+    @property
+    def t(self) -> float:
+        """The time of x."""
+        return self.times[self.index - self.first]
+
+    @property
+    def s(self) -> float:
+        """The time that the next step leads to; there is none once `finished`."""
+        return self.times[self.index - self.first + 1]
+
+    @property
+    def times_left(self) -> tuple[float, ...]:
+        """The times from that of x on."""
+        return self.times[self.index - self.first :]
 
     @property
     def finished(self) -> bool:
         """Whether x is clean data."""
-        return len(self.times) == 1
+        return len(self.times_left) == 1
 
-    def advance(self, x: Tensor, history: tuple[Tensor, ...] = ()) -> State:
-        """Return the state after a step to ``times[1]`` that arrived at ``x``."""
-        return State(x, self.index + 1, self.times[1:], history)
+    def model_time(self, t: float) -> float | None:
+        """Return what the model is called with at a time; None: as its schedule says."""
+        visited = dict(zip(self.times, self.model_times, strict=False))
+        return visited.get(t)
+
+    def advance(self, x: Tensor, history: History = ()) -> State:
+        """Return the state after a step to `s` that arrived at ``x``."""
+        return replace(self, x=x, index=self.index + 1, history=history)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -181,8 +209,8 @@ class Sampler(ABC, Generic[OptionsT]):
 
         Args:
             state: the state before the step; not changed.
-            t: ``state.times[0]``, 0 to T-1.
-            s: ``state.times[1]``, -1 to t - 1. At -1 there is no score, and x is x_0.
+            t: ``state.t``, 0 to T-1.
+            s: ``state.s``, below t. At -1 there is no score, and x is x_0.
             noise: the draws of this step.
 
         Yields:

@@ -41,12 +41,16 @@ class StartState:
         times: the remaining times, decreasing; the first is that of x, the last is -1, clean data.
         history: the arrays that a multistep sampler needs from earlier steps, float32; empty if another sampler
             continues.
+        history_times: their times.
+        model_times: what the model is called with at each of ``times`` but the last; empty: as its schedule says.
     """
 
     x: NDArray[np.float32]
     index: int
     times: tuple[float, ...]
     history: tuple[NDArray[np.float32], ...] = ()
+    history_times: tuple[float, ...] = ()
+    model_times: tuple[float, ...] = ()
 
     @property
     def remaining(self) -> int:
@@ -144,7 +148,7 @@ def fork_request(
         UnknownNameError: there is no such spacing.
     """
     if request.sampler != sampler:
-        start = replace(start, history=())
+        start = replace(start, history=(), history_times=())
     if remaining is not None and remaining != start.remaining:
         check_whole("remaining", remaining, 1, MAX_STEPS - start.index)
         start = respaced(start, remaining, card.T, request.spacing or card.defaults.spacing)
@@ -179,7 +183,7 @@ def respaced(start: StartState, remaining: int, T: int, spacing: str) -> StartSt
     if times[0] != here:  # "leading" omits the noisiest time, and none visits a time between whole ones
         later = visit_times(math.ceil(here), remaining - 1, spacing) if remaining > 1 else (-1,)
         times = (here, *later)
-    return replace(start, times=times)
+    return replace(start, times=times, model_times=())
 
 
 def _too_late(time: float, times: int) -> Message:
@@ -197,6 +201,12 @@ def _check_start(start: StartState) -> None:
     if not all(later < earlier for earlier, later in pairwise(times)) or any(-1 < t < 0 for t in times):
         raise RequestError("start", message("must have decreasing times, none of them between -1 and 0"))
     check_whole("steps", start.index + start.remaining, 1, MAX_STEPS)
+    if len(start.model_times) not in (0, len(times) - 1):
+        raise RequestError("start", message("must have a model time for each time, or none"))
+    if len(start.history_times) != len(start.history):
+        raise RequestError("start", message("must have a time for each array of history"))
+    if not all(map(math.isfinite, (*start.history_times, *start.model_times))):
+        raise RequestError("start", message("must have finite numbers for times"))
     if len(start.history) > MAX_HISTORY:
         raise RequestError("start", message("must have at most {high} arrays of history", high=MAX_HISTORY))
     if start.x.ndim != 3 or start.x.size == 0:

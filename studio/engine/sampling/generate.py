@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from studio.arrays import read_only_copy, sha256_of
+from studio.diffusion.denoiser import check_times
 from studio.diffusion.guidance import ClassifierFreeGuidance
 from studio.diffusion.noise import Noise
 from studio.diffusion.samplers import SAMPLERS
@@ -192,7 +193,7 @@ class Group:
 
     @property
     def steps(self) -> int:
-        return self.run.state.index + len(self.run.state.times) - 1
+        return self.run.state.first + len(self.run.state.times) - 1
 
 
 class _RunFactory:
@@ -231,16 +232,25 @@ class _RunFactory:
     def _state(self, noise: Noise) -> State:
         start = self._start
         if start is None:
-            return State(noise.initial(), 0, self._times)
+            model = self._ready.model
+            check_times(model.card.prediction, model.schedule, self._times[:-1])
+            return State(noise.start(model.schedule, self._times[0]), 0, self._times)
         # Copies, because the arrays belong to someone else, and may be read-only or mapped from a file.
         x, *history = (
             torch.tensor(array, dtype=torch.float32, device=self._ready.model.device)[None]
             for array in (start.x, *start.history)
         )
-        return State(x, start.index, start.times, tuple(history))
+        return State(
+            x,
+            start.index,
+            start.times,
+            tuple(zip(start.history_times, history, strict=True)),
+            start.index,
+            start.model_times,
+        )
 
 
-def _times(request: GenerateRequest, model: Model) -> tuple[int, ...]:
+def _times(request: GenerateRequest, model: Model) -> tuple[float, ...]:
     return visit_times(model.schedule.T, request.steps or 0, request.spacing or "")
 
 
@@ -324,7 +334,7 @@ def make_together(
 
 
 def _start_tensors(state: State, *, arrays: bool) -> dict[str, Tensor]:
-    history = {f"history {place}": tensor for place, tensor in enumerate(state.history)}
+    history = {f"history {place}": tensor for place, (_, tensor) in enumerate(state.history)}
     return {"x": state.x} | (history if arrays else {})
 
 
@@ -352,14 +362,16 @@ def _started(
         start=StartState(
             x=read_only_copy(start["x"][place]),
             index=state.index,
-            times=state.times,
+            times=state.times_left,
             history=tuple(
                 read_only_copy(start[f"history {number}"][place]) for number in range(len(state.history))
             ),
+            history_times=tuple(t for t, _ in state.history),
+            model_times=state.model_times[state.index - state.first :],
         ),
         steps=group.steps,
         x_T_sha256=x_T_sha256,
-        sigma=group.ready.model.schedule.sigma(state.times[0]),
+        sigma=group.ready.model.schedule.sigma(state.t),
     )
 
 
@@ -384,6 +396,7 @@ def _step(
         x0_hat=view.x0_hat,
         state=view.state,
         history=view.history,
+        history_times=tuple(t for t, _ in result.state.history) if view.history else (),
         change=view.change,
         guidance=view.guidance,
     )

@@ -159,7 +159,7 @@ class PreviewRenderer:
             tensors["finished"] = to_bytes(finished)
         if self._previews.arrays:
             tensors["x0_hat"] = result.x0_hat
-            tensors |= {f"history {place}": tensor for place, tensor in enumerate(result.state.history)}
+            tensors |= {f"history {place}": tensor for place, (_, tensor) in enumerate(result.state.history)}
             cond, uncond = result.prediction.cond, result.prediction.uncond
             if cond is not None and uncond is not None:
                 tensors["guidance"] = cond.x0_hat - uncond.x0_hat

@@ -65,7 +65,7 @@ def render_samples(
         model.encode_prompts([""] * len(prompts)),
     )
     times = visit_times(model.schedule.T, min(STEPS, model.schedule.T), model.card.defaults.spacing)
-    state = State(noise.initial(), 0, times)
+    state = State(noise.start(model.schedule, times[0]), 0, times)
     ddim = SAMPLERS["ddim"]
     sampler = ddim(model.schedule, ddim.Options())
     for step in drive(sampler, guidance, model.denoiser(), state, noise, cancelled=cancelled.is_set):

@@ -93,7 +93,9 @@ def read_step(run: StoredRun, done: StepDone) -> StepDone:
         StorageError: as `StoredRun.state`.
     """
     state, x0_hat = run.step(done.step)
-    return replace(done, x0_hat=x0_hat, state=state.x, history=state.history)
+    return replace(
+        done, x0_hat=x0_hat, state=state.x, history=state.history, history_times=state.history_times
+    )
 
 
 def started(job_state: JobState, runs: Sequence[StoredRun]) -> JobStarted:

@@ -84,7 +84,12 @@ def test_a_run_goes_on_from_any_of_its_states_to_the_same_bits(name: str) -> Non
     for step in steps[:-1]:
         stored = State(step.state.x.clone(), step.state.index, step.state.times)
         assert torch.equal(list(steps_of(make_run(name, state=stored)))[-1].state.x, steps[-1].state.x)
-    shifted = State(steps[1].state.x, steps[1].state.index + 1, steps[1].state.times)  # noise of another step
+        forked = State(
+            stored.x, stored.index, stored.times_left, first=stored.index
+        )  # without the earlier times
+        assert torch.equal(list(steps_of(make_run(name, state=forked)))[-1].state.x, steps[-1].state.x)
+    left = steps[1].state.times_left
+    shifted = State(steps[1].state.x, 3, left, first=3)  # noise of another step
     if name != "ddim":
         assert not torch.equal(list(steps_of(make_run(name, state=shifted)))[-1].state.x, steps[-1].state.x)
 
@@ -104,7 +109,7 @@ def test_grad_mode_does_not_leak_to_whoever_consumes_the_steps() -> None:
 
 
 def test_a_finished_state_takes_no_step() -> None:
-    assert list(steps_of(make_run(state=State(torch.zeros(1, *SHAPE), 6, (-1,))))) == []
+    assert list(steps_of(make_run(state=State(torch.zeros(1, *SHAPE), 6, (-1,), first=6)))) == []
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

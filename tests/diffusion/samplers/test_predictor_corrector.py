@@ -150,7 +150,7 @@ def test_the_predictor_and_every_pass_draw_noise_of_their_own() -> None:
 
 def test_the_state_is_a_value_that_a_step_leaves_alone() -> None:
     schedule, x = cosine(), unit_noise(100)
-    state = State(x.clone(), 3, (500, 400, -1))
+    state = State(x.clone(), 3, (500, 400, -1), first=3)
     run(
         PredictorCorrector(schedule, PredictorCorrectorOptions()),
         denoiser(DATA, schedule),
@@ -225,7 +225,7 @@ class Multistep(DDIM):
 
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
         reached = yield from super().step(state, t, s, noise)
-        return replace(reached, history=(reached.x,))
+        return replace(reached, history=((t, reached.x),))
 
 
 def test_the_history_of_the_predictor_survives_the_passes() -> None:
@@ -234,6 +234,6 @@ def test_the_history_of_the_predictor_survives_the_passes() -> None:
     sampler._predictor = Multistep(schedule, DDIMOptions())
     steps = run(sampler, denoiser(DATA, schedule), unit_noise(100), (500, 400, 300, -1), SMALL_NOISE)
     for step in steps[:-1]:
-        (kept,) = step.state.history
+        ((_, kept),) = step.state.history
         assert not torch.equal(kept, step.state.x), "the passes moved x, and not what the predictor remembers"
     assert [step.state.index for step in steps] == [1, 2, 3]

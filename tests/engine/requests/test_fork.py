@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def states_of(events: list[Event]) -> list[StartState]:
     for step in steps_of(events)[:-1]:
         assert step.state is not None
         times = started.start.times[step.step :]
-        states.append(StartState(x=step.state, index=step.step, times=times, history=step.history))
+        states.append(StartState(x=step.state, index=step.step, times=times))
     return states
 
 
@@ -146,7 +147,7 @@ HISTORY = (np.ones((4, 4, 4), np.float32),)
 def test_a_fork_with_as_many_steps_and_the_same_sampler_keeps_times_and_history(
     remaining: int | None,
 ) -> None:
-    start = replace(shape_of(2), history=HISTORY)
+    start = replace(shape_of(2), history=HISTORY, history_times=(749.5,))
     request = replace(asking("ddim"), steps=None, count=3)
     fork = fork_request(request, start, CARD, sampler="ddim", remaining=remaining, parent="run-1")
     assert fork.start is start
@@ -154,10 +155,21 @@ def test_a_fork_with_as_many_steps_and_the_same_sampler_keeps_times_and_history(
     assert fork.parent == "run-1"
 
 
+@pytest.mark.parametrize("here", [250.5, 0.25])
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_a_state_between_two_whole_times_is_spaced_anew_too(here: float, spacing: str) -> None:
+    start = replace(shape_of(3), times=(here, -1))
+    for remaining in (1, 2, 7) if here > 1 else (1,):
+        times = respaced(start, remaining, 1000, spacing).times
+        assert (times[0], times[-1], len(times)) == (here, -1, remaining + 1)
+        assert all(later < earlier for earlier, later in pairwise(times))
+
+
 def test_another_sampler_does_not_get_the_history() -> None:
-    start = replace(shape_of(2), history=HISTORY)
+    start = replace(shape_of(2), history=HISTORY, history_times=(749.5,))
     fork = fork_request(asking("ddpm", steps=None), start, CARD, sampler="ddim")
-    assert (fork.start.history, fork.start.times, fork.request.sampler) == ((), start.times, "ddpm")
+    assert (fork.start.history, fork.start.history_times) == ((), ())
+    assert (fork.start.times, fork.request.sampler) == (start.times, "ddpm")
 
 
 @pytest.mark.parametrize("spacing", [None, *SPACINGS])
@@ -184,7 +196,7 @@ def test_a_number_of_steps_that_no_fork_can_take_is_refused(remaining: int, said
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("remaining", [1, 2, 7, 250])
 def test_respaced_times_start_at_the_time_of_x_and_end_at_clean_data(spacing: str, remaining: int) -> None:
-    start = replace(shape_of(3), history=(np.ones((4, 4, 4), np.float32),))
+    start = replace(shape_of(3), history=HISTORY, history_times=(499,))
     again = respaced(start, remaining, 1000, spacing)
     assert (again.times[0], again.times[-1], again.remaining) == (249, -1, remaining)
     assert all(later < earlier for earlier, later in pairwise(again.times))
@@ -220,13 +232,24 @@ def test_impossible_respacings_are_rejected(remaining: int, T: int, said: str) -
         (replace(shape_of(3), times=(249, 249, -1)), "decreasing times"),
         (replace(shape_of(3), times=("249", -1)), "numbers for times"),  # type: ignore[arg-type]
         (replace(shape_of(3), times=(True, -1)), "numbers for times"),
+        (replace(shape_of(3), times=(249, -0.5, -1)), "none of them between -1 and 0"),
+        (replace(shape_of(3), times=(math.nan, -1)), "decreasing times"),
+        (replace(shape_of(3), model_times=(1.0, 2.0)), "a model time for each time"),
+        (replace(shape_of(3), model_times=(math.nan,)), "finite numbers"),
+        (replace(shape_of(3), history=HISTORY), "a time for each array"),
         (replace(shape_of(3), index=-1), "step must be"),
         (replace(shape_of(3), index=1000), "steps must be a whole number from 1 to 1,000"),
         (replace(shape_of(3), x=np.zeros((4, 4), np.float32)), r"shape \(C, h, w\)"),
         (replace(shape_of(3), x=np.zeros((4, 4, 4))), "finite float32"),  # type: ignore[arg-type]
         (replace(shape_of(3), x=np.full((4, 4, 4), np.nan, np.float32)), "finite float32"),
-        (replace(shape_of(3), history=(np.full(4, np.inf, np.float32),)), "finite float32"),
-        (replace(shape_of(3), history=(np.zeros(4, np.float32),) * 17), "at most 16"),
+        (
+            replace(shape_of(3), history=(np.full(4, np.inf, np.float32),), history_times=(499,)),
+            "finite float32",
+        ),
+        (
+            replace(shape_of(3), history=(np.zeros(4, np.float32),) * 17, history_times=(499,) * 17),
+            "at most 16",
+        ),
     ],
 )
 def test_an_invalid_start_state_is_rejected(start: StartState, said: str) -> None:

@@ -39,9 +39,9 @@ class AdamsBashforth(Sampler[NoOptions]):
 
     def step(self, state: State, t: int, s: int, noise: StepNoise) -> Steps:
         p = yield Query(state.x, t)
-        eps = 1.5 * p.eps - 0.5 * state.history[0] if state.history else p.eps
+        eps = 1.5 * p.eps - 0.5 * state.history[0][1] if state.history else p.eps
         x0_hat = (state.x - self.schedule.sigma(t) * eps) / self.schedule.alpha(t) if t < 900 else p.x0_hat
-        return state.advance(self.schedule.alpha(s) * x0_hat + self.schedule.sigma(s) * eps, (p.eps,))
+        return state.advance(self.schedule.alpha(s) * x0_hat + self.schedule.sigma(s) * eps, ((t, p.eps),))
 
 
 @pytest.fixture
@@ -61,14 +61,23 @@ def test_a_fork_continues_with_the_history_of_its_parent(
     for step in steps_of(parent)[:-1]:
         assert step.state is not None
         (remembered,) = step.history
+        assert step.history_times == (step.t,)
         assert (remembered.shape, remembered.dtype) == ((4, 4, 4), np.float32)
         assert not remembered.flags.writeable
         times = begun.start.times[step.step :]
-        start = StartState(x=step.state, index=step.step, times=times, history=step.history)
+        start = StartState(
+            x=step.state,
+            index=step.step,
+            times=times,
+            history=step.history,
+            history_times=step.history_times,
+        )
         events = list(engine.run(ForkRequest(request=request_with_memory, start=start), previews=ARRAYS))
         assert bits(*pictures(events)) == bits(*pictures(parent))
         assert np.array_equal(those(PictureStarted, events)[0].start.history[0], remembered)
-        forgetful = ForkRequest(request=request_with_memory, start=replace(start, history=()))
+        forgetful = ForkRequest(
+            request=request_with_memory, start=replace(start, history=(), history_times=())
+        )
         assert bits(*pictures(engine.run(forgetful))) != bits(*pictures(parent))
 
 
