@@ -101,7 +101,8 @@ class Engine:
                 between two tensors.
             previews: how the pictures are shown while they form; never changes them.
             job_id: of every event; None creates a new one.
-            secondary: whether this recomputes an older run, and so must not unload the models of the last job.
+            secondary: whether this recomputes an older run: it must not unload the models of the last job, and its
+                spacing is not judged (`check_start`).
 
         Yields:
             The job's events. Closing the iterator stops the job too.
@@ -115,7 +116,7 @@ class Engine:
         """
         job_id, cancelled = job_id or uuid.uuid4().hex, cancelled or threading.Event()
         started, pictures, preview_seconds = time.perf_counter(), 0, 0.0
-        parts = plan(request, self.folders)
+        parts = plan(request, self.folders, reproduces=secondary)
         with (
             contextlib.suppress(LoadCancelled),
             self._raising_memory_short(MemoryShortError(self.device.name, len(parts))),
@@ -207,7 +208,7 @@ class Engine:
         """
         with self._raising_memory_short(MemoryShortError(self.device.name, decoding=True)):
             ready = self._find_or_load(request.model, weights_sha256, cancelled)
-            return explain(request.resolve(ready.model.card), ready, x, t)
+            return explain(request.resolve(ready.model.card, from_noise=False), ready, x, t)
 
     def train(
         self, request: TrainRequest, *, cancelled: threading.Event | None = None, job_id: str | None = None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from msgspec import Meta
 
-from studio.diffusion.spacings import visit_times
+from studio.diffusion.spacings import LEVEL_SPACINGS, visit_times
 from studio.engine.requests.checks import Text, check_value, check_whole
 from studio.engine.requests.generate import MAX_STEPS, GenerateRequest
 from studio.errors import RequestError
@@ -104,7 +104,7 @@ class ForkRequest:
         """
         self.validate()
         steps = self.start.index + self.start.remaining
-        resolved = replace(self.request, steps=steps).resolve(card)
+        resolved = replace(self.request, steps=steps).resolve(card, from_noise=False)
         shape = card.latent_shape_for(resolved.width or 0, resolved.height or 0)
         if tuple(self.start.x.shape) != shape:
             made, needed = ("x".join(map(str, sizes)) for sizes in (self.start.x.shape, shape))
@@ -159,7 +159,8 @@ def fork_request(
 def respaced(start: StartState, remaining: int, T: int, spacing: str) -> StartState:
     """Return the state with other remaining times; x, its time and the number of steps taken are kept.
 
-    Only for another number of steps: the remaining times of a run are in general not those of any spacing.
+    Only for another number of steps: the remaining times of a run are in general not those of any spacing. A spacing of
+    levels, whose times depend on the model's schedule, keeps the distribution of the run's own remaining times.
 
     Args:
         start: the state of a run.
@@ -177,13 +178,28 @@ def respaced(start: StartState, remaining: int, T: int, spacing: str) -> StartSt
         raise RequestError("start", _too_late(here, T))
     whole = math.floor(here) + 1  # whole times up to that of x
     check_whole("remaining steps", remaining, 1, whole)
-    times: tuple[float, ...] = visit_times(
-        whole, remaining, spacing
-    )  # as if the schedule started at the time of x
+    if spacing in LEVEL_SPACINGS and start.remaining > 1:
+        return replace(start, times=_resampled(start.times, remaining), model_times=())
+    if spacing in LEVEL_SPACINGS:
+        spacing = "trailing"
+    # As if the schedule started at the time of x.
+    times: tuple[float, ...] = visit_times(whole, remaining, spacing)
     if times[0] != here:  # "leading" omits the noisiest time, and none visits a time between whole ones
         later = visit_times(math.ceil(here), remaining - 1, spacing) if remaining > 1 else (-1,)
         times = (here, *later)
     return replace(start, times=times, model_times=())
+
+
+def _resampled(times: tuple[float, ...], count: int) -> tuple[float, ...]:
+    """Return ``count`` times and the final -1, interpolated between the first and the last of ``times`` before it."""
+    strides = len(times) - 2
+    again: list[float] = []
+    for place in range(count):
+        exact = place * strides / max(count - 1, 1)
+        before = min(int(exact), strides - 1)
+        share = exact - before
+        again.append(times[before] + share * (times[before + 1] - times[before]))
+    return (*again, -1)
 
 
 def _too_late(time: float, times: int) -> Message:

@@ -22,7 +22,7 @@ from studio import strict_json
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.options import Options, parse
 from studio.diffusion.seeds import MAX_SEED
-from studio.diffusion.spacings import SPACINGS
+from studio.diffusion.spacings import SPACINGS, check_start
 from studio.engine.requests.checks import (
     Line,
     Seed,
@@ -155,13 +155,15 @@ class GenerateRequest:
             raise RequestError(missing, message("is missing: give both width and height, or neither"))
         return self
 
-    def resolve(self, card: ModelInfo) -> Self:
+    def resolve(self, card: ModelInfo, *, from_noise: bool = True) -> Self:
         """Return the request with everything filled in that was left to the model.
 
         If the model takes no text, guidance is off.
 
         Args:
             card: the card of the model named by ``model``.
+            from_noise: whether it must start near the noisiest time (`check_start`); not if it continues from another
+                state or reproduces what an earlier version made.
 
         Raises:
             RequestError: as `validate`, or this model cannot run it (for a size, the sentence lists those allowed).
@@ -182,6 +184,8 @@ class GenerateRequest:
             height=size[1],
         ).validate()
         check_whole("steps", filled.steps, 1, card.T)
+        if from_noise:
+            check_start(card.T, filled.steps or 0, filled.spacing or "")
         options = sampler_options(filled.sampler or "", self.options)
         return replace(filled, options=dataclasses.asdict(options))
 

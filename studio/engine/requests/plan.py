@@ -44,8 +44,13 @@ class Part:
         return self.card.latent_shape_for(self.request.width or 0, self.request.height or 0)
 
 
-def plan(request: Request, folders: Folders) -> tuple[Part, ...]:
+def plan(request: Request, folders: Folders, *, reproduces: bool = False) -> tuple[Part, ...]:
     """Resolve a request: one part per pane of a comparison, else one part.
+
+    Args:
+        request: the request.
+        folders: where the models are.
+        reproduces: whether it may be of an earlier version, whose runs did not always start near the noisiest time.
 
     Raises:
         RequestError: a field is invalid, or cannot be used with this model.
@@ -53,15 +58,15 @@ def plan(request: Request, folders: Folders) -> tuple[Part, ...]:
     """
     request.validate()
     if not isinstance(request, CompareRequest):
-        return (_part(request, folders),)
+        return (_part(request, folders, reproduces=reproduces),)
     parts = []
     for place, pane in enumerate(request.requests, start=1):
         with naming_pane(place):
-            parts.append(_part(pane, folders))
+            parts.append(_part(pane, folders, reproduces=reproduces))
     return tuple(parts)
 
 
-def _part(request: GenerateRequest | ForkRequest, folders: Folders) -> Part:
+def _part(request: GenerateRequest | ForkRequest, folders: Folders, *, reproduces: bool) -> Part:
     asked = request.request if isinstance(request, ForkRequest) else request
     installed = find_model(asked.model, folders)
     card = installed.card
@@ -70,6 +75,6 @@ def _part(request: GenerateRequest | ForkRequest, folders: Folders) -> Part:
     if isinstance(request, ForkRequest):
         start, resolved = request.start, request.resolve(card).request
     else:
-        resolved = request.resolve(card)
+        resolved = request.resolve(card, from_noise=not reproduces)
     resolved = replace(resolved, model=card.name)
     return Part(asked=asked, request=resolved, start=start, installed=installed, card=card)

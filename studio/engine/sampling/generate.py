@@ -21,7 +21,7 @@ from studio.diffusion.noise import Noise
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.drive import Run, drive_lockstep
 from studio.diffusion.samplers.stepper import State
-from studio.diffusion.spacings import visit_times
+from studio.diffusion.spacings import visit
 from studio.engine.events import PictureDone, PictureStarted, StepDone
 from studio.engine.requests.fork import StartState
 from studio.engine.requests.generate import sampler_options
@@ -251,7 +251,7 @@ class _RunFactory:
 
 
 def _times(request: GenerateRequest, model: Model) -> tuple[float, ...]:
-    return visit_times(model.schedule.T, request.steps or 0, request.spacing or "")
+    return visit(model.schedule, request.steps or 0, request.spacing or "").times
 
 
 def _with_share(previews: Previews, share: float) -> Previews:

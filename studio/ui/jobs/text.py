@@ -105,6 +105,34 @@ def spacings() -> dict[str, tuple[str, str, str]]:
             tr("both ends"),
             tr("Spreads the steps evenly from the highest noise level to the lowest."),
         ),
+        "simple": (
+            tr("Simple"),
+            tr("as ComfyUI's simple"),
+            tr("Starts at pure noise and takes equal strides; the simple scheduler of ComfyUI and A1111."),
+        ),
+        "karras": (
+            tr("Karras"),
+            tr("dense near the end"),
+            tr("Takes large steps in noise and small ones near the clean picture."),
+        ),
+        "normal": (
+            tr("Normal"),
+            tr("as ComfyUI's normal"),
+            tr("Spreads the steps evenly over time, both ends included, without rounding."),
+        ),
+        "sgm_uniform": (
+            tr("SGM uniform"),
+            tr("leaves out the lowest level"),
+            tr(
+                "Spreads the steps evenly over time and leaves out the lowest noise level; for Lightning and LCM "
+                "models."
+            ),
+        ),
+        "turbo": (
+            tr("Turbo"),
+            tr("for one to four steps"),
+            tr("Starts at pure noise and takes equal strides without rounding; for Turbo models."),
+        ),
     }
 
 
