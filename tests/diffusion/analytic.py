@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -117,7 +117,7 @@ class ClosedForm:
 
     data: Gaussian | Mixture
     schedule: Schedule
-    kind: PredictionKind = "eps"
+    kind: PredictionKind | Literal["edm"] = "eps"
     late: int = 0
 
     def __call__(self, x: Tensor, t: Tensor, condition: Conditioning) -> Tensor:
@@ -129,7 +129,12 @@ class ClosedForm:
             if isinstance(self.schedule, EDM):
                 x_i = x_i / self.schedule.input_scale(t_i)
             x0, eps = self.data.x0(self.schedule, x_i, asked), self.data.eps(self.schedule, x_i, asked)
-            answers.append(target(self.kind, x0, eps, self.schedule.alpha(asked), self.schedule.sigma(asked)))
+            if self.kind == "edm":
+                c_skip, c_out = self.schedule.c_skip(t_i), self.schedule.c_out(t_i)
+                answers.append((x0 - c_skip * x_i) / c_out)
+            else:
+                alpha, sigma = self.schedule.alpha(asked), self.schedule.sigma(asked)
+                answers.append(target(self.kind, x0, eps, alpha, sigma))
         return torch.cat(answers)
 
 
@@ -158,9 +163,15 @@ class FixedNoise:
 
 
 def denoiser(
-    data: Gaussian | Mixture, schedule: Schedule, kind: PredictionKind = "eps", late: int = 0
+    data: Gaussian | Mixture,
+    schedule: Schedule,
+    kind: PredictionKind | Literal["edm"] | None = None,
+    late: int = 0,
 ) -> Denoiser:
-    """Return the exact denoiser, without clipping."""
+    """Return the exact denoiser, without clipping; by default it predicts what models on such schedules do."""
+    if kind is None:
+        usual: dict[str, PredictionKind | Literal["edm"]] = {"flow": "velocity", "edm": "edm"}
+        kind = usual.get(schedule.name, "eps")
     return Denoiser(ClosedForm(data, schedule, kind, late), schedule, kind)
 
 

@@ -6,12 +6,29 @@ from typing import Any
 
 from studio.diffusion.samplers.ddim import DDIM
 from studio.diffusion.samplers.ddpm import DDPM
+from studio.diffusion.samplers.dpmpp_2m import DPMPP2M
+from studio.diffusion.samplers.euler import Euler, EulerAncestral
+from studio.diffusion.samplers.euler_flow import EulerFlow
 from studio.diffusion.samplers.langevin import AnnealedLangevin
+from studio.diffusion.samplers.lcm import LCM
 from studio.diffusion.samplers.predictor_corrector import PredictorCorrector
 from studio.diffusion.samplers.stepper import Sampler
 
 SAMPLERS: Mapping[str, type[Sampler[Any]]] = MappingProxyType(
-    {"ddpm": DDPM, "ddim": DDIM, "langevin": AnnealedLangevin, "pc": PredictorCorrector}
+    {
+        sampler.name: sampler
+        for sampler in (
+            DDPM,
+            DDIM,
+            AnnealedLangevin,
+            PredictorCorrector,
+            Euler,
+            EulerAncestral,
+            DPMPP2M,
+            LCM,
+            EulerFlow,
+        )
+    }
 )
 
 

@@ -164,6 +164,8 @@ class Sampler(ABC, Generic[OptionsT]):
         summary: one sentence about what it does.
         paper: authors, year and arXiv id.
         Options: the dataclass of its options; their fields describe the controls.
+        a1111: its name in A1111 and Forge; "" if they do not have it.
+        comfyui: its name in ComfyUI; "" if it does not have it.
     """
 
     name: ClassVar[str]
@@ -171,6 +173,8 @@ class Sampler(ABC, Generic[OptionsT]):
     summary: ClassVar[Message]
     paper: ClassVar[str]
     Options: ClassVar[type[Any]]
+    a1111: ClassVar[str] = ""
+    comfyui: ClassVar[str] = ""
 
     def __init__(self, schedule: Schedule, options: OptionsT) -> None:
         self.schedule, self.options = schedule, options

@@ -9,11 +9,12 @@ import torch
 from studio.diffusion.samplers.ddim import DDIM, DDIMOptions
 from studio.diffusion.samplers.ddpm import DDPM, DDPMOptions
 from studio.diffusion.samplers.stepper import State, StepNoise, Steps
-from studio.diffusion.schedules import SCHEDULES, Schedule, cosine, linear
-from studio.diffusion.spacings import visit_times
-from tests.diffusion.analytic import FixedNoise, Gaussian, denoiser, order, run, unit_noise, z_scores
+from studio.diffusion.schedules import Schedule, cosine
+from studio.diffusion.spacings import visit, visit_times
+from tests.diffusion.analytic import KINDS, FixedNoise, Gaussian, denoiser, order, run, unit_noise, z_scores
 
 DATA = Gaussian(0.8, 2.0)
+ALL = pytest.mark.parametrize("schedule", KINDS, ids=lambda schedule: schedule.name)
 STEPS = (20, 25, 40, 50, 100, 125, 200)
 
 
@@ -54,12 +55,12 @@ def is_of_order_one(errors: dict[int, float]) -> bool:
     return 0.85 <= order(STEPS, [errors[n] for n in STEPS]) <= 1.15 and errors[0] < 1e-3
 
 
-@pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda schedule: schedule.name)
+@ALL
 def test_ddim_converges_with_order_one_to_the_exact_flow(schedule: Schedule) -> None:
     assert is_of_order_one(ends(schedule))
 
 
-@pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda schedule: schedule.name)
+@ALL
 @pytest.mark.parametrize(("kind", "late"), [(DDIM, 1), (DDIM, -1), (OneTimeLate, 0), (WrongVariance, 0)])
 def test_a_time_off_by_one_and_a_wrong_variance_do_not(
     schedule: Schedule, kind: type[DDIM], late: int
@@ -67,14 +68,13 @@ def test_a_time_off_by_one_and_a_wrong_variance_do_not(
     assert not is_of_order_one(ends(schedule, kind, late))
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
-@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
-def test_ddim_with_eta_one_is_the_ddpm_posterior_step(name: str, spacing: str) -> None:
-    schedule = SCHEDULES[name]()
-    times = visit_times(1000, 25, spacing)
+@ALL
+@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace", "karras"])
+def test_ddim_with_eta_one_is_the_ddpm_posterior_step(schedule: Schedule, spacing: str) -> None:
+    times = visit(schedule, 25, spacing).times
     noise = FixedNoise(tuple(unit_noise(100, seed) for seed in range(25)))
-    model = denoiser(Gaussian(0.3, 0.5), schedule, "v")
-    state = State(unit_noise(100, 99), 0, times)
+    model = denoiser(Gaussian(0.3, 0.5), schedule, None if schedule.name == "edm" else "v")
+    state = State(schedule.start_scale(times[0]) * unit_noise(100, 99), 0, times)
     for _ in range(25):
         ddim, ddpm, wrong = (
             run(sampler, model, state.x, (state.t, state.s), FixedNoise(noise.steps[state.index :]))[
@@ -92,7 +92,7 @@ def test_ddim_with_eta_one_is_the_ddpm_posterior_step(name: str, spacing: str) -
         state = state.advance(ddpm)
 
 
-def recursion(schedule: Schedule, times: tuple[int, ...], eta: float) -> tuple[float, float]:
+def recursion(schedule: Schedule, times: tuple[float, ...], eta: float) -> tuple[float, float]:
     """Return mean and variance of DDIM's own result for Gaussian data: each of its steps is linear in x."""
     mean, variance = DATA.marginal(schedule, times[0])
     for t, s in itertools.pairwise(times):
@@ -102,7 +102,7 @@ def recursion(schedule: Schedule, times: tuple[int, ...], eta: float) -> tuple[f
             schedule.alpha(s),
             schedule.sigma(s),
         )
-        fresh = eta * (sigma_s / sigma_t) * math.sqrt(1 - (alpha_t / alpha_s) ** 2)
+        fresh = eta * (sigma_s / sigma_t) * math.sqrt(sigma_t**2 - (alpha_t / alpha_s * sigma_s) ** 2)
         kept = math.sqrt(sigma_s**2 - fresh**2)
         gain_0, shift_0 = DATA.tweedie(schedule, t)
         gain = alpha_s * gain_0 + kept * (1 - alpha_t * gain_0) / sigma_t
@@ -111,7 +111,7 @@ def recursion(schedule: Schedule, times: tuple[int, ...], eta: float) -> tuple[f
     return mean, variance
 
 
-@pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda schedule: schedule.name)
+@ALL
 @pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
 def test_samples_have_the_moments_of_the_samplers_own_recursion(schedule: Schedule, eta: float) -> None:
     times = visit_times(1000, 30, "trailing")

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from studio.diffusion.samplers.langevin import AnnealedLangevin, LangevinOptions
-from studio.diffusion.schedules import Schedule, cosine, linear
+from studio.diffusion.schedules import Schedule, cosine
 from studio.diffusion.spacings import all_times, visit_times
-from tests.diffusion.analytic import Gaussian, denoiser, run, unit_noise, z_scores
+from tests.diffusion.analytic import KINDS, Gaussian, denoiser, run, unit_noise, z_scores
 
 if TYPE_CHECKING:
     from studio.diffusion.samplers.stepper import State, StepNoise, Steps
 
 DATA = Gaussian(0.8, 0.3)
-BOTH = pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda schedule: schedule.name)
+ALL = pytest.mark.parametrize("schedule", KINDS, ids=lambda schedule: schedule.name)
 OPTIONS = LangevinOptions(passes=4, coefficient=0.6)
 
 
@@ -26,7 +26,7 @@ class WrongNoise(AnnealedLangevin):
         return (yield from super().step(state, t, s, lambda number: math.sqrt(2.0) * noise(number)))
 
 
-def recursion(schedule: Schedule, times: tuple[int, ...], options: LangevinOptions) -> tuple[float, float]:
+def recursion(schedule: Schedule, times: tuple[float, ...], options: LangevinOptions) -> tuple[float, float]:
     """Return mean and variance of the sampler's own result for Gaussian data: each of its passes is linear in x."""
     m, v = DATA.marginal(schedule, times[0])
     for s in times[1:-1]:
@@ -41,7 +41,7 @@ def recursion(schedule: Schedule, times: tuple[int, ...], options: LangevinOptio
 
 def worst_z(
     schedule: Schedule,
-    times: tuple[int, ...],
+    times: tuple[float, ...],
     *,
     kind: type[AnnealedLangevin] = AnnealedLangevin,
     late: int = 0,
@@ -52,13 +52,13 @@ def worst_z(
     return max(map(abs, z_scores(end, *recursion(schedule, times, OPTIONS))))
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("n", [10, 50])
 def test_samples_have_the_moments_of_the_samplers_own_recursion(schedule: Schedule, n: int) -> None:
     assert worst_z(schedule, visit_times(1000, n, "trailing")) < 4
 
 
-@BOTH
+@ALL
 def test_a_wrong_variance_is_told_apart(schedule: Schedule) -> None:
     assert worst_z(schedule, visit_times(1000, 10, "trailing"), kind=WrongNoise) > 4
 
@@ -70,7 +70,7 @@ def test_a_time_off_by_one_is_told_apart(late: int) -> None:
     assert worst_z(schedule, (*all_times(50), -1), late=late) > 4
 
 
-@BOTH
+@ALL
 def test_the_recursion_tends_to_the_data_as_steps_grow(schedule: Schedule) -> None:
     distances = []
     for n in (50, 100, 200, 500, 1000):
