@@ -141,7 +141,7 @@ def test_linear_scaled_to_its_number_of_times_ends_where_a_thousand_do() -> None
     for T in (50, 250, 4000):
         scaled = linear(T, scaled=True)
         assert math.log(scaled.alpha_bar_at(T - 1)) == pytest.approx(
-            math.log(thousand.alpha_bar_at(999)), rel=0.15
+            math.log(thousand.alpha_bar_at(999)), rel=0.2
         )
         assert scaled.var(0, -1) == pytest.approx(1e-4 * 1000 / T)
     unscaled = linear(250)  # what a card without the mark was trained with

@@ -26,7 +26,7 @@ def _oracle(schedule: Schedule, x0: Tensor, prediction: PredictionKind, *, late:
     def network(x_t: Tensor, t: Tensor, condition: Conditioning) -> Tensor:
         alpha, sigma = schedule.alphas(t + late), schedule.sigmas(t + late)
         eps = (x_t - alpha * x0) / sigma
-        return {"eps": eps, "v": alpha * eps - sigma * x0, "x0": x0}[prediction]
+        return {"eps": eps, "v": alpha * eps - sigma * x0, "x0": x0, "velocity": eps - x0}[prediction]
 
     return network
 
@@ -106,7 +106,12 @@ def test_without_a_noisy_share_times_are_those_of_the_paper() -> None:
 def test_min_snr_weights_are_those_of_the_paper(schedule: Schedule) -> None:
     t = torch.arange(schedule.T)
     snr = torch.tensor([schedule.snr(int(time)) for time in t], dtype=torch.float64)
-    closed = {"eps": (5 / snr).clamp(max=1), "v": snr.clamp(max=5) / (snr + 1), "x0": snr.clamp(max=5)}
+    closed = {
+        "eps": (5 / snr).clamp(max=1),
+        "v": snr.clamp(max=5) / (snr + 1),
+        "x0": snr.clamp(max=5),
+        "velocity": snr.clamp(max=5) / (snr.sqrt() + 1) ** 2,
+    }
     for prediction in PREDICTION_KINDS:
         weights = min_snr_weights(schedule, t, prediction, 5.0)
         assert torch.allclose(weights.double(), closed[prediction], rtol=1e-5)
@@ -126,6 +131,7 @@ def test_with_min_snr_weights_the_loss_is_the_same_whatever_is_predicted(schedul
 
     assert loss("eps", 5.0) == pytest.approx(loss("x0", 5.0), rel=1e-3)
     assert loss("v", 5.0) == pytest.approx(loss("x0", 5.0), rel=1e-3)
+    assert loss("velocity", 5.0) == pytest.approx(loss("x0", 5.0), rel=1e-3)
     assert loss("v", 0.0) != pytest.approx(loss("x0", 0.0), rel=1e-2)
 
 
