@@ -72,7 +72,8 @@ class PictureStarted:
         start: its first state: x_T, or the state from which it was forked.
         steps: the index of its last step.
         x_T_sha256: hash of ``start.x``, float32 little-endian in C order.
-        sigma: the noise level of ``start.x``, 0 to 1.
+        sigma: the scale of the noise in ``start.x``.
+        level: its noise level, 0 to 1 (`Schedule.noise_level`).
     """
 
     job_id: str
@@ -83,6 +84,7 @@ class PictureStarted:
     steps: int
     x_T_sha256: str  # the field's own symbol
     sigma: float = 1.0
+    level: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +97,8 @@ class StepDone:
         steps: how many steps the picture takes.
         t: the time of the state before the step, T - 1 down to 0.
         s: the time of the new state; -1 is clean data.
-        sigma: the noise level at ``s``, 0 to 1.
+        sigma: the scale of the noise at ``s``.
+        level: the noise level at ``s``, 0 to 1 (`Schedule.noise_level`).
         snr: the signal-to-noise ratio alpha^2 / sigma^2 at ``s``; infinite at the end.
         model_calls: backbone evaluations for this picture so far (guidance counts two).
         seconds: time since this picture was started; pictures made together share it.
@@ -122,6 +125,7 @@ class StepDone:
     t: float
     s: float
     sigma: float
+    level: float
     snr: float
     model_calls: int
     seconds: float

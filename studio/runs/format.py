@@ -278,7 +278,8 @@ class StepLog:
         step: its index: steps taken.
         t: the time it started from.
         s: the time it arrived at; -1 is clean data.
-        sigma: the noise level at ``s``.
+        sigma: the scale of the noise at ``s``.
+        level: the noise level at ``s``, 0 to 1; in lines of version 1 it follows from sigma.
         snr: the signal-to-noise ratio at ``s``; infinite at the end (null in the file).
         change: root mean square of the change of x0_hat since the step before; None at the first.
         guidance: root mean square of the difference between the conditional and the unconditional prediction; None
@@ -294,6 +295,7 @@ class StepLog:
     t: _Time = -1
     s: _Time = -1
     sigma: _Figure = 0.0
+    level: _Figure = 0.0
     snr: _Figure = math.inf
     change: _Figure | None = None
     guidance: _Figure | None = None
@@ -314,9 +316,17 @@ class StepLog:
         values = parse(line)
         at_end = isinstance(values, dict) and values.get("snr", 0) is None
         if isinstance(values, dict):
-            values = {"history_times": [], **values, **({"snr": 0} if at_end else {})}
+            old = {"history_times": [], "level": _level_of(values.get("sigma"))}
+            values = {**old, **values, **({"snr": 0} if at_end else {})}
         log = convert(values, cls, complete=True)
         return replace(log, snr=math.inf) if at_end else log
+
+
+def _level_of(sigma: object) -> float:
+    """Return the noise level of a variance-preserving state with noise of this scale, as all were in version 1."""
+    if not isinstance(sigma, int | float) or not 0 <= sigma <= 1:
+        return 0.0
+    return sigma / (math.sqrt(1 - sigma**2) + sigma)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -262,7 +262,8 @@ def start_of(event: PictureStarted) -> StepDone:
         t=start.times[0],
         s=start.times[0],
         sigma=event.sigma,
-        snr=(1 - event.sigma**2) / event.sigma**2 if event.sigma else float("inf"),
+        level=event.level,
+        snr=(1 / event.level - 1) ** 2 if event.level else float("inf"),  # in units of the data's variance
         model_calls=0,
         seconds=0.0,
         preview_of="x_t",

@@ -67,14 +67,17 @@ class RunWriter:
         finished: its result is recorded too.
     """
 
-    def __init__(self, folder: Path, header: RunHeader, start: StartState, sigma: float) -> None:
+    def __init__(
+        self, folder: Path, header: RunHeader, start: StartState, sigma: float, level: float
+    ) -> None:
         """Create the files in ``folder``, which exists and is empty, and record the start of the run.
 
         Args:
             folder: of the run.
             header: the run's header.
             start: the state it starts from.
-            sigma: the noise level of that state.
+            sigma: the scale of the noise in that state.
+            level: its noise level.
 
         Raises:
             StorageError: they cannot be written.
@@ -99,6 +102,7 @@ class RunWriter:
                 StepLog(
                     step=header.first_index,
                     sigma=sigma,
+                    level=level,
                     checksum=checksum,
                     history=history,
                     history_times=start.history_times,
@@ -127,6 +131,7 @@ class RunWriter:
             t=done.t,
             s=done.s,
             sigma=done.sigma,
+            level=done.level,
             snr=done.snr if done.snr <= LARGEST else math.inf,
             change=_finite(done.change),
             guidance=_finite(done.guidance),
@@ -323,7 +328,9 @@ class _Recorder:
         run = self._store.create()
         try:
             header = self._header(run, event)
-            self._writers[event.image] = RunWriter(self._store.path(run), header, event.start, event.sigma)
+            self._writers[event.image] = RunWriter(
+                self._store.path(run), header, event.start, event.sigma, event.level
+            )
         except StorageError:
             self._store.release(run, discard=True)
             raise

@@ -26,6 +26,7 @@ def step(number: int) -> StepDone:
         t=9,
         s=8,
         sigma=0.5,
+        level=0.5,
         snr=1.0,
         model_calls=number,
         seconds=2.0 * number,

@@ -110,9 +110,11 @@ def test_a_job_reports_loading_starting_every_step_every_picture_and_the_end(eng
     assert [(event.image, event.step) for event in done] == [(i, n) for i in (0, 1) for n in (1, 2, 3, 4)]
     assert [event.t for event in done[:4]] == [999, 749, 499, 249]
     assert [event.s for event in done[:4]] == [749, 499, 249, -1]
-    assert done[3].sigma == 0.0
+    assert done[3].sigma == done[3].level == 0.0
     assert done[3].snr == float("inf")
     assert all(first.sigma > second.sigma for first, second in pairwise(done[:4]))
+    for step in done[:3]:
+        assert step.level == pytest.approx(step.sigma / ((1 - step.sigma**2) ** 0.5 + step.sigma))
     assert [event.model_calls for event in done[:4]] == [2, 4, 6, 8]
     assert all(event.preview is None for event in done)
     assert events[-1].pictures == 2

@@ -208,11 +208,14 @@ def test_a_run_of_version_1_opens(folder: Path) -> None:
     path = folder / "journal.jsonl"
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     for line in lines:
-        del line["history_times"]
+        del line["history_times"], line["level"]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     old = StoredRun(folder)
     assert old.header == new.header
     assert old.kept == new.kept
+    for line in old.steps:
+        alpha = (1 - line.sigma**2) ** 0.5
+        assert line.level == pytest.approx(line.sigma / (alpha + line.sigma))
     for step in old.kept:
         state, _ = old.step(step)
         assert state.x.tobytes() == new.state(step).x.tobytes()

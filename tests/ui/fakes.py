@@ -175,6 +175,7 @@ class Take:
             steps=steps,
             x_T_sha256="ef" * 32,
             sigma=1 - index / max(steps, 1),
+            level=1 - index / max(steps, 1),
         )
 
     def pixel_state(self, image: int, value: float) -> NDArray[np.float32]:

@@ -372,6 +372,7 @@ def _started(
         steps=group.steps,
         x_T_sha256=x_T_sha256,
         sigma=group.ready.model.schedule.sigma(state.t),
+        level=group.ready.model.schedule.noise_level(state.t),
     )
 
 
@@ -387,6 +388,7 @@ def _step(
         t=result.t,
         s=result.s,
         sigma=schedule.sigma(result.s),
+        level=schedule.noise_level(result.s),
         snr=schedule.snr(result.s),
         model_calls=made.calls,
         seconds=made.seconds,

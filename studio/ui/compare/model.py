@@ -167,7 +167,7 @@ def marks_of(record: PictureRecord | None, known: tuple[Mark, ...] = ()) -> tupl
         or (every[0].step, every[count - 1].step) != (known[0].step, known[-1].step)
     ):
         known, count = (), 0
-    new = (Mark(step=done.step, level=done.sigma, calls=done.model_calls) for done in every[count:])
+    new = (Mark(step=done.step, level=done.level, calls=done.model_calls) for done in every[count:])
     return (*known, *new)
 
 

@@ -78,7 +78,7 @@ class Curves:
         stride = max(math.ceil(len(steps) / MAX_POINTS), 1)
         chosen = [done for place, done in enumerate(steps) if place % stride == 0 or done is steps[-1]]
         return tuple(
-            Point(calls=done.model_calls, distance=self._distance(done, done.x0_hat), level=done.sigma)
+            Point(calls=done.model_calls, distance=self._distance(done, done.x0_hat), level=done.level)
             for done in chosen
             if done.x0_hat is not None and done.x0_hat.shape == reference.shape
         )

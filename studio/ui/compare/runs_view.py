@@ -284,7 +284,7 @@ class RunsView(QWidget):
             gap=words.for_now(run, self._model.quantity, lost=self._model.is_lost(run))
             or words.gap(run, self._model.alignment),
             fraction=shown.step / shown.steps if shown is not None else 0.0,
-            level=shown.sigma if shown is not None else 1.0,
+            level=shown.level if shown is not None else 1.0,
             pixels=run.frame.pixels if run.frame is not None else None,
         )
 

@@ -158,7 +158,7 @@ def where(run: ComparedRun, job_state: JobState) -> str:
         "step {step} of {steps}, noise level {level:.2f}",
         step=run.shown.step,
         steps=run.steps,
-        level=run.shown.sigma,
+        level=run.shown.level,
     )
 
 

@@ -123,7 +123,7 @@ class VerifyModel(QObject):
         if self._running is None or (done := self._running[2].newest) is None:
             return
         sentence = text.verify_step(done.step, done.steps)
-        check = Check("running", sentence, done.step / max(done.steps, 1), done.sigma)
+        check = Check("running", sentence, done.step / max(done.steps, 1), done.level)
         if check != self._known.get(self._running[0]):
             self._note(self._running[0], check)
 

@@ -139,6 +139,7 @@ def fill(job_state: JobState, run: StoredRun, image: int = 0, *, every: int = 1,
         steps=header.last_index,
         x_T_sha256=header.x_T_sha256,
         sigma=run.start.sigma if run.start is not None else 1.0,
+        level=run.start.level if run.start is not None else 1.0,
     )
     record.begin(began)
     job_state.take(began)
@@ -173,6 +174,7 @@ def _facts_of(job_state: JobState, run: StoredRun, facts: StepLog, image: int, s
         t=facts.t,
         s=facts.s,
         sigma=facts.sigma,
+        level=facts.level,
         snr=facts.snr,
         model_calls=facts.model_calls,
         seconds=seconds,

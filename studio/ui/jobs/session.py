@@ -74,7 +74,7 @@ def live_tile(job_state: JobState) -> LiveTile:
         image=to_image(pixels) if pixels is not None else None,
         step=done.step if done is not None else 0,
         steps=job_state.steps_of(image),
-        level=done.sigma if done is not None else 1.0,
+        level=done.level if done is not None else 1.0,
     )
 
 

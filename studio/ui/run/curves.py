@@ -64,7 +64,7 @@ def curves_of(picture: PictureRecord | None) -> tuple[Curve, ...]:
         return ()
     steps = list(picture.steps)
     every = steps if picture.start is None else [picture.start, *steps]
-    levels = tuple((done.step, done.sigma) for done in every)
+    levels = tuple((done.step, done.level) for done in every)
     changes = _points(steps, [done.change for done in steps])
     guidance = _points(steps, [done.guidance for done in steps])
     made = (

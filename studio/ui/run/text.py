@@ -111,7 +111,7 @@ def caption(job_state: JobState, done: StepDone | None, image: int, step: int | 
         sampler=sampler,
         step=done.step,
         steps=done.steps,
-        level=f"{done.sigma:.2f}",
+        level=f"{done.level:.2f}",
         calls=calls,
     )
     stopped = job_state.phase == "cancelled" and step is None
@@ -173,13 +173,13 @@ def export_tip() -> str:
 
 def caption_of_frame(done: StepDone) -> str:
     """Return the caption of a frame of an animation or a contact sheet."""
-    values = {"step": done.step, "steps": done.steps, "level": f"{done.sigma:.2f}"}
+    values = {"step": done.step, "steps": done.steps, "level": f"{done.level:.2f}"}
     return tr("step {step} of {steps}, noise level {level}", **values)
 
 
 def step_name(done: StepDone, *, draft: bool) -> str:
     """Return what a screen reader says of a frame of the filmstrip."""
-    values = {"step": done.step, "steps": done.steps, "level": f"{done.sigma:.2f}"}
+    values = {"step": done.step, "steps": done.steps, "level": f"{done.level:.2f}"}
     if draft:
         return tr("Step {step} of {steps}, noise level {level}, draft", **values)
     return tr("Step {step} of {steps}, noise level {level}", **values)

@@ -94,7 +94,7 @@ class TimelineModel(QObject):
         values = {"step": self.step_at(self.place), "steps": self.last}
         if done is None:
             return tr("step {step} of {steps}", **values)
-        return tr("step {step} of {steps}, noise level {level}", level=f"{done.sigma:.2f}", **values)
+        return tr("step {step} of {steps}, noise level {level}", level=f"{done.level:.2f}", **values)
 
     def ticks(self) -> list[tuple[float, float | None]]:
         """Return each place's position on the axis, 0 to 1, and its noise level; None if that is not known yet."""
@@ -178,5 +178,5 @@ def _levels(picture: PictureRecord | None) -> dict[int, float]:
     for done, following in zip(kept, [*kept[1:], None], strict=True):
         end = following.step if following is not None else done.step + 1
         for step in range(done.step, end):
-            levels[step] = done.sigma
+            levels[step] = done.level
     return levels

@@ -88,7 +88,7 @@ class CheckpointSheet(QObject):
     def _cell(self, job_state: JobState, pane: int, done: StepDone) -> Labelled:
         pixels = self._frames.best(job_state, pane, done.step, "x0")
         request = job_state.request_of(pane)
-        where = text.sheet_cell(done.step, done.steps, done.sigma)
+        where = text.sheet_cell(done.step, done.steps, done.level)
         return Labelled(pixels=pixels, lines=(request.model, where))
 
 

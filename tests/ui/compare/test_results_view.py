@@ -27,7 +27,7 @@ def test_the_distance_is_the_root_of_the_mean_square() -> None:
     points = Curves().of(steps, latents(4.0))
     assert [point.calls for point in points] == [2, 4, 6, 8]
     assert [point.distance for point in points] == pytest.approx([3, 2, 1, 0])
-    assert points[0].level == steps[0].sigma
+    assert points[0].level == steps[0].level
 
 
 def test_another_reference_is_another_distance() -> None:

@@ -57,6 +57,7 @@ def step(of: JobState, number: int, **changes: object) -> StepDone:
         t=900,
         s=880,
         sigma=0.81,
+        level=0.81,
         snr=0.5,
         model_calls=2 * number,
         seconds=0.1 * number,
@@ -229,7 +230,9 @@ def test_a_run_of_the_lineage_is_described_in_one_line(changes: dict[str, Any], 
 def test_the_start_is_named_by_what_it_is() -> None:
     job = job_state()
     job.take(started(job))
-    assert text.caption(job, step(job, 0, model_calls=0, sigma=1.0), 0, 0) == "DDIM, x_T: all noise"
+    assert (
+        text.caption(job, step(job, 0, model_calls=0, sigma=1.0, level=1.0), 0, 0) == "DDIM, x_T: all noise"
+    )
     start_of_fork = step(job, 7, model_calls=0)
     assert text.caption(job, start_of_fork, 0, 7) == "DDIM, continues from step 7 of 30"
 

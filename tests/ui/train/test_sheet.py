@@ -86,7 +86,7 @@ def test_six_steps_of_each_checkpoint_are_decoded_and_then_written_in_rows(desk:
     assert [cell.lines[0] for cell in cells[:2]] == ["foxes-100", "foxes-200"]
     record = desk.compared.job.record.picture(0)
     assert record is not None
-    levels = [done.sigma for done in record.steps]
+    levels = [done.level for done in record.steps]
     assert cells[0].lines[1] == text.sheet_cell(1, 30, levels[0])
     assert cells[-1].lines[1] == text.sheet_cell(30, 30, levels[-1])
     assert np.array_equal(cells[1].pixels, frame(ROWS, 16))  # type: ignore[arg-type]
