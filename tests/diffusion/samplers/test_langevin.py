@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from studio.diffusion.levels import EDM
 from studio.diffusion.samplers.langevin import AnnealedLangevin, LangevinOptions
-from studio.diffusion.schedules import Schedule, cosine
+from studio.diffusion.schedules import Schedule, cosine, linear
 from studio.diffusion.spacings import all_times, visit_times
 from tests.diffusion.analytic import KINDS, Gaussian, denoiser, run, unit_noise, z_scores
 
@@ -70,7 +71,8 @@ def test_a_time_off_by_one_is_told_apart(late: int) -> None:
     assert worst_z(schedule, (*all_times(50), -1), late=late) > 4
 
 
-@ALL
+# Not on flow matching, where alpha grows until the end, and the passes at small sigma are too small to follow it.
+@pytest.mark.parametrize("schedule", [linear(), cosine(), EDM()], ids=lambda schedule: schedule.name)
 def test_the_recursion_tends_to_the_data_as_steps_grow(schedule: Schedule) -> None:
     distances = []
     for n in (50, 100, 200, 500, 1000):
