@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from studio.checkpoints.folder import write_card
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED, SAMPLERS
 from tests.bench import figures
 from tests.bench.chart_panels import Axis, Line, Lines
 from tests.bench.figures_axes import percents, share_axis, steps_axis, wilson
@@ -37,7 +37,7 @@ EVALUATION: dict[str, Any] = {
     "steps": {
         "guidance": 1.0,
         "concepts": 16,
-        "curves": {name: [{"steps": count, **SHARES} for count in (5, 50, 1000)] for name in SAMPLERS},
+        "curves": {name: [{"steps": count, **SHARES} for count in (5, 50, 1000)] for name in COMPARED},
     },
 }
 
@@ -95,7 +95,7 @@ def test_each_sampler_has_a_line_and_each_model_a_column(card: ModelCard) -> Non
         f"{name}: {what}" for what in ("names recognised", "detail") for name in ("one", "two")
     ]
     assert isinstance(panels[0], Lines)
-    assert [line.name for line in panels[0].lines] == [sampler.title for sampler in SAMPLERS.values()]
+    assert [line.name for line in panels[0].lines] == [SAMPLERS[name].title for name in COMPARED]
     assert panels[0].lines[0].points == [(5, 0.75), (50, 0.75), (1000, 0.75)]
     panels, _, _ = guidance(subjects)
     assert [[line.name for line in panel.lines] for panel in panels if isinstance(panel, Lines)] == [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED
 from studio.evaluation.accuracy import evenly_spaced, topk_accuracy
 from studio.evaluation.distances import detail, diversity, measure_memorization
 from studio.evaluation.plan import Series
@@ -76,7 +76,7 @@ class Steps:
             dataclasses.replace(
                 plan.settings, sampler=sampler, options={}, steps=steps, guidance=plan.step_guidance
             )
-            for sampler in SAMPLERS
+            for sampler in COMPARED
             for steps in plan.steps
         ]
         self._settings = [settings for settings in prompts if settings.queries <= plan.most_queries]

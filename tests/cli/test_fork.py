@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED
 from studio.folders import Folders
 from studio.gallery import png
 from studio.gallery.metadata import Origin
@@ -35,7 +35,7 @@ def made(stepwise: Stepwise, *words: object) -> dict[str, Any]:
     return json.loads(ran.out)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 def test_a_fork_that_changes_nothing_is_its_parent_bit_for_bit_and_costs_what_remains(
     stepwise: Stepwise, store: RunStore, sampler: str
 ) -> None:

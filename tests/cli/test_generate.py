@@ -17,7 +17,7 @@ import pytest
 
 from studio.cli.generate import request_of
 from studio.cli.main import _load, _Parser
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED, SAMPLERS
 from studio.engine.requests.generate import GenerateRequest
 from studio.gallery import png, store
 from studio.storage import storage_error
@@ -79,7 +79,7 @@ def test_settings_that_are_not_given_are_the_models_defaults() -> None:
     assert parsed("a dog") == GenerateRequest(prompt="a dog", model="starter")
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", COMPARED)
 def test_every_option_of_every_sampler_is_a_flag(name: str) -> None:
     options = SAMPLERS[name].Options()
     words = [
@@ -196,7 +196,7 @@ def test_json_prints_one_object_for_each_picture_and_nothing_else(stepwise: Step
         assert all(re.fullmatch("[0-9a-f]{64}", picture[key]) for key in ("x_T_sha256", "final_sha256"))
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 def test_a_picture_is_reproduced_from_the_settings_in_its_file(
     stepwise: Stepwise, tmp_path: Path, sampler: str
 ) -> None:

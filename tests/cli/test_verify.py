@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED
 from studio.engine.engine import Engine
 from studio.engine.events import PictureDone, PictureStarted, StepDone
 from studio.engine.requests.fork import ForkRequest
@@ -54,7 +54,7 @@ def changed(path: Path, to: Path, *, pixels: Any = None, **changes: object) -> P
     return to
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 def test_a_picture_that_comes_out_the_same_is_identical(stepwise: Stepwise, sampler: str) -> None:
     words = ["--sampler", sampler, "--steps", "3", "--count", "2", "--seed", "4", "--no-record"]
     ran = stepwise("verify", made(stepwise, "generate", "dog", *words))

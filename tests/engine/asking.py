@@ -26,7 +26,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def asking(sampler: str = "ddim", **fields: object) -> GenerateRequest:
     given: dict[str, Any] = {"prompt": "a red dog", "model": "latent", "steps": 4, "seed": 7, **fields}
-    return GenerateRequest(sampler=sampler, **{"options": OPTIONS[sampler], **given})
+    return GenerateRequest(sampler=sampler, **{"options": OPTIONS.get(sampler, {}), **given})
 
 
 def those(kind: type[EventT], events: Iterable[object]) -> list[EventT]:

@@ -19,7 +19,7 @@ import torch
 
 from studio.backbones.precision import EXACT, REDUCED
 from studio.diffusion.denoiser import Denoiser, Prediction
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED
 from studio.engine import engine as engine_module
 from studio.engine.engine import Engine
 from studio.engine.events import (
@@ -164,11 +164,11 @@ def test_x_t_at_the_start_is_what_torch_draws_from_the_seed(engine: Engine) -> N
 # --------------------------------------------------------------------------------------------- the same bit for bit
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 def test_the_picture_is_the_same_first_or_tenth_with_previews_or_one_of_a_count(
     folders: Folders, sampler: str
 ) -> None:
-    request, others = asking(sampler), [asking(name, steps=1, seed=99) for name in SAMPLERS]
+    request, others = asking(sampler), [asking(name, steps=1, seed=99) for name in COMPARED]
     (alone,) = pictures(Engine(folders, "cpu").run(request))
     busy = Engine(folders, "cpu")
     for other in [*others, *others, replace(others[0], model="pixels")]:
@@ -195,7 +195,7 @@ for text in json.loads(sys.argv[2]):
     for event in engine.run(GenerateRequest.from_json(text)):
         if isinstance(event, PictureDone): print(event.final_sha256)
 """
-    requests = [asking(sampler) for sampler in SAMPLERS]
+    requests = [asking(sampler) for sampler in COMPARED]
     expected = [pictures(engine.run(request))[0].final_sha256 for request in requests]
     arguments = [str(folders.models.parent), json.dumps([request.to_json() for request in requests])]
     done = subprocess.run(
@@ -301,7 +301,7 @@ def test_grad_mode_does_not_leak_to_who_consumes_the_events(engine: Engine) -> N
 # ------------------------------------------------------------------------------------------------------- cancelling
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_at_most_one_model_call_follows_a_cancel(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, sampler: str, call: int

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED
 from studio.engine.engine import Engine
 from studio.engine.events import PictureDone
 from studio.engine.requests.compare import CompareRequest
@@ -67,7 +67,7 @@ def recorded(engine: Engine, store: RunStore, request: Request) -> tuple[list[st
     return ids_by_final_hash(told), [store.open(event.run_id or "") for event in runs]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 def test_recording_changes_no_bit_and_every_step_leads_to_the_same_picture(
     engine: Engine, store: RunStore, sampler: str
 ) -> None:
@@ -98,7 +98,7 @@ def test_each_pane_of_a_comparison_is_a_run_of_its_own(engine: Engine, store: Ru
         assert ids_by_final_hash(engine.run(fork)) == [final]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 def test_steps_that_are_not_kept_are_made_again_bit_for_bit(
     engine: Engine, store: RunStore, sampler: str
 ) -> None:

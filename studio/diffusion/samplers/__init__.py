@@ -31,6 +31,9 @@ SAMPLERS: Mapping[str, type[Sampler[Any]]] = MappingProxyType(
     }
 )
 
+COMPARED: tuple[str, ...] = tuple(name for name, sampler in SAMPLERS.items() if sampler.compared)
+"""The names of the samplers that a comparison of samplers and the evaluation take unless told otherwise."""
+
 
 def ode_sampler() -> str:
     """Return the name of the first sampler that solves the probability-flow ODE with its default options."""

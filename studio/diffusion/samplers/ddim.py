@@ -47,6 +47,7 @@ class DDIM(Sampler[DDIMOptions]):
     summary = message("Follows one smooth path from noise to picture; works well with few steps.")
     paper = "Song, Meng & Ermon 2021, arXiv 2010.02502"
     Options = DDIMOptions
+    compared = True
     a1111, comfyui = "DDIM", "ddim"
 
     @classmethod

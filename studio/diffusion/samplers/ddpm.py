@@ -45,6 +45,7 @@ class DDPM(Sampler[DDPMOptions]):
     summary = message("Removes some noise and adds fresh noise at each step; best with many steps.")
     paper = "Ho, Jain & Abbeel 2020, arXiv 2006.11239"
     Options = DDPMOptions
+    compared = True
     comfyui = "ddpm"
 
     def step(self, state: State, t: float, s: float, noise: StepNoise) -> Steps:

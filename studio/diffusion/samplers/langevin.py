@@ -69,6 +69,7 @@ class AnnealedLangevin(Sampler[LangevinOptions]):
     summary = message("Follows the model's score with added noise, several updates at each noise level.")
     paper = "Song & Ermon 2019, arXiv 1907.05600"
     Options = LangevinOptions
+    compared = True
 
     @classmethod
     def count_queries(cls, options: LangevinOptions, steps: int) -> int:

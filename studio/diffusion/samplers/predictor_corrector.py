@@ -82,6 +82,7 @@ class PredictorCorrector(Sampler[PredictorCorrectorOptions]):
     summary = message("Takes a DDIM or DDPM step, then corrects its error with Langevin updates.")
     paper = "Song et al. 2021, arXiv 2011.13456"
     Options = PredictorCorrectorOptions
+    compared = True
 
     def __init__(self, schedule: Schedule, options: PredictorCorrectorOptions) -> None:
         super().__init__(schedule, options)

@@ -166,6 +166,8 @@ class Sampler(ABC, Generic[OptionsT]):
         Options: the dataclass of its options; their fields describe the controls.
         a1111: its name in A1111 and Forge; "" if they do not have it.
         comfyui: its name in ComfyUI; "" if it does not have it.
+        compared: whether a comparison of samplers and the evaluation take it unless told otherwise: its rule is that of
+            no other sampler, and it is for every kind of model.
     """
 
     name: ClassVar[str]
@@ -175,6 +177,7 @@ class Sampler(ABC, Generic[OptionsT]):
     Options: ClassVar[type[Any]]
     a1111: ClassVar[str] = ""
     comfyui: ClassVar[str] = ""
+    compared: ClassVar[bool] = False
 
     def __init__(self, schedule: Schedule, options: OptionsT) -> None:
         self.schedule, self.options = schedule, options

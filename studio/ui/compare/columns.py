@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED
 from studio.engine.requests.compare import MAX_PANES, MIN_PANES, CompareRequest
 from studio.engine.requests.generate import sampler_options
 from studio.errors import RequestError, capitalised, shorten
@@ -242,7 +242,7 @@ class CompareColumns(QObject):
 
     def _of_all_samplers(self) -> Columns:
         values = replace(self._form.values, count=1)
-        columns = tuple(replace(values, sampler=name) for name in list(SAMPLERS)[:MAX_PANES])
+        columns = tuple(replace(values, sampler=name) for name in COMPARED[:MAX_PANES])
         return Columns(columns=columns)
 
     def _make(

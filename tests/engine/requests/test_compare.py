@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from studio.diffusion.denoiser import Denoiser, Prediction
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED
 from studio.engine.events import (
     JobCancelled,
     JobFinished,
@@ -97,7 +97,7 @@ def test_unbatched_every_pane_is_bit_for_bit_what_it_is_alone(engine: Engine) ->
     assert [done.model_calls for done in together] == [8, 5, 20, 4, 8, 10]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 def test_unbatched_bits_are_each_samplers_own_and_do_not_come_from_a_neighbour(
     engine: Engine, sampler: str
 ) -> None:
@@ -121,7 +121,7 @@ def test_unbatched_model_calls_are_composed_as_those_of_the_panes_alone(engine: 
     assert Counter(calls.sizes) != alone, "the proof above would not notice a shared call"
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 def test_batched_every_model_call_answers_each_pane_as_it_is_answered_alone(
     engine: Engine, calls: Calls, sampler: str
 ) -> None:

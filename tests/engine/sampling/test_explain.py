@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from studio.diffusion.denoiser import Denoiser, Prediction
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED
 from studio.engine.events import JobStarted, PictureStarted
 from studio.engine.requests.previews import EVERY_STEP, Previews
 from studio.engine.sampling.preview import to_pixels
@@ -141,7 +141,7 @@ def test_what_cannot_be_explained_is_refused(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("model", ["latent", "pixels"])
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 def test_a_step_reports_how_far_x0_hat_moved_and_the_strength_of_guidance(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, sampler: str, model: str
 ) -> None:

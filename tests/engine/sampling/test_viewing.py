@@ -18,7 +18,7 @@ from studio.backbones.preview_decoder import PreviewConfig, PreviewDecoder
 from studio.checkpoints import model as model_module
 from studio.checkpoints import native
 from studio.checkpoints.preview import save_preview
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED, SAMPLERS
 from studio.engine import engine as engine_module
 from studio.engine.engine import Engine
 from studio.engine.events import JobCancelled, JobFinished, JobStarted, PictureDone, StepDone
@@ -113,7 +113,7 @@ def test_the_shown_quantity_may_change_while_the_picture_forms(engine: Engine) -
 
 @pytest.mark.parametrize("what", ["x0", "x_t"])
 def test_the_last_step_shows_the_finished_picture(engine: Engine, what: Any) -> None:  # noqa: ANN401
-    for sampler in SAMPLERS:
+    for sampler in COMPARED:
         events = run(engine, Previews(every=3, target=PreviewTarget(what)), sampler=sampler)
         last, done = steps_of(events)[-1], done_of(events)
         assert np.array_equal(last.preview, done.pixels)
@@ -121,7 +121,7 @@ def test_the_last_step_shows_the_finished_picture(engine: Engine, what: Any) -> 
         assert not np.shares_memory(last.preview, done.pixels)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 def test_previews_do_not_change_the_picture(engine: Engine, sampler: str) -> None:
     plain = bits(run(engine, NO_PREVIEWS, sampler=sampler))
     for what in (PreviewTarget("x0"), PreviewTarget("x_t")):
@@ -143,7 +143,7 @@ def test_a_job_reports_its_weights_and_the_time_of_its_previews(engine: Engine) 
     assert done_of(unseen).preview_seconds < 0.01 * done_of(unseen).seconds
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 def test_the_number_of_model_calls_is_the_predicted_one(
     engine: Engine, sampler: str, guidance: float
@@ -240,7 +240,7 @@ class Scripted(PreviewScheduler):
         return (*self._tiers, None)[self._steps % (len(self._tiers) + 1)]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", COMPARED)
 def test_no_tier_changes_the_picture(
     engine: Engine, with_preview: Path, sampler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED
 from studio.engine.requests.compare import MAX_PANES, MIN_PANES
 from studio.errors import RequestError, capitalised
 from studio.ui.compare.columns import CompareColumns
@@ -62,7 +62,7 @@ def test_it_begins_with_every_sampler_and_the_forms_settings(
 ) -> None:
     form.edit(prompt="a tiger", steps=12, guidance=2.0)
     made = CompareColumns(form, catalog, preferences).take_request()
-    assert [request.sampler for request in made.requests] == list(SAMPLERS)
+    assert [request.sampler for request in made.requests] == list(COMPARED)
     assert {(r.prompt, r.steps, r.guidance, r.seed, r.count) for r in made.requests} == {
         ("a tiger", 12, 2.0, 7, 1)
     }
@@ -150,7 +150,7 @@ def test_there_are_two_to_six_columns(columns: CompareColumns) -> None:
     assert not columns.can_remove
     assert counts == [5, 6, 5, 4, 3, 2]
     columns.fill_samplers()
-    assert len(columns.columns) == len(SAMPLERS)
+    assert len(columns.columns) == len(COMPARED)
 
 
 def test_an_invalid_column_is_named_by_its_number(columns: CompareColumns) -> None:
@@ -243,4 +243,4 @@ def test_unusable_saved_columns_are_replaced_by_the_forms(
     form: FormModel, catalog: Catalog, preferences: Preferences, saved: dict[str, object]
 ) -> None:
     preferences.set("comparison", saved)
-    assert len(CompareColumns(form, catalog, preferences).columns) == len(SAMPLERS)
+    assert len(CompareColumns(form, catalog, preferences).columns) == len(COMPARED)

@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED
 from studio.engine.events import JobFailed
 from studio.gallery.export import MIN_SIDE
 from studio.ui.compare import text as words
@@ -69,7 +69,7 @@ def page(make_page: MakePage) -> Page:
 def test_at_first_one_click_compares_all_samplers(page: Page) -> None:
     assert page.view.setup.isVisible()
     QTest.mouseClick(page.view.setup.start, Qt.MouseButton.LeftButton)
-    assert [request.sampler for request in page.asked[0].requests] == list(SAMPLERS)
+    assert [request.sampler for request in page.asked[0].requests] == list(COMPARED)
     assert not page.view.setup.isVisible()
 
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import COMPARED
 from studio.ui.compare import text as words
 from studio.ui.shell.compare_page import ComparePage
 from studio.ui.shell.main_window import SMALLEST
@@ -57,17 +57,17 @@ def test_one_click_compares_all_samplers_live_and_keeps_the_pictures(qtbot: QtBo
     steps = program.models.form.values.steps
 
     def at_step(step: int) -> bool:
-        return [round(card.fraction * steps) for card in canvas.cards] == [step] * len(SAMPLERS)
+        return [round(card.fraction * steps) for card in canvas.cards] == [step] * len(COMPARED)
 
     qtbot.waitUntil(lambda: at_step(2))
     QTest.keyClick(canvas, Qt.Key.Key_Home)
     assert at_step(1)
     gate.open()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
-    assert len(page.runs.results.table.texts) == len(SAMPLERS)
+    assert len(page.runs.results.table.texts) == len(COMPARED)
     assert program.models.reference.current is not None
     assert program.models.reference.current.done is not None
-    assert len(list(program.models.folders.outputs.rglob("*.png"))) == len(SAMPLERS)
+    assert len(list(program.models.folders.outputs.rglob("*.png"))) == len(COMPARED)
 
 
 def test_control_enter_compares_on_the_page_and_generates_elsewhere(qtbot: QtBot, opened: Opened) -> None:
@@ -75,7 +75,7 @@ def test_control_enter_compares_on_the_page_and_generates_elsewhere(qtbot: QtBot
     program = opened(engine)
     QTest.keyClick(page_of(program), Qt.Key.Key_Return, CONTROL)
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
-    assert len(engine.takes[0].runs) == len(SAMPLERS)
+    assert len(engine.takes[0].runs) == len(COMPARED)
     assert page_of(program).isVisible()
     QTest.keyClick(program.window, Qt.Key.Key_1, CONTROL)
     QTest.keyClick(program.window, Qt.Key.Key_Return, CONTROL)
@@ -120,7 +120,7 @@ def test_a_comparison_that_ran_unseen_is_there_when_the_page_is_opened_again(
     QTest.keyClick(program.window, Qt.Key.Key_3, CONTROL)
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
     QTest.keyClick(program.window, Qt.Key.Key_2, CONTROL)
-    assert len(page.runs.canvas.cards) == len(SAMPLERS)
+    assert len(page.runs.canvas.cards) == len(COMPARED)
 
 
 @pytest.mark.layout
@@ -166,7 +166,7 @@ def test_the_smallest_window_keeps_the_results_back_until_they_are_wanted(
         return min(area.width(), area.height())
 
     alone = side()
-    assert alone > 2 / 3 * canvas.width() / len(SAMPLERS)
+    assert alone > 2 / 3 * canvas.width() / len(COMPARED)
     window.resize(SMALLEST[0], 2 * SMALLEST[1])
     qtbot.waitUntil(results.isVisible)
     window.resize(*SMALLEST)
@@ -204,16 +204,16 @@ def test_control_z_undoes_in_the_columns_and_control_y_makes_it_again(opened: Op
     page = page_of(program)
     QTest.mouseClick(page.setup.views[3].remove, Qt.MouseButton.LeftButton)
     columns = program.window.pages.currentWidget().columns
-    assert len(columns.columns) == len(SAMPLERS) - 1
+    assert len(columns.columns) == len(COMPARED) - 1
     QTest.keyClick(program.window, Qt.Key.Key_Z, CONTROL)
-    assert len(columns.columns) == len(SAMPLERS)
+    assert len(columns.columns) == len(COMPARED)
     assert page.setup.views[3].isVisible()
     QTest.keyClick(program.window, Qt.Key.Key_Y, CONTROL)
-    assert len(columns.columns) == len(SAMPLERS) - 1
+    assert len(columns.columns) == len(COMPARED) - 1
 
 
 def test_the_window_says_how_far_batching_took_the_runs(qtbot: QtBot, opened: Opened) -> None:
-    program = opened(FakeEngine(Lockstep(), *[Forming()] * len(SAMPLERS), Lockstep()))
+    program = opened(FakeEngine(Lockstep(), *[Forming()] * len(COMPARED), Lockstep()))
     page = page_of(program)
     page.start()
     qtbot.waitUntil(lambda: program.models.queue.rowCount() == 0)
