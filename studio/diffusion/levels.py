@@ -37,9 +37,11 @@ class Schedule(ABC):
         name: its kind; for a named table its key in ``SCHEDULES``.
         T: the number of whole times.
         sigma_data: the standard deviation of the data that the model was trained on.
+        steps_offset: what a "leading" spacing adds to its times; 1 for Stable Diffusion.
     """
 
     sigma_data = 1.0
+    steps_offset = 0
 
     def __init__(self, name: str, T: int) -> None:
         if T < 1:
@@ -149,7 +151,7 @@ class VariancePreserving(Schedule):
         alpha_bar: of the times 0 to T - 1, strictly decreasing, within (0, 1) except for the last, which may be 0.
     """
 
-    def __init__(self, name: str, alpha_bar: Sequence[float]) -> None:
+    def __init__(self, name: str, alpha_bar: Sequence[float], *, steps_offset: int = 0) -> None:
         """Check the table.
 
         Raises:
@@ -163,6 +165,7 @@ class VariancePreserving(Schedule):
                 "alpha_bar must decrease strictly and stay within (0, 1); only its last value may be 0"
             )
         super().__init__(name, len(self.alpha_bar))
+        self.steps_offset = steps_offset
         self._log_snrs = [self.log_snr(t) for t in range(self.T)]
 
     def alpha_bar_at(self, t: float) -> float:
@@ -309,9 +312,8 @@ def zero_terminal_snr(schedule: VariancePreserving) -> VariancePreserving:
     """
     alphas = [math.sqrt(alpha_bar) for alpha_bar in schedule.alpha_bar]
     first, last = alphas[0], alphas[-1]
-    return VariancePreserving(
-        schedule.name, [((alpha - last) * first / (first - last)) ** 2 for alpha in alphas]
-    )
+    rescaled = [((alpha - last) * first / (first - last)) ** 2 for alpha in alphas]
+    return VariancePreserving(schedule.name, rescaled, steps_offset=schedule.steps_offset)
 
 
 def _column(like: Tensor, values: Iterable[float]) -> Tensor:

@@ -168,9 +168,7 @@ class Visits:
     model_times: tuple[float, ...]
 
 
-def visit(
-    schedule: Schedule, n: int, spacing: str, rule: TimeRule = "interpolated", *, steps_offset: int = 0
-) -> Visits:
+def visit(schedule: Schedule, n: int, spacing: str, rule: TimeRule = "interpolated") -> Visits:
     """Return the levels that any spacing visits, with the model's times.
 
     Args:
@@ -179,7 +177,6 @@ def visit(
         spacing: a name in ``SPACINGS``.
         rule: "interpolated" in log-SNR, as A1111 has it; "nearest" calls the model with the whole time of the nearest
             level, as ComfyUI does with models that were trained on a table. The levels are the same.
-        steps_offset: added to the times of "leading".
 
     Raises:
         RequestError: n is not a whole number from 1 to T.
@@ -188,7 +185,7 @@ def visit(
     _check(schedule.T, n, spacing)
     times: tuple[float, ...]
     if spacing == "leading":
-        times = leading(schedule.T, n, steps_offset)
+        times = leading(schedule.T, n, schedule.steps_offset)
     elif spacing in TIME_SPACINGS:
         times = TIME_SPACINGS[spacing](schedule.T, n)
     else:

@@ -208,7 +208,10 @@ def test_a_run_that_starts_within_two_strides_of_noise_is_not(n: int) -> None:
 
 def test_the_offset_of_stable_diffusion_moves_leading_times_as_in_diffusers() -> None:
     assert leading(1000, 10, 1) == (901, 801, 701, 601, 501, 401, 301, 201, 101, 1)
-    assert visit(SD, 10, "leading", steps_offset=1).times[:-1] == leading(1000, 10, 1)
+    offset = VariancePreserving("sd", SD.alpha_bar, steps_offset=1)
+    for schedule in (offset, zero_terminal_snr(offset)):
+        assert visit(schedule, 10, "leading").times[:-1] == leading(1000, 10, 1)
+    assert visit(SD, 10, "leading").times[:-1] == leading(1000, 10)
     assert leading(1000, 1000, 1) == all_times(1000)  # diffusers would visit 1000, which no table has
 
 
