@@ -23,6 +23,8 @@ TORCH_FREE = [
     "studio.folders",
     "studio.logs",
     *(f"studio.runs.{found.name}" for found in pkgutil.iter_modules([str(ROOT / "studio" / "runs")])),
+    "studio.diffusion.levels",
+    "studio.diffusion.other_programs",
     "studio.diffusion.seeds",
     "studio.diffusion.spacings",
     "studio.diffusion.samplers",
