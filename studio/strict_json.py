@@ -43,8 +43,7 @@ T = TypeVar("T")
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*+"?', re.DOTALL)
 _ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
 _PLAIN = {str, bool, type(None)}
-_LARGE = 2**63
-"""From here on msgspec cannot limit whole numbers."""
+_LARGE = 2**63  # from here on msgspec cannot limit whole numbers
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
@@ -400,16 +399,13 @@ def _check_names(info: inspect.Type, value: object, where: str, *, complete: boo
         for place, item in enumerate(value):
             if not _is_plain(item):
                 _check_names(info.item_type, item, f"{where}[{place}]", complete=complete)
-    elif (isinstance(value, float) and not math.isfinite(value)) or _exceeds(whole, value):
+    elif value > _most(whole) if type(value) is int else type(value) is float and not math.isfinite(value):
         raise InvalidJsonError(where, _must(whole, value))
 
 
-def _exceeds(info: inspect.Type, value: object) -> bool:
-    """Whether a value is above the limit that `up_to` sets."""
-    if not isinstance(info, inspect.Metadata) or type(value) is not int:
-        return False
-    most = (info.extra or {}).get("most")
-    return most is not None and value > most
+def _most(info: inspect.Type) -> float:
+    """Return the limit that `up_to` sets."""
+    return (info.extra or {}).get("most", math.inf) if isinstance(info, inspect.Metadata) else math.inf
 
 
 def _is_plain(value: object) -> bool:

@@ -288,7 +288,7 @@ class StepLog:
         model_calls: backbone evaluations so far.
         checksum: CRC-32 of its arrays in ``states.safetensors``; None if its state is not kept.
         history: the same of its array in each history file.
-        history_times: the times of these arrays; absent in lines of version 1.
+        history_times: the times of these arrays; absent if there are none.
     """
 
     step: _StepIndex
@@ -308,6 +308,8 @@ class StepLog:
     def to_line(self) -> bytes:
         """Return it as one line of JSON."""
         values = {**fields_of(self), "snr": None if math.isinf(self.snr) else self.snr}
+        if not self.history_times:
+            del values["history_times"]
         return json.dumps(values, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
 
     @classmethod

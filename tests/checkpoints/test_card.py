@@ -137,7 +137,8 @@ WRONG: list[tuple[str, Any, str]] = [
     (
         "defaults",
         {"sampler": "quick", "steps": 9, "guidance": 1, "spacing": "trailing"},
-        "defaults.sampler must be one of ddpm, ddim, langevin, pc, not 'quick'",
+        "defaults.sampler must be one of ddpm, ddim, langevin, pc, euler, euler_ancestral, dpmpp_2m, lcm, "
+        "euler_ancestral_rf, not 'quick'",
     ),
     ("evaluation", [], "evaluation must be a JSON object"),
     (
