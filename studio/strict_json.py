@@ -475,12 +475,7 @@ def _must(info: inspect.Type, value: object) -> Message:
     if isinstance(info, inspect.Metadata):
         extra = info.extra or {}
         if "most" in extra:
-            return message(
-                "must be a whole number from {low:,} to {high:,}, not {value}",
-                low=0,
-                high=extra["most"],
-                value=quoted(value),
-            )
+            return _must(inspect.IntType(ge=0, le=extra["most"]), value)
         own = extra.get("must")
         if own is None or (isinstance(info.type, inspect.StrType) and not _has_length(info.type, value)):
             return _must(info.type, value)

@@ -138,7 +138,9 @@ def test_a_call_that_mixes_its_panes_up_would_be_noticed(
 ) -> None:
     evaluate = Denoiser.evaluate
 
-    def mixing(self: Denoiser, x: torch.Tensor, t: list[float] | float, condition: Conditioning) -> Prediction:
+    def mixing(
+        self: Denoiser, x: torch.Tensor, t: list[float] | float, condition: Conditioning
+    ) -> Prediction:
         return evaluate(self, x, t, condition.map(lambda part: part.roll(1, 0)))
 
     monkeypatch.setattr(Denoiser, "evaluate", mixing)
