@@ -5,9 +5,11 @@ import torch
 
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser, Prediction
+from studio.diffusion.levels import VariancePreserving, zero_terminal_snr
 from studio.diffusion.prediction import PREDICTION_KINDS, PredictionKind, target
-from studio.diffusion.schedules import cosine, linear
-from tests.diffusion.analytic import ClosedForm, Gaussian, denoiser
+from studio.diffusion.schedules import Schedule, cosine, linear
+from studio.errors import RequestError
+from tests.diffusion.analytic import KINDS, ClosedForm, Gaussian, denoiser
 
 DATA = Gaussian(0.3, 0.5)
 
@@ -51,6 +53,68 @@ def test_clipping_keeps_x0_in_range_and_eps_follows() -> None:
     assert torch.equal(clipped.x0_hat, raw.x0_hat.clamp(-1, 1))
     torch.testing.assert_close(alpha * clipped.x0_hat + sigma * clipped.eps, x)
     assert not torch.allclose(alpha * clipped.x0_hat + sigma * raw.eps, x)  # eps left as it was
+
+
+@pytest.mark.parametrize("schedule", KINDS, ids=lambda schedule: schedule.name)
+def test_on_every_kind_of_schedule_the_model_gets_its_own_times_and_input(schedule: Schedule) -> None:
+    asked: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def listening(x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> torch.Tensor:
+        asked.append((x, t))
+        return 0.5 * x
+
+    x, times = torch.randn(3, 1, 4, 4), [10, 400.5, 900]
+    kind = "edm" if schedule.name == "edm" else "velocity"
+    model = Denoiser(listening, schedule, kind)
+    together = model.evaluate(x, times, Conditioning())
+    ((scaled, model_times),) = asked
+    for i, t in enumerate(times):
+        scale = schedule.input_scale(t)
+        torch.testing.assert_close(scaled[i], scale * x[i])
+        assert model_times[i].item() == pytest.approx(schedule.model_time(t), rel=1e-6)
+        alone = model.evaluate(x[i : i + 1], t, Conditioning())
+        torch.testing.assert_close(alone.x0_hat[0], together.x0_hat[i], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            schedule.alpha(t) * alone.x0_hat + schedule.sigma(t) * alone.eps,
+            x[i : i + 1],
+            atol=1e-5,
+            rtol=1e-5,
+        )
+        if kind == "edm":
+            expected = schedule.c_skip(t) * x[i] + schedule.c_out(t) * 0.5 * scale * x[i]
+            torch.testing.assert_close(alone.x0_hat[0], expected)
+    assert model.evaluate(x, 900, Conditioning()) is not None
+    assert (asked[-1][1].dtype == torch.int64) == isinstance(schedule, VariancePreserving)
+
+
+def test_a_model_can_be_called_with_another_time_than_that_of_the_level() -> None:
+    asked: list[float] = []
+
+    def listening(x: torch.Tensor, t: torch.Tensor, condition: Conditioning) -> torch.Tensor:
+        asked.extend(t.tolist())
+        return x
+
+    x = torch.randn(2, 1, 4, 4)
+    near = Denoiser(listening, linear(), "v").evaluate(x, 400.4, Conditioning(), 400)
+    assert asked == [400, 400]
+    assert near.alpha == linear().alpha(400.4) != linear().alpha(400)
+
+
+def test_a_model_of_eps_is_not_asked_where_there_is_no_signal() -> None:
+    schedule, x = zero_terminal_snr(linear()), torch.randn(2, 1, 4, 4)
+    for times in (999, [500, 999]):
+        with pytest.raises(RequestError, match="visits time 999, where this model's states are noise alone"):
+            denoiser(DATA, schedule, "eps").evaluate(x, times, Conditioning())
+        for kind in ("v", "x0", "velocity"):
+            assert bool(
+                denoiser(DATA, schedule, kind).evaluate(x, times, Conditioning()).x0_hat.isfinite().all()
+            )
+    assert denoiser(DATA, schedule, "eps").evaluate(x, 998, Conditioning()) is not None
+
+
+def test_the_preconditioning_of_edm_needs_its_schedule() -> None:
+    with pytest.raises(ValueError, match="needs an EDM schedule"):
+        Denoiser(ClosedForm(DATA, linear()), linear(), "edm")
 
 
 def test_without_clipping_nothing_is_touched() -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from studio.diffusion.forward import posterior, q_sample, q_step
-from studio.diffusion.schedules import SCHEDULES, Schedule, cosine
-from tests.diffusion.analytic import unit_noise, z_scores
+from studio.diffusion.schedules import SCHEDULES, Schedule, cosine, scaled_linear
+from tests.diffusion.analytic import KINDS, unit_noise, z_scores
 
 X0 = 0.6
 
@@ -52,18 +52,20 @@ def test_each_picture_of_a_batch_jumps_to_its_own_time() -> None:
         )
 
 
-def bayes(schedule: Schedule, x_t: float, x0: float, t: int, s: int) -> tuple[float, float]:
+def bayes(schedule: Schedule, x_t: float, x0: float, t: float, s: float) -> tuple[float, float]:
     """Multiply q(x_s | x_0) by q(x_t | x_s) as functions of x_s: precisions add up."""
-    keep2 = schedule.alpha_bar_at(t) / schedule.alpha_bar_at(s)
-    prior, likelihood = 1.0 / schedule.sigma(s) ** 2, keep2 / (1.0 - keep2)
+    keep2 = (schedule.alpha(t) / schedule.alpha(s)) ** 2
+    prior, likelihood = (
+        1.0 / schedule.sigma(s) ** 2,
+        keep2 / (schedule.sigma(t) ** 2 - keep2 * schedule.sigma(s) ** 2),
+    )
     variance = 1.0 / (prior + likelihood)
     return variance * (prior * schedule.alpha(s) * x0 + likelihood * x_t / math.sqrt(keep2)), variance
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
-@pytest.mark.parametrize(("t", "s"), [(1, 0), (500, 499), (600, 599), (999, 0), (700, 130)])
-def test_the_posterior_is_bayes_rule_for_any_two_times(name: str, t: int, s: int) -> None:
-    schedule = SCHEDULES[name]()
+@pytest.mark.parametrize("schedule", [*KINDS, scaled_linear()], ids=lambda schedule: schedule.name)
+@pytest.mark.parametrize(("t", "s"), [(1, 0), (500, 499), (600, 599), (998, 0), (700.5, 130.25)])
+def test_the_posterior_is_bayes_rule_for_any_two_times(schedule: Schedule, t: float, s: float) -> None:
     x_t, x0 = torch.tensor([[[[0.3]]]], dtype=torch.float64), torch.tensor([[[[-0.7]]]], dtype=torch.float64)
     mean, variance = posterior(schedule, x_t, x0, t, s)
     expected_mean, expected_variance = bayes(schedule, 0.3, -0.7, t, s)
