@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from studio.diffusion.levels import EDM, FlowMatching
 from studio.diffusion.samplers.ddim import DDIM, DDIMOptions
 from studio.diffusion.samplers.ddpm import DDPM, DDPMOptions
 from studio.diffusion.samplers.langevin import AnnealedLangevin, LangevinOptions
@@ -102,6 +103,17 @@ def test_bias_in_weight_mean_and_variance_shrinks_when_the_step_is_halved(
 ) -> None:
     make, n = RIGHT[name]
     assert bias_goes_away(make(schedule), schedule, n)
+
+
+@pytest.mark.parametrize("schedule", [FlowMatching(shift=3.0), EDM()], ids=lambda schedule: schedule.name)
+def test_so_it_does_on_other_kinds_of_schedules_and_that_of_a_wrong_sampler_does_not(
+    schedule: Schedule,
+) -> None:
+    for name in ("ddim", "ddpm"):
+        make, n = RIGHT[name]
+        assert bias_goes_away(make(schedule), schedule, n)
+    make, n, late = WRONG["ddpm with its variance as scale"]
+    assert not bias_goes_away(make(schedule), schedule, n, late)
 
 
 @BOTH
