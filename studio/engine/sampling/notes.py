@@ -31,15 +31,16 @@ def notes_on(
     return (*_notes_on_text(asked, resolved, ready), *_notes_on_start(ready, first))
 
 
-def _first_time(resolved: GenerateRequest, ready: ReadyModel, start: StartState | None) -> int:
+def _first_time(resolved: GenerateRequest, ready: ReadyModel, start: StartState | None) -> float:
     if start is not None:
         return start.times[0]
-    times = ready.model.schedule.T
-    # Every other spacing starts at the noisiest time.
-    return leading(times, resolved.steps or 1)[0] if resolved.spacing == "leading" else times - 1
+    schedule = ready.model.schedule
+    if resolved.spacing == "leading":
+        return leading(schedule.T, resolved.steps or 1, schedule.steps_offset)[0]
+    return schedule.noisiest  # where every other spacing starts
 
 
-def _notes_on_start(ready: ReadyModel, first: int) -> tuple[Message, ...]:
+def _notes_on_start(ready: ReadyModel, first: float) -> tuple[Message, ...]:
     card, schedule = ready.model.card, ready.model.schedule
     factor = error_factor(card.prediction, schedule.alpha(first), schedule.sigma(first))
     if card.clip or factor <= MAX_ERROR_FACTOR:

@@ -74,10 +74,10 @@ def test_values_read_back_as_they_were_written() -> None:
         *[("prompt", value) for value in (3, None, "x" * 2001, "a\0b", "\ud800")],
         *[("negative", value) for value in (["x"], "x" * 2001)],
         *[("model", value) for value in (3, "", " ", "a\nb")],
-        *[("sampler", value) for value in ("euler", 3, None, ["ddim"], {})],
+        *[("sampler", value) for value in ("heun", 3, None, ["ddim"], {})],
         *[("steps", value) for value in (0, 1001, 30.0, True, "30", None, 10**40)],
         *[("guidance", value) for value in (-1, 31, float("nan"), "3", True)],
-        *[("spacing", value) for value in ("karras", 3, [])],
+        *[("spacing", value) for value in ("beta", 3, [])],
         *[("seed", value) for value in (-1, 2**64, 1.5, True)],
         *[("seed_locked", value) for value in (1, "true", None)],
         *[("seed_used", value) for value in (0, [])],
@@ -123,11 +123,11 @@ def test_any_saved_data_gives_valid_values(saved: dict[str, Any]) -> None:
 
 def test_a_model_that_was_removed_is_replaced_and_the_rest_stays(start: Start) -> None:
     models = start(STARTER, LARGE)
-    models.form.edit(model="large", prompt="a fox", steps=400)
+    models.form.edit(model="large", prompt="a fox", steps=500)
     models.preferences.save()
     again = start(broken("large"), STARTER).form
     assert (again.values.model, again.values.prompt) == ("starter", "a fox")
-    assert (again.values.steps, again.values.size) == (400, (64, 64))
+    assert (again.values.steps, again.values.size) == (500, (64, 64))
     assert again.fault == ""
 
 
