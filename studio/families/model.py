@@ -12,6 +12,7 @@ import torch
 
 from studio.backbones.linear_decoder import fit_linear_decoder
 from studio.backbones.precision import EXACT, Precision
+from studio.diffusion import levels
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.schedules import SCHEDULES
@@ -59,7 +60,9 @@ class TextOptions:
 
 def schedule_of(facts: ScheduleFacts, *, zero_terminal_snr: bool = False) -> Schedule:
     """Return a family's noise schedule; with ``zero_terminal_snr`` rescaled so that the last time has no signal."""
-    return SCHEDULES[facts.name](facts.T, facts.beta_start, facts.beta_end)
+    table = SCHEDULES[facts.name](facts.T, facts.beta_start, facts.beta_end)
+    schedule = levels.VariancePreserving(table.name, table.alpha_bar, steps_offset=facts.steps_offset)
+    return levels.zero_terminal_snr(schedule) if zero_terminal_snr else schedule
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,7 +12,9 @@ import torch
 from safetensors.torch import save_file
 
 from studio.backbones.precision import EXACT, REDUCED
+from studio.diffusion.spacings import visit
 from studio.errors import RequestError
+from studio.families.family import ScheduleFacts
 from studio.families.model import FamilyModel, TextOptions, load_model, schedule_of
 from studio.families.networks import on_meta
 from studio.prompts.clip_tokenizer import clip_tokenizer
@@ -202,3 +204,13 @@ def test_the_linear_preview_is_fitted_to_the_models_own_autoencoder() -> None:
 def test_the_published_networks_are_built_without_memory() -> None:
     for part in TINY["sdxl"].parts:
         assert all(one.is_meta for one in on_meta(part).parameters())
+
+
+def test_the_schedule_of_a_family_has_its_offset_and_ends_without_signal_where_the_model_says_so() -> None:
+    facts = ScheduleFacts()
+    plain, terminal = schedule_of(facts), schedule_of(facts, zero_terminal_snr=True)
+    assert plain.alpha(plain.noisiest) > 0
+    assert terminal.alpha(terminal.noisiest) == 0
+    for schedule in (plain, terminal):
+        assert schedule.steps_offset == facts.steps_offset == 1
+        assert visit(schedule, 10, "leading").times[0] == 901
