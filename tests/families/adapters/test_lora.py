@@ -135,11 +135,11 @@ def test_several_add_up_and_each_has_its_weights() -> None:
             WeightedLora(lora=two, weight=-0.3, text_weight=1.0),
         ]
     )
-    expected = merged(
-        networks("sdxl"), {place: change for place, change in first.items() if place[0] == "unet"}, 0.5
-    )
-    for place, change in second.items():
-        expected = merged(expected, {place: change}, -0.3 if place[0] == "unet" else 1.0)
+    both = {
+        place: 0.5 * first[place] - 0.3 * second[place] if place[0] == "unet" else second[place]
+        for place in second
+    }
+    expected = merged(networks("sdxl"), both)
     torch.testing.assert_close(output(model), output(expected), rtol=1e-3, atol=1e-4)
 
 
