@@ -56,15 +56,18 @@ class CharacterTokenizer:
         return _Tokens(torch.tensor([token_ids(text, self.pad) for text in texts]))
 
 
-def scheduler_of(family: Family, sampler: str, prediction: PredictionKind) -> DDIMScheduler | DDPMScheduler:
-    """Return diffusers' scheduler with the published configuration of the family."""
+def scheduler_of(
+    family: Family, sampler: str, prediction: PredictionKind, *, zero_terminal_snr: bool = False
+) -> DDIMScheduler | DDPMScheduler:
+    """Return diffusers' scheduler with the published configuration of the family, or of its zero-SNR children."""
     published = {
         "beta_schedule": family.schedule.name,
         "beta_start": family.schedule.beta_start,
         "beta_end": family.schedule.beta_end,
         "num_train_timesteps": family.schedule.T,
         "steps_offset": family.schedule.steps_offset,
-        "timestep_spacing": "leading",
+        "timestep_spacing": "trailing" if zero_terminal_snr else "leading",
+        "rescale_betas_zero_snr": zero_terminal_snr,
         "prediction_type": PREDICTIONS[prediction],
     }
     kind: Any = {"ddim": DDIMScheduler, "ddpm": DDPMScheduler}[sampler]
@@ -118,9 +121,10 @@ def their_run(
     start: Tensor,
     draws: Sequence[Tensor],
     size: int,
+    zero_terminal_snr: bool = False,
 ) -> TheirRun:
     """Run diffusers' pipeline with the same start and the same noise."""
-    scheduler = scheduler_of(networks.family, sampler, prediction)
+    scheduler = scheduler_of(networks.family, sampler, prediction, zero_terminal_snr=zero_terminal_snr)
     pipeline = pipeline_of(networks, scheduler)
     left, last = list(draws), []
 

@@ -18,13 +18,13 @@ from studio.diffusion.samplers.ddim import DDIM, DDIMOptions
 from studio.diffusion.samplers.ddpm import DDPM, DDPMOptions
 from studio.diffusion.samplers.drive import drive
 from studio.diffusion.samplers.stepper import State
-from studio.diffusion.schedules import SCHEDULES
-from studio.diffusion.spacings import visit_times
+from studio.diffusion.spacings import visit
 from studio.families import loading
 from studio.families.backbone import size_ids
 from studio.families.clip import TextEncoder
 from studio.families.family import LatentFacts
 from studio.families.loading import Networks
+from studio.families.model import schedule_of
 from tests.diffusion.analytic import FixedNoise
 from tests.families.pipelines import TheirRun, their_run, token_ids
 from tests.families.tiny import TINY, networks
@@ -55,9 +55,15 @@ class OurRun:
     pictures: Tensor
 
 
-def our_run(model: Networks, sampler: str, prediction: PredictionKind) -> OurRun:
-    family = model.family
-    schedule = SCHEDULES[family.schedule.name]()
+def our_run(
+    model: Networks,
+    sampler: str,
+    prediction: PredictionKind,
+    *,
+    zero_terminal_snr: bool = False,
+    spacing: str = "leading",
+) -> OurRun:
+    schedule = schedule_of(model.family.schedule, zero_terminal_snr=zero_terminal_snr)
     rule = {"ddim": DDIM(schedule, DDIMOptions()), "ddpm": DDPM(schedule, DDPMOptions(variance="posterior"))}
 
     def condition(text: str) -> Conditioning:
@@ -68,8 +74,7 @@ def our_run(model: Networks, sampler: str, prediction: PredictionKind) -> OurRun
         return model.conditioning(encoded, SIZE, SIZE)
 
     guidance = ClassifierFreeGuidance(GUIDANCE, condition(PROMPT), condition(""))
-    leading = visit_times(schedule.T, STEPS, "leading")
-    times = (*(t + family.schedule.steps_offset for t in leading[:-1]), -1)
+    times = visit(schedule, STEPS, spacing).times
     start, *draws = noises(STEPS + 1)
     denoiser = Denoiser(model.backbone(), schedule, prediction)
     *_, last = drive(rule[sampler], guidance, denoiser, State(start, 0, times), FixedNoise(tuple(draws)))
@@ -77,7 +82,9 @@ def our_run(model: Networks, sampler: str, prediction: PredictionKind) -> OurRun
     return OurRun(times[:-1], last.state.x, (pictures / 2 + 0.5).clamp(0, 1))
 
 
-def pipeline_run(model: Networks, sampler: str, prediction: PredictionKind) -> TheirRun:
+def pipeline_run(
+    model: Networks, sampler: str, prediction: PredictionKind, *, zero_terminal_snr: bool = False
+) -> TheirRun:
     start, *draws = noises(STEPS + 1)
     return their_run(
         model,
@@ -89,6 +96,7 @@ def pipeline_run(model: Networks, sampler: str, prediction: PredictionKind) -> T
         start=start,
         draws=draws,
         size=SIZE,
+        zero_terminal_snr=zero_terminal_snr,
     )
 
 
@@ -180,3 +188,15 @@ def test_with_other_sizes_sdxls_picture_differs(monkeypatch: pytest.MonkeyPatch)
 def test_with_another_prediction_the_picture_differs() -> None:
     theirs, ours = reference("sd2", "ddim", "v"), our_run(networks("sd2"), "ddim", "eps")
     assert (ours.latents - theirs.latents).abs().max() > 10 * LATENTS * theirs.latents.abs().max()
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_with_zero_terminal_snr_the_picture_is_that_of_diffusers_pipeline(sampler: str) -> None:
+    model = networks("sdxl")
+    theirs = pipeline_run(model, sampler, "v", zero_terminal_snr=True)
+    ours = our_run(model, sampler, "v", zero_terminal_snr=True, spacing="trailing")
+    latents, pictures = distances(ours, theirs)
+    assert ours.times[0] == model.family.schedule.T - 1  # where there is no signal
+    assert latents < LATENTS
+    assert pictures < PICTURES
+    assert distances(our_run(model, sampler, "v", spacing="trailing"), theirs)[0] > 10 * LATENTS
