@@ -14,6 +14,7 @@ import pytest
 from studio.errors import RequestError
 from studio.ui.core.job_state import Lineage
 from studio.ui.run import text
+from tests.ui.cards import listed
 from tests.ui.fakes import WEIGHTS, Forming, Gate
 from tests.ui.rooms import Studio
 
@@ -55,7 +56,7 @@ def cards() -> Cards:
 
 @pytest.fixture
 def forks(studio: Studio, cards: Cards, monkeypatch: pytest.MonkeyPatch) -> ForkModel:
-    monkeypatch.setattr(studio.models.catalog, "card", cards.card)
+    monkeypatch.setattr(listed(studio.models.catalog), "card", cards.card)
     return studio.models.forks
 
 
