@@ -203,7 +203,7 @@ def test_a_fork_of_a_running_job_waits_for_its_run_id(
     gate = Gate()
     studio = Studio(qtbot, tmp_path, Forming(pixels=True, at={(0, 4): gate}), Forming(pixels=True))
     studio.session.start()
-    monkeypatch.setattr(studio.models.catalog, "card", cards.card)
+    monkeypatch.setattr(listed(studio.models.catalog), "card", cards.card)
     forks = studio.models.forks
     studio.generate()
     studio.wait_for(gate)
