@@ -126,7 +126,8 @@ def judged(figures: dict[str, Any]) -> dict[str, object]:
 
 
 def grown(memory: dict[str, Any]) -> dict[str, object]:
-    """Return the figure of memory."""
-    resident = memory["resident_mb_after_each_round"]
-    growth = trend(resident) * GROWTH_PREVIEWS / memory["previews_in_a_round"]
+    """Return the figure of memory, without the cache of thumbnails, which is limited."""
+    resident, thumbnails = memory["resident_mb_after_each_round"], memory["of_these_thumbnails_mb"]
+    rest = [all_of_it - cached for all_of_it, cached in zip(resident, thumbnails, strict=True)]
+    growth = trend(rest) * GROWTH_PREVIEWS / memory["previews_in_a_round"]
     return {"mb": round(growth, 2), **memory, "bar_mb": GROWTH_BAR_MB, "holds": growth <= GROWTH_BAR_MB}

@@ -37,6 +37,10 @@ PICTURES_IN_ROUND, STEPS_OF_PICTURE = 5, 50
 """Every step shows a preview: the budget is lifted, and without guidance a step is cheap."""
 
 
+NEWEST = 100
+"""More than the pictures of all rounds."""
+
+
 class Heartbeat(QObject):
     """Notes how late a timer of the window's thread is."""
 
@@ -191,7 +195,7 @@ def memory() -> dict[str, Any]:
     """The memory after each of several equal rounds, after as many warm-ups as fill every cache."""
     program = opened()
     program.models.preferences.set("preview_budget", 1.0)
-    rounds, previews = list[float](), set[int]()
+    rounds, thumbnails, previews = list[float](), list[float](), set[int]()
     for _ in range(WARM_UPS + ROUNDS):
         job_state = begun(
             program, count=PICTURES_IN_ROUND, steps=STEPS_OF_PICTURE, sampler="ddim", guidance=1.0
@@ -199,16 +203,31 @@ def memory() -> dict[str, Any]:
         until(lambda job_state=job_state: job_state.over, 300)
         previews.add(previews_of(job_state))
         gc.collect()
-        rounds.append(round(resident_mb(), 1))
-        say(f"window: {previews_of(job_state)} previews, {rounds[-1]} MB")
+        rounds.append(round(resident_mb(), 2))
+        thumbnails.append(round(thumbnails_mb(program), 2))
+        say(
+            f"window: {previews_of(job_state)} previews, {rounds[-1]} MB, of these {thumbnails[-1]} thumbnails"
+        )
     program.close()
-    return {"previews_in_a_round": min(previews), "resident_mb_after_each_round": rounds[WARM_UPS:]}
+    return {
+        "previews_in_a_round": min(previews),
+        "resident_mb_after_each_round": rounds[WARM_UPS:],
+        "of_these_thumbnails_mb": thumbnails[WARM_UPS:],
+    }
 
 
 def previews_of(job_state: JobState) -> int:
     record = job_state.job.record
     pictures = filter(None, map(record.picture, record.images()))
     return sum(done.preview is not None for picture in pictures for done in picture.steps)
+
+
+def thumbnails_mb(program: Program) -> float:
+    """The thumbnails of the newest pictures, whose cache takes long to fill: it holds about two thousand."""
+    gallery = program.models.gallery
+    entries = filter(None, map(gallery.entry_at, range(min(gallery.rowCount(), NEWEST))))
+    images = (program.models.thumbnails.image(entry.path, 0) for entry in entries)
+    return sum(image.sizeInBytes() for image in images if image is not None) / 2**20
 
 
 def resident_mb() -> float:
