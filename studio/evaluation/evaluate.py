@@ -18,7 +18,7 @@ from studio.diffusion.noise import Noise
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.drive import drive
 from studio.diffusion.samplers.stepper import State
-from studio.diffusion.spacings import visit_times
+from studio.diffusion.spacings import visit
 from studio.evaluation.accuracy import Backgrounds, Compositions, EvaluationContext, Naming
 from studio.evaluation.curves import Guidance, Memory, Steps
 from studio.evaluation.ranking import PictogramRanker
@@ -111,7 +111,7 @@ def sample_batch(
         settings.guidance, model.encode_prompts(prompts), model.encode_prompts([""] * len(prompts))
     )
     noise = Noise(seeds, model.card.latent_shape, model.device)
-    times = visit_times(model.schedule.T, settings.steps, settings.spacing)
+    times = visit(model.schedule, settings.steps, settings.spacing).times
     state = State(noise.start(model.schedule, times[0]), 0, times)
     for result in drive(sampler, guidance, model.denoiser(), state, noise):
         state = result.state

@@ -17,7 +17,7 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.samplers.drive import drive
 from studio.diffusion.samplers.stepper import State
 from studio.diffusion.schedules import SCHEDULES
-from studio.diffusion.spacings import visit_times
+from studio.diffusion.spacings import visit
 
 if TYPE_CHECKING:
     import threading
@@ -64,7 +64,7 @@ def render_samples(
         model.encode_prompts(prompts),
         model.encode_prompts([""] * len(prompts)),
     )
-    times = visit_times(model.schedule.T, min(STEPS, model.schedule.T), model.card.defaults.spacing)
+    times = visit(model.schedule, min(STEPS, model.schedule.T), model.card.defaults.spacing).times
     state = State(noise.start(model.schedule, times[0]), 0, times)
     ddim = SAMPLERS["ddim"]
     sampler = ddim(model.schedule, ddim.Options())
