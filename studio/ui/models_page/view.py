@@ -16,7 +16,7 @@ from studio.ui.models_page import text
 from studio.ui.theme.metrics import GAP, GRID, PADDING
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import Card
-from studio.ui.widgets.labels import FactList, PlainLabel
+from studio.ui.widgets.labels import FactList, PlainLabel, set_tip
 from studio.ui.widgets.page import Page, open_folder
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class AddedFolder(QWidget):
         self.place = PlainLabel(theme, str(path), role="dim", elide=True)
         self.remove = TextButton(theme, tr("Remove from the list"))
         self.remove.setAccessibleName(tr("Remove from the list: {folder}", folder=path))
-        self.remove.setToolTip(tr("Nothing on the disk changes"))
+        set_tip(self.remove, tr("Nothing on the disk changes"))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
@@ -117,7 +117,7 @@ class ModelsView(Page):
         self._background = Background(self)
         self.cards: list[ModelCardView] = []
         self.add = TextButton(theme, tr("Add folder…"), icon="plus")
-        self.add.setToolTip(tr("Use the models in a folder where they are, also those of ComfyUI or A1111"))
+        set_tip(self.add, tr("Use the models in a folder where they are, also those of ComfyUI or A1111"))
         self.reload = TextButton(theme, tr("Reload"), icon="rotate-ccw")
         self.open = TextButton(theme, tr("Open models folder"), icon="folder-open")
         for button in (self.add, self.reload, self.open):
