@@ -83,8 +83,9 @@ from studio.ui.shell.garbage import GarbageCollector
 
 app = QCoreApplication([])
 collector = GarbageCollector()
+frozen = gc.get_freeze_count()  # Python 3.12 freezes objects of its own
 collector.on_engine_event(EngineFailed(sentence="", details=""))
-print(gc.get_freeze_count())
+print(gc.get_freeze_count() == frozen)
 collector.on_engine_event(EngineReady(report=EngineReport(device="", dtype="", unused_gpu=None)))
 print(gc.get_freeze_count() > len(gc.get_objects()))
 """
@@ -93,4 +94,4 @@ print(gc.get_freeze_count() > len(gc.get_objects()))
 def test_what_is_there_once_the_engine_is_ready_is_never_examined_again() -> None:
     command = [sys.executable, "-c", READY]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.split() == ["0", "True"]
+    assert done.stdout.split() == ["True", "True"]
