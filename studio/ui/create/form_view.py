@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 ROW_GAP = GAP + GRID
 LOW = 620
 """Below this height in pixels, the rows of the form are closer together."""
+NARROW_SIZE = FIELD + GRID * 6
+"""Width of the field of sizes in pixels; sizes of more digits need more."""
 SLIDER_STEPS = 100
 SLIDER_GUIDANCE = 15.0
 
@@ -109,7 +111,7 @@ class SettingRows(QWidget):
         folds.addWidget(self.about)
         column.addLayout(folds)
         for size in (self.size_field, self.fixed_size):
-            size.setFixedWidth(FIELD + GRID * 6)
+            size.setFixedWidth(NARROW_SIZE)
 
     def _connect(self) -> None:
         form = self._form
@@ -140,6 +142,8 @@ class SettingRows(QWidget):
         self.sampler.set_items(run_text.sampler_items(values))
         sizes = run_text.size_items(card)
         self.size_field.set_items(sizes)
+        widest = max((self.fontMetrics().horizontalAdvance(label) for _, label, *_ in sizes), default=0)
+        self.size_field.setFixedWidth(max(NARROW_SIZE, widest + GRID * 12))  # with the arrow and the margins
         self.size_field.set_value(run_text.size_key(values.size))
         self.size_field.setVisible(len(sizes) > 1)
         self.fixed_size.setVisible(len(sizes) <= 1)
