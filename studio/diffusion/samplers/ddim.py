@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers.options import Options, number
 from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
 from studio.messages import message
+
+if TYPE_CHECKING:
+    from studio.diffusion.levels import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +64,14 @@ class DDIM(Sampler[DDIMOptions]):
         return options.eta <= 0.0
 
     def step(self, state: State, t: float, s: float, noise: StepNoise) -> Steps:
-        p = yield Query(state.x, t)
-        alpha_s, sigma_s = self.schedule.alpha(s), self.schedule.sigma(s)
-        fresh = self.options.eta * sigma_s / self.schedule.sigma(t) * math.sqrt(self.schedule.var(t, s))
-        kept = math.sqrt(max(sigma_s**2 - fresh**2, 0.0))  # rounding may push the difference below zero
-        x_s = alpha_s * p.x0_hat + kept * p.eps
-        return state.advance(x_s + fresh * noise(0) if fresh > 0.0 else x_s)
+        return ddim_step(self.schedule, self.options.eta, state, t, s, noise)
+
+
+def ddim_step(schedule: Schedule, eta: float, state: State, t: float, s: float, noise: StepNoise) -> Steps:
+    """Take the step of equation 12 from t to s; eta is 0 (no fresh noise) to 1 (as much as DDPM)."""
+    p = yield Query(state.x, t)
+    alpha_s, sigma_s = schedule.alpha(s), schedule.sigma(s)
+    fresh = eta * sigma_s / schedule.sigma(t) * math.sqrt(schedule.var(t, s))
+    kept = math.sqrt(max(sigma_s**2 - fresh**2, 0.0))  # rounding may push the difference below zero
+    x_s = alpha_s * p.x0_hat + kept * p.eps
+    return state.advance(x_s + fresh * noise(0) if fresh > 0.0 else x_s)

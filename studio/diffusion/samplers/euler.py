@@ -11,9 +11,9 @@ same eta. One model call a step.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from studio.diffusion.samplers.ddim import ddim_step
 from studio.diffusion.samplers.options import Options, number
 from studio.diffusion.samplers.stepper import Query, Sampler, State, StepNoise, Steps
 from studio.messages import message
@@ -94,9 +94,4 @@ class EulerAncestral(Sampler[EulerAncestralOptions]):
         return options.eta <= 0.0
 
     def step(self, state: State, t: float, s: float, noise: StepNoise) -> Steps:
-        p = yield Query(state.x, t)
-        alpha_s, sigma_s = self.schedule.alpha(s), self.schedule.sigma(s)
-        fresh = self.options.eta * sigma_s / self.schedule.sigma(t) * math.sqrt(self.schedule.var(t, s))
-        kept = math.sqrt(max(sigma_s**2 - fresh**2, 0.0))  # rounding may push the difference below zero
-        x_s = alpha_s * p.x0_hat + kept * p.eps
-        return state.advance(x_s + fresh * noise(0) if fresh > 0.0 else x_s)
+        return ddim_step(self.schedule, self.options.eta, state, t, s, noise)
