@@ -148,7 +148,7 @@ class Family:
         size_multiple: what width and height must be a multiple of.
         defaults: settings of a run.
         variants: by name, the settings of distilled models that have the same networks.
-        size_conditioning: whether the U-Net is told the sizes of the picture and of its crop.
+        size_conditioning: whether the U-Net is conditioned on the sizes of the picture and of its crop.
         attention_float32: whether attention overflows in float16 and is computed in float32 there.
         vae_dtypes: the dtypes in which the autoencoder works, the most exact first.
     """

@@ -32,7 +32,7 @@ SAMPLERS: Mapping[str, type[Sampler[Any]]] = MappingProxyType(
 )
 
 COMPARED: tuple[str, ...] = tuple(name for name, sampler in SAMPLERS.items() if sampler.compared)
-"""The names of the samplers that a comparison of samplers and the evaluation take unless told otherwise."""
+"""The names of the samplers that a comparison of samplers and the evaluation take by default."""
 
 
 def ode_sampler() -> str:

@@ -166,7 +166,7 @@ class Sampler(ABC, Generic[OptionsT]):
         Options: the dataclass of its options; their fields describe the controls.
         a1111: its name in A1111 and Forge; "" if they do not have it.
         comfyui: its name in ComfyUI; "" if it does not have it.
-        compared: whether a comparison of samplers and the evaluation take it unless told otherwise: its rule is that of
+        compared: whether a comparison of samplers and the evaluation take it by default: its rule is that of
             no other sampler, and it is for every kind of model.
     """
 

@@ -29,7 +29,7 @@ class Recognised:
 
     Attributes:
         kind: what it is as a whole.
-        family: its family; None where it has none or none can be told.
+        family: its family; None where it has none or none can be determined.
         variant: within the family: "inpainting", "SSD-1B", "schnell"; "" for the usual one.
         layout: how its tensors are named: "LDM", "diffusers", "kohya" ...
         prefix: what precedes the names of the network's tensors.
