@@ -10,6 +10,7 @@ The engine calls a model only in the thread that owns the device, without gradie
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -55,6 +56,11 @@ class SizeRule:
         return all(
             self.minimum <= side <= self.maximum and side % self.multiple == 0 for side in (width, height)
         )
+
+    def nearest(self, side: float) -> int:
+        """Return the allowed side, in pixels, that is nearest to ``side``."""
+        low, high = -(-self.minimum // self.multiple), self.maximum // self.multiple
+        return min(max(math.floor(side / self.multiple + 0.5), low), high) * self.multiple
 
 
 class PartInfo(Protocol):

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEventLoop
 
 from studio.checkpoints.card import Component, Defaults, ModelCard
 from studio.checkpoints.catalog import InstalledModel
+from studio.checkpoints.family_models import FAMILIES, FamilyInfo
 from studio.folders import Folders
 from studio.ui.core import catalog as catalog_module
 from studio.ui.core.catalog import Catalog
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
+
+    from studio.families.interface import ModelInfo
 
 STARTER = ModelCard(
     name="starter",
@@ -51,10 +54,31 @@ LARGE = dataclasses.replace(
     evaluation={},
     weights_sha256="1" * 64,
 )
+SDXL = FamilyInfo(
+    name="juggernaut",
+    family_name="sdxl",
+    files=(),
+    signature="",
+    prediction="eps",
+    defaults=FAMILIES["sdxl"].defaults,
+    parameters=3_468_841_607,
+    size_on_disk=6_938_040_682,
+    precision="F16",
+    weights_sha256="2" * 64,
+)
+SD1 = dataclasses.replace(
+    SDXL,
+    name="dreamshaper",
+    family_name="sd1",
+    defaults=FAMILIES["sd1"].defaults,
+    parameters=1_066_235_307,
+    size_on_disk=2_132_625_894,
+    weights_sha256="3" * 64,
+)
 WORDLESS = dataclasses.replace(STARTER, name="wordless", title="Wordless", text=None, weights_sha256="0" * 64)
 
 
-def installed(card: ModelCard, *, shipped: bool = False) -> InstalledModel:
+def installed(card: ModelInfo, *, shipped: bool = False) -> InstalledModel:
     return InstalledModel(name=card.name, folder=Path("/models") / card.name, shipped=shipped, card=card)
 
 
@@ -67,7 +91,7 @@ def show_models(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel) -> Non
     monkeypatch.setattr(catalog_module, "list_models", lambda folders: models)
 
 
-def make_catalog(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel | ModelCard) -> Catalog:
+def make_catalog(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel | ModelInfo) -> Catalog:
     found = [model if isinstance(model, InstalledModel) else installed(model) for model in models]
     show_models(monkeypatch, *found)
     return listed(Catalog(Folders.find()))

@@ -141,6 +141,11 @@ class FormModel(QObject):
         """Draw another seed, as one step of undo."""
         self._make(replace(self._values, seed=self._rolled()), ())
 
+    @Slot()
+    def swap_size(self) -> None:
+        """Swap width and height, as one step of undo."""
+        self._make(replace(self._values, width=self._values.height, height=self._values.width), ())
+
     def load_request(self, request: GenerateRequest) -> str:
         """Fill the form from a picture's request, as one step of undo; the next picture uses its seed.
 

@@ -11,18 +11,19 @@ from studio.engine.requests.generate import MAX_COUNT, MAX_GUIDANCE, MAX_STEPS
 from studio.ui.create import text
 from studio.ui.create.ideas import IdeasModel
 from studio.ui.create.ideas_view import IdeasPopover, PromptCompletion
+from studio.ui.create.size_view import FreeSize, OfferedSizes
 from studio.ui.jobs import text as run_text
 from studio.ui.jobs.option_fields import OptionControls
 from studio.ui.jobs.run_settings import most_steps, takes_text
 from studio.ui.jobs.text import model_facts
 from studio.ui.language import tr
-from studio.ui.theme.metrics import CONTROL, FIELD, FORM, GAP, GRID, PADDING
+from studio.ui.theme.metrics import FIELD, FORM, GAP, GRID, PADDING
 from studio.ui.widgets.binding import bind
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import NO_EDGE, Ground
 from studio.ui.widgets.choice import ChoiceField
 from studio.ui.widgets.collapsible import Collapsible
-from studio.ui.widgets.labels import FactList, PlainLabel, labelled, named, set_tip
+from studio.ui.widgets.labels import FactList, PlainLabel, named, set_tip
 from studio.ui.widgets.numbers import NumberField, NumberSlider, SeedField
 from studio.ui.widgets.page import ScrollArea
 from studio.ui.widgets.prompt_field import PromptField
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 ROW_GAP = GAP + GRID
 LOW = 620
 """Below this height in pixels, the rows of the form are closer together."""
-NARROW_SIZE = FIELD + GRID * 6
-"""Width of the field of sizes in pixels; sizes of more digits need more."""
 SLIDER_STEPS = 100
 SLIDER_GUIDANCE = 15.0
 
@@ -62,8 +61,8 @@ class SettingRows(QWidget):
         self._form, self._catalog, self._preferences = form, catalog, preferences
         self._most_steps = MAX_STEPS
         self.model = ChoiceField(theme, tr("Model"), tip=run_text.model_tip())
-        self.size_field = ChoiceField(theme, tr("Size"), tip=run_text.size_tip())
-        self.fixed_size = _FixedText(theme, tr("Size"), run_text.size_tip())
+        self.free_size = FreeSize(theme, form)
+        self.offered_sizes = OfferedSizes(theme, form)
         self.sampler = ChoiceField(theme, tr("Sampler"), tip=run_text.sampler_tip())
         self.steps = NumberSlider(
             theme,
@@ -103,15 +102,13 @@ class SettingRows(QWidget):
 
     def _lay_out(self) -> None:
         self.column = column = QVBoxLayout(self)
-        _fill(column, self.model, _row((self.size_field, 0), (self.fixed_size, 0), (self.sampler, 1)))
+        _fill(column, self.model, self.free_size, _row((self.offered_sizes, 0), (self.sampler, 1)))
         _fill(column, self.steps, self.guidance, _row((self.seed, 1), (self.count, 0)))
         folds = QVBoxLayout()
         folds.setSpacing(0)
         folds.addWidget(self.more)
         folds.addWidget(self.about)
         column.addLayout(folds)
-        for size in (self.size_field, self.fixed_size):
-            size.setFixedWidth(NARROW_SIZE)
 
     def _connect(self) -> None:
         form = self._form
@@ -131,7 +128,6 @@ class SettingRows(QWidget):
         self.options.edited.connect(self._on_option_edited)
         self.seed.roll_requested.connect(form.roll_seed)
         self.seed.lock_edited.connect(self._on_lock_edited)
-        self.size_field.edited.connect(self._on_size_edited)
         self.more.toggled.connect(self._on_more_toggled)
 
     @Slot()
@@ -140,14 +136,13 @@ class SettingRows(QWidget):
         values, card = self._form.values, self._form.card
         self.model.set_items(run_text.model_items(self._catalog.models, values.model))
         self.sampler.set_items(run_text.sampler_items(values))
-        sizes = run_text.size_items(card)
-        self.size_field.set_items(sizes)
-        widest = max((self.fontMetrics().horizontalAdvance(label) for _, label, *_ in sizes), default=0)
-        self.size_field.setFixedWidth(max(NARROW_SIZE, widest + GRID * 12))  # with the arrow and the margins
-        self.size_field.set_value(run_text.size_key(values.size))
-        self.size_field.setVisible(len(sizes) > 1)
-        self.fixed_size.setVisible(len(sizes) <= 1)
-        self.fixed_size.set_text(run_text.size_text(values.size))
+        rule = None if card is None else card.size_rule
+        self.free_size.setVisible(rule is not None)
+        self.offered_sizes.setVisible(rule is None)
+        if rule is None:
+            self.offered_sizes.synchronise()
+        else:
+            self.free_size.synchronise(rule)
         set_tip(self.model.box, run_text.trained_on(card) or run_text.model_tip())
         set_tip(self.sampler.box, run_text.sampler_summary(values.sampler))
         self.about.setVisible(card is not None)
@@ -170,11 +165,6 @@ class SettingRows(QWidget):
     def _on_lock_edited(self, locked: bool) -> None:
         self._form.edit(seed_locked=locked)
 
-    @Slot(str)
-    def _on_size_edited(self, key: str) -> None:
-        width, height = map(int, key.split("x"))
-        self._form.edit(width=width, height=height)
-
     @Slot(bool)
     def _on_more_toggled(self, shown: bool) -> None:
         self._preferences.set("more_settings_shown", shown)
@@ -196,20 +186,6 @@ def _row(*cells: tuple[QWidget, int]) -> QHBoxLayout:
     for cell, stretch in cells:
         row.addWidget(cell, stretch)
     return row
-
-
-class _FixedText(QWidget):
-    """A field whose value cannot be changed."""
-
-    def __init__(self, theme: Theme, label: str, tip: str) -> None:
-        super().__init__()
-        self._text = PlainLabel(theme)
-        self._text.setFixedHeight(CONTROL)
-        labelled(theme, self, label, tip=tip).addWidget(self._text)
-
-    def set_text(self, text: str) -> None:
-        if text != self._text.text():
-            self._text.setText(text)
 
 
 class TextRows(QWidget):

@@ -28,8 +28,8 @@ from studio.engine.requests.generate import (
     sampler_options,
 )
 from studio.errors import RequestError
-from studio.families.interface import makes_size
 from studio.strict_json import fields_of, one_of, usable_fields
+from studio.ui.jobs.sizes import fitting_size, size_for_model
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def fitted(values: FormValues, card: ModelInfo | None) -> FormValues:
     """Return the values with unsupported ones (size, steps) replaced by ones that the model supports."""
     if card is None:
         return values
-    width, height = values.size if makes_size(card, *values.size) else card.sizes[0]
+    width, height = fitting_size(values.size, card)
     return replace(values, steps=min(values.steps, most_steps(card)), width=width, height=height)
 
 
@@ -203,7 +203,7 @@ def with_model(values: FormValues, old: ModelInfo | None, new: ModelInfo | None,
     before = {} if old is None else _defaults(old)
     moved = {key: value for key, value in _defaults(new).items() if before.get(key) == getattr(values, key)}
     if not {"width", "height"} <= moved.keys():  # a size is one value
-        moved = {key: value for key, value in moved.items() if key not in ("width", "height")}
+        moved["width"], moved["height"] = size_for_model(values.size, old, new)
     return fitted(replace(values, **moved), new)
 
 

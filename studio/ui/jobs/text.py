@@ -15,6 +15,7 @@ from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.generate import count_model_calls
 from studio.errors import RequestError, shorten
 from studio.ui.jobs.run_settings import calls_per_step
+from studio.ui.jobs.sizes import aspect_ratio
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from studio.checkpoints.catalog import InstalledModel
     from studio.engine.requests.generate import GenerateRequest
-    from studio.families.interface import ModelInfo
+    from studio.families.interface import ModelInfo, SizeRule
     from studio.gallery.index import Entry
     from studio.gallery.metadata import PictureMetadata
     from studio.ui.core.job_state import JobState
@@ -185,6 +186,45 @@ def size_items(card: ModelInfo | None) -> list[Item]:
     """Return the picture sizes of a model."""
     sizes = () if card is None else card.sizes
     return [(size_key(size), size_text(size), "", "") for size in sizes]
+
+
+def ratio_items(card: ModelInfo | None, chosen: tuple[int, int]) -> list[Item]:
+    """Return the sizes that a model was trained at, by aspect ratio, and the chosen one if it is another."""
+    sizes = () if card is None else card.sizes
+    items = [(size_key(size), aspect_ratio(size), size_text(size), ratio_tip(size)) for size in sizes]
+    if chosen not in sizes:
+        items.append((size_key(chosen), tr("Custom"), size_text(chosen), ""))
+    return items
+
+
+def ratio_tip(size: tuple[int, int]) -> str:
+    return tr(
+        "{ratio:.2f} : 1, {pixels:.2f} megapixels",
+        ratio=size[0] / size[1],
+        pixels=size[0] * size[1] / 1e6,
+    )
+
+
+def ratios_tip() -> str:
+    return tr("The sizes that this model was trained at. Other sizes are set by width and height.")
+
+
+def width_tip(rule: SizeRule) -> str:
+    return tr(
+        "Width in pixels: a multiple of {multiple} from {low} to {high}.",
+        multiple=rule.multiple,
+        low=rule.minimum,
+        high=rule.maximum,
+    )
+
+
+def height_tip(rule: SizeRule) -> str:
+    return tr(
+        "Height in pixels: a multiple of {multiple} from {low} to {high}.",
+        multiple=rule.multiple,
+        low=rule.minimum,
+        high=rule.maximum,
+    )
 
 
 def size_key(size: tuple[int, int]) -> str:

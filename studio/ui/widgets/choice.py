@@ -52,9 +52,9 @@ _LEAST_DETAIL: Final = 0.2  # of a row, below which an elided detail is left out
 class ChoiceBox(QComboBox):
     """A drop-down list; the wheel changes it only when it is focused."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None, *, closed_detail: bool = True) -> None:
         super().__init__(parent)
-        self._theme = theme
+        self._theme, self._closed_detail = theme, closed_detail
         self.setFont(theme.font("body"))
         self.setFixedHeight(CONTROL)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -87,7 +87,7 @@ class ChoiceBox(QComboBox):
         number = self.currentIndex()
         if number >= 0:
             room = self.rect().adjusted(INSET, 0, -(self.width() - arrow.left() + GRID), 0)
-            detail = str(self.itemData(number, DETAIL_ROLE) or "")
+            detail = str(self.itemData(number, DETAIL_ROLE) or "") if self._closed_detail else ""
             draw_row(painter, self._theme, room, self.itemText(number), detail, enabled=enabled)
         if self.hasFocus():
             draw_ring(painter, self.rect(), RADIUS, self._theme.colour("accent"))
@@ -163,12 +163,20 @@ class ChoiceField(QWidget):
 
     edited = Signal(str)
 
-    def __init__(self, theme: Theme, label: str, *, tip: str = "", parent: QWidget | None = None) -> None:
-        """Start without choices; `set_items` sets them."""
+    def __init__(
+        self,
+        theme: Theme,
+        label: str,
+        *,
+        tip: str = "",
+        closed_detail: bool = True,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Start without choices; `set_items` sets them. ``closed_detail``: show the detail of the choice too."""
         super().__init__(parent)
         self._value = ""
         self._items: list[tuple[str, str, str, str]] = []
-        self.box = ChoiceBox(theme)
+        self.box = ChoiceBox(theme, closed_detail=closed_detail)
         named(self.box, label, tip)
         labelled(theme, self, label, tip=tip).addWidget(self.box)
         stand_for(self, self.box)

@@ -49,6 +49,7 @@ class NumberEdit(QLineEdit):
         """Accept numbers from ``minimum`` to ``maximum`` with ``decimals`` decimals; an arrow key steps by ``step``."""
         super().__init__(parent)
         self._minimum, self._maximum, self._step, self._decimals = minimum, maximum, step, decimals
+        self._multiple = 0
         self._value = minimum
         self.setFont(theme.font("body"))
         self.setFixedHeight(CONTROL)
@@ -75,6 +76,11 @@ class NumberEdit(QLineEdit):
     def set_limits(self, minimum: float, maximum: float) -> None:
         """Set other limits; the value is clamped without emitting `edited`."""
         self._minimum, self._maximum = minimum, maximum
+        self.set_value(self._value)
+
+    def set_multiple(self, multiple: int) -> None:
+        """Accept only multiples of ``multiple``, as the limits must be: others are rounded to the nearest."""
+        self._step = self._multiple = multiple
         self.set_value(self._value)
 
     def event(self, event: QEvent) -> bool:
@@ -146,6 +152,8 @@ class NumberEdit(QLineEdit):
     def _clamped(self, value: float) -> float:
         if not math.isfinite(value):
             return self._value
+        if self._multiple:
+            value = math.floor(value / self._multiple + 0.5) * self._multiple
         return round(min(max(value, self._minimum), self._maximum), self._decimals)
 
     def _read(self, text: str) -> float | None:

@@ -113,13 +113,14 @@ def test_dice_and_lock(view: FormView, form: FormModel, qtbot: QtBot) -> None:
 
 
 def test_only_sizes_the_model_makes_are_offered(view: FormView, form: FormModel) -> None:
-    assert not view.settings.size_field.isVisible()
+    sizes = view.settings.offered_sizes
+    assert not sizes.choice.isVisible()
     assert run_text.size_text(form.values.size) in texts(view)
     form.edit(model="large")
-    assert view.settings.size_field.isVisible()
-    assert not view.settings.fixed_size.isVisible()
-    view.settings.size_field.box.setFocus()
-    QTest.keyClick(view.settings.size_field.box, Qt.Key.Key_Down)
+    assert sizes.choice.isVisible()
+    assert not sizes.only.isVisible()
+    sizes.choice.box.setFocus()
+    QTest.keyClick(sizes.choice.box, Qt.Key.Key_Down)
     assert form.values.size == (128, 64)
 
 
@@ -371,7 +372,7 @@ def test_the_first_screen_shows_the_main_settings_and_folds_the_others(
     view: FormView, form: FormModel
 ) -> None:
     settings = view.settings
-    shown = (settings.model, settings.fixed_size, settings.sampler, settings.steps, settings.guidance)
+    shown = (settings.model, settings.offered_sizes, settings.sampler, settings.steps, settings.guidance)
     assert all(row.isVisible() for row in (view.texts.prompt, *shown, settings.seed, settings.count))
     assert not settings.spacing.isVisible()
     assert not settings.options.isVisible()
