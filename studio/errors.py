@@ -55,6 +55,8 @@ _FIELDS: Final = {
         message("count"),
         message("width"),
         message("height"),
+        message("emphasis"),
+        message("clip_skip"),
         message("start"),
         message("step"),
         message("checkpoints"),

@@ -37,7 +37,7 @@ from studio.strict_json import (
 from studio.weights.files import as_checkpoint_error
 
 if TYPE_CHECKING:
-    from studio.families.interface import SizeRule
+    from studio.families.interface import SizeRule, TextDefaults
 
 _FIGURES: Sequence[tuple[Message, tuple[str, ...]]] = (
     (message("top-1"), ("top1",)),
@@ -228,6 +228,11 @@ class ModelCard:
         """
         times = self.schedule.config.get("T")
         return times if type(times) is int and times >= 1 else _DEFAULT_T
+
+    @property
+    def text_defaults(self) -> TextDefaults | None:
+        """None: no model of this format reads prompts with CLIP."""
+        return None
 
     @property
     def size_rule(self) -> SizeRule | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from studio.checkpoints.library.pairing import suppliers
 from studio.errors import CheckpointError, StudioError
-from studio.families.interface import SizeRule
+from studio.families.interface import SizeRule, TextDefaults
 from studio.families.recognition.kinds import COMPONENT_TITLES, Component, Kind
 from studio.families.sd1 import SD1
 from studio.families.sd2 import SD2
@@ -125,6 +125,14 @@ class FamilyInfo:
     def text(self) -> Part:
         """CLIP."""
         return Part("clip")
+
+    @property
+    def text_defaults(self) -> TextDefaults:
+        """How CLIP reads prompts."""
+        parts = self.family.text_parts
+        return TextDefaults(
+            clip_skip=parts[0].clip_skip, largest_clip_skip=min(part.largest_clip_skip for part in parts)
+        )
 
     @property
     def schedule(self) -> Part:

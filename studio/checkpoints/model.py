@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from studio.backbones.text import TextEncoder
     from studio.checkpoints.card import ModelCard
     from studio.diffusion.schedules import Schedule
-    from studio.families.interface import PreviewTier, Size
+    from studio.families.interface import PreviewTier, Size, TextOptions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,8 +58,13 @@ class NativeModel:
     folder: Path | None = None
 
     @torch.no_grad()
-    def encode_prompts(self, prompts: Sequence[str], size: Size | None = None) -> Conditioning:
-        """Return the conditioning of B prompts; an empty one for an unconditional model. The size is not used."""
+    def encode_prompts(
+        self, prompts: Sequence[str], size: Size | None = None, text: TextOptions | None = None
+    ) -> Conditioning:
+        """Return the conditioning of B prompts; an empty one for an unconditional model.
+
+        Size and options are not used.
+        """
         return Conditioning() if self.text_encoder is None else self.text_encoder.encode(prompts)
 
     def prompt_notes(self, prompt: str, negative: str) -> tuple[Message, ...]:

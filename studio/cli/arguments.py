@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from studio.diffusion.samplers import SAMPLERS
 from studio.errors import RequestError, shorten
 from studio.messages import message
+from studio.prompts.emphasis import EMPHASES
 
 if TYPE_CHECKING:
     import argparse
@@ -54,6 +55,21 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="NAME",
         help="cpu, cuda:0, mps, ... (default: the best that works)",
+    )
+
+
+def add_text_options(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add ``--emphasis`` and ``--clip-skip``; the help says that ``default`` is used if they are not given."""
+    parser.add_argument(
+        "--emphasis",
+        metavar="NAME",
+        help=f"how weights in prompts act: {', '.join(EMPHASES)} (default: {default})",
+    )
+    parser.add_argument(
+        "--clip-skip",
+        metavar="N",
+        type=number,
+        help=f"which layer of CLIP is used, counted from the last, which is 1 (default: {default})",
     )
 
 

@@ -30,6 +30,7 @@ from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, StorageError
 from studio.folders import Folders
 from studio.messages import message
+from studio.prompts.emphasis import EMPHASES
 from studio.storage import storage_error
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from studio.gallery.store import PictureStore
     from studio.runs.writer import RunRecorded
 
-AXES = ("model", "sampler", "steps", "spacing", "guidance", "seed")
-_NUMBERS = ("steps", "guidance", "seed")
+AXES = ("model", "sampler", "steps", "spacing", "guidance", "emphasis", "clip_skip", "seed")
+_NUMBERS = ("steps", "guidance", "clip_skip", "seed")
 _COLUMNS = ("pane", "model calls", "seconds", "PSNR to the first")
 
 
@@ -72,6 +73,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lists.add_argument("--steps", metavar="NUMBERS", help="1 to 1000 (default: the model's)")
     lists.add_argument("--spacing", metavar="NAMES", help=f"{', '.join(SPACINGS)} (default: the model's)")
     lists.add_argument("--guidance", metavar="NUMBERS", help="0 to 30, 1 is off (default: the model's)")
+    lists.add_argument(
+        "--emphasis",
+        metavar="NAMES",
+        help=f"how weights in prompts act: {', '.join(EMPHASES)} (default: the model's)",
+    )
+    lists.add_argument(
+        "--clip-skip",
+        metavar="NUMBERS",
+        help="which layer of CLIP is used, counted from the last, which is 1 (default: the model's)",
+    )
     lists.add_argument("--seed", metavar="NUMBERS", default="0", help="of the noise (default: 0)")
     parser.add_argument(
         "--size", metavar="WxH", help="in pixels, a size of the models (default: their first)"
@@ -188,7 +199,7 @@ def _options_of(sampler: object) -> set[str] | None:
 def _label(name: str, value: object) -> str:
     if name == "steps":
         return f"{value} steps"
-    return str(value) if name in ("sampler", "model") else f"{name} {value}"
+    return str(value) if name in ("sampler", "model") else f"{name.replace('_', ' ')} {value}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

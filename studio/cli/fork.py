@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from studio.cli.arguments import add_device, add_output, add_sampler_options, number, sampler_options
+from studio.cli.arguments import (
+    add_device,
+    add_output,
+    add_sampler_options,
+    add_text_options,
+    number,
+    sampler_options,
+)
 from studio.cli.making import cancelled_by_interrupt, check_writable, report, run_request
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
     from studio.engine.requests.generate import GenerateRequest
     from studio.runs.format import RunHeader
 
-_CHANGEABLE = ("prompt", "negative", "sampler", "spacing", "guidance", "seed")
+_CHANGEABLE = ("prompt", "negative", "sampler", "spacing", "guidance", "seed", "emphasis", "clip_skip")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--spacing", metavar="NAME", help=f"with --remaining: {', '.join(SPACINGS)} (default: the run's)"
     )
+    add_text_options(parser, "the run's")
     add_sampler_options(parser)
     add_output(parser)
     add_device(parser)

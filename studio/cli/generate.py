@@ -9,6 +9,7 @@ from studio.cli.arguments import (
     add_device,
     add_output,
     add_sampler_options,
+    add_text_options,
     number,
     sampler_options,
     size,
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number of pictures, with consecutive seeds (default: 1)",
     )
     parser.add_argument("--size", metavar="WxH", help="in pixels, a size of the model (default: its first)")
+    add_text_options(parser, "the model's")
     add_sampler_options(parser)
     add_output(parser)
     add_device(parser)
@@ -74,6 +76,8 @@ def request_of(args: argparse.Namespace) -> GenerateRequest:
         count=args.count,
         width=width,
         height=height,
+        emphasis=args.emphasis,
+        clip_skip=args.clip_skip,
     ).validate()
 
 

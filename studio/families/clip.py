@@ -36,18 +36,10 @@ class TextEncoder(nn.Module):
         inversions: the vectors of textual inversions by name, each (V, D); the prompt's `Vector` names one of them.
     """
 
-    def __init__(self, model: nn.Module, part: TextPart, *, clip_skip: int | None = None) -> None:
-        """Wrap a ``CLIPTextModel`` or ``CLIPTextModelWithProjection``.
-
-        Args:
-            model: the module, with its parameters.
-            part: its facts.
-            clip_skip: which layer's output is used, as A1111 counts: 1 is the last, 2 the one before; None: the
-                family's default. A layer that the family has cut off counts as the last that is there.
-        """
+    def __init__(self, model: nn.Module, part: TextPart) -> None:
+        """Wrap a ``CLIPTextModel`` or ``CLIPTextModelWithProjection``, with its parameters."""
         super().__init__()
         self.model, self.part = model, part
-        self.skip = max(part.clip_skip if clip_skip is None else clip_skip, part.last_layer)
         self.inversions: dict[str, Tensor] = {}
 
     @property
@@ -56,13 +48,19 @@ class TextEncoder(nn.Module):
         return self.part.pad_token
 
     @torch.no_grad()
-    def forward(self, tokens: Tensor, vectors: Sequence[Mapping[int, Vector]] = ()) -> EncodedText:
+    def forward(
+        self, tokens: Tensor, vectors: Sequence[Mapping[int, Vector]] = (), clip_skip: int | None = None
+    ) -> EncodedText:
         """Encode tokens.
 
         Args:
             tokens: int64 (B, N), N at most 77.
             vectors: of each sequence, the vectors that replace the embedding of a token, by position.
+            clip_skip: which layer's output is used, as A1111 counts: 1 is the last, 2 the one before; None: the
+                family's default. A layer that the family has cut off counts as the last that is there.
         """
+        part = self.part
+        skip = max(part.clip_skip if clip_skip is None else clip_skip, part.last_layer)
         hooks = []
         if any(vectors):
             hooks.append(self.token_embedding.register_forward_hook(self._replaced_with(vectors)))
@@ -71,10 +69,10 @@ class TextEncoder(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
-        hidden: Tensor = output.hidden_states[self.part.last_layer - 1 - self.skip]
-        if self.part.final_norm:
+        hidden: Tensor = output.hidden_states[part.last_layer - 1 - skip]
+        if part.final_norm:
             hidden = text_transformer(self.model).final_layer_norm(hidden)
-        pooled = output.text_embeds if self.part.kind == "projected clip" else output.pooler_output
+        pooled = output.text_embeds if part.kind == "projected clip" else output.pooler_output
         return EncodedText(hidden, pooled)
 
     @property

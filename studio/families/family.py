@@ -79,6 +79,13 @@ class TextPart(Part):
     last_layer: int = 1
     final_norm: bool = True
 
+    @property
+    def largest_clip_skip(self) -> int:
+        """The clip skip of the first layer."""
+        layers = self.config["num_hidden_layers"]
+        assert isinstance(layers, int)
+        return layers + self.last_layer - 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class LatentFacts:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import threading
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from studio.diffusion.schedules import Schedule
     from studio.errors import CheckpointError
     from studio.messages import Message
+    from studio.prompts.emphasis import Emphasis
 
 Size: TypeAlias = tuple[int, int]
 """Width and height of a picture in pixels."""
@@ -95,6 +96,35 @@ class RunDefaults(Protocol):
         """A name in `studio.diffusion.spacings.SPACINGS`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """How CLIP reads the prompts of a request.
+
+    Attributes:
+        emphasis: the rule for the weights in prompts.
+        clip_skip: which layer's output of the text encoders is used, as A1111 counts: 1 is the last, 2 the one before;
+            None: the family's default.
+    """
+
+    emphasis: Emphasis = "a1111"
+    clip_skip: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextDefaults:
+    """What a request leaves open of its `TextOptions`, and how far it can go.
+
+    Attributes:
+        emphasis: the rule for the weights in prompts.
+        clip_skip: which layer's output of the text encoders is used.
+        largest_clip_skip: the one of the first layer of the encoder with the fewest layers.
+    """
+
+    emphasis: Emphasis = "a1111"
+    clip_skip: int
+    largest_clip_skip: int
+
+
 class ModelInfo(Protocol):
     """What is known of a model before it is loaded. Two are equal if and only if they describe the same model."""
 
@@ -113,6 +143,10 @@ class ModelInfo(Protocol):
     @property
     def text(self) -> PartInfo | None:
         """What reads prompts; None: the model takes none, and guidance is off."""
+
+    @property
+    def text_defaults(self) -> TextDefaults | None:
+        """How CLIP reads prompts by default; None: nothing reads prompts, or it is not CLIP."""
 
     @property
     def schedule(self) -> PartInfo:
@@ -202,6 +236,9 @@ class PreviewDecoders:
     fault: CheckpointError | None = None
 
 
+DEFAULT_TEXT: Final = TextOptions()
+
+
 class Model(Protocol):
     """A loaded model: its networks in evaluation mode on one device, without gradients."""
 
@@ -217,7 +254,9 @@ class Model(Protocol):
     def device(self) -> torch.device:
         """Where states and latents are."""
 
-    def encode_prompts(self, prompts: Sequence[str], size: Size) -> Conditioning:
+    def encode_prompts(
+        self, prompts: Sequence[str], size: Size, text: TextOptions = DEFAULT_TEXT
+    ) -> Conditioning:
         """Return the conditioning of one picture for each prompt, on `device`; an empty one if the model takes no text.
 
         A prompt must give the same bits whatever it is encoded with: the engine encodes each alone. The conditionings
@@ -226,6 +265,7 @@ class Model(Protocol):
         Args:
             prompts: B texts; "" means no prompt.
             size: of the pictures, for families that condition on it.
+            text: how prompts are read; only for models with `ModelInfo.text_defaults`.
         """
 
     def prompt_notes(self, prompt: str, negative: str) -> tuple[Message, ...]:

@@ -77,8 +77,6 @@ def load(
     family: Family,
     files: Mapping[str, TensorReader],
     dtypes: Mapping[str, torch.dtype] | None = None,
-    *,
-    clip_skip: int | None = None,
 ) -> Networks:
     """Load a model.
 
@@ -86,7 +84,6 @@ def load(
         family: the model's family.
         files: by part, the open file that holds it; the same for several parts if it is a single file.
         dtypes: by part, the dtype of its parameters; parts left out keep the dtypes in which they are stored.
-        clip_skip: which layer's output of the text encoders is used, as A1111 counts; None: the family's default.
 
     Raises:
         CheckpointError: a file does not hold what it should, or cannot be read.
@@ -107,9 +104,7 @@ def load(
     if family.attention_float32:
         unet.set_attn_processor(Float32Attention())
     encoders = tuple(
-        TextEncoder(built[part.name], part, clip_skip=clip_skip)
-        for part in family.parts
-        if isinstance(part, TextPart)
+        TextEncoder(built[part.name], part) for part in family.parts if isinstance(part, TextPart)
     )
     return Networks(
         family=family, unet=unet, vae=built["vae"], text_encoders=encoders, report=report, scales=scales

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.schedules import SCHEDULES
 from studio.errors import RequestError
-from studio.families.interface import PreviewDecoders
+from studio.families.interface import DEFAULT_TEXT, PreviewDecoders
 from studio.families.loading import load
 from studio.messages import message
 from studio.prompts.chunks import TEXT_TOKENS, count_tokens, split, tokenize
@@ -38,24 +38,10 @@ if TYPE_CHECKING:
 
     from studio.diffusion.schedules import Schedule
     from studio.families.family import Family, ScheduleFacts
-    from studio.families.interface import ModelInfo, Size
+    from studio.families.interface import ModelInfo, Size, TextOptions
     from studio.families.loading import Networks
     from studio.messages import Message
     from studio.prompts.chunks import Token
-    from studio.prompts.emphasis import Emphasis
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextOptions:
-    """How prompts are read.
-
-    Attributes:
-        emphasis: the rule for the weights in prompts.
-        clip_skip: which layer's output of the text encoders is used, as A1111 counts; None: the family's default.
-    """
-
-    emphasis: Emphasis = "a1111"
-    clip_skip: int | None = None
 
 
 def schedule_of(facts: ScheduleFacts, *, zero_terminal_snr: bool = False) -> Schedule:
@@ -76,29 +62,29 @@ class FamilyModel:
         networks: its networks.
         schedule: the noise schedule that it was trained with.
         device: where the weights are.
-        text: how prompts are read.
     """
 
     card: ModelInfo
     networks: Networks
     schedule: Schedule
     device: torch.device
-    text: TextOptions = field(default_factory=TextOptions)
 
     @torch.no_grad()
-    def encode_prompts(self, prompts: Sequence[str], size: Size) -> Conditioning:
+    def encode_prompts(
+        self, prompts: Sequence[str], size: Size, text: TextOptions = DEFAULT_TEXT
+    ) -> Conditioning:
         """Return the conditioning of one picture for each prompt.
 
         Raises:
             RequestError: a prompt has syntax that is not supported.
             ValueError: the prompts have different numbers of chunks; encode each alone.
         """
-        return Conditioning.concatenate([self._encode_prompt(prompt, size) for prompt in prompts])
+        return Conditioning.concatenate([self._encode_prompt(prompt, size, text) for prompt in prompts])
 
-    def _encode_prompt(self, prompt: str, size: Size) -> Conditioning:
+    def _encode_prompt(self, prompt: str, size: Size, text: TextOptions) -> Conditioning:
         chunks = split(self._tokens(prompt))
         encoded = [
-            encode_chunks(encoder, chunks, self.text.emphasis, self.device)
+            encode_chunks(encoder, chunks, text.emphasis, self.device, clip_skip=text.clip_skip)
             for encoder in self.networks.text_encoders
         ]
         return self.networks.conditioning(encoded, *size)
@@ -179,7 +165,6 @@ def load_model(
     *,
     device: torch.device | str = "cpu",
     schedule: Schedule | None = None,
-    text: TextOptions | None = None,
     cancelled: threading.Event | None = None,
 ) -> FamilyModel:
     """Load a model from safetensors files.
@@ -190,14 +175,13 @@ def load_model(
         files: by part, the file that holds it; the same for several parts if it is a single file.
         device: where the weights go.
         schedule: the noise schedule; None: the family's.
-        text: how prompts are read.
         cancelled: stops the load when set.
 
     Raises:
         CheckpointError: a file cannot be read, or does not hold what it should.
         LoadCancelled: ``cancelled`` was set.
     """
-    device, text = torch.device(device), text or TextOptions()
+    device = torch.device(device)
     with ExitStack() as opened:
         readers = {
             path: opened.enter_context(TensorReader(path, cancelled=cancelled))
@@ -206,7 +190,6 @@ def load_model(
         networks = load(
             family,
             {part: readers[path] for part, path in files.items()},
-            clip_skip=text.clip_skip,
         )
     modules = {"vae": networks.vae} | {one.part.name: one.model for one in networks.text_encoders}
     for name, module in modules.items():
@@ -218,5 +201,4 @@ def load_model(
         networks=networks,
         schedule=schedule or schedule_of(family.schedule),
         device=device,
-        text=text,
     )

@@ -230,6 +230,7 @@ SHORT_HASH = 10
 
 # Other programs compare the name with those of their samplers, which are written like this.
 _SAMPLER_NAMES = {"ddim": "DDIM", "ddpm": "DDPM"}
+_EMPHASES = {"none": "Ignore"}  # the web UI has no name for ComfyUI's, and its own is the default
 
 
 def parameters_text(metadata: PictureMetadata, width: int, height: int) -> str:
@@ -254,6 +255,8 @@ def _pairs(metadata: PictureMetadata, width: int, height: int) -> Iterator[tuple
     yield "Size", f"{width}x{height}"
     yield "Model hash", metadata.model_sha256[:SHORT_HASH]
     yield "Model", metadata.model
+    yield "Clip skip", _number(request.get("clip_skip"))
+    yield "Emphasis", _EMPHASES.get(_text(request.get("emphasis")), "")
     yield "Eta", _number(options.get("eta")) if isinstance(options, dict) else ""
     yield "Origin", str(metadata.origin or "")
     yield "Version", f"Stepwise Studio {metadata.versions.get('stepwise-studio', '')}".strip()

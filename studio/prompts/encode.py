@@ -26,13 +26,14 @@ class ChunkEncoder(Protocol):
         """The id after the end of the text that the encoder was trained with."""
 
     def __call__(
-        self, ids: Tensor, vectors: Sequence[Mapping[int, Vector]], /
+        self, ids: Tensor, vectors: Sequence[Mapping[int, Vector]], clip_skip: int | None, /
     ) -> tuple[Tensor, Tensor | None]:
         """Encode N chunks.
 
         Args:
             ids: int64, (N, 77).
             vectors: of each chunk, the vectors that replace the embedding of a token, by position.
+            clip_skip: which layer's output is used, as A1111 counts; None: the encoder's default.
 
         Returns:
             The features of each token, (N, 77, C), and of each chunk, (N, P); the latter None if it has none.
@@ -40,7 +41,12 @@ class ChunkEncoder(Protocol):
 
 
 def encode_chunks(
-    encoder: ChunkEncoder, chunks: Sequence[Chunk], emphasis: Emphasis, device: torch.device
+    encoder: ChunkEncoder,
+    chunks: Sequence[Chunk],
+    emphasis: Emphasis,
+    device: torch.device,
+    *,
+    clip_skip: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Return the features of a prompt's tokens, (1, 77 N, C), and those of its first chunk as a whole, (1, P) or None.
 
@@ -49,17 +55,20 @@ def encode_chunks(
         chunks: of one prompt, N >= 1.
         emphasis: the rule for the weights.
         device: of the encoder.
+        clip_skip: which layer's output is used, as A1111 counts; None: the encoder's default.
     """
-    hidden, pooled = _encode(encoder, chunks, device)
+    hidden, pooled = _encode(encoder, chunks, device, clip_skip)
     weights = torch.tensor([chunk.weights for chunk in chunks], device=device)
     needs_empty = emphasis == "comfyui" and any(weight != 1.0 for chunk in chunks for weight in chunk.weights)
-    empty = _encode(encoder, split([[]]), device)[0] if needs_empty else torch.zeros_like(hidden[:1])
+    empty = (
+        _encode(encoder, split([[]]), device, clip_skip)[0] if needs_empty else torch.zeros_like(hidden[:1])
+    )
     hidden = emphasize(emphasis, hidden, weights, empty)
     return hidden.reshape(1, -1, hidden.shape[-1]), None if pooled is None else pooled[:1]
 
 
 def _encode(
-    encoder: ChunkEncoder, chunks: Sequence[Chunk], device: torch.device
+    encoder: ChunkEncoder, chunks: Sequence[Chunk], device: torch.device, clip_skip: int | None
 ) -> tuple[Tensor, Tensor | None]:
     ids = torch.tensor([chunk.padded_with(encoder.padding) for chunk in chunks], device=device)
-    return encoder(ids, [chunk.vectors for chunk in chunks])
+    return encoder(ids, [chunk.vectors for chunk in chunks], clip_skip)

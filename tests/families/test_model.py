@@ -15,7 +15,8 @@ from studio.backbones.precision import EXACT, REDUCED
 from studio.diffusion.spacings import visit
 from studio.errors import RequestError
 from studio.families.family import ScheduleFacts
-from studio.families.model import FamilyModel, TextOptions, load_model, schedule_of
+from studio.families.interface import TextOptions
+from studio.families.model import FamilyModel, load_model, schedule_of
 from studio.families.networks import on_meta
 from studio.prompts.clip_tokenizer import clip_tokenizer
 from studio.weights.files import LoadCancelled
@@ -147,21 +148,23 @@ def test_a_long_prompt_has_more_chunks_and_one_pooled_vector() -> None:
     assert model.chunks_of("apple " * 100) == (100, 150)
 
 
-def in_memory(name: str, **options: object) -> FamilyModel:
+def in_memory(name: str) -> FamilyModel:
     model = networks(name)
     return FamilyModel(
         card=CARD,
         networks=model,
         schedule=schedule_of(model.family.schedule),
         device=torch.device("cpu"),
-        **options,
     )
 
 
 def test_emphasis_changes_the_conditioning_unless_it_is_off() -> None:
+    model = in_memory("sd1")
     for emphasis, changes in (("a1111", True), ("comfyui", True), ("none", False)):
-        model = in_memory("sd1", text=TextOptions(emphasis=emphasis))
-        plain, stressed = (model.encode_prompts([text], SIZE).tokens for text in ("a fox", "a (fox:1.3)"))
+        options = TextOptions(emphasis=emphasis)
+        plain, stressed = (
+            model.encode_prompts([text], SIZE, options).tokens for text in ("a fox", "a (fox:1.3)")
+        )
         assert plain is not None
         assert stressed is not None
         assert torch.equal(plain, stressed) != changes
@@ -180,13 +183,17 @@ def test_a_lora_that_cannot_be_applied_is_never_left_out_silently() -> None:
     assert "ink" in refused.value.reason
 
 
-def test_clip_skip_is_that_of_the_options(tmp_path: Path) -> None:
-    files = saved("sd1", tmp_path)
-    last, second = (loaded("sd1", files, text=TextOptions(clip_skip=skip)) for skip in (1, 2))
-    one, two = (model.encode_prompts(["a fox"], SIZE).tokens for model in (last, second))
+@pytest.mark.parametrize(("name", "default"), [("sd1", 1), ("sdxl", 2)])
+def test_clip_skip_is_that_of_the_options(name: str, default: int) -> None:
+    model = in_memory(name)
+    one, two, unset = (
+        model.encode_prompts(["a fox"], SIZE, TextOptions(clip_skip=skip)).tokens for skip in (1, 2, None)
+    )
     assert one is not None
     assert two is not None
+    assert unset is not None
     assert not torch.equal(one, two)
+    assert torch.equal(unset, one if default == 1 else two)
 
 
 def test_loading_can_be_cancelled(tmp_path: Path) -> None:

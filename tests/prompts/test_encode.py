@@ -25,7 +25,7 @@ class Features:
         self.calls: list[tuple[torch.Tensor, Sequence[Mapping[int, Vector]]]] = []
 
     def __call__(
-        self, ids: torch.Tensor, vectors: Sequence[Mapping[int, Vector]]
+        self, ids: torch.Tensor, vectors: Sequence[Mapping[int, Vector]], clip_skip: int | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         self.calls.append((ids, vectors))
         return torch.stack([ids, ids + 0.5], -1).float(), ids[:, 1:2].float()

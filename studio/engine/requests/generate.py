@@ -35,6 +35,7 @@ from studio.engine.requests.checks import (
 from studio.errors import RequestError, UnknownNameError
 from studio.families.interface import makes_size
 from studio.messages import message
+from studio.prompts.emphasis import Emphasis  # noqa: TC001 - msgspec reads the annotations
 from studio.strict_json import must
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ MAX_PROMPT = 2_000
 MAX_SIDE_PX = 8192
 MAX_JSON = 1_000_000
 MAX_PATH = 4096
-FORMAT_VERSION = 1
+MAX_CLIP_SKIP = 12
+FORMAT_VERSION = 2
+"""Of requests with a field of `_ADDED_FIELDS`; the others are written as version 1, which older programs read too."""
+_ADDED_FIELDS = ("emphasis", "clip_skip")
 
 Prompt = Annotated[Text, Meta(max_length=MAX_PROMPT)]
 ModelName = Annotated[Line, Meta(max_length=MAX_PATH)]
@@ -90,6 +94,7 @@ Steps = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
 Guidance = Annotated[float, Meta(ge=0, le=MAX_GUIDANCE)]
 Count = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 Side = Annotated[int, Meta(ge=1, le=MAX_SIDE_PX)]
+ClipSkip = Annotated[int, Meta(ge=1, le=MAX_CLIP_SKIP)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +114,10 @@ class GenerateRequest:
         count: number of pictures, 1 to 1000.
         width: in pixels; None (with ``height``) is the model's default.
         height: in pixels.
+        emphasis: the rule for the weights in prompts, a name in `EMPHASES`; None is the model's default. A resolved
+            request of a model without CLIP has None.
+        clip_skip: which layer's output of the text encoders is used, as A1111 counts, 1 to 12: 1 is the last; None is
+            the model's default, likewise.
     """
 
     prompt: Prompt = ""
@@ -125,6 +134,8 @@ class GenerateRequest:
     count: Count = 1
     width: Side | None = None
     height: Side | None = None
+    emphasis: Emphasis | None = None
+    clip_skip: ClipSkip | None = None
 
     def __post_init__(self) -> None:
         """Store an immutable copy of the options."""
@@ -158,7 +169,8 @@ class GenerateRequest:
     def resolve(self, card: ModelInfo, *, from_noise: bool = True) -> Self:
         """Return the request with everything filled in that was left to the model.
 
-        If the model takes no text, guidance is off.
+        If the model takes no text, guidance is off; if its prompts are not read by CLIP, emphasis and clip skip are
+        None.
 
         Args:
             card: the card of the model named by ``model``.
@@ -182,6 +194,7 @@ class GenerateRequest:
             guidance=1.0 if card.text is None else guidance,
             width=size[0],
             height=size[1],
+            **self._text_fields(card),
         ).validate()
         check_whole("steps", filled.steps, 1, card.T)
         if from_noise:
@@ -189,13 +202,29 @@ class GenerateRequest:
         options = sampler_options(filled.sampler or "", self.options)
         return replace(filled, options=dataclasses.asdict(options))
 
+    def _text_fields(self, card: ModelInfo) -> dict[str, Any]:
+        """Return the fields about how CLIP reads prompts, resolved."""
+        defaults = card.text_defaults
+        if defaults is None:
+            return {"emphasis": None, "clip_skip": None}
+        clip_skip = defaults.clip_skip if self.clip_skip is None else self.clip_skip
+        if clip_skip > defaults.largest_clip_skip:
+            reason = message(
+                "must be 1 to {high} with the model {model}, not {value}",
+                high=defaults.largest_clip_skip,
+                model=repr(card.name),
+                value=clip_skip,
+            )
+            raise RequestError("clip_skip", reason)
+        return {"emphasis": self.emphasis or defaults.emphasis, "clip_skip": clip_skip}
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values, with the format version."""
-        return {
-            "version": FORMAT_VERSION,
-            **strict_json.fields_of(self),
-            "options": dict(self.options),
-        }
+        """Return the fields as JSON values, with the format version; the fields of `_ADDED_FIELDS` only if set."""
+        values = {**strict_json.fields_of(self), "options": dict(self.options)}
+        unset = [name for name in _ADDED_FIELDS if values[name] is None]
+        for name in unset:
+            del values[name]
+        return {"version": 1 if len(unset) == len(_ADDED_FIELDS) else FORMAT_VERSION, **values}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -28,6 +28,7 @@ from studio.engine.requests.generate import sampler_options
 from studio.engine.sampling.preview import PreviewRenderer, decode, to_host
 from studio.engine.versions import versions
 from studio.errors import NotFiniteError
+from studio.families.interface import DEFAULT_TEXT, TextOptions
 
 if TYPE_CHECKING:
     import threading
@@ -160,11 +161,12 @@ def compare(
 def guidance_of(request: GenerateRequest, model: Model) -> ClassifierFreeGuidance:
     """Return the guidance of a resolved request."""
     size = request.width or 0, request.height or 0
+    text = TextOptions(emphasis=request.emphasis or DEFAULT_TEXT.emphasis, clip_skip=request.clip_skip)
     # Each text is encoded alone: the condition of a prompt must not depend on what it is batched with.
     return ClassifierFreeGuidance(
         request.guidance if request.guidance is not None else 1.0,
-        model.encode_prompts([request.prompt], size),
-        model.encode_prompts([request.negative], size),
+        model.encode_prompts([request.prompt], size, text),
+        model.encode_prompts([request.negative], size, text),
     )
 
 

@@ -64,6 +64,13 @@ def _notes_on_text(
         )
         return (note,) if unused else ()
     notes = []
+    if ready.model.card.text_defaults is None and (asked.emphasis, asked.clip_skip) != (None, None):
+        notes.append(
+            message(
+                "The model {model} does not read prompts with CLIP: emphasis and clip skip are unused.",
+                model=repr(resolved.model),
+            )
+        )
     if resolved.negative and resolved.guidance == 1:
         notes.append(message("At guidance 1 the negative prompt is unused."))
     return (*notes, *ready.model.prompt_notes(resolved.prompt, resolved.negative))

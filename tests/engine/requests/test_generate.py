@@ -72,6 +72,11 @@ WRONG = [
     ("spacing", 7),
     ("sampler", "ddmi"),
     ("sampler", ["ddim"]),
+    ("emphasis", "a111"),
+    ("emphasis", ["none"]),
+    ("clip_skip", 0),
+    ("clip_skip", 13),
+    ("clip_skip", 1.5),
     ("options", [("eta", 1)]),
 ]
 
@@ -245,7 +250,7 @@ def test_options_survive_json_and_cannot_change() -> None:
         '{"guidance": 1e999}',
         '{"steps": 5, "steps": 6}',
         '{"stepz": 5}',
-        '{"version": 2}',
+        '{"version": 3}',
         '{"version": true}',
         '{"steps": "5"}',
         '{"steps": 5.0}',
@@ -268,8 +273,16 @@ def test_text_that_is_no_request_is_refused(text: str) -> None:
 
 
 def test_the_json_names_every_field_of_a_request() -> None:
-    values = json.loads(GenerateRequest().to_json())
+    values = json.loads(GenerateRequest(emphasis="none", clip_skip=2).to_json())
     assert set(values) == {field.name for field in dataclasses.fields(GenerateRequest)} | {"version"}
+    assert GenerateRequest.from_dict(values) == GenerateRequest(emphasis="none", clip_skip=2)
+
+
+def test_what_older_programs_can_make_is_written_as_they_read_it() -> None:
+    values = GenerateRequest().to_dict()
+    assert values["version"] == 1
+    assert not {"emphasis", "clip_skip"} & values.keys()
+    assert GenerateRequest(clip_skip=2).to_dict()["version"] == 2
 
 
 def test_requests_and_events_import_without_torch_and_numpy() -> None:

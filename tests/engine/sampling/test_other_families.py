@@ -26,7 +26,14 @@ from studio.engine.requests.fork import ForkRequest, StartState
 from studio.engine.requests.generate import GenerateRequest
 from studio.engine.requests.previews import EVERY_STEP, Previews
 from studio.errors import CheckpointError, RequestError
-from studio.families.interface import PreviewDecoders, SizeRule, makes_latents, makes_size
+from studio.families.interface import (
+    PreviewDecoders,
+    SizeRule,
+    TextDefaults,
+    TextOptions,
+    makes_latents,
+    makes_size,
+)
 from studio.messages import message
 
 if TYPE_CHECKING:
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
 
 UNET, CLIP, SCHEDULE = (Component(kind=kind) for kind in ("unet", "clip", "scaled_linear"))
 RULE = SizeRule(multiple=8, minimum=16, maximum=64)
+CLIP_TEXT = TextDefaults(clip_skip=2, largest_clip_skip=4)
 DEFAULTS = Defaults(steps=3, guidance=5.0)
 
 
@@ -50,6 +58,7 @@ class Info:
     title: str = "A merge"
     backbone: Component = UNET
     text: Component | None = CLIP
+    text_defaults: TextDefaults | None = CLIP_TEXT
     schedule: Component = SCHEDULE
     prediction: str = "eps"
     clip: bool = False
@@ -78,8 +87,12 @@ class Merge:
         self.card, self.schedule, self.device = info, scaled_linear(), torch.device("cpu")
         self.seen: list[Conditioning] = []
         self.precisions: list[Precision] = []
+        self.texts: list[TextOptions] = []
 
-    def encode_prompts(self, prompts: Sequence[str], size: tuple[int, int]) -> Conditioning:
+    def encode_prompts(
+        self, prompts: Sequence[str], size: tuple[int, int], text: TextOptions
+    ) -> Conditioning:
+        self.texts.append(text)
         length = 3 * max(1, -(-max(map(len, prompts)) // 10))
         tokens = torch.full((len(prompts), length, 2), 0.1 * length)
         return Conditioning(
@@ -203,3 +216,27 @@ def test_the_first_offered_size_is_the_default_and_forks_follow_the_rule(merge: 
         dataclasses.replace(wide, request=GenerateRequest(model="merge")).resolve(merge.card)
     for shape in [(3, 2, 5), (4, 2), (4, 1, 5), (4, 2, 5, 1)]:
         assert not makes_latents(merge.card, shape)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, TextOptions(emphasis="a1111", clip_skip=2)),
+        ({"emphasis": "comfyui", "clip_skip": 4}, TextOptions(emphasis="comfyui", clip_skip=4)),
+    ],
+)
+def test_emphasis_and_clip_skip_reach_the_model_and_its_defaults_fill_what_is_left_open(
+    merge: Merge, folders: Folders, asked: dict[str, Any], expected: TextOptions
+) -> None:
+    events = list(Engine(folders, "cpu").run(GenerateRequest(model="merge", **asked)))
+    (begun,) = (event for event in events if isinstance(event, JobStarted))
+    assert (begun.request.emphasis, begun.request.clip_skip) == (expected.emphasis, expected.clip_skip)
+    assert set(merge.texts) == {expected}
+
+
+def test_a_clip_skip_beyond_the_first_layer_is_refused_and_without_clip_both_are_unused(merge: Merge) -> None:
+    request = GenerateRequest(model="merge", emphasis="none", clip_skip=5)
+    with pytest.raises(RequestError, match="clip_skip must be 1 to 4 with the model 'merge', not 5"):
+        request.resolve(merge.card)
+    resolved = request.resolve(dataclasses.replace(merge.card, text_defaults=None))
+    assert (resolved.emphasis, resolved.clip_skip) == (None, None)
