@@ -22,6 +22,7 @@ from studio.families.sdxl import SDXL
 from studio.folders import Folders
 from studio.messages import message
 from studio.weights.conversion import as_safetensors
+from studio.weights.shards import weights_in
 
 if TYPE_CHECKING:
     import threading
@@ -79,7 +80,8 @@ class FamilyInfo:
     Attributes:
         name: of its file or folder, without the suffix.
         family_name: a key of `FAMILIES`.
-        files: by part, the file that holds it; the same for several parts if it is a single file.
+        files: the file of each part, the same for several parts if it is a single file; a part whose weights are
+            sharded is named with each of its shards.
         signature: changes whenever the model's own file does.
         prediction: the meaning of the U-Net's output.
         zero_terminal_snr: whether its schedule ends without signal.
@@ -182,7 +184,10 @@ class FamilyInfo:
         return {
             "name": self.name,
             "family": self.family_name,
-            "files": {part: str(path) for part, path in self.files},
+            "files": {
+                part: str(paths[0]) if len(paths) == 1 else list(map(str, paths))
+                for part, paths in by_part(self.files).items()
+            },
             "prediction": self.prediction,
             "zero_terminal_snr": self.zero_terminal_snr,
             "schedule": {"kind": self.schedule.kind, "config": dict(self.schedule.config)},
@@ -272,14 +277,15 @@ def load(
     """
     cache = Folders.find().cache
     converted = {
-        path: as_safetensors(path, cache, cancelled=cancelled) for path in set(dict(info.files).values())
+        path: as_safetensors(path, cache, cancelled=cancelled)
+        for path in dict.fromkeys(path for _, path in info.files)
     }
     # By name: this module says what models there are before torch is there.
     loader = importlib.import_module("studio.families.model")
     model: Model = loader.load_model(
         info,
         info.family,
-        {part: converted[path] for part, path in info.files},
+        by_part((part, converted[path]) for part, path in info.files),
         device=device,
         schedule=loader.schedule_of(info.family.schedule, zero_terminal_snr=info.zero_terminal_snr),
         cancelled=cancelled,
@@ -292,13 +298,13 @@ def _joined(hashes: list[str]) -> str:
 
 
 def _files(file: ModelFile, found: Recognised, others: Iterable[ModelFile]) -> tuple[tuple[str, Path], ...]:
-    """Return which file holds each part, in the order of the family's parts."""
-    files = {_PARTS[one]: _file_of(file, one) for one in found.contains if one in _PARTS}
+    """Return the files of each part, in the order of the family's parts."""
+    files = {_PARTS[one]: _files_of(file, one) for one in found.contains if one in _PARTS}
     supplied = suppliers(file, others)
     lacking = []
     for component in found.missing:
         if supplied.get(component):
-            files[_PARTS[component]] = _file_of(supplied[component][0], component)
+            files[_PARTS[component]] = _files_of(supplied[component][0], component)
         else:
             lacking.append(COMPONENT_TITLES[component])
     if lacking:
@@ -307,20 +313,26 @@ def _files(file: ModelFile, found: Recognised, others: Iterable[ModelFile]) -> t
         )
         raise CheckpointError(file.path, reason)
     order = [part.name for part in FAMILIES[found.family.value].parts] if found.family is not None else []
-    return tuple((part, files[part]) for part in order if part in files)
+    return tuple((part, path) for part in order for path in files.get(part, ()))
 
 
-def _file_of(file: ModelFile, component: Component) -> Path:
-    """Return the file with a part: the file itself, or the one in the part's folder."""
+def _files_of(file: ModelFile, component: Component) -> tuple[Path, ...]:
+    """Return the files with a part: the file itself, or the one in the part's folder, or its shards."""
     if not file.is_folder:
-        return file.path
+        return (file.path,)
     folder = file.path / _PARTS[component]
-    found = sorted(
-        folder.glob("*.safetensors"), key=lambda path: ("." in path.stem, path.name)
-    )  # a variant such as model.fp16.safetensors comes last
-    if not found:
-        raise CheckpointError(folder, message("has no safetensors file"))
-    return found[0]
+    found = weights_in(folder)
+    if found is None:
+        raise CheckpointError(folder, message("has no file of weights"))
+    return found.paths
+
+
+def by_part(files: Iterable[tuple[str, Path]]) -> dict[str, tuple[Path, ...]]:
+    """Return the files of each part, from pairs of a part and one of its files."""
+    parts: dict[str, tuple[Path, ...]] = {}
+    for part, path in files:
+        parts[part] = (*parts.get(part, ()), path)
+    return parts
 
 
 def _known_prediction(file: ModelFile, prediction: str) -> PredictionKind:

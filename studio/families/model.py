@@ -27,7 +27,7 @@ from studio.prompts.scripts import foreign_script
 from studio.prompts.syntax import parse
 from studio.weights.compute import compute_dtype, compute_in
 from studio.weights.files import LoadCancelled
-from studio.weights.reader import TensorReader
+from studio.weights.reader import ShardReader, TensorReader
 
 if TYPE_CHECKING:
     import threading
@@ -161,7 +161,7 @@ def stored_dtype(network: nn.Module) -> torch.dtype:
 def load_model(
     card: ModelInfo,
     family: Family,
-    files: Mapping[str, Path],
+    files: Mapping[str, Sequence[Path]],
     *,
     device: torch.device | str = "cpu",
     schedule: Schedule | None = None,
@@ -172,7 +172,7 @@ def load_model(
     Args:
         card: what is known of it.
         family: its family.
-        files: by part, the file that holds it; the same for several parts if it is a single file.
+        files: by part, the file that holds it, or its shards; the same for several parts if it is a single file.
         device: where the weights go.
         schedule: the noise schedule; None: the family's.
         cancelled: stops the load when set.
@@ -183,13 +183,9 @@ def load_model(
     """
     device = torch.device(device)
     with ExitStack() as opened:
-        readers = {
-            path: opened.enter_context(TensorReader(path, cancelled=cancelled))
-            for path in dict.fromkeys(files.values())
-        }
         networks = load(
             family,
-            {part: readers[path] for part, path in files.items()},
+            open_parts(files, opened, cancelled),
         )
     modules = {"vae": networks.vae} | {one.part.name: one.model for one in networks.text_encoders}
     for name, module in modules.items():
@@ -202,3 +198,27 @@ def load_model(
         schedule=schedule or schedule_of(family.schedule),
         device=device,
     )
+
+
+def open_parts(
+    files: Mapping[str, Sequence[Path]], opened: ExitStack, cancelled: threading.Event | None = None
+) -> dict[str, TensorReader | ShardReader]:
+    """Open the files of a model's parts; a file that holds several parts is opened once.
+
+    Args:
+        files: by part, the file that holds it, or its shards.
+        opened: what closes them.
+        cancelled: stops every reading when set.
+
+    Raises:
+        CheckpointError: a file cannot be opened, or its header is refused.
+    """
+    readers = {
+        path: opened.enter_context(TensorReader(path, cancelled=cancelled))
+        for path in dict.fromkeys(path for paths in files.values() for path in paths)
+    }
+    joined = {
+        paths: readers[paths[0]] if len(paths) == 1 else ShardReader([readers[path] for path in paths])
+        for paths in map(tuple, files.values())
+    }
+    return {part: joined[tuple(paths)] for part, paths in files.items()}

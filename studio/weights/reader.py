@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from studio.errors import CheckpointError
+from studio.messages import message
+from studio.strict_json import quoted
 from studio.weights.forms import find_form
 from studio.weights.tensor_file import TensorFile
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from studio.weights.header import Entry
@@ -99,3 +102,41 @@ class TensorReader(TensorFile):
         raw = torch.empty(entry.size, dtype=torch.uint8)
         self.read_into(entry, memoryview(raw.numpy().data))
         return raw.view(DTYPES[entry.dtype]).reshape(entry.shape)
+
+
+class ShardReader:
+    """Open shards that give their tensors as a single file does.
+
+    Attributes:
+        path: the first shard, for messages about all.
+        shapes: the shapes of the weights by name.
+    """
+
+    def __init__(self, shards: Sequence[TensorReader]) -> None:
+        """Join open files, at least one.
+
+        Raises:
+            CheckpointError: two of them hold a tensor of the same name.
+        """
+        self.path = shards[0].path
+        self._shards: dict[str, TensorReader] = {}
+        shapes: dict[str, tuple[int, ...]] = {}
+        for shard in shards:
+            for name, shape in shard.shapes.items():
+                if name in shapes:
+                    reason = message(
+                        "holds the tensor {name}, which {file} holds too",
+                        name=quoted(name),
+                        file=self._shards[name].path.name,
+                    )
+                    raise CheckpointError(shard.path, reason)
+                self._shards[name], shapes[name] = shard, shape
+        self.shapes: Mapping[str, tuple[int, ...]] = MappingProxyType(shapes)
+
+    def scale_of(self, name: str) -> Tensor | None:
+        """Return what `TensorReader.scale_of` does. Raises as `TensorReader.read`."""
+        return self._shards[name].scale_of(name)
+
+    def read(self, name: str) -> Tensor:
+        """Return what `TensorReader.read` does. Raises as it does."""
+        return self._shards[name].read(name)

@@ -26,7 +26,9 @@ from studio.families.recognition import traits
 from studio.families.recognition.kinds import Component, Fact, Family, Kind, Source
 from studio.families.recognition.recognise import Recognised
 from studio.folders import Folders
+from studio.weights.hashing import HashCache
 from tests.families import tiny
+from tests.weights.test_shards import shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,6 +117,25 @@ def test_the_hash_is_that_of_the_file_and_computed_once(
     (listed,) = (model for model in list_models(folders) if not model.shipped)
     assert listed.card is not None
     assert listed.card.weights_sha256 == found.card.weights_sha256
+
+
+def test_the_hash_of_a_sharded_model_covers_every_shard_and_the_parts_of_a_folder_are_found(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "ink"
+    shard(home / "unet")
+    for part in ("vae", "text_encoder"):
+        shard(home / part, count=1)
+    file = ModelFile(path=home, size=1, signature="1", recognised=SD1, is_folder=True)
+    info = family_models.describe(file)
+    assert [part for part, _ in info.files] == ["unet", "unet", "vae", "text_encoder"]
+    before = family_models.hashed(info, HashCache(tmp_path / "one")).weights_sha256
+    for _, path in info.files:
+        old = path.read_bytes()
+        path.write_bytes(old[:-1] + bytes([old[-1] ^ 1]))
+        assert family_models.hashed(info, HashCache(tmp_path / "two")).weights_sha256 != before, path
+        path.write_bytes(old)
+    assert family_models.hashed(info, HashCache(tmp_path / "three")).weights_sha256 == before
 
 
 def test_two_files_of_one_name_are_both_listed_and_one_can_be_used(

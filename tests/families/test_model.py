@@ -20,7 +20,9 @@ from studio.families.model import FamilyModel, load_model, schedule_of
 from studio.families.networks import on_meta
 from studio.prompts.clip_tokenizer import clip_tokenizer
 from studio.weights.files import LoadCancelled
+from studio.weights.shards import weights_in
 from tests.families.tiny import TINY, folder_tensors, networks, reader
+from tests.weights.test_shards import shard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +41,7 @@ def saved(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> dict[s
 
 
 def loaded(name: str, files: dict[str, Path], **options: object) -> FamilyModel:
-    return load_model(CARD, TINY[name], files, **options)
+    return load_model(CARD, TINY[name], {part: (path,) for part, path in files.items()}, **options)
 
 
 @torch.no_grad()
@@ -70,12 +72,17 @@ def test_a_file_gives_the_model_it_was_written_from(name: str, tmp_path: Path) -
     torch.testing.assert_close(output(loaded(name, saved(name, tmp_path))), InMemory(name).output())
 
 
-def test_a_folder_gives_the_model_it_was_written_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_folder_gives_the_model_it_was_written_from_sharded_or_not(count: int, tmp_path: Path) -> None:
     files = {}
     for part, tensors in folder_tensors(networks("sdxl")).items():
-        files[part] = tmp_path / f"{part}.safetensors"
-        save_file({key: one.contiguous() for key, one in tensors.items()}, files[part])
-    torch.testing.assert_close(output(loaded("sdxl", files)), InMemory("sdxl").output())
+        shard(tmp_path / part, tensors, count)
+        found = weights_in(tmp_path / part)
+        assert found is not None
+        assert len(found.paths) == count
+        files[part] = found.paths
+    model = load_model(CARD, TINY["sdxl"], files)
+    torch.testing.assert_close(output(model), InMemory("sdxl").output())
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn])

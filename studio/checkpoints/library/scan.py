@@ -26,6 +26,7 @@ from studio.storage import open_regular, read_error
 from studio.strict_json import InvalidJsonError, parse
 from studio.weights.conversion import is_torch_file, read_torch_header
 from studio.weights.header import check_file
+from studio.weights.shards import find_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -337,24 +338,11 @@ def _read_pipeline(path: Path, name: str, read: Callable[[Path], ModelHeader]) -
         for config in ("config.json", "scheduler_config.json"):
             if config in inside:
                 configs[folder.name] = _read_json(inside[config])
-        if shards := _shards(inside):
-            headers[folder.name] = _merged(folder.name, [read(inside[shard]) for shard in shards])
+        if (weights := find_weights(inside)) is not None:
+            shards = {shard: read(shard) for shard in weights.paths}
+            weights.check({shard: header.tensors for shard, header in shards.items()})
+            headers[folder.name] = _merged(folder.name, list(shards.values()))
     return PipelineFolder(name=name, index=_read_json(path / INDEX), configs=configs, headers=headers)
-
-
-def _shards(inside: Mapping[str, Path]) -> tuple[str, ...]:
-    """Return the files of a part's weights: those without a variant ("fp16", "non_ema"), else of its first one."""
-    groups: dict[str, list[str]] = {}
-    for name in inside:
-        if name.endswith(".safetensors"):
-            stem = name.removesuffix(".safetensors").split("-00", 1)[0]
-            groups.setdefault(stem, []).append(name)
-    if not groups:
-        return ()
-    chosen = min(
-        groups, key=lambda stem: ("." in stem, stem not in ("diffusion_pytorch_model", "model"), stem)
-    )
-    return tuple(sorted(groups[chosen]))
 
 
 def _merged(name: str, headers: list[ModelHeader]) -> ModelHeader:
