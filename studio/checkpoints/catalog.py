@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final
 from studio.checkpoints import family_models
 from studio.checkpoints.family_models import FamilyInfo
 from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, describe
+from studio.checkpoints.library.adapters import adapters_among, fitting
 from studio.checkpoints.library.cache import RecognitionCache
 from studio.checkpoints.library.folders import added_folders
 from studio.checkpoints.library.scan import INDEX, scan
 from studio.errors import CheckpointError, StorageError, UnknownNameError
+from studio.families.recognition.kinds import Family
 from studio.folders import resources_dir
 from studio.messages import message
 from studio.storage import ensure_folder
@@ -25,6 +27,7 @@ from studio.weights.header import check_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from studio.checkpoints.library.adapters import Adapter
     from studio.checkpoints.library.scan import ModelFile, Scan
     from studio.families.interface import ModelInfo
     from studio.folders import Folders
@@ -101,6 +104,22 @@ def scan_models(folders: Folders) -> Scan:
             ensure_folder(folders.cache)
             cache.save()
     return found
+
+
+def list_adapters(folders: Folders) -> tuple[Adapter, ...]:
+    """Return every LoRA and textual inversion in the folders of models, in the order in which names are resolved.
+
+    Those that this program cannot apply, and files that cannot be read, are among them.
+    """
+    return adapters_among(scan_models(folders).files, [folders.models, *added_folders(folders)])
+
+
+def adapters_for(card: ModelInfo, folders: Folders) -> tuple[Adapter, ...]:
+    """Return the LoRAs and textual inversions that fit a model, each with the name that a prompt refers to it by.
+
+    The list for the window: `Adapter` has name, path, family and trigger words. () for a model that takes none.
+    """
+    return fitting(list_adapters(folders), Family(card.family_name)) if isinstance(card, FamilyInfo) else ()
 
 
 def _of_families(files: Sequence[ModelFile], folders: Folders) -> list[InstalledModel]:
