@@ -91,6 +91,7 @@ class JobState:
         self._ended: float | None = None
         self._loading_since: float | None = None
         self._latest: dict[int, StepDone] = {}
+        self._unfinished = 0
 
     @property
     def request(self) -> GenerateRequest:
@@ -122,8 +123,10 @@ class JobState:
     @property
     def current_image(self) -> int:
         """The index of the first picture that is not finished, or of the last one."""
-        count = self.count
-        return next((image for image in range(count) if image not in self.pictures), count - 1)
+        # Searched from where the last search ended, since it is read many times for each step.
+        while self._unfinished in self.pictures:
+            self._unfinished += 1
+        return min(self._unfinished, self.count - 1)
 
     @property
     def fraction(self) -> float:

@@ -6,6 +6,7 @@ not turn grey. https://bottosson.github.io/posts/oklab/
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _FROM_LMS = (
 )
 
 
+@lru_cache(maxsize=4096)  # the curves, ticks and frames of a run are painted again at every step
 def mix(first: str, second: str, amount: float) -> str:
     """Return the colour ``amount`` (0 to 1) of the way from ``first`` to ``second``, in OKLab."""
     a, b = _oklab(first), _oklab(second)
