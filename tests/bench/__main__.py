@@ -24,6 +24,7 @@ from tests.bench import (
     compare,
     filmstrip,
     gallery,
+    library,
     lockstep,
     loop,
     measure,
@@ -55,6 +56,7 @@ BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
     "filmstrip": filmstrip.bench,
     "training": training.bench,
     "models": models.bench,
+    "library": library.bench,
 }
 
 

@@ -140,6 +140,49 @@ def test_every_reason_is_a_sentence_of_its_own() -> None:
     assert len(set(reasons)) == len(reasons) > 35
 
 
+_A, _B = (b'{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}' % (place, place + 4) for place in (0, 4))
+_AGAIN = {
+    "plainly": b'{"a":%b,"a":%b}',
+    "with blanks before the colons": b'{"a" :%b,"a"\t:%b}',
+    "with another way to write it": b'{"a":%b,"\\u0061":%b}',
+    "beside a name with a colon": b'{"__metadata__":{"x:y":":"},"a":%b,"a":%b}',
+    "in the metadata": b'{"a":%b,"__metadata__":{"a":"","a":""},"b":%b}',
+    "in the metadata, after blanks": b'{"__metadata__" : {"a":"","a":""},"a":%b,"b":%b}',
+    "as metadata": b'{"__metadata__":{"a":""},"a":%b,"__metadata__":{"a":""},"b":%b}',
+    "as metadata without text": b'{"__metadata__":{},"a":%b,"b":%b,"__metadata__":{}}',
+    "in a tensor": b'{"a":%b,"b":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
+}
+
+
+@pytest.mark.parametrize("case", _AGAIN)
+def test_a_name_that_is_there_twice_is_refused_wherever_it_is(tmp_path: Path, case: str) -> None:
+    pattern = _AGAIN[case]
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(packed(pattern % ((_A, _B) if pattern.count(b"%b") == 2 else _A), bytes(8)))
+    with pytest.raises(CheckpointError, match="twice"):
+        check_file(path)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        b'{"a":%b,"b":%b}',
+        b'{ "a" : %b, "b" : %b }   ',
+        b'{"__metadata__":{"say \\"a\\":":"\\"b\\":{}"},"a":%b,"b":%b}',
+        b'{"a":%b,"b":%b,"__metadata__": {"x": "y"}}',
+    ],
+)
+def test_headers_are_read_however_they_are_spaced_and_ordered(tmp_path: Path, pattern: bytes) -> None:
+    path = tmp_path / "model.safetensors"
+    for first, second, names in ((_A, _B, "ab"), (_B, _A, "ba")):
+        path.write_bytes(packed(pattern % (first, second), bytes(8)))
+        found = check_file(path)
+        assert [(entry.name, entry.shape, entry.size) for entry in found.entries] == [
+            (name, (1,), 4) for name in names
+        ]
+        assert bool(found.metadata) == (b"metadata" in pattern)
+
+
 @pytest.mark.parametrize("header", [TWICE, SOME_DIMENSIONS], ids=["duplicate names", "100,000 dimensions"])
 def test_the_library_alone_would_take_what_is_refused_here(header: bytes) -> None:
     assert library_load(packed(header, bytes(8 if header is TWICE else 4)))["a"].numel() in (1, 2)

@@ -12,13 +12,16 @@ import hashlib
 import os
 import re
 import stat
+import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cachetools
+
 from studio.checkpoints.library.cache import RecognitionCache, Remembered
 from studio.errors import CheckpointError, StorageError
-from studio.families.recognition.header import ModelHeader, TensorInfo
+from studio.families.recognition.header import ModelHeader, Names, TensorInfo
 from studio.families.recognition.pipeline import PipelineFolder, recognise_pipeline
 from studio.families.recognition.recognise import Recognised, recognise
 from studio.messages import Message, message
@@ -31,6 +34,8 @@ from studio.weights.shards import find_weights
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from studio.weights.header import Entry
+
 WEIGHTS = frozenset({".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth", ".bin"})
 _SAFETENSORS = frozenset({".safetensors", ".sft"})
 INDEX = "model_index.json"
@@ -42,6 +47,7 @@ MAX_DEPTH = 24
 MAX_JSON_BYTES = 1 << 20
 MAX_SIDECAR_BYTES = 1 << 16
 SMALLEST_PICKLE = 1 << 10
+_MOST_KEPT = 5000
 
 _SKIPPED = frozenset({"venv", "site-packages", "node_modules", "__pycache__", "blobs"})
 """Folders in which no model lies; those whose name begins with a dot are skipped, too."""
@@ -303,8 +309,19 @@ def read_header(path: Path) -> ModelHeader:
         header = read_torch_header(path)
     else:
         header = check_file(path, links=True)
-    tensors = {entry.name: TensorInfo(entry.dtype, entry.shape) for entry in header.entries}
-    return ModelHeader(name=path.name, tensors=tensors, metadata=header.metadata)
+    names = _names_of(header.entries)
+    return ModelHeader(name=path.name, tensors=names.tensors, metadata=header.metadata, shared=names)
+
+
+def _names_of(entries: tuple[Entry, ...]) -> Names:
+    """Return the names of a file's tensors; files with the same tensors share them, as many adapters of a folder do."""
+    return (_kept_names if len(entries) <= _MOST_KEPT else _kept_names.__wrapped__)(entries)[0]
+
+
+@cachetools.cached(cachetools.LRUCache(maxsize=16), key=id, lock=threading.Lock())
+def _kept_names(entries: tuple[Entry, ...]) -> tuple[Names, tuple[Entry, ...]]:
+    """Return the names, and the tensors themselves: while they are kept, no others have their identity."""
+    return Names({entry.name: TensorInfo(entry.dtype, entry.shape) for entry in entries}), entries
 
 
 def _recognise(file: ModelFile, read: Callable[[Path], ModelHeader]) -> Recognised | Message:

@@ -46,6 +46,7 @@ class ModelHeader:
         container: "safetensors" or "gguf"; of a GGUF file only the magic number may have been read.
         parameterization: "v" or "eps" as the configuration of A1111 beside the file says it (``model.yaml``); "" if
             there is none.
+        shared: the names of ``tensors``, if they were made before, for another file with the same tensors.
     """
 
     name: str
@@ -53,11 +54,17 @@ class ModelHeader:
     metadata: Mapping[str, str] = field(default_factory=lambda: _NO_METADATA)
     container: str = "safetensors"
     parameterization: str = ""
+    shared: Names | None = field(default=None, repr=False, compare=False)
 
     @cached_property
+    def names(self) -> Names:
+        """All its tensors."""
+        return Names(self.tensors) if self.shared is None else self.shared
+
+    @property
     def parameters(self) -> int:
         """Number of elements of all tensors."""
-        return sum(tensor.size for tensor in self.tensors.values())
+        return sum(self.names.dtypes.values())
 
 
 class Names:
@@ -111,6 +118,15 @@ class Names:
         return found
 
     @cached_property
+    def dtypes(self) -> Counter[str]:
+        """The number of elements of each dtype."""
+        counts: Counter[str] = Counter()
+        for name, tensor in self.tensors.items():
+            if name.startswith(self.prefix):
+                counts[tensor.dtype] += tensor.size
+        return counts
+
+    @cached_property
     def _starts(self) -> frozenset[str]:
         """Every beginning of a name up to and including one of its first `DEEPEST` dots."""
         found: set[str] = set()
@@ -137,12 +153,3 @@ class Names:
             if place >= 0:
                 last_three.add(name[place:])
         return frozenset(end[place:] for end in last_three for place in range(len(end)) if end[place] == ".")
-
-
-def dtype_counts(tensors: Mapping[str, TensorInfo], prefix: str = "") -> Counter[str]:
-    """Return the number of elements of each dtype among the tensors whose names begin with ``prefix``."""
-    counts: Counter[str] = Counter()
-    for name, tensor in tensors.items():
-        if name.startswith(prefix):
-            counts[tensor.dtype] += tensor.size
-    return counts

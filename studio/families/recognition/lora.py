@@ -7,9 +7,10 @@ underscores (``lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight``),
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from studio.families.recognition.kinds import Fact, Family, Source
 
@@ -120,9 +121,8 @@ class LoraFile:
     rank: int
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """One tensor of an adapter: the place with underscores, what it belongs to, its role, dtype and shape."""
+class _Layer(NamedTuple):
+    """One tensor of an adapter: the place with underscores, what it belongs to, its role and shape."""
 
     part: str
     place: str
@@ -160,12 +160,11 @@ def read_lora(
 
     The family is None if neither shapes nor metadata tell.
     """
-    layers = []
-    for name, tensor in tensors.items():
-        if (split := split_name(name)) is not None:
-            place, role = split
-            part, place = _part(place)
-            layers.append(_Layer(part, place.replace(".", "_"), role, tensor.shape))
+    layers = [
+        _Layer(*named, tensor.shape)
+        for name, tensor in tensors.items()
+        if (named := _named(name)) is not None
+    ]
     order = ("network", "text encoder", "text encoder 2", "text encoder 3")
     parts = {layer.part for layer in layers}
     ranks = [layer.shape[0] for layer in layers if layer.role == "down" and layer.shape]
@@ -176,6 +175,16 @@ def read_lora(
         rank=max(ranks, default=0),
     )
     return found, _family(layers, metadata)
+
+
+@functools.lru_cache(maxsize=2**14)  # the adapters of a family have the same thousands of names
+def _named(name: str) -> tuple[str, str, str] | None:
+    """Return a tensor's part, its place with underscores, and its role; None as `split_name`."""
+    split = split_name(name)
+    if split is None:
+        return None
+    part, place = _part(split[0])
+    return part, place.replace(".", "_"), split[1]
 
 
 def _part(place: str) -> tuple[str, str]:

@@ -345,7 +345,7 @@ def recognise(header: ModelHeader) -> Recognised:
 
     What is tried, and in which order, is `ATTEMPTS`.
     """
-    everything = Names(header.tensors)
+    everything = header.names
     for attempt in ATTEMPTS:
         found = attempt(header, everything)
         if found is not None:

@@ -14,7 +14,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.families.recognition.header import dtype_counts
 from studio.families.recognition.kinds import Fact, Family, Source
 
 if TYPE_CHECKING:
@@ -277,7 +276,7 @@ def storage(header: ModelHeader, names: Names) -> Storage:
     """Return the precision and the quantised form of the tensors under ``names``' prefix."""
     if header.container == "gguf":
         return Storage("", form=_GGUF, readable=False)
-    counts = dtype_counts(header.tensors, names.prefix)
+    counts = names.dtypes
     form = _form(header, names, counts)
     considered = Counter({dtype: count for dtype, count in counts.items() if dtype in _PLAIN}) or counts
     if form in (_INT8, _NF4, _NUNCHAKU, _NVFP4, _MXFP8):
