@@ -26,7 +26,7 @@ from studio.engine.events import (
     ModelLoading,
     PictureDone,
 )
-from studio.engine.memory import raising_memory_short
+from studio.engine.memory import device_memory, raising_memory_short
 from studio.engine.requests.compare import CompareRequest
 from studio.engine.requests.plan import plan
 from studio.engine.requests.previews import NO_PREVIEWS, Previews
@@ -229,7 +229,12 @@ class Engine:
         """Return a description of the device. Measures the precision if it is not known yet."""
         precision = choose_precision(self.device, self.folders.cache)
         unused = unused_gpu(find_devices())
-        return EngineReport(device=self.device.label, dtype=precision.dtype, unused_gpu=unused)
+        return EngineReport(
+            device=self.device.label,
+            dtype=precision.dtype,
+            unused_gpu=unused,
+            memory=device_memory(self.device, precision),
+        )
 
     def _prepare(
         self,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from studio.engine.memory_plan import DeviceMemory
     from studio.engine.requests.fork import StartState
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.requests.previews import Quantity, Tier
@@ -228,11 +229,13 @@ class EngineReport:
         device: such as "cpu (AMD EPYC, 2 threads)".
         dtype: of the backbone.
         unused_gpu: if the machine has a GPU that torch cannot use, a sentence that says what to do; else None.
+        memory: what plans of memory need to know of the device; None: unknown.
     """
 
     device: str
     dtype: str
     unused_gpu: str | None
+    memory: DeviceMemory | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from studio.engine.memory_plan import DeviceMemory
 from studio.errors import MemoryShortError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from studio.backbones.precision import Precision
     from studio.engine.device.device import Device
 
 _MEMORY_INFO = Path("/proc/meminfo")
@@ -51,6 +53,22 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+
+
+def device_memory(device: Device, precision: Precision, *, loaded: int = 0) -> DeviceMemory:
+    """Return what plans of memory need to know of a device.
+
+    Args:
+        device: the device.
+        precision: the fastest there.
+        loaded: bytes that are used now and will be free for the run that is planned.
+    """
+    free = free_memory(device)
+    return DeviceMemory(
+        free=None if free is None else free + loaded,
+        own=device.kind not in ("cpu", "mps"),
+        reduced=precision.dtype == "bfloat16",
+    )
 
 
 def free_memory(device: Device) -> int | None:
