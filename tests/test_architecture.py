@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import pkgutil
 import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -188,3 +190,30 @@ def test_a_leftover_is_detected(what: str, line: str) -> None:
 def test_every_package_below_studio_starts_empty_or_with_a_dict() -> None:
     for path in (ROOT / "studio").rglob("__init__.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path
+
+
+def imports(sources: dict[str, str]) -> dict[str, set[str]]:
+    """Return the modules among `sources` that each imports, also those for type hints only."""
+    return {
+        name: {
+            module
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.ImportFrom) and node.module
+            for alias in node.names
+            for module in (f"{node.module}.{alias.name}", node.module)
+            if module in sources and module != name
+        }
+        for name, text in sources.items()
+    }
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    paths = (path for path in (ROOT / "studio").rglob("*.py") if path.name != "__init__.py")
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
+    TopologicalSorter(imports({name: path.read_text("utf-8") for name, path in names.items()})).prepare()
+
+
+def test_a_circle_through_a_type_hint_is_detected() -> None:
+    circle = {"a.b": "from a.c import C", "a.c": "if TYPE_CHECKING:\n    from a import b"}
+    with pytest.raises(CycleError):
+        TopologicalSorter(imports(circle)).prepare()

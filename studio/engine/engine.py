@@ -30,11 +30,11 @@ from studio.engine.memory import device_memory, raising_memory_short
 from studio.engine.requests.compare import CompareRequest
 from studio.engine.requests.plan import plan
 from studio.engine.requests.previews import NO_PREVIEWS, Previews
+from studio.engine.sampling.decoders import decode, to_pixels
 from studio.engine.sampling.explain import explain
 from studio.engine.sampling.generate import make
 from studio.engine.sampling.models import LoadedModels
 from studio.engine.sampling.notes import merge_notes, notes_on
-from studio.engine.sampling.preview import decode, to_pixels
 from studio.engine.training.pipeline import rehearse_training, train
 from studio.errors import CheckpointError, MemoryShortError, RequestError
 from studio.families.interface import makes_latents

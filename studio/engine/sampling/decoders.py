@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from studio.engine.sampling.preview import decode, to_pixels
+from studio.arrays import to_uint8
 from studio.engine.sampling.preview_budget import TierCosts
 from studio.weights.files import LoadCancelled
 
@@ -90,3 +90,15 @@ class Decoders:
         if tier == "full" or self._cheaper is None:
             return decode(self._model, latents)
         return self._cheaper[tier](latents.detach().clone()).float()
+
+
+@torch.no_grad()
+def decode(model: Model, latents: Tensor) -> Tensor:
+    """Decode latents (B, C, h, w) to pictures (B, 3, H, W), float32, nominally in [-1, 1]."""
+    # A copy: the run continues from the same bits even if the model changes its input.
+    return model.decode(latents.detach().clone()).float()
+
+
+def to_pixels(picture: Tensor) -> NDArray[np.uint8]:
+    """Convert one picture (1, 3, H, W) from [-1, 1] to bytes (H, W, 3), fresh and read-only."""
+    return to_uint8(picture[0])

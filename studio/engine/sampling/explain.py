@@ -14,8 +14,9 @@ from studio.diffusion.samplers.drive import query_once
 from studio.diffusion.samplers.stepper import Query
 from studio.engine.events import Explained
 from studio.engine.requests.checks import check_value
+from studio.engine.sampling.decoders import decode, to_pixels
 from studio.engine.sampling.generate import guidance_of
-from studio.engine.sampling.preview import decode, to_array, to_pixels
+from studio.engine.sampling.preview import to_array
 from studio.errors import RequestError
 from studio.messages import message
 

@@ -25,7 +25,8 @@ from studio.diffusion.spacings import visit
 from studio.engine.events import PictureDone, PictureStarted, StepDone
 from studio.engine.requests.fork import StartState
 from studio.engine.requests.generate import sampler_options
-from studio.engine.sampling.preview import PreviewRenderer, decode, to_host
+from studio.engine.sampling.decoders import decode
+from studio.engine.sampling.preview import PreviewRenderer, to_host
 from studio.engine.versions import versions
 from studio.errors import NotFiniteError
 from studio.families.interface import DEFAULT_TEXT, TextOptions

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from studio.arrays import read_only_copy, to_bytes, to_uint8
+from studio.arrays import read_only_copy, to_bytes
 from studio.engine.sampling.preview_budget import PreviewScheduler
 
 if TYPE_CHECKING:
@@ -24,14 +24,6 @@ if TYPE_CHECKING:
     from studio.diffusion.samplers.stepper import StepResult
     from studio.engine.requests.previews import Previews, Quantity, Tier
     from studio.engine.sampling.decoders import Decoders
-    from studio.families.interface import Model
-
-
-@torch.no_grad()
-def decode(model: Model, latents: Tensor) -> Tensor:
-    """Decode latents (B, C, h, w) to pictures (B, 3, H, W), float32, nominally in [-1, 1]."""
-    # A copy: the run continues from the same bits even if the model changes its input.
-    return model.decode(latents.detach().clone()).float()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -187,11 +179,6 @@ def to_host(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
 def _pixels(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return bytes (3, H, W) as (H, W, 3), fresh and read-only."""
     return read_only_copy(np.moveaxis(levels, -3, -1))
-
-
-def to_pixels(picture: Tensor) -> NDArray[np.uint8]:
-    """Convert one picture (1, 3, H, W) from [-1, 1] to bytes (H, W, 3), fresh and read-only."""
-    return to_uint8(picture[0])
 
 
 def to_array(latents: Tensor) -> NDArray[np.float32]:

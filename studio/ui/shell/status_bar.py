@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from studio.ui.core.settings import Preferences
     from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.theme.theme import Theme
-    from studio.ui.train.model import TrainRun
+    from studio.ui.train.run import TrainRun
 
 
 class StatusModel(QObject):

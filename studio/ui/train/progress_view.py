@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from studio.ui.core.settings import Preferences
     from studio.ui.core.training_losses import Points
     from studio.ui.theme.theme import Theme
-    from studio.ui.train.model import TrainRun
+    from studio.ui.train.run import TrainRun
 
 
 class WaitingView(QWidget):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from studio.errors import StudioError
     from studio.folders import Folders
     from studio.ui.theme.theme import Theme
-    from studio.ui.train.model import TrainRun
+    from studio.ui.train.run import TrainRun
 
 
 class Resumables(QObject):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from studio.engine.training.events import TrainingSampled
     from studio.ui.core.settings import Preferences
     from studio.ui.theme.theme import Theme
-    from studio.ui.train.model import TrainRun
+    from studio.ui.train.run import TrainRun
 
 
 _NAMES: Final = 120  # width of the prompts at the left

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from studio.engine.training.resumable import ResumableTraining
     from studio.training.data.inspect import Found
     from studio.ui.train.data import TrainFolder
-    from studio.ui.train.model import TrainRun
     from studio.ui.train.noise import NoiseLevel
+    from studio.ui.train.run import TrainRun
 
 
 # ---------------------------------------------------------------------------------------------------------- empty pages

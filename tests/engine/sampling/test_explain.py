@@ -14,7 +14,7 @@ from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.diffusion.samplers import COMPARED
 from studio.engine.events import JobStarted, PictureStarted
 from studio.engine.requests.previews import EVERY_STEP, Previews
-from studio.engine.sampling.preview import to_pixels
+from studio.engine.sampling.decoders import to_pixels
 from studio.errors import CheckpointError, RequestError, UnknownNameError
 from tests.engine.asking import asking, bits, pictures, steps_of, those
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from studio.engine.requests.previews import EVERY_STEP, NO_PREVIEWS, Previews
-from studio.engine.sampling.preview import to_pixels
+from studio.engine.sampling.decoders import to_pixels
 
 
 def test_minus_one_is_black_one_is_white_and_beyond_is_clipped() -> None:

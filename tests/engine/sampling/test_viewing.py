@@ -25,7 +25,7 @@ from studio.engine.events import JobCancelled, JobFinished, JobStarted, PictureD
 from studio.engine.requests.generate import GenerateRequest, sampler_options
 from studio.engine.requests.previews import EVERY_STEP, NO_PREVIEWS, Previews, PreviewTarget
 from studio.engine.sampling import preview as preview_module
-from studio.engine.sampling.preview import to_pixels
+from studio.engine.sampling.decoders import to_pixels
 from studio.engine.sampling.preview_budget import PreviewScheduler
 from studio.errors import CheckpointError, RequestError, UnknownNameError
 from studio.weights.files import LoadCancelled

@@ -13,7 +13,7 @@ from studio.engine.training.events import (
     TrainingRecovered,
 )
 from studio.errors import StorageError
-from studio.ui.train.model import MOST_SAMPLES, TrainRun
+from studio.ui.train.run import MOST_SAMPLES, TrainRun
 from tests.ui.fakes import Forming, Gate
 from tests.ui.rooms import Studio
 from tests.ui.teaching import Lesson, Teaching, to_train
