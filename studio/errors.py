@@ -130,6 +130,15 @@ class StorageError(StudioError):
         super().__init__(message("{path} {reason}.", path=self.path, reason=reason))
 
 
+class DownloadError(StudioError):
+    """A model cannot be downloaded."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        """Name the model or file, and the reason as a clause such as "cannot be downloaded: the disk is full"."""
+        self.name, self.reason = name, reason
+        super().__init__(message("{name} {reason}.", name=name, reason=reason))
+
+
 class DeviceError(StudioError):
     """The requested device does not exist or does not work."""
 

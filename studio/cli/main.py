@@ -30,7 +30,7 @@ COMMANDS = {
     "runs": "list the recorded runs; show, pin, unpin or trim them",
     "fork": "continue from any step of a recorded run, with other settings",
     "verify": "make a picture again from the metadata of its file, and compare",
-    "models": "list the models: size, schedule, licence, evaluation",
+    "models": "list the models: size, schedule, licence, evaluation; download one",
     "doctor": "show devices, versions, folders, free space and problems",
     "train": "train a model on a folder of pictures, or from a recipe; resumes after any interruption",
     "evaluate": "measure a model: names, backgrounds, compositions, guidance, steps, memory",

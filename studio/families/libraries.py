@@ -23,12 +23,16 @@ OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
     "HF_HUB_DISABLE_UPDATE_CHECK": "1",
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
     "DIFFUSERS_DISABLE_REMOTE_CODE": "1",
     "USE_HUB_KERNELS": "NO",
 }
-"""Environment variables that keep the libraries from the network and from code that they would download."""
+"""Environment variables that keep the libraries from the network and from code that they would download.
+
+Offline and without telemetry the hub client does not fetch its daily list of agents either.
+"""
 
 _UNWANTED = ("DIFFUSERS_TRUST_REMOTE_KERNELS", "DIFFUSERS_SLOW_IMPORT")
 

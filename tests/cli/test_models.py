@@ -15,6 +15,7 @@ from studio.cli.models import headline
 from studio.cli.output import table
 from studio.engine.device import device as device_module
 from studio.folders import Folders
+from tests.downloads.hub import Repository, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,40 @@ def test_models_as_json_contain_the_whole_card(stepwise: Stepwise, home: Path) -
     assert model["folder"] == str(home / "models" / "tiny")
     assert model["card"]["prediction"] == "v"
     assert (model["error"], model["shipped"]) == (None, False)
+
+
+def test_a_download_prints_its_sizes_first_and_is_listed_when_it_is_there(
+    stepwise: Stepwise, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = home / "models" / "tiny"
+    files = {name: (source / name).read_bytes() for name in ("card.json", "model.safetensors")}
+    renamed = files["card.json"].replace(b'"tiny"', b'"forest"')
+    with serving() as hub:
+        hub.repositories["artist/forest"] = Repository({**files, "card.json": renamed, "run.py": b"x"})
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        asked = stepwise("models", "--download", "artist/forest")
+        assert asked.code == 0
+        assert "in all, of artist/forest; licence: openrail++" in asked.out
+        assert "Add --yes to download it." in asked.out
+        assert not (home / "models" / "forest").exists()
+        done = stepwise("models", "--download", "https://huggingface.co/artist/forest", "--yes")
+        assert done.code == 0, done.err
+        assert done.out.splitlines()[-1] == str(home / "models" / "forest")
+        missing = stepwise("models", "--download", "artist/forests", "--yes")
+    assert {path.name for path in (home / "models" / "forest").iterdir()} == {
+        "card.json",
+        "model.safetensors",
+    }
+    assert "forest" in stepwise("models").out
+    assert missing.code == 2
+    assert "artist/forests does not exist on the Hub" in missing.err
+
+
+def test_suggested_models_are_listed_with_size_licence_and_how_to_get_them(stepwise: Stepwise) -> None:
+    listed = stepwise("models", "--suggested").out
+    assert "DreamShaper 8: 2.0 GiB" in listed
+    assert "CreativeML OpenRAIL-M" in listed
+    assert "stepwise models --download Lykon/dreamshaper-8" in listed
 
 
 def test_the_headline_of_an_evaluation_takes_what_is_there() -> None:

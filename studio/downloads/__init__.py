@@ -1,0 +1,1 @@
+"""Downloading models from the Hugging Face Hub: only when asked, in a process of its own. No torch."""
