@@ -59,6 +59,9 @@ TORCH_FREE = [
     ),
     "studio.checkpoints.card",
     "studio.checkpoints.catalog",
+    "studio.cli.models",
+    "studio.downloads.download",
+    "studio.downloads.suggested",
     *(f"studio.gallery.{found.name}" for found in pkgutil.iter_modules([str(ROOT / "studio" / "gallery")])),
 ]
 QT_FREE = sorted(
