@@ -25,6 +25,7 @@ from studio.weights.hashing import HashCache
 from studio.weights.header import check_file
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
 
     from studio.checkpoints.library.adapters import Adapter
@@ -144,32 +145,36 @@ def _installed(file: ModelFile, info: FamilyInfo) -> InstalledModel:
     return InstalledModel(name=info.name, folder=file.path.parent, shipped=False, card=info, file=file.path)
 
 
-def find_model(name: str, folders: Folders) -> InstalledModel:
+def find_model(name: str, folders: Folders, *, cancelled: threading.Event | None = None) -> InstalledModel:
     """Return the model of a name, or the one in the folder of a path; its ``card`` is not None.
 
     Args:
         name: a model's name, or the path of a model's folder or of a file in it.
         folders: the user's folders.
+        cancelled: stops the hashing of a model that was not used before when set.
 
     Raises:
+        LoadCancelled: ``cancelled`` was set.
         UnknownNameError: there is no model of that name and nothing at that path; suggests the closest name.
         CheckpointError: the model is broken, or what is at the path is no model of this program.
     """
     models = list_models(folders)
     for model in sorted(models, key=lambda model: model.card is None):
         if model.name == name:
-            return _with_hash(model, folders) if model.card is not None else _model_at(model.path, folders)
+            known = model if model.card is not None else _model_at(model.path, folders)
+            return _with_hash(known, folders, cancelled)
     if not _is_path(name):
         raise UnknownNameError("model", name, [model.name for model in models if model.card is not None])
-    return _with_hash(_model_at(Path(name), folders), folders)
+    return _with_hash(_model_at(Path(name), folders), folders, cancelled)
 
 
-def _with_hash(model: InstalledModel, folders: Folders) -> InstalledModel:
+def _with_hash(model: InstalledModel, folders: Folders, cancelled: threading.Event | None) -> InstalledModel:
     """Return the model with its hash, by which runs and pictures refer to it; computing it may take many seconds."""
     if not isinstance(model.card, FamilyInfo) or model.card.weights_sha256:
         return model
     ensure_folder(folders.cache)
-    return replace(model, card=family_models.hashed(model.card, HashCache(folders.cache)))
+    info = family_models.hashed(model.card, HashCache(folders.cache), cancelled)
+    return replace(model, card=info)
 
 
 def _shipped_home() -> Path:

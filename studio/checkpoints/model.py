@@ -57,6 +57,10 @@ class NativeModel:
     device: torch.device
     folder: Path | None = None
 
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        texts = () if self.text_encoder is None else (self.text_encoder,)
+        return (self.backbone, self.codec, *texts)
+
     @torch.no_grad()
     def encode_prompts(
         self, prompts: Sequence[str], size: Size | None = None, text: TextOptions | None = None

@@ -33,6 +33,7 @@ from studio.engine.requests.previews import NO_PREVIEWS, Previews
 from studio.engine.sampling.decoders import decode, to_pixels
 from studio.engine.sampling.explain import explain
 from studio.engine.sampling.generate import make
+from studio.engine.sampling.interruption import Interrupter
 from studio.engine.sampling.models import LoadedModels
 from studio.engine.sampling.notes import merge_notes, notes_on
 from studio.engine.training.pipeline import rehearse_training, train
@@ -78,7 +79,8 @@ class Engine:
             spare_cores(spared_cores)
         self.folders = folders
         self.device: Device = choose(device)
-        self._models = LoadedModels()
+        self._interrupter = Interrupter()
+        self._models = LoadedModels(self._interrupter)
 
     def run(
         self,
@@ -97,8 +99,8 @@ class Engine:
         Args:
             request: what to make; what it leaves open is filled in from the model's card. A fork continues from a state
                 of another run; a comparison makes several pictures in lockstep, possibly with several models.
-            cancelled: may be set from any thread to stop the job: after at most one more model call, and during loading
-                between two tensors.
+            cancelled: may be set from any thread to stop the job: during a model call, and while a picture is decoded,
+                between two blocks of the network; during loading between two tensors.
             previews: how the pictures are shown while they form; never changes them.
             job_id: of every event; None creates a new one.
             secondary: whether this recomputes an older run: it must not unload the models of the last job, and its
@@ -116,7 +118,11 @@ class Engine:
         """
         job_id, cancelled = job_id or uuid.uuid4().hex, cancelled or threading.Event()
         started, pictures, preview_seconds = time.perf_counter(), 0, 0.0
-        parts = plan(request, self.folders, reproduces=secondary)
+        try:
+            parts = plan(request, self.folders, reproduces=secondary, cancelled=cancelled)
+        except LoadCancelled:
+            yield JobCancelled(job_id=job_id, pictures=0)
+            return
         with (
             contextlib.suppress(LoadCancelled),
             self._raising_memory_short(MemoryShortError(self.device.name, len(parts))),
@@ -124,9 +130,10 @@ class Engine:
             ready = yield from self._prepare(parts, job_id, cancelled, previews, secondary=secondary)
             batched = request.batched if isinstance(request, CompareRequest) else None
             with self._models.use(ready):
-                for event in make(
+                events = make(
                     parts, ready, batched=batched, job_id=job_id, cancelled=cancelled, previews=previews
-                ):
+                )
+                for event in self._interrupter.watched(events, cancelled):
                     if isinstance(event, PictureDone):
                         pictures, preview_seconds = pictures + 1, preview_seconds + event.preview_seconds
                     yield event
@@ -155,20 +162,24 @@ class Engine:
             model: as in the request.
             weights_sha256: of the model, as in `JobStarted`.
             latents: (C, h, w), as in `StepDone`.
-            cancelled: may be set from any thread to stop loading the model between two tensors.
+            cancelled: may be set from any thread to stop loading the model between two tensors, and the decoding
+                between two blocks of the network.
 
         Returns:
             uint8 (H, W, 3), read-only.
 
         Raises:
-            LoadCancelled: ``cancelled`` was set while the model was loaded.
+            LoadCancelled: ``cancelled`` was set.
             UnknownNameError: the model is no longer installed.
             CheckpointError: the model has changed, or cannot be read.
             ModelInUseError: there is not enough memory for this model beside those in use.
             RequestError: the latents have a shape that the model does not make.
             MemoryShortError: the device ran out of memory.
         """
-        with self._raising_memory_short(MemoryShortError(self.device.name, decoding=True)):
+        with (
+            self._raising_memory_short(MemoryShortError(self.device.name, decoding=True)),
+            self._interrupter.watch(cancelled),
+        ):
             ready = self._find_or_load(model, weights_sha256, cancelled)
             card = ready.model.card
             if not makes_latents(card, latents.shape):
@@ -199,14 +210,17 @@ class Engine:
             cancelled: as in `decode`.
 
         Raises:
-            LoadCancelled: ``cancelled`` was set while the model was loaded.
+            LoadCancelled: ``cancelled`` was set.
             UnknownNameError: the model is no longer installed.
             CheckpointError: the model has changed, or cannot be read.
             ModelInUseError: there is not enough memory for this model beside those in use.
             RequestError: the state does not belong to such a run.
             MemoryShortError: the device ran out of memory.
         """
-        with self._raising_memory_short(MemoryShortError(self.device.name, decoding=True)):
+        with (
+            self._raising_memory_short(MemoryShortError(self.device.name, decoding=True)),
+            self._interrupter.watch(cancelled),
+        ):
             ready = self._find_or_load(request.model, weights_sha256, cancelled)
             return explain(request.resolve(ready.model.card, from_noise=False), ready, x, t)
 
@@ -263,7 +277,8 @@ class Engine:
         ]
         if previews.limited:
             for part, one, of_part in zip(parts, ready, notes, strict=True):
-                one.decoders.prepare(part.shape, cancelled)
+                with self._interrupter.watch(cancelled):
+                    one.decoders.prepare(part.shape, cancelled)
                 if one.decoders.fault is not None:
                     fault = one.decoders.fault.message
                     of_part.append(message("Previews are coarser than they could be. {fault}", fault=fault))

@@ -254,6 +254,9 @@ class Model(Protocol):
     def device(self) -> torch.device:
         """Where states and latents are."""
 
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        """Return the networks of its parts."""
+
     def encode_prompts(
         self, prompts: Sequence[str], size: Size, text: TextOptions = DEFAULT_TEXT
     ) -> Conditioning:

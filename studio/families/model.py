@@ -69,6 +69,9 @@ class FamilyModel:
     schedule: Schedule
     device: torch.device
 
+    def modules(self) -> tuple[nn.Module, ...]:
+        return (self.networks.unet, self.networks.vae, *(one.model for one in self.networks.text_encoders))
+
     @torch.no_grad()
     def encode_prompts(
         self, prompts: Sequence[str], size: Size, text: TextOptions = DEFAULT_TEXT

@@ -11,6 +11,8 @@ from studio.engine.requests.fork import ForkRequest
 from studio.engine.requests.generate import GenerateRequest
 
 if TYPE_CHECKING:
+    import threading
+
     from studio.checkpoints.catalog import InstalledModel
     from studio.engine.requests.fork import StartState
     from studio.families.interface import ModelInfo
@@ -44,31 +46,45 @@ class Part:
         return self.card.latent_shape_for(self.request.width or 0, self.request.height or 0)
 
 
-def plan(request: Request, folders: Folders, *, reproduces: bool = False) -> tuple[Part, ...]:
+def plan(
+    request: Request,
+    folders: Folders,
+    *,
+    reproduces: bool = False,
+    cancelled: threading.Event | None = None,
+) -> tuple[Part, ...]:
     """Resolve a request: one part per pane of a comparison, else one part.
 
     Args:
         request: the request.
         folders: where the models are.
         reproduces: whether it may be of an earlier version, whose runs did not always start near the noisiest time.
+        cancelled: stops the hashing of a model that was not used before when set.
 
     Raises:
+        LoadCancelled: ``cancelled`` was set.
         RequestError: a field is invalid, or cannot be used with this model.
         CheckpointError: a model's card cannot be used.
     """
     request.validate()
     if not isinstance(request, CompareRequest):
-        return (_part(request, folders, reproduces=reproduces),)
+        return (_part(request, folders, cancelled, reproduces=reproduces),)
     parts = []
     for place, pane in enumerate(request.requests, start=1):
         with naming_pane(place):
-            parts.append(_part(pane, folders, reproduces=reproduces))
+            parts.append(_part(pane, folders, cancelled, reproduces=reproduces))
     return tuple(parts)
 
 
-def _part(request: GenerateRequest | ForkRequest, folders: Folders, *, reproduces: bool) -> Part:
+def _part(
+    request: GenerateRequest | ForkRequest,
+    folders: Folders,
+    cancelled: threading.Event | None,
+    *,
+    reproduces: bool,
+) -> Part:
     asked = request.request if isinstance(request, ForkRequest) else request
-    installed = find_model(asked.model, folders)
+    installed = find_model(asked.model, folders, cancelled=cancelled)
     card = installed.card
     assert card is not None, "find_model returns models with cards"
     start: StartState | None = None

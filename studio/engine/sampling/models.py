@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from studio.checkpoints.catalog import InstalledModel
     from studio.diffusion.denoiser import Denoiser
     from studio.engine.device.device import Device
+    from studio.engine.sampling.interruption import Interrupter
     from studio.families.interface import Model
 
 HEADROOM_BYTES = 512 * 2**20
@@ -53,7 +54,9 @@ class LoadedModels:
     `use`; they are never unloaded before it ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, interrupter: Interrupter) -> None:
+        """Keep no models yet; the calls of those that are loaded can be left by the interrupter."""
+        self._interrupter = interrupter
         self._models: list[ReadyModel] = []
         self._primary: list[ReadyModel] = []
         self._used: list[ReadyModel] = []
@@ -127,6 +130,7 @@ class LoadedModels:
         if found is None:
             model = load_installed(installed, device=device.torch_name, cancelled=cancelled)
             precision = model.supported_precision(precision)
+            self._interrupter.attach(model.modules())
             found = ReadyModel(
                 model=model,
                 denoiser=model.denoiser(precision),

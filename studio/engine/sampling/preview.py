@@ -5,6 +5,7 @@ Nothing here changes what the sampler continues from: everything is decoded from
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 
 from studio.arrays import read_only_copy, to_bytes
+from studio.engine.sampling.interruption import CallCancelled
 from studio.engine.sampling.preview_budget import PreviewScheduler
 
 if TYPE_CHECKING:
@@ -102,9 +104,11 @@ class PreviewRenderer:
             latents = result.state.x if quantity == "x_t" else result.x0_hat
             for place in range(len(before)):
                 if (tier := self._scheduler.choose(starts=starts)) is not None:
-                    tiers[place] = tier
-                    picture = self._decoders.picture(tier, latents[place : place + 1])
-                    shown[f"preview {place}"] = to_bytes(picture)[0]
+                    with contextlib.suppress(
+                        CallCancelled
+                    ):  # the step is complete, with or without a preview
+                        picture = self._decoders.picture(tier, latents[place : place + 1])
+                        tiers[place], shown[f"preview {place}"] = tier, to_bytes(picture)[0]
         host = to_host(self._arrays(result, finished) | shown)
         seconds = 0.0
         if shown:  # on a device that works asynchronously, the copy waits for the previews
