@@ -15,7 +15,7 @@ from studio.engine.requests.generate import sampler_options
 from studio.errors import RequestError, capitalised, shorten
 from studio.messages import message
 from studio.ui.core.undo import FieldsUndoStack
-from studio.ui.jobs.run_settings import FormValues, fitted, read_values, with_model
+from studio.ui.jobs.run_settings import FormValues, fitted, read_values, resolved, with_model
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class CompareColumns(QObject):
                 message("{model} is not installed", model=repr(shorten(values.model))),
             )
         try:
-            return values.request().resolve(card)
+            return resolved(values, card)
         except RequestError as error:
             raise RequestError(
                 message("{field} of run {number}", field=error.field, number=place + 1), error.reason

@@ -13,7 +13,7 @@ from studio.engine.requests.generate import MAX_GUIDANCE
 from studio.ui.compare import text as words
 from studio.ui.compare.columns import Column
 from studio.ui.jobs import text as form_words
-from studio.ui.jobs.option_fields import OptionControls
+from studio.ui.jobs.option_fields import OptionControls, TextControls
 from studio.ui.jobs.run_settings import most_steps, takes_text
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, INSET, PADDING
@@ -73,6 +73,7 @@ class ColumnView(Card):
         self.options = OptionControls(theme)
         self.spacing = ChoiceField(theme, tr("Spacing"), tip=form_words.spacing_tip())
         self.spacing.set_items(form_words.spacing_items())
+        self.text = TextControls(theme)
         self._lay_out(theme)
         column = Column(columns, place, self)
         for name, control in (
@@ -87,6 +88,7 @@ class ColumnView(Card):
             bind(column, name, control)
         self.remove.clicked.connect(self._on_remove)
         self.options.edited.connect(self._on_option_edited)
+        self.text.edited.connect(self._on_text_edited)
         self.seed.roll_requested.connect(self._on_roll_requested)
 
     def _lay_out(self, theme: Theme) -> None:
@@ -104,7 +106,7 @@ class ColumnView(Card):
         column.addWidget(self.prompt)
         column.addWidget(self.sampler)
         column.addLayout(numbers)
-        for control in (self.seed, self.model, self.options, self.spacing):
+        for control in (self.seed, self.model, self.options, self.spacing, self.text):
             column.addWidget(control)
         column.addStretch()
 
@@ -118,6 +120,7 @@ class ColumnView(Card):
         self.steps.set_limits(1, most_steps(card))
         self.steps.set_value(values.steps)
         self.options.show_options(values.sampler, values.options_of(values.sampler))
+        self.text.show_values(None if card is None else card.text_defaults, values.emphasis, values.clip_skip)
         self.prompt.setVisible(takes_text(card))
         self.guidance.setEnabled(takes_text(card))
         self.remove.setEnabled(self._columns.can_remove)
@@ -135,6 +138,10 @@ class ColumnView(Card):
     @Slot(str, object)
     def _on_option_edited(self, name: str, value: OptionValue) -> None:
         self._columns.edit_option(self._place, name, value)
+
+    @Slot(str, object)
+    def _on_text_edited(self, name: str, value: object) -> None:
+        self._columns.edit(self._place, **{name: value})
 
     @Slot()
     def _on_roll_requested(self) -> None:

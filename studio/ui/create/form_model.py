@@ -14,6 +14,7 @@ from studio.engine.requests.generate import sampler_options
 from studio.errors import RequestError, capitalised, shorten
 from studio.messages import message
 from studio.ui.core.undo import FieldsUndoStack
+from studio.ui.create.prompt_lengths import PromptLengths
 from studio.ui.jobs.run_settings import (
     SUGGESTION,
     Estimate,
@@ -22,6 +23,7 @@ from studio.ui.jobs.run_settings import (
     first_values,
     fitted,
     read_values,
+    resolved,
     with_model,
     with_request,
 )
@@ -42,6 +44,7 @@ class FormModel(QObject):
 
     Attributes:
         undo_stack: the edits.
+        lengths: the lengths of the prompts.
 
     Signals:
         changed: the values or the installed models have changed.
@@ -78,6 +81,7 @@ class FormModel(QObject):
         self._values = self._first()
         self._provisional = None if catalog.listed else self._values
         self.undo_stack = FieldsUndoStack(self._put_step, clock, self)
+        self.lengths = PromptLengths(self, self)
         catalog.changed.connect(self._on_catalog_changed)
 
     @property
@@ -188,6 +192,10 @@ class FormModel(QObject):
         """Emit `estimate_changed` after `Timings` has noted another run."""
         self.estimate_changed.emit()
 
+    def close(self) -> None:
+        """Wait for background work."""
+        self.lengths.close()
+
     def _first(self) -> FormValues:
         """Return the saved values, as far as they are still valid."""
         base = first_values(self._catalog.first(), self._first_seed)
@@ -213,7 +221,7 @@ class FormModel(QObject):
     def _resolved(self, values: FormValues) -> GenerateRequest:
         card = self._catalog.card(values.model)
         if card is not None:
-            return values.request().resolve(card)
+            return resolved(values, card)
         if not self._catalog.listed:
             raise RequestError(
                 "model",

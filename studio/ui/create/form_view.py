@@ -13,7 +13,7 @@ from studio.ui.create.ideas import IdeasModel
 from studio.ui.create.ideas_view import IdeasPopover, PromptCompletion
 from studio.ui.create.size_view import FreeSize, OfferedSizes
 from studio.ui.jobs import text as run_text
-from studio.ui.jobs.option_fields import OptionControls
+from studio.ui.jobs.option_fields import OptionControls, TextControls
 from studio.ui.jobs.run_settings import most_steps, takes_text
 from studio.ui.jobs.text import model_facts
 from studio.ui.language import tr
@@ -92,7 +92,8 @@ class SettingRows(QWidget):
         self.spacing = ChoiceField(theme, tr("Spacing"), tip=run_text.spacing_tip())
         self.spacing.set_items(run_text.spacing_items())
         more = QWidget()
-        _fill(QVBoxLayout(more), self.options, self.spacing)
+        self.text = TextControls(theme)
+        _fill(QVBoxLayout(more), self.options, self.spacing, self.text)
         self.more = Collapsible(theme, tr("More settings"), more, open=preferences.more_settings_shown)
         self.facts = FactList(theme)
         self.about = Collapsible(theme, tr("About this model"), self.facts)
@@ -126,6 +127,7 @@ class SettingRows(QWidget):
         ):
             bind(form, name, control)
         self.options.edited.connect(self._on_option_edited)
+        self.text.edited.connect(self._on_text_edited)
         self.seed.roll_requested.connect(form.roll_seed)
         self.seed.lock_edited.connect(self._on_lock_edited)
         self.more.toggled.connect(self._on_more_toggled)
@@ -154,12 +156,17 @@ class SettingRows(QWidget):
             self.steps.set_limits(1, most, min(SLIDER_STEPS, most))
         self.guidance.setEnabled(takes_text(card))
         self.options.show_options(values.sampler, values.options_of(values.sampler))
+        self.text.show_values(None if card is None else card.text_defaults, values.emphasis, values.clip_skip)
         self.seed.set_locked(values.seed_locked)
         self.more.set_detail(text.changed_settings(values, card))
 
     @Slot(str, object)
     def _on_option_edited(self, name: str, value: OptionValue) -> None:
         self._form.edit_option(name, value)
+
+    @Slot(str, object)
+    def _on_text_edited(self, name: str, value: object) -> None:
+        self._form.edit(**{name: value})
 
     @Slot(bool)
     def _on_lock_edited(self, locked: bool) -> None:
@@ -204,6 +211,7 @@ class TextRows(QWidget):
         self.prompt.editor.set_corner(self.ideas)
         self.completion = PromptCompletion(theme, self.prompt, form, ideas)
         self.popover = IdeasPopover(theme, ideas, self.ideas)
+        self.script = PlainLabel(theme, kind="label", role="warn", wrap=True)
         self.no_text = PlainLabel(theme, text.no_text(), kind="label", role="dim", wrap=True)
         self.negative = PromptField(theme, "", placeholder=tr("What the picture should not show"), lines=2)
         named(self.negative.editor, run_text.negative_prompt(), run_text.negative_tip())
@@ -218,7 +226,7 @@ class TextRows(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
-        for widget in (self.prompt, self.no_text, self.disclosure):
+        for widget in (self.prompt, self.script, self.no_text, self.disclosure):
             column.addWidget(widget)
         self._had_negative = False
         form.changed.connect(self._on_form_changed)
@@ -230,7 +238,9 @@ class TextRows(QWidget):
         self.popover.name_chosen.connect(self._on_name)
         self.popover.left.connect(self.prompt.editor.setFocus)
         ideas.changed.connect(self._on_ideas_changed)
+        form.lengths.changed.connect(self._on_lengths_changed)
         self._on_ideas_changed()
+        self._on_lengths_changed()
         self._on_form_changed()
 
     @Slot()
@@ -257,7 +267,16 @@ class TextRows(QWidget):
 
     @Slot()
     def _on_ideas_changed(self) -> None:
-        self.ideas.setVisible(self._ideas.available)
+        self.prompt.editor.show_corner(self._ideas.available)
+
+    @Slot()
+    def _on_lengths_changed(self) -> None:
+        lengths = self._form.lengths.lengths
+        for field, length in ((self.prompt, lengths.prompt), (self.negative, lengths.negative)):
+            field.set_length("" if length is None else text.length(length), text.length_tip())
+        sentence = text.foreign_scripts((lengths.prompt, lengths.negative))
+        self.script.setText(sentence)
+        self.script.setVisible(bool(sentence))
 
     @Slot()
     def _on_ideas(self) -> None:

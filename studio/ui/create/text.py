@@ -6,13 +6,14 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.ui.jobs.text import choice_title, spacings
+from studio.ui.jobs.text import choice_title, emphases, spacings
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from studio.families.interface import ModelInfo
+    from studio.prompts.length import PromptLength
     from studio.ui.jobs.run_settings import FormValues
 
 
@@ -22,6 +23,32 @@ def prompt_hint() -> str:
 
 def ideas_tip() -> str:
     return tr("Prompts to try, and everything that this model knows by name.")
+
+
+def length(length: PromptLength) -> str:
+    return trn(
+        "{tokens} of {room} token",
+        "{tokens} of {room} tokens",
+        length.room,
+        tokens=length.tokens,
+        room=length.room,
+    )
+
+
+def length_tip() -> str:
+    return tr(
+        "CLIP reads 75 tokens at a time: words, parts of words and punctuation. A longer prompt is read in several "
+        "parts; BREAK begins the next one."
+    )
+
+
+def foreign_scripts(lengths: Iterable[PromptLength | None]) -> str:
+    """Return that the prompts are in scripts that the text encoder did not learn; "" if they are not."""
+    scripts = sorted({length.script for length in lengths if length is not None and length.script})
+    return " ".join(
+        tr("This model's text encoder learned English; it hardly understands {script}.", script=script)
+        for script in scripts
+    )
 
 
 def no_text() -> str:
@@ -40,6 +67,13 @@ def changed_settings(values: FormValues, card: ModelInfo | None) -> str:
             changed.append(tr("{option} {value}", option=field.metadata["label"], value=shown))
     if card is not None and values.spacing != card.defaults.spacing:
         changed.append(spacings().get(values.spacing, (values.spacing, "", ""))[0])
+    if card is not None and card.text_defaults is not None:
+        if values.emphasis is not None:
+            changed.append(
+                tr("{option} {value}", option=tr("Emphasis"), value=emphases()[values.emphasis][0])
+            )
+        if values.clip_skip is not None:
+            changed.append(tr("{option} {value}", option=tr("Clip skip"), value=values.clip_skip))
     return ", ".join(changed)
 
 

@@ -1,4 +1,4 @@
-"""The controls of a sampler's own options, built from the metadata of its options dataclass."""
+"""Folded settings of a run: a sampler's own options, built from their metadata, and how CLIP reads the prompts."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.diffusion.samplers import SAMPLERS
-from studio.ui.jobs.text import choice_title
+from studio.ui.jobs.text import choice_title, clip_skip_tip, emphasis_items, emphasis_tip
 from studio.ui.language import tr
-from studio.ui.theme.metrics import GAP, GRID
+from studio.ui.theme.metrics import FIELD, GAP, GRID
 from studio.ui.widgets.choice import ChoiceField
-from studio.ui.widgets.numbers import NumberSlider
+from studio.ui.widgets.numbers import NumberField, NumberSlider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from studio.engine.requests.generate import OptionValue
+    from studio.families.interface import TextDefaults
     from studio.ui.theme.theme import Theme
 
 _MOST_DECIMALS = 6
@@ -125,6 +126,50 @@ class OptionControls(QWidget):
             self.setVisible(bool(self.controls))
         for name, control in self.controls.items():
             control.set_value(values[name])
+
+
+class TextControls(QWidget):
+    """How CLIP reads the prompts: emphasis and clip skip. Hidden for models that do not read prompts with CLIP.
+
+    Signals:
+        edited: a field of `FormValues` and its new value; None for the model's default.
+    """
+
+    edited = Signal(str, object)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._defaults: TextDefaults | None = None
+        self.emphasis = ChoiceField(theme, tr("Emphasis"), tip=emphasis_tip())
+        self.emphasis.set_items(emphasis_items())
+        self.clip_skip = NumberField(theme, tr("Clip skip"), minimum=1, maximum=1, tip=clip_skip_tip())
+        self.clip_skip.setFixedWidth(FIELD)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP)
+        row.addWidget(self.emphasis, 1)
+        row.addWidget(self.clip_skip)
+        self.emphasis.edited.connect(self._on_emphasis_edited)
+        self.clip_skip.edited.connect(self._on_clip_skip_edited)
+
+    def show_values(self, defaults: TextDefaults | None, emphasis: str | None, clip_skip: int | None) -> None:
+        """Show the values for a model with these defaults; None is its default. Emits nothing."""
+        self._defaults = defaults
+        self.setVisible(defaults is not None)
+        if defaults is not None:
+            self.emphasis.set_value(emphasis or defaults.emphasis)
+            self.clip_skip.set_limits(1, defaults.largest_clip_skip)
+            self.clip_skip.set_value(clip_skip or defaults.clip_skip)
+
+    @Slot(str)
+    def _on_emphasis_edited(self, value: str) -> None:
+        usual = self._defaults is not None and value == self._defaults.emphasis
+        self.edited.emit("emphasis", None if usual else value)
+
+    @Slot(float)
+    def _on_clip_skip_edited(self, value: float) -> None:
+        usual = self._defaults is not None and value == self._defaults.clip_skip
+        self.edited.emit("clip_skip", None if usual else round(value))
 
 
 def _decimals(*numbers: float) -> int:

@@ -16,6 +16,7 @@ from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.checks import Seed  # noqa: TC001 - msgspec reads the annotations
 from studio.engine.requests.generate import (
     MAX_STEPS,
+    ClipSkip,
     Count,
     GenerateRequest,
     Guidance,
@@ -28,6 +29,8 @@ from studio.engine.requests.generate import (
     sampler_options,
 )
 from studio.errors import RequestError
+from studio.prompts.emphasis import Emphasis  # noqa: TC001 - msgspec reads the annotations
+from studio.prompts.syntax import parse
 from studio.strict_json import fields_of, one_of, usable_fields
 from studio.ui.jobs.sizes import fitting_size, size_for_model
 from studio.ui.language import tr
@@ -62,6 +65,8 @@ class FormValues:
         width: pixels.
         height: pixels.
         count: the number of pictures.
+        emphasis: the rule for weights in prompts, for models that read them with CLIP; None is the model's default.
+        clip_skip: which layer's output of CLIP is used, as A1111 counts; None is the model's default.
     """
 
     prompt: Prompt = ""
@@ -78,6 +83,8 @@ class FormValues:
     width: Side = 64
     height: Side = 64
     count: Count = 1
+    emphasis: Emphasis | None = None
+    clip_skip: ClipSkip | None = None
 
     def __post_init__(self) -> None:
         """Replace the options by an immutable copy."""
@@ -112,6 +119,8 @@ class FormValues:
             count=self.count,
             width=self.width,
             height=self.height,
+            emphasis=self.emphasis,
+            clip_skip=self.clip_skip,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -184,12 +193,43 @@ def takes_text(card: ModelInfo | None) -> bool:
     return card is None or card.text is not None
 
 
+def reads_with_clip(card: ModelInfo | None) -> bool:
+    """Whether the model reads prompts with CLIP, as artists write them for Stable Diffusion."""
+    return card is not None and card.text_defaults is not None
+
+
+def resolved(values: FormValues, card: ModelInfo) -> GenerateRequest:
+    """Return the request of ``values`` for a model, with everything filled in.
+
+    Raises:
+        RequestError: the model cannot run it, or a prompt has syntax that this program does not have.
+    """
+    request = values.request().resolve(card)
+    check_prompts(card, request.prompt, request.negative if request.guidance != 1.0 else "")
+    return request
+
+
+def check_prompts(card: ModelInfo, prompt: str, negative: str) -> None:
+    """Check that a model can read its prompts.
+
+    Raises:
+        RequestError: a prompt has syntax that this program does not have.
+    """
+    if reads_with_clip(card):
+        parse(prompt)
+        parse(negative, "negative")
+
+
 def fitted(values: FormValues, card: ModelInfo | None) -> FormValues:
-    """Return the values with unsupported ones (size, steps) replaced by ones that the model supports."""
+    """Return the values with unsupported ones (size, steps, clip skip) replaced by ones that the model supports."""
     if card is None:
         return values
     width, height = fitting_size(values.size, card)
-    return replace(values, steps=min(values.steps, most_steps(card)), width=width, height=height)
+    steps, skip = min(values.steps, most_steps(card)), values.clip_skip
+    text = card.text_defaults
+    if text is not None and skip is not None and skip > text.largest_clip_skip:
+        skip = None
+    return replace(values, steps=steps, width=width, height=height, clip_skip=skip)
 
 
 def with_model(values: FormValues, old: ModelInfo | None, new: ModelInfo | None, name: str) -> FormValues:
@@ -234,11 +274,23 @@ def with_request(
         "seed_locked": False,
         "seed_used": False,
         "count": request.count,
+        **_text_values(values, request, card),
     }
     options = {**values.options, wanted["sampler"]: request.options}
     requested = replace(values, **wanted, options=options)
     supported = fitted(requested, card)
     return supported, _unsupported(requested, supported)
+
+
+def _text_values(values: FormValues, request: GenerateRequest, card: ModelInfo | None) -> dict[str, Any]:
+    """Return how CLIP reads the prompts of a request; the model's defaults as None, so that they follow the model."""
+    text = None if card is None else card.text_defaults
+    if text is None:
+        return {"emphasis": values.emphasis, "clip_skip": values.clip_skip}
+    return {
+        "emphasis": None if request.emphasis == text.emphasis else request.emphasis,
+        "clip_skip": None if request.clip_skip == text.clip_skip else request.clip_skip,
+    }
 
 
 def _unsupported(requested: FormValues, supported: FormValues) -> str:

@@ -14,6 +14,7 @@ from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.generate import count_model_calls
 from studio.errors import RequestError, shorten
+from studio.prompts.emphasis import EMPHASES
 from studio.ui.jobs.run_settings import calls_per_step
 from studio.ui.jobs.sizes import aspect_ratio
 from studio.ui.language import tr, trn
@@ -180,6 +181,42 @@ def choice_title(choice: str) -> str:
 def spacing_items() -> list[Item]:
     known = spacings()
     return [(name, *known.get(name, (name.capitalize(), "", ""))) for name in SPACINGS]
+
+
+def emphasis_tip() -> str:
+    return tr(
+        "How weights in a prompt, such as (word:1.3), act; pictures of other programs repeat only with theirs."
+    )
+
+
+def emphases() -> dict[str, tuple[str, str, str]]:
+    """Return title, detail and tooltip of the rules for weights in prompts."""
+    return {
+        "a1111": (
+            "A1111",
+            tr("keeps the mean"),
+            tr(
+                "Multiplies what CLIP says of a word by its weight, then restores the mean; as A1111 and Forge do."
+            ),
+        ),
+        "comfyui": (
+            "ComfyUI",
+            tr("relative to no prompt"),
+            tr("Moves what CLIP says of a word away from what it says of an empty prompt; as ComfyUI does."),
+        ),
+        "none": (tr("None"), tr("weights are ignored"), tr("Weights are read but have no effect.")),
+    }
+
+
+def emphasis_items() -> list[Item]:
+    return [(key, *emphases()[key]) for key in EMPHASES]
+
+
+def clip_skip_tip() -> str:
+    return tr(
+        "The layer of CLIP whose output is used, counted from the end as A1111 does: 1 is the last; many anime models "
+        "were trained with 2."
+    )
 
 
 def size_items(card: ModelInfo | None) -> list[Item]:

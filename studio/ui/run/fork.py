@@ -16,13 +16,17 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests.fork import ForkRequest, StartState, fork_request
 from studio.engine.requests.generate import MAX_STEPS, count_model_calls, sampler_options
-from studio.errors import RequestError
+from studio.errors import RequestError, capitalised
+from studio.ui.jobs.run_settings import check_prompts
+from studio.ui.language import tr
 from studio.ui.run import text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from studio.engine.requests.generate import OptionValue
+    from studio.families.interface import TextDefaults
+    from studio.prompts.emphasis import Emphasis
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.job_state import JobState
     from studio.ui.run.model import RunModel
@@ -36,6 +40,8 @@ class ForkValues:
         options: the options of each sampler that was chosen, by its name.
         seed: the seed of the noise that is still to be drawn.
         remaining: the number of steps; None is as many as the run has left.
+        emphasis: as in `FormValues`.
+        clip_skip: as in `FormValues`.
     """
 
     prompt: str
@@ -45,6 +51,8 @@ class ForkValues:
     guidance: float
     seed: int
     remaining: int | None = None
+    emphasis: Emphasis | None = None
+    clip_skip: int | None = None
 
 
 class ForkModel(QObject):
@@ -117,6 +125,13 @@ class ForkModel(QObject):
         return self.values.options.get(self.values.sampler) or default_options(self.values.sampler)
 
     @property
+    def text_defaults(self) -> TextDefaults | None:
+        """How CLIP reads the prompts of the run's model by default; None if it does not, or is not installed."""
+        job_state = self._run.viewed
+        card = None if job_state is None else self._catalog.card(job_state.request_of(self._run.image).model)
+        return None if card is None else card.text_defaults
+
+    @property
     def model_calls(self) -> int:
         if self.values is None or self.start is None:
             return 0
@@ -144,6 +159,12 @@ class ForkModel(QObject):
             return text.no_model(job_state.request_of(done.image).model)
         if card.weights_sha256 != job_state.weights_of(done.image):
             return text.model_changed()
+        values = self.values
+        if values is not None:
+            try:
+                check_prompts(card, values.prompt, values.negative if values.guidance != 1.0 else "")
+            except RequestError as error:
+                return capitalised(tr(error.message))
         return ""
 
     # ---------------------------------------------------------------------------------------------------------- edits
@@ -164,6 +185,8 @@ class ForkModel(QObject):
             options={sampler: dict(request.options)},
             guidance=request.guidance if request.guidance is not None else 1.0,
             seed=seed,
+            emphasis=request.emphasis,
+            clip_skip=request.clip_skip,
         )
         self.changed.emit()
 
@@ -202,6 +225,8 @@ class ForkModel(QObject):
             options=self.options,
             guidance=values.guidance,
             seed=values.seed,
+            emphasis=values.emphasis,
+            clip_skip=values.clip_skip,
         )
         return fork_request(
             settings,

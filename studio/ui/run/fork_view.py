@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.engine.requests.generate import MAX_GUIDANCE, MAX_STEPS
-from studio.ui.jobs.option_fields import OptionControls
+from studio.ui.jobs.option_fields import OptionControls, TextControls
 from studio.ui.language import tr
 from studio.ui.run import text
 from studio.ui.theme.metrics import GAP, GRID, PADDING
@@ -68,6 +68,7 @@ class ForkPanel(Card):
         )
         self.steps = NumberField(theme, tr("Steps left"), minimum=1, maximum=MAX_STEPS, tip=text.steps_tip())
         self.seed = SeedField(theme, tip=text.seed_tip(), plain=True)
+        self.text = TextControls(theme)
         self.note = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.fork = TextButton(theme, tr("Fork"), kind="primary", icon="git-fork")
         set_tip(self.fork, text.run_fork_tip())
@@ -100,6 +101,7 @@ class ForkPanel(Card):
         for widget in (self.prompt, self.negative, self.sampler, self.options, self.guidance):
             rows.addWidget(widget)
         rows.addLayout(pair)
+        rows.addWidget(self.text)
         rows.addStretch(1)
         area = ScrollArea()
         area.setWidget(fields)
@@ -130,6 +132,7 @@ class ForkPanel(Card):
             bind(model, field, control)
         bind(model, "remaining", self.steps, read=self._steps_shown, write=self._steps_chosen)
         self.options.edited.connect(self._on_option)
+        self.text.edited.connect(self._on_text)
 
     def _steps_shown(self, remaining: int | None) -> int:
         del remaining  # None is as many as the run has left
@@ -156,10 +159,15 @@ class ForkPanel(Card):
         if values is None:
             return
         self.options.show_options(values.sampler, model.options)
+        self.text.show_values(model.text_defaults, values.emphasis, values.clip_skip)
         self.steps.set_limits(1, max(model.max_remaining, 1))
         self.seed.setEnabled(model.draws_noise)
         note = text.fork_note(model.remaining, model.model_calls, seed_matters=model.draws_noise)
         self.note.setText(fault or note)
+
+    @Slot(str, object)
+    def _on_text(self, name: str, value: object) -> None:
+        self._model.edit(**{name: value})
 
     @Slot(str, object)
     def _on_option(self, name: str, value: object) -> None:

@@ -74,6 +74,7 @@ class Models:
     def close(self) -> None:
         """Save the preferences and timings, and return when no background work is left."""
         self.background.close()
+        self.form.close()
         self.catalog.close()
         self.gallery.close()
         self.runs.close()

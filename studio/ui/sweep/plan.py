@@ -13,7 +13,7 @@ from studio.engine.requests.compare import MAX_PANES, CompareRequest
 from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, UnknownNameError, shorten
 from studio.messages import message
-from studio.ui.jobs.run_settings import with_model
+from studio.ui.jobs.run_settings import resolved, with_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,7 +219,7 @@ def requests(base: FormValues, card_of: CardOf, across: Axis, down: Axis) -> tup
             values = replace(base, count=1)
             for field, value in changes:
                 values = FIELDS[field].put(values, field, value, card_of)
-            cells.append(values.request().resolve(card_of(values.model)))
+            cells.append(resolved(values, card_of(values.model)))
     if len({(cell.width, cell.height) for cell in cells}) > 1:
         raise RequestError(
             "model",

@@ -9,8 +9,8 @@ from PySide6.QtCore import QMimeData, QPoint, QRect, QSignalBlocker, Qt, Signal,
 from PySide6.QtGui import QGuiApplication, QTextCursor, QTextLayout, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
-from studio.ui.theme.metrics import GAP, GRID, INSET, RING
-from studio.ui.widgets.labels import PlainLabel, labelled, named, stand_for
+from studio.ui.theme.metrics import GAP, GRID, INSET, PADDING, RING
+from studio.ui.widgets.labels import PlainLabel, labelled, named, set_tip, stand_for
 from studio.ui.widgets.painting import is_undo_of_the_window
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class PromptField(QWidget):
         tip: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        """Show ``placeholder`` while empty; the editor is ``lines`` text lines high."""
+        """Show ``placeholder`` while empty, and ``hint`` at the bottom; the editor is ``lines`` text lines high."""
         super().__init__(parent)
         self._text = ""
         self.editor = PromptEditor(theme, hint=hint, lines=lines)
@@ -63,6 +63,10 @@ class PromptField(QWidget):
         text = text[:MAX_CHARACTERS]
         if text != self._text:
             self._show(text)
+
+    def set_length(self, text: str, tip: str = "") -> None:
+        """Say at the bottom how long the prompt is; "" for nothing."""
+        self.editor.set_length(text, tip)
 
     def put(self, text: str, before: str) -> None:
         """Set the prompt without emitting `edited`, with the cursor after its part ``before``."""
@@ -114,10 +118,13 @@ class PromptEditor(QPlainTextEdit):
         self.hint = PlainLabel(theme, hint, kind="label", role="faint", parent=self)
         self.hint.setVisible(bool(hint))
         self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        foot = self.hint.sizeHint().height() + GAP if hint else 0
-        self.setViewportMargins(0, 0, 0, foot)
-        text = _line_height(self.font()) * lines + 1  # Qt treats a last line that fits exactly as hidden
-        self.setFixedHeight(_up_to_grid(text + 2 * INSET + foot))
+        self.length = PlainLabel(theme, kind="label", role="dim", parent=self)
+        self.length.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.length.setCursor(Qt.CursorShape.ArrowCursor)
+        self.length.hide()
+        # Qt treats a last line that fits exactly as hidden.
+        self._text_height = _line_height(self.font()) * lines + 1 + 2 * INSET
+        self._fit()
 
     def event(self, event: QEvent) -> bool:
         """Leave Undo to the window."""
@@ -156,22 +163,55 @@ class PromptEditor(QPlainTextEdit):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the hint and the corner widget at the bottom."""
         super().resizeEvent(event)
-        size, foot = self.hint.sizeHint(), self.height() - GAP
+        self._place()
+
+    def set_length(self, text: str, tip: str = "") -> None:
+        """See `PromptField.set_length`."""
+        if text != self.length.text():
+            self.length.setText(text)
+            set_tip(self.length, tip)
+            self.length.setVisible(bool(text))
+            self._fit()
+            self._place()
+
+    def _fit(self) -> None:
+        """Leave room for what stands at the bottom."""
+        foot = self.hint.sizeHint().height() + GAP if self.hint.text() or self.length.text() else 0
+        height = _up_to_grid(self._text_height + foot)
+        if self._corner is not None:
+            corner = self._corner.sizeHint().height() + GRID
+            height += max(corner - foot, 0)
+            foot = foot if self._corner.isHidden() else corner
+        self.setViewportMargins(0, 0, 0, foot)
+        self.setFixedHeight(height)
+
+    def _place(self) -> None:
+        size, foot, right = self.hint.sizeHint(), self.height() - GAP, self.width() - PADDING
         if self._corner is not None:
             corner = QRect(QPoint(), self._corner.sizeHint())
             corner.moveBottomRight(QPoint(self.width() - GRID, self.height() - GRID))
             self._corner.setGeometry(corner)
-            foot = corner.center().y() + size.height() // 2
-        self.hint.setGeometry(INSET, foot - size.height(), self.width() - 2 * INSET, size.height())
+            if not self._corner.isHidden():
+                foot, right = corner.center().y() + size.height() // 2, corner.left() - GRID
+        length = self.length.sizeHint().width() if self.length.text() else 0
+        self.length.setGeometry(right - length, foot - size.height(), length, size.height())
+        # A hint that would be cut is worth less than the length.
+        self.hint.setVisible(bool(self.hint.text()) and size.width() + GAP + length <= right - INSET)
+        self.hint.setGeometry(INSET, foot - size.height(), right - INSET - length, size.height())
 
     def set_corner(self, widget: QWidget) -> None:
         """Place a small control in the lower right corner, beside the hint."""
         self._corner = widget
         widget.setParent(self)
         widget.setCursor(Qt.CursorShape.ArrowCursor)
-        foot = widget.sizeHint().height() + GRID
-        self.setFixedHeight(self.height() + max(foot - self.viewportMargins().bottom(), 0))
-        self.setViewportMargins(0, 0, 0, foot)
+        self._fit()
+
+    def show_corner(self, shown: bool) -> None:
+        """Show the control in the corner, or give its room to the text."""
+        if self._corner is not None:
+            self._corner.setVisible(shown)
+            self._fit()
+            self._place()
 
     def composed(self) -> str:
         """Return the text that an input method is composing: shown, but not part of the document yet."""

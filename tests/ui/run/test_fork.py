@@ -38,7 +38,7 @@ class Cards:
         assert name == "fake"
         if self.weights is None:
             return None
-        return SimpleNamespace(weights_sha256=self.weights, T=1000)
+        return SimpleNamespace(weights_sha256=self.weights, T=1000, text_defaults=None)
 
 
 @pytest.fixture
