@@ -2,6 +2,7 @@
 
 Every schedule has T times 0 to T - 1, of which T - 1 is the noisiest, and levels for all real times between them.
 **t = -1 is clean data**: alpha 1, sigma 0. Between -1 and 0 there is nothing: no model was trained on such levels.
+(Of a variance-preserving table the last step may lead to the level of time 0 instead: `ending_at_first`.)
 
     VariancePreserving  alpha^2 = alpha_bar, sigma^2 = 1 - alpha_bar from a table, log-SNR interpolated between its rows
     FlowMatching        alpha = 1 - t', sigma = t' with t' = a u / (1 + (a - 1) u), u = (t + 1) / T
@@ -21,13 +22,17 @@ import math
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import torch
     from torch import Tensor
+
+
+FinalLevel: TypeAlias = Literal["clean", "first"]
+"""Where the last step of a run leads: to clean data, or to the level of the first time."""
 
 
 class Schedule(ABC):
@@ -149,15 +154,23 @@ class VariancePreserving(Schedule):
 
     Attributes:
         alpha_bar: of the times 0 to T - 1, strictly decreasing, within (0, 1) except for the last, which may be 0.
+        final_level: what t = -1 is: "clean" data, or the level of the "first" time.
     """
 
-    def __init__(self, name: str, alpha_bar: Sequence[float], *, steps_offset: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        alpha_bar: Sequence[float],
+        *,
+        steps_offset: int = 0,
+        final_level: FinalLevel = "clean",
+    ) -> None:
         """Check the table.
 
         Raises:
             ValueError: it does not decrease strictly within (0, 1).
         """
-        self.alpha_bar = tuple(alpha_bar)
+        self.alpha_bar, self.final_level = tuple(alpha_bar), final_level
         self._rows = (1.0, *self.alpha_bar)  # row t + 1 is time t, so row 0 is clean data
         decreases = all(later < earlier for earlier, later in pairwise(self._rows))
         if not self.alpha_bar or not decreases or not self.alpha_bar[-1] >= 0:
@@ -165,6 +178,8 @@ class VariancePreserving(Schedule):
                 "alpha_bar must decrease strictly and stay within (0, 1); only its last value may be 0"
             )
         super().__init__(name, len(self.alpha_bar))
+        if final_level == "first":
+            self._rows = (self.alpha_bar[0], *self.alpha_bar)
         self.steps_offset = steps_offset
         self._log_snrs = [self.log_snr(t) for t in range(self.T)]
 
@@ -313,7 +328,16 @@ def zero_terminal_snr(schedule: VariancePreserving) -> VariancePreserving:
     alphas = [math.sqrt(alpha_bar) for alpha_bar in schedule.alpha_bar]
     first, last = alphas[0], alphas[-1]
     rescaled = [((alpha - last) * first / (first - last)) ** 2 for alpha in alphas]
-    return VariancePreserving(schedule.name, rescaled, steps_offset=schedule.steps_offset)
+    return VariancePreserving(
+        schedule.name, rescaled, steps_offset=schedule.steps_offset, final_level=schedule.final_level
+    )
+
+
+def ending_at_first(schedule: VariancePreserving) -> VariancePreserving:
+    """Return the schedule whose last step leads to the level of time 0, as diffusers' ``set_alpha_to_one=False``."""
+    return VariancePreserving(
+        schedule.name, schedule.alpha_bar, steps_offset=schedule.steps_offset, final_level="first"
+    )
 
 
 def _column(like: Tensor, values: Iterable[float]) -> Tensor:
