@@ -14,18 +14,21 @@ if TYPE_CHECKING:
     from studio.diffusion.prediction import PredictionKind
     from studio.families.keys import Naming
 
-NetworkKind: TypeAlias = Literal["unet", "vae", "clip", "projected clip"]
-"""The class of a part: diffusers' U-Net or autoencoder, transformers' text model without or with a projection."""
+NetworkKind: TypeAlias = Literal["unet", "vae", "tiny decoder", "clip", "projected clip"]
+"""The class of a part: diffusers' U-Net, autoencoder or decoder of its tiny autoencoder, or transformers' text model
+without or with a projection.
+"""
 
 PART_LABELS: Mapping[str, Message] = MappingProxyType(
     {
         "unet": message("U-Net"),
         "vae": message("autoencoder (VAE)"),
+        "tiny_vae": message("tiny VAE"),
         "text_encoder": message("text encoder"),
         "text_encoder_2": message("second text encoder"),
     }
 )
-"""What people call the parts; the keys are the names of their folders in diffusers' layout."""
+"""What people call the parts; the keys are the names of their folders in diffusers' layout, but for the tiny VAE."""
 
 
 @dataclass(frozen=True)

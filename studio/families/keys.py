@@ -181,6 +181,12 @@ def diffusers_vae(name: str) -> tuple[Source, ...]:
     return Source(name), Source(f"{stem}{dot}{_VAE_OLD_ATTENTION[layer]}.{leaf}", operation)
 
 
+def original_tiny_decoder(name: str) -> tuple[Source, ...]:
+    """Name the parameters of a tiny decoder as TAESD's own files do: its first layer, a clamp, has none."""
+    found = re.fullmatch(r"layers\.(\d+)\.(.+)", name)
+    return () if found is None else (Source(f"{int(found[1]) + 1}.{found[2]}"),)
+
+
 # ---------------------------------------------------------------------------------------------------- text encoders
 def wrapped_clip(name: str) -> tuple[Source, ...]:
     """Name a text encoder's parameters as transformers does, with "text_model." before all but the projection."""

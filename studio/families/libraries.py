@@ -67,6 +67,9 @@ def network(kind: NetworkKind, config: Mapping[str, object]) -> nn.Module:
         case "vae":
             build = _imported("diffusers.models.autoencoders.autoencoder_kl").AutoencoderKL
             return build(**config)
+        case "tiny decoder":
+            build = _imported("diffusers.models.autoencoders.vae").DecoderTiny
+            return build(**config)
         case "clip" | "projected clip":
             text = _imported("transformers.models.clip.modeling_clip")
             settings = _imported("transformers.models.clip.configuration_clip").CLIPTextConfig(**config)

@@ -16,9 +16,10 @@ from studio.diffusion import levels
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.schedules import SCHEDULES
-from studio.errors import RequestError
+from studio.errors import CheckpointError, RequestError
 from studio.families.interface import DEFAULT_TEXT, PreviewDecoders
 from studio.families.loading import load
+from studio.families.tiny_vae import load_tiny_vae
 from studio.messages import message
 from studio.prompts.chunks import TEXT_TOKENS, count_tokens, split, tokenize
 from studio.prompts.clip_tokenizer import clip_tokenizer
@@ -31,24 +32,35 @@ from studio.weights.reader import ShardReader, TensorReader
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor, nn
 
+    from studio.diffusion.levels import FinalLevel
     from studio.diffusion.schedules import Schedule
     from studio.families.family import Family, ScheduleFacts
-    from studio.families.interface import ModelInfo, Size, TextOptions
+    from studio.families.interface import ModelInfo, PreviewTier, Size, TextOptions
     from studio.families.loading import Networks
     from studio.messages import Message
     from studio.prompts.chunks import Token
 
 
-def schedule_of(facts: ScheduleFacts, *, zero_terminal_snr: bool = False) -> Schedule:
-    """Return a family's noise schedule; with ``zero_terminal_snr`` rescaled so that the last time has no signal."""
+def schedule_of(
+    facts: ScheduleFacts, *, zero_terminal_snr: bool = False, final_level: FinalLevel = "clean"
+) -> Schedule:
+    """Return a family's noise schedule.
+
+    Args:
+        facts: of the family.
+        zero_terminal_snr: rescale it so that the last time has no signal.
+        final_level: where the last step leads: to clean data, or to the level of the first time.
+    """
     table = SCHEDULES[facts.name](facts.T, facts.beta_start, facts.beta_end)
     schedule = levels.VariancePreserving(table.name, table.alpha_bar, steps_offset=facts.steps_offset)
-    return levels.zero_terminal_snr(schedule) if zero_terminal_snr else schedule
+    if zero_terminal_snr:
+        schedule = levels.zero_terminal_snr(schedule)
+    return levels.ending_at_first(schedule) if final_level == "first" else schedule
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,12 +74,14 @@ class FamilyModel:
         networks: its networks.
         schedule: the noise schedule that it was trained with.
         device: where the weights are.
+        tiny_vae: the safetensors file with the tiny VAE for previews; None: there is none.
     """
 
     card: ModelInfo
     networks: Networks
     schedule: Schedule
     device: torch.device
+    tiny_vae: Path | None = None
 
     def modules(self) -> tuple[nn.Module, ...]:
         return (self.networks.unet, self.networks.vae, *(one.model for one in self.networks.text_encoders))
@@ -146,11 +160,23 @@ class FamilyModel:
         return self.networks.codec().encode(pictures)
 
     def preview_decoders(self, cancelled: threading.Event) -> PreviewDecoders:
-        """Return a linear map that is fitted to the autoencoder."""
+        """Return the tiny VAE ("small"), if there is one, and a linear map fitted to the autoencoder ("linear").
+
+        Raises:
+            LoadCancelled: ``cancelled`` was set.
+        """
+        decoders: dict[PreviewTier, Callable[[Tensor], Tensor]] = {}
+        fault: CheckpointError | None = None
+        if self.tiny_vae is not None:
+            try:
+                decoders["small"] = load_tiny_vae(self.tiny_vae, self.device, cancelled=cancelled)
+            except CheckpointError as error:
+                fault = error
         if cancelled.is_set():
             raise LoadCancelled
         codec: Any = self.networks.codec()
-        return PreviewDecoders(decoders=MappingProxyType({"linear": fit_linear_decoder(codec)}))
+        decoders["linear"] = fit_linear_decoder(codec)
+        return PreviewDecoders(decoders=MappingProxyType(decoders), fault=fault)
 
 
 def stored_dtype(network: nn.Module) -> torch.dtype:
@@ -168,6 +194,7 @@ def load_model(
     *,
     device: torch.device | str = "cpu",
     schedule: Schedule | None = None,
+    tiny_vae: Path | None = None,
     cancelled: threading.Event | None = None,
 ) -> FamilyModel:
     """Load a model from safetensors files.
@@ -178,6 +205,7 @@ def load_model(
         files: by part, the file that holds it, or its shards; the same for several parts if it is a single file.
         device: where the weights go.
         schedule: the noise schedule; None: the family's.
+        tiny_vae: the safetensors file with the tiny VAE for previews; read when they are first wanted.
         cancelled: stops the load when set.
 
     Raises:
@@ -200,6 +228,7 @@ def load_model(
         networks=networks,
         schedule=schedule or schedule_of(family.schedule),
         device=device,
+        tiny_vae=tiny_vae,
     )
 
 
