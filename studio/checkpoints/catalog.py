@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from studio.checkpoints import family_models
-from studio.checkpoints.family_models import FamilyInfo
+from studio.checkpoints.choices import NO_CHOICES, ChoiceKey, ModelChoices, StoredChoices, read_choices
+from studio.checkpoints.family_models import VARIANTS, FamilyInfo
 from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, describe
 from studio.checkpoints.library.adapters import adapters_among, fitting
 from studio.checkpoints.library.cache import RecognitionCache
 from studio.checkpoints.library.folders import added_folders
 from studio.checkpoints.library.scan import INDEX, scan
-from studio.errors import CheckpointError, StorageError, UnknownNameError
+from studio.errors import CheckpointError, RequestError, StorageError, UnknownNameError
 from studio.families.recognition.kinds import Family
 from studio.folders import resources_dir
 from studio.messages import message
@@ -47,6 +48,8 @@ class InstalledModel:
         card: None if the model is broken.
         error: why it is broken, a whole sentence; None if it is not.
         file: of a model that is a single file; None: it is a folder of its own.
+        choices: what the user decided about it.
+        signature: of its file or folder, if it is a model of another family; see `ChoiceKey`.
     """
 
     name: str
@@ -55,6 +58,18 @@ class InstalledModel:
     card: ModelInfo | None = None
     error: str | None = None
     file: Path | None = None
+    choices: ModelChoices = NO_CHOICES
+    signature: str = ""
+
+    @property
+    def title(self) -> str:
+        """What lists call it."""
+        return self.choices.title or (self.name if self.card is None else self.card.title)
+
+    @property
+    def choice_key(self) -> ChoiceKey:
+        """What its choices are stored under."""
+        return ChoiceKey(path=self.path, signature=self.signature)
 
     @property
     def path(self) -> Path:
@@ -67,14 +82,33 @@ class InstalledModel:
         return self.folder / WEIGHTS_NAME if self.file is None else self.file
 
 
-def list_models(folders: Folders) -> tuple[InstalledModel, ...]:
-    """Return every model, those shipped first, each group by name; broken ones too, each with its sentence.
+@dataclass(frozen=True)
+class Library:
+    """What lies in the folders of models.
 
-    A user's model whose name is taken is listed as broken, so that a name always means the same model. The hash of a
-    model of another family is that of an earlier run; `find_model` computes it.
+    Attributes:
+        models: every model, those shipped first, each group by name; broken ones too, each with its sentence.
+        found: all files of weights there, and how many of them are new.
     """
-    found = scan_models(folders)
-    of_families = _of_families(found.files, folders)
+
+    models: tuple[InstalledModel, ...]
+    found: Scan
+
+
+def list_models(folders: Folders) -> tuple[InstalledModel, ...]:
+    """Return every model that the user did not remove from the lists; see `list_library`."""
+    return tuple(model for model in list_library(folders).models if not model.choices.hidden)
+
+
+def list_library(folders: Folders) -> Library:
+    """Return every model, also those that the user removed from the lists, and every other file of weights.
+
+    A user's model whose name is taken is listed as broken, so that a name always means the same model; one that was
+    removed from the lists takes no name from another. The hash of a model of another family is that of an earlier run;
+    `find_model` computes it.
+    """
+    found, stored = scan_models(folders), read_choices(folders)
+    of_families = _of_families(found.files, folders, stored)
     holding = {parent for model in of_families for parent in model.path.parents}
     own = [
         model
@@ -84,16 +118,24 @@ def list_models(folders: Folders) -> tuple[InstalledModel, ...]:
     listed: dict[Path, InstalledModel] = {}
     taken: dict[str, Path] = {}
     for models in (_inspect_all(_shipped_home(), shipped=True), [*own, *of_families]):
-        for model in sorted(models, key=lambda model: (model.name, model.path)):
+        chosen = [
+            model
+            if isinstance(model.card, FamilyInfo) or model.choices != NO_CHOICES
+            else replace(model, choices=stored.of(model.choice_key))
+            for model in models
+        ]
+        for model in sorted(chosen, key=lambda one: (one.choices.hidden, one.name, one.path)):
             if model.card is not None and taken.setdefault(model.name, model.path) != model.path:
                 reason = message(
                     "has the name {name}, which the model in {folder} has already; rename one of them",
                     name=repr(model.name),
                     folder=_shown(str(taken[model.name])),
                 )
-                model = _broken(model.path, model.shipped, CheckpointError(model.path, reason))
+                broken = _broken(model.path, model.shipped, CheckpointError(model.path, reason))
+                model = replace(broken, choices=model.choices, signature=model.signature)
             listed[model.path] = model
-    return tuple(listed.values())
+    ordered = sorted(listed.values(), key=lambda one: (not one.shipped, one.name, one.path))
+    return Library(tuple(ordered), found)
 
 
 def scan_models(folders: Folders) -> Scan:
@@ -123,49 +165,86 @@ def adapters_for(card: ModelInfo, folders: Folders) -> tuple[Adapter, ...]:
     return fitting(list_adapters(folders), Family(card.family_name)) if isinstance(card, FamilyInfo) else ()
 
 
-def _of_families(files: Sequence[ModelFile], folders: Folders) -> list[InstalledModel]:
+def _of_families(files: Sequence[ModelFile], folders: Folders, stored: StoredChoices) -> list[InstalledModel]:
     """Return the models of other families among files."""
     hashes = HashCache(folders.cache)
     found = []
     for file in files:
-        if not family_models.is_model(file) or (file.path.parent / CARD_NAME).is_file():
+        choices = _choices_of(file, stored, hashes)
+        if not family_models.is_model(file, choices) or (file.path.parent / CARD_NAME).is_file():
             continue
         try:
-            info = family_models.with_known_hash(family_models.describe(file, files), hashes)
+            info = family_models.with_known_hash(family_models.describe(file, files, choices), hashes)
         except CheckpointError as error:
-            found.append(replace(_broken(file.path, False, error), name=_shown(file.name)))
+            broken = replace(_broken(file.path, False, error), name=_shown(file.name))
+            found.append(replace(broken, choices=choices, signature=file.signature))
             continue
-        found.append(_installed(file, info))
+        found.append(_installed(file, info, choices))
     return found
 
 
-def _installed(file: ModelFile, info: FamilyInfo) -> InstalledModel:
-    if file.is_folder:
-        return InstalledModel(name=info.name, folder=file.path, shipped=False, card=info)
-    return InstalledModel(name=info.name, folder=file.path.parent, shipped=False, card=info, file=file.path)
+def _choices_of(file: ModelFile, stored: StoredChoices, hashes: HashCache) -> ModelChoices:
+    """Return what the user decided about a file."""
+    key = ChoiceKey(path=file.path, signature=file.signature)
+    if stored.has_hashes and not file.is_folder and stored.find(key) is None:
+        with contextlib.suppress(CheckpointError):
+            key = replace(key, sha256=hashes.known(file.path) or "")
+    return stored.of(key)
+
+
+def _installed(file: ModelFile, info: FamilyInfo, choices: ModelChoices) -> InstalledModel:
+    return InstalledModel(
+        name=info.name,
+        folder=file.path if file.is_folder else file.path.parent,
+        shipped=False,
+        card=info,
+        file=None if file.is_folder else file.path,
+        choices=choices,
+        signature=file.signature,
+    )
 
 
 def find_model(name: str, folders: Folders, *, cancelled: threading.Event | None = None) -> InstalledModel:
     """Return the model of a name, or the one in the folder of a path; its ``card`` is not None.
 
     Args:
-        name: a model's name, or the path of a model's folder or of a file in it.
+        name: a model's name, or the path of a model's folder or of a file in it; with an @ and a key of `VARIANTS`
+            after it, that model with another prediction.
         folders: the user's folders.
         cancelled: stops the hashing of a model that was not used before when set.
 
     Raises:
         LoadCancelled: ``cancelled`` was set.
+        RequestError: the prediction of the model is not in question.
         UnknownNameError: there is no model of that name and nothing at that path; suggests the closest name.
         CheckpointError: the model is broken, or what is at the path is no model of this program.
     """
-    models = list_models(folders)
-    for model in sorted(models, key=lambda model: model.card is None):
+    models = list_library(folders).models
+    for model in sorted(models, key=lambda model: (model.card is None, model.choices.hidden)):
         if model.name == name:
             known = model if model.card is not None else _model_at(model.path, folders)
             return _with_hash(known, folders, cancelled)
+    base, _, variant = name.rpartition("@")
+    if base and variant in VARIANTS and not os.path.lexists(name):
+        found = find_model(base, folders, cancelled=cancelled)
+        return _with_hash(as_variant(found, variant), folders, cancelled)
     if not _is_path(name):
         raise UnknownNameError("model", name, [model.name for model in models if model.card is not None])
     return _with_hash(_model_at(Path(name), folders), folders, cancelled)
+
+
+def as_variant(model: InstalledModel, variant: str) -> InstalledModel:
+    """Return a model with another prediction; ``variant`` is a key of `VARIANTS`. Its hash is not known.
+
+    Raises:
+        RequestError: the prediction of the model is not in question.
+    """
+    if not isinstance(model.card, FamilyInfo):
+        reason = message(
+            "names {name}, whose prediction is known and cannot be changed", name=repr(model.name)
+        )
+        raise RequestError("model", reason)
+    return replace(model, name=f"{model.name}@{variant}", card=family_models.as_variant(model.card, variant))
 
 
 def _with_hash(model: InstalledModel, folders: Folders, cancelled: threading.Event | None) -> InstalledModel:
@@ -226,9 +305,12 @@ def _model_at(path: Path, folders: Folders) -> InstalledModel:
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     if not beside or (is_folder and (path / INDEX).is_file() and not (path / CARD_NAME).is_file()):
+        stored = read_choices(folders)
         for file in scan([path]).files:
-            if family_models.is_model(file):
-                return _installed(file, family_models.describe(file, scan_models(folders).files))
+            choices = stored.of(ChoiceKey(path=file.path, signature=file.signature))
+            if family_models.is_model(file, choices):
+                info = family_models.describe(file, scan_models(folders).files, choices)
+                return _installed(file, info, choices)
         check_file(path)  # raises an error for what it is: missing, truncated, a web page, a pickle
         reason = message("has no {card} beside it, so it is not a model of this program", card=CARD_NAME)
         raise CheckpointError(path, reason)

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from studio.checkpoints.library.pairing import suppliers
+from studio.checkpoints.choices import NO_CHOICES, NO_TINY_VAE, path_key
+from studio.checkpoints.library.pairing import fitting_tiny_vae, is_tiny_vae, suppliers
 from studio.errors import CheckpointError, StudioError
 from studio.families.interface import SizeRule, TextDefaults
-from studio.families.recognition.kinds import COMPONENT_TITLES, Component, Kind
+from studio.families.recognition.kinds import COMPONENT_TITLES, Component, Kind, needs
+from studio.families.recognition.kinds import Family as FamilyName
 from studio.families.sd1 import SD1
 from studio.families.sd2 import SD2
 from studio.families.sdxl import SDXL
@@ -31,8 +33,11 @@ if TYPE_CHECKING:
 
     import torch
 
+    from studio.checkpoints.choices import ModelChoices
     from studio.checkpoints.library.scan import ModelFile
+    from studio.diffusion.levels import FinalLevel
     from studio.diffusion.prediction import PredictionKind
+    from studio.diffusion.schedules import Schedule
     from studio.families.family import Defaults, Family
     from studio.families.interface import Model, Size
     from studio.families.recognition.recognise import Recognised
@@ -54,6 +59,14 @@ _PARTS: Final = MappingProxyType(
     }
 )
 """The name of the part that a component is, in the families of `FAMILIES`."""
+
+
+VARIANTS: Final[Mapping[str, tuple[PredictionKind, bool]]] = MappingProxyType(
+    {"eps": ("eps", False), "v": ("v", False), "v-zsnr": ("v", True)}
+)
+"""What may follow the name of a model and an @ to name it with another prediction, and whether its schedule then ends
+without signal.
+"""
 
 
 class UnsupportedModelError(CheckpointError):
@@ -78,27 +91,36 @@ class FamilyInfo:
     """What is known of a model before it is loaded. Implements `studio.families.interface.ModelInfo`.
 
     Attributes:
-        name: of its file or folder, without the suffix.
+        name: of its file or folder, without the suffix; two that differ only in it are equal.
+        display_name: what the user calls it; "": by its name. Likewise.
         family_name: a key of `FAMILIES`.
         files: the file of each part, the same for several parts if it is a single file; a part whose weights are
             sharded is named with each of its shards.
         signature: changes whenever the model's own file does.
         prediction: the meaning of the U-Net's output.
         zero_terminal_snr: whether its schedule ends without signal.
+        recognised_as: the two as they were recognised, whatever the user decided.
+        final_level: where the last step of a run leads.
+        tiny_vae: the file with the tiny VAE for its previews; None: it has none.
         defaults: settings for what a request leaves open.
         parameters: number of values in its own file.
         size_on_disk: bytes of its own file or folder.
         precision: the precision in which its weights are stored.
         assumed: the names of the facts that its header does not say.
-        weights_sha256: the hash of its own file; "" until it was computed. Two that differ in nothing else are equal.
+        weights_sha256: the hash of its files, and of what the user decided other than recognised; "" until it was
+            computed. Two that differ in nothing else are equal.
     """
 
-    name: str
+    name: str = field(compare=False)
+    display_name: str = field(default="", compare=False)
     family_name: str
     files: tuple[tuple[str, Path], ...]
     signature: str
     prediction: PredictionKind
     zero_terminal_snr: bool = False
+    recognised_as: tuple[PredictionKind, bool] | None = None
+    final_level: FinalLevel = "clean"
+    tiny_vae: Path | None = None
     defaults: Defaults
     parameters: int
     size_on_disk: int = 0
@@ -115,8 +137,8 @@ class FamilyInfo:
 
     @property
     def title(self) -> str:
-        """The name: what artists call their files by."""
-        return self.name
+        """What the user calls it: by its file's name unless they chose another."""
+        return self.display_name or self.name
 
     @property
     def backbone(self) -> Part:
@@ -140,9 +162,11 @@ class FamilyInfo:
     def schedule(self) -> Part:
         """The noise schedule of its family."""
         facts = self.family.schedule
-        config = {"T": facts.T, "beta_start": facts.beta_start, "beta_end": facts.beta_end}
+        config: dict[str, object] = {"T": facts.T, "beta_start": facts.beta_start, "beta_end": facts.beta_end}
         if self.zero_terminal_snr:
             config["zero_terminal_snr"] = True
+        if self.final_level != "clean":
+            config["final_level"] = self.final_level
         return Part(facts.name, config)
 
     @property
@@ -205,42 +229,77 @@ class FamilyInfo:
         }
 
 
-def is_model(file: ModelFile) -> bool:
-    """Whether a file holds a denoising network, so that it is a model or lacks little to be one."""
+def is_model(file: ModelFile, choices: ModelChoices = NO_CHOICES) -> bool:
+    """Whether a file holds a denoising network, so that it is a model or lacks little to be one.
+
+    A file of which nothing is known is one if the user chose its family.
+    """
     found = file.recognised
-    return found is not None and found.kind in (Kind.CHECKPOINT, Kind.NETWORK)
+    if found is None:
+        return False
+    chosen = found.kind is Kind.UNKNOWN and choices.family is not None
+    return chosen or found.kind in (Kind.CHECKPOINT, Kind.NETWORK)
 
 
-def describe(file: ModelFile, others: Iterable[ModelFile] = ()) -> FamilyInfo:
+def describe(
+    file: ModelFile, others: Iterable[ModelFile] = (), choices: ModelChoices = NO_CHOICES
+) -> FamilyInfo:
     """Return what is known of a model.
 
     Args:
         file: its file or folder, recognised.
-        others: the files that may supply the parts that it lacks.
+        others: the files that may supply the parts that it lacks, or that the user chose.
+        choices: what the user decided about it.
 
     Raises:
         CheckpointError: it cannot be used; the sentence says what it is and what to do, or what is missing.
     """
-    found = file.recognised
+    others, found = tuple(others), file.recognised
+    as_is = file
+    if found is not None:
+        found = _decided(found, choices)
+        file = replace(file, recognised=found)
     if found is None or found.family is None:
         raise CheckpointError(file.path, file.problem or message("holds no model that this program knows"))
     if found.advice is not None:
         raise UnsupportedModelError(file.path, found.advice)
     family = FAMILIES[found.family.value]
-    prediction = family.prediction if found.prediction is None else found.prediction.value
+    prediction, zero_terminal_snr = _trained(file, found, family)
+    recognised = (
+        (prediction, zero_terminal_snr)
+        if choices.prediction is None and choices.zero_terminal_snr is None
+        else _trained(file, as_is.recognised or found, family)
+    )
     return FamilyInfo(
         name=file.name.replace("/", "--"),
+        display_name=choices.title,
         family_name=family.name,
-        files=_files(file, found, others),
+        files=_with_vae(file, _files(file, found, others), others, choices),
         signature=file.signature,
-        prediction=_known_prediction(file, prediction),
-        zero_terminal_snr=found.zero_terminal_snr is not None and found.zero_terminal_snr.value,
+        prediction=prediction,
+        zero_terminal_snr=zero_terminal_snr,
+        recognised_as=recognised,
+        final_level=choices.final_level,
+        tiny_vae=_tiny_vae(file, others, choices),
         defaults=_defaults(family, found),
         parameters=found.parameters,
         size_on_disk=file.size,
         precision=found.storage.form or found.storage.dtype,
         assumed=found.assumed,
         licence=found.description.licence,
+    )
+
+
+def as_variant(info: FamilyInfo, variant: str) -> FamilyInfo:
+    """Return the same model with another prediction; ``variant`` is a key of `VARIANTS`."""
+    prediction, zero_terminal_snr = VARIANTS[variant]
+    return replace(
+        info,
+        name=f"{info.name}@{variant}",
+        prediction=prediction,
+        zero_terminal_snr=zero_terminal_snr,
+        assumed=tuple(one for one in info.assumed if one not in ("prediction", "zero_terminal_snr")),
+        weights_sha256="",
     )
 
 
@@ -255,14 +314,14 @@ def hashed(info: FamilyInfo, hashes: HashCache, cancelled: threading.Event | Non
     """
     own = dict.fromkeys(path for _, path in info.files)
     found = [hashes.hash_of(path, cancelled=cancelled) for path in own]
-    return replace(info, weights_sha256=_joined(found))
+    return replace(info, weights_sha256=_identity(info, found))
 
 
 def with_known_hash(info: FamilyInfo, hashes: HashCache) -> FamilyInfo:
     """Return the same with the hash of its weights, if it is known."""
     found = [hashes.known(path) for path in dict.fromkeys(path for _, path in info.files)]
     known = [one for one in found if one is not None]
-    return replace(info, weights_sha256=_joined(known)) if len(known) == len(found) else info
+    return replace(info, weights_sha256=_identity(info, known)) if len(known) == len(found) else info
 
 
 def load(
@@ -287,10 +346,55 @@ def load(
         info.family,
         by_part((part, converted[path]) for part, path in info.files),
         device=device,
-        schedule=loader.schedule_of(info.family.schedule, zero_terminal_snr=info.zero_terminal_snr),
+        schedule=_schedule(info),
+        tiny_vae=_tiny_weights(info, cache, cancelled),
         cancelled=cancelled,
     )
     return model
+
+
+def sharing(info: FamilyInfo, loaded: Model) -> Model | None:
+    """Return a model with the networks of one that is loaded, if both are of the same files; else None.
+
+    The two may differ in what the networks' output means, in the schedule and in the tiny VAE of their previews.
+    """
+    known, loader = loaded.card, importlib.import_module("studio.families.model")
+    if not isinstance(known, FamilyInfo) or not isinstance(loaded, loader.FamilyModel):
+        return None
+    if (known.family_name, known.files, known.signature) != (info.family_name, info.files, info.signature):
+        return None
+    model: Model = replace(
+        loaded, card=info, schedule=_schedule(info), tiny_vae=_tiny_weights(info, Folders.find().cache)
+    )
+    return model
+
+
+def _schedule(info: FamilyInfo) -> Schedule:
+    schedule: Schedule = importlib.import_module("studio.families.model").schedule_of(
+        info.family.schedule, zero_terminal_snr=info.zero_terminal_snr, final_level=info.final_level
+    )
+    return schedule
+
+
+def _tiny_weights(info: FamilyInfo, cache: Path, cancelled: threading.Event | None = None) -> Path | None:
+    """Return the file to load the tiny VAE from; previews say what is wrong with one that cannot be converted."""
+    if info.tiny_vae is None:
+        return None
+    try:
+        return as_safetensors(info.tiny_vae, cache, cancelled=cancelled)
+    except StudioError:
+        return info.tiny_vae
+
+
+def _identity(info: FamilyInfo, hashes: list[str]) -> str:
+    """Return the hash of the files, with what makes pictures differ although the files are the same."""
+    decided = []
+    if info.recognised_as is not None and info.recognised_as != (info.prediction, info.zero_terminal_snr):
+        decided.append(f"prediction {info.prediction}, zero-terminal SNR {info.zero_terminal_snr}")
+    if info.final_level != "clean":
+        decided.append(f"final level {info.final_level}")
+    found = _joined(hashes)
+    return hashlib.sha256("; ".join([found, *decided]).encode("ascii")).hexdigest() if decided else found
 
 
 def _joined(hashes: list[str]) -> str:
@@ -314,6 +418,64 @@ def _files(file: ModelFile, found: Recognised, others: Iterable[ModelFile]) -> t
         raise CheckpointError(file.path, reason)
     order = [part.name for part in FAMILIES[found.family.value].parts] if found.family is not None else []
     return tuple((part, path) for part in order for path in files.get(part, ()))
+
+
+def _decided(found: Recognised, choices: ModelChoices) -> Recognised:
+    """Return what was recognised with the user's decisions in place of it."""
+    family = None if choices.family is None else FamilyName(choices.family)
+    if found.kind is Kind.UNKNOWN and family is not None:
+        contains = (Component.NETWORK, *needs(family))
+        found = replace(found, kind=Kind.CHECKPOINT, contains=contains)
+    zero_terminal_snr = choices.zero_terminal_snr
+    if zero_terminal_snr is None and choices.prediction == "eps":
+        zero_terminal_snr = False  # a state without signal says nothing about its noise
+    return found.choosing(family=family, prediction=choices.prediction, zero_terminal_snr=zero_terminal_snr)
+
+
+def _trained(file: ModelFile, found: Recognised, family: Family) -> tuple[PredictionKind, bool]:
+    """Return the prediction, and whether the schedule ends without signal."""
+    prediction = family.prediction if found.prediction is None else found.prediction.value
+    zero_terminal_snr = found.zero_terminal_snr is not None and found.zero_terminal_snr.value
+    return _known_prediction(file, prediction), zero_terminal_snr
+
+
+def _with_vae(
+    file: ModelFile,
+    files: tuple[tuple[str, Path], ...],
+    others: Iterable[ModelFile],
+    choices: ModelChoices,
+) -> tuple[tuple[str, Path], ...]:
+    """Return the files of the parts with the VAE that the user chose in place of the model's own."""
+    if not choices.vae:
+        return files
+    chosen = next((one for one in others if path_key(one.path) == choices.vae), None)
+    if chosen is None or chosen.recognised is None:
+        reason = message(
+            "is to be used with the VAE in {file}, which cannot be found or read; choose another VAE for it",
+            file=choices.vae,
+        )
+        raise CheckpointError(file.path, reason)
+    if chosen.recognised.kind is Kind.TINY_VAE or Component.VAE_4 not in chosen.recognised.contains:
+        reason = message(
+            "is to be used with the VAE in {file}, whose latents do not have the 4 channels of this model's; choose "
+            "another VAE for it",
+            file=chosen.path.name,
+        )
+        raise CheckpointError(file.path, reason)
+    parts = by_part(files) | {"vae": _files_of(chosen, Component.VAE_4)}
+    return tuple((part, path) for part, paths in parts.items() for path in paths)
+
+
+def _tiny_vae(file: ModelFile, others: Iterable[ModelFile], choices: ModelChoices) -> Path | None:
+    """Return the file of the tiny VAE for a model's previews: the one chosen, else one that is known to fit."""
+    if choices.tiny_vae == NO_TINY_VAE:
+        return None
+    if choices.tiny_vae:
+        chosen = next((one for one in others if path_key(one.path) == choices.tiny_vae), None)
+        found = chosen if chosen is not None and is_tiny_vae(chosen) else None
+    else:
+        found = fitting_tiny_vae(file, others)
+    return None if found is None or found.is_folder else found.path
 
 
 def _files_of(file: ModelFile, component: Component) -> tuple[Path, ...]:

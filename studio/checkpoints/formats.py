@@ -48,6 +48,11 @@ def load_installed(
     return load_model(installed.path, device=device, cancelled=cancelled)
 
 
+def share_networks(installed: InstalledModel, loaded: Model) -> Model | None:
+    """Return an installed model with the networks of one that is loaded, if it has the same; else None."""
+    return family_models.sharing(installed.card, loaded) if isinstance(installed.card, FamilyInfo) else None
+
+
 def load_model(
     path: Path, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
 ) -> Model:

@@ -11,8 +11,9 @@ from studio.diffusion.conditioning import Conditioning
 from studio.families.backbone import SIZE, Float32Attention, LatentCodec, LatentUNet, size_ids
 from studio.families.clip import TextEncoder
 from studio.families.family import TextPart
-from studio.families.matching import DryLoad, Listing, dry_load
+from studio.families.matching import DryLoad, Listing, dry_load, match_part
 from studio.families.networks import fill, on_meta, parameter_shapes
+from studio.families.parts import TINY_DECODER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,3 +110,15 @@ def load(
     return Networks(
         family=family, unet=unet, vae=built["vae"], text_encoders=encoders, report=report, scales=scales
     )
+
+
+def load_tiny_decoder(file: TensorReader) -> nn.Module:
+    """Return the decoder of a tiny VAE, in float32: scaled latents (B, C, h, w) to pictures (B, 3, H, W) in [-1, 1].
+
+    Raises:
+        CheckpointError: the file holds none, or cannot be read.
+    """
+    built = on_meta(TINY_DECODER)
+    match = match_part(TINY_DECODER, Listing(file.path, file.shapes), parameter_shapes(built))
+    fill(built, match, file, torch.float32)
+    return built

@@ -18,8 +18,7 @@ from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.schedules import SCHEDULES
 from studio.errors import CheckpointError, RequestError
 from studio.families.interface import DEFAULT_TEXT, PreviewDecoders
-from studio.families.loading import load
-from studio.families.tiny_vae import load_tiny_vae
+from studio.families.loading import load, load_tiny_decoder
 from studio.messages import message
 from studio.prompts.chunks import TEXT_TOKENS, count_tokens, split, tokenize
 from studio.prompts.clip_tokenizer import clip_tokenizer
@@ -169,7 +168,8 @@ class FamilyModel:
         fault: CheckpointError | None = None
         if self.tiny_vae is not None:
             try:
-                decoders["small"] = load_tiny_vae(self.tiny_vae, self.device, cancelled=cancelled)
+                with TensorReader(self.tiny_vae, cancelled=cancelled) as reader:
+                    decoders["small"] = load_tiny_decoder(reader).to(self.device)
             except CheckpointError as error:
                 fault = error
         if cancelled.is_set():

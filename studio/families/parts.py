@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from studio.families.configs import AUTOENCODER, CLIP_L, END_TOKEN
@@ -12,6 +13,7 @@ from studio.families.keys import (
     ldm_unet,
     ldm_vae,
     open_clip,
+    original_tiny_decoder,
     same_names,
     wrapped_clip,
 )
@@ -52,6 +54,41 @@ def _vae_layouts(config: Mapping[str, object]) -> tuple[Layout, ...]:
         Layout("", ldm, ignored),
         Layout("", diffusers_vae),
     )
+
+
+def _tiny_layouts(_config: Mapping[str, object]) -> tuple[Layout, ...]:
+    return (
+        Layout("decoder.", same_names),
+        Layout("taesd_decoder.", original_tiny_decoder),
+        Layout("decoder.", original_tiny_decoder),
+        Layout("", original_tiny_decoder),
+    )
+
+
+TINY_DECODER = Part(
+    name="tiny_vae",
+    kind="tiny decoder",
+    config=MappingProxyType(
+        {
+            "in_channels": 4,
+            "out_channels": 3,
+            "num_blocks": (3, 3, 3, 1),
+            "block_out_channels": (64, 64, 64, 64),
+            "upsampling_scaling_factor": 2,
+            "act_fn": "relu",
+            "upsample_fn": "nearest",
+        }
+    ),
+    layouts=_tiny_layouts,
+    marker="layers.2.conv.0.weight",
+)
+"""The decoder of the tiny VAEs TAESD and TAESDXL, which only differ in their weights.
+
+Its files are named as in TAESD's own repository, as in ComfyUI's pairs of encoder and decoder, or as in diffusers.
+
+Source: ``taesd.py`` of https://github.com/madebyollin/taesd; the configuration is that of the repository
+madebyollin/taesd on the Hugging Face hub.
+"""
 
 
 def clip_l_part(

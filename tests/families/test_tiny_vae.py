@@ -11,7 +11,8 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from safetensors.torch import save_file
 
 from studio.errors import CheckpointError
-from studio.families.tiny_vae import load_tiny_vae
+from studio.families.loading import load_tiny_decoder
+from studio.weights.reader import TensorReader
 from tests.families.architectures import taesd
 from tests.families.test_model import loaded, saved
 
@@ -51,7 +52,8 @@ def test_a_tiny_vae_decodes_as_diffusers_does(layout: str, tmp_path: Path) -> No
     if layout == "original":
         assert {name: tuple(one.shape) for name, one in tensors.items()} == taesd()[1], "the published names"
     save_file({name: one.half() for name, one in tensors.items()}, path)
-    decoder = load_tiny_vae(path)
+    with TensorReader(path) as reader:
+        decoder = load_tiny_decoder(reader)
     found, expected = decoder(LATENTS), model.half().float().decode(LATENTS).sample
     assert found.shape == (1, 3, 32, 48)
     torch.testing.assert_close(found, expected)
@@ -85,5 +87,5 @@ def test_an_encoder_alone_is_refused(tmp_path: Path) -> None:
         },
         path,
     )
-    with pytest.raises(CheckpointError, match="tiny VAE"):
-        load_tiny_vae(path)
+    with TensorReader(path) as reader, pytest.raises(CheckpointError, match="tiny VAE"):
+        load_tiny_decoder(reader)

@@ -27,6 +27,31 @@ def suppliers(model: ModelFile, files: Iterable[ModelFile]) -> dict[Component, t
     return {part: _suppliers(model, part, known) for part in model.recognised.missing}
 
 
+def fitting_tiny_vae(model: ModelFile, files: Iterable[ModelFile]) -> ModelFile | None:
+    """Return the tiny VAE that is known to be for the model's latents, the nearest if there are several."""
+    wanted = None if model.recognised is None else model.recognised.family
+    if wanted is None or wanted.value not in _LATENTS:
+        return None
+    latents, found = _LATENTS[wanted.value], []
+    for file in files:
+        family = None if file.recognised is None else file.recognised.family
+        if is_tiny_vae(file) and family is not None and _LATENTS.get(family.value) == latents:
+            found.append(file)
+    return min(found, key=lambda file: (_distance(model, file), str(file.path)), default=None)
+
+
+def is_tiny_vae(file: ModelFile) -> bool:
+    """Whether a file holds the decoder of a tiny VAE of 4 channels."""
+    found = file.recognised
+    return (
+        found is not None
+        and found.kind is Kind.TINY_VAE
+        and Component.VAE_4 in found.contains
+        and found.variant != "encoder only"
+        and found.storage.readable
+    )
+
+
 def _suppliers(model: ModelFile, part: Component, files: list[ModelFile]) -> tuple[ModelFile, ...]:
     ranked = [
         (rank, str(file.path), file) for file in files if (rank := _rank(model, part, file)) is not None

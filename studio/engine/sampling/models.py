@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.formats import load_installed
+from studio.checkpoints.formats import load_installed, share_networks
 from studio.engine.memory import free_memory
 from studio.engine.sampling.decoders import Decoders
 from studio.errors import ModelInUseError
@@ -128,9 +128,13 @@ class LoadedModels:
         """
         found = self._find(installed, device)
         if found is None:
-            model = load_installed(installed, device=device.torch_name, cancelled=cancelled)
-            precision = model.supported_precision(precision)
-            self._interrupter.attach(model.modules())
+            shared = self._shared(installed, device)
+            if shared is not None:
+                model, precision = shared
+            else:
+                model = load_installed(installed, device=device.torch_name, cancelled=cancelled)
+                precision = model.supported_precision(precision)
+                self._interrupter.attach(model.modules())
             found = ReadyModel(
                 model=model,
                 denoiser=model.denoiser(precision),
@@ -157,6 +161,13 @@ class LoadedModels:
         """Unload all models that no running job uses, so that their memory can be used."""
         self._models = [one for one in self._models if one in self._used]
         self._primary = [one for one in self._primary if one in self._used]
+
+    def _shared(self, installed: InstalledModel, device: Device) -> tuple[Model, Precision] | None:
+        """Return the model with the networks of one in memory, and their precision, if one has the same networks."""
+        for one in self._models:
+            if one.device == device and (model := share_networks(installed, one.model)) is not None:
+                return model, one.precision
+        return None
 
     def _find(self, installed: InstalledModel, device: Device) -> ReadyModel | None:
         wanted = (installed.card, device)
