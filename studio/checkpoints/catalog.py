@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from studio.checkpoints import family_models
+from studio.checkpoints import configured_models, family_models
 from studio.checkpoints.choices import NO_CHOICES, ChoiceKey, ModelChoices, StoredChoices, read_choices
 from studio.checkpoints.family_models import VARIANTS, FamilyInfo
 from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, describe
 from studio.checkpoints.library.adapters import adapters_among, fitting
 from studio.checkpoints.library.cache import RecognitionCache
 from studio.checkpoints.library.folders import added_folders
-from studio.checkpoints.library.scan import INDEX, scan
+from studio.checkpoints.library.scan import scan
 from studio.errors import CheckpointError, RequestError, StorageError, UnknownNameError
+from studio.families.configured.info import INDEX, ConfiguredInfo
 from studio.families.recognition.kinds import Family
 from studio.folders import resources_dir
 from studio.messages import message
@@ -174,7 +175,7 @@ def _of_families(files: Sequence[ModelFile], folders: Folders, stored: StoredCho
         if not family_models.is_model(file, choices) or (file.path.parent / CARD_NAME).is_file():
             continue
         try:
-            info = family_models.with_known_hash(family_models.describe(file, files, choices), hashes)
+            info = _with_known_hash(_described(file, files, choices), hashes)
         except CheckpointError as error:
             broken = replace(_broken(file.path, False, error), name=_shown(file.name))
             found.append(replace(broken, choices=choices, signature=file.signature))
@@ -192,7 +193,22 @@ def _choices_of(file: ModelFile, stored: StoredChoices, hashes: HashCache) -> Mo
     return stored.of(key)
 
 
-def _installed(file: ModelFile, info: FamilyInfo, choices: ModelChoices) -> InstalledModel:
+def _described(
+    file: ModelFile, others: Sequence[ModelFile], choices: ModelChoices
+) -> FamilyInfo | ConfiguredInfo:
+    """Return what is known of a model of another family. Raises CheckpointError."""
+    if configured_models.is_configured(file) and choices.family is None:
+        return configured_models.describe(file, others, choices.title)
+    return family_models.describe(file, others, choices)
+
+
+def _with_known_hash(info: FamilyInfo | ConfiguredInfo, hashes: HashCache) -> FamilyInfo | ConfiguredInfo:
+    if isinstance(info, ConfiguredInfo):
+        return configured_models.with_known_hash(info, hashes)
+    return family_models.with_known_hash(info, hashes)
+
+
+def _installed(file: ModelFile, info: FamilyInfo | ConfiguredInfo, choices: ModelChoices) -> InstalledModel:
     return InstalledModel(
         name=info.name,
         folder=file.path if file.is_folder else file.path.parent,
@@ -249,11 +265,14 @@ def as_variant(model: InstalledModel, variant: str) -> InstalledModel:
 
 def _with_hash(model: InstalledModel, folders: Folders, cancelled: threading.Event | None) -> InstalledModel:
     """Return the model with its hash, by which runs and pictures refer to it; computing it may take many seconds."""
-    if not isinstance(model.card, FamilyInfo) or model.card.weights_sha256:
+    card = model.card
+    if not isinstance(card, FamilyInfo | ConfiguredInfo) or card.weights_sha256:
         return model
     ensure_folder(folders.cache)
-    info = family_models.hashed(model.card, HashCache(folders.cache), cancelled)
-    return replace(model, card=info)
+    hashes = HashCache(folders.cache)
+    if isinstance(card, ConfiguredInfo):
+        return replace(model, card=configured_models.hashed(card, hashes, cancelled))
+    return replace(model, card=family_models.hashed(card, hashes, cancelled))
 
 
 def _shipped_home() -> Path:
@@ -309,7 +328,7 @@ def _model_at(path: Path, folders: Folders) -> InstalledModel:
         for file in scan([path]).files:
             choices = stored.of(ChoiceKey(path=file.path, signature=file.signature))
             if family_models.is_model(file, choices):
-                info = family_models.describe(file, scan_models(folders).files, choices)
+                info = _described(file, scan_models(folders).files, choices)
                 return _installed(file, info, choices)
         check_file(path)  # raises an error for what it is: missing, truncated, a web page, a pickle
         reason = message("has no {card} beside it, so it is not a model of this program", card=CARD_NAME)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from studio.checkpoints import family_models, native
+from studio.checkpoints import configured_models, family_models, native
 from studio.checkpoints.family_models import FamilyInfo
 from studio.errors import CheckpointError
+from studio.families.configured.info import ConfiguredInfo
 from studio.messages import message
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def load_installed(
     """Read a model that is installed. Raises as `load_model`."""
     if isinstance(installed.card, FamilyInfo):
         return family_models.load(installed.card, device=device, cancelled=cancelled)
+    if isinstance(installed.card, ConfiguredInfo):
+        return configured_models.load(installed.card, device=device, cancelled=cancelled)
     return load_model(installed.path, device=device, cancelled=cancelled)
 
 

@@ -1,4 +1,6 @@
-"""The vocabulary of a model: an optional ``words.json`` beside the card. Importable without torch.
+"""The vocabulary of a model: an optional ``words.json`` beside the card, or the labels of a class-conditional model.
+
+Importable without torch.
 
 It only helps to write prompts: a model is complete without it, and a malformed file is no reason to refuse the model.
 The file is untrusted and read as strictly as a card.
@@ -14,6 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
+from studio.errors import CheckpointError
+from studio.families.configured.configs import read_values
+from studio.families.configured.info import INDEX
+from studio.families.configured.labels import read_labels
 from studio.messages import Message, message
 from studio.storage import write_files
 from studio.strict_json import LINE, InvalidJsonError, convert, must, parse, without_version
@@ -64,10 +70,12 @@ class Words:
 
 
 def has_words(folder: Path) -> bool:
-    """Whether the model in ``folder`` has the file."""
+    """Whether the model in ``folder`` has the file, or is a folder of diffusers whose index lists labels."""
     try:
-        return (folder / WORDS_NAME).is_file()
-    except OSError:
+        if (folder / WORDS_NAME).is_file():
+            return True
+        return (folder / INDEX).is_file() and "id2label" in read_values(folder / INDEX)
+    except (OSError, CheckpointError):
         return False
 
 
@@ -78,6 +86,8 @@ def read_words(folder: Path) -> Words:
         CheckpointError: there is no such file, or it is malformed.
     """
     path = folder / WORDS_NAME
+    if not path.is_file() and (index := folder / INDEX).is_file():
+        return Words(names=read_labels(index, read_values(index)).words)
     with as_checkpoint_error(path):
         values = without_version(parse(read_small(path, MAX_WORDS_BYTES)), FORMAT, "format")
         words = convert(values, Words, complete=True)

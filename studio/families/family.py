@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from studio.diffusion.prediction import PredictionKind
     from studio.families.keys import Naming
 
-NetworkKind: TypeAlias = Literal["unet", "vae", "tiny decoder", "clip", "projected clip"]
-"""The class of a part: diffusers' U-Net, autoencoder or decoder of its tiny autoencoder, or transformers' text model
-without or with a projection.
+NetworkKind: TypeAlias = Literal[
+    "unet", "vae", "tiny decoder", "clip", "projected clip", "pixel unet", "dit"
+]
+"""The class of a part: diffusers' U-Net, autoencoder or decoder of its tiny autoencoder, transformers' text model
+without or with a projection, diffusers' U-Net without text or its class-conditional transformer.
 """
 
 PART_LABELS: Mapping[str, Message] = MappingProxyType(
     {
         "unet": message("U-Net"),
+        "transformer": message("transformer"),
         "vae": message("autoencoder (VAE)"),
         "tiny_vae": message("tiny VAE"),
         "text_encoder": message("text encoder"),

@@ -130,7 +130,7 @@ _VAE_ATTENTION = {
     "to_v": "v",
     "to_out.0": "proj_out",
 }
-_VAE_OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+_OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
 _VAE_BLOCK = re.compile(
     r"(?P<half>encoder|decoder)\.(?:(?:down|up)_blocks\.(?P<level>\d+)|mid_block)"
     r"\.(?P<kind>[a-z]+)\.(?P<index>\d+)\.(?P<rest>.+)"
@@ -171,14 +171,17 @@ def _ldm_vae(name: str, *, levels: int) -> tuple[Source, ...]:
     return (Source(f"{place}.{part}.{rest}"),)
 
 
-def diffusers_vae(name: str) -> tuple[Source, ...]:
-    """Name an autoencoder's parameters as diffusers' folders do, or as they did before its version 0.12."""
-    stem, dot, rest = name.partition(".attentions.0.")
-    layer, _, leaf = rest.rpartition(".")
-    if layer not in _VAE_OLD_ATTENTION:
+_ATTENTION = re.compile(r"(?P<place>.+\.attentions\.\d+\.)(?P<layer>.+)\.(?P<leaf>weight|bias)")
+
+
+def diffusers_attention(name: str) -> tuple[Source, ...]:
+    """Name parameters as diffusers' folders do, or those of attention as they did before its version 0.12."""
+    found = _ATTENTION.fullmatch(name)
+    if found is None or found["layer"] not in _OLD_ATTENTION:
         return (Source(name),)
-    operation: Operation = "matrix" if leaf == "weight" else "same"
-    return Source(name), Source(f"{stem}{dot}{_VAE_OLD_ATTENTION[layer]}.{leaf}", operation)
+    operation: Operation = "matrix" if found["leaf"] == "weight" else "same"
+    old = f"{found['place']}{_OLD_ATTENTION[found['layer']]}.{found['leaf']}"
+    return Source(name), Source(old, operation)
 
 
 def original_tiny_decoder(name: str) -> tuple[Source, ...]:

@@ -12,6 +12,8 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -70,8 +72,31 @@ def network(kind: NetworkKind, config: Mapping[str, object]) -> nn.Module:
         case "tiny decoder":
             build = _imported("diffusers.models.autoencoders.vae").DecoderTiny
             return build(**config)
+        case "pixel unet":
+            build = _imported("diffusers.models.unets.unet_2d").UNet2DModel
+            return build(**config)
+        case "dit":
+            transformer: Any = _imported(
+                "diffusers.models.transformers.dit_transformer_2d"
+            ).DiTTransformer2DModel(**config)
+            transformer.pos_embed.pos_embed = _positions(transformer)
+            return transformer  # type: ignore[no-any-return]
         case "clip" | "projected clip":
             text = _imported("transformers.models.clip.modeling_clip")
             settings = _imported("transformers.models.clip.configuration_clip").CLIPTextConfig(**config)
             build = text.CLIPTextModel if kind == "clip" else text.CLIPTextModelWithProjection
             return build(settings)
+
+
+def _positions(transformer: Any) -> torch.Tensor:  # noqa: ANN401 - a class of a library without types
+    """Return the embedding of a transformer's patches by their places, which no file holds, on the CPU."""
+    patches = transformer.pos_embed
+    with torch.device("cpu"):
+        values: torch.Tensor = _imported("diffusers.models.embeddings").get_2d_sincos_pos_embed(
+            transformer.inner_dim,
+            patches.height,
+            base_size=patches.base_size,
+            interpolation_scale=patches.interpolation_scale,
+            output_type="pt",
+        )
+    return values.float()[None]

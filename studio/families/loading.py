@@ -11,7 +11,7 @@ from studio.diffusion.conditioning import Conditioning
 from studio.families.backbone import SIZE, Float32Attention, LatentCodec, LatentUNet, size_ids
 from studio.families.clip import TextEncoder
 from studio.families.family import TextPart
-from studio.families.matching import DryLoad, Listing, dry_load, match_part
+from studio.families.matching import DryLoad, Listing, dry_load_parts, match_part
 from studio.families.networks import fill, on_meta, parameter_shapes
 from studio.families.parts import TINY_DECODER
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from studio.families.family import Family
+    from studio.families.family import Family, Part
     from studio.families.networks import TensorReader
 
 
@@ -89,18 +89,7 @@ def load(
     Raises:
         CheckpointError: a file does not hold what it should, or cannot be read.
     """
-    dtypes = dtypes or {}
-    built = {part.name: on_meta(part) for part in family.parts}
-    listings = {id(file): Listing(file.path, file.shapes) for file in files.values()}
-    report = dry_load(
-        family,
-        {name: listings[id(file)] for name, file in files.items()},
-        {name: parameter_shapes(network) for name, network in built.items()},
-    )
-    scales = {
-        name: fill(built[name], match, files[name], dtypes.get(name))
-        for name, match in report.matches.items()
-    }
+    built, report, scales = load_parts(family.parts, files, dtypes)
     unet: Any = built["unet"]
     if family.attention_float32:
         unet.set_attn_processor(Float32Attention())
@@ -122,3 +111,29 @@ def load_tiny_decoder(file: TensorReader) -> nn.Module:
     match = match_part(TINY_DECODER, Listing(file.path, file.shapes), parameter_shapes(built))
     fill(built, match, file, torch.float32)
     return built
+
+
+def load_parts(
+    parts: Sequence[Part],
+    files: Mapping[str, TensorReader],
+    dtypes: Mapping[str, torch.dtype] | None = None,
+) -> tuple[dict[str, nn.Module], DryLoad, dict[str, dict[str, Tensor]]]:
+    """Load networks. Arguments and errors are those of `load`.
+
+    Returns:
+        The networks by part, on the CPU, in evaluation mode, without gradients; which tensors of the files they were
+        made from; and by part what its stored weights must be multiplied by.
+    """
+    dtypes = dtypes or {}
+    built = {part.name: on_meta(part) for part in parts}
+    listings = {id(file): Listing(file.path, file.shapes) for file in files.values()}
+    report = dry_load_parts(
+        parts,
+        {name: listings[id(file)] for name, file in files.items()},
+        {name: parameter_shapes(network) for name, network in built.items()},
+    )
+    scales = {
+        name: fill(built[name], match, files[name], dtypes.get(name))
+        for name, match in report.matches.items()
+    }
+    return built, report, scales

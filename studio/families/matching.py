@@ -87,8 +87,15 @@ def dry_load(family: Family, files: Mapping[str, Listing], expected: Mapping[str
         CheckpointError: a part has no file or its file does not hold it, a tensor is missing or of another
             shape, or a part's place in the file holds tensors that the part does not have.
     """
+    return dry_load_parts(family.parts, files, expected)
+
+
+def dry_load_parts(
+    parts: Iterable[Part], files: Mapping[str, Listing], expected: Mapping[str, Shapes]
+) -> DryLoad:
+    """Match every parameter of some networks with a tensor. Arguments and errors are those of `dry_load`."""
     matches: dict[str, Match] = {}
-    for part in family.parts:
+    for part in parts:
         if part.name not in files:
             any_file = next(iter(files.values()))
             raise CheckpointError(any_file.path, _no_part(part))

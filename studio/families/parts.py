@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from studio.families.configs import AUTOENCODER, CLIP_L, END_TOKEN
 from studio.families.family import Layout, Part, TextPart
 from studio.families.keys import (
-    diffusers_vae,
+    diffusers_attention,
     flat_clip,
     ldm_unet,
     ldm_vae,
@@ -52,7 +52,7 @@ def _vae_layouts(config: Mapping[str, object]) -> tuple[Layout, ...]:
         Layout("first_stage_model.", ldm, ignored),
         Layout("vae.", ldm, ignored),
         Layout("", ldm, ignored),
-        Layout("", diffusers_vae),
+        Layout("", diffusers_attention),
     )
 
 

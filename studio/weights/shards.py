@@ -90,14 +90,22 @@ class _Index(msgspec.Struct):
     metadata: object = None
 
 
-def weights_in(folder: Path) -> WeightFiles | None:
-    """Return the files of the weights in a folder; None if it has none. Raises as `find_weights`."""
+def weights_in(folder: Path, start: str = "") -> WeightFiles | None:
+    """Return the files of the weights in a folder; None if it has none.
+
+    Args:
+        folder: the folder.
+        start: what their names begin with, for a folder that holds other weights too.
+
+    Raises:
+        CheckpointError: as `find_weights`, or the folder cannot be listed.
+    """
     try:
         with os.scandir(folder) as entries:
-            inside = {entry.name: folder / entry.name for entry in entries if not entry.is_dir()}
+            files = [entry.name for entry in entries if entry.name.startswith(start) and not entry.is_dir()]
     except OSError as error:
         raise unreadable(folder, error) from error
-    return find_weights(inside)
+    return find_weights({name: folder / name for name in files})
 
 
 def find_weights(inside: Mapping[str, Path]) -> WeightFiles | None:

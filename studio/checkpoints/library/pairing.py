@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
     from studio.checkpoints.library.scan import ModelFile
 
-_LATENTS = {Family.SD1: "sd", Family.SD2: "sd", Family.SDXL: "sdxl", Family.SDXL_REFINER: "sdxl"}
+_LATENTS = {
+    Family.DIT_XL: "sd",
+    Family.SD1: "sd",
+    Family.SD2: "sd",
+    Family.SDXL: "sdxl",
+    Family.SDXL_REFINER: "sdxl",
+}
 """Families whose VAEs have the same shape but another scale of latents."""
 
 

@@ -21,6 +21,7 @@ import cachetools
 
 from studio.checkpoints.library.cache import RecognitionCache, Remembered
 from studio.errors import CheckpointError, StorageError
+from studio.families.configured.info import FLAT_PART, FLAT_STEM, INDEX
 from studio.families.recognition.header import ModelHeader, Names, TensorInfo
 from studio.families.recognition.pipeline import PipelineFolder, recognise_pipeline
 from studio.families.recognition.recognise import Recognised, recognise
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 WEIGHTS = frozenset({".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth", ".bin"})
 _SAFETENSORS = frozenset({".safetensors", ".sft"})
-INDEX = "model_index.json"
 SIDECAR = ".yaml"
 """The suffix of the configuration that A1111 and Forge read beside a checkpoint of the same name."""
 
@@ -260,6 +260,7 @@ def _signature(status: os.stat_result) -> str:
 def _pipeline(path: Path, walk: _Walk) -> ModelFile:
     """A folder in diffusers' layout: its signature is that of every file in it, one level deep."""
     digest, size = hashlib.sha256(), 0
+    flat = _is_flat(path)
     for inside in _inside(path):
         try:
             status = os.stat(inside)
@@ -270,7 +271,8 @@ def _pipeline(path: Path, walk: _Walk) -> ModelFile:
                 f"{inside.relative_to(path).as_posix()}\0{_signature(status)}\0".encode(errors="replace")
             )
             size += status.st_size
-            if inside.parent != path:  # a checkpoint beside the index is a file of its own
+            # A checkpoint beside the index is a file of its own, unless the parts have no folders.
+            if inside.parent != path or (flat and _is_of_flat_part(inside)):
                 walk.is_new(status)
     return ModelFile(path=path, size=size, signature=digest.hexdigest(), is_folder=True)
 
@@ -350,16 +352,29 @@ def _parameterization(path: Path) -> str:
 def _read_pipeline(path: Path, name: str, read: Callable[[Path], ModelHeader]) -> PipelineFolder:
     configs: dict[str, Mapping[str, object]] = {}
     headers: dict[str, ModelHeader] = {}
-    for folder in _listed(path, folders=True):
-        inside = {file.name: file for file in _listed(folder, folders=False)}
+    parts = {folder.name: _listed(folder, folders=False) for folder in _listed(path, folders=True)}
+    if _is_flat(path):
+        beside = [file for file in _listed(path, folders=False) if _is_of_flat_part(file)]
+        parts |= {FLAT_PART: tuple(beside), "scheduler": (path / "scheduler_config.json",)}
+    for part, files in parts.items():
+        inside = {file.name: file for file in files}
         for config in ("config.json", "scheduler_config.json"):
             if config in inside:
-                configs[folder.name] = _read_json(inside[config])
+                configs[part] = _read_json(inside[config])
         if (weights := find_weights(inside)) is not None:
             shards = {shard: read(shard) for shard in weights.paths}
             weights.check({shard: header.tensors for shard, header in shards.items()})
-            headers[folder.name] = _merged(folder.name, list(shards.values()))
+            headers[part] = _merged(part, list(shards.values()))
     return PipelineFolder(name=name, index=_read_json(path / INDEX), configs=configs, headers=headers)
+
+
+def _is_flat(path: Path) -> bool:
+    """Whether the parts of a pipeline lie beside its index, and not in folders of their own."""
+    return not (path / FLAT_PART).is_dir() and (path / "config.json").is_file()
+
+
+def _is_of_flat_part(file: Path) -> bool:
+    return file.name == "config.json" or file.name.startswith(FLAT_STEM)
 
 
 def _merged(name: str, headers: list[ModelHeader]) -> ModelHeader:

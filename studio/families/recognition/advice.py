@@ -128,6 +128,35 @@ def model_advice(
     return None if stored.readable else storage_advice(stored)
 
 
+OTHER_PIPELINE = "other pipeline"
+"""The variant of a network that its folder does not use as this program does."""
+
+
+def folder_advice(family: Family, variant: str, *, whole: bool, stored: traits.Storage) -> Message | None:
+    """Return the sentence for a model of a family that is known by its folder; None for one that this program can run.
+
+    Args:
+        family: its family.
+        variant: within the family.
+        whole: whether it is the folder, and not only a file from it.
+        stored: the form of its weights.
+    """
+    title = FAMILY_TITLES[family]
+    if not whole:
+        return message(
+            "This is the network of a {family} model without its configuration; choose the whole folder that it comes "
+            "from, with the file model_index.json.",
+            family=title,
+        )
+    if variant == OTHER_PIPELINE:
+        return message(
+            "This folder uses the network of a {family} model in another way than this program can; keep it for "
+            "diffusers.",
+            family=title,
+        )
+    return None if stored.readable else storage_advice(stored)
+
+
 def storage_advice(stored: traits.Storage) -> Message:
     """Return the sentence for weights in a form that this program does not read."""
     return message(

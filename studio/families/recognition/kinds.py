@@ -187,6 +187,10 @@ VIDEO_FAMILIES = frozenset(
 )
 
 
+FOLDER_LAYOUT = "diffusers folder"
+"""The layout of a model that is a folder with a ``model_index.json``."""
+
+
 class Component(StrEnum):
     """A part that a model needs to run; files supply one or several."""
 
@@ -269,6 +273,7 @@ NEEDS: dict[Family, tuple[Component, ...]] = {
     Family.KREA2: (Component.QWEN3_VL_4B, Component.VAE_QWEN),
     Family.QWEN_IMAGE: (Component.QWEN25_VL_7B, Component.VAE_QWEN),
     Family.QWEN_IMAGE_21: (Component.QWEN3_VL_8B, Component.VAE_QWEN),
+    Family.DIT_XL: (Component.VAE_4,),
     Family.PIXART_ALPHA: (Component.T5_XXL, Component.VAE_4),
     Family.PIXART_SIGMA: (Component.T5_XXL, Component.VAE_4),
     Family.AURAFLOW: (Component.T5_XL, Component.VAE_4),

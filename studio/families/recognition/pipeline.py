@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from studio.families.recognition import traits
-from studio.families.recognition.kinds import Component, Fact, Family, Kind, Source
+from studio.families.recognition.advice import OTHER_PIPELINE
+from studio.families.recognition.kinds import FOLDER_LAYOUT, Component, Fact, Family, Kind, Source
 from studio.families.recognition.recognise import Recognised, recognise
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from studio.families.recognition.header import ModelHeader
 
-LAYOUT = "diffusers folder"
 NETWORKS = ("unet", "transformer", "prior")
 """The names of the folder of the denoising network, the first that exists."""
 
@@ -48,7 +48,18 @@ _CLASSES = {
 }
 """Family by ``_class_name`` of the network's configuration, for weights whose header was not read."""
 
-_PREDICTIONS = {"epsilon": traits.EPS, "v_prediction": traits.V, "flow_prediction": traits.FLOW}
+_PIPELINES = {
+    Family.DDPM: frozenset({"DDPMPipeline", "DDIMPipeline", "PNDMPipeline"}),
+    Family.DIT_XL: frozenset({"DiTPipeline"}),
+}
+"""The pipelines whose folders hold what the family's name says; others use the same networks in another way."""
+
+_PREDICTIONS = {
+    "epsilon": traits.EPS,
+    "v_prediction": traits.V,
+    "sample": traits.X0,
+    "flow_prediction": traits.FLOW,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +94,20 @@ def recognise_pipeline(folder: PipelineFolder) -> Recognised | None:
     scheduler = folder.configs.get("scheduler", {})
     return replace(
         found,
+        variant=_variant(folder, found.family.value, found.variant),
         kind=Kind.CHECKPOINT if len(contains) > 1 else Kind.NETWORK,
-        layout=LAYOUT,
+        layout=FOLDER_LAYOUT,
         contains=tuple(contains),
         prediction=_prediction(scheduler, found.prediction),
         zero_terminal_snr=_zero_terminal_snr(scheduler, found.zero_terminal_snr),
         distillation=_distillation(folder, scheduler, found),
         parameters=sum(header.parameters for header in folder.headers.values()),
     )
+
+
+def _variant(folder: PipelineFolder, family: Family, found: str) -> str:
+    known = _PIPELINES.get(family)
+    return found if known is None or folder.index.get("_class_name") in known else OTHER_PIPELINE
 
 
 def _network(folder: PipelineFolder, name: str) -> Recognised | None:

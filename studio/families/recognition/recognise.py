@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Self
 from studio.families.recognition import advice as advices
 from studio.families.recognition import lora, part_rules, traits
 from studio.families.recognition.header import Names
-from studio.families.recognition.kinds import FAMILY_TITLES, Component, Fact, Family, Kind, Source, needs
+from studio.families.recognition.kinds import (
+    FAMILY_TITLES,
+    FOLDER_LAYOUT,
+    Component,
+    Fact,
+    Family,
+    Kind,
+    Source,
+    needs,
+)
 from studio.families.recognition.rules import DIFFUSERS, NETWORK_RULES, PREFIXES, Rule, first
 
 if TYPE_CHECKING:
@@ -19,6 +28,9 @@ if TYPE_CHECKING:
 
 RUNNABLE_FAMILIES = frozenset({Family.SD1, Family.SD2, Family.SDXL})
 """Families whose models this program samples, unless the variant or the stored form is one that it cannot run."""
+
+FOLDER_FAMILIES = frozenset({Family.DDPM, Family.DIT_XL})
+"""Families whose models this program samples if the folder with their configurations is there."""
 
 _NOTHING_SAID = traits.Description()
 
@@ -74,6 +86,11 @@ class Recognised:
     def advice(self) -> Message | None:
         """What it is and what to do with it, one sentence; None if this program can use it as it is."""
         if self.kind in (Kind.CHECKPOINT, Kind.NETWORK) and self.family is not None:
+            if self.family.value in FOLDER_FAMILIES:
+                whole = self.layout == FOLDER_LAYOUT
+                return advices.folder_advice(
+                    self.family.value, self.variant, whole=whole, stored=self.storage
+                )
             return advices.model_advice(
                 self.family.value,
                 self.variant,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from studio.families.recognition.header import ModelHeader, Names
 
-EPS, V, FLOW, EDM, EDM_V = "eps", "v", "flow", "edm", "edm-v"
+EPS, V, X0, FLOW, EDM, EDM_V = "eps", "v", "x0", "flow", "edm", "edm-v"
 """Predictions; "flow" is the velocity of flow matching, "edm" and "edm-v" the parametrisations of Karras et al."""
 
 _BY_WORD = {
