@@ -519,9 +519,14 @@ def stable_video_diffusion() -> ModelHeader:
     return file("svd_xt.safetensors", under(UNET, ldm_unet(channels=8, label=768, **SD2) | extra))  # type: ignore[arg-type]
 
 
-@case(Kind.NETWORK, Family.DDPM)
+@case(Kind.NETWORK, Family.DDPM, runs=False)
 def ddpm_cifar10() -> ModelHeader:
     return file("diffusion_pytorch_model.safetensors", nets.ddpm(), "F32")
+
+
+@case(Kind.NETWORK, Family.DDPM, runs=False)
+def ddpm_celebahq_256() -> ModelHeader:
+    return file("diffusion_pytorch_model.safetensors", nets.old_ddpm(), "F32")
 
 
 # ----------------------------------------------------------------------------------------------------- transformers
@@ -811,7 +816,7 @@ def ernie_image() -> ModelHeader:
     return file("ernie_image_bf16.safetensors", nets.ernie_image(), "BF16")
 
 
-@case(Kind.NETWORK, Family.DIT_XL)
+@case(Kind.NETWORK, Family.DIT_XL, missing=(C.VAE_4,), runs=False)
 def dit_xl_2_256() -> ModelHeader:
     return file("diffusion_pytorch_model.safetensors", nets.dit_xl(), "F32")
 

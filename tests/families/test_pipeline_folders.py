@@ -170,3 +170,54 @@ def test_a_transformer_is_found_under_its_own_name() -> None:
     assert found is not None
     assert found.family is not None
     assert (found.family.value, found.runs) == (Family.Z_IMAGE, False)
+
+
+DDPM = PipelineFolder(
+    name="ddpm-cifar10-32",
+    index={
+        "_class_name": "DDPMPipeline",
+        "unet": ["diffusers", "UNet2DModel"],
+        "scheduler": ["diffusers", "x"],
+    },
+    configs={"unet": {"_class_name": "UNet2DModel"}, "scheduler": {"_class_name": "DDPMScheduler"}},
+    headers={"unet": header(nets.ddpm())},
+)
+DIT = PipelineFolder(
+    name="DiT-XL-2-256",
+    index={
+        "_class_name": "DiTPipeline",
+        "transformer": ["diffusers", "Transformer2DModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    },
+    configs={
+        "transformer": {"_class_name": "Transformer2DModel"},
+        "scheduler": {"prediction_type": "epsilon"},
+    },
+    headers={"transformer": header(nets.dit_xl()), "vae": header(diffusers_vae())},
+)
+
+
+@pytest.mark.parametrize(
+    ("folder", "family", "contains"),
+    [(DDPM, Family.DDPM, (C.NETWORK,)), (DIT, Family.DIT_XL, (C.NETWORK, C.VAE_4))],
+    ids=["DDPM", "DiT"],
+)
+def test_a_family_known_by_its_folder_runs_and_another_use_of_its_network_does_not(
+    folder: PipelineFolder, family: Family, contains: tuple[Component, ...]
+) -> None:
+    found = recognise_pipeline(folder)
+    assert found is not None
+    assert found.family is not None
+    assert (found.family.value, found.contains, found.missing) == (family, contains, ())
+    assert found.runs
+    other = recognise_pipeline(
+        dataclasses.replace(folder, index={**folder.index, "_class_name": "LDMPipeline"})
+    )
+    assert other is not None
+    assert not other.runs
+
+
+def test_a_dit_without_its_vae_needs_that_of_stable_diffusion() -> None:
+    found = recognise_pipeline(dataclasses.replace(DIT, headers={"transformer": DIT.headers["transformer"]}))
+    assert found is not None
+    assert found.missing == (C.VAE_4,)

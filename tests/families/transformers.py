@@ -537,6 +537,29 @@ def ddpm() -> Shapes:
         C conv_out 3 128 3""")
 
 
+def old_ddpm() -> Shapes:
+    """The names of attention before diffusers 0.12, in which google/ddpm-celebahq-256 is (first and last blocks)."""
+    attention = "\n".join(
+        f"""N {place}.group_norm 512
+        L {place}.query 512 512
+        L {place}.key 512 512
+        L {place}.value 512 512
+        L {place}.proj_attn 512 512"""
+        for place in ("down_blocks.4.attentions.{2}", "mid_block.attentions.0", "up_blocks.1.attentions.{3}")
+    )
+    return table(f"""
+        C conv_in 128 3 3
+        L time_embedding.linear_1 512 128
+        L time_embedding.linear_2 512 512
+        N down_blocks.{{6}}.resnets.{{2}}.norm1 128
+        C down_blocks.{{6}}.resnets.{{2}}.conv1 128 128 3
+        {attention}
+        N mid_block.resnets.{{2}}.norm1 512
+        N up_blocks.{{6}}.resnets.{{3}}.norm1 512
+        N conv_norm_out 128
+        C conv_out 3 128 3""")
+
+
 def cascade_c() -> Shapes:
     """Stability-AI/StableCascade `modules/stage_c.py`: `StageC`."""
     return table("""

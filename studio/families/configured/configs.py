@@ -43,6 +43,15 @@ _Activation = Annotated[str, one_of(("silu", "swish", "mish", "gelu", "relu"))]
 _Widths = Annotated[tuple[_Channels, ...], Meta(min_length=1, max_length=8)]
 _DOWN = ("DownBlock2D", "AttnDownBlock2D", "ResnetDownsampleBlock2D")
 _UP = ("UpBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D")
+_ENCODER, _DECODER = ("DownEncoderBlock2D",), ("UpDecoderBlock2D",)
+
+
+def _levels(names: tuple[str, ...]) -> Meta:
+    """Return the annotation of the names of a network's blocks."""
+    reason = message("must be a list of 1 to {most} of {names}", most=8, names=", ".join(names))
+    return Meta(min_length=1, max_length=8, extra=must(reason))
+
+
 _Nothing = Annotated[None, Meta(extra=must(message("must be null: this program cannot use it")))]
 
 
@@ -61,16 +70,14 @@ class UNetConfig(msgspec.Struct, frozen=True, kw_only=True):
     time_embedding_dim: _Channels | None = None
     freq_shift: Annotated[int, Meta(ge=0, le=1)] = 0
     flip_sin_to_cos: bool = True
-    down_block_types: Annotated[
-        tuple[Annotated[str, one_of(_DOWN)], ...], Meta(min_length=1, max_length=8)
-    ] = (
+    down_block_types: Annotated[tuple[Annotated[str, one_of(_DOWN)], ...], _levels(_DOWN)] = (
         "DownBlock2D",
         "AttnDownBlock2D",
         "AttnDownBlock2D",
         "AttnDownBlock2D",
     )
     mid_block_type: Annotated[str, one_of(("UNetMidBlock2D",))] | None = "UNetMidBlock2D"
-    up_block_types: Annotated[tuple[Annotated[str, one_of(_UP)], ...], Meta(min_length=1, max_length=8)] = (
+    up_block_types: Annotated[tuple[Annotated[str, one_of(_UP)], ...], _levels(_UP)] = (
         "AttnUpBlock2D",
         "AttnUpBlock2D",
         "AttnUpBlock2D",
@@ -200,12 +207,12 @@ class AutoencoderConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     in_channels: Literal[3] = 3
     out_channels: Literal[3] = 3
-    down_block_types: Annotated[
-        tuple[Annotated[str, one_of(("DownEncoderBlock2D",))], ...], Meta(min_length=1, max_length=8)
-    ] = ("DownEncoderBlock2D",)
-    up_block_types: Annotated[
-        tuple[Annotated[str, one_of(("UpDecoderBlock2D",))], ...], Meta(min_length=1, max_length=8)
-    ] = ("UpDecoderBlock2D",)
+    down_block_types: Annotated[tuple[Annotated[str, one_of(_ENCODER)], ...], _levels(_ENCODER)] = (
+        "DownEncoderBlock2D",
+    )
+    up_block_types: Annotated[tuple[Annotated[str, one_of(_DECODER)], ...], _levels(_DECODER)] = (
+        "UpDecoderBlock2D",
+    )
     block_out_channels: _Widths = (64,)
     layers_per_block: _Layers = 1
     act_fn: _Activation = "silu"

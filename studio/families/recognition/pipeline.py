@@ -106,8 +106,8 @@ def recognise_pipeline(folder: PipelineFolder) -> Recognised | None:
 
 
 def _variant(folder: PipelineFolder, family: Family, found: str) -> str:
-    known = _PIPELINES.get(family)
-    return found if known is None or folder.index.get("_class_name") in known else OTHER_PIPELINE
+    known, written = _PIPELINES.get(family), folder.index.get("_class_name")
+    return found if known is None or written is None or written in known else OTHER_PIPELINE
 
 
 def _network(folder: PipelineFolder, name: str) -> Recognised | None:

@@ -24,8 +24,6 @@ from studio.diffusion.samplers.ddpm import DDPM, DDPMOptions
 from studio.diffusion.samplers.drive import drive
 from studio.diffusion.samplers.stepper import State
 from studio.diffusion.spacings import visit
-from studio.families.configured.ddpm import PixelModel
-from studio.families.configured.dit_xl import ClassModel
 from studio.families.configured.networks import schedule_of
 from tests.diffusion.analytic import FixedNoise
 from tests.families.configured import folders
@@ -34,6 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
+
+    from studio.families.configured.ddpm import PixelModel
+    from studio.families.configured.dit_xl import ClassModel
 
 STEPS, GUIDANCE = 4, 3.0
 STATES = 1e-4  # of the largest |state|
@@ -186,7 +187,9 @@ def their_classes(sampler: str) -> Run:
             pipeline_dit.torch,
             "tensor",
             lambda data, *args, **kwargs: tensor(
-                [len(folders.LABELS) if one == 1000 else one for one in data] if isinstance(data, list) else data,
+                [len(folders.LABELS) if one == 1000 else one for one in data]
+                if isinstance(data, list)
+                else data,
                 *args,
                 **kwargs,
             ),
