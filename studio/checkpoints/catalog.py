@@ -82,6 +82,13 @@ class InstalledModel:
         """The file with the weights."""
         return self.folder / WEIGHTS_NAME if self.file is None else self.file
 
+    @property
+    def size_on_disk(self) -> int:
+        """Bytes of its weights. Raises OSError."""
+        if isinstance(self.card, FamilyInfo | ConfiguredInfo):
+            return self.card.size_on_disk
+        return self.weights_path.stat().st_size
+
 
 @dataclass(frozen=True)
 class Library:

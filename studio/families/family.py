@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from studio.diffusion.prediction import PredictionKind
     from studio.families.keys import Naming
 
-NetworkKind: TypeAlias = Literal[
-    "unet", "vae", "tiny decoder", "clip", "projected clip", "pixel unet", "dit"
-]
+NetworkKind: TypeAlias = Literal["unet", "vae", "tiny decoder", "clip", "projected clip", "pixel unet", "dit"]
 """The class of a part: diffusers' U-Net, autoencoder or decoder of its tiny autoencoder, transformers' text model
 without or with a projection, diffusers' U-Net without text or its class-conditional transformer.
 """

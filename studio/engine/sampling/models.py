@@ -105,7 +105,7 @@ class LoadedModels:
         if not self._models:
             return
         free = free_memory(device)
-        needed = int(LOAD_FACTOR * wanted.weights_path.stat().st_size) + HEADROOM_BYTES
+        needed = int(LOAD_FACTOR * wanted.size_on_disk) + HEADROOM_BYTES
         if free is not None and free < needed:
             assert wanted.card is not None, "only models with cards are loaded"
             in_use = ", ".join(dict.fromkeys(one.model.card.title for one in self._models))

@@ -77,6 +77,9 @@ class PixelModel:
     device: torch.device
     scales: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def modules(self) -> tuple[nn.Module, ...]:
+        return (self.unet,)
+
     def encode_prompts(
         self, prompts: Sequence[str], size: Size, text: TextOptions = DEFAULT_TEXT
     ) -> Conditioning:

@@ -96,6 +96,9 @@ class ClassModel:
     device: torch.device
     scales: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def modules(self) -> tuple[nn.Module, ...]:
+        return (self.transformer, self.codec.vae)
+
     def encode_prompts(
         self, prompts: Sequence[str], size: Size, text: TextOptions = DEFAULT_TEXT
     ) -> Conditioning:
