@@ -73,7 +73,7 @@ def _per_level(value: Any, count: int) -> tuple[int, ...]:  # noqa: ANN401 - a v
     return tuple(value) if isinstance(value, tuple | list) else (int(value),) * count
 
 
-def _unet_blocks(config: Mapping[str, Any]) -> Iterator[_Block]:
+def unet_blocks(config: Mapping[str, Any]) -> Iterator[_Block]:
     """Yield the residual blocks in the order in which they run."""
     widths: tuple[int, ...] = tuple(config["block_out_channels"])
     layers = int(config.get("layers_per_block", 2))
@@ -122,7 +122,7 @@ def unet_values(part: Part, latents: int, *, sliced: bool = False) -> float:
         latents: height times width of the latents.
         sliced: whether attention and feed-forward layers process slices of `SLICE_TOKENS` tokens.
     """
-    return max(_block_values(block, latents, sliced=sliced) for block in _unet_blocks(part.config))
+    return max(_block_values(block, latents, sliced=sliced) for block in unet_blocks(part.config))
 
 
 def _block_values(block: _Block, latents: int, *, sliced: bool) -> float:
@@ -175,7 +175,7 @@ def _unet_parameters(config: Mapping[str, Any]) -> Iterator[int]:
         sources.append(int(config["projection_class_embeddings_input_dim"]))
     for source in sources:
         yield from (_linear(source, embedding), _linear(embedding, embedding))
-    for block in _unet_blocks(config):
+    for block in unet_blocks(config):
         yield from _residual(block.inputs, block.outputs, embedding)
         if block.depth:
             yield from _transformer(block.outputs, int(config["cross_attention_dim"]), block.depth)

@@ -15,11 +15,10 @@ from studio.errors import RequestError, capitalised, shorten
 from studio.messages import message
 from studio.ui.core.undo import FieldsUndoStack
 from studio.ui.create.prompt_lengths import PromptLengths
+from studio.ui.jobs.cost import Estimate, estimate
 from studio.ui.jobs.run_settings import (
     SUGGESTION,
-    Estimate,
     FormValues,
-    estimate,
     first_values,
     fitted,
     read_values,
@@ -32,6 +31,7 @@ from studio.ui.language import tr
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from studio.engine.memory_plan import DeviceMemory
     from studio.engine.requests.generate import GenerateRequest, OptionValue
     from studio.families.interface import ModelInfo
     from studio.ui.core.catalog import Catalog
@@ -76,6 +76,8 @@ class FormModel(QObject):
         self._catalog, self._preferences, self._timings = catalog, preferences, timings
         self._draw = draw
         self._device: str | None = None
+        self._memory: DeviceMemory | None = None
+        self._estimate: Estimate | None = None
         self._fault: str | None = None
         self._saved, self._first_seed = preferences.form, draw(DISTINCT_SEEDS)
         self._values = self._first()
@@ -111,7 +113,15 @@ class FormModel(QObject):
 
     @property
     def estimate(self) -> Estimate:
-        return estimate(self._values, self.card, self._timings, self._device)
+        if self._estimate is None:
+            self._estimate = estimate(self._values, self.card, self._timings, self._device, self._memory)
+        return self._estimate
+
+    @property
+    def fallback(self) -> ModelInfo | None:
+        """The default model, which is small, if another one is chosen."""
+        first = self._catalog.first()
+        return None if first is None or first.name == self._values.model or first.size_rule else first
 
     def edit(self, **changes: Any) -> None:  # noqa: ANN401 - as FormValues has them
         """Change fields of `FormValues` by name, as one step of undo.
@@ -180,16 +190,16 @@ class FormModel(QObject):
         self._put({"seed": values.seed, "seed_used": True})
         return request
 
-    @Slot(str)
-    def set_device(self, device: str) -> None:
-        """Estimate for this device, named as in `Timings`."""
-        if device != self._device:
-            self._device = device
-            self.estimate_changed.emit()
+    def set_device(self, device: str, memory: DeviceMemory | None = None) -> None:
+        """Estimate for this device, named as in `Timings`, and for its memory."""
+        if (device, memory) != (self._device, self._memory):
+            self._device, self._memory = device, memory
+            self.refresh_estimate()
 
     @Slot()
     def refresh_estimate(self) -> None:
         """Emit `estimate_changed` after `Timings` has noted another run."""
+        self._estimate = None
         self.estimate_changed.emit()
 
     def close(self) -> None:
@@ -259,7 +269,7 @@ class FormModel(QObject):
         if values == self._values:
             return
         self._values = values
-        self._fault = None
+        self._fault = self._estimate = None
         self._preferences.set("form", values.to_dict())
         self.changed.emit()
 
@@ -268,5 +278,5 @@ class FormModel(QObject):
         if self._provisional is not None:
             self._restore(self._provisional)
             self._provisional = None
-        self._fault = None
+        self._fault = self._estimate = None
         self.changed.emit()

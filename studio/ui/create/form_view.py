@@ -12,6 +12,7 @@ from studio.ui.create import text
 from studio.ui.create.ideas import IdeasModel
 from studio.ui.create.ideas_view import IdeasPopover, PromptCompletion
 from studio.ui.create.size_view import FreeSize, OfferedSizes
+from studio.ui.jobs import cost_text
 from studio.ui.jobs import text as run_text
 from studio.ui.jobs.option_fields import OptionControls, TextControls
 from studio.ui.jobs.run_settings import most_steps, takes_text
@@ -325,6 +326,18 @@ class FormFoot(Ground):
         self.cancel.hide()
         self.cost = PlainLabel(theme, kind="label", role="dim")
         self.cost.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.memory = PlainLabel(theme, kind="label", role="dim")
+        self.memory.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.slow = PlainLabel(theme, cost_text.slow_on_cpu(), kind="label", role="warn")
+        self.slow.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.smaller = TextButton(theme, "")
+        self.fallback = TextButton(theme, "")
+        self._advice = QWidget()
+        advice = QHBoxLayout(self._advice)
+        advice.setContentsMargins(0, 0, 0, 0)
+        advice.setSpacing(GAP)
+        advice.addWidget(self.smaller, 1)
+        advice.addWidget(self.fallback, 1)
         buttons = QHBoxLayout()
         buttons.setSpacing(GAP)
         buttons.addWidget(self.generate, 1)
@@ -333,7 +346,10 @@ class FormFoot(Ground):
         self.set_compact(False)
         column.addWidget(self.fault)
         column.addLayout(buttons)
-        column.addWidget(self.cost)
+        for widget in (self.cost, self.memory, self.slow, self._advice):
+            column.addWidget(widget)
+        self.smaller.clicked.connect(self._on_smaller)
+        self.fallback.clicked.connect(self._on_fallback)
         self.generate.clicked.connect(intents.generate)
         self.cancel.clicked.connect(intents.cancel)
         form.changed.connect(self._on_changed)
@@ -364,8 +380,35 @@ class FormFoot(Ground):
         self.fault.setText(fault)
         self.fault.setVisible(bool(fault))
         self.generate.setEnabled(not fault)
-        self.cost.setText(run_text.cost(estimate))
-        set_tip(self.cost, run_text.cost_tip(estimate, self._form.values.steps))
+        self.cost.setText(cost_text.cost(estimate))
+        set_tip(self.cost, cost_text.cost_tip(estimate, self._form.values.steps))
+        plan, fallback = estimate.memory, self._form.fallback
+        short = plan is not None and not plan.fits
+        self.memory.setVisible(plan is not None)
+        if plan is not None:
+            self.memory.setText(cost_text.memory_cost(plan))
+            self.memory.set_role("warn" if short else "dim")
+            set_tip(self.memory, cost_text.memory_tip(plan))
+        self.slow.setVisible(estimate.slow and estimate.seconds is None)
+        self.smaller.setVisible(estimate.smaller is not None)
+        if estimate.smaller is not None:
+            self.smaller.setText(cost_text.use_size(estimate.smaller))
+        self.fallback.setVisible(fallback is not None)
+        if fallback is not None:
+            self.fallback.setText(cost_text.use_model(fallback))
+        self._advice.setVisible(
+            (short or estimate.slow) and (estimate.smaller is not None or fallback is not None)
+        )
+
+    @Slot()
+    def _on_smaller(self) -> None:
+        if (size := self._form.estimate.smaller) is not None:
+            self._form.edit(width=size[0], height=size[1])
+
+    @Slot()
+    def _on_fallback(self) -> None:
+        if (card := self._form.fallback) is not None:
+            self._form.edit(model=card.name)
 
 
 class FormView(Ground):

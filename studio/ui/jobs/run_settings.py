@@ -1,4 +1,4 @@
-"""The settings of a run in the form: the values, the rules between them, their request, and its cost.
+"""The settings of a run in the form: the values, the rules between them, and their request.
 
 Values come from the user, a model's defaults or a picture's request. Imports no Qt.
 """
@@ -6,10 +6,11 @@ Values come from the user, a model's defaults or a picture's request. Imports no
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
@@ -29,17 +30,18 @@ from studio.engine.requests.generate import (
     sampler_options,
 )
 from studio.errors import RequestError
+from studio.families.interface import makes_size
 from studio.prompts.emphasis import Emphasis  # noqa: TC001 - msgspec reads the annotations
 from studio.prompts.syntax import parse
 from studio.strict_json import fields_of, one_of, usable_fields
-from studio.ui.jobs.sizes import fitting_size, size_for_model
 from studio.ui.language import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from PySide6.QtCore import SignalInstance
 
-    from studio.families.interface import ModelInfo
-    from studio.ui.jobs.timings import Timings
+    from studio.families.interface import ModelInfo, Size
 
 
 SUGGESTION = "a fox on a teal background"
@@ -193,6 +195,49 @@ def takes_text(card: ModelInfo | None) -> bool:
     return card is None or card.text is not None
 
 
+_RATIOS: Final = ((1, 1), (4, 3), (3, 2), (16, 9), (2, 1), (21, 9))
+"""The aspect ratios that pictures and screens usually have."""
+
+
+def aspect_ratio(size: Size) -> str:
+    """Return the usual aspect ratio that is nearest to that of ``size``, such as "3:2" or "2:3"."""
+    width, height = size
+    shape = _shape(size)
+    long, short = min(_RATIOS, key=lambda ratio: abs(math.log(ratio[0] / ratio[1]) - abs(shape)))
+    return f"{long}:{short}" if width >= height else f"{short}:{long}"
+
+
+def nearest_in_shape(size: Size, sizes: Iterable[Size]) -> Size:
+    """Return the one of ``sizes`` whose aspect ratio is nearest to that of ``size``; of several, the first."""
+    return min(sizes, key=lambda other: abs(_shape(other) - _shape(size)))
+
+
+def fitting_size(size: Size, card: ModelInfo) -> Size:
+    """Return ``size`` if the model makes it, else the nearest that it makes, or its default size if none is near."""
+    rule = card.size_rule
+    if makes_size(card, *size):
+        return size
+    if rule is not None and all(rule.minimum <= side <= rule.maximum for side in size):
+        return rule.nearest(size[0]), rule.nearest(size[1])
+    return card.sizes[0]
+
+
+def size_for_model(size: Size, old: ModelInfo | None, new: ModelInfo) -> Size:
+    """Return the size to use after another model was chosen.
+
+    A size that the old model was trained at becomes one of the new model's, of about the same shape: pictures that are
+    much larger than those a model was trained on repeat things.
+    """
+    if new.size_rule is not None and old is not None and size in old.sizes and size not in new.sizes:
+        return nearest_in_shape(size, new.sizes)
+    return fitting_size(size, new)
+
+
+def _shape(size: Size) -> float:
+    """Return the logarithm of the aspect ratio, so that 3:2 and 2:3 are as far from a square."""
+    return math.log(size[0] / size[1])
+
+
 def reads_with_clip(card: ModelInfo | None) -> bool:
     """Whether the model reads prompts with CLIP, as artists write them for Stable Diffusion."""
     return card is not None and card.text_defaults is not None
@@ -321,49 +366,6 @@ def _defaults(card: ModelInfo) -> dict[str, Any]:
         "width": width,
         "height": height,
     }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """The cost of a request.
-
-    Attributes:
-        pictures: the number of pictures.
-        queries: sampler queries per picture.
-        calls_per_query: model calls per query: 2 with guidance, else 1.
-        model_calls: total of all pictures.
-        seconds: total of all pictures, as measured on this machine; None if nothing was measured yet.
-    """
-
-    pictures: int
-    queries: int
-    calls_per_query: int
-    model_calls: int
-    seconds: float | None
-
-
-def estimate(
-    values: FormValues, card: ModelInfo | None, timings: Timings | None, device: str | None
-) -> Estimate:
-    """Return the cost of the request of ``values``.
-
-    Args:
-        values: the current values.
-        card: of the chosen model; None if it is unknown.
-        timings: measured times; None gives no time.
-        device: its name in `Timings`; None for the last one used.
-    """
-    options = sampler_options(values.sampler, values.options.get(values.sampler, {}))
-    queries = SAMPLERS[values.sampler].count_queries(options, values.steps)
-    each = 2 if takes_text(card) and values.guidance != 1.0 else 1
-    calls = queries * each * values.count
-    seconds = None
-    if card is not None and timings is not None:
-        measured = timings.seconds_per_call(model_sha256=card.weights_sha256, size=values.size, device=device)
-        seconds = None if measured is None else measured * calls
-    return Estimate(
-        pictures=values.count, queries=queries, calls_per_query=each, model_calls=calls, seconds=seconds
-    )
 
 
 def calls_per_step(sampler: str, values: FormValues) -> int:

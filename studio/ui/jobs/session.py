@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QImage
 
+    from studio.engine.memory_plan import DeviceMemory
     from studio.engine.requests.compare import CompareRequest
     from studio.engine.requests.fork import ForkRequest
     from studio.engine.requests.generate import GenerateRequest
@@ -111,7 +112,13 @@ class PictureSink(Protocol):
 class StatusSink(Protocol):
     """Shows the device and the cost of previews; implemented by the status bar."""
 
-    def set_device(self, device: str, dtype: str = "", unused_gpu: str | None = None) -> None:
+    def set_device(
+        self,
+        device: str,
+        dtype: str = "",
+        unused_gpu: str | None = None,
+        memory: DeviceMemory | None = None,
+    ) -> None:
         """Show the device."""
 
     def set_preview_share(self, share: float) -> None:
@@ -275,7 +282,7 @@ class Session(QObject):
         match event:
             case EngineReady():
                 report = event.report
-                self._status.set_device(report.device, report.dtype, report.unused_gpu)
+                self._status.set_device(report.device, report.dtype, report.unused_gpu, report.memory)
             case EngineFailed():
                 self._status.set_device(tr("No device"))
                 if self._job_state is None:  # or the job shows the error

@@ -15,8 +15,7 @@ from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.generate import count_model_calls
 from studio.errors import RequestError, shorten
 from studio.prompts.emphasis import EMPHASES
-from studio.ui.jobs.run_settings import calls_per_step
-from studio.ui.jobs.sizes import aspect_ratio
+from studio.ui.jobs.run_settings import aspect_ratio, calls_per_step
 from studio.ui.language import tr, trn
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from studio.gallery.index import Entry
     from studio.gallery.metadata import PictureMetadata
     from studio.ui.core.job_state import JobState
-    from studio.ui.jobs.run_settings import Estimate, FormValues
+    from studio.ui.jobs.run_settings import FormValues
 
 
 Item = tuple[str, str, str, str]
@@ -271,40 +270,6 @@ def size_key(size: tuple[int, int]) -> str:
 
 def size_text(size: tuple[int, int]) -> str:
     return f"{size[0]} × {size[1]}"
-
-
-def cost(estimate: Estimate) -> str:
-    """Return the cost of a request: model calls, and the time once it was measured."""
-    each = estimate.model_calls // estimate.pictures
-    if estimate.pictures > 1:
-        calls = trn(
-            "{pictures} × {calls} model call",
-            "{pictures} × {calls} model calls",
-            each,
-            pictures=estimate.pictures,
-            calls=f"{each:,}",
-        )
-    else:
-        calls = trn("{calls} model call", "{calls} model calls", each, calls=f"{each:,}")
-    if estimate.seconds is None:
-        return calls
-    return tr("{calls}, {time} on this machine", calls=calls, time=quantity.estimate(estimate.seconds))
-
-
-def cost_tip(estimate: Estimate, steps: int) -> str:
-    """Return how the number of model calls follows from the settings."""
-    if estimate.calls_per_query > 1:
-        return tr(
-            "The model is called {calls} times in {steps} steps for each picture: once with the prompt and once "
-            "without it, for guidance.",
-            calls=f"{estimate.queries * estimate.calls_per_query:,}",
-            steps=steps,
-        )
-    return tr(
-        "The model is called {calls} times in {steps} steps for each picture.",
-        calls=f"{estimate.queries:,}",
-        steps=steps,
-    )
 
 
 _DEVICE = re.compile(r"(\S+) \((.+), (\d{1,6}) threads?\)")

@@ -79,6 +79,15 @@ class Timings:
                 return statistics.median(self._measured[key])
         return None
 
+    def measured_sizes(self, *, model_sha256: str, device: str | None = None) -> dict[tuple[int, int], float]:
+        """Return the seconds per model call of a model by size, on one device; the size measured last is last."""
+        found: dict[tuple[int, int], float] = {}
+        for key, runs in reversed(self._measured.items()):
+            if key.model == model_sha256 and device in (None, key.device):
+                device = key.device
+                found[key.width, key.height] = statistics.median(runs)
+        return dict(reversed(found.items()))
+
     def save(self) -> StorageError | None:
         """Write the file; return the error if it cannot be written."""
         values = [[*key, runs] for key, runs in self._measured.items()]

@@ -18,6 +18,7 @@ from studio.ui.widgets.labels import PlainLabel, set_tip
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
+    from studio.engine.memory_plan import DeviceMemory
     from studio.ui.core.settings import Preferences
     from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.theme.theme import Theme
@@ -33,6 +34,7 @@ class StatusModel(QObject):
         unused_gpu: a sentence on why a GPU is not used; "" if no GPU is unused.
         preview_share: the share of the last job's time that previews took, 0 to 1.
         runs_bytes: the disk space of all recorded runs.
+        memory: what plans of memory need to know of the device; None until it is known.
     """
 
     changed = Signal()
@@ -42,9 +44,16 @@ class StatusModel(QObject):
         self.device = self.dtype = self.unused_gpu = ""
         self.preview_share: float | None = None
         self.runs_bytes: int | None = None
+        self.memory: DeviceMemory | None = None
 
-    def set_device(self, device: str, dtype: str = "", unused_gpu: str | None = None) -> None:
-        self.device, self.dtype, self.unused_gpu = device, dtype, unused_gpu or ""
+    def set_device(
+        self,
+        device: str,
+        dtype: str = "",
+        unused_gpu: str | None = None,
+        memory: DeviceMemory | None = None,
+    ) -> None:
+        self.device, self.dtype, self.unused_gpu, self.memory = device, dtype, unused_gpu or "", memory
         self.changed.emit()
 
     @Slot(object)

@@ -161,7 +161,7 @@ class Wiring(QObject):
     @Slot()
     def _on_status_changed(self) -> None:
         if self._models.status.dtype:
-            self._models.form.set_device(self._models.status.device)
+            self._models.form.set_device(self._models.status.device, self._models.status.memory)
 
     @Slot(object)
     def _on_picture_saved(self, event: PictureSaved) -> None:

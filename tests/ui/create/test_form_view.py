@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from studio.engine.requests.generate import GenerateRequest
 from studio.ui.create import text
+from studio.ui.jobs import cost_text
 from studio.ui.jobs import text as run_text
 from studio.ui.jobs.run_settings import SUGGESTION
 from studio.ui.theme.metrics import FORM, SECTION
@@ -263,15 +264,15 @@ def test_what_is_wrong_stands_above_generate(view: FormView, form: FormModel) ->
 
 
 def test_the_cost_stands_beneath(view: FormView, form: FormModel, timings: Timings) -> None:
-    assert view.foot.cost.text() == run_text.cost(form.estimate)
+    assert view.foot.cost.text() == cost_text.cost(form.estimate)
     timings.note(
         model_sha256=STARTER.weights_sha256, device="cpu", size=(64, 64), model_calls=60, seconds=2.1
     )
     form.refresh_estimate()
     assert form.estimate.seconds == pytest.approx(2.1)
-    assert view.foot.cost.text() == run_text.cost(form.estimate)
+    assert view.foot.cost.text() == cost_text.cost(form.estimate)
     form.edit(count=4, guidance=1.0)
-    assert view.foot.cost.text() == run_text.cost(form.estimate)
+    assert view.foot.cost.text() == cost_text.cost(form.estimate)
 
 
 @pytest.mark.layout

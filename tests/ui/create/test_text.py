@@ -9,7 +9,7 @@ import pytest
 from studio.diffusion.seeds import MAX_SEED
 from studio.engine.requests.generate import GenerateRequest
 from studio.ui.create import text
-from studio.ui.jobs import text as run_text
+from studio.ui.jobs import cost_text
 from tests.ui.cards import LARGE, STARTER, broken
 
 if TYPE_CHECKING:
@@ -61,13 +61,14 @@ def test_settings_of_a_request_that_the_model_does_not_support_are_named(
 def test_the_cost_is_counted_in_model_calls_and_seconds(make_models: MakeModels) -> None:
     models = make_models(STARTER)
     form = models.form
-    assert run_text.cost(form.estimate) == "60 model calls"
+    assert cost_text.cost(form.estimate) == "60 model calls"
     models.timings.note(
         model_sha256=STARTER.weights_sha256, device="cpu", size=(64, 64), model_calls=60, seconds=2.1
     )
-    assert run_text.cost(form.estimate) == "60 model calls, about 2 s on this machine"
+    form.refresh_estimate()
+    assert cost_text.cost(form.estimate) == "60 model calls, about 2 s on this machine"
     form.edit(count=4, guidance=1.0)
-    assert run_text.cost(form.estimate) == "4 × 30 model calls, about 4 s on this machine"
+    assert cost_text.cost(form.estimate) == "4 × 30 model calls, about 4 s on this machine"
 
 
 def test_folded_settings_are_named_as_their_controls_are(form: FormModel) -> None:

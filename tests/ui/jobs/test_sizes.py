@@ -6,8 +6,15 @@ from hypothesis import strategies as st
 
 from studio.checkpoints.family_models import FAMILIES
 from studio.families.interface import SizeRule, makes_size
-from studio.ui.jobs.run_settings import FormValues, fitted, with_model
-from studio.ui.jobs.sizes import aspect_ratio, fitting_size, nearest_in_shape, size_for_model
+from studio.ui.jobs.run_settings import (
+    FormValues,
+    aspect_ratio,
+    fitted,
+    fitting_size,
+    nearest_in_shape,
+    size_for_model,
+    with_model,
+)
 from tests.ui.cards import LARGE, SD1, SDXL, STARTER
 
 

@@ -8,9 +8,11 @@ import pytest
 from studio import format as quantity
 from studio.checkpoints.card import Component
 from studio.ui import language
+from studio.ui.jobs import cost_text
 from studio.ui.jobs import text as words
 from studio.ui.jobs.cancelled_job import remaining_work
-from studio.ui.jobs.run_settings import Estimate, FormValues
+from studio.ui.jobs.cost import Estimate
+from studio.ui.jobs.run_settings import FormValues
 from studio.ui.jobs.text import LONGEST, figures, model_facts
 from tests.ui.cards import LARGE, STARTER, WORDLESS, broken, installed
 from tests.ui.fakes import Forming, Gate, asking
@@ -76,7 +78,7 @@ def test_the_threads_of_a_device_are_translated() -> None:
 )
 def test_the_cost_is_a_short_phrase(pictures: int, calls: int, seconds: float | None, said: str) -> None:
     estimate = Estimate(pictures=pictures, queries=1, calls_per_query=1, model_calls=calls, seconds=seconds)
-    assert words.cost(estimate) == said
+    assert cost_text.cost(estimate) == said
 
 
 def test_models_are_offered_with_size_and_schedule() -> None:
