@@ -96,9 +96,9 @@ def commercial_use(model: SuggestedModel) -> Message:
         case "yes":
             return message("commercial use allowed")
         case "with conditions":
-            return message("commercial use allowed under the licence's conditions")
+            return message("commercial use under the licence's conditions")
         case "ask":
-            return message("commercial use allowed under the licence's conditions; services by agreement")
+            return message("commercial use under the licence's conditions, in services by agreement")
         case "no":
             return message("no commercial use")
 

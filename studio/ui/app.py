@@ -53,6 +53,7 @@ from studio.ui.shell.wiring import Wiring
 from studio.ui.sweep.model import SweepModel
 from studio.ui.theme.theme import Theme
 from studio.ui.train.model import TrainModels
+from studio.ui.welcome.downloads import Downloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,6 +139,7 @@ def make_models(
         train=TrainModels.make(catalog, preferences, notices, engine, frames),
         status=StatusModel(),
         notices=notices,
+        downloads=Downloads(catalog, notices, intents),
         thumbnails=thumbnails,
         timings=timings,
     )

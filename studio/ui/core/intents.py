@@ -13,6 +13,8 @@ class Intents(QObject):
         cancel: cancel the running job.
         fork: run the fork that the fork panel has set up.
         use_settings: fill the form with this `GenerateRequest`.
+        show_models: open the page of models.
+        get_model: open the page that downloads a model.
         use_model: make the next pictures with the model of this name.
         open_picture: show this picture (an `Entry`) in the viewer, over the open page.
         go_live: show the running job.
@@ -29,6 +31,8 @@ class Intents(QObject):
     cancel = Signal()
     fork = Signal()
     use_settings = Signal(object)
+    show_models = Signal()
+    get_model = Signal()
     use_model = Signal(str)
     open_picture = Signal(object)
     go_live = Signal()

@@ -190,6 +190,8 @@ class Preferences(QObject):
     form_shown = _flag(True)
     more_settings_shown = _flag(False)
     """Whether spacing and the sampler's options are unfolded."""
+    welcome = _flag(True)
+    """Whether the first start is offered while nothing was made and no model added."""
     column_shown = _flag(True)
     """Whether the gallery column is open."""
     geometry = Preference[str](Annotated[str, Meta(max_length=MAX_GEOMETRY, pattern=r"\A[\x00-\x7f]*\Z")], "")

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.ui.create.form_view import FormView
 from studio.ui.gallery.page import GalleryView
 from studio.ui.run.canvas import CanvasView
+from studio.ui.shell.canvas_place import CanvasPlace
 from studio.ui.shell.picture_stack import PictureStack
 from studio.ui.theme.metrics import COLUMN, FORM, PANEL_MS
 from studio.ui.widgets.cards import Ground
@@ -93,7 +94,8 @@ class CreatePage(QWidget):
             models.intents,
         )
         self.column = GalleryView(theme, models.gallery, models.intents)
-        self.stack = PictureStack(theme, models, self.canvas, self.column)
+        self.place = CanvasPlace(theme, models, self.canvas)
+        self.stack = PictureStack(theme, models, self.place, self.column)
         self._form_panel = SidePanel(theme, self.form, FORM)
         side = Ground(theme, "panel", lines=Qt.Edge.LeftEdge)
         beside = QVBoxLayout(side)
@@ -154,8 +156,8 @@ class CreatePage(QWidget):
         self.form.focus_prompt()
 
     def go_back(self) -> bool:
-        """Close the viewer, or else the fork panel; False where neither is open."""
-        if self.stack.go_back():
+        """Close the viewer, the page that downloads a model, or the fork panel; False if none is open."""
+        if self.stack.go_back() or self.place.go_back():
             return True
         if self.canvas.fork_panel.isVisible():
             self.canvas.close_fork()

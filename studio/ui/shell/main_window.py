@@ -141,7 +141,9 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.pages = Pages(theme, models, training)
         self.rail = Rail(theme, RAIL_PAGES)
-        self.status = StatusBar(theme, models.status, models.queue, models.preferences, models.train.run)
+        self.status = StatusBar(
+            theme, models.status, models.queue, models.preferences, models.train.run, models.downloads
+        )
         self.banners = BannerPlace(theme, models.status)
         self.overlays = Overlays(theme, models, self._lay_out(), self.status)
         FocusKeeper(self, self.pages)
@@ -179,6 +181,8 @@ class MainWindow(QMainWindow):
         intents.fork.connect(self.fork)
         intents.use_settings.connect(self.use_settings)
         intents.use_model.connect(pages.use_model)
+        intents.show_models.connect(pages.show_models)
+        intents.get_model.connect(pages.get_model)
         intents.open_picture.connect(pages.open_picture)
         intents.go_live.connect(pages.go_live)
         intents.compare.connect(pages.show_comparison)
@@ -190,6 +194,7 @@ class MainWindow(QMainWindow):
         self._session.running_changed.connect(pages.create_page.form.foot.set_running)
         self.status.queue_button.clicked.connect(self.overlays.toggle_queue)
         self.status.training.clicked.connect(pages.show_training)
+        self.status.download.clicked.connect(pages.get_model)
         self.overlays.queue.cancel_requested.connect(self._session.cancel_job)
 
     def _make_actions(self) -> dict[str, QAction]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from studio.ui.shell.status_bar import StatusModel
     from studio.ui.sweep.model import SweepModel
     from studio.ui.train.model import TrainModels
+    from studio.ui.welcome.downloads import Downloads
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,6 +69,7 @@ class Models:
     train: TrainModels
     status: StatusModel
     notices: Notices
+    downloads: Downloads
     thumbnails: Thumbnails
     timings: Timings
 
@@ -75,6 +77,7 @@ class Models:
         """Save the preferences and timings, and return when no background work is left."""
         self.background.close()
         self.form.close()
+        self.downloads.close()
         self.catalog.close()
         self.gallery.close()
         self.runs.close()

@@ -238,6 +238,16 @@ class Pages(QStackedWidget):
         self.open("create")
 
     @Slot()
+    def show_models(self) -> None:
+        self.open("models")
+
+    @Slot()
+    def get_model(self) -> None:
+        """Show the page that downloads a model, in the place of the canvas."""
+        self.show_canvas()
+        self.create_page.place.get_model()
+
+    @Slot()
     def show_training(self) -> None:
         """Show the progress of the training."""
         page = self.open("train")

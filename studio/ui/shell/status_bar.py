@@ -11,6 +11,7 @@ from studio.ui.language import tr
 from studio.ui.shell import text
 from studio.ui.theme.metrics import GAP, PADDING, SECTION
 from studio.ui.train import text as training_text
+from studio.ui.welcome import text as download_text
 from studio.ui.widgets.buttons import TextButton
 from studio.ui.widgets.cards import Ground, Toast
 from studio.ui.widgets.labels import PlainLabel, set_tip
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from studio.ui.jobs.queue_model import QueueModel
     from studio.ui.theme.theme import Theme
     from studio.ui.train.run import TrainRun
+    from studio.ui.welcome.downloads import Downloads
 
 
 class StatusModel(QObject):
@@ -91,6 +93,27 @@ class TrainStatus(TextButton):
                 self.update()
 
 
+class DownloadStatus(TextButton):
+    """A button that shows the progress of the download and opens its page; hidden while there is none."""
+
+    def __init__(self, theme: Theme, downloads: Downloads, parent: QWidget | None = None) -> None:
+        super().__init__(theme, "", kind="quiet", parent=parent)
+        self._downloads = downloads
+        self.setFont(theme.font("label"))
+        set_tip(self, tr("Show the download"))
+        downloads.changed.connect(self._on_changed)
+        self._on_changed()
+
+    @Slot()
+    def _on_changed(self) -> None:
+        shown = download_text.status(self._downloads)
+        self.setVisible(bool(shown))
+        if shown != self.text():
+            self.setText(shown)
+            self.updateGeometry()
+            self.update()
+
+
 HEIGHT = 36
 
 
@@ -104,6 +127,7 @@ class StatusBar(Ground):
         queue: QueueModel,
         preferences: Preferences,
         run: TrainRun,
+        downloads: Downloads,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(theme, "panel", lines=Qt.Edge.TopEdge, parent=parent)
@@ -126,14 +150,18 @@ class StatusBar(Ground):
         layout.addWidget(self.toast, 1)
         layout.addWidget(self._device, 1)
         self.training = TrainStatus(theme, run)
+        self.download = DownloadStatus(theme, downloads)
+        self._downloads = downloads
         layout.addWidget(self._previews)
         layout.addWidget(self._runs)
         layout.addWidget(self._local)
+        layout.addWidget(self.download)
         layout.addWidget(self.training)
         layout.addWidget(self.queue_button)
         self.toast.installEventFilter(self)
         status.changed.connect(self._on_changed)
         preferences.changed.connect(self._on_changed)
+        downloads.changed.connect(self._show_facts)
         for signal in (queue.rowsInserted, queue.rowsRemoved, queue.dataChanged, queue.modelReset):
             signal.connect(self._on_queue_changed)
         self._on_changed()
@@ -161,10 +189,12 @@ class StatusBar(Ground):
             self._show_facts()
         return super().eventFilter(watched, event)
 
+    @Slot()
     def _show_facts(self) -> None:
         shown = self.toast.isHidden()
-        for label in (self._device, self._previews, self._local):
+        for label in (self._device, self._previews):
             label.setVisible(shown)
+        self._local.setVisible(shown and not self._downloads.busy)
         self._runs.setVisible(shown and self._status.runs_bytes is not None)
 
     @Slot()
