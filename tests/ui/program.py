@@ -30,6 +30,7 @@ from studio.ui.settings_page.view import SettingsView
 from studio.ui.shell.compare_page import ComparePage
 from studio.ui.shell.create_page import CreatePage
 from studio.ui.theme.theme import Theme
+from studio.ui.welcome.view import WelcomeView
 from tests.ui.cards import STARTER, installed, listed, show_models
 from tests.ui.fakes import FakeEngine, Maker
 
@@ -74,6 +75,9 @@ PAGES: dict[str, Callable[[Theme, Models], QWidget]] = {
     ),
     "large": lambda theme, models: Viewer(
         theme, models.gallery, models.verifier, models.runs, models.catalog, models.intents
+    ),
+    "welcome": lambda theme, models: WelcomeView(
+        theme, models.catalog, models.downloads, models.background, models.intents
     ),
     "settings": lambda theme, models: SettingsView(theme, models.preferences, models.folders, models.runs),
 }

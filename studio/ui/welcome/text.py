@@ -32,7 +32,7 @@ def subtitle() -> str:
 
 
 def use_mine_how() -> str:
-    return tr("Your Stable Diffusion and SDXL files are used where they are; nothing is copied or changed.")
+    return tr("Your Stable Diffusion and SDXL files stay where they are; nothing is copied.")
 
 
 def no_programs() -> str:
@@ -61,9 +61,7 @@ def use_folders(count: int) -> str:
 
 
 def try_box_how() -> str:
-    return tr(
-        "A small model of pictograms, ready at once: watch a picture form, and go back to any of its steps."
-    )
+    return tr("A small model of pictograms, ready at once: watch a picture form, step by step.")
 
 
 def get_how() -> str:
