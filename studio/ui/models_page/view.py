@@ -118,6 +118,8 @@ class ModelsView(Page):
         self.cards: list[ModelCardView] = []
         self.add = TextButton(theme, tr("Add folder…"), icon="plus")
         set_tip(self.add, tr("Use the models in a folder where they are, also those of ComfyUI or A1111"))
+        self.get = TextButton(theme, tr("Get a model…"), icon="download")
+        set_tip(self.get, tr("Download one from the Hugging Face Hub, or see what is being downloaded"))
         self.reload = TextButton(theme, tr("Reload"), icon="rotate-ccw")
         self.open = TextButton(theme, tr("Open models folder"), icon="folder-open")
         for button in (self.add, self.reload, self.open):
@@ -130,11 +132,13 @@ class ModelsView(Page):
         self.folders: list[AddedFolder] = []
         self._folders = QVBoxLayout()
         self._folders.setSpacing(GRID)
+        self.column.addWidget(self.get, 0, Qt.AlignmentFlag.AlignLeft)
         for label in (self.fault, self.found, self.empty):
             self.column.addWidget(label)
         self.column.addLayout(self._folders)
         self.column.addStretch()
         self.add.clicked.connect(self._on_add_clicked)
+        self.get.clicked.connect(intents.get_model)
         self.reload.clicked.connect(catalog.reload)
         self.open.clicked.connect(self._on_open_clicked)
         catalog.changed.connect(self._on_catalog_changed)
@@ -154,7 +158,7 @@ class ModelsView(Page):
             card.hide()
             card.deleteLater()
         self.cards = [ModelCardView(self._theme, model, self._intents) for model in self._catalog.models]
-        for place, card in enumerate(self.cards, start=2):  # below the error and what was added
+        for place, card in enumerate(self.cards, start=3):  # below the error and what was added
             card.set_in_use(self._settings.values.model)
             self.column.insertWidget(place, card)
         self.empty.setVisible(all(model.shipped for model in self._catalog.models))

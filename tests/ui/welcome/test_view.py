@@ -56,15 +56,14 @@ def test_three_ways_are_offered_and_gone_once_a_picture_is_made(
     hand.finish()
     assert hand.prompts == [hand.models.form.values.prompt]
     assert not ways(hand)
-    # The page of models leads here also while a picture is shown, and the next picture is seen.
     hand.models.intents.get_model.emit()
     assert hand.control("Address of a model").isVisible()
     hand.generate()
     hand.finish()
     assert "Address of a model" not in hand.names
-    # What other programs have is counted on the page of models.
-    hand.models.intents.show_models.emit()
-    assert hand.window.pages.currentWidget() is hand.page("models")
+    hand.models.intents.show_models.emit()  # where it is counted what other programs have
+    hand.click("Get a model…")
+    assert hand.control("Address of a model").isVisible()
 
 
 def test_they_are_gone_once_a_model_was_added(hand: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
