@@ -21,7 +21,7 @@ from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -71,7 +71,12 @@ class NativeModel:
         """
         return Conditioning() if self.text_encoder is None else self.text_encoder.encode(prompts)
 
-    def prompt_notes(self, prompt: str, negative: str) -> tuple[Message, ...]:
+    def load_adapters(self, text: TextOptions, cancelled: threading.Event) -> None:
+        """Do nothing: no adapters change models of this format."""
+
+    def prompt_notes(
+        self, prompt: str, negative: str, text: TextOptions | None = None
+    ) -> tuple[Message, ...]:
         """Return one sentence for each prompt that is longer than the text encoder reads."""
         if self.text_encoder is None:
             return ()
@@ -83,6 +88,9 @@ class NativeModel:
                 message("The model only reads the first {words} words of the negative prompt.", words=words)
             )
         return tuple(notes)
+
+    def part_precisions(self) -> Mapping[str, str]:
+        return {}
 
     def supported_precision(self, fastest: Precision) -> Precision:
         return fastest

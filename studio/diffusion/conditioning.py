@@ -2,6 +2,9 @@
 
 Every model family fills the parts that its network reads. Stable Diffusion 1.x: ``tokens``. SDXL: ``tokens``,
 ``pooled`` and ``extras["size"]``. A class-conditional transformer: ``extras["label"]``. A model without any: nothing.
+
+What changes the network itself during a call, such as LoRAs, travels with the conditioning too: pictures with different
+LoRAs then never share a model call, and a model has no state that one picture could leave behind for the next.
 """
 
 from __future__ import annotations
@@ -13,12 +16,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from torch import Tensor
 
-Layout: TypeAlias = "tuple[tuple[str, tuple[int, ...], torch.dtype], ...]"
-"""The name, the shape without the batch axis, and the dtype of each tensor of a conditioning."""
+Adapters: TypeAlias = "tuple[tuple[Hashable, float], ...]"
+"""What is added to the network during a call, each with its weight, in order."""
+
+Layout: TypeAlias = "tuple[tuple[tuple[str, tuple[int, ...], torch.dtype], ...], Adapters]"
+"""The name, the shape without the batch axis, and the dtype of each tensor of a conditioning; and its adapters."""
 
 
 _EXTRA = "extras."
@@ -34,6 +40,7 @@ class Conditioning:
         pooled: one vector per prompt, (B, P).
         extras: everything else by name, each (B, ...): size ids, class labels, an embedded guidance scale, latents to
             concatenate with x_t.
+        adapters: what is added to the network while it is called for these pictures.
 
     Raises:
         ValueError: the tensors do not have the same batch size, or the mask is not that of the tokens.
@@ -43,6 +50,7 @@ class Conditioning:
     mask: Tensor | None = None
     pooled: Tensor | None = None
     extras: Mapping[str, Tensor] = field(default_factory=dict)
+    adapters: Adapters = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "extras", MappingProxyType(dict(self.extras)))
@@ -65,7 +73,8 @@ class Conditioning:
     @property
     def layout(self) -> Layout:
         """What must be equal for two conditionings to share a model call."""
-        return tuple((name, tuple(one.shape[1:]), one.dtype) for name, one in self.tensors.items())
+        tensors = tuple((name, tuple(one.shape[1:]), one.dtype) for name, one in self.tensors.items())
+        return tensors, self.adapters
 
     def expand(self, batch: int) -> Conditioning:
         """Return the conditioning of ``batch`` pictures that have that of one picture in common, without a copy.
@@ -87,22 +96,29 @@ class Conditioning:
             ValueError: their layouts differ.
         """
         if len({part.layout for part in parts}) != 1:
-            raise ValueError("only conditionings of the same names, shapes and dtypes can be concatenated")
+            raise ValueError(
+                "only conditionings of the same names, shapes and dtypes, and with the same adapters, can be joined"
+            )
         if len(parts) == 1:
             return parts[0]
         each = [part.tensors for part in parts]
-        return _of_tensors({name: torch.cat([tensors[name] for tensors in each]) for name in each[0]})
+        joined = {name: torch.cat([tensors[name] for tensors in each]) for name in each[0]}
+        return _of_tensors(joined, parts[0].adapters)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Conditioning:
         """Return a conditioning of the same names with ``change`` applied to each tensor."""
-        return _of_tensors({name: change(tensor) for name, tensor in self.tensors.items()})
+        return _of_tensors({name: change(tensor) for name, tensor in self.tensors.items()}, self.adapters)
 
 
-def _of_tensors(tensors: Mapping[str, Tensor]) -> Conditioning:
+def _of_tensors(tensors: Mapping[str, Tensor], adapters: Adapters) -> Conditioning:
     """Return the conditioning with these `Conditioning.tensors`."""
     extras = {
         name.removeprefix(_EXTRA): tensor for name, tensor in tensors.items() if name.startswith(_EXTRA)
     }
     return Conditioning(
-        tokens=tensors.get("tokens"), mask=tensors.get("mask"), pooled=tensors.get("pooled"), extras=extras
+        tokens=tensors.get("tokens"),
+        mask=tensors.get("mask"),
+        pooled=tensors.get("pooled"),
+        extras=extras,
+        adapters=adapters,
     )

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from studio.diffusion.conditioning import Conditioning
+    from collections.abc import Callable
+
+    from studio.diffusion.conditioning import Adapters, Conditioning
     from studio.families.family import LatentFacts
 
 SIZE = "size"
@@ -29,9 +31,19 @@ class LatentUNet(nn.Module):
         size_conditioning: bool,
         dtype: torch.dtype = torch.float32,
         channels_last: bool = False,
+        use_adapters: Callable[[Adapters], None] | None = None,
     ) -> None:
-        """Wrap a ``UNet2DConditionModel`` that computes in ``dtype``, with activations in this memory format."""
+        """Wrap a ``UNet2DConditionModel``.
+
+        Args:
+            unet: the module.
+            size_conditioning: whether it reads sizes.
+            dtype: in which it computes.
+            channels_last: the memory format of its activations.
+            use_adapters: lets exactly these LoRAs act on it; None: it takes none.
+        """
         super().__init__()
+        self.use_adapters = use_adapters
         self.unet, self.size_conditioning, self.dtype = unet, size_conditioning, dtype
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
 
@@ -44,6 +56,10 @@ class LatentUNet(nn.Module):
         tokens, pooled, sizes = conditioning.tokens, conditioning.pooled, conditioning.extras.get(SIZE)
         if tokens is None:
             raise ValueError("the conditioning of this model must have tokens")
+        if self.use_adapters is not None:
+            self.use_adapters(conditioning.adapters)
+        elif conditioning.adapters:
+            raise ValueError("this model takes no LoRAs")
         added: dict[str, Tensor] | None = None
         if self.size_conditioning:
             if pooled is None or sizes is None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     import torch
     from torch import Tensor
@@ -97,17 +98,53 @@ class RunDefaults(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoraUse:
+    """A LoRA that a request applies.
+
+    Attributes:
+        name: as the prompt has it.
+        path: its file.
+        weight: of its changes to the U-Net.
+        text_weight: of its changes to the text encoders.
+    """
+
+    name: str
+    path: Path
+    weight: float = 1.0
+    text_weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class InversionUse:
+    """A textual inversion that a prompt refers to.
+
+    Attributes:
+        name: as prompts have it, in small letters.
+        path: its file.
+        tokens: how many tokens it stands for.
+    """
+
+    name: str
+    path: Path
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TextOptions:
-    """How CLIP reads the prompts of a request.
+    """How CLIP reads the prompts of a request, and the files that they refer to.
 
     Attributes:
         emphasis: the rule for the weights in prompts.
         clip_skip: which layer's output of the text encoders is used, as A1111 counts: 1 is the last, 2 the one before;
             None: the family's default.
+        loras: what is added to text encoders and U-Net, for both sides of guidance.
+        inversions: the textual inversions in the prompts.
     """
 
     emphasis: Emphasis = "a1111"
     clip_skip: int | None = None
+    loras: tuple[LoraUse, ...] = ()
+    inversions: tuple[InversionUse, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,10 +305,21 @@ class Model(Protocol):
         Args:
             prompts: B texts; "" means no prompt.
             size: of the pictures, for families that condition on it.
-            text: how prompts are read; only for models with `ModelInfo.text_defaults`.
+            text: how prompts are read; only for models with `ModelInfo.text_defaults`. LoRA tags in the prompts are
+                skipped: what is applied are ``text.loras``.
         """
 
-    def prompt_notes(self, prompt: str, negative: str) -> tuple[Message, ...]:
+    def load_adapters(self, text: TextOptions, cancelled: threading.Event) -> None:
+        """Load the files that prompts refer to, so that nothing has to be read while sampling.
+
+        Raises:
+            CheckpointError: a file cannot be read, or is not for this model.
+            LoadCancelled: ``cancelled`` was set.
+        """
+
+    def prompt_notes(
+        self, prompt: str, negative: str, text: TextOptions = DEFAULT_TEXT
+    ) -> tuple[Message, ...]:
         """Return one sentence for each part of the prompts that the model does not read; "" means no prompt."""
 
     def supported_precision(self, fastest: Precision) -> Precision:
@@ -279,6 +327,9 @@ class Model(Protocol):
 
         Text encoder and codec compute in whatever precision their family needs. Results stay float32.
         """
+
+    def part_precisions(self) -> Mapping[str, str]:
+        """Return the precision in which each part computes once `denoiser` was called; empty: all in the backbone's."""
 
     def denoiser(self, precision: Precision) -> Denoiser:
         """Return what samplers query, in a precision that `supported_precision` returned.

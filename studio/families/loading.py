@@ -16,10 +16,11 @@ from studio.families.networks import fill, on_meta, parameter_shapes
 from studio.families.parts import TINY_DECODER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor, nn
 
+    from studio.diffusion.conditioning import Adapters
     from studio.families.family import Family, Part
     from studio.families.networks import TensorReader
 
@@ -44,13 +45,20 @@ class Networks:
     report: DryLoad
     scales: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
-    def backbone(self, dtype: torch.dtype = torch.float32, *, channels_last: bool = False) -> LatentUNet:
-        """Return the U-Net as a backbone that computes in ``dtype``."""
+    def backbone(
+        self,
+        dtype: torch.dtype = torch.float32,
+        *,
+        channels_last: bool = False,
+        use_adapters: Callable[[Adapters], None] | None = None,
+    ) -> LatentUNet:
+        """Return the U-Net as a backbone that computes in ``dtype``; ``use_adapters`` is as in `LatentUNet`."""
         return LatentUNet(
             self.unet,
             size_conditioning=self.family.size_conditioning,
             dtype=dtype,
             channels_last=channels_last,
+            use_adapters=use_adapters,
         )
 
     def codec(self, dtype: torch.dtype = torch.float32) -> LatentCodec:

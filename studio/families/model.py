@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +17,15 @@ from studio.diffusion import levels
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoiser import Denoiser
 from studio.diffusion.schedules import SCHEDULES
-from studio.errors import CheckpointError, RequestError
+from studio.errors import CheckpointError
+from studio.families.adapters.prompt_encoder import PromptEncoder
 from studio.families.interface import DEFAULT_TEXT, PreviewDecoders
 from studio.families.loading import load, load_tiny_decoder
 from studio.messages import message
-from studio.prompts.chunks import TEXT_TOKENS, count_tokens, split, tokenize
-from studio.prompts.clip_tokenizer import clip_tokenizer
-from studio.prompts.encode import encode_chunks
+from studio.prompts.chunks import TEXT_TOKENS, count_tokens, split
 from studio.prompts.scripts import foreign_script
 from studio.prompts.syntax import parse
-from studio.weights.compute import compute_dtype, compute_in
+from studio.weights.compute import compute_dtype, compute_in, computed_dtype
 from studio.weights.files import LoadCancelled
 from studio.weights.reader import ShardReader, TensorReader
 
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from studio.families.interface import ModelInfo, PreviewTier, Size, TextOptions
     from studio.families.loading import Networks
     from studio.messages import Message
-    from studio.prompts.chunks import Token
 
 
 def schedule_of(
@@ -93,42 +92,50 @@ class FamilyModel:
 
         Raises:
             RequestError: a prompt has syntax that is not supported.
+            CheckpointError: a file that it refers to cannot be read, or is not for this model.
             ValueError: the prompts have different numbers of chunks; encode each alone.
         """
-        return Conditioning.concatenate([self._encode_prompt(prompt, size, text) for prompt in prompts])
+        return Conditioning.concatenate([self._prompts.encode(prompt, size, text) for prompt in prompts])
 
-    def _encode_prompt(self, prompt: str, size: Size, text: TextOptions) -> Conditioning:
-        chunks = split(self._tokens(prompt))
-        encoded = [
-            encode_chunks(encoder, chunks, text.emphasis, self.device, clip_skip=text.clip_skip)
-            for encoder in self.networks.text_encoders
-        ]
-        return self.networks.conditioning(encoded, *size)
+    @cached_property
+    def _prompts(self) -> PromptEncoder:
+        return PromptEncoder(self.networks, self.device)
 
-    def _tokens(self, prompt: str) -> list[list[Token]]:
-        counts = {name: len(one) for name, one in self.networks.text_encoders[0].inversions.items()}
-        parsed = parse(prompt)
-        if parsed.loras:
-            reason = message(
-                "asks for the LoRA {name}, which this version cannot apply yet", name=parsed.loras[0].name
-            )
-            raise RequestError("prompt", reason)
-        return tokenize(parsed.sections, clip_tokenizer(), counts)
+    def load_adapters(self, text: TextOptions, cancelled: threading.Event) -> None:
+        self._prompts.load(text, cancelled)
 
-    def prompt_notes(self, prompt: str, negative: str) -> tuple[Message, ...]:
-        """Return one sentence for each prompt in a script that the text encoders did not learn."""
-        scripts = {foreign_script(parse(text).text) for text in (prompt, negative)} - {None}
-        return tuple(
+    def prompt_notes(
+        self, prompt: str, negative: str, text: TextOptions = DEFAULT_TEXT
+    ) -> tuple[Message, ...]:
+        """Return one sentence for each script that the text encoders did not learn, and each LoRA that fits in part."""
+        scripts = {foreign_script(parse(one).text) for one in (prompt, negative)} - {None}
+        notes = [
             message(
                 "This model's text encoder learned English; it hardly understands {script}.", script=script
             )
             for script in sorted(map(str, scripts))
-        )
+        ]
+        for use in text.loras:
+            unused = self._prompts.adapters.lora(use.path).unused
+            if unused:
+                notes.append(
+                    message(
+                        "The LoRA {name} acts in part: {count:,} of its tensors belong to no layer of this model.",
+                        name=use.name,
+                        count=len(unused),
+                    )
+                )
+        return tuple(notes)
 
-    def chunks_of(self, prompt: str) -> tuple[int, int]:
+    def chunks_of(self, prompt: str, text: TextOptions = DEFAULT_TEXT) -> tuple[int, int]:
         """Return how many tokens a prompt has, and how many its chunks hold."""
-        tokens = self._tokens(prompt)
+        tokens = self._prompts.tokens(prompt, text)
         return count_tokens(tokens), TEXT_TOKENS * len(split(tokens))
+
+    def part_precisions(self) -> dict[str, str]:
+        networks = {"unet": self.networks.unet, "vae": self.networks.vae}
+        networks |= {one.part.name: one.model for one in self.networks.text_encoders}
+        return {name: str(computed_dtype(one)).removeprefix("torch.") for name, one in networks.items()}
 
     def supported_precision(self, fastest: Precision) -> Precision:
         dtype = compute_dtype(
@@ -147,7 +154,9 @@ class FamilyModel:
             cast_once=stored.itemsize >= dtype.itemsize,
             channels_last=precision.channels_last,
         )
-        backbone = self.networks.backbone(dtype, channels_last=precision.channels_last)
+        backbone = self.networks.backbone(
+            dtype, channels_last=precision.channels_last, use_adapters=self._prompts.use_on_unet
+        )
         return Denoiser(backbone, self.schedule, self.card.prediction, clip=self.card.clip)
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ from studio.errors import UnknownNameError
 from studio.prompts.clip_tokenizer import COMMA, END, START
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from studio.prompts.clip_tokenizer import ClipTokenizer
     from studio.prompts.syntax import Span
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CHUNK: Final = 77
 TEXT_TOKENS: Final = 75
 COMMA_REACH: Final = 20
+_SUFFIX: Final = r"(?:\.(?:safetensors|sft|pt|pth|bin))?"
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,39 @@ def tokenize(
     ]
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A place in a text that refers to a textual inversion.
+
+    Attributes:
+        written: as it is written there, such as "embedding:name".
+        name: the known name that it is; None if it names none that is known.
+        start: where it begins.
+        end: where the text after it begins.
+    """
+
+    written: str
+    name: str | None
+    start: int
+    end: int
+
+
+def references(text: str, names: Iterable[str]) -> Iterator[Reference]:
+    """Yield the places in a text that refer to textual inversions.
+
+    Args:
+        text: without emphasis and tags.
+        names: of the textual inversions that are known. The text has ``embedding:name`` or the bare name, in capital
+            or small letters, with the suffix of a file or without.
+    """
+    known = {name.casefold(): name for name in names}
+    longest_first = sorted(known, key=len, reverse=True)
+    alternatives = "|".join([*map(re.escape, longest_first), r"(?<=embedding:)[^\s,()]+"])
+    pattern = rf"(?<!\w)(?:embedding:)?({alternatives}){_SUFFIX}(?!\w)"
+    for found in re.finditer(pattern, text, re.IGNORECASE):
+        yield Reference(found[0], known.get(found[1].casefold()), found.start(), found.end())
+
+
 def split(sections: Sequence[Sequence[Token]]) -> list[Chunk]:
     """Return the chunks of the sections of a prompt; at least one."""
     chunks: list[Chunk] = []
@@ -113,17 +147,13 @@ def count_tokens(sections: Sequence[Sequence[Token]]) -> int:
 def _tokens(
     span: Span, tokenizer: ClipTokenizer, inversions: Mapping[str, int], field: str
 ) -> Iterator[Token]:
-    names = {name.casefold(): name for name in inversions}
-    longest_first = sorted(names, key=len, reverse=True)
-    alternatives = "|".join([*map(re.escape, longest_first), r"(?<=embedding:)[^\s,()]+"])
     place = 0
-    for found in re.finditer(rf"(?<!\w)(?:embedding:)?({alternatives})(?!\w)", span.text, re.IGNORECASE):
-        name = names.get(found[1].casefold())
-        if name is None:
-            raise UnknownNameError(field, found[0], [f"embedding:{known}" for known in inversions])
-        yield from (Token(id, span.weight) for id in tokenizer.encode(span.text[place : found.start()]))
-        yield from (Token(Vector(name, index), span.weight) for index in range(inversions[name]))
-        place = found.end()
+    for found in references(span.text, inversions):
+        if found.name is None:
+            raise UnknownNameError(field, found.written, [f"embedding:{known}" for known in inversions])
+        yield from (Token(id, span.weight) for id in tokenizer.encode(span.text[place : found.start]))
+        yield from (Token(Vector(found.name, index), span.weight) for index in range(inversions[found.name]))
+        place = found.end
     yield from (Token(id, span.weight) for id in tokenizer.encode(span.text[place:]))
 
 

@@ -114,6 +114,14 @@ def compute_in(
         raise KeyError(f"no layer has the weights of the scales {sorted(unused)}")
 
 
+def computed_dtype(network: nn.Module) -> torch.dtype:
+    """Return the dtype in which a network computes: that of its first layer with stored weights."""
+    for layer in network.modules():
+        if isinstance(layer, StoredLinear | StoredConv2d | StoredEmbedding):
+            return layer.compute
+    return next(network.parameters()).dtype
+
+
 def _cast_parameters(module: nn.Module, dtype: torch.dtype) -> None:
     for name, parameter in list(module.named_parameters(recurse=False)):
         if parameter.is_floating_point() and parameter.dtype != dtype:

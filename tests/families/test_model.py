@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 
 from studio.backbones.precision import EXACT, REDUCED
 from studio.diffusion.spacings import visit
-from studio.errors import RequestError
 from studio.families.family import ScheduleFacts
 from studio.families.interface import TextOptions
 from studio.families.model import FamilyModel, load_model, schedule_of
@@ -182,12 +181,6 @@ def test_a_prompt_that_the_encoder_did_not_learn_is_said() -> None:
     (note,) = model.prompt_notes("빨간 사과", "")
     assert "Hangul" in note
     assert model.prompt_notes("a red apple", "") == ()
-
-
-def test_a_lora_that_cannot_be_applied_is_never_left_out_silently() -> None:
-    with pytest.raises(RequestError) as refused:
-        in_memory("sd1").encode_prompts(["a red apple <lora:ink:0.8>"], SIZE)
-    assert "ink" in refused.value.reason
 
 
 @pytest.mark.parametrize(("name", "default"), [("sd1", 1), ("sdxl", 2)])

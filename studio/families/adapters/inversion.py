@@ -43,9 +43,3 @@ def read_inversion(reader: TensorReader, networks: Networks) -> tuple[Tensor, ..
         )
         raise CheckpointError(reader.path, reason)
     return tuple(reader.read(name).reshape(-1, width) for name, width in zip(names, widths, strict=True))
-
-
-def use_inversion(networks: Networks, name: str, vectors: tuple[Tensor, ...]) -> None:
-    """Let prompts refer to a textual inversion by ``name``."""
-    for encoder, each in zip(networks.text_encoders, vectors, strict=True):
-        encoder.inversions[name] = each

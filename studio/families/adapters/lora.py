@@ -24,9 +24,10 @@ from studio.families.recognition.header import TensorInfo
 from studio.messages import message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
+    import torch
     from torch.utils.hooks import RemovableHandle
 
     from studio.families.loading import Networks
@@ -48,6 +49,11 @@ class LoraChange:
     up: Tensor
     mid: Tensor | None
     scale: float
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Its tensors."""
+        return (self.down, self.up) if self.mid is None else (self.down, self.up, self.mid)
 
     def of(self, layer: nn.Linear | nn.Conv2d, x: Tensor) -> Tensor:
         """Return what is added to the layer's output for the input x, in x's dtype."""
@@ -84,6 +90,15 @@ class Lora:
     changes: Mapping[tuple[str, str], LoraChange]
     unused: tuple[str, ...]
 
+    @property
+    def size(self) -> int:
+        """Bytes of its tensors."""
+        return sum(tensor.nbytes for change in self.changes.values() for tensor in change.tensors)
+
+    def acts_on(self, parts: Collection[str]) -> bool:
+        """Whether it changes a layer of one of these parts."""
+        return any(part in parts for part, _ in self.changes)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WeightedLora:
@@ -100,8 +115,13 @@ class WeightedLora:
     text_weight: float = 1.0
 
 
-def read_lora(reader: TensorReader, networks: Networks) -> Lora:
+def read_lora(reader: TensorReader, networks: Networks, device: torch.device | str = "cpu") -> Lora:
     """Read a LoRA for a model.
+
+    Args:
+        reader: its file.
+        networks: of the model.
+        device: where the model is, and the LoRA's tensors go.
 
     Raises:
         CheckpointError: the file cannot be read, changes nothing of this model, or is for layers of other sizes.
@@ -128,9 +148,9 @@ def read_lora(reader: TensorReader, networks: Networks) -> Lora:
         raise CheckpointError(reader.path, message("changes no layer of this model"))
     changes = {
         (layer.part, layer.module): LoraChange(
-            down=reader.read(layer.down),
-            up=reader.read(layer.up),
-            mid=None if layer.mid is None else reader.read(layer.mid),
+            down=reader.read(layer.down).to(device),
+            up=reader.read(layer.up).to(device),
+            mid=None if layer.mid is None else reader.read(layer.mid).to(device),
             scale=1.0 if layer.alpha is None else float(reader.read(layer.alpha)) / layer.rank,
         )
         for layer in match.layers
@@ -139,15 +159,22 @@ def read_lora(reader: TensorReader, networks: Networks) -> Lora:
 
 
 class LoraLayers:
-    """The LoRAs that act on a model at present."""
+    """The LoRAs that act on a model, or on some of its parts, at present."""
 
-    def __init__(self, networks: Networks) -> None:
-        """Start without any."""
-        self._parts = _parts(networks)
+    def __init__(self, networks: Networks, parts: Collection[str] | None = None) -> None:
+        """Start without any; ``parts`` are the names of those that LoRAs act on, None is all."""
+        self._parts = {
+            name: part for name, part in _parts(networks).items() if parts is None or name in parts
+        }
         self._hooks: list[RemovableHandle] = []
+        self._used: tuple[tuple[Lora, float, float], ...] = ()
 
     def use(self, loras: Sequence[WeightedLora]) -> None:
-        """Let exactly these LoRAs act, in this order; those of weight 0 do not."""
+        """Let exactly these LoRAs act, in this order; those of weight 0 do not. Costs nothing if they already do."""
+        used = tuple((one.lora, one.weight, one.text_weight) for one in loras)
+        if used == self._used:
+            return
+        self._used = used
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
@@ -155,7 +182,7 @@ class LoraLayers:
         for one in loras:
             for place, change in one.lora.changes.items():
                 weight = one.weight if place[0] == "unet" else one.text_weight
-                if weight != 0.0:
+                if weight != 0.0 and place[0] in self._parts:
                     by_layer.setdefault(place, []).append((change, weight))
         for (part, name), changes in by_layer.items():
             layer = self._parts[part].get_submodule(name)

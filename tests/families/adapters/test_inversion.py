@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from studio.errors import CheckpointError
-from studio.families.adapters.inversion import read_inversion, use_inversion
-from studio.families.loading import load
+from studio.families.adapters.inversion import read_inversion
+from studio.families.interface import InversionUse, TextOptions
 from studio.families.model import FamilyModel, schedule_of
-from tests.families.tiny import TINY, DictReader, networks, reader
+from tests.families.tiny import DictReader, networks
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VECTORS = torch.randn(3, 32, generator=torch.Generator().manual_seed(0))
 WIDE = torch.randn(3, 48, generator=torch.Generator().manual_seed(1))
@@ -49,17 +55,25 @@ def test_what_does_not_fit_is_refused(name: str, tensors: dict[str, torch.Tensor
         read_inversion(DictReader(tensors), networks(name))
 
 
-def test_prompts_refer_to_it_by_name() -> None:
-    file = reader("sdxl")
-    model = load(TINY["sdxl"], {part.name: file for part in TINY["sdxl"].parts})
-    use_inversion(model, "toy", read_inversion(DictReader({"clip_g": WIDE, "clip_l": VECTORS}), model))
+def test_prompts_refer_to_it_by_name(tmp_path: Path) -> None:
+    model = networks("sdxl")
     whole = FamilyModel(
         card=None, networks=model, schedule=schedule_of(model.family.schedule), device=torch.device("cpu")
     )
-    assert whole.chunks_of("a toy")[0] == 4  # "a" and three vectors
-    one, two = (whole.encode_prompts([text], (64, 64)).tokens for text in ("a toy", "a embedding:toy"))
+
+    def options(scale: float) -> TextOptions:
+        path = tmp_path / f"toy-{scale}.safetensors"
+        save_file({"clip_g": scale * WIDE, "clip_l": scale * VECTORS}, path)
+        return TextOptions(inversions=(InversionUse(name="toy", path=path, tokens=3),))
+
+    toy, other = options(1.0), options(2.0)
+    assert whole.chunks_of("a toy", toy)[0] == 4  # "a" and three vectors
+    assert whole.chunks_of("a toy")[0] == 2
+    one, two, changed, again = (
+        whole.encode_prompts([text], (64, 64), options).tokens
+        for text, options in (("a toy", toy), ("a embedding:toy", toy), ("a toy", other), ("a toy", toy))
+    )
     assert one is not None
     assert torch.equal(one, two)
-    for encoder in model.text_encoders:
-        encoder.inversions["toy"] = 2 * encoder.inversions["toy"]
-    assert not torch.equal(whole.encode_prompts(["a toy"], (64, 64)).tokens, one)
+    assert torch.equal(one, again)
+    assert not torch.equal(one, changed)
