@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.checkpoints.catalog import find_model
 from studio.cli.arguments import add_device, add_sampler_options, number, sampler_options, size
 from studio.cli.making import (
     DONE,
@@ -25,8 +24,9 @@ from studio.cli.making import (
 from studio.cli.output import table
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
-from studio.engine.requests.compare import CompareRequest, naming_pane
+from studio.engine.requests.compare import CompareRequest
 from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.plan import plan as resolve
 from studio.errors import RequestError, StorageError
 from studio.folders import Folders
 from studio.messages import message
@@ -103,10 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the pictures, which are saved and recorded as by ``generate``, and write the sheet and the table."""
     plan, folders = plan_of(args), Folders.find()
-    for place, pane in enumerate(plan.request.requests, start=1):
-        with naming_pane(place):
-            if (card := find_model(pane.model, folders).card) is not None:
-                pane.resolve(card)
+    resolve(plan.request, folders)  # an invalid request is reported before torch is imported
     if args.out is not None:
         if os.path.lexists(args.out):
             raise StorageError(args.out, message("exists already, and pictures are never overwritten"))

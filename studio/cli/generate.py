@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.catalog import find_model
 from studio.cli.arguments import (
     add_device,
     add_output,
@@ -18,6 +17,7 @@ from studio.cli.making import cancelled_by_interrupt, check_writable, report, ru
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
 from studio.engine.requests.generate import GenerateRequest
+from studio.engine.requests.plan import plan
 from studio.folders import Folders
 
 if TYPE_CHECKING:
@@ -84,9 +84,7 @@ def request_of(args: argparse.Namespace) -> GenerateRequest:
 def run(args: argparse.Namespace) -> int:
     """Make the pictures; each is saved before the next is started."""
     request, folders = request_of(args), Folders.find()
-    installed = find_model(request.model, folders)
-    if installed.card is not None:
-        request.resolve(installed.card)  # an invalid request is reported before torch is imported
+    plan(request, folders)  # an invalid request is reported before torch is imported
     if args.out is not None:
         check_writable(args.out)
     # Imported late because they need torch and numpy, and --help does not.

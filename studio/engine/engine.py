@@ -28,7 +28,7 @@ from studio.engine.events import (
 )
 from studio.engine.memory import device_memory, raising_memory_short
 from studio.engine.requests.compare import CompareRequest
-from studio.engine.requests.plan import plan
+from studio.engine.requests.plan import plan, resolve_text
 from studio.engine.requests.previews import NO_PREVIEWS, Previews
 from studio.engine.sampling.decoders import decode, to_pixels
 from studio.engine.sampling.explain import explain
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from studio.engine.sampling.models import ReadyModel
     from studio.engine.training.events import TrainEvent
     from studio.engine.training.request import TrainEstimate, TrainRequest
+    from studio.families.interface import ModelInfo, TextOptions
     from studio.folders import Folders
 
 
@@ -81,6 +82,7 @@ class Engine:
         self.device: Device = choose(device)
         self._interrupter = Interrupter()
         self._models = LoadedModels(self._interrupter)
+        self._last_text: tuple[object, TextOptions] | None = None
 
     def run(
         self,
@@ -222,7 +224,8 @@ class Engine:
             self._interrupter.watch(cancelled),
         ):
             ready = self._find_or_load(request.model, weights_sha256, cancelled)
-            return explain(request.resolve(ready.model.card, from_noise=False), ready, x, t)
+            resolved = request.resolve(ready.model.card, from_noise=False)
+            return explain(resolved, ready, x, t, self._text_of(resolved, ready.model.card))
 
     def train(
         self, request: TrainRequest, *, cancelled: threading.Event | None = None, job_id: str | None = None
@@ -271,8 +274,10 @@ class Engine:
                 if cancelled.is_set():
                     raise LoadCancelled
             ready.append(self._load(part.installed, cancelled, primary=not secondary))
+        for part, one in zip(parts, ready, strict=True):
+            one.model.load_adapters(part.prompts.text, cancelled)
         notes = [
-            list(notes_on(part.asked, part.request, one, part.start))
+            list(notes_on(part.asked, part.request, one, part.start, part.prompts))
             for part, one in zip(parts, ready, strict=True)
         ]
         if previews.limited:
@@ -295,6 +300,12 @@ class Engine:
             weights=tuple(part.card.weights_sha256 for part in parts),
         )
         return ready
+
+    def _text_of(self, request: GenerateRequest, card: ModelInfo) -> TextOptions:
+        """Return how the prompts of a resolved request are read; the answer for the last one is kept."""
+        if self._last_text is None or self._last_text[0] != (request, card):
+            self._last_text = (request, card), resolve_text(request, card, self.folders).text
+        return self._last_text[1]
 
     def _find_or_load(self, name: str, weights_sha256: str, cancelled: threading.Event | None) -> ReadyModel:
         """Return the model with these weights: one in memory, whatever its name, or else the one of this name."""

@@ -11,7 +11,7 @@ Importable without torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.memory_plan import DeviceMemory
+    from studio.engine.requests.adapters import AdapterRecord
     from studio.engine.requests.fork import StartState
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.requests.previews import Quantity, Tier
@@ -75,6 +76,9 @@ class PictureStarted:
         x_T_sha256: hash of ``start.x``, float32 little-endian in C order.
         sigma: the scale of the noise in ``start.x``.
         level: its noise level, 0 to 1 (`Schedule.noise_level`).
+        adapters: the LoRAs and textual inversions that it is made with.
+        precisions: the precision in which each part of the model computes, by the part's name; empty: all in that of
+            `JobStarted`.
     """
 
     job_id: str
@@ -86,6 +90,8 @@ class PictureStarted:
     x_T_sha256: str  # the field's own symbol
     sigma: float = 1.0
     level: float = 1.0
+    adapters: tuple[AdapterRecord, ...] = ()
+    precisions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -164,6 +170,8 @@ class PictureDone:
         model_calls: backbone evaluations for this picture (guidance counts two).
         seconds: time from its start to its end.
         preview_seconds: how much of that previews took.
+        adapters: the LoRAs and textual inversions that it was made with.
+        precisions: the precision in which each part of the model computed, as in `PictureStarted`.
     """
 
     job_id: str
@@ -180,6 +188,8 @@ class PictureDone:
     model_calls: int
     seconds: float
     preview_seconds: float = 0.0
+    adapters: tuple[AdapterRecord, ...] = ()
+    precisions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

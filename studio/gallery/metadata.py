@@ -16,14 +16,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from msgspec import Meta
 
 from studio.diffusion.seeds import DISTINCT_SEEDS
+from studio.engine.requests.adapters import AdapterRecords  # noqa: TC001 - msgspec reads the annotations
 from studio.engine.requests.checks import (
     Name,
     NameOrEmpty,
+    Precisions,
     Seed,
     Sha256,
     Text,
@@ -86,8 +89,11 @@ class Origin:
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
-FORMAT_VERSION = 2
-"""Of pictures with an origin; those without are written as version 1, which older programs read too."""
+FORMAT_VERSION = 3
+"""Of pictures with adapters or precisions. Others are written as version 2 if they have an origin and else as version
+1, which older programs read too."""
+_ADDED_FIELDS = MappingProxyType({1: (), 2: ("origin",), 3: ("origin", "adapters", "precisions")})
+"""The fields that each version may have besides those of the first."""
 MAX_TEXT_BYTES = 256_000
 _MAX_DEPTH = 8
 _MAX_WHOLE = 2**64
@@ -112,6 +118,8 @@ class PictureMetadata:
         seconds: time spent on it.
         created: when it was finished, in UTC.
         origin: the step of a recorded run that it was saved from or forked from; None if it has none.
+        adapters: the LoRAs and textual inversions that it was made with.
+        precisions: the precision in which each part of the model computed, by the part's name; empty: all in ``dtype``.
 
     Raises:
         RequestError: a field has the wrong type or is out of range, or all together are too large to keep.
@@ -131,6 +139,8 @@ class PictureMetadata:
     seconds: Annotated[float, Meta(ge=0, le=1e9)]
     created: Time = field(default_factory=lambda: datetime.now(UTC))
     origin: Annotated[Origin | None, Meta(extra=must(message("must be a step of a run")))] = None
+    adapters: AdapterRecords = ()
+    precisions: Precisions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check every field, and keep copies of the mappings."""
@@ -167,6 +177,8 @@ class PictureMetadata:
             model_calls=done.model_calls,
             seconds=done.seconds,
             origin=origin,
+            adapters=done.adapters,
+            precisions=done.precisions,
         )
 
     def generate_request(self) -> GenerateRequest:
@@ -180,7 +192,11 @@ class PictureMetadata:
             del values["origin"]
         else:
             values["origin"] = asdict(self.origin)
-        version = 1 if self.origin is None else FORMAT_VERSION
+        version = 1 if self.origin is None else 2
+        if self.adapters or self.precisions:
+            values["adapters"], version = [asdict(one) for one in self.adapters], FORMAT_VERSION
+        else:
+            del values["adapters"], values["precisions"]
         return json.dumps({"version": version, **values}, allow_nan=False)
 
     @classmethod
@@ -197,11 +213,13 @@ class PictureMetadata:
         with as_request_error("metadata"):
             parsed = parse(text)
             values = without_version(parsed, FORMAT_VERSION, "version")
-            if parsed["version"] > 1:
+            allowed = _ADDED_FIELDS[parsed["version"]]
+            for name in {"origin", "adapters", "precisions"} & values.keys():
+                if name not in allowed:
+                    raise InvalidJsonError(name, message("is not a field of this version"))
+            if parsed["version"] == 2 or "origin" in values:
                 values["origin"] = convert(values.get("origin"), Origin, "origin")
-            elif "origin" in values:
-                raise InvalidJsonError("origin", message("is not a field of this version"))
-            return convert({"origin": None, **values}, cls, complete=True)
+            return convert({"origin": None, "adapters": [], "precisions": {}, **values}, cls, complete=True)
 
 
 def _plain(value: object, where: str, depth: int = 0) -> Any:  # noqa: ANN401 - JSON is whatever it is

@@ -14,13 +14,14 @@ import json
 import math
 import re
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from msgspec import Meta
 
-from studio.engine.requests.checks import Name, Seed, Sha256, Time, Versions, in_utc
+from studio.engine.requests.adapters import AdapterRecords  # noqa: TC001 - msgspec reads the annotations
+from studio.engine.requests.checks import Name, Precisions, Seed, Sha256, Time, Versions, in_utc
 from studio.engine.requests.generate import MAX_COUNT, MAX_STEPS, GenerateRequest
 from studio.errors import RequestError, StorageError
 from studio.messages import message
@@ -123,8 +124,10 @@ class Table:
         return len(self.header()) + len(self.names) * self.array_bytes
 
 
-FORMAT_VERSION = 2
-"""Version 1 had whole numbers for times, and neither model times nor times of history."""
+FORMAT_VERSION = 3
+"""Version 1 had whole numbers for times, and neither model times nor times of history; version 2 lacks the fields of
+`_ADDED_FIELDS`. A run without these is written as version 2, which older programs read too."""
+_ADDED_FIELDS = ("adapters", "precisions")
 MAX_HEADER_BYTES = 256_000
 MAX_TIME = 10**6
 RUN_ID = r"[0-9]{6,9}-[0-9a-f]{8}"
@@ -171,6 +174,8 @@ class RunHeader:
         x_T_sha256: hash of its first state.
         parent: of a fork, the run that it was forked from; None if it is no fork, or that run was not recorded.
         parent_step: the step of that run.
+        adapters: the LoRAs and textual inversions that it was made with.
+        precisions: the precision in which each part of the model computed, by the part's name; empty: all in ``dtype``.
     """
 
     id: Name
@@ -190,6 +195,8 @@ class RunHeader:
     x_T_sha256: Sha256  # the symbol of the field
     parent: _RunId | None = None
     parent_step: _StepIndex | None = None
+    adapters: AdapterRecords = ()
+    precisions: Precisions = field(default_factory=dict)
 
     @property
     def last_index(self) -> int:
@@ -208,8 +215,13 @@ class RunHeader:
 
     def to_json(self) -> bytes:
         """Return it as strict JSON in ASCII."""
-        values = {"version": FORMAT_VERSION, **fields_of(self)}
-        values["created"] = self.created.isoformat()
+        values = {**fields_of(self), "created": self.created.isoformat()}
+        values["adapters"] = [vars(one) for one in self.adapters]
+        added = self.adapters or self.precisions
+        if not added:
+            for name in _ADDED_FIELDS:
+                del values[name]
+        values = {"version": FORMAT_VERSION if added else FORMAT_VERSION - 1, **values}
         return json.dumps(values, allow_nan=False, indent=1).encode("ascii")
 
     @classmethod
@@ -227,6 +239,8 @@ class RunHeader:
             values = parse(data)
             if isinstance(values, dict) and values.get("version") == 1:
                 values = {"model_times": [], **values}
+            if isinstance(values, dict) and values.get("version") in (1, 2):
+                values = {"adapters": [], "precisions": {}, **values}
             header = convert(without_version(values, FORMAT_VERSION, "version"), cls, complete=True)
             request = GenerateRequest.from_dict(header.request).to_dict()
             header = replace(header, request=request, created=in_utc("created", header.created))

@@ -20,12 +20,13 @@ from studio.messages import message
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from studio.engine.protocol import Engine
+    from studio.engine.requests.adapters import AdapterRecord
     from studio.engine.requests.generate import GenerateRequest
     from studio.families.interface import ModelInfo
     from studio.folders import Folders
@@ -57,6 +58,8 @@ def recompute_steps(
     last: int,
     engine: Engine,
     cancelled: threading.Event | None = None,
+    *,
+    adapters: Sequence[AdapterRecord] = (),
 ) -> Iterator[StepDone]:
     """Yield the steps after ``start``, with their arrays, up to step ``last``; fewer once ``cancelled``.
 
@@ -67,9 +70,10 @@ def recompute_steps(
         last: the last step that is wanted.
         engine: computes them.
         cancelled: stops it.
+        adapters: what the run was made with.
 
     Raises:
-        CheckpointError: the model has changed since.
+        CheckpointError: the model, a LoRA or a textual inversion has changed since.
         StudioError: as `Engine.run`.
     """
     fork = ForkRequest(request=request, start=start, parent="")
@@ -80,10 +84,25 @@ def recompute_steps(
         if isinstance(event, JobStarted) and event.weights_sha256 != weights_sha256:
             reason = message("is not the one that these steps were made with (its hash differs)")
             raise CheckpointError(request.model, reason)
+        if isinstance(event, PictureStarted):
+            _check_adapters(request, adapters, event.adapters)
         if isinstance(event, StepDone):
             yield event
             if event.step >= last:
                 return
+
+
+def _check_adapters(
+    request: GenerateRequest, was: Sequence[AdapterRecord], now: Sequence[AdapterRecord]
+) -> None:
+    """Raise CheckpointError unless a run uses the adapters that it was recorded with."""
+    for one in (*was, *now):
+        if one not in was or one not in now:
+            reason = message(
+                "was used with another {adapter} when these steps were made (its hash differs)",
+                adapter=one.label,
+            )
+            raise CheckpointError(request.model, reason)
 
 
 def state_at(
@@ -101,7 +120,8 @@ def state_at(
         return run.state(step)
     start = run.state(run.kept_before(step))
     request, weights = header.generate_request, header.model_sha256
-    for done in recompute_steps(request, weights, start, step, engine, cancelled):
+    steps = recompute_steps(request, weights, start, step, engine, cancelled, adapters=header.adapters)
+    for done in steps:
         if done.step == step:
             assert done.state is not None, "arrays were asked for"
             taken = step - header.first_index
@@ -197,9 +217,12 @@ def verify(
     # A preview without a budget is what the model's own decoder makes.
     previews = NO_PREVIEWS if wanted is None else Previews(every=1, arrays=True)
     started: JobStarted | None = None
+    began: PictureStarted | PictureDone | None = None
     for event in engine.run(request, cancelled=cancelled, previews=previews, job_id="", secondary=True):
         if isinstance(event, JobStarted):
             started = event
+        if isinstance(event, PictureStarted):
+            began = event
         if isinstance(event, StepDone) and progress is not None:
             progress(event)
         if isinstance(event, PictureDone) and wanted is None:
@@ -215,7 +238,10 @@ def verify(
         else:
             continue
         assert started is not None, "a job starts before its pictures do"
-        differs = _differences(metadata, started)
+        if isinstance(event, PictureDone):
+            began = event
+        assert began is not None, "a picture starts before its steps do"
+        differs = _differences(metadata, started, began)
         verdicts = [_verdict(kept, pixels, same, differs) for pixels in made]
         return min(verdicts, key=lambda verdict: 256 if verdict.largest is None else verdict.largest)
     return None
@@ -283,7 +309,9 @@ def _verdict(
     )
 
 
-def _differences(metadata: PictureMetadata, started: JobStarted) -> dict[str, tuple[str, str]]:
+def _differences(
+    metadata: PictureMetadata, started: JobStarted, began: PictureStarted | PictureDone
+) -> dict[str, tuple[str, str]]:
     """Return what has changed since the picture was made."""
     was = {
         **metadata.versions,
@@ -297,8 +325,22 @@ def _differences(metadata: PictureMetadata, started: JobStarted) -> dict[str, tu
         "dtype": started.dtype,
         "model hash": started.weights_sha256,
     }
+    for old, new in (
+        (_adapter_hashes(metadata.adapters), _adapter_hashes(began.adapters)),
+        (_precisions(metadata.precisions), _precisions(began.precisions if metadata.precisions else {})),
+    ):
+        was |= {name: message("unused") for name in new} | old
+        now |= {name: message("unused") for name in old} | new
     names = [name for name in was if not _agrees(name, was[name], now.get(name, "unknown"))]
     return {name: (was[name], now.get(name, "unknown")) for name in names}
+
+
+def _adapter_hashes(adapters: Sequence[AdapterRecord]) -> dict[str, str]:
+    return {one.label: one.sha256 for one in adapters}
+
+
+def _precisions(precisions: Mapping[str, str]) -> dict[str, str]:
+    return {message("precision of {part}", part=part): precision for part, precision in precisions.items()}
 
 
 def _agrees(name: str, was: str, now: str) -> bool:

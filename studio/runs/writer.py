@@ -358,6 +358,8 @@ class _Recorder:
             x_T_sha256=event.x_T_sha256,
             parent=parent,
             parent_step=self._parent_step,
+            adapters=event.adapters,
+            precisions=event.precisions,
         )
 
     def _drop(self, image: int) -> None:

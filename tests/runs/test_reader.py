@@ -161,7 +161,7 @@ def edit(path: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"version": 3}, "written by a newer Stepwise Studio"),
+        ({"version": 4}, "written by a newer Stepwise Studio"),
         ({"version": ...}, "lacks the field 'version'"),
         ({"id": "000009-00000000"}, "belongs to another run than the one its folder is named after"),
         ({"extra": 1}, "which this program does not know"),

@@ -36,6 +36,7 @@ class Adapter:
         family: whose models it changes; None if its header does not say for certain.
         form: of a LoRA, "LoRA", "LoCon" or one that this program does not apply.
         tokens: of a textual inversion, how many tokens it stands for.
+        title: what its author or its trainer called it; "" if nothing.
         trigger_words: what a prompt should contain, as its author or its training says.
         problem: why its header cannot be read, a clause; None if it can.
         size: of the file, in bytes.
@@ -48,6 +49,7 @@ class Adapter:
     family: Family | None = None
     form: str = ""
     tokens: int = 0
+    title: str = ""
     trigger_words: tuple[str, ...] = ()
     problem: Message | None = None
     size: int = 0
@@ -108,6 +110,7 @@ def _adapter(file: ModelFile) -> Adapter | None:
         family=found.family.value if found.family is not None and certain else None,
         form="" if found.lora is None else found.lora.form,
         tokens=found.tokens,
+        title=found.description.title,
         trigger_words=found.description.trigger_words,
         size=file.size,
     )

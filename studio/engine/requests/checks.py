@@ -54,6 +54,9 @@ Sha256 = Annotated[str, strict_json.SHA256]
 Versions = Annotated[
     Mapping[Name, Name], Meta(max_length=20, extra=must(message("must be at most 20 names with versions")))
 ]
+Precisions = Annotated[
+    Mapping[Name, Name], Meta(max_length=20, extra=must(message("must be at most 20 parts with precisions")))
+]
 
 Time = Annotated[
     datetime, Meta(tz=True, extra=must(message("must be a time such as 2026-01-31T12:00:00+00:00")))

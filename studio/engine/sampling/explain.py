@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.sampling.models import ReadyModel
+    from studio.families.interface import TextOptions
 
 
 @torch.no_grad()
-def explain(request: GenerateRequest, ready: ReadyModel, x: NDArray[np.float32], t: float) -> Explained:
+def explain(
+    request: GenerateRequest, ready: ReadyModel, x: NDArray[np.float32], t: float, text: TextOptions
+) -> Explained:
     """Evaluate the model once for one state, as a run of the request would.
 
     Args:
@@ -36,6 +39,7 @@ def explain(request: GenerateRequest, ready: ReadyModel, x: NDArray[np.float32],
         ready: the model.
         x: the state, float32 (C, h, w); not changed.
         t: its time, 0 to T-1.
+        text: how its prompts are read.
 
     Raises:
         RequestError: the state does not belong to this request, or there is no score at its time.
@@ -47,7 +51,7 @@ def explain(request: GenerateRequest, ready: ReadyModel, x: NDArray[np.float32],
         raise RequestError("state", reason)
     check_value("time", t, Annotated[float, Meta(ge=0, le=model.schedule.T - 1)])
     state = torch.tensor(x, dtype=torch.float32, device=model.device)[None]
-    guided, model_calls = query_once(guidance_of(request, model), ready.denoiser, Query(state, t))
+    guided, model_calls = query_once(guidance_of(request, model, text), ready.denoiser, Query(state, t))
     clipped = ready.denoiser.clipped(guided, state, t)
     score = score_from_eps(clipped.eps, model.schedule.sigma(t))
     predicted = {"x0_hat": clipped.x0_hat}

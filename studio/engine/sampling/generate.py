@@ -23,13 +23,13 @@ from studio.diffusion.samplers.drive import Run, drive_lockstep
 from studio.diffusion.samplers.stepper import State
 from studio.diffusion.spacings import visit
 from studio.engine.events import PictureDone, PictureStarted, StepDone
+from studio.engine.requests.adapters import text_of
 from studio.engine.requests.fork import StartState
 from studio.engine.requests.generate import sampler_options
 from studio.engine.sampling.decoders import decode
 from studio.engine.sampling.preview import PreviewRenderer, to_host
 from studio.engine.versions import versions
 from studio.errors import NotFiniteError
-from studio.families.interface import DEFAULT_TEXT, TextOptions
 
 if TYPE_CHECKING:
     import threading
@@ -40,12 +40,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from studio.diffusion.samplers.stepper import StepResult
+    from studio.engine.requests.adapters import AdapterRecord, ResolvedPrompts
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.requests.plan import Part
     from studio.engine.requests.previews import Previews
     from studio.engine.sampling.models import ReadyModel
     from studio.engine.sampling.preview import StepView
-    from studio.families.interface import Model
+    from studio.families.interface import Model, TextOptions
 
 BATCH_SIZE = 8
 """How many pictures of a request are one state, except on the CPU."""
@@ -71,10 +72,24 @@ def make(
         previews: how the pictures are shown while they form.
     """
     if batched is None:
-        request, start = parts[0].request, parts[0].start
-        return generate(request, ready[0], job_id=job_id, cancelled=cancelled, previews=previews, start=start)
+        return generate(
+            parts[0].request,
+            ready[0],
+            job_id=job_id,
+            cancelled=cancelled,
+            previews=previews,
+            start=parts[0].start,
+            prompts=parts[0].prompts,
+        )
     panes = [(part.request, one) for part, one in zip(parts, ready, strict=True)]
-    return compare(panes, batched=batched, job_id=job_id, cancelled=cancelled, previews=previews)
+    return compare(
+        panes,
+        batched=batched,
+        job_id=job_id,
+        cancelled=cancelled,
+        previews=previews,
+        prompts=[part.prompts for part in parts],
+    )
 
 
 # A decorator, because a `with` around a yield would leak grad mode into the code that consumes the events.
@@ -87,6 +102,7 @@ def generate(
     cancelled: threading.Event,
     previews: Previews,
     start: StartState | None = None,
+    prompts: ResolvedPrompts | None = None,
 ) -> Iterator[PictureStarted | StepDone | PictureDone]:
     """Make the pictures of a request.
 
@@ -97,6 +113,7 @@ def generate(
         cancelled: checked before each model call; once set, the iterator ends.
         previews: how the pictures are shown while they form.
         start: the state that each continues from; None starts from noise.
+        prompts: how its prompts are read; None: as the request says, and they refer to no files.
 
     Yields:
         Each step as it is taken, and each picture after its last step.
@@ -104,7 +121,7 @@ def generate(
     Raises:
         NotFiniteError: a state or a picture contains NaN or infinity.
     """
-    runs = _RunFactory(request, ready, start)
+    runs = _RunFactory(request, ready, start, prompts)
     renderer = PreviewRenderer(ready.decoders, previews, runs.shape, request.count * runs.steps)
     batch_size = 1 if ready.device.kind == "cpu" else BATCH_SIZE
     for first in range(0, request.count, batch_size):
@@ -123,6 +140,7 @@ def compare(
     job_id: str,
     cancelled: threading.Event,
     previews: Previews,
+    prompts: Sequence[ResolvedPrompts | None] = (),
 ) -> Iterator[PictureStarted | StepDone | PictureDone]:
     """Make the pictures of several requests in lockstep.
 
@@ -132,6 +150,7 @@ def compare(
         job_id: of every event.
         cancelled: checked before each model call; once set, the iterator ends.
         previews: how the pictures are shown while they form.
+        prompts: how the prompts of each are read; none: as the requests say, and they refer to no files.
 
     Yields:
         As `generate`; the ``image`` of an event is the index of its pane.
@@ -139,7 +158,10 @@ def compare(
     Raises:
         NotFiniteError: a state or a picture contains NaN or infinity; names the pane.
     """
-    runs = [_RunFactory(request, ready) for request, ready in panes]
+    runs = [
+        _RunFactory(request, ready, prompts=of_pane)
+        for (request, ready), of_pane in zip(panes, prompts or [None] * len(panes), strict=True)
+    ]
     keys = [(ready, of_pane.shape) for of_pane, (_, ready) in zip(runs, panes, strict=True)]
     steps: Counter[tuple[ReadyModel, tuple[int, ...]]] = Counter()
     for of_pane, key in zip(runs, keys, strict=True):
@@ -159,10 +181,9 @@ def compare(
     )
 
 
-def guidance_of(request: GenerateRequest, model: Model) -> ClassifierFreeGuidance:
-    """Return the guidance of a resolved request."""
+def guidance_of(request: GenerateRequest, model: Model, text: TextOptions) -> ClassifierFreeGuidance:
+    """Return the guidance of a resolved request whose prompts are read as ``text`` says."""
     size = request.width or 0, request.height or 0
-    text = TextOptions(emphasis=request.emphasis or DEFAULT_TEXT.emphasis, clip_skip=request.clip_skip)
     # Each text is encoded alone: the condition of a prompt must not depend on what it is batched with.
     return ClassifierFreeGuidance(
         request.guidance if request.guidance is not None else 1.0,
@@ -185,6 +206,7 @@ class Group:
         ready: the model.
         run: their start and their sampler.
         renderer: renders their steps.
+        adapters: the LoRAs and textual inversions that they are made with.
     """
 
     images: Sequence[int]
@@ -193,6 +215,7 @@ class Group:
     ready: ReadyModel
     run: Run
     renderer: PreviewRenderer
+    adapters: tuple[AdapterRecord, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -202,11 +225,18 @@ class Group:
 class _RunFactory:
     """Creates the runs of one request, with what they share."""
 
-    def __init__(self, request: GenerateRequest, ready: ReadyModel, start: StartState | None = None) -> None:
+    def __init__(
+        self,
+        request: GenerateRequest,
+        ready: ReadyModel,
+        start: StartState | None = None,
+        prompts: ResolvedPrompts | None = None,
+    ) -> None:
         model, name = ready.model, request.sampler or ""
         self._request, self._ready, self._start = request, ready, start
+        self._adapters = () if prompts is None else prompts.adapters
         self._sampler = SAMPLERS[name](model.schedule, sampler_options(name, request.options))
-        self._guidance = guidance_of(request, model)
+        self._guidance = guidance_of(request, model, text_of(request) if prompts is None else prompts.text)
         self._times = start.times if start is not None else _times(request, model)
         self.shape = model.card.latent_shape_for(request.width or 0, request.height or 0)
 
@@ -230,6 +260,7 @@ class _RunFactory:
             ready=self._ready,
             run=run,
             renderer=renderer,
+            adapters=self._adapters,
         )
 
     def _state(self, noise: Noise) -> State:
@@ -376,6 +407,8 @@ def _started(
         x_T_sha256=x_T_sha256,
         sigma=group.ready.model.schedule.sigma(state.t),
         level=group.ready.model.schedule.noise_level(state.t),
+        adapters=group.adapters,
+        precisions=group.ready.model.part_precisions(),
     )
 
 
@@ -427,6 +460,8 @@ def _done(
         model_calls=made.calls,
         seconds=made.seconds,
         preview_seconds=made.preview_seconds,
+        adapters=group.adapters,
+        precisions=group.ready.model.part_precisions(),
     )
 
 

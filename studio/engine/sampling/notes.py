@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from studio.diffusion.prediction import MAX_ERROR_FACTOR, error_factor
 from studio.diffusion.spacings import leading
+from studio.engine.requests.adapters import ResolvedPrompts, text_of
 from studio.messages import Message, message
 
 if TYPE_CHECKING:
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def notes_on(
-    asked: GenerateRequest, resolved: GenerateRequest, ready: ReadyModel, start: StartState | None = None
+    asked: GenerateRequest,
+    resolved: GenerateRequest,
+    ready: ReadyModel,
+    start: StartState | None = None,
+    prompts: ResolvedPrompts | None = None,
 ) -> tuple[Message, ...]:
     """Return one sentence for each part of a request that has no effect, or not the one that is expected.
 
@@ -26,9 +31,11 @@ def notes_on(
         resolved: the same, resolved.
         ready: the model.
         start: the state that the run continues from; None: it starts from noise.
+        prompts: how its prompts are read; None: as the request says, and they refer to no files.
     """
     first = _first_time(resolved, ready, start)
-    return (*_notes_on_text(asked, resolved, ready), *_notes_on_start(ready, first))
+    found = ResolvedPrompts(text=text_of(resolved)) if prompts is None else prompts
+    return (*_notes_on_text(asked, resolved, ready, found), *_notes_on_start(ready, first))
 
 
 def _first_time(resolved: GenerateRequest, ready: ReadyModel, start: StartState | None) -> float:
@@ -54,7 +61,7 @@ def _notes_on_start(ready: ReadyModel, first: float) -> tuple[Message, ...]:
 
 
 def _notes_on_text(
-    asked: GenerateRequest, resolved: GenerateRequest, ready: ReadyModel
+    asked: GenerateRequest, resolved: GenerateRequest, ready: ReadyModel, prompts: ResolvedPrompts
 ) -> tuple[Message, ...]:
     if ready.model.card.text is None:
         unused = asked.prompt or asked.negative or (asked.guidance is not None and asked.guidance != 1)
@@ -73,7 +80,8 @@ def _notes_on_text(
         )
     if resolved.negative and resolved.guidance == 1:
         notes.append(message("At guidance 1 the negative prompt is unused."))
-    return (*notes, *ready.model.prompt_notes(resolved.prompt, resolved.negative))
+    of_model = ready.model.prompt_notes(resolved.prompt, resolved.negative, prompts.text)
+    return (*notes, *prompts.notes, *of_model)
 
 
 def merge_notes(notes: Sequence[Sequence[Message]]) -> tuple[Message, ...]:

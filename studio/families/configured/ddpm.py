@@ -23,7 +23,7 @@ from studio.families.interface import DEFAULT_TEXT, PreviewDecoders
 from studio.families.keys import diffusers_attention
 from studio.families.loading import load_parts
 from studio.families.model import open_parts, stored_dtype
-from studio.weights.compute import compute_dtype, compute_in
+from studio.weights.compute import compute_dtype, compute_in, computed_dtype
 
 if TYPE_CHECKING:
     import threading
@@ -86,8 +86,16 @@ class PixelModel:
         """Return an empty conditioning: the model takes no text."""
         return Conditioning()
 
-    def prompt_notes(self, prompt: str, negative: str) -> tuple[Message, ...]:
+    def load_adapters(self, text: TextOptions, cancelled: threading.Event) -> None:
+        """Do nothing: no adapters change this model."""
+
+    def prompt_notes(
+        self, prompt: str, negative: str, text: TextOptions = DEFAULT_TEXT
+    ) -> tuple[Message, ...]:
         return ()
+
+    def part_precisions(self) -> dict[str, str]:
+        return {"unet": str(computed_dtype(self.unet)).removeprefix("torch.")}
 
     def supported_precision(self, fastest: Precision) -> Precision:
         dtype = compute_dtype(stored_dtype(self.unet), self.device, reduced=fastest.dtype == "bfloat16")

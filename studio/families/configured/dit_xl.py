@@ -32,7 +32,7 @@ from studio.families.loading import load_parts
 from studio.families.model import open_parts, stored_dtype
 from studio.families.parts import vae_part
 from studio.messages import message
-from studio.weights.compute import compute_dtype, compute_in
+from studio.weights.compute import compute_dtype, compute_in, computed_dtype
 from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
@@ -111,13 +111,22 @@ class ClassModel:
         numbers = [self.labels.count if one is None else one for one in found]
         return Conditioning(extras={LABEL: torch.tensor(numbers, device=self.device)})
 
-    def prompt_notes(self, prompt: str, negative: str) -> tuple[Message, ...]:
+    def load_adapters(self, text: TextOptions, cancelled: threading.Event) -> None:
+        """Do nothing: no adapters change this model."""
+
+    def prompt_notes(
+        self, prompt: str, negative: str, text: TextOptions = DEFAULT_TEXT
+    ) -> tuple[Message, ...]:
         """Return one sentence if no label is named, so that guidance has nothing to compare."""
         if prompt.split() or negative.split():
             return ()
         return (
             message("Without a label, the picture is of nothing in particular, and guidance has no effect."),
         )
+
+    def part_precisions(self) -> dict[str, str]:
+        networks = {"transformer": self.transformer, "vae": self.codec.vae}
+        return {name: str(computed_dtype(one)).removeprefix("torch.") for name, one in networks.items()}
 
     def supported_precision(self, fastest: Precision) -> Precision:
         stored = stored_dtype(self.transformer)

@@ -140,6 +140,8 @@ def fill(job_state: JobState, run: StoredRun, image: int = 0, *, every: int = 1,
         x_T_sha256=header.x_T_sha256,
         sigma=run.start.sigma if run.start is not None else 1.0,
         level=run.start.level if run.start is not None else 1.0,
+        adapters=header.adapters,
+        precisions=header.precisions,
     )
     record.begin(began)
     job_state.take(began)
@@ -216,6 +218,8 @@ def finished(
         final_sha256=picture.final_sha256,
         model_calls=picture.model_calls,
         seconds=picture.seconds,
+        adapters=header.adapters,
+        precisions=header.precisions,
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from studio.engine.protocol import Engine
+    from studio.engine.requests.adapters import AdapterRecord
     from studio.engine.requests.fork import StartState
     from studio.engine.requests.generate import GenerateRequest
     from studio.errors import StudioError
@@ -153,6 +154,8 @@ def _as_picture(
         final_sha256=sha256_of(done.state),
         model_calls=done.model_calls,
         seconds=done.seconds,
+        adapters=began.adapters,
+        precisions=began.precisions,
     )
 
 
@@ -236,7 +239,14 @@ class StepRecompute(QObject):
         request = replace(job_state.request_of(image), seed=picture.began.seed, count=1)
         self._engine.call(
             EngineCall(
-                work=partial(_recompute, request, job_state.weights_of(image), start, step),
+                work=partial(
+                    _recompute,
+                    request,
+                    job_state.weights_of(image),
+                    start,
+                    step,
+                    adapters=picture.began.adapters,
+                ),
                 then=partial(self._take, asked),
                 failed=partial(self._fail, asked),
                 dropped=partial(self._forget, asked),
@@ -299,6 +309,9 @@ def _recompute(
     step: int,
     call: EngineCall[tuple[StepDone, ...]],
     engine: Engine,
+    *,
+    adapters: tuple[AdapterRecord, ...] = (),
 ) -> tuple[StepDone, ...]:
     """Return the steps from ``start`` up to ``step``; fewer if the call was cancelled."""
-    return tuple(recompute_steps(request, weights_sha256, start, step, engine, call.cancelled))
+    steps = recompute_steps(request, weights_sha256, start, step, engine, call.cancelled, adapters=adapters)
+    return tuple(steps)

@@ -99,7 +99,16 @@ class Merge:
             tokens=tokens, pooled=tokens[:, 0], extras={"size": torch.tensor([size] * len(prompts))}
         )
 
-    def prompt_notes(self, prompt: str, negative: str) -> tuple[Any, ...]:
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        return ()
+
+    def load_adapters(self, text: TextOptions, cancelled: object) -> None:
+        assert (text.loras, text.inversions) == ((), ()), "there are none on this machine"
+
+    def part_precisions(self) -> dict[str, str]:
+        return {"vae": "float32"}
+
+    def prompt_notes(self, prompt: str, negative: str, text: TextOptions) -> tuple[Any, ...]:
         return (message("The prompt is long."),) if len(prompt) > 20 else ()
 
     def supported_precision(self, fastest: Precision) -> Precision:
@@ -146,7 +155,7 @@ def merge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Merge:
             return model
 
     for module in (engine_module, plan_module):
-        monkeypatch.setattr(module, "find_model", lambda name, folders: installed)
+        monkeypatch.setattr(module, "find_model", lambda name, folders, **_: installed)
     monkeypatch.setattr(engine_module, "choose_precision", lambda *_, **__: REDUCED)
     monkeypatch.setattr(formats, "FORMATS", {**formats.FORMATS, "single": SingleFiles})
     assert (installed.path, installed.weights_path) == (file, file)
