@@ -12,12 +12,10 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from torch import nn
+    from torch import Tensor, nn
 
     from studio.families.family import NetworkKind
 
@@ -88,11 +86,11 @@ def network(kind: NetworkKind, config: Mapping[str, object]) -> nn.Module:
             return build(settings)
 
 
-def _positions(transformer: Any) -> torch.Tensor:  # noqa: ANN401 - a class of a library without types
+def _positions(transformer: Any) -> Tensor:  # noqa: ANN401 - a class of a library without types
     """Return the embedding of a transformer's patches by their places, which no file holds, on the CPU."""
     patches = transformer.pos_embed
-    with torch.device("cpu"):
-        values: torch.Tensor = _imported("diffusers.models.embeddings").get_2d_sincos_pos_embed(
+    with _imported("torch").device("cpu"):
+        values: Tensor = _imported("diffusers.models.embeddings").get_2d_sincos_pos_embed(
             transformer.inner_dim,
             patches.height,
             base_size=patches.base_size,
