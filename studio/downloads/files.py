@@ -30,6 +30,9 @@ _SAFETENSORS: Final = ".safetensors"
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
 _SKIPPED_PARTS: Final = frozenset({"safety_checker", "feature_extractor", "image_encoder"})
 """Parts of a pipeline that no family of this program uses."""
+_TOP_FILES: Final = frozenset({"config.json", "scheduler_config.json"})
+"""What lies beside the index of a pipeline whose parts have no folders of their own, as the first DDPMs."""
+_SHARD_LIST = re.compile(r"\.safetensors\.index\.(?:\w+\.)?json$")
 _VARIANTS: Final = ("", "fp16", "bf16", "fp32")
 _OTHER_KINDS = re.compile(
     r"(?i)(?:^|[^a-z])(lora|loras|vae|unet|transformer|text_?encoder\d?|clip|t5\w*|inpaint\w*|refiner|control\w*|adapter|"
@@ -87,10 +90,11 @@ class Choice:
 
 @dataclass
 class _Part:
-    """One folder of a pipeline: its small files, and its weights by variant."""
+    """One folder of a pipeline: its small files, and its weights and the lists of their shards by variant."""
 
     plain: list[RemoteFile] = field(default_factory=list)
     variants: dict[str, list[RemoteFile]] = field(default_factory=lambda: defaultdict(list))
+    shard_lists: dict[str, list[RemoteFile]] = field(default_factory=lambda: defaultdict(list))
 
 
 def choices(address: Address, listed: Sequence[RemoteFile]) -> tuple[Choice, ...]:
@@ -160,13 +164,15 @@ def _pipelines(files: Sequence[RemoteFile]) -> list[Choice]:
     parts: dict[str, _Part] = defaultdict(_Part)
     for file in files:
         folder, _, name = file.path.rpartition("/")
-        if not folder or "/" in folder or folder in _SKIPPED_PARTS:
+        if "/" in folder or folder in _SKIPPED_PARTS or file is index:
             continue
         if name.endswith(_SAFETENSORS):
             stem, variant = _variant(name)
             if stem in ("model", "diffusion_pytorch_model"):
                 parts[folder].variants[variant].append(file)
-        elif name.endswith((".json", ".txt")):
+        elif _SHARD_LIST.search(name):
+            parts[folder].shard_lists[_variant_named(name)].append(file)
+        elif name in _TOP_FILES or (folder and name.endswith((".json", ".txt"))):
             parts[folder].plain.append(file)
     found: dict[tuple[str, ...], Choice] = {}
     for variant in _VARIANTS:
@@ -185,11 +191,14 @@ def _of_variant(index: RemoteFile, parts: dict[str, _Part], variant: str) -> lis
     for part in parts.values():
         taken += part.plain
         if part.variants:
-            shards = part.variants.get(variant) or part.variants.get("") or []
+            there = variant if part.variants.get(variant) else ""
+            shards = part.variants.get(there) or []
             if not _all_shards(shards):
                 return None
             taken += shards
-            weights += bool(part.variants.get(variant))
+            if len(shards) > 1:
+                taken += part.shard_lists.get(there, [])
+            weights += there == variant
     return sorted(taken, key=lambda file: file.path) if weights else None
 
 
@@ -198,6 +207,11 @@ def _variant(name: str) -> tuple[str, str]:
     stem, _, variant = _SHARD.sub("", name.removesuffix(_SAFETENSORS)).partition(".")
     stem = _SHARD.sub("", stem)  # "model-00001-of-00002.fp16.safetensors", as older files are named
     return stem, variant
+
+
+def _variant_named(name: str) -> str:
+    """Return the variant of a list of shards: "model.safetensors.index.fp16.json" gives "fp16"."""
+    return next((variant for variant in _VARIANTS if variant and f".{variant}." in name), "")
 
 
 def _all_shards(files: Sequence[RemoteFile]) -> bool:

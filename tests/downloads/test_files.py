@@ -64,6 +64,32 @@ def test_a_variant_that_lacks_a_part_or_a_shard_is_not_offered() -> None:
         choices(ART, listed(**shards))
 
 
+def test_the_list_of_shards_goes_with_its_shards_alone() -> None:
+    folder = "text_encoder/model"
+    files = {
+        "model_index.json": 1,
+        f"{folder}.safetensors.index.json": 1,
+        f"{folder}-00001-of-00002.safetensors": GB,
+        f"{folder}-00002-of-00002.safetensors": GB,
+        f"{folder}.fp16.safetensors": GB,
+    }
+    half, full = choices(ART, listed(**files))
+    assert paths(half) == ["model_index.json", f"{folder}.fp16.safetensors"]
+    assert len(full.files) == 4
+
+
+def test_parts_may_lie_beside_the_index() -> None:
+    names = (
+        "config.json",
+        "diffusion_pytorch_model.safetensors",
+        "model_index.json",
+        "scheduler_config.json",
+    )
+    (choice, *_) = choices(ART, listed(**dict.fromkeys((*names, "training_args.json"), 5)))
+    assert choice.folder
+    assert paths(choice) == list(names)
+
+
 def test_of_single_files_the_smallest_whole_model_comes_first() -> None:
     found = choices(
         ART,

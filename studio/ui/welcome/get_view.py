@@ -21,7 +21,7 @@ from studio.downloads.suggested import fits, fitting_first, machine_memory, sugg
 from studio.errors import StorageError
 from studio.format import size
 from studio.ui.language import tr
-from studio.ui.theme.metrics import GAP, GRID, PADDING, SMALL_ICON
+from studio.ui.theme.metrics import CONTROL, GAP, GRID, PADDING, SMALL_ICON
 from studio.ui.welcome import text
 from studio.ui.widgets.buttons import IconButton, IconView, TextButton
 from studio.ui.widgets.cards import Card
@@ -94,6 +94,8 @@ class DownloadCard(Card):
         self.start = TextButton(theme, tr("Download"), kind="primary")
         self.again = TextButton(theme, tr("Try again"))
         self.use = TextButton(theme, tr("Use"), kind="primary")
+        for button in (self.start, self.use):
+            button.setMaximumHeight(CONTROL)  # as high as those beside it
         self.cancel = TextButton(theme, tr("Cancel"))
         self.cancel.setAccessibleName(tr("Cancel the download"))
         self.close_button = TextButton(theme, tr("Close"))
@@ -174,6 +176,8 @@ class DownloadCard(Card):
         self.cancel.setVisible(downloads.busy)
         self.close_button.setVisible(phase in ("planned", "failed", "cancelled", "done"))
         self.use.setVisible(phase == "done" and bool(downloads.model))
+        if self.use.isVisible() and self.close_button.hasFocus():
+            self.use.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _sentence(self) -> str:
         downloads = self._downloads
