@@ -15,20 +15,21 @@ from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, describe
 from studio.checkpoints.library.adapters import adapters_among, fitting
 from studio.checkpoints.library.cache import RecognitionCache
 from studio.checkpoints.library.folders import added_folders
-from studio.checkpoints.library.scan import scan
+from studio.checkpoints.library.scan import known_file, name_of, scan
 from studio.errors import CheckpointError, RequestError, StorageError, UnknownNameError
 from studio.families.configured.info import INDEX, ConfiguredInfo
 from studio.families.recognition.kinds import Family
 from studio.folders import resources_dir
 from studio.messages import message
 from studio.storage import ensure_folder
+from studio.weights.conversion import remove_old
 from studio.weights.files import unreadable
 from studio.weights.hashing import HashCache
 from studio.weights.header import check_file
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from studio.checkpoints.library.adapters import Adapter
     from studio.checkpoints.library.scan import ModelFile, Scan
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from studio.folders import Folders
 
 RECOGNITION_CACHE: Final = "recognition.json"
+_OF_MODELS: Final = frozenset({".safetensors", ".sft", ".ckpt"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +114,8 @@ def list_library(folders: Folders) -> Library:
     """Return every model, also those that the user removed from the lists, and every other file of weights.
 
     A user's model whose name is taken is listed as broken, so that a name always means the same model; one that was
-    removed from the lists takes no name from another. The hash of a model of another family is that of an earlier run;
-    `find_model` computes it.
+    removed from the lists takes no name from another. The hash of a model of another family is "" until it was
+    computed: see `with_hash`.
     """
     found, stored = scan_models(folders), read_choices(folders)
     of_families = _of_families(found.files, folders, stored)
@@ -154,6 +156,7 @@ def scan_models(folders: Folders) -> Scan:
         with contextlib.suppress(StorageError):
             ensure_folder(folders.cache)
             cache.save()
+        remove_old(folders.cache)
     return found
 
 
@@ -175,14 +178,14 @@ def adapters_for(card: ModelInfo, folders: Folders) -> tuple[Adapter, ...]:
 
 def _of_families(files: Sequence[ModelFile], folders: Folders, stored: StoredChoices) -> list[InstalledModel]:
     """Return the models of other families among files."""
-    hashes = HashCache(folders.cache)
+    hashes = HashCache.of(folders.cache)
     found = []
     for file in files:
         choices = _choices_of(file, stored, hashes)
-        if not family_models.is_model(file, choices) or (file.path.parent / CARD_NAME).is_file():
+        if not _may_be_model(file, choices) or (file.path.parent / CARD_NAME).is_file():
             continue
         try:
-            info = _with_known_hash(_described(file, files, choices), hashes)
+            info = _described(file, files, choices, hashes)
         except CheckpointError as error:
             broken = replace(_broken(file.path, False, error), name=_shown(file.name))
             found.append(replace(broken, choices=choices, signature=file.signature))
@@ -200,21 +203,6 @@ def _choices_of(file: ModelFile, stored: StoredChoices, hashes: HashCache) -> Mo
     return stored.of(key)
 
 
-def _described(
-    file: ModelFile, others: Sequence[ModelFile], choices: ModelChoices
-) -> FamilyInfo | ConfiguredInfo:
-    """Return what is known of a model of another family. Raises CheckpointError."""
-    if configured_models.is_configured(file) and choices.family is None:
-        return configured_models.describe(file, others, choices.title)
-    return family_models.describe(file, others, choices)
-
-
-def _with_known_hash(info: FamilyInfo | ConfiguredInfo, hashes: HashCache) -> FamilyInfo | ConfiguredInfo:
-    if isinstance(info, ConfiguredInfo):
-        return configured_models.with_known_hash(info, hashes)
-    return family_models.with_known_hash(info, hashes)
-
-
 def _installed(file: ModelFile, info: FamilyInfo | ConfiguredInfo, choices: ModelChoices) -> InstalledModel:
     return InstalledModel(
         name=info.name,
@@ -227,33 +215,57 @@ def _installed(file: ModelFile, info: FamilyInfo | ConfiguredInfo, choices: Mode
     )
 
 
-def find_model(name: str, folders: Folders, *, cancelled: threading.Event | None = None) -> InstalledModel:
+def _may_be_model(file: ModelFile, choices: ModelChoices) -> bool:
+    """Whether a file is a model, or looks as if it were meant to be one but cannot be read."""
+    if file.recognised is None:
+        return file.is_folder or file.path.suffix.lower() in _OF_MODELS
+    return family_models.is_model(file, choices)
+
+
+def _described(
+    file: ModelFile, others: Iterable[ModelFile], choices: ModelChoices, hashes: HashCache
+) -> FamilyInfo | ConfiguredInfo:
+    """Return what is known of a model of another family. Raises CheckpointError."""
+    if configured_models.is_configured(file) and choices.family is None:
+        return configured_models.with_known_hash(
+            configured_models.describe(file, others, choices.title), hashes
+        )
+    return family_models.with_known_hash(family_models.describe(file, others, choices), hashes)
+
+
+def find_model(name: str, folders: Folders) -> InstalledModel:
     """Return the model of a name, or the one in the folder of a path; its ``card`` is not None.
+
+    A model that an earlier scan found, and that has not changed since, is found without a scan. The hash of a model of
+    another family is "" until it was computed: see `with_hash`.
 
     Args:
         name: a model's name, or the path of a model's folder or of a file in it; with an @ and a key of `VARIANTS`
             after it, that model with another prediction.
         folders: the user's folders.
-        cancelled: stops the hashing of a model that was not used before when set.
 
     Raises:
-        LoadCancelled: ``cancelled`` was set.
         RequestError: the prediction of the model is not in question.
         UnknownNameError: there is no model of that name and nothing at that path; suggests the closest name.
         CheckpointError: the model is broken, or what is at the path is no model of this program.
     """
+    if _has_separator(name) and os.path.lexists(name):
+        return _model_at(Path(name), folders)
+    if (known := _known_model(name, folders)) is not None:
+        return known
+    base, _, variant = name.rpartition("@")
+    is_variant = base and variant in VARIANTS and not os.path.lexists(name)
+    if is_variant and (known := _known_model(base, folders)) is not None:
+        return as_variant(known, variant)
     models = list_library(folders).models
     for model in sorted(models, key=lambda model: (model.card is None, model.choices.hidden)):
         if model.name == name:
-            known = model if model.card is not None else _model_at(model.path, folders)
-            return _with_hash(known, folders, cancelled)
-    base, _, variant = name.rpartition("@")
-    if base and variant in VARIANTS and not os.path.lexists(name):
-        found = find_model(base, folders, cancelled=cancelled)
-        return _with_hash(as_variant(found, variant), folders, cancelled)
+            return model if model.card is not None else _model_at(model.path, folders)
+    if is_variant:
+        return as_variant(find_model(base, folders), variant)
     if not _is_path(name):
         raise UnknownNameError("model", name, [model.name for model in models if model.card is not None])
-    return _with_hash(_model_at(Path(name), folders), folders, cancelled)
+    return _model_at(Path(name), folders)
 
 
 def as_variant(model: InstalledModel, variant: str) -> InstalledModel:
@@ -270,16 +282,81 @@ def as_variant(model: InstalledModel, variant: str) -> InstalledModel:
     return replace(model, name=f"{model.name}@{variant}", card=family_models.as_variant(model.card, variant))
 
 
-def _with_hash(model: InstalledModel, folders: Folders, cancelled: threading.Event | None) -> InstalledModel:
-    """Return the model with its hash, by which runs and pictures refer to it; computing it may take many seconds."""
-    card = model.card
+def _known_model(name: str, folders: Folders) -> InstalledModel | None:
+    """Return the model of a name that is found without a scan; None if a scan must tell."""
+    shipped = [model for model in _inspect_all(_shipped_home(), shipped=True) if model.name == name]
+    stored = read_choices(folders)
+    found = [
+        *(
+            replace(model, choices=stored.of(model.choice_key))
+            for model in _inspect_all(folders.models, shipped=False)
+            if model.name == name
+        ),
+        *_known_of_families(name, folders, stored),
+    ]
+    usable = [model for model in shipped or found if model.card is not None and not model.choices.hidden]
+    return min(usable, key=lambda model: model.path, default=None)
+
+
+def _known_of_families(name: str, folders: Folders, stored: StoredChoices) -> Iterator[InstalledModel]:
+    cache, hashes = RecognitionCache(folders.cache / RECOGNITION_CACHE), HashCache.of(folders.cache)
+    places = (folders.models, *added_folders(folders))
+    for path in cache.paths():
+        names = {name_of(path, is_folder=False), name_of(path, is_folder=True).replace("/", "--")}
+        if name not in names or not any(path.is_relative_to(place) for place in places):
+            continue
+        file = known_file(path, cache)
+        if file is None or (path.parent / CARD_NAME).is_file():
+            continue
+        choices = _choices_of(file, stored, hashes)
+        if not family_models.is_model(file, choices):
+            continue
+        with contextlib.suppress(CheckpointError):
+            info = _described(file, _known_files(cache, places), choices, hashes)
+            if info.name == name:
+                yield _installed(file, info, choices)
+
+
+def _known_files(cache: RecognitionCache, places: Sequence[Path]) -> Iterator[ModelFile]:
+    """Yield the files in ``places`` that an earlier scan found and that have not changed since."""
+    for path in cache.paths():
+        if any(path.is_relative_to(place) for place in places):
+            file = known_file(path, cache)
+            if file is not None:
+                yield file
+
+
+def with_hash(
+    model: InstalledModel,
+    folders: Folders,
+    *,
+    cancelled: threading.Event | None = None,
+    paused: threading.Event | None = None,
+) -> InstalledModel:
+    """Return the model with its hash, by which runs and pictures refer to it; computing it may take many seconds.
+
+    Args:
+        model: the model.
+        folders: the user's folders; hashes are remembered in the cache.
+        cancelled: stops the hashing when set.
+        paused: while it is set, nothing is read.
+
+    Raises:
+        CheckpointError: a file cannot be read.
+        LoadCancelled: ``cancelled`` was set.
+    """
+    card, hashes = model.card, HashCache.of(folders.cache)
     if not isinstance(card, FamilyInfo | ConfiguredInfo) or card.weights_sha256:
         return model
-    ensure_folder(folders.cache)
-    hashes = HashCache(folders.cache)
     if isinstance(card, ConfiguredInfo):
-        return replace(model, card=configured_models.hashed(card, hashes, cancelled))
-    return replace(model, card=family_models.hashed(card, hashes, cancelled))
+        hashed = configured_models.hashed(card, hashes, cancelled=cancelled, paused=paused)
+        return replace(model, card=hashed)
+    return replace(model, card=family_models.hashed(card, hashes, cancelled=cancelled, paused=paused))
+
+
+def lacks_hash(model: InstalledModel) -> bool:
+    """Whether a model can be used, and its hash was never computed."""
+    return isinstance(model.card, FamilyInfo | ConfiguredInfo) and not model.card.weights_sha256
 
 
 def _shipped_home() -> Path:
@@ -318,9 +395,11 @@ def _shown(text: str) -> str:
 
 def _is_path(name: str) -> bool:
     """Whether a name that no model has looks like a path."""
-    if os.sep in name or (os.altsep or os.sep) in name:
-        return True
-    return os.path.isfile(name) or os.path.lexists(os.path.join(name, CARD_NAME))
+    return _has_separator(name) or os.path.isfile(name) or os.path.lexists(os.path.join(name, CARD_NAME))
+
+
+def _has_separator(name: str) -> bool:
+    return os.sep in name or (os.altsep or os.sep) in name
 
 
 def _model_at(path: Path, folders: Folders) -> InstalledModel:
@@ -331,12 +410,8 @@ def _model_at(path: Path, folders: Folders) -> InstalledModel:
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     if not beside or (is_folder and (path / INDEX).is_file() and not (path / CARD_NAME).is_file()):
-        stored = read_choices(folders)
-        for file in scan([path]).files:
-            choices = stored.of(ChoiceKey(path=file.path, signature=file.signature))
-            if family_models.is_model(file, choices):
-                info = _described(file, scan_models(folders).files, choices)
-                return _installed(file, info, choices)
+        if (found := _family_model_at(path, folders)) is not None:
+            return found
         check_file(path)  # raises an error for what it is: missing, truncated, a web page, a pickle
         reason = message("has no {card} beside it, so it is not a model of this program", card=CARD_NAME)
         raise CheckpointError(path, reason)
@@ -345,3 +420,20 @@ def _model_at(path: Path, folders: Folders) -> InstalledModel:
     folder = path if is_folder else path.parent
     card = describe(folder)
     return InstalledModel(name=card.name, folder=folder, shipped=folder.parent == _shipped_home(), card=card)
+
+
+def _family_model_at(path: Path, folders: Folders) -> InstalledModel | None:
+    """Return the model of another family at a path, or None; other folders are scanned if it lacks a part."""
+    cache, hashes = RecognitionCache(folders.cache / RECOGNITION_CACHE), HashCache.of(folders.cache)
+    stored = read_choices(folders)
+    for file in scan([path], cache).files:
+        choices = _choices_of(file, stored, hashes)
+        if family_models.is_model(file, choices):
+            try:
+                info = _described(file, (), choices, hashes)
+            except CheckpointError:
+                info = _described(file, scan_models(folders).files, choices, hashes)
+            return _installed(file, info, choices)
+        if file.path == Path(os.path.abspath(path)) and (error := family_models.refused(file)) is not None:
+            raise error
+    return None

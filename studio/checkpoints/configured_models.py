@@ -20,7 +20,6 @@ from studio.errors import CheckpointError
 from studio.families.configured.info import ConfiguredInfo, Found, describe_ddpm, describe_dit
 from studio.families.recognition.kinds import COMPONENT_TITLES, Component, Family
 from studio.families.recognition.recognise import FOLDER_FAMILIES
-from studio.folders import Folders
 from studio.messages import message
 from studio.weights.conversion import as_safetensors
 from studio.weights.shards import weights_in
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from studio.checkpoints.library.scan import ModelFile
     from studio.families.interface import Model
+    from studio.folders import Folders
     from studio.weights.hashing import HashCache
 
 _LOADERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -92,7 +92,11 @@ def _autoencoder(file: ModelFile, others: Iterable[ModelFile]) -> tuple[Path, ..
 
 
 def hashed(
-    info: ConfiguredInfo, hashes: HashCache, cancelled: threading.Event | None = None
+    info: ConfiguredInfo,
+    hashes: HashCache,
+    *,
+    cancelled: threading.Event | None = None,
+    paused: threading.Event | None = None,
 ) -> ConfiguredInfo:
     """Return the same with the hash of its weights, computed if it is not known: it may take many seconds.
 
@@ -100,7 +104,10 @@ def hashed(
         CheckpointError: a file cannot be read.
         LoadCancelled: ``cancelled`` was set.
     """
-    return _with_hash(info, [hashes.hash_of(path, cancelled=cancelled) for _, path in info.files])
+    found = [
+        hashes.hash_of(path, cancelled=cancelled, paused=paused, must_store=False) for _, path in info.files
+    ]
+    return _with_hash(info, found)
 
 
 def with_known_hash(info: ConfiguredInfo, hashes: HashCache) -> ConfiguredInfo:
@@ -118,17 +125,22 @@ def _with_hash(info: ConfiguredInfo, hashes: list[str]) -> ConfiguredInfo:
 
 
 def load(
-    info: ConfiguredInfo, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
+    info: ConfiguredInfo,
+    *,
+    folders: Folders,
+    device: torch.device | str = "cpu",
+    cancelled: threading.Event | None = None,
 ) -> Model:
-    """Load a model. PyTorch files are converted the first time.
+    """Load a model. PyTorch files are converted the first time, into the cache of the user's folders.
 
     Raises:
         CheckpointError: a file cannot be read, or does not hold what it should.
         StorageError: a converted file cannot be written.
         LoadCancelled: ``cancelled`` was set.
     """
-    cache = Folders.find().cache
-    files = by_part((part, as_safetensors(path, cache, cancelled=cancelled)) for part, path in info.files)
+    files = by_part(
+        (part, as_safetensors(path, folders.cache, cancelled=cancelled)) for part, path in info.files
+    )
     # By name: this module says what models there are before torch is there.
     loader = importlib.import_module(_LOADERS[info.family_name])
     model: Model = loader.load(info, files, device=device, cancelled=cancelled)

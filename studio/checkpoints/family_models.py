@@ -21,7 +21,6 @@ from studio.families.recognition.kinds import Family as FamilyName
 from studio.families.sd1 import SD1
 from studio.families.sd2 import SD2
 from studio.families.sdxl import SDXL
-from studio.folders import Folders
 from studio.messages import message
 from studio.weights.conversion import as_safetensors
 from studio.weights.shards import weights_in
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from studio.families.family import Defaults, Family
     from studio.families.interface import Model, Size
     from studio.families.recognition.recognise import Recognised
+    from studio.folders import Folders
     from studio.messages import Message
     from studio.weights.hashing import HashCache
 
@@ -241,6 +241,35 @@ def is_model(file: ModelFile, choices: ModelChoices = NO_CHOICES) -> bool:
     return chosen or found.kind in (Kind.CHECKPOINT, Kind.NETWORK)
 
 
+def refused(file: ModelFile) -> CheckpointError | None:
+    """Return the error that says why a file is no model, and what to do with it; None if nothing is known of it."""
+    found = file.recognised
+    if found is None:
+        return None if file.problem is None else CheckpointError(file.path, file.problem)
+    if found.kind is Kind.UNKNOWN and found.storage.readable:
+        return None
+    if (advice := found.advice) is not None:
+        return UnsupportedModelError(file.path, advice)
+    if found.kind is Kind.LORA:
+        written = f"<lora:{file.name}:1>"
+        return UnsupportedModelError(
+            file.path,
+            message(
+                "This is a LoRA, not a model; choose a model, and write {name} in its prompt.", name=written
+            ),
+        )
+    if found.kind is Kind.TEXTUAL_INVERSION:
+        written = f"embedding:{file.name}"
+        return UnsupportedModelError(
+            file.path,
+            message(
+                "This is a textual inversion, not a model; choose a model, and write {name} in its prompt.",
+                name=written,
+            ),
+        )
+    return None
+
+
 def describe(
     file: ModelFile, others: Iterable[ModelFile] = (), choices: ModelChoices = NO_CHOICES
 ) -> FamilyInfo:
@@ -303,42 +332,54 @@ def as_variant(info: FamilyInfo, variant: str) -> FamilyInfo:
     )
 
 
-def hashed(info: FamilyInfo, hashes: HashCache, cancelled: threading.Event | None = None) -> FamilyInfo:
+def hashed(
+    info: FamilyInfo,
+    hashes: HashCache,
+    *,
+    cancelled: threading.Event | None = None,
+    paused: threading.Event | None = None,
+) -> FamilyInfo:
     """Return the same with the hash of its weights, computed if it is not known: it may take many seconds.
 
-    The hash of a folder is that of the hashes of its files.
+    The hash of a folder is that of the hashes of its files. A hash that cannot be stored is no error.
 
     Raises:
         CheckpointError: a file cannot be read.
         LoadCancelled: ``cancelled`` was set.
     """
-    own = dict.fromkeys(path for _, path in info.files)
-    found = [hashes.hash_of(path, cancelled=cancelled) for path in own]
+    found = [
+        hashes.hash_of(path, cancelled=cancelled, paused=paused, must_store=False) for path in own_files(info)
+    ]
     return replace(info, weights_sha256=_identity(info, found))
+
+
+def own_files(info: FamilyInfo) -> tuple[Path, ...]:
+    """Return the files that a model is read from, each once."""
+    return tuple(dict.fromkeys(path for _, path in info.files))
 
 
 def with_known_hash(info: FamilyInfo, hashes: HashCache) -> FamilyInfo:
     """Return the same with the hash of its weights, if it is known."""
-    found = [hashes.known(path) for path in dict.fromkeys(path for _, path in info.files)]
+    found = [hashes.known(path) for path in own_files(info)]
     known = [one for one in found if one is not None]
     return replace(info, weights_sha256=_identity(info, known)) if len(known) == len(found) else info
 
 
 def load(
-    info: FamilyInfo, *, device: torch.device | str = "cpu", cancelled: threading.Event | None = None
+    info: FamilyInfo,
+    *,
+    folders: Folders,
+    device: torch.device | str = "cpu",
+    cancelled: threading.Event | None = None,
 ) -> Model:
-    """Load a model. PyTorch files are converted the first time.
+    """Load a model. PyTorch files are converted the first time, into the cache of the user's folders.
 
     Raises:
         CheckpointError: a file cannot be read, or does not hold what it should.
         StorageError: a converted file cannot be written.
         LoadCancelled: ``cancelled`` was set.
     """
-    cache = Folders.find().cache
-    converted = {
-        path: as_safetensors(path, cache, cancelled=cancelled)
-        for path in dict.fromkeys(path for _, path in info.files)
-    }
+    converted = {path: as_safetensors(path, folders.cache, cancelled=cancelled) for path in own_files(info)}
     # By name: this module says what models there are before torch is there.
     loader = importlib.import_module("studio.families.model")
     model: Model = loader.load_model(
@@ -347,13 +388,13 @@ def load(
         by_part((part, converted[path]) for part, path in info.files),
         device=device,
         schedule=_schedule(info),
-        tiny_vae=_tiny_weights(info, cache, cancelled),
+        tiny_vae=_tiny_weights(info, folders.cache, cancelled),
         cancelled=cancelled,
     )
     return model
 
 
-def sharing(info: FamilyInfo, loaded: Model) -> Model | None:
+def sharing(info: FamilyInfo, loaded: Model, folders: Folders) -> Model | None:
     """Return a model with the networks of one that is loaded, if both are of the same files; else None.
 
     The two may differ in what the networks' output means, in the schedule and in the tiny VAE of their previews.
@@ -364,7 +405,7 @@ def sharing(info: FamilyInfo, loaded: Model) -> Model | None:
     if (known.family_name, known.files, known.signature) != (info.family_name, info.files, info.signature):
         return None
     model: Model = replace(
-        loaded, card=info, schedule=_schedule(info), tiny_vae=_tiny_weights(info, Folders.find().cache)
+        loaded, card=info, schedule=_schedule(info), tiny_vae=_tiny_weights(info, folders.cache)
     )
     return model
 

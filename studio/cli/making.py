@@ -152,11 +152,13 @@ class Progress(StatusLine):
     def __init__(self, count: int, stream: TextIO | None = None) -> None:
         """Report on ``count`` pictures, on ``stream`` (None: stderr)."""
         super().__init__(stream)
-        self._count = count
+        self._count, self._converting = count, False
 
     def show(self, event: ModelLoading | JobStarted | StepDone) -> None:
         """Show that a model is loaded or a job starts, with its notes, or redraw the bar."""
         match event:
+            case ModelLoading() if event.converted is not None:
+                self.convert(event.model, event.converted)
             case ModelLoading():
                 self.say(f"Loading the model {event.model} ...")
             case JobStarted():
@@ -165,6 +167,14 @@ class Progress(StatusLine):
                     self.say(f"Note: {note}")
             case StepDone():
                 self.step(event)
+
+    def convert(self, model: str, fraction: float) -> None:
+        """Show how much of a model's file is converted."""
+        if not self._converting:
+            self.say(f"Converting the PyTorch file of the model {model}, which is done once ...")
+            self._converting = True
+        filled = int(BAR * fraction)
+        self.draw(f"[{'#' * filled}{'.' * (BAR - filled)}] {fraction:.0%}")
 
     def step(self, done: StepDone) -> None:
         filled = BAR * done.step // done.steps

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from studio.checkpoints.catalog import find_model
+from studio.checkpoints.catalog import find_model, with_hash
+from studio.checkpoints.formats import convert_installed
 from studio.engine.device.device import AUTO, Device, choose, find_devices, spare_cores, unused_gpu
 from studio.engine.device.precision import choose_precision
 from studio.engine.events import (
@@ -81,7 +82,7 @@ class Engine:
         self.folders = folders
         self.device: Device = choose(device)
         self._interrupter = Interrupter()
-        self._models = LoadedModels(self._interrupter)
+        self._models = LoadedModels(self._interrupter, folders)
         self._last_text: tuple[object, TextOptions] | None = None
 
     def run(
@@ -270,6 +271,7 @@ class Engine:
             if not self._models.is_loaded(part.installed, self.device):
                 if secondary:
                     self._models.make_room(part.installed, self.device)
+                yield from self._converting(part, job_id, cancelled)
                 yield ModelLoading(job_id=job_id, model=part.card.name)
                 if cancelled.is_set():
                     raise LoadCancelled
@@ -294,10 +296,10 @@ class Engine:
             device=self.device.label,
             dtype=ready[0].precision.dtype,
             steps=parts[0].request.steps or 0,
-            weights_sha256=parts[0].card.weights_sha256,
+            weights_sha256=ready[0].model.card.weights_sha256,
             notes=merge_notes(notes),
             requests=tuple(part.request for part in parts),
-            weights=tuple(part.card.weights_sha256 for part in parts),
+            weights=tuple(one.model.card.weights_sha256 for one in ready),
         )
         return ready
 
@@ -307,12 +309,20 @@ class Engine:
             self._last_text = (request, card), resolve_text(request, card, self.folders).text
         return self._last_text[1]
 
+    def _converting(self, part: Part, job_id: str, cancelled: threading.Event) -> Iterator[ModelLoading]:
+        """Convert the model's files if need be, yielding an event for each percent."""
+        shown = -1
+        for fraction in convert_installed(part.installed, folders=self.folders, cancelled=cancelled):
+            if (percent := int(100 * fraction)) > shown:
+                shown = percent
+                yield ModelLoading(job_id=job_id, model=part.card.name, converted=fraction)
+
     def _find_or_load(self, name: str, weights_sha256: str, cancelled: threading.Event | None) -> ReadyModel:
         """Return the model with these weights: one in memory, whatever its name, or else the one of this name."""
         found = self._models.with_weights(weights_sha256)
         if found is not None:
             return found
-        installed = find_model(name, self.folders)
+        installed = with_hash(find_model(name, self.folders), self.folders, cancelled=cancelled)
         assert installed.card is not None, "find_model returns models with cards"
         if installed.card.weights_sha256 != weights_sha256:
             reason = message("is not the one that these steps were made with (its hash has changed)")

@@ -29,10 +29,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelLoading:
-    """A model is being loaded; absent if it is in memory already."""
+    """A model is being loaded; absent if it is in memory already.
+
+    Attributes:
+        model: its name.
+        converted: while its PyTorch file is converted, which is done once, the fraction that is done; the event is sent
+            again and again then. None: it is loaded.
+    """
 
     job_id: str
     model: str
+    converted: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

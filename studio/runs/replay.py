@@ -10,7 +10,7 @@ import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.catalog import find_model
+from studio.checkpoints.catalog import find_model, with_hash
 from studio.engine.events import JobStarted, PictureDone, PictureStarted, StepDone
 from studio.engine.requests.fork import ForkRequest, StartState, fork_request
 from studio.engine.requests.previews import NO_PREVIEWS, Previews
@@ -43,7 +43,7 @@ def model_of(run: StoredRun, folders: Folders) -> ModelInfo:
         UnknownNameError: the model is gone.
         CheckpointError: it has changed since, or cannot be used.
     """
-    installed = find_model(run.header.model, folders)
+    installed = with_hash(find_model(run.header.model, folders), folders)
     assert installed.card is not None, "find_model returns models with cards"
     if installed.card.weights_sha256 != run.header.model_sha256:
         reason = message("is not the one that run {run} was made with (its hash differs)", run=run.id)

@@ -6,6 +6,7 @@ import importlib
 import os
 import secrets
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -99,11 +100,12 @@ def make_models(
     notices, intents = Notices(), Intents()
     preferences = Preferences(SettingsFile(folders.settings / "window.json"))
     timings = Timings(folders.cache / "timings.json")
-    catalog = Catalog(folders)
+    busy = threading.Event()
+    catalog = Catalog(folders, busy)
     store = store or PictureStore.of(folders)
     thumbnails = Thumbnails(folders.cache)
     runs = RunsModel(RunStore.of(folders, round(preferences.runs_gib * 2**30)), store.catalogue)
-    engine = EngineThread(make_engine or _engine_maker(folders), store, runs.store)
+    engine = EngineThread(make_engine or _engine_maker(folders), store, runs.store, busy=busy)
     background = Background()
     frames = FrameService(engine, background)
     run = RunModel(frames)

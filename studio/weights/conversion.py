@@ -5,30 +5,41 @@ Importable without torch.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 import studio
 from studio.errors import CheckpointError, StorageError
 from studio.messages import Message, message
-from studio.storage import ensure_folder, replacing, storage_error
+from studio.storage import ensure_folder, read_small, replacing, storage_error, write_file
 from studio.weights.files import Identity, LoadCancelled, check_unchanged, open_regular, unreadable
 from studio.weights.header import Header, check_file, parse_header
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from typing import BinaryIO
 
 FOLDER = "converted"
 """The folder of the converted files in the cache folder."""
+
+INDEX = "conversions.json"
+"""The file in the cache folder that says what they were made from."""
+
+MAX_BYTES = 50 * 2**30
+"""How many bytes all of them may take before old ones are removed."""
+
+RECENT_S = 3600.0
 
 MAX_READING_S = 60.0
 """How long reading a file's index may take; a busy machine needs a few seconds for the largest."""
@@ -38,6 +49,8 @@ _TOO_SLOW = message("takes longer to read than any model")
 _NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _LOOK_S = 0.02
 _MAX_REPORT = 100_000
+_MAX_INDEX = 16 * 2**20
+_LOCK = threading.Lock()
 _READ_FAULTS = (errno.EIO, errno.ENODEV, errno.ENXIO)
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 
@@ -84,19 +97,116 @@ def as_safetensors(
         StorageError: the converted file cannot be written.
         LoadCancelled: ``cancelled`` was set.
     """
+    conversion = converting(path, cache, cancelled)
+    while True:
+        try:
+            fraction = next(conversion)
+        except StopIteration as done:
+            converted: Path = done.value
+            return converted
+        if progress is not None:
+            progress(fraction)
+
+
+def converting(
+    path: Path, cache: Path, cancelled: threading.Event | None = None
+) -> Generator[float, None, Path]:
+    """Do what `as_safetensors` does, and yield the fraction that is done many times a second meanwhile.
+
+    Returns and raises as `as_safetensors`.
+    """
     with open_regular(path, links=True) as file:
         if not _looks_like_torch(file, path):
             return path
         identity = Identity.of(os.fstat(file.fileno()))
         target = cache / FOLDER / f"{_key(identity)}.safetensors"
         if target.exists():
+            with contextlib.suppress(OSError):
+                os.utime(target)  # when it was used last
             return target
         ensure_folder(target.parent)
+        remove_old(cache, room_for=identity.size)
         with replacing(target) as output:
-            _convert(file, path, output, identity.size, cancelled, progress)
+            yield from _convert(file, path, output, identity.size, cancelled)
             check_unchanged(file, path, identity)
             _check_converted(Path(output.name), path)
+        _remember(cache, target.name, path, identity)
         return target
+
+
+# ------------------------------------------------------------------------------------------------------ old conversions
+class _Source(msgspec.Struct, frozen=True):
+    """The file that a conversion was made from."""
+
+    path: str
+    inode: int
+    size: int
+    modified_ns: int
+
+
+def remove_old(cache: Path, *, room_for: int = 0) -> int:
+    """Remove conversions that are of no use any longer, and return how many that were.
+
+    They are those whose source was deleted or changed, and, where all together take more than `MAX_BYTES`, those that
+    were not used for the longest time. Those used within `RECENT_S` stay, since a process may be reading them, and so
+    do those whose source is on a drive that is not there.
+
+    Args:
+        cache: the cache folder.
+        room_for: how many bytes a new conversion will take.
+    """
+    with _LOCK:
+        sources = _sources(cache)
+        found = []
+        for path in (cache / FOLDER).glob("*.safetensors"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                found.append((status.st_mtime, status.st_size, path))
+        total, removed = room_for + sum(size for _, size, _ in found), set()
+        for used, size, path in sorted(found):
+            if time.time() - used < RECENT_S or (total <= MAX_BYTES and _is_current(sources.get(path.name))):
+                continue
+            with contextlib.suppress(OSError):
+                path.unlink()
+                removed.add(path.name)
+                total -= size
+        if removed:
+            _store(cache, {name: source for name, source in sources.items() if name not in removed})
+    return len(removed)
+
+
+def _is_current(source: _Source | None) -> bool:
+    """Whether the source of a conversion is unchanged, or on a drive that is not there; True if it is not known."""
+    if source is None:
+        return True
+    path = Path(source.path)
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return not path.parent.is_dir()
+    return (status.st_ino, status.st_size, status.st_mtime_ns) == (
+        source.inode,
+        source.size,
+        source.modified_ns,
+    )
+
+
+def _remember(cache: Path, name: str, path: Path, identity: Identity) -> None:
+    source = _Source(os.path.abspath(path), identity.inode, identity.size, identity.modified_ns)
+    with _LOCK:
+        _store(cache, _sources(cache) | {name: source})
+
+
+def _sources(cache: Path) -> dict[str, _Source]:
+    try:
+        return msgspec.json.decode(read_small(cache / INDEX, _MAX_INDEX), type=dict[str, _Source])
+    except (StorageError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
+def _store(cache: Path, sources: Mapping[str, _Source]) -> None:
+    with contextlib.suppress(StorageError, UnicodeEncodeError):  # then they are removed by their age alone
+        write_file(cache / INDEX, msgspec.json.encode(sources))
 
 
 def _key(identity: Identity) -> str:
@@ -148,13 +258,9 @@ def command(*, header_only: bool = False) -> list[str]:
 
 
 def _convert(
-    file: BinaryIO,
-    path: Path,
-    output: BinaryIO,
-    size: int,
-    cancelled: threading.Event | None,
-    progress: Callable[[float], object] | None,
-) -> None:
+    file: BinaryIO, path: Path, output: BinaryIO, size: int, cancelled: threading.Event | None
+) -> Iterator[float]:
+    """Run the process that converts a file, and yield the fraction that is done."""
     file.seek(0)
     os.lseek(file.fileno(), 0, os.SEEK_SET)
     try:
@@ -180,8 +286,7 @@ def _convert(
                     raise LoadCancelled
                 if not written and time.monotonic() - begun > MAX_READING_S:
                     raise CheckpointError(path, _TOO_SLOW)
-                if progress is not None:
-                    progress(min(1.0, written / max(1, size)))
+                yield min(1.0, written / max(1, size))
         finally:
             process.kill()
     _raise_reported(said, process.returncode, path, Path(output.name))

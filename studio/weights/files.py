@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+REPLACED = message("was replaced or changed while it was in use; load the model again")
+
+
 @contextlib.contextmanager
 def as_checkpoint_error(path: Path) -> Iterator[None]:
     """Raise CheckpointError for a file at ``path`` that cannot be read, or for JSON from it that is refused."""
@@ -84,6 +87,4 @@ def check_unchanged(file: BinaryIO, path: Path, identity: Identity) -> None:
     except OSError as error:
         raise unreadable(path, error) from error
     if found != {identity}:
-        raise CheckpointError(
-            path, message("was replaced or changed while it was in use; load the model again")
-        )
+        raise CheckpointError(path, REPLACED)

@@ -5,20 +5,22 @@ Importable without torch.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from studio.errors import StorageError
-from studio.storage import write_file
-from studio.strict_json import SHA256, read_file
+from studio.storage import read_small, write_file
+from studio.strict_json import SHA256
 from studio.weights.files import Identity, LoadCancelled, check_unchanged, open_regular, unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -71,24 +73,32 @@ def hash_file(
         CheckpointError: the file cannot be read, or was changed meanwhile.
         LoadCancelled: ``cancelled`` was set.
     """
-    return _hash(path, cancelled or threading.Event(), paused or threading.Event())[0]
+    return _hash(path, cancelled or threading.Event(), paused or threading.Event(), threading.Event())[0]
 
 
-def _hash(path: Path, cancelled: threading.Event, paused: threading.Event) -> tuple[str, Identity]:
+def _hash(
+    path: Path, cancelled: threading.Event, paused: threading.Event, urgent: threading.Event
+) -> tuple[str, Identity]:
     """Return a file's hash, and what the file was while it was read."""
     with open_regular(path, links=True) as file:
         identity = Identity.of(os.fstat(file.fileno()))
-        sha256 = _hash_open(file, path, cancelled, paused)
+        sha256 = _hash_open(file, path, cancelled, paused, urgent)
         check_unchanged(file, path, identity)
         return sha256, identity
 
 
-def _hash_open(file: BinaryIO, path: Path, cancelled: threading.Event, paused: threading.Event) -> str:
+def _hash_open(
+    file: BinaryIO,
+    path: Path,
+    cancelled: threading.Event,
+    paused: threading.Event,
+    urgent: threading.Event,
+) -> str:
     digest, buffer = hashlib.sha256(), memoryview(bytearray(_CHUNK))
     while True:
         if cancelled.is_set():
             raise LoadCancelled
-        if paused.is_set():
+        if paused.is_set() and not urgent.is_set():
             cancelled.wait(_LOOK_S)
             continue
         try:
@@ -100,6 +110,14 @@ def _hash_open(file: BinaryIO, path: Path, cancelled: threading.Event, paused: t
         digest.update(buffer[:count])
 
 
+class _Running:
+    """A file that a thread is hashing."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.urgent = threading.Event()
+
+
 class HashCache:
     """Remembers the hashes of files between runs of the program. Safe to share between threads."""
 
@@ -107,12 +125,19 @@ class HashCache:
         """Read what the cache folder remembers; a file that cannot be read there counts as empty."""
         self._path = cache / CACHE_NAME
         self._lock = threading.Lock()
-        try:
-            entries = read_file(self._path, list[_Entry], _MAX_CACHE)
-        except StorageError:
-            entries = []
-        self._by_path = {entry.path: entry for entry in entries}
-        self._by_inode = {entry.inode: entry for entry in entries}
+        self._running: dict[str, _Running] = {}
+        self._by_path: dict[str, _Entry] = {}
+        self._by_inode: dict[int, _Entry] = {}
+        self._stored: Identity | None = None
+        self._read_stored()
+
+    @classmethod
+    def of(cls, cache: Path) -> HashCache:
+        """Return the one that all threads of this process share for a cache folder."""
+        with _SHARED_LOCK:
+            if cache not in _SHARED:
+                _SHARED[cache] = cls(cache)
+            return _SHARED[cache]
 
     def known(self, path: Path) -> str | None:
         """Return the SHA-256 of a file if it was computed before and the file has not changed since.
@@ -125,6 +150,7 @@ class HashCache:
         except (OSError, ValueError) as error:
             raise unreadable(path, error) from error
         with self._lock:
+            self._read_stored()
             for entry in (self._by_path.get(name), self._by_inode.get(identity.inode)):
                 if entry is not None and entry.is_of(name, identity):
                     return entry.sha256
@@ -136,18 +162,67 @@ class HashCache:
         *,
         cancelled: threading.Event | None = None,
         paused: threading.Event | None = None,
+        must_store: bool = True,
     ) -> str:
         """Return the SHA-256 of a file, computed as by `hash_file` unless it is known.
+
+        While another thread hashes the file, this waits for it, and that one does not pause any longer unless this
+        may be paused, too.
+
+        Args:
+            path: the file; links to regular files are followed.
+            cancelled: stops the hashing when set.
+            paused: while it is set, nothing is read.
+            must_store: whether it is an error if the hash cannot be stored; else it is known until the program ends.
 
         Raises:
             CheckpointError, LoadCancelled: as `hash_file`.
             StorageError: the hash cannot be stored.
         """
-        if (sha256 := self.known(path)) is not None:
-            return sha256
-        sha256, identity = _hash(path, cancelled or threading.Event(), paused or threading.Event())
-        self._remember(os.path.abspath(path), identity, sha256)
-        return sha256
+        cancelled, name = cancelled or threading.Event(), os.path.abspath(path)
+        while True:
+            if (sha256 := self.known(path)) is not None:
+                return sha256
+            with self._lock:
+                other = self._running.get(name)
+                own = None if other is not None else self._running.setdefault(name, _Running())
+            if own is not None:
+                break
+            assert other is not None
+            if paused is None:
+                other.urgent.set()
+            if cancelled.wait(_LOOK_S / 2) and not other.done.is_set():
+                raise LoadCancelled
+        try:
+            if paused is None:
+                own.urgent.set()
+            found, identity = _hash(path, cancelled, paused or threading.Event(), own.urgent)
+            self._remember(name, identity, found)
+        except StorageError:
+            if must_store:
+                raise
+        finally:
+            with self._lock:
+                del self._running[name]
+            own.done.set()
+        return found
+
+    def _read_stored(self) -> None:
+        """Add what is stored, by another process perhaps, if that has changed since it was read."""
+        try:
+            stored = Identity.of(os.stat(self._path))
+            if stored == self._stored:
+                return
+            entries = msgspec.json.decode(read_small(self._path, _MAX_CACHE), type=list[_Entry])
+        except (OSError, StorageError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+        self._stored = stored
+        known = {entry.path: entry for entry in entries}
+        self._keep(known | {path: one for path, one in self._by_path.items() if path not in known})
+
+    def _keep(self, entries: dict[str, _Entry]) -> None:
+        self._by_path = dict(list(entries.items())[-MAX_FILES:])
+        self._by_inode = {entry.inode: entry for entry in self._by_path.values()}
 
     def _remember(self, path: str, identity: Identity, sha256: str) -> None:
         entry = _Entry(
@@ -159,10 +234,43 @@ class HashCache:
             sha256=sha256,
         )
         with self._lock:
+            self._read_stored()
             self._by_path.pop(path, None)
-            self._by_path[path] = entry
-            for oldest in list(self._by_path)[:-MAX_FILES]:
-                del self._by_path[oldest]
-            self._by_inode = {entry.inode: entry for entry in self._by_path.values()}
-            data = json.dumps([msgspec.structs.asdict(entry) for entry in self._by_path.values()])
-            write_file(self._path, data.encode())
+            self._keep(self._by_path | {path: entry})
+            write_file(self._path, msgspec.json.encode(list(self._by_path.values())))
+            with contextlib.suppress(OSError):
+                self._stored = Identity.of(os.stat(self._path))
+
+
+_SHARED: dict[Path, HashCache] = {}
+_SHARED_LOCK = threading.Lock()
+
+
+@contextlib.contextmanager
+def hashing(
+    paths: Iterable[Path], hashes: HashCache, cancelled: threading.Event | None = None
+) -> Iterator[Callable[[], list[str]]]:
+    """Hash files in another thread while the block runs; yield a function that waits for the hashes.
+
+    The function raises as `HashCache.hash_of`; a hash that cannot be stored is no error. When the block ends, hashing
+    has ended.
+    """
+    stopped = threading.Event()
+
+    def work() -> list[str]:
+        return [hashes.hash_of(path, cancelled=stopped, must_store=False) for path in paths]
+
+    def wait() -> list[str]:
+        while not stopped.is_set():
+            if cancelled is not None and cancelled.is_set():
+                stopped.set()
+            with contextlib.suppress(TimeoutError):
+                return future.result(_LOOK_S / 2)
+        raise LoadCancelled
+
+    with ThreadPoolExecutor(1, thread_name_prefix="hash") as pool:
+        future = pool.submit(work)
+        try:
+            yield wait
+        finally:
+            stopped.set()

@@ -7,7 +7,6 @@ SDXL, with the metadata that trainers leave; the weights are holes in sparse fil
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from studio.checkpoints.library.cache import RecognitionCache
 from studio.checkpoints.library.scan import scan
 from tests.bench.measure import say, stopwatch
+from tests.checkpoints.models import write_sparse
 from tests.families.headers_adapters import CLIP_LAYERS, SD1_LAYERS, SDXL_LAYERS, kohya
 
 if TYPE_CHECKING:
@@ -61,7 +61,6 @@ def write_loras(folder: Path, count: int) -> int:
     written = 0
     for place in range(count):
         path = folder / f"style {place % 40}" / f"lora {place}.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
         layout = usual[place % 8] if place % 5 else _layout(large=place % 2 == 0, rank=1000 + place)
         written += _write(path, layout, place)
     return written
@@ -83,14 +82,4 @@ def _write(path: Path, shapes: Shapes, number: int) -> int:
         "ss_output_name": path.stem,
         "modelspec.trigger_phrase": f"style {number}",
     }
-    listed: dict[str, object] = {"__metadata__": metadata}
-    place = 0
-    for name, shape in shapes.items():
-        size = 2 * math.prod(shape)
-        listed[name] = {"dtype": "F16", "shape": shape, "data_offsets": [place, place + size]}
-        place += size
-    text = json.dumps(listed, separators=(",", ":")).encode()
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        file.truncate(8 + len(text) + place)
-    return len(text)
+    return write_sparse(path, shapes, metadata)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load
@@ -17,6 +19,9 @@ from studio.backbones.text import TextConfig, TextEncoder
 from studio.backbones.unet import UNet, UNetConfig
 from studio.checkpoints import native
 from studio.checkpoints.card import Component, Defaults, ModelCard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UNET = UNetConfig(
     channels=4, widths=(16, 32), attention=(False, True), blocks=1, head_width=16, embedding=16, text=16
@@ -76,3 +81,21 @@ def write_model(folder: Path, *, weights: bytes | None = None, **changes: object
     (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
     (folder / "model.safetensors").write_bytes(files["model.safetensors"] if weights is None else weights)
     return folder
+
+
+def write_sparse(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str] | None = None
+) -> int:
+    """Write a safetensors file of float16 weights that takes no room on the disk; return the bytes of its header."""
+    listed: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+    place = 0
+    for name, shape in shapes.items():
+        size = 2 * math.prod(shape)
+        listed[name] = {"dtype": "F16", "shape": shape, "data_offsets": [place, place + size]}
+        place += size
+    text = json.dumps(listed, separators=(",", ":")).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + place)
+    return len(text)

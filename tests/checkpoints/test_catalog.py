@@ -7,9 +7,12 @@ import pytest
 
 from studio.checkpoints import catalog
 from studio.checkpoints.catalog import find_model, list_models
+from studio.checkpoints.family_models import FamilyInfo
+from studio.checkpoints.library.folders import add_folders
 from studio.errors import CheckpointError, UnknownNameError
 from studio.folders import Folders
-from tests.checkpoints.models import CARD, write_model
+from tests.checkpoints.models import CARD, write_model, write_sparse
+from tests.families.headers import sd1
 from tests.weights.corpus import HOSTILE
 
 
@@ -170,3 +173,47 @@ def test_a_name_that_is_no_text_can_be_printed(folders: Folders) -> None:
     (model,) = list_models(folders)
     assert model.name.encode() == rb"\udcff\udcfe"
     assert (model.error or "").encode()
+
+
+# ------------------------------------------------------------------------------------------- models of other families
+def test_a_model_that_was_listed_is_found_without_a_scan(
+    folders: Folders, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = tmp_path / "ComfyUI"
+    add_folders(folders, [added])
+    write_sparse(folders.models / "dreams.safetensors", sd1())
+    path = added / "b" / "ink.safetensors"
+    write_sparse(path, sd1())
+    write_sparse(added / "bare.safetensors", sd1(vae=False))
+    list_models(folders)
+    with monkeypatch.context() as patched:
+        patched.setattr(catalog, "scan", lambda *_: pytest.fail("a folder was scanned"))
+        for name, place in (("dreams", folders.models), ("ink", path.parent), ("bare", added)):
+            found = find_model(name, folders)
+            assert found.path == place / f"{name}.safetensors"
+    bare = find_model("bare", folders).card
+    assert isinstance(bare, FamilyInfo)
+    assert dict(bare.files)["vae"] != dict(bare.files)["unet"]
+
+
+def test_a_listed_model_that_is_gone_or_replaced_is_noticed(folders: Folders, shipped: Path) -> None:
+    path = folders.models / "ink.safetensors"
+    write_sparse(path, sd1())
+    list_models(folders)
+    path.write_bytes(HOSTILE["a web page"][0])
+    with pytest.raises(CheckpointError, match="is a web page"):
+        find_model("ink", folders)
+    path.unlink()
+    with pytest.raises(UnknownNameError):
+        find_model("ink", folders)
+    write_sparse(path.with_name("new.safetensors"), sd1())
+    assert find_model("new", folders).name == "new"
+
+
+def test_a_complete_model_at_a_path_is_found_without_a_scan_of_the_model_folders(
+    folders: Folders, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "scan_models", lambda *_: pytest.fail("a folder was scanned"))
+    path = tmp_path / "elsewhere" / "ink.safetensors"
+    write_sparse(path, sd1())
+    assert find_model(str(path), folders).path == path

@@ -16,7 +16,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from studio.backbones.precision import EXACT
 from studio.checkpoints import catalog, family_models
-from studio.checkpoints.catalog import InstalledModel, find_model, list_library, list_models
+from studio.checkpoints.catalog import InstalledModel, find_model, list_library, list_models, with_hash
 from studio.checkpoints.choices import NO_TINY_VAE, ModelChoices, path_key, write_choices
 from studio.checkpoints.library.scan import ModelFile, Scan
 from studio.engine import engine as engine_module
@@ -93,7 +93,7 @@ def choose(folders: Folders, name: str = "ink", **changes: object) -> None:
 
 
 def card(folders: Folders, name: str = "ink") -> FamilyInfo:
-    found: Any = find_model(name, folders).card
+    found: Any = with_hash(find_model(name, folders), folders).card
     return found
 
 
@@ -163,13 +163,13 @@ def test_a_chosen_vae_decodes_in_place_of_the_models_own_in_either_layout(folder
     ldm = tiny.random_tensors(VAE_SHAPES, seed=9)
     path = folders.models / "vae-mse.safetensors"
     put(path, ldm)
-    own = family_models.load(card(folders))
+    own = family_models.load(card(folders), folders=folders)
     before = card(folders)
     choose(folders, vae=path_key(path))
     chosen = card(folders)
     assert dict(chosen.files)["vae"] == path
     assert chosen.weights_sha256 != before.weights_sha256
-    model = family_models.load(chosen)
+    model = family_models.load(chosen, folders=folders)
     theirs = AutoencoderKL(**config).eval()
     theirs.load_state_dict(model.networks.vae.state_dict())
     latents = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(1))
@@ -177,7 +177,7 @@ def test_a_chosen_vae_decodes_in_place_of_the_models_own_in_either_layout(folder
         expected = theirs.decode(latents / tiny.TINY_SD1.latents.scale).sample
         sent = theirs.encode(expected.clamp(-1, 1)).latent_dist.mode() * tiny.TINY_SD1.latents.scale
     put(path, {name: tensor.contiguous() for name, tensor in theirs.state_dict().items()})
-    for found in (model, family_models.load(card(folders))):
+    for found in (model, family_models.load(card(folders), folders=folders)):
         torch.testing.assert_close(found.decode(latents.clone()), expected)
         torch.testing.assert_close(found.encode(expected.clamp(-1, 1)), sent)
     assert (own.decode(latents.clone()) - expected).abs().max() > 0.01, "its own VAE gives another picture"
@@ -212,7 +212,7 @@ def test_a_tiny_vae_of_the_family_is_found_or_chosen_and_changes_no_picture(fold
     put(other, tensors)
     assert card(folders).tiny_vae == small, "of two the one for this family"
     assert card(folders).weights_sha256 == plain.weights_sha256
-    previews = family_models.load(card(folders)).preview_decoders(threading.Event())
+    previews = family_models.load(card(folders), folders=folders).preview_decoders(threading.Event())
     assert list(previews.decoders) == ["small", "linear"]
     choose(folders, tiny_vae=path_key(other))
     assert card(folders).tiny_vae == other
@@ -229,7 +229,7 @@ def test_the_last_step_may_lead_to_the_first_level_as_in_diffusers(
     events = list(Engine(folders, "cpu").run(request, previews=replace(EVERY_STEP, arrays=True)))
     (started,) = (event for event in events if isinstance(event, PictureStarted))
     last = [event for event in events if isinstance(event, StepDone)][-1]
-    model: Any = family_models.load(card(folders))
+    model: Any = family_models.load(card(folders), folders=folders)
 
     def theirs(set_alpha_to_one: bool) -> torch.Tensor:
         facts = tiny.TINY_SD1.schedule

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from studio.checkpoints import configured_models
-from studio.checkpoints.catalog import find_model, list_models
+from studio.checkpoints.catalog import find_model, list_models, with_hash
 from studio.checkpoints.library.scan import scan
 from studio.checkpoints.words import has_words, read_words
 from studio.engine.engine import Engine
@@ -54,7 +54,7 @@ def test_each_folder_is_one_model(home: Folders) -> None:
 
 
 def test_the_hash_is_that_of_the_weights_and_of_what_they_are_used_for(home: Folders) -> None:
-    one, two = (find_model(name, home).card for name in ("butterflies", "cifar"))
+    one, two = (with_hash(find_model(name, home), home).card for name in ("butterflies", "cifar"))
     assert one is not None
     assert two is not None
     assert len(one.weights_sha256) == 64
@@ -62,7 +62,7 @@ def test_the_hash_is_that_of_the_weights_and_of_what_they_are_used_for(home: Fol
     scheduler = home.models / "cifar" / "scheduler_config.json"
     before = scheduler.read_text()
     scheduler.write_text(before.replace('"epsilon"', '"sample"'))
-    changed = find_model("cifar", home).card
+    changed = with_hash(find_model("cifar", home), home).card
     scheduler.write_text(before)
     assert changed is not None
     assert changed.prediction == "x0"
@@ -105,7 +105,7 @@ def test_the_words_of_a_class_conditional_model_are_its_labels(home: Folders) ->
 
 def loaded(folder: Path) -> dict[str, torch.Tensor]:
     (file,) = scan([folder]).files
-    return configured_models.load(configured_models.describe(file)).unet.state_dict()
+    return configured_models.load(configured_models.describe(file), folders=Folders.find()).unet.state_dict()
 
 
 def test_old_names_of_attention_and_pytorch_files_give_the_same_model(

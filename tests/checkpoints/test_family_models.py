@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from studio.checkpoints import catalog, family_models
-from studio.checkpoints.catalog import find_model, list_models
+from studio.checkpoints.catalog import find_model, list_models, with_hash
 from studio.checkpoints.family_models import FamilyInfo
+from studio.checkpoints.formats import load_installed
 from studio.checkpoints.library.folders import add_folders, added_folders, remove_folder
 from studio.checkpoints.library.scan import ModelFile, Scan
 from studio.engine.engine import Engine
-from studio.engine.events import JobStarted, PictureDone, StepDone
+from studio.engine.events import JobCancelled, JobStarted, ModelLoading, PictureDone, StepDone
 from studio.engine.requests.generate import GenerateRequest
 from studio.errors import CheckpointError, RequestError
 from studio.families.family import Defaults
@@ -26,6 +28,8 @@ from studio.families.recognition import traits
 from studio.families.recognition.kinds import Component, Fact, Family, Kind, Source
 from studio.families.recognition.recognise import Recognised
 from studio.folders import Folders
+from studio.weights import conversion
+from studio.weights.conversion import command
 from studio.weights.hashing import HashCache
 from tests.families import tiny
 from tests.weights.test_shards import shard
@@ -108,7 +112,8 @@ def test_the_hash_is_that_of_the_file_and_computed_once(
     (listed,) = (model for model in list_models(folders) if not model.shipped)
     assert listed.card is not None
     assert listed.card.weights_sha256 == ""
-    found = find_model("ink", folders)
+    assert find_model("ink", folders) == listed
+    found = with_hash(listed, folders)
     assert found.card is not None
     assert found.card.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert found.card == listed.card
@@ -138,6 +143,36 @@ def test_the_hash_of_a_sharded_model_covers_every_shard_and_the_parts_of_a_folde
     assert family_models.hashed(info, HashCache(tmp_path / "three")).weights_sha256 == before
 
 
+def test_the_hash_of_a_model_is_computed_while_it_is_loaded(
+    folders: Folders, weights: dict[str, torch.Tensor]
+) -> None:
+    path = put(folders.models / "ink.safetensors", weights)
+    installed = find_model("ink", folders)
+    assert installed.card is not None
+    assert installed.card.weights_sha256 == ""
+    loaded = load_installed(installed, folders=folders)
+    assert loaded.card.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    found = find_model("ink", folders).card
+    assert found is not None
+    assert found.weights_sha256 == loaded.card.weights_sha256
+
+
+def test_a_model_that_is_replaced_while_it_is_loaded_is_not_the_one_that_was_hashed(
+    folders: Folders, weights: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(folders.models / "ink.safetensors", weights)
+    load = family_models.load
+
+    def replacing(info: FamilyInfo, **given: Any) -> Any:  # noqa: ANN401
+        loaded = load(info, **given)
+        put(path.with_name("other"), weights).replace(path)
+        return loaded
+
+    monkeypatch.setattr(family_models, "load", replacing)
+    with pytest.raises(CheckpointError, match="was replaced or changed while it was in use"):
+        load_installed(find_model("ink", folders), folders=folders)
+
+
 def test_two_files_of_one_name_are_both_listed_and_one_can_be_used(
     folders: Folders, weights: dict[str, torch.Tensor]
 ) -> None:
@@ -148,16 +183,17 @@ def test_two_files_of_one_name_are_both_listed_and_one_can_be_used(
 
 
 def test_a_pytorch_file_is_converted_and_loaded(
-    folders: Folders, weights: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folders: Folders, weights: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     put(folders.models / "ink.safetensors", weights)
     info = find_model("ink", folders).card
     assert isinstance(info, FamilyInfo)
     path = tmp_path / "ink.ckpt"
     torch.save({"state_dict": weights, "global_step": 3}, path)
-    monkeypatch.setenv("STEPWISE_HOME", str(tmp_path / "home"))
-    converted = family_models.load(replace(info, files=tuple((part, path) for part, _ in info.files)))
-    loaded = family_models.load(info)
+    converted = family_models.load(
+        replace(info, files=tuple((part, path) for part, _ in info.files)), folders=folders
+    )
+    loaded = family_models.load(info, folders=folders)
     assert isinstance(converted, FamilyModel)
     assert isinstance(loaded, FamilyModel)
     found, expected = converted.networks.unet.state_dict(), loaded.networks.unet.state_dict()
@@ -226,3 +262,37 @@ def test_distilled_models_bring_their_own_settings(
         ModelFile(path=tmp_path / "x.safetensors", size=1, signature="1", recognised=found)
     )
     assert (info.defaults.steps, info.defaults.guidance) == (steps, guidance)
+
+
+def test_a_job_says_how_much_of_a_pytorch_file_is_converted_and_can_be_cancelled_meanwhile(
+    folders: Folders, weights: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folders.models / "ink.safetensors"  # the content decides
+    path.parent.mkdir(parents=True)
+    torch.save({"state_dict": weights}, path)
+    slow = "import time; from studio.weights import torch_file as t; w = t._pieces\n"
+    slow += "def pieces(*a):\n    time.sleep(0.002)\n    yield from w(*a)\nt._pieces = pieces\n"
+    monkeypatch.setattr(
+        conversion,
+        "command",
+        lambda **given: [*command(**given)[:-1], command(**given)[-1].replace("\n", "\n" + slow, 1)],
+    )
+    cancelled, engine = threading.Event(), Engine(folders, "cpu")
+    seen: list[float | None] = []
+    for event in engine.run(GenerateRequest(model="ink"), cancelled=cancelled):
+        if isinstance(event, ModelLoading):
+            seen.append(event.converted)
+            cancelled.set()
+    assert len(seen) == 1
+    assert isinstance(event, JobCancelled)
+    assert not list((folders.cache / "converted").iterdir())
+    seen = [
+        event.converted
+        for event in engine.run(GenerateRequest(model="ink"))
+        if isinstance(event, ModelLoading)
+    ]
+    assert seen[-1] is None, "then it is loaded"
+    fractions = [one for one in seen[:-1] if one is not None]
+    assert len(fractions) > 1
+    assert fractions == sorted(fractions)
+    assert next(type(event) for event in engine.run(GenerateRequest(model="ink"))) is not ModelLoading

@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from studio.cli.making import Progress
-from studio.engine.events import StepDone
+from studio.engine.events import ModelLoading, StepDone
 
 if TYPE_CHECKING:
     import pytest
@@ -61,3 +61,17 @@ def test_a_file_gets_no_bar() -> None:
     assert stream.getvalue() == ""
     progress.say("line")
     assert stream.getvalue() == "line\n"
+
+
+def test_converting_a_file_is_said_once_and_drawn_as_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    terminal, file = Terminal(), io.StringIO()
+    for stream in (terminal, file):
+        progress = Progress(1, stream)
+        for fraction in (0.0, 0.5, None):
+            progress.show(ModelLoading(job_id="job", model="ink", converted=fraction))
+    assert file.getvalue().splitlines() == [
+        "Converting the PyTorch file of the model ink, which is done once ...",
+        "Loading the model ink ...",
+    ]
+    assert f"\r[{'#' * 12}{'.' * 12}] 50%" in terminal.getvalue()

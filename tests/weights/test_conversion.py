@@ -16,7 +16,13 @@ from safetensors.torch import load_file, save_file
 
 from studio.errors import CheckpointError, StorageError
 from studio.weights import conversion, torch_file
-from studio.weights.conversion import as_safetensors, command, is_torch_file, read_torch_header
+from studio.weights.conversion import (
+    as_safetensors,
+    command,
+    is_torch_file,
+    read_torch_header,
+    remove_old,
+)
 from studio.weights.files import LoadCancelled
 from studio.weights.header import check_file
 from tests.weights.test_torch_file import WORST, same, saved
@@ -159,3 +165,62 @@ def test_a_conversion_that_hangs_is_cancelled_or_ended(
         as_safetensors(path, tmp_path / "cache", cancelled=cancelled)
     assert time.perf_counter() - begun < 20
     assert list((tmp_path / "cache" / conversion.FOLDER).iterdir()) == []
+
+
+# ------------------------------------------------------------------------------------------------- old conversions
+@pytest.fixture
+def kept(tmp_path: Path) -> tuple[Path, dict[str, Path]]:
+    """A cache with the conversions of three files, used one after another, and those by the name of their source."""
+    cache, made = tmp_path / "cache", {}
+    for age, name in ((300, "a"), (200, "b"), (100, "c")):
+        path = tmp_path / "drive" / f"{name}.ckpt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(archive())
+        made[name] = as_safetensors(path, cache)
+        then = time.time() - age * 24 * 3600
+        os.utime(made[name], (then, then))
+    return cache, made
+
+
+def left(made: dict[str, Path]) -> str:
+    return "".join(name for name, path in made.items() if path.exists())
+
+
+def test_conversions_whose_source_is_gone_or_changed_are_removed(
+    tmp_path: Path, kept: tuple[Path, dict[str, Path]]
+) -> None:
+    cache, made = kept
+    assert remove_old(cache) == 0
+    (tmp_path / "drive" / "a.ckpt").unlink()
+    (tmp_path / "drive" / "c.ckpt").write_bytes(archive(state(text("other"), tensor())))
+    assert remove_old(cache) == 2
+    assert left(made) == "b"
+
+
+def test_a_drive_that_is_not_there_is_waited_for(tmp_path: Path, kept: tuple[Path, dict[str, Path]]) -> None:
+    cache, made = kept
+    (tmp_path / "drive").rename(tmp_path / "unplugged")
+    assert remove_old(cache) == 0
+    assert left(made) == "abc"
+
+
+def test_beyond_the_limit_those_unused_for_the_longest_time_are_removed(
+    tmp_path: Path, kept: tuple[Path, dict[str, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, made = kept
+    size = made["a"].stat().st_size
+    monkeypatch.setattr(conversion, "MAX_BYTES", 3 * size)
+    as_safetensors(tmp_path / "drive" / "a.ckpt", cache)  # used again
+    remove_old(cache, room_for=1)
+    assert left(made) == "ac"
+    monkeypatch.setattr(conversion, "MAX_BYTES", 0)
+    remove_old(cache)
+    assert left(made) == "a", "it was used within the last hour"
+
+
+def test_without_the_list_of_sources_nothing_is_taken_for_old(kept: tuple[Path, dict[str, Path]]) -> None:
+    cache, made = kept
+    for content in (b"[", b"{}", b'{"x": 1}', b"\xff"):
+        (cache / conversion.INDEX).write_bytes(content)
+        assert remove_old(cache) == 0
+    assert left(made) == "abc"

@@ -4,6 +4,7 @@ import hashlib
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +53,71 @@ def test_an_unchanged_file_is_never_hashed_twice(
         assert again.hash_of(path) == again.known(path) == first
         renamed = path.rename(path.with_name("renamed.safetensors"))
         assert again.hash_of(renamed) == first
+
+
+def test_two_threads_hash_a_file_once_and_a_caller_in_a_hurry_ends_the_pause(
+    path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashes, paused, begun = HashCache.of(cache), threading.Event(), threading.Event()
+    read: list[object] = []
+    whole = hashing._hash_open
+
+    def counted(*arguments: object) -> str:
+        read.append(arguments)
+        begun.set()
+        return whole(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hashing, "_hash_open", counted)
+    paused.set()
+    with ThreadPoolExecutor(1) as pool:
+        background = pool.submit(hashes.hash_of, path, paused=paused)
+        assert begun.wait(5)
+        assert HashCache.of(cache).hash_of(path) == background.result(5) == hashlib.sha256(DATA).hexdigest()
+    assert len(read) == 1
+
+
+def test_a_caller_takes_over_from_one_that_was_cancelled(path: Path, cache: Path) -> None:
+    hashes, paused, cancelled = HashCache(cache), threading.Event(), threading.Event()
+    paused.set()
+    with ThreadPoolExecutor(1) as pool:
+        background = pool.submit(hashes.hash_of, path, paused=paused, cancelled=cancelled)
+        threading.Timer(0.02, cancelled.set).start()
+        assert isinstance(background.exception(5), LoadCancelled)
+        with pytest.raises(LoadCancelled):
+            hashes.hash_of(path, cancelled=cancelled)
+    assert hashes.hash_of(path) == hashlib.sha256(DATA).hexdigest()
+
+
+def test_two_processes_keep_the_hashes_of_both(path: Path, cache: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(b"other")
+    one, two = HashCache(cache), HashCache(cache)
+    one.hash_of(path)
+    two.hash_of(other)
+    again = HashCache(cache)
+    assert None not in (again.known(path), again.known(other), one.known(other))
+
+
+def test_files_are_hashed_beside_other_work_and_no_longer_than_it_lasts(path: Path, cache: Path) -> None:
+    cancelled = threading.Event()
+    with hashing.hashing([path, path], HashCache(cache), cancelled) as hashes:
+        assert hashes() == [hashlib.sha256(DATA).hexdigest()] * 2
+    cache.joinpath(CACHE_NAME).unlink()
+    cancelled.set()
+    with hashing.hashing([path], HashCache(cache / "2"), cancelled) as hashes, pytest.raises(LoadCancelled):
+        hashes()
+    missing = [path.with_name("nothing")]
+    with (
+        hashing.hashing(missing, HashCache(cache / "3")) as hashes,
+        pytest.raises(CheckpointError, match="is missing"),
+    ):
+        hashes()
+
+
+def test_a_hash_that_cannot_be_stored_is_known_until_the_program_ends(path: Path, cache: Path) -> None:
+    cache.write_bytes(b"a file where the folder should be")
+    hashes = HashCache(cache)
+    assert hashes.hash_of(path, must_store=False) == hashes.known(path) == hashlib.sha256(DATA).hexdigest()
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -16,9 +16,10 @@ from studio.families import recognition
 from studio.families.recognition.recognise import Recognised  # noqa: TC001 - msgspec reads it from the annotations
 from studio.messages import Message
 from studio.storage import read_small, write_file
+from studio.weights.files import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
 FORMAT = 1
 
@@ -84,7 +85,7 @@ class RecognitionCache:
     def __init__(self, path: Path | None = None) -> None:
         """Read what is remembered; a file that is missing, damaged or of another version is as good as empty."""
         self._path = path
-        self._entries = {} if path is None else _read(path)
+        self._entries = {} if path is None else dict(_read(path))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -97,6 +98,10 @@ class RecognitionCache:
     def knows(self, path: Path) -> bool:
         """Whether anything is remembered of what was once at ``path``."""
         return _key(path) in self._entries
+
+    def paths(self) -> Iterator[Path]:
+        """Yield where the files were that are remembered; names that are no UTF-8 are left out."""
+        return (Path(key) for key in self._entries if "\\x" not in key)
 
     def put(self, path: Path, entry: Remembered) -> None:
         """Remember what a file is."""
@@ -117,12 +122,20 @@ class RecognitionCache:
             write_file(self._path, msgspec.json.encode(_Stored(rules_version(), self._entries)))
 
 
-def _read(path: Path) -> dict[str, Remembered]:
+def _read(path: Path) -> Mapping[str, Remembered]:
     try:
-        stored = msgspec.json.decode(read_small(path, MAX_BYTES), type=_Stored)
-    except (StorageError, msgspec.DecodeError, RecursionError):
+        stored = _decoded(path, Identity.of(os.stat(path)))
+    except (OSError, ValueError):
         return {}
     return stored.entries if stored.version == rules_version() else {}
+
+
+@functools.lru_cache(maxsize=2)  # it is read for every job, and changes when a model is added
+def _decoded(path: Path, _: Identity) -> _Stored:
+    try:
+        return msgspec.json.decode(read_small(path, MAX_BYTES), type=_Stored)
+    except (StorageError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Stored("")
 
 
 def _key(path: Path) -> str:

@@ -27,7 +27,7 @@ def suppliers(model: ModelFile, files: Iterable[ModelFile]) -> dict[Component, t
     A file that holds that part alone comes before a checkpoint that contains it, one that lies near the model before
     one far away, and one of the model's own precision before others.
     """
-    if model.recognised is None:
+    if model.recognised is None or not model.recognised.missing:
         return {}
     known = [file for file in files if file.recognised is not None and file.path != model.path]
     return {part: _suppliers(model, part, known) for part in model.recognised.missing}

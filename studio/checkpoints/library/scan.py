@@ -77,13 +77,8 @@ class ModelFile:
 
     @property
     def name(self) -> str:
-        """What to call it: the file's name without suffix; of a snapshot of Hugging Face the repository's."""
-        if not self.is_folder:
-            return self.path.stem
-        parts = self.path.parts
-        if len(parts) > 2 and parts[-2] == "snapshots" and parts[-3].startswith("models--"):
-            return parts[-3].removeprefix("models--").replace("--", "/")
-        return self.path.name
+        """What to call it, as `name_of`."""
+        return name_of(self.path, is_folder=self.is_folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +186,27 @@ def scan(
         folder_problems=tuple(walk.problems),
         cut_short=walk.cut_short,
     )
+
+
+def known_file(path: Path, cache: RecognitionCache) -> ModelFile | None:
+    """Return a file or folder that an earlier scan found, unless it has changed since or is gone; no header is read."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    file = _file(path, status) if stat.S_ISREG(status.st_mode) else _pipeline(path, _Walk())
+    entry = cache.get(path, file.signature)
+    return None if entry is None else _with(file, entry.found())
+
+
+def name_of(path: Path, *, is_folder: bool) -> str:
+    """Return a file's name without suffix, or a folder's name; of a snapshot of Hugging Face that of the repository."""
+    if not is_folder:
+        return path.stem
+    parts = path.parts
+    if len(parts) > 2 and parts[-2] == "snapshots" and parts[-3].startswith("models--"):
+        return parts[-3].removeprefix("models--").replace("--", "/")
+    return path.name
 
 
 def _with(file: ModelFile, found: Recognised | Message | None) -> ModelFile:

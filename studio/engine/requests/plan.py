@@ -10,7 +10,6 @@ from studio.engine.requests.adapters import ResolvedPrompts, resolve_prompts
 from studio.engine.requests.compare import CompareRequest, naming_pane
 from studio.engine.requests.fork import ForkRequest
 from studio.engine.requests.generate import GenerateRequest
-from studio.storage import ensure_folder
 from studio.weights.hashing import HashCache
 
 if TYPE_CHECKING:
@@ -96,13 +95,12 @@ class _Files:
 
     def __init__(self, folders: Folders, cancelled: threading.Event | None = None) -> None:
         self._folders, self._cancelled = folders, cancelled
-        self._hashes: HashCache | None = None
         self._models: dict[str, InstalledModel] = {}
         self._adapters: tuple[Adapter, ...] | None = None
 
     def model(self, name: str) -> InstalledModel:
         if name not in self._models:
-            self._models[name] = find_model(name, self._folders, cancelled=self._cancelled)
+            self._models[name] = find_model(name, self._folders)
         return self._models[name]
 
     def prompts(self, request: GenerateRequest, card: ModelInfo) -> ResolvedPrompts:
@@ -114,10 +112,8 @@ class _Files:
         return self._adapters
 
     def _hash(self, path: Path) -> str:
-        if self._hashes is None:
-            ensure_folder(self._folders.cache)
-            self._hashes = HashCache(self._folders.cache)
-        return self._hashes.hash_of(path, cancelled=self._cancelled)
+        hashes = HashCache.of(self._folders.cache)
+        return hashes.hash_of(path, cancelled=self._cancelled, must_store=False)
 
 
 def _part(request: GenerateRequest | ForkRequest, files: _Files, *, reproduces: bool) -> Part:

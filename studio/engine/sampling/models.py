@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from studio.engine.device.device import Device
     from studio.engine.sampling.interruption import Interrupter
     from studio.families.interface import Model
+    from studio.folders import Folders
 
 HEADROOM_BYTES = 512 * 2**20
 """Bytes that must stay free when a model is loaded beside another: for activations and the system."""
@@ -54,9 +55,9 @@ class LoadedModels:
     `use`; they are never unloaded before it ends.
     """
 
-    def __init__(self, interrupter: Interrupter) -> None:
+    def __init__(self, interrupter: Interrupter, folders: Folders) -> None:
         """Keep no models yet; the calls of those that are loaded can be left by the interrupter."""
-        self._interrupter = interrupter
+        self._interrupter, self._folders = interrupter, folders
         self._models: list[ReadyModel] = []
         self._primary: list[ReadyModel] = []
         self._used: list[ReadyModel] = []
@@ -87,10 +88,7 @@ class LoadedModels:
         cards = [installed.card for installed in wanted]
         needed = [one for one in self._models if one.device == device and one.model.card in cards]
         others = [one for one in self._models if one not in self._primary and one not in needed]
-        if (
-            len(needed) < len({card.weights_sha256 for card in cards if card is not None})
-            or (free_memory(device) or 0) < HEADROOM_BYTES
-        ):
+        if len(needed) < len(set(cards)) or (free_memory(device) or 0) < HEADROOM_BYTES:
             others = []
         self._primary = needed
         self._models = [one for one in self._models if one in self._used or one in needed or one in others]
@@ -132,7 +130,9 @@ class LoadedModels:
             if shared is not None:
                 model, precision = shared
             else:
-                model = load_installed(installed, device=device.torch_name, cancelled=cancelled)
+                model = load_installed(
+                    installed, folders=self._folders, device=device.torch_name, cancelled=cancelled
+                )
                 precision = model.supported_precision(precision)
                 self._interrupter.attach(model.modules())
             found = ReadyModel(
@@ -165,7 +165,8 @@ class LoadedModels:
     def _shared(self, installed: InstalledModel, device: Device) -> tuple[Model, Precision] | None:
         """Return the model with the networks of one in memory, and their precision, if one has the same networks."""
         for one in self._models:
-            if one.device == device and (model := share_networks(installed, one.model)) is not None:
+            model = share_networks(installed, one.model, folders=self._folders)
+            if one.device == device and model is not None:
                 return model, one.precision
         return None
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.checkpoints.catalog import InstalledModel, list_models
+from studio.checkpoints.catalog import InstalledModel, lacks_hash, list_models, with_hash
 from studio.checkpoints.library.folders import add_folders, added_folders, remove_folder
+from studio.errors import CheckpointError
 from studio.ui.core.background import Background
 from studio.ui.language import tr
+from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,7 +36,8 @@ class _Listing:
 class Catalog(QObject):
     """All models, broken ones with the reason; see `studio.checkpoints.catalog.list_models`.
 
-    They are listed in another thread, since every card and header is read.
+    They are listed in another thread, since every card and header is read. A third one then computes the hashes of the
+    models that have none yet.
 
     Attributes:
         listed: whether they were listed; until then there are none.
@@ -46,13 +50,21 @@ class Catalog(QObject):
     failed = Signal(str)
     """The models could not be listed: a sentence."""
 
-    def __init__(self, folders: Folders) -> None:
-        """Begin to list the models of ``folders``."""
+    def __init__(self, folders: Folders, busy: threading.Event | None = None) -> None:
+        """Begin to list the models of ``folders``.
+
+        Args:
+            folders: the user's folders.
+            busy: set while the engine runs a job; meanwhile no file is hashed.
+        """
         super().__init__()
-        self._folders = folders
+        self._folders, self._busy = folders, busy or threading.Event()
         self._models: tuple[InstalledModel, ...] = ()
         self._added: tuple[Path, ...] = ()
-        self._background = Background(self)
+        self._background, self._hasher = Background(self), Background(self)
+        self._closed = threading.Event()
+        self._hashing = False
+        self._unhashable: frozenset[Path] = frozenset()
         self._awaited: set[str] = set()
         self.listed = False
         self.reload()
@@ -97,8 +109,10 @@ class Catalog(QObject):
         self._background.do(partial(_remove, self._folders, path), self._on_listed, self._on_failed)
 
     def close(self) -> None:
-        """Wait for pending reads."""
+        """Wait for pending reads; hashing stops."""
+        self._closed.set()
         self._background.close()
+        self._hasher.close()
 
     def _on_listed(self, found: _Listing) -> None:
         hashes = [
@@ -108,6 +122,25 @@ class Catalog(QObject):
         if found != _Listing(self._models, self._added) or hashes != known or not self.listed:
             self.listed, self._models, self._added = True, found.models, found.folders
             self.changed.emit()
+        self._hash_models()
+
+    def _hash_models(self) -> None:
+        """Begin to compute the hashes that are not known, unless that is done already."""
+        unknown = [
+            model for model in self._models if lacks_hash(model) and model.path not in self._unhashable
+        ]
+        if unknown and not self._hashing:
+            self._hashing = True
+            work = partial(_hash, unknown, self._folders, self._closed, self._busy)
+            self._hasher.do(work, self._on_hashed, self._on_hashing_failed)
+
+    def _on_hashed(self, unhashable: frozenset[Path]) -> None:
+        self._hashing = False
+        self._unhashable |= unhashable
+        self.reload()
+
+    def _on_hashing_failed(self, error: StudioError) -> None:
+        self.failed.emit(tr(error.message))  # and it is not tried again
 
     def _on_added(self, found: tuple[_Listing, tuple[Path, ...]]) -> None:
         listing, paths = found
@@ -150,3 +183,18 @@ def _add(folders: Folders, paths: tuple[Path, ...]) -> tuple[_Listing, tuple[Pat
 def _remove(folders: Folders, path: Path) -> _Listing:
     remove_folder(folders, path)
     return _list(folders)
+
+
+def _hash(
+    models: Sequence[InstalledModel], folders: Folders, closed: threading.Event, busy: threading.Event
+) -> frozenset[Path]:
+    """Compute the hashes of models, and return the paths of those that cannot be read."""
+    failed = set()
+    for model in models:
+        try:
+            with_hash(model, folders, cancelled=closed, paused=busy)
+        except LoadCancelled:
+            break
+        except CheckpointError:  # its own job will say so
+            failed.add(model.path)
+    return frozenset(failed)

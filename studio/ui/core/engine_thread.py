@@ -240,6 +240,8 @@ class EngineThread(QThread):
         store: PictureStore,
         runs: RunStore | None = None,
         parent: QObject | None = None,
+        *,
+        busy: threading.Event | None = None,
     ) -> None:
         """Create the thread; `start` starts it.
 
@@ -248,11 +250,13 @@ class EngineThread(QThread):
             store: destination of finished pictures.
             runs: destination of recorded runs; None to record none.
             parent: the Qt parent.
+            busy: set while a job or a training runs, so that other work can wait for its end; None makes one.
         """
         super().__init__(parent)
         self.setObjectName("engine")
         self.mailbox: Mailbox[StepDone] = Mailbox()
         self.training_mailbox: Mailbox[TrainingStepped] = Mailbox()
+        self.busy = busy or threading.Event()
         self._make_engine = make_engine
         self._engine: Engine | None = None
         self._writer = JobWriter(store, runs, self.engine_event.emit, self._fail)
@@ -297,10 +301,15 @@ class EngineThread(QThread):
         """Run tasks until stopped. Called by Qt."""
         with self._writer:
             while (task := self._tasks.next()) is not None:
+                if isinstance(task, EngineCall):
+                    self._answer(task)
+                    continue
+                self.busy.set()
                 if isinstance(task, Training):
                     self._train(task)
                 else:
-                    self._do(task)
+                    self._run_job(task)
+                self.busy.clear()
 
     def _do(self, task: Job | EngineCall[Any]) -> None:
         if isinstance(task, Job):

@@ -66,6 +66,7 @@ class JobState:
         stored_runs: if it was opened from the disk, its runs by the same index; steps that are not in memory are read
             from them.
         lineage: the step it was forked from; None if it is no fork, or its parent was not recorded.
+        converted: while the file of its model is converted, the fraction that is done; else None.
         note: a sentence to show when it is opened; "" if there is none.
         opens_at: the step to show first; None is the newest.
         cannot_recompute: whether steps that were not recorded cannot be recomputed.
@@ -89,6 +90,7 @@ class JobState:
         self._clock = clock
         self._began = clock()
         self._ended: float | None = None
+        self.converted: float | None = None
         self._loading_since: float | None = None
         self._latest: dict[int, StepDone] = {}
         self._unfinished = 0
@@ -193,7 +195,9 @@ class JobState:
         """Process any other event of this job."""
         match event:
             case ModelLoading():
-                self.phase, self._loading_since = "loading", self._clock()
+                self.phase, self.converted = "loading", event.converted
+                if self._loading_since is None:
+                    self._loading_since = self._clock()
             case JobStarted():
                 self.phase, self.started, self._began = "running", event, self._clock()
             case RunRecorded():

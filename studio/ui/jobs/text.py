@@ -375,6 +375,11 @@ def trained_on(card: ModelInfo | None) -> str:
 
 def waiting(job_state: JobState) -> str:
     """Return what happens before the first step of a job."""
+    if job_state.phase == "loading" and job_state.converted is not None:
+        percent = int(100 * job_state.converted)
+        return tr(
+            "Converting the model {model}, once: {percent}%", model=job_state.request.model, percent=percent
+        )
     if job_state.phase == "loading":
         return tr("Loading the model {model}", model=job_state.request.model)
     return tr("Preparing the device")

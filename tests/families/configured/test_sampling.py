@@ -25,6 +25,7 @@ from studio.diffusion.samplers.drive import drive
 from studio.diffusion.samplers.stepper import State
 from studio.diffusion.spacings import visit
 from studio.families.configured.networks import schedule_of
+from studio.folders import Folders
 from tests.diffusion.analytic import FixedNoise
 from tests.families.configured import folders
 
@@ -70,7 +71,7 @@ def noises(shape: tuple[int, ...]) -> list[Tensor]:
 
 def loaded(folder: Path) -> Any:  # noqa: ANN401 - one of two classes
     (file,) = scan([folder]).files
-    return configured_models.load(configured_models.describe(file))
+    return configured_models.load(configured_models.describe(file), folders=Folders.find())
 
 
 def our_run(model: PixelModel | ClassModel, sampler: str, prompt: str = "") -> Run:

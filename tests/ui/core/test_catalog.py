@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import hashlib
 import threading
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from studio.checkpoints.catalog import InstalledModel
+from studio.checkpoints.family_models import with_known_hash
 from studio.folders import Folders
 from studio.ui.core.catalog import Catalog
-from tests.ui.cards import LARGE, STARTER, broken, installed, listed, make_catalog, show_models
+from studio.weights.hashing import HashCache
+from tests.ui.cards import LARGE, SDXL, STARTER, broken, installed, listed, make_catalog, show_models
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
     from PySide6.QtWidgets import QApplication
     from pytestqt.qtbot import QtBot
-
-    from studio.checkpoints.catalog import InstalledModel
 
 
 def test_the_shipped_starter_is_there(qapp: QApplication) -> None:
@@ -104,3 +110,49 @@ def test_a_list_that_cannot_be_read_at_the_start_is_empty(
         pass
     assert catalog.listed
     assert catalog.models == ()
+
+
+def test_hashes_are_computed_once_the_models_are_listed_but_not_while_the_engine_works(
+    monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, tmp_path: Path
+) -> None:
+    path = tmp_path / "ink.safetensors"
+    path.write_bytes(b"weights")
+    card = replace(SDXL, name="ink", files=(("unet", path),), weights_sha256="")
+    folders = Folders.under(tmp_path)
+
+    def listing(_: Folders) -> tuple[InstalledModel, ...]:
+        known = with_known_hash(card, HashCache.of(folders.cache))
+        return (InstalledModel(name="ink", folder=tmp_path, shipped=False, card=known, file=path),)
+
+    monkeypatch.setattr("studio.ui.core.catalog.list_models", listing)
+    busy = threading.Event()
+    busy.set()
+    catalog = Catalog(folders, busy)
+    with qtbot.waitSignal(catalog.changed):
+        pass
+    qtbot.wait(50)
+    assert HashCache.of(folders.cache).known(path) is None
+    with qtbot.waitSignal(catalog.changed):
+        busy.clear()
+    found = catalog.card("ink")
+    assert found is not None
+    assert found.weights_sha256 == hashlib.sha256(b"weights").hexdigest()
+    catalog.close()
+
+
+def test_hashing_ends_with_the_program(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "ink.safetensors"
+    path.write_bytes(b"weights")
+    card = replace(SDXL, name="ink", files=(("unet", path), ("vae", tmp_path / "gone")), weights_sha256="")
+    model = InstalledModel(name="ink", folder=tmp_path, shipped=False, card=card, file=path)
+    monkeypatch.setattr("studio.ui.core.catalog.list_models", lambda _: (model,))
+    busy = threading.Event()
+    catalog = Catalog(Folders.under(tmp_path), busy)
+    with qtbot.waitSignal(catalog.changed):
+        pass
+    qtbot.wait(50)  # a file that cannot be read is not tried again and again
+    busy.set()
+    catalog.reload()
+    begun = time.monotonic()
+    catalog.close()
+    assert time.monotonic() - begun < 5

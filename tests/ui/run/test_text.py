@@ -70,6 +70,8 @@ def test_before_the_first_step_it_says_what_is_waited_for() -> None:
     assert text.caption(job, None, 0, None) == "Preparing the device"
     job.take(ModelLoading(job_id=job.job.id, model="starter"))
     assert text.caption(job, None, 0, None) == "Loading the model starter"
+    job.take(ModelLoading(job_id=job.job.id, model="starter", converted=0.355))
+    assert text.caption(job, None, 0, None) == "Converting the model starter, once: 35%"
 
 
 def test_a_forming_picture_is_described_by_step_level_and_calls() -> None:
