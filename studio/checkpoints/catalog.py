@@ -317,13 +317,12 @@ def _known_of_families(name: str, folders: Folders, stored: StoredChoices) -> It
                 yield _installed(file, info, choices)
 
 
-def _known_files(cache: RecognitionCache, places: Sequence[Path]) -> Iterator[ModelFile]:
-    """Yield the files in ``places`` that an earlier scan found and that have not changed since."""
-    for path in cache.paths():
-        if any(path.is_relative_to(place) for place in places):
-            file = known_file(path, cache)
-            if file is not None:
-                yield file
+def _known_files(cache: RecognitionCache, places: Sequence[Path]) -> tuple[ModelFile, ...]:
+    """Return the files with parts of models in ``places`` that an earlier scan found, and that have not changed."""
+    near = (
+        path for path in cache.paths(parts_only=True) if any(path.is_relative_to(place) for place in places)
+    )
+    return tuple(file for path in near if (file := known_file(path, cache)) is not None)
 
 
 def with_hash(
@@ -430,7 +429,8 @@ def _family_model_at(path: Path, folders: Folders) -> InstalledModel | None:
         choices = _choices_of(file, stored, hashes)
         if family_models.is_model(file, choices):
             try:
-                info = _described(file, (), choices, hashes)
+                places = (folders.models, *added_folders(folders))
+                info = _described(file, _known_files(cache, places), choices, hashes)
             except CheckpointError:
                 info = _described(file, scan_models(folders).files, choices, hashes)
             return _installed(file, info, choices)

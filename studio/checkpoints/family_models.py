@@ -292,6 +292,8 @@ def describe(
         raise CheckpointError(file.path, file.problem or message("holds no model that this program knows"))
     if found.advice is not None:
         raise UnsupportedModelError(file.path, found.advice)
+    if file.fault is not None and choices.family is None and not choices.vae:
+        raise CheckpointError(file.path, file.fault)
     family = FAMILIES[found.family.value]
     prediction, zero_terminal_snr = _trained(file, found, family)
     recognised = (

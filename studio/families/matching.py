@@ -108,6 +108,20 @@ def dry_load_parts(
     return DryLoad(matches, left_over)
 
 
+def check_parts(parts: Iterable[Part], file: Listing, expected: Mapping[str, Shapes]) -> None:
+    """Check that a file holds all parameters of some parts, and nothing else in their places.
+
+    Args:
+        parts: those that it should hold.
+        file: the file.
+        expected: by part, the shapes of its parameters.
+
+    Raises:
+        CheckpointError: as `dry_load`.
+    """
+    _left_over([match_part(part, file, expected[part.name]) for part in parts], file)
+
+
 def match_part(part: Part, file: Listing, expected: Shapes) -> Match:
     """Match every parameter of one part with a tensor of a file.
 

@@ -217,3 +217,18 @@ def test_a_complete_model_at_a_path_is_found_without_a_scan_of_the_model_folders
     path = tmp_path / "elsewhere" / "ink.safetensors"
     write_sparse(path, sd1())
     assert find_model(str(path), folders).path == path
+
+
+def test_a_model_that_would_not_load_is_listed_as_broken_and_supplies_no_part(
+    folders: Folders, shipped: Path
+) -> None:
+    broken = {
+        name: shape for name, shape in sd1().items() if "first_stage_model.decoder.conv_out" not in name
+    }
+    write_sparse(folders.models / "broken.safetensors", broken)
+    write_sparse(folders.models / "bare.safetensors", sd1(vae=False))
+    listed = {model.name: model for model in list_models(folders)}
+    assert "lacks tensors of the autoencoder (VAE)" in (listed["broken"].error or "")
+    assert "lacks its VAE" in (listed["bare"].error or "")
+    with pytest.raises(CheckpointError, match="lacks tensors of the autoencoder"):
+        find_model("broken", folders)

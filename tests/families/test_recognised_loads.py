@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from studio.checkpoints.library.fitness import fault_of
 from studio.errors import CheckpointError
 from studio.families.matching import Listing, dry_load
 from studio.families.networks import expected_shapes
@@ -69,6 +70,7 @@ def test_the_families_that_run_are_those_that_load() -> None:
 def test_what_runs_loads(name: str) -> None:
     header = CASES[name]().header
     found = recognise(header)
+    assert fault_of(Path(header.name), found, header.tensors) is None, "what is said to run does"
     if name in ANOTHER_FORMULA:
         assert not found.runs
     else:

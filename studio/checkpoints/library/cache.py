@@ -49,13 +49,20 @@ class Remembered:
     signature: str
     recognised: Recognised | None = None
     problem: _Problem | None = None
+    stored_fault: _Problem | None = None
 
     @classmethod
-    def of(cls, signature: str, found: Recognised | Message | None) -> Self:
-        """Return an entry for what was recognised, or for the reason why nothing was."""
+    def of(cls, signature: str, found: Recognised | Message | None, fault: Message | None = None) -> Self:
+        """Return an entry for what was recognised, and why it would not load, or for why nothing was recognised."""
         if isinstance(found, Message):
             return cls(signature, problem=_Problem.of(found))
-        return cls(signature, recognised=found)
+        return cls(signature, recognised=found, stored_fault=None if fault is None else _Problem.of(fault))
+
+    @property
+    def fault(self) -> Message | None:
+        """Why it would not load, although it was recognised."""
+        stored = self.stored_fault
+        return None if stored is None else Message(stored.template, stored.values)
 
     def found(self) -> Recognised | Message | None:
         """Return what `of` was given."""
@@ -67,8 +74,8 @@ class Remembered:
 @functools.cache
 def rules_version() -> str:
     """Return what changes with the rules of recognition: what older rules found must not be kept."""
-    digest = hashlib.sha256(str(FORMAT).encode())
-    for source in sorted(Path(recognition.__file__).parent.glob("*.py")):
+    digest, rules = hashlib.sha256(str(FORMAT).encode()), Path(recognition.__file__).parent
+    for source in sorted([*rules.glob("*.py"), *rules.parent.glob("*.py")]):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
@@ -99,9 +106,16 @@ class RecognitionCache:
         """Whether anything is remembered of what was once at ``path``."""
         return _key(path) in self._entries
 
-    def paths(self) -> Iterator[Path]:
-        """Yield where the files were that are remembered; names that are no UTF-8 are left out."""
-        return (Path(key) for key in self._entries if "\\x" not in key)
+    def paths(self, *, parts_only: bool = False) -> Iterator[Path]:
+        """Yield where the files were that are remembered; names that are no UTF-8 are left out.
+
+        Args:
+            parts_only: whether only those that contain a part of a model are wanted.
+        """
+        for key, entry in self._entries.items():
+            found = entry.recognised
+            if "\\x" not in key and not (parts_only and (found is None or not found.contains)):
+                yield Path(key)
 
     def put(self, path: Path, entry: Remembered) -> None:
         """Remember what a file is."""

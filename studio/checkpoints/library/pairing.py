@@ -70,7 +70,7 @@ def _rank(model: ModelFile, part: Component, file: ModelFile) -> tuple[int, ...]
     wanted, found = model.recognised, file.recognised
     if wanted is None or found is None or part not in found.contains or not found.storage.readable:
         return None
-    if found.kind is Kind.TINY_VAE:
+    if found.kind is Kind.TINY_VAE or file.fault is not None:
         return None
     fit = 0
     if part is Component.VAE_4 and wanted.family is not None:

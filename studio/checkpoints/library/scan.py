@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import cachetools
 
 from studio.checkpoints.library.cache import RecognitionCache, Remembered
+from studio.checkpoints.library.fitness import fault_of, fault_of_folder
 from studio.errors import CheckpointError, StorageError
 from studio.families.configured.info import FLAT_PART, FLAT_STEM, INDEX
 from studio.families.recognition.header import ModelHeader, Names, TensorInfo
@@ -65,6 +66,7 @@ class ModelFile:
         signature: changes whenever the file does: size, time of change and inode.
         recognised: what it is; None if its header cannot be read.
         problem: why not: a clause such as "is a GGUF file"; None if it can.
+        fault: why it would not load although its header can be read: a clause such as "lacks tensors of the U-Net".
         is_folder: whether it is a folder in diffusers' layout.
     """
 
@@ -73,6 +75,7 @@ class ModelFile:
     signature: str
     recognised: Recognised | None = None
     problem: Message | None = None
+    fault: Message | None = None
     is_folder: bool = False
 
     @property
@@ -161,11 +164,11 @@ def scan(
                 changed += 1
             else:
                 added += 1
-            entry = Remembered.of(file.signature, _recognise(file, read or read_header))
+            entry = _examine(file, read or read_header)
             remembered.put(file.path, entry)
         else:
             unchanged += 1
-        files.append(_with(file, entry.found()))
+        files.append(_with(file, entry))
         if progress is not None:
             progress(number + 1, len(found))
     unlisted = {path for path, _ in walk.problems}
@@ -196,7 +199,7 @@ def known_file(path: Path, cache: RecognitionCache) -> ModelFile | None:
         return None
     file = _file(path, status) if stat.S_ISREG(status.st_mode) else _pipeline(path, _Walk())
     entry = cache.get(path, file.signature)
-    return None if entry is None else _with(file, entry.found())
+    return None if entry is None else _with(file, entry)
 
 
 def name_of(path: Path, *, is_folder: bool) -> str:
@@ -209,10 +212,11 @@ def name_of(path: Path, *, is_folder: bool) -> str:
     return path.name
 
 
-def _with(file: ModelFile, found: Recognised | Message | None) -> ModelFile:
+def _with(file: ModelFile, entry: Remembered) -> ModelFile:
+    found = entry.found()
     if isinstance(found, Message):
         return replace(file, problem=found)
-    return replace(file, recognised=found)
+    return replace(file, recognised=found, fault=entry.fault)
 
 
 # ------------------------------------------------------------------------------------------------------------- walking
@@ -342,17 +346,23 @@ def _kept_names(entries: tuple[Entry, ...]) -> tuple[Names, tuple[Entry, ...]]:
     return Names({entry.name: TensorInfo(entry.dtype, entry.shape) for entry in entries}), entries
 
 
-def _recognise(file: ModelFile, read: Callable[[Path], ModelHeader]) -> Recognised | Message:
-    """Return what a file is, or the clause that says why its header cannot be read."""
+def _examine(file: ModelFile, read: Callable[[Path], ModelHeader]) -> Remembered:
+    """Return what a file is and whether it would load, or why its header cannot be read."""
     try:
         if not file.is_folder:
-            return recognise(replace(read(file.path), parameterization=_parameterization(file.path)))
-        found = recognise_pipeline(_read_pipeline(file.path, file.name, read))
+            header = read(file.path)
+            found = recognise(replace(header, parameterization=_parameterization(file.path)))
+            return Remembered.of(file.signature, found, fault_of(file.path, found, header.tensors))
+        folder = _read_pipeline(file.path, file.name, read)
     except CheckpointError as error:
-        return error.reason if isinstance(error.reason, Message) else Message(error.reason, {})
-    if found is None:
-        return message("is a folder of diffusers that holds no model this program knows")
-    return found
+        reason = error.reason if isinstance(error.reason, Message) else Message(error.reason, {})
+        return Remembered.of(file.signature, reason)
+    whole = recognise_pipeline(folder)
+    if whole is None:
+        reason = message("is a folder of diffusers that holds no model this program knows")
+        return Remembered.of(file.signature, reason)
+    tensors = {name: header.tensors for name, header in folder.headers.items()}
+    return Remembered.of(file.signature, whole, fault_of_folder(file.path, whole, tensors))
 
 
 def _parameterization(path: Path) -> str:

@@ -15,9 +15,10 @@ from studio.checkpoints.library import scan as module
 from studio.checkpoints.library.cache import RecognitionCache
 from studio.checkpoints.library.scan import Scan, read_header, scan
 from studio.families.recognition.kinds import Component, Family, Kind, Source
+from tests.checkpoints.models import write_sparse
 from tests.families import headers_adapters  # noqa: F401 - adds its cases
 from tests.families.architectures import clip, diffusers_unet, diffusers_vae, taesd
-from tests.families.headers import CASES, file
+from tests.families.headers import CASES, file, sd1
 from tests.weights.corpus import HOSTILE
 from tests.weights.torch_corpus import archive, called, text
 
@@ -377,3 +378,23 @@ def test_environments_and_hidden_folders_are_not_searched(folder: Path) -> None:
     write(folder / "venv/lib/x.safetensors", EMBEDDING)
     write(folder / ".trash/x.safetensors", EMBEDDING)
     assert len(scan([folder]).files) == 3
+
+
+def test_a_model_that_would_not_load_says_why_and_that_is_remembered(tmp_path: Path) -> None:
+    whole, cache = sd1(), RecognitionCache(tmp_path / "cache.json")
+    missing = "model.diffusion_model.output_blocks.3.1.norm.weight"
+    broken = {name: shape for name, shape in whole.items() if name != missing}
+    odd = whole | {"model.diffusion_model.out.2.bias": (7,)}
+    scaled = whole | {"model.diffusion_model.time_embed.0.scale_weight": ()}
+    for name, shapes in {"good": whole, "lacks": broken, "odd": odd, "scaled": scaled}.items():
+        write_sparse(tmp_path / "models" / f"{name}.safetensors", shapes)
+    for again in (False, True):
+        reader = Reader()
+        found = {file.name: file for file in scan([tmp_path / "models"], cache, read=reader).files}
+        assert (reader.paths == []) == again
+        assert all(file.recognised is not None for file in found.values())
+        assert found["good"].fault is found["scaled"].fault is None
+        assert missing in str(found["lacks"].fault)
+        assert "with the shape 7; it should give 4" in str(found["odd"].fault)
+        cache.save()
+        cache = RecognitionCache(tmp_path / "cache.json")
