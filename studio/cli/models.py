@@ -13,7 +13,7 @@ from studio.checkpoints.card import headline_figures
 from studio.checkpoints.catalog import InstalledModel, list_models
 from studio.cli.output import StatusLine, table
 from studio.downloads.address import parse_address
-from studio.downloads.download import download, plan
+from studio.downloads.download import download, plan, what_it_is
 from studio.downloads.process import HubProcess
 from studio.downloads.protocol import Waiting
 from studio.downloads.suggested import (
@@ -116,6 +116,8 @@ def _download(args: argparse.Namespace, folders: Folders) -> int:
         planned = plan(hub, address, token)
         choice = _chosen(planned, args.variant)
         _print_plan(planned, choice)
+        if (found := what_it_is(hub, planned, choice, token)) is not None:
+            print(found.advice or found.title)
         if not args.yes and not _agreed():
             return 0
         line = StatusLine()

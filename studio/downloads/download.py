@@ -10,21 +10,25 @@ import contextlib
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from studio.downloads.files import Choice, choices
-from studio.downloads.protocol import Failed, Fetch, Listed, ListFiles, Progress, Waiting
-from studio.errors import DownloadError
+from studio.downloads.protocol import Failed, Fetch, Header, Listed, ListFiles, Progress, ReadHeader, Waiting
+from studio.errors import CheckpointError, DownloadError
+from studio.families.recognition.header import ModelHeader, TensorInfo
+from studio.families.recognition.recognise import FOLDER_FAMILIES, recognise
 from studio.format import size
 from studio.messages import Message, message
 from studio.storage import as_storage_error, ensure_folder, rename_new, storage_error, sync_folder
+from studio.weights.header import parse_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from studio.downloads.address import Address
     from studio.downloads.process import HubProcess
+    from studio.families.recognition.recognise import Recognised
 
 PARTIAL: Final = ".downloads"
 """The folder in the models folder for what is not complete; hidden, so no model is looked for in it."""
@@ -73,6 +77,33 @@ def plan(hub: HubProcess, address: Address, token: str = "") -> Plan:
                 gated=event.gated,
             )
     raise DownloadError(address.repository, _UNEXPECTED)
+
+
+def what_it_is(hub: HubProcess, planned: Plan, choice: Choice, token: str = "") -> Recognised | None:
+    """Return what a choice is, by the header of its largest file; None if that cannot be told before it is downloaded.
+
+    Raises:
+        DownloadCancelled: the process was ended.
+    """
+    largest = max(choice.files, key=lambda file: file.size)
+    if not largest.path.endswith(".safetensors"):
+        return None
+    request = ReadHeader(
+        repository=planned.address.repository, commit=planned.commit, path=largest.path, token=token
+    )
+    raw = b"".join(event.raw for event in hub.ask(request) if isinstance(event, Header))
+    if not raw:
+        return None
+    try:
+        header = parse_header(raw, Path(largest.path))
+    except CheckpointError:
+        return None
+    tensors = {entry.name: TensorInfo(entry.dtype, entry.shape) for entry in header.entries}
+    name = largest.path.rpartition("/")[2]
+    found = recognise(ModelHeader(name=name, tensors=tensors, metadata=header.metadata))
+    if choice.folder and (found.family is None or found.family.value in FOLDER_FAMILIES):
+        return None  # a part of a folder says less than the whole
+    return found
 
 
 def download(

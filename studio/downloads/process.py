@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 import studio
-from studio.downloads.protocol import MAX_LINE, Done, Event, Failed, Listed, Request
+from studio.downloads.protocol import MAX_LINE, Done, Event, Failed, Header, Listed, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +63,7 @@ class HubProcess:
         self._cancelled = False
 
     def ask(self, request: Request) -> Iterator[Event]:
-        """Yield the events that answer a request, up to the last: `Listed`, `Done` or `Failed`.
+        """Yield the events that answer a request, up to the last: `Listed`, `Header`, `Done` or `Failed`.
 
         Raises:
             DownloadCancelled: `cancel` was called.
@@ -81,7 +81,7 @@ class HubProcess:
             while line := process.stdout.readline(MAX_LINE):
                 event = msgspec.json.decode(line, type=Event)
                 yield event
-                if isinstance(event, Listed | Done | Failed):
+                if isinstance(event, Listed | Header | Done | Failed):
                     return
         except (OSError, ValueError, msgspec.DecodeError):
             pass  # it ended while it was asked

@@ -56,7 +56,16 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True, tag="fetch"):
     token: str = ""
 
 
-Request: TypeAlias = ListFiles | Fetch
+class ReadHeader(msgspec.Struct, frozen=True, kw_only=True, tag="header"):
+    """The request for the header of a safetensors file."""
+
+    repository: str
+    commit: str
+    path: str
+    token: str = ""
+
+
+Request: TypeAlias = ListFiles | Fetch | ReadHeader
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True, tag="listed"):
@@ -66,6 +75,12 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, tag="listed"):
     files: tuple[RemoteFile, ...]
     licence: str = ""
     gated: bool = False
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, tag="head"):
+    """The header of a file with the bytes of its length; empty if it is longer than any."""
+
+    raw: bytes
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
@@ -96,4 +111,4 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     details: str = ""
 
 
-Event: TypeAlias = Listed | Progress | Waiting | Done | Failed
+Event: TypeAlias = Listed | Header | Progress | Waiting | Done | Failed

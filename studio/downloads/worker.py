@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import msgspec
-from huggingface_hub import HfApi, constants, hf_hub_url, set_client_factory
+from huggingface_hub import HfApi, constants, get_session, hf_hub_url, set_client_factory
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -33,7 +33,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.file_download import http_get
-from huggingface_hub.utils._http import default_client_factory, parse_ratelimit_headers
+from huggingface_hub.utils._http import default_client_factory, hf_raise_for_status, parse_ratelimit_headers
 
 from studio.downloads.files import RemoteFile
 from studio.downloads.protocol import (
@@ -42,12 +42,15 @@ from studio.downloads.protocol import (
     Failed,
     Fault,
     Fetch,
+    Header,
     Listed,
     ListFiles,
     Progress,
+    ReadHeader,
     Request,
     Waiting,
 )
+from studio.weights.header import MAX_HEADER_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,8 +64,13 @@ CHUNK = 1 << 18
 """Bytes between two writes; what has not been written when the connection is lost is downloaded again."""
 REPORT_S = 0.2
 TRIES = 5
+LOST_TRIES = 2
+"""How often a connection is tried that brings nothing; http_get tries several times each."""
+TIMEOUT_S = 20.0
 LONGEST_WAIT_S = 3600.0
 _READ = 1 << 22
+_LENGTH_BYTES = 8
+_HEADER_CHUNK = 1 << 16
 
 # The base of the client's errors, whichever client this version of the library uses.
 _HttpError = cast("type[Exception]", HfHubHTTPError.__bases__[0])
@@ -108,6 +116,8 @@ def _answer(request: Request) -> Event:
     try:
         if isinstance(request, ListFiles):
             return _list(request)
+        if isinstance(request, ReadHeader):
+            return Header(raw=_header(request))
         fetching = _Fetching(request)
         for wanted in request.files:
             file = wanted.path
@@ -208,7 +218,9 @@ def _patiently(call: Callable[[], T]) -> T:
 def _list(request: ListFiles) -> Listed:
     api = HfApi(token=request.token or False)
     info = _patiently(
-        lambda: api.model_info(request.repository, revision=request.revision, files_metadata=True)
+        lambda: api.model_info(
+            request.repository, revision=request.revision, files_metadata=True, timeout=TIMEOUT_S
+        )
     )
     files = []
     for sibling in info.siblings or ():
@@ -226,6 +238,26 @@ def _list(request: ListFiles) -> Listed:
     return Listed(
         commit=info.sha or request.revision, files=tuple(files), licence=licence[:100], gated=bool(info.gated)
     )
+
+
+def _header(request: ReadHeader) -> bytes:
+    """Read the header of a file, and nothing of its tensors."""
+    url = hf_hub_url(request.repository, request.path, revision=request.commit)
+    headers = {"Accept-Encoding": "identity", "Range": f"bytes=0-{MAX_HEADER_BYTES + _LENGTH_BYTES - 1}"}
+    if request.token:
+        headers["Authorization"] = f"Bearer {request.token}"
+    raw, needed = bytearray(), _LENGTH_BYTES
+    with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT_S) as response:
+        hf_raise_for_status(response)
+        for data in response.iter_bytes(_HEADER_CHUNK):
+            raw += data
+            if needed == _LENGTH_BYTES and len(raw) >= needed:
+                needed += int.from_bytes(raw[:_LENGTH_BYTES], "little")
+                if needed > MAX_HEADER_BYTES:
+                    return b""
+            if len(raw) >= needed > _LENGTH_BYTES:
+                return bytes(raw[:needed])
+    return b""
 
 
 class _Counted:
@@ -280,7 +312,7 @@ class _Fetching:
             pass  # it is there now
         with part.open("r+b") as file:
             counted = cast("BinaryIO", _Counted(file, wanted.size, self._grown))
-            left = TRIES
+            left = LOST_TRIES
             while True:
                 have = file.seek(0, os.SEEK_END)
                 if have > wanted.size:
@@ -300,7 +332,7 @@ class _Fetching:
                     raise
                 except _HttpError:
                     file.flush()
-                    left = TRIES if file.tell() > have else left - 1
+                    left = LOST_TRIES if file.tell() > have else left - 1
                     if left <= 0:
                         raise
                     time.sleep(1)

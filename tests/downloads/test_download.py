@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,10 +15,11 @@ import pytest
 
 from studio.downloads import download as module
 from studio.downloads.address import Address
-from studio.downloads.download import PARTIAL, download, plan
+from studio.downloads.download import PARTIAL, download, plan, what_it_is
 from studio.downloads.process import DownloadCancelled, HubProcess, online_environment
 from studio.downloads.protocol import Progress, Waiting
 from studio.errors import DownloadError
+from studio.families.recognition.kinds import Kind
 from tests.downloads.hub import COMMIT, Hub, Repository, serving
 
 if TYPE_CHECKING:
@@ -79,6 +81,25 @@ def test_a_file_is_downloaded_after_its_size_was_said(
     assert len(served.requests) == 2
     with pytest.raises(DownloadError, match="is in the models folder already"):
         download(process, planned, choice, tmp_path)
+
+
+def test_what_a_file_is_is_told_by_its_header_alone(
+    art: Repository, served: Hub, process: HubProcess
+) -> None:
+    names = ("controlnet_cond_embedding.conv_in.weight", "conv_in.weight")
+    tensors = {
+        name: {"dtype": "F16", "shape": [320, 4, 3, 3], "data_offsets": [place, place + 23040]}
+        for name, place in zip(names, (0, 23040), strict=True)
+    }
+    header = json.dumps(tensors).encode()
+    art.files["forest.safetensors"] = len(header).to_bytes(8, "little") + header + BIG
+    planned = plan(process, ART)
+    found = what_it_is(process, planned, planned.choices[0])
+    assert found is not None
+    assert found.kind is Kind.CONTROLNET
+    assert served.ranges == ["bytes=0-16777223"]
+    art.files["forest.safetensors"] = BIG  # a length larger than any header
+    assert what_it_is(process, planned, planned.choices[0]) is None
 
 
 def test_a_folder_takes_the_smallest_complete_variant_and_nothing_that_can_carry_code(

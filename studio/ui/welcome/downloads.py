@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from studio.downloads.address import parse_address
-from studio.downloads.download import download, plan
+from studio.downloads.download import download, plan, what_it_is
 from studio.downloads.process import DownloadCancelled, HubProcess
 from studio.downloads.protocol import Progress, Waiting
 from studio.errors import DownloadError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from studio.downloads.download import Plan
     from studio.downloads.files import Choice
     from studio.errors import StudioError
+    from studio.families.recognition.recognise import Recognised
     from studio.ui.core.catalog import Catalog
     from studio.ui.core.intents import Intents
     from studio.ui.core.notices import Notices
@@ -46,6 +47,7 @@ class Downloads(QObject):
         address: what is or was looked up.
         plan: the files that can be downloaded.
         choice: which of them will be.
+        found: what the choice is, by its header; None while that is not known.
         latest: the last event of a running download.
         speed: bytes per second.
         sentence: why it failed.
@@ -68,6 +70,7 @@ class Downloads(QObject):
         self.address: Address | None = None
         self.plan: Plan | None = None
         self.choice: Choice | None = None
+        self.found: Recognised | None = None
         self.latest: Progress | Waiting | None = None
         self.speed = 0.0
         self.sentence = self.model = ""
@@ -89,7 +92,7 @@ class Downloads(QObject):
         """Ask the Hub what is at an address, as a person types it; see `parse_address`."""
         if self.busy:
             return
-        self.plan = self.choice = self.latest = None
+        self.plan = self.choice = self.found = self.latest = None
         self.sentence, self._token = "", token.strip()
         try:
             self.address = parse_address(typed)
@@ -108,7 +111,7 @@ class Downloads(QObject):
         """Choose what will be downloaded, by its place in the plan."""
         if self.plan is not None and self.phase == "planned":
             self.choice = self.plan.choices[number]
-            self.changed.emit()
+            self._recognise()
 
     def start(self, token: str = "") -> None:
         """Download the choice, or continue it; what is there already is not downloaded again."""
@@ -165,7 +168,27 @@ class Downloads(QObject):
             self._set_phase("idle")
             return
         self.plan, self.choice = found, found.choices[0]
-        self._set_phase("planned")
+        self.phase = "planned"
+        self._recognise()
+
+    def _recognise(self) -> None:
+        """Ask what the choice is; it can be downloaded meanwhile."""
+        self.found = None
+        self.changed.emit()
+        hub, planned, choice = self._hub, self.plan, self.choice
+        if hub is not None and planned is not None and choice is not None:
+            self._background.do(
+                lambda: (choice, _quietly(partial(what_it_is, hub, planned, choice, self._token))),
+                self._on_recognised,
+                lambda _: None,
+                key="header",
+            )
+
+    def _on_recognised(self, answer: tuple[Choice, Recognised | None]) -> None:
+        choice, found = answer
+        if choice is self.choice and found is not None:
+            self.found = found
+            self.changed.emit()
 
     def _on_done(self, where: Path | None) -> None:
         self._end_process()

@@ -82,6 +82,7 @@ class DownloadCard(Card):
         self.setAccessibleName(tr("Download"))
         self.name = PlainLabel(theme, bold=True, elide=True)
         self.state = PlainLabel(theme, role="dim", wrap=True)
+        self.what = PlainLabel(theme, role="dim", wrap=True)
         self.bar = DownloadBar(theme)
         self.variant = ChoiceField(theme, tr("Variant"))
         self.note = PlainLabel(theme, role="warn", wrap=True)
@@ -108,7 +109,7 @@ class DownloadCard(Card):
         column = QVBoxLayout(self)
         column.setContentsMargins(PADDING, PADDING, PADDING, PADDING)
         column.setSpacing(GAP)
-        for widget in (self.name, self.state, self.bar, self.variant, self.note, self.token):
+        for widget in (self.name, self.state, self.what, self.bar, self.variant, self.note, self.token):
             column.addWidget(widget)
         column.addLayout(buttons)
         self.start.clicked.connect(self._on_start)
@@ -150,6 +151,11 @@ class DownloadCard(Card):
         self.name.setVisible(address is not None)
         self.state.set_role("bad" if phase == "failed" else "dim")
         self.state.setText(self._sentence())
+        found = downloads.found if phase in ("planned", "running") else None
+        self.what.setVisible(found is not None)
+        if found is not None:
+            self.what.set_role("dim" if found.advice is None else "warn")
+            self.what.setText(tr(found.advice or found.title))
         self.bar.setVisible(phase == "running")
         if choice is not None and phase == "running":
             self.bar.set_share(downloads.done_bytes / max(1, choice.size))

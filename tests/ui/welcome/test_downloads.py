@@ -14,8 +14,12 @@ from studio.downloads.files import Choice, RemoteFile
 from studio.downloads.process import DownloadCancelled, HubProcess
 from studio.downloads.protocol import Progress, Waiting
 from studio.errors import DownloadError
+from studio.families.recognition.kinds import Kind
+from studio.families.recognition.recognise import Recognised
+from studio.families.recognition.traits import Storage
 from studio.ui.welcome import downloads as module
 from studio.ui.welcome import text
+from tests.downloads.hub import Repository, serving
 from tests.ui.cards import LARGE, STARTER, installed, show_models
 from tests.ui.program import heard
 
@@ -23,8 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pytestqt.qtbot import QtBot
+
     from studio.downloads.address import Address
-    from tests.ui.program import MakePage, OpenPage
+    from tests.ui.program import MakeModels, MakePage, OpenPage
 
 SMALL = Choice(title="fp16", files=(RemoteFile(path="a.safetensors", size=2 << 30),), folder=True)
 WHOLE = Choice(
@@ -37,6 +43,7 @@ class FakeHub:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.gated = False
+        self.found: Recognised | None = None
         self.error: DownloadError | None = None
         self.events: list[Progress | Waiting] = []
         self.held: threading.Event | None = None
@@ -45,6 +52,7 @@ class FakeHub:
         self._cancelled = threading.Event()
         monkeypatch.setattr(module, "plan", self.plan)
         monkeypatch.setattr(module, "download", self.download)
+        monkeypatch.setattr(module, "what_it_is", lambda *_: self.found)
         monkeypatch.setattr(HubProcess, "cancel", lambda _: self._cancelled.set())
 
     def plan(self, hub: HubProcess, address: Address, token: str) -> Plan:
@@ -99,6 +107,12 @@ def test_sizes_and_the_licence_are_shown_before_anything_is_fetched(hand: OpenPa
     assert text.planned(hand.models.downloads.plan, SMALL) in hand.texts
     assert hub.asked == [("plan", "artist/dreams", "")]
     assert "Access token" not in hand.names
+
+
+def test_what_the_file_is_is_said_before_it_is_downloaded(hand: OpenPage, hub: FakeHub) -> None:
+    hub.found = Recognised(kind=Kind.CONTROLNET, storage=Storage(dtype="F16"))
+    look_up(hand)
+    hand.wait(lambda: hub.found.advice in hand.texts)
 
 
 def test_another_variant_can_be_chosen(hand: OpenPage, hub: FakeHub) -> None:
@@ -182,3 +196,19 @@ def test_closing_the_models_ends_a_download(hand: OpenPage, hub: FakeHub) -> Non
     hand.wait(lambda: hub.held is not None and hub.held.is_set())
     hand.models.close()
     assert hand.models.downloads.phase == "running"  # nobody is left to be told
+
+
+def test_a_file_comes_from_a_hub_into_the_models_folder(
+    make_models: MakeModels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.address)
+        served.repositories["artist/dreams"] = Repository({"dreams.safetensors": b"0123456789" * 1000})
+        models = make_models()
+        downloads = models.downloads
+        downloads.look_up("artist/dreams")
+        qtbot.waitUntil(lambda: downloads.phase == "planned", timeout=20_000)
+        downloads.start()
+        qtbot.waitUntil(lambda: downloads.phase == "done", timeout=20_000)
+    assert downloads.where == models.folders.models / "dreams.safetensors"
+    assert downloads.where.stat().st_size == 10_000
