@@ -106,7 +106,9 @@ class DownloadStatus(TextButton):
 
     @Slot()
     def _on_changed(self) -> None:
-        shown = download_text.status(self._downloads)
+        downloads, shown = self._downloads, ""
+        if downloads.phase == "running" and downloads.choice is not None:
+            shown = download_text.status(downloads.latest, downloads.choice)
         self.setVisible(bool(shown))
         if shown != self.text():
             self.setText(shown)

@@ -193,7 +193,7 @@ class DownloadCard(Card):
             case "planned" if downloads.plan is not None and downloads.choice is not None:
                 return text.planned(downloads.plan, downloads.choice)
             case "running":
-                return text.progress(downloads)
+                return text.progress(downloads.latest, downloads.choice, downloads.speed)
             case "failed":
                 return downloads.sentence
             case "cancelled":

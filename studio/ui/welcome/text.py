@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from studio.downloads.download import Plan
     from studio.downloads.files import Choice
     from studio.downloads.suggested import SuggestedModel
-    from studio.ui.welcome.downloads import Downloads
 
 _SHORTEST_S = 2.0
 
@@ -123,9 +122,8 @@ def gated(plan: Plan) -> str:
     )
 
 
-def progress(downloads: Downloads) -> str:
-    """Return one line on a running download."""
-    event, choice = downloads.latest, downloads.choice
+def progress(event: Progress | Waiting | None, choice: Choice | None, speed: float) -> str:
+    """Return one line on a running download, of which ``event`` is the last; ``speed`` is in bytes per second."""
     if isinstance(event, Waiting):
         return tr("The Hub asks to wait {time}.", time=duration(event.seconds))
     if choice is None or event is None:
@@ -133,10 +131,10 @@ def progress(downloads: Downloads) -> str:
     if event.checking:
         return tr("Verifying {file}", file=event.file)
     shown = tr("{done} of {whole}", done=size(event.done), whole=size(choice.size))
-    if downloads.speed <= 0:
+    if speed <= 0:
         return shown
-    left = (choice.size - event.done) / downloads.speed
-    shown = tr("{done}, {speed}/s", done=shown, speed=size(round(downloads.speed)))
+    left = (choice.size - event.done) / speed
+    shown = tr("{done}, {speed}/s", done=shown, speed=size(round(speed)))
     return shown if left < _SHORTEST_S else tr("{done}, {left}", done=shown, left=time_left(left))
 
 
@@ -154,10 +152,7 @@ def unlisted(where: Path) -> str:
     return tr("Downloaded and verified, in {folder}.", folder=where)
 
 
-def status(downloads: Downloads) -> str:
-    """Return what the status bar says of a download; "" if none runs."""
-    if downloads.phase != "running" or downloads.choice is None:
-        return ""
-    event = downloads.latest
-    share = event.done / max(1, downloads.choice.size) if isinstance(event, Progress) else 0.0
+def status(event: Progress | Waiting | None, choice: Choice) -> str:
+    """Return what the status bar says of a running download."""
+    share = event.done / max(1, choice.size) if isinstance(event, Progress) else 0.0
     return tr("Downloading, {share:.0%}", share=share)

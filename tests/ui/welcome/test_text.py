@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -43,17 +42,14 @@ def test_a_plan_says_files_bytes_and_licence() -> None:
 
 
 def test_a_running_download_says_bytes_speed_and_time_left() -> None:
-    running = SimpleNamespace(phase="running", choice=CHOICE, latest=None, speed=0.0)
-    assert text.progress(running) == "Connecting…"
-    running.latest = Progress(file="unet/a.safetensors", done=1 << 30)
-    assert text.progress(running) == "1.0 GiB of 2.0 GiB"
-    running.speed = float(64 << 20)
-    assert text.progress(running) == "1.0 GiB of 2.0 GiB, 64 MiB/s, 16.0 s left"
-    assert text.status(running) == "Downloading, 50%"
-    running.latest = Waiting(seconds=30)
-    assert text.progress(running) == "The Hub asks to wait 30 s."
-    running.latest = Progress(file="unet/a.safetensors", done=2 << 30, checking=True)
-    assert text.progress(running) == "Verifying unet/a.safetensors"
+    half, speed = Progress(file="unet/a.safetensors", done=1 << 30), float(64 << 20)
+    assert text.progress(None, CHOICE, 0) == "Connecting…"
+    assert text.progress(half, CHOICE, 0) == "1.0 GiB of 2.0 GiB"
+    assert text.progress(half, CHOICE, speed) == "1.0 GiB of 2.0 GiB, 64 MiB/s, 16.0 s left"
+    assert text.progress(Waiting(seconds=30), CHOICE, speed) == "The Hub asks to wait 30 s."
+    checked = Progress(file="unet/a.safetensors", done=2 << 30, checking=True)
+    assert text.progress(checked, CHOICE, speed) == "Verifying unet/a.safetensors"
+    assert text.status(half, CHOICE) == "Downloading, 50%"
 
 
 @pytest.mark.parametrize("typed", ["a/b", "a/b/tree/v2", "a/b/blob/main/c/d.safetensors"])
