@@ -14,6 +14,7 @@ from studio.engine.requests.generate import sampler_options
 from studio.errors import RequestError, capitalised, shorten
 from studio.messages import message
 from studio.ui.core.undo import FieldsUndoStack
+from studio.ui.create.loras import FormLoras
 from studio.ui.create.prompt_lengths import PromptLengths
 from studio.ui.jobs.cost import Estimate, estimate
 from studio.ui.jobs.run_settings import (
@@ -45,6 +46,7 @@ class FormModel(QObject):
     Attributes:
         undo_stack: the edits.
         lengths: the lengths of the prompts.
+        loras: the LoRAs that fit the model, and those in the prompt.
 
     Signals:
         changed: the values or the installed models have changed.
@@ -84,6 +86,8 @@ class FormModel(QObject):
         self._provisional = None if catalog.listed else self._values
         self.undo_stack = FieldsUndoStack(self._put_step, clock, self)
         self.lengths = PromptLengths(self, self)
+        self.loras = FormLoras(self, catalog, self.write_prompt, self)
+        self.loras.inversions_changed.connect(self._on_inversions_changed)
         catalog.changed.connect(self._on_catalog_changed)
 
     @property
@@ -134,9 +138,9 @@ class FormModel(QObject):
             values = with_model(values, self.card, self._catalog.card(name), name)
         self._make(replace(values, **changes), tuple(changes))
 
-    def write_prompt(self, prompt: str) -> None:
-        """Replace the prompt, as a step of undo that is never merged with what was typed before."""
-        self._make(replace(self._values, prompt=prompt), ())
+    def write_prompt(self, prompt: str, key: tuple[str, ...] = ()) -> None:
+        """Replace the prompt, as a step of undo: merged with the last one of the same ``key``, with () never."""
+        self._make(replace(self._values, prompt=prompt), key)
 
     def edit_option(self, name: str, value: OptionValue) -> None:
         """Change an option of the chosen sampler, as one step of undo.
@@ -205,6 +209,7 @@ class FormModel(QObject):
     def close(self) -> None:
         """Wait for background work."""
         self.lengths.close()
+        self.loras.close()
 
     def _first(self) -> FormValues:
         """Return the saved values, as far as they are still valid."""
@@ -272,6 +277,10 @@ class FormModel(QObject):
         self._fault = self._estimate = None
         self._preferences.set("form", values.to_dict())
         self.changed.emit()
+
+    @Slot()
+    def _on_inversions_changed(self) -> None:
+        self.lengths.set_inversions(self.loras.inversions)
 
     @Slot()
     def _on_catalog_changed(self) -> None:

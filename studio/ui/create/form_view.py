@@ -11,6 +11,7 @@ from studio.engine.requests.generate import MAX_COUNT, MAX_GUIDANCE, MAX_STEPS
 from studio.ui.create import text
 from studio.ui.create.ideas import IdeasModel
 from studio.ui.create.ideas_view import IdeasPopover, PromptCompletion
+from studio.ui.create.loras_view import LoraList, LoraPopover
 from studio.ui.create.size_view import FreeSize, OfferedSizes
 from studio.ui.jobs import cost_text
 from studio.ui.jobs import text as run_text
@@ -209,7 +210,17 @@ class TextRows(QWidget):
         )
         self.ideas = TextButton(theme, tr("Ideas"), kind="quiet", icon="lightbulb")
         set_tip(self.ideas, text.ideas_tip())
-        self.prompt.editor.set_corner(self.ideas)
+        self.add_lora = TextButton(theme, tr("LoRA"), kind="quiet", icon="plus")
+        named(self.add_lora, tr("Add LoRA"), text.add_lora_tip())
+        self._corner = QWidget()
+        corner = QHBoxLayout(self._corner)
+        corner.setContentsMargins(0, 0, 0, 0)
+        corner.setSpacing(0)
+        corner.addWidget(self.ideas)
+        corner.addWidget(self.add_lora)
+        self.prompt.editor.set_corner(self._corner)
+        self.loras = LoraList(theme, form.loras)
+        self.lora_popover = LoraPopover(theme, form.loras, self.add_lora)
         self.completion = PromptCompletion(theme, self.prompt, form, ideas)
         self.popover = IdeasPopover(theme, ideas, self.ideas)
         self.script = PlainLabel(theme, kind="label", role="warn", wrap=True)
@@ -227,7 +238,7 @@ class TextRows(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
-        for widget in (self.prompt, self.script, self.no_text, self.disclosure):
+        for widget in (self.prompt, self.loras, self.script, self.no_text, self.disclosure):
             column.addWidget(widget)
         self._had_negative = False
         form.changed.connect(self._on_form_changed)
@@ -235,6 +246,8 @@ class TextRows(QWidget):
         bind(form, "negative", self.negative)
         self.disclosure.header.clicked.connect(self._on_disclosure_clicked)
         self.ideas.clicked.connect(self._on_ideas)
+        self.add_lora.clicked.connect(self._on_add_lora)
+        self.lora_popover.left.connect(self.prompt.editor.setFocus)
         self.popover.example_chosen.connect(self._write)
         self.popover.name_chosen.connect(self._on_name)
         self.popover.left.connect(self.prompt.editor.setFocus)
@@ -248,6 +261,7 @@ class TextRows(QWidget):
     def _on_form_changed(self) -> None:
         values, card = self._form.values, self._form.card
         with_text = takes_text(card)
+        self._show_corner()
         self.prompt.setEnabled(with_text)
         self.no_text.setVisible(not with_text)
         self.disclosure.setVisible(with_text)
@@ -268,7 +282,26 @@ class TextRows(QWidget):
 
     @Slot()
     def _on_ideas_changed(self) -> None:
-        self.prompt.editor.show_corner(self._ideas.available)
+        self._show_corner()
+
+    def _show_corner(self) -> None:
+        ideas, loras = self._ideas.available, self._form.loras.available
+        if (ideas, loras) != (self.ideas.isVisibleTo(self._corner), self.add_lora.isVisibleTo(self._corner)):
+            self.ideas.setVisible(ideas)
+            self.add_lora.setVisible(loras)
+        self.prompt.editor.show_corner(ideas or loras)
+
+    @Slot()
+    def _on_add_lora(self) -> None:
+        """Open the list of LoRAs beside the prompt, or close it."""
+        if self.lora_popover.isVisible():
+            self.lora_popover.hide()
+            return
+        self.lora_popover.open(self._beside_prompt())
+
+    def _beside_prompt(self) -> QPoint:
+        editor = self.prompt.editor
+        return editor.mapTo(self.window(), QPoint(editor.width() + PADDING + GAP, 0))
 
     @Slot()
     def _on_lengths_changed(self) -> None:
@@ -285,9 +318,7 @@ class TextRows(QWidget):
         if self.popover.isVisible():
             self.popover.hide()
             return
-        editor = self.prompt.editor
-        corner = editor.mapTo(self.window(), QPoint(editor.width() + PADDING + GAP, 0))
-        self.popover.open(corner, adds=self._is_being_written())
+        self.popover.open(self._beside_prompt(), adds=self._is_being_written())
 
     def _is_being_written(self) -> bool:
         """Whether the cursor is after a space, so that a name is added to the prompt."""

@@ -6,20 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication, QKeyEvent, QTextCursor
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from studio.ui.create import text
 from studio.ui.create.text_list import TextList
 from studio.ui.language import tr
 from studio.ui.theme.metrics import GAP, GRID, INSET
 from studio.ui.widgets.buttons import IconButton
-from studio.ui.widgets.cards import Card
+from studio.ui.widgets.cards import Card, Popover
 from studio.ui.widgets.labels import PlainLabel
-from studio.ui.widgets.painting import is_undo_of_the_window
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QHideEvent, QShowEvent
-
     from studio.ui.create.form_model import FormModel
     from studio.ui.create.ideas import IdeasModel, Offer
     from studio.ui.theme.theme import Theme
@@ -33,24 +30,21 @@ LEAST_NAME_ROWS: Final = 3
 MAX_LENGTH: Final = 200
 
 
-class IdeasPopover(Card):
-    """A card above the window; it closes when something is chosen, with Esc, or when the focus goes elsewhere.
+class IdeasPopover(Popover):
+    """Examples and names; it closes when something is chosen.
 
     Signals:
         example_chosen: use this prompt.
         name_chosen: put this name into the prompt.
-        left: it was closed with Esc or Close; the focus should return to the prompt.
     """
 
     example_chosen = Signal(str)
     name_chosen = Signal(str)
-    left = Signal()
 
     def __init__(self, theme: Theme, ideas: IdeasModel, button: QWidget) -> None:
         """Start hidden; a click on ``button`` does not count as one elsewhere."""
-        super().__init__(theme, ground="floating", parent=button)
-        self._ideas, self._button = ideas, button
-        self.hide()
+        super().__init__(theme, button)
+        self._ideas = ideas
         self.setAccessibleName(tr("Ideas"))
         title = PlainLabel(theme, tr("What this model can draw"), kind="title")
         close = IconButton(theme, "x", tr("Close"), kind="quiet", role="dim")
@@ -78,7 +72,7 @@ class IdeasPopover(Card):
         column.addWidget(self.names, 1)
         column.addWidget(self.hint)
         column.insertSpacing(column.indexOf(self.count), GAP)
-        close.clicked.connect(self._leave)
+        close.clicked.connect(self.leave)
         ideas.changed.connect(self.hide)
         self.search.textChanged.connect(self._on_searched)
         self.examples.chosen.connect(self._on_example)
@@ -91,7 +85,6 @@ class IdeasPopover(Card):
             corner: the point; the card moves up if there is too little room below.
             adds: whether a name is added to the prompt; else it replaces the prompt.
         """
-        self.setParent(self._button.window())
         words = self._ideas.words
         self.fault.setText(self._ideas.fault)
         self.fault.setVisible(bool(self._ideas.fault))
@@ -106,76 +99,23 @@ class IdeasPopover(Card):
         self.hint.setText(text.name_is_added() if adds else text.name_replaces())
         self.search.clear()
         self._on_searched("")
-        self._place(corner, with_names=bool(words.names))
-        self.show()
-        self.raise_()
+        self.open_at(corner, WIDTH, HIGHEST if words.names else self.sizeHint().height())
         (self.search if words.names else self.examples).setFocus(Qt.FocusReason.PopupFocusReason)
 
-    def _place(self, corner: QPoint, *, with_names: bool) -> None:
-        room = self.window().height() - 2 * GAP
-        height = min(HIGHEST if with_names else self.sizeHint().height(), room)
-        self.setFixedWidth(WIDTH)
-        self.setFixedHeight(height)
-        left = max(GAP, min(corner.x(), self.window().width() - WIDTH - GAP))
-        self.move(left, max(GAP, min(corner.y(), self.window().height() - height - GAP)))
-
-    # -------------------------------------------------------------------------------------------------- closing
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        if (app := QApplication.instance()) is not None:
-            app.installEventFilter(self)
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        if (app := QApplication.instance()) is not None:
-            app.removeEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Close on a click or focus elsewhere, and handle the keys of the card's controls."""
-        kind = event.type()
-        if kind in (QEvent.Type.MouseButtonPress, QEvent.Type.FocusIn) and isinstance(watched, QWidget):
-            if watched is not self._button and watched is not self and not self.isAncestorOf(watched):
-                self.hide()
-        elif kind == QEvent.Type.Resize and watched is self.window():
-            self.hide()
-        elif kind == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._owns(watched):
-            if is_undo_of_the_window(event):
-                event.ignore()
-                return True
-            if event.key() == Qt.Key.Key_Escape:
-                event.accept()
-                return True
-        elif kind == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and self._owns(watched):
-            return self._on_key(watched, event)
-        return False
-
-    def _owns(self, watched: QObject) -> bool:
-        return isinstance(watched, QWidget) and self.isAncestorOf(watched)
-
-    def _on_key(self, watched: QObject, event: QKeyEvent) -> bool:
-        if event.key() == Qt.Key.Key_Escape:
-            self._leave()
-            return True
+    def take_key(self, watched: QWidget, event: QKeyEvent) -> bool:
+        """Move between the search and the names, and choose the first name with Enter in the search."""
         if watched is self.search and event.key() == Qt.Key.Key_Down and self.names.texts:
             self.names.setFocus(Qt.FocusReason.OtherFocusReason)
             self.names.go_to(0)
             return True
-        if (
-            watched is self.search
-            and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-            and self.names.texts
-        ):
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if watched is self.search and enter and self.names.texts:
             self._on_name(self.names.texts[0])
             return True
         up = watched is self.names and event.key() == Qt.Key.Key_Up and self.names.currentIndex().row() <= 0
         if up:
             self.search.setFocus(Qt.FocusReason.OtherFocusReason)
         return up
-
-    @Slot()
-    def _leave(self) -> None:
-        self.hide()
-        self.left.emit()
 
     # -------------------------------------------------------------------------------------------------- contents
     @Slot(str)

@@ -14,6 +14,8 @@ from studio.ui.core.background import Background
 from studio.ui.jobs.run_settings import reads_with_clip
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from studio.errors import StudioError
     from studio.prompts.length import PromptLength
     from studio.ui.jobs.run_settings import RunSettings
@@ -43,8 +45,14 @@ class PromptLengths(QObject):
         super().__init__(parent)
         self._form, self._background = form, Background(self)
         self._counted: tuple[str, str] | None = None
+        self._inversions: dict[str, int] = {}
         self.lengths = Lengths()
         form.changed.connect(self._on_form_changed)
+        self._on_form_changed()
+
+    def set_inversions(self, inversions: Mapping[str, int]) -> None:
+        """Count these textual inversions, names with their number of tokens, as what they stand for."""
+        self._inversions, self._counted = dict(inversions), None
         self._on_form_changed()
 
     def close(self) -> None:
@@ -62,7 +70,10 @@ class PromptLengths(QObject):
             self._show(Lengths())
         else:
             self._background.do(
-                partial(_measure, *prompts), partial(self._on_measured, prompts), self._on_failed, key="count"
+                partial(_measure, *prompts, self._inversions),
+                partial(self._on_measured, prompts),
+                self._on_failed,
+                key="count",
             )
 
     def _on_measured(self, prompts: tuple[str, str], lengths: Lengths) -> None:
@@ -79,14 +90,16 @@ class PromptLengths(QObject):
             self.changed.emit()
 
 
-def _measure(prompt: str, negative: str) -> Lengths:
-    return Lengths(_length(prompt, "prompt"), _length(negative, "negative"))
+def _measure(prompt: str, negative: str, inversions: Mapping[str, int]) -> Lengths:
+    return Lengths(_length(prompt, inversions, "prompt"), _length(negative, inversions, "negative"))
 
 
-def _length(prompt: str, field: str) -> PromptLength | None:
+def _length(prompt: str, inversions: Mapping[str, int], field: str) -> PromptLength | None:
     # By name: it brings the tokenizer, which the window opens without.
     try:
-        length: PromptLength = importlib.import_module("studio.prompts.length").measure(prompt, field=field)
+        length: PromptLength = importlib.import_module("studio.prompts.length").measure(
+            prompt, inversions, field
+        )
     except RequestError:  # the form says why
         return None
     return length

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from studio.diffusion.samplers import SAMPLERS
+from studio.errors import shorten
 from studio.ui.jobs.text import choice_title, emphases, spacings
 from studio.ui.language import tr, trn
 
@@ -49,6 +50,50 @@ def foreign_scripts(lengths: Iterable[PromptLength | None]) -> str:
         tr("This model's text encoder learned English; it hardly understands {script}.", script=script)
         for script in scripts
     )
+
+
+def add_lora_tip() -> str:
+    return tr("Adds a LoRA to the prompt, which says which LoRAs are used and how strongly.")
+
+
+def lora_weight(name: str) -> str:
+    return tr("Weight of {name}", name=name)
+
+
+def lora_weight_tip() -> str:
+    return tr(
+        "How strongly this LoRA changes the model: 0 is not at all, 1 is as it was trained. Hu et al. 2021, "
+        "arXiv 2106.09685"
+    )
+
+
+def remove_lora(name: str) -> str:
+    return tr("Remove {name} from the prompt", name=name)
+
+
+def more_loras(count: int) -> str:
+    return trn("{count} more in the prompt", "{count} more in the prompt", count)
+
+
+def missing_loras(names: Sequence[str]) -> str:
+    """Return that no file fits these names; "" for none."""
+    if not names:
+        return ""
+    listed = ", ".join(shorten(name, 40) for name in names)
+    return tr("No LoRA of this name fits the model: {names}", names=listed)
+
+
+def add_words(words: str) -> str:
+    return tr("Add “{words}” to the prompt", words=words)
+
+
+def loras_found(found: int, every: int) -> str:
+    """Return how many of the LoRAs that fit the model were found."""
+    if not every:
+        return tr("No LoRA here fits this model. Add a folder with LoRAs on the Models page.")
+    if found == every:
+        return trn("{count} fits this model", "{count} fit this model", every)
+    return trn("{found} of {total}", "{found} of {total}", every, found=found, total=every)
 
 
 def no_text() -> str:

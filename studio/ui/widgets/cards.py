@@ -1,12 +1,12 @@
-"""Surfaces: plain grounds, cards, banners, empty pages, errors and notices."""
+"""Surfaces: plain grounds, cards, popovers, banners, empty pages, errors and notices."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPainter
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QKeyEvent, QPainter
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.language import tr
@@ -14,12 +14,12 @@ from studio.ui.theme.metrics import CARD_RADIUS, CONTROL, GAP, GRID, INSET, PADD
 from studio.ui.widgets.buttons import IconButton, IconView, TextButton
 from studio.ui.widgets.collapsible import Details
 from studio.ui.widgets.labels import PlainLabel
-from studio.ui.widgets.painting import draw_outline, fill_rounded
+from studio.ui.widgets.painting import draw_outline, fill_rounded, is_undo_of_the_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from PySide6.QtGui import QKeyEvent, QPaintEvent
+    from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
 
     from studio.ui.theme.theme import Theme
 
@@ -291,3 +291,80 @@ class Toast(Card):
         self._close()
         if act is not None:
             act()
+
+
+class Popover(Card):
+    """A card above the window that closes with Esc, on a click elsewhere, or when the focus goes elsewhere.
+
+    Undo and redo stay the window's.
+
+    Signals:
+        left: it was closed with Esc or by `leave`; the focus should return to where it was.
+    """
+
+    left = Signal()
+
+    def __init__(self, theme: Theme, button: QWidget) -> None:
+        """Start hidden; a click on ``button`` does not count as one elsewhere."""
+        super().__init__(theme, ground="floating", parent=button)
+        self._button = button
+        self.hide()
+
+    def open_at(self, corner: QPoint, width: int, height: int) -> None:
+        """Show the card with its upper left corner at a point of the window, moved so that all of it is visible."""
+        window = self._button.window()
+        self.setParent(window)
+        height = min(height, window.height() - 2 * GAP)
+        self.setFixedSize(width, height)
+        left = max(GAP, min(corner.x(), window.width() - width - GAP))
+        self.move(left, max(GAP, min(corner.y(), window.height() - height - GAP)))
+        self.show()
+        self.raise_()
+
+    def take_key(self, watched: QWidget, event: QKeyEvent) -> bool:
+        """Handle a key of one of the card's controls; return whether it was handled."""
+        del watched, event
+        return False
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if (app := QApplication.instance()) is not None:
+            app.installEventFilter(self)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if (app := QApplication.instance()) is not None:
+            app.removeEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Close on a click or focus elsewhere, and handle the keys of the card's controls."""
+        kind = event.type()
+        if kind in (QEvent.Type.MouseButtonPress, QEvent.Type.FocusIn) and isinstance(watched, QWidget):
+            if watched is not self._button and watched is not self and not self.isAncestorOf(watched):
+                self.hide()
+        elif kind == QEvent.Type.Resize and watched is self.window():
+            self.hide()
+        elif kind == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._owns(watched):
+            if is_undo_of_the_window(event):
+                event.ignore()
+                return True
+            if event.key() == Qt.Key.Key_Escape:
+                event.accept()
+                return True
+        elif kind == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and isinstance(watched, QWidget):
+            if not self.isAncestorOf(watched):
+                return False
+            if event.key() == Qt.Key.Key_Escape:
+                self.leave()
+                return True
+            return self.take_key(watched, event)
+        return False
+
+    def _owns(self, watched: QObject) -> bool:
+        return isinstance(watched, QWidget) and self.isAncestorOf(watched)
+
+    @Slot()
+    def leave(self) -> None:
+        """Close the card."""
+        self.hide()
+        self.left.emit()

@@ -189,7 +189,7 @@ class PromptEditor(QPlainTextEdit):
         size, foot, right = self.hint.sizeHint(), self.height() - GAP, self.width() - PADDING
         if self._corner is not None:
             corner = QRect(QPoint(), self._corner.sizeHint())
-            corner.moveBottomRight(QPoint(self.width() - GRID, self.height() - GRID))
+            corner.moveBottomRight(QPoint(self.width() - INSET, self.height() - GRID))
             self._corner.setGeometry(corner)
             if not self._corner.isHidden():
                 foot, right = corner.center().y() + size.height() // 2, corner.left() - GRID
