@@ -163,6 +163,8 @@ def _facts(store: RunStore, one: StoredRun) -> dict[str, Any]:
         "forks": list(store.forks_of(one.id)),
         "x_T_sha256": header.x_T_sha256,
         "final_sha256": one.picture.final_sha256 if one.picture is not None else None,
+        "adapters": [vars(one) for one in header.adapters],
+        "precisions": dict(header.precisions),
         "request": dict(header.request),
     }
 

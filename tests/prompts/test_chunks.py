@@ -73,7 +73,8 @@ def test_weights_are_those_of_the_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["embedding:Bad-Hands", "bad-hands", "EMBEDDING:bad-HANDS", "(bad-hands:1.0)"]
+    "written",
+    ["embedding:Bad-Hands", "bad-hands", "EMBEDDING:bad-HANDS", "(bad-hands:1.0)", "embedding:bad-hands.pt"],
 )
 def test_textual_inversions_are_found_by_name(written: str) -> None:
     tokens = tokenize(parse(f"ugly, {written}, fox").sections, clip_tokenizer(), {"bad": 1, "bad-hands": 2})
