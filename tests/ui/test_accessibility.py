@@ -116,6 +116,13 @@ def creating(program: OpenProgram) -> Iterator[tuple[str, QWidget]]:
     yield "ideas", page.form.texts.popover
     page.form.texts.popover.hide()
     assert page.isAncestorOf(QApplication.focusWidget()), "the focus returned to the page"
+    program.wait(lambda: page.place.is_welcome)
+    yield "the first start", page
+    models.intents.get_model.emit()
+    models.downloads.look_up("not an address")
+    yield "the download of a model", page
+    page.go_back()
+    page.take_keyboard()
     program.generate()
     program.wait_for(gate)
     program.generate()
