@@ -98,6 +98,14 @@ class Geometry:
         return range(first, min(math.floor((start + length) / (side + GRID)) + 1, count))
 
 
+def fit_within(rect: QRectF, width: float, height: float) -> QRectF:
+    """Return the largest rectangle of this shape in the middle of ``rect``."""
+    factor = min(rect.width() / width, rect.height() / height)
+    fitted = QRectF(0, 0, width * factor, height * factor)
+    fitted.moveCenter(rect.center())
+    return fitted
+
+
 _BADGE: Final = 20
 _MOVES: Final = {
     Qt.Key.Key_Left: (-1, 0),
@@ -146,8 +154,9 @@ class SweepGrid(QAbstractScrollArea):
         sweep = self._model.sweep
         if sweep is None:
             return None
-        request, size = sweep.cells[0], self.maximumViewportSize()
-        shape = (request.width or 1) / (request.height or 1)
+        size = self.maximumViewportSize()
+        # If the sizes differ, a cell has room for the widest and the highest picture.
+        shape = max(cell.width or 1 for cell in sweep.cells) / max(cell.height or 1 for cell in sweep.cells)
         scrolled = self.horizontalScrollBar().value(), self.verticalScrollBar().value()
         counts = len(sweep.across.values), len(sweep.down.values)
         return Geometry(counts, (size.width(), size.height()), shape, scrolled)
@@ -244,7 +253,7 @@ class SweepGrid(QAbstractScrollArea):
         if pixels is None:
             fill_rounded(painter, rect, RADIUS, theme.colour("panel"))
         else:
-            painter.drawImage(rect, self._images.image(pixels))
+            painter.drawImage(fit_within(rect, pixels.shape[1], pixels.shape[0]), self._images.image(pixels))
         if place in self._model.chosen:
             draw_ring(painter, rect.adjusted(-RING, -RING, RING, RING), RADIUS, theme.colour("accent"))
             box = QRectF(rect.right() - _BADGE - GRID, rect.top() + GRID, _BADGE, _BADGE)

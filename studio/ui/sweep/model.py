@@ -22,11 +22,11 @@ from studio.errors import RequestError, shorten
 from studio.gallery.store import PictureSaved
 from studio.messages import message
 from studio.runs.format import RUN_ID
-from studio.strict_json import InvalidJsonError, convert, one_of, without_version
+from studio.strict_json import InvalidJsonError, convert, without_version
 from studio.ui.core.background import Background
 from studio.ui.core.images import ByteCache
 from studio.ui.language import tr
-from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, requests
+from studio.ui.sweep.plan import MAX_CELLS, Axis, batches, field_of, requests
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 
 VERSION = 1
+MAX_NAME = 2_000
+"""The most characters of the name of a swept setting, which may contain that of a LoRA."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +104,12 @@ class Sweep:
 
 @dataclass(frozen=True, kw_only=True)
 class _SavedAxis:
-    field: Annotated[str, one_of(FIELDS)]
+    field: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
     values: Annotated[list[int | float | str], Meta(min_length=1, max_length=MAX_CELLS)]
 
     def axis(self) -> Axis:
-        """Return the axis; raises ValueError or RequestError if it is invalid."""
-        values = tuple(FIELDS[self.field].read(str(value)) for value in self.values)
+        """Return the axis; raises ValueError, KeyError or RequestError if it is invalid."""
+        values = tuple(field_of(self.field).read(str(value)) for value in self.values)
         if len(set(values)) != len(values):
             raise ValueError(self.field)
         return Axis(field=self.field, values=values)
@@ -138,7 +140,7 @@ def read_sweep(values: Mapping[str, Any]) -> Sweep | None:
             int(place): FinishedCell(picture=Path(one.picture), run=one.run)
             for place, one in saved.finished.items()
         }
-    except (ValueError, RequestError, InvalidJsonError):
+    except (ValueError, KeyError, RequestError, InvalidJsonError):
         return None
     if len(cells) != len(across.values) * len(down.values) or not finished.keys() <= set(range(len(cells))):
         return None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from studio.diffusion.samplers import SAMPLERS
 from studio.diffusion.spacings import SPACINGS
@@ -13,7 +14,9 @@ from studio.engine.requests.compare import MAX_PANES, CompareRequest
 from studio.engine.requests.generate import GenerateRequest
 from studio.errors import RequestError, UnknownNameError, shorten
 from studio.messages import message
-from studio.ui.jobs.run_settings import resolved, with_model
+from studio.prompts.lora_tags import find_tags, with_lora_weight
+from studio.prompts.syntax import MAX_WEIGHT
+from studio.ui.jobs.run_settings import reads_with_clip, resolved, with_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +38,7 @@ class Field:
         usual: the values that are suggested, as text.
         sampler: the sampler whose option it is; "" if it is no sampler option.
         option: the option's name.
+        lora: the LoRA whose weight it is; "" if it is no weight of a LoRA.
     """
 
     title: str
@@ -42,6 +46,7 @@ class Field:
     usual: str
     sampler: str = ""
     option: str = ""
+    lora: str = ""
 
     def put(self, values: FormValues, name: str, value: Any, card_of: CardOf) -> FormValues:  # noqa: ANN401 - as FormValues has them
         """Return ``values`` with this setting set to ``value``.
@@ -51,6 +56,13 @@ class Field:
         """
         if name == "model":
             return with_model(values, card_of(values.model), card_of(str(value)), str(value))
+        if name == "size":
+            width, height = map(int, value.split("x"))
+            return dataclasses.replace(values, width=width, height=height)
+        if self.lora:
+            if all(tag.lora.name != self.lora for tag in find_tags(values.prompt)):
+                raise RequestError("prompt", message("does not use the LoRA {name}", name=repr(self.lora)))
+            return dataclasses.replace(values, prompt=with_lora_weight(values.prompt, self.lora, value))
         if not self.sampler:
             return dataclasses.replace(values, **{name: value})
         if values.sampler != self.sampler:
@@ -76,6 +88,20 @@ def _spacing(text: str) -> str:
     if text.lower() not in SPACINGS:
         raise UnknownNameError("spacing", text, SPACINGS)
     return text.lower()
+
+
+def _size(text: str) -> str:
+    found = re.fullmatch(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})", text, re.IGNORECASE)
+    if found is None:
+        raise ValueError(text)
+    return f"{int(found[1])}x{int(found[2])}"
+
+
+def _lora_weight(text: str) -> float:
+    weight = float(text)
+    if not abs(weight) <= MAX_WEIGHT:
+        raise ValueError(text)
+    return weight
 
 
 def _usual(option: dataclasses.Field[Any]) -> str:
@@ -117,8 +143,37 @@ FIELDS: dict[str, Field] = {
     "prompt": Field(title=message("Prompt"), read=str, usual="a fox, a red apple, an owl"),
     "negative": Field(title=message("Negative prompt"), read=str, usual="blue, red"),
     "model": Field(title=message("Model"), read=str, usual="starter"),
+    "size": Field(title=message("Size"), read=_size, usual="512x512, 768x512"),
     **_options(),
 }
+LORA: Final = "lora:"
+"""What the names of fields begin with that are the weight of a LoRA."""
+
+
+def field_of(name: str) -> Field:
+    """Return the setting of a name in `FIELDS`, or of `LORA` and a LoRA's name. Raises KeyError if there is none."""
+    if name.startswith(LORA) and len(name) > len(LORA):
+        lora = name.removeprefix(LORA)
+        title = message("LoRA weight: {name}", name=shorten(lora, 40))
+        return Field(title=title, read=_lora_weight, usual="0, 0.5, 1", lora=lora)
+    return FIELDS[name]
+
+
+def fields_for(values: FormValues, card: ModelInfo | None) -> dict[str, Field]:
+    """Return the settings that can be swept from these values: also the weights of the LoRAs in the prompt."""
+    tags = find_tags(values.prompt) if reads_with_clip(card) else ()
+    loras = dict.fromkeys(LORA + tag.lora.name for tag in tags)
+    return {**{name: field_of(name) for name in loras}, **FIELDS}
+
+
+def usual_values(name: str, card: ModelInfo | None) -> str:
+    """Return the values of a setting that are suggested for a model, as text."""
+    if name == "size" and card is not None:
+        return ", ".join(f"{width}x{height}" for width, height in card.sizes[:_USUAL_SIZES])
+    return field_of(name).usual
+
+
+_USUAL_SIZES: Final = 3
 
 
 MAX_CELLS = 1024
@@ -130,7 +185,7 @@ class Axis:
     """A setting and its values along one axis.
 
     Attributes:
-        field: a name in `FIELDS`.
+        field: a name that `field_of` knows.
         values: distinct values, from left to right or from top to bottom.
     """
 
@@ -139,7 +194,7 @@ class Axis:
 
     @property
     def title(self) -> str:
-        return FIELDS[self.field].title
+        return field_of(self.field).title
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -171,7 +226,7 @@ def parse_axis(field: str, text: str) -> Axis:
     values = []
     for part in parts:
         try:
-            values.append(FIELDS[field].read(part))
+            values.append(field_of(field).read(part))
         except ValueError as error:
             raise RequestError(field, message("cannot be {value}", value=repr(shorten(part)))) from error
     return Axis(field=field, values=tuple(dict.fromkeys(values)))
@@ -202,7 +257,7 @@ def requests(base: FormValues, card_of: CardOf, across: Axis, down: Axis) -> tup
 
     Raises:
         RequestError: both axes have the same setting, the number of cells is not 2 to 1,024, the settings of a cell
-            are not valid, or the pictures differ in size.
+            are not valid, or the pictures differ in size although no axis is the size.
     """
     if across.field == down.field:
         raise RequestError(across.field, message("is on both axes; choose another setting for one of them"))
@@ -214,13 +269,13 @@ def requests(base: FormValues, card_of: CardOf, across: Axis, down: Axis) -> tup
     cells = []
     for below in down.values:
         for right in across.values:
-            # The model first, since it brings its defaults, then the sampler, since options need it.
+            # The model first, since it brings its defaults; options need the sampler, and weights the prompt.
             changes = sorted([(across.field, right), (down.field, below)], key=_rank)
             values = replace(base, count=1)
             for field, value in changes:
-                values = FIELDS[field].put(values, field, value, card_of)
+                values = field_of(field).put(values, field, value, card_of)
             cells.append(resolved(values, card_of(values.model)))
-    if len({(cell.width, cell.height) for cell in cells}) > 1:
+    if "size" not in (across.field, down.field) and len({(cell.width, cell.height) for cell in cells}) > 1:
         raise RequestError(
             "model",
             message("makes pictures of another size than the others; all cells must have the same size"),
@@ -250,4 +305,5 @@ def _request(requests: tuple[GenerateRequest, ...]) -> BatchRequest:
 
 
 def _rank(change: tuple[str, object]) -> int:
-    return ("model", "sampler").index(change[0]) if change[0] in ("model", "sampler") else 2
+    first = ("model", "sampler", "prompt")
+    return first.index(change[0]) if change[0] in first else len(first)

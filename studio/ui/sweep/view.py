@@ -13,7 +13,7 @@ from studio.ui.jobs.text import model_calls
 from studio.ui.language import tr
 from studio.ui.sweep import text as words
 from studio.ui.sweep.grid import SweepGrid
-from studio.ui.sweep.plan import FIELDS, Axis, format_axis, parse_axis
+from studio.ui.sweep.plan import Axis, field_of, fields_for, format_axis, parse_axis, usual_values
 from studio.ui.theme.metrics import CONTROL, GAP, GRID, PADDING, PAGE_HEAD
 from studio.ui.widgets.buttons import IconButton, TextButton
 from studio.ui.widgets.cards import EmptyPage, Ground
@@ -40,12 +40,15 @@ class AxisField(QWidget):
 
     edited = Signal()
 
-    def __init__(self, theme: Theme, label: str, field: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, label: str, field: str, form: RunSettings, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
+        self._form = form
         self.setting = ChoiceField(theme, label)
-        self.setting.set_items([(key, tr(one.title), "", "") for key, one in FIELDS.items()])
+        self._offer(field)
         self.setting.set_value(field)
-        self.values = QLineEdit(FIELDS[field].usual)
+        self.values = QLineEdit(usual_values(field, form.card))
         self.values.setFont(theme.font("body"))
         self.values.setFixedHeight(CONTROL)
         self.values.setMaxLength(4000)
@@ -59,6 +62,7 @@ class AxisField(QWidget):
         row.addWidget(values, 3)
         self.setting.edited.connect(self._on_setting_edited)
         self.values.textEdited.connect(self._on_values_edited)
+        form.changed.connect(self._on_form_changed)
 
     def axis(self) -> Axis:
         """Return the axis.
@@ -71,13 +75,25 @@ class AxisField(QWidget):
     def show_axis(self, axis: Axis) -> None:
         """Show the axis of a sweep, unless the user has changed the values."""
         if not self.values.isModified():
+            self._offer(axis.field)
             self.setting.set_value(axis.field)
             self.values.setText(format_axis(axis))
 
     @Slot(str)
     def _on_setting_edited(self, field: str) -> None:
-        self.values.setText(FIELDS[field].usual)
+        self.values.setText(usual_values(field, self._form.card))
         self.edited.emit()
+
+    @Slot()
+    def _on_form_changed(self) -> None:
+        self._offer(self.setting.value)
+
+    def _offer(self, chosen: str) -> None:
+        """Offer the settings of the form, and the chosen one even if its LoRA is not in the prompt any more."""
+        fields = fields_for(self._form.values, self._form.card)
+        if chosen:
+            fields.setdefault(chosen, field_of(chosen))
+        self.setting.set_items([(key, tr(one.title), "", "") for key, one in fields.items()])
 
     @Slot(str)
     def _on_values_edited(self, text: str) -> None:
@@ -112,8 +128,8 @@ class SweepView(Ground):
         self.resume = TextButton(theme, tr("Resume"))
         set_tip(self.resume, tr("Makes the missing pictures only."))
         self.save = IconButton(theme, "download", tr("Save the sweep as one labelled picture"))
-        self.across = AxisField(theme, tr("Across"), "steps")
-        self.down = AxisField(theme, tr("Down"), "guidance")
+        self.across = AxisField(theme, tr("Across"), "steps", form)
+        self.down = AxisField(theme, tr("Down"), "guidance", form)
         self.note = PlainLabel(theme, role="dim", elide=True)
         self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.start_button = TextButton(theme, tr("Sweep"), kind="primary")

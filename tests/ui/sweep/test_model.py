@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtCore import QRectF
 
 from studio.engine.events import JobCancelled, JobFailed
 from studio.engine.requests.compare import MAX_PANES, CompareRequest
@@ -20,9 +21,21 @@ from studio.runs.writer import RunRecorded
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobState
 from studio.ui.jobs.run_settings import FormValues
+from studio.ui.sweep.grid import fit_within
 from studio.ui.sweep.model import FinishedCell, Sweep, read_sweep
-from studio.ui.sweep.plan import FIELDS, MAX_CELLS, Axis, batches, format_axis, parse_axis, requests
-from tests.ui.cards import LARGE, STARTER, numbers
+from studio.ui.sweep.plan import (
+    FIELDS,
+    LORA,
+    MAX_CELLS,
+    Axis,
+    batches,
+    fields_for,
+    format_axis,
+    parse_axis,
+    requests,
+    usual_values,
+)
+from tests.ui.cards import LARGE, SDXL, STARTER, numbers
 from tests.ui.fakes import Take, asking
 
 if TYPE_CHECKING:
@@ -368,3 +381,68 @@ def test_without_its_model_nothing_is_swept(make_models: MakeModels) -> None:
     with pytest.raises(RequestError, match="gone"):
         model.start(STEPS, GUIDANCE)
     assert model.sweep is None
+
+
+# ------------------------------------------------------------------------------------------------- LoRAs and sizes
+DRAWN = FormValues(prompt="a fox <lora:ink:1>, <lora:snow:0.5>", model="juggernaut", width=512, height=512)
+
+
+def family_card(name: str) -> object:
+    return {SDXL.name: SDXL, STARTER.name: STARTER}[name]
+
+
+def test_the_weight_of_each_lora_in_the_prompt_can_be_swept() -> None:
+    names = [name for name in fields_for(DRAWN, SDXL) if name.startswith(LORA)]
+    assert names == ["lora:ink", "lora:snow"]
+    assert not any(name.startswith(LORA) for name in fields_for(DRAWN, STARTER))
+    axis = parse_axis("lora:snow", "0, 0.75, -1")
+    assert parse_axis("lora:snow", format_axis(axis)) == axis
+    made = requests(DRAWN, family_card, axis, STEPS)
+    assert [one.prompt for one in made[:3]] == [
+        f"a fox <lora:ink:1>, <lora:snow:{weight}>" for weight in ("0", "0.75", "-1")
+    ]
+    for values in ("1000", "much", "nan"):
+        with pytest.raises(RequestError):
+            parse_axis("lora:snow", values)
+
+
+def test_a_weight_is_set_in_the_prompt_of_its_cell_and_needs_its_lora_there() -> None:
+    weights = parse_axis("lora:ink", "0.2, 0.4")
+    prompts = parse_axis("prompt", "an owl <lora:ink:1>; a dog <lora:ink:1>")
+    made = requests(DRAWN, family_card, weights, prompts)
+    assert [one.prompt for one in made] == [
+        f"{animal} <lora:ink:{weight}>" for animal in ("an owl", "a dog") for weight in ("0.2", "0.4")
+    ]
+    with pytest.raises(RequestError, match="LoRA 'ink'"):
+        requests(DRAWN, family_card, weights, parse_axis("prompt", "an owl; a dog"))
+
+
+def test_sizes_are_swept_as_far_as_the_model_makes_them() -> None:
+    axis = parse_axis("size", "512x512, 768 × 512,832X1216")
+    assert parse_axis("size", format_axis(axis)) == axis
+    made = requests(DRAWN, family_card, axis, STEPS)
+    assert [(one.width, one.height) for one in made[:3]] == [(512, 512), (768, 512), (832, 1216)]
+    with pytest.raises(RequestError, match="multiples of 8"):
+        requests(DRAWN, family_card, parse_axis("size", "512x512, 510x512"), STEPS)
+    with pytest.raises(RequestError, match="cannot be"):
+        parse_axis("size", "512")
+    assert parse_axis("size", usual_values("size", SDXL)).values[0] == "1024x1024"
+
+
+def test_a_sweep_of_weights_and_sizes_is_read_back_and_unknown_settings_are_not() -> None:
+    weights, sizes = parse_axis("lora:ink", "0.2, 0.4"), parse_axis("size", "512x512, 768x512")
+    sweep = Sweep(across=weights, down=sizes, cells=requests(DRAWN, family_card, weights, sizes))
+    saved = json.loads(json.dumps(sweep.to_dict()))
+    again = read_sweep(saved)
+    assert (again.across, again.down, again.cells) == (sweep.across, sweep.down, sweep.cells)
+    for field in ("colour", LORA, "", 3):
+        assert read_sweep({**saved, "across": {**saved["across"], "field": field}}) is None
+
+
+def test_a_picture_of_another_shape_is_shown_whole_and_undistorted() -> None:
+    rect = QRectF(10, 20, 100, 80)
+    fitted = fit_within(rect, 832, 1216)
+    assert rect.contains(fitted)
+    assert fitted.width() / fitted.height() == pytest.approx(832 / 1216)
+    assert fitted.height() == pytest.approx(80)
+    assert fit_within(rect, 1000, 800) == rect
