@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEventLoop
 
 from studio.checkpoints.card import Component, Defaults, ModelCard
-from studio.checkpoints.catalog import InstalledModel
+from studio.checkpoints.catalog import InstalledModel, Library
 from studio.checkpoints.family_models import FAMILIES, FamilyInfo
+from studio.checkpoints.library.scan import Scan
 from studio.folders import Folders
 from studio.ui.core import catalog as catalog_module
 from studio.ui.core.catalog import Catalog
@@ -88,7 +89,8 @@ def broken(name: str, error: str = "The model file card.json is not UTF-8 text."
 
 def show_models(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel) -> None:
     """Have every `Catalog` find these, from its next look on."""
-    monkeypatch.setattr(catalog_module, "list_models", lambda folders: models)
+    library = Library(models, Scan(files=()))
+    monkeypatch.setattr(catalog_module, "list_library", lambda folders: library)
 
 
 def make_catalog(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel | ModelInfo) -> Catalog:

@@ -6,8 +6,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.catalog import InstalledModel
+from studio.checkpoints.catalog import Library
 from studio.checkpoints.family_models import with_known_hash
+from studio.checkpoints.library.scan import Scan
 from studio.folders import Folders
 from studio.ui.core.catalog import Catalog
 from studio.weights.hashing import HashCache
@@ -70,7 +71,7 @@ def test_models_are_reloaded_in_another_thread_and_an_error_is_reported(
         threads.append(threading.get_ident())
         raise MemoryError
 
-    monkeypatch.setattr("studio.ui.core.catalog.list_models", fail)
+    monkeypatch.setattr("studio.ui.core.catalog.list_library", fail)
     with qtbot.waitSignal(catalog.failed) as failed:
         catalog.reload()
     assert "MemoryError" in failed.args[0]
@@ -84,11 +85,11 @@ def test_models_are_listed_in_another_thread_from_the_start(
 ) -> None:
     threads: list[int] = []
 
-    def listing(_: Folders) -> tuple[InstalledModel, ...]:
+    def listing(_: Folders) -> Library:
         threads.append(threading.get_ident())
-        return ()
+        return Library((), Scan(files=()))
 
-    monkeypatch.setattr("studio.ui.core.catalog.list_models", listing)
+    monkeypatch.setattr("studio.ui.core.catalog.list_library", listing)
     catalog = Catalog(Folders.find())
     assert not catalog.listed
     with qtbot.waitSignal(catalog.changed):  # also if there are none
@@ -104,7 +105,7 @@ def test_a_list_that_cannot_be_read_at_the_start_is_empty(
     def fail(_: Folders) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("studio.ui.core.catalog.list_models", fail)
+    monkeypatch.setattr("studio.ui.core.catalog.list_library", fail)
     catalog = Catalog(Folders.find())
     with qtbot.waitSignals([catalog.changed, catalog.failed]):
         pass
