@@ -18,7 +18,7 @@ from studio.checkpoints.library.folders import added_folders
 from studio.checkpoints.library.scan import known_file, name_of, scan
 from studio.errors import CheckpointError, RequestError, StorageError, UnknownNameError
 from studio.families.configured.info import INDEX, ConfiguredInfo
-from studio.families.recognition.kinds import Family
+from studio.families.recognition.kinds import Family, Kind
 from studio.folders import resources_dir
 from studio.messages import message
 from studio.storage import ensure_folder
@@ -119,7 +119,8 @@ def list_library(folders: Folders) -> Library:
     """
     found, stored = scan_models(folders), read_choices(folders)
     of_families = _of_families(found.files, folders, stored)
-    holding = {parent for model in of_families for parent in model.path.parents}
+    known = [file.path for file in found.files if _is_known(file)]
+    holding = {parent for path in (*known, *(model.path for model in of_families)) for parent in path.parents}
     own = [
         model
         for model in _inspect_all(folders.models, shipped=False)
@@ -192,6 +193,11 @@ def _of_families(files: Sequence[ModelFile], folders: Folders, stored: StoredCho
             continue
         found.append(_installed(file, info, choices))
     return found
+
+
+def _is_known(file: ModelFile) -> bool:
+    """Whether a file is of other programs, so that the folder it is in need not be a model."""
+    return file.recognised is not None and file.recognised.kind is not Kind.UNKNOWN
 
 
 def _choices_of(file: ModelFile, stored: StoredChoices, hashes: HashCache) -> ModelChoices:

@@ -56,7 +56,15 @@ PAGES: dict[str, Callable[[Theme, Models], QWidget]] = {
     "create": CreatePage,
     "compare": ComparePage,
     "gallery": lambda theme, models: GalleryView(theme, models.gallery, models.intents),
-    "models": lambda theme, models: ModelsView(theme, models.catalog, models.form, models.intents),
+    "models": lambda theme, models: ModelsView(
+        theme,
+        models.catalog,
+        models.form,
+        models.intents,
+        models.notices,
+        models.thumbnails,
+        models.store,
+    ),
     "form": lambda theme, models: FormView(
         theme, models.form, models.catalog, models.preferences, models.intents
     ),

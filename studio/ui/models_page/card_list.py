@@ -17,8 +17,10 @@ from studio.ui.widgets.labels import plain_tip
 from studio.ui.widgets.painting import draw_outline, draw_ring, fill_rounded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PySide6.QtCore import QModelIndex, QPersistentModelIndex
-    from PySide6.QtGui import QContextMenuEvent, QHelpEvent, QKeyEvent, QResizeEvent, QShowEvent
+    from PySide6.QtGui import QContextMenuEvent, QHelpEvent, QKeyEvent, QMouseEvent, QResizeEvent, QShowEvent
     from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 
     from studio.checkpoints.catalog import InstalledModel
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 PICTURE: Final = 64
 ROW: Final = PICTURE + 2 * INSET + GAP
 _CHIP: Final = 20
+_DOT: Final = 5.0
+_DOT_ROOM: Final = 9
 _AHEAD: Final = 8
 """How many rows above and below the visible ones have their pictures ready."""
 
@@ -50,7 +54,7 @@ class CardDelegate(QStyledItemDelegate):
         model: InstalledModel | None = index.data(ModelRole)
         if model is None:
             return
-        theme, place = self._theme, QRect(option.rect).adjusted(GRID // 2, GRID // 2, -GRID // 2, -GAP + GRID // 2)
+        theme, place = self._theme, _card_in(option.rect)
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
         focused = bool(option.state & QStyle.StateFlag.State_HasFocus)
@@ -64,13 +68,8 @@ class CardDelegate(QStyledItemDelegate):
             draw_ring(painter, place, CARD_RADIUS, theme.colour("accent" if focused else "dim"))
         else:
             draw_outline(painter, place, CARD_RADIUS, theme.colour("faint" if hovered else "line"))
-        side = place.height() - 2 * INSET
-        picture = QRect(place.left() + INSET, place.top() + INSET, side, side)
-        self._paint_picture(painter, picture, model)
-        words = QRect(picture.right() + INSET + GRID, place.top() + INSET - 2, 0, 0)
-        words.setRight(place.right() - INSET)
-        words.setBottom(place.bottom() - INSET + 2)
-        self._paint_words(painter, words, model)
+        self._paint_picture(painter, _picture_in(place), model)
+        self._paint_words(painter, _words_in(place), model)
         painter.restore()
 
     def _paint_picture(self, painter: QPainter, place: QRect, model: InstalledModel) -> None:
@@ -104,34 +103,66 @@ class CardDelegate(QStyledItemDelegate):
             theme.draw_icon(painter, star, "star", "accent")
             line.setLeft(star.right() + GRID + 2)
         painter.setPen(theme.colour("text"))
-        painter.drawText(line, left, metrics.elidedText(model.title, Qt.TextElideMode.ElideRight, line.width()))
+        painter.drawText(
+            line, left, metrics.elidedText(model.title, Qt.TextElideMode.ElideRight, line.width())
+        )
         painter.setFont(theme.font("label"))
         metrics = QFontMetrics(painter.font())
         second = QRect(room.left(), line.bottom() + GRID, room.width(), metrics.height() + 1)
         painter.setPen(theme.colour("bad" if model.card is None else "dim"))
         said = text.summary(model)
         painter.drawText(second, left, metrics.elidedText(said, Qt.TextElideMode.ElideRight, second.width()))
-        self._paint_chips(painter, QRect(room.left(), room.bottom() - _CHIP, room.width(), _CHIP), model)
+        self._paint_chips(painter, _chips_in(room), model)
 
     def _paint_chips(self, painter: QPainter, room: QRect, model: InstalledModel) -> None:
-        metrics, theme = QFontMetrics(painter.font()), self._theme
-        x = room.left()
-        for role, words in text.chips(model, self._shelf.plan(model)):
-            width = metrics.horizontalAdvance(words) + 2 * GAP + (9 if role != "dim" else 0)
-            if x + width > room.right() + 1:
-                break
-            chip = QRect(x, room.top(), width, room.height())
+        theme = self._theme
+        for place, role, words in self._chips(room, model):
             colour = theme.colour(role)
             amount = 0.07 if role == "dim" else 0.14
-            fill_rounded(painter, chip, _CHIP / 2, QColor(mix(theme.palette.panel, colour.name(), amount)))
-            inner = chip.adjusted(GAP, 0, -GAP, 0)
+            fill_rounded(painter, place, _CHIP / 2, QColor(mix(theme.palette.panel, colour.name(), amount)))
+            inner = place.adjusted(GAP, 0, -GAP, 0)
             if role != "dim":
                 painter.setBrush(colour)
-                painter.drawEllipse(QRectF(inner.left(), inner.center().y() - 2.0, 5.0, 5.0))
-                inner.setLeft(inner.left() + 9)
+                painter.drawEllipse(QRectF(inner.left(), inner.center().y() - 2.0, _DOT, _DOT))
+                inner.setLeft(inner.left() + _DOT_ROOM)
             painter.setPen(theme.colour("dim" if role == "dim" else "text"))
             painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
-            x += width + GRID + 2
+
+    def _chips(self, room: QRect, model: InstalledModel) -> Iterator[tuple[QRect, str, str]]:
+        """Yield the places of a card's chips, as many as there is room for, with their colours and texts."""
+        metrics, left = QFontMetrics(self._theme.font("label")), room.left()
+        for role, words in text.chips(model, self._shelf.plan(model)):
+            width = metrics.horizontalAdvance(words) + 2 * GAP + (_DOT_ROOM if role != "dim" else 0)
+            if left + width > room.right() + 1:
+                return
+            yield QRect(left, room.top(), width, room.height()), role, words
+            left += width + GRID + 2
+
+    def is_assumption(self, row: QRect, point: QPoint, model: InstalledModel) -> bool:
+        """Whether there is a chip with an assumed fact at a point of a row."""
+        assumed = set(text.assumed(model))
+        chips = self._chips(_chips_in(_words_in(_card_in(row))), model)
+        return any(place.contains(point) and said in assumed for place, _, said in chips)
+
+
+def _card_in(row: QRect) -> QRect:
+    return QRect(row).adjusted(GRID // 2, GRID // 2, -GRID // 2, -GAP + GRID // 2)
+
+
+def _picture_in(card: QRect) -> QRect:
+    side = card.height() - 2 * INSET
+    return QRect(card.left() + INSET, card.top() + INSET, side, side)
+
+
+def _words_in(card: QRect) -> QRect:
+    """Return the part of a card to the right of its picture."""
+    words = card.adjusted(0, INSET - 2, -INSET, 2 - INSET)
+    words.setLeft(_picture_in(card).right() + INSET + GRID)
+    return words
+
+
+def _chips_in(words: QRect) -> QRect:
+    return QRect(words.left(), words.bottom() - _CHIP, words.width(), _CHIP)
 
 
 class CardList(QListView):
@@ -143,6 +174,7 @@ class CardList(QListView):
         renamed: rename the model of the current row.
         menu_requested: open the menu of the selected models at this point of the screen.
         chosen: the selection has changed.
+        assumption_clicked: the assumed fact of the current model was clicked, at this point of the screen.
     """
 
     used = Signal()
@@ -150,6 +182,7 @@ class CardList(QListView):
     renamed = Signal()
     menu_requested = Signal(QPoint)
     chosen = Signal()
+    assumption_clicked = Signal(QPoint)
 
     def __init__(
         self, theme: Theme, shelf: Shelf, thumbnails: Thumbnails, parent: QWidget | None = None
@@ -217,6 +250,15 @@ class CardList(QListView):
         else:
             super().keyPressEvent(event)
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        point = event.position().toPoint()
+        index, plain = self.indexAt(point), event.modifiers() == Qt.KeyboardModifier.NoModifier
+        if not index.isValid() or not plain or event.button() != Qt.MouseButton.LeftButton:
+            return
+        if self.cards.is_assumption(self.visualRect(index), point, index.data(ModelRole)):
+            self.assumption_clicked.emit(event.globalPosition().toPoint())
+
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.selected:
             self.menu_requested.emit(event.globalPos())
@@ -256,6 +298,7 @@ class CardList(QListView):
                     first = index
         if first is not None:
             selection.setCurrentIndex(first, flags.NoUpdate)
+            self.scrollTo(first)
         selection.blockSignals(False)
         self.viewport().update()
         self.chosen.emit()

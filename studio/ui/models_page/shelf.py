@@ -71,7 +71,9 @@ class Shelf(QAbstractListModel):
         """Return whether a model fits this machine at its usual size; None for a broken one."""
         if model.path not in self._plans:
             card = model.card
-            self._plans[model.path] = None if card is None else plan_memory(card, *card.sizes[0], device=self._device)
+            self._plans[model.path] = (
+                None if card is None else plan_memory(card, *card.sizes[0], device=self._device)
+            )
         return self._plans[model.path]
 
     def picture(self, model: InstalledModel) -> Path | None:
@@ -91,7 +93,7 @@ class Shelf(QAbstractListModel):
         """Wait for pending reads."""
         self._background.close()
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+    def rowCount(self, parent: Index = QModelIndex()) -> int:
         return 0 if parent.isValid() else len(self._models)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:

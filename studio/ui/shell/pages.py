@@ -182,7 +182,15 @@ class Pages(QStackedWidget):
                     models.intents,
                 )
             case "models":
-                return ModelsView(theme, models.catalog, models.form, models.intents)
+                return ModelsView(
+                    theme,
+                    models.catalog,
+                    models.form,
+                    models.intents,
+                    models.notices,
+                    models.thumbnails,
+                    models.store,
+                )
         return SettingsView(theme, models.preferences, models.folders, models.runs)
 
     # ----------------------------------------------------------------------------------------------- the open page
