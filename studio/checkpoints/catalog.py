@@ -15,6 +15,7 @@ from studio.checkpoints.folder import CARD_NAME, WEIGHTS_NAME, describe
 from studio.checkpoints.library.adapters import adapters_among, fitting
 from studio.checkpoints.library.cache import RecognitionCache
 from studio.checkpoints.library.folders import added_folders
+from studio.checkpoints.library.pairing import PartFiles
 from studio.checkpoints.library.scan import known_file, name_of, scan
 from studio.errors import CheckpointError, RequestError, StorageError, UnknownNameError
 from studio.families.configured.info import INDEX, ConfiguredInfo
@@ -179,14 +180,14 @@ def adapters_for(card: ModelInfo, folders: Folders) -> tuple[Adapter, ...]:
 
 def _of_families(files: Sequence[ModelFile], folders: Folders, stored: StoredChoices) -> list[InstalledModel]:
     """Return the models of other families among files."""
-    hashes = HashCache.of(folders.cache)
+    hashes, parts = HashCache.of(folders.cache), PartFiles(files)
     found = []
     for file in files:
         choices = _choices_of(file, stored, hashes)
         if not _may_be_model(file, choices) or (file.path.parent / CARD_NAME).is_file():
             continue
         try:
-            info = _described(file, files, choices, hashes)
+            info = _described(file, parts, choices, hashes)
         except CheckpointError as error:
             broken = replace(_broken(file.path, False, error), name=_shown(file.name))
             found.append(replace(broken, choices=choices, signature=file.signature))

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from studio.checkpoints.choices import NO_CHOICES, NO_TINY_VAE, path_key
-from studio.checkpoints.library.pairing import fitting_tiny_vae, is_tiny_vae, suppliers
+from studio.checkpoints.library.pairing import PartFiles, suppliers
 from studio.errors import CheckpointError, StudioError
 from studio.families.interface import SizeRule, TextDefaults
 from studio.families.recognition.kinds import COMPONENT_TITLES, Component, Kind, needs
@@ -283,7 +283,8 @@ def describe(
     Raises:
         CheckpointError: it cannot be used; the sentence says what it is and what to do, or what is missing.
     """
-    others, found = tuple(others), file.recognised
+    parts = others if isinstance(others, PartFiles) else PartFiles(others)
+    found = file.recognised
     as_is = file
     if found is not None:
         found = _decided(found, choices)
@@ -305,13 +306,13 @@ def describe(
         name=file.name.replace("/", "--"),
         display_name=choices.title,
         family_name=family.name,
-        files=_with_vae(file, _files(file, found, others), others, choices),
+        files=_with_vae(file, _files(file, found, parts.files), parts.files, choices),
         signature=file.signature,
         prediction=prediction,
         zero_terminal_snr=zero_terminal_snr,
         recognised_as=recognised,
         final_level=choices.final_level,
-        tiny_vae=_tiny_vae(file, others, choices),
+        tiny_vae=_tiny_vae(file, parts, choices),
         defaults=_defaults(family, found),
         parameters=found.parameters,
         size_on_disk=file.size,
@@ -509,15 +510,14 @@ def _with_vae(
     return tuple((part, path) for part, paths in parts.items() for path in paths)
 
 
-def _tiny_vae(file: ModelFile, others: Iterable[ModelFile], choices: ModelChoices) -> Path | None:
+def _tiny_vae(file: ModelFile, parts: PartFiles, choices: ModelChoices) -> Path | None:
     """Return the file of the tiny VAE for a model's previews: the one chosen, else one that is known to fit."""
     if choices.tiny_vae == NO_TINY_VAE:
         return None
     if choices.tiny_vae:
-        chosen = next((one for one in others if path_key(one.path) == choices.tiny_vae), None)
-        found = chosen if chosen is not None and is_tiny_vae(chosen) else None
+        found = next((one for one in parts.tiny_vaes if path_key(one.path) == choices.tiny_vae), None)
     else:
-        found = fitting_tiny_vae(file, others)
+        found = parts.fitting_tiny_vae(file)
     return None if found is None or found.is_folder else found.path
 
 

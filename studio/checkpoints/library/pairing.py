@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from studio.families.recognition.kinds import Component, Family, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from studio.checkpoints.library.scan import ModelFile
 
@@ -33,17 +33,33 @@ def suppliers(model: ModelFile, files: Iterable[ModelFile]) -> dict[Component, t
     return {part: _suppliers(model, part, known) for part in model.recognised.missing}
 
 
-def fitting_tiny_vae(model: ModelFile, files: Iterable[ModelFile]) -> ModelFile | None:
-    """Return the tiny VAE that is known to be for the model's latents, the nearest if there are several."""
-    wanted = None if model.recognised is None else model.recognised.family
-    if wanted is None or wanted.value not in _LATENTS:
-        return None
-    latents, found = _LATENTS[wanted.value], []
-    for file in files:
-        family = None if file.recognised is None else file.recognised.family
-        if is_tiny_vae(file) and family is not None and _LATENTS.get(family.value) == latents:
-            found.append(file)
-    return min(found, key=lambda file: (_distance(model, file), str(file.path)), default=None)
+class PartFiles:
+    """The files that supply parts to models: those of all models together, since most models need few of them.
+
+    Attributes:
+        files: all of them.
+        tiny_vaes: those with the decoder of a tiny VAE.
+    """
+
+    def __init__(self, files: Iterable[ModelFile]) -> None:
+        self.files = tuple(files)
+        self.tiny_vaes = tuple(file for file in self.files if is_tiny_vae(file))
+
+    def __iter__(self) -> Iterator[ModelFile]:
+        """Iterate over all files."""
+        return iter(self.files)
+
+    def fitting_tiny_vae(self, model: ModelFile) -> ModelFile | None:
+        """Return the tiny VAE that is known to be for the model's latents, the nearest if there are several."""
+        wanted = None if model.recognised is None else model.recognised.family
+        if wanted is None or wanted.value not in _LATENTS:
+            return None
+        latents, found = _LATENTS[wanted.value], []
+        for file in self.tiny_vaes:
+            family = None if file.recognised is None else file.recognised.family
+            if family is not None and _LATENTS.get(family.value) == latents:
+                found.append(file)
+        return min(found, key=lambda file: (_distance(model, file), str(file.path)), default=None)
 
 
 def is_tiny_vae(file: ModelFile) -> bool:

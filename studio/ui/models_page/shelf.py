@@ -118,7 +118,8 @@ class Shelf(QAbstractListModel):
 
     def _refill(self) -> None:
         self.beginResetModel()
-        found = [model for model in self._catalog.models if self._matches(model)]
+        models = self._catalog.models
+        found = [model for model in models if self._matches(model)] if self._words else models
         self._models = tuple(sorted(found, key=_place))
         self.endResetModel()
 
@@ -133,12 +134,11 @@ class Shelf(QAbstractListModel):
             self.pictures_found.emit()
 
 
-def _place(model: InstalledModel) -> tuple[bool, bool, str, str]:
+def _place(model: InstalledModel) -> tuple[bool, bool, str]:
     return (
         not model.choices.favourite,
         model.card is None,
         model.title.casefold(),
-        str(model.path),
     )
 
 
