@@ -130,7 +130,9 @@ class Catalog(QObject):
     @Slot()
     def reload(self) -> None:
         """List the models again."""
-        self._background.do(partial(_list, self._folders, self._listing), self._on_listed, self._on_failed, key="list")
+        self._background.do(
+            partial(_list, self._folders, self._listing), self._on_listed, self._on_failed, key="list"
+        )
 
     def expect(self, weights: Iterable[str]) -> None:
         """List the models again, once, if a job runs weights whose hash no model here has.
@@ -145,15 +147,21 @@ class Catalog(QObject):
 
     def add(self, paths: Sequence[Path]) -> None:
         """Use the models in these files and folders, where they are."""
-        self._background.do(partial(_add, self._folders, self._listing, tuple(paths)), self._on_added, self._on_failed)
+        self._background.do(
+            partial(_add, self._folders, self._listing, tuple(paths)), self._on_added, self._on_failed
+        )
 
     def remove(self, path: Path) -> None:
         """Take an added file or folder out of the list; nothing on the disk changes."""
-        self._background.do(partial(_remove, self._folders, self._listing, path), self._on_listed, self._on_failed)
+        self._background.do(
+            partial(_remove, self._folders, self._listing, path), self._on_listed, self._on_failed
+        )
 
     def choose(self, changed: Mapping[ChoiceKey, ModelChoices]) -> None:
         """Store what the user decides about models, and list them again."""
-        self._background.do(partial(_choose, self._folders, self._listing, dict(changed)), self._on_listed, self._on_failed)
+        self._background.do(
+            partial(_choose, self._folders, self._listing, dict(changed)), self._on_listed, self._on_failed
+        )
 
     def close(self) -> None:
         """Wait for pending reads; hashing stops."""
@@ -173,9 +181,7 @@ class Catalog(QObject):
 
     def _hash_models(self) -> None:
         """Begin to compute the hashes that are not known, unless that is done already."""
-        unknown = [
-            model for model in self.models if lacks_hash(model) and model.path not in self._unhashable
-        ]
+        unknown = [model for model in self.models if lacks_hash(model) and model.path not in self._unhashable]
         if unknown and not self._hashing:
             self._hashing = True
             work = partial(_hash, unknown, self._folders, self._closed, self._busy)

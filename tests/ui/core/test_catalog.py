@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from studio.checkpoints.catalog import Library
+from studio.checkpoints.catalog import InstalledModel, Library
 from studio.checkpoints.family_models import with_known_hash
 from studio.checkpoints.library.scan import Scan
 from studio.folders import Folders
@@ -121,11 +121,12 @@ def test_hashes_are_computed_once_the_models_are_listed_but_not_while_the_engine
     card = replace(SDXL, name="ink", files=(("unet", path),), weights_sha256="")
     folders = Folders.under(tmp_path)
 
-    def listing(_: Folders) -> tuple[InstalledModel, ...]:
+    def listing(_: Folders) -> Library:
         known = with_known_hash(card, HashCache.of(folders.cache))
-        return (InstalledModel(name="ink", folder=tmp_path, shipped=False, card=known, file=path),)
+        model = InstalledModel(name="ink", folder=tmp_path, shipped=False, card=known, file=path)
+        return Library((model,), Scan(files=()))
 
-    monkeypatch.setattr("studio.ui.core.catalog.list_models", listing)
+    monkeypatch.setattr("studio.ui.core.catalog.list_library", listing)
     busy = threading.Event()
     busy.set()
     catalog = Catalog(folders, busy)
@@ -146,7 +147,7 @@ def test_hashing_ends_with_the_program(monkeypatch: pytest.MonkeyPatch, qtbot: Q
     path.write_bytes(b"weights")
     card = replace(SDXL, name="ink", files=(("unet", path), ("vae", tmp_path / "gone")), weights_sha256="")
     model = InstalledModel(name="ink", folder=tmp_path, shipped=False, card=card, file=path)
-    monkeypatch.setattr("studio.ui.core.catalog.list_models", lambda _: (model,))
+    monkeypatch.setattr("studio.ui.core.catalog.list_library", lambda _: Library((model,), Scan(files=())))
     busy = threading.Event()
     catalog = Catalog(Folders.under(tmp_path), busy)
     with qtbot.waitSignal(catalog.changed):
