@@ -8,6 +8,7 @@ a `Message`, which the window can translate. Imports nothing but the standard li
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -148,19 +149,52 @@ class DeviceError(StudioError):
         super().__init__(message("The device {device} {reason}.", device=repr(device), reason=reason))
 
 
-class MemoryShortError(StudioError):
-    """The device ran out of memory."""
+@dataclass(frozen=True, kw_only=True)
+class SmallerPlan:
+    """What makes a run need less memory than the one that failed.
 
-    def __init__(self, device: str, panes: int = 1, *, decoding: bool = False) -> None:
+    Attributes:
+        measure: what is done when the same request runs again, as a phrase; None: nothing more can be done.
+        size: width and height of pictures that take less, in pixels; None: the size can stay, or is the smallest.
+    """
+
+    measure: Message | None = None
+    size: tuple[int, int] | None = None
+
+
+class MemoryShortError(StudioError):
+    """The device ran out of memory, or a run needs more than there is."""
+
+    def __init__(
+        self,
+        device: str,
+        panes: int = 1,
+        *,
+        decoding: bool = False,
+        needed: int | None = None,
+        free: int = 0,
+        smaller: SmallerPlan | None = None,
+    ) -> None:
         """Name the device.
 
         Args:
             device: its name.
             panes: how many pictures were being compared.
             decoding: whether only the picture of a step was decoded or explained; a running job is not affected.
+            needed: estimated bytes that the run needs; None: it ran, and failed.
+            free: bytes that it may use, if ``needed`` is known.
+            smaller: what makes the run need less.
         """
-        self.device, self.panes = device, panes
-        if decoding:
+        self.device, self.panes, self.smaller = device, panes, smaller
+        if needed is not None:
+            sentence = message(
+                "This run needs about {needed:.1f} GB of memory on the device {device}, and {free:.1f} GB are free; "
+                "try a smaller size, or close other programs.",
+                device=repr(device),
+                needed=needed / 1e9,
+                free=free / 1e9,
+            )
+        elif decoding:
             sentence = message(
                 "The device {device} has too little free memory to decode this step now; close other programs, or try "
                 "again when nothing is running.",

@@ -27,7 +27,7 @@ from studio.weights.shards import weights_in
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     import torch
@@ -373,9 +373,12 @@ def load(
     *,
     folders: Folders,
     device: torch.device | str = "cpu",
+    rungs: Collection[str] = (),
     cancelled: threading.Event | None = None,
 ) -> Model:
-    """Load a model. PyTorch files are converted the first time, into the cache of the user's folders.
+    """Load a model for runs that take these rungs.
+
+    PyTorch files are converted the first time, into the cache of the user's folders.
 
     Raises:
         CheckpointError: a file cannot be read, or does not hold what it should.
@@ -392,6 +395,7 @@ def load(
         device=device,
         schedule=_schedule(info),
         tiny_vae=_tiny_weights(info, folders.cache, cancelled),
+        rungs=rungs,
         cancelled=cancelled,
     )
     return model

@@ -17,7 +17,7 @@ from studio.weights.hashing import HashCache, hashing
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     import torch
@@ -47,6 +47,7 @@ def load_installed(
     *,
     folders: Folders,
     device: torch.device | str = "cpu",
+    rungs: Collection[str] = (),
     cancelled: threading.Event | None = None,
 ) -> Model:
     """Read a model that is installed; its card has the hash of the weights.
@@ -58,6 +59,7 @@ def load_installed(
         installed: the model.
         folders: the user's folders, with the cache of hashes and of converted files.
         device: where the weights go.
+        rungs: what is done so that runs fit in memory.
         cancelled: stops the load when set.
 
     Raises:
@@ -71,7 +73,7 @@ def load_installed(
     before = _identities(card)
     with hashing(before, HashCache.of(folders.cache), cancelled) as wait:
         if isinstance(card, FamilyInfo):
-            model = family_models.load(card, folders=folders, device=device, cancelled=cancelled)
+            model = family_models.load(card, folders=folders, device=device, rungs=rungs, cancelled=cancelled)
         else:
             model = configured_models.load(card, folders=folders, device=device, cancelled=cancelled)
         wait()

@@ -21,7 +21,7 @@ from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -60,6 +60,9 @@ class NativeModel:
     def modules(self) -> tuple[torch.nn.Module, ...]:
         texts = () if self.text_encoder is None else (self.text_encoder,)
         return (self.backbone, self.codec, *texts)
+
+    def take_rungs(self, rungs: Collection[str]) -> None:
+        """Do nothing: models of this format are small."""
 
     @torch.no_grad()
     def encode_prompts(

@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,15 @@ from studio.engine.events import (
     ModelLoading,
     PictureDone,
 )
-from studio.engine.memory import device_memory, raising_memory_short
+from studio.engine.memory import SHARED_MEMORY, device_memory, raising_memory_short
+from studio.engine.memory_plan import (
+    DEFAULT_HEADROOM_BYTES,
+    RUNG_LABELS,
+    DeviceMemory,
+    MemoryNeed,
+    next_rung,
+    smaller_sizes,
+)
 from studio.engine.requests.compare import CompareRequest
 from studio.engine.requests.plan import plan, resolve_text
 from studio.engine.requests.previews import NO_PREVIEWS, Previews
@@ -38,18 +47,18 @@ from studio.engine.sampling.interruption import Interrupter
 from studio.engine.sampling.models import LoadedModels
 from studio.engine.sampling.notes import merge_notes, notes_on
 from studio.engine.training.pipeline import rehearse_training, train
-from studio.errors import CheckpointError, MemoryShortError, RequestError
+from studio.errors import CheckpointError, MemoryShortError, RequestError, SmallerPlan
 from studio.families.interface import makes_latents
 from studio.messages import message
 from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from studio.checkpoints.catalog import InstalledModel
     from studio.engine.events import Explained
+    from studio.engine.memory_plan import Rung
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.requests.plan import Part, Request
     from studio.engine.sampling.models import ReadyModel
@@ -60,10 +69,15 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """Runs requests on one device, one at a time, and keeps the last models in memory.
+    """Runs requests on one device, one at a time, and keeps models in memory as long as they fit.
 
-    The models of the last job stay loaded. Showing an older run (`decode`, `explain`, or `run` with ``secondary``)
-    loads its model beside them if there is enough memory, and never replaces them.
+    Showing an older run (`decode`, `explain`, or `run` with ``secondary``) loads its model beside those of the last job
+    if there is enough memory, and never replaces them.
+
+    Attributes:
+        folders: the user's folders.
+        device: where it runs.
+        headroom: bytes of the device's memory to leave to other programs; may be changed from any thread.
     """
 
     def __init__(self, folders: Folders, device: str = AUTO, *, spared_cores: int = 0) -> None:
@@ -81,6 +95,8 @@ class Engine:
             spare_cores(spared_cores)
         self.folders = folders
         self.device: Device = choose(device)
+        self.headroom = DEFAULT_HEADROOM_BYTES
+        self._least_rungs: dict[tuple[str, int, int], tuple[Rung, ...]] = {}
         self._interrupter = Interrupter()
         self._models = LoadedModels(self._interrupter, folders)
         self._last_text: tuple[object, TextOptions] | None = None
@@ -128,7 +144,7 @@ class Engine:
             return
         with (
             contextlib.suppress(LoadCancelled),
-            self._raising_memory_short(MemoryShortError(self.device.name, len(parts))),
+            self._raising_memory_short(lambda: self._ran_short(parts)),
         ):
             ready = yield from self._prepare(parts, job_id, cancelled, previews, secondary=secondary)
             batched = request.batched if isinstance(request, CompareRequest) else None
@@ -180,10 +196,10 @@ class Engine:
             MemoryShortError: the device ran out of memory.
         """
         with (
-            self._raising_memory_short(MemoryShortError(self.device.name, decoding=True)),
+            self._raising_memory_short(self._short_for_decoding),
             self._interrupter.watch(cancelled),
         ):
-            ready = self._find_or_load(model, weights_sha256, cancelled)
+            ready = self._find_or_load(model, weights_sha256, latents.shape, cancelled)
             card = ready.model.card
             if not makes_latents(card, latents.shape):
                 reason = message("have a shape that the model {model} does not make", model=repr(card.name))
@@ -221,10 +237,10 @@ class Engine:
             MemoryShortError: the device ran out of memory.
         """
         with (
-            self._raising_memory_short(MemoryShortError(self.device.name, decoding=True)),
+            self._raising_memory_short(self._short_for_decoding),
             self._interrupter.watch(cancelled),
         ):
-            ready = self._find_or_load(request.model, weights_sha256, cancelled)
+            ready = self._find_or_load(request.model, weights_sha256, x.shape, cancelled)
             resolved = request.resolve(ready.model.card, from_noise=False)
             return explain(resolved, ready, x, t, self._text_of(resolved, ready.model.card))
 
@@ -265,23 +281,26 @@ class Engine:
     ) -> Generator[Event, None, list[ReadyModel]]:
         """Load the models of all parts, yielding events; return them."""
         if not secondary:
-            self._models.make_primary([part.installed for part in parts], self.device)
+            self._models.start_job([part.installed for part in parts], self.device)
         ready = []
-        for part in parts:
+        for place, part in enumerate(parts):
             if not self._models.is_loaded(part.installed, self.device):
-                if secondary:
-                    self._models.make_room(part.installed, self.device)
                 yield from self._converting(part, job_id, cancelled)
                 yield ModelLoading(job_id=job_id, model=part.card.name)
                 if cancelled.is_set():
                     raise LoadCancelled
-            ready.append(self._load(part.installed, cancelled, primary=not secondary))
+            later = [one for one in parts[place:] if one.card != part.card]
+            ready.append(self._load(self._need(part, parts, later), cancelled, view=secondary))
         for part, one in zip(parts, ready, strict=True):
             one.model.load_adapters(part.prompts.text, cancelled)
         notes = [
             list(notes_on(part.asked, part.request, one, part.start, part.prompts))
             for part, one in zip(parts, ready, strict=True)
         ]
+        for one, of_part in zip(ready, notes, strict=True):
+            if one.rungs:
+                labels = ", ".join(RUNG_LABELS[rung] for rung in one.rungs)
+                of_part.append(message("To fit in memory: {measures}.", measures=labels))
         if previews.limited:
             for part, one, of_part in zip(parts, ready, notes, strict=True):
                 with self._interrupter.watch(cancelled):
@@ -317,7 +336,9 @@ class Engine:
                 shown = percent
                 yield ModelLoading(job_id=job_id, model=part.card.name, converted=fraction)
 
-    def _find_or_load(self, name: str, weights_sha256: str, cancelled: threading.Event | None) -> ReadyModel:
+    def _find_or_load(
+        self, name: str, weights_sha256: str, shape: tuple[int, ...], cancelled: threading.Event | None
+    ) -> ReadyModel:
         """Return the model with these weights: one in memory, whatever its name, or else the one of this name."""
         found = self._models.with_weights(weights_sha256)
         if found is not None:
@@ -327,14 +348,69 @@ class Engine:
         if installed.card.weights_sha256 != weights_sha256:
             reason = message("is not the one that these steps were made with (its hash has changed)")
             raise CheckpointError(installed.weights_path, reason)
-        self._models.make_room(installed, self.device)
-        return self._load(installed, cancelled or threading.Event(), primary=False)
+        height, width = (side * installed.card.downscale for side in shape[-2:])
+        need = MemoryNeed(installed=installed, width=width, height=height, headroom=self.headroom)
+        return self._load(need, cancelled or threading.Event(), view=True)
 
-    def _load(self, installed: InstalledModel, cancelled: threading.Event, *, primary: bool) -> ReadyModel:
+    def _need(self, part: Part, parts: Sequence[Part], later: Sequence[Part]) -> MemoryNeed:
+        """Return what a part needs while the models of ``later`` ones are not loaded yet."""
+        request, together = part.request, sum(one.card == part.card for one in parts)
+        width, height = request.width or 0, request.height or 0
+        reserved = {
+            one.card.name: MemoryNeed(installed=one.installed, width=width, height=height).weights
+            for one in later
+            if not self._models.is_loaded(one.installed, self.device)
+        }
+        return MemoryNeed(
+            installed=part.installed,
+            width=width,
+            height=height,
+            count=together if len(parts) > 1 else request.count,
+            guided=request.guidance != 1 and part.card.text is not None,
+            together=len(parts) > 1,
+            headroom=self.headroom + sum(reserved.values()),
+            at_least=self._least_rungs.get((part.card.name, width, height), ()),
+        )
+
+    def _load(self, need: MemoryNeed, cancelled: threading.Event, *, view: bool) -> ReadyModel:
         precision = choose_precision(self.device, self.folders.cache, cancelled=cancelled)
-        return self._models.get(installed, self.device, precision, cancelled, primary=primary)
+        plan = self._models.make_room(need, self.device, precision, view=view)
+        own = self.device.kind not in SHARED_MEMORY
+        if not plan.fits and plan.rungs and not own and plan.peak > (plan.budget or 0) + need.headroom:
+            # The system would end the whole program.
+            raise MemoryShortError(
+                self.device.name,
+                needed=plan.peak,
+                free=plan.budget or 0,
+                smaller=None if plan.largest is None else SmallerPlan(size=plan.largest),
+            )
+        ready = self._models.get(
+            need.installed, self.device, precision, cancelled, rungs=plan.rungs, primary=not view
+        )
+        if own:
+            ready.pictures_at_once = plan.pictures_at_once
+        return ready
+
+    def _ran_short(self, parts: Sequence[Part]) -> MemoryShortError:
+        """Return the error of a job that ran out of memory; the same request then needs less."""
+        smaller, device = SmallerPlan(), DeviceMemory(free=None, own=self.device.kind not in SHARED_MEMORY)
+        for part in parts:
+            size = part.request.width or 0, part.request.height or 0
+            rungs = self._models.rungs_of(part.installed, self.device)
+            rung = next_rung(part.card, rungs, device)
+            if rung is not None:
+                self._least_rungs[part.card.name, *size] = (*rungs, rung)
+                smaller = replace(smaller, measure=RUNG_LABELS[rung])
+            elif smaller.measure is None:
+                area = 0.75 * size[0] * size[1]
+                fitting = (one for one in smaller_sizes(part.card, *size) if one[0] * one[1] <= area)
+                smaller = replace(smaller, size=next(fitting, None))
+        return MemoryShortError(self.device.name, len(parts), smaller=smaller)
+
+    def _short_for_decoding(self) -> MemoryShortError:
+        return MemoryShortError(self.device.name, decoding=True)
 
     def _raising_memory_short(
-        self, error: MemoryShortError | None = None
+        self, error: Callable[[], MemoryShortError] | None = None
     ) -> contextlib.AbstractContextManager[None]:
         return raising_memory_short(self.device.name, self._models.unload_unused, error)

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from studio.engine.memory_plan import DeviceMemory
+    from studio.engine.memory_plan import DeviceMemory, Rung
     from studio.engine.requests.adapters import AdapterRecord
     from studio.engine.requests.fork import StartState
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.requests.previews import Quantity, Tier
+    from studio.errors import SmallerPlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +180,7 @@ class PictureDone:
         preview_seconds: how much of that previews took.
         adapters: the LoRAs and textual inversions that it was made with.
         precisions: the precision in which each part of the model computed, as in `PictureStarted`.
+        rungs: what was done so that it fitted in memory; see `studio.engine.memory_plan`.
     """
 
     job_id: str
@@ -197,6 +199,7 @@ class PictureDone:
     preview_seconds: float = 0.0
     adapters: tuple[AdapterRecord, ...] = ()
     precisions: Mapping[str, str] = field(default_factory=dict)
+    rungs: tuple[Rung, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,11 +222,18 @@ class JobCancelled:
 
 @dataclass(frozen=True, kw_only=True)
 class JobFailed:
-    """The job failed: one sentence for the user, and a traceback for an error report."""
+    """The job failed: one sentence for the user, and a traceback for an error report.
+
+    Attributes:
+        sentence: what went wrong.
+        details: a traceback.
+        smaller: if memory was short, what makes the same job need less.
+    """
 
     job_id: str
     sentence: str
     details: str = ""
+    smaller: SmallerPlan | None = None
 
 
 Event = (

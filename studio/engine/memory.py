@@ -19,19 +19,21 @@ if TYPE_CHECKING:
     from studio.backbones.precision import Precision
     from studio.engine.device.device import Device
 
+SHARED_MEMORY = ("cpu", "mps")
+"""The kinds of devices that use the memory of the machine: Apple's GPU does too."""
 _MEMORY_INFO = Path("/proc/meminfo")
 
 
 @contextlib.contextmanager
 def raising_memory_short(
-    device: str, free: Callable[[], None], error: MemoryShortError | None = None
+    device: str, free: Callable[[], None], error: Callable[[], MemoryShortError] | None = None
 ) -> Iterator[None]:
     """Replace an out-of-memory error by a MemoryShortError, after freeing what can be freed.
 
     Args:
         device: the device's name.
         free: frees the memory that can be freed.
-        error: the error to raise; None for a `MemoryShortError` about making a picture.
+        error: returns the error to raise; called before memory is freed. None: it is about making a picture.
 
     Raises:
         MemoryShortError: the device's memory was full.
@@ -41,10 +43,11 @@ def raising_memory_short(
     except (MemoryError, RuntimeError) as fault:
         if not is_out_of_memory(fault):
             raise
+        short = MemoryShortError(device) if error is None else error()
         free()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        raise (error or MemoryShortError(device)) from fault
+        raise short from fault
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -66,7 +69,7 @@ def device_memory(device: Device, precision: Precision, *, loaded: int = 0) -> D
     free = free_memory(device)
     return DeviceMemory(
         free=None if free is None else free + loaded,
-        own=device.kind not in ("cpu", "mps"),
+        own=device.kind not in SHARED_MEMORY,
         reduced=precision.dtype == "bfloat16",
     )
 
@@ -78,7 +81,7 @@ def free_memory(device: Device) -> int | None:
         # Memory that torch has reserved but does not use can be allocated too.
         reserved = torch.cuda.memory_reserved(device.torch_name)
         return free + reserved - torch.cuda.memory_allocated(device.torch_name)
-    if device.kind in ("cpu", "mps"):  # Apple's GPU shares the machine's memory
+    if device.kind in SHARED_MEMORY:
         return _free_machine_memory()
     return None
 

@@ -11,7 +11,7 @@ Importable without torch.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
@@ -29,6 +29,7 @@ from studio.messages import Message, message
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from studio.checkpoints.catalog import InstalledModel
     from studio.families.interface import ModelInfo, Size
 
 Rung: TypeAlias = Literal["text_encoders_off", "vae_tiling", "attention_slicing", "layer_offload"]
@@ -94,12 +95,14 @@ class MemoryPlan:
         peak: estimated bytes at most in use at once, the model's weights included; with ``rungs``.
         budget: bytes that may be used; None: unknown.
         largest: if the run does not fit, the largest size of the same shape that does; None: none does, or it fits.
+        pictures_at_once: how many pictures are one state, on a device with memory of its own.
     """
 
     rungs: tuple[Rung, ...]
     peak: int
     budget: int | None
     largest: Size | None = None
+    pictures_at_once: int = 1
 
     @property
     def fits(self) -> bool:
@@ -248,9 +251,76 @@ def _flat(value: object) -> Iterator[int]:
             yield from _flat(one)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MemoryNeed:
+    """A run of one model, as a plan of memory sees it.
+
+    Attributes:
+        installed: the model.
+        width: of the pictures in pixels.
+        height: of them.
+        count: how many pictures it makes.
+        guided: whether each has two states in a model call.
+        together: whether they are made together, as in a comparison.
+        headroom: bytes that must stay free, for other programs and for models that are loaded later.
+        at_least: rungs to take in any case.
+    """
+
+    installed: InstalledModel
+    width: int
+    height: int
+    count: int = 1
+    guided: bool = True
+    together: bool = False
+    headroom: int = DEFAULT_HEADROOM_BYTES
+    at_least: tuple[Rung, ...] = ()
+
+    @property
+    def info(self) -> ModelInfo:
+        assert self.installed.card is not None, "only models with cards run"
+        return self.installed.card
+
+    @property
+    def weights(self) -> int:
+        """Bytes of the model's weights."""
+        return memory_of(self.info, DeviceMemory(free=None)).weights
+
+    def pictures_at_once(self, device: DeviceMemory) -> int:
+        """Return how many pictures are one state: fewer than asked for if all do not fit without a rung."""
+        if self.together:
+            return self.count
+        if not device.own:
+            return 1
+        most = min(self.count, MAX_BATCH)
+        if device.free is None:
+            return most
+        memory, budget = memory_of(self.info, device), device.free - self.headroom
+        states = 2 if self.guided else 1
+        fitting = (
+            count
+            for count in range(most, 1, -1)
+            if memory.peak(self.width, self.height, count * states, ()) <= budget
+        )
+        return next(fitting, 1)
+
+    def plan(self, device: DeviceMemory) -> MemoryPlan:
+        """Return how the run fits in a device's memory."""
+        pictures = self.pictures_at_once(device)
+        plan = plan_memory(
+            self.info,
+            self.width,
+            self.height,
+            device=device,
+            headroom=self.headroom,
+            rows=pictures * (2 if self.guided else 1),
+            at_least=self.at_least,
+        )
+        return replace(plan, pictures_at_once=pictures)
+
+
 def memory_of(info: ModelInfo, device: DeviceMemory) -> ModelMemory:
     """Return what a model needs on a device."""
-    if isinstance(info, FamilyInfo):
+    if isinstance(info, FamilyInfo) and {part.kind for part in info.family.parts} >= {"unet", "vae", "clip"}:
         return FamilyMemory(info=info, device=device)
     return NativeMemory(info=info, device=device)
 
@@ -299,26 +369,6 @@ def plan_memory(
         budget=budget,
         largest=sizes[place] if place < len(sizes) else None,
     )
-
-
-def pictures_at_once(
-    info: ModelInfo,
-    width: int,
-    height: int,
-    *,
-    device: DeviceMemory,
-    headroom: int = DEFAULT_HEADROOM_BYTES,
-    guided: bool,
-    most: int = MAX_BATCH,
-) -> int:
-    """Return how many pictures of a request fit in one state without a rung; at least 1, at most ``most``."""
-    memory = memory_of(info, device)
-    if device.free is None:
-        return most
-    for count in range(most, 1, -1):
-        if memory.peak(width, height, count * (2 if guided else 1), ()) <= device.free - headroom:
-            return count
-    return 1
 
 
 def next_rung(info: ModelInfo, rungs: Sequence[Rung], device: DeviceMemory) -> Rung | None:

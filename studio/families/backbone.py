@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from studio.families.memory.tiles import decode_in_tiles
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -125,10 +127,17 @@ def size_ids(
 class LatentCodec(nn.Module):
     """diffusers' ``AutoencoderKL`` as a codec: pictures in [-1, 1] to scaled latents and back."""
 
-    def __init__(self, vae: nn.Module, latents: LatentFacts, dtype: torch.dtype = torch.float32) -> None:
-        """Wrap the autoencoder, which computes in ``dtype``."""
+    def __init__(
+        self,
+        vae: nn.Module,
+        latents: LatentFacts,
+        dtype: torch.dtype = torch.float32,
+        *,
+        tiled: bool = False,
+    ) -> None:
+        """Wrap the autoencoder, which computes in ``dtype``; ``tiled``: large latents are decoded in tiles."""
         super().__init__()
-        self.vae, self.scale, self.dtype = vae, latents.scale, dtype
+        self.vae, self.scale, self.dtype, self.tiled = vae, latents.scale, dtype, tiled
         self.channels, self.downscale = latents.channels, latents.downscale
 
     def encode(self, pictures: Tensor) -> Tensor:
@@ -140,5 +149,8 @@ class LatentCodec(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """Decode latents to pictures float32 (B, 3, H, W), nominally in [-1, 1]; values outside are not clipped."""
         vae: Any = self.vae
-        pictures: Tensor = vae.decode((latents / self.scale).to(self.dtype), return_dict=False)[0]
+        unscaled = (latents / self.scale).to(self.dtype)
+        if self.tiled:
+            return decode_in_tiles(vae, unscaled).float()
+        pictures: Tensor = vae.decode(unscaled, return_dict=False)[0]
         return pictures.float()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     import torch
@@ -293,6 +293,13 @@ class Model(Protocol):
 
     def modules(self) -> tuple[torch.nn.Module, ...]:
         """Return the networks of its parts."""
+
+    def take_rungs(self, rungs: Collection[str]) -> None:
+        """Do what makes a run fit in memory, and nothing else (see `studio.engine.memory_plan`).
+
+        The results stay the same up to rounding, but for pictures that are decoded in tiles. A model that supports no
+        rungs does nothing.
+        """
 
     def encode_prompts(
         self, prompts: Sequence[str], size: Size, text: TextOptions = DEFAULT_TEXT

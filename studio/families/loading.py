@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,7 @@ from studio.families.backbone import SIZE, Float32Attention, LatentCodec, Latent
 from studio.families.clip import TextEncoder
 from studio.families.family import TextPart
 from studio.families.matching import DryLoad, Listing, dry_load_parts, match_part
+from studio.families.memory.ladder import MemoryLadder
 from studio.families.networks import fill, on_meta, parameter_shapes
 from studio.families.parts import TINY_DECODER
 
@@ -63,7 +65,12 @@ class Networks:
 
     def codec(self, dtype: torch.dtype = torch.float32) -> LatentCodec:
         """Return the autoencoder as a codec that computes in ``dtype``."""
-        return LatentCodec(self.vae, self.family.latents, dtype)
+        return LatentCodec(self.vae, self.family.latents, dtype, tiled=self.ladder.tiled)
+
+    @cached_property
+    def ladder(self) -> MemoryLadder:
+        """What is done so that they fit in memory."""
+        return MemoryLadder(self)
 
     def conditioning(
         self, encoded: Sequence[tuple[Tensor, Tensor | None]], width: int, height: int

@@ -31,7 +31,7 @@ from studio.weights.reader import ShardReader, TensorReader
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -83,6 +83,9 @@ class FamilyModel:
 
     def modules(self) -> tuple[nn.Module, ...]:
         return (self.networks.unet, self.networks.vae, *(one.model for one in self.networks.text_encoders))
+
+    def take_rungs(self, rungs: Collection[str]) -> None:
+        self.networks.ladder.take(rungs, self.device)
 
     @torch.no_grad()
     def encode_prompts(
@@ -204,6 +207,7 @@ def load_model(
     device: torch.device | str = "cpu",
     schedule: Schedule | None = None,
     tiny_vae: Path | None = None,
+    rungs: Collection[str] = (),
     cancelled: threading.Event | None = None,
 ) -> FamilyModel:
     """Load a model from safetensors files.
@@ -215,6 +219,7 @@ def load_model(
         device: where the weights go.
         schedule: the noise schedule; None: the family's.
         tiny_vae: the safetensors file with the tiny VAE for previews; read when they are first wanted.
+        rungs: what is done so that it fits in memory; weights that are offloaded do not visit the device.
         cancelled: stops the load when set.
 
     Raises:
@@ -230,8 +235,7 @@ def load_model(
     modules = {"vae": networks.vae} | {one.part.name: one.model for one in networks.text_encoders}
     for name, module in modules.items():
         compute_in(module, torch.float32, scales=networks.scales.get(name, {}))
-    for module in (networks.unet, *modules.values()):
-        module.to(device)
+    networks.ladder.take(rungs, device)
     return FamilyModel(
         card=card,
         networks=networks,

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from studio.checkpoints.catalog import InstalledModel
 from studio.checkpoints.family_models import FAMILIES, FamilyInfo
 from studio.engine.memory_plan import (
     RUNG_LABELS,
     RUNGS,
     DeviceMemory,
+    MemoryNeed,
     memory_of,
     next_rung,
-    pictures_at_once,
     plan_memory,
 )
 from tests.engine.tiny import save_tiny
@@ -116,10 +119,11 @@ def test_a_rung_that_was_asked_for_is_taken_with_those_before_it() -> None:
 
 
 def test_fewer_pictures_are_made_at_once_where_memory_is_short() -> None:
-    counts = [
-        pictures_at_once(info("sd1"), 768, 768, device=gpu(free), headroom=0, guided=True)
-        for free in (1, 6, 8, 40)
-    ]
+    installed = InstalledModel(name="sd1", folder=Path(), shipped=False, card=info("sd1"))
+    need = MemoryNeed(installed=installed, width=768, height=768, count=10, headroom=0)
+    counts = [need.pictures_at_once(gpu(free)) for free in (1, 6, 8, 40)]
+    assert need.pictures_at_once(cpu(40)) == 1
+    assert replace(need, count=3, together=True).pictures_at_once(cpu(1)) == 3
     assert counts[0] == 1
     assert counts == sorted(counts)
     assert counts[-1] == 8

@@ -48,9 +48,6 @@ if TYPE_CHECKING:
     from studio.engine.sampling.preview import StepView
     from studio.families.interface import Model, TextOptions
 
-BATCH_SIZE = 8
-"""How many pictures of a request are one state, except on the CPU."""
-
 
 def make(
     parts: Sequence[Part],
@@ -123,7 +120,7 @@ def generate(
     """
     runs = _RunFactory(request, ready, start, prompts)
     renderer = PreviewRenderer(ready.decoders, previews, runs.shape, request.count * runs.steps)
-    batch_size = 1 if ready.device.kind == "cpu" else BATCH_SIZE
+    batch_size = 1 if ready.device.kind == "cpu" else ready.pictures_at_once
     for first in range(0, request.count, batch_size):
         images = range(first, min(first + batch_size, request.count))
         group = runs.group(images, [request.seed + image for image in images], renderer)
@@ -462,6 +459,7 @@ def _done(
         preview_seconds=made.preview_seconds,
         adapters=group.adapters,
         precisions=group.ready.model.part_precisions(),
+        rungs=group.ready.rungs,
     )
 
 

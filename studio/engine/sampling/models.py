@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studio.checkpoints.formats import load_installed, share_networks
-from studio.engine.memory import free_memory
+from studio.engine.memory import SHARED_MEMORY, device_memory
+from studio.engine.memory_plan import MAX_BATCH, DeviceMemory
 from studio.engine.sampling.decoders import Decoders
 from studio.errors import ModelInUseError
 
@@ -19,17 +20,13 @@ if TYPE_CHECKING:
     from studio.checkpoints.catalog import InstalledModel
     from studio.diffusion.denoiser import Denoiser
     from studio.engine.device.device import Device
+    from studio.engine.memory_plan import MemoryNeed, MemoryPlan, Rung
     from studio.engine.sampling.interruption import Interrupter
     from studio.families.interface import Model
     from studio.folders import Folders
 
-HEADROOM_BYTES = 512 * 2**20
-"""Bytes that must stay free when a model is loaded beside another: for activations and the system."""
-LOAD_FACTOR = 1.2
-"""Memory that a model takes, relative to its weights file: buffers, and what loading needs for a moment."""
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class ReadyModel:
     """A model on its device, in its precision.
 
@@ -39,6 +36,8 @@ class ReadyModel:
         device: where it runs.
         precision: of its backbone.
         decoders: of its latents.
+        rungs: what is done so that the run of now fits in memory; see `studio.engine.memory_plan`.
+        pictures_at_once: how many pictures are one state, at most, on a device that is no CPU.
     """
 
     model: Model
@@ -46,13 +45,15 @@ class ReadyModel:
     device: Device
     precision: Precision
     decoders: Decoders
+    rungs: tuple[Rung, ...] = ()
+    pictures_at_once: int = MAX_BATCH
 
 
 class LoadedModels:
-    """The models in memory: those of the last job, and at most one more, for viewing an older run.
+    """The models in memory, the one used last at the end: as many as fit, so that switching back is instant.
 
-    The models of the last job are *primary*: only the next job unloads them. A job that runs holds its models with
-    `use`; they are never unloaded before it ends.
+    The models of the last job are *primary*: viewing an older run never unloads them. A job that runs holds its models
+    with `use`; they are never unloaded before it ends. Of the others the one that was not used for longest makes room.
     """
 
     def __init__(self, interrupter: Interrupter, folders: Folders) -> None:
@@ -79,35 +80,38 @@ class LoadedModels:
         """Return a loaded model with these weights, whatever its name."""
         return next((one for one in self._models if one.model.card.weights_sha256 == weights_sha256), None)
 
-    def make_primary(self, wanted: Sequence[InstalledModel], device: Device) -> None:
-        """Unload the models that a new job does not need, except those that a running one uses.
-
-        If the job needs only models that are loaded already, and enough memory is free, the model of an older run that
-        was viewed is kept too.
-        """
+    def start_job(self, wanted: Sequence[InstalledModel], device: Device) -> None:
+        """Make the models of a new job the primary ones."""
         cards = [installed.card for installed in wanted]
-        needed = [one for one in self._models if one.device == device and one.model.card in cards]
-        others = [one for one in self._models if one not in self._primary and one not in needed]
-        if len(needed) < len(set(cards)) or (free_memory(device) or 0) < HEADROOM_BYTES:
-            others = []
-        self._primary = needed
-        self._models = [one for one in self._models if one in self._used or one in needed or one in others]
+        self._primary = [one for one in self._models if one.device == device and one.model.card in cards]
 
-    def make_room(self, wanted: InstalledModel, device: Device) -> None:
-        """Make room for one model beside the primary ones: unload others, and check that enough memory is free.
+    def make_room(self, need: MemoryNeed, device: Device, precision: Precision, *, view: bool) -> MemoryPlan:
+        """Return how a run fits in memory, unloading models that it does not need as far as that helps.
+
+        Args:
+            need: the run.
+            device: where it runs.
+            precision: the fastest there.
+            view: whether it shows an older run, for which the primary models are not unloaded.
 
         Raises:
-            ModelInUseError: there is not enough memory for both.
+            ModelInUseError: there is not enough memory for its model beside the primary ones.
         """
-        self._models = [one for one in self._models if one in self._primary or one in self._used]
-        if not self._models:
-            return
-        free = free_memory(device)
-        needed = int(LOAD_FACTOR * wanted.size_on_disk) + HEADROOM_BYTES
-        if free is not None and free < needed:
-            assert wanted.card is not None, "only models with cards are loaded"
-            in_use = ", ".join(dict.fromkeys(one.model.card.title for one in self._models))
-            raise ModelInUseError(wanted.card.title, in_use, needed=needed, free=free)
+        found = self._find(need.installed, device)
+        needed = [found, *self._used, *self._primary]
+        at_least = need.plan(DeviceMemory(free=None, own=device.kind not in SHARED_MEMORY)).rungs
+        while True:
+            memory = device_memory(device, precision, loaded=0 if found is None else _bytes_on_device(found))
+            plan = need.plan(memory)
+            spare = [one for one in self._models if one.device == device and one not in needed]
+            if not spare or (plan.fits and plan.rungs == at_least):
+                break
+            self._models.remove(spare[0])
+        beside = [one for one in self._models if one is not found]
+        if view and beside and not plan.fits:
+            in_use = ", ".join(dict.fromkeys(one.model.card.title for one in beside))
+            raise ModelInUseError(need.info.title, in_use, needed=plan.peak, free=memory.free or 0)
+        return plan
 
     def get(
         self,
@@ -116,9 +120,10 @@ class LoadedModels:
         precision: Precision,
         cancelled: threading.Event,
         *,
+        rungs: tuple[Rung, ...] = (),
         primary: bool = True,
     ) -> ReadyModel:
-        """Return the model, loading it if it is not in memory.
+        """Return the model, loading it if it is not in memory, for a run that takes these rungs.
 
         Raises:
             CheckpointError: something about its files is wrong.
@@ -131,7 +136,11 @@ class LoadedModels:
                 model, precision = shared
             else:
                 model = load_installed(
-                    installed, folders=self._folders, device=device.torch_name, cancelled=cancelled
+                    installed,
+                    folders=self._folders,
+                    device=device.torch_name,
+                    rungs=rungs,
+                    cancelled=cancelled,
                 )
                 precision = model.supported_precision(precision)
                 self._interrupter.attach(model.modules())
@@ -142,10 +151,20 @@ class LoadedModels:
                 precision=precision,
                 decoders=Decoders(model),
             )
-            self._models.append(found)
+        else:
+            self._models.remove(found)
+        self._models.append(found)
+        if found not in self._used:
+            found.model.take_rungs(rungs)
+            found.rungs = rungs
         if primary and found not in self._primary:
             self._primary.append(found)
         return found
+
+    def rungs_of(self, installed: InstalledModel, device: Device) -> tuple[Rung, ...]:
+        """Return the rungs that a model has taken; none if it is not in memory."""
+        found = self._find(installed, device)
+        return () if found is None else found.rungs
 
     @contextlib.contextmanager
     def use(self, models: Sequence[ReadyModel]) -> Iterator[None]:
@@ -173,3 +192,9 @@ class LoadedModels:
     def _find(self, installed: InstalledModel, device: Device) -> ReadyModel | None:
         wanted = (installed.card, device)
         return next((one for one in self._models if (one.model.card, one.device) == wanted), None)
+
+
+def _bytes_on_device(ready: ReadyModel) -> int:
+    """Return the bytes of a model's weights that are on its device, and not offloaded."""
+    weights = (one for network in ready.model.modules() for one in network.parameters())
+    return sum(one.nbytes for one in weights if one.device.type == ready.model.device.type)

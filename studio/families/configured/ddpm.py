@@ -27,7 +27,7 @@ from studio.weights.compute import compute_dtype, compute_in, computed_dtype
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from studio.diffusion.schedules import Schedule
@@ -76,6 +76,9 @@ class PixelModel:
     schedule: Schedule
     device: torch.device
     scales: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def take_rungs(self, rungs: Collection[str]) -> None:
+        """Do nothing: these models take none."""
 
     def modules(self) -> tuple[nn.Module, ...]:
         return (self.unet,)

@@ -37,7 +37,7 @@ from studio.weights.files import LoadCancelled
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from studio.diffusion.schedules import Schedule
@@ -95,6 +95,9 @@ class ClassModel:
     schedule: Schedule
     device: torch.device
     scales: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def take_rungs(self, rungs: Collection[str]) -> None:
+        """Do nothing: these models take none."""
 
     def modules(self) -> tuple[nn.Module, ...]:
         return (self.transformer, self.codec.vae)

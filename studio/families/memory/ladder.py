@@ -33,11 +33,9 @@ class MemoryLadder:
         rungs: their names, as in `studio.engine.memory_plan.RUNGS`.
     """
 
-    def __init__(
-        self, networks: Networks, device: torch.device, *, copy: Callable[[Tensor], Tensor] | None = None
-    ) -> None:
+    def __init__(self, networks: Networks, *, copy: Callable[[Tensor], Tensor] | None = None) -> None:
         """Take none yet; ``copy`` is that of `LayerOffload`."""
-        self._networks, self._device, self._copy = networks, device, copy
+        self._networks, self._copy = networks, copy
         self._texts = {one.part.name: one.model for one in networks.text_encoders}
         self._parts: dict[str, nn.Module] = {"unet": networks.unet, "vae": networks.vae} | self._texts
         self._offloads: dict[str, LayerOffload] = {}
@@ -49,16 +47,17 @@ class MemoryLadder:
         """Whether pictures are decoded in tiles."""
         return "vae_tiling" in self.rungs
 
-    def take(self, rungs: Collection[str]) -> None:
-        """Take exactly these rungs; weights move where they belong."""
+    def take(self, rungs: Collection[str], device: torch.device) -> None:
+        """Take exactly these rungs, on ``device``; weights move where they belong."""
         offloaded = offloaded_parts(self._texts, self._parts, rungs)
         for name, network in self._parts.items():
             if name in offloaded and name not in self._offloads:
                 network.to(_HOST)
-                self._offloads[name] = LayerOffload(network, self._device, copy=self._copy)
-            elif name not in offloaded and name in self._offloads:
-                self._offloads.pop(name).remove()
-                network.to(self._device)
+                self._offloads[name] = LayerOffload(network, device, copy=self._copy)
+            elif name not in offloaded:
+                if name in self._offloads:
+                    self._offloads.pop(name).remove()
+                network.to(device)
         if "attention_slicing" in rungs and self._unslice is None:
             self._unslice = slice_attention(
                 self._networks.unet, float32=self._networks.family.attention_float32

@@ -5,7 +5,6 @@ Each token's result depends on no other token of its slice, so that the results 
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -36,7 +35,7 @@ class SlicedAttention:
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         key, value = self._heads(attn, attn.to_k(context)), self._heads(attn, attn.to_v(context))
         outputs = []
-        for part in hidden_states.split(self.tokens, dim=1):
+        for part in torch.split(hidden_states, self.tokens, dim=1):
             query = self._heads(attn, attn.to_q(part))
             attended = F.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
             outputs.append(attn.to_out[0](attended.transpose(1, 2).flatten(2).to(part.dtype)))
@@ -45,7 +44,8 @@ class SlicedAttention:
     def _heads(self, attn: Any, projected: Tensor) -> Tensor:  # noqa: ANN401
         if self.float32 and projected.dtype == torch.float16:
             projected = projected.float()
-        return projected.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
+        split = torch.unflatten(projected, -1, (attn.heads, -1))
+        return split.transpose(1, 2)
 
 
 def slice_attention(unet: nn.Module, *, float32: bool, tokens: int = SLICE_TOKENS) -> Callable[[], None]:
@@ -57,7 +57,9 @@ def slice_attention(unet: nn.Module, *, float32: bool, tokens: int = SLICE_TOKEN
     network: Any = unet
     processors = dict(network.attn_processors)
     network.set_attn_processor(SlicedAttention(tokens, float32=float32))
-    layers = [module.ff for module in unet.modules() if isinstance(getattr(module, "ff", None), nn.Module)]
+    layers: list[Any] = [
+        module.ff for module in unet.modules() if isinstance(getattr(module, "ff", None), nn.Module)
+    ]
     classes = [type(layer) for layer in layers]
     for layer, whole in zip(layers, classes, strict=True):
         layer.__class__ = _sliced(whole)
@@ -72,7 +74,6 @@ def slice_attention(unet: nn.Module, *, float32: bool, tokens: int = SLICE_TOKEN
     return take_back
 
 
-@cache
 def _sliced(layer_class: type[nn.Module]) -> type[nn.Module]:
     """Return a class whose objects compute slices; the class of an object changes, and not the object."""
 
@@ -80,7 +81,7 @@ def _sliced(layer_class: type[nn.Module]) -> type[nn.Module]:
         slice_tokens: int
 
         def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
-            parts = hidden_states.split(self.slice_tokens, dim=1)
+            parts = torch.split(hidden_states, self.slice_tokens, dim=1)
             return torch.cat([super(Sliced, self).forward(part, *args, **kwargs) for part in parts], dim=1)
 
     return Sliced

@@ -205,4 +205,5 @@ class _SharedNorms:
         mean, deviation = (one.float().repeat_interleave(channels, 1) for one in (mean, deviation))
         factor = norm.weight.float() / deviation
         offset = norm.bias.float() - mean * factor
-        return (x * factor[..., None, None] + offset[..., None, None]).to(output.dtype)
+        normalised: Tensor = x * factor[..., None, None] + offset[..., None, None]
+        return normalised.to(output.dtype)

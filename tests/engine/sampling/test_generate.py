@@ -15,10 +15,11 @@ from torch.overrides import TorchFunctionMode
 from studio.diffusion.denoiser import Denoiser, Prediction
 from studio.engine.device.device import Device
 from studio.engine.events import JobStarted, PictureDone, PictureStarted, StepDone
+from studio.engine.memory_plan import MAX_BATCH
 from studio.engine.requests.fork import StartState
 from studio.engine.requests.generate import GenerateRequest
 from studio.engine.requests.previews import NO_PREVIEWS, Previews
-from studio.engine.sampling.generate import BATCH_SIZE, generate, state_sha256
+from studio.engine.sampling.generate import generate, state_sha256
 from studio.engine.sampling.notes import notes_on
 from studio.engine.sampling.preview import to_host
 from studio.errors import NotFiniteError
@@ -44,7 +45,7 @@ def test_a_graphics_card_makes_several_pictures_with_each_model_call(
     engine: Engine, ready: ReadyModel, sampler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = GenerateRequest(
-        prompt="dog", model="latent", sampler=sampler, steps=3, seed=5, count=BATCH_SIZE + 2
+        prompt="dog", model="latent", sampler=sampler, steps=3, seed=5, count=MAX_BATCH + 2
     )
     resolved = request.resolve(ready.model.card)
     alone = [event for event in engine.run(request) if isinstance(event, PictureDone)]
@@ -62,9 +63,9 @@ def test_a_graphics_card_makes_several_pictures_with_each_model_call(
         (event for event in events if isinstance(event, PictureDone)), key=lambda event: event.image
     )
     rounds = len(batches) // 2
-    assert batches == [2 * BATCH_SIZE] * rounds + [2 * 2] * rounds
-    assert [event.seed for event in done] == list(range(5, 5 + BATCH_SIZE + 2))
-    assert sum(isinstance(event, StepDone) for event in events) == 3 * (BATCH_SIZE + 2)
+    assert batches == [2 * MAX_BATCH] * rounds + [2 * 2] * rounds
+    assert [event.seed for event in done] == list(range(5, 5 + MAX_BATCH + 2))
+    assert sum(isinstance(event, StepDone) for event in events) == 3 * (MAX_BATCH + 2)
     for one, other in zip(alone, done, strict=True):
         assert one.x_T_sha256 == other.x_T_sha256
         assert one.model_calls == other.model_calls
@@ -111,7 +112,7 @@ class HostCalls(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("count", [1, 3, BATCH_SIZE])
+@pytest.mark.parametrize("count", [1, 3, MAX_BATCH])
 @pytest.mark.parametrize("previews", [NO_PREVIEWS, Previews(arrays=True)], ids=["no previews", "all"])
 def test_the_pictures_of_a_request_are_one_state_on_a_graphics_card(
     ready: ReadyModel, previews: Previews, count: int, monkeypatch: pytest.MonkeyPatch

@@ -88,6 +88,13 @@ class Merge:
         self.seen: list[Conditioning] = []
         self.precisions: list[Precision] = []
         self.texts: list[TextOptions] = []
+        self.rungs: list[Any] = []
+
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        return ()
+
+    def take_rungs(self, rungs: Any) -> None:  # noqa: ANN401
+        self.rungs.append(rungs)
 
     def encode_prompts(
         self, prompts: Sequence[str], size: tuple[int, int], text: TextOptions
@@ -98,9 +105,6 @@ class Merge:
         return Conditioning(
             tokens=tokens, pooled=tokens[:, 0], extras={"size": torch.tensor([size] * len(prompts))}
         )
-
-    def modules(self) -> tuple[torch.nn.Module, ...]:
-        return ()
 
     def load_adapters(self, text: TextOptions, cancelled: object) -> None:
         assert (text.loras, text.inversions) == ((), ()), "there are none on this machine"

@@ -18,6 +18,7 @@ from tests.families import tiny
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("no_gradients")
 
 
@@ -73,8 +74,8 @@ def test_offloaded_weights_give_the_same_bits_and_visit_one_layer_at_a_time(name
     compute_in(networks.unet, torch.float32)
     exact = call(networks)
     weights = {key: one.data_ptr() for key, one in networks.unet.named_parameters()}
-    ladder = MemoryLadder(networks, torch.device("cpu"), copy=copies)
-    ladder.take(("layer_offload",))
+    ladder = MemoryLadder(networks, copy=copies)
+    ladder.take(("layer_offload",), CPU)
     assert torch.equal(call(networks), exact)
     assert copies.made > 100
     largest = max(
@@ -84,14 +85,14 @@ def test_offloaded_weights_give_the_same_bits_and_visit_one_layer_at_a_time(name
     assert copies.alive == {}
     assert {key: one.data_ptr() for key, one in networks.unet.named_parameters()} == weights
     made = copies.made
-    ladder.take(())
+    ladder.take((), CPU)
     assert torch.equal(call(networks), exact)
     assert copies.made == made, "the rung was taken back"
 
 
 def test_a_layer_that_fails_leaves_the_device_too() -> None:
     networks, copies = small("sd1"), Copies()
-    MemoryLadder(networks, torch.device("cpu"), copy=copies).take(("layer_offload",))
+    MemoryLadder(networks, copy=copies).take(("layer_offload",), CPU)
     weights = {key: one.data_ptr() for key, one in networks.unet.named_parameters()}
 
     def fail(_module: nn.Module, _inputs: object) -> None:
@@ -109,7 +110,7 @@ def test_only_text_encoders_are_offloaded_on_the_first_rung() -> None:
     networks, copies = small("sdxl"), Copies()
     tokens = torch.arange(77)[None]
     exact = [encoder(tokens).hidden for encoder in networks.text_encoders]
-    MemoryLadder(networks, torch.device("cpu"), copy=copies).take(("text_encoders_off",))
+    MemoryLadder(networks, copy=copies).take(("text_encoders_off",), CPU)
     call(networks)
     assert copies.made == 0
     for encoder, hidden in zip(networks.text_encoders, exact, strict=True):
@@ -125,12 +126,12 @@ def test_slices_give_the_same_up_to_rounding(name: str, monkeypatch: pytest.Monk
     monkeypatch.setitem(slice_attention.__kwdefaults__, "tokens", 24)
     networks = small(name)
     exact = call(networks)
-    ladder = MemoryLadder(networks, torch.device("cpu"))
-    ladder.take(("attention_slicing",))
+    ladder = MemoryLadder(networks)
+    ladder.take(("attention_slicing",), CPU)
     sliced = call(networks)
     assert (sliced - exact).abs().max() < 1e-5 * exact.abs().max()
     assert any(getattr(module, "slice_tokens", 0) == 24 for module in networks.unet.modules())
-    ladder.take(())
+    ladder.take((), CPU)
     assert torch.equal(call(networks), exact)
     assert not any(hasattr(module, "slice_tokens") for module in networks.unet.modules())
 
