@@ -70,7 +70,12 @@ class Networks:
     @cached_property
     def ladder(self) -> MemoryLadder:
         """What is done so that they fit in memory."""
-        return MemoryLadder(self)
+        return MemoryLadder(
+            self.unet,
+            self.vae,
+            {one.part.name: one.model for one in self.text_encoders},
+            float32_attention=self.family.attention_float32,
+        )
 
     def conditioning(
         self, encoded: Sequence[tuple[Tensor, Tensor | None]], width: int, height: int

@@ -10,11 +10,10 @@ from studio.families.memory.offload import LayerOffload
 from studio.families.memory.slices import slice_attention
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from torch import Tensor, nn
 
-    from studio.families.loading import Networks
 
 _HOST = torch.device("cpu")
 
@@ -33,11 +32,26 @@ class MemoryLadder:
         rungs: their names, as in `studio.engine.memory_plan.RUNGS`.
     """
 
-    def __init__(self, networks: Networks, *, copy: Callable[[Tensor], Tensor] | None = None) -> None:
-        """Take none yet; ``copy`` is that of `LayerOffload`."""
-        self._networks, self._copy = networks, copy
-        self._texts = {one.part.name: one.model for one in networks.text_encoders}
-        self._parts: dict[str, nn.Module] = {"unet": networks.unet, "vae": networks.vae} | self._texts
+    def __init__(
+        self,
+        unet: nn.Module,
+        vae: nn.Module,
+        texts: Mapping[str, nn.Module],
+        *,
+        float32_attention: bool = False,
+        copy: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        """Take none yet.
+
+        Args:
+            unet: the U-Net.
+            vae: the autoencoder.
+            texts: the text encoders by name.
+            float32_attention: see `studio.families.backbone.Float32Attention`.
+            copy: that of `LayerOffload`.
+        """
+        self._float32, self._copy, self._texts = float32_attention, copy, texts
+        self._parts: dict[str, nn.Module] = {"unet": unet, "vae": vae, **texts}
         self._offloads: dict[str, LayerOffload] = {}
         self._unslice: Callable[[], None] | None = None
         self.rungs: frozenset[str] = frozenset()
@@ -59,9 +73,7 @@ class MemoryLadder:
                     self._offloads.pop(name).remove()
                 network.to(device)
         if "attention_slicing" in rungs and self._unslice is None:
-            self._unslice = slice_attention(
-                self._networks.unet, float32=self._networks.family.attention_float32
-            )
+            self._unslice = slice_attention(self._parts["unet"], float32=self._float32)
         elif "attention_slicing" not in rungs and self._unslice is not None:
             self._unslice()
             self._unslice = None

@@ -65,6 +65,11 @@ class Copies:
         return copied
 
 
+def ladder_of(networks: Any, copies: Copies | None = None) -> MemoryLadder:  # noqa: ANN401
+    texts = {encoder.part.name: encoder.model for encoder in networks.text_encoders}
+    return MemoryLadder(networks.unet, networks.vae, texts, copy=copies)
+
+
 # ------------------------------------------------------------------------------------------------ layer by layer
 
 
@@ -74,7 +79,7 @@ def test_offloaded_weights_give_the_same_bits_and_visit_one_layer_at_a_time(name
     compute_in(networks.unet, torch.float32)
     exact = call(networks)
     weights = {key: one.data_ptr() for key, one in networks.unet.named_parameters()}
-    ladder = MemoryLadder(networks, copy=copies)
+    ladder = ladder_of(networks, copies)
     ladder.take(("layer_offload",), CPU)
     assert torch.equal(call(networks), exact)
     assert copies.made > 100
@@ -92,7 +97,7 @@ def test_offloaded_weights_give_the_same_bits_and_visit_one_layer_at_a_time(name
 
 def test_a_layer_that_fails_leaves_the_device_too() -> None:
     networks, copies = small("sd1"), Copies()
-    MemoryLadder(networks, copy=copies).take(("layer_offload",), CPU)
+    ladder_of(networks, copies).take(("layer_offload",), CPU)
     weights = {key: one.data_ptr() for key, one in networks.unet.named_parameters()}
 
     def fail(_module: nn.Module, _inputs: object) -> None:
@@ -110,7 +115,7 @@ def test_only_text_encoders_are_offloaded_on_the_first_rung() -> None:
     networks, copies = small("sdxl"), Copies()
     tokens = torch.arange(77)[None]
     exact = [encoder(tokens).hidden for encoder in networks.text_encoders]
-    MemoryLadder(networks, copy=copies).take(("text_encoders_off",), CPU)
+    ladder_of(networks, copies).take(("text_encoders_off",), CPU)
     call(networks)
     assert copies.made == 0
     for encoder, hidden in zip(networks.text_encoders, exact, strict=True):
@@ -126,7 +131,7 @@ def test_slices_give_the_same_up_to_rounding(name: str, monkeypatch: pytest.Monk
     monkeypatch.setitem(slice_attention.__kwdefaults__, "tokens", 24)
     networks = small(name)
     exact = call(networks)
-    ladder = MemoryLadder(networks)
+    ladder = ladder_of(networks)
     ladder.take(("attention_slicing",), CPU)
     sliced = call(networks)
     assert (sliced - exact).abs().max() < 1e-5 * exact.abs().max()
