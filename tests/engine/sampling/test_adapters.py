@@ -65,7 +65,7 @@ EMBEDDING = replace(SD1, kind=Kind.TEXTUAL_INVERSION, contains=(), prediction=No
 def recognised(file: ModelFile) -> ModelFile:
     """Return a file as it would be recognised if its layers had the widths of the published models."""
     kinds = {"models": SD1, "embeddings": EMBEDDING}
-    return replace(file, recognised=kinds.get(file.path.parent.name, file.recognised))
+    return replace(file, recognised=kinds.get(file.path.parent.name, file.recognised), fault=None)
 
 
 def lora_tensors(seed: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
