@@ -170,7 +170,11 @@ class Verdict:
                 share=self.share,
             )
         if not self.differs:
-            return message("{result} Nothing that is recorded in the file has changed.", result=result)
+            return message(
+                "{result} Nothing that is recorded in the file has changed, but neither the kind of processor is "
+                "recorded nor whether the runs of a comparison shared model calls; both change the last bits.",
+                result=result,
+            )
         changes = [
             message("{name} (was {old}, is {new})", name=_NAMES.get(name, name), old=old, new=new)
             for name, (old, new) in self.differs.items()

@@ -68,7 +68,7 @@ def test_an_edited_picture_differs_with_no_recorded_cause(stepwise: Stepwise, tm
     ran = stepwise("verify", changed(path, tmp_path / "x.png", pixels=pixels))
     assert ran.code == 3
     assert ran.out.startswith("Different: by up to ")
-    assert ran.out.endswith("Nothing that is recorded in the file has changed.\n")
+    assert "Nothing that is recorded in the file has changed" in ran.out
     told = json.loads(stepwise("verify", tmp_path / "x.png", "--json").out)
     assert told["identical"] is False
     assert 0 < told["largest"] <= 9
