@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import torch
+import torch._dynamo  # what the first optimizer of a process imports: once here, and not in every child
 
 from studio.engine.engine import Engine
 from studio.engine.training.events import TrainingFinished
