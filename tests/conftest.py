@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,11 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Models here are tiny: more threads than one gain nothing, and beside another busy program they cost a hundredfold.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Where Python may not keep bytecode, as in many containers, each of the many programs that tests start compiles all of
+# its modules: some seconds of work a time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell starts a background job with interrupts ignored, and its children would ignore those that tests send.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
