@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WRITE_CHUNK = 1 << 24
+_READ_CHUNK = 2**20
 PART_SUFFIX = ".part"
 
 # O_NONBLOCK: without it, opening a named pipe would wait for its other end.
@@ -176,14 +177,17 @@ def read_small(path: Path, limit: int) -> bytes:
     Raises:
         StorageError: it is larger, or as `open_regular`.
     """
+    data = bytearray()
     with open_regular(path) as file:
         try:
-            data = file.read(limit + 1)
+            # In pieces: a single read reserves as much memory as it may return, however small the file is.
+            while piece := file.read(min(_READ_CHUNK, limit + 1 - len(data))):
+                data += piece
         except OSError as error:
             raise read_error(path, error) from error
     if len(data) > limit:
         raise StorageError(path, message("is larger than {limit:,} bytes", limit=limit))
-    return data
+    return bytes(data)
 
 
 def _check_regular(path: Path, status: os.stat_result) -> None:

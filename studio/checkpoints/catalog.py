@@ -415,10 +415,12 @@ def _model_at(path: Path, folders: Folders) -> InstalledModel:
         beside = is_folder or (path.parent / CARD_NAME).is_file()
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
-    if not beside or (is_folder and (path / INDEX).is_file() and not (path / CARD_NAME).is_file()):
+    if not beside or (is_folder and os.path.lexists(path / INDEX) and not (path / CARD_NAME).is_file()):
         if (found := _family_model_at(path, folders)) is not None:
             return found
-        check_file(path)  # raises an error for what it is: missing, truncated, a web page, a pickle
+        check_file(
+            path, links=True
+        )  # raises an error for what it is: missing, truncated, a web page, a pickle
         reason = message("has no {card} beside it, so it is not a model of this program", card=CARD_NAME)
         raise CheckpointError(path, reason)
     if not is_folder and not path.exists():

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
+import os
 import threading
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +32,14 @@ from studio.families.recognition import traits
 from studio.families.recognition.kinds import Component, Fact, Family, Kind, Source
 from studio.families.recognition.recognise import Recognised
 from studio.folders import Folders
-from studio.weights import conversion
+from studio.weights import conversion, tensor_file
 from studio.weights.conversion import command
 from studio.weights.hashing import HashCache
 from tests.families import tiny
 from tests.weights.test_shards import shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 SD1 = Recognised(
@@ -296,3 +300,60 @@ def test_a_job_says_how_much_of_a_pytorch_file_is_converted_and_can_be_cancelled
     assert len(fractions) > 1
     assert fractions == sorted(fractions)
     assert next(type(event) for event in engine.run(GenerateRequest(model="ink"))) is not ModelLoading
+
+
+# ----------------------------------------------------------------------------------------------- files that go wrong
+class Unplugged(io.FileIO):
+    """A file on a drive that is unplugged once its header was read."""
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401
+        if len(memoryview(buffer)) == 8 or self.tell() < 8:
+            return super().readinto(buffer)
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def unplug(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = tensor_file.open_regular
+
+    def opened(file: Path, **given: Any) -> Any:  # noqa: ANN401
+        whole(file, **given).close()
+        return io.BufferedReader(Unplugged(file), 1 << 22)
+
+    monkeypatch.setattr(tensor_file, "open_regular", opened)
+
+
+FAULTS: dict[str, tuple[Callable[[Path], object] | None, str]] = {
+    "unplugged": (None, "input/output error"),
+    "vanished": (lambda path: path.unlink(), "is missing"),
+    "its folder vanished": (lambda path: path.parent.rename(path.parent.with_name("x")), "is missing"),
+    "truncated": (lambda path: os.truncate(path, path.stat().st_size - 100), "it is truncated"),
+    "replaced by a web page": (lambda path: path.write_bytes(b"<html>" + bytes(99)), "is a web page"),
+    "replaced by a folder": (lambda path: (path.unlink(), path.mkdir()), "is a folder"),
+    "replaced by a link to a device": (lambda path: (path.unlink(), path.symlink_to("/dev/zero")), "regular"),
+}
+
+
+def test_a_file_that_goes_wrong_ends_the_job_with_a_sentence_and_the_next_one_works(
+    folders: Folders, weights: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folders.models / "good" / "good.safetensors", weights)
+    engine, whole = Engine(folders, "cpu"), family_models.load
+    for number, (fault, (damage, reason)) in enumerate(FAULTS.items()):
+        path = put(folders.models / f"drive {number}" / f"bad {number}.safetensors", weights)
+        with monkeypatch.context() as patched:
+            if damage is None:
+                unplug(patched)
+            else:
+                patched.setattr(family_models, "load", partial(damaged, whole, damage, path))
+            with pytest.raises(CheckpointError) as refused:
+                list(engine.run(GenerateRequest(model=path.stem, steps=1)))
+        assert reason in str(refused.value).lower(), fault
+        assert str(refused.value).endswith("."), fault
+        events = engine.run(GenerateRequest(model="good", steps=1))
+        assert len([event for event in events if isinstance(event, PictureDone)]) == 1
+
+
+def damaged(load: Any, damage: Callable[[Path], object], path: Path, info: FamilyInfo, **given: Any) -> Any:  # noqa: ANN401
+    """Load a model whose file something happens to just before."""
+    damage(path)
+    return load(info, **given)
