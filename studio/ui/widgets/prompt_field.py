@@ -119,7 +119,7 @@ class PromptEditor(QPlainTextEdit):
         self.hint.setVisible(bool(hint))
         self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.length = PlainLabel(theme, kind="label", role="dim", parent=self)
-        self.length.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.length.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.length.setCursor(Qt.CursorShape.ArrowCursor)
         self.length.hide()
         # Qt treats a last line that fits exactly as hidden.
