@@ -234,10 +234,27 @@ class ModelInUseError(StudioError):
 class NotFiniteError(StudioError):
     """The model produced NaN or infinity."""
 
-    def __init__(self, step: int, pane: int | None = None) -> None:
-        """Name the step (from 1) at which it was found, and in a comparison the pane (from 1)."""
-        self.step, self.pane = step, pane
-        if pane is None:
+    def __init__(self, step: int, pane: int | None = None, *, cause: Message | None = None) -> None:
+        """Name the step (from 1) at which it was found, in a comparison the pane (from 1), and the likely cause.
+
+        Args:
+            step: the step.
+            pane: the pane; None: it was no comparison.
+            cause: the likely cause and what to do, a sentence; None: nothing is known.
+        """
+        self.step, self.pane, self.cause = step, pane, cause
+        if cause is not None and pane is None:
+            sentence = message(
+                "The model gave a value that is not a number at step {step}. {cause}", step=step, cause=cause
+            )
+        elif cause is not None:
+            sentence = message(
+                "The model gave a value that is not a number at step {step} of pane {pane}. {cause}",
+                step=step,
+                pane=pane,
+                cause=cause,
+            )
+        elif pane is None:
             sentence = message(
                 "The model gave a value that is not a number at step {step}; try another seed or a lower guidance.",
                 step=step,

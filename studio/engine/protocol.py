@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """Runs jobs: `studio.engine.engine.Engine`, or a substitute in tests."""
 
+    headroom: int
+
     def run(
         self,
         request: Request,

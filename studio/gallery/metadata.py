@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from msgspec import Meta
 
 from studio.diffusion.seeds import DISTINCT_SEEDS
+from studio.engine.memory_plan import Rung  # noqa: TC001 - msgspec reads the annotations
 from studio.engine.requests.adapters import AdapterRecords  # noqa: TC001 - msgspec reads the annotations
 from studio.engine.requests.checks import (
     Name,
@@ -92,7 +93,7 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 FORMAT_VERSION = 3
 """Of pictures with adapters or precisions. Others are written as version 2 if they have an origin and else as version
 1, which older programs read too."""
-_ADDED_FIELDS = MappingProxyType({1: (), 2: ("origin",), 3: ("origin", "adapters", "precisions")})
+_ADDED_FIELDS = MappingProxyType({1: (), 2: ("origin",), 3: ("origin", "adapters", "precisions", "rungs")})
 """The fields that each version may have besides those of the first."""
 MAX_TEXT_BYTES = 256_000
 _MAX_DEPTH = 8
@@ -120,6 +121,7 @@ class PictureMetadata:
         origin: the step of a recorded run that it was saved from or forked from; None if it has none.
         adapters: the LoRAs and textual inversions that it was made with.
         precisions: the precision in which each part of the model computed, by the part's name; empty: all in ``dtype``.
+        rungs: what was done so that it fitted in memory.
 
     Raises:
         RequestError: a field has the wrong type or is out of range, or all together are too large to keep.
@@ -141,6 +143,7 @@ class PictureMetadata:
     origin: Annotated[Origin | None, Meta(extra=must(message("must be a step of a run")))] = None
     adapters: AdapterRecords = ()
     precisions: Precisions = field(default_factory=dict)
+    rungs: tuple[Rung, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every field, and keep copies of the mappings."""
@@ -179,6 +182,7 @@ class PictureMetadata:
             origin=origin,
             adapters=done.adapters,
             precisions=done.precisions,
+            rungs=done.rungs,
         )
 
     def generate_request(self) -> GenerateRequest:
@@ -193,10 +197,10 @@ class PictureMetadata:
         else:
             values["origin"] = asdict(self.origin)
         version = 1 if self.origin is None else 2
-        if self.adapters or self.precisions:
+        if self.adapters or self.precisions or self.rungs:
             values["adapters"], version = [asdict(one) for one in self.adapters], FORMAT_VERSION
         else:
-            del values["adapters"], values["precisions"]
+            del values["adapters"], values["precisions"], values["rungs"]
         return json.dumps({"version": version, **values}, allow_nan=False)
 
     @classmethod
@@ -214,12 +218,14 @@ class PictureMetadata:
             parsed = parse(text)
             values = without_version(parsed, FORMAT_VERSION, "version")
             allowed = _ADDED_FIELDS[parsed["version"]]
-            for name in {"origin", "adapters", "precisions"} & values.keys():
+            for name in {"origin", "adapters", "precisions", "rungs"} & values.keys():
                 if name not in allowed:
                     raise InvalidJsonError(name, message("is not a field of this version"))
             if parsed["version"] == 2 or "origin" in values:
                 values["origin"] = convert(values.get("origin"), Origin, "origin")
-            return convert({"origin": None, "adapters": [], "precisions": {}, **values}, cls, complete=True)
+            return convert(
+                {"origin": None, "adapters": [], "precisions": {}, "rungs": [], **values}, cls, complete=True
+            )
 
 
 def _plain(value: object, where: str, depth: int = 0) -> Any:  # noqa: ANN401 - JSON is whatever it is

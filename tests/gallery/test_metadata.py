@@ -16,7 +16,7 @@ from studio.gallery.images import encode
 from studio.gallery.metadata import MAX_TEXT_BYTES, Origin, OriginKind, PictureMetadata, parameters_text
 from tests.gallery.samples import PROMPTS, digest, metadata, pixels
 
-ADDED = ("origin", "adapters", "precisions")
+ADDED = ("origin", "adapters", "precisions", "rungs")
 FIELDS = [item.name for item in fields(PictureMetadata) if item.name not in ADDED]
 ORIGIN = Origin(run="000042-0f3a9c1b", step=12, of=30, kind="step")
 

@@ -27,6 +27,7 @@ from studio.engine.requests.adapters import text_of
 from studio.engine.requests.fork import StartState
 from studio.engine.requests.generate import sampler_options
 from studio.engine.sampling.decoders import decode
+from studio.engine.sampling.non_finite import cause_of_non_finite
 from studio.engine.sampling.preview import PreviewRenderer, to_host
 from studio.engine.versions import versions
 from studio.errors import NotFiniteError
@@ -347,7 +348,11 @@ def make_together(
         group, made = groups[index], progress[index]
         finished = _decode_each(group.ready.model, result.state.x) if result.state.finished else None
         if not _is_finite(result.state.x, finished):
-            raise NotFiniteError(result.state.index, pane=group.images[0] + 1 if panes else None)
+            raise NotFiniteError(
+                result.state.index,
+                pane=group.images[0] + 1 if panes else None,
+                cause=cause_of_non_finite(group.ready, result.state),
+            )
         views = group.renderer.render(
             result,
             group.steps,

@@ -104,9 +104,8 @@ class PreviewRenderer:
             latents = result.state.x if quantity == "x_t" else result.x0_hat
             for place in range(len(before)):
                 if (tier := self._scheduler.choose(starts=starts)) is not None:
-                    with contextlib.suppress(
-                        CallCancelled
-                    ):  # the step is complete, with or without a preview
+                    # The step is complete, with or without a preview.
+                    with contextlib.suppress(CallCancelled):
                         picture = self._decoders.picture(tier, latents[place : place + 1])
                         tiers[place], shown[f"preview {place}"] = tier, to_bytes(picture)[0]
         host = to_host(self._arrays(result, finished) | shown)

@@ -28,7 +28,7 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
 from studio.engine.events import JobFailed, JobStarted, ModelLoading, PictureStarted, StepDone
 from studio.engine.training.events import TrainingStepped
-from studio.errors import StudioError, capitalised
+from studio.errors import MemoryShortError, StudioError, capitalised
 from studio.logs import report_unexpected
 from studio.ui.core.engine_call import EngineCall, EngineFailed, EngineReady, Priority
 from studio.ui.core.job import Job, Training, TrainingFailed, TrainingSuspended
@@ -344,6 +344,7 @@ class EngineThread(QThread):
 
     def _sample(self, job: Job, written: JobEvents) -> None:
         engine = self._ready()
+        engine.headroom = job.headroom
         events = engine.run(job.request, cancelled=job.cancelled, previews=job.previews, job_id=job.id)
         weights: tuple[str, ...] = ()
         with contextlib.ExitStack() as stack:
@@ -358,7 +359,9 @@ class EngineThread(QThread):
                     self._answer(call)  # one at a time: the job takes a step in between
 
     def _fail(self, job: Job, error: BaseException) -> None:
-        self.engine_event.emit(JobFailed(job_id=job.id, sentence=sentence(error), details=details(error)))
+        smaller = error.smaller if isinstance(error, MemoryShortError) else None
+        failed = JobFailed(job_id=job.id, sentence=sentence(error), details=details(error), smaller=smaller)
+        self.engine_event.emit(failed)
 
     def _note_step(self, job: Job, event: Event) -> None:
         """Send the events that need not wait for the disk: steps, and the start of a loading, job or picture."""

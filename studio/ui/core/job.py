@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from studio.engine.memory_plan import DEFAULT_HEADROOM_BYTES
 from studio.engine.requests.compare import CompareRequest
 from studio.engine.requests.fork import ForkRequest
 from studio.engine.requests.generate import GenerateRequest
@@ -41,6 +42,7 @@ class Job:
         parent: of a fork, the ids of the recorded runs of the job it was forked from, by picture, and the index of the
             picture. Ids are added to that mapping as runs are recorded; nothing else of the parent is kept alive.
         budget: the share of the run that previews may take, 0 to 1; None is no limit.
+        headroom: bytes of the device's memory to leave to other programs.
         cancelled: set to stop it.
     """
 
@@ -51,6 +53,7 @@ class Job:
     budget: float | None = 0.1
     recorded: bool = True
     parent: tuple[Mapping[int, str], int] | None = None
+    headroom: int = DEFAULT_HEADROOM_BYTES
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property

@@ -125,6 +125,7 @@ def _free_name(path: Path, kind: str) -> Path:
 
 SAVE_AFTER_MS = 500
 MAX_RUNS_GIB = 1000.0
+MAX_HEADROOM_GB = 256.0
 MAX_GEOMETRY = 10_000
 MAX_FORM = 1_000_000
 FORMAT_VERSION = 1
@@ -187,6 +188,8 @@ class Preferences(QObject):
     record_runs = _flag(True)
     runs_gib = Preference[float](Annotated[float, Meta(ge=0.1, le=MAX_RUNS_GIB)], 2.0)
     """The most disk space that recorded runs may take, in GiB."""
+    headroom_gb = Preference[float](Annotated[float, Meta(ge=0, le=MAX_HEADROOM_GB)], 0.5)
+    """How much of the device's memory stays free for other programs, in GB."""
     form_shown = _flag(True)
     more_settings_shown = _flag(False)
     """Whether spacing and the sampler's options are unfolded."""

@@ -5,13 +5,15 @@ Waiting jobs stay in the queue's model, where they can be reordered and removed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from studio.engine.events import JobCancelled, JobFailed, JobFinished, JobStarted
+from studio.engine.requests.compare import CompareRequest
+from studio.engine.requests.fork import ForkRequest
 from studio.gallery.store import PictureSaved, PictureUnsaved, save_picture
 from studio.runs.writer import RunRecorded
 from studio.ui.core.background import Background
@@ -19,6 +21,7 @@ from studio.ui.core.engine_call import EngineFailed, EngineReady
 from studio.ui.core.images import to_image
 from studio.ui.core.job import Job
 from studio.ui.core.job_state import JobEvent, JobState, is_job_event
+from studio.ui.jobs import text
 from studio.ui.jobs.queue_model import remove_job
 from studio.ui.jobs.timings import note_pace
 from studio.ui.language import tr
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from studio.engine.memory_plan import DeviceMemory
-    from studio.engine.requests.compare import CompareRequest
-    from studio.engine.requests.fork import ForkRequest
     from studio.engine.requests.generate import GenerateRequest
     from studio.errors import StudioError
     from studio.gallery.index import Entry
@@ -250,7 +251,8 @@ class Session(QObject):
         budget = self._preferences.preview_budget
         recorded = self._preferences.record_runs
         limit = None if budget >= 1 else budget
-        job = Job(request=request, budget=limit, recorded=recorded, parent=parent)
+        headroom = round(self._preferences.headroom_gb * 1e9)
+        job = Job(request=request, budget=limit, recorded=recorded, parent=parent, headroom=headroom)
         self._queue.add(job)
         self._start_next()
         return job
@@ -347,6 +349,14 @@ class Session(QObject):
         self._gallery.set_live(live_tile(job_state))  # it may be the next picture's
         self.job_changed.emit(job_state)
 
+    def _offer(self, action: str, request: JobRequest, job: Job, failure: JobFailed) -> None:
+        """Show a failure with a button that queues another request in the place of its job."""
+
+        def act() -> None:
+            self._add(request, job.parent)
+
+        self._notices.post(failure.sentence, kind="error", details=failure.details, action=action, act=act)
+
     def _is_current(self, job_id: str) -> bool:
         return self._job_state is not None and self._job_state.job.id == job_id
 
@@ -366,8 +376,11 @@ class Session(QObject):
         if job_state.preview_share is not None:
             self._status.set_preview_share(job_state.preview_share)
         note_pace(job_state, self._timings)
-        if job_state.failure is not None and job_state is not self._run.viewed:
-            failure = job_state.failure  # the canvas shows another job, so the error needs a notice
+        failure = job_state.failure
+        if failure is not None and (smaller := _smaller(job_state.job.request, failure)) is not None:
+            self._offer(*smaller, job_state.job, failure)
+        elif failure is not None and job_state is not self._run.viewed:
+            # The canvas shows another job, so the error needs a notice.
             self._notices.post(failure.sentence, kind="error", details=failure.details)
         if self._writing.pop(job_state.job.id, None) is not None:
             self._run.end(job_state)
@@ -386,3 +399,20 @@ class Session(QObject):
         if busy != self._busy:
             self._busy = busy
             self.running_changed.emit(busy)
+
+
+def _smaller(request: JobRequest, failure: JobFailed) -> tuple[str, JobRequest] | None:
+    """Return what a job that ran out of memory is offered, and its request; None: nothing makes it need less."""
+    plan = failure.smaller
+    if plan is None:
+        return None
+    if plan.measure is not None:  # the engine takes it when the same request runs again
+        return text.try_with_less_memory(plan.measure), request
+    if plan.size is None or isinstance(request, ForkRequest):
+        return None
+    width, height = plan.size
+    action = text.try_at_size(width, height)
+    if isinstance(request, CompareRequest):
+        panes = tuple(replace(pane, width=width, height=height) for pane in request.requests)
+        return action, replace(request, requests=panes)
+    return action, replace(request, width=width, height=height)

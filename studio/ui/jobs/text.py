@@ -521,3 +521,13 @@ def plain_number(value: Any) -> str:  # noqa: ANN401 - JSON can hold anything
     if not _is_number(value):
         return ""
     return f"{value:g}" if abs(value) < 1e6 else str(value)
+
+
+def try_with_less_memory(measure: str) -> str:
+    """Return the button that runs a job again in a way that takes less memory."""
+    return tr("Try again: {measure}", measure=tr(measure))
+
+
+def try_at_size(width: int, height: int) -> str:
+    """Return the button that runs a job again at a smaller size."""
+    return tr("Try at {width} x {height}", width=width, height=height)

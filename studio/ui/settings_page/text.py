@@ -64,3 +64,7 @@ def budget(share: float) -> str:
         "The finished picture is the same.",
         share=share,
     )
+
+
+def headroom_tip() -> str:
+    return tr("Runs that need more than what is left take less memory at a time, and longer.")

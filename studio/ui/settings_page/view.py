@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 import studio
 from studio.ui.core.background import Background
-from studio.ui.core.settings import MAX_RUNS_GIB
+from studio.ui.core.settings import MAX_HEADROOM_GB, MAX_RUNS_GIB
 from studio.ui.jobs.text import runs_limit
 from studio.ui.language import tr
 from studio.ui.settings_page import text
@@ -124,6 +124,16 @@ class SettingsView(Page):
         )
         self.budget_words = PlainLabel(theme, kind="label", role="dim", wrap=True)
         self.runs = RunsSettings(theme, preferences, runs)
+        self.headroom = NumberField(
+            theme,
+            tr("Keep free for other programs, in GB"),
+            minimum=0,
+            maximum=MAX_HEADROOM_GB,
+            step=0.5,
+            decimals=1,
+            tip=text.headroom_tip(),
+        )
+        self.headroom.setMaximumWidth(2 * FIELD)
         self.folder_fault = PlainLabel(theme, role="bad", wrap=True)
         self.folder_fault.hide()
         self._background = Background(self)
@@ -139,7 +149,7 @@ class SettingsView(Page):
         self.versions = PlainLabel(theme, versions(), role="dim", wrap=True)
         self._lay_out()
         self._connect()
-        for name in ("theme", "enlarge", "language", "preview_budget"):
+        for name in ("theme", "enlarge", "language", "preview_budget", "headroom_gb"):
             self._on_preference_changed(name)
 
     def _lay_out(self) -> None:
@@ -155,6 +165,8 @@ class SettingsView(Page):
         self._add_section(tr("Appearance"), looks)
         self._add_section(tr("Language"), self.language_switch, hint)
         self._add_section(tr("Previews"), self.budget, self.budget_words)
+        memory = PlainLabel(self._theme, text.headroom_tip(), kind="label", role="dim", wrap=True)
+        self._add_section(tr("Memory"), self.headroom, memory)
         self._add_section(tr("Recorded runs"), self.runs)
         self._add_section(tr("Folders"), *self.folders, self.folder_fault)
         self._add_section(tr("Versions"), self.versions)
@@ -176,6 +188,7 @@ class SettingsView(Page):
         self.enlarge_switch.edited.connect(self._on_enlarge_edited)
         self.language_switch.edited.connect(self._on_language_edited)
         self.budget.edited.connect(self._on_budget_edited)
+        self.headroom.edited.connect(self._on_headroom_edited)
         for row in self.folders:
             row.failed.connect(self._on_folder_failed)
 
@@ -188,6 +201,8 @@ class SettingsView(Page):
                 self.enlarge_switch.set_value(self._preferences.enlarge)
             case "language":
                 self.language_switch.set_value(self._preferences.language)
+            case "headroom_gb":
+                self.headroom.set_value(self._preferences.headroom_gb)
             case "preview_budget":
                 share = self._preferences.preview_budget
                 self.budget.set_value(round(share * 100))
@@ -209,6 +224,10 @@ class SettingsView(Page):
     @Slot(float)
     def _on_budget_edited(self, percent: float) -> None:
         self._preferences.set("preview_budget", round(percent) / 100)
+
+    @Slot(float)
+    def _on_headroom_edited(self, gigabytes: float) -> None:
+        self._preferences.set("headroom_gb", gigabytes)
 
     @Slot(str)
     def _on_folder_failed(self, sentence: str) -> None:

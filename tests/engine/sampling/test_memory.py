@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from studio.checkpoints.catalog import find_model
+from studio.diffusion.denoiser import Denoiser
 from studio.engine import memory
 from studio.engine.events import JobStarted, PictureDone
 from studio.engine.memory_plan import RUNGS, DeviceMemory, MemoryNeed
-from studio.errors import MemoryShortError
+from studio.errors import MemoryShortError, NotFiniteError
 from tests.engine.asking import asking, pictures, those
 
 if TYPE_CHECKING:
@@ -117,3 +118,35 @@ def test_when_no_rung_is_left_a_smaller_size_is_proposed(
         assert caught.value.smaller is not None
         assert caught.value.smaller.size is None
     assert len(pictures(engine.run(asking(width=32, height=16)))) == 1, "the next job runs"
+
+
+# ------------------------------------------------------------------------------------------- values that are not finite
+
+
+def test_values_that_are_not_finite_are_explained(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    list(engine.run(asking(steps=1)))
+    ready = loaded(engine, "latent")
+    with monkeypatch.context() as patch:
+        patch.setattr("studio.checkpoints.model.NativeModel.decode", lambda self, x: x[:, :3] * float("nan"))
+        with pytest.raises(NotFiniteError) as decoded:
+            list(engine.run(asking()))
+    (stem,) = (one for name, one in ready.model.backbone.named_parameters() if name == "stem.weight")
+    before = stem.data.clone()
+    stem.data[0] = float("nan")
+    with pytest.raises(NotFiniteError) as damaged:
+        list(engine.run(asking()))
+    stem.data.copy_(before)
+    evaluate = Denoiser.evaluate
+
+    def overflowing(self: Denoiser, x: torch.Tensor, *rest: Any) -> Any:  # noqa: ANN401
+        return evaluate(self, x * float("nan"), *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Denoiser, "evaluate", overflowing)
+        with pytest.raises(NotFiniteError) as unknown:
+            list(engine.run(asking()))
+    causes = [caught.value.cause for caught in (decoded, damaged, unknown)]
+    assert None not in causes[:2]
+    assert causes[2] is None
+    assert causes[0] != causes[1]
+    assert len(pictures(engine.run(asking()))) == 1

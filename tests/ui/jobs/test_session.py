@@ -9,8 +9,9 @@ import pytest
 
 from studio.engine.events import EngineReport, JobFinished
 from studio.engine.requests.fork import ForkRequest
-from studio.errors import DeviceError, NotFiniteError
+from studio.errors import DeviceError, MemoryShortError, NotFiniteError, SmallerPlan
 from studio.gallery.images import read_pixels
+from studio.messages import message
 from tests.runs.steps import frame
 from tests.ui.fakes import FULL, REPORT, WEIGHTS, FakeEngine, Forming, Gate
 from tests.ui.rooms import Studio
@@ -494,6 +495,36 @@ def test_a_failure_of_a_job_that_is_not_shown_gives_a_notice(open_studio: Open) 
     assert notice.kind == "error"
     assert notice.sentence == str(NotFiniteError(2))
     assert "Traceback" in notice.details
+
+
+@pytest.mark.parametrize(
+    ("plan", "size"),
+    [
+        (SmallerPlan(measure=message("VAE decoded in tiles")), None),
+        (SmallerPlan(size=(32, 16)), (32, 16)),
+        (SmallerPlan(), "nothing"),
+    ],
+    ids=["rung", "size", "nothing"],
+)
+def test_a_job_that_ran_out_of_memory_is_run_again_with_less_by_one_click(
+    open_studio: Open, plan: SmallerPlan, size: object
+) -> None:
+    error = MemoryShortError("cuda:0", smaller=plan)
+    studio = open_studio(Forming(at={(0, 2): error}), Forming())
+    studio.generate("a")
+    studio.wait_idle()
+    if size == "nothing":
+        assert studio.told == []
+        return
+    (notice,) = studio.told
+    assert notice.action
+    notice.act()
+    studio.wait_idle()
+    assert studio.prompts == ["a", "a"]
+    assert len(studio.wall.entries) == 1
+    request = studio.engine.takes[-1].request
+    if size is not None:
+        assert (request.width, request.height) == size
 
 
 def test_an_engine_that_cannot_be_created_is_reported_once(open_studio: Open) -> None:

@@ -82,6 +82,12 @@ def test_edits_change_the_preferences(view: SettingsView, preferences: Preferenc
     assert preferences.preview_budget == 0.0
 
 
+def test_memory_is_kept_free_for_other_programs(view: SettingsView, preferences: Preferences) -> None:
+    assert view.headroom.value == preferences.headroom_gb
+    view.headroom.edited.emit(2.5)
+    assert preferences.headroom_gb == 2.5
+
+
 def test_recording_and_its_disk_space_are_preferences(
     view: SettingsView, preferences: Preferences, runs: RunsModel, qtbot: QtBot
 ) -> None:
@@ -149,7 +155,7 @@ def test_the_content_stays_in_its_place_when_the_scroll_bar_comes(view: Settings
     QApplication.processEvents()
     place = view.folders[0].place
     before = place.mapTo(view, place.rect().topLeft()).x()
-    view.resize(1044, 1000)
+    view.resize(1044, 1200)
     QApplication.processEvents()
     assert view.area.verticalScrollBar().maximum() == 0
     view.resize(1044, 300)
