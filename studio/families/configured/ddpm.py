@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from studio.diffusion.schedules import Schedule
     from studio.families.configured.info import ConfiguredInfo
-    from studio.families.interface import Size, TextOptions
+    from studio.families.interface import Model, Size, TextOptions
     from studio.messages import Message
 
 
@@ -157,7 +157,7 @@ def load(
     *,
     device: torch.device | str = "cpu",
     cancelled: threading.Event | None = None,
-) -> PixelModel:
+) -> Model:
     """Load a model from safetensors files.
 
     Args:

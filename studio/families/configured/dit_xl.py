@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from studio.diffusion.schedules import Schedule
     from studio.families.configured.info import ConfiguredInfo
     from studio.families.configured.labels import Labels
-    from studio.families.interface import Size, TextOptions
+    from studio.families.interface import Model, Size, TextOptions
     from studio.messages import Message
 
 LABEL = "label"
@@ -177,7 +177,7 @@ def load(
     *,
     device: torch.device | str = "cpu",
     cancelled: threading.Event | None = None,
-) -> ClassModel:
+) -> Model:
     """Load a model from safetensors files.
 
     Args:
