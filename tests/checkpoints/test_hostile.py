@@ -30,6 +30,7 @@ MEMORY, SECONDS = 128 << 20, 2
 CHILD = f"""
 import json, os, resource, sys, time
 from pathlib import Path
+from studio.checkpoints import catalog
 from studio.checkpoints.catalog import find_model, list_library
 from studio.errors import StudioError
 from studio.folders import Folders
@@ -52,6 +53,7 @@ def examine(home, path):
     seconds = time.process_time() - begun
     return {{"listed": listed, "error": error, "found": model and model.name, "seconds": seconds}}
 
+catalog.resources_dir = lambda: Path("/nowhere")
 list_library(Folders.under(Path("/nowhere")))  # what is read once is read before the first is forked
 for line in sys.stdin:
     case, home, path = json.loads(line)
